@@ -1,0 +1,1 @@
+export { neighborKeyText, type SwitchSource } from './switch-source.ts';

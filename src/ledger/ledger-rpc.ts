@@ -1,0 +1,85 @@
+import type { Address, Lamports, Slot } from '../serviceability/index.ts';
+
+/** An account as getMultipleAccounts has it. */
+export interface AccountInfo {
+  readonly owner: Address;
+  readonly lamports: Lamports;
+  readonly data: Uint8Array;
+}
+
+/** The error of a transaction in Solana's own JSON shape, e.g. `{"InstructionError":[3,{"Custom":8}]}` or `"BlockhashNotFound"`. */
+export type TransactionErrorJson = string | { readonly [kind: string]: unknown };
+
+export interface SignatureStatus {
+  readonly slot: Slot;
+  /** `processed` may still be forked away; `confirmed` and `finalized` are what the worker calls landed. */
+  readonly confirmationStatus: 'processed' | 'confirmed' | 'finalized';
+  readonly err: TransactionErrorJson | null;
+}
+
+/**
+ * What is known after a transaction was offered to every healthy endpoint.
+ * accepted: at least one took it (or already had it). rejected: every endpoint that was asked refused it in preflight, so it was broadcast by none.
+ * not-sent: no endpoint can have received it (refused connections, 429 before processing). unknown: anything else; it may land.
+ */
+export type SendOutcome =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'rejected'; readonly err: TransactionErrorJson; readonly logs: readonly string[]; readonly unitsConsumed?: number }
+  | { readonly kind: 'not-sent'; readonly error: Error }
+  | { readonly kind: 'unknown'; readonly error: Error };
+
+export interface SimulationResult {
+  readonly slot: Slot;
+  readonly err: TransactionErrorJson | null;
+  readonly logs: readonly string[];
+  /** Absent when the node does not say. */
+  readonly unitsConsumed?: number;
+}
+
+/**
+ * The ledger as this agent uses it. One implementation speaks JSON-RPC to several endpoints; the simulation has another.
+ * Every method has a deadline of its own, and throws AgentError `LEDGER__…` when no endpoint could answer. Commitment is `confirmed`.
+ */
+export interface LedgerRpc {
+  /**
+   * The raw User accounts of one device (getProgramAccounts with memcmp at 0 and 83), and the slot of the answer. An answer of the wrong
+   * shape, owner or type is an error, never a shorter list.
+   */
+  usersOfDevice(
+    device: Address,
+    options: { readonly minContextSlot?: Slot },
+    signal: AbortSignal,
+  ): Promise<{ readonly slot: Slot; readonly accounts: ReadonlyMap<Address, Uint8Array> }>;
+  /** Accounts by address, `null` where there is none; any number of addresses (100 a request). */
+  accounts(
+    addresses: readonly Address[],
+    signal: AbortSignal,
+  ): Promise<{ readonly slot: Slot; readonly accounts: readonly (AccountInfo | null)[] }>;
+  balance(address: Address, signal: AbortSignal): Promise<Lamports>;
+  /** Slot and block height of the answer are of the same moment and endpoint. */
+  latestBlockhash(
+    signal: AbortSignal,
+  ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;
+  /** Offers the signed transaction to every healthy endpoint. Never throws but for an aborted signal. */
+  sendTransaction(wire: Uint8Array, options: { readonly skipPreflight: boolean }, signal: AbortSignal): Promise<SendOutcome>;
+  /** sigVerify off, blockhash replaced. */
+  simulateTransaction(wire: Uint8Array, signal: AbortSignal): Promise<SimulationResult>;
+  /** In the order asked, `null` where the status cache (with `searchHistory`: the whole history) has none; up to 256 a request. */
+  signatureStatuses(
+    signatures: readonly string[],
+    options: { readonly searchHistory: boolean },
+    signal: AbortSignal,
+  ): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }>;
+  /**
+   * Evidence for or against expiry: the block height, and after it the statuses from the whole history, both of one endpoint, the second not
+   * from before the first. A null status whose last valid height is below `blockHeight` can never land.
+   */
+  lastLook(
+    signatures: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly blockHeight: bigint; readonly statuses: readonly (SignatureStatus | null)[] }>;
+  /** Milliseconds a slot by getRecentPerformanceSamples; undefined when the node has no samples yet. */
+  recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined>;
+  /** Ends sockets. Idempotent. */
+  close(): Promise<void>;
+}

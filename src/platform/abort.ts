@@ -1,0 +1,37 @@
+/**
+ * Abort reasons are Error objects without exception: web3.js and others drop a string reason and leave the promise pending for ever.
+ */
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+  constructor(readonly ms: number) {
+    super(`no answer within ${ms} ms`);
+  }
+}
+
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+  constructor(what = 'stopping') {
+    super(what);
+  }
+}
+
+/**
+ * Runs `work` with a signal that aborts when `parent` does, or after `ms` milliseconds with a DeadlineExceeded. The inner signal is
+ * aborted when `work` settles either way, so nothing that it started outlives it; the timer and the listener are gone by then.
+ */
+export async function withDeadline<T>(ms: number, parent: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const onParentAbort = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted) onParentAbort();
+  else parent?.addEventListener('abort', onParentAbort, { once: true });
+  const timer = setTimeout(() => controller.abort(new DeadlineExceeded(ms)), ms);
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    parent?.removeEventListener('abort', onParentAbort);
+    controller.abort(new Stopped('the work has settled'));
+  }
+}

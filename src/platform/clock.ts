@@ -1,0 +1,34 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+declare const brand: unique symbol;
+
+/** Milliseconds of a clock that never jumps; only differences mean anything. */
+export type MonotonicMs = number & { readonly [brand]: 'MonotonicMs' };
+
+/** Milliseconds since 1970-01-01 UTC, by whichever clock the field's comment names. */
+export type EpochMs = number & { readonly [brand]: 'EpochMs' };
+
+export const monotonicMs = (value: number): MonotonicMs => value as MonotonicMs;
+export const epochMs = (value: number): EpochMs => value as EpochMs;
+
+/**
+ * The one way to time. Everything that waits or measures asks a Clock, so that a simulation can run thousands of hours in seconds.
+ */
+export interface Clock {
+  monotonic(): MonotonicMs;
+  wall(): EpochMs;
+  /** Resolves after `ms` milliseconds; rejects with the signal's reason (always an Error) when aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  monotonic: () => monotonicMs(performance.now()),
+  wall: () => epochMs(Date.now()),
+  async sleep(ms, signal) {
+    try {
+      await delay(ms, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error;
+    }
+  },
+};

@@ -1,0 +1,5 @@
+export { DeadlineExceeded, Stopped, withDeadline } from './abort.ts';
+export { type BackoffOptions, backoffDelays } from './backoff.ts';
+export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, systemClock } from './clock.ts';
+export * from './errors/index.ts';
+export { type Random, seededRandom } from './random.ts';

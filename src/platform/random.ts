@@ -1,0 +1,13 @@
+/** A number in [0, 1). Injected, so that a seeded run can be replayed. */
+export type Random = () => number;
+
+/** mulberry32: small, fast, good enough to schedule with, and the same on every machine. Never for keys. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

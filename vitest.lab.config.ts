@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** The lab: real BGP between network namespaces. Needs root; one file at a time, since the namespaces' names are shared. */
+export default defineConfig({
+  test: {
+    include: ['test/lab/**/*.test.ts'],
+    environment: 'node',
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+});
