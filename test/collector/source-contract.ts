@@ -1,0 +1,437 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NeighborSnapshot, NeighborState, VrfReading } from '../../src/bgp/index.ts';
+import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts';
+import { createSimulatedSwitch, type SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
+import { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
+import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/platform/index.ts';
+
+/** What the suite lays out before a source is started on it. */
+export interface SourceBed {
+  /** VRFs `default`, `vrf1` and `vrf2` exist from the start and stay. */
+  readonly sim: SimulatedSwitch;
+  readonly faults: SwitchFaults;
+  /** Give this clock to the face and to the source: the suite moves it forwards. Its `sleep` is real. */
+  readonly clock: Clock;
+  /** The bound of one request that the source is to have, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface StartedSource {
+  readonly source: SwitchSource;
+  /** What an error has to say of the place, such as `127.0.0.1:12345`. */
+  readonly where: string;
+  /** Connections that the face has open now; absent for a protocol without connections. */
+  readonly openConnections?: () => number;
+  /** Ends the face. The suite closes the source itself. */
+  stop(): Promise<void>;
+}
+
+export interface SourceHarness {
+  start(bed: SourceBed): Promise<StartedSource>;
+  /** The faults that make the whole answer worthless over this protocol. */
+  readonly fatalFaults: readonly SwitchFault[];
+  /** False where the protocol cannot fail for one VRF alone. */
+  readonly failsByVrf?: boolean;
+  /** False for a source that has no round-trip times. */
+  readonly readsRtts?: boolean;
+  /** False for a source that has no descriptions. */
+  readonly readsDescriptions?: boolean;
+  /** False for a source that cannot tell a flap between two polls. */
+  readonly seesHiddenFlaps?: boolean;
+}
+
+/** The suite that every source passes, each over real sockets against the same simulated switch. */
+export function describeSwitchSource(name: string, harness: SourceHarness): void {
+  describe(`${name} as a switch source`, () => {
+    const signal = new AbortController().signal;
+    let bed: SourceBed & { advance(ms: number): void };
+    let started: StartedSource;
+
+    const use = async (timeoutMs: number): Promise<SwitchSource> => {
+      bed = layBed(timeoutMs);
+      started = await harness.start(bed);
+      return started.source;
+    };
+    const restartWith = async (timeoutMs: number): Promise<SwitchSource> => {
+      await end();
+      return use(timeoutMs);
+    };
+    const end = async (): Promise<void> => {
+      await started.source.close();
+      await started.stop();
+    };
+
+    beforeEach(() => use(10_000));
+    afterEach(end);
+
+    describe('what it sees', () => {
+      test('every neighbor with its state, under its VRF', async () => {
+        expect(statesOf(await started.source.collect(signal))).toEqual({
+          default: { '169.254.8.1': 'established' },
+          vrf1: {
+            '169.254.0.1': 'established',
+            '169.254.0.3': 'active',
+            '169.254.0.5': 'idle',
+            '169.254.0.7': 'connect',
+            '169.254.0.9': 'open-sent',
+            '169.254.0.11': 'open-confirm',
+          },
+          vrf2: { '169.254.4.1': 'active' },
+        });
+      });
+
+      test('the same address in two VRFs as two neighbors, each with its own state', async () => {
+        bed.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000 });
+        const states = statesOf(await started.source.collect(signal));
+        expect([states.vrf1?.['169.254.0.1'], states.vrf2?.['169.254.0.1']]).toEqual(['established', 'active']);
+      });
+
+      test('a session that drops and comes back', async () => {
+        const seen: unknown[] = [];
+        const look = async (): Promise<void> => {
+          seen.push(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']);
+        };
+        await look();
+        bed.sim.drop('vrf1', '169.254.0.1');
+        await look();
+        bed.sim.establish('vrf1', '169.254.0.1');
+        await look();
+        expect(seen).toEqual(['established', 'active', 'established']);
+      });
+
+      test('a neighbor that is configured and removed while it polls', async () => {
+        bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.3', remoteAs: 65_000 });
+        const during = statesOf(await started.source.collect(signal)).vrf2;
+        bed.sim.unconfigure('vrf2', '169.254.4.3');
+        const after = statesOf(await started.source.collect(signal)).vrf2;
+        expect({ during, after }).toEqual({
+          during: { '169.254.4.1': 'active', '169.254.4.3': 'active' },
+          after: { '169.254.4.1': 'active' },
+        });
+      });
+
+      test('no session as up after the switch has rebooted', async () => {
+        await started.source.collect(signal);
+        bed.advance(60_000);
+        bed.sim.reboot();
+        const states = Object.values(statesOf(await started.source.collect(signal))).flatMap((vrf) => Object.values(vrf));
+        expect(states).toEqual(Array(8).fill('active'));
+      });
+
+      test('all of 1,000 foreign neighbors beside ours', async () => {
+        for (let index = 0; index < 1_000; index += 1) {
+          const address = `10.${index >> 8}.${index & 255}.2`;
+          bed.sim.configure({ vrf: 'default', address, remoteAs: 64_512 + index });
+          if (index % 3 === 0) bed.sim.establish('default', address);
+        }
+        const snapshot = await started.source.collect(signal);
+        const foreign = [...collected(snapshot, 'default').neighbors.values()].filter(({ address }) => address.startsWith('10.'));
+        expect(foreign).toHaveLength(1_000);
+        expect(foreign.filter(({ state }) => state === 'established')).toHaveLength(334);
+        expect(statesOf(snapshot).vrf1?.['169.254.0.1']).toBe('established');
+      });
+
+      test('the peer’s AS, four octets of it where the protocol has room', async () => {
+        const snapshot = await started.source.collect(signal);
+        const neighbor = collected(snapshot, 'default').neighbors.get('169.254.8.1');
+        expect([undefined, 4_200_000_001]).toContain(neighbor?.remoteAs);
+        expect([undefined, 65_000]).toContain(collected(snapshot, 'vrf1').neighbors.get('169.254.0.1')?.remoteAs);
+      });
+
+      test.runIf(harness.readsDescriptions !== false)('the description, and none where there is none', async () => {
+        const { neighbors } = collected(await started.source.collect(signal), 'vrf1');
+        expect([neighbors.get('169.254.0.1')?.description, neighbors.get('169.254.0.5')?.description]).toEqual(['USER-500', undefined]);
+      });
+
+      test('itself as the source of what it read', async () => {
+        const snapshot = await started.source.collect(signal);
+        expect([...snapshot.vrfs.values()].map((reading) => reading.source)).toEqual(Array(3).fill(started.source.name));
+      });
+
+      test('a snapshot taken no earlier than it was asked for', async () => {
+        const before = bed.clock.monotonic();
+        const { takenAt } = await started.source.collect(signal);
+        expect(takenAt >= before && takenAt <= bed.clock.monotonic()).toBe(true);
+      });
+
+      test('the truth twice when asked twice at once', async () => {
+        const [first, second] = await Promise.all([started.source.collect(signal), started.source.collect(signal)]);
+        expect(statesOf(first)).toEqual(statesOf(second));
+        expect(statesOf(first).vrf1?.['169.254.0.1']).toBe('established');
+      });
+    });
+
+    describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls', () => {
+      const history = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf1', '169.254.0.1');
+
+      test('shows, although both polls find the session established', async () => {
+        bed.advance(60_000);
+        const before = await history();
+        bed.advance(60_000);
+        bed.sim.drop('vrf1', '169.254.0.1');
+        bed.advance(3_000);
+        bed.sim.establish('vrf1', '169.254.0.1');
+        bed.advance(5_000);
+        expect(flapped(before, await history())).toBe(true);
+      });
+
+      test('does not show on a session that stayed up, however often and late it is read', async () => {
+        const before = await history();
+        for (const pause of [1_500, 5_000, 60_000, 86_400_000]) {
+          bed.advance(pause);
+          expect(flapped(before, await history())).toBe(false);
+        }
+      });
+
+      test('does not show on a session that stays down', async () => {
+        const read = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf2', '169.254.4.1');
+        const before = await read();
+        bed.advance(60_000);
+        expect(flapped(before, await read())).toBe(false);
+      });
+
+      test('is dated on the switch’s own clock, however wrong that is', async () => {
+        bed.sim.setClockSkew(-3_600_000);
+        bed.sim.drop('vrf1', '169.254.0.1');
+        bed.sim.establish('vrf1', '169.254.0.1');
+        bed.advance(90_000);
+        const reading = collected(await started.source.collect(signal), 'vrf1');
+        const changedAt = reading.neighbors.get('169.254.0.1')?.changedAt;
+        if (reading.switchTime === undefined || changedAt === undefined) return;
+        expect(Math.abs(reading.switchTime - changedAt - 90_000)).toBeLessThanOrEqual(reading.changedAtToleranceMs + 1_000);
+      });
+    });
+
+    describe('a VRF on its own', () => {
+      test.runIf(harness.failsByVrf !== false)('that cannot be read is failed, not absent, and costs the others nothing', async () => {
+        bed.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
+        const snapshot = await started.source.collect(signal);
+        expect(snapshot.vrfs.get('vrf1')).toEqual({ kind: 'failed', source: started.source.name, problem: expect.stringMatching(/^.+$/) });
+        expect(statesOf(snapshot)).toEqual({ default: { '169.254.8.1': 'established' }, vrf2: { '169.254.4.1': 'active' } });
+      });
+
+      test.runIf(harness.failsByVrf !== false)('is read again once it can be', async () => {
+        const over = bed.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
+        await started.source.collect(signal);
+        over();
+        expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
+      });
+
+      test('that the switch leaves out is not reported as read', async () => {
+        bed.faults.begin({ kind: 'vrf-missing', vrf: 'vrf2' });
+        const snapshot = await started.source.collect(signal);
+        expect([undefined, 'failed']).toContain(snapshot.vrfs.get('vrf2')?.kind);
+        expect(statesOf(snapshot).vrf1?.['169.254.0.1']).toBe('established');
+      });
+    });
+
+    describe('when the switch cannot be read', () => {
+      for (const fault of harness.fatalFaults) {
+        test(`(${labelOf(fault)}) it throws one clear line instead of an empty answer, and recovers by itself`, async () => {
+          const source = await restartWith(400);
+          const over = bed.faults.begin(fault);
+          expect(problemsOf(await thrownBy(source.collect(signal)), started.where)).toEqual([]);
+          over();
+          await expect(source.collect(signal).then(statesOf)).resolves.toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
+        });
+
+        test(`(${labelOf(fault)}) it throws also after it has read the switch before`, async () => {
+          const source = await restartWith(400);
+          await source.collect(signal);
+          bed.faults.begin(fault);
+          expect(problemsOf(await thrownBy(source.collect(signal)), started.where)).toEqual([]);
+        });
+      }
+
+      test('but only slowly, it waits', async () => {
+        bed.faults.begin({ kind: 'slow', delayMs: 20 });
+        expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
+      });
+
+      test('when the face is gone altogether, it says where it was', async () => {
+        const source = await restartWith(400);
+        await source.collect(signal);
+        await started.stop();
+        expect(problemsOf(await thrownBy(source.collect(signal)), started.where)).toEqual([]);
+      });
+    });
+
+    describe('being stopped', () => {
+      test('a signal that is aborted already is honoured with its own reason', async () => {
+        const reason = new Error('shutting down');
+        await expect(started.source.collect(AbortSignal.abort(reason))).rejects.toBe(reason);
+      });
+
+      test.runIf(plays(harness, 'hang'))(
+        'a signal that aborts on the way ends the wait with its own reason, and costs the next poll nothing',
+        async () => {
+          const over = bed.faults.begin({ kind: 'hang' });
+          const controller = new AbortController();
+          const reason = new Error('shutting down');
+          const polling = started.source.collect(controller.signal);
+          setTimeout(() => controller.abort(reason), 30);
+          await expect(polling).rejects.toBe(reason);
+          over();
+          expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
+        },
+      );
+
+      test('close can be called twice, before and after use', async () => {
+        await expect(started.source.close()).resolves.toBeUndefined();
+        await expect(started.source.close()).resolves.toBeUndefined();
+      });
+
+      test('close ends the connections', async () => {
+        await started.source.collect(signal);
+        await started.source.close();
+        await expect.poll(() => started.openConnections?.() ?? 0).toBe(0);
+      });
+
+      test.runIf(plays(harness, 'hang'))('close ends a poll that is under way', async () => {
+        bed.faults.begin({ kind: 'hang' });
+        const polling = thrownBy(started.source.collect(signal));
+        setTimeout(() => void started.source.close(), 30);
+        await expect(polling).resolves.toBeInstanceOf(Error);
+      });
+
+      test('a closed source refuses to read', async () => {
+        await started.source.close();
+        await expect(started.source.collect(signal)).rejects.toBeInstanceOf(Error);
+      });
+    });
+
+    describe.runIf(harness.readsRtts !== false)('round-trip times', () => {
+      const read = async (...keys: [vrf: string, address: string][]): Promise<ReadonlyMap<string, bigint> | undefined> =>
+        started.source.readRtts?.(
+          keys.map(([vrf, address]) => ({ vrf, address })),
+          signal,
+        );
+
+      test('in nanoseconds for sessions that are up; none for those that are down, without a sample, or unknown', async () => {
+        bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.5', remoteAs: 65_000, rttUs: 0 });
+        bed.sim.establish('vrf2', '169.254.4.5');
+        await started.source.collect(signal);
+        const rtts = await read(
+          ['vrf1', '169.254.0.1'],
+          ['vrf1', '169.254.0.3'],
+          ['vrf2', '169.254.4.5'],
+          ['vrf2', '169.254.99.1'],
+          ['vrf9', '169.254.0.1'],
+          ['default', '169.254.8.1'],
+        );
+        expect(rtts).toEqual(
+          new Map([
+            [neighborKeyText({ vrf: 'vrf1', address: '169.254.0.1' }), 4_287_000n],
+            [neighborKeyText({ vrf: 'default', address: '169.254.8.1' }), 61_000_000n],
+          ]),
+        );
+      });
+
+      test('none for none', async () => {
+        await expect(read()).resolves.toEqual(new Map());
+      });
+    });
+  });
+}
+
+/** The neighbors that most tests look at: ours in every state, in three VRFs. */
+function layBed(timeoutMs: number): SourceBed & { advance(ms: number): void } {
+  const clock = shiftingClock();
+  const sim = createSimulatedSwitch({ clock, hostname: 'chi-dz1' });
+  for (const vrf of ['vrf1', 'vrf2']) sim.addVrf(vrf);
+  sim.configure({ vrf: 'default', address: '169.254.8.1', remoteAs: 4_200_000_001, description: 'USER-510', rttUs: 61_000 });
+  sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500', rttUs: 4_287 });
+  sim.configure({ vrf: 'vrf1', address: '169.254.0.3', remoteAs: 65_000, description: 'USER-501' });
+  for (const last of [5, 7, 9, 11]) sim.configure({ vrf: 'vrf1', address: `169.254.0.${last}`, remoteAs: 65_000 });
+  sim.configure({ vrf: 'vrf2', address: '169.254.4.1', remoteAs: 65_000, description: 'USER-505' });
+  sim.establish('default', '169.254.8.1');
+  sim.establish('vrf1', '169.254.0.1');
+  sim.drop('vrf1', '169.254.0.5', 'idle', 'Admin');
+  sim.drop('vrf1', '169.254.0.7', 'connect');
+  sim.drop('vrf1', '169.254.0.9', 'open-sent');
+  sim.drop('vrf1', '169.254.0.11', 'open-confirm');
+  return { sim, faults: createSwitchFaults(), clock, timeoutMs, advance: clock.advance };
+}
+
+/** The system's clock, which the suite can move forwards. */
+function shiftingClock(): Clock & { advance(ms: number): void } {
+  let shift = 0;
+  return {
+    monotonic: () => monotonicMs(systemClock.monotonic() + shift),
+    wall: () => epochMs(systemClock.wall() + shift),
+    sleep: (ms, signal) => systemClock.sleep(ms, signal),
+    advance(ms) {
+      shift += ms;
+    },
+  };
+}
+
+type Collected = Extract<VrfReading, { kind: 'collected' }>;
+
+export function collected(snapshot: NeighborSnapshot, vrf: string): Collected {
+  const reading = snapshot.vrfs.get(vrf);
+  if (reading?.kind !== 'collected') throw new Error(`VRF ${vrf} is ${reading === undefined ? 'absent' : `failed: ${reading.problem}`}`);
+  return reading;
+}
+
+/** The states of the VRFs that were collected. */
+export function statesOf(snapshot: NeighborSnapshot): Record<string, Record<string, NeighborState>> {
+  const vrfs: Record<string, Record<string, NeighborState>> = {};
+  for (const [vrf, reading] of snapshot.vrfs) {
+    if (reading.kind === 'failed') continue;
+    vrfs[vrf] = Object.fromEntries([...reading.neighbors].map(([address, { state }]) => [address, state]));
+  }
+  return vrfs;
+}
+
+interface FlapEvidence {
+  readonly changedAt?: number | undefined;
+  readonly transitions?: number | undefined;
+  readonly toleranceMs: number;
+}
+
+function flapEvidence(snapshot: NeighborSnapshot, vrf: string, address: string): FlapEvidence {
+  const reading = collected(snapshot, vrf);
+  const neighbor = reading.neighbors.get(address);
+  return {
+    changedAt: neighbor?.changedAt,
+    transitions: neighbor?.establishedTransitions,
+    toleranceMs: reading.changedAtToleranceMs,
+  };
+}
+
+/** Rule 7, as the domain applies it: the date moved by more than its tolerance, or the counter rose. */
+function flapped(before: FlapEvidence, after: FlapEvidence): boolean {
+  const moved = Math.abs((after.changedAt ?? 0) - (before.changedAt ?? 0)) > after.toleranceMs;
+  return moved || (after.transitions ?? 0) > (before.transitions ?? 0);
+}
+
+async function thrownBy(work: Promise<unknown>): Promise<unknown> {
+  try {
+    return { answered: await work };
+  } catch (error) {
+    return error;
+  }
+}
+
+/** What an error lacks of a clear line that names what, where and what to do. */
+function problemsOf(error: unknown, where: string): string[] {
+  if (!isAgentError(error)) return [`not an AgentError: ${String(error)}`];
+  const { message, remedy }: AgentError = error;
+  const problems: string[] = [];
+  if (/[\r\n]/.test(message)) problems.push('the message has more than one line');
+  if (message.length > 300) problems.push(`the message has ${message.length} characters`);
+  if (!message.includes(where)) problems.push(`“${message}” does not say ${where}`);
+  if (/\{\w+\}|undefined|\[object/.test(message)) problems.push(`“${message}” has a hole in it`);
+  if (remedy.length < 10) problems.push('no remedy');
+  return problems;
+}
+
+function plays(harness: SourceHarness, kind: SwitchFaultKind): boolean {
+  return harness.fatalFaults.some((fault) => fault.kind === kind);
+}
+
+function labelOf(fault: SwitchFault): string {
+  const detail = fault.kind === 'http-status' ? ` ${fault.status}` : fault.kind === 'command-error' ? ` ${fault.code}` : '';
+  return `${fault.kind}${detail}`;
+}
