@@ -15,7 +15,7 @@ export const slot = (value: bigint | number): Slot => BigInt(value) as Slot;
 export const lamports = (value: bigint | number): Lamports => BigInt(value) as Lamports;
 export const nanoseconds = (value: bigint | number): Nanoseconds => BigInt(value) as Nanoseconds;
 
-/** An IPv4 network as the program stores it (facts: NetworkV4); the address is not masked to the network's base. */
+/** An IPv4 network as the program stores it; the address is not masked to the network's base. */
 export interface NetworkV4 {
   readonly address: Ipv4;
   readonly prefixLength: number;

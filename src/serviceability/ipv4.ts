@@ -1,0 +1,69 @@
+import { quoted, ServiceabilityError } from './serviceability-error.ts';
+import type { Ipv4 } from './units.ts';
+
+/** `0.0.0.0`, which the program stores for "none". */
+export const UNSPECIFIED_IPV4 = '0.0.0.0' as Ipv4;
+
+// A leading zero is refused: some parsers read 010 as eight.
+const OCTET = '(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])';
+const DOTTED = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
+
+/** What the program refuses as a client, DoubleZero or tunnel endpoint address. 198.18.0.0/15 is allowed. */
+const NOT_GLOBAL: readonly (readonly [number, number])[] = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.168.0.0', 16],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+].map(([base, length]) => [numberOf(String(base)), Number(length)] as const);
+const LINK_LOCAL = numberOf('169.254.0.0');
+
+/** Whether the text is an IPv4 address in dotted form. */
+export function isIpv4(value: unknown): value is Ipv4 {
+  return typeof value === 'string' && DOTTED.test(value);
+}
+
+/** Checks and brands an address in dotted form. Throws ServiceabilityError `IPV4__INVALID`. */
+export function ipv4(text: string): Ipv4 {
+  if (!isIpv4(text)) throw new ServiceabilityError('IPV4__INVALID', { text: quoted(text) });
+  return text;
+}
+
+/** The address as a number from 0 to 2^32 - 1. Throws ServiceabilityError `IPV4__INVALID`. */
+export function ipv4ToNumber(text: Ipv4): number {
+  return numberOf(ipv4(text));
+}
+
+/** The address of a number from 0 to 2^32 - 1; only its low 32 bits count. */
+export function ipv4FromNumber(value: number): Ipv4 {
+  return `${(value >>> 24) & 255}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Ipv4;
+}
+
+/** Whether the program takes the address as reachable from the internet (User account checks). */
+export function isGloballyRoutable(text: Ipv4): boolean {
+  const value = ipv4ToNumber(text);
+  return !NOT_GLOBAL.some(([base, length]) => isWithin(value, base, length));
+}
+
+/** Whether the address lies in 169.254.0.0/16, where every user tunnel must (User account checks). */
+export function isLinkLocal(text: Ipv4): boolean {
+  return isWithin(ipv4ToNumber(text), LINK_LOCAL, 16);
+}
+
+function isWithin(value: number, base: number, length: number): boolean {
+  return (value ^ base) >>> (32 - length) === 0;
+}
+
+function numberOf(dotted: string): number {
+  let value = 0;
+  for (const octet of dotted.split('.')) value = value * 256 + Number(octet);
+  return value;
+}

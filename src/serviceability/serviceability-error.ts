@@ -1,0 +1,46 @@
+/** What the SDK refuses, by code: one line each, `{name}` filled from the context. */
+const MESSAGES = {
+  ADDRESS__INVALID: '{text} is not an address: {problem}',
+  IPV4__INVALID: '{text} is not an IPv4 address: expected four numbers from 0 to 255, as in 192.0.2.1',
+  NETWORK_V4__INVALID: '{text} is not an IPv4 network: expected an address and a prefix length from 0 to 32, as in 169.254.0.0/31',
+  ACCOUNT__EMPTY: 'the account has no data, so it is closed or was never a {expected} account',
+  ACCOUNT__WRONG_TYPE: 'the account is of type {actual}, not a {expected} account (type {expectedType})',
+  ENCODING__OUT_OF_RANGE: '{value} is not a {type} (field at byte {offset})',
+  PDA__BAD_SEEDS: 'no program address can come from these seeds: {problem}',
+  INSTRUCTION__RTT_WITHOUT_UP: 'a round-trip time of {rttNs} ns was given with status {status}: only up carries one, the others carry 0',
+  INSTRUCTION__RTT_OUT_OF_RANGE: 'a round-trip time of {rttNs} ns is not a u64',
+} as const;
+
+export type ServiceabilityErrorCode = keyof typeof MESSAGES;
+
+type ContextValue = string | number | bigint;
+
+/** The one error that the SDK throws; `code` is stable, the message is for people. */
+export class ServiceabilityError extends Error {
+  override readonly name: string = 'ServiceabilityError';
+
+  constructor(
+    readonly code: ServiceabilityErrorCode,
+    readonly context: Readonly<Record<string, ContextValue>>,
+  ) {
+    super(MESSAGES[code].replaceAll(/\{(\w+)\}/g, (_, key: string) => String(context[key])));
+  }
+}
+
+/** The data is not an account of the expected type; nothing else about an account's bytes is ever an error. */
+export class AccountDataError extends ServiceabilityError {
+  override readonly name = 'AccountDataError';
+
+  constructor(
+    override readonly code: 'ACCOUNT__EMPTY' | 'ACCOUNT__WRONG_TYPE',
+    context: Readonly<Record<string, ContextValue>>,
+  ) {
+    super(code, context);
+  }
+}
+
+/** Text of any length and content as it may stand in an error's one line. */
+export function quoted(value: unknown): string {
+  if (typeof value !== 'string') return value === null ? 'null' : typeof value;
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+}
