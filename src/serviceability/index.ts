@@ -1,2 +1,12 @@
+export { AccountType, type AccountTypeName, accountType } from './account-type.ts';
+export { address, addressBytes, addressOf, isAddress, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from './address.ts';
+export type { AccountMeta, Instruction } from './instruction.ts';
+export * from './ipv4.ts';
+export * from './network-v4.ts';
+export * from './pda.ts';
+export * from './program-addresses.ts';
+export { AccountDataError, ServiceabilityError, type ServiceabilityErrorCode } from './serviceability-error.ts';
+export * from './set-user-bgp-status.ts';
 export * from './units.ts';
 export * from './user.ts';
+export * from './user-codec.ts';

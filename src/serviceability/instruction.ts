@@ -1,0 +1,15 @@
+import type { Address } from './units.ts';
+
+export interface AccountMeta {
+  readonly address: Address;
+  readonly signer: boolean;
+  readonly writable: boolean;
+}
+
+/** One instruction of a transaction, before it is compiled into a message. */
+export interface Instruction {
+  readonly programId: Address;
+  /** In the program's order. */
+  readonly accounts: readonly AccountMeta[];
+  readonly data: Uint8Array;
+}

@@ -1,0 +1,75 @@
+import { SYSTEM_PROGRAM_ID } from './address.ts';
+import type { Instruction } from './instruction.ts';
+import { ServiceabilityError } from './serviceability-error.ts';
+import { type Address, type Nanoseconds, nanoseconds } from './units.ts';
+import { BgpStatus } from './user.ts';
+
+/** The instruction's number: the first byte of its data. */
+export const SET_USER_BGP_STATUS = 106;
+
+/** A BGP status by name; its byte is `BgpStatus[name]`. */
+export type BgpStatusValue = keyof typeof BgpStatus;
+
+const MAX_U64 = (1n << 64n) - 1n;
+
+export interface SetUserBgpStatusArgs {
+  readonly status: BgpStatusValue;
+  /** Smoothed round-trip time; 0 when there is no sample, and always with down and unknown. */
+  readonly rttNs: Nanoseconds;
+}
+
+export interface SetUserBgpStatusInput extends SetUserBgpStatusArgs {
+  readonly programId: Address;
+  readonly user: Address;
+  /** The device that the User account names; the program compares. */
+  readonly device: Address;
+  /** The device's metrics publisher: signs, and pays when an old account has to grow. */
+  readonly metricsPublisher: Address;
+}
+
+/**
+ * Instruction 106, SetUserBGPStatus (RFC-19). The deployed program wants four accounts where RFC-19 lists three: the System program is
+ * the fourth. Throws ServiceabilityError `INSTRUCTION__…` for arguments that the program would take and misread (see encodeSetUserBgpStatus).
+ */
+export function setUserBgpStatusInstruction(input: SetUserBgpStatusInput): Instruction {
+  return {
+    programId: input.programId,
+    accounts: [
+      { address: input.user, signer: false, writable: true },
+      { address: input.device, signer: false, writable: false },
+      { address: input.metricsPublisher, signer: true, writable: true },
+      { address: SYSTEM_PROGRAM_ID, signer: false, writable: false },
+    ],
+    data: encodeSetUserBgpStatus(input),
+  };
+}
+
+/**
+ * The instruction's data: number, status byte, round-trip time as u64. The program accepts any payload, so what makes no sense is refused
+ * here: a round-trip time with a status other than up (`INSTRUCTION__RTT_WITHOUT_UP`) or outside u64 (`INSTRUCTION__RTT_OUT_OF_RANGE`).
+ */
+export function encodeSetUserBgpStatus({ status, rttNs }: SetUserBgpStatusArgs): Uint8Array {
+  if (rttNs < 0n || rttNs > MAX_U64) throw new ServiceabilityError('INSTRUCTION__RTT_OUT_OF_RANGE', { rttNs });
+  if (status !== 'up' && rttNs !== 0n) throw new ServiceabilityError('INSTRUCTION__RTT_WITHOUT_UP', { rttNs, status });
+  const data = new Uint8Array(10);
+  data[0] = SET_USER_BGP_STATUS;
+  data[1] = BgpStatus[status];
+  new DataView(data.buffer).setBigUint64(2, rttNs, true);
+  return data;
+}
+
+/** The data as programs from before the round-trip time know it; today's program reads it with round-trip time 0. */
+export function encodeSetUserBgpStatusLegacy(status: BgpStatusValue): Uint8Array {
+  return Uint8Array.of(SET_USER_BGP_STATUS, BgpStatus[status]);
+}
+
+/**
+ * The arguments as the program reads them, or undefined for another instruction. It never refuses: an absent or unknown status is unknown,
+ * an absent or cut round-trip time is 0 (and is kept beside a status that it does not belong to), surplus bytes are ignored.
+ */
+export function decodeSetUserBgpStatus(data: Uint8Array): SetUserBgpStatusArgs | undefined {
+  if (data[0] !== SET_USER_BGP_STATUS) return undefined;
+  const status = data[1] === BgpStatus.up ? 'up' : data[1] === BgpStatus.down ? 'down' : 'unknown';
+  const rttNs = data.length < 10 ? 0n : new DataView(data.buffer, data.byteOffset, data.byteLength).getBigUint64(2, true);
+  return { status, rttNs: nanoseconds(rttNs) };
+}
