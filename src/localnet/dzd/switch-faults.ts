@@ -21,6 +21,8 @@ export type SwitchFault =
   | { readonly kind: 'vrf-missing'; readonly vrf: string }
   /** This VRF cannot be read; the others can. */
   | { readonly kind: 'vrf-failing'; readonly vrf: string }
+  /** SNMP: each answer carries another request's number. */
+  | { readonly kind: 'wrong-request-id' }
   /** HTTP faces: this status instead of an answer. */
   | { readonly kind: 'http-status'; readonly status: 401 | 403 | 404 | 500 | 502 | 503 }
   /** eAPI: the command fails with this code and these `errors`. */

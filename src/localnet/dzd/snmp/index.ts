@@ -1,0 +1,1 @@
+export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions } from './simulated-snmp.ts';
