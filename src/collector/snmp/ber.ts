@@ -1,0 +1,136 @@
+/**
+ * A reader of ASN.1 BER as SNMP uses it (RFC 3417 section 8: definite lengths only), which believes nothing: each element must lie wholly
+ * inside the one that holds it, and whoever reads a container must find its end. So a cut or altered datagram is refused as a whole.
+ */
+
+export class MalformedDatagram extends Error {
+  override readonly name = 'MalformedDatagram';
+}
+
+export const TAG = {
+  integer: 0x02,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  sequence: 0x30,
+  ipAddress: 0x40,
+  counter32: 0x41,
+  gauge32: 0x42,
+  timeTicks: 0x43,
+  noSuchObject: 0x80,
+  noSuchInstance: 0x81,
+  endOfMibView: 0x82,
+  response: 0xa2,
+} as const;
+
+/** RFC 3416 section 4.1 keeps object identifiers to 128 numbers. */
+const MAX_OID_LENGTH = 128;
+const MAX_SUB_IDENTIFIER = 0xffff_ffff;
+
+export interface BerElement {
+  readonly tag: number;
+  readonly content: BerReader;
+}
+
+export class BerReader {
+  #at: number;
+
+  constructor(
+    private readonly bytes: Buffer,
+    start: number,
+    private readonly end: number,
+  ) {
+    this.#at = start;
+  }
+
+  static of(bytes: Buffer): BerReader {
+    return new BerReader(bytes, 0, bytes.length);
+  }
+
+  get remaining(): number {
+    return this.end - this.#at;
+  }
+
+  next(): BerElement {
+    const tag = this.#octet();
+    const length = this.#length();
+    if (length > this.remaining) throw new MalformedDatagram('an element is longer than what holds it');
+    const start = this.#at;
+    this.#at += length;
+    return { tag, content: new BerReader(this.bytes, start, this.#at) };
+  }
+
+  /** The next element, which has to have this tag. */
+  expect(tag: number): BerReader {
+    const element = this.next();
+    if (element.tag !== tag) throw new MalformedDatagram(`tag ${element.tag} where ${tag} belongs`);
+    return element.content;
+  }
+
+  finish(): void {
+    if (this.remaining !== 0) throw new MalformedDatagram('bytes left over');
+  }
+
+  /** All that is left, as a signed number of one to four octets. */
+  signed(): number {
+    if (this.remaining < 1 || this.remaining > 4) throw new MalformedDatagram(`an integer of ${this.remaining} octets`);
+    return this.rest().readIntBE(0, this.#take());
+  }
+
+  /** All that is left, as an unsigned number below 2^32; agents write it in up to five octets, or wrongly in four with the top bit set. */
+  unsigned(): number {
+    if (this.remaining < 1 || this.remaining > 5) throw new MalformedDatagram(`an unsigned number of ${this.remaining} octets`);
+    const value = this.rest().readUIntBE(0, this.#take());
+    if (value > MAX_SUB_IDENTIFIER) throw new MalformedDatagram('an unsigned number beyond 32 bits');
+    return value;
+  }
+
+  objectIdentifier(): number[] {
+    const first = this.#subIdentifier();
+    const root = Math.min(2, Math.floor(first / 40));
+    const oid = [root, first - root * 40];
+    while (this.remaining > 0) {
+      if (oid.length === MAX_OID_LENGTH) throw new MalformedDatagram('an object identifier of more than 128 numbers');
+      oid.push(this.#subIdentifier());
+    }
+    return oid;
+  }
+
+  /** All that is left, without taking it. */
+  rest(): Buffer {
+    return this.bytes.subarray(this.#at, this.end);
+  }
+
+  #take(): number {
+    const length = this.remaining;
+    this.#at = this.end;
+    return length;
+  }
+
+  #octet(): number {
+    const octet = this.#at < this.end ? this.bytes[this.#at] : undefined;
+    if (octet === undefined) throw new MalformedDatagram('cut short');
+    this.#at += 1;
+    return octet;
+  }
+
+  #length(): number {
+    const first = this.#octet();
+    if (first < 0x80) return first;
+    const octets = first - 0x80;
+    if (octets < 1 || octets > 4) throw new MalformedDatagram(`a length of ${octets} octets`);
+    let length = 0;
+    for (let read = 0; read < octets; read += 1) length = length * 256 + this.#octet();
+    return length;
+  }
+
+  #subIdentifier(): number {
+    let value = 0;
+    for (;;) {
+      const octet = this.#octet();
+      value = value * 128 + (octet & 0x7f);
+      if (value > MAX_SUB_IDENTIFIER) throw new MalformedDatagram('a number beyond 32 bits in an object identifier');
+      if (octet < 0x80) return value;
+    }
+  }
+}

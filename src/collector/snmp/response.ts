@@ -1,0 +1,83 @@
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+
+/** A value of a response, as far as this collector has a use for its type. */
+export type SnmpValue =
+  | { readonly kind: 'integer'; readonly value: number }
+  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32'; readonly value: number }
+  | { readonly kind: 'exception'; readonly exception: 'noSuchObject' | 'noSuchInstance' | 'endOfMibView' }
+  | { readonly kind: 'other'; readonly tag: number };
+
+export interface VarBind {
+  readonly oid: readonly number[];
+  readonly value: SnmpValue;
+}
+
+/** An SNMPv2c response (RFC 1901, RFC 3416). */
+export interface SnmpResponse {
+  readonly requestId: number;
+  readonly community: string;
+  /** 0 is success; the others are RFC 3416's error-status. */
+  readonly errorStatus: number;
+  readonly varbinds: readonly VarBind[];
+}
+
+/** Well-formed answers that break the rules of SNMP or of the MIB; nothing that this agent said in the same walk is used. */
+export class DisorderlyAgent extends Error {
+  override readonly name = 'DisorderlyAgent';
+}
+
+const VERSION_2C = 1;
+
+/**
+ * Decodes one datagram. Throws MalformedDatagram for everything that is not, to the last octet, an SNMPv2c response: snmp-native's own parser checks
+ * few lengths and would hand out a cut message's values.
+ */
+export function decodeResponse(datagram: Buffer): SnmpResponse {
+  const outer = BerReader.of(datagram);
+  const message = outer.expect(TAG.sequence);
+  outer.finish();
+  if (message.expect(TAG.integer).signed() !== VERSION_2C) throw new MalformedDatagram('not SNMPv2c');
+  const community = message.expect(TAG.octetString).rest().toString('utf8');
+  const pdu = message.expect(TAG.response);
+  message.finish();
+  const requestId = pdu.expect(TAG.integer).signed();
+  const errorStatus = pdu.expect(TAG.integer).signed();
+  pdu.expect(TAG.integer).signed();
+  const list = pdu.expect(TAG.sequence);
+  pdu.finish();
+
+  const varbinds: VarBind[] = [];
+  while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
+  return { requestId, community, errorStatus, varbinds };
+}
+
+function varbind(reader: BerReader): VarBind {
+  const oid = reader.expect(TAG.oid).objectIdentifier();
+  const { tag, content } = reader.next();
+  reader.finish();
+  return { oid, value: snmpValue(tag, content) };
+}
+
+function snmpValue(tag: number, content: BerReader): SnmpValue {
+  switch (tag) {
+    case TAG.integer:
+      return { kind: 'integer', value: content.signed() };
+    case TAG.counter32:
+      return { kind: 'unsigned', type: 'counter32', value: content.unsigned() };
+    case TAG.gauge32:
+      return { kind: 'unsigned', type: 'gauge32', value: content.unsigned() };
+    case TAG.noSuchObject:
+    case TAG.noSuchInstance:
+    case TAG.endOfMibView:
+      content.finish();
+      return { kind: 'exception', exception: EXCEPTIONS[tag] };
+    default:
+      return { kind: 'other', tag };
+  }
+}
+
+const EXCEPTIONS = {
+  [TAG.noSuchObject]: 'noSuchObject',
+  [TAG.noSuchInstance]: 'noSuchInstance',
+  [TAG.endOfMibView]: 'endOfMibView',
+} as const;
