@@ -1,8 +1,103 @@
-/** Reading the ledger. */
+/** Reading the ledger. `{endpoint}` never carries the path, the query or the credentials of an RPC URL: they are often its secret. */
 export const LEDGER_CODES = {
   LEDGER__UNREACHABLE: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} cannot be reached: {problem}',
     remedy: 'check ledger.rpcUrls and the network between this host and the endpoint',
+  },
+  LEDGER__TIMEOUT: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} did not answer {method}: {problem}',
+    remedy: 'check the network to the endpoint, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__RATE_LIMITED: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} limits our requests: {problem}',
+    remedy: 'use an endpoint with a higher limit, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__UNAVAILABLE: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} is not able to serve {method}: {problem}',
+    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__BAD_ANSWER: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} answered {method} with something else: {problem}',
+    remedy: 'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint and that no proxy rewrites its answers',
+  },
+  LEDGER__BAD_ACCOUNT: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} sent account {account} in a wrong shape: {problem}',
+    remedy: 'check that ledger.rpcUrls and the program id belong to the same network; the whole answer was dropped',
+  },
+  LEDGER__NOT_YET: {
+    class: 'retry-now',
+    message: 'the ledger endpoint {endpoint} has not reached the slot that {method} needs: {problem}',
+    remedy: 'none needed unless it lasts; then the endpoint lags, so add a second one to ledger.rpcUrls',
+  },
+  LEDGER__LAGGING: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} is {slots} slots behind the others',
+    remedy: 'none needed: the other endpoints are used until it has caught up',
+  },
+  LEDGER__ACCESS_DENIED: {
+    class: 'agent-never',
+    message: 'the ledger endpoint {endpoint} turns us away: {problem}',
+    remedy: 'check the path, token and credentials of the URL in ledger.rpcUrls',
+  },
+  LEDGER__UNSUPPORTED: {
+    class: 'agent-never',
+    message: 'the ledger endpoint {endpoint} does not serve {method}: {problem}',
+    remedy: 'use an endpoint with getProgramAccounts and transaction history enabled',
+  },
+  LEDGER__REQUEST_REFUSED: {
+    class: 'agent-never',
+    message: 'the ledger endpoint {endpoint} refuses {method} as it was asked: {problem}',
+    remedy: 'this is a defect of the agent or of the endpoint; report it with this line',
+  },
+  LEDGER__NODE_ERROR: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} failed at {method}: {problem}',
+    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__BUSY: {
+    class: 'retry-later',
+    message: 'too many requests wait for the ledger endpoint {endpoint}: {problem}',
+    remedy: 'the endpoint is too slow for this device; add a faster one to ledger.rpcUrls',
+  },
+  LEDGER__NO_ENDPOINT: {
+    class: 'retry-later',
+    message: 'no ledger endpoint could answer: {problems}',
+    remedy: 'check ledger.rpcUrls and the network between this host and the endpoints',
+  },
+  LEDGER__VIEW_FAILED: {
+    class: 'retry-later',
+    message: 'the users of this device could not be read from the ledger: {problem}',
+    remedy: 'the agent goes on asking and writes nothing meanwhile; check ledger.rpcUrls',
+  },
+  LEDGER__STALE_ANSWER: {
+    class: 'retry-later',
+    message: 'the ledger answered for slot {slot}, older than slot {applied} that was already read',
+    remedy: 'an endpoint lags or the ledger was set back; if it lasts, restart the agent',
+  },
+  LEDGER__DEVICE_UNKNOWN: {
+    class: 'agent-never',
+    message: 'device {device} does not exist on this ledger',
+    remedy: 'check the device public key, and that env or ledger.rpcUrls name the network it lives on',
+  },
+  LEDGER__DEVICE_WRONG_OWNER: {
+    class: 'agent-never',
+    message: 'device {device} belongs to program {owner}, not to the serviceability program {programId}',
+    remedy: 'check the device public key and the program id of the network',
+  },
+  LEDGER__NOT_A_DEVICE: {
+    class: 'agent-never',
+    message: 'account {device} is not a device: {problem}',
+    remedy: 'check the device public key; `doublezero device list` shows it',
+  },
+  LEDGER__PUBLISHER_MISMATCH: {
+    class: 'agent-never',
+    message: 'device {device} accepts reports from metrics publisher {expected} only, and our key is {actual}',
+    remedy: 'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
   },
 } as const;

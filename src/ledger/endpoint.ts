@@ -1,0 +1,60 @@
+import { AgentError, isAgentError } from '../platform/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+import { EndpointHealth, type EndpointHealthOptions } from './endpoint-health.ts';
+import type { EndpointUrl } from './endpoint-url.ts';
+import { badAnswer, EndpointFault, faultOf } from './faults.ts';
+import { Malformed } from './json.ts';
+import type { JsonRpc, RpcReply, RpcRequest } from './json-rpc.ts';
+
+/** Reads the result of one method, or throws Malformed (or an AgentError that says more). */
+export type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T>;
+
+/** One endpoint, as the methods of the ledger client use it. */
+export interface Endpoint {
+  readonly url: EndpointUrl;
+  readonly health: EndpointHealth;
+  /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
+  ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
+  /** One request, whatever comes of it. Never throws. */
+  call(request: RpcRequest, signal: AbortSignal): Promise<RpcReply>;
+  close(): Promise<void>;
+}
+
+export function createEndpoint(url: EndpointUrl, rpc: JsonRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
+  return {
+    url,
+    health: new EndpointHealth({ ...health, name: url.name }),
+    call: rpc.call,
+    close: rpc.close,
+    async ask(request, read, signal) {
+      const reply = await rpc.call(request, signal);
+      if (reply.kind !== 'result') throw faultOf(reply, url, request.method);
+      try {
+        return await read(reply.value, url.name);
+      } catch (error) {
+        if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
+        if (isAgentError(error)) throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: true });
+        throw error;
+      }
+    },
+  };
+}
+
+/** More slots than this behind the others, and an endpoint's answers are too old to decide by. */
+const MOST_SLOTS_BEHIND = 50n;
+
+/**
+ * Notes the slot that an endpoint answered for. Throws an EndpointFault when the healthy others have been seen too far ahead of it. Lost
+ * endpoints do not count: the last one left is the truth there is, and a ledger that was set back does not condemn every endpoint.
+ */
+export function noteSlot(endpoint: Endpoint, at: Slot, all: readonly Endpoint[]): void {
+  let behind = 0n;
+  for (const { health } of all) {
+    if (health !== endpoint.health && health.healthy && health.slot !== undefined && health.slot - at > behind) behind = health.slot - at;
+  }
+  if (behind > MOST_SLOTS_BEHIND) {
+    const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots: behind });
+    throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false });
+  }
+  endpoint.health.reported(at);
+}

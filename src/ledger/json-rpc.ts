@@ -1,0 +1,130 @@
+import PQueue from 'p-queue';
+import { Pool } from 'undici';
+import { type Clock, Stopped, withDeadline } from '../platform/index.ts';
+import type { EndpointUrl } from './endpoint-url.ts';
+import { type HttpReply, postJson, type RequestProgress } from './http-post.ts';
+import { isRecord } from './json.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+/** What one endpoint made of one JSON-RPC 2.0 request. Nothing in it has been believed yet but the envelope. */
+export type RpcReply =
+  | { readonly kind: 'result'; readonly value: unknown }
+  | { readonly kind: 'rpc-error'; readonly code: number; readonly message: string; readonly data: unknown }
+  | { readonly kind: 'http-error'; readonly status: number; readonly retryAfterMs?: number }
+  | { readonly kind: 'garbled'; readonly problem: string }
+  | { readonly kind: 'failed'; readonly progress: RequestProgress | 'queued' | 'overflow'; readonly cause: Error };
+
+export interface RpcRequest {
+  readonly method: string;
+  readonly params: readonly unknown[];
+  /** Sends overtake reads that wait for a free connection. */
+  readonly urgent?: boolean;
+}
+
+export interface JsonRpcOptions {
+  readonly url: EndpointUrl;
+  readonly clock: Clock;
+  /** Most sockets to this endpoint, each with one request at a time. */
+  readonly connections: number;
+  /** Most requests that may wait for a free connection; one more fails at once. */
+  readonly maxWaiting: number;
+  /** Upper bound for one request, waiting included, milliseconds. */
+  readonly timeoutMs: number;
+  readonly maxResponseBytes: number;
+}
+
+export interface JsonRpc {
+  /** Never throws: everything that can happen is a reply. */
+  call(request: RpcRequest, signal: AbortSignal): Promise<RpcReply>;
+  /** Ends the sockets; calls under way fail. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** JSON-RPC to one endpoint over a bounded pool of keep-alive connections. The first call opens the first socket. */
+export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
+  const { url, clock, timeoutMs, maxResponseBytes } = options;
+  const pool = new Pool(url.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    // One second less than the 20 s after which common RPC front ends close an idle connection.
+    keepAliveTimeout: 19_000,
+    keepAliveMaxTimeout: 19_000,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    maxResponseSize: maxResponseBytes,
+  });
+  const queue = new PQueue({ concurrency: options.connections });
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'accept-encoding': 'gzip',
+    ...(url.authorization === undefined ? {} : { authorization: url.authorization }),
+  };
+  let lastId = 0;
+
+  const post = async (body: string, urgent: boolean, signal: AbortSignal): Promise<HttpReply | (RpcReply & { kind: 'failed' })> => {
+    if (queue.size >= options.maxWaiting) return { kind: 'failed', progress: 'overflow', cause: new Error(`${queue.size} are waiting`) };
+    let posted: Promise<HttpReply> | undefined;
+    try {
+      return await queue.add(
+        () => {
+          posted = postJson(pool, { path: url.path, headers, body, maxResponseBytes }, signal);
+          return posted;
+        },
+        { priority: urgent ? 1 : 0, signal },
+      );
+    } catch (cause) {
+      // The queue gives up at the abort itself; only the post knows how far the request had come by then.
+      return posted ?? { kind: 'failed', progress: 'queued', cause: cause instanceof Error ? cause : new Error(String(cause)) };
+    }
+  };
+
+  return {
+    async call({ method, params, urgent = false }, signal) {
+      const id = ++lastId;
+      const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+      try {
+        const reply = await withDeadline(timeoutMs, signal, (inner) => post(body, urgent, inner));
+        return reply.kind === 'failed' ? reply : readReply(reply, id, clock);
+      } catch (cause) {
+        return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
+      }
+    },
+    async close() {
+      if (!pool.destroyed) await pool.destroy(new Stopped('the connection to the ledger is closed'));
+    },
+  };
+}
+
+function readReply(reply: HttpReply & { kind: 'answered' }, id: number, clock: Clock): RpcReply {
+  const ok = reply.status >= 200 && reply.status < 300;
+  const envelope = reply.status === 429 ? undefined : parseEnvelope(reply.body, id);
+  // Gateways answer in their own words, nodes in JSON-RPC under any status; a node's own words say more.
+  if (envelope !== undefined && (ok || envelope.kind === 'rpc-error')) return envelope;
+  const wait = retryAfterMs(reply.header('retry-after'), reply.header('date'), clock.wall());
+  return { kind: 'http-error', status: reply.status, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
+}
+
+function parseEnvelope(body: Buffer, id: number): RpcReply {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    return { kind: 'garbled', problem: looksLikeHtml(body) ? 'an HTML page' : `${body.length} bytes that are not whole JSON` };
+  }
+  if (!isRecord(parsed) || parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 answer' };
+  const { error } = parsed;
+  if (isRecord(error) && typeof error.code === 'number' && Number.isInteger(error.code)) {
+    // A node that could not even read the request has no id to repeat.
+    if (parsed.id !== id && parsed.id !== null) return { kind: 'garbled', problem: 'the answer to another request' };
+    return { kind: 'rpc-error', code: error.code, message: typeof error.message === 'string' ? error.message : '', data: error.data };
+  }
+  if (parsed.id !== id) return { kind: 'garbled', problem: 'the answer to another request' };
+  if (!('result' in parsed) || parsed.error != null) return { kind: 'garbled', problem: 'neither a result nor an error' };
+  return { kind: 'result', value: parsed.result };
+}
+
+function looksLikeHtml(body: Buffer): boolean {
+  return /^\s*</.test(body.subarray(0, 64).toString('latin1'));
+}

@@ -1,0 +1,62 @@
+import { type Slot, slot } from '../serviceability/index.ts';
+
+/** An answer whose envelope was right and whose content is not what the method promises. */
+export class Malformed extends Error {
+  override readonly name = 'Malformed';
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function asRecord(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (!isRecord(value)) throw new Malformed(`${what} is ${kindOf(value)}, not an object`);
+  return value;
+}
+
+export function asArray(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Malformed(`${what} is ${kindOf(value)}, not a list`);
+  return value;
+}
+
+export function asText(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new Malformed(`${what} is ${kindOf(value)}, not text`);
+  return value;
+}
+
+/** A count that JSON carried without loss. */
+export function asCount(value: unknown, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new Malformed(`${what} is ${kindOf(value)}, not a whole number`);
+  return value;
+}
+
+/** The `{context: {slot}, value}` in which most methods wrap their answer. */
+export function asSlotted(result: unknown): { readonly slot: Slot; readonly value: unknown } {
+  const wrapper = asRecord(result, 'the result');
+  const at = asCount(asRecord(wrapper.context, 'context').slot, 'context.slot');
+  if (!('value' in wrapper)) throw new Malformed('the result has no value');
+  return { slot: slot(at), value: wrapper.value };
+}
+
+/**
+ * The bytes of `[text, "base64"]`, the form in which accounts travel. Node's decoder skips what is no base64, so the length tells whether
+ * all of it was.
+ */
+export function asBase64Data(value: unknown, what: string): Buffer {
+  if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || value[1] !== 'base64') {
+    throw new Malformed(`${what} is not [text, "base64"]`);
+  }
+  const text = value[0];
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const data = Buffer.from(text, 'base64');
+  if (text.length % 4 !== 0 || data.length !== (text.length / 4) * 3 - padding) throw new Malformed(`${what} is not whole base64`);
+  return data;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'number') return String(value);
+  return value === undefined ? 'missing' : `a ${typeof value}`;
+}

@@ -1,0 +1,158 @@
+/*
+ * The ledger over JSON-RPC.
+ *
+ *   LedgerRpc method ──► Endpoints: which one, failover, sends to all ──► Endpoint: one request, its fault or its result read
+ *                                                                              │
+ *                              JsonRpc: envelope, deadline, bounded queue ◄────┘──► undici Pool, keep-alive
+ */
+import { type Clock, type Random, systemClock } from '../platform/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requireSlot } from './asking.ts';
+import type { EndpointEvent } from './endpoint-health.ts';
+import { createEndpoints } from './endpoints.ts';
+import { EndpointFault } from './faults.ts';
+import type { LedgerRpc, SendOutcome } from './ledger-rpc.ts';
+import { readAccounts, readBalance, readBlockhash, readSimulation } from './read-results.ts';
+import { readUserAccounts, type UserAccounts, userFilters } from './read-user-accounts.ts';
+import { combineOutcomes, outcomeOfFault, readSendReply, signatureOf } from './send-outcome.ts';
+import { medianSlotTime, readPerformanceSamples } from './slot-time.ts';
+
+export interface LedgerRpcOptions {
+  /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
+  readonly urls: readonly string[];
+  readonly programId: Address;
+  readonly random: Random;
+  readonly clock?: Clock;
+  /** Upper bound for one request to one endpoint, milliseconds; 8,000 unless told. */
+  readonly requestTimeoutMs?: number;
+  /** Upper bound for one call with all its failovers, milliseconds; 20,000 unless told. */
+  readonly callTimeoutMs?: number;
+  /** Most sockets to one endpoint; 8 unless told. */
+  readonly connections?: number;
+  /** Most bytes of one answer, unpacked; 32 MiB unless told. */
+  readonly maxResponseBytes?: number;
+  /** Told once when an endpoint is lost and once when it is back. */
+  readonly onEndpoint?: (event: EndpointEvent) => void;
+}
+
+/** A blockhash is good for the 150 blocks after its own (MAX_PROCESSING_AGE); old nodes report twice as many. */
+const BLOCKHASH_LIFE = 150n;
+const ACCOUNTS_A_REQUEST = 100;
+
+/** The one LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for a URL that is none. */
+export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
+  const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
+  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
+  const endpoints = createEndpoints({ urls, clock, random, requestTimeoutMs, callTimeoutMs, connections, maxResponseBytes, onEndpoint });
+  let lastUsers: UserAccounts['accounts'] = new Map();
+
+  return {
+    async usersOfDevice(device, { minContextSlot }, signal) {
+      const query = { programId, device, clock };
+      const config = {
+        encoding: 'base64',
+        commitment: COMMITMENT,
+        withContext: true,
+        filters: userFilters(device),
+        ...atLeast(minContextSlot),
+      };
+      const request = { method: 'getProgramAccounts', params: [programId, config] };
+      const users = await endpoints.onOne(async (endpoint, note, inner) => {
+        const answer = await endpoint.ask(request, (result, name) => readUserAccounts(result, name, query, lastUsers, inner), inner);
+        note(answer.slot);
+        requireSlot(answer.slot, minContextSlot, endpoint, request.method);
+        return answer;
+      }, signal);
+      lastUsers = users.accounts;
+      return users;
+    },
+
+    accounts(addresses, signal) {
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, async (chunk) => {
+          const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
+          const part = await endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
+          note(part.slot);
+          return part;
+        });
+        return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
+      }, signal);
+    },
+
+    balance(address, signal) {
+      const request = { method: 'getBalance', params: [address, { commitment: COMMITMENT }] };
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const { slot, value } = await endpoint.ask(request, readBalance, inner);
+        note(slot);
+        return value;
+      }, signal);
+    },
+
+    latestBlockhash(signal) {
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
+        // The height is asked for afterwards, and not from before the blockhash: a height that is too low would end its life too early.
+        const { slot, blockHeight } = await askEpochInfo(endpoint, note, hash.slot, inner);
+        const bound = blockHeight + BLOCKHASH_LIFE;
+        const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;
+        return { slot, blockhash: hash.blockhash, lastValidBlockHeight, blockHeight };
+      }, signal);
+    },
+
+    async sendTransaction(wire, { skipPreflight }, signal) {
+      signal.throwIfAborted();
+      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0 };
+      const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
+      const signature = signatureOf(wire);
+      const replies = endpoints.onEvery(
+        async (endpoint, _, inner) => readSendReply(await endpoint.call(request, inner), signature, endpoint.url),
+        signal,
+      );
+      const outcome = await combineOutcomes(
+        replies.map(async (reply): Promise<SendOutcome> => {
+          const settled = await reply;
+          return settled instanceof EndpointFault ? outcomeOfFault(settled) : settled;
+        }),
+      );
+      if (outcome.kind !== 'accepted') signal.throwIfAborted();
+      return outcome;
+    },
+
+    simulateTransaction(wire, signal) {
+      const config = { encoding: 'base64', sigVerify: false, replaceRecentBlockhash: true, commitment: COMMITMENT };
+      const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const simulation = await endpoint.ask(request, readSimulation, inner);
+        note(simulation.slot);
+        return simulation;
+      }, signal);
+    },
+
+    signatureStatuses(signatures, { searchHistory }, signal) {
+      return endpoints.onOne((endpoint, note, inner) => askStatuses(endpoint, note, signatures, searchHistory, inner), signal);
+    },
+
+    lastLook(signatures, signal) {
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
+        const look = await askStatuses(endpoint, note, signatures, true, inner);
+        requireSlot(look.slot, slot, endpoint, 'getSignatureStatuses');
+        return { blockHeight, statuses: look.statuses };
+      }, signal);
+    },
+
+    recentSlotTimeMs(signal) {
+      const request = { method: 'getRecentPerformanceSamples', params: [30] };
+      return endpoints.onOne(
+        async (endpoint, _, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)),
+        signal,
+      );
+    },
+
+    close: endpoints.close,
+  };
+}
+
+function toBase64(wire: Uint8Array): string {
+  return Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('base64');
+}
