@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { type About, about, NOT_AS_EXPECTED, settings } from './setting.ts';
+
+/** The local eAPI listener of EOS, reachable from every network namespace because it is a path. */
+export const EOS_COMMAND_API_SOCKET = 'unix:///var/run/command-api.sock';
+
+/** The schemes of an eAPI address. */
+export type EapiScheme = 'https' | 'http' | 'unix';
+
+/** Which scheme the address has, or undefined when it is no eAPI address. */
+export function eapiScheme(url: string): EapiScheme | undefined {
+  if (/^unix:\/\/\/[^\s?#]+$/.test(url)) return 'unix';
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  return parsed?.protocol === 'https:' ? 'https' : parsed?.protocol === 'http:' ? 'http' : undefined;
+}
+
+export function eapiUrl(options: About) {
+  return z
+    .string()
+    .refine((url) => eapiScheme(url) !== undefined, { error: NOT_AS_EXPECTED, abort: true })
+    .refine((url) => !hasCredentials(url), { error: 'must not hold a user or password; use username and passwordFile' })
+    .register(settings, {
+      ...about(options),
+      expects: 'an address such as "https://127.0.0.1" or "unix:///var/run/command-api.sock"',
+      form: 'text',
+    });
+}
+
+/** Ledger endpoints in order of preference; they may carry an access token and are printed without it. */
+export function rpcUrls(options: About) {
+  const url = z.string().refine((text) => text.length <= 2_048 && isHttp(text), { error: NOT_AS_EXPECTED });
+  const many = z.array(url).min(1).max(8);
+  return many
+    .refine((urls) => new Set(urls).size === urls.length, { error: 'names an endpoint twice' })
+    .register(settings, { ...about(options), expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
+}
+
+/**
+ * The address without anything that may be a token: user, path, query. Enough to tell endpoints apart in a log.
+ * Text that is no address at all is hidden altogether.
+ */
+export function redactUrl(url: string): string {
+  if (url.startsWith('unix://')) return url;
+  if (!URL.canParse(url)) return '[hidden]';
+  const { protocol, host, username, password, pathname, search } = new URL(url);
+  const hidden = `${username}${password}${search}` !== '' || pathname.length > 1;
+  return `${protocol}//${host}${hidden ? '/[hidden]' : ''}`;
+}
+
+/** Whether the address leads to this host itself, so that nobody listens in between. */
+export function isLoopback(url: string): boolean {
+  const host = URL.canParse(url) ? new URL(url).hostname : '';
+  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function isHttp(text: string): boolean {
+  return URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol);
+}
+
+function hasCredentials(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return `${username}${password}` !== '';
+}

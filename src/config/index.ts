@@ -1,0 +1,23 @@
+export { formatDuration, parseDuration } from './duration.ts';
+export { effectiveConfig } from './effective-config.ts';
+export { isLoopback, redactUrl } from './endpoints.ts';
+export { type Keypair, type LoadedKeypair, loadKeypair } from './keypair.ts';
+export { DEFAULT_CONFIG_FILE, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
+export { ENVIRONMENTS, type Environment, environmentOf, PRESETS, type Preset } from './presets.ts';
+export { configProblems } from './problems.ts';
+export type {
+  AgentConfig,
+  CollectorConfig,
+  EapiSourceConfig,
+  LedgerConfig,
+  LogConfig,
+  PolicyConfig,
+  SnmpSourceConfig,
+  SourceConfig,
+  WorkerConfig,
+} from './schema.ts';
+export { type LoadedSecret, loadSecret } from './secret-file.ts';
+export type { SettingForm, SettingMeta } from './setting.ts';
+export { plainSettings, type SettingNode, settingTree } from './setting-tree.ts';
+export { nearest } from './suggest.ts';
+export { environmentNameOf } from './text-values.ts';

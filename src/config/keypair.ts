@@ -1,0 +1,97 @@
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { AgentError } from '../platform/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import { publicKeyText } from './public-key.ts';
+import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
+
+/** A key that signs and cannot be read: its bytes live in a node:crypto KeyObject behind the closure, out of reach of logs and inspection. */
+export interface Keypair {
+  readonly address: Address;
+  /** The 64-byte ed25519 signature (RFC 8032) of the message. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+export interface LoadedKeypair {
+  readonly keypair: Keypair;
+  /** One line each; the caller logs them. */
+  readonly warnings: readonly string[];
+}
+
+const SEED_BYTES = 32;
+const KEYPAIR_BYTES = 64;
+/** 64 numbers of three digits with generous white space. */
+const MAX_FILE_BYTES = 4_096;
+
+/** What precedes an ed25519 seed in PKCS #8 (RFC 8410 section 7: PrivateKeyInfo, OID 1.3.101.112, OCTET STRING in OCTET STRING). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/**
+ * Loads a keypair file of the Solana command line tools: a JSON array of 64 bytes, the ed25519 seed and then the public key.
+ * Throws AgentError `CONFIG__KEYPAIR_…`; neither the error nor its cause ever holds a part of the file.
+ */
+export function loadKeypair(file: string): LoadedKeypair {
+  const content = readKeyFile(file);
+  const bytes = keyBytesOf(Buffer.from(content.bytes.buffer, content.bytes.byteOffset, content.bytes.length).toString('utf8'), file);
+  content.bytes.fill(0);
+  const warning = warnIfOpenToOthers('the key file', file, content);
+  try {
+    return { keypair: keypairOf(bytes, file), warnings: warning === undefined ? [] : [warning] };
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function readKeyFile(file: string) {
+  try {
+    return readSmallFile(file, MAX_FILE_BYTES);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    if (error.kind === 'missing') throw new AgentError('CONFIG__KEYPAIR_MISSING', { file });
+    throw new AgentError('CONFIG__KEYPAIR_UNREADABLE', { file, problem: error.message });
+  }
+}
+
+function keyBytesOf(text: string, file: string): Uint8Array {
+  const invalid = (problem: string): AgentError => new AgentError('CONFIG__KEYPAIR_INVALID', { file, problem });
+  if (text.trim() === '') throw invalid('it is empty');
+  const value = parseJson(text);
+  if (value === undefined) throw invalid('it is not JSON');
+  if (!Array.isArray(value)) throw invalid('it is JSON, but not an array');
+  if (value.length !== KEYPAIR_BYTES) throw invalid(`it has ${value.length} numbers instead of ${KEYPAIR_BYTES}`);
+  const position = value.findIndex((byte) => !Number.isInteger(byte) || byte < 0 || byte > 255);
+  if (position !== -1) throw invalid(`number ${position + 1} of ${KEYPAIR_BYTES} is not a byte from 0 to 255`);
+  return Uint8Array.from(value, Number);
+}
+
+/** Undefined when the text is not JSON. The parser's own message quotes its input, so it must go no further. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function keypairOf(bytes: Uint8Array, file: string): Keypair {
+  const privateKey = privateKeyOf(bytes.subarray(0, SEED_BYTES));
+  const publicKey = publicBytesOf(privateKey);
+  if (!publicKey.equals(bytes.subarray(SEED_BYTES))) throw new AgentError('CONFIG__KEYPAIR_MISMATCH', { file });
+  return {
+    address: publicKeyText(publicKey),
+    sign: (message) => sign(null, message, privateKey),
+  };
+}
+
+function privateKeyOf(seed: Uint8Array): KeyObject {
+  const der = Buffer.concat([PKCS8_PREFIX, seed]);
+  try {
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  } finally {
+    der.fill(0);
+  }
+}
+
+/** The last 32 bytes of the SubjectPublicKeyInfo (RFC 8410 section 4) are the key. */
+function publicBytesOf(privateKey: KeyObject): Buffer {
+  return createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-SEED_BYTES);
+}

@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import { lamports } from '../serviceability/index.ts';
+import { rpcUrls } from './endpoints.ts';
+import { sources } from './schema-sources.ts';
+import { choice, duration, publicKey, section, settings, share, wholeNumber, yesOrNo } from './setting.ts';
+
+/** Reading the ledger. */
+export const ledgerSection = z
+  .strictObject({
+    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first; by default those of the network.' }),
+    programId: publicKey({ description: 'The serviceability program; by default that of the network.' }),
+    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of an endpoint.' }),
+    viewMaxAge: duration({
+      default: '5s',
+      min: '500ms',
+      max: '5m',
+      reloadable: true,
+      description: 'A decision to write is made on a reading of the users that is at most this old.',
+    }),
+    viewIdleInterval: duration({
+      default: '30s',
+      min: '500ms',
+      max: '1h',
+      reloadable: true,
+      description: 'How often the users are read while there is nothing to write.',
+    }),
+    maxLedgerAge: duration({
+      default: '5m',
+      min: '1s',
+      max: '1d',
+      reloadable: true,
+      description: 'With a reading older than this, nothing is decided at all.',
+    }),
+    authorityInterval: duration({
+      default: '1m',
+      min: '1s',
+      max: '1d',
+      reloadable: true,
+      description: "How often the device's account is read to see whether this key is still its metrics publisher.",
+    }),
+  })
+  .register(settings, section('Reading the ledger.'));
+
+/** Reading the switch. */
+export const collectorSection = z
+  .strictObject({
+    interval: duration({
+      default: '5s',
+      min: '500ms',
+      max: '10m',
+      reloadable: true,
+      description: 'Time from the start of one poll to the start of the next.',
+    }),
+    timeout: duration({
+      default: '10s',
+      min: '200ms',
+      max: '10m',
+      reloadable: true,
+      description: 'Longest time that one poll may take, all its sources together.',
+    }),
+    sources,
+  })
+  .prefault({})
+  .register(settings, section('Reading the switch.'));
+
+/** When a status is believed and when it is written. */
+export const policySection = z
+  .strictObject({
+    downGrace: duration({
+      default: '6s',
+      min: '0s',
+      max: '1h',
+      reloadable: true,
+      description: 'How long a session has to be down before Down is written; 6s is twice the hold time that DoubleZero configures.',
+    }),
+    downConfirmations: wholeNumber({
+      default: 2,
+      min: 1,
+      max: 100,
+      unit: 'polls',
+      reloadable: true,
+      description: 'Polls in a row that have to see a session down when the switch does not say since when it is.',
+    }),
+    connectGrace: duration({
+      default: '60s',
+      min: '0s',
+      max: '1d',
+      reloadable: true,
+      description: 'How long a new user that was never seen up may take to connect before its first Down.',
+    }),
+    refreshInterval: duration({
+      default: '1h',
+      min: '1s',
+      max: '7d',
+      reloadable: true,
+      description: 'How old a report may become before it is repeated.',
+    }),
+    refreshJitter: share({
+      default: 0.1,
+      min: 0,
+      max: 0.5,
+      reloadable: true,
+      description: 'Share of refreshInterval by which users refresh earlier, a fixed part for each, so that they spread.',
+    }),
+    rideAlongAfter: share({
+      default: 0.75,
+      min: 0,
+      max: 1,
+      reloadable: true,
+      description: 'Share of refreshInterval after which a report is repeated early when a transaction goes out with room.',
+    }),
+    massDownShare: share({
+      default: 0.5,
+      min: 0.01,
+      max: 1,
+      reloadable: true,
+      description: 'When this share of the users that were up reads down at once, the switch is polled again before it is believed.',
+    }),
+    massDownMinimum: wholeNumber({
+      default: 10,
+      min: 1,
+      max: 100_000,
+      unit: 'users',
+      reloadable: true,
+      description: 'Fewer users than this going down at once are believed without a second poll.',
+    }),
+  })
+  .prefault({})
+  .register(settings, section('When a status is believed and when it is written.'));
+
+/** Landing transactions. */
+export const workerSection = z
+  .strictObject({
+    statusPollInterval: duration({
+      default: '450ms',
+      min: '50ms',
+      max: '1m',
+      description: 'How often the status of the signatures in flight is asked for.',
+    }),
+    rebroadcastInterval: duration({
+      default: '2s',
+      min: '100ms',
+      max: '1m',
+      description: 'How often a transaction that has not landed is sent again.',
+    }),
+    blockhashMaxAge: duration({
+      default: '2s',
+      min: '100ms',
+      max: '30s',
+      description: 'A blockhash older than this is fetched anew before signing.',
+    }),
+    maxInFlight: wholeNumber({
+      default: 64,
+      min: 1,
+      max: 256,
+      unit: 'transactions',
+      description: 'Transactions that may wait for confirmation at once.',
+    }),
+    sendStagger: duration({ default: '10ms', min: '0s', max: '5s', description: 'Pause between two sends.' }),
+    skipPreflight: yesOrNo({
+      default: false,
+      description: 'Send without letting the endpoint simulate first; faster, and it reports errors later.',
+    }),
+    drainTimeout: duration({
+      default: '10s',
+      min: '0s',
+      max: '5m',
+      description: 'How long a stopping agent waits for transactions in flight.',
+    }),
+    minBalance: z.int().min(0).transform(lamports).prefault(0).register(settings, {
+      description: 'Nothing is sent while the key holds less than this.',
+      expects: 'a whole number of lamports, 0 or more',
+      form: 'number',
+      unit: 'lamports',
+      reloadable: false,
+      secret: false,
+    }),
+  })
+  .prefault({})
+  .register(settings, section('Landing transactions.'));
+
+/** What the agent says of itself. */
+export const logSection = z
+  .strictObject({
+    level: choice({
+      of: ['debug', 'info', 'warn', 'error'],
+      default: 'info',
+      reloadable: true,
+      description: 'The least important line that is written.',
+    }),
+    format: choice({ of: ['auto', 'json', 'pretty'], default: 'auto', description: 'auto is pretty on a terminal and json elsewhere.' }),
+  })
+  .prefault({})
+  .register(settings, section('What the agent says of itself, on standard error.'));

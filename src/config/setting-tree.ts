@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+import { type SettingMeta, settings } from './setting.ts';
+
+/** One field, section or list of the schema, with what the documents, the flags and the messages need to know of it. */
+export interface SettingNode {
+  /** `collector.interval`; inside a list `collector.sources[].url`. Empty for the root. */
+  readonly key: string;
+  /** The last part of the key. */
+  readonly name: string;
+  readonly meta: SettingMeta;
+  /** What stands in for an absent value, as it would be written; undefined when there is no default. */
+  readonly default?: unknown;
+  readonly required: boolean;
+  /** Settings of a section by name; empty for a value and for a list. */
+  readonly children: ReadonlyMap<string, SettingNode>;
+  /** Shapes of a list's items by their `type`; a list of one shape has it under the empty name. Empty for everything else. */
+  readonly variants: ReadonlyMap<string, SettingNode>;
+}
+
+/** The schema as a tree. Throws when a field of the schema has no description: that is a mistake in the schema. */
+export function settingTree(): SettingNode {
+  return nodeOf('', '', configSchema);
+}
+
+/** The settings that a flag or an environment variable can set: everything outside of lists, in the order of the schema. */
+export function plainSettings(node: SettingNode): readonly SettingNode[] {
+  if (node.meta.form !== 'section') return [node];
+  return [...node.children.values()].flatMap(plainSettings);
+}
+
+/** The node that governs `path` in `value`, or the nearest one above it. `value` chooses among the shapes of a list's items. */
+export function nodeAt(root: SettingNode, path: readonly PropertyKey[], value: unknown): SettingNode {
+  const [step, ...rest] = path;
+  if (step === undefined) return root;
+  const inner = member(value, step);
+  const next = typeof step === 'number' ? (itemNode(root, inner) ?? root.variants.values().next().value) : root.children.get(String(step));
+  return next === undefined ? root : nodeAt(next, rest, inner);
+}
+
+/** The shape that an item of a list has: by its `type`, or the only one. */
+export function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
+  return list.variants.get(String(member(item, 'type'))) ?? list.variants.get('') ?? undefined;
+}
+
+/**
+ * The same value with each setting in it replaced by what `change` makes of it. What does not have the schema's shape stays as it is: it is the
+ * validation that speaks of it.
+ */
+export function mapSettings(node: SettingNode, value: unknown, change: (node: SettingNode, value: unknown) => unknown): unknown {
+  if (node.meta.form === 'section') {
+    if (!isMapping(value)) return value;
+    const entries = Object.entries(value).map(([name, inner]) => {
+      const child = node.children.get(name);
+      return [name, child === undefined ? inner : mapSettings(child, inner, change)] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+  if (node.variants.size === 0 || !Array.isArray(value)) return change(node, value);
+  return value.map((item) => {
+    const shape = itemNode(node, item);
+    return shape === undefined ? item : mapSettings(shape, item, change);
+  });
+}
+
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A member of an object or array of unknown shape. */
+export function member(value: unknown, name: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
+}
+
+function nodeOf(key: string, name: string, schema: unknown): SettingNode {
+  const { core, meta, optional, standard } = unwrap(schema);
+  if (meta === undefined) throw new Error(`the schema says nothing about ${key || 'its root'}`);
+  const children = core instanceof z.ZodObject ? childrenOf(key, core) : new Map<string, SettingNode>();
+  const variants = core instanceof z.ZodArray && meta.form === 'list' ? variantsOf(key, core, meta) : new Map<string, SettingNode>();
+  const required = !optional && standard === undefined;
+  return { key, name, meta, required, children, variants, ...(standard === undefined ? {} : { default: standard }) };
+}
+
+function childrenOf(key: string, object: z.ZodObject): Map<string, SettingNode> {
+  const entries = Object.entries(object.shape);
+  return new Map(entries.map(([name, field]) => [name, nodeOf(key === '' ? name : `${key}.${name}`, name, field)]));
+}
+
+function variantsOf(key: string, list: z.ZodArray, meta: SettingMeta): Map<string, SettingNode> {
+  const item = unwrap(list.def.element).core;
+  const shapes = item instanceof z.ZodDiscriminatedUnion ? item.options.map((option) => unwrap(option).core) : [item];
+  const variants = new Map<string, SettingNode>();
+  for (const shape of shapes) {
+    if (!(shape instanceof z.ZodObject)) continue;
+    const children = childrenOf(`${key}[]`, shape);
+    const type = shape.shape.type instanceof z.ZodLiteral ? String(shape.shape.type.value) : '';
+    const description = children.get('type')?.meta.description ?? meta.description;
+    variants.set(type, {
+      key: `${key}[]`,
+      name: type,
+      meta: { ...meta, description, expects: 'a section of settings', form: 'section' },
+      required: true,
+      children,
+      variants: new Map(),
+    });
+  }
+  return variants;
+}
+
+interface Unwrapped {
+  readonly core: unknown;
+  readonly meta?: SettingMeta | undefined;
+  readonly optional: boolean;
+  readonly standard?: unknown;
+}
+
+/** Takes off what is wrapped around a type: defaults, optionality, transformations. */
+function unwrap(schema: unknown): Unwrapped {
+  const meta = schema instanceof z.ZodType ? settings.get(schema) : undefined;
+  const inner = innerOf(schema);
+  if (inner === undefined) return { core: schema, meta, optional: false };
+  const below = unwrap(inner);
+  return {
+    core: below.core,
+    meta: meta ?? below.meta,
+    optional: below.optional || schema instanceof z.ZodExactOptional,
+    standard: schema instanceof z.ZodPrefault ? schema.def.defaultValue : below.standard,
+  };
+}
+
+function innerOf(schema: unknown): unknown {
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodExactOptional) return schema.def.innerType;
+  // `preprocess` has its transformation in front, `transform` behind.
+  if (schema instanceof z.ZodPipe) return schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in;
+  return undefined;
+}

@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { formatDuration, parseDuration } from './duration.ts';
+import { isPublicKey } from './public-key.ts';
+
+/** How a value is written, so that one table can read it from text, print it and keep what is secret in it. */
+export type SettingForm = 'text' | 'choice' | 'number' | 'boolean' | 'duration' | 'file' | 'publicKey' | 'urls' | 'list' | 'section';
+
+export interface SettingMeta {
+  /** What it does, a sentence. */
+  readonly description: string;
+  /** What a value looks like; completes "expected …". */
+  readonly expects: string;
+  readonly form: SettingForm;
+  /** Of the parsed value. */
+  readonly unit?: string;
+  /** Whether a reload may change it; otherwise the agent has to be restarted. */
+  readonly reloadable: boolean;
+  /** Never printed, never taken from a flag. */
+  readonly secret: boolean;
+}
+
+/** The message of an issue of which `expects` says all that there is to say. */
+export const NOT_AS_EXPECTED = 'not as expected';
+
+/** What the schema knows of each of its fields beyond their types. */
+export const settings = z.registry<SettingMeta>();
+
+export interface About {
+  readonly description: string;
+  /** Default false: a restart is needed. */
+  readonly reloadable?: boolean;
+}
+
+export const about = ({ description, reloadable = false }: About): Pick<SettingMeta, 'description' | 'reloadable' | 'secret'> => ({
+  description,
+  reloadable,
+  secret: false,
+});
+
+/** A mapping of settings. */
+export const section = (description: string): SettingMeta => ({
+  ...about({ description }),
+  expects: 'a section of settings',
+  form: 'section',
+});
+
+/** A duration with its unit; milliseconds once parsed. Bounds are inclusive. */
+export function duration(options: About & { readonly default: string; readonly min: string; readonly max: string }) {
+  const min = parseDuration(options.min) ?? 0;
+  const max = parseDuration(options.max) ?? Number.MAX_SAFE_INTEGER;
+  const bounds = `from ${options.min} to ${options.max}`;
+  return z
+    .string()
+    .transform((text, context): number => {
+      const ms = parseDuration(text);
+      if (ms !== undefined && ms >= min && ms <= max) return ms;
+      context.addIssue({ code: 'custom', message: ms === undefined ? NOT_AS_EXPECTED : `expected ${bounds}, got "${formatDuration(ms)}"` });
+      return z.NEVER;
+    })
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: `a duration such as "${options.default}"`, form: 'duration', unit: 'milliseconds' });
+}
+
+/** A whole number; bounds are inclusive. */
+export function wholeNumber(
+  options: About & { readonly default: number; readonly min: number; readonly max: number; readonly unit?: string },
+) {
+  return z
+    .int()
+    .min(options.min)
+    .max(options.max)
+    .prefault(options.default)
+    .register(settings, {
+      ...about(options),
+      expects: `a whole number from ${options.min} to ${options.max}`,
+      form: 'number',
+      ...(options.unit === undefined ? {} : { unit: options.unit }),
+    });
+}
+
+/** A part of one; bounds are inclusive. */
+export function share(options: About & { readonly default: number; readonly min: number; readonly max: number }) {
+  return z
+    .number()
+    .min(options.min)
+    .max(options.max)
+    .prefault(options.default)
+    .register(settings, {
+      ...about(options),
+      expects: `a number from ${options.min} to ${options.max}`,
+      form: 'number',
+      unit: 'share of one',
+    });
+}
+
+export function yesOrNo(options: About & { readonly default: boolean }) {
+  return z
+    .boolean()
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: 'true or false', form: 'boolean' });
+}
+
+/** One of the names in `of`. */
+export function choice<const T extends readonly [string, ...string[]]>(options: About & { readonly of: T; readonly default: T[number] }) {
+  return z
+    .enum(options.of)
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: orList(options.of), form: 'choice' });
+}
+
+/** Text that is not empty and has neither white space at its ends nor control characters. */
+export function text(options: About & { readonly expects: string; readonly max?: number }) {
+  return plainText(options.max).register(settings, { ...about(options), expects: options.expects, form: 'text' });
+}
+
+/** A secret: taken from files and the environment only, and never shown. */
+export function secretText(options: About & { readonly expects: string }) {
+  return plainText(256).register(settings, { ...about(options), expects: options.expects, form: 'text', secret: true });
+}
+
+/** A path. In a configuration file, a relative one is taken from that file's folder. */
+export function filePath(options: About) {
+  return plainText(4_096).register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
+}
+
+/** A 32-byte public key in base58. */
+export function publicKey(options: About) {
+  return z
+    .string()
+    .transform((value, context) => {
+      if (isPublicKey(value)) return value;
+      context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
+      return z.NEVER;
+    })
+    .register(settings, { ...about(options), expects: 'a public key in base58 (32 bytes)', form: 'publicKey' });
+}
+
+/** "a, b or c". */
+export function orList(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
+}
+
+function plainText(max = 200) {
+  return z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^(?!\s)\P{Cc}*(?<!\s)$/u);
+}

@@ -1,0 +1,107 @@
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import { AgentError } from '../platform/index.ts';
+import { type Problem, refusal } from './problems.ts';
+import { FileProblem, readSmallFile } from './read-file.ts';
+import { isMapping } from './setting-tree.ts';
+
+/** A configuration file, read but not yet validated. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly value: Readonly<Record<string, unknown>>;
+  /** The line of the key, or of the nearest section above it that is in the file, counted from 1. */
+  lineOf(path: readonly PropertyKey[]): number;
+  /** Whether a regular file may be read by its group or by everyone. */
+  readonly openToOthers: boolean;
+}
+
+const MAX_FILE_BYTES = 1_048_576;
+/** More messages than this about one file help nobody. */
+const MAX_PROBLEMS = 20;
+
+/** Reads a configuration file. Throws AgentError `CONFIG__FILE_…`, with the line of each mistake in the YAML itself. */
+export function readConfigFile(path: string): ConfigFile {
+  try {
+    const { bytes, openToOthers } = readSmallFile(path, MAX_FILE_BYTES);
+    return parseConfigText(new TextDecoder('utf-8', { fatal: true }).decode(bytes), path, openToOthers);
+  } catch (error) {
+    if (error instanceof FileProblem) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: error.message });
+    if (error instanceof TypeError) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: 'it is not UTF-8 text' });
+    throw error;
+  }
+}
+
+function parseConfigText(text: string, path: string, openToOthers: boolean): ConfigFile {
+  const lines = new LineCounter();
+  // Pretty errors would quote the file, and the file may hold a community.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
+  const mistakes = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS);
+  if (mistakes.length > 0) throw refusal(mistakes.map((mistake) => mistakeOf(mistake, text, lines, path)));
+  const value = mappingOf(document, path);
+  return {
+    path,
+    value,
+    openToOthers,
+    lineOf: (keys) => lines.linePos(offsetOf(document.contents, keys)).line,
+  };
+}
+
+function mappingOf(document: Document, path: string): Readonly<Record<string, unknown>> {
+  const value: unknown = expand(document, path);
+  if (value === null || value === undefined) throw refusal([{ where: `${path}:1`, problem: 'the file is empty' }]);
+  if (!isMapping(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines' }]);
+  return value;
+}
+
+/** Refuses aliases that multiply: a few lines of them can stand for gigabytes. */
+function expand(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw refusal([{ where: `${path}:1`, problem: 'its aliases (*name) do not resolve, or multiply too often' }]);
+  }
+}
+
+const MISTAKES: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'a tab indents this line; YAML takes spaces only',
+  MULTIPLE_DOCS: 'a second document begins here; the file has to be one',
+};
+
+function mistakeOf(mistake: YAMLError, text: string, lines: LineCounter, path: string): Problem {
+  const [start] = mistake.pos;
+  const where = `${path}:${lines.linePos(start).line}`;
+  if (mistake.code === 'DUPLICATE_KEY') {
+    const key = /^[\w.-]{1,60}/.exec(text.slice(start))?.[0];
+    return { where, problem: key === undefined ? 'a key is written twice' : `the key "${key}" is written twice` };
+  }
+  return { where, problem: MISTAKES[mistake.code] ?? `not valid YAML: ${mistake.message.split('\n')[0] ?? mistake.code}` };
+}
+
+/** Where the deepest part of the path that the document has begins. */
+function offsetOf(contents: unknown, path: readonly PropertyKey[]): number {
+  let node = contents;
+  let offset = 0;
+  for (const step of path) {
+    const next = isMap(node) ? pairOf(node.items, step) : isSeq(node) && typeof step === 'number' ? itemOf(node.items[step]) : undefined;
+    if (next === undefined) break;
+    offset = next.offset ?? offset;
+    node = next.value;
+  }
+  return offset;
+}
+
+interface Place {
+  readonly offset: number | undefined;
+  readonly value: unknown;
+}
+
+function pairOf(items: readonly { readonly key: unknown; readonly value: unknown }[], name: PropertyKey): Place | undefined {
+  const pair = items.find(({ key }) => isScalar(key) && key.value === name);
+  return pair === undefined ? undefined : { offset: startOf(pair.key), value: pair.value };
+}
+
+const itemOf = (item: unknown): Place => ({ offset: startOf(item), value: item });
+
+function startOf(node: unknown): number | undefined {
+  const range: Node['range'] = isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
+  return range?.[0];
+}

@@ -1,0 +1,101 @@
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { inspect } from 'node:util';
+import bs58 from 'bs58';
+import { describe, expect, test } from 'vitest';
+import { loadKeypair } from '../../src/config/index.ts';
+import { type AgentError, isAgentError } from '../../src/platform/index.ts';
+import { temporaryFile, temporaryFolder } from './temporary-files.ts';
+
+/** The first test vector of RFC 8032 section 7.1: an empty message. */
+const RFC_8032 = {
+  seed: '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60',
+  publicKey: 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+  signature:
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+};
+
+const keyBytes = (seed: string, publicKey: string): number[] => [...Buffer.from(seed + publicKey, 'hex')];
+const keyFile = (content: unknown, options = {}): string =>
+  temporaryFile(typeof content === 'string' ? content : JSON.stringify(content), { name: 'id.json', ...options });
+
+function refusal(file: string): AgentError {
+  try {
+    loadKeypair(file);
+  } catch (error) {
+    if (isAgentError(error)) return error;
+    throw error;
+  }
+  throw new Error('the file was accepted');
+}
+
+describe('a key file as solana-keygen writes it', () => {
+  test('gives the address and signs as RFC 8032 says', () => {
+    const { keypair, warnings } = loadKeypair(keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey)));
+    expect(keypair.address).toBe(bs58.encode(Buffer.from(RFC_8032.publicKey, 'hex')));
+    expect(Buffer.from(keypair.sign(new Uint8Array())).toString('hex')).toBe(RFC_8032.signature);
+    expect(warnings).toEqual([]);
+  });
+
+  test('may have white space around the numbers', () => {
+    const spaced = keyBytes(RFC_8032.seed, RFC_8032.publicKey).join(' ,\n  ');
+    expect(loadKeypair(keyFile(`\n[ ${spaced} ]\n`)).keypair.address).toHaveLength(44);
+  });
+
+  test('signs what another implementation verifies', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32).toString('hex');
+    const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
+    const { keypair } = loadKeypair(keyFile(keyBytes(seed, point)));
+    const message = Buffer.from('a message');
+    expect(verify(null, message, createPublicKey(privateKey), keypair.sign(message))).toBe(true);
+  });
+
+  test('cannot be read back from the object, however it is printed', () => {
+    const { keypair } = loadKeypair(keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey)));
+    const prints = [inspect(keypair, { depth: 9, showHidden: true }), JSON.stringify(keypair), String(keypair)].join('\n');
+    expect(prints).not.toMatch(/9d61b19d|157, ?97|"d"/);
+    expect(JSON.parse(JSON.stringify(keypair))).toEqual({ address: keypair.address });
+  });
+
+  test('is warned of when others may read it', () => {
+    const file = keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey), { mode: 0o640 });
+    expect(loadKeypair(file).warnings).toEqual([`the key file ${file} may be read by other users of this host; run: chmod 400 ${file}`]);
+  });
+});
+
+describe('a key file that is no good', () => {
+  const whole = keyBytes(RFC_8032.seed, RFC_8032.publicKey);
+  test.each([
+    ['', 'CONFIG__KEYPAIR_INVALID', 'it is empty'],
+    [' \n', 'CONFIG__KEYPAIR_INVALID', 'it is empty'],
+    ['9d61b19deffd5a60', 'CONFIG__KEYPAIR_INVALID', 'it is not JSON'],
+    [JSON.stringify(whole).slice(0, 100), 'CONFIG__KEYPAIR_INVALID', 'it is not JSON'],
+    ['{"seed":[157,97]}', 'CONFIG__KEYPAIR_INVALID', 'it is JSON, but not an array'],
+    [JSON.stringify(whole.slice(0, 32)), 'CONFIG__KEYPAIR_INVALID', 'it has 32 numbers instead of 64'],
+    [JSON.stringify([...whole.slice(0, 63), 256]), 'CONFIG__KEYPAIR_INVALID', 'number 64 of 64 is not a byte from 0 to 255'],
+    [JSON.stringify([-1, ...whole.slice(1)]), 'CONFIG__KEYPAIR_INVALID', 'number 1 of 64 is not a byte from 0 to 255'],
+    [JSON.stringify(whole.map(String)), 'CONFIG__KEYPAIR_INVALID', 'number 1 of 64 is not a byte from 0 to 255'],
+    [JSON.stringify([...whole.slice(0, 63), 0]), 'CONFIG__KEYPAIR_MISMATCH', 'its public half does not belong to its private half'],
+    [JSON.stringify([0, ...whole.slice(1)]), 'CONFIG__KEYPAIR_MISMATCH', 'its public half does not belong to its private half'],
+    ['['.repeat(5_000), 'CONFIG__KEYPAIR_UNREADABLE', 'it is longer than 4096 bytes'],
+  ])('%#', (content, code, problem) => {
+    const file = keyFile(content);
+    const error = refusal(file);
+    expect([error.code, error.message.includes(file), error.message.includes(problem)]).toEqual([code, true, true]);
+    expect(error.message).not.toContain('\n');
+    // Nothing of the file may leave in an error, whichever way it is printed.
+    const printed = inspect(error, { depth: 9, showHidden: true }).replaceAll(file, '');
+    expect(printed).not.toMatch(/157, ?97|9d61b19d|\[\[\[/);
+    expect(error.cause).toBeUndefined();
+  });
+
+  test('is not there', () => {
+    const error = refusal('/nonexistent/id.json');
+    expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'there is no key file /nonexistent/id.json']);
+  });
+
+  test('is a folder', () => {
+    const folder = temporaryFolder();
+    expect(refusal(folder).message).toBe(`the key file ${folder} cannot be read: it is a folder`);
+  });
+});

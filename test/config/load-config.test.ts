@@ -1,0 +1,258 @@
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { configProblems, type LoadConfigOptions, loadConfig } from '../../src/config/index.ts';
+import { temporaryFile, temporaryFolder } from './temporary-files.ts';
+
+const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
+const NOWHERE = '/nonexistent/config.yaml';
+
+function load(yaml: string | undefined, options: Partial<LoadConfigOptions> = {}) {
+  const file = yaml === undefined ? {} : { file: temporaryFile(yaml) };
+  return loadConfig({ environment: {}, defaultFile: NOWHERE, ...file, ...options });
+}
+
+/** The refusal's lines, with the temporary folder taken off. */
+function problems(yaml: string | undefined, options: Partial<LoadConfigOptions> = {}): readonly string[] {
+  const file = yaml === undefined ? undefined : temporaryFile(yaml);
+  try {
+    loadConfig({ environment: {}, defaultFile: NOWHERE, ...(file === undefined ? {} : { file }), ...options });
+  } catch (error) {
+    const lines = configProblems(error);
+    if (lines.length === 0) throw error;
+    return lines.map((line) => (file === undefined ? line : line.replaceAll(`${dirname(file)}/`, '')));
+  }
+  return ['(accepted)'];
+}
+
+const MINIMAL = `env: testnet\ndevice: ${DEVICE}\n`;
+
+describe('defaults and presets', () => {
+  test('a network and a device are enough', () => {
+    expect(load(MINIMAL).config).toEqual({
+      env: 'testnet',
+      device: DEVICE,
+      ledger: {
+        rpcUrls: ['https://doublezerolocalnet.rpcpool.com/8a4fd3f4-0977-449f-88c7-63d4b0f10f16'],
+        programId: 'DZtnuQ839pSaDMFG5q1ad2V95G82S5EC4RrB3Ndw2Heb',
+        requestTimeout: 10_000,
+        viewMaxAge: 5_000,
+        viewIdleInterval: 30_000,
+        maxLedgerAge: 300_000,
+        authorityInterval: 60_000,
+      },
+      collector: {
+        interval: 5_000,
+        timeout: 10_000,
+        sources: [
+          {
+            type: 'eapi',
+            name: 'eapi',
+            url: 'unix:///var/run/command-api.sock',
+            session: 'basic',
+            tls: { insecure: false },
+            timeout: 5_000,
+          },
+        ],
+      },
+      policy: {
+        downGrace: 6_000,
+        downConfirmations: 2,
+        connectGrace: 60_000,
+        refreshInterval: 3_600_000,
+        refreshJitter: 0.1,
+        rideAlongAfter: 0.75,
+        massDownShare: 0.5,
+        massDownMinimum: 10,
+      },
+      worker: {
+        statusPollInterval: 450,
+        rebroadcastInterval: 2_000,
+        blockhashMaxAge: 2_000,
+        maxInFlight: 64,
+        sendStagger: 10,
+        skipPreflight: false,
+        drainTimeout: 10_000,
+        minBalance: 0n,
+      },
+      log: { level: 'info', format: 'auto' },
+    });
+  });
+
+  test.each([
+    ['mainnet', 'mainnet-beta'],
+    ['m', 'mainnet-beta'],
+    ['t', 'testnet'],
+    ['d', 'devnet'],
+    ['local', 'localnet'],
+    ['l', 'localnet'],
+  ])('%s is another name of %s', (alias, name) => {
+    expect(load(`env: ${alias}\ndevice: ${DEVICE}\n`).config.env).toBe(name);
+  });
+
+  test('the network presets only what is not written', () => {
+    const { ledger } = load(`${MINIMAL}ledger:\n  rpcUrls: ["http://127.0.0.1:8899"]\n`).config;
+    expect([ledger.rpcUrls, ledger.programId]).toEqual([['http://127.0.0.1:8899'], 'DZtnuQ839pSaDMFG5q1ad2V95G82S5EC4RrB3Ndw2Heb']);
+  });
+
+  test('a section of which every line is commented out is an empty section', () => {
+    expect(load(`${MINIMAL}worker:\n  # maxInFlight: 3\nlog:\n`).config.worker.maxInFlight).toBe(64);
+  });
+});
+
+describe('which value wins', () => {
+  const file = `${MINIMAL}collector:\n  interval: 7s\n`;
+  const environment = { DZD_COLLECTOR_INTERVAL: '8s' };
+  const flags = { 'collector.interval': '9s' };
+
+  test('a file wins over the default', () => expect(load(file).config.collector.interval).toBe(7_000));
+  test('the environment wins over the file', () => expect(load(file, { environment }).config.collector.interval).toBe(8_000));
+  test('a flag wins over both', () => expect(load(file, { environment, flags }).config.collector.interval).toBe(9_000));
+  test('a blank variable is not set', () =>
+    expect(load(file, { environment: { DZD_COLLECTOR_INTERVAL: '' } }).config.collector.interval).toBe(7_000));
+  test('what one layer sets does not unset its neighbors', () => {
+    const { collector } = load(`${MINIMAL}collector:\n  timeout: 3s\n`, { flags }).config;
+    expect([collector.interval, collector.timeout]).toEqual([9_000, 3_000]);
+  });
+
+  test('every kind of value can come from the environment', () => {
+    const { config } = load(undefined, {
+      environment: {
+        DZD_ENV: 'devnet',
+        DZD_DEVICE: DEVICE,
+        DZD_LEDGER_RPC_URLS: 'https://one.example, https://two.example',
+        DZD_POLICY_REFRESH_JITTER: '0.25',
+        DZD_WORKER_SKIP_PREFLIGHT: 'true',
+        DZD_WORKER_MIN_BALANCE: '5000',
+        DZD_COLLECTOR_SOURCES: '[{"type":"eapi","url":"http://127.0.0.1:8080"}]',
+        HOME: '/root',
+      },
+    });
+    expect(config.ledger.rpcUrls).toEqual(['https://one.example', 'https://two.example']);
+    expect([config.policy.refreshJitter, config.worker.skipPreflight, config.worker.minBalance]).toEqual([0.25, true, 5000n]);
+    expect(config.collector.sources).toMatchObject([{ type: 'eapi', url: 'http://127.0.0.1:8080' }]);
+  });
+});
+
+describe('where the file is looked for', () => {
+  const named = (interval: string, name: string) => temporaryFile(`${MINIMAL}collector: { interval: ${interval} }\n`, { name });
+
+  test('--config, then DZD_CONFIG, then the default file', () => {
+    const [flag, variable, standard] = [named('1s', 'flag.yaml'), named('2s', 'variable.yaml'), named('3s', 'default.yaml')];
+    const all = { file: flag, environment: { DZD_CONFIG: variable }, defaultFile: standard };
+    expect(loadConfig(all).file).toBe(flag);
+    expect(loadConfig({ environment: all.environment, defaultFile: standard }).file).toBe(variable);
+    expect(loadConfig({ environment: {}, defaultFile: standard }).config.collector.interval).toBe(3_000);
+  });
+
+  test('no file is needed when the default one is not there', () => {
+    const loaded = loadConfig({ environment: {}, flags: { env: 'devnet', device: DEVICE }, defaultFile: NOWHERE });
+    expect([loaded.file, loaded.config.env]).toEqual([undefined, 'devnet']);
+  });
+
+  test('a file that was asked for and is not there is refused', () => {
+    expect(problems(undefined, { file: NOWHERE })).toEqual([`the configuration file ${NOWHERE} cannot be read: it does not exist`]);
+  });
+
+  test('a folder is refused', () => {
+    const folder = temporaryFolder();
+    expect(problems(undefined, { file: folder })).toEqual([`the configuration file ${folder} cannot be read: it is a folder`]);
+  });
+
+  test('paths in a file are relative to its folder, paths in flags are not', () => {
+    const file = temporaryFile(
+      `${MINIMAL}keypair: keys/publisher.json\ncollector:\n  sources:\n    - { type: eapi, url: "https://switch", username: dzd, passwordFile: password, tls: { caFile: /etc/ca.pem } }\n`,
+    );
+    const { config } = loadConfig({ file, environment: {} });
+    expect(config.keypair).toBe(join(dirname(file), 'keys/publisher.json'));
+    expect(config.collector.sources[0]).toMatchObject({ passwordFile: join(dirname(file), 'password'), tls: { caFile: '/etc/ca.pem' } });
+    expect(loadConfig({ file, environment: {}, flags: { keypair: 'here.json' } }).config.keypair).toBe('here.json');
+  });
+});
+
+describe('what is refused', () => {
+  test('every problem is listed, each with its line', () => {
+    expect(
+      problems(
+        `env: moon\ndevice: abc\ncollector:\n  interval: 5\n  timout: 3s\n  sources:\n    - type: eapi\n      url: ftp://switch\n    - type: gopher\n    - url: unix:///x\nworker:\n  maxInFlight: 1.5\n  skipPreflight: yes\npolicy: 6s\n`,
+      ),
+    ).toEqual([
+      'config.yaml:1: env: expected mainnet-beta, testnet, devnet or localnet, got "moon"',
+      'config.yaml:2: device: expected a public key in base58 (32 bytes), got "abc"',
+      'config.yaml:4: collector.interval: expected a duration such as "5s", got 5',
+      'config.yaml:5: collector.timout: unknown key, did you mean "timeout"?',
+      'config.yaml:8: collector.sources[0].url: expected an address such as "https://127.0.0.1" or "unix:///var/run/command-api.sock", got "ftp://switch"',
+      'config.yaml:9: collector.sources[1].type: expected eapi or snmp, got "gopher"',
+      'config.yaml:10: collector.sources[2].type: is required: eapi or snmp',
+      'config.yaml:12: worker.maxInFlight: expected a whole number from 1 to 256, got 1.5',
+      'config.yaml:13: worker.skipPreflight: expected true or false, got "yes"',
+      'config.yaml:14: policy: expected a section of settings, got "6s"',
+    ]);
+  });
+
+  test('a missing device is named, once, and so is a missing network', () => {
+    expect(problems('log: { level: warn }\n')).toEqual([
+      'config.yaml:1: env: is required: mainnet-beta, testnet, devnet or localnet',
+      'config.yaml:1: device: is required: a public key in base58 (32 bytes)',
+    ]);
+    expect(problems(undefined)[0]).toBe('configuration: env: is required: mainnet-beta, testnet, devnet or localnet');
+  });
+
+  test('a problem of a flag or a variable names it', () => {
+    expect(problems(MINIMAL, { environment: { DZD_LOG_LEVEL: 'loud' }, flags: { 'collector.interval': '5' } })).toEqual([
+      '--collector.interval: collector.interval: expected a duration such as "5s", got "5"',
+      'DZD_LOG_LEVEL: log.level: expected debug, info, warn or error, got "loud"',
+    ]);
+  });
+
+  test.each([
+    ['collector: { interval: 10ms }', 'collector.interval: expected from 500ms to 10m, got "10ms"'],
+    ['collector: { interval: 5 s }', 'collector.interval: expected a duration such as "5s", got "5 s"'],
+    ['collector: { interval: }', 'collector.interval: expected a duration such as "5s", got nothing'],
+    ['collector: { sources: [] }', 'collector.sources: expected a list of sources, each with a type of eapi or snmp, got an empty list'],
+    ['collector: { sources: [5] }', 'collector.sources[0]: expected a section of settings, got 5'],
+    ['ledger: { rpcUrls: [] }', 'ledger.rpcUrls: expected a list of one to eight https:// or http:// addresses'],
+    ['ledger: { rpcUrls: ["wss://x"] }', 'ledger.rpcUrls[0]: expected a list of one to eight https:// or http:// addresses'],
+    ['ledger: { rpcUrls: ["http://x", "http://x"] }', 'ledger.rpcUrls: names an endpoint twice'],
+    ['ledger: { programId: 0 }', 'ledger.programId: expected a public key in base58 (32 bytes), got 0'],
+    ['keypair: ""', 'keypair: expected the path of a file'],
+    ['worker: { minBalance: -1 }', 'worker.minBalance: expected a whole number of lamports, 0 or more, got -1'],
+    ['downGrace: 1s', 'downGrace: unknown key here, did you mean "policy.downGrace"?'],
+    ['__proto__: { a: 1 }', '__proto__: unknown key'],
+  ])('%s', (line, problem) => {
+    expect(problems(`${MINIMAL}${line}\n`)).toEqual([`config.yaml:3: ${problem}`]);
+  });
+
+  test.each([
+    ['', 'config.yaml:1: the file is empty'],
+    ['# only a comment\n', 'config.yaml:1: the file is empty'],
+    ['- a\n- b\n', 'config.yaml:1: expected `key: value` lines'],
+    ['just words\n', 'config.yaml:1: expected `key: value` lines'],
+    ['collector:\n\tinterval: 5s\n', 'config.yaml:2: a tab indents this line; YAML takes spaces only'],
+    ['env: testnet\nlog: {}\nenv: devnet\n', 'config.yaml:3: the key "env" is written twice'],
+    ['env: testnet\n---\nenv: devnet\n', 'config.yaml:2: a second document begins here; the file has to be one'],
+    ['a: [1, 2\nb: 3\n', 'config.yaml:2: not valid YAML: '],
+    ['a: &a [1]\nb: *c\n', 'config.yaml:1: its aliases (*name) do not resolve'],
+  ])('the file %j', (yaml, start) => {
+    expect(problems(yaml)).toEqual([expect.stringContaining(start)]);
+  });
+
+  test('bytes that are not text are refused', () => {
+    const file = temporaryFile(Uint8Array.of(0xff, 0xfe, 0x00));
+    expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is not UTF-8 text`]);
+  });
+
+  test('aliases that multiply are refused rather than expanded', () => {
+    const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
+    expect(problems(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toEqual([
+      'config.yaml:1: its aliases (*name) do not resolve, or multiply too often',
+    ]);
+  });
+});
+
+test('a variable that sets nothing is a warning, since platforms add variables of their own', () => {
+  const environment = { DZD_COLECTOR_INTERVAL: '1s', DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
+  expect(load(MINIMAL, { environment }).warnings).toEqual([
+    'the variable DZD_COLECTOR_INTERVAL sets nothing, did you mean DZD_COLLECTOR_INTERVAL?',
+    'the variable DZD_TELEMETRY_SERVICE_HOST sets nothing',
+  ]);
+});

@@ -1,0 +1,199 @@
+import { dirname } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { configProblems, loadConfig } from '../../src/config/index.ts';
+import { temporaryFile } from './temporary-files.ts';
+
+const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
+
+/** A whole configuration in which only the sources, written in YAML's one-line form, are of interest. */
+function withSources(...sources: readonly string[]) {
+  const items = sources.map((source) => `    - ${source}\n`).join('');
+  return temporaryFile(`env: devnet\ndevice: ${DEVICE}\ncollector:\n  sources:\n${items}`);
+}
+
+const load = (...sources: readonly string[]) => loadConfig({ file: withSources(...sources), environment: {} });
+
+function problems(...sources: readonly string[]): readonly string[] {
+  const file = withSources(...sources);
+  try {
+    loadConfig({ file, environment: {} });
+    return [];
+  } catch (error) {
+    return configProblems(error).map((line) => line.replaceAll(`${dirname(file)}/`, ''));
+  }
+}
+
+const EAPI = 'url: "https://sw", username: dzd, passwordFile: /p';
+
+describe('names', () => {
+  test('a source without a name is called by its type, later ones by type and number', () => {
+    const names = load(`{ type: eapi, ${EAPI} }`, '{ type: snmp, host: sw, communityFile: /c }', '{ type: eapi, url: "unix:///s" }');
+    expect(names.config.collector.sources.map((source) => source.name)).toEqual(['eapi', 'snmp', 'eapi-2']);
+  });
+
+  test('two sources of one name are refused', () => {
+    expect(problems('{ type: eapi, name: a, url: "unix:///s" }', '{ type: eapi, name: a, url: "unix:///t" }')).toEqual([
+      'config.yaml:6: collector.sources[1].name: the name "a" is taken by an earlier source',
+    ]);
+  });
+
+  test('a written name may not be the one that an earlier source has by default', () => {
+    expect(problems('{ type: eapi, url: "unix:///s" }', '{ type: eapi, name: eapi, url: "unix:///t" }')).toEqual([
+      'config.yaml:6: collector.sources[1].name: the name "eapi" is taken by an earlier source',
+    ]);
+  });
+});
+
+describe('credentials', () => {
+  test.each([
+    [
+      '{ type: eapi, url: "https://sw" }',
+      ['username: is required for https:// addresses', 'passwordFile: is required for https:// addresses'],
+    ],
+    ['{ type: eapi, url: "https://127.0.0.1", username: a }', ['passwordFile: is required for https:// addresses']],
+    ['{ type: eapi, url: "http://sw", passwordFile: /p }', ['username: is required for http:// addresses']],
+    ['{ type: eapi, url: "http://127.0.0.1:8080", username: a }', ['passwordFile: is required for http:// addresses']],
+    [
+      '{ type: eapi, url: "unix:///s", username: a, passwordFile: /p }',
+      [
+        'username: a unix:// address takes no credentials; the permissions of the socket decide',
+        'passwordFile: a unix:// address takes no credentials; the permissions of the socket decide',
+      ],
+    ],
+    ['{ type: eapi, url: "unix:///s", session: cookie }', ['session: a unix:// address has no login; leave it at basic']],
+    ['{ type: eapi, url: "http://127.0.0.1:8080", session: cookie }', ['session: cookie needs username and passwordFile']],
+    [
+      '{ type: eapi, url: "https://a:hunter2@sw", username: a, passwordFile: /p }',
+      ['url: must not hold a user or password; use username and passwordFile'],
+    ],
+    [
+      `{ type: eapi, ${EAPI}, password: hunter2 }`,
+      ['password: unknown key; a password is not written into the configuration: name the file that holds it in passwordFile'],
+    ],
+    ['{ type: snmp, host: sw }', ['communityFile: is required: the path of a file that holds the community']],
+    ['{ type: snmp, host: sw, community: hunter2, communityFile: /c }', ['community: stands beside communityFile; remove one of them']],
+    ['{ type: snmp, host: sw, community: 5 }', ['community: expected a community (one line, without spaces at its ends)']],
+  ])('%s', (source, expected) => {
+    const lines = problems(source);
+    expect(lines).toEqual(expected.map((line) => `config.yaml:5: collector.sources[0].${line}`));
+    expect(lines.join()).not.toContain('hunter2');
+  });
+
+  test.each(['http://127.0.0.1:8080', 'http://localhost:8080', 'http://[::1]:8080'])('%s, the local listener of EOS, needs none', (url) => {
+    expect(load(`{ type: eapi, url: "${url}" }`).warnings).toEqual([]);
+  });
+});
+
+describe('certificates', () => {
+  const print = Array(32).fill('AB').join(':');
+
+  test('a fingerprint is kept in lower case without colons', () => {
+    const [source] = load(`{ type: eapi, ${EAPI}, tls: { fingerprint: "${print}" } }`).config.collector.sources;
+    expect(source).toMatchObject({ tls: { fingerprint: 'ab'.repeat(32), insecure: false } });
+  });
+
+  test.each([
+    [
+      `{ type: eapi, ${EAPI}, tls: { fingerprint: abcd } }`,
+      ['tls.fingerprint: expected a SHA-256 fingerprint, 32 bytes in hex, with or without colons, got "abcd"'],
+    ],
+    ['{ type: eapi, url: "unix:///s", tls: { insecure: true } }', ['tls.insecure: only an https:// address has a certificate']],
+    [
+      `{ type: eapi, ${EAPI}, tls: { insecure: true, caFile: /ca } }`,
+      ['tls.caFile: means nothing beside insecure: true; remove one of them'],
+    ],
+    [`{ type: eapi, ${EAPI}, tls: { cafile: /ca } }`, ['tls.cafile: unknown key, did you mean "caFile"?']],
+  ])('%s', (source, expected) => {
+    expect(problems(source)).toEqual(expected.map((line) => `config.yaml:5: collector.sources[0].${line}`));
+  });
+});
+
+describe('VRFs over SNMP', () => {
+  test('a VRF is a name or a section with its own community', () => {
+    const [source] = load('{ type: snmp, host: sw, communityFile: /c, vrfs: [default, { name: vrf1, communityFile: /d }] }').config
+      .collector.sources;
+    expect(source).toEqual({
+      type: 'snmp',
+      name: 'snmp',
+      host: 'sw',
+      port: 161,
+      version: '2c',
+      communityFile: '/c',
+      vrfs: [{ name: 'default' }, { name: 'vrf1', communityFile: '/d' }],
+      timeout: 2_000,
+      maxRows: 20_000,
+    });
+  });
+
+  test.each([
+    ['vrfs: [vrf1, vrf1]', 'vrfs[1]: the VRF "vrf1" is listed twice'],
+    ['vrfs: []', 'vrfs: expected a list of VRF names, got an empty list'],
+    ['vrfs: [{ name: vrf1, community: a, communityFile: /b }]', 'vrfs[0].community: stands beside communityFile; remove one of them'],
+    ['vrfs: [{ community: a }]', 'vrfs[0].name: is required: the name of a VRF'],
+    ['vrfs: [5]', 'vrfs[0]: expected a section of settings, got 5'],
+  ])('%s', (vrfs, expected) => {
+    expect(problems(`{ type: snmp, host: sw, communityFile: /c, ${vrfs} }`)).toEqual([`config.yaml:5: collector.sources[0].${expected}`]);
+  });
+});
+
+describe('warnings', () => {
+  test.each([
+    [
+      '{ type: snmp, host: sw, community: hunter2 }',
+      ['source snmp: a community is written in clear text in the configuration; prefer communityFile'],
+    ],
+    [
+      `{ type: eapi, ${EAPI}, tls: { insecure: true } }`,
+      ['source eapi: tls.insecure is on: anyone between here and the switch can read the password and forge answers'],
+    ],
+    [
+      '{ type: eapi, url: "http://sw", username: a, passwordFile: /p }',
+      ['source eapi: the password travels in clear text; use https:// or unix://'],
+    ],
+    [
+      '{ type: eapi, url: "unix:///s", timeout: 20s }',
+      ['source eapi: its timeout is longer than collector.timeout (10s), which ends first'],
+    ],
+  ])('%s', (source, expected) => {
+    expect(load(source).warnings).toEqual(expected);
+  });
+
+  test('a file with a community in it should be readable by its owner only', () => {
+    const yaml = `env: devnet\ndevice: ${DEVICE}\ncollector: { sources: [{ type: snmp, host: sw, community: hunter2 }] }\n`;
+    const file = temporaryFile(yaml, { mode: 0o644 });
+    expect(loadConfig({ file, environment: {} }).warnings.at(-1)).toBe(
+      `the configuration file ${file} may be read by other users of this host; run: chmod 400 ${file}`,
+    );
+  });
+});
+
+test('a secret in a flag is refused and not repeated', () => {
+  const flags = { env: 'devnet', device: DEVICE, 'collector.sources': '[{type: snmp, host: sw, community: hunter2}]' };
+  let lines: readonly string[] = [];
+  try {
+    loadConfig({ environment: {}, flags, defaultFile: '/nonexistent' });
+  } catch (error) {
+    lines = configProblems(error);
+  }
+  expect(lines).toEqual(['--collector.sources: collector.sources[].community: a secret is not taken from a flag; use communityFile']);
+});
+
+test('settings that do not fit each other are refused', () => {
+  const flags = {
+    env: 'devnet',
+    device: DEVICE,
+    'policy.refreshInterval': '5s',
+    'ledger.maxLedgerAge': '5s',
+  };
+  let lines: readonly string[] = [];
+  try {
+    loadConfig({ environment: {}, flags, defaultFile: '/nonexistent' });
+  } catch (error) {
+    lines = configProblems(error);
+  }
+  expect(lines).toEqual([
+    '--policy.refreshInterval: policy.refreshInterval: must be longer than collector.interval (5s), got 5s',
+    '--ledger.maxLedgerAge: ledger.maxLedgerAge: must be longer than ledger.viewMaxAge (5s), got 5s',
+    '--ledger.maxLedgerAge: ledger.maxLedgerAge: must be longer than ledger.viewIdleInterval (30s), got 5s',
+  ]);
+});

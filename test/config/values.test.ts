@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  configProblems,
+  effectiveConfig,
+  formatDuration,
+  loadConfig,
+  loadSecret,
+  nearest,
+  parseDuration,
+  redactUrl,
+} from '../../src/config/index.ts';
+import { isAgentError } from '../../src/platform/index.ts';
+import { temporaryFile } from './temporary-files.ts';
+
+const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
+
+describe('durations', () => {
+  test.each([
+    ['250ms', 250],
+    ['5s', 5_000],
+    ['1.5h', 5_400_000],
+    ['0.25s', 250],
+    ['10m', 600_000],
+    ['2d', 172_800_000],
+    ['0s', 0],
+  ])('%s is %d ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  test.each(['5', '', 's', '5 s', '-5s', '5S', '1h30m', '0.5ms', '1e3s', '5sec', '99999999999s', '5s\n', ' 5s'])('%j is none', (text) =>
+    expect(parseDuration(text)).toBeUndefined(),
+  );
+
+  test('what is printed reads back as the same time', () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 999_999_999 }), (ms) => parseDuration(formatDuration(ms)) === ms));
+  });
+});
+
+describe('any text in the place of a configuration', () => {
+  test('is accepted or refused in lines, and never anything else', () => {
+    const yaml = fc.oneof(
+      fc.string({ maxLength: 200 }),
+      fc.json({ maxDepth: 4 }),
+      fc
+        .record({ env: fc.constant('devnet'), device: fc.constant(DEVICE), collector: fc.jsonValue(), log: fc.jsonValue() })
+        .map((value) => JSON.stringify(value)),
+    );
+    const refusedOrAccepted = (text: string): boolean => {
+      try {
+        loadConfig({ file: temporaryFile(text), environment: {} });
+        return true;
+      } catch (error) {
+        return configProblems(error).length > 0 && configProblems(error).every((line) => !line.includes('\n'));
+      }
+    };
+    fc.assert(
+      fc.property(yaml, (text) => refusedOrAccepted(text)),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('printing the configuration', () => {
+  test('shows durations with units and hides what is secret', () => {
+    const file = temporaryFile(
+      `env: devnet\ndevice: ${DEVICE}\nworker: { minBalance: 5000 }\nledger: { rpcUrls: ["https://rpc.example/token-1234?api-key=5678", "http://127.0.0.1:8899"] }\n` +
+        'collector:\n  sources:\n    - { type: snmp, host: sw, community: hunter2, vrfs: [default, { name: vrf1, community: hunter3 }] }\n',
+    );
+    const printed = effectiveConfig(loadConfig({ file, environment: {} }).config);
+    expect(printed).toMatchObject({
+      env: 'devnet',
+      ledger: { rpcUrls: ['https://rpc.example/[hidden]', 'http://127.0.0.1:8899'], requestTimeout: '10s' },
+      collector: {
+        interval: '5s',
+        sources: [
+          {
+            type: 'snmp',
+            community: '[hidden]',
+            vrfs: [{ name: 'default' }, { name: 'vrf1', community: '[hidden]' }],
+            timeout: '2s',
+          },
+        ],
+      },
+      worker: { minBalance: 5_000 },
+    });
+    expect(JSON.stringify(printed)).not.toMatch(/hunter|1234|5678/);
+  });
+
+  test.each([
+    ['https://user:pw@rpc.example:8443/', 'https://rpc.example:8443/[hidden]'],
+    ['https://rpc.example/', 'https://rpc.example'],
+    ['https://rpc.example?key=1', 'https://rpc.example/[hidden]'],
+    ['unix:///var/run/command-api.sock', 'unix:///var/run/command-api.sock'],
+    ['no address', '[hidden]'],
+  ])('%s is printed as %s', (url, printed) => expect(redactUrl(url)).toBe(printed));
+});
+
+describe('secret files', () => {
+  const problem = (content: string | Uint8Array): string => {
+    try {
+      loadSecret('passwordFile', temporaryFile(content));
+      return 'accepted';
+    } catch (error) {
+      return isAgentError(error) ? `${error.code} ${String(error.context.problem)}` : 'another error';
+    }
+  };
+
+  test('hold one line, of which the line end is not a part', () => {
+    expect(loadSecret('passwordFile', temporaryFile('hunter 2 \r\n'))).toEqual({ value: 'hunter 2 ', warnings: [] });
+  });
+
+  test.each([
+    ['', 'CONFIG__SECRET_UNREADABLE it is empty'],
+    ['\n', 'CONFIG__SECRET_UNREADABLE it is empty'],
+    ['one\ntwo\n', 'CONFIG__SECRET_UNREADABLE it is not one line of text'],
+    [Uint8Array.of(0xff, 0x41), 'CONFIG__SECRET_UNREADABLE it is not one line of text'],
+    ['a'.repeat(1_025), 'CONFIG__SECRET_UNREADABLE it is longer than 1024 bytes'],
+  ])('%#', (content, expected) => expect(problem(content)).toBe(expected));
+
+  test('are warned of when others may read them', () => {
+    const file = temporaryFile('hunter2\n', { mode: 0o604 });
+    expect(loadSecret('passwordFile', file).warnings).toEqual([
+      `the file of passwordFile, ${file} may be read by other users of this host; run: chmod 400 ${file}`,
+    ]);
+  });
+});
+
+describe('suggestions', () => {
+  test.each([
+    ['intervall', 'interval'],
+    ['downgrace', 'downGrace'],
+    ['poll_interval', 'pollInterval'],
+    ['zzzz', undefined],
+    ['a', undefined],
+  ])('%s', (text, expected) => expect(nearest(text, ['interval', 'downGrace', 'pollInterval', 'timeout'])).toBe(expected));
+});
