@@ -1,2 +1,19 @@
+export { byUrgency, type Decided, type DecideInput, decide, ledgerStatus, type UserOutcome } from './decide.ts';
+export {
+  type Decision,
+  decideStatus,
+  type HoldReason,
+  type LedgerStatus,
+  type ReportableStatus,
+  type UserStatusView,
+  type WriteReason,
+} from './decide-status.ts';
 export type { LedgerUser, LedgerView } from './ledger-view.ts';
+export { detectMassDown, type MassDown, reconcileMassDown } from './mass-down.ts';
 export type { Neighbor, NeighborKey, NeighborSnapshot, NeighborState, VrfName, VrfReading } from './neighbor-snapshot.ts';
+export type { LocatedNeighbor, Observation, UnobservedReason } from './observation.ts';
+export { type Observations, observeUsers, type Tunnel } from './observe.ts';
+export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
+export { jitterShare, recordAgeMs } from './record-age.ts';
+export type { StatusIntent } from './status-intent.ts';
+export { accountStateOf, advanceTrack, incarnationOf, type TrackStep, type UserTrack } from './track.ts';

@@ -1,0 +1,97 @@
+import type { MonotonicMs } from '../platform/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import type { Observation, UnobservedReason } from './observation.ts';
+import type { StatusPolicy } from './policy.ts';
+import { jitterShare } from './record-age.ts';
+import type { UserTrack } from './track.ts';
+
+/** What the ledger can be told; Unknown is only ever read. */
+export type ReportableStatus = 'up' | 'down';
+export type LedgerStatus = 'unknown' | ReportableStatus;
+
+/** The ledger's side of one user, as far as the decision needs it. */
+export interface UserStatusView {
+  readonly pubkey: Address;
+  readonly status: LedgerStatus;
+  /** By `recordAgeMs`. */
+  readonly ageMs: number | undefined;
+  readonly activated: boolean;
+  /** A status of this user that was sent and is neither landed nor expired: what the ledger may say next (rule 17). */
+  readonly inFlight?: ReportableStatus;
+}
+
+export type HoldReason = UnobservedReason | 'down-unconfirmed' | 'connect-grace' | 'not-activated';
+
+export type WriteReason = 'change' | 'refresh' | 'ride-along';
+
+export type Decision =
+  /** `ride-along` is an offer, not a demand: it goes only where a batch has room (rule 13). */
+  | { readonly kind: 'write'; readonly to: ReportableStatus; readonly reason: WriteReason }
+  /** Something keeps us from writing, or from knowing. */
+  | { readonly kind: 'hold'; readonly because: HoldReason }
+  /** The ledger says, or is about to say, what the switch says. */
+  | { readonly kind: 'settled' };
+
+const SETTLED: Decision = { kind: 'settled' };
+
+/**
+ * Decides what, if anything, this user's ledger record should be told now (rules 9 to 15).
+ *
+ * Pure: same inputs, same answer. `view` is what the ledger says this tick, so a restart asks for nothing that is already right.
+ */
+export function decideStatus(
+  view: UserStatusView,
+  observation: Observation,
+  track: UserTrack,
+  policy: StatusPolicy,
+  now: MonotonicMs,
+): Decision {
+  switch (observation.kind) {
+    case 'unobserved':
+      return { kind: 'hold', because: observation.because };
+    case 'up':
+      return view.activated ? agree('up', view, policy) : { kind: 'hold', because: 'not-activated' };
+    case 'down':
+      return whenDown(view, observation, track, policy, now);
+  }
+}
+
+function whenDown(
+  view: UserStatusView,
+  observation: Extract<Observation, { kind: 'down' }>,
+  track: UserTrack,
+  policy: StatusPolicy,
+  now: MonotonicMs,
+): Decision {
+  const prospect = view.inFlight ?? view.status;
+  if (!view.activated && prospect !== 'up') return { kind: 'hold', because: 'not-activated' };
+  if (prospect !== 'down') {
+    if (!isBelievable(observation, track, policy, now)) return { kind: 'hold', because: 'down-unconfirmed' };
+    if (prospect === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
+      return { kind: 'hold', because: 'connect-grace' };
+    }
+  }
+  return agree('down', view, policy);
+}
+
+/** A session that is down is believed on the switch's own word, or when it was seen down often enough for long enough (rule 10). */
+function isBelievable(
+  observation: Extract<Observation, { kind: 'down' }>,
+  track: UserTrack,
+  policy: StatusPolicy,
+  now: MonotonicMs,
+): boolean {
+  if (observation.at?.sinceMs !== undefined && observation.at.sinceMs >= policy.downGraceMs) return true;
+  const run = track.downRun;
+  return run !== undefined && run.count >= policy.downConfirmations && now - run.since >= policy.downGraceMs;
+}
+
+function agree(to: ReportableStatus, view: UserStatusView, policy: StatusPolicy): Decision {
+  if (view.inFlight !== undefined) return view.inFlight === to ? SETTLED : { kind: 'write', to, reason: 'change' };
+  if (view.status !== to) return { kind: 'write', to, reason: 'change' };
+  if (view.ageMs === undefined) return SETTLED;
+  const early = policy.refreshJitter * jitterShare(view.pubkey);
+  if (view.ageMs >= policy.refreshIntervalMs * (1 - early)) return { kind: 'write', to, reason: 'refresh' };
+  if (view.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter) return { kind: 'write', to, reason: 'ride-along' };
+  return SETTLED;
+}

@@ -1,0 +1,89 @@
+import type { MonotonicMs } from '../platform/index.ts';
+import { type Address, BgpStatus, nanoseconds, UserStatus } from '../serviceability/index.ts';
+import { type Decision, decideStatus, type LedgerStatus, type ReportableStatus } from './decide-status.ts';
+import type { LedgerUser, LedgerView } from './ledger-view.ts';
+import type { Observation } from './observation.ts';
+import type { StatusPolicy } from './policy.ts';
+import { recordAgeMs } from './record-age.ts';
+import type { StatusIntent } from './status-intent.ts';
+import { accountStateOf, advanceTrack, type UserTrack } from './track.ts';
+
+export interface DecideInput {
+  readonly view: LedgerView;
+  readonly observations: ReadonlyMap<Address, Observation>;
+  readonly tracks: ReadonlyMap<Address, UserTrack>;
+  readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
+  readonly policy: StatusPolicy;
+  readonly now: MonotonicMs;
+}
+
+export interface UserOutcome {
+  readonly entry: LedgerUser;
+  readonly observation: Observation;
+  readonly decision: Decision;
+  readonly track: UserTrack;
+  readonly newFlaps: number;
+}
+
+export interface Decided {
+  readonly outcomes: ReadonlyMap<Address, UserOutcome>;
+  /** Changes, then due refreshes, then ride-alongs; within each the oldest record first (rule 13). */
+  readonly intents: readonly StatusIntent[];
+}
+
+/** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
+export function decide({ view, observations, tracks, inFlight, policy, now }: DecideInput): Decided {
+  const outcomes = new Map<Address, UserOutcome>();
+  const intents: StatusIntent[] = [];
+  for (const entry of view.users.values()) {
+    const { pubkey, user } = entry;
+    const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', because: 'switch-not-read' };
+    const { track, newFlaps } = advanceTrack(tracks.get(pubkey), entry, observation, now);
+    const status = ledgerStatus(user.bgpStatus);
+    const ageMs = recordAgeMs(user.lastBgpReportedAt, view.slot, view.slotTimeMs);
+    const sent = inFlight.get(pubkey);
+    const decision = decideStatus(
+      {
+        pubkey,
+        status,
+        ageMs,
+        activated: user.status === UserStatus.activated,
+        ...(sent === undefined ? {} : { inFlight: sent }),
+      },
+      observation,
+      track,
+      policy,
+      now,
+    );
+    outcomes.set(pubkey, { entry, observation, decision, track, newFlaps });
+    if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
+    intents.push({
+      user: pubkey,
+      from: status,
+      to: decision.to,
+      reason: decision.reason,
+      rttNs: (decision.to === 'up' ? observation.at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
+      tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
+      ...(observation.at === undefined ? {} : { neighbor: { vrf: observation.at.vrf, address: observation.at.address } }),
+      ageMs: ageMs ?? 0,
+      accountState: accountStateOf(user),
+    });
+  }
+  return { outcomes, intents: intents.sort(byUrgency) };
+}
+
+const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;
+
+/** Never NaN: Infinity less Infinity would leave the order to chance. */
+export function byUrgency(a: StatusIntent, b: StatusIntent): number {
+  const rank = RANK[a.reason] - RANK[b.reason];
+  if (rank !== 0) return rank;
+  if (a.ageMs === b.ageMs) return a.user < b.user ? -1 : a.user > b.user ? 1 : 0;
+  return a.ageMs > b.ageMs ? -1 : 1;
+}
+
+export function ledgerStatus(byte: number): LedgerStatus {
+  if (byte === BgpStatus.up) return 'up';
+  if (byte === BgpStatus.down) return 'down';
+  return 'unknown';
+}

@@ -1,0 +1,48 @@
+import type { Address } from '../serviceability/index.ts';
+import type { Observation } from './observation.ts';
+import type { StatusPolicy } from './policy.ts';
+
+export interface MassDown {
+  readonly wentDown: readonly Address[];
+  readonly wereUp: number;
+}
+
+/**
+ * Whether so many of the users that were up read down at once that the switch, not the users, is the likelier cause (rule 8).
+ * `wasUp` tells of the last observation, or before there is one, of the ledger.
+ */
+export function detectMassDown(
+  observations: ReadonlyMap<Address, Observation>,
+  wasUp: (user: Address) => boolean,
+  policy: Pick<StatusPolicy, 'massDownShare' | 'massDownMinimum'>,
+): MassDown | undefined {
+  const wentDown: Address[] = [];
+  let wereUp = 0;
+  for (const [user, observation] of observations) {
+    if (!wasUp(user)) continue;
+    wereUp += 1;
+    if (observation.kind === 'down') wentDown.push(user);
+  }
+  const suspicious = wentDown.length >= policy.massDownMinimum && wentDown.length >= wereUp * policy.massDownShare;
+  return suspicious ? { wentDown, wereUp } : undefined;
+}
+
+/**
+ * The observations after a second look: a user of the mass that the second look sees down is down, one that it sees up is up, and one that
+ * it can't speak for is unobserved. Users outside of the mass keep what the first look said.
+ */
+export function reconcileMassDown(
+  first: ReadonlyMap<Address, Observation>,
+  second: ReadonlyMap<Address, Observation> | undefined,
+  mass: MassDown,
+): ReadonlyMap<Address, Observation> {
+  const reconciled = new Map(first);
+  for (const user of mass.wentDown) {
+    const again = second?.get(user);
+    reconciled.set(
+      user,
+      again === undefined || again.kind === 'unobserved' ? { kind: 'unobserved', because: 'mass-down-unconfirmed' } : again,
+    );
+  }
+  return reconciled;
+}

@@ -1,0 +1,117 @@
+import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
+import type { LedgerUser } from './ledger-view.ts';
+import { indexNeighbors, type NeighborIndex } from './neighbor-index.ts';
+import type { NeighborSnapshot } from './neighbor-snapshot.ts';
+import type { LocatedNeighbor, Observation } from './observation.ts';
+
+/** The tunnel at which a user is looked for: its account's, or for one whose account has lost it, the last one that this process knew. */
+export interface Tunnel {
+  readonly tunnelNet: NetworkV4;
+  readonly tunnelId: number;
+}
+
+export interface Observations {
+  readonly byUser: ReadonlyMap<Address, Observation>;
+  /** Users found at more than one neighbor (rule 2); a figure for the operator, not an error. */
+  readonly ambiguous: number;
+}
+
+/**
+ * What one snapshot says of each user.
+ *
+ *   snapshot ── indexNeighbors ──► address → where
+ *   user ── tunnel_net /31 ──► client side, else device side ──► candidates ──► one ──► up | down | unobserved
+ *
+ * Pure. `lastTunnel` answers for users whose account no longer names a tunnel (a ban zeroes it), so that their last Up can be taken back.
+ */
+export function observeUsers(
+  users: Iterable<LedgerUser>,
+  snapshot: NeighborSnapshot | undefined,
+  lastTunnel: (user: Address) => Tunnel | undefined,
+): Observations {
+  const byUser = new Map<Address, Observation>();
+  const everyone = [...users];
+  if (snapshot === undefined) {
+    for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', because: 'switch-not-read' });
+    return { byUser, ambiguous: 0 };
+  }
+  const index = indexNeighbors(snapshot);
+  const claims = countClaims(everyone);
+  let ambiguous = 0;
+  for (const entry of everyone) {
+    const activated = entry.user.status === UserStatus.activated;
+    const tunnel = tunnelSides(entry.user.tunnelNet) === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
+    const claimants = tunnel === undefined ? 0 : (claims.get(formatNetworkV4(tunnel.tunnelNet)) ?? 0);
+    // A tunnel that has passed to another user tells nothing about its former one.
+    const shared = activated ? claimants > 1 : claimants > 0;
+    const observation: Observation =
+      tunnel === undefined
+        ? { kind: 'unobserved', because: 'tunnel-net-invalid' }
+        : shared
+          ? { kind: 'unobserved', because: 'tunnel-net-shared' }
+          : observeTunnel(tunnel, entry.expectedVrf, index, () => {
+              ambiguous += 1;
+            });
+    byUser.set(entry.pubkey, observation);
+  }
+  return { byUser, ambiguous };
+}
+
+/** How many activated users claim each tunnel_net. */
+function countClaims(users: readonly LedgerUser[]): Map<string, number> {
+  const claims = new Map<string, number>();
+  for (const { user } of users) {
+    if (user.status !== UserStatus.activated) continue;
+    const net = formatNetworkV4(user.tunnelNet);
+    claims.set(net, (claims.get(net) ?? 0) + 1);
+  }
+  return claims;
+}
+
+function observeTunnel(tunnel: Tunnel, expectedVrf: string | undefined, index: NeighborIndex, onAmbiguous: () => void): Observation {
+  const sides = tunnelSides(tunnel.tunnelNet);
+  if (sides === undefined) return { kind: 'unobserved', because: 'tunnel-net-invalid' };
+  if (index.neighborCount === 0) return { kind: 'unobserved', because: 'no-neighbors-at-all' };
+
+  const atClient = index.byAddress(sides.clientSide);
+  const found = atClient.length > 0 ? atClient : index.byAddress(sides.deviceSide);
+  const description = `USER-${tunnel.tunnelId}`;
+  const candidates = found.filter(({ neighbor }) => !namesAnotherUser(neighbor.description, description));
+  if (candidates.length > 1) onAmbiguous();
+
+  const chosen = choose(candidates, description, expectedVrf);
+  if (chosen === undefined) {
+    if (found.length > 0) return { kind: 'unobserved', because: 'neighbor-of-another-user' };
+    return couldBeElsewhere(expectedVrf, index) ? { kind: 'unobserved', because: 'vrf-not-collected' } : { kind: 'down' };
+  }
+  switch (chosen.neighbor.state) {
+    case 'established':
+      return { kind: 'up', at: chosen };
+    case 'unrecognized':
+      return { kind: 'unobserved', because: 'state-unrecognized' };
+    default: {
+      const surelyOurs = chosen.neighbor.description === description || chosen.vrf === expectedVrf;
+      if (!surelyOurs && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', because: 'vrf-not-collected' };
+      return { kind: 'down', at: chosen };
+    }
+  }
+}
+
+/** The described one first, then an Established one, then the one in the VRF where the controller puts this user (rule 2). */
+function choose(candidates: readonly LocatedNeighbor[], description: string, expectedVrf: string | undefined): LocatedNeighbor | undefined {
+  const rank = ({ neighbor, vrf }: LocatedNeighbor): number =>
+    (neighbor.description === description ? 4 : 0) + (neighbor.state === 'established' ? 2 : 0) + (vrf === expectedVrf ? 1 : 0);
+  let best: LocatedNeighbor | undefined;
+  for (const candidate of candidates) {
+    if (best === undefined || rank(candidate) > rank(best)) best = candidate;
+  }
+  return best;
+}
+
+function couldBeElsewhere(expectedVrf: string | undefined, index: NeighborIndex): boolean {
+  return !index.everyVrfCollected || (expectedVrf !== undefined && !index.wasCollected(expectedVrf));
+}
+
+function namesAnotherUser(description: string | undefined, ours: string): boolean {
+  return description !== undefined && description !== ours && /^USER-\d+$/.test(description);
+}

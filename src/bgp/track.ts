@@ -1,0 +1,105 @@
+import type { EpochMs, MonotonicMs } from '../platform/index.ts';
+import { formatNetworkV4, type Slot, tunnelSides, type User } from '../serviceability/index.ts';
+import type { LedgerUser } from './ledger-view.ts';
+import type { Observation } from './observation.ts';
+import type { Tunnel } from './observe.ts';
+
+/**
+ * What this process remembers of one user between ticks. Only what the switch showed, never what was sent (rule 9): a restart loses some
+ * patience with a session that is going down, and nothing else.
+ */
+export interface UserTrack {
+  /** Changes when the account at this address is another one than before, or was deleted and created again. */
+  readonly incarnation: string;
+  readonly lastReportedAt: Slot;
+  /** When this process first saw this incarnation on the ledger. */
+  readonly firstSeenAt: MonotonicMs;
+  /** Whether this process has seen it up. */
+  readonly everUp: boolean;
+  /** The run of down observations that goes on now; an up, or a tick without observation, ends it. */
+  readonly downRun?: { readonly since: MonotonicMs; readonly count: number };
+  readonly lastSeen?: 'up' | 'down';
+  readonly changedAt?: EpochMs;
+  readonly establishedTransitions?: number;
+  /** Transitions seen or inferred, ever. */
+  readonly flaps: number;
+  /** The last tunnel that the account named: a ban zeroes it, and the session must still be looked for. */
+  readonly tunnel?: Tunnel;
+}
+
+export interface TrackStep {
+  readonly track: UserTrack;
+  /** Transitions that this observation shows since the last one, hidden ones included (rule 7). */
+  readonly newFlaps: number;
+}
+
+/** The account's identity: what a re-created or moved user does not share with its predecessor at the same address. */
+export function incarnationOf({ user }: LedgerUser): string {
+  return `${user.owner}|${user.devicePk}|${user.tenantPk}|${user.userType}`;
+}
+
+/** All of the account that the program's validation looks at, and nothing that a status write changes (rule 20). */
+export function accountStateOf(user: User): string {
+  const { owner, devicePk, tenantPk, userType, status, clientIp, dzIp, tunnelId, tunnelNet, tunnelEndpoint } = user;
+  return [owner, devicePk, tenantPk, userType, status, clientIp, dzIp, tunnelId, formatNetworkV4(tunnelNet), tunnelEndpoint].join('|');
+}
+
+/** The next memory of a user, from the last one and this tick's observation. Pure. */
+export function advanceTrack(previous: UserTrack | undefined, entry: LedgerUser, observation: Observation, now: MonotonicMs): TrackStep {
+  const base = continueOrBegin(previous, entry, now);
+  if (observation.kind === 'unobserved') return { track: withoutDownRun(base), newFlaps: 0 };
+
+  const newFlaps = countFlaps(base, observation);
+  const neighbor = observation.at?.neighbor;
+  const seen: UserTrack = {
+    ...withoutDownRun(base),
+    everUp: base.everUp || observation.kind === 'up',
+    lastSeen: observation.kind,
+    flaps: base.flaps + newFlaps,
+    ...(neighbor?.changedAt === undefined ? {} : { changedAt: neighbor.changedAt }),
+    ...(neighbor?.establishedTransitions === undefined ? {} : { establishedTransitions: neighbor.establishedTransitions }),
+  };
+  if (observation.kind === 'up') return { track: seen, newFlaps };
+  // A session that came up and went down again between two polls has not been down all the while.
+  const run = newFlaps > 0 ? undefined : base.downRun;
+  return { track: { ...seen, downRun: { since: run?.since ?? now, count: (run?.count ?? 0) + 1 } }, newFlaps };
+}
+
+function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now: MonotonicMs): UserTrack {
+  const incarnation = incarnationOf(entry);
+  const { lastBgpReportedAt } = entry.user;
+  const recreated = previous === undefined || previous.incarnation !== incarnation || lastBgpReportedAt < previous.lastReportedAt;
+  const tunnel: Tunnel | undefined =
+    tunnelSides(entry.user.tunnelNet) === undefined ? (recreated ? undefined : previous.tunnel) : entry.user;
+  const named = tunnel === undefined ? {} : { tunnel: { tunnelNet: tunnel.tunnelNet, tunnelId: tunnel.tunnelId } };
+  if (recreated) return { incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: false, flaps: 0, ...named };
+  if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
+    // Another tunnel is another session: what was seen of the old one says nothing about it.
+    return { incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: previous.everUp, flaps: previous.flaps, ...named };
+  }
+  return { ...previous, lastReportedAt: lastBgpReportedAt, ...named };
+}
+
+function sameTunnel(a: Tunnel, b: Tunnel): boolean {
+  return a.tunnelId === b.tunnelId && formatNetworkV4(a.tunnelNet) === formatNetworkV4(b.tunnelNet);
+}
+
+function withoutDownRun({ downRun: _, ...track }: UserTrack): UserTrack {
+  return track;
+}
+
+function countFlaps(track: UserTrack, observation: Exclude<Observation, { kind: 'unobserved' }>): number {
+  if (track.lastSeen === undefined) return 0;
+  const at = observation.at;
+  const visible = track.lastSeen === observation.kind ? 0 : 1;
+  const counter = at?.neighbor.establishedTransitions;
+  const risen = counter === undefined || track.establishedTransitions === undefined ? 0 : counter - track.establishedTransitions;
+  // Each rise of the counter is one way up, and between two of them lies a way down.
+  if (risen > 0) return Math.max(visible, observation.kind === 'up' ? 2 * risen - (track.lastSeen === 'down' ? 1 : 0) : 2 * risen);
+  if (visible > 0) return visible;
+  const moved =
+    at?.neighbor.changedAt !== undefined &&
+    track.changedAt !== undefined &&
+    Math.abs(at.neighbor.changedAt - track.changedAt) > at.changedAtToleranceMs;
+  return moved ? 2 : 0;
+}
