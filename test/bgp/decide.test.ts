@@ -151,7 +151,7 @@ describe('a record that grows old', () => {
   const aged = (slots: number, n = 0) => [userNumber(n, { status: 'up', reportedAt: 100_000 - slots })];
   const seen = snapshotOf({ vrf1: [established(0)] });
   const decided = (slots: number, slotTimeMs: number | null = 400) =>
-    said(decider({ refreshJitter: 0 })({ at: 0, users: aged(slots), snapshot: seen, slot: 100_000, slotTimeMs: slotTimeMs ?? undefined }));
+    said(decider({ refreshJitter: 0 })({ at: 0, users: aged(slots), snapshot: seen, slot: 100_000, slotTimeMs }));
 
   test('is settled, may ride along from three quarters of the interval, and is refreshed at its end', () => {
     expect([decided(6_749), decided(6_750), decided(8_999), decided(9_000)]).toEqual([

@@ -91,11 +91,11 @@ export function clientOf(n: number): string {
 }
 
 /** A ledger view at slot 10,000, slots of 400 ms. */
-export function viewOf(users: readonly LedgerUser[], { at = 10_000, slotTimeMs = 400 as number | undefined, readAt = 0 } = {}): LedgerView {
+export function viewOf(users: readonly LedgerUser[], { at = 10_000, slotTimeMs = 400 as number | null, readAt = 0 } = {}): LedgerView {
   return {
     slot: slot(at),
     readAt: monotonicMs(readAt),
-    ...(slotTimeMs === undefined ? {} : { slotTimeMs }),
+    ...(slotTimeMs === null ? {} : { slotTimeMs }),
     users: new Map(users.map((entry) => [entry.pubkey, entry])),
   };
 }
@@ -152,7 +152,8 @@ export interface DeciderTick {
   readonly users: readonly LedgerUser[];
   readonly snapshot: NeighborSnapshot | undefined;
   readonly slot?: number;
-  readonly slotTimeMs?: number | undefined;
+  /** `null`: not measured yet. */
+  readonly slotTimeMs?: number | null;
   readonly inFlight?: ReadonlyMap<Address, ReportableStatus>;
 }
 
@@ -160,8 +161,7 @@ export interface DeciderTick {
 export function decider(policy: Partial<StatusPolicy> = {}) {
   let tracks: ReadonlyMap<Address, UserTrack> = new Map();
   return (tick: DeciderTick) => {
-    const { at, users, snapshot, inFlight = new Map() } = tick;
-    const slotTimeMs = 'slotTimeMs' in tick ? tick.slotTimeMs : 400;
+    const { at, users, snapshot, inFlight = new Map(), slotTimeMs = 400 } = tick;
     const { byUser } = observeUsers(users, snapshot, (user) => tracks.get(user)?.tunnel);
     const decided = decide({
       view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs }),
