@@ -1,5 +1,5 @@
 import { formatDuration } from './duration.ts';
-import { eapiScheme, isLoopback } from './endpoints.ts';
+import { type EapiScheme, eapiScheme, isLoopback } from './endpoints.ts';
 import type { KeyProblem } from './problems.ts';
 import type { AgentConfig, EapiSourceConfig, SnmpSourceConfig } from './schema.ts';
 
@@ -68,18 +68,31 @@ function checkEapi(source: EapiSourceConfig): CrossChecked {
     if (source.session === 'cookie' && !needed && given.length === 0) refuse(['session'], 'cookie needs username and passwordFile');
   }
 
-  const { caFile, fingerprint, insecure } = source.tls;
-  const verification = [caFile === undefined ? [] : ['caFile'], fingerprint === undefined ? [] : ['fingerprint']].flat();
-  if (scheme !== 'https')
-    for (const key of [...verification, ...(insecure ? ['insecure'] : [])])
-      refuse(['tls', key], 'only an https:// address has a certificate');
-  else if (insecure) for (const key of verification) refuse(['tls', key], 'means nothing beside insecure: true; remove one of them');
+  for (const found of tlsProblems(source.tls, scheme)) refuse(['tls', found.key], found.problem);
 
   const warnings = [];
-  if (insecure) warnings.push('tls.insecure is on: anyone between here and the switch can read the password and forge answers');
+  if (source.tls.insecure) warnings.push('tls.insecure is on: anyone between here and the switch can read the password and forge answers');
   if (scheme === 'http' && given.length > 0 && !isLoopback(source.url))
     warnings.push('the password travels in clear text; use https:// or unix://');
   return { problems, warnings };
+}
+
+/** One way to verify, and only where there is something to verify. */
+function tlsProblems(
+  tls: EapiSourceConfig['tls'],
+  scheme: EapiScheme | undefined,
+): readonly { readonly key: string; readonly problem: string }[] {
+  const { caFile, fingerprint, insecure, serverName } = tls;
+  const ways = [
+    { key: 'caFile', given: caFile !== undefined },
+    { key: 'fingerprint', given: fingerprint !== undefined },
+    { key: 'insecure', given: insecure },
+  ].filter(({ given }) => given);
+  const all = serverName === undefined ? ways : [...ways, { key: 'serverName', given: true }];
+  if (scheme !== 'https') return all.map(({ key }) => ({ key, problem: 'only an https:// address has a certificate' }));
+  const [first, ...others] = ways;
+  const rivals = others.map(({ key }) => ({ key, problem: `stands beside ${first?.key}; a certificate is verified in one way` }));
+  return serverName === undefined || caFile !== undefined ? rivals : [...rivals, { key: 'serverName', problem: 'needs caFile' }];
 }
 
 function checkSnmp(source: SnmpSourceConfig): CrossChecked {

@@ -4,14 +4,19 @@ import { type About, about, NOT_AS_EXPECTED, settings } from './setting.ts';
 /** The local eAPI listener of EOS, reachable from every network namespace because it is a path. */
 export const EOS_COMMAND_API_SOCKET = 'unix:///var/run/command-api.sock';
 
+/** The room for a path in `sockaddr_un`, less its terminating zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
 /** The schemes of an eAPI address. */
 export type EapiScheme = 'https' | 'http' | 'unix';
 
 /** Which scheme the address has, or undefined when it is no eAPI address. */
 export function eapiScheme(url: string): EapiScheme | undefined {
-  if (/^unix:\/\/\/[^\s?#]+$/.test(url)) return 'unix';
+  if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  return parsed?.protocol === 'https:' ? 'https' : parsed?.protocol === 'http:' ? 'http' : undefined;
+  if (parsed === undefined || !['', '/', '/command-api'].includes(parsed.pathname) || `${parsed.search}${parsed.hash}` !== '')
+    return undefined;
+  return parsed.protocol === 'https:' ? 'https' : parsed.protocol === 'http:' ? 'http' : undefined;
 }
 
 export function eapiUrl(options: About) {

@@ -3,7 +3,6 @@ export { effectiveConfig } from './effective-config.ts';
 export { isLoopback, redactUrl } from './endpoints.ts';
 export { type Keypair, type LoadedKeypair, loadKeypair } from './keypair.ts';
 export { DEFAULT_CONFIG_FILE, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
-export { ENVIRONMENTS, type Environment, environmentOf, PRESETS, type Preset } from './presets.ts';
 export { configProblems } from './problems.ts';
 export type {
   AgentConfig,

@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../platform/index.ts';
-import type { Address } from '../serviceability/index.ts';
-import { publicKeyText } from './public-key.ts';
+import { type Address, addressOf } from '../serviceability/index.ts';
 import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
 
 /** A key that signs and cannot be read: its bytes live in a node:crypto KeyObject behind the closure, out of reach of logs and inspection. */
@@ -77,7 +76,7 @@ function keypairOf(bytes: Uint8Array, file: string): Keypair {
   const publicKey = publicBytesOf(privateKey);
   if (!publicKey.equals(bytes.subarray(SEED_BYTES))) throw new AgentError('CONFIG__KEYPAIR_MISMATCH', { file });
   return {
-    address: publicKeyText(publicKey),
+    address: addressOf(publicKey),
     sign: (message) => sign(null, message, privateKey),
   };
 }

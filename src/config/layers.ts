@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { environmentOf, PRESETS } from './presets.ts';
+import { findNetwork } from '../serviceability/index.ts';
 import { type KeyProblem, type Problem, pathText } from './problems.ts';
 import { isMapping, mapSettings, member, plainSettings, type SettingNode } from './setting-tree.ts';
 import { nearest } from './suggest.ts';
@@ -73,11 +73,10 @@ function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown
 const isSection = (root: SettingNode, name: string): boolean => root.children.get(name)?.meta.form === 'section';
 
 function addPreset(value: Record<string, unknown>): void {
-  const network = typeof value.env === 'string' ? environmentOf(value.env) : undefined;
+  const network = typeof value.env === 'string' ? findNetwork(value.env) : undefined;
   if (network === undefined) return;
-  for (const [name, preset] of Object.entries(PRESETS[network])) {
-    if (member(value.ledger, name) === undefined) put(value, `ledger.${name}`, preset);
-  }
+  if (member(value.ledger, 'rpcUrls') === undefined) put(value, 'ledger.rpcUrls', [network.rpcUrl]);
+  if (member(value.ledger, 'programId') === undefined) put(value, 'ledger.programId', network.programId);
 }
 
 /** Sets a value of at most two levels. A section that the file has as something else stays, for the validation to refuse. */

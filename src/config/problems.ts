@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { AgentError, isAgentError } from '../platform/index.ts';
-import { NOT_AS_EXPECTED } from './setting.ts';
+import { NOT_AS_EXPECTED, type SettingMeta } from './setting.ts';
 import { member, nodeAt, type SettingNode } from './setting-tree.ts';
 import { nearest } from './suggest.ts';
 
@@ -51,8 +51,14 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   const found = path.reduce<unknown>(member, value);
   const missing = found === undefined;
   if (missing) return [{ path, problem: `is required: ${meta.expects}` }];
-  const got = meta.secret || meta.form === 'file' || meta.form === 'urls' ? '' : `, got ${show(found)}`;
+  const got = mayBeSecret(meta, found) ? '' : `, got ${show(found)}`;
   return [{ path, problem: `expected ${meta.expects}${got}` }];
+}
+
+/** People paste a key where its file or its address belongs, and passwords into addresses; none of that is repeated. */
+function mayBeSecret({ secret, form }: SettingMeta, value: unknown): boolean {
+  if (secret || form === 'file' || form === 'urls') return true;
+  return typeof value === 'string' && (value.includes('@') || (form === 'publicKey' && value.length > 44));
 }
 
 function withDiscriminator(issue: z.core.$ZodIssueInvalidUnion): readonly PropertyKey[] {

@@ -43,6 +43,9 @@ const tls = z
     caFile: z.exactOptional(
       filePath({ description: 'Trust certificates signed by an authority of this PEM file, instead of those of the system.' }),
     ),
+    serverName: z.exactOptional(
+      text({ description: 'The name in the certificate, where it is not the one in url; needs caFile.', expects: 'a host name', max: 255 }),
+    ),
     fingerprint: z.exactOptional(fingerprint),
     insecure: yesOrNo({ default: false, description: 'Do not verify the certificate at all. For a lab only.' }),
   })
@@ -109,10 +112,11 @@ export const snmpSource = z.strictObject({
   vrfs,
   timeout: sourceTimeout('2s', 'Longest wait for one answer.'),
   maxRows: wholeNumber({
-    default: 20_000,
+    default: 8_192,
     min: 16,
     max: 1_000_000,
-    description: 'A table that is longer than this is refused rather than read on.',
+    unit: 'neighbors',
+    description: 'A VRF with more neighbors than this is refused rather than read on.',
   }),
 });
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { ENVIRONMENTS, environmentOf } from './presets.ts';
+import { findNetwork, NETWORKS } from '../serviceability/index.ts';
 import { collectorSection, ledgerSection, logSection, policySection, workerSection } from './schema-sections.ts';
 import { about, filePath, NOT_AS_EXPECTED, orList, publicKey, section, settings } from './setting.ts';
 
 const environment = z
   .string()
   .transform((name, context) => {
-    const found = environmentOf(name);
-    if (found !== undefined) return found;
+    const found = findNetwork(name);
+    if (found !== undefined) return found.name;
     context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
     return z.NEVER;
   })
@@ -15,7 +15,7 @@ const environment = z
     ...about({
       description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Also mainnet, m, t, d, local and l.',
     }),
-    expects: orList(ENVIRONMENTS),
+    expects: orList(NETWORKS.map((network) => network.name)),
     form: 'choice',
   });
 

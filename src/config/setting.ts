@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { isAddress } from '../serviceability/index.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { isPublicKey } from './public-key.ts';
 
 /** How a value is written, so that one table can read it from text, print it and keep what is secret in it. */
 export type SettingForm = 'text' | 'choice' | 'number' | 'boolean' | 'duration' | 'file' | 'publicKey' | 'urls' | 'list' | 'section';
@@ -128,7 +128,7 @@ export function publicKey(options: About) {
   return z
     .string()
     .transform((value, context) => {
-      if (isPublicKey(value)) return value;
+      if (isAddress(value)) return value;
       context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
       return z.NEVER;
     })

@@ -256,3 +256,9 @@ test('a variable that sets nothing is a warning, since platforms add variables o
     'the variable DZD_TELEMETRY_SERVICE_HOST sets nothing',
   ]);
 });
+
+test('a private key that was pasted where its address belongs is not repeated', () => {
+  const pasted = '5'.repeat(88);
+  const flags = { env: 'devnet', device: pasted, keypair: '[157,97]' };
+  expect(problems(undefined, { flags })).toEqual(['--device: device: expected a public key in base58 (32 bytes)']);
+});

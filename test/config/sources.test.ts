@@ -67,6 +67,10 @@ describe('credentials', () => {
       ['url: must not hold a user or password; use username and passwordFile'],
     ],
     [
+      '{ type: eapi, url: "https://a:hunter2@sw/x" }',
+      ['url: expected an address such as "https://127.0.0.1" or "unix:///var/run/command-api.sock"'],
+    ],
+    [
       `{ type: eapi, ${EAPI}, password: hunter2 }`,
       ['password: unknown key; a password is not written into the configuration: name the file that holds it in passwordFile'],
     ],
@@ -100,8 +104,9 @@ describe('certificates', () => {
     ['{ type: eapi, url: "unix:///s", tls: { insecure: true } }', ['tls.insecure: only an https:// address has a certificate']],
     [
       `{ type: eapi, ${EAPI}, tls: { insecure: true, caFile: /ca } }`,
-      ['tls.caFile: means nothing beside insecure: true; remove one of them'],
+      ['tls.insecure: stands beside caFile; a certificate is verified in one way'],
     ],
+    [`{ type: eapi, ${EAPI}, tls: { serverName: sw } }`, ['tls.serverName: needs caFile']],
     [`{ type: eapi, ${EAPI}, tls: { cafile: /ca } }`, ['tls.cafile: unknown key, did you mean "caFile"?']],
   ])('%s', (source, expected) => {
     expect(problems(source)).toEqual(expected.map((line) => `config.yaml:5: collector.sources[0].${line}`));
@@ -121,7 +126,7 @@ describe('VRFs over SNMP', () => {
       communityFile: '/c',
       vrfs: [{ name: 'default' }, { name: 'vrf1', communityFile: '/d' }],
       timeout: 2_000,
-      maxRows: 20_000,
+      maxRows: 8_192,
     });
   });
 
