@@ -1,3 +1,4 @@
+export { type DeviceAuthority, type DeviceAuthorityQuery, readDeviceAuthority } from './device-authority.ts';
 export type { EndpointEvent } from './endpoint-health.ts';
 export { parseEndpointUrl } from './endpoint-url.ts';
 export type {
@@ -9,3 +10,5 @@ export type {
   TransactionErrorJson,
 } from './ledger-rpc.ts';
 export { createLedgerRpc, type LedgerRpcOptions } from './ledger-rpc-client.ts';
+export { createSlotClock, type SlotClock, type SlotClockOptions } from './slot-clock.ts';
+export { createUserViewReader, type UserViewReader, type UserViewReaderOptions } from './user-view-reader.ts';

@@ -97,7 +97,7 @@ export const LEDGER_CODES = {
   },
   LEDGER__PUBLISHER_MISMATCH: {
     class: 'agent-never',
-    message: 'device {device} accepts reports from metrics publisher {expected} only, and our key is {actual}',
+    message: 'device {device} takes reports from its metrics publisher {actual} only, and our key is {expected}',
     remedy: 'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
   },
 } as const;

@@ -1,0 +1,38 @@
+import { AgentError, type Clock } from '../platform/index.ts';
+import { AccountDataError, type Address, decodeUser, type User } from '../serviceability/index.ts';
+import { timeSlices } from './time-slices.ts';
+
+/** A User with the bytes that it was decoded from. */
+export interface DecodedUser {
+  readonly data: Uint8Array;
+  readonly user: User;
+}
+
+/**
+ * Decodes the accounts of one answer. Most users have not changed since the one before: those with the same bytes are taken over from it.
+ * Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
+ */
+export async function decodeUsers(
+  accounts: ReadonlyMap<Address, Uint8Array>,
+  before: ReadonlyMap<Address, DecodedUser>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Address, DecodedUser>> {
+  const users = new Map<Address, DecodedUser>();
+  const breathe = timeSlices(clock, signal);
+  for (const [pubkey, data] of accounts) {
+    const former = before.get(pubkey);
+    users.set(pubkey, former !== undefined && Buffer.compare(former.data, data) === 0 ? former : { data, user: decodeOne(pubkey, data) });
+    await breathe();
+  }
+  return users;
+}
+
+function decodeOne(account: Address, data: Uint8Array): User {
+  try {
+    return decodeUser(data);
+  } catch (error) {
+    if (!(error instanceof AccountDataError)) throw error;
+    throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint: 'in use', account, problem: error.message }, { cause: error });
+  }
+}

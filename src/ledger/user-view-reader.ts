@@ -1,0 +1,116 @@
+import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
+import { AgentError, type Clock, isAgentError, type MonotonicMs } from '../platform/index.ts';
+import { type Address, type Slot, type User, UserType, ZERO_ADDRESS } from '../serviceability/index.ts';
+import { type DecodedUser, decodeUsers } from './decode-users.ts';
+import type { LedgerRpc } from './ledger-rpc.ts';
+import { createSlotClock } from './slot-clock.ts';
+import { createTenantVrfs } from './tenant-vrfs.ts';
+
+export interface UserViewReaderOptions {
+  readonly rpc: Pick<LedgerRpc, 'usersOfDevice' | 'accounts' | 'recentSlotTimeMs'>;
+  readonly device: Address;
+  readonly programId: Address;
+  readonly clock: Clock;
+}
+
+export interface UserViewReader {
+  /**
+   * The users of the device as the ledger has them now, never from before an earlier view or a write that has landed. Throws AgentError
+   * LEDGER__STALE_ANSWER when only older answers can be had, and whatever the RPC throws.
+   */
+  read(signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<LedgerView>;
+  /** One of our transactions was confirmed in this slot: later views must know of it. */
+  noteLanded(slot: Slot): void;
+}
+
+const ATTEMPTS = 3;
+/** Between attempts, when the endpoint is behind by a slot or two. */
+const PAUSE_MS = 250;
+/** Where the controller configures users that have no VRF of their own (multicast), or no tenant. */
+const DEFAULT_VRF: VrfName = 'default';
+const TENANTLESS_VRF: VrfName = 'vrf1';
+
+/**
+ * Turns the raw accounts of one device into views.
+ *
+ *   usersOfDevice ──► not older than the last view? ──► decode what changed ──► + tenants' VRFs, + slot time ──► LedgerView
+ */
+export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
+  const slotClock = createSlotClock({ rpc, clock });
+  const tenantVrfs = createTenantVrfs({ rpc, programId, clock });
+  let applied: Slot | undefined;
+  let landed: Slot | undefined;
+  let lastUsers: ReadonlyMap<Address, DecodedUser> = new Map();
+
+  const readOnce = async (minContextSlot: Slot | undefined, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
+    const readAt = clock.monotonic();
+    const [{ slot, accounts }] = await Promise.all([
+      rpc.usersOfDevice(device, minContextSlot === undefined ? {} : { minContextSlot }, signal),
+      slotClock.refresh(signal),
+    ]);
+    if (applied !== undefined && slot < applied) return { staleSlot: slot };
+    slotClock.note(slot, readAt);
+    const users = await decodeUsers(accounts, lastUsers, clock, signal);
+    const vrfs = await tenantVrfs.resolve(tenantsOf(users), signal);
+    // Another read may have been faster.
+    if (applied !== undefined && slot < applied) return { staleSlot: slot };
+    applied = slot;
+    lastUsers = users;
+    return viewOf(slot, readAt, users, vrfs, slotClock.slotTimeMs());
+  };
+
+  return {
+    async read(signal, { minContextSlot } = {}) {
+      let wanted = later(landed, minContextSlot);
+      for (let attempt = 1; ; attempt++) {
+        const result = await readOnce(wanted, signal).catch((error: unknown) => {
+          if (attempt < ATTEMPTS && isAgentError(error) && error.class === 'retry-now') return undefined;
+          throw error;
+        });
+        if (result !== undefined && !('staleSlot' in result)) return result;
+        if (attempt === ATTEMPTS && result !== undefined)
+          throw new AgentError('LEDGER__STALE_ANSWER', { slot: result.staleSlot, applied: applied ?? 0n });
+        // Asked with the slot that we want, an endpoint that lags refuses, and another one is tried.
+        wanted = later(wanted, applied);
+        await clock.sleep(PAUSE_MS, signal);
+      }
+    },
+
+    noteLanded(slot) {
+      landed = later(landed, slot);
+    },
+  };
+}
+
+function viewOf(
+  slot: Slot,
+  readAt: MonotonicMs,
+  decoded: ReadonlyMap<Address, DecodedUser>,
+  vrfs: ReadonlyMap<Address, VrfName>,
+  slotTimeMs: number | undefined,
+): LedgerView {
+  const users = new Map<Address, LedgerUser>();
+  for (const [pubkey, { user }] of decoded) {
+    const expectedVrf = expectedVrfOf(user, vrfs);
+    users.set(pubkey, { pubkey, user, ...(expectedVrf === undefined ? {} : { expectedVrf }) });
+  }
+  return { slot, readAt, users, ...(slotTimeMs === undefined ? {} : { slotTimeMs }) };
+}
+
+function expectedVrfOf(user: User, vrfs: ReadonlyMap<Address, VrfName>): VrfName | undefined {
+  if (user.userType === UserType.multicast) return DEFAULT_VRF;
+  return user.tenantPk === ZERO_ADDRESS ? TENANTLESS_VRF : vrfs.get(user.tenantPk);
+}
+
+function tenantsOf(users: ReadonlyMap<Address, DecodedUser>): ReadonlySet<Address> {
+  const tenants = new Set<Address>();
+  for (const { user } of users.values()) {
+    if (user.userType !== UserType.multicast && user.tenantPk !== ZERO_ADDRESS) tenants.add(user.tenantPk);
+  }
+  return tenants;
+}
+
+function later(one: Slot | undefined, other: Slot | undefined): Slot | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
+}
