@@ -125,6 +125,11 @@ export class AccountReader {
     return at < 0 ? NO_BYTES : new Uint8Array(this.#bytes.subarray(at, at + length));
   }
 
+  /** A copy of all bytes, read or not. */
+  all(): Uint8Array {
+    return new Uint8Array(this.#bytes);
+  }
+
   /** A reader of the next `length` bytes alone, which this one passes over. */
   window(length: number): AccountReader {
     const at = this.#take(length);
