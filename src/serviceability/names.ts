@@ -1,0 +1,62 @@
+/*
+ * What the program's enum bytes are called. A byte that has no name is `unknown(9)`, so that it stays visible. The names of user and BGP
+ * status are those that the `doublezero` command prints.
+ */
+type NameOf = (byte: number) => string;
+
+export const userStatusName: NameOf = namesOf({
+  0: 'pending (deprecated)',
+  1: 'activated',
+  2: 'suspended (deprecated)',
+  3: 'deleting',
+  4: 'rejected (deprecated)',
+  5: 'pending ban (deprecated)',
+  6: 'banned',
+  7: 'updating (deprecated)',
+  8: 'out_of_credits',
+});
+export const bgpStatusName: NameOf = namesOf({ 0: 'unknown', 1: 'up', 2: 'down' });
+export const userTypeName: NameOf = namesOf({ 0: 'IBRL', 1: 'IBRLWithAllocatedIP', 2: 'EdgeFiltering', 3: 'Multicast' });
+/** Of users and of interfaces. */
+export const cyoaTypeName: NameOf = namesOf({
+  0: 'none',
+  1: 'GREOverDIA',
+  2: 'GREOverFabric',
+  3: 'GREOverPrivatePeering',
+  4: 'GREOverPublicPeering',
+  5: 'GREOverCable',
+});
+
+/** The program's numbers; some published clients count differently from 2 on. */
+export const deviceStatusName: NameOf = namesOf({
+  0: 'pending',
+  1: 'activated',
+  3: 'deleting',
+  4: 'rejected',
+  5: 'drained',
+  6: 'device-provisioning',
+  7: 'link-provisioning',
+});
+export const deviceTypeName: NameOf = namesOf({ 0: 'hybrid', 1: 'transit', 2: 'edge' });
+export const deviceHealthName: NameOf = namesOf({ 0: 'unknown', 1: 'pending', 2: 'ready-for-links', 3: 'ready-for-users', 4: 'impaired' });
+export const deviceDesiredStatusName: NameOf = namesOf({ 0: 'pending', 1: 'activated', 6: 'drained' });
+
+export const interfaceStatusName: NameOf = namesOf({
+  0: 'invalid',
+  1: 'unmanaged',
+  2: 'pending',
+  3: 'activated',
+  4: 'deleting',
+  5: 'rejected',
+  6: 'unlinked',
+});
+export const interfaceTypeName: NameOf = namesOf({ 0: 'invalid', 1: 'loopback', 2: 'physical' });
+export const loopbackTypeName: NameOf = namesOf({ 0: 'none', 1: 'vpnv4', 2: 'ipv4', 3: 'pim_rp_addr' });
+export const interfaceDiaName: NameOf = namesOf({ 0: 'none', 1: 'dia' });
+export const routingModeName: NameOf = namesOf({ 0: 'static', 1: 'bgp' });
+
+export const paymentStatusName: NameOf = namesOf({ 0: 'delinquent', 1: 'paid' });
+
+function namesOf(names: Readonly<Record<number, string>>): NameOf {
+  return (byte) => names[byte] ?? `unknown(${byte})`;
+}

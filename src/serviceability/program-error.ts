@@ -1,0 +1,136 @@
+/** An error of the serviceability program. */
+export interface ProgramError {
+  readonly code: number;
+  /** The program's own name for it. */
+  readonly name: string;
+  /** What it means, in one line. */
+  readonly explanation: string;
+}
+
+/** Name and meaning by code, after the program's numeric mapping (the comments in its source order 2 to 6 otherwise). */
+const ERRORS: Readonly<Record<number, readonly [name: string, explanation: string]>> = {
+  1: ['InvalidOwnerPubkey', "somebody other than the account's owner tried this"],
+  2: ['InvalidLocationPubkey', 'the location account is not the one that is expected'],
+  3: ['InvalidExchangePubkey', 'the exchange account is not the one that is expected'],
+  4: ['InvalidDeviceAPubkey', 'the device on side A of the link is not the one that is expected'],
+  5: ['InvalidDeviceZPubkey', 'the device on side Z of the link is not the one that is expected'],
+  6: ['InvalidDevicePubkey', 'the device is unset or is not the one that is expected'],
+  7: ['InvalidStatus', "the account's status does not allow this"],
+  8: [
+    'NotAllowed',
+    "the signer may not do this; for a BGP status: it is not the device's metrics publisher, or the user belongs to another device",
+  ],
+  9: ['InvalidAccountType', 'the account is of another type than is expected'],
+  10: ['InvalidContributorPubkey', 'the contributor account is not the one that is expected'],
+  11: ['InvalidInterfaceVersion', 'the interface is of a layout that cannot be used here'],
+  12: ['InvalidInterfaceName', "the interface's name is not a valid one"],
+  13: ['ReferenceCountNotZero', 'other accounts still refer to this one'],
+  14: ['InvalidContributor', 'the contributor does not fit the other accounts'],
+  15: ['InvalidInterfaceZForExternal', 'an external link must leave the interface of side Z open'],
+  16: ['InvalidIndex', "the account's index is not the one that is expected"],
+  17: ['DeviceAlreadySet', 'the exchange has a device in this place already'],
+  18: ['DeviceNotSet', 'the exchange has no device in this place'],
+  19: ['InvalidAccountCode', 'the code has characters that codes may not have'],
+  20: ['MaxUsersExceeded', 'the device has as many users as it may have'],
+  21: ['InvalidLastAccessEpoch', "the access pass's last epoch is not valid or is over"],
+  22: ['Unauthorized', 'the signer lacks the authority for this'],
+  23: ['InvalidSolanaPubkey', "the validator's Solana key is not a valid one"],
+  24: ['InterfaceNotFound', 'the device has no interface of that name'],
+  25: ['AccessPassUnauthorized', 'the access pass does not permit this'],
+  26: ['InvalidClientIp', "the user's client address is not a globally routable one"],
+  27: ['InvalidDzIp', "the user's DoubleZero address is not a globally routable one"],
+  28: ['InvalidTunnelNet', "the tunnel's network does not lie in its block; a user's must be in 169.254.0.0/16"],
+  29: ['InvalidTunnelId', "the tunnel's number is out of range; a user's must be below 4596"],
+  30: ['InvalidTunnelIp', "the tunnel's address is not a valid one"],
+  31: ['InvalidBandwidth', 'the bandwidth is out of range'],
+  32: ['InvalidDelay', 'the delay is out of range'],
+  33: ['InvalidJitter', 'the jitter is out of range'],
+  34: ['CodeTooLong', 'the code is longer than 32 bytes'],
+  35: ['NoDzPrefixes', 'the device has no DoubleZero prefixes'],
+  36: ['InvalidLocation', 'the location is not a valid one'],
+  37: ['InvalidExchange', 'the exchange is not a valid one'],
+  38: ['InvalidDzPrefix', 'a DoubleZero prefix is not a valid one'],
+  39: ['NameTooLong', 'the name is too long'],
+  40: ['InvalidLatitude', 'the latitude is out of range'],
+  41: ['InvalidLongitude', 'the longitude is out of range'],
+  42: ['InvalidLocId', "the location's number is not a valid one"],
+  43: ['InvalidCountryCode', 'the country code is not two characters long'],
+  44: ['InvalidLocalAsn', 'the local AS number is not a valid one'],
+  45: ['InvalidRemoteAsn', 'the remote AS number is not a valid one'],
+  46: ['InvalidMtu', 'the MTU is out of range'],
+  47: ['InvalidInterfaceIp', "the interface's address is not a valid one"],
+  48: ['InvalidInterfaceIpNet', "the interface's network is not a valid one"],
+  49: ['InvalidVlanId', 'the VLAN number is out of range'],
+  50: ['InvalidMaxBandwidth', 'the highest bandwidth is out of range'],
+  51: ['InvalidMulticastIp', "the group's address is not a valid multicast one"],
+  52: ['InvalidAccountOwner', 'the account belongs to another program'],
+  53: ['AccessPassNotFound', 'there is no such access pass'],
+  54: ['UserAccountNotFound', 'there is no such user account'],
+  55: ['InvalidBgpCommunity', 'the BGP community is out of range'],
+  56: ['InterfaceAlreadyExists', 'the device has an interface of that name already'],
+  57: ['InvalidInterfaceType', "the interface's type does not allow this"],
+  58: ['InvalidLoopbackType', "the loopback's type does not allow this"],
+  59: ['InvalidMinCompatibleVersion', 'the oldest compatible version is not a valid one'],
+  60: ['InvalidActualLocation', 'the actual location is not a valid one'],
+  61: ['InvalidUserPubkey', 'the user account is not the one that is expected'],
+  62: ['InvalidPublicIp', "the device's public address is not a valid one, or lies in a DoubleZero prefix"],
+  63: ['AllocationFailed', 'the pool has nothing left to allocate, or what was asked for is taken'],
+  64: ['SerializationFailure', 'the account could not be written in its layout'],
+  65: ['InvalidArgument', 'an argument has a value that is not accepted'],
+  66: ['InvalidFoundationAllowlist', "the foundation's list of keys would become empty"],
+  67: ['Deprecated', 'the program no longer carries out this instruction'],
+  68: ['ImmutableField', 'the field cannot be changed once it is set'],
+  69: ['CyoaRequiresPhysical', 'only a physical interface can take direct connections of users'],
+  70: ['DeviceHasInterfaces', 'the device still has interfaces'],
+  71: ['MulticastGroupNotEmpty', 'the multicast group still has publishers or subscribers'],
+  72: ['AccessPassInUse', 'the access pass still has connections'],
+  73: ['InvalidTenantPubkey', 'the tenant account is not the one that is expected'],
+  74: ['InvalidVrfId', 'the VRF number is out of range'],
+  75: ['VrfIdTooLong', 'the VRF number is too long'],
+  76: ['AdministratorAlreadyExists', 'the key is an administrator of the tenant already'],
+  77: ['AdministratorNotFound', 'the key is no administrator of the tenant'],
+  78: ['InvalidPaymentStatus', 'the payment status is not a known one'],
+  79: ['TenantNotInAccessPassAllowlist', 'the access pass does not list this tenant'],
+  80: ['InvalidTunnelEndpoint', "the user's tunnel endpoint is neither unset nor globally routable"],
+  81: ['MaxUnicastUsersExceeded', 'the device has as many unicast users as it may have'],
+  82: ['MaxMulticastSubscribersExceeded', 'the device has as many multicast subscribers as it may have'],
+  83: ['InterfaceHasEdgeAssignment', 'an interface that serves users directly cannot carry a link as well, nor the other way round'],
+  84: ['FeatureNotEnabled', 'the network has this feature switched off'],
+  85: ['MaxMulticastPublishersExceeded', 'the device has as many multicast publishers as it may have'],
+  86: ['ArithmeticOverflow', 'a counter or sum went out of its range'],
+  87: ['InvalidName', 'the name has characters that names may not have'],
+  88: ['InvalidDeviceTunnelBlock', 'the block of device tunnels is neither private nor link-local'],
+  89: ['AccessPassMaxUnicastUsersExceeded', 'the access pass has as many unicast users as it may have'],
+  90: ['AccessPassMaxMulticastUsersExceeded', 'the access pass has as many multicast users as it may have'],
+  91: ['MetroMismatch', "no feed of the access pass covers the device's metro"],
+  92: ['FeedAccountRequired', "this access pass needs the feed's account among the instruction's accounts"],
+  93: ['FeedNotOnAccessPass', 'the access pass has no seat for this feed'],
+  94: ['GroupNotInFeed', 'the feed does not offer this multicast group in this metro'],
+  95: ['FeedSeatFull', 'the seat has as many users of the feed as it may have'],
+  96: ['FeedMaxUsersZero', "a feed's seat must allow at least one user"],
+  97: ['FeedMaxUsersBelowCurrentUsers', 'the seat would allow fewer users than it has'],
+  98: ['FeedMaxFutureUsersBelowMaxUsers', 'the seat would allow fewer users in future than now'],
+  99: ['FeedInvalidAnniversaryDay', "the seat's billing day is not from 1 to 31"],
+  100: ['FeedInvalidBillingWindow', "the seat's billing window is over already, or ends after the seat does"],
+  101: ['EdgeSeatRequired', 'feeds need an access pass of the edge seat kind'],
+  102: ['UserDeviceMismatch', 'the user belongs to another device'],
+  103: ['UserFeedLimitExceeded', 'the user has as many feeds as it may have'],
+  104: ['EdgeSeatIsMulticastOnly', 'an edge seat is for multicast users only'],
+};
+
+/** Every error that the program is known to give, by its code, in order. */
+export const PROGRAM_ERRORS: readonly ProgramError[] = Object.entries(ERRORS).map(([code, [name, explanation]]) => ({
+  code: Number(code),
+  name,
+  explanation,
+}));
+
+/** The error of a `Custom` code, or undefined for a code that the program did not have when this was written. */
+export function programError(code: number): ProgramError | undefined {
+  return PROGRAM_ERRORS[code - 1];
+}
+
+/** `NotAllowed` for 8, `unknown(999)` for a code without a name. */
+export function programErrorName(code: number): string {
+  return programError(code)?.name ?? `unknown(${code})`;
+}
