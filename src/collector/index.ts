@@ -1,2 +1,11 @@
+export {
+  createEapiSource,
+  type EapiCredentials,
+  type EapiEndpoint,
+  type EapiSource,
+  type EapiSourceOptions,
+  type EapiTls,
+  parseEapiEndpoint,
+} from './eapi/index.ts';
 export { createSnmpSource, type IgnoredDatagrams, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';

@@ -10,6 +10,87 @@ export const SWITCH_CODES = {
     message: 'eAPI at {endpoint} cannot be reached: {problem}',
     remedy: 'check that `management api http-commands` is on, in this VRF, and that the address and port are right',
   },
+  EAPI__ENDPOINT_INVALID: {
+    class: 'agent-never',
+    message: '{endpoint} is no eAPI endpoint: {problem}',
+    remedy: 'write https://host[:port], http://host[:port] or unix:///var/run/command-api.sock; credentials have keys of their own',
+  },
+  EAPI__TIMEOUT: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} did not answer within {ms} ms',
+    remedy:
+      'the switch answers one request after another: look for other eAPI clients in `show management api http-commands`, or raise the timeout',
+  },
+  EAPI__TLS: {
+    class: 'agent-never',
+    message: 'the certificate of eAPI at {endpoint} is not accepted: {problem}',
+    remedy: 'name the CA file, or pin the certificate by the SHA-256 fingerprint that `openssl x509 -noout -fingerprint -sha256` prints',
+  },
+  EAPI__UNAUTHORIZED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} refuses user {user}: HTTP {status}',
+    remedy: 'check user name and password; the user needs `show` commands only, and AAA must be reachable from the switch',
+  },
+  EAPI__HTTP_STATUS: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} answered {path} with HTTP {status}',
+    remedy: 'a switch answers 200: is it another service at this address, or a proxy between, or eAPI restarting?',
+  },
+  EAPI__INCOMPLETE: {
+    class: 'retry-now',
+    message: 'the answer of eAPI at {endpoint} broke off after {bytes} bytes: {problem}',
+    remedy: 'the agent asks again; if it persists, look for a proxy or a firewall that ends connections',
+  },
+  EAPI__TOO_LARGE: {
+    class: 'retry-later',
+    message: 'the answer of eAPI at {endpoint} is larger than {limit} bytes',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor: check what answers there, or raise the bound',
+  },
+  EAPI__MALFORMED: {
+    class: 'retry-later',
+    message: 'the answer of eAPI at {endpoint} makes no sense: {problem}',
+    remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
+  },
+  EAPI__EMPTY: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} names no BGP neighbor in any VRF',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while it names no neighbor, no user is reported up or down',
+  },
+  EAPI__NO_BGP: {
+    class: 'retry-later',
+    message: 'BGP is not running on the switch behind eAPI at {endpoint}: {problem}',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while BGP does not run, no user is reported up or down',
+  },
+  EAPI__COMMAND_FAILED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} could not run `{command}` ({code}): {problem}',
+    remedy: 'run the command on the switch; its agent for BGP may be restarting',
+  },
+  EAPI__COMMAND_INTERNAL_ERROR: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} had an internal error in `{command}` (1001): {problem}',
+    remedy: 'run the command on the switch; `show agent logs crash` may tell more',
+  },
+  EAPI__COMMAND_INVALID: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} does not know `{command}` (1002): {problem}',
+    remedy: 'this EOS release lacks the command; use the snmp source on it',
+  },
+  EAPI__COMMAND_UNCONVERTED: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} has no JSON for `{command}` (1003): {problem}',
+    remedy: 'this EOS release is too old for JSON output of the command; use the snmp source on it',
+  },
+  EAPI__COMMAND_INCOMPATIBLE: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} cannot answer `{command}` in this model version (1004): {problem}',
+    remedy: 'set the model version of the eapi source to latest',
+  },
+  EAPI__COMMAND_UNAUTHORIZED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} does not let this user run `{command}` (1005): {problem}',
+    remedy: 'give the user a role that permits `show`: role <name> / 10 permit command show',
+  },
   SNMP__UNREACHABLE: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} could not be read: {problem}',

@@ -1,0 +1,68 @@
+import { AgentError } from '../../platform/index.ts';
+import type { Authentication } from './authentication.ts';
+import type { JsonObject } from './json.ts';
+import { type CommandFailure, readEnvelope } from './read-envelope.ts';
+import type { EapiReply, EapiTransport } from './transport.ts';
+
+export interface EapiClientOptions {
+  /** For messages. */
+  readonly endpoint: string;
+  readonly username: string;
+  readonly transport: EapiTransport;
+  readonly authentication: Authentication;
+  /** The model of the results: 1 pins each command's first revision, so that an upgrade of EOS cannot change it. */
+  readonly modelVersion: 1 | 'latest';
+}
+
+export interface RunOutcome {
+  /** One a command, in order, up to the one that failed. */
+  readonly results: readonly JsonObject[];
+  readonly failure?: CommandFailure;
+}
+
+export interface EapiClient {
+  /**
+   * Runs the commands in one request, with the switch's own time in `_meta` of each result. Throws `EAPI__UNAUTHORIZED`,
+   * `EAPI__HTTP_STATUS`, `EAPI__MALFORMED`, or what the transport throws; a command that fails is an outcome.
+   */
+  run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome>;
+}
+
+const PATH = '/command-api';
+
+export function createEapiClient({ endpoint, username, transport, authentication, modelVersion }: EapiClientOptions): EapiClient {
+  let requests = 0;
+  // An EOS that does not know the parameter rejects the whole request; it is told so once.
+  let knowsTimestamps = true;
+
+  async function post(body: string, signal: AbortSignal): Promise<EapiReply> {
+    const headers = await authentication.headers(signal);
+    const reply = await transport.post({ path: PATH, headers, body }, signal);
+    // A session expires, or the switch restarts: one new login, one more try.
+    if (reply.status !== 401 || !authentication.refused(headers)) return reply;
+    return transport.post({ path: PATH, headers: await authentication.headers(signal), body }, signal);
+  }
+
+  async function run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
+    requests += 1;
+    const id = `dzd-telemetry-${requests}`;
+    const params = { version: modelVersion, cmds: commands, format: 'json', ...(knowsTimestamps ? { timestamps: true } : {}) };
+    const { status, body } = await post(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
+    if (status === 401 || status === 403) throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, user: username, status });
+    if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint, path: PATH, status });
+    const envelope = readEnvelope(body, id, commands.length);
+    if (envelope.kind === 'malformed') throw new AgentError('EAPI__MALFORMED', { endpoint, problem: envelope.problem });
+    if (knowsTimestamps && envelope.failure !== undefined && rejectsTimestamps(envelope.failure)) {
+      knowsTimestamps = false;
+      return run(commands, signal);
+    }
+    return envelope;
+  }
+
+  return { run };
+}
+
+/** Older releases answer with Python's own words for an argument that a function does not have. */
+function rejectsTimestamps({ problem }: CommandFailure): boolean {
+  return /unexpected keyword argument\W+timestamps\b/.test(problem);
+}

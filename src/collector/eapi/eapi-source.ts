@@ -1,0 +1,87 @@
+import type { NeighborSnapshot } from '../../bgp/index.ts';
+import { type Clock, Stopped } from '../../platform/index.ts';
+import type { SwitchSource } from '../switch-source.ts';
+import { createAuthentication, type EapiCredentials } from './authentication.ts';
+import { createEapiClient } from './client.ts';
+import { commandError } from './command-error.ts';
+import { parseEapiEndpoint } from './endpoint.ts';
+import { createInFlight } from './in-flight.ts';
+import { readSummary, SUMMARY_COMMAND } from './read-summary.ts';
+import { createRttReader } from './rtt-reader.ts';
+import type { EapiTls } from './tls.ts';
+import { createEapiTransport } from './transport.ts';
+
+export interface EapiSourceOptions {
+  /** Its name in the configuration. */
+  readonly name?: string;
+  /** `https://host[:port]`, `http://host[:port]` or `unix:///path`. */
+  readonly endpoint: string;
+  /** Not used on a Unix socket, where the switch asks for none. */
+  readonly credentials?: EapiCredentials;
+  /** How an `https` endpoint proves itself; by the system's authorities when absent. */
+  readonly tls?: EapiTls;
+  readonly clock: Clock;
+  /** Upper bound for one HTTP request and its answer, milliseconds. */
+  readonly timeoutMs: number;
+  /** Upper bound for one answer; 64 MiB when absent. */
+  readonly maxAnswerBytes?: number;
+  /** 1, when absent: the first model of each command, which no upgrade of EOS changes. */
+  readonly modelVersion?: 1 | 'latest';
+}
+
+export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>;
+
+/**
+ * Reads the switch through eAPI, the JSON-RPC of EOS.
+ *
+ *   collect  ── show ip bgp summary vrf all ──────────┐                                  ┌─ readSummary ──► NeighborSnapshot
+ *   readRtts ── show ip bgp neighbors <a> vrf <v> … ──┴─► client ─► auth ─► transport ───┴─ collectRtts ──► RTT by neighbor
+ *
+ * Errors are AgentErrors `EAPI__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` here already.
+ */
+export function createEapiSource(options: EapiSourceOptions): EapiSource {
+  const { name = 'eapi', clock, timeoutMs, maxAnswerBytes = 64 << 20, modelVersion = 1, tls = { kind: 'system' } } = options;
+  const endpoint = parseEapiEndpoint(options.endpoint);
+  const credentials = endpoint.socketPath === undefined ? options.credentials : undefined;
+  const transport = createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
+  const authentication = createAuthentication({ endpoint: endpoint.text, credentials, transport });
+  const client = createEapiClient({
+    endpoint: endpoint.text,
+    username: credentials?.username ?? '(none)',
+    transport,
+    authentication,
+    modelVersion,
+  });
+  let established = 0;
+  const readRtts = createRttReader({ endpoint: endpoint.text, client, established: () => established });
+  const inFlight = createInFlight();
+  let closing: Promise<void> | undefined;
+
+  async function collect(signal: AbortSignal): Promise<NeighborSnapshot> {
+    const takenAt = clock.monotonic();
+    const { results, failure } = await client.run([SUMMARY_COMMAND], signal);
+    const [result] = results;
+    if (failure !== undefined || result === undefined) {
+      throw commandError(endpoint.text, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
+    }
+    const summary = readSummary(result, { endpoint: endpoint.text, source: name });
+    established = summary.established;
+    return { vrfs: summary.vrfs, takenAt };
+  }
+
+  async function close(): Promise<void> {
+    inFlight.end(new Stopped(`the eAPI source of ${endpoint.text} is closed`));
+    await authentication.end();
+    await transport.close();
+  }
+
+  return {
+    name,
+    collect: (signal) => inFlight.run(signal, collect),
+    readRtts: (neighbors, signal) => inFlight.run(signal, (inner) => readRtts(neighbors, inner)),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

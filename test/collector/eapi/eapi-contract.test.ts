@@ -1,0 +1,44 @@
+import { createEapiSource } from '../../../src/collector/index.ts';
+import { createSimulatedEapi } from '../../../src/localnet/dzd/index.ts';
+import { describeSwitchSource, type SourceBed, type SourceHarness, type StartedSource } from '../source-contract.ts';
+
+const FATAL_FAULTS: SourceHarness['fatalFaults'] = [
+  { kind: 'refuse' },
+  { kind: 'hang' },
+  { kind: 'cut' },
+  { kind: 'garbage' },
+  { kind: 'wrong-types' },
+  { kind: 'empty' },
+  { kind: 'http-status', status: 401 },
+  { kind: 'http-status', status: 500 },
+  { kind: 'http-status', status: 503 },
+  { kind: 'command-error', code: 1000, errors: ['BGP inactive'] },
+  { kind: 'command-error', code: 1001, errors: [''] },
+  { kind: 'command-error', code: 1002, errors: ["Invalid input (at token 1: 'ip')"] },
+  { kind: 'command-error', code: 1003, errors: ['Command cannot be used over the API at this time'] },
+  { kind: 'command-error', code: 1004, errors: [] },
+  { kind: 'command-error', code: 1005, errors: ['Command unauthorized: user has insufficient permissions'] },
+];
+
+const USER = { username: 'telemetry', password: 'only-for-this-test' };
+
+async function startTcp(bed: SourceBed, login: 'basic' | 'session'): Promise<StartedSource> {
+  const face = createSimulatedEapi({ switch: bed.sim, faults: bed.faults, clock: bed.clock, credentials: USER });
+  const { url } = await face.start();
+  const source = createEapiSource({ endpoint: url, credentials: { ...USER, login }, clock: bed.clock, timeoutMs: bed.timeoutMs });
+  return { source, where: url, openConnections: face.openConnections, stop: face.stop };
+}
+
+describeSwitchSource('eAPI over HTTP with a login session', { fatalFaults: FATAL_FAULTS, start: (bed) => startTcp(bed, 'session') });
+
+describeSwitchSource('eAPI over HTTP with basic authentication', { fatalFaults: FATAL_FAULTS, start: (bed) => startTcp(bed, 'basic') });
+
+describeSwitchSource('eAPI over a Unix socket', {
+  fatalFaults: FATAL_FAULTS,
+  async start(bed) {
+    const face = createSimulatedEapi({ switch: bed.sim, faults: bed.faults, clock: bed.clock, credentials: USER });
+    const { socketPath } = await face.start();
+    const source = createEapiSource({ endpoint: `unix://${socketPath}`, clock: bed.clock, timeoutMs: bed.timeoutMs });
+    return { source, where: `unix://${socketPath}`, openConnections: face.openConnections, stop: face.stop };
+  },
+});
