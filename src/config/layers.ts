@@ -64,7 +64,7 @@ export function stackLayers({ root, file, environment, flags }: LayersOptions): 
 function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown> {
   const folder = dirname(file.path);
   const absolute = mapSettings(root, file.value, ({ meta }, value) =>
-    meta.form === 'file' && typeof value === 'string' && value !== '' ? resolve(folder, value) : value,
+    meta.form === 'file' && typeof value === 'string' && /^[^[{]/.test(value) ? resolve(folder, value) : value,
   );
   const entries = isMapping(absolute) ? Object.entries(absolute) : [];
   return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(root, name) ? {} : value]));

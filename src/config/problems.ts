@@ -20,17 +20,21 @@ export interface Problem {
 }
 
 /** The error for these problems: at least one. Its `configProblems` are one line each. */
-export function refusal(unordered: readonly Problem[]): AgentError {
-  const problems = unordered.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+export function refusal(found: readonly Problem[]): AgentError {
+  // One value can fail several checks for the same reason.
+  const distinct = found.filter((one, index) => index === found.findIndex((other) => lineText(other) === lineText(one)));
+  const problems = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const [first] = problems;
   if (problems.length === 1 && first !== undefined) {
     const { where, key, problem } = first;
     if (key === undefined) return new AgentError('CONFIG__FILE_NOT_YAML', { where, problem });
     return new AgentError('CONFIG__INVALID', { where, key, problem });
   }
-  const lines = problems.map(({ where, key, problem }) => [where, key, problem].filter((part) => part !== undefined).join(': '));
+  const lines = problems.map(lineText);
   return new AgentError('CONFIG__SEVERAL', { count: lines.length, list: lines.join('; '), lines });
 }
+
+const lineText = ({ where, key, problem }: Problem): string => [where, key, problem].filter((part) => part !== undefined).join(': ');
 
 /** What an error of this room has to say, one line a problem. */
 export function configProblems(error: unknown): readonly string[] {

@@ -118,9 +118,14 @@ export function secretText(options: About & { readonly expects: string }) {
   return plainText(256).register(settings, { ...about(options), expects: options.expects, form: 'text', secret: true });
 }
 
-/** A path. In a configuration file, a relative one is taken from that file's folder. */
+/**
+ * A path. In a configuration file, a relative one is taken from that file's folder. The beginning of a JSON array or object is refused: it is
+ * the content of a key file that was pasted in the place of its path, and a path is repeated in messages.
+ */
 export function filePath(options: About) {
-  return plainText(4_096).register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
+  return plainText(4_096)
+    .regex(/^[^[{]/)
+    .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
 }
 
 /** A 32-byte public key in base58. */

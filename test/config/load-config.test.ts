@@ -260,5 +260,9 @@ test('a variable that sets nothing is a warning, since platforms add variables o
 test('a private key that was pasted where its address belongs is not repeated', () => {
   const pasted = '5'.repeat(88);
   const flags = { env: 'devnet', device: pasted, keypair: '[157,97]' };
-  expect(problems(undefined, { flags })).toEqual(['--device: device: expected a public key in base58 (32 bytes)']);
+  expect(problems(undefined, { flags })).toEqual([
+    '--device: device: expected a public key in base58 (32 bytes)',
+    '--keypair: keypair: expected the path of a file',
+  ]);
+  expect(problems(`${MINIMAL}keypair: "[157,97]"\n`)).toEqual(['config.yaml:3: keypair: expected the path of a file']);
 });
