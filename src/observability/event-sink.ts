@@ -1,0 +1,77 @@
+import type { OutputEvent } from './output-events.ts';
+import { jsonLine, printable } from './plain-json.ts';
+
+/** Where a command's answers go. */
+export interface EventSink<Event extends { readonly event: string } = OutputEvent> {
+  emit(event: Event): void;
+}
+
+export interface EventSinkOptions {
+  readonly output: 'json' | 'table';
+  /** Takes whole lines; standard output in the agent. */
+  readonly destination: { write(text: string): unknown };
+}
+
+/**
+ * One JSON object a line for programs, or tables for people: one row an intent, one `name value` line a
+ * field of everything else. A command with events of its own names their type: `createEventSink<OutputEvent | FlapEvent>(…)`.
+ */
+export function createEventSink<Event extends { readonly event: string } = OutputEvent>(options: EventSinkOptions): EventSink<Event> {
+  const { output, destination } = options;
+  if (output === 'json') return { emit: (event) => void destination.write(jsonLine(event)) };
+  let headed = false;
+  return {
+    emit(event) {
+      if (event.event !== 'intent') {
+        headed = false;
+        destination.write(listing({ ...event }));
+        return;
+      }
+      if (!headed) destination.write(row(INTENT_COLUMNS.map(({ title }) => title)));
+      headed = true;
+      const fields: Fields = { ...event };
+      destination.write(row(INTENT_COLUMNS.map(({ cell }) => cell(fields))));
+    },
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Column {
+  readonly title: string;
+  readonly width: number;
+  readonly cell: (event: Fields) => string;
+}
+
+/** Fixed widths: a row is printed when it is known, before the rows that would widen its column. */
+const INTENT_COLUMNS: readonly Column[] = [
+  { title: 'USER', width: 44, cell: ({ user }) => text(user) },
+  { title: 'TUNNEL NET', width: 18, cell: ({ tunnelNet }) => text(tunnelNet) },
+  { title: 'VRF', width: 10, cell: ({ vrf }) => text(vrf) },
+  { title: 'PEER', width: 15, cell: ({ peer }) => text(peer) },
+  { title: 'CHANGE', width: 15, cell: ({ from, to }) => (from === to ? `stays ${text(to)}` : `${text(from)} → ${text(to)}`) },
+  { title: 'REASON', width: 10, cell: ({ reason }) => text(reason) },
+  { title: 'RTT', width: 0, cell: ({ rttNs }) => milliseconds(rttNs) },
+];
+
+function row(cells: readonly string[]): string {
+  return `${cells
+    .map((cell, index) => cell.padEnd(INTENT_COLUMNS[index]?.width ?? 0))
+    .join('  ')
+    .trimEnd()}\n`;
+}
+
+function listing({ event, ...fields }: Fields): string {
+  const entries = Object.entries(fields);
+  const width = Math.max(0, ...entries.map(([name]) => name.length));
+  return [text(event), ...entries.map(([name, value]) => `  ${name.padEnd(width)}  ${text(value)}`), ''].join('\n');
+}
+
+const text = (value: unknown): string => {
+  if (value === null || value === undefined) return '-';
+  return printable(typeof value === 'object' ? jsonLine(value).trimEnd() : String(value));
+};
+
+function milliseconds(ns: unknown): string {
+  return typeof ns === 'bigint' && ns > 0n ? `${(Number(ns) / 1e6).toFixed(2)} ms` : '-';
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { createEventSink, type IntentEvent, type OutputEvent } from '../../src/observability/index.ts';
+
+const INTENT: IntentEvent = {
+  event: 'intent',
+  user: '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q',
+  device: 'GYhQDKuESrasNZGyhMJhGYFtbzNijYhcrN9poSqCQVah',
+  tunnelNet: '169.254.0.4/31',
+  vrf: 'vrf1',
+  peer: '169.254.0.5',
+  from: 'down',
+  to: 'up',
+  reason: 'change',
+  rttNs: 4_200_000n,
+  instruction: '6a0140164000000000000',
+};
+const UNSEEN: IntentEvent = { ...INTENT, vrf: null, peer: null, from: 'up', to: 'down', rttNs: 0n };
+const SUMMARY: OutputEvent = {
+  event: 'summary',
+  users: 2,
+  up: 1,
+  down: 1,
+  transactions: 3,
+  writesLanded: 4,
+  writesFailed: 0,
+  mismatches: 0,
+};
+
+function printed(output: 'json' | 'table', events: readonly OutputEvent[]): string {
+  let text = '';
+  const sink = createEventSink({ output, destination: { write: (part) => (text += part) } });
+  for (const event of events) sink.emit(event);
+  return text;
+}
+
+test('for programs, each event is one line of JSON', () => {
+  const lines = printed('json', [INTENT, UNSEEN, SUMMARY]).split('\n');
+  expect(lines.at(-1)).toBe('');
+  expect(lines.slice(0, -1).map((line) => JSON.parse(line))).toEqual([{ ...INTENT, rttNs: 4_200_000 }, { ...UNSEEN, rttNs: 0 }, SUMMARY]);
+});
+
+test('for people, intents are the rows of a table with one head', () => {
+  expect(printed('table', [INTENT, UNSEEN, { ...INTENT, from: 'up', reason: 'refresh' }]).split('\n')).toEqual([
+    'USER                                          TUNNEL NET          VRF         PEER             CHANGE           REASON      RTT',
+    '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q  169.254.0.4/31      vrf1        169.254.0.5      down → up        change      4.20 ms',
+    '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q  169.254.0.4/31      -           -                up → down        change      -',
+    '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q  169.254.0.4/31      vrf1        169.254.0.5      stays up         refresh     4.20 ms',
+    '',
+  ]);
+});
+
+test('for people, everything else is a list of names and values', () => {
+  const ready: OutputEvent = {
+    event: 'ready',
+    rpcUrl: 'http://127.0.0.1:8899',
+    programId: 'P',
+    device: 'D',
+    keypair: '/tmp/id.json',
+    eapiUrl: 'http://127.0.0.1:8080',
+    eapiSocket: '/tmp/eapi\u001b.sock',
+    snmp: '127.0.0.1:161',
+    grpc: null,
+  };
+  expect(printed('table', [ready])).toBe(
+    'ready\n  rpcUrl      http://127.0.0.1:8899\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
+      '  eapiUrl     http://127.0.0.1:8080\n  eapiSocket  /tmp/eapi\\x1b.sock\n  snmp        127.0.0.1:161\n  grpc        -\n',
+  );
+});

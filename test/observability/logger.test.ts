@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { createLogger, type LoggerOptions } from '../../src/observability/index.ts';
+import { AgentError, epochMs } from '../../src/platform/index.ts';
+
+const NOON = Date.UTC(2026, 10, 20, 12, 0, 1);
+const LOCAL_NOON = new Date(NOON).toTimeString().slice(0, 8);
+
+function logTo(options: Partial<LoggerOptions> = {}) {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => lines.push(line) };
+  const log = createLogger({ level: 'info', format: 'json', destination, clock: { wall: () => epochMs(NOON) }, ...options });
+  return { log, lines, json: () => lines.map((line) => JSON.parse(line)) };
+}
+
+const unreachable = () =>
+  new AgentError(
+    'EAPI__UNREACHABLE',
+    { endpoint: 'https://sw', problem: 'refused', password: 'hunter2' },
+    { cause: new Error('ECONNREFUSED') },
+  );
+
+describe('JSON lines', () => {
+  test('have a level, a time, a text and the facts', () => {
+    const { log, json } = logTo();
+    log.info('status written', { user: 'A', slot: 5n, lamports: 2n ** 63n, from: 'up', vrfs: ['default'] });
+    expect(json()).toEqual([
+      {
+        level: 'info',
+        time: '2026-11-20T12:00:01.000Z',
+        user: 'A',
+        slot: 5,
+        lamports: '9223372036854775808',
+        from: 'up',
+        vrfs: ['default'],
+        msg: 'status written',
+      },
+    ]);
+  });
+
+  test('are written from the configured level on', () => {
+    const { log, json } = logTo({ level: 'warn' });
+    log.debug('a');
+    log.info('b');
+    log.warn('c');
+    log.error('d');
+    expect(json().map(({ level, msg }) => [level, msg])).toEqual([
+      ['warn', 'c'],
+      ['error', 'd'],
+    ]);
+  });
+
+  test('of a child carry its facts too', () => {
+    const { log, json } = logTo();
+    log.child({ source: 'eapi' }).child({ slot: 7n }).info('read', { vrf: 'vrf1' });
+    expect(json()).toMatchObject([{ source: 'eapi', slot: 7, vrf: 'vrf1', msg: 'read' }]);
+  });
+
+  test('tell of an AgentError its code, class and remedy, and nothing of its context', () => {
+    const { log, lines, json } = logTo();
+    log.error('poll failed', { error: unreachable() });
+    expect(json()[0].error).toEqual({
+      message: 'eAPI at https://sw cannot be reached: refused: ECONNREFUSED',
+      code: 'EAPI__UNREACHABLE',
+      class: 'retry-later',
+      remedy: expect.stringContaining('management api http-commands'),
+    });
+    expect(lines.join()).not.toContain('hunter2');
+  });
+
+  test('tell of an error that nobody expected where it came from', () => {
+    const { log, json } = logTo();
+    log.error('defect', { error: new TypeError('x is undefined') });
+    expect(json()[0].error).toEqual({ message: 'x is undefined', stack: expect.stringContaining('logger.test.ts') });
+  });
+
+  test('never show what goes by a secret name', () => {
+    const { log, lines } = logTo();
+    log.info('login', { password: 'hunter2', source: { community: 'hunter2', name: 'a' } });
+    expect(lines.join()).not.toContain('hunter2');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ password: '[hidden]', source: { community: '[hidden]', name: 'a' } });
+  });
+});
+
+describe('lines for people', () => {
+  test('have a time, a level, a text and the facts', () => {
+    const { log, lines } = logTo({ format: 'pretty' });
+    log.info('status written', { user: 'A', slot: 5n, reason: 'two words', empty: '', vrfs: ['a'] });
+    log.warn('slow');
+    expect(lines).toEqual([
+      `${LOCAL_NOON} INFO  status written user=A slot=5 reason="two words" empty="" vrfs=["a"]\n`,
+      `${LOCAL_NOON} WARN  slow\n`,
+    ]);
+  });
+
+  test('tell what to do about an error', () => {
+    const { log, lines } = logTo({ format: 'pretty' });
+    log.error('poll failed', { error: unreachable() });
+    expect(lines).toEqual([
+      `${LOCAL_NOON} ERROR poll failed error="eAPI at https://sw cannot be reached: refused: ECONNREFUSED" code=EAPI__UNREACHABLE ` +
+        'remedy="check that `management api http-commands` is on, in this VRF, and that the address and port are right"\n',
+    ]);
+  });
+
+  test('cannot be broken or coloured by what a switch says', () => {
+    const { log, lines } = logTo({ format: 'pretty' });
+    log.info('a\nb\u001b[31m', { description: 'x\r\n12:00:01 ERROR forged', csi: 'a\u009b2J' });
+    expect(lines).toEqual([`${LOCAL_NOON} INFO  a\\x0ab\\x1b[31m description="x\\r\\n12:00:01 ERROR forged" csi=a\\x9b2J\n`]);
+  });
+
+  test('show the frames of an unexpected error', () => {
+    const { log, lines } = logTo({ format: 'pretty' });
+    log.error('defect', { error: new TypeError('x is undefined') });
+    expect(lines[0]?.split('\n').slice(0, 2)).toEqual([
+      `${LOCAL_NOON} ERROR defect error="x is undefined"`,
+      expect.stringMatching(/^ {4}at .*logger\.test\.ts/),
+    ]);
+  });
+});
