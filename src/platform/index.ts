@@ -3,3 +3,5 @@ export { type BackoffOptions, backoffDelays } from './backoff.ts';
 export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, systemClock } from './clock.ts';
 export * from './errors/index.ts';
 export { type Random, seededRandom } from './random.ts';
+export { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+export { createWakeUp, type WakeUp } from './wake-up.ts';

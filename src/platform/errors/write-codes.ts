@@ -5,4 +5,39 @@ export const WRITE_CODES = {
     message: 'the program rejected the status of user {user}: {problem}',
     remedy: 'the user is left alone until its account changes; compare its device and tunnel on the ledger',
   },
+  WRITE__NO_FUNDS: {
+    class: 'agent-never',
+    message: 'the metrics publisher {publisher} cannot pay for transactions: {problem}',
+    remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writing goes on by itself within a minute',
+  },
+  WRITE__PROGRAM_TOO_OLD: {
+    class: 'agent-never',
+    message: 'program {program} does not know SetUserBGPStatus (instruction 106)',
+    remedy: 'check ledger.programId and env; the program must have RFC-19 deployed',
+  },
+  WRITE__MALFORMED: {
+    class: 'agent-never',
+    message: 'the ledger calls our transaction malformed: {problem}',
+    remedy: 'this is a defect of the agent: report it with this line and the version',
+  },
+  WRITE__BLOCKHASH_UNKNOWN: {
+    class: 'retry-now',
+    message: 'the ledger no longer knows the blockhash of transaction {signature}',
+    remedy: 'nothing to do: it is built again on a fresh blockhash; if it persists, one of ledger.rpcUrls lags',
+  },
+  WRITE__COMPUTE_EXCEEDED: {
+    class: 'retry-now',
+    message: 'transaction {signature} ran out of {resource}',
+    remedy: 'nothing to do: the agent measures again and asks for more',
+  },
+  WRITE__TRANSACTION_FAILED: {
+    class: 'retry-later',
+    message: 'transaction {signature} failed: {problem}',
+    remedy: 'its users are written again; if it persists, look the error up on the ledger',
+  },
+  WRITE__ALREADY_IN_FLIGHT: {
+    class: 'agent-never',
+    message: 'user {user} would have two unresolved statuses',
+    remedy: 'this is a defect of the agent: report it with this line and the version',
+  },
 } as const;

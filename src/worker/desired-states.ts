@@ -1,0 +1,48 @@
+import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
+import type { Clock, MonotonicMs } from '../platform/index.ts';
+import type { WaitingIntent } from '../publisher/index.ts';
+import type { Address, Slot } from '../serviceability/index.ts';
+
+export interface DesiredStates {
+  /**
+   * Replaces all that was wanted by what the newest tick wants: the newest status of each user, and nothing that a tick no longer stands
+   * behind (rules 17 and 18). Bounded by the users of the device.
+   */
+  replace(intents: readonly StatusIntent[], viewSlot: Slot): void;
+  /** What may go out now: users in flight wait for their outcome. */
+  waiting(isInFlight: (user: Address) => boolean): readonly WaitingIntent[];
+  /** This status of this user is on the ledger as of `slot`. */
+  landed(user: Address, status: ReportableStatus, slot: Slot): void;
+  remove(user: Address): void;
+  has(user: Address): boolean;
+}
+
+/** The newest status that each user should have on the ledger, and what has landed there since the view that asked for it was read. */
+export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredStates {
+  let wanted = new Map<Address, WaitingIntent & { readonly since: MonotonicMs }>();
+  /** Landed after the view of the newest tick was read: that view can't know of them. */
+  const landings = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
+  return {
+    replace(intents, viewSlot) {
+      for (const [user, { slot }] of landings) {
+        if (slot <= viewSlot) landings.delete(user);
+      }
+      const next: typeof wanted = new Map();
+      for (const intent of intents) {
+        if (landings.get(intent.user)?.status === intent.to) continue;
+        const before = wanted.get(intent.user);
+        next.set(intent.user, { intent, since: before?.intent.to === intent.to ? before.since : clock.monotonic() });
+      }
+      wanted = next;
+    },
+    waiting: (isInFlight) => [...wanted.values()].filter(({ intent }) => !isInFlight(intent.user)),
+    landed(user, status, slot) {
+      landings.set(user, { status, slot });
+      if (wanted.get(user)?.intent.to === status) wanted.delete(user);
+    },
+    remove(user) {
+      wanted.delete(user);
+    },
+    has: (user) => wanted.has(user),
+  };
+}

@@ -1,0 +1,54 @@
+import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
+import { AgentError, type MonotonicMs } from '../platform/index.ts';
+import type { SignedTransaction } from '../publisher/index.ts';
+import type { Address, Slot } from '../serviceability/index.ts';
+
+/** A transaction whose fate is not known yet. */
+export interface Flight extends SignedTransaction {
+  readonly intents: readonly StatusIntent[];
+  /** Slot and block height when its blockhash was fetched. */
+  readonly slot: Slot;
+  readonly blockHeight: bigint;
+  /** It can't land in a block above this height. */
+  readonly lastValidBlockHeight: bigint;
+  readonly sentAt: MonotonicMs;
+  lastSentAt: MonotonicMs;
+  sends: number;
+}
+
+/** All transactions in the air. Keeps the first invariant of this agent: a user is in at most one of them (rule 17). */
+export interface Flights {
+  readonly size: number;
+  /** Throws when one of its users is in the air already: that is a defect of the caller, and must not become two statuses on the ledger. */
+  add(flight: Flight): void;
+  /** False when it was settled before; whoever gets true settles it. */
+  remove(flight: Flight): boolean;
+  has(user: Address): boolean;
+  statuses(): ReadonlyMap<Address, ReportableStatus>;
+  all(): readonly Flight[];
+}
+
+export function createFlights(): Flights {
+  const flights = new Set<Flight>();
+  const byUser = new Map<Address, Flight>();
+  return {
+    get size() {
+      return flights.size;
+    },
+    add(flight) {
+      for (const { user } of flight.intents) {
+        if (byUser.has(user)) throw new AgentError('WRITE__ALREADY_IN_FLIGHT', { user });
+      }
+      flights.add(flight);
+      for (const { user } of flight.intents) byUser.set(user, flight);
+    },
+    remove(flight) {
+      if (!flights.delete(flight)) return false;
+      for (const { user } of flight.intents) byUser.delete(user);
+      return true;
+    },
+    has: (user) => byUser.has(user),
+    statuses: () => new Map([...flights].flatMap(({ intents }) => intents.map(({ user, to }): [Address, ReportableStatus] => [user, to]))),
+    all: () => [...flights],
+  };
+}

@@ -1,0 +1,87 @@
+import type { SignatureStatus } from '../ledger/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+import type { Flight } from './flights.ts';
+import { settleFailure } from './settle-failure.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+export interface Follower {
+  /** Looks once at everything in the air, with one request for all. Throws what the ledger throws. */
+  follow(signal: AbortSignal): Promise<void>;
+  readonly lastLandedSlot: Slot | undefined;
+}
+
+export interface FollowerOptions {
+  readonly context: WorkerContext;
+  /** Users of an expired transaction are decided anew; the old payload is never sent again. */
+  readonly onExpired: () => void;
+}
+
+/** Follows each transaction until it is landed, failed or provably dead. */
+export function createFollower({ context, onExpired }: FollowerOptions): Follower {
+  const { rpc, clock, timing, flights, desired, gate, reporter } = context;
+  let lastLandedSlot: Slot | undefined;
+  let lastLookAt = Number.NEGATIVE_INFINITY;
+
+  async function lookLast(overdue: readonly Flight[], signal: AbortSignal): Promise<void> {
+    lastLookAt = clock.monotonic();
+    const { blockHeight, statuses } = await rpc.lastLook(
+      overdue.map(({ signature }) => signature),
+      signal,
+    );
+    for (const [index, flight] of overdue.entries()) {
+      const status = statuses[index];
+      if (status !== null && status !== undefined) await settle(flight, status, signal);
+      else if (blockHeight > flight.lastValidBlockHeight && flights.remove(flight)) {
+        for (const { user } of flight.intents) desired.remove(user);
+        reporter.expired({ signature: flight.signature, intents: flight.intents });
+        onExpired();
+      }
+    }
+  }
+
+  async function settle(flight: Flight, { slot, confirmationStatus, err }: SignatureStatus, signal: AbortSignal): Promise<void> {
+    // A processed transaction may still be forked away.
+    if (confirmationStatus === 'processed' || !flights.remove(flight)) return;
+    if (err !== null) return settleFailure(context, flight, err, [], signal);
+    if (lastLandedSlot === undefined || slot > lastLandedSlot) lastLandedSlot = slot;
+    gate.landed();
+    const latencyMs = clock.monotonic() - flight.sentAt;
+    for (const intent of flight.intents) {
+      desired.landed(intent.user, intent.to, slot);
+      reporter.landed({ intent, signature: flight.signature, slot, latencyMs });
+    }
+  }
+
+  function rebroadcast(flight: Flight, signal: AbortSignal): void {
+    const now = clock.monotonic();
+    if (now - flight.lastSentAt < timing.rebroadcastIntervalMs) return;
+    flight.lastSentAt = now;
+    flight.sends += 1;
+    context.inBackground(rpc.sendTransaction(flight.wire, { skipPreflight: true }, signal).then(() => undefined));
+  }
+
+  return {
+    async follow(signal) {
+      const all = flights.all();
+      if (all.length === 0) return;
+      const { slot, statuses } = await rpc.signatureStatuses(
+        all.map(({ signature }) => signature),
+        { searchHistory: false },
+        signal,
+      );
+      gate.answered();
+      const overdue: Flight[] = [];
+      for (const [index, flight] of all.entries()) {
+        const status = statuses[index];
+        if (status !== null && status !== undefined) await settle(flight, status, signal);
+        // Slots pass at least as fast as block heights: before this many slots nothing can have expired, and nobody needs to be asked.
+        else if (slot - flight.slot > flight.lastValidBlockHeight - flight.blockHeight) overdue.push(flight);
+        else rebroadcast(flight, signal);
+      }
+      if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, signal);
+    },
+    get lastLandedSlot() {
+      return lastLandedSlot;
+    },
+  };
+}

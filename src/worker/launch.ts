@@ -1,0 +1,85 @@
+import type { StatusIntent } from '../bgp/index.ts';
+import { buildTransaction, type ComputeRequest, type Packed, packNext, type SignedTransaction } from '../publisher/index.ts';
+import type { Blockhash } from './blockhash-cache.ts';
+import type { Flight } from './flights.ts';
+import { settleFailure } from './settle-failure.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** The next transaction's worth of what waits, users in the air left out. */
+export function nextToPack({ desired, flights, compute }: WorkerContext): Packed | undefined {
+  return packNext(desired.waiting(flights.has), compute);
+}
+
+/** Sends transactions until nothing waits that may go. Throws nothing but what the signal throws. */
+export async function launch(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
+  const { gate, flights, timing, blockhashes, compute, clock, reporter } = context;
+  const mayLaunch = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
+  while (mayLaunch() && nextToPack(context) !== undefined) {
+    let blockhash: Blockhash;
+    try {
+      blockhash = await blockhashes.get(signal);
+      if (compute.needsMeasurement) await measure(context, blockhash, signal);
+    } catch {
+      signal.throwIfAborted();
+      gate.pause();
+      return;
+    }
+    // After the last wait and not before: what goes out is what is wanted now (rule 18).
+    const packed = mayLaunch() ? nextToPack(context) : undefined;
+    if (packed === undefined) return;
+    const now = clock.monotonic();
+    const flight: Flight = {
+      ...sign(context, packed.intents, packed.compute, blockhash),
+      intents: packed.intents,
+      slot: blockhash.slot,
+      blockHeight: blockhash.blockHeight,
+      lastValidBlockHeight: blockhash.lastValidBlockHeight,
+      sentAt: now,
+      lastSentAt: now,
+      sends: 1,
+    };
+    flights.add(flight);
+    reporter.sent({ signature: flight.signature, intents: flight.intents });
+    context.inBackground(firstSend(context, flight, signal));
+    await clock.sleep(timing.sendStaggerMs, signal);
+  }
+}
+
+function sign(
+  { programId, device, signer }: WorkerContext,
+  intents: readonly StatusIntent[],
+  compute: ComputeRequest,
+  { blockhash }: Blockhash,
+): SignedTransaction {
+  const writes = intents.map(({ user, to, rttNs }) => ({ user, status: to, rttNs }));
+  return buildTransaction({ programId, device, signer, blockhash, writes, compute });
+}
+
+/** Simulates what would go out next: for its units and, for free, for a user that would fail it. */
+async function measure(context: WorkerContext, blockhash: Blockhash, signal: AbortSignal): Promise<void> {
+  const packed = nextToPack(context);
+  if (packed === undefined) return;
+  const transaction = sign(context, packed.intents, packed.compute, blockhash);
+  const { err, unitsConsumed, logs } = await context.rpc.simulateTransaction(transaction.wire, signal);
+  if (err !== null) await settleFailure(context, { ...transaction, intents: packed.intents }, err, logs, signal);
+  // A node that does not tell the units leaves the transaction without a limit.
+  else if (unitsConsumed !== undefined) context.compute.learn(packed.intents.length, unitsConsumed);
+}
+
+async function firstSend(context: WorkerContext, flight: Flight, signal: AbortSignal): Promise<void> {
+  const { rpc, timing, gate, flights } = context;
+  const outcome = await rpc.sendTransaction(flight.wire, { skipPreflight: timing.skipPreflight }, signal);
+  switch (outcome.kind) {
+    case 'accepted':
+      gate.answered();
+      return;
+    case 'unknown':
+      return;
+    case 'not-sent':
+      if (flight.sends === 1 && flights.remove(flight)) gate.pause();
+      return;
+    case 'rejected':
+      // A rebroadcast may have reached a node meanwhile; then only its status, or its expiry, is proof.
+      if (flight.sends === 1 && flights.remove(flight)) await settleFailure(context, flight, outcome.err, outcome.logs, signal);
+  }
+}

@@ -1,0 +1,19 @@
+import type { StatusIntent } from '../bgp/index.ts';
+import type { AgentError } from '../platform/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+
+/** What became of the worker's transactions, each told once, where it happens. Loggers, metrics and the demo's table listen here. */
+export interface WorkerReporter {
+  sent(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
+  /** One write is on the ledger. `latencyMs` is from the first send. */
+  landed(event: { readonly intent: StatusIntent; readonly signature: string; readonly slot: Slot; readonly latencyMs: number }): void;
+  /** The program refused this user's status; the user is left alone until its account changes. */
+  rejected(event: { readonly intent: StatusIntent; readonly signature: string; readonly error: AgentError }): void;
+  /** Provably never landed; its users are decided anew. */
+  expired(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
+  /** A whole transaction failed for a reason that is no user's; its users go again. */
+  failed(event: { readonly signature: string; readonly intents: readonly StatusIntent[]; readonly error: Error }): void;
+  /** Nothing will be written until a person acts, or the cause goes away. */
+  halted(error: AgentError): void;
+  resumed(): void;
+}

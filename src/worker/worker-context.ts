@@ -1,0 +1,43 @@
+import type { LedgerRpc } from '../ledger/index.ts';
+import type { Clock } from '../platform/index.ts';
+import type { ComputeModel, Signer } from '../publisher/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import type { BlockhashCache } from './blockhash-cache.ts';
+import type { DesiredStates } from './desired-states.ts';
+import type { Flights } from './flights.ts';
+import type { ParkedUsers } from './parked-users.ts';
+import type { WorkerReporter } from './reporter.ts';
+import type { WriteGate } from './write-gate.ts';
+
+export interface WorkerTiming {
+  /** Between two looks at the statuses of all that is in the air, milliseconds. */
+  readonly statusPollIntervalMs: number;
+  /** After which an unseen transaction is offered again, milliseconds. */
+  readonly rebroadcastIntervalMs: number;
+  readonly blockhashMaxAgeMs: number;
+  /** Between two sends, milliseconds. */
+  readonly sendStaggerMs: number;
+  /** Transactions in the air at once. */
+  readonly maxInFlight: number;
+  readonly skipPreflight: boolean;
+}
+
+/** What the worker's parts share. Only its loop and the outcome of a first send change it, never two at once. */
+export interface WorkerContext {
+  readonly rpc: LedgerRpc;
+  readonly clock: Clock;
+  readonly programId: Address;
+  readonly device: Address;
+  readonly signer: Signer;
+  readonly timing: WorkerTiming;
+  readonly reporter: WorkerReporter;
+  readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
+  readonly desired: DesiredStates;
+  readonly flights: Flights;
+  readonly parked: ParkedUsers;
+  readonly compute: ComputeModel;
+  readonly blockhashes: BlockhashCache;
+  readonly gate: WriteGate;
+  /** Runs beside the loop; the loop is woken when it settles, and `stop` waits for it. */
+  readonly inBackground: (work: Promise<void>) => void;
+}

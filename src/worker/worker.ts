@@ -1,0 +1,169 @@
+import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
+import type { LedgerRpc } from '../ledger/index.ts';
+import { type AgentError, type Clock, createWakeUp, isAgentError, type Random, Stopped } from '../platform/index.ts';
+import { createComputeModel, type Signer } from '../publisher/index.ts';
+import type { Address, Slot } from '../serviceability/index.ts';
+import { createBlockhashCache } from './blockhash-cache.ts';
+import { createDesiredStates } from './desired-states.ts';
+import { createFlights } from './flights.ts';
+import { createFollower } from './follow.ts';
+import { launch, nextToPack } from './launch.ts';
+import { createParkedUsers } from './parked-users.ts';
+import type { WorkerReporter } from './reporter.ts';
+import type { WorkerContext, WorkerTiming } from './worker-context.ts';
+import { createWriteGate } from './write-gate.ts';
+
+export interface WorkerOptions {
+  readonly rpc: LedgerRpc;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly programId: Address;
+  readonly device: Address;
+  readonly signer: Signer;
+  readonly timing: WorkerTiming;
+  readonly reporter: WorkerReporter;
+  /** Throws the AgentError that tells why this key may not write for this device; resolves when it may. */
+  readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
+  /** Called when users need a new decision before anything else is written for them: a transaction of theirs expired. */
+  readonly onRedecide: () => void;
+  /** Something threw that should not: a defect, survived. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+export interface Worker {
+  start(): void;
+  /** Sends nothing new, waits up to `drainMs` for what is in the air, and tells what was left there. */
+  stop(drainMs: number): Promise<{ readonly unresolved: readonly StatusIntent[] }>;
+  /** Hands over what the newest tick wants; everything that waited before is replaced. Never waits, never throws. */
+  offer(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void;
+  /** Statuses that are neither landed nor provably dead. */
+  inFlight(): ReadonlyMap<Address, ReportableStatus>;
+  /** Users that the program rejected, and why. */
+  parked(): ReadonlyMap<Address, AgentError>;
+  /** The newest slot in which a write of ours landed: a view from before it does not show the write. */
+  readonly lastLandedSlot: Slot | undefined;
+  /** Stops writing until `resume`; what is in the air is followed to its end. */
+  halt(error: AgentError): void;
+  resume(): void;
+  readonly halted: AgentError | undefined;
+  /** Resolves when nothing but ride-alongs waits and nothing is in the air, or writing has halted. */
+  whenIdle(signal: AbortSignal): Promise<void>;
+}
+
+const IDLE_POLL_MS = 20;
+
+/**
+ * Lands the newest desired status of each user.
+ *
+ *   offer ─► desired states ─► pack ─► simulate once ─► sign ─► flights ─► send to all endpoints
+ *                 ▲                                       │  one status poll for all, rebroadcast
+ *                 │ others of a failed batch, at once     ▼
+ *                 └────────── landed · rejected user · expired (decided anew) · halted
+ *
+ * One loop does everything but the sending itself, so that no two steps race. At most one unresolved status a user, ever (rule 17).
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  const { rpc, clock, random, timing, reporter, onDefect } = options;
+  const wake = createWakeUp(clock);
+  const controller = new AbortController();
+  const background = new Set<Promise<void>>();
+  const context: WorkerContext = {
+    ...options,
+    desired: createDesiredStates(clock),
+    flights: createFlights(),
+    parked: createParkedUsers(),
+    compute: createComputeModel(),
+    blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
+    gate: createWriteGate({ clock, random, reporter }),
+    inBackground(work) {
+      const settled = work
+        .catch((error: unknown) => {
+          if (!controller.signal.aborted) onDefect(error);
+        })
+        .finally(() => {
+          background.delete(settled);
+          wake.signal();
+        });
+      background.add(settled);
+    },
+  };
+  const { desired, flights, parked, gate } = context;
+  const follower = createFollower({ context, onExpired: options.onRedecide });
+  let draining = false;
+  let running: Promise<void> | undefined;
+  let followedAt = Number.NEGATIVE_INFINITY;
+
+  async function step(signal: AbortSignal): Promise<void> {
+    await launch(context, () => draining, signal);
+    if (clock.monotonic() - followedAt < timing.statusPollIntervalMs) return;
+    followedAt = clock.monotonic();
+    try {
+      await follower.follow(signal);
+    } catch (error) {
+      // The endpoints' own reporter has told of it; what is in the air stays there until there is proof.
+      if (!isAgentError(error)) throw error;
+    }
+  }
+
+  function msUntilNextStep(): number {
+    const work = !draining && gate.halted === undefined && flights.size < timing.maxInFlight && nextToPack(context) !== undefined;
+    const poll = flights.size > 0 ? Math.max(0, followedAt + timing.statusPollIntervalMs - clock.monotonic()) : Number.POSITIVE_INFINITY;
+    return Math.min(work ? Math.max(gate.pausedForMs, timing.sendStaggerMs) : Number.POSITIVE_INFINITY, poll);
+  }
+
+  async function loop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await step(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        onDefect(error);
+        gate.pause();
+      }
+      await wake.wait(msUntilNextStep(), signal);
+    }
+  }
+
+  return {
+    start() {
+      running ??= loop(controller.signal).catch((error: unknown) => {
+        if (!controller.signal.aborted) onDefect(error);
+      });
+    },
+    async stop(drainMs) {
+      draining = true;
+      wake.signal();
+      const deadline = clock.monotonic() + drainMs;
+      while (running !== undefined && flights.size > 0 && clock.monotonic() < deadline) await clock.sleep(IDLE_POLL_MS);
+      const unresolved = flights.all().flatMap(({ intents }) => intents);
+      controller.abort(new Stopped('the worker stops'));
+      await running;
+      await Promise.allSettled(background);
+      return { unresolved };
+    },
+    offer(intents, view) {
+      parked.keepOnly((user) => view.users.has(user));
+      desired.replace(
+        intents.filter((intent) => !parked.holds(intent)),
+        view.slot,
+      );
+      wake.signal();
+    },
+    inFlight: () => flights.statuses(),
+    parked: () => parked.all(),
+    get lastLandedSlot() {
+      return follower.lastLandedSlot;
+    },
+    halt: gate.halt,
+    resume() {
+      gate.resume();
+      wake.signal();
+    },
+    get halted() {
+      return gate.halted;
+    },
+    async whenIdle(signal) {
+      while (flights.size > 0 || (gate.halted === undefined && nextToPack(context) !== undefined)) await clock.sleep(IDLE_POLL_MS, signal);
+    },
+  };
+}

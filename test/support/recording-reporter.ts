@@ -1,0 +1,25 @@
+import { type AgentReporter, SILENT_REPORTER } from '../../src/agent-reporter.ts';
+
+/** Records each event as one line of words, so that a test can compare all that was told. */
+export function recordingReporter(nameOf: (user: string) => string = (user) => user) {
+  const lines: string[] = [];
+  const names = (intents: readonly { readonly user: string; readonly to: string }[]): string =>
+    intents.map(({ user, to }) => `${nameOf(user)} ${to}`).join(', ');
+  const reporter: AgentReporter = {
+    ...SILENT_REPORTER,
+    sent: ({ intents }) => lines.push(`sent ${names(intents)}`),
+    landed: ({ intent }) => lines.push(`landed ${names([intent])}`),
+    rejected: ({ intent, error }) => lines.push(`rejected ${names([intent])}: ${error.code}`),
+    expired: ({ intents }) => lines.push(`expired ${names(intents)}`),
+    failed: ({ error }) => lines.push(`failed ${error.message}`),
+    halted: (error) => lines.push(`halted ${error.code}`),
+    resumed: () => lines.push('resumed'),
+    source: ({ source, state }) => lines.push(`source ${source} ${state}`),
+    endpoint: ({ endpoint, state }) => lines.push(`endpoint ${endpoint} ${state}`),
+    ledgerView: ({ state, error }) => lines.push(`ledger view ${state}${error === undefined ? '' : `: ${error.code}`}`),
+    massDown: ({ wentDown, wereUp, confirmed }) => lines.push(`mass down: ${wentDown} of ${wereUp}, ${confirmed} confirmed`),
+    authorized: ({ code }) => lines.push(`authorized for ${code}`),
+    defect: (error) => lines.push(`defect ${String(error)}`),
+  };
+  return { lines, reporter };
+}

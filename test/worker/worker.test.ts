@@ -1,0 +1,449 @@
+import { createPrivateKey, sign } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
+import { AgentError, createVirtualClock, seededRandom } from '../../src/platform/index.ts';
+import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
+import { createWorker, type WorkerTiming } from '../../src/worker/index.ts';
+import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
+import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
+import { recordingReporter } from '../support/recording-reporter.ts';
+
+const TIMING: WorkerTiming = {
+  statusPollIntervalMs: 450,
+  rebroadcastIntervalMs: 2_000,
+  blockhashMaxAgeMs: 2_000,
+  sendStaggerMs: 10,
+  maxInFlight: 64,
+  skipPreflight: false,
+};
+
+const privateKey = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]),
+  format: 'der',
+  type: 'pkcs8',
+});
+const signer = { address: keyNumber(700_000), sign: (message: Uint8Array) => new Uint8Array(sign(null, message, privateKey)) };
+
+function intentFor(n: number, to: ReportableStatus, changes: Partial<StatusIntent> = {}): StatusIntent {
+  return {
+    user: keyNumber(n),
+    from: to === 'up' ? 'unknown' : 'up',
+    to,
+    reason: 'change',
+    rttNs: nanoseconds(to === 'up' ? 4_200_000 : 0),
+    tunnelNet: parseNetworkV4('169.254.0.0/31'),
+    neighbor: { vrf: 'vrf1', address: '169.254.0.1' },
+    ageMs: 0,
+    accountState: 'as created',
+    ...changes,
+  };
+}
+
+const up = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'up'));
+const down = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'down'));
+const range = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+function setUp(options: { timing?: Partial<WorkerTiming>; authority?: () => Promise<void> } = {}) {
+  const clock = createVirtualClock();
+  const ledger = createFakeLedger(clock);
+  const numbers = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
+  const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
+  let redecisions = 0;
+  const worker = createWorker({
+    rpc: ledger.rpc,
+    clock,
+    random: seededRandom(1),
+    programId: PROGRAM,
+    device: DEVICE,
+    signer,
+    timing: { ...TIMING, ...options.timing },
+    reporter,
+    verifyAuthority: options.authority ?? (async () => undefined),
+    onRedecide: () => {
+      redecisions += 1;
+    },
+    onDefect: reporter.defect,
+  });
+  worker.start();
+  return {
+    clock,
+    ledger,
+    lines,
+    worker,
+    redecisions: () => redecisions,
+    /** Offers what a tick would, on a view of now unless told. */
+    offer: (intents: readonly StatusIntent[], at = ledger.slot()) => worker.offer(intents, { slot: slot(at), users: { has: () => true } }),
+    history: () => ledger.history().map(({ user, status }) => `${numbers.get(user)} ${status}`),
+    told: (...kinds: readonly string[]) => lines.filter((line) => kinds.some((kind) => line.startsWith(kind))),
+  };
+}
+
+describe('landing', () => {
+  test('packs a hundred users into six transactions, each user once, after one simulation', async () => {
+    const { clock, ledger, offer, history } = setUp();
+    offer(up(...range(100)));
+    await clock.advance(3_000);
+    expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([19, 19, 19, 19, 19, 5]);
+    expect(new Set(history()).size).toBe(100);
+    expect(history().length).toBe(100);
+    expect(ledger.calls.filter((call) => call === 'simulateTransaction').length).toBe(1);
+  });
+
+  test('puts twenty into one transaction where the node does not tell the units', async () => {
+    const { clock, ledger, offer } = setUp();
+    ledger.state.unitsPerWrite = undefined;
+    offer(up(...range(40)));
+    await clock.advance(3_000);
+    expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20, 20]);
+  });
+
+  test('tells of each write that landed, and carries the round-trip time with up only', async () => {
+    const { clock, offer, lines, ledger } = setUp();
+    offer([...up(1), ...down(2)]);
+    await clock.advance(3_000);
+    expect(lines).toEqual(['sent u1 up, u2 down', 'landed u1 up', 'landed u2 down']);
+    expect(ledger.history().map(({ rttNs }) => rttNs)).toEqual([4_200_000n, 0n]);
+  });
+
+  test('calls processed not landed: it may be forked away', async () => {
+    const { clock, offer, lines, ledger, worker } = setUp();
+    ledger.state.confirmationStatus = 'processed';
+    offer(up(1));
+    await clock.advance(5_000);
+    expect(lines).toEqual(['sent u1 up']);
+    expect([...worker.inFlight().values()]).toEqual(['up']);
+    ledger.state.confirmationStatus = 'confirmed';
+    await clock.advance(500);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
+  });
+
+  test('makes no transaction for ride-alongs alone, and fills the room of one that goes anyway', async () => {
+    const { clock, offer, ledger } = setUp();
+    const rideAlongs = range(30).map((n) => intentFor(n + 100, 'up', { reason: 'ride-along', ageMs: n }));
+    offer(rideAlongs);
+    await clock.advance(10_000);
+    expect(ledger.sends).toEqual([]);
+    offer([...up(1), ...rideAlongs]);
+    await clock.advance(3_000);
+    expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([19]);
+    expect(ledger.sends[0]?.writes[0]?.user).toBe(keyNumber(1));
+    // The oldest records ride.
+    expect(ledger.sends[0]?.writes[1]?.user).toBe(keyNumber(129));
+  });
+});
+
+describe('the newest status', () => {
+  test('replaces one that waits: what goes out is what is wanted when the batch is built', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    ledger.state.outage = ledgerOutage();
+    offer(up(1));
+    await clock.advance(5_000);
+    offer(down(1));
+    ledger.state.outage = undefined;
+    await clock.advance(5_000);
+    expect(history()).toEqual(['u1 down']);
+  });
+
+  test('waits for one that is in flight and goes right after it', async () => {
+    const { clock, offer, lines, history } = setUp();
+    offer(up(1));
+    await clock.advance(100);
+    offer(down(1));
+    await clock.advance(5_000);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up', 'sent u1 down', 'landed u1 down']);
+    expect(history()).toEqual(['u1 up', 'u1 down']);
+  });
+
+  test('is withdrawn when the next tick does not want it any more', async () => {
+    const { clock, offer, ledger } = setUp();
+    ledger.state.outage = ledgerOutage();
+    offer(down(1));
+    await clock.advance(1_000);
+    offer([]);
+    ledger.state.outage = undefined;
+    await clock.advance(10_000);
+    expect(ledger.sends).toEqual([]);
+  });
+
+  test('is not written again for a view that was read before it landed, and is for one that says otherwise', async () => {
+    const { clock, offer, ledger } = setUp();
+    const before = ledger.slot();
+    offer(up(1));
+    await clock.advance(3_000);
+    offer(up(1), before);
+    await clock.advance(3_000);
+    expect(ledger.sends.length).toBe(1);
+    offer(up(1));
+    await clock.advance(3_000);
+    expect(ledger.sends.length).toBe(2);
+  });
+});
+
+describe('a transaction that gets lost', () => {
+  test('is offered again every two seconds with the same bytes until it lands', async () => {
+    const { clock, offer, ledger, lines } = setUp();
+    ledger.state.fate = ({ skipPreflight }) => ({ landsAfterSlots: skipPreflight && ledger.sends.length > 3 ? 1 : 'never' });
+    offer(up(1));
+    await clock.advance(12_000);
+    expect(new Set(ledger.sends.map(({ signature }) => signature)).size).toBe(1);
+    expect(ledger.sends.length).toBe(4);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
+  });
+
+  test('is given up only when its blockhash is dead and a last look finds nothing; then it is decided anew, never sent as it was', async () => {
+    const { clock, offer, ledger, lines, redecisions, worker } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    offer(up(1));
+    await clock.advance(59_000);
+    expect([...worker.inFlight().keys()]).toEqual([keyNumber(1)]);
+    await clock.advance(5_000);
+    expect(lines).toEqual(['sent u1 up', 'expired u1 up']);
+    expect(redecisions()).toBe(1);
+    const sent = ledger.sends.length;
+    await clock.advance(60_000);
+    expect(ledger.sends.length).toBe(sent);
+    expect(ledger.calls.filter((call) => call === 'lastLook').length).toBe(1);
+  });
+
+  test('that landed after all is found by the last look', async () => {
+    const { clock, offer, ledger, lines } = setUp();
+    const statuses = ledger.rpc.signatureStatuses;
+    const forgetful: typeof statuses = async (signatures, options, signal) => ({
+      slot: (await statuses(signatures, options, signal)).slot,
+      statuses: signatures.map(() => null),
+    });
+    ledger.rpc.signatureStatuses = forgetful;
+    offer(up(1));
+    await clock.advance(65_000);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
+  });
+
+  test('stays in flight when the send got no answer, and counts once when it has landed', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: new Error('timeout') } });
+    offer(up(1));
+    await clock.advance(5_000);
+    expect(history()).toEqual(['u1 up']);
+    expect(new Set(ledger.sends.map(({ signature }) => signature)).size).toBe(1);
+  });
+
+  test('that no endpoint took goes again soon, without waiting for its expiry', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    ledger.state.fate = () => (ledger.sends.length === 1 ? { outcome: { kind: 'not-sent', error: new Error('refused') } } : {});
+    offer(up(1));
+    await clock.advance(5_000);
+    expect(history()).toEqual(['u1 up']);
+  });
+});
+
+describe('one bad user', () => {
+  test.each([
+    ['of another device', { Custom: 8 }],
+    ['whose account fails validation', { Custom: 26 }],
+    ['whose account was deleted', 'ProgramFailedToComplete'],
+    ['whose account is of another type', 'InvalidAccountData'],
+  ])('%s is taken out, and the nineteen others go again at once', async (_, error) => {
+    const { clock, offer, ledger, history, told } = setUp();
+    offer(up(900));
+    await clock.advance(2_000); // the units are known: no simulation finds the bad user first
+    ledger.refused.set(keyNumber(7), error);
+    offer(up(...range(19)));
+    await clock.advance(3_000);
+    expect(history().slice(1)).toEqual(
+      range(19)
+        .filter((n) => n !== 7)
+        .map((n) => `u${n} up`),
+    );
+    expect(told('rejected')).toEqual(['rejected u7 up: WRITE__USER_REJECTED']);
+  });
+
+  test('is left alone until its account changes', async () => {
+    const { clock, offer, ledger, history, told, worker } = setUp();
+    ledger.refused.set(keyNumber(7), { Custom: 26 });
+    for (let tick = 0; tick < 5; tick += 1) {
+      offer(up(7));
+      await clock.advance(5_000);
+    }
+    expect(ledger.calls.filter((call) => call === 'simulateTransaction' || call === 'sendTransaction').length).toBe(1);
+    expect(told('rejected').length).toBe(1);
+    expect([...worker.parked().keys()]).toEqual([keyNumber(7)]);
+    ledger.refused.clear();
+    offer([intentFor(7, 'up', { accountState: 'mended' })]);
+    await clock.advance(3_000);
+    expect(history()).toEqual(['u7 up']);
+    expect(worker.parked().size).toBe(0);
+  });
+
+  test('is found on the ledger as well, where preflight is skipped', async () => {
+    const { clock, offer, ledger, history } = setUp({ timing: { skipPreflight: true } });
+    offer(up(900));
+    await clock.advance(2_000);
+    ledger.refused.set(keyNumber(2), { Custom: 8 });
+    offer(up(1, 2, 3));
+    await clock.advance(5_000);
+    expect(history().slice(1)).toEqual(['u1 up', 'u3 up']);
+  });
+});
+
+describe('what only a person can mend', () => {
+  test('a key that is no longer the publisher stops all writing, parks nobody, and is told once', async () => {
+    let ours = false;
+    const mismatch = new AgentError('LEDGER__PUBLISHER_MISMATCH', { device: DEVICE, expected: keyNumber(1), actual: signer.address });
+    const { clock, offer, ledger, lines, history, worker } = setUp({
+      authority: async () => (ours ? undefined : Promise.reject(mismatch)),
+    });
+    for (const n of [1, 2]) ledger.refused.set(keyNumber(n), { Custom: 8 });
+    for (let minute = 0; minute < 3; minute += 1) {
+      offer(up(1, 2));
+      await clock.advance(60_000);
+      worker.resume();
+    }
+    expect(lines).toEqual(['halted LEDGER__PUBLISHER_MISMATCH']);
+    expect(worker.parked().size).toBe(0);
+    ours = true;
+    ledger.refused.clear();
+    offer(up(1, 2));
+    await clock.advance(3_000);
+    expect(history()).toEqual(['u1 up', 'u2 up']);
+    expect(lines.at(-1)).toBe('landed u2 up');
+    expect(lines).toContain('resumed');
+  });
+
+  test.each([
+    ['no funds', 'AccountNotFound', 'WRITE__NO_FUNDS'],
+    ['no funds for the fee', 'InsufficientFundsForFee', 'WRITE__NO_FUNDS'],
+    ['no funds for rent', { InsufficientFundsForRent: { account_index: 0 } }, 'WRITE__NO_FUNDS'],
+    ['a program that is too old', { InstructionError: [0, 'InvalidInstructionData'] }, 'WRITE__PROGRAM_TOO_OLD'],
+  ])('%s stops all writing', async (_, error, code) => {
+    const { clock, offer, ledger, lines, worker } = setUp();
+    ledger.state.refuseAll = error;
+    offer(up(1));
+    await clock.advance(60_000);
+    expect(lines).toEqual([`halted ${code}`]);
+    expect(ledger.sends.length).toBe(0);
+    expect(worker.halted?.code).toBe(code);
+    await worker.whenIdle(new AbortController().signal);
+  });
+});
+
+describe('a ledger in trouble', () => {
+  test('an outage of a minute loses nothing, and writing resumes within seconds of its end', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    ledger.state.outage = ledgerOutage();
+    for (let tick = 0; tick < 12; tick += 1) {
+      offer(up(1, 2));
+      await clock.advance(5_000);
+    }
+    ledger.state.outage = undefined;
+    await clock.advance(4_000);
+    expect(history()).toEqual(['u1 up', 'u2 up']);
+  });
+
+  test('an unknown blockhash is replaced and the write goes again', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    offer(up(900));
+    await clock.advance(1_900);
+    ledger.state.refuseAll = 'BlockhashNotFound';
+    offer(up(1));
+    await clock.advance(300);
+    ledger.state.refuseAll = undefined;
+    await clock.advance(3_000);
+    expect(history()).toEqual(['u900 up', 'u1 up']);
+  });
+
+  test('running out of compute units leads to another measurement, not to a rejected user', async () => {
+    const { clock, offer, ledger, history, worker } = setUp();
+    offer(up(900));
+    await clock.advance(2_000);
+    ledger.state.refuseAll = { InstructionError: [1, 'ComputationalBudgetExceeded'] };
+    offer(up(1));
+    await clock.advance(50);
+    ledger.state.refuseAll = undefined;
+    await clock.advance(4_000);
+    expect(history()).toEqual(['u900 up', 'u1 up']);
+    expect(worker.parked().size).toBe(0);
+    expect(ledger.calls.filter((call) => call === 'simulateTransaction').length).toBe(2);
+  });
+
+  test('an error of a kind that is not known is retried with pauses, and takes no user out', async () => {
+    const { clock, offer, ledger, worker, history } = setUp();
+    ledger.state.refuseAll = { SomethingNew: { of: 'tomorrow' } };
+    offer(up(1));
+    await clock.advance(30_000);
+    expect(ledger.calls.length).toBeLessThan(80);
+    ledger.state.refuseAll = undefined;
+    await clock.advance(4_000);
+    expect(worker.parked().size).toBe(0);
+    expect(history()).toEqual(['u1 up']);
+  });
+});
+
+describe('stopping', () => {
+  test('sends nothing new, waits for what is in flight, and names what was left', async () => {
+    const { clock, offer, ledger, worker, history } = setUp();
+    offer(up(1));
+    await clock.advance(100);
+    const stopped = worker.stop(10_000);
+    offer(up(2));
+    await clock.advance(10_000);
+    expect((await stopped).unresolved).toEqual([]);
+    expect(history()).toEqual(['u1 up']);
+    expect(ledger.sends.length).toBe(1);
+  });
+
+  test('ends at its deadline', async () => {
+    const { clock, offer, ledger, worker } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    offer(up(1));
+    await clock.advance(100);
+    const stopped = worker.stop(3_000);
+    await clock.advance(3_100);
+    expect((await stopped).unresolved.map(({ user }) => user)).toEqual([keyNumber(1)]);
+  });
+});
+
+test('whatever is offered, whenever, and however the ledger behaves, no user ever has two unresolved statuses, and the last one wins', async () => {
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const random = seededRandom(seed);
+    const { clock, offer, ledger, lines } = setUp();
+    ledger.state.fate = () => {
+      const roll = random();
+      if (roll < 0.2) return { landsAfterSlots: 'never' };
+      if (roll < 0.3) return { outcome: { kind: 'unknown', error: new Error('timeout') }, landsAfterSlots: Math.floor(random() * 40) };
+      return { landsAfterSlots: Math.floor(random() * 10) };
+    };
+    const truth = new Map<Address, ReportableStatus>();
+    const onLedger = () => new Map(ledger.history().map(({ user, status }) => [user, status]));
+    for (let tick = 0; tick < 60; tick += 1) {
+      for (const n of range(30)) if (random() < 0.1) truth.set(keyNumber(n), random() < 0.5 ? 'up' : 'down');
+      const recorded = onLedger();
+      offer(
+        [...truth]
+          .filter(([user, to]) => recorded.get(user) !== to)
+          .map(([user, to]) =>
+            intentFor(
+              range(30).findIndex((n) => keyNumber(n) === user),
+              to,
+            ),
+          ),
+      );
+      await clock.advance(5_000);
+    }
+    for (let tick = 0; tick < 30; tick += 1) {
+      const recorded = onLedger();
+      offer(
+        [...truth]
+          .filter(([user, to]) => recorded.get(user) !== to)
+          .map(([user, to]) =>
+            intentFor(
+              range(30).findIndex((n) => keyNumber(n) === user),
+              to,
+            ),
+          ),
+      );
+      await clock.advance(5_000);
+    }
+    expect({ seed, ledger: onLedger() }).toEqual({ seed, ledger: truth });
+    expect({ seed, defects: lines.filter((line) => line.startsWith('defect')) }).toEqual({ seed, defects: [] });
+  }
+});
