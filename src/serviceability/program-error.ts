@@ -7,7 +7,7 @@ export interface ProgramError {
   readonly explanation: string;
 }
 
-/** Name and meaning by code, after the program's numeric mapping (the comments in its source order 2 to 6 otherwise). */
+/** Name and meaning by code: the numbers that the program sends, which for 2 to 6 are not those of the comments in its source. */
 const ERRORS: Readonly<Record<number, readonly [name: string, explanation: string]>> = {
   1: ['InvalidOwnerPubkey', "somebody other than the account's owner tried this"],
   2: ['InvalidLocationPubkey', 'the location account is not the one that is expected'],

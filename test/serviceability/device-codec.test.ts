@@ -170,6 +170,11 @@ test('a code that is not UTF-8 reads as empty, without moving what follows', () 
   expect(decodeDevice(data)).toEqual(aDevice({ code: '' }));
 });
 
+test('a code keeps every character, a byte order mark at its start included', () => {
+  const device = aDevice({ code: '\ufeffλ💥' });
+  expect(decodeDevice(encodeDevice(device)).code).toBe('\ufeffλ💥');
+});
+
 test('data that is not a device is an error with a code', () => {
   expect(() => decodeDevice(new Uint8Array())).toThrow(expect.objectContaining({ code: 'ACCOUNT__EMPTY' }));
   expect(() => decodeDevice(Uint8Array.of(7))).toThrow('the account is of type 7, not a device account (type 5)');
