@@ -7,6 +7,7 @@ export type RequestProgress = 'waiting' | 'offered' | 'answering';
 
 export type HttpReply =
   | { readonly kind: 'answered'; readonly status: number; readonly header: (name: string) => string | undefined; readonly body: Buffer }
+  | { readonly kind: 'garbled'; readonly problem: string }
   | { readonly kind: 'failed'; readonly progress: RequestProgress; readonly cause: Error };
 
 export interface HttpPost {
@@ -19,6 +20,8 @@ export interface HttpPost {
 
 /** A keep-alive socket that the server closed in the very moment we wrote to it dies with one of these. */
 const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** How undici ends an answer beyond the pool's maxResponseSize. */
+const TOO_LARGE: ReadonlySet<unknown> = new Set(['UND_ERR_RES_EXCEEDED_MAX_SIZE']);
 
 const unpack = promisify(gunzip);
 
@@ -29,18 +32,18 @@ const unpack = promisify(gunzip);
  */
 export async function postJson(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): Promise<HttpReply> {
   const first = await postOnce(dispatcher, post, signal);
-  if (first.kind === 'answered' || first.progress !== 'offered' || signal.aborted || !isReset(first.cause)) return first;
+  if (first.kind !== 'failed' || first.progress !== 'offered' || signal.aborted || !hasCode(first.cause, RESETS)) return first;
   const second = await postOnce(dispatcher, post, signal);
   return second.kind === 'failed' && second.progress === 'waiting' ? { ...second, progress: 'offered' } : second;
 }
 
 async function postOnce(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): Promise<HttpReply> {
   const reply = await dispatch(dispatcher, post, signal);
-  if (reply.kind === 'failed' || reply.header('content-encoding') !== 'gzip') return reply;
+  if (reply.kind !== 'answered' || reply.header('content-encoding') !== 'gzip') return reply;
   try {
     return { ...reply, body: await unpack(reply.body, { maxOutputLength: post.maxResponseBytes }) };
   } catch (error) {
-    return { kind: 'failed', progress: 'answering', cause: asError(error) };
+    return { kind: 'garbled', problem: `a gzip body that does not unpack (${asError(error).message})` };
   }
 }
 
@@ -89,7 +92,8 @@ function dispatch(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): 
         settle({ kind: 'answered', status, header, body: Buffer.concat(chunks) });
       },
       onResponseError(_, error) {
-        fail(error);
+        if (hasCode(error, TOO_LARGE)) settle({ kind: 'garbled', problem: `more than ${post.maxResponseBytes} bytes` });
+        else fail(error);
       },
     };
     try {
@@ -100,8 +104,8 @@ function dispatch(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): 
   });
 }
 
-function isReset(error: Error): boolean {
-  return 'code' in error && RESETS.has(error.code);
+function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
+  return 'code' in error && codes.has(error.code);
 }
 
 function asError(reason: unknown): Error {

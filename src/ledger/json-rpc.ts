@@ -86,7 +86,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       try {
         const reply = await withDeadline(timeoutMs, signal, (inner) => post(body, urgent, inner));
-        return reply.kind === 'failed' ? reply : readReply(reply, id, clock);
+        return reply.kind === 'answered' ? readReply(reply, id, clock) : reply;
       } catch (cause) {
         return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
       }

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { EndpointHealth } from '../../src/ledger/endpoint-health.ts';
+import { EndpointFault } from '../../src/ledger/faults.ts';
+import { AgentError } from '../../src/platform/index.ts';
+import { manualClock } from './builders.ts';
+
+const trouble = (retryAfterMs?: number): EndpointFault =>
+  new EndpointFault(
+    new AgentError('LEDGER__UNREACHABLE', { endpoint: 'a', problem: 'gone' }),
+    { setAside: true, tryNext: true, mayHaveActed: false },
+    retryAfterMs,
+  );
+
+function healthAt(randomness: number) {
+  const clock = manualClock();
+  const events: string[] = [];
+  const health = new EndpointHealth({ name: 'a', clock, random: () => randomness, onEndpoint: ({ state }) => events.push(state) });
+  /** Milliseconds until it should be probed. */
+  const untilDue = (): number => {
+    let waited = 0;
+    while (!health.due) {
+      clock.advance(50);
+      waited += 50;
+    }
+    return waited;
+  };
+  return { clock, events, health, untilDue };
+}
+
+test('an endpoint that goes on failing is left alone for doubling times, up to thirty seconds', () => {
+  const { health, untilDue, events } = healthAt(1);
+  const waits = Array.from({ length: 9 }, () => {
+    health.failed(trouble());
+    return untilDue();
+  });
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  expect(events).toEqual(['lost']);
+});
+
+test('the waits are drawn from the upper half, so that a fleet does not return at once', () => {
+  const { health, untilDue } = healthAt(0);
+  health.failed(trouble());
+  expect(untilDue()).toBe(250);
+});
+
+test('requests that fail together are one failure', () => {
+  const { health, untilDue } = healthAt(1);
+  for (let request = 0; request < 8; request++) health.failed(trouble());
+  expect(untilDue()).toBe(500);
+});
+
+test('an endpoint that fails again soon after its return goes on where it stopped; a minute of service clears it', () => {
+  const { health, untilDue, clock, events } = healthAt(1);
+  health.failed(trouble());
+  untilDue();
+  health.succeeded();
+  health.failed(trouble());
+  expect(untilDue()).toBe(1_000);
+  health.succeeded();
+  clock.advance(60_000);
+  health.failed(trouble());
+  expect(untilDue()).toBe(500);
+  expect(events).toEqual(['lost', 'back', 'lost', 'back', 'lost']);
+});
+
+test('a wait that the endpoint asks for is honoured, up to five minutes, even as a last resort', () => {
+  const { health, clock } = healthAt(1);
+  health.failed(trouble(3_600_000));
+  clock.advance(299_999);
+  expect([health.due, health.lastResort]).toEqual([false, false]);
+  clock.advance(1);
+  expect([health.due, health.lastResort]).toEqual([true, true]);
+});
+
+test('a wait that a later answer asks for counts although the endpoint is already set aside', () => {
+  const { health, clock } = healthAt(1);
+  health.failed(trouble());
+  health.failed(trouble(10_000));
+  clock.advance(9_000);
+  expect(health.due).toBe(false);
+});

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { parseEndpointUrl, parseEndpointUrls } from '../../src/ledger/endpoint-url.ts';
+import { retryAfterMs } from '../../src/ledger/retry-after.ts';
+import { epochMs } from '../../src/platform/index.ts';
+
+describe('an RPC URL', () => {
+  test('shows only scheme, host and port', () => {
+    const names = [
+      'https://rpc.example.com/db336024-e7a8-46b1',
+      'https://rpc.example.com:8443/?api-key=topsecret',
+      'http://someone:hunter2@localhost:8899',
+      'http://localhost:8899/',
+    ].map((url) => parseEndpointUrl(url).name);
+    expect(names).toEqual([
+      'https://rpc.example.com/…',
+      'https://rpc.example.com:8443/…',
+      'http://localhost:8899/…',
+      'http://localhost:8899',
+    ]);
+  });
+
+  test('keeps its path and query for the request, and its password for the Authorization header', () => {
+    const { origin, path, authorization } = parseEndpointUrl('https://someone:p%40ss@rpc.example.com/v2/KEY?x=1');
+    expect({ origin, path, authorization }).toEqual({
+      origin: 'https://rpc.example.com',
+      path: '/v2/KEY?x=1',
+      authorization: `Basic ${Buffer.from('someone:p@ss').toString('base64')}`,
+    });
+  });
+
+  test('blots its secrets out of any text', () => {
+    const url = parseEndpointUrl('https://someone:p%40ss@rpc.example.com/v2/db336024-e7a8?api-key=topsecret');
+    const text = 'no route /v2/db336024-e7a8?api-key=topsecret for someone:p@ss or p%40ss; key db336024-e7a8, topsecret';
+    expect(url.redact(text)).toBe('no route …?… for …:… or …; key …, …');
+  });
+
+  test('that is none is refused without being repeated', () => {
+    expect(() => parseEndpointUrl('ftp://secret.example.com')).toThrow(new TypeError('an RPC URL starts with http:// or https://'));
+    expect(() => parseEndpointUrl('secret')).toThrow(new TypeError('an RPC URL starts with http:// or https://'));
+    expect(() => parseEndpointUrls([])).toThrow(new TypeError('at least one RPC URL is needed'));
+  });
+
+  test('is told apart from another of the same host by its place', () => {
+    const urls = ['https://a.example.com/one-token', 'https://b.example.com/', 'https://a.example.com/two-token'];
+    expect(parseEndpointUrls(urls).map(({ name }) => name)).toEqual([
+      'https://a.example.com/… #1',
+      'https://b.example.com',
+      'https://a.example.com/… #3',
+    ]);
+  });
+});
+
+describe('Retry-After', () => {
+  const now = epochMs(Date.parse('2026-01-01T00:00:00Z'));
+  test.each([
+    ['7', undefined, 7_000],
+    ['0', undefined, 0],
+    ['Thu, 01 Jan 2026 00:00:30 GMT', undefined, 30_000],
+    ['Thu, 01 Jan 2026 01:00:30 GMT', 'Thu, 01 Jan 2026 01:00:00 GMT', 30_000],
+    ['Wed, 31 Dec 2025 23:00:00 GMT', undefined, 0],
+    ['soon', undefined, undefined],
+    ['-1', undefined, undefined],
+    [undefined, undefined, undefined],
+  ])('%s (answered at %s) is a wait of %s ms', (value, date, expected) => {
+    expect(retryAfterMs(value, date, now)).toBe(expected);
+  });
+});

@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
+import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
+
+let first: FakeEndpoint;
+let second: FakeEndpoint;
+let both: TestRpc;
+/** Answers for the slot, with a balance that tells the endpoints apart. */
+const serving = (fake: FakeEndpoint, slot: number, balance: number): void => {
+  fake.always(undefined).on('getBalance', slotted(slot, balance)).on('getEpochInfo', epochAt(slot));
+};
+const epochAt = (slot: number) => ({ result: { absoluteSlot: slot, blockHeight: slot } });
+
+beforeEach(async () => {
+  [first, second] = await Promise.all([fakeEndpoint(), fakeEndpoint()]);
+  serving(first, 1000, 1);
+  serving(second, 1000, 2);
+  both = rpcOver([first.url, second.url], { requestTimeoutMs: 100 });
+});
+afterEach(async () => {
+  await both.rpc.close();
+  await Promise.all([first.close(), second.close()]);
+  expect([...first.unexpected, ...second.unexpected]).toEqual([]);
+});
+
+const balance = (): Promise<bigint> => both.rpc.balance(OUR_KEY, calm());
+const codeOf = async (work: Promise<unknown>): Promise<unknown> => work.then(String, (error) => error.code);
+/** Asks until the endpoint of this balance serves, which a probe in the background brings about. */
+const servedBy = async (expected: bigint): Promise<void> => {
+  await expect.poll(balance).toBe(expected);
+};
+
+describe('reads', () => {
+  test('go to the first endpoint of the list while it is healthy', async () => {
+    expect([await balance(), await balance(), await balance()]).toEqual([1n, 1n, 1n]);
+    expect(second.methods().filter((method) => method === 'getBalance')).toEqual([]);
+  });
+
+  test.each([
+    ['refuses', { status: 503 }],
+    ['limits', { status: 429 }],
+    ['hangs', 'hang' as const],
+    ['cuts the connection', 'reset' as const],
+    ['sends a page', { raw: '<html>' }],
+    ['sends wrong types', { result: { context: { slot: 1000 }, value: 'much' } }],
+    ['does not know the method', { error: { code: -32601, message: 'no' } }],
+  ])('go on to the next in the same call when the first %s', async (_, trouble) => {
+    first.always(trouble);
+    expect(await balance()).toBe(2n);
+  });
+
+  test('do not go on when the request itself is refused', async () => {
+    first.on('getBalance', { error: { code: -32003, message: 'signature verification failure' } });
+    expect(await codeOf(balance())).toBe('LEDGER__REQUEST_REFUSED');
+    expect(both.events).toEqual([]);
+  });
+
+  test('that no endpoint can serve fail with every problem in one line', async () => {
+    first.always({ status: 503 });
+    second.always({ status: 429 });
+    const error = await balance().catch((caught) => caught);
+    expect([error.code, error.class, error.message]).toEqual([
+      'LEDGER__NO_ENDPOINT',
+      'retry-later',
+      `no ledger endpoint could answer: the ledger endpoint ${first.url} is not able to serve getBalance: HTTP status 503; ` +
+        `the ledger endpoint ${second.url} limits our requests: HTTP status 429`,
+    ]);
+  });
+
+  test('that every endpoint refuses alike for good say so', async () => {
+    first.always({ status: 401 });
+    second.always({ status: 403 });
+    expect(await codeOf(balance())).toBe('LEDGER__ACCESS_DENIED');
+  });
+});
+
+describe('a failing endpoint', () => {
+  test('is set aside, told of once, probed back in, and used again', async () => {
+    first.always({ status: 503 });
+    expect([await balance(), await balance(), await balance()]).toEqual([2n, 2n, 2n]);
+    expect(first.calls.length).toBeLessThanOrEqual(2); // the read that failed, and the first look at a standby
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`]);
+
+    const before = first.calls.length;
+    both.clock.advance(600);
+    expect(await balance()).toBe(2n);
+    await expect.poll(() => first.calls.length).toBe(before + 1);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`]);
+
+    serving(first, 1000, 1);
+    both.clock.advance(1_100);
+    await servedBy(1n);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`, `back ${first.url}`]);
+  });
+
+  test('that asks for a pause gets it, even when it is the only one left', async () => {
+    const alone = rpcOver([first.url]);
+    first.on('getBalance', { status: 429, headers: { 'retry-after': '20' } });
+    expect(await codeOf(alone.rpc.balance(OUR_KEY, calm()))).toBe('LEDGER__RATE_LIMITED');
+    serving(first, 1000, 1);
+    alone.clock.advance(19_000);
+    expect(await codeOf(alone.rpc.balance(OUR_KEY, calm()))).toBe('LEDGER__RATE_LIMITED');
+    expect(first.calls.length).toBe(1);
+    alone.clock.advance(1_000);
+    expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
+    expect(alone.events).toEqual([`lost ${first.url}: LEDGER__RATE_LIMITED`, `back ${first.url}`]);
+    await alone.rpc.close();
+  });
+
+  test('that is the only one is tried again after a quarter of a second, however long it has been failing', async () => {
+    const alone = rpcOver([first.url]);
+    first.on('getBalance', { status: 503 });
+    for (let second = 0; second < 120; second++) {
+      alone.clock.advance(1_000);
+      expect(await codeOf(alone.rpc.balance(OUR_KEY, calm()))).toBe('LEDGER__UNAVAILABLE');
+    }
+    expect(first.calls.length).toBe(120);
+    serving(first, 1000, 1);
+    alone.clock.advance(250);
+    expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
+    expect(alone.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`, `back ${first.url}`]);
+    await alone.rpc.close();
+  });
+
+  test('is asked again in the call in which the last healthy one fails', async () => {
+    first.always({ status: 503 });
+    await balance();
+    serving(first, 1000, 1);
+    second.always({ status: 503 });
+    both.clock.advance(300);
+    expect(await balance()).toBe(1n);
+  });
+
+  test('that holds a call until the deadline of the call leaves an error that names it', async () => {
+    const hurried = rpcOver([first.url, second.url], { requestTimeoutMs: 1_000, callTimeoutMs: 80 });
+    first.always('hang');
+    const error = await hurried.rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
+    expect([error.code, error.message]).toEqual([
+      'LEDGER__TIMEOUT',
+      `the ledger endpoint ${first.url} did not answer getBalance: no answer within 80 ms`,
+    ]);
+    await hurried.rpc.close();
+  });
+});
+
+describe('a lagging endpoint', () => {
+  test('is found out by the standby, set aside, and used again when it has caught up', async () => {
+    serving(second, 1051, 2);
+    await balance();
+    await expect.poll(() => second.methods()).toContain('getEpochInfo');
+    await servedBy(2n);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__LAGGING`]);
+
+    serving(first, 1040, 1);
+    both.clock.advance(1_000);
+    await servedBy(1n);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__LAGGING`, `back ${first.url}`]);
+  });
+
+  test('is one that is more than fifty slots behind', async () => {
+    serving(second, 1050, 2);
+    await balance();
+    await expect.poll(() => second.methods()).toContain('getEpochInfo');
+    expect([await balance(), await balance()]).toEqual([1n, 1n]);
+    expect(both.events).toEqual([]);
+  });
+
+  test('is better than none', async () => {
+    serving(second, 2000, 2);
+    await balance();
+    await servedBy(2n);
+    second.always({ status: 503 });
+    both.clock.advance(300);
+    expect(await balance()).toBe(1n);
+  });
+
+  test('is not an only one whose ledger was set back', async () => {
+    const alone = rpcOver([first.url]);
+    expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
+    serving(first, 10, 3);
+    expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(3n);
+    expect(alone.events).toEqual([]);
+    await alone.rpc.close();
+  });
+});
