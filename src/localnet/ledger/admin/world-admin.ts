@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import {
+  type Address,
+  addressOf,
+  type Device,
+  decodeDevice,
+  decodeTenant,
+  decodeUser,
+  deviceAddress,
+  encodeDevice,
+  encodeTenant,
+  encodeUser,
+  type Lamports,
+  SYSTEM_PROGRAM_ID,
+  type Tenant,
+  tenantAddress,
+  UNSPECIFIED_IPV4,
+  UNSPECIFIED_NETWORK,
+  type User,
+  UserStatus,
+  UserType,
+  userAddress,
+} from '../../../serviceability/index.ts';
+import type { Bank } from '../bank/index.ts';
+import { createAccount } from '../runtime/index.ts';
+import { changedDevice, type DeviceChange, type NewDevice, newDevice } from './device-factory.ts';
+import { networkAccounts } from './network-accounts.ts';
+import { newTenant } from './tenant-factory.ts';
+import { type NewUser, newUser } from './user-factory.ts';
+import { createUserResources } from './user-resources.ts';
+import { WorldError } from './world-error.ts';
+
+/** Fields of a user that UpdateUser and its kin can change; anything goes here, so that clients can be shown what they should refuse. */
+export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K] | undefined };
+
+/**
+ * Builds and changes the DoubleZero world directly, with the effects that the program's own instructions have. Every change is there at
+ * once, as of the newest slot (processed; confirmed a slot later); changes made before time begins are genesis, and finalized.
+ * Methods throw WorldError for an address that holds no such account, or one that is taken.
+ */
+export interface WorldAdmin {
+  readonly programId: Address;
+  createDevice(input: NewDevice): Address;
+  changeDevice(device: Address, change: DeviceChange): void;
+  device(address: Address): Device | undefined;
+  /** `vrfId` counts up from 1 without one. */
+  createTenant(input: { readonly code: string; readonly vrfId?: number | undefined }): Address;
+  tenant(address: Address): Tenant | undefined;
+  /** At the address that its client address and type give: a deleted user comes back at the same one. */
+  createUser(input: NewUser): Address;
+  changeUser(user: Address, change: UserChange): void;
+  /** Status 6; tunnel and DoubleZero address zeroed and free for others; the BGP fields stay as they are. */
+  banUser(user: Address): void;
+  /** Closes the account; tunnel network and id are free for others at once. */
+  deleteUser(user: Address): void;
+  user(address: Address): User | undefined;
+  users(device?: Address): ReadonlyMap<Address, User>;
+  /** Gives the account an older layout: cut (177 bytes: before the BGP fields), or longer with zeros; with just the rent of that length. */
+  setUserLayout(user: Address, bytes: number): void;
+  /** Sets the balance of a plain account, at once and without a transaction. */
+  fund(address: Address, balance: Lamports): void;
+}
+
+export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; readonly programId: Address }): WorldAdmin {
+  const owner = addressOf(createHash('sha256').update('localnet foundation').digest());
+  const resources = createUserResources();
+  let devices = 0;
+  let tenants = 0;
+
+  const write = (address: Address, data: Uint8Array): void => bank.putAccount(address, createAccount(programId, data));
+  const read = <T>(address: Address, decode: (data: Uint8Array) => T): T | undefined => {
+    const account = bank.account(address);
+    if (account?.owner !== programId) return undefined;
+    try {
+      return decode(account.data);
+    } catch {
+      return undefined; // another type of account
+    }
+  };
+  const existing = <T>(what: string, address: Address, decode: (data: Uint8Array) => T): T => {
+    const found = read(address, decode);
+    if (found === undefined) throw new WorldError(`there is no ${what} at ${address}`);
+    return found;
+  };
+  const countUser = (address: Address, { userType }: User, by: 1 | -1): void => {
+    const device = read(address, decodeDevice);
+    if (device === undefined) return;
+    const isMulticast = userType === UserType.multicast;
+    write(
+      address,
+      encodeDevice({
+        ...device,
+        referenceCount: device.referenceCount + by,
+        usersCount: device.usersCount + by,
+        unicastUsersCount: device.unicastUsersCount + (isMulticast ? 0 : by),
+        multicastSubscribersCount: device.multicastSubscribersCount + (isMulticast ? by : 0),
+      }),
+    );
+  };
+
+  for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
+
+  return {
+    programId,
+    createDevice(input) {
+      devices += 1;
+      const { address, bump } = deviceAddress(programId, BigInt(devices));
+      write(address, encodeDevice(newDevice(devices, bump, owner, input)));
+      return address;
+    },
+    changeDevice(address, change) {
+      write(address, encodeDevice(changedDevice(existing('device', address, decodeDevice), change)));
+    },
+    device: (address) => read(address, decodeDevice),
+    createTenant({ code, vrfId }) {
+      const { address, bump } = tenantAddress(programId, code);
+      if (read(address, decodeTenant) !== undefined) throw new WorldError(`there is a tenant ${code} already`);
+      tenants += 1;
+      write(address, encodeTenant(newTenant({ code, vrfId: vrfId ?? tenants, bumpSeed: bump, owner })));
+      return address;
+    },
+    tenant: (address) => read(address, decodeTenant),
+    createUser(input) {
+      const device = existing('device', input.device, decodeDevice);
+      const clientIp = input.clientIp ?? resources.nextClientIp();
+      const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0);
+      if (bank.account(address) !== undefined) throw new WorldError(`there is a user with client address ${clientIp} already: ${address}`);
+      const allocated = resources.allocate(input, clientIp, device);
+      const user = newUser(input, { ...allocated, bumpSeed: bump }, owner);
+      write(address, encodeUser(user));
+      countUser(input.device, user, 1);
+      return address;
+    },
+    changeUser(address, change) {
+      const before = existing('user', address, decodeUser);
+      const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+      const after: User = { ...before, ...given };
+      resources.move(before, after);
+      write(address, encodeUser(after));
+    },
+    banUser(address) {
+      const user = existing('user', address, decodeUser);
+      resources.release(user);
+      const banned = { status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
+      write(address, encodeUser({ ...user, ...banned }));
+    },
+    deleteUser(address) {
+      const user = existing('user', address, decodeUser);
+      resources.release(user);
+      bank.putAccount(address, undefined);
+      countUser(user.devicePk, user, -1);
+    },
+    user: (address) => read(address, decodeUser),
+    users(device) {
+      const users = new Map<Address, User>();
+      for (const [address] of bank.replica().view('processed').accountsOf(programId)) {
+        const user = read(address, decodeUser);
+        if (user !== undefined && (device === undefined || user.devicePk === device)) users.set(address, user);
+      }
+      return users;
+    },
+    setUserLayout(address, bytes) {
+      existing('user', address, decodeUser);
+      const data = new Uint8Array(bytes);
+      data.set(bank.account(address)?.data.subarray(0, bytes) ?? []);
+      write(address, data);
+    },
+    fund(address, balance) {
+      const account = bank.account(address) ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array());
+      bank.putAccount(address, { ...account, lamports: balance });
+    },
+  };
+}

@@ -1,0 +1,6 @@
+export { type Bank, type BankCounters, type BankOptions, type ChainFaults, createBank } from './bank.ts';
+export { BLOCKHASH_LIFETIME } from './blockhashes.ts';
+export type { PerformanceSample } from './performance.ts';
+export type { BankView, Commitment, LandedStatus, Replica } from './replica.ts';
+export type { LandedTransaction } from './transaction-history.ts';
+export { BLOCK_UNITS_PER_WRITABLE_ACCOUNT } from './transaction-pool.ts';

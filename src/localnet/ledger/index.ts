@@ -1,0 +1,6 @@
+export { type DeviceChange, type NewDevice, type NewUser, type UserChange, type WorldAdmin, WorldError } from './admin/index.ts';
+export type { Bank, BankCounters, BankView, Commitment, LandedStatus, LandedTransaction, Replica } from './bank/index.ts';
+export { type FaultPatch, type FaultSettings, type LedgerFaults, NO_FAULTS, type RpcFault } from './faults/index.ts';
+export { createLocalLedger, type LedgerEndpoint, type LocalLedger, type LocalLedgerOptions } from './local-ledger.ts';
+export { type Account, createAccount, rentExemptMinimum, type TransactionErrorJson } from './runtime/index.ts';
+export { createSigner, type Ed25519Signer, type ParsedTransaction, parseTransaction } from './transaction/index.ts';

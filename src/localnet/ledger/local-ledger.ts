@@ -1,0 +1,93 @@
+import { type Clock, type Random, systemClock } from '../../platform/index.ts';
+import { type Address, findNetwork, ZERO_ADDRESS } from '../../serviceability/index.ts';
+import { createWorldAdmin, type WorldAdmin } from './admin/index.ts';
+import { type Bank, createBank } from './bank/index.ts';
+import { createLedgerFaults, type LedgerFaults } from './faults/index.ts';
+import { createPrograms, programAccounts } from './programs/index.ts';
+import { createEndpoint, createLocalnetMethods, createRpcHandler, createRpcServer, parseBody, type RpcServer } from './rpc/index.ts';
+
+export interface LocalLedgerOptions {
+  readonly clock?: Clock;
+  /** Draws for faults, and names the chain. */
+  readonly random?: Random;
+  /** The port of the first endpoint, on 127.0.0.1; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** The serviceability program's address; DoubleZero's localnet one without it. */
+  readonly programId?: Address;
+  /** Milliseconds a slot, 400 without it. */
+  readonly slotMs?: number | undefined;
+  /** Blocks on top of a block until it is confirmed; 1 without it. */
+  readonly confirmedAfter?: number | undefined;
+  /** Blocks on top of a block until it is finalized; 32 without it. */
+  readonly finalizedAfter?: number | undefined;
+  /** Landed transactions that are remembered, 8,192 without it. */
+  readonly rememberedTransactions?: number | undefined;
+}
+
+/** Another node of the same ledger: its own port, its own faults but for those of the chain. */
+export interface LedgerEndpoint {
+  readonly rpcUrl: string;
+  readonly faults: LedgerFaults;
+}
+
+export interface LocalLedger {
+  readonly programId: Address;
+  readonly bank: Bank;
+  readonly admin: WorldAdmin;
+  /** Faults of the first endpoint, and of the chain. */
+  readonly faults: LedgerFaults;
+  /** Serves JSON-RPC. Idempotent. */
+  start(): Promise<{ readonly rpcUrl: string }>;
+  /** Adds a node, for clients that know several; it ends with the ledger. */
+  addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
+  /** Answers one JSON-RPC body without HTTP, with every fault but the HTTP ones. */
+  call(body: string): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * A Solana ledger in this process that runs the serviceability program's SetUserBGPStatus. It does nothing by itself: no timers, time is read
+ * from the clock when somebody looks.
+ *
+ *   JSON-RPC over HTTP ──► RpcServer ──► RpcHandler ──► Endpoint (faults) ──► Bank ──► programs
+ *   localnet_… / in process ───────────────────────► WorldAdmin ───────────────┘
+ */
+export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger {
+  const { clock = systemClock, random = Math.random, port = 0 } = options;
+  const programId = options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
+  const faults = createLedgerFaults({ random });
+  const bank = createBank({
+    clock,
+    random,
+    slotMs: options.slotMs,
+    confirmedAfter: options.confirmedAfter,
+    finalizedAfter: options.finalizedAfter,
+    rememberedTransactions: options.rememberedTransactions,
+    programs: createPrograms(programId),
+    genesis: programAccounts(programId),
+    chainFaults: () => faults.settings,
+  });
+  const admin = createWorldAdmin({ bank, programId });
+  const handler = createRpcHandler(createLocalnetMethods(admin));
+  const endpoint = createEndpoint({ bank, faults });
+  const first = createRpcServer({ endpoint, handler, clock, port });
+  const others: RpcServer[] = [];
+
+  return {
+    programId,
+    bank,
+    admin,
+    faults,
+    start: async () => ({ rpcUrl: await first.start() }),
+    async addEndpoint({ port: otherPort = 0 } = {}) {
+      const otherFaults = createLedgerFaults({ random });
+      const other = createRpcServer({ endpoint: createEndpoint({ bank, faults: otherFaults }), handler, clock, port: otherPort });
+      others.push(other);
+      return { rpcUrl: await other.start(), faults: otherFaults };
+    },
+    call: (body) => handler.answer(parseBody(body), endpoint),
+    async stop() {
+      await Promise.all([first, ...others.splice(0)].map((server) => server.stop()));
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { createServiceabilityProgram, type Processor } from './serviceability-program.ts';

@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Clock, Stopped } from '../../../platform/index.ts';
+import type { RpcFault } from '../faults/index.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { RpcHandler } from './handler.ts';
+import { parseBody } from './json-rpc.ts';
+import { readBody } from './read-body.ts';
+import { RpcCode, RpcError } from './rpc-error.ts';
+
+export interface RpcServerOptions {
+  readonly endpoint: Endpoint;
+  readonly handler: RpcHandler;
+  /** Times the delays that faults ask for. */
+  readonly clock: Clock;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Largest body taken, bytes; a node's own default is 50 KiB. */
+  readonly maxBodyBytes?: number;
+}
+
+export interface RpcServer {
+  /** Listens on 127.0.0.1; resolves with the URL. Rejects when the port is taken. */
+  start(): Promise<string>;
+  /** Cuts every connection, hanging ones too. */
+  stop(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 50 * 1024;
+const MAX_CONNECTIONS = 512;
+
+/**
+ * JSON-RPC over HTTP on loopback, as a Solana node serves it: POST of application/json to any path; GET /health.
+ *
+ *   body ──► parse ──► faults (delay, then cut or refuse) ──► handler ──► answer
+ */
+export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes = MAX_BODY_BYTES }: RpcServerOptions): RpcServer {
+  let running: { readonly server: Server; readonly stopping: AbortController } | undefined;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
+    if (request.method === 'GET' && request.url === '/health') return health(response);
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) return sendText(response, ...refusal);
+    const text = await readBody(request, maxBodyBytes);
+    if (text === undefined) return sendText(response, 413, `the request has more than ${maxBodyBytes} bytes`);
+
+    const body = parseBody(text);
+    const methods = body.requests.flatMap((item) => (item instanceof RpcError ? [] : [item.method]));
+    const struck = endpoint.faults.strike(methods);
+    for (const { kind, delayMs = 1000 } of struck) if (kind === 'delay') await clock.sleep(delayMs, signal);
+    const fault = struck.find(({ kind }) => kind !== 'delay');
+    if (fault === undefined) return sendJson(response, handler.answer(body, endpoint));
+    switch (fault.kind) {
+      case 'error':
+        return sendJson(response, handler.refuse(body, errorOf(fault)));
+      case 'truncate':
+        return truncate(response, handler.answer(body, endpoint));
+      default:
+        return misbehave(response, fault);
+    }
+  };
+
+  const health = (response: ServerResponse): void => {
+    try {
+      endpoint.requireHealthy();
+      sendText(response, 200, 'ok');
+    } catch {
+      sendText(response, 200, 'unknown');
+    }
+  };
+
+  return {
+    async start() {
+      if (running !== undefined) return urlOf(running.server);
+      const stopping = new AbortController();
+      const server = createServer((request, response) => {
+        serve(request, response, stopping.signal).catch(() => response.destroy());
+      });
+      server.maxConnections = MAX_CONNECTIONS;
+      running = { server, stopping };
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, '127.0.0.1', resolve);
+      });
+      return urlOf(server);
+    },
+    async stop() {
+      if (running === undefined) return;
+      const { server, stopping } = running;
+      running = undefined;
+      stopping.abort(new Stopped('the ledger stops'));
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function refusalOf({ method, headers }: IncomingMessage): readonly [number, string] | undefined {
+  if (method !== 'POST') return [405, 'Used HTTP Method is not allowed. POST or OPTIONS is required'];
+  const isJson = headers['content-type']?.split(';')[0]?.trim().toLowerCase() === 'application/json';
+  return isJson ? undefined : [415, 'Supplied content type is not allowed. Content-Type: application/json is required'];
+}
+
+function errorOf({ code = RpcCode.internalError, message = 'Internal error' }: RpcFault): RpcError {
+  return new RpcError(code, message);
+}
+
+/** What has nothing to do with JSON-RPC any more: a proxy's refusal, a page, silence, a cut. */
+function misbehave(response: ServerResponse, { kind, retryAfterSeconds = 1 }: RpcFault): void {
+  if (kind === 'rate-limited') {
+    response.setHeader('retry-after', String(retryAfterSeconds));
+    sendText(response, 429, 'Too many requests');
+  } else if (kind === 'unavailable') sendText(response, 503, 'Service Unavailable');
+  else if (kind === 'html') sendText(response, 200, '<html><body><h1>502 Bad Gateway</h1></body></html>', 'text/html');
+  else if (kind === 'reset') response.socket?.resetAndDestroy();
+  // 'hang': nothing, for as long as the client waits
+}
+
+function truncate(response: ServerResponse, answer: string): void {
+  const bytes = Buffer.from(answer);
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
+  response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
+}
+
+function sendJson(response: ServerResponse, answer: string): void {
+  sendText(response, 200, answer, 'application/json');
+}
+
+function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
+  const bytes = Buffer.from(text);
+  response.writeHead(status, { 'content-type': type, 'content-length': bytes.length });
+  response.end(bytes);
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
+  return `http://127.0.0.1:${address.port}`;
+}

@@ -1,0 +1,6 @@
+export { createEndpoint, type Endpoint } from './endpoint.ts';
+export { createRpcHandler, type RpcHandler } from './handler.ts';
+export { createRpcServer, type RpcServer } from './http-server.ts';
+export { parseBody } from './json-rpc.ts';
+export { createLocalnetMethods } from './methods/localnet-methods.ts';
+export { RpcCode } from './rpc-error.ts';
