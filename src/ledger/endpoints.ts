@@ -69,10 +69,12 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   };
 
   const startProbes = (): void => {
-    const someHealthy = all.some(({ health }) => health.healthy);
+    // The first healthy one is about to be asked anyway; without any, the call itself tries the others.
+    const serving = all.find(({ health }) => health.healthy);
+    if (serving === undefined) return;
     for (const endpoint of all) {
       const { health } = endpoint;
-      const wanted = health.healthy ? all.length > 1 && health.quietFor(PROBE_QUIET_AFTER_MS) : someHealthy && health.due;
+      const wanted = health.healthy ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
       if (!wanted || probes.has(endpoint)) continue;
       const probe = attempt(endpoint, probeWork, closing.signal, () => closing.signal.aborted)
         .catch(() => undefined)

@@ -58,5 +58,6 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'number') return String(value);
+  if (typeof value === 'object') return 'an object';
   return value === undefined ? 'missing' : `a ${typeof value}`;
 }

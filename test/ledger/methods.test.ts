@@ -1,0 +1,228 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LedgerRpc } from '../../src/ledger/index.ts';
+import { base64, calm, key, OUR_KEY, PROGRAM, rpcOver, slotted, wireOf } from './builders.ts';
+import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
+
+let fake: FakeEndpoint;
+let rpc: LedgerRpc;
+beforeEach(async () => {
+  fake = await fakeEndpoint();
+  rpc = rpcOver([fake.url]).rpc;
+});
+afterEach(async () => {
+  await rpc.close();
+  await fake.close();
+  expect(fake.unexpected).toEqual([]);
+});
+
+const epochInfo = (absoluteSlot: number, blockHeight: number) => ({
+  result: { absoluteSlot, blockHeight, epoch: 1, slotIndex: 2, slotsInEpoch: 3 },
+});
+const failure = async (work: Promise<unknown>): Promise<string> =>
+  work.then(JSON.stringify, (error) => `${error.code}: ${error.message.split(': ').at(-1)}`);
+const BLOCKHASH = key(77);
+
+describe('latestBlockhash', () => {
+  const blockhash = (slot: number, lastValidBlockHeight: number) => slotted(slot, { blockhash: BLOCKHASH, lastValidBlockHeight });
+
+  test('takes the height from the same endpoint, afterwards, and not from before the blockhash', async () => {
+    fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(501, 991));
+    expect(await rpc.latestBlockhash(calm())).toEqual({
+      slot: 501n,
+      blockhash: BLOCKHASH,
+      lastValidBlockHeight: 1_140n,
+      blockHeight: 991n,
+    });
+    expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
+      ['getLatestBlockhash', [{ commitment: 'confirmed' }]],
+      ['getEpochInfo', [{ commitment: 'confirmed', minContextSlot: 500 }]],
+    ]);
+  });
+
+  test('bounds the life of the blockhash to 150 blocks, where old nodes say 300', async () => {
+    fake.on('getLatestBlockhash', blockhash(500, 1_290)).on('getEpochInfo', epochInfo(500, 990));
+    expect((await rpc.latestBlockhash(calm())).lastValidBlockHeight).toBe(1_140n);
+  });
+
+  test('refuses a height from before the blockhash, which would end its life too early', async () => {
+    fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(499, 989));
+    expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 499, not of 500 or later');
+  });
+
+  test('refuses a blockhash that is none', async () => {
+    fake.on('getLatestBlockhash', slotted(500, { blockhash: 'abc', lastValidBlockHeight: 1 }));
+    expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__BAD_ANSWER: the blockhash is not 32 bytes of base58');
+  });
+});
+
+describe('signatureStatuses', () => {
+  const status = (slot: number, confirmationStatus: unknown, err: unknown = null) => ({
+    slot,
+    confirmations: 3,
+    err,
+    status: { Ok: null },
+    confirmationStatus,
+  });
+
+  test('come in the order asked, with null for the unknown', async () => {
+    fake.on(
+      'getSignatureStatuses',
+      slotted(900, [status(890, 'confirmed'), null, status(891, 'processed', { InstructionError: [0, { Custom: 8 }] })]),
+    );
+    expect(await rpc.signatureStatuses(['a', 'b', 'c'], { searchHistory: false }, calm())).toEqual({
+      slot: 900n,
+      statuses: [
+        { slot: 890n, confirmationStatus: 'confirmed', err: null },
+        null,
+        { slot: 891n, confirmationStatus: 'processed', err: { InstructionError: [0, { Custom: 8 }] } },
+      ],
+    });
+    expect(fake.calls[0]?.params).toEqual([['a', 'b', 'c'], { searchTransactionHistory: false }]);
+  });
+
+  test('of more than 256 are asked for in parts, and are of the oldest part’s slot', async () => {
+    let slot = 900;
+    fake.on('getSignatureStatuses', ({ params }) =>
+      slotted(
+        slot--,
+        (params[0] as string[]).map(() => null),
+      ),
+    );
+    const { slot: at, statuses } = await rpc.signatureStatuses(Array.from({ length: 600 }, String), { searchHistory: true }, calm());
+    expect([at, statuses.length, fake.calls.map(({ params }) => (params[0] as string[]).length)]).toEqual([898n, 600, [256, 256, 88]]);
+  });
+
+  test('without a confirmationStatus are finalized when they have no confirmations to count', async () => {
+    fake.on(
+      'getSignatureStatuses',
+      slotted(9, [
+        { slot: 1, confirmations: null, err: null },
+        { slot: 1, confirmations: 4, err: null, confirmationStatus: null },
+      ]),
+    );
+    const { statuses } = await rpc.signatureStatuses(['a', 'b'], { searchHistory: false }, calm());
+    expect(statuses.map((one) => one?.confirmationStatus)).toEqual(['finalized', 'processed']);
+  });
+
+  test.each([
+    ['too few', [null], '1 statuses for 2 signatures'],
+    ['a strange commitment', [null, status(1, 'maybe')], 'a confirmationStatus that is none'],
+    ['no slot', [null, { confirmationStatus: 'confirmed', err: null }], 'the slot of a status is missing, not a whole number'],
+    ['no err', [null, { slot: 1, confirmationStatus: 'confirmed' }], 'the error of a transaction is missing, not an object'],
+    ['an err of a wrong type', [null, status(1, 'confirmed', 8)], 'the error of a transaction is 8, not an object'],
+  ])('with %s are refused', async (_, value, problem) => {
+    fake.on('getSignatureStatuses', slotted(900, value));
+    expect(await failure(rpc.signatureStatuses(['a', 'b'], { searchHistory: false }, calm()))).toBe(`LEDGER__BAD_ANSWER: ${problem}`);
+  });
+});
+
+describe('lastLook', () => {
+  test('is the height, and after it the whole history', async () => {
+    fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(900, [null]));
+    expect(await rpc.lastLook(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
+    expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
+      ['getEpochInfo', [{ commitment: 'confirmed' }]],
+      ['getSignatureStatuses', [['a'], { searchTransactionHistory: true }]],
+    ]);
+  });
+
+  test('is no evidence when the statuses are from before the height', async () => {
+    fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(899, [null]));
+    expect(await failure(rpc.lastLook(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 899, not of 900 or later');
+  });
+
+  test('never mixes two endpoints', async () => {
+    const other = await fakeEndpoint();
+    fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', { status: 503 });
+    other
+      .on('getEpochInfo', epochInfo(901, 799))
+      .on('getSignatureStatuses', slotted(901, [{ slot: 700, confirmationStatus: 'finalized', err: null }]));
+    const two = rpcOver([fake.url, other.url]).rpc;
+    expect(await two.lastLook(['a'], calm())).toEqual({
+      blockHeight: 799n,
+      statuses: [{ slot: 700n, confirmationStatus: 'finalized', err: null }],
+    });
+    await two.close();
+    await other.close();
+  });
+
+  test('says when the endpoint keeps no history', async () => {
+    fake
+      .on('getEpochInfo', epochInfo(900, 800))
+      .on('getSignatureStatuses', { error: { code: -32011, message: 'Transaction history is not available from this node' } });
+    expect(await failure(rpc.lastLook(['a'], calm()))).toBe(
+      'LEDGER__UNSUPPORTED: Transaction history is not available from this node (code -32011)',
+    );
+  });
+});
+
+describe('accounts', () => {
+  const account = (data: unknown) => ({ owner: PROGRAM, lamports: 7, data, executable: false, rentEpoch: 2 ** 64, space: 3 });
+
+  test('come in the order asked, a hundred a request', async () => {
+    fake.on('getMultipleAccounts', ({ params }) =>
+      slotted(
+        50,
+        (params[0] as string[]).map((address) => (address === OUR_KEY ? account(['AQID', 'base64']) : null)),
+      ),
+    );
+    const { slot, accounts } = await rpc.accounts([...new Array(149).fill(key(9)), OUR_KEY], calm());
+    expect(slot).toBe(50n);
+    expect(accounts.slice(0, 149)).toEqual(new Array(149).fill(null));
+    expect(accounts[149]).toEqual({ owner: PROGRAM, lamports: 7n, data: Buffer.from([1, 2, 3]) });
+    expect(fake.calls.map(({ params }) => (params[0] as string[]).length)).toEqual([100, 50]);
+    expect(fake.calls[0]?.params[1]).toEqual({ encoding: 'base64', commitment: 'confirmed' });
+  });
+
+  test.each([
+    ['too many', [null, null], '2 accounts for 1 addresses'],
+    ['data in base58', [account(['AQID', 'base58'])], 'the data of account 1 is not [text, "base64"]'],
+    ['data that is no base64', [account(['AQ!D', 'base64'])], 'the data of account 1 is not whole base64'],
+    ['cut data', [account(['AQI', 'base64'])], 'the data of account 1 is not whole base64'],
+    ['an owner that is none', [{ ...account(['AQID', 'base64']), owner: 'me' }], 'the owner of account 1 is not an address'],
+    ['a negative balance', [{ ...account(['AQID', 'base64']), lamports: -1 }], 'the lamports of account 1 is -1, not a whole number'],
+  ])('with %s are refused', async (_, value, problem) => {
+    fake.on('getMultipleAccounts', slotted(50, value));
+    expect(await failure(rpc.accounts([OUR_KEY], calm()))).toBe(`LEDGER__BAD_ANSWER: ${problem}`);
+  });
+});
+
+describe('simulateTransaction', () => {
+  test('is asked without signatures and with any blockhash, and tells error, logs and units', async () => {
+    fake.on(
+      'simulateTransaction',
+      slotted(60, { err: { InstructionError: [1, 'InvalidAccountData'] }, logs: ['a', 'b'], unitsConsumed: 9_000, accounts: null }),
+    );
+    expect(await rpc.simulateTransaction(wireOf(), calm())).toEqual({
+      slot: 60n,
+      err: { InstructionError: [1, 'InvalidAccountData'] },
+      logs: ['a', 'b'],
+      unitsConsumed: 9_000,
+    });
+    expect(fake.calls[0]?.params).toEqual([
+      base64(wireOf()),
+      { encoding: 'base64', sigVerify: false, replaceRecentBlockhash: true, commitment: 'confirmed' },
+    ]);
+  });
+
+  test('takes a node that has neither logs nor units', async () => {
+    fake.on('simulateTransaction', slotted(60, { err: null, logs: null }));
+    expect(await rpc.simulateTransaction(wireOf(), calm())).toEqual({ slot: 60n, err: null, logs: [] });
+  });
+});
+
+describe('recentSlotTimeMs', () => {
+  const sample = (numSlots: number, samplePeriodSecs = 60) => ({ numSlots, samplePeriodSecs, slot: 1, numTransactions: 1 });
+
+  test.each([
+    ['the median of the samples', [sample(150), sample(171), sample(150)], 400],
+    ['unmoved by a minute in which the cluster stood still', [sample(160), sample(2), sample(160), sample(0)], 375],
+    ['unknown without samples', [], undefined],
+    ['unknown when all are empty', [sample(0)], undefined],
+    ['unknown when it is no slot time', [sample(1)], undefined],
+    ['unknown when it is too short', [sample(6_000)], undefined],
+  ])('is %s', async (_, samples, expected) => {
+    fake.on('getRecentPerformanceSamples', { result: samples });
+    expect(await rpc.recentSlotTimeMs(calm())).toBe(expected);
+  });
+});
