@@ -18,16 +18,19 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
 
 const plain = (text: string): string => text.slice(0, 80).toLowerCase().replaceAll(/[-_]/g, '');
 
-/** Levenshtein distance, or `limit` as soon as it cannot be less. */
+/** Edits that turn one text into the other, an exchange of neighboring characters being one of them (optimal string alignment), or `limit` as soon as it cannot be less. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
+  let beforePrevious: readonly number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= b.length; column += 1) {
       const replaced = at(previous, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, at(previous, column) + 1, at(current, column - 1) + 1));
+      const exchanged = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1] ? at(beforePrevious, column - 2) + 1 : limit;
+      current.push(Math.min(replaced, exchanged, at(previous, column) + 1, at(current, column - 1) + 1));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return Math.min(limit, at(previous, b.length));

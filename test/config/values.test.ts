@@ -129,6 +129,7 @@ describe('suggestions', () => {
     ['intervall', 'interval'],
     ['downgrace', 'downGrace'],
     ['poll_interval', 'pollInterval'],
+    ['tiemout', 'timeout'],
     ['zzzz', undefined],
     ['a', undefined],
   ])('%s', (text, expected) => expect(nearest(text, ['interval', 'downGrace', 'pollInterval', 'timeout'])).toBe(expected));

@@ -30,6 +30,11 @@ export const CONFIG_CODES = {
     message: '{problem}',
     remedy: 'see `dzd-telemetry --help`, or `dzd-telemetry COMMAND --help`',
   },
+  CONFIG__KEYPAIR_NOT_NAMED: {
+    class: 'agent-never',
+    message: 'no key file is configured, and without one nothing can be written',
+    remedy: "name the file of the device's metrics publisher key with --keypair, DZD_KEYPAIR or `keypair`, or use --dry-run",
+  },
   CONFIG__KEYPAIR_MISSING: {
     class: 'agent-never',
     message: 'there is no key file {file}',
