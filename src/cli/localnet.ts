@@ -1,0 +1,61 @@
+import { type CommandBody, defineCommand } from './command.ts';
+import { choiceOption, type OptionValues, textOption, wholeNumberOption } from './option-values.ts';
+
+export interface LocalnetOptions {
+  /** How many users the device has. */
+  readonly users: number;
+  /** TCP and UDP ports on loopback; 0 takes any that is free. */
+  readonly rpcPort: number;
+  readonly eapiPort: number;
+  readonly snmpPort: number;
+  /** Path of the eAPI socket; absent: one in a temporary folder. */
+  readonly eapiSocket?: string;
+  /** static: users connect and stay; churn: they connect, flap and leave. */
+  readonly scenario: 'static' | 'churn';
+  /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
+  readonly keypair?: string;
+  readonly output: 'table' | 'json';
+}
+
+export type LocalnetBody = CommandBody<LocalnetOptions>;
+
+/** As many as a device of the largest kind takes. */
+export const MAX_USERS = 4_096;
+const DEFAULT_USERS = 24;
+
+export const localnetCommand = defineCommand<LocalnetOptions>({
+  name: 'localnet',
+  describe: 'Start a ledger and a simulated device on this host, to try things on.',
+  options: {
+    users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
+    'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 by default; 0 takes a free one" },
+    'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 by default; 0 takes a free one" },
+    'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 by default; 0 takes a free one" },
+    'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
+    scenario: { type: 'string', value: 'static|churn', describe: 'Whether users stay connected or come, flap and go' },
+    keypair: {
+      type: 'string',
+      value: 'FILE',
+      describe: "Key file of the device's metrics publisher; by default a new one in a temporary folder",
+    },
+    output: { type: 'string', value: 'table|json', describe: 'How the addresses are printed' },
+  },
+  read: readLocalnetOptions,
+  load: async () => (await import('./localnet-body.ts')).localnetBody,
+});
+
+export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
+  const port = (name: string, standard: number): number => wholeNumberOption(values, name, { min: 0, max: 65_535 }) ?? standard;
+  const eapiSocket = textOption(values, 'eapi-socket');
+  const keypair = textOption(values, 'keypair');
+  return {
+    users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
+    rpcPort: port('rpc-port', 8_899),
+    eapiPort: port('eapi-port', 8_080),
+    snmpPort: port('snmp-port', 1_161),
+    ...(eapiSocket === undefined ? {} : { eapiSocket }),
+    scenario: choiceOption(values, 'scenario', ['static', 'churn']),
+    ...(keypair === undefined ? {} : { keypair }),
+    output: choiceOption(values, 'output', ['table', 'json']),
+  };
+}

@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import { demoCommand } from './demo.ts';
+import { localnetCommand } from './localnet.ts';
+import { runProcess } from './process-shell.ts';
+import { runCommand } from './run.ts';
+import { runCommandLine } from './run-command-line.ts';
+
+await runProcess((args, io) => runCommandLine(args, [runCommand, localnetCommand, demoCommand], io));
