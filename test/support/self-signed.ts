@@ -30,7 +30,10 @@ export function selfSigned(names: readonly string[]): SelfSigned {
   );
   const signature = tag(0x03, Buffer.of(0), sign('sha256', toBeSigned, privateKey));
   const der = sequence(toBeSigned, ecdsaWithSha256, signature);
-  const lines = der.toString('base64').replaceAll(/.{64}/g, '$&\n');
+  const lines = der
+    .toString('base64')
+    .match(/.{1,64}/g)
+    ?.join('\n');
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,

@@ -25,8 +25,8 @@ export type SwitchFault =
   | { readonly kind: 'wrong-request-id' }
   /** HTTP faces: this status instead of an answer. */
   | { readonly kind: 'http-status'; readonly status: 401 | 403 | 404 | 500 | 502 | 503 }
-  /** eAPI: the command fails with this code and these `errors`. */
-  | { readonly kind: 'command-error'; readonly code: number; readonly errors: readonly string[] };
+  /** eAPI: this command, or every one, fails with this code and these `errors`. */
+  | { readonly kind: 'command-error'; readonly code: number; readonly errors: readonly string[]; readonly command?: string };
 
 export type SwitchFaultKind = SwitchFault['kind'];
 

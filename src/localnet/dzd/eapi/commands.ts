@@ -29,8 +29,8 @@ const NEWEST_REVISION = 3;
 
 export function runCommand(scene: Scene, command: string, revision: number): CommandOutcome {
   const fault = scene.faults.current('command-error');
-  if (fault !== undefined) return { kind: 'failure', code: fault.code, errors: fault.errors };
   const line = command.trim().replaceAll(/\s+/g, ' ');
+  if (fault !== undefined && (fault.command ?? line) === line) return { kind: 'failure', code: fault.code, errors: fault.errors };
   for (const [pattern, render] of COMMANDS) {
     const match = pattern.exec(line);
     if (match === null) continue;

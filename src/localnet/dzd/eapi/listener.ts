@@ -15,6 +15,8 @@ export interface Listener {
   /** Listens on an ephemeral loopback port, or on a Unix socket; answers with the port, 0 for a socket. */
   listen(at: { readonly host: string } | { readonly path: string }): Promise<number>;
   openConnections(): number;
+  /** Hangs up on everybody who is connected; others may come. */
+  hangUp(): void;
   /** Hangs up on everybody and stops listening. */
   close(): Promise<void>;
 }
@@ -34,6 +36,10 @@ export function createListener({ onRequest, tls, refuses, onConnection }: Listen
     if (refuses()) socket.destroy();
   });
 
+  const hangUp = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+
   return {
     listen: (at) =>
       new Promise((resolve, reject) => {
@@ -45,10 +51,11 @@ export function createListener({ onRequest, tls, refuses, onConnection }: Listen
         });
       }),
     openConnections: () => open.size,
+    hangUp,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of open) socket.destroy();
+        hangUp();
       }),
   };
 }

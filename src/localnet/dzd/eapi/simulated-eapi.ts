@@ -33,6 +33,8 @@ export interface SimulatedEapi {
   expireSessions(): void;
   openSessions(): number;
   openConnections(): number;
+  /** Ends the connections that are open now, as a switch does with idle ones. */
+  hangUp(): void;
   stats(): EapiStats;
   resetStats(): void;
 }
@@ -108,6 +110,9 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
     expireSessions: () => sessions.expire(),
     openSessions: () => sessions.open(),
     openConnections: () => running?.listeners.reduce((total, each) => total + each.openConnections(), 0) ?? 0,
+    hangUp() {
+      for (const each of running?.listeners ?? []) each.hangUp();
+    },
     stats: () => stats.read(),
     resetStats: () => stats.reset(),
   };

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { parseEapiEndpoint } from '../../../src/collector/index.ts';
+
+describe('an eAPI endpoint', () => {
+  test.each([
+    ['https://10.0.0.1', { text: 'https://10.0.0.1', origin: 'https://10.0.0.1', secure: true }],
+    ['https://dz1.example:8443/', { text: 'https://dz1.example:8443', origin: 'https://dz1.example:8443', secure: true }],
+    ['https://[2001:db8::1]:443/command-api', { text: 'https://[2001:db8::1]', origin: 'https://[2001:db8::1]', secure: true }],
+    ['http://localhost:8080', { text: 'http://localhost:8080', origin: 'http://localhost:8080', secure: false }],
+    [
+      'unix:///var/run/command-api.sock',
+      { text: 'unix:///var/run/command-api.sock', origin: 'http://localhost', secure: false, socketPath: '/var/run/command-api.sock' },
+    ],
+  ])('%s is understood', (text, expected) => {
+    expect(parseEapiEndpoint(text)).toEqual(expected);
+  });
+
+  test.each([
+    ['10.0.0.1', 'it is no URL'],
+    ['', 'it is no URL'],
+    ['ssh://10.0.0.1', 'the scheme is none of https, http and unix'],
+    ['https://admin:secret@10.0.0.1', 'it holds credentials'],
+    ['https://10.0.0.1/api', 'the path is not /command-api'],
+    ['https://10.0.0.1/?a=b', 'it has a query or a fragment'],
+    ['unix://command-api.sock', 'the path of the socket has to be absolute'],
+    [`unix:///${'x'.repeat(107)}`, 'the path is longer than 107 bytes'],
+  ])('%s is refused', (text, problem) => {
+    expect(() => parseEapiEndpoint(text)).toThrow(
+      expect.objectContaining({ code: 'EAPI__ENDPOINT_INVALID', context: expect.objectContaining({ problem }) }),
+    );
+  });
+
+  test('is never shown with the credentials that somebody wrote into it', () => {
+    expect(() => parseEapiEndpoint('https://admin:secret@10.0.0.1')).toThrow(
+      /^https:\/\/10\.0\.0\.1 is no eAPI endpoint: it holds credentials$/,
+    );
+    expect(() => parseEapiEndpoint('admin:secret@10.0.0.1:x')).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('secret') }),
+    );
+  });
+});

@@ -1,0 +1,97 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { EapiTls } from '../../../src/collector/index.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+import { statesOf } from '../source-contract.ts';
+import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
+
+describe('an https endpoint', () => {
+  const certificate = selfSigned(['127.0.0.1']);
+  const named = selfSigned(['dz1.example']);
+  const stranger = selfSigned(['127.0.0.1']);
+  const VRF1 = { '169.254.0.1': 'established', '169.254.0.3': 'active' };
+  let directory: string;
+  let bed: EapiBed | undefined;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'dzd-tls-'));
+    await writeFile(join(directory, 'certificate.pem'), certificate.cert);
+    await writeFile(join(directory, 'named.pem'), named.cert);
+    await writeFile(join(directory, 'stranger.pem'), stranger.cert);
+    await writeFile(join(directory, 'nonsense.pem'), 'not a certificate');
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+  afterEach(() => bed?.end());
+
+  /** What VRF vrf1 reads as, and what the switch heard. */
+  const read = async (tls: EapiTls | undefined, served = certificate): Promise<{ states: unknown; requests: number }> => {
+    bed = await layEapiBed({ tls: served, credentials: USER }, () => ({
+      credentials: { ...USER, login: 'session' },
+      ...(tls === undefined ? {} : { tls }),
+    }));
+    const states = await bed.source.collect(never).then(statesOf);
+    return { states: states.vrf1, requests: bed.face.stats().requests };
+  };
+  const pin = ({ cert }: { readonly cert: string }): string => new X509Certificate(cert).fingerprint256;
+
+  test('is believed when the named authority vouches for it', async () => {
+    await expect(read({ kind: 'ca', caFile: join(directory, 'certificate.pem') })).resolves.toEqual({ states: VRF1, requests: 2 });
+  });
+
+  test('is believed under the name that its certificate has, when that is given', async () => {
+    const tls: EapiTls = { kind: 'ca', caFile: join(directory, 'named.pem'), serverName: 'dz1.example' };
+    await expect(read(tls, named)).resolves.toEqual({ states: VRF1, requests: 2 });
+  });
+
+  test('is believed when its certificate is the pinned one, however the fingerprint is written', async () => {
+    await expect(read({ kind: 'fingerprint', sha256: pin(certificate) })).resolves.toEqual({ states: VRF1, requests: 2 });
+    await bed?.end();
+    const plain = pin(certificate).replaceAll(':', '').toLowerCase();
+    await expect(read({ kind: 'fingerprint', sha256: plain })).resolves.toEqual({ states: VRF1, requests: 2 });
+  });
+
+  test('is believed whoever it is, when told so in as many words', async () => {
+    await expect(read({ kind: 'insecure' })).resolves.toEqual({ states: VRF1, requests: 2 });
+  });
+
+  const refusals: [name: string, tls: () => EapiTls | undefined, problem: RegExp][] = [
+    ['self-signed, by default', () => undefined, /self-signed certificate/],
+    ['vouched for by another authority', () => ({ kind: 'ca', caFile: join(directory, 'stranger.pem') }), /self-signed certificate/],
+    [
+      'not the pinned one',
+      () => ({ kind: 'fingerprint', sha256: pin(stranger) }),
+      /its SHA-256 fingerprint is [0-9a-f]{64}, pinned is [0-9a-f]{64}$/,
+    ],
+    ['pinned by half a fingerprint', () => ({ kind: 'fingerprint', sha256: 'ab:cd' }), /has not 64 hexadecimal digits/],
+    [
+      'to be checked with a file that is not there',
+      () => ({ kind: 'ca', caFile: join(directory, 'absent.pem') }),
+      /the CA file cannot be read: ENOENT/,
+    ],
+  ];
+  for (const [name, tls, problem] of refusals) {
+    test(`whose certificate is ${name} hears not one byte of a request`, async () => {
+      await expect(read(tls())).rejects.toMatchObject({ code: 'EAPI__TLS', message: expect.stringMatching(problem) });
+      expect(bed?.face.stats().requests).toBe(0);
+    });
+  }
+
+  test('whose certificate is for another name is refused', async () => {
+    await expect(read({ kind: 'ca', caFile: join(directory, 'named.pem') }, named)).rejects.toMatchObject({ code: 'EAPI__TLS' });
+  });
+
+  test('whose authority file holds no certificate is refused', async () => {
+    await expect(read({ kind: 'ca', caFile: join(directory, 'nonsense.pem') })).rejects.toMatchObject({ code: 'EAPI__TLS' });
+  });
+
+  test('that speaks plain HTTP is refused', async () => {
+    bed = await layEapiBed({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
+    await expect(bed.source.collect(never)).rejects.toMatchObject({
+      code: 'EAPI__TLS',
+      message: expect.stringContaining(bed.url.slice(7)),
+    });
+  });
+});

@@ -1,0 +1,103 @@
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createEapiSource } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/platform/index.ts';
+import { type EapiBed, layEapiBed, never } from './bed.ts';
+
+let bed: EapiBed | undefined;
+afterEach(() => bed?.end());
+
+/** What a read of this endpoint comes to. */
+async function readOf(endpoint: string): Promise<unknown> {
+  const source = createEapiSource({ endpoint, clock: systemClock, timeoutMs: 1_000 });
+  try {
+    return await source.collect(never);
+  } finally {
+    await source.close();
+  }
+}
+
+describe('an endpoint at which nobody listens', () => {
+  test('is named with what the system says, over TCP', async () => {
+    const port = await closedPort();
+    await expect(readOf(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
+      code: 'EAPI__UNREACHABLE',
+      message: `eAPI at http://127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
+    });
+  });
+
+  test('is named with what the system says, at a Unix socket', async () => {
+    await expect(readOf('unix:///nonexistent/command-api.sock')).rejects.toMatchObject({
+      code: 'EAPI__UNREACHABLE',
+      message: 'eAPI at unix:///nonexistent/command-api.sock cannot be reached: connect ENOENT /nonexistent/command-api.sock',
+    });
+  });
+});
+
+test('creating a source opens nothing', async () => {
+  bed = await layEapiBed();
+  await bed.source.close();
+  expect(bed.face.stats().connections).toBe(0);
+});
+
+test('an idle connection that the switch has ended is replaced without the poll noticing', async () => {
+  bed = await layEapiBed();
+  for (let poll = 0; poll < 3; poll += 1) {
+    await bed.source.collect(never);
+    // The source hears of the end only after it has sent its next request.
+    bed.face.hangUp();
+  }
+  expect(bed.face.stats().connections).toBe(3);
+});
+
+test('an answer beyond the bound is given up while it comes, and said to be too large', async () => {
+  bed = await layEapiBed({}, () => ({ maxAnswerBytes: 200 }));
+  await expect(bed.source.collect(never)).rejects.toMatchObject({
+    code: 'EAPI__TOO_LARGE',
+    message: `the answer of eAPI at ${bed.url} is larger than 200 bytes`,
+  });
+});
+
+test('an answer that breaks off is said to be incomplete, with how much came', async () => {
+  bed = await layEapiBed();
+  bed.faults.begin({ kind: 'cut' });
+  await expect(bed.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
+});
+
+test('a web page in place of an answer is said to be no JSON, with how it begins', async () => {
+  bed = await layEapiBed();
+  bed.faults.begin({ kind: 'garbage' });
+  await expect(bed.source.collect(never)).rejects.toMatchObject({
+    code: 'EAPI__MALFORMED',
+    message: `the answer of eAPI at ${bed.url} makes no sense: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
+  });
+});
+
+test('a switch that is slower than the bound is said to be, with the bound', async () => {
+  bed = await layEapiBed({}, () => ({ timeoutMs: 60 }));
+  bed.faults.begin({ kind: 'slow', delayMs: 1_000 });
+  await expect(bed.source.collect(never)).rejects.toMatchObject({
+    code: 'EAPI__TIMEOUT',
+    message: `eAPI at ${bed.url} did not answer within 60 ms`,
+  });
+});
+
+test('an EOS that does not know timestamps is asked without them from then on, and its sessions have no age', async () => {
+  bed = await layEapiBed({ oddities: { knowsTimestamps: false } });
+  for (let poll = 0; poll < 3; poll += 1) {
+    const reading = (await bed.source.collect(never)).vrfs.get('vrf1');
+    expect(reading).toMatchObject({ kind: 'collected' });
+    expect(reading).not.toHaveProperty('switchTime');
+  }
+  expect(bed.face.stats().requests).toBe(4);
+});
+
+/** A loopback port that was free a moment ago. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
