@@ -39,7 +39,7 @@ function readResults(elements: readonly unknown[]): Envelope {
   const results: JsonObject[] = [];
   for (const element of elements) {
     const result = typeof element === 'string' ? parsed(element) : element;
-    if (!isJsonObject(result)) return malformed(`a result is ${typeName(result)}`);
+    if (!isJsonObject(result)) return malformed(`a result is ${typeof element === 'string' ? 'text that is no object' : typeName(result)}`);
     const errors = errorsOf(result);
     // Data beside an error is what the command had when it failed, not an answer.
     if (errors !== undefined) return { kind: 'answered', results, failure: { code: 1000, problem: errors === '' ? NO_REASON : errors } };

@@ -5,4 +5,5 @@ export {
   type SimulatedNeighbor,
   type SimulatedSwitch,
 } from './simulated-switch.ts';
+export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions } from './snmp/index.ts';
 export { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from './switch-faults.ts';
