@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import { type CommandIo, defineCommand } from '../../src/cli/command.ts';
+import { readDemoOptions } from '../../src/cli/demo.ts';
+import { readLocalnetOptions } from '../../src/cli/localnet.ts';
+import type { OptionValues } from '../../src/cli/option-values.ts';
+import { readRunOptions, runCommand } from '../../src/cli/run.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { AgentError, Stopped } from '../../src/platform/index.ts';
+import { temporaryFile } from '../config/temporary-files.ts';
+
+const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
+
+/** Runs a command line with commands whose bodies only remember what they were given. */
+async function commandLine(args: readonly string[], body: (options: unknown, io: CommandIo) => Promise<0 | 1> = async () => 0) {
+  const given: unknown[] = [];
+  const remember = (name: string, read: (values: OptionValues) => unknown, options = {}) =>
+    defineCommand({
+      name,
+      describe: `${name} it`,
+      options,
+      read,
+      load: async () => async (parsed, io) => {
+        given.push(parsed);
+        return body(parsed, io);
+      },
+    });
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const controller = new AbortController();
+  const io: CommandIo = {
+    stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
+    stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
+    environment: {},
+    signal: controller.signal,
+    version: '1.2.3',
+  };
+  const commands = [
+    remember('run', readRunOptions, runCommand.options),
+    remember('localnet', readLocalnetOptions, {
+      users: { type: 'string', describe: 'users' },
+      'rpc-port': { type: 'string', describe: 'port' },
+      scenario: { type: 'string', describe: 'scenario' },
+    }),
+    remember('demo', readDemoOptions, { for: { type: 'string', describe: 'time' }, seed: { type: 'string', describe: 'seed' } }),
+  ];
+  const exitCode = await runCommandLine(args, commands, io);
+  return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), firstError: stderr.join('').split('\n')[0], given };
+}
+
+describe('options reach the body', () => {
+  test('of run, settings apart from switches and as they were written', async () => {
+    const { exitCode, given } = await commandLine([
+      'run',
+      '--config',
+      'a.yaml',
+      '--dry-run',
+      '--output=json',
+      '--env',
+      'devnet',
+      '--collector.interval',
+      '2s',
+      '--log-level',
+      'warn',
+      '--worker.maxInFlight=007',
+    ]);
+    expect([exitCode, given]).toEqual([
+      0,
+      [
+        {
+          configFile: 'a.yaml',
+          dryRun: true,
+          once: false,
+          output: 'json',
+          settings: { env: 'devnet', 'collector.interval': '2s', 'log.level': 'warn', 'worker.maxInFlight': '007' },
+        },
+      ],
+    ]);
+  });
+
+  test('of run, as flags that loadConfig takes over what the file says', async () => {
+    const file = temporaryFile(`env: testnet\ndevice: ${DEVICE}\ncollector: { interval: 9s }\n`);
+    const { given } = await commandLine(['run', '--collector.interval', '2s', '--ledger.rpcUrls', 'http://a,http://b']);
+    const [{ settings }] = given as [{ settings: Record<string, string> }];
+    const { config } = loadConfig({ file, flags: settings, environment: {} });
+    expect([config.collector.interval, config.ledger.rpcUrls]).toEqual([2_000, ['http://a', 'http://b']]);
+  });
+
+  test('of localnet, with defaults', async () => {
+    const { given } = await commandLine(['localnet', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
+    expect(given).toEqual([{ users: 3, rpcPort: 0, eapiPort: 8_080, snmpPort: 1_161, scenario: 'churn', output: 'table' }]);
+  });
+
+  test('of demo, with defaults', async () => {
+    expect((await commandLine(['demo'])).given).toEqual([{ users: 24, output: 'table' }]);
+    expect((await commandLine(['demo', '--for', '1.5m', '--seed', '7'])).given).toEqual([
+      { users: 24, output: 'table', forMs: 90_000, seed: 7 },
+    ]);
+  });
+
+  test('a switch may be given as true or false', async () => {
+    const dryRuns = ['--dry-run=true', '--dry-run=false'].map(async (flag) => (await commandLine(['run', flag])).given);
+    expect(await Promise.all(dryRuns)).toMatchObject([[{ dryRun: true }], [{ dryRun: false }]]);
+  });
+});
+
+describe('bad usage ends with 2 and one line that says what was meant', () => {
+  test.each([
+    [['rnu'], 'unknown command "rnu", did you mean "run"?'],
+    [['run', '--dryrun'], 'unknown option --dryrun, did you mean "--dry-run"?'],
+    [['run', '--dryRun'], 'unknown option --dryRun, did you mean "--dry-run"?'],
+    [['run', '--no-dry-run'], 'unknown option --no-dry-run, did you mean "--dry-run"?'],
+    [['run', '--dry-run=no'], '--dry-run is a switch and takes no "no"'],
+    [['run', '--dry-run='], '--dry-run is a switch and takes no ""'],
+    [['run', '--collector.intervall', '2s'], 'unknown option --collector.intervall, did you mean "--collector.interval"?'],
+    [['run', '--for', '3s'], 'unknown option --for'],
+    [['run', '-x'], 'unknown option -x'],
+    [['run', 'now'], 'run takes no "now"; options begin with --'],
+    [['run', '--', 'now'], 'run takes no "now"; options begin with --'],
+    [['run', '--config'], '--config needs a value'],
+    [['run', '--config', '--once'], '--config needs a value'],
+    [['run', '--env='], '--env needs a value'],
+    [['run', '--output', 'yaml'], '--output: expected table or json, got "yaml"'],
+    [['localnet', '--users', 'many'], '--users: expected a whole number from 0 to 4096, got "many"'],
+    [['localnet', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],
+    [['localnet', '--rpc-port', '65536'], '--rpc-port: expected a whole number from 0 to 65535, got "65536"'],
+    [['localnet', '--scenario', 'chrun'], '--scenario: expected static or churn, got "chrun", did you mean "churn"?'],
+    [['demo', '--for', '30'], '--for: expected a duration such as "30s" of at most 24d, got "30"'],
+    [['demo', '--for', '0s'], '--for: expected a duration such as "30s" of at most 24d, got "0s"'],
+    [['demo', '--for', '25d'], '--for: expected a duration such as "30s" of at most 24d, got "25d"'],
+    [['--hlep'], 'unknown option --hlep, did you mean "--help"?'],
+    [['\u001b[31mrun'], 'unknown command "\\x1b[31mrun"'],
+  ])('%j', async (args, problem) => {
+    const { exitCode, firstError, stdout, given } = await commandLine(args);
+    expect([exitCode, firstError, stdout, given]).toEqual([2, `dzd-telemetry: ${problem}`, '', []]);
+  });
+
+  test.each([['--password=hunter2'], ['--collector.sources.password=hunter2'], ['--snmp-community=hunter2']])(
+    '%s: a secret is never a flag',
+    async (flag) => {
+      const { exitCode, stderr } = await commandLine(['run', flag]);
+      expect([exitCode, stderr.includes('a secret is not taken from a flag'), stderr.includes('hunter2')]).toEqual([2, true, false]);
+    },
+  );
+
+  test('no command at all shows the help text on standard error', async () => {
+    const { exitCode, stdout, stderr } = await commandLine([]);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('dzd-telemetry localnet');
+  });
+});
+
+describe('help and version', () => {
+  test('the version is one line', async () => {
+    expect(await commandLine(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  test('help of a command names its options, and the settings only when asked', async () => {
+    const brief = await commandLine(['run', '--help']);
+    const full = await commandLine(['run', '--help', '--show-settings']);
+    expect([brief.exitCode, full.exitCode]).toEqual([0, 0]);
+    expect(brief.stdout).toContain('--dry-run');
+    expect(brief.stdout).not.toContain('--policy.downGrace');
+    expect(full.stdout).toContain('--policy.downGrace');
+    expect(full.stdout).toContain('DZD_POLICY_DOWN_GRACE');
+  });
+});
+
+describe('how a body ends', () => {
+  const failing = (error: unknown) => commandLine(['demo'], () => Promise.reject(error));
+
+  test('with its own exit code', async () => {
+    expect((await commandLine(['demo'], async () => 1)).exitCode).toBe(1);
+  });
+
+  test('with 0 and in silence when it was stopped', async () => {
+    expect(await failing(new Stopped('SIGTERM'))).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('with 2 and every problem when the configuration is wrong', async () => {
+    const file = temporaryFile('env: moon\ndevice: abc\n');
+    const { exitCode, stderr } = await commandLine(['demo'], async () => {
+      loadConfig({ file, environment: {} });
+      return 0;
+    });
+    expect([exitCode, stderr.split('\n')]).toEqual([
+      2,
+      [
+        `dzd-telemetry: ${file}:1: env: expected mainnet-beta, testnet, devnet or localnet, got "moon"`,
+        `dzd-telemetry: ${file}:2: device: expected a public key in base58 (32 bytes), got "abc"`,
+        'dzd-telemetry: correct the named keys; docs/configuration.md lists every key with its unit and default',
+        '',
+      ],
+    ]);
+  });
+
+  test('with 1 and the remedy when it failed on the way', async () => {
+    const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'https://rpc', problem: 'refused' });
+    expect(await failing(error)).toMatchObject({
+      exitCode: 1,
+      stderr: `dzd-telemetry: ${error.message}\ndzd-telemetry: ${error.remedy}\n`,
+    });
+  });
+
+  test('with 1 and one line with the stack when it has a defect', async () => {
+    const { exitCode, stderr } = await failing(new TypeError('x is undefined'));
+    expect([exitCode, stderr.trimEnd().split('\n').length]).toEqual([1, 1]);
+    expect(JSON.parse(stderr)).toMatchObject({
+      level: 'error',
+      error: { message: 'x is undefined', stack: expect.stringContaining('at ') },
+    });
+  });
+});

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+// Under node_modules, so that the bundle finds its packages.
+const cache = join(import.meta.dirname, '../../node_modules/.cache');
+let folder = '';
+
+beforeAll(async () => {
+  mkdirSync(cache, { recursive: true });
+  folder = mkdtempSync(join(cache, 'process-shell-'));
+  await build({
+    entryPoints: [join(import.meta.dirname, 'fixtures/shell-program.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    outfile: join(folder, 'program.js'),
+    logLevel: 'error',
+  });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const start = (command: string) => spawn(process.execPath, [join(folder, 'program.js'), command], { stdio: ['ignore', 'pipe', 'pipe'] });
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a command in order, with 0', async (signal) => {
+  const child = start('orderly');
+  await once(child.stdout, 'data');
+  child.kill(signal);
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+  expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
+});
+
+test.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('a second signal, %s, ends the process at once with %d', async (signal, expected) => {
+  const child = start('stubborn');
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  await once(child.stdout, 'data');
+  child.kill(signal);
+  expect(await ended(child)).toBe(expected);
+});
+
+test('a reader that has seen enough ends the command quietly', async () => {
+  const child = start('chatty');
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  const [stderr, code] = await Promise.all([text(child.stderr), ended(child)]);
+  expect([stderr, code]).toEqual(['', 0]);
+});
+
+test('what was written last still arrives', async () => {
+  const child = start('bulky');
+  const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
+  expect([stdout.length, code]).toEqual([2_000_000, 1]);
+});
+
+test('a rejection that nobody handled is one log line and exit code 1', async () => {
+  const child = start('careless');
+  const [stderr, code] = await Promise.all([text(child.stderr), ended(child)]);
+  expect(code).toBe(1);
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  expect(JSON.parse(stderr)).toMatchObject({
+    level: 'error',
+    msg: 'unhandledRejection, this is a defect',
+    error: { message: 'forgotten' },
+  });
+});
