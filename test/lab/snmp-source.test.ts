@@ -1,0 +1,166 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Neighbor, NeighborSnapshot, NeighborState } from '../../src/bgp/index.ts';
+import { createSnmpSource } from '../../src/collector/index.ts';
+import { isAgentError, systemClock } from '../../src/platform/index.ts';
+import { createBgpLab } from './bgp-lab.ts';
+
+const lab = createBgpLab({
+  users: [
+    { tunnelId: 500, tunnelNet: '169.254.0.0/31' },
+    { tunnelId: 501, tunnelNet: '169.254.0.2/31' },
+    { tunnelId: 502, tunnelNet: '169.254.0.4/31' },
+    { tunnelId: 503, tunnelNet: '169.254.0.6/31', connects: false },
+  ],
+});
+const source = createSnmpSource({ name: 'snmp', ...lab.snmp, vrfs: ['default'], timeoutMs: 2_000, maxRows: 100, clock: systemClock });
+
+const CONNECTED = ['169.254.0.1', '169.254.0.3', '169.254.0.5'];
+const NEVER_CONNECTED = '169.254.0.7';
+
+beforeAll(() => lab.start());
+
+afterAll(async () => {
+  await source.close();
+  await lab.stop();
+});
+
+describe('real bgpd sessions, read through a real snmpd', () => {
+  test('come up, with the age, the count and the AS that they have; a client that never came is waited for', async () => {
+    for (const address of CONNECTED) await until(address, 'established');
+    const neighbors = await read();
+    expect([...neighbors.values()]).toEqual([
+      ...CONNECTED.map((address) => ({
+        address,
+        state: 'established',
+        remoteAs: 65_000,
+        establishedTransitions: 1,
+        changedAt: expect.any(Number),
+      })),
+      { address: NEVER_CONNECTED, state: 'active', remoteAs: 65_000, establishedTransitions: 0 },
+    ]);
+    for (const address of CONNECTED) expect(ageOf(neighbors.get(address))).toBeLessThan(60_000);
+  });
+
+  test('a client that dies takes its own session down and no other, and brings it back when it returns', async () => {
+    await lab.killClient(1);
+    await until('169.254.0.3', 'active');
+    expect(await states()).toEqual({
+      '169.254.0.1': 'established',
+      '169.254.0.3': 'active',
+      '169.254.0.5': 'established',
+      '169.254.0.7': 'active',
+    });
+    await lab.restartClient(1);
+    await until('169.254.0.3', 'established');
+    expect(
+      Object.fromEntries([...(await read())].map(([address, { establishedTransitions }]) => [address, establishedTransitions])),
+    ).toEqual({
+      '169.254.0.1': 1,
+      '169.254.0.3': 2,
+      '169.254.0.5': 1,
+      '169.254.0.7': 0,
+    });
+  });
+
+  test('a client that goes dark is down when its hold time has run out, and dates from then', async () => {
+    await lab.unplugClient(2);
+    await until('169.254.0.5', 'active');
+    const neighbor = (await read()).get('169.254.0.5');
+    expect(neighbor).toMatchObject({ state: 'active', establishedTransitions: 1 });
+    expect(ageOf(neighbor)).toBeLessThan(30_000);
+    await lab.replugClient(2);
+    await until('169.254.0.5', 'established');
+  });
+
+  test('a VRF that this agent does not know is failed, and the default VRF read', async () => {
+    const two = createSnmpSource({
+      name: 'snmp',
+      ...lab.snmp,
+      vrfs: ['default', 'vrf9'],
+      timeoutMs: 500,
+      maxRows: 100,
+      clock: systemClock,
+    });
+    const { vrfs } = await two.collect(AbortSignal.timeout(10_000));
+    await two.close();
+    expect([vrfs.get('default')?.kind, vrfs.get('vrf9')]).toEqual([
+      'collected',
+      { kind: 'failed', source: 'snmp', problem: 'no answer within 500 ms' },
+    ]);
+  });
+
+  test('the device’s own bgpd dying, in the middle of polls, never shows a neighbor as gone', async () => {
+    const seen = await pollWhile(async () => {
+      await delay(300);
+      await lab.killDeviceBgp();
+      await delay(700);
+      await lab.restartDeviceBgp();
+      for (const address of CONNECTED) await until(address, 'established');
+    });
+    expect(seen.failures.filter((code) => code !== 'SNMP__UNREACHABLE' && code !== 'SNMP__EMPTY')).toEqual([]);
+    expect(seen.failures.length).toBeGreaterThan(0);
+    expect(new Set(seen.sizes)).toEqual(new Set([4]));
+  });
+});
+
+async function collect(): Promise<NeighborSnapshot> {
+  return source.collect(AbortSignal.timeout(10_000));
+}
+
+function neighborsIn(snapshot: NeighborSnapshot): ReadonlyMap<string, Neighbor> {
+  const reading = snapshot.vrfs.get('default');
+  if (reading?.kind !== 'collected') throw new Error(`the default VRF could not be read: ${reading?.problem}`);
+  return reading.neighbors;
+}
+
+async function read(): Promise<ReadonlyMap<string, Neighbor>> {
+  return neighborsIn(await collect());
+}
+
+async function states(): Promise<Record<string, string>> {
+  return Object.fromEntries([...(await read())].map(([address, { state }]) => [address, state]));
+}
+
+function ageOf(neighbor: Neighbor | undefined): number {
+  return neighbor?.changedAt === undefined ? Number.POSITIVE_INFINITY : Date.now() - neighbor.changedAt;
+}
+
+/** Waits until the session is in that state; one that is lost passes through Idle before it waits again. */
+async function until(address: string, wanted: NeighborState): Promise<void> {
+  let seen: Record<string, string> = {};
+  for (let attempt = 0; attempt < 150; attempt += 1) {
+    seen = await states().catch((error: unknown) => ({ error: String(error) }));
+    if (seen[address] === wanted) return;
+    await delay(200);
+  }
+  throw new Error(`${address} did not become ${wanted}: ${JSON.stringify(seen)}\n${lab.describe()}`);
+}
+
+interface Polls {
+  readonly sizes: readonly number[];
+  readonly failures: readonly string[];
+}
+
+/** Polls over and over while the work goes on, and keeps how many neighbors each poll saw, or its error's code. */
+async function pollWhile(work: () => Promise<void>): Promise<Polls> {
+  const sizes: number[] = [];
+  const failures: string[] = [];
+  let over = false;
+  const polling = (async () => {
+    while (!over) {
+      await read().then(
+        (neighbors) => sizes.push(neighbors.size),
+        (error: unknown) => failures.push(isAgentError(error) ? error.code : String(error)),
+      );
+      await delay(5);
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    over = true;
+    await polling;
+  }
+  return { sizes, failures };
+}
