@@ -1,0 +1,296 @@
+import { describe, expect, test } from 'vitest';
+import { createUserViewReader, type LedgerRpc } from '../../src/ledger/index.ts';
+import { AgentError } from '../../src/platform/index.ts';
+import {
+  type Address,
+  encodeTenant,
+  encodeUser,
+  lamports,
+  slot,
+  type Tenant,
+  type User,
+  UserType,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
+import { calm, DEVICE, key, manualClock, PROGRAM, userOf } from './builders.ts';
+
+type ReaderRpc = Pick<LedgerRpc, 'usersOfDevice' | 'accounts' | 'recentSlotTimeMs'>;
+
+const tenant = (vrfId: number): Uint8Array =>
+  encodeTenant({
+    owner: key(1),
+    bumpSeed: 255,
+    code: 'acme',
+    vrfId,
+    referenceCount: 1,
+    administrators: [],
+    paymentStatus: 1,
+    tokenAccount: ZERO_ADDRESS,
+    metroRouting: false,
+    routeLiveness: false,
+    billing: { kind: 0, rate: 0n, lastDeductionDzEpoch: 0n },
+    includeTopologies: [],
+  } satisfies Tenant);
+
+/** A ledger of plain values. What a test does not expect to be asked throws. */
+function ledgerOf(users: Readonly<Record<number, Partial<User>>>) {
+  const clock = manualClock();
+  const state = {
+    slots: [100],
+    users: new Map(Object.entries(users).map(([byte, changes]) => [key(Number(byte)), userOf(changes)])),
+    tenants: new Map<Address, { data: Uint8Array; owner?: Address }>(),
+    tenantTrouble: undefined as Error | undefined,
+    slotTime: async (): Promise<number | undefined> => undefined,
+    wanted: [] as (bigint | undefined)[],
+    tenantReads: [] as Address[][],
+  };
+  const rpc: ReaderRpc = {
+    async usersOfDevice(device, { minContextSlot }) {
+      expect(device).toBe(DEVICE);
+      state.wanted.push(minContextSlot);
+      const at = state.slots.length > 1 ? state.slots.shift() : state.slots[0];
+      if (minContextSlot !== undefined && slot(at ?? 0) < minContextSlot) {
+        throw new AgentError('LEDGER__NOT_YET', { endpoint: 'a', method: 'getProgramAccounts', problem: 'not reached' });
+      }
+      return { slot: slot(at ?? 0), accounts: new Map([...state.users].map(([pubkey, user]) => [pubkey, encodeUser(user)])) };
+    },
+    async accounts(addresses) {
+      state.tenantReads.push([...addresses]);
+      if (state.tenantTrouble !== undefined) throw state.tenantTrouble;
+      const accounts = addresses.map((address) => {
+        const account = state.tenants.get(address);
+        return account === undefined ? null : { owner: account.owner ?? PROGRAM, lamports: lamports(1), data: account.data };
+      });
+      return { slot: slot(100), accounts };
+    },
+    recentSlotTimeMs: () => state.slotTime(),
+  };
+  return { state, clock, reader: createUserViewReader({ rpc, device: DEVICE, programId: PROGRAM, clock }) };
+}
+
+const vrfs = (view: { users: ReadonlyMap<Address, { expectedVrf?: string }> }): unknown =>
+  [...view.users.values()].map(({ expectedVrf }) => expectedVrf);
+
+describe('a view', () => {
+  test('holds every user decoded, the slot, and when the request was sent', async () => {
+    const { reader, clock } = ledgerOf({ 11: { tunnelId: 500 }, 12: { tunnelId: 501, bgpStatus: 1, lastBgpReportedAt: slot(90) } });
+    clock.advance(5_000);
+    expect(await reader.read(calm())).toEqual({
+      slot: 100n,
+      readAt: 5_000,
+      users: new Map([
+        [key(11), { pubkey: key(11), user: userOf({ tunnelId: 500 }), expectedVrf: 'vrf1' }],
+        [key(12), { pubkey: key(12), user: userOf({ tunnelId: 501, bgpStatus: 1, lastBgpReportedAt: slot(90) }), expectedVrf: 'vrf1' }],
+      ]),
+    });
+  });
+
+  test('shows changed, new and gone users, and takes the unchanged ones over', async () => {
+    const { reader, state } = ledgerOf({ 11: {}, 12: {}, 13: {} });
+    const before = await reader.read(calm());
+    state.users.set(key(12), userOf({ bgpStatus: 2 }));
+    state.users.delete(key(13));
+    state.users.set(key(14), userOf({ tunnelId: 514 }));
+    const after = await reader.read(calm());
+    expect([...after.users].map(([pubkey, { user }]) => [pubkey, user.bgpStatus, user.tunnelId])).toEqual([
+      [key(11), 0, 500],
+      [key(12), 2, 500],
+      [key(14), 0, 514],
+    ]);
+    expect(after.users.get(key(11))?.user).toBe(before.users.get(key(11))?.user);
+  });
+
+  test('is refused whole for an account that is no user, which is named', async () => {
+    const rpc: ReaderRpc = {
+      usersOfDevice: async () => ({ slot: slot(1), accounts: new Map([[key(11), Uint8Array.of(5, 0)]]) }),
+      accounts: () => Promise.reject(new Error('not expected')),
+      recentSlotTimeMs: async () => undefined,
+    };
+    const reader = createUserViewReader({ rpc, device: DEVICE, programId: PROGRAM, clock: manualClock() });
+    await expect(reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__BAD_ACCOUNT', context: { account: key(11) } });
+  });
+});
+
+describe('an answer from before the last view', () => {
+  test('is dropped, and the next one is asked for with the slot that is wanted', async () => {
+    const { reader, state } = ledgerOf({ 11: {} });
+    state.slots = [100, 99, 101];
+    await reader.read(calm());
+    expect((await reader.read(calm())).slot).toBe(101n);
+    expect(state.wanted).toEqual([undefined, undefined, 100n]);
+  });
+
+  test('of the same slot is as good', async () => {
+    const { reader } = ledgerOf({ 11: {} });
+    expect([(await reader.read(calm())).slot, (await reader.read(calm())).slot]).toEqual([100n, 100n]);
+  });
+
+  test('again and again is an error, and never a view', async () => {
+    const clock = manualClock();
+    let at = 100;
+    const rpc: ReaderRpc = {
+      // An endpoint that does not know minContextSlot.
+      usersOfDevice: async () => ({ slot: slot(at), accounts: new Map() }),
+      accounts: () => Promise.reject(new Error('not expected')),
+      recentSlotTimeMs: async () => undefined,
+    };
+    const reader = createUserViewReader({ rpc, device: DEVICE, programId: PROGRAM, clock });
+    await reader.read(calm());
+    at = 90;
+    await expect(reader.read(calm())).rejects.toMatchObject({
+      code: 'LEDGER__STALE_ANSWER',
+      message: 'the ledger answered for slot 90, older than slot 100 that was already read',
+    });
+    expect(clock.slept).toEqual([250, 250]);
+    at = 100;
+    expect((await reader.read(calm())).slot).toBe(100n);
+  });
+
+  test('that was overtaken by another read is dropped too', async () => {
+    const gates: (() => void)[] = [];
+    let at = 100;
+    const rpc: ReaderRpc = {
+      async usersOfDevice() {
+        const answered = slot(at++);
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return { slot: answered, accounts: new Map() };
+      },
+      accounts: () => Promise.reject(new Error('not expected')),
+      recentSlotTimeMs: async () => undefined,
+    };
+    const reader = createUserViewReader({ rpc, device: DEVICE, programId: PROGRAM, clock: manualClock() });
+    const slow = reader.read(calm());
+    const fast = reader.read(calm());
+    gates[1]?.();
+    expect((await fast).slot).toBe(101n);
+    gates[0]?.();
+    await expect.poll(() => gates.length).toBe(3);
+    gates[2]?.();
+    expect((await slow).slot).toBe(102n);
+  });
+});
+
+describe('after a write has landed', () => {
+  test('views are asked for with its slot, and an endpoint that is just behind is asked again', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    reader.noteLanded(slot(105));
+    reader.noteLanded(slot(103));
+    state.slots = [104, 105];
+    expect((await reader.read(calm(), { minContextSlot: slot(90) })).slot).toBe(105n);
+    expect(state.wanted).toEqual([105n, 105n]);
+    expect(clock.slept).toEqual([250]);
+  });
+
+  test('an endpoint that stays behind is an error', async () => {
+    const { reader } = ledgerOf({ 11: {} });
+    reader.noteLanded(slot(105));
+    await expect(reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__NOT_YET' });
+  });
+
+  test('the caller may ask for more', async () => {
+    const { reader, state } = ledgerOf({ 11: {} });
+    reader.noteLanded(slot(90));
+    await reader.read(calm(), { minContextSlot: slot(95) });
+    expect(state.wanted).toEqual([95n]);
+  });
+});
+
+describe('the expected VRF', () => {
+  test('is the tenant’s, vrf1 without a tenant, and default for multicast', async () => {
+    const { reader, state } = ledgerOf({
+      11: {},
+      12: { tenantPk: key(50) },
+      13: { tenantPk: key(51) },
+      14: { userType: UserType.multicast, tenantPk: key(52) },
+    });
+    state.tenants.set(key(50), { data: tenant(7) }).set(key(51), { data: tenant(1_023) });
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf1', 'vrf7', 'vrf1023', 'default']);
+    expect(state.tenantReads).toEqual([[key(50), key(51)]]);
+  });
+
+  test.each([
+    ['does not exist', undefined],
+    ['belongs to another program', { data: tenant(7), owner: key(99) }],
+    ['is of another type', { data: encodeUser(userOf()) }],
+    ['is empty', { data: new Uint8Array() }],
+    ['has no VRF', { data: tenant(0) }],
+    ['has a VRF that is none', { data: tenant(1_024) }],
+  ])('is absent, and nothing else is amiss, when the tenant %s', async (_, account) => {
+    const { reader, state } = ledgerOf({ 11: { tenantPk: key(50) } });
+    if (account !== undefined) state.tenants.set(key(50), account);
+    const view = await reader.read(calm());
+    expect([...view.users.values()]).toEqual([{ pubkey: key(11), user: userOf({ tenantPk: key(50) }) }]);
+  });
+
+  test('is read again after a minute, or for a tenant that was not asked for before', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: { tenantPk: key(50) } });
+    state.tenants.set(key(50), { data: tenant(7) });
+    await reader.read(calm());
+    state.tenants.set(key(50), { data: tenant(8) });
+    clock.advance(59_999);
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf7']);
+    clock.advance(1);
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf8']);
+    state.users.set(key(12), userOf({ tenantPk: key(51) }));
+    state.tenants.set(key(51), { data: tenant(9) });
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf8', 'vrf9']);
+    expect(state.tenantReads).toEqual([[key(50)], [key(50)], [key(50), key(51)]]);
+  });
+
+  test('that is known outlives a read that fails, which is tried again soon', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: { tenantPk: key(50) } });
+    state.tenants.set(key(50), { data: tenant(7) });
+    await reader.read(calm());
+    state.tenantTrouble = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all gone' });
+    clock.advance(60_000);
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf7']);
+    state.tenantTrouble = undefined;
+    state.tenants.set(key(50), { data: tenant(8) });
+    clock.advance(5_000);
+    expect(vrfs(await reader.read(calm()))).toEqual(['vrf8']);
+  });
+});
+
+describe('the slot time', () => {
+  test('is the node’s own, asked for once a minute', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    let asked = 0;
+    state.slotTime = async () => 350 + asked++;
+    const seen: unknown[] = [];
+    for (const ms of [0, 30_000, 30_000]) {
+      clock.advance(ms);
+      seen.push((await reader.read(calm())).slotTimeMs);
+    }
+    expect(seen).toEqual([350, 350, 351]);
+  });
+
+  test('is measured between views where the node has none', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    state.slots = [100, 110, 120, 120];
+    const seen: unknown[] = [];
+    for (const ms of [0, 4_000, 4_000]) {
+      clock.advance(ms);
+      seen.push((await reader.read(calm())).slotTimeMs);
+    }
+    expect(seen).toEqual([undefined, undefined, 400]);
+  });
+
+  test('costs no view when it cannot be had', async () => {
+    const { reader, state } = ledgerOf({ 11: {} });
+    state.slotTime = () => Promise.reject(new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all gone' }));
+    expect((await reader.read(calm())).users.size).toBe(1);
+  });
+});
+
+test('an aborted signal ends the read with its reason', async () => {
+  const abort = new AbortController();
+  const reason = new Error('SIGTERM');
+  const rpc: ReaderRpc = {
+    usersOfDevice: (_, __, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    accounts: () => Promise.reject(new Error('not expected')),
+    recentSlotTimeMs: (signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  };
+  const pending = createUserViewReader({ rpc, device: DEVICE, programId: PROGRAM, clock: manualClock() }).read(abort.signal);
+  abort.abort(reason);
+  await expect(pending).rejects.toBe(reason);
+});
