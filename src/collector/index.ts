@@ -1,3 +1,4 @@
+export { type Collector, type CollectorOptions, type CollectorReporter, createCollector } from './collector.ts';
 export {
   createEapiSource,
   type EapiCredentials,

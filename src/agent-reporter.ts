@@ -1,0 +1,70 @@
+import type { CollectorReporter } from './collector/index.ts';
+import type { AgentError } from './platform/index.ts';
+import type { Address } from './serviceability/index.ts';
+import type { TickReporter } from './tick-reporter.ts';
+import type { WorkerReporter } from './worker/index.ts';
+
+export interface EndpointReporter {
+  /** Told once when an RPC endpoint is lost and once when it is back. `endpoint` carries no secret. */
+  endpoint(event: { readonly endpoint: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
+}
+
+export interface AuthorityReporter {
+  /** The device's account was read and names our key; told once, and again after a time without authority. */
+  authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;
+}
+
+/** Everything that happens to the agent, each told once, where it happens. */
+export interface AgentReporter extends TickReporter, CollectorReporter, WorkerReporter, EndpointReporter, AuthorityReporter {
+  /** Something threw that should not: a defect, survived. */
+  defect(error: unknown): void;
+}
+
+type Handler = (...args: never[]) => void;
+
+/** One reporter that tells several, in order. */
+export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter {
+  const tell =
+    <K extends keyof AgentReporter>(event: K) =>
+    (...args: Parameters<AgentReporter[K]>): void => {
+      for (const reporter of reporters) (reporter[event] as Handler)(...(args as never[]));
+    };
+  return {
+    tick: tell('tick'),
+    observed: tell('observed'),
+    massDown: tell('massDown'),
+    ledgerView: tell('ledgerView'),
+    source: tell('source'),
+    sent: tell('sent'),
+    landed: tell('landed'),
+    rejected: tell('rejected'),
+    expired: tell('expired'),
+    failed: tell('failed'),
+    halted: tell('halted'),
+    resumed: tell('resumed'),
+    endpoint: tell('endpoint'),
+    authorized: tell('authorized'),
+    defect: tell('defect'),
+  };
+}
+
+const ignore = (): void => undefined;
+
+/** Hears everything and does nothing; the base for reporters that care for a few events. */
+export const SILENT_REPORTER: AgentReporter = {
+  tick: ignore,
+  observed: ignore,
+  massDown: ignore,
+  ledgerView: ignore,
+  source: ignore,
+  sent: ignore,
+  landed: ignore,
+  rejected: ignore,
+  expired: ignore,
+  failed: ignore,
+  halted: ignore,
+  resumed: ignore,
+  endpoint: ignore,
+  authorized: ignore,
+  defect: ignore,
+};

@@ -1,0 +1,176 @@
+import type { AgentReporter } from './agent-reporter.ts';
+import { createAuthorityWatch } from './authority-watch.ts';
+import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
+import { createCollector, type SwitchSource } from './collector/index.ts';
+import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
+import { type AgentError, type Clock, type Random, Stopped, waitAtMost } from './platform/index.ts';
+import type { Signer } from './publisher/index.ts';
+import type { Address } from './serviceability/index.ts';
+import { createTicker } from './tick.ts';
+import { createTickLoop } from './tick-loop.ts';
+import type { TickReport } from './tick-reporter.ts';
+import { createViewKeeper } from './view-keeper.ts';
+import { createWorker, type WorkerTiming } from './worker/index.ts';
+
+/** All times in milliseconds. */
+export interface AgentTiming {
+  readonly intervalMs: number;
+  readonly collectTimeoutMs: number;
+  readonly viewMaxAgeMs: number;
+  readonly viewIdleIntervalMs: number;
+  readonly maxLedgerAgeMs: number;
+  readonly authorityIntervalMs: number;
+  readonly drainMs: number;
+  readonly worker: WorkerTiming;
+}
+
+export interface AgentOptions {
+  readonly device: Address;
+  readonly programId: Address;
+  /** Absent in a dry run: everything is decided and told, nothing is sent. */
+  readonly signer?: Signer;
+  /** Compared with the device's publisher; the signer's by default. */
+  readonly publisher?: Address;
+  readonly rpc: LedgerRpc;
+  readonly sources: readonly SwitchSource[];
+  readonly policy: StatusPolicy;
+  readonly timing: AgentTiming;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reporter: AgentReporter;
+}
+
+export interface OnceOutcome {
+  readonly report: TickReport;
+  /** Why nothing may be written, where that is so. */
+  readonly problem: AgentError | undefined;
+  /** Users that the program rejected. */
+  readonly parked: ReadonlyMap<Address, AgentError>;
+}
+
+export interface Agent {
+  /** Ticks until stopped. */
+  start(): void;
+  /** One tick, and then until everything it wanted has landed or can't. Does not combine with `start`. */
+  once(signal: AbortSignal): Promise<OnceOutcome>;
+  /** Hints that something happened: the next tick comes at once, at most one each 250 ms. */
+  wake(): void;
+  /** Stops collecting, drains what is in the air within `drainMs`, closes sockets. Idempotent. */
+  stop(): Promise<{ readonly unresolved: readonly StatusIntent[] }>;
+}
+
+/**
+ * Builds the agent by hand from its parts.
+ *
+ *   sources ─► collector ─┐
+ *                         ├─► ticker ─► worker ─► ledger        (dry run: no worker)
+ *   ledger ─► view keeper ┘      ▲         │
+ *                            tick loop ◄───┘ an expired transaction asks for a new decision
+ *
+ * Start: worker, then ticks. Stop: ticks, then worker (drains), then sources and RPC.
+ */
+export function createAgent(options: AgentOptions): Agent {
+  const { device, programId, signer, rpc, sources, policy, timing, clock, random, reporter } = options;
+  const publisher = options.publisher ?? signer?.address;
+  const stopping = new AbortController();
+  const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
+  const reader = createUserViewReader({ rpc, device, programId, clock });
+  const views = createViewKeeper({
+    read: (readOptions, signal) => reader.read(signal, readOptions),
+    clock,
+    reporter,
+    maxAgeMs: timing.viewMaxAgeMs,
+    idleIntervalMs: timing.viewIdleIntervalMs,
+    maxLedgerAgeMs: timing.maxLedgerAgeMs,
+    patienceMs: timing.intervalMs,
+  });
+  const readAuthority = (signal: AbortSignal): Promise<DeviceAuthority> =>
+    readDeviceAuthority({ rpc, device, programId, ...(publisher === undefined ? {} : { publisher }) }, signal);
+
+  const worker =
+    signer === undefined
+      ? undefined
+      : createWorker({
+          rpc,
+          clock,
+          random,
+          programId,
+          device,
+          signer,
+          timing: timing.worker,
+          reporter,
+          verifyAuthority: async (signal) => void (await readAuthority(signal)),
+          onRedecide: () => loop.wake(),
+          onDefect: (error) => reporter.defect(error),
+        });
+
+  let toldAuthority = false;
+  const authority = createAuthorityWatch({
+    verify: async (signal) => {
+      const { code, metricsPublisher } = await readAuthority(signal);
+      if (!toldAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
+      toldAuthority = true;
+    },
+    clock,
+    intervalMs: timing.authorityIntervalMs,
+    onAuthorized: () => worker?.resume(),
+    onRefused: (error) => {
+      toldAuthority = false;
+      if (worker === undefined) reporter.halted(error);
+      else worker.halt(error);
+    },
+  });
+
+  const ticker = createTicker({
+    collector,
+    views,
+    policy,
+    clock,
+    reporter,
+    inFlight: () => worker?.inFlight() ?? new Map(),
+    lastLandedSlot: () => worker?.lastLandedSlot,
+    // Before the device's account was read nobody knows whether this key may write.
+    offer: (intents: readonly StatusIntent[], view: LedgerView) => worker?.offer(authority.isAuthorized ? intents : [], view),
+  });
+
+  const tick = async (signal: AbortSignal): Promise<TickReport> => {
+    const checking = authority.check(signal);
+    checking.catch((error: unknown) => reporter.defect(error));
+    if (!authority.isAuthorized) await waitAtMost(clock, checking, timing.intervalMs, signal);
+    return ticker.tick(signal);
+  };
+  const loop = createTickLoop({
+    tick,
+    intervalMs: timing.intervalMs,
+    isImpatient: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'agent-never'),
+    clock,
+    onError: (error) => reporter.defect(error),
+  });
+  let stopped: Promise<{ readonly unresolved: readonly StatusIntent[] }> | undefined;
+
+  return {
+    start() {
+      worker?.start();
+      loop.start();
+    },
+    async once(signal) {
+      worker?.start();
+      const untilStopped = AbortSignal.any([signal, stopping.signal]);
+      const report = await tick(untilStopped);
+      await worker?.whenIdle(untilStopped);
+      return { report, problem: worker?.halted ?? authority.problem, parked: worker?.parked() ?? new Map() };
+    },
+    wake: () => loop.wake(),
+    stop() {
+      stopped ??= (async () => {
+        stopping.abort(new Stopped('the agent stops'));
+        await loop.stop();
+        const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
+        await collector.close();
+        await rpc.close();
+        return left;
+      })();
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import type { LocatedNeighbor, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
+import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../platform/index.ts';
+import type { Nanoseconds } from '../serviceability/index.ts';
+import { neighborKeyText, type SwitchSource } from './switch-source.ts';
+
+export interface CollectorReporter {
+  /** Told once when a source is lost and once when it is back, never for each failed poll. */
+  source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
+}
+
+export interface CollectorOptions {
+  /** In the order of preference. */
+  readonly sources: readonly SwitchSource[];
+  /** Upper bound for one poll of one source, milliseconds. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reporter: CollectorReporter;
+}
+
+export interface Collector {
+  /**
+   * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
+   * which users are expected. A second look begins with another source than the first where there is one (rule 8).
+   */
+  collect(
+    options: { readonly needed: ReadonlySet<VrfName>; readonly secondLook?: boolean },
+    signal: AbortSignal,
+  ): Promise<NeighborSnapshot | undefined>;
+  /** RTTs by `neighborKeyText`, from whichever sources have them. Never throws but for an aborted signal: an RTT is not worth a status. */
+  readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
+  close(): Promise<void>;
+}
+
+interface Health {
+  lost: boolean;
+  retryAt: number;
+  delays: Generator<number, never>;
+}
+
+/**
+ * The ordered sources as one.
+ *
+ *   source 1 ──► every VRF there? ──► done
+ *      │ failed or missing VRFs
+ *   source 2 ──► fills only those ──► …
+ */
+export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions): Collector {
+  const freshDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
+  const healths = new Map(sources.map((source): [SwitchSource, Health] => [source, { lost: false, retryAt: 0, delays: freshDelays() }]));
+  const healthOf = (source: SwitchSource): Health => healths.get(source) ?? { lost: false, retryAt: 0, delays: freshDelays() };
+
+  async function poll(source: SwitchSource, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
+    const health = healthOf(source);
+    try {
+      const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner));
+      if (health.lost) reporter.source({ source: source.name, state: 'back' });
+      health.lost = false;
+      health.delays = freshDelays();
+      return snapshot;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (!health.lost)
+        reporter.source({
+          source: source.name,
+          state: 'lost',
+          error: isAgentError(error)
+            ? error
+            : new AgentError('SWITCH__SOURCE_FAILED', { source: source.name, problem: describeError(error) }, { cause: error }),
+        });
+      health.lost = true;
+      health.retryAt = clock.monotonic() + health.delays.next().value;
+      return undefined;
+    }
+  }
+
+  return {
+    async collect({ needed, secondLook = false }, signal) {
+      const order = secondLook ? [...sources.slice(1), ...sources.slice(0, 1)] : sources;
+      const resting = order.filter((source) => healthOf(source).lost && clock.monotonic() < healthOf(source).retryAt);
+      // A source that was just lost rests while another speaks; when none does, every one is asked.
+      const candidates = [...order.filter((source) => !resting.includes(source)), ...resting];
+      let merged: NeighborSnapshot | undefined;
+      for (const source of candidates) {
+        if (merged !== undefined && (isComplete(merged, needed) || resting.includes(source))) break;
+        const snapshot = await poll(source, signal);
+        if (snapshot !== undefined) merged = merged === undefined ? snapshot : fill(merged, snapshot);
+      }
+      return merged;
+    },
+    async readRtts(neighbors, signal) {
+      const found = new Map<string, Nanoseconds>();
+      for (const source of sources) {
+        if (source.readRtts === undefined || healthOf(source).lost) continue;
+        const missing = neighbors.filter((key) => !found.has(neighborKeyText(key)));
+        if (missing.length === 0) break;
+        try {
+          const readRtts = source.readRtts.bind(source);
+          for (const [key, rtt] of await withDeadline(timeoutMs, signal, (inner) => readRtts(missing, inner))) found.set(key, rtt);
+        } catch {
+          if (signal.aborted) throw signal.reason;
+        }
+      }
+      return found;
+    },
+    async close() {
+      await Promise.allSettled(sources.map((source) => source.close()));
+    },
+  };
+}
+
+function isComplete(snapshot: NeighborSnapshot, needed: ReadonlySet<VrfName>): boolean {
+  for (const reading of snapshot.vrfs.values()) {
+    if (reading.kind === 'failed') return false;
+  }
+  for (const vrf of needed) {
+    if (!snapshot.vrfs.has(vrf)) return false;
+  }
+  return true;
+}
+
+/** `second` speaks only for the VRFs that `first` could not read or does not have. */
+function fill(first: NeighborSnapshot, second: NeighborSnapshot): NeighborSnapshot {
+  const vrfs = new Map<VrfName, VrfReading>(first.vrfs);
+  for (const [vrf, reading] of second.vrfs) {
+    if (vrfs.get(vrf)?.kind !== 'collected') vrfs.set(vrf, reading);
+  }
+  return { vrfs, takenAt: first.takenAt };
+}

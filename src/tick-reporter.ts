@@ -1,0 +1,25 @@
+import type { Observation, StatusIntent, UserOutcome } from './bgp/index.ts';
+import type { AgentError, MonotonicMs } from './platform/index.ts';
+import type { Address, Slot } from './serviceability/index.ts';
+
+/** What one tick saw and wanted. */
+export interface TickReport {
+  readonly startedAt: MonotonicMs;
+  readonly durationMs: number;
+  /** Absent when there is no view fresh enough to decide on. */
+  readonly viewSlot?: Slot;
+  readonly outcomes: ReadonlyMap<Address, UserOutcome>;
+  /** What was handed to the worker; in a dry run, what would have been. */
+  readonly intents: readonly StatusIntent[];
+  readonly switchRead: boolean;
+}
+
+export interface TickReporter {
+  tick(report: TickReport): void;
+  /** A user's observation is not what it was in the last tick. */
+  observed(event: { readonly user: Address; readonly before: Observation | undefined; readonly outcome: UserOutcome }): void;
+  /** Most sessions read down at once; told before and after the second look (rule 8). */
+  massDown(event: { readonly wentDown: number; readonly wereUp: number; readonly confirmed: number }): void;
+  /** The view of the ledger can't be renewed; `tooOld` once no decision is made on it any more. */
+  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back'; readonly error?: AgentError }): void;
+}

@@ -1,0 +1,183 @@
+import {
+  type Decided,
+  decide,
+  detectMassDown,
+  type LedgerView,
+  type LocatedNeighbor,
+  type NeighborSnapshot,
+  type Observation,
+  type Observations,
+  observeUsers,
+  type ReportableStatus,
+  reconcileMassDown,
+  type StatusIntent,
+  type StatusPolicy,
+  type UserTrack,
+  type VrfName,
+} from './bgp/index.ts';
+import { type Collector, neighborKeyText } from './collector/index.ts';
+import type { Clock } from './platform/index.ts';
+import { trimRideAlongs } from './publisher/index.ts';
+import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
+import { strangersOf } from './strangers.ts';
+import type { TickReport, TickReporter } from './tick-reporter.ts';
+import type { ViewKeeper } from './view-keeper.ts';
+
+export interface TickerOptions {
+  readonly collector: Collector;
+  readonly views: ViewKeeper;
+  readonly policy: StatusPolicy;
+  readonly clock: Clock;
+  readonly reporter: TickReporter;
+  /** Statuses sent and not resolved; empty in a dry run. */
+  readonly inFlight: () => ReadonlyMap<Address, ReportableStatus>;
+  /** The newest slot in which a write of ours landed: a view from before it is renewed. */
+  readonly lastLandedSlot: () => Slot | undefined;
+  /** Takes what the tick wants; must not wait. */
+  readonly offer: (intents: readonly StatusIntent[], view: LedgerView) => void;
+}
+
+export interface Ticker {
+  /** One tick. Rejects only when aborted: a switch or a ledger that can't be read is an outcome, not an error. */
+  tick(signal: AbortSignal): Promise<TickReport>;
+}
+
+/**
+ * One tick: see, read, decide, hand over. Never waits for a transaction.
+ *
+ *   collect ─┐                                   ┌─► RTTs of those about to be written up
+ *            ├─► observe ─► mass-down? ─► decide ─┤
+ *   view ────┘              look again           └─► offer
+ *
+ * A decision to write is made on a view young enough (`views.renew`), so the first decision may be made twice.
+ */
+export function createTicker(options: TickerOptions): Ticker {
+  const { collector, views, policy, clock, reporter, inFlight } = options;
+  let tracks: ReadonlyMap<Address, UserTrack> = new Map();
+  let lastObservations: ReadonlyMap<Address, Observation> = new Map();
+  /** Tunnel ids of Established neighbors for which even a renewed view has no user: they are not worth asking for again. */
+  let strangers: ReadonlySet<number> = new Set();
+
+  const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
+  const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations =>
+    observeUsers(view.users.values(), snapshot, lastTunnel);
+
+  const wasUp = (view: LedgerView) => (user: Address) => {
+    const seen = tracks.get(user)?.lastSeen;
+    return seen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : seen === 'up';
+  };
+
+  async function guardMassDown(
+    first: ReadonlyMap<Address, Observation>,
+    view: LedgerView,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Address, Observation>> {
+    const mass = detectMassDown(first, wasUp(view), policy);
+    if (mass === undefined) return first;
+    const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
+    const reconciled = reconcileMassDown(first, again === undefined ? undefined : observe(view, again).byUser, mass);
+    const confirmed = mass.wentDown.filter((user) => reconciled.get(user)?.kind === 'down').length;
+    reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
+    return reconciled;
+  }
+
+  function decideOn(view: LedgerView, observations: ReadonlyMap<Address, Observation>): Decided {
+    return decide({ view, observations, tracks, inFlight: inFlight(), policy, now: clock.monotonic() });
+  }
+
+  async function withRtts(intents: readonly StatusIntent[], decided: Decided, signal: AbortSignal): Promise<readonly StatusIntent[]> {
+    const located: LocatedNeighbor[] = [];
+    for (const { user, to, rttNs } of intents) {
+      const observation = decided.outcomes.get(user)?.observation;
+      if (to === 'up' && rttNs === 0n && observation?.kind === 'up') located.push(observation.at);
+    }
+    if (located.length === 0) return intents;
+    const rtts = await collector.readRtts(located, signal);
+    return intents.map((intent) => {
+      const rttNs = intent.to === 'up' && intent.neighbor !== undefined ? rtts.get(neighborKeyText(intent.neighbor)) : undefined;
+      return rttNs === undefined ? intent : { ...intent, rttNs };
+    });
+  }
+
+  function reportObservations(decided: Decided): void {
+    const now = new Map<Address, Observation>();
+    for (const [user, outcome] of decided.outcomes) {
+      const before = lastObservations.get(user);
+      now.set(user, outcome.observation);
+      if (!sameObservation(before, outcome.observation)) reporter.observed({ user, before, outcome });
+    }
+    lastObservations = now;
+  }
+
+  function finish(report: TickReport): TickReport {
+    reporter.tick(report);
+    return report;
+  }
+
+  return {
+    async tick(signal) {
+      const startedAt = clock.monotonic();
+      const known = views.latest();
+      const landed = options.lastLandedSlot();
+      const [snapshot, currentView] = await Promise.all([
+        collector.collect({ needed: known === undefined ? new Set() : neededVrfs(known) }, signal),
+        views.current(landed === undefined ? {} : { notBefore: landed }, signal),
+      ]);
+      let view = currentView;
+      if (view === undefined) {
+        return finish({
+          startedAt,
+          durationMs: clock.monotonic() - startedAt,
+          outcomes: new Map(),
+          intents: [],
+          switchRead: snapshot !== undefined,
+        });
+      }
+      let observations = await guardMassDown(observe(view, snapshot).byUser, view, signal);
+      let decided = decideOn(view, observations);
+      const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
+      const newcomers = strangersOf(view, snapshot);
+      if (wantsToWrite || newcomers.some((id) => !strangers.has(id))) {
+        const renewed = await views.renew(signal);
+        if (renewed !== undefined && renewed !== view) {
+          // The guard has spoken for the users of the mass; the renewed view may add or change users, not sessions.
+          const again = observe(renewed, snapshot).byUser;
+          observations = new Map([...again].map(([user, observation]) => [user, guarded(observations.get(user)) ?? observation]));
+          view = renewed;
+          decided = decideOn(view, observations);
+        }
+      }
+      strangers = new Set(strangersOf(view, snapshot));
+      tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
+      const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];
+      options.offer(intents, view);
+      reportObservations(decided);
+      return finish({
+        startedAt,
+        durationMs: clock.monotonic() - startedAt,
+        viewSlot: view.slot,
+        outcomes: decided.outcomes,
+        intents,
+        switchRead: snapshot !== undefined,
+      });
+    },
+  };
+}
+
+/** What the mass-down guard withheld stays withheld. */
+function guarded(observation: Observation | undefined): Observation | undefined {
+  return observation?.kind === 'unobserved' && observation.because === 'mass-down-unconfirmed' ? observation : undefined;
+}
+
+function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
+  const needed = new Set<VrfName>();
+  for (const { expectedVrf } of view.users.values()) {
+    if (expectedVrf !== undefined) needed.add(expectedVrf);
+  }
+  return needed;
+}
+
+function sameObservation(a: Observation | undefined, b: Observation): boolean {
+  if (a === undefined || a.kind !== b.kind) return false;
+  return a.kind !== 'unobserved' || b.kind !== 'unobserved' || a.because === b.because;
+}

@@ -1,0 +1,98 @@
+import type { LedgerView } from './bgp/index.ts';
+import { AgentError, type Clock, describeError, isAgentError, waitAtMost } from './platform/index.ts';
+import type { Slot } from './serviceability/index.ts';
+import type { TickReporter } from './tick-reporter.ts';
+
+export interface ViewKeeperOptions {
+  readonly read: (options: { readonly minContextSlot?: Slot }, signal: AbortSignal) => Promise<LedgerView>;
+  readonly clock: Clock;
+  readonly reporter: Pick<TickReporter, 'ledgerView'>;
+  /** A decision to write needs a view at most this old, milliseconds. */
+  readonly maxAgeMs: number;
+  /** With nothing to write the view is read again after this, milliseconds. */
+  readonly idleIntervalMs: number;
+  /** On an older view nothing is decided at all, milliseconds. */
+  readonly maxLedgerAgeMs: number;
+  /** How long a tick waits for a reading; a late one goes on by itself and serves the next tick. Milliseconds. */
+  readonly patienceMs: number;
+}
+
+export interface ViewKeeper {
+  /** The last view read, however old. */
+  latest(): LedgerView | undefined;
+  /** The view to decide on: read again when it is due or from before `notBefore`; undefined while there is none or it is too old. */
+  current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
+  /** A view young enough to write on: this one, or a new one; undefined when it can't be had. */
+  renew(signal: AbortSignal): Promise<LedgerView | undefined>;
+  isFreshEnoughToWrite(view: LedgerView): boolean;
+  /** Whether the last attempt to read failed. */
+  readonly isLost: boolean;
+}
+
+/** A view that will be too old by the time the decision is made is renewed before it. */
+const MIN_INTERVAL_SHARE = 0.8;
+
+/** Decides when the users are read from the ledger again, and how old a view may be for what (rule 9). */
+export function createViewKeeper({
+  read,
+  clock,
+  reporter,
+  maxAgeMs,
+  idleIntervalMs,
+  maxLedgerAgeMs,
+  patienceMs,
+}: ViewKeeperOptions): ViewKeeper {
+  let view: LedgerView | undefined;
+  let lost = false;
+  let toldTooOld = false;
+  let reading: Promise<void> | undefined;
+
+  const ageMs = (of: LedgerView): number => clock.monotonic() - of.readAt;
+
+  async function readOnce(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<void> {
+    try {
+      view = await read(minContextSlot === undefined ? {} : { minContextSlot }, signal);
+      if (lost) reporter.ledgerView({ state: 'back' });
+      lost = false;
+      toldTooOld = false;
+    } catch (error) {
+      if (signal.aborted) return;
+      const agentError = isAgentError(error)
+        ? error
+        : new AgentError('LEDGER__VIEW_FAILED', { problem: describeError(error) }, { cause: error });
+      if (!lost) reporter.ledgerView({ state: 'lost', error: agentError });
+      lost = true;
+    }
+  }
+
+  /** One reading at a time, whoever asks. Resolves to whether a new view has come while this caller waited. */
+  async function attempt(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<boolean> {
+    const before = view;
+    reading ??= readOnce(minContextSlot, signal).finally(() => {
+      reading = undefined;
+    });
+    await waitAtMost(clock, reading, patienceMs, signal);
+    return view !== before;
+  }
+
+  return {
+    latest: () => view,
+    async current({ notBefore }, signal) {
+      const behind = view !== undefined && notBefore !== undefined && view.slot < notBefore;
+      const due = view === undefined || lost || behind || ageMs(view) >= idleIntervalMs;
+      if (due) await attempt(notBefore, signal);
+      if (view === undefined || ageMs(view) <= maxLedgerAgeMs) return view;
+      if (!toldTooOld) reporter.ledgerView({ state: 'too-old' });
+      toldTooOld = true;
+      return undefined;
+    },
+    async renew(signal) {
+      if (view !== undefined && !lost && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
+      return (await attempt(undefined, signal)) ? view : undefined;
+    },
+    isFreshEnoughToWrite: (of) => ageMs(of) <= maxAgeMs,
+    get isLost() {
+      return lost;
+    },
+  };
+}
