@@ -1,0 +1,10 @@
+export {
+  createLocalnet,
+  LOCALNET_COMMUNITY,
+  type Localnet,
+  type LocalnetAddresses,
+  type LocalnetOptions,
+  type NewLocalUser,
+  type SessionTruth,
+} from './localnet.ts';
+export { createScenario, type Scenario, type ScenarioEvent, type ScenarioEventKind, type ScenarioOptions } from './scenario.ts';

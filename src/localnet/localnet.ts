@@ -1,0 +1,162 @@
+import { type Clock, type Random, Stopped, systemClock } from '../platform/index.ts';
+import { type Address, type Ipv4, lamports, UserType } from '../serviceability/index.ts';
+import { createLocalnetController } from './controller.ts';
+import {
+  createSimulatedEapi,
+  createSimulatedSnmp,
+  createSimulatedSwitch,
+  createSwitchFaults,
+  type SimulatedSwitch,
+  type SwitchFaults,
+} from './dzd/index.ts';
+import { createLocalLedger, type LocalLedger } from './ledger/index.ts';
+
+export interface LocalnetOptions {
+  /** Users that exist from the start; none is connected. Every fifth is multicast, the rest alternates between two tenants. */
+  readonly users: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Ports on 127.0.0.1; a free one each unless told. */
+  readonly rpcPort?: number;
+  readonly eapiPort?: number;
+  readonly snmpPort?: number;
+  /** Path of the eAPI's Unix socket; one in a directory of its own unless told. */
+  readonly eapiSocket?: string;
+  /** Milliseconds a slot, 400 unless told. */
+  readonly slotMs?: number;
+  /** The device's metrics publisher; it is funded. */
+  readonly publisher: Address;
+}
+
+export interface LocalnetAddresses {
+  readonly rpcUrl: string;
+  readonly eapiUrl: string;
+  readonly eapiSocket: string;
+  /** `host:port`, UDP, community `public`. */
+  readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
+}
+
+export interface NewLocalUser {
+  /** Decides the account's address, so that a user can come back at the same one. */
+  readonly clientIp?: Ipv4;
+  readonly kind?: 'unicast' | 'multicast';
+  /** Which of the two tenants: their VRFs are vrf1 and vrf2. */
+  readonly tenant?: 0 | 1;
+}
+
+/** What a session truly is. */
+export type SessionTruth = 'up' | 'down';
+
+export interface Localnet {
+  readonly ledger: LocalLedger;
+  readonly sim: SimulatedSwitch;
+  readonly switchFaults: SwitchFaults;
+  readonly device: Address;
+  readonly programId: Address;
+  start(): Promise<LocalnetAddresses>;
+  stop(): Promise<void>;
+  /** A new user on the ledger, configured on the switch, not connected. */
+  addUser(options?: NewLocalUser): Address;
+  /** Deletes the account; the switch loses the neighbor with the controller's next push. */
+  removeUser(user: Address): void;
+  connect(user: Address, rttUs?: number): void;
+  disconnect(user: Address): void;
+  /** The truth about every user of the device; what the ledger should say in the end. */
+  truth(): ReadonlyMap<Address, SessionTruth>;
+}
+
+/** Other DZDs and route reflectors: every switch has neighbors that are nobody's users. */
+const FABRIC_ASN = 65_342;
+const FABRIC_PEERS = ['172.16.0.1', '172.16.0.3', '10.0.0.11'];
+export const LOCALNET_COMMUNITY = 'public';
+const CONTROLLER_INTERVAL_MS = 500;
+const PUBLISHER_BALANCE = lamports(10_000_000_000);
+
+/**
+ * A whole DoubleZero for one device in this process, on loopback.
+ *
+ *   ledger (JSON-RPC) ── users ──► controller ──► switch (eAPI over HTTP and a Unix socket, SNMP) ◄── clients connect and leave
+ */
+export function createLocalnet(options: LocalnetOptions): Localnet {
+  const { clock = systemClock, random = Math.random, publisher } = options;
+  const ledger = createLocalLedger({
+    clock,
+    random,
+    ...(options.rpcPort === undefined ? {} : { port: options.rpcPort }),
+    ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
+  });
+  const { admin } = ledger;
+  const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001' });
+  admin.fund(publisher, PUBLISHER_BALANCE);
+  const tenants = ['tenant-a', 'tenant-b'].map((code) => admin.createTenant({ code }));
+
+  const sim = createSimulatedSwitch({ clock, hostname: 'lo-dz001' });
+  for (const vrf of ['vrf1', 'vrf2']) sim.addVrf(vrf);
+  for (const address of FABRIC_PEERS) {
+    sim.configure({ vrf: 'default', address, remoteAs: FABRIC_ASN, description: `fabric-${address}` });
+    sim.establish('default', address);
+  }
+  const switchFaults = createSwitchFaults();
+  const eapi = createSimulatedEapi({ switch: sim, faults: switchFaults, clock });
+  const snmp = createSimulatedSnmp({ switch: sim, faults: switchFaults, community: LOCALNET_COMMUNITY, clock });
+  const controller = createLocalnetController({ admin, device, sim });
+
+  const addUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address => {
+    const user = admin.createUser({
+      device,
+      ...(clientIp === undefined ? {} : { clientIp }),
+      ...(kind === 'multicast' ? { userType: UserType.multicast } : { tenant: tenants[tenant] }),
+    });
+    controller.sync();
+    return user;
+  };
+  for (let n = 0; n < options.users; n += 1) addUser(n % 5 === 4 ? { kind: 'multicast' } : { tenant: n % 2 === 0 ? 0 : 1 });
+
+  const life = new AbortController();
+  /** Users made from outside, by JSON-RPC, get their neighbor as on a real network: a little later. */
+  async function pushConfiguration(): Promise<void> {
+    while (!life.signal.aborted) {
+      controller.sync();
+      await clock.sleep(CONTROLLER_INTERVAL_MS, life.signal).catch(() => undefined);
+    }
+  }
+
+  return {
+    ledger,
+    sim,
+    switchFaults,
+    device,
+    programId: ledger.programId,
+    async start() {
+      const [{ rpcUrl }, { url, socketPath }, { host, port }] = await Promise.all([ledger.start(), eapi.start(), snmp.start()]);
+      void pushConfiguration();
+      return { rpcUrl, eapiUrl: url, eapiSocket: socketPath, snmp: { host, port, community: LOCALNET_COMMUNITY } };
+    },
+    async stop() {
+      life.abort(new Stopped('localnet stops'));
+      await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop()]);
+    },
+    addUser,
+    removeUser(user) {
+      admin.deleteUser(user);
+      controller.sync();
+    },
+    connect(user, rttUs) {
+      controller.sync();
+      const session = controller.sessionOf(user);
+      if (session !== undefined) sim.establish(session.vrf, session.address, rttUs);
+    },
+    disconnect(user) {
+      const session = controller.sessionOf(user);
+      if (session !== undefined) sim.drop(session.vrf, session.address);
+    },
+    truth() {
+      const truth = new Map<Address, SessionTruth>();
+      for (const user of admin.users(device).keys()) {
+        const session = controller.sessionOf(user);
+        if (session !== undefined) truth.set(user, sim.find(session.vrf, session.address)?.state === 'established' ? 'up' : 'down');
+      }
+      return truth;
+    },
+  };
+}
