@@ -1,6 +1,75 @@
-import { AgentError } from '../platform/index.ts';
+import { loadKeypair } from '../config/index.ts';
+import { createLocalnet, createScenario, type Localnet } from '../localnet/index.ts';
+import { createEventSink, type ReadyEvent } from '../observability/index.ts';
+import { systemClock } from '../platform/index.ts';
 import type { LocalnetBody } from './localnet.ts';
+import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
 
-export const localnetBody: LocalnetBody = async () => {
-  throw new AgentError('CONFIG__USAGE', { problem: 'localnet is not part of this build' });
+/** Mean time between two events of the scenario `churn`. */
+const CHURN_INTERVAL_MS = 2_000;
+
+/** `dzd-telemetry localnet`: a ledger and a switch, until a signal ends them. */
+export const localnetBody: LocalnetBody = async (options, io) => {
+  const folder = await temporaryFolder();
+  const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
+  const localnet = createLocalnet({
+    users: options.users,
+    rpcPort: options.rpcPort,
+    eapiPort: options.eapiPort,
+    snmpPort: options.snmpPort,
+    ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
+    publisher: loadKeypair(keypair).keypair.address,
+  });
+  const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
+  try {
+    const { rpcUrl, eapiUrl, eapiSocket, snmp } = await localnet.start();
+    const ready: ReadyEvent = {
+      event: 'ready',
+      rpcUrl,
+      programId: localnet.programId,
+      device: localnet.device,
+      keypair,
+      eapiUrl,
+      eapiSocket,
+      snmp: `${snmp.host}:${snmp.port}`,
+      grpc: null,
+    };
+    createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
+    if (options.output === 'table') io.stdout.write(howToUse(ready));
+    if (options.scenario === 'churn') scenario.start();
+    else connectEveryone(localnet);
+    await new Promise<void>((resolve) => {
+      if (io.signal.aborted) resolve();
+      else io.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    return 0;
+  } finally {
+    await scenario.stop();
+    await localnet.stop();
+    await folder.remove();
+  }
 };
+
+function connectEveryone(localnet: Localnet): void {
+  for (const user of localnet.truth().keys()) localnet.connect(user);
+}
+
+function howToUse({ rpcUrl, device, keypair, eapiUrl }: ReadyEvent): string {
+  return `
+Try the agent on it, in another terminal. A configuration file for it:
+
+  env: localnet
+  device: ${device}
+  keypair: ${keypair}
+  ledger:
+    rpcUrls: [${rpcUrl}]
+  collector:
+    sources:
+      - type: eapi
+        url: ${eapiUrl}
+
+  dzd-telemetry run --config FILE --dry-run
+
+docs/localnet.md tells how users are created and connected from outside, and how faults are set. Ctrl-C ends it.
+`;
+}

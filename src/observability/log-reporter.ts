@@ -1,0 +1,113 @@
+import type { AgentReporter } from '../agent-reporter.ts';
+import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
+import type { LogFields, Logger } from './logger.ts';
+
+/** Facts of one write. */
+function writeFields({ user, from, to, reason, neighbor, rttNs }: StatusIntent): LogFields {
+  return {
+    user,
+    from,
+    to,
+    reason,
+    ...(neighbor === undefined ? {} : { vrf: neighbor.vrf, peer: neighbor.address }),
+    ...(rttNs > 0n ? { rttNs } : {}),
+  };
+}
+
+/** Reasons that are about one user and for a person to look at; the others are about the switch, and told of the switch. */
+const WORTH_A_LINE: ReadonlySet<string> = new Set([
+  'tunnel-net-invalid',
+  'tunnel-net-shared',
+  'neighbor-of-another-user',
+  'state-unrecognized',
+]);
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  'tunnel-net-invalid': "the user's tunnel_net on the ledger is no IPv4 /31: nothing is reported for it",
+  'tunnel-net-shared': 'two users of this device have the same tunnel_net on the ledger: nothing is reported for either',
+  'neighbor-of-another-user': "the user's address is configured for another user on the switch: nothing is reported until it is not",
+  'state-unrecognized': 'the switch names a BGP state that is not of RFC 4271: nothing is reported for this user',
+};
+
+/** Writes one line a change of state, none a tick: what an operator reads at 3 a.m. */
+export function createLogReporter(logger: Logger): AgentReporter {
+  let wasRead: boolean | undefined;
+  return {
+    tick({ switchRead, durationMs, outcomes, intents, viewSlot }) {
+      logger.debug('tick', {
+        durationMs: Math.round(durationMs),
+        users: outcomes.size,
+        intents: intents.length,
+        switchRead,
+        ...(viewSlot === undefined ? {} : { slot: viewSlot }),
+      });
+      if (wasRead === switchRead) return;
+      if (!switchRead) logger.error('no source could read the switch: no status is decided until one can');
+      else if (wasRead === false) logger.info('the switch is read again');
+      wasRead = switchRead;
+    },
+    observed({ user, before, outcome }) {
+      logObservation(logger, user, before, outcome);
+    },
+    massDown({ wentDown, wereUp, confirmed }) {
+      const fields = { wentDown, wereUp, confirmed };
+      if (confirmed === wentDown) logger.warn('most sessions went down at once, and a second poll confirms it', fields);
+      else logger.warn('most sessions read down at once, and a second poll does not confirm all of it: those are held', fields);
+    },
+    ledgerView({ state, error }) {
+      if (state === 'back') logger.info('the users are read from the ledger again');
+      else if (state === 'too-old') logger.error('what is known of the ledger is too old: nothing is decided until it can be read');
+      else logger.warn('the users cannot be read from the ledger; nothing is written meanwhile', error === undefined ? {} : { error });
+    },
+    source({ source, state, error }) {
+      if (state === 'back') logger.info('source is back', { source });
+      else logger.warn('source is lost', { source, ...(error === undefined ? {} : { error }) });
+    },
+    endpoint({ endpoint, state, error }) {
+      if (state === 'back') logger.info('ledger endpoint is back', { endpoint });
+      else logger.warn('ledger endpoint is lost', { endpoint, ...(error === undefined ? {} : { error }) });
+    },
+    authorized({ device, code, publisher }) {
+      logger.info('reporting for device', { device, code, publisher });
+    },
+    sent({ signature, intents }) {
+      logger.debug('transaction sent', { signature, users: intents.length });
+    },
+    landed({ intent, signature, slot, latencyMs }) {
+      logger.info('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
+    },
+    rejected({ intent, signature, error }) {
+      logger.error('status rejected; the user is left alone until its account changes', { ...writeFields(intent), signature, error });
+    },
+    expired({ signature, intents }) {
+      logger.warn('transaction expired without landing; its users are decided anew', { signature, users: intents.length });
+    },
+    failed({ signature, intents, error }) {
+      logger.warn('transaction failed; its users are written again', { signature, users: intents.length, error });
+    },
+    halted(error) {
+      logger.error('nothing is written until this is mended', { error });
+    },
+    resumed() {
+      logger.info('writing again');
+    },
+    defect(error) {
+      logger.error('a defect of the agent, survived; please report it', {
+        error: error instanceof Error ? error : new Error(String(error)),
+      });
+    },
+  };
+}
+
+function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation }: UserOutcome): void {
+  if (observation.kind === 'unobserved') {
+    if (WORTH_A_LINE.has(observation.because))
+      logger.warn(EXPLANATIONS[observation.because] ?? observation.because, { user, because: observation.because });
+    return;
+  }
+  const at =
+    observation.at === undefined ? {} : { vrf: observation.at.vrf, peer: observation.at.address, state: observation.at.neighbor.state };
+  // What was so before this process looked is no news.
+  if (before === undefined) logger.debug(`session is ${observation.kind}`, { user, ...at });
+  else logger.info(`session is ${observation.kind}`, { user, ...at });
+}
