@@ -1,2 +1,2 @@
-export type { IgnoredDatagrams } from './snmp-session.ts';
+export type { IgnoredDatagrams } from './ignored-datagrams.ts';
 export { createSnmpSource, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp-source.ts';

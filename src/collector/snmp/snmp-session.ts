@@ -4,17 +4,8 @@ import { isIP, SocketAddress } from 'node:net';
 import { Packet, Session } from 'snmp-native';
 import { Stopped } from '../../platform/index.ts';
 import { MalformedDatagram } from './ber.ts';
+import type { IgnoredDatagrams } from './ignored-datagrams.ts';
 import { decodeResponse, type SnmpResponse, type VarBind } from './response.ts';
-
-/** Why datagrams were dropped unread, and how many of each. */
-export interface IgnoredDatagrams {
-  /** Sent from another address or port than the agent's. */
-  strangers: number;
-  /** Not, to the last octet, an SNMPv2c response. */
-  malformed: number;
-  /** For no request under way (late, repeated or invented), or with another community than that request's. */
-  unasked: number;
-}
 
 export type SnmpRequest = { readonly community: string; readonly oids: readonly (readonly number[])[] } & (
   | { readonly kind: 'get' }
@@ -35,6 +26,7 @@ export interface SnmpSessionOptions {
   readonly port: number;
   /** How long each transmission of a request waits for the answer, milliseconds; the request fails after the last. */
   readonly waits: readonly number[];
+  /** Counted up as they come. */
   readonly ignored: IgnoredDatagrams;
 }
 

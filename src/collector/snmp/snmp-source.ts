@@ -1,8 +1,9 @@
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type Clock, describeError, type EpochMs, epochMs, Stopped, withDeadline } from '../../platform/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
+import { addIgnored, describeIgnored, type IgnoredDatagrams, noneIgnored } from './ignored-datagrams.ts';
 import { readVrf } from './read-vrf.ts';
-import { createSnmpSession, type IgnoredDatagrams, resolveHost, type SnmpSession } from './snmp-session.ts';
+import { createSnmpSession, resolveHost, type SnmpSession } from './snmp-session.ts';
 
 /** A VRF to read, by name, or with the community of its own that the switch gives it. */
 export type SnmpVrf = VrfName | { readonly vrf: VrfName; readonly community?: string };
@@ -46,7 +47,7 @@ const waitsOf = (timeoutMs: number): number[] => [timeoutMs / 4, timeoutMs / 4, 
 export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   const { name, host, port, timeoutMs, maxRows, clock } = options;
   const endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  const ignored: IgnoredDatagrams = { strangers: 0, malformed: 0, unasked: 0 };
+  const ignoredInAll = noneIgnored();
   const views = options.vrfs.map((entry) => viewOf(entry, options.community));
   const sessions = new Set<SnmpSession>();
   let closed = false;
@@ -66,6 +67,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
 
   const read = async (address: string, { community }: View, signal: AbortSignal): Promise<VrfReading> => {
     if (closed) throw new Stopped(CLOSED);
+    const ignored = noneIgnored();
     // A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll.
     const session = createSnmpSession({ address, port, waits: waitsOf(timeoutMs), ignored });
     sessions.add(session);
@@ -75,8 +77,9 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
     } catch (error) {
       signal.throwIfAborted();
       if (closed) throw new Stopped(CLOSED);
-      return { kind: 'failed', source: name, problem: describeError(error) };
+      return { kind: 'failed', source: name, problem: `${describeError(error)}${describeIgnored(ignored)}` };
     } finally {
+      addIgnored(ignoredInAll, ignored);
       sessions.delete(session);
       session.close();
     }
@@ -92,7 +95,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       const readings = await mapAtOnce(VRFS_AT_ONCE, views, async (view) => [view.vrf, await read(address, view, signal)] as const);
       return trusted({ takenAt, vrfs: new Map(readings) }, endpoint);
     },
-    ignoredDatagrams: () => ({ ...ignored }),
+    ignoredDatagrams: () => ({ ...ignoredInAll }),
     close() {
       closed = true;
       for (const session of sessions) session.close();

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
 import type { SnmpSource } from '../../../src/collector/index.ts';
 import { answerTo, encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
@@ -278,6 +278,21 @@ describe('datagrams that are not the answer', () => {
     await heard;
     stranger.close();
     expect(source.ignoredDatagrams()).toEqual({ strangers: 1, malformed: 0, unasked: 0 });
+  });
+
+  test('are named when there was no answer beside them: an agent that answers from elsewhere looks silent', async () => {
+    const elsewhere = createSocket('udp4');
+    elsewhere.bind(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    onTestFinished(() => void elsewhere.close());
+    const script: Script = (request, number) => {
+      setImmediate(() => elsewhere.send(datagram(truth, request, number), agent.askedFrom(), '127.0.0.1'));
+      return undefined;
+    };
+    const agent = await startAgent(script);
+    await expect(sourceOf(agent, { timeoutMs: 200 }).collect(signal)).rejects.toMatchObject({
+      message: expect.stringMatching(/: VRF default: no answer within 200 ms; datagrams ignored: [34] from another address or port$/),
+    });
   });
 
   test('an agent may sign a VRF’s answer with the community alone', async () => {

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeResponse } from '../../../src/collector/snmp/response.ts';
+import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
+import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
+import { answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
+import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
+import { epochMs } from '../../../src/platform/index.ts';
+import { type Cells, peerTable } from './scripted-agent.ts';
+
+const signal = new AbortController().signal;
+
+/** A session with an agent that ends each answer after as many values as `lengths` says in turn, though never before one of each column. */
+function sessionWith(objects: readonly MibObject[], lengths: readonly number[]): SnmpSession {
+  let asked = 0;
+  return {
+    async request({ community, oids, ...request }) {
+      const maxRepetitions = request.kind === 'get-bulk' ? request.maxRepetitions : 0;
+      const asking = { kind: request.kind, community, requestId: 1, oids, nonRepeaters: 0, maxRepetitions };
+      const length = Math.max(oids.length, lengths[asked % lengths.length] ?? 0);
+      asked += 1;
+      return decodeResponse(encodeAnswer(asking, answerTo(asking, objects).slice(0, length))).varbinds;
+    },
+    close() {},
+  };
+}
+
+const address = fc.ipV4();
+const cells: fc.Arbitrary<Cells> = fc.record(
+  {
+    state: fc.integer({ min: 1, max: 6 }),
+    remoteAs: fc.integer({ min: 1, max: 65_535 }),
+    transitions: fc.nat({ max: 2 ** 32 - 1 }),
+    seconds: fc.nat({ max: 2 ** 32 - 1 }),
+  },
+  { requiredKeys: [] },
+);
+
+test('every cell of every table comes out once, whatever its holes and wherever the agent ends its answers', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.dictionary(address, cells, { maxKeys: 40 }),
+      fc.array(fc.nat({ max: 60 }), { minLength: 1 }),
+      async (table, lengths) => {
+        const options = { session: sessionWith(peerTable(table), lengths), community: 'telemetry', maxRows: 40, now: () => epochMs(0) };
+        const { rows } = await walkPeerTable(options, signal);
+        const read = [...rows.values()].map((row) => [
+          row.address,
+          Object.fromEntries([...row.cells].map(([column, cell]) => [column, cell])),
+        ]);
+        const told = Object.entries(table).flatMap(([index, { state, remoteAs, transitions, seconds }]) => {
+          const row = {
+            ...(state === undefined ? {} : { 2: { kind: 'integer', value: state } }),
+            ...(remoteAs === undefined ? {} : { 9: { kind: 'integer', value: remoteAs } }),
+            ...(transitions === undefined ? {} : { 15: { kind: 'unsigned', type: 'counter32', value: transitions } }),
+            ...(seconds === undefined ? {} : { 16: { kind: 'unsigned', type: 'gauge32', value: seconds } }),
+          };
+          return Object.keys(row).length === 0 ? [] : [[index, row] as const];
+        });
+        expect(Object.fromEntries(read)).toEqual(Object.fromEntries(told));
+      },
+    ),
+  );
+});
