@@ -20,6 +20,9 @@ const FATAL_FAULTS: SourceHarness['fatalFaults'] = [
   { kind: 'command-error', code: 1005, errors: ['Command unauthorized: user has insufficient permissions'] },
 ];
 
+/** Those that differ by the way in which the switch is reached. */
+const TRANSPORT_FAULTS = FATAL_FAULTS.filter(({ kind }) => ['refuse', 'hang', 'cut', 'garbage', 'http-status'].includes(kind));
+
 const USER = { username: 'telemetry', password: 'only-for-this-test' };
 
 async function startTcp(bed: SourceBed, login: 'basic' | 'session'): Promise<StartedSource> {
@@ -31,10 +34,10 @@ async function startTcp(bed: SourceBed, login: 'basic' | 'session'): Promise<Sta
 
 describeSwitchSource('eAPI over HTTP with a login session', { fatalFaults: FATAL_FAULTS, start: (bed) => startTcp(bed, 'session') });
 
-describeSwitchSource('eAPI over HTTP with basic authentication', { fatalFaults: FATAL_FAULTS, start: (bed) => startTcp(bed, 'basic') });
+describeSwitchSource('eAPI over HTTP with basic authentication', { fatalFaults: TRANSPORT_FAULTS, start: (bed) => startTcp(bed, 'basic') });
 
 describeSwitchSource('eAPI over a Unix socket', {
-  fatalFaults: FATAL_FAULTS,
+  fatalFaults: TRANSPORT_FAULTS,
   async start(bed) {
     const face = createSimulatedEapi({ switch: bed.sim, faults: bed.faults, clock: bed.clock, credentials: USER });
     const { socketPath } = await face.start();
