@@ -14,7 +14,10 @@ export interface BgpLab {
   readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
   /** The network namespace that stands for the device, for `ip netns exec`. */
   readonly deviceNamespace: string;
-  /** Resolves when all daemons run; the sessions come up within seconds after. Rejects, with nothing left behind, when something is missing or fails. */
+  /**
+   * Resolves when all daemons run; the sessions come up within seconds after. Rejects, with nothing left behind, when something is
+   * missing or fails.
+   */
   start(): Promise<void>;
   /** Ends and removes everything. Every step is tried, and the failures are thrown together. Idempotent. */
   stop(): Promise<void>;
@@ -41,8 +44,8 @@ const SNMP_PORT = 161;
  *     agent ── management veth ── snmpd ◄─AgentX─ bgpd ── Tunnel500 ══veth══ doublezero0 ── bgpd
  *                                                  └───── Tunnel501 ══veth══ doublezero0 ── bgpd
  *
- * veth pairs stand for the GRE tunnels. Names carry this process's number, so that runs do not meet, and a later run can remove what a killed
- * one left.
+ * veth pairs stand for the GRE tunnels. Names carry this process's number, so that runs do not meet, and a later run can remove what a
+ * killed one left.
  */
 export function createBgpLab({ users }: { readonly users: readonly LabUser[] }): BgpLab {
   const network = createLabNetwork(users);

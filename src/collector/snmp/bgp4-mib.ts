@@ -60,7 +60,10 @@ function stateOf(cell: SnmpValue | undefined): NeighborState {
   return STATES[cell.value] ?? 'unrecognized';
 }
 
-/** bgpPeerRemoteAs has room for two octets. A peer with a four-octet AS shows as AS_TRANS (RFC 6793) or as garbage, and then has none here. */
+/**
+ * bgpPeerRemoteAs has room for two octets. A peer with a four-octet AS shows as AS_TRANS (RFC 6793) or as garbage, and then has none
+ * here.
+ */
 function remoteAsOf(cell: SnmpValue | undefined): number | undefined {
   if (cell?.kind !== 'integer' || cell.value < 1 || cell.value > 65_535 || cell.value === AS_TRANS) return undefined;
   return cell.value;
@@ -73,8 +76,8 @@ function unsigned(cell: SnmpValue | undefined, type: 'counter32' | 'gauge32'): n
 }
 
 /**
- * bgpPeerFsmEstablishedTime counts the seconds in Established or since the session was last Established, and is 0 for a session that never was:
- * so 0 says something only of a session that is up.
+ * bgpPeerFsmEstablishedTime counts the seconds in Established or since the session was last Established, and is 0 for a session that
+ * never was: so 0 says something only of a session that is up.
  */
 function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): EpochMs | undefined {
   if (state === 'unrecognized') return undefined;

@@ -19,8 +19,8 @@ export function addIgnored(total: IgnoredDatagrams, { strangers, malformed, unas
 }
 
 /**
- * What was ignored, for the line that says why a VRF failed: an agent that answers from another of its addresses looks like silence otherwise.
- * Empty when nothing was.
+ * What was ignored, for the line that says why a VRF failed: an agent that answers from another of its addresses looks like silence
+ * otherwise. Empty when nothing was.
  */
 export function describeIgnored({ strangers, malformed, unasked }: IgnoredDatagrams): string {
   const parts = [

@@ -16,8 +16,8 @@ const CHANGED_AT_TOLERANCE_MS = 3_000;
 
 /**
  * Reads one VRF's neighbors. A table that changed while it was read (a neighbor gone from one column and not from another, or gone by the
- * end, as when the switch's BGP restarts) is read once more; rejects when that one changed too, and as walkPeerTable does. So a row that vanished in
- * the middle of a walk never passes for a neighbor that is not configured.
+ * end, as when the switch's BGP restarts) is read once more; rejects when that one changed too, and as walkPeerTable does. So a row that
+ * vanished in the middle of a walk never passes for a neighbor that is not configured.
  */
 export async function readVrf(options: VrfReadOptions, signal: AbortSignal): Promise<Collected> {
   const first = await walkPeerTable(options, signal);

@@ -29,8 +29,8 @@ export class DisorderlyAgent extends Error {
 const VERSION_2C = 1;
 
 /**
- * Decodes one datagram. Throws MalformedDatagram for everything that is not, to the last octet, an SNMPv2c response: snmp-native's own parser checks
- * few lengths and would hand out a cut message's values.
+ * Decodes one datagram. Throws MalformedDatagram for everything that is not, to the last octet, an SNMPv2c response: snmp-native's own
+ * parser checks few lengths and would hand out a cut message's values.
  */
 export function decodeResponse(datagram: Buffer): SnmpResponse {
   const outer = BerReader.of(datagram);

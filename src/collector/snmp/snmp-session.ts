@@ -14,7 +14,10 @@ export type SnmpRequest = { readonly community: string; readonly oids: readonly 
 
 /** One socket to one agent, for as many requests at once as wanted. */
 export interface SnmpSession {
-  /** Resolves with the varbinds of the answer. Rejects on an error-status, when all transmissions stay unanswered, and with the signal's reason. */
+  /**
+   * Resolves with the varbinds of the answer. Rejects on an error-status, when all transmissions stay unanswered, and with the signal's
+   * reason.
+   */
   request(request: SnmpRequest, signal: AbortSignal): Promise<readonly VarBind[]>;
   /** Ends the socket; requests under way reject. Idempotent. */
   close(): void;
@@ -42,8 +45,8 @@ export async function resolveHost(host: string): Promise<string> {
 }
 
 /**
- * snmp-native sends, retransmits and numbers the requests; receiving is done here, through its `msgReceived` option, because its own receiver
- * looks neither at the sender nor at the community, and an answer without varbinds would throw out of the socket's listener.
+ * snmp-native sends, retransmits and numbers the requests; receiving is done here, through its `msgReceived` option, because its own
+ * receiver looks neither at the sender nor at the community, and an answer without varbinds would throw out of the socket's listener.
  */
 export function createSnmpSession({ address, port, waits, ignored }: SnmpSessionOptions): SnmpSession {
   const waiting = new Map<number, Waiting>();

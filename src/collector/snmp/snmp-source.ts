@@ -41,8 +41,8 @@ const waitsOf = (timeoutMs: number): number[] => [timeoutMs / 4, timeoutMs / 4, 
  *
  *   per VRF: walk of bgpPeerTable ──► rows ──► stands? whole? ──► collected   (else, or too late: failed, the other VRFs go on)
  *
- * BGP4-MIB has no IPv6 neighbors, descriptions or round-trip times. `collect` throws SNMP__UNREACHABLE when no VRF could be read, and SNMP__EMPTY when
- * none of those read has a neighbor.
+ * BGP4-MIB has no IPv6 neighbors, descriptions or round-trip times. `collect` throws SNMP__UNREACHABLE when no VRF could be read, and
+ * SNMP__EMPTY when none of those read has a neighbor.
  */
 export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   const { name, host, port, timeoutMs, maxRows, clock } = options;
@@ -54,7 +54,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
 
   // The wall clock of the start, carried on without its jumps: ages become dates on it, and a jump would move them all at once.
   const started = { wall: clock.wall(), monotonic: clock.monotonic() };
-  const now = (): EpochMs => epochMs(started.wall + clock.monotonic() - started.monotonic);
+  const now = (): EpochMs => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
 
   const resolve = async (signal: AbortSignal): Promise<string> => {
     try {

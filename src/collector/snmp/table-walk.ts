@@ -33,8 +33,8 @@ interface Cursor {
  *
  *   ask (.2.<last> .9.<last> .15.<last> .16.<last>) ──► row, row, row, … ──► ask from the last row on ──► … ──► every column left
  *
- * so that a row's cells come from one moment, and 4,000 rows from 350 answers. Each column keeps its own place, because agents may end an answer in the
- * middle of a row, and tables have holes. Rejects with DisorderlyAgent, or as the session does.
+ * so that a row's cells come from one moment, and 4,000 rows from 350 answers. Each column keeps its own place, because agents may end an
+ * answer in the middle of a row, and tables have holes. Rejects with DisorderlyAgent, or as the session does.
  */
 export async function walkPeerTable({ session, community, maxRows, now }: WalkOptions, signal: AbortSignal): Promise<Walk> {
   const rows = new Map<string, PeerRow>();

@@ -27,8 +27,8 @@ const STATE: Readonly<Record<NeighborState, number>> = {
 };
 
 /**
- * Renders the truth as BGP4-MIB (RFC 4273), and in the default VRF the system group and the state column of ARISTA-VRF-MIB's table, as EOS does:
- * other VRFs' views have neither. IPv6 neighbors have no place in BGP4-MIB.
+ * Renders the truth as BGP4-MIB (RFC 4273), and in the default VRF the system group and the state column of ARISTA-VRF-MIB's table, as
+ * EOS does: other VRFs' views have neither. IPv6 neighbors have no place in BGP4-MIB.
  */
 export function createBgpView(sim: SimulatedSwitch, vrf: VrfName): MibView {
   const sortedNeighbors = createSorter();
@@ -61,7 +61,9 @@ interface Row {
   readonly neighbor: SimulatedNeighbor;
 }
 
-/** Sorting thousands of neighbors for each request would be most of the work, so the order is kept while the neighbors are the same ones. */
+/**
+ * Sorting thousands of neighbors for each request would be most of the work, so the order is kept while the neighbors are the same ones.
+ */
 function createSorter(): (neighbors: readonly SimulatedNeighbor[]) => readonly Row[] {
   let sorted: readonly Row[] = [];
   let of: readonly SimulatedNeighbor[] = [];
