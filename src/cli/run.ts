@@ -51,10 +51,14 @@ export function readRunOptions(values: OptionValues): RunOptions {
 }
 
 function settingOptions(): Readonly<Record<string, OptionSpec>> {
-  const options = plainSettings(settingTree()).map(({ key, meta }) => {
+  const options = plainSettings(settingTree()).map(({ key, meta, default: standard }) => {
     const prominent = PROMINENT[key];
     const group = prominent === undefined ? { group: 'Settings (see docs/configuration.md):', hidden: true } : {};
-    return [key, { type: 'string', describe: `${meta.description} Also ${environmentNameOf(key)}`, ...group, ...prominent }] as const;
+    const byDefault = typeof standard === 'object' || standard === undefined ? '' : `, by default ${String(standard)}`;
+    return [
+      key,
+      { type: 'string', describe: `${meta.description} Also ${environmentNameOf(key)}${byDefault}`, ...group, ...prominent },
+    ] as const;
   });
   return Object.fromEntries(options);
 }

@@ -1,6 +1,7 @@
 export { formatDuration, parseDuration } from './duration.ts';
 export { effectiveConfig } from './effective-config.ts';
 export { isLoopback, redactUrl } from './endpoints.ts';
+export { configJsonSchema } from './json-schema.ts';
 export { type Keypair, type LoadedKeypair, loadKeypair } from './keypair.ts';
 export { DEFAULT_CONFIG_FILE, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
 export { configProblems } from './problems.ts';

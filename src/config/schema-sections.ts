@@ -7,8 +7,8 @@ import { choice, duration, publicKey, section, settings, share, wholeNumber, yes
 /** Reading the ledger. */
 export const ledgerSection = z
   .strictObject({
-    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first; by default those of the network.' }),
-    programId: publicKey({ description: 'The serviceability program; by default that of the network.' }),
+    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first.', ofNetwork: true }),
+    programId: publicKey({ description: 'The serviceability program.', ofNetwork: true }),
     requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of an endpoint.' }),
     viewMaxAge: duration({
       default: '5s',

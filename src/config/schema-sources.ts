@@ -30,7 +30,7 @@ const sourceType = (description: string): SettingMeta => ({ ...about({ descripti
 /** SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it; kept in lower case without colons. */
 const fingerprint = z
   .string()
-  .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i)
+  .regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/)
   .transform((value) => value.replaceAll(':', '').toLowerCase())
   .register(settings, {
     ...about({ description: 'Trust exactly the certificate with this SHA-256 fingerprint, whoever signed it.' }),
@@ -80,7 +80,8 @@ const community = () =>
 
 const communityFile = () => z.exactOptional(filePath({ description: 'File that holds the community.' }));
 
-const vrf = z.preprocess(
+/** A VRF; a name alone stands for a section with that name. */
+export const vrf = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
   z.strictObject({
     name: text({ description: 'VRF as EOS names it; the global one is "default".', expects: 'the name of a VRF', max: 100 }),

@@ -13,6 +13,8 @@ export interface SettingMeta {
   readonly form: SettingForm;
   /** Of the parsed value. */
   readonly unit?: string;
+  /** Whether the network that `env` names gives it when nothing else does. */
+  readonly ofNetwork?: boolean;
   /** Whether a reload may change it; otherwise the agent has to be restarted. */
   readonly reloadable: boolean;
   /** Never printed, never taken from a flag. */
@@ -29,11 +31,13 @@ export interface About {
   readonly description: string;
   /** Default false: a restart is needed. */
   readonly reloadable?: boolean;
+  readonly ofNetwork?: boolean;
 }
 
-export const about = ({ description, reloadable = false }: About): Pick<SettingMeta, 'description' | 'reloadable' | 'secret'> => ({
+export const about = ({ description, reloadable = false, ofNetwork = false }: About): Omit<SettingMeta, 'expects' | 'form' | 'unit'> => ({
   description,
   reloadable,
+  ofNetwork,
   secret: false,
 });
 

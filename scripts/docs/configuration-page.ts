@@ -1,0 +1,108 @@
+import { DEFAULT_CONFIG_FILE, environmentNameOf, type SettingNode, settingTree } from '../../src/config/index.ts';
+import { NETWORKS } from '../../src/serviceability/index.ts';
+import { defaultText, expectsText, flatFields } from './setting-texts.ts';
+
+/** docs/configuration.md. */
+export function configurationPage(): string {
+  const root = settingTree();
+  const sections = [...root.children.values()].filter((node) => node.meta.form === 'section');
+  const values = [...root.children.values()].filter((node) => node.meta.form !== 'section');
+  const parts = [INTRODUCTION, '## Keys', settingTable(values), ...sections.flatMap(sectionPart), ...sourcesPart(root), networkPart()];
+  return `${parts.join('\n\n')}\n`;
+}
+
+const INTRODUCTION = `<!-- Generated from src/config by scripts/generate-docs.mjs; change it there. -->
+# Configuration
+
+\`dzd-telemetry run\` takes its settings from five places, each winning over the next:
+
+1. flags: \`--collector.interval 2s\`
+2. environment variables: \`DZD_COLLECTOR_INTERVAL=2s\`; an empty one counts as not set
+3. a YAML file: the one that \`--config\` or \`DZD_CONFIG\` names, else \`${DEFAULT_CONFIG_FILE}\` if it exists
+4. the network that \`env\` names, for the endpoints and the program of the ledger
+5. the defaults below
+
+A key has the same name everywhere: \`ledger.rpcUrls\` in the tables is \`rpcUrls\` in the section \`ledger\` of a file, the flag
+\`--ledger.rpcUrls\` and the variable \`DZD_LEDGER_RPC_URLS\`. A list replaces a list as a whole. In a flag or a variable, addresses are
+separated by commas, and \`collector.sources\` is written in YAML's one-line form, of which JSON is a part.
+
+- Durations are a number and a unit: \`250ms\`, \`5s\`, \`1.5h\`, \`2d\`.
+- Paths in a file are relative to the folder of that file.
+- Secrets (passwords, communities) are never taken from flags. Put each into a file of its own, one line, readable by the agent's user only, and
+  name it in \`passwordFile\` or \`communityFile\`; with systemd's LoadCredential that is \`/run/credentials/UNIT/NAME\`.
+- An unknown key, a value out of bounds or settings that do not fit each other end the command with exit code 2 before anything is started. Every
+  problem is told, one line each, with the line of the file, the variable or the flag.
+
+The folder \`config/\` has an annotated file for each network, and \`docs/configuration.schema.json\` is a JSON Schema for editors.`;
+
+function sectionPart(section: SettingNode): readonly string[] {
+  return [`### ${section.name}`, section.meta.description, settingTable([...section.children.values()])];
+}
+
+function settingTable(nodes: readonly SettingNode[]): string {
+  const rows = nodes.map((node) => [
+    `\`${node.key}\`<br>\`${environmentNameOf(node.key)}\``,
+    node.meta.description,
+    expectsText(node),
+    code(defaultText(node)),
+  ]);
+  return table(['Key and variable', 'What it does', 'Expects', 'Default'], rows);
+}
+
+function sourcesPart(root: SettingNode): readonly string[] {
+  const sources = root.children.get('collector')?.children.get('sources');
+  if (sources === undefined) throw new Error('the schema has no collector.sources');
+  const variants = [...sources.variants].flatMap(([type, variant]) => [
+    `### A source of type ${type}`,
+    variant.meta.description,
+    table(
+      ['Key', 'What it does', 'Expects', 'Default'],
+      [
+        typeRow(type),
+        ...flatFields(variant)
+          .filter(({ name }) => name !== 'type')
+          .flatMap(sourceRows),
+      ],
+    ),
+  ]);
+  return ['## Sources', `${sources.meta.description} Source names have to differ.`, ...variants];
+}
+
+const typeRow = (type: string): readonly string[] => ['`type`', 'What kind of source this is.', code(type), 'required'];
+
+function sourceRows({ name, node }: { readonly name: string; readonly node: SettingNode }): readonly (readonly string[])[] {
+  const row = [`\`${name}\``, node.meta.description, expectsText(node), code(defaultText(node))];
+  const items = [...node.variants.values()].flatMap((variant) => flatFields(variant, `${name}[].`));
+  return [row, ...items.flatMap(sourceRows)];
+}
+
+const networkPart = (): string => `## Networks
+
+${table(
+  ['`env`', 'Also', '`ledger.rpcUrls`', '`ledger.programId`'],
+  NETWORKS.map(({ name, aliases, rpcUrl, programId }) => [code(name), aliases.map(code).join(', '), code(rpcUrl), code(programId)]),
+)}`;
+
+/** What `defaultText` says in words. */
+const NO_VALUES = ['required', 'none', 'that of the network'];
+
+function code(text: string): string {
+  return NO_VALUES.includes(text) ? text : `\`${text}\``;
+}
+
+/** A table with columns of even width, as the formatter of this repository has it. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[], fill: string): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(' | ')} |`;
+  const [first = [], ...others] = cells;
+  return [
+    line(first, ' '),
+    line(
+      head.map(() => '-'),
+      '-',
+    ),
+    ...others.map((row) => line(row, ' ')),
+  ].join('\n');
+}

@@ -1,0 +1,92 @@
+import { type SettingNode, settingTree } from '../../src/config/index.ts';
+import type { Network } from '../../src/serviceability/index.ts';
+import { expectsText, wrap } from './setting-texts.ts';
+
+/** What stands in an example where there is no default. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  device: 'PUBLIC_KEY_OF_THE_DEVICE',
+  keypair: '/etc/dzd-telemetry/keypair.json',
+  'collector.sources[].url': 'https://127.0.0.1',
+  'collector.sources[].username': 'dzd-telemetry',
+  'collector.sources[].passwordFile': '/etc/dzd-telemetry/eapi-password',
+  'collector.sources[].tls.caFile': '/etc/dzd-telemetry/eapi-ca.pem',
+  'collector.sources[].host': '127.0.0.1',
+  'collector.sources[].communityFile': '/etc/dzd-telemetry/snmp-community',
+};
+
+/** The device that `dzd-telemetry localnet` simulates, at its default port. */
+const LOCALNET_EAPI = 'http://127.0.0.1:8080';
+
+/**
+ * An annotated configuration for the network. After the # of a line of prose comes one space; any other # hides a setting that may be taken in.
+ */
+export function exampleFile(network: Network): string {
+  const root = settingTree();
+  const lines = [
+    ...prose(
+      `Configuration of dzd-telemetry for ${network.name}. Lines such as "#device: …" are settings at their default, or examples: take the "#" away to set one. docs/configuration.md explains all of them.`,
+    ),
+    '# yaml-language-server: $schema=../docs/configuration.schema.json',
+    '',
+    ...[...root.children.values()].flatMap((node) => [...entry(node, network, ''), '']),
+  ];
+  return lines.join('\n');
+}
+
+function entry(node: SettingNode, network: Network, indent: string, isSet = false): readonly string[] {
+  if (node.key === 'env') return [...prose(node.meta.description, indent), `env: ${network.name}`];
+  if (node.key === 'collector.sources') return sources(node, network, indent);
+  if (node.meta.form === 'section') return section(node, network, indent);
+  const note = node.meta.form === 'publicKey' && node.required && !node.meta.ofNetwork ? ` Required: ${expectsText(node)}.` : '';
+  return [...prose(`${node.meta.description}${note}`, indent), `${indent}${isSet ? '' : '#'}${node.name}: ${valueText(node, network)}`];
+}
+
+/** The last setting is set, though to its default: a section of comments alone is no section in YAML. */
+function section(node: SettingNode, network: Network, indent: string): readonly string[] {
+  const children = [...node.children.values()];
+  const lines = children.flatMap((child) => entry(child, network, `${indent}  `, child === children.at(-1)));
+  return [...prose(node.meta.description, indent), `${indent}${node.name}:`, ...lines];
+}
+
+function valueText(node: SettingNode, network: Network): string {
+  if (node.key === 'ledger.rpcUrls') return JSON.stringify([network.rpcUrl]);
+  if (node.key === 'ledger.programId') return network.programId;
+  const value = EXAMPLES[node.key] ?? node.default;
+  if (value === undefined) throw new Error(`there is no example of ${node.key}`);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function sources(node: SettingNode, network: Network, indent: string): readonly string[] {
+  const inner = `${indent}  `;
+  const url = network.name === 'localnet' ? LOCALNET_EAPI : 'unix:///var/run/command-api.sock';
+  return [
+    ...prose(node.meta.description, indent),
+    `${indent}${node.name}:`,
+    ...[...node.variants.values()].flatMap((variant) => [
+      ...prose(`${variant.meta.description} For example:`, inner),
+      ...sampleItem(variant, inner),
+    ]),
+    ...prose('In use:', inner),
+    `${inner}- type: eapi`,
+    `${inner}  url: ${url}`,
+  ];
+}
+
+/** One item of a list, all of it commented out: the fields that have a default or an example. */
+function sampleItem(variant: SettingNode, indent: string): readonly string[] {
+  const lines = sampleFields(variant, '');
+  return lines.map((line, index) => `${indent}#${index === 0 ? '- ' : '  '}${line}`);
+}
+
+function sampleFields(section: SettingNode, indent: string): readonly string[] {
+  return [...section.children.values()].flatMap((node) => {
+    if (node.name === 'type') return [`type: ${section.name}`];
+    if (node.name === 'insecure') return [];
+    if (node.meta.form === 'section') return [`${indent}${node.name}:`, ...sampleFields(node, `${indent}  `)];
+    const value = EXAMPLES[node.key] ?? node.default;
+    if (value === undefined) return [];
+    return [`${indent}${node.name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`];
+  });
+}
+
+const prose = (text: string, indent = ''): readonly string[] => wrap(text, 110 - indent.length).map((line) => `${indent}# ${line}`);

@@ -1,0 +1,25 @@
+import { configJsonSchema } from '../../src/config/index.ts';
+import { NETWORKS } from '../../src/serviceability/index.ts';
+import { configurationPage } from './configuration-page.ts';
+import { exampleFile } from './example-file.ts';
+
+export interface GeneratedFile {
+  /** From the root of the repository. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** Every file of the repository that is written from the configuration's schema. */
+export function generatedFiles(): readonly GeneratedFile[] {
+  return [
+    { path: 'docs/configuration.md', content: configurationPage() },
+    { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
+    ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),
+  ];
+}
+
+/** JSON with lists of texts on one line, as the formatter of this repository has it. */
+function json(value: unknown): string {
+  const list = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
+  return `${JSON.stringify(value, null, 2).replaceAll(list, (_, items: string) => `[${items.replaceAll(/,\n\s+/g, ', ')}]`)}\n`;
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { NETWORKS } from '../serviceability/index.ts';
+import { configSchema } from './schema.ts';
+import { vrf } from './schema-sources.ts';
+import { settings } from './setting.ts';
+
+/**
+ * JSON Schema (draft 2020-12) of a configuration file, for editors. It is weaker than the validation: it knows no rule between two settings,
+ * and nothing outside of lists is required, since flags and variables may say it.
+ */
+export function configJsonSchema(): Readonly<Record<string, unknown>> {
+  const sections: readonly unknown[] = Object.values(configSchema.shape);
+  return z.toJSONSchema(configSchema, {
+    io: 'input',
+    metadata: settings,
+    unrepresentable: 'any',
+    override: ({ jsonSchema, zodSchema }) => {
+      const { expects, form } = jsonSchema;
+      if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
+      if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
+      // A section of which every line is commented out is null.
+      if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
+      if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
+      if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
+      if (zodSchema === configSchema.shape.env) jsonSchema.enum = NETWORKS.flatMap(({ name, aliases }) => [name, ...aliases]);
+      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork']) delete jsonSchema[ours];
+    },
+  });
+}
+
+function replace(target: object, content: object): void {
+  for (const key of Object.keys(target)) Reflect.deleteProperty(target, key);
+  Object.assign(target, content);
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { generatedFiles } from '../../scripts/docs/generated-files.ts';
+import { environmentNameOf, loadConfig, plainSettings, settingTree } from '../../src/config/index.ts';
+import { NETWORKS } from '../../src/serviceability/index.ts';
+import { temporaryFile } from './temporary-files.ts';
+
+const root = join(import.meta.dirname, '../..');
+const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
+
+test.each(generatedFiles().map(({ path, content }) => [path, content]))('%s is what the schema makes of it', (path, content) => {
+  expect(readFileSync(join(root, path), 'utf8')).toBe(content);
+});
+
+test('the page has every key and every variable', () => {
+  const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
+  const missing = plainSettings(settingTree()).filter(({ key }) => !page.includes(`\`${key}\`<br>\`${environmentNameOf(key)}\``));
+  expect(missing).toEqual([]);
+});
+
+describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
+  const text = readFileSync(join(root, `config/${name}.yaml`), 'utf8');
+  const flags = { device: DEVICE };
+
+  test('is accepted as it is, given a device', () => {
+    const file = join(root, `config/${name}.yaml`);
+    const { config, warnings } = loadConfig({ file, flags, environment: {} });
+    expect([config.env, config.device, warnings]).toEqual([name, DEVICE, []]);
+  });
+
+  test('with every line taken in, sets every key to the default that it shows', () => {
+    const everything = text.replaceAll(/^( *)#(?! \S)/gm, '$1').replace('PUBLIC_KEY_OF_THE_DEVICE', DEVICE);
+    const full = loadConfig({ file: temporaryFile(everything), environment: {} }).config;
+    const plain = loadConfig({ flags: { env: name, ...flags }, environment: {}, defaultFile: '/nonexistent' }).config;
+    expect(full.collector.sources.map((source) => source.type)).toEqual(['eapi', 'snmp', 'eapi']);
+    expect({ ...full, keypair: undefined, collector: { ...full.collector, sources: [] } }).toEqual({
+      ...plain,
+      keypair: undefined,
+      collector: { ...plain.collector, sources: [] },
+    });
+    const shown = plainSettings(settingTree()).filter(
+      ({ key }) => key.split('.').reduce((value, step) => value?.[step], parse(everything)) === undefined,
+    );
+    expect(shown.map(({ key }) => key)).toEqual([]);
+  });
+});
