@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   type Address,
   addressOf,
-  type Device,
   decodeDevice,
   decodeTenant,
   decodeUser,
@@ -10,9 +9,7 @@ import {
   encodeDevice,
   encodeTenant,
   encodeUser,
-  type Lamports,
   SYSTEM_PROGRAM_ID,
-  type Tenant,
   tenantAddress,
   UNSPECIFIED_IPV4,
   UNSPECIFIED_NETWORK,
@@ -23,43 +20,13 @@ import {
 } from '../../../serviceability/index.ts';
 import type { Bank } from '../bank/index.ts';
 import { createAccount } from '../runtime/index.ts';
-import { changedDevice, type DeviceChange, type NewDevice, newDevice } from './device-factory.ts';
+import { changedDevice, newDevice } from './device-factory.ts';
 import { networkAccounts } from './network-accounts.ts';
 import { newTenant } from './tenant-factory.ts';
-import { type NewUser, newUser } from './user-factory.ts';
+import { newUser } from './user-factory.ts';
 import { createUserResources } from './user-resources.ts';
+import type { WorldAdmin } from './world-contract.ts';
 import { WorldError } from './world-error.ts';
-
-/** Fields of a user that UpdateUser and its kin can change; anything goes here, so that clients can be shown what they should refuse. */
-export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K] | undefined };
-
-/**
- * Builds and changes the DoubleZero world directly, with the effects that the program's own instructions have. Every change is there at
- * once, as of the newest slot (processed; confirmed a slot later); changes made before time begins are genesis, and finalized.
- * Methods throw WorldError for an address that holds no such account, or one that is taken.
- */
-export interface WorldAdmin {
-  readonly programId: Address;
-  createDevice(input: NewDevice): Address;
-  changeDevice(device: Address, change: DeviceChange): void;
-  device(address: Address): Device | undefined;
-  /** `vrfId` counts up from 1 without one. */
-  createTenant(input: { readonly code: string; readonly vrfId?: number | undefined }): Address;
-  tenant(address: Address): Tenant | undefined;
-  /** At the address that its client address and type give: a deleted user comes back at the same one. */
-  createUser(input: NewUser): Address;
-  changeUser(user: Address, change: UserChange): void;
-  /** Status 6; tunnel and DoubleZero address zeroed and free for others; the BGP fields stay as they are. */
-  banUser(user: Address): void;
-  /** Closes the account; tunnel network and id are free for others at once. */
-  deleteUser(user: Address): void;
-  user(address: Address): User | undefined;
-  users(device?: Address): ReadonlyMap<Address, User>;
-  /** Gives the account an older layout: cut (177 bytes: before the BGP fields), or longer with zeros; with just the rent of that length. */
-  setUserLayout(user: Address, bytes: number): void;
-  /** Sets the balance of a plain account, at once and without a transaction. */
-  fund(address: Address, balance: Lamports): void;
-}
 
 export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; readonly programId: Address }): WorldAdmin {
   const owner = addressOf(createHash('sha256').update('localnet foundation').digest());

@@ -5,6 +5,8 @@ import { decodeBase58, encodeBase58 } from '../transaction/index.ts';
 export const BLOCKHASH_LIFETIME = 150;
 
 const DIGEST_BYTES = 23;
+/** More than can be within one blockhash lifetime. */
+const REMEMBERED_FORKS = 256;
 
 export interface Blockhashes {
   /** The hash of the block at this height. */
@@ -20,12 +22,13 @@ export interface Blockhashes {
  * SHA-256, one byte of fork number, eight of height.
  */
 export function createBlockhashes(genesisHash: Uint8Array): Blockhashes {
-  /** First heights of the forks so far, newest last. */
+  /** First heights of the forks whose blocks can still matter, newest last, and how many there were before them. */
   const forks: number[] = [];
+  let olderForks = 0;
 
   const encode = (height: number): Uint8Array => {
     const tail = Buffer.alloc(9);
-    tail[0] = forks.filter((first) => first <= height).length & 0xff;
+    tail[0] = (olderForks + forks.filter((first) => first <= height).length) & 0xff;
     tail.writeBigUInt64BE(BigInt(height), 1);
     const digest = createHash('sha256').update(genesisHash).update(tail).digest();
     return Buffer.concat([digest.subarray(0, DIGEST_BYTES), tail]);
@@ -41,6 +44,10 @@ export function createBlockhashes(genesisHash: Uint8Array): Blockhashes {
     },
     fork(height) {
       forks.push(height);
+      if (forks.length > REMEMBERED_FORKS) {
+        forks.shift();
+        olderForks += 1;
+      }
     },
   };
 }

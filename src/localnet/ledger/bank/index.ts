@@ -1,4 +1,6 @@
-export { type Bank, type BankCounters, type BankOptions, type ChainFaults, createBank } from './bank.ts';
+export { createBank } from './bank.ts';
+export type { Bank, BankOptions, ChainFaults } from './bank-contract.ts';
+export type { BankCounters } from './block-producer.ts';
 export { BLOCKHASH_LIFETIME } from './blockhashes.ts';
 export type { PerformanceSample } from './performance.ts';
 export type { BankView, Commitment, LandedStatus, Replica } from './replica.ts';

@@ -43,6 +43,8 @@ export interface ReplicaOptions {
   readonly accounts: AccountStore;
   readonly history: TransactionHistory;
   readonly lagBlocks: number;
+  /** The newest height that was ever finalized at the tip. */
+  readonly root: number;
   /** Blocks after which one is confirmed, and finalized. */
   readonly depth: Readonly<Record<Commitment, number>>;
   /** Blocks that a blockhash is honoured for. */
@@ -52,11 +54,16 @@ export interface ReplicaOptions {
 export function createReplica(options: ReplicaOptions): Replica {
   const { blocks, history, depth } = options;
   const tip = blocks.at(blocks.tip.height - options.lagBlocks).height;
+  // After a fork the tip is lower, but what was finalized stays so.
+  const finalized = Math.max(tip - depth.finalized, options.root - options.lagBlocks);
+  const heightOf = (commitment: Commitment): number =>
+    commitment === 'finalized' ? finalized : Math.max(tip - depth[commitment], finalized);
 
   const statusOf = (landed: LandedTransaction): LandedStatus | undefined => {
     const age = tip - landed.height;
     if (age < 0) return undefined;
-    const confirmationStatus = age >= depth.finalized ? 'finalized' : age >= depth.confirmed ? 'confirmed' : 'processed';
+    const reached = (commitment: Commitment): boolean => landed.height <= heightOf(commitment);
+    const confirmationStatus = reached('finalized') ? 'finalized' : reached('confirmed') ? 'confirmed' : 'processed';
     return {
       landed,
       slot: slot(landed.slot),
@@ -67,14 +74,14 @@ export function createReplica(options: ReplicaOptions): Replica {
   };
 
   return {
-    view: (commitment) => createView(options, blocks.at(tip - depth[commitment])),
+    view: (commitment) => createView(options, blocks.at(heightOf(commitment))),
     status(signature) {
       const landed = history.get(signature);
       return landed === undefined ? undefined : statusOf(landed);
     },
     *naming(address, commitment) {
       for (const landed of history.naming(address)) {
-        const status = landed.height <= tip - depth[commitment] ? statusOf(landed) : undefined;
+        const status = landed.height <= heightOf(commitment) ? statusOf(landed) : undefined;
         if (status !== undefined) yield status;
       }
     },

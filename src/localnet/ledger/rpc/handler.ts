@@ -1,3 +1,4 @@
+import { describeError } from '../../../platform/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import { stringifyJson } from './json.ts';
 import { answerError, answerResult, type RpcBody, type RpcRequest, type RpcResponse } from './json-rpc.ts';
@@ -33,8 +34,10 @@ export function createRpcHandler(more: RpcMethods): RpcHandler {
     try {
       return answerResult(id, run(endpoint, params));
     } catch (error) {
-      if (error instanceof RpcError) return answerError(id, error);
-      throw error;
+      return answerError(
+        id,
+        error instanceof RpcError ? error : new RpcError(RpcCode.internalError, `Internal error: ${describeError(error)}`),
+      );
     }
   };
 

@@ -1,0 +1,279 @@
+import { ComputeBudgetProgram, PublicKey, SystemProgram } from '@solana/web3.js';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type LandedTransaction, parseTransaction } from '../../../src/localnet/ledger/index.ts';
+import { type Address, lamports } from '../../../src/serviceability/index.ts';
+import { addressOfKey, type Bed, build, createBed, existing, keypair, SOL, unitLimit } from './ledger-bed.ts';
+
+let bed: Bed;
+beforeEach(() => {
+  bed = createBed();
+});
+
+const processed = () => bed.ledger.bank.replica().view('processed');
+const balance = (address: Address) => bed.ledger.bank.account(address)?.lamports ?? 0n;
+const publisherBalance = () => balance(addressOfKey(bed.publisher));
+const statusOf = (signature: string) => bed.ledger.bank.replica().status(signature)?.confirmationStatus;
+
+function signed(instructions: Parameters<typeof build>[0], blockhash = processed().latestBlockhash().blockhash) {
+  return parseTransaction(build(instructions, { signers: [bed.publisher], payer: bed.publisher, version: 'legacy', blockhash }));
+}
+
+describe('time', () => {
+  test('slots follow the clock, without timers', () => {
+    expect(bed.slot()).toBe(64n);
+    bed.clock.pass(399);
+    expect(bed.slot()).toBe(64n);
+    bed.clock.pass(1);
+    expect(bed.slot()).toBe(65n);
+    bed.clock.pass(60_000);
+    expect(bed.slot()).toBe(215n);
+  });
+
+  test('another slot time is another pace', () => {
+    const fast = createBed({ slotMs: 50 });
+    expect(fast.slot()).toBe(64n);
+    fast.clock.pass(1000);
+    expect(fast.slot()).toBe(84n);
+  });
+
+  test('each commitment has its own state: confirmed a block later, finalized after 32', () => {
+    const user = bed.user();
+    bed.slot(); // time begins
+    const { signature } = bed.land([bed.setStatus(user, 'up')]);
+    const seen = () =>
+      (['processed', 'confirmed', 'finalized'] as const).map((c) => bed.ledger.bank.replica().view(c).account(user)?.data[177]);
+    expect([statusOf(signature), seen()]).toEqual(['processed', [1, 0, 0]]);
+    bed.ledger.bank.advance();
+    expect([statusOf(signature), seen()]).toEqual(['confirmed', [1, 1, 0]]);
+    bed.ledger.bank.advance(30);
+    expect([statusOf(signature), seen()]).toEqual(['confirmed', [1, 1, 0]]);
+    bed.ledger.bank.advance();
+    expect([statusOf(signature), seen()]).toEqual(['finalized', [1, 1, 1]]);
+  });
+
+  test('a day passes at once, and its slots still have their times', () => {
+    const start = bed.slot();
+    bed.clock.pass(24 * 3_600_000);
+    const now = bed.slot();
+    expect(now - start).toBe(216_000n);
+    expect(existing(bed.ledger.bank.slotTimeMs(now)) - existing(bed.ledger.bank.slotTimeMs(now - 1000n))).toBe(400_000);
+    expect(bed.ledger.bank.slotTimeMs(start)).toBeUndefined();
+  });
+});
+
+describe('blockhashes', () => {
+  test('a transaction lands up to 150 blocks after its blockhash, and is lost after that', () => {
+    const user = bed.user();
+    const [late, tooLate] = [signed([bed.setStatus(user, 'up')]), signed([bed.setStatus(user, 'down')])];
+    bed.ledger.bank.advance(149);
+    bed.ledger.bank.submit(late);
+    bed.ledger.bank.advance();
+    bed.ledger.bank.submit(tooLate);
+    bed.ledger.bank.advance();
+    expect([statusOf(late.signature), statusOf(tooLate.signature)]).toEqual(['confirmed', undefined]);
+    expect(bed.ledger.bank.counters).toMatchObject({ succeeded: 1, droppedExpired: 1 });
+  });
+
+  test('a blockhash of another chain is none', () => {
+    const other = createBed({ random: () => 0.5 });
+    expect(processed().isBlockhashValid(other.ledger.bank.replica().view('processed').latestBlockhash().blockhash)).toBe(false);
+  });
+});
+
+describe('one signature, one transaction', () => {
+  test('sent twice, while it waits and after it landed, it runs and costs once', () => {
+    const user = bed.user();
+    const transaction = signed([bed.setStatus(user, 'up')]);
+    const before = publisherBalance();
+    bed.ledger.bank.submit(transaction);
+    bed.ledger.bank.submit(transaction);
+    bed.ledger.bank.advance();
+    bed.ledger.bank.submit(transaction);
+    bed.ledger.bank.advance();
+    expect(before - publisherBalance()).toBe(5000n);
+    expect(bed.ledger.bank.counters).toMatchObject({ received: 3, succeeded: 1, droppedRepeated: 1 });
+    expect(bed.ledger.bank.simulate(transaction, processed())).toEqual({ kind: 'not-executable', err: 'AlreadyProcessed' });
+  });
+
+  test('with a signature that is not its own it never lands', () => {
+    const wire = Buffer.from(signed([bed.setStatus(bed.user(), 'up')]).wire);
+    wire[5] = (wire[5] ?? 0) ^ 1;
+    bed.ledger.bank.submit(parseTransaction(wire));
+    bed.ledger.bank.advance();
+    expect(bed.ledger.bank.counters).toMatchObject({ succeeded: 0, failed: 0, droppedBadSignature: 1 });
+  });
+});
+
+describe('whole or not at all', () => {
+  test('a failing instruction undoes those before it, and the fee is paid', () => {
+    const [good, closed] = [bed.user(), bed.user()];
+    bed.ledger.admin.deleteUser(closed);
+    const before = publisherBalance();
+    const { err, logs } = bed.land([bed.setStatus(good, 'up'), bed.setStatus(closed, 'up'), bed.setStatus(good, 'down')]);
+    expect(err).toEqual({ InstructionError: [1, 'ProgramFailedToComplete'] });
+    expect(logs.filter((line) => line.endsWith('success'))).toHaveLength(1);
+    expect(bed.record(good)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
+    expect(before - publisherBalance()).toBe(5000n);
+  });
+
+  test('twenty users fit one transaction', () => {
+    const users = Array.from({ length: 20 }, () => bed.user());
+    const { err, signature } = bed.land(users.map((user) => bed.setStatus(user, 'up', 5)));
+    expect(err).toBeNull();
+    expect(bed.ledger.bank.replica().status(signature)?.landed.transaction.wire).toHaveLength(1210);
+    expect(users.map((user) => bed.record(user).bgpStatus)).toEqual(users.map(() => 1));
+  });
+
+  test('a payer that cannot pay the fee is dropped, not charged', () => {
+    bed.ledger.admin.fund(addressOfKey(bed.publisher), lamports(4_999n));
+    expect(bed.land([bed.setStatus(bed.user(), 'up')]).err).toBe('lost');
+    expect(publisherBalance()).toBe(4_999n);
+    expect(bed.ledger.bank.simulate(signed([unitLimit(1000)]), processed())).toEqual({
+      kind: 'not-executable',
+      err: 'InsufficientFundsForFee',
+    });
+  });
+
+  test('a payer that the fee would leave with less than rent is dropped; down to nothing is allowed', () => {
+    bed.ledger.admin.fund(addressOfKey(bed.publisher), lamports(893_000n));
+    expect(bed.ledger.bank.simulate(signed([unitLimit(1000)]), processed()).err).toEqual({
+      InsufficientFundsForRent: { account_index: 0 },
+    });
+    bed.ledger.admin.fund(addressOfKey(bed.publisher), lamports(5_000n));
+    expect(bed.ledger.bank.simulate(signed([unitLimit(1000)]), processed()).err).toBeNull();
+  });
+
+  test('a program that is not there, or is no program, is a loading error', () => {
+    const call = (key: PublicKey) => ({ keys: [], programId: key, data: Buffer.alloc(0) });
+    expect(bed.ledger.bank.simulate(signed([call(keypair('x').publicKey)]), processed()).err).toBe('ProgramAccountNotFound');
+    expect(bed.ledger.bank.simulate(signed([call(new PublicKey(bed.device))]), processed()).err).toBe('InvalidProgramForExecution');
+  });
+});
+
+describe('the system program', () => {
+  test('transfers, and refuses to overdraw', () => {
+    const to = keypair('to').publicKey;
+    const transfer = (amount: bigint) => SystemProgram.transfer({ fromPubkey: bed.publisher.publicKey, toPubkey: to, lamports: amount });
+    expect(bed.land([transfer(SOL)]).err).toBeNull();
+    expect(balance(addressOfKey(keypair('to')))).toBe(SOL);
+    const { err, logs } = bed.land([transfer(100n * SOL)]);
+    expect(err).toEqual({ InstructionError: [0, { Custom: 1 }] });
+    expect(logs).toContain('Transfer: insufficient lamports 8999990000, need 100000000000');
+  });
+
+  test('creates an account once', () => {
+    const fresh = keypair('fresh');
+    const create = SystemProgram.createAccount({
+      fromPubkey: bed.publisher.publicKey,
+      newAccountPubkey: fresh.publicKey,
+      lamports: 2_000_000,
+      space: 100,
+      programId: new PublicKey(bed.ledger.programId),
+    });
+    expect(bed.land([create], { signers: [bed.publisher, fresh] }).err).toBeNull();
+    expect(bed.ledger.bank.account(addressOfKey(fresh))).toMatchObject({ owner: bed.ledger.programId, data: new Uint8Array(100) });
+    expect(bed.land([create], { signers: [bed.publisher, fresh] }).err).toEqual({ InstructionError: [0, { Custom: 0 }] });
+  });
+
+  test('an account left with less than its rent undoes the transaction', () => {
+    const poor = SystemProgram.transfer({ fromPubkey: bed.publisher.publicKey, toPubkey: keypair('to').publicKey, lamports: 1 });
+    expect(bed.land([poor]).err).toEqual({ InsufficientFundsForRent: { account_index: 1 } });
+  });
+});
+
+describe('compute units', () => {
+  test('a limit below the need fails the transaction, which pays its fee', () => {
+    const user = bed.user();
+    const need = bed.land([bed.setStatus(user, 'up')]).unitsConsumed;
+    expect(bed.land([unitLimit(need + 150), bed.setStatus(user, 'up')])).toMatchObject({ err: null, unitsConsumed: need + 150 });
+    const short = bed.land([unitLimit(need + 149), bed.setStatus(user, 'down')]);
+    expect(short).toMatchObject({ err: { InstructionError: [1, 'ComputationalBudgetExceeded'] }, unitsConsumed: need + 149 });
+    expect(short.logs.at(-1)).toBe(`Program ${bed.ledger.programId} failed: Computational budget exceeded`);
+    expect(bed.record(user).bgpStatus).toBe(1);
+  });
+
+  test('a price is paid for the units asked for', () => {
+    const before = publisherBalance();
+    bed.land([unitLimit(100_000), ComputeBudgetProgram.setComputeUnitPrice({ microLamports: 30 }), bed.setStatus(bed.user(), 'up')]);
+    expect(before - publisherBalance()).toBe(5_003n);
+  });
+
+  test('a larger heap frame makes room for a device with many interfaces', () => {
+    const user = bed.user();
+    bed.ledger.admin.changeDevice(bed.device, { interfaces: 60 });
+    const heap = ComputeBudgetProgram.requestHeapFrame({ bytes: 256 * 1024 });
+    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual({ InstructionError: [0, 'ProgramFailedToComplete'] });
+    expect(bed.land([heap, bed.setStatus(user, 'up')]).err).toBeNull();
+  });
+
+  test('a budget instruction twice, or one that makes no sense, is refused', () => {
+    expect(bed.ledger.bank.simulate(signed([unitLimit(1), unitLimit(2)]), processed()).err).toEqual({ DuplicateInstruction: 1 });
+    const odd = ComputeBudgetProgram.requestHeapFrame({ bytes: 1000 });
+    expect(bed.ledger.bank.simulate(signed([odd]), processed()).err).toEqual({ InstructionError: [0, 'InvalidInstructionData'] });
+  });
+
+  test('without a limit only eight transactions that write one account fit a block; the rest wait for the next', () => {
+    const users = Array.from({ length: 20 }, () => bed.user());
+    const landedIn: bigint[] = [];
+    bed.ledger.bank.onLanded(({ slot }: LandedTransaction) => landedIn.push(BigInt(slot)));
+    const first = bed.slot() + 1n;
+    for (const user of users) {
+      const seven = Array.from({ length: 7 }, () => bed.setStatus(user, 'up'));
+      bed.ledger.bank.submit(signed(seven));
+    }
+    bed.ledger.bank.advance(3);
+    expect(landedIn.map((slot) => Number(slot - first))).toEqual([...Array(8).fill(0), ...Array(8).fill(1), ...Array(4).fill(2)]);
+  });
+
+  test('with a limit of 20,000 units a user thirty transactions fit', () => {
+    const user = bed.user();
+    for (let serial = 0; serial < 40; serial++) {
+      const transaction = signed([unitLimit(19 * 20_000), bed.setStatus(user, 'up', serial)]);
+      bed.ledger.bank.submit(transaction);
+    }
+    bed.ledger.bank.advance();
+    expect(bed.ledger.bank.counters.succeeded).toBe(30);
+  });
+
+  test('the sixty-fifth instruction is one too many', () => {
+    const user = bed.user();
+    const short = bed.setStatus(user, 'up');
+    short.data = short.data.subarray(0, 2); // the form without round-trip time, so that 65 fit
+    expect(bed.land(Array.from({ length: 64 }, () => short)).err).toBeNull();
+    expect(bed.land(Array.from({ length: 65 }, () => short)).err).toEqual({ InstructionError: [64, 'MaxInstructionTraceLengthExceeded'] });
+  });
+});
+
+describe('forks', () => {
+  test('transactions of the undone blocks are lost, with what they wrote and their blockhashes', () => {
+    const user = bed.user();
+    bed.land([bed.setStatus(user, 'up')]);
+    bed.ledger.bank.advance(31);
+    const { signature } = bed.land([bed.setStatus(user, 'down')]);
+    const undone = processed().latestBlockhash().blockhash;
+    bed.ledger.bank.rollBack(1);
+    expect([statusOf(signature), processed().isBlockhashValid(undone), bed.record(user).bgpStatus]).toEqual([undefined, false, 1]);
+    bed.ledger.bank.advance();
+    expect([statusOf(signature), processed().isBlockhashValid(undone), bed.record(user).bgpStatus]).toEqual([undefined, false, 1]);
+  });
+
+  test('they land again where they are put back, and the world keeps what its administration changed', () => {
+    const user = bed.user();
+    const { signature } = bed.land([bed.setStatus(user, 'up')]);
+    const created = bed.user();
+    bed.ledger.bank.rollBack(1, { requeue: true });
+    expect(statusOf(signature)).toBeUndefined();
+    bed.ledger.bank.advance();
+    expect([statusOf(signature), bed.record(user).bgpStatus, bed.record(created).bgpStatus]).toEqual(['processed', 1, 0]);
+  });
+
+  test('what is finalized stays', () => {
+    const { signature } = bed.land([bed.setStatus(bed.user(), 'up')]);
+    bed.ledger.bank.advance(32);
+    expect(statusOf(signature)).toBe('finalized');
+    bed.ledger.bank.rollBack(1000);
+    bed.ledger.bank.rollBack(1000);
+    expect(statusOf(signature)).toBe('finalized');
+    expect(bed.ledger.bank.replica().view('finalized').blockHeight).toBe(processed().blockHeight);
+  });
+});
