@@ -20,17 +20,37 @@ const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 const LONGEST_RETRY_AFTER_MS = 300_000;
 /** How soon a failed endpoint may be tried again when no other is left. */
 const LAST_RESORT_MS = 250;
-/** An endpoint that fails again within this time of its return goes on with the waits where it had stopped. */
+/** An endpoint that serves this long without failing is proven: its waits begin at the shortest again. */
 const PROVEN_AFTER_MS = 60_000;
 
-/** Whether one endpoint may be asked, and since when. It decides nothing about other endpoints and starts nothing. */
+/** Why and until when an endpoint is set aside. */
+interface Loss {
+  readonly error: AgentError;
+  /** What has to work again before the endpoint is said to be back. */
+  readonly topic: string;
+  readonly failedAt: MonotonicMs;
+  /** When it should be probed. */
+  readonly until: MonotonicMs;
+  /** Until when it has asked to be left alone. */
+  readonly notBefore: MonotonicMs;
+  /** Since when it has been serving again, on trial. */
+  trialSince?: MonotonicMs;
+}
+
+/**
+ * Whether one endpoint may be asked, and since when. It decides nothing about other endpoints and starts nothing.
+ *
+ *   healthy ── failed ──► lost ── anything succeeds ──► on trial (serves) ── what had failed succeeds ──► healthy
+ *                          ▲                                │
+ *                          └──────────── failed ────────────┘
+ *
+ * The trial is there for endpoints that answer every probe and still fail at one method: they are told of as lost once, not each time.
+ */
 export class EndpointHealth {
   readonly #options: EndpointHealthOptions;
   #delays: Iterator<number, never>;
-  #lost:
-    | { readonly error: AgentError; readonly failedAt: MonotonicMs; readonly until: MonotonicMs; readonly notBefore: MonotonicMs }
-    | undefined;
-  #backAt: MonotonicMs | undefined;
+  #loss: Loss | undefined;
+  #servingSince: MonotonicMs | undefined;
   #heardAt: MonotonicMs | undefined;
   #slot: Slot | undefined;
 
@@ -39,13 +59,14 @@ export class EndpointHealth {
     this.#delays = this.#newDelays();
   }
 
+  /** Whether it is asked like any other; on trial it is. */
   get healthy(): boolean {
-    return this.#lost === undefined;
+    return this.#loss === undefined || this.#loss.trialSince !== undefined;
   }
 
-  /** Why it is set aside. */
+  /** Its last trouble, until it is back. */
   get error(): AgentError | undefined {
-    return this.#lost?.error;
+    return this.#loss?.error;
   }
 
   /** The newest slot that it has reported since it was last found healthy. */
@@ -55,19 +76,21 @@ export class EndpointHealth {
 
   /** Whether the time for which it was set aside is over, so that it should be probed. */
   get due(): boolean {
-    return this.#lost !== undefined && this.#now() >= this.#lost.until;
+    return !this.healthy && this.#now() >= this.dueAt;
+  }
+
+  get dueAt(): number {
+    return this.#loss?.until ?? 0;
   }
 
   /** Whether it may be asked although it is set aside, because no other endpoint is left. A wait that it asked for is still honoured. */
   get lastResort(): boolean {
-    if (this.#lost === undefined) return false;
-    return this.#now() >= this.#lost.notBefore && this.#now() >= Math.min(this.#lost.until, this.#lost.failedAt + LAST_RESORT_MS);
+    if (this.#loss === undefined || this.healthy) return false;
+    const { notBefore, until, failedAt } = this.#loss;
+    return this.#now() >= notBefore && this.#now() >= Math.min(until, failedAt + LAST_RESORT_MS);
   }
 
-  get dueAt(): number {
-    return this.#lost?.until ?? 0;
-  }
-
+  /** Whether nothing was heard from it for so long. */
   quietFor(ms: number): boolean {
     return this.#heardAt === undefined || this.#now() - this.#heardAt >= ms;
   }
@@ -76,25 +99,30 @@ export class EndpointHealth {
     if (this.#slot === undefined || slot > this.#slot) this.#slot = slot;
   }
 
-  succeeded(): void {
-    this.#heardAt = this.#now();
-    if (this.#lost === undefined) return;
-    this.#lost = undefined;
-    this.#backAt = this.#now();
+  /** A method was served, or its slots were found good (see `EndpointFault.topic`). */
+  succeeded(topic: string): void {
+    const now = this.#now();
+    this.#heardAt = now;
+    if (this.#loss === undefined) return;
+    this.#loss.trialSince ??= now;
+    if (topic !== this.#loss.topic && now - this.#loss.trialSince < PROVEN_AFTER_MS) return;
+    this.#servingSince = this.#loss.trialSince;
+    this.#loss = undefined;
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
   }
 
-  failed({ error, retryAfterMs = 0 }: EndpointFault): void {
+  failed({ error, topic, retryAfterMs = 0 }: EndpointFault): void {
     const now = this.#now();
-    const wasHealthy = this.#lost === undefined;
+    const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
-    if (!wasHealthy && !this.due && !this.lastResort && retryAfterMs === 0) return;
-    if (wasHealthy && (this.#backAt === undefined || now - this.#backAt >= PROVEN_AFTER_MS)) this.#delays = this.#newDelays();
+    if (!this.healthy && !this.due && !this.lastResort && retryAfterMs === 0) return;
+    const wasProven = this.#servingSince === undefined || now - this.#servingSince >= PROVEN_AFTER_MS;
+    if (before === undefined && wasProven) this.#delays = this.#newDelays();
     const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
     const until = monotonicMs(Math.max(notBefore, now + this.#delays.next().value));
-    this.#lost = { error, failedAt: now, until, notBefore };
+    this.#loss = { error, topic, failedAt: now, until, notBefore };
     this.#slot = undefined;
-    if (wasHealthy) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
+    if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
   }
 
   #now(): MonotonicMs {

@@ -15,33 +15,41 @@ export interface Endpoint {
   readonly health: EndpointHealth;
   /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
   ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
-  /** One request, whatever comes of it. Never throws. */
-  call(request: RpcRequest, signal: AbortSignal): Promise<RpcReply>;
+  /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
+  offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 
 export function createEndpoint(url: EndpointUrl, rpc: JsonRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
+  const ownHealth = new EndpointHealth({ ...health, name: url.name });
   return {
     url,
-    health: new EndpointHealth({ ...health, name: url.name }),
-    call: rpc.call,
+    health: ownHealth,
     close: rpc.close,
     async ask(request, read, signal) {
       const reply = await rpc.call(request, signal);
       if (reply.kind !== 'result') throw faultOf(reply, url, request.method);
       try {
-        return await read(reply.value, url.name);
+        const value = await read(reply.value, url.name);
+        ownHealth.succeeded(request.method);
+        return value;
       } catch (error) {
         if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
-        if (isAgentError(error)) throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: true });
+        if (isAgentError(error)) throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: true }, request.method);
         throw error;
       }
+    },
+    async offer(request, read, signal) {
+      const value = read(await rpc.call(request, signal));
+      ownHealth.succeeded(request.method);
+      return value;
     },
   };
 }
 
 /** More slots than this behind the others, and an endpoint's answers are too old to decide by. */
 const MOST_SLOTS_BEHIND = 50n;
+const SLOTS = 'slots';
 
 /**
  * Notes the slot that an endpoint answered for. Throws an EndpointFault when the healthy others have been seen too far ahead of it. Lost
@@ -54,7 +62,8 @@ export function noteSlot(endpoint: Endpoint, at: Slot, all: readonly Endpoint[])
   }
   if (behind > MOST_SLOTS_BEHIND) {
     const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots: behind });
-    throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false });
+    throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, SLOTS);
   }
+  endpoint.health.succeeded(SLOTS);
   endpoint.health.reported(at);
 }

@@ -58,9 +58,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
 
   const attempt = async <T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> => {
     try {
-      const value = await work(endpoint, (slot) => noteSlot(endpoint, slot, all), signal);
-      endpoint.health.succeeded();
-      return value;
+      return await work(endpoint, (slot) => noteSlot(endpoint, slot, all), signal);
     } catch (error) {
       // A call that its caller gave up says nothing about the endpoint.
       if (error instanceof EndpointFault && error.verdict.setAside && !isCancelled()) endpoint.health.failed(error);

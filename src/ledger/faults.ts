@@ -35,6 +35,8 @@ export class EndpointFault extends Error {
   constructor(
     readonly error: AgentError,
     readonly verdict: Omit<Verdict, 'code'>,
+    /** What has to work again before the endpoint is said to be back: a method, or its slots. */
+    readonly topic: string,
     /** The endpoint asked not to be asked again for so many milliseconds. */
     readonly retryAfterMs?: number,
   ) {
@@ -121,7 +123,7 @@ function fault(
 ): EndpointFault {
   const options = more.cause === undefined ? undefined : { cause: more.cause };
   const error = new AgentError(verdict.code, { endpoint: url.name, method, problem: oneLine(url.redact(problem)) }, options);
-  return new EndpointFault(error, verdict, more.retryAfterMs);
+  return new EndpointFault(error, verdict, method, more.retryAfterMs);
 }
 
 /** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */

@@ -105,7 +105,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
       const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
       const signature = signatureOf(wire);
       const replies = endpoints.onEvery(
-        async (endpoint, _, inner) => readSendReply(await endpoint.call(request, inner), signature, endpoint.url),
+        (endpoint, _, inner) => endpoint.offer(request, (reply) => readSendReply(reply, signature, endpoint.url), inner),
         signal,
       );
       const outcome = await combineOutcomes(

@@ -8,6 +8,7 @@ const trouble = (retryAfterMs?: number): EndpointFault =>
   new EndpointFault(
     new AgentError('LEDGER__UNREACHABLE', { endpoint: 'a', problem: 'gone' }),
     { setAside: true, tryNext: true, mayHaveActed: false },
+    'getBalance',
     retryAfterMs,
   );
 
@@ -53,10 +54,10 @@ test('an endpoint that fails again soon after its return goes on where it stoppe
   const { health, untilDue, clock, events } = healthAt(1);
   health.failed(trouble());
   untilDue();
-  health.succeeded();
+  health.succeeded('getBalance');
   health.failed(trouble());
   expect(untilDue()).toBe(1_000);
-  health.succeeded();
+  health.succeeded('getBalance');
   clock.advance(60_000);
   health.failed(trouble());
   expect(untilDue()).toBe(500);
@@ -78,4 +79,35 @@ test('a wait that a later answer asks for counts although the endpoint is alread
   health.failed(trouble(10_000));
   clock.advance(9_000);
   expect(health.due).toBe(false);
+});
+
+test('an endpoint that answers probes and still fails at its method is told of once, and is back when the method works', () => {
+  const { health, untilDue, events } = healthAt(1);
+  const waits: number[] = [];
+  health.failed(trouble());
+  for (let round = 0; round < 4; round++) {
+    waits.push(untilDue());
+    health.succeeded('getEpochInfo');
+    expect(health.healthy).toBe(true);
+    health.failed(trouble());
+  }
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000]);
+  expect(events).toEqual(['lost']);
+  untilDue();
+  health.succeeded('getEpochInfo');
+  health.succeeded('getBalance');
+  expect(events).toEqual(['lost', 'back']);
+});
+
+test('an endpoint whose method nobody asks for again is back after a minute of service', () => {
+  const { health, untilDue, clock, events } = healthAt(1);
+  health.failed(trouble());
+  untilDue();
+  health.succeeded('getEpochInfo');
+  clock.advance(59_999);
+  health.succeeded('getEpochInfo');
+  expect(events).toEqual(['lost']);
+  clock.advance(1);
+  health.succeeded('getEpochInfo');
+  expect(events).toEqual(['lost', 'back']);
 });

@@ -67,10 +67,11 @@ describe('reads', () => {
     ]);
   });
 
-  test('that every endpoint refuses alike for good say so', async () => {
-    first.always({ status: 401 });
-    second.always({ status: 403 });
-    expect(await codeOf(balance())).toBe('LEDGER__ACCESS_DENIED');
+  test('that come too early everywhere may be asked again at once', async () => {
+    for (const fake of [first, second])
+      fake.on('getBalance', { error: { code: -32016, message: 'Minimum context slot has not been reached' } });
+    expect(await balance().catch((error) => [error.code, error.class])).toEqual(['LEDGER__NOT_YET', 'retry-now']);
+    expect(both.events).toEqual([]);
   });
 });
 
@@ -140,6 +141,17 @@ describe('a failing endpoint', () => {
       `the ledger endpoint ${first.url} did not answer getBalance: no answer within 80 ms`,
     ]);
     await hurried.rpc.close();
+  });
+});
+
+describe('an endpoint that fails at one method only', () => {
+  test('is told of once, however often probes find it alive', async () => {
+    first.on('getBalance', { status: 503 });
+    for (let minute = 0; minute < 10; minute++) {
+      both.clock.advance(60_000);
+      expect(await balance()).toBe(2n);
+    }
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`]);
   });
 });
 

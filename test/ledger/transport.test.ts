@@ -56,12 +56,12 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     [
       '403',
       { status: 403 },
-      said('LEDGER__ACCESS_DENIED', 'agent-never', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 403'),
+      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 403'),
     ],
     [
       'a redirect',
       { status: 302, headers: { location: 'http://elsewhere/' } },
-      said('LEDGER__ACCESS_DENIED', 'agent-never', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 302'),
+      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 302'),
     ],
     [
       'an HTML page',
@@ -176,7 +176,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       { error: { code: -32601, message: 'Method not found' } },
       said(
         'LEDGER__UNSUPPORTED',
-        'agent-never',
+        'retry-later',
         'the ledger endpoint http://127.0.0.1:PORT/… does not serve getBalance: Method not found (code -32601)',
       ),
     ],

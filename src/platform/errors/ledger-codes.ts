@@ -1,4 +1,8 @@
-/** Reading the ledger. `{endpoint}` never carries the path, the query or the credentials of an RPC URL: they are often its secret. */
+/**
+ * Reading the ledger. `{endpoint}` never carries the path, the query or the credentials of an RPC URL: they are often its secret.
+ * Trouble with an endpoint is never agent-never, a 403 included: gateways turn clients away for an hour and take them back without anybody
+ * here doing anything. Only what the ledger itself says of our device is final.
+ */
 export const LEDGER_CODES = {
   LEDGER__UNREACHABLE: {
     class: 'retry-later',
@@ -41,17 +45,17 @@ export const LEDGER_CODES = {
     remedy: 'none needed: the other endpoints are used until it has caught up',
   },
   LEDGER__ACCESS_DENIED: {
-    class: 'agent-never',
+    class: 'retry-later',
     message: 'the ledger endpoint {endpoint} turns us away: {problem}',
     remedy: 'check the path, token and credentials of the URL in ledger.rpcUrls',
   },
   LEDGER__UNSUPPORTED: {
-    class: 'agent-never',
+    class: 'retry-later',
     message: 'the ledger endpoint {endpoint} does not serve {method}: {problem}',
     remedy: 'use an endpoint with getProgramAccounts and transaction history enabled',
   },
   LEDGER__REQUEST_REFUSED: {
-    class: 'agent-never',
+    class: 'retry-later',
     message: 'the ledger endpoint {endpoint} refuses {method} as it was asked: {problem}',
     remedy: 'this is a defect of the agent or of the endpoint; report it with this line',
   },
