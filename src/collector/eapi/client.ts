@@ -2,7 +2,7 @@ import { AgentError } from '../../platform/index.ts';
 import type { Authentication } from './authentication.ts';
 import type { JsonObject } from './json.ts';
 import { type CommandFailure, readEnvelope } from './read-envelope.ts';
-import type { EapiReply, EapiTransport } from './transport.ts';
+import type { AnswerFilter, EapiReply, EapiTransport } from './transport.ts';
 
 export interface EapiClientOptions {
   /** For messages. */
@@ -23,9 +23,10 @@ export interface RunOutcome {
 export interface EapiClient {
   /**
    * Runs the commands in one request, with the switch's own time in `_meta` of each result. Throws `EAPI__UNAUTHORIZED`,
-   * `EAPI__HTTP_STATUS`, `EAPI__MALFORMED`, or what the transport throws; a command that fails is an outcome.
+   * `EAPI__HTTP_STATUS`, `EAPI__MALFORMED`, or what the transport throws; a command that fails is an outcome. `filter` sees the answer as
+   * it comes.
    */
-  run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome>;
+  run(commands: readonly string[], signal: AbortSignal, filter?: AnswerFilter): Promise<RunOutcome>;
 }
 
 const PATH = '/command-api';
@@ -35,26 +36,27 @@ export function createEapiClient({ endpoint, username, transport, authentication
   // An EOS that does not know the parameter rejects the whole request; it is told so once.
   let knowsTimestamps = true;
 
-  async function post(body: string, signal: AbortSignal): Promise<EapiReply> {
+  async function post(body: string, signal: AbortSignal, filter: AnswerFilter | undefined): Promise<EapiReply> {
+    const request = { path: PATH, body, ...(filter === undefined ? {} : { filter }) } as const;
     const headers = await authentication.headers(signal);
-    const reply = await transport.post({ path: PATH, headers, body }, signal);
+    const reply = await transport.post({ ...request, headers }, signal);
     // A session expires, or the switch restarts: one new login, one more try.
     if (reply.status !== 401 || !authentication.refused(headers)) return reply;
-    return transport.post({ path: PATH, headers: await authentication.headers(signal), body }, signal);
+    return transport.post({ ...request, headers: await authentication.headers(signal) }, signal);
   }
 
-  async function run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
+  async function run(commands: readonly string[], signal: AbortSignal, filter?: AnswerFilter): Promise<RunOutcome> {
     requests += 1;
     const id = `dzd-telemetry-${requests}`;
     const params = { version: modelVersion, cmds: commands, format: 'json', ...(knowsTimestamps ? { timestamps: true } : {}) };
-    const { status, body } = await post(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
+    const { status, body } = await post(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal, filter);
     if (status === 401 || status === 403) throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, user: username, status });
     if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint, path: PATH, status });
     const envelope = readEnvelope(body, id, commands.length);
     if (envelope.kind === 'malformed') throw new AgentError('EAPI__MALFORMED', { endpoint, problem: envelope.problem });
     if (knowsTimestamps && envelope.failure !== undefined && rejectsTimestamps(envelope.failure)) {
       knowsTimestamps = false;
-      return run(commands, signal);
+      return run(commands, signal, filter);
     }
     return envelope;
   }

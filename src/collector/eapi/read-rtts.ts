@@ -15,13 +15,16 @@ export function collectRtts(result: JsonObject, wanted: ReadonlySet<string>, int
   for (const vrf of Object.keys(result.vrfs)) {
     const reading = result.vrfs[vrf];
     if (!isJsonObject(reading) || !Array.isArray(reading.peerList)) continue;
-    for (const peer of reading.peerList) {
-      if (!isJsonObject(peer) || typeof peer.peerAddress !== 'string' || peer.state !== 'Established') continue;
-      const key = neighborKeyText({ vrf, address: peer.peerAddress });
-      const rtt = isJsonObject(peer.peerTcpInfo) ? readRtt(peer.peerTcpInfo.sndRtt) : undefined;
-      if (rtt !== undefined && wanted.has(key)) into.set(key, rtt);
-    }
+    for (const peer of reading.peerList) takeRtt(vrf, peer, wanted, into);
   }
+}
+
+/** The same for one element of a `peerList`. */
+export function takeRtt(vrf: string, peer: unknown, wanted: ReadonlySet<string>, into: Map<string, Nanoseconds>): void {
+  if (!isJsonObject(peer) || typeof peer.peerAddress !== 'string' || peer.state !== 'Established') return;
+  const key = neighborKeyText({ vrf, address: peer.peerAddress });
+  const rtt = isJsonObject(peer.peerTcpInfo) ? readRtt(peer.peerTcpInfo.sndRtt) : undefined;
+  if (rtt !== undefined && wanted.has(key)) into.set(key, rtt);
 }
 
 function readRtt(microseconds: unknown): Nanoseconds | undefined {

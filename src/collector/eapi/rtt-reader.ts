@@ -4,7 +4,8 @@ import type { Nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../switch-source.ts';
 import type { EapiClient } from './client.ts';
 import { commandError, isOfThisCommandAlone } from './command-error.ts';
-import { collectRtts } from './read-rtts.ts';
+import { createPeerListFilter } from './peer-list-filter.ts';
+import { collectRtts, takeRtt } from './read-rtts.ts';
 
 export interface RttReaderOptions {
   readonly endpoint: string;
@@ -43,9 +44,17 @@ export function createRttReader({ endpoint, client, established }: RttReaderOpti
 
   /** False when the switch would not run the one command, and each neighbor has to be asked for. */
   async function readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
-    const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal);
+    const found = new Map<string, Nanoseconds>();
+    const filter = (): ((chunk: Buffer) => Buffer) => {
+      found.clear();
+      return createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found));
+    };
+    const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal, filter);
+    if (failure !== undefined) return false;
+    for (const [key, rtt] of found) rtts.set(key, rtt);
+    // A result that came as text holds its peers still.
     for (const result of results) collectRtts(result, wanted, rtts);
-    return failure === undefined;
+    return true;
   }
 
   async function readEach(

@@ -15,7 +15,11 @@ export interface EapiRequest {
   readonly path: '/command-api' | '/login' | '/logout';
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Sees each piece of the answer as it comes, and returns what is to be kept of it; made anew for each attempt. */
+  readonly filter?: AnswerFilter;
 }
+
+export type AnswerFilter = () => (chunk: Buffer) => Buffer;
 
 export interface EapiReply {
   readonly status: number;
@@ -70,7 +74,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
     }
   }
 
-  async function exchange({ path, headers, body }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
+  async function exchange({ path, headers, body, filter }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
     const dispatcher = await client();
     const request = () =>
       dispatcher.request({ path, method: 'POST', headers: { 'content-type': 'application/json-rpc', ...headers }, body, signal });
@@ -80,6 +84,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
       if (mayBeStale && !signal.aborted && isLostConnection(error)) return request();
       throw error;
     });
+    const keep = filter?.();
     const chunks: Buffer[] = [];
     let bytes = 0;
     try {
@@ -87,7 +92,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
         if (!Buffer.isBuffer(chunk)) continue;
         bytes += chunk.byteLength;
         if (bytes > maxAnswerBytes) throw new AgentError('EAPI__TOO_LARGE', { endpoint: endpoint.text, limit: maxAnswerBytes });
-        chunks.push(chunk);
+        chunks.push(keep === undefined ? chunk : keep(chunk));
       }
     } catch (error) {
       if (signal.aborted || isAgentError(error)) throw error;
@@ -98,7 +103,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
     return {
       status: response.statusCode,
       setCookie: typeof cookies === 'string' ? [cookies] : cookies,
-      body: Buffer.concat(chunks, bytes).toString('utf8'),
+      body: Buffer.concat(chunks).toString('utf8'),
     };
   }
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { NeighborKey } from '../../../src/bgp/index.ts';
-import { type EapiBed, layEapiBed, never } from './bed.ts';
+import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
 
 let bed: EapiBed;
 afterEach(() => bed.end());
@@ -62,6 +62,24 @@ describe('round-trip times over eAPI', () => {
     const keys = establishMany(3);
     await bed.source.collect(never);
     await expect(bed.source.readRtts([...keys, { vrf: 'vrf1', address: '169.254.0.3' }], never)).resolves.toHaveProperty('size', 3);
+  });
+
+  test('come from the one command also where its result is text, and also after a new login', async () => {
+    bed = await layEapiBed({ credentials: USER, oddities: { resultsAsText: true } }, () => ({
+      credentials: { ...USER, login: 'session' },
+    }));
+    const keys = establishMany(30);
+    await bed.source.collect(never);
+    bed.face.expireSessions();
+    await expect(bed.source.readRtts(keys, never)).resolves.toHaveProperty('size', 30);
+  });
+
+  test('are none when the one answer breaks off', async () => {
+    bed = await layEapiBed();
+    const keys = establishMany(30);
+    await bed.source.collect(never);
+    bed.faults.begin({ kind: 'cut' });
+    await expect(bed.source.readRtts(keys, never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE' });
   });
 
   test('of the others come when one command fails in the middle', async () => {

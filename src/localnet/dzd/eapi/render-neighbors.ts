@@ -16,7 +16,8 @@ export function renderNeighbors(scene: Scene, vrfs: readonly VrfName[], only?: s
   const rendered = vrfs
     .filter((vrf) => !faults.affects('vrf-missing', vrf))
     .map((vrf): [VrfName, unknown] => {
-      const shown = sim.neighbors(vrf).filter(({ address }) => isIPv4(address) && (only === undefined || address === only));
+      const named = only === undefined ? sim.neighbors(vrf) : [sim.find(vrf, only) ?? []].flat();
+      const shown = named.filter(({ address }) => isIPv4(address));
       return [vrf, { peerList: shown.map((neighbor) => renderNeighbor(scene, neighbor)) }];
     });
   return { vrfs: Object.fromEntries(rendered) };
