@@ -60,8 +60,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     try {
       return await work(endpoint, (slot) => noteSlot(endpoint, slot, all), signal);
     } catch (error) {
-      // A call that its caller gave up says nothing about the endpoint.
-      if (error instanceof EndpointFault && error.verdict.setAside && !isCancelled()) endpoint.health.failed(error);
+      // A call that its caller gave up, or that we cut off ourselves, says nothing about the endpoint.
+      const isTelling = !isCancelled() && !closing.signal.aborted;
+      if (isTelling && error instanceof EndpointFault && error.verdict.setAside) endpoint.health.failed(error);
       throw error;
     }
   };
@@ -74,7 +75,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       const { health } = endpoint;
       const wanted = health.healthy ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
       if (!wanted || probes.has(endpoint)) continue;
-      const probe = attempt(endpoint, probeWork, closing.signal, () => closing.signal.aborted)
+      const probe = attempt(endpoint, probeWork, closing.signal, () => false)
         .catch(() => undefined)
         .then(() => void probes.delete(endpoint));
       probes.set(endpoint, probe);

@@ -323,13 +323,17 @@ describe('ending', () => {
     await other.rpc.close();
   });
 
-  test('close ends what is under way, may be called again, and leaves nothing usable', async () => {
+  test('close ends what is under way and what waits, may be called again, and leaves nothing usable', async () => {
     fake.always('hang');
-    const pending = balance().catch(describeError);
-    await expect.poll(() => fake.calls.length).toBe(1);
-    await Promise.all([test1.rpc.close(), test1.rpc.close()]);
-    await test1.rpc.close();
-    expect(await pending).toBe('the connection to the ledger is closed');
-    expect(await balance().catch(describeError)).toBe('the connection to the ledger is closed');
+    const other = rpcOver([fake.url], { requestTimeoutMs: 15_000 });
+    const signal = calm();
+    const ending = () => other.rpc.balance(OUR_KEY, signal).catch(describeError);
+    const pending = Array.from({ length: 20 }, ending);
+    await expect.poll(() => fake.calls.length).toBe(8);
+    await Promise.all([other.rpc.close(), other.rpc.close()]);
+    await other.rpc.close();
+    expect(new Set(await Promise.all(pending))).toEqual(new Set(['the connection to the ledger is closed']));
+    expect(await ending()).toBe('the connection to the ledger is closed');
+    expect(other.events).toEqual([]);
   });
 });
