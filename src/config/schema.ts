@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findNetwork, NETWORKS } from '../serviceability/index.ts';
-import { collectorSection, ledgerSection, logSection, policySection, workerSection } from './schema-sections.ts';
+import { collectorSection, ledgerSection } from './schema-reading.ts';
+import { logSection, policySection, workerSection } from './schema-writing.ts';
 import { about, filePath, NOT_AS_EXPECTED, orList, publicKey, section, settings } from './setting.ts';
 
 const environment = z

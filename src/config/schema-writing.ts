@@ -1,67 +1,6 @@
 import { z } from 'zod';
 import { lamports } from '../serviceability/index.ts';
-import { rpcUrls } from './endpoints.ts';
-import { sources } from './schema-sources.ts';
-import { choice, duration, publicKey, section, settings, share, wholeNumber, yesOrNo } from './setting.ts';
-
-/** Reading the ledger. */
-export const ledgerSection = z
-  .strictObject({
-    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first.', ofNetwork: true }),
-    programId: publicKey({ description: 'The serviceability program.', ofNetwork: true }),
-    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of an endpoint.' }),
-    viewMaxAge: duration({
-      default: '5s',
-      min: '500ms',
-      max: '5m',
-      reloadable: true,
-      description: 'A decision to write is made on a reading of the users that is at most this old.',
-    }),
-    viewIdleInterval: duration({
-      default: '30s',
-      min: '500ms',
-      max: '1h',
-      reloadable: true,
-      description: 'How often the users are read while there is nothing to write.',
-    }),
-    maxLedgerAge: duration({
-      default: '5m',
-      min: '1s',
-      max: '1d',
-      reloadable: true,
-      description: 'With a reading older than this, nothing is decided at all.',
-    }),
-    authorityInterval: duration({
-      default: '1m',
-      min: '1s',
-      max: '1d',
-      reloadable: true,
-      description: "How often the device's account is read to see whether this key is still its metrics publisher.",
-    }),
-  })
-  .register(settings, section('Reading the ledger.'));
-
-/** Reading the switch. */
-export const collectorSection = z
-  .strictObject({
-    interval: duration({
-      default: '5s',
-      min: '500ms',
-      max: '10m',
-      reloadable: true,
-      description: 'Time from the start of one poll to the start of the next.',
-    }),
-    timeout: duration({
-      default: '10s',
-      min: '200ms',
-      max: '10m',
-      reloadable: true,
-      description: 'Longest time that one poll may take, all its sources together.',
-    }),
-    sources,
-  })
-  .prefault({})
-  .register(settings, section('Reading the switch.'));
+import { choice, duration, section, settings, share, wholeNumber, yesOrNo } from './setting.ts';
 
 /** When a status is believed and when it is written. */
 export const policySection = z
