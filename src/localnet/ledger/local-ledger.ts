@@ -36,7 +36,7 @@ export interface LocalLedger {
   readonly admin: WorldAdmin;
   /** Faults of the first endpoint, and of the chain. */
   readonly faults: LedgerFaults;
-  /** Serves JSON-RPC. Idempotent. */
+  /** Serves JSON-RPC, and lets time begin: what the administration built before is genesis. Idempotent. */
   start(): Promise<{ readonly rpcUrl: string }>;
   /** Adds a node, for clients that know several; it ends with the ledger. */
   addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
@@ -78,7 +78,11 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     bank,
     admin,
     faults,
-    start: async () => ({ rpcUrl: await first.start() }),
+    async start() {
+      const rpcUrl = await first.start();
+      bank.begin();
+      return { rpcUrl };
+    },
     async addEndpoint({ port: otherPort = 0 } = {}) {
       const otherFaults = createLedgerFaults({ random });
       const other = createRpcServer({ endpoint: createEndpoint({ bank, faults: otherFaults }), handler, clock, port: otherPort });

@@ -39,6 +39,8 @@ export interface Bank {
   readonly slotMs: number;
   readonly faucet: Address;
   readonly counters: Readonly<BankCounters>;
+  /** Starts time, unless it runs; the first look at the chain does so too. */
+  begin(): void;
   /** What a node sees now that is `lagBlocks` behind. Good for this moment: ask again rather than keep it. */
   replica(lagBlocks?: number): Replica;
   /** Queues a transaction for the next block, or one `delaySlots` later. A signature that waits already is not queued twice. */

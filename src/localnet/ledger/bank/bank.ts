@@ -102,6 +102,7 @@ export function createBank(options: BankOptions): Bank {
     slotMs,
     faucet: faucet.address,
     counters,
+    begin: timer.begin,
     replica,
     submit,
     simulate(transaction, view, { anyBlockhash = false } = {}) {

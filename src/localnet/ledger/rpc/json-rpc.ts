@@ -43,7 +43,7 @@ const envelope = z.object({
   jsonrpc: z.literal('2.0'),
   id: z.union([z.string(), z.number(), z.null()]).optional(),
   method: z.string(),
-  params: z.unknown(),
+  params: z.unknown().optional(),
 });
 
 function parseRequest(value: unknown): RpcRequest | RpcError {
