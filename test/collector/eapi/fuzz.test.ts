@@ -182,9 +182,8 @@ describe('answers that are not what a switch sends', () => {
       Reflect.set(parent, key, oddValueFor(key, random));
       const seen = read(JSON.stringify(changed));
       const truth = truths[which] ?? 'error';
-      const context = `seed ${SEED}, round ${round}, ${key}`;
-      expect(inventions(seen, truth), context).toEqual([]);
-      expect(losses(seen, truth), context).toEqual([]);
+      const wrong = [...inventions(seen, truth), ...losses(seen, truth)];
+      if (wrong.length > 0) expect.unreachable(`seed ${SEED}, round ${round}, ${key}: ${wrong.join(', ')}`);
       if (seen !== 'error') unchanged += 1;
     }
     expect(unchanged).toBeGreaterThan(1_000);
@@ -200,7 +199,8 @@ describe('answers that are not what a switch sends', () => {
       Reflect.deleteProperty(parent, key);
       // A VRF under another name is another VRF; every other name is looked at.
       if (random() < 0.5 && !/^(default|vrf\d)$/.test(key) && !key.startsWith('169.')) Reflect.set(parent, `${key}x`, value);
-      expect(inventions(read(JSON.stringify(changed)), truths[which] ?? 'error'), `seed ${SEED + 1}, round ${round}, ${key}`).toEqual([]);
+      const wrong = inventions(read(JSON.stringify(changed)), truths[which] ?? 'error');
+      if (wrong.length > 0) expect.unreachable(`seed ${SEED + 1}, round ${round}, ${key}: ${wrong.join(', ')}`);
     }
   });
 

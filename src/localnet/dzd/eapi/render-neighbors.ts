@@ -16,8 +16,9 @@ export function renderNeighbors(scene: Scene, vrfs: readonly VrfName[], only?: s
   const rendered = vrfs
     .filter((vrf) => !faults.affects('vrf-missing', vrf))
     .map((vrf): [VrfName, unknown] => {
-      const named = only === undefined ? sim.neighbors(vrf) : [sim.find(vrf, only) ?? []].flat();
-      const shown = named.filter(({ address }) => isIPv4(address));
+      const named = only === undefined ? undefined : sim.find(vrf, only);
+      const asked = only === undefined ? sim.neighbors(vrf) : named === undefined ? [] : [named];
+      const shown = asked.filter(({ address }) => isIPv4(address));
       return [vrf, { peerList: shown.map((neighbor) => renderNeighbor(scene, neighbor)) }];
     });
   return { vrfs: Object.fromEntries(rendered) };
