@@ -98,6 +98,12 @@ describe('of requests', () => {
   });
 });
 
+test('a fault of every method spares the administration, so that it can be ended from outside', async () => {
+  await ask('localnet_setFaults', [{ rpc: [{ kind: 'hang' }] }]);
+  expect((await ask('localnet_clearFaults')).result.rpc).toEqual([]);
+  expect((await ask('getHealth')).result).toBe('ok');
+});
+
 describe('of transactions', () => {
   test('a dropped one is accepted and never seen again', async () => {
     bed.ledger.faults.set({ dropProbability: 1 });
@@ -218,6 +224,16 @@ test('they are set and ended over JSON-RPC, and what makes no sense is refused',
   expect((await ask('localnet_setFaults', [{ nonsense: 1 }])).error).toMatchObject({ code: -32602 });
   expect((await ask('localnet_clearFaults')).result).toMatchObject({ dropProbability: 0, frozen: false });
   expect(() => bed.ledger.faults.set({ lagSlots: -1 })).toThrow();
+});
+
+test('the ledger starts and stops as often as it is told', async () => {
+  expect((await bed.ledger.start()).rpcUrl).toBe(rpcUrl);
+  await Promise.all([bed.ledger.stop(), bed.ledger.stop()]);
+  await expect(post('getHealth')).rejects.toThrow();
+  ({ rpcUrl } = await bed.ledger.start());
+  expect((await ask('getHealth')).result).toBe('ok');
+  const port = Number(new URL(rpcUrl).port);
+  await expect(createLocalLedger({ port }).start()).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
 test('on the real clock an airdrop is confirmed after a few slots', async () => {

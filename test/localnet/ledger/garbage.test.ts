@@ -101,32 +101,33 @@ test('a transaction that does not sanitize, one with lookup tables, one with a w
   expect(send(forged).error).toEqual({ code: -32003, message: 'Transaction signature verification failure' });
 });
 
+const ANY = '11111111111111111111111111111111';
 test.each([
-  ['getAccountInfo', []],
-  ['getAccountInfo', ['not an address']],
-  ['getAccountInfo', ['1'.repeat(44)]],
-  ['getAccountInfo', [1]],
-  ['getAccountInfo', ['11111111111111111111111111111111', { encoding: 'utf8' }]],
-  ['getAccountInfo', ['11111111111111111111111111111111', { commitment: 'max' }]],
-  ['getAccountInfo', ['11111111111111111111111111111111', {}, 3]],
-  ['getMultipleAccounts', [Array.from({ length: 101 }, () => '11111111111111111111111111111111')]],
-  ['getProgramAccounts', ['11111111111111111111111111111111', { filters: [{ dataSize: -1 }] }]],
-  ['getProgramAccounts', ['11111111111111111111111111111111', { filters: [{ memcmp: { offset: 0, bytes: '0' } }] }]],
-  ['getProgramAccounts', ['11111111111111111111111111111111', { filters: Array(5).fill({ dataSize: 1 }) }]],
-  ['getSignatureStatuses', [['x']]],
-  ['getSignatureStatuses', [Array(257).fill('1'.repeat(64))]],
-  ['getSlot', [{ minContextSlot: -1 }]],
-  ['getSlot', { commitment: 'max' }],
-  ['requestAirdrop', ['11111111111111111111111111111111', 1.5]],
-  ['getTransaction', ['1'.repeat(64), { commitment: 'processed' }]],
-  ['getTransaction', ['1'.repeat(64), 'utf8']],
-  ['getRecentPerformanceSamples', [721]],
-  ['simulateTransaction', ['AA==', { encoding: 'base64', sigVerify: true, replaceRecentBlockhash: true }]],
-  ['localnet_createUser', [{ device: '11111111111111111111111111111111' }]],
-  ['localnet_createUser', [{}]],
-  ['localnet_createTenant', [{ code: 'x'.repeat(33) }]],
-  ['localnet_banUser', [{ user: '11111111111111111111111111111111' }]],
-])('%s refuses the parameters %j', (method, params) => {
+  ['no address', 'getAccountInfo', []],
+  ['an address that is none', 'getAccountInfo', ['not an address']],
+  ['44 ones as an address', 'getAccountInfo', ['1'.repeat(44)]],
+  ['a number for an address', 'getAccountInfo', [1]],
+  ['an unknown encoding', 'getAccountInfo', [ANY, { encoding: 'utf8' }]],
+  ['an unknown commitment', 'getAccountInfo', [ANY, { commitment: 'max' }]],
+  ['a parameter too many', 'getAccountInfo', [ANY, {}, 3]],
+  ['101 addresses', 'getMultipleAccounts', [Array(101).fill(ANY)]],
+  ['a negative data size', 'getProgramAccounts', [ANY, { filters: [{ dataSize: -1 }] }]],
+  ['memcmp bytes that are not base58', 'getProgramAccounts', [ANY, { filters: [{ memcmp: { offset: 0, bytes: '0' } }] }]],
+  ['five filters', 'getProgramAccounts', [ANY, { filters: Array(5).fill({ dataSize: 1 }) }]],
+  ['a signature that is none', 'getSignatureStatuses', [['x']]],
+  ['257 signatures', 'getSignatureStatuses', [Array(257).fill('1'.repeat(64))]],
+  ['a negative slot', 'getSlot', [{ minContextSlot: -1 }]],
+  ['parameters by name', 'getSlot', { commitment: 'max' }],
+  ['half a lamport', 'requestAirdrop', [ANY, 1.5]],
+  ['a commitment below confirmed', 'getTransaction', ['1'.repeat(64), { commitment: 'processed' }]],
+  ['an encoding that transactions do not have', 'getTransaction', ['1'.repeat(64), 'utf8']],
+  ['721 samples', 'getRecentPerformanceSamples', [721]],
+  ['contradicting options', 'simulateTransaction', ['AA==', { encoding: 'base64', sigVerify: true, replaceRecentBlockhash: true }]],
+  ['a device that does not exist', 'localnet_createUser', [{ device: ANY }]],
+  ['no device', 'localnet_createUser', [{}]],
+  ['a code of 33 characters', 'localnet_createTenant', [{ code: 'x'.repeat(33) }]],
+  ['a user that does not exist', 'localnet_banUser', [{ user: ANY }]],
+])('%s: %s answers -32602 and says why', (_, method, params) => {
   const { error } = call(method, params);
   expect(error.code).toBe(-32602);
   expect(error.message).not.toBe('');

@@ -174,6 +174,74 @@ test('performance samples give the slot time from the start', async () => {
   ]);
 });
 
+test('a simulation replaces an old blockhash, needs no signature, and tells units and accounts', async () => {
+  const { user, wire } = await signedStatus();
+  bed.ledger.bank.advance(200);
+  const transaction = VersionedTransaction.deserialize(wire);
+  transaction.signatures = [new Uint8Array(64)];
+  expect((await connection.simulateTransaction(transaction)).value.err).toBe('BlockhashNotFound');
+  const { value } = await connection.simulateTransaction(transaction, {
+    replaceRecentBlockhash: true,
+    accounts: { encoding: 'base64', addresses: [user] },
+  });
+  expect(value).toMatchObject({ err: null, unitsConsumed: expect.any(Number) });
+  const [after] = existing(value.accounts);
+  expect(decodeUser(Buffer.from(existing(after?.data[0]), 'base64')).bgpStatus).toBe(1);
+  expect(bed.record(user).bgpStatus).toBe(0);
+  await expect(connection.simulateTransaction(transaction, { sigVerify: true })).rejects.toThrow('signature verification failure');
+});
+
+test('a status that the program refuses fails in preflight, with the instruction, the logs and the units', async () => {
+  const { user, wire } = await signedStatus();
+  bed.ledger.admin.deleteUser(user);
+  bed.ledger.bank.advance();
+  const body = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'sendTransaction',
+    params: [Buffer.from(wire).toString('base64'), { encoding: 'base64', preflightCommitment: 'confirmed' }],
+  };
+  const answer = await fetch(connection.rpcEndpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const program = bed.ledger.programId;
+  expect(await answer.json()).toEqual({
+    jsonrpc: '2.0',
+    id: 1,
+    error: {
+      code: -32002,
+      message: 'Transaction simulation failed: Error processing Instruction 0: Program failed to complete',
+      data: {
+        err: { InstructionError: [0, 'ProgramFailedToComplete'] },
+        logs: [
+          `Program ${program} invoke [1]`,
+          'Program log: Instruction: SetUserBGPStatus(bgp_status: up, bgp_rtt_ns: 7500000)',
+          'Program log: panicked: Invalid User Account Owner',
+          `Program ${program} consumed 6300 of 200000 compute units`,
+          `Program ${program} failed: Program failed to complete`,
+        ],
+        accounts: null,
+        unitsConsumed: 6300,
+        returnData: null,
+        innerInstructions: null,
+      },
+    },
+  });
+  expect(bed.ledger.bank.counters.received).toBe(0);
+});
+
+test('sent without preflight it lands, fails, and costs its fee', async () => {
+  const { user, wire } = await signedStatus();
+  bed.ledger.admin.deleteUser(user);
+  const signature = await connection.sendRawTransaction(wire, { skipPreflight: true });
+  bed.ledger.bank.advance(2);
+  const err = { InstructionError: [0, 'ProgramFailedToComplete'] };
+  expect((await connection.getSignatureStatus(signature)).value).toMatchObject({ err, status: { Err: err } });
+  expect(await connection.getBalance(bed.publisher.publicKey)).toBe(9_999_995_000);
+});
+
 test('a transaction without enough money for its fee fails in preflight with logs and units', async () => {
   const poor = keypair('poor');
   const { blockhash } = await connection.getLatestBlockhash();

@@ -9,7 +9,7 @@ const rpcFault = z
      * cut. truncate: half of the right answer, then cut. delay: the right answer, late. error: a JSON-RPC error of this code and message.
      */
     kind: z.enum(['rate-limited', 'unavailable', 'html', 'hang', 'reset', 'truncate', 'delay', 'error']),
-    /** The methods that it strikes; every one without it. A batch is struck when one of its methods is. */
+    /** The methods that it strikes; every one but `localnet_…` without it. A batch is struck when one of its methods is. */
     methods: z.array(z.string()),
     probability,
     /** After so many requests it is over; without it, it stays. */

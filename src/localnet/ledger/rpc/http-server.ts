@@ -76,11 +76,11 @@ export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes =
         serve(request, response, stopping.signal).catch(() => response.destroy());
       });
       server.maxConnections = MAX_CONNECTIONS;
-      running = { server, stopping };
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, '127.0.0.1', resolve);
       });
+      running = { server, stopping };
       return urlOf(server);
     },
     async stop() {
