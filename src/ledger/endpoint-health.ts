@@ -76,7 +76,7 @@ export class EndpointHealth {
 
   /** Whether the time for which it was set aside is over, so that it should be probed. */
   get due(): boolean {
-    return !this.healthy && this.#now() >= this.dueAt;
+    return !this.healthy && this.now >= this.dueAt;
   }
 
   get dueAt(): number {
@@ -87,23 +87,31 @@ export class EndpointHealth {
   get lastResort(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
     const { notBefore, until, failedAt } = this.#loss;
-    return this.#now() >= notBefore && this.#now() >= Math.min(until, failedAt + LAST_RESORT_MS);
+    return this.now >= notBefore && this.now >= Math.min(until, failedAt + LAST_RESORT_MS);
   }
 
   /** Whether nothing was heard from it for so long. */
   quietFor(ms: number): boolean {
-    return this.#heardAt === undefined || this.#now() - this.#heardAt >= ms;
+    return this.#heardAt === undefined || this.now - this.#heardAt >= ms;
   }
 
   reported(slot: Slot): void {
     if (this.#slot === undefined || slot > this.#slot) this.#slot = slot;
   }
 
-  /** A method was served, or its slots were found good (see `EndpointFault.topic`). */
-  succeeded(topic: string): void {
-    const now = this.#now();
+  /** When a request is being made, for `succeeded`. */
+  get now(): MonotonicMs {
+    return this.#options.clock.monotonic();
+  }
+
+  /**
+   * A method was served, or its slots were found good (see `EndpointFault.topic`). An answer to a request made before the last failure says
+   * nothing new, or it would cut short the wait that the endpoint has asked for meanwhile.
+   */
+  succeeded(topic: string, askedAt: MonotonicMs): void {
+    const now = this.now;
     this.#heardAt = now;
-    if (this.#loss === undefined) return;
+    if (this.#loss === undefined || askedAt < this.#loss.failedAt) return;
     this.#loss.trialSince ??= now;
     if (topic !== this.#loss.topic && now - this.#loss.trialSince < PROVEN_AFTER_MS) return;
     this.#servingSince = this.#loss.trialSince;
@@ -112,7 +120,7 @@ export class EndpointHealth {
   }
 
   failed({ error, topic, retryAfterMs = 0 }: EndpointFault): void {
-    const now = this.#now();
+    const now = this.now;
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
     if (!this.healthy && !this.due && !this.lastResort && retryAfterMs === 0) return;
@@ -123,10 +131,6 @@ export class EndpointHealth {
     this.#loss = { error, topic, failedAt: now, until, notBefore };
     this.#slot = undefined;
     if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
-  }
-
-  #now(): MonotonicMs {
-    return this.#options.clock.monotonic();
   }
 
   #newDelays(): Iterator<number, never> {

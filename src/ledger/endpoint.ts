@@ -27,11 +27,12 @@ export function createEndpoint(url: EndpointUrl, rpc: JsonRpc, health: Omit<Endp
     health: ownHealth,
     close: rpc.close,
     async ask(request, read, signal) {
+      const askedAt = ownHealth.now;
       const reply = await rpc.call(request, signal);
       if (reply.kind !== 'result') throw faultOf(reply, url, request.method);
       try {
         const value = await read(reply.value, url.name);
-        ownHealth.succeeded(request.method);
+        ownHealth.succeeded(request.method, askedAt);
         return value;
       } catch (error) {
         if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
@@ -40,8 +41,9 @@ export function createEndpoint(url: EndpointUrl, rpc: JsonRpc, health: Omit<Endp
       }
     },
     async offer(request, read, signal) {
+      const askedAt = ownHealth.now;
       const value = read(await rpc.call(request, signal));
-      ownHealth.succeeded(request.method);
+      ownHealth.succeeded(request.method, askedAt);
       return value;
     },
   };
@@ -53,17 +55,18 @@ const SLOTS = 'slots';
 
 /**
  * Notes the slot that an endpoint answered for. Throws an EndpointFault when the healthy others have been seen too far ahead of it. Lost
- * endpoints do not count: the last one left is the truth there is, and a ledger that was set back does not condemn every endpoint.
+ * endpoints have no slot: the last one left is the truth there is, and a ledger that was set back does not condemn every endpoint.
  */
 export function noteSlot(endpoint: Endpoint, at: Slot, all: readonly Endpoint[]): void {
   let behind = 0n;
   for (const { health } of all) {
-    if (health !== endpoint.health && health.healthy && health.slot !== undefined && health.slot - at > behind) behind = health.slot - at;
+    if (health !== endpoint.health && health.slot !== undefined && health.slot - at > behind) behind = health.slot - at;
   }
   if (behind > MOST_SLOTS_BEHIND) {
     const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots: behind });
     throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, SLOTS);
   }
-  endpoint.health.succeeded(SLOTS);
+  if (!endpoint.health.healthy) return;
+  endpoint.health.succeeded(SLOTS, endpoint.health.now);
   endpoint.health.reported(at);
 }

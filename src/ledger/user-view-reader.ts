@@ -48,11 +48,10 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       rpc.usersOfDevice(device, minContextSlot === undefined ? {} : { minContextSlot }, signal),
       slotClock.refresh(signal),
     ]);
-    if (applied !== undefined && slot < applied) return { staleSlot: slot };
     slotClock.note(slot, readAt);
     const users = await decodeUsers(accounts, lastUsers, clock, signal);
     const vrfs = await tenantVrfs.resolve(tenantsOf(users), signal);
-    // Another read may have been faster.
+    // Judged last: another read may have been faster meanwhile.
     if (applied !== undefined && slot < applied) return { staleSlot: slot };
     applied = slot;
     lastUsers = users;

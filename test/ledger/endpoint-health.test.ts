@@ -54,10 +54,10 @@ test('an endpoint that fails again soon after its return goes on where it stoppe
   const { health, untilDue, clock, events } = healthAt(1);
   health.failed(trouble());
   untilDue();
-  health.succeeded('getBalance');
+  health.succeeded('getBalance', clock.monotonic());
   health.failed(trouble());
   expect(untilDue()).toBe(1_000);
-  health.succeeded('getBalance');
+  health.succeeded('getBalance', clock.monotonic());
   clock.advance(60_000);
   health.failed(trouble());
   expect(untilDue()).toBe(500);
@@ -82,20 +82,20 @@ test('a wait that a later answer asks for counts although the endpoint is alread
 });
 
 test('an endpoint that answers probes and still fails at its method is told of once, and is back when the method works', () => {
-  const { health, untilDue, events } = healthAt(1);
+  const { health, untilDue, events, clock } = healthAt(1);
   const waits: number[] = [];
   health.failed(trouble());
   for (let round = 0; round < 4; round++) {
     waits.push(untilDue());
-    health.succeeded('getEpochInfo');
+    health.succeeded('getEpochInfo', clock.monotonic());
     expect(health.healthy).toBe(true);
     health.failed(trouble());
   }
   expect(waits).toEqual([500, 1_000, 2_000, 4_000]);
   expect(events).toEqual(['lost']);
   untilDue();
-  health.succeeded('getEpochInfo');
-  health.succeeded('getBalance');
+  health.succeeded('getEpochInfo', clock.monotonic());
+  health.succeeded('getBalance', clock.monotonic());
   expect(events).toEqual(['lost', 'back']);
 });
 
@@ -103,11 +103,21 @@ test('an endpoint whose method nobody asks for again is back after a minute of s
   const { health, untilDue, clock, events } = healthAt(1);
   health.failed(trouble());
   untilDue();
-  health.succeeded('getEpochInfo');
+  health.succeeded('getEpochInfo', clock.monotonic());
   clock.advance(59_999);
-  health.succeeded('getEpochInfo');
+  health.succeeded('getEpochInfo', clock.monotonic());
   expect(events).toEqual(['lost']);
   clock.advance(1);
-  health.succeeded('getEpochInfo');
+  health.succeeded('getEpochInfo', clock.monotonic());
   expect(events).toEqual(['lost', 'back']);
+});
+
+test('an answer to a request from before the failure does not bring the endpoint back', () => {
+  const { health, clock, events } = healthAt(1);
+  const askedAt = clock.monotonic();
+  clock.advance(100);
+  health.failed(trouble(10_000));
+  clock.advance(100);
+  health.succeeded('getBalance', askedAt);
+  expect([health.healthy, events]).toEqual([false, ['lost']]);
 });
