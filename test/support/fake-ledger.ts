@@ -125,7 +125,18 @@ export function createFakeLedger(clock: Clock) {
     },
     async close() {},
   };
-  return { rpc, state, sends, refused, calls, slot: now, history: () => (land(), history) };
+  return {
+    rpc,
+    state,
+    sends,
+    refused,
+    calls,
+    slot: now,
+    history() {
+      land();
+      return history;
+    },
+  };
 }
 
 /** An outage as the endpoints tell it. */

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/platform/index.ts';
+import { UserStatus } from '../../src/serviceability/index.ts';
+import { makeBed, settledBed } from '../support/agent-bed.ts';
+
+describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['eapi', 'snmp'] }] as const)(
+  'over $sources',
+  ({ sources }) => {
+    test('a user that connects becomes up, one that is lost becomes down and only that one, and back', async ({ onTestFinished }) => {
+      const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { sources });
+      localnet.disconnect(user(1));
+      await until('one down', () => ledgerSays()[1] === 'down');
+      expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+      localnet.connect(user(1));
+      await until('up again', () => ledgerSays()[1] === 'up');
+      expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+    });
+  },
+);
+
+test.concurrent('users of two tenants and a multicast user are told apart by VRF, and the round-trip time goes along with up', async ({
+  onTestFinished,
+}) => {
+  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 5 });
+  const records = [0, 1, 4].map((n) => localnet.ledger.admin.user(user(n)));
+  expect(records.map((record) => record?.bgpRttNs)).toEqual([4_200_000n, 4_200_000n, 4_200_000n]);
+  localnet.disconnect(user(4));
+  await until('the multicast user down', () => ledgerSays()[4] === 'down');
+  expect(localnet.ledger.admin.user(user(4))?.bgpRttNs).toBe(0n);
+  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up', 'down']);
+});
+
+test.concurrent('a restart writes nothing that the ledger already says', async ({ onTestFinished }) => {
+  const { localnet, agent, lines, user, until, ledgerSays } = await settledBed(onTestFinished);
+  localnet.disconnect(user(0));
+  await until('one down', () => ledgerSays()[0] === 'down');
+  await agent.stop();
+  const before = localnet.ledger.bank.counters.received;
+  const { agent: restarted } = await makeBed(onTestFinished, { localnet });
+  restarted.start();
+  await systemClock.sleep(1_000);
+  expect(localnet.ledger.bank.counters.received).toBe(before);
+  expect(lines.filter((line) => line.startsWith('defect'))).toEqual([]);
+});
+
+test.concurrent('a user that is deleted and created again at the same address is written again', async ({ onTestFinished }) => {
+  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
+  const clientIp = localnet.ledger.admin.user(user(2))?.clientIp;
+  if (clientIp === undefined) throw new Error('user 2 has no account');
+  localnet.removeUser(user(2));
+  expect(localnet.addUser({ clientIp })).toBe(user(2));
+  expect(ledgerSays()[2]).toBe('unknown');
+  localnet.connect(user(2));
+  await until('up again', () => ledgerSays()[2] === 'up');
+});
+
+test.concurrent('a user created while the agent idles is noticed by its Established neighbor, long before the next idle reading', async ({
+  onTestFinished,
+}) => {
+  const { localnet, until } = await settledBed(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
+  const user = localnet.addUser();
+  localnet.connect(user);
+  await until('the newcomer up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1, 3_000);
+});
+
+test.concurrent('a user that never connects stays Unknown for the connect grace and becomes down then', async ({ onTestFinished }) => {
+  const { localnet, users, agent, until, ledgerSays } = await makeBed(onTestFinished, { policy: { connectGraceMs: 1_500 } });
+  for (const user of users.slice(1)) localnet.connect(user);
+  agent.start();
+  await until('the others up', () =>
+    ledgerSays()
+      .slice(1)
+      .every((status) => status === 'up'),
+  );
+  expect(ledgerSays()[0]).toBe('unknown');
+  await until('the first down', () => ledgerSays()[0] === 'down');
+});
+
+test.concurrent('a banned user whose session ends gets its last Up taken back', async ({ onTestFinished }) => {
+  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
+  // The ban frees the tunnel on the ledger; the controller takes the neighbor away with its next push.
+  localnet.ledger.admin.banUser(user(3));
+  await until('the banned one down', () => ledgerSays()[3] === 'down');
+  expect(localnet.ledger.admin.user(user(3))?.status).toBe(UserStatus.banned);
+  expect(ledgerSays().slice(0, 3)).toEqual(['up', 'up', 'up']);
+});
+
+test.concurrent("another writer's word is corrected", async ({ onTestFinished }) => {
+  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
+  localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2 });
+  await until('up again', () => ledgerSays()[1] === 'up');
+});
+
+test.concurrent('a record that grows old is refreshed, and others ride along in the same transaction', async ({ onTestFinished }) => {
+  const { localnet, until, told } = await settledBed(onTestFinished, {
+    users: 8,
+    policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
+  });
+  const first = localnet.ledger.bank.counters.succeeded;
+  const before = told('landed').length;
+  await until('two rounds of refreshes', () => told('landed').length >= before + 16);
+  // 8 users a round: one write a transaction would take 16 of them.
+  expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
+});
+
+test.concurrent('a hundred users that flap at once land in a handful of transactions, once each', async ({ onTestFinished }) => {
+  const { localnet, users, agent, until, ledgerSays, told } = await makeBed(onTestFinished, { users: 100 });
+  for (const user of users) localnet.connect(user);
+  agent.start();
+  await until('everybody up', () => told('landed').length >= 100);
+  expect(ledgerSays()).toEqual(Array(100).fill('up'));
+  expect(told('landed').length).toBe(100);
+  expect(told('sent').length).toBeLessThanOrEqual(7);
+});
+
+test.concurrent('when nearly all sessions read down at once the switch is asked again, and the truth is believed', async ({
+  onTestFinished,
+}) => {
+  const { localnet, users, until, ledgerSays, told } = await settledBed(onTestFinished, { users: 12 });
+  for (const user of users) localnet.disconnect(user);
+  await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
+  expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
+});
+
+test.concurrent('once: one tick, everything landed, and what it came to', async ({ onTestFinished }) => {
+  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
+  for (const user of users) localnet.connect(user);
+  const { report, problem, parked } = await agent.once(new AbortController().signal);
+  expect({ intents: report.intents.length, switchRead: report.switchRead, problem, parked: parked.size }).toEqual({
+    intents: 4,
+    switchRead: true,
+    problem: undefined,
+    parked: 0,
+  });
+  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+});
+
+test.concurrent('a dry run wants the same and sends nothing', async ({ onTestFinished }) => {
+  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished, { dryRun: true });
+  for (const user of users) localnet.connect(user);
+  const { report } = await agent.once(new AbortController().signal);
+  expect(report.intents.map(({ to, reason }) => `${to} ${reason}`)).toEqual(Array(4).fill('up change'));
+  expect(localnet.ledger.bank.counters.received).toBe(0);
+  expect(ledgerSays()).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
+});
+
+test.concurrent('stopping waits for what is in flight', async ({ onTestFinished }) => {
+  const { localnet, user, agent, until, told, ledgerSays } = await settledBed(onTestFinished);
+  localnet.ledger.faults.set({ delaySlots: 10 });
+  localnet.disconnect(user(0));
+  await until('a transaction in flight', () => told('sent u0 down').length === 1);
+  expect(ledgerSays()[0]).toBe('up');
+  expect((await agent.stop()).unresolved).toEqual([]);
+  expect(ledgerSays()[0]).toBe('down');
+});

@@ -1,0 +1,169 @@
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { type Agent, type AgentTiming, createAgent } from '../../src/agent.ts';
+import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import type { SwitchSource } from '../../src/collector/index.ts';
+import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { createLedgerRpc } from '../../src/ledger/index.ts';
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
+import { seededRandom, systemClock } from '../../src/platform/index.ts';
+import type { Signer } from '../../src/publisher/index.ts';
+import { type Address, addressOf, bgpStatusName } from '../../src/serviceability/index.ts';
+import { recordingReporter } from './recording-reporter.ts';
+
+/** A key from a number, the same in each run. */
+export function signerNumber(number: number): Signer {
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, number)]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32);
+  return { address: addressOf(publicKey), sign: (message) => new Uint8Array(sign(null, message, privateKey)) };
+}
+
+/** No shorter: below 50 ms the agent does not believe it. */
+export const SLOT_MS = 60;
+
+/** A tenth of what a switch would have, so that a test takes a second and not ten. */
+const QUICK: AgentTiming = {
+  intervalMs: 100,
+  collectTimeoutMs: 400,
+  viewMaxAgeMs: 500,
+  viewIdleIntervalMs: 300,
+  maxLedgerAgeMs: 30_000,
+  authorityIntervalMs: 500,
+  drainMs: 2_000,
+  worker: {
+    statusPollIntervalMs: 50,
+    rebroadcastIntervalMs: 200,
+    blockhashMaxAgeMs: 200,
+    sendStaggerMs: 1,
+    maxInFlight: 64,
+    skipPreflight: false,
+  },
+};
+
+export interface AgentBedOptions {
+  readonly users?: number;
+  readonly sources?: readonly ('eapi' | 'snmp')[];
+  readonly policy?: Partial<StatusPolicy>;
+  readonly timing?: Partial<AgentTiming>;
+  /** The agent's key, where it is not the device's publisher. */
+  readonly signer?: Signer;
+  readonly dryRun?: boolean;
+  /** More endpoints of the same ledger. */
+  readonly endpoints?: number;
+  readonly device?: (localnet: Localnet) => Address;
+  /** One that runs already; it is left running. */
+  readonly localnet?: Localnet;
+}
+
+export interface AgentBed {
+  readonly localnet: Localnet;
+  readonly agent: Agent;
+  readonly lines: readonly string[];
+  /** In the order of their tunnels; every fifth is multicast, the others alternate between vrf1 and vrf2. */
+  readonly users: readonly Address[];
+  user(number: number): Address;
+  /** By user's number: what the ledger holds. */
+  ledgerSays(): readonly string[];
+  /** Waits until it holds; fails after `ms` with both sides printed. */
+  until(what: string, holds: () => boolean, ms?: number): Promise<void>;
+  /** The lines that begin with one of these. */
+  told(...beginnings: readonly string[]): readonly string[];
+  stop(): Promise<void>;
+}
+
+/** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
+async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
+  const publisher = signerNumber(7);
+  const localnet =
+    options.localnet ??
+    createLocalnet({ users: options.users ?? 4, random: seededRandom(1), publisher: publisher.address, slotMs: SLOT_MS });
+  const addresses = await localnet.start();
+  // What was just created is confirmed a slot later, and only then seen by everybody.
+  await systemClock.sleep(3 * SLOT_MS);
+  const users = [...localnet.ledger.admin.users(localnet.device)].sort((a, b) => a[1].tunnelId - b[1].tunnelId).map(([user]) => user);
+  const { lines, reporter } = recordingReporter((user) => `u${users.indexOf(user as Address)}`);
+  const urls = [addresses.rpcUrl];
+  for (let n = 0; n < (options.endpoints ?? 0); n += 1) urls.push((await localnet.ledger.addEndpoint()).rpcUrl);
+  const rpc = createLedgerRpc({
+    urls,
+    programId: localnet.programId,
+    random: seededRandom(2),
+    requestTimeoutMs: 400,
+    callTimeoutMs: 1_000,
+    onEndpoint: (event) => reporter.endpoint({ ...event, endpoint: `number ${urls.findIndex((url) => event.endpoint.startsWith(url))}` }),
+  });
+  const signer = options.signer ?? publisher;
+  const agent = createAgent({
+    device: options.device?.(localnet) ?? localnet.device,
+    programId: localnet.programId,
+    ...(options.dryRun === true ? {} : { signer }),
+    rpc,
+    sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
+    policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, ...options.policy },
+    timing: { ...QUICK, ...options.timing },
+    clock: systemClock,
+    random: seededRandom(3),
+    reporter,
+  });
+  const ledgerSays = () => users.map((user) => bgpStatusName(localnet.ledger.admin.user(user)?.bgpStatus ?? 255));
+  return {
+    localnet,
+    agent,
+    lines,
+    users,
+    user(number) {
+      const user = users[number];
+      if (user === undefined) throw new Error(`there is no user ${number}`);
+      return user;
+    },
+    ledgerSays,
+    async until(what, holds, ms = 8_000) {
+      const deadline = performance.now() + ms;
+      while (!holds()) {
+        if (performance.now() > deadline)
+          throw new Error(`not within ${ms} ms: ${what}; the ledger says ${ledgerSays().join(', ')}; told: ${lines.join(' | ')}`);
+        await systemClock.sleep(10);
+      }
+    },
+    told: (...beginnings) => lines.filter((line) => beginnings.some((beginning) => line.startsWith(beginning))),
+    async stop() {
+      await agent.stop();
+      if (options.localnet === undefined) await localnet.stop();
+    },
+  };
+}
+
+/** vitest's `onTestFinished` of the test's own context, so that tests can run side by side: they sleep most of the time. */
+export type AtEnd = (stop: () => Promise<void>) => void;
+
+/** A bed that ends with the test. */
+export async function makeBed(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentBed> {
+  const bed = await agentBed(options);
+  atEnd(() => bed.stop());
+  return bed;
+}
+
+/** One with an agent that has told the ledger that every user is up, and knows it. */
+export async function settledBed(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentBed> {
+  const bed = await makeBed(atEnd, options);
+  for (const user of bed.users) bed.localnet.connect(user);
+  bed.agent.start();
+  await bed.until('everybody up', () => bed.told('landed').length === bed.users.length);
+  return bed;
+}
+
+function sourceOf(kind: 'eapi' | 'snmp', { eapiSocket, snmp }: LocalnetAddresses): SwitchSource {
+  if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 300 });
+  return createSnmpSource({
+    name: 'snmp',
+    ...snmp,
+    vrfs: ['default', 'vrf1', 'vrf2'],
+    timeoutMs: 300,
+    maxRows: 10_000,
+    clock: systemClock,
+  });
+}
