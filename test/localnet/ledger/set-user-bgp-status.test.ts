@@ -72,6 +72,7 @@ describe('effects', () => {
   test('the log tells the arguments and the units', () => {
     const { logs, unitsConsumed } = bed.land([bed.setStatus(user, 'up', 7_500_000)]);
     const program = bed.ledger.programId;
+    expect(unitsConsumed).toBe(12_342);
     expect(logs).toEqual([
       `Program ${program} invoke [1]`,
       'Program log: Instruction: SetUserBGPStatus(bgp_status: up, bgp_rtt_ns: 7500000)',

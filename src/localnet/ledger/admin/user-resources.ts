@@ -29,8 +29,11 @@ export interface UserResources {
   nextClientIp(): Ipv4;
   /** Takes what the user asks for, and the lowest free of the rest. Throws WorldError when a pool is empty. */
   allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'>;
+  /** Gives back its tunnel and its DoubleZero address. */
   release(user: Occupied): void;
-  /** Moves a user from one tunnel_net and tunnel_id to another. */
+  /** The account at this client address is gone. */
+  forgetClient(clientIp: Ipv4): void;
+  /** A user now holds other things than before. */
   move(from: Occupied, to: Occupied): void;
 }
 
@@ -48,11 +51,10 @@ export function createUserResources(): UserResources {
     return pool;
   };
   const idsOf = (device: Address): FreePool => poolOf(tunnelIds, device, FIRST_TUNNEL_ID, TUNNEL_ID_END);
-  const release = ({ clientIp, devicePk, tunnelId, tunnelNet, userType, dzIp }: Occupied): void => {
-    clients.delete(clientIp);
-    if (tunnelId > 0) idsOf(devicePk).release(tunnelId);
-    if (tunnelNet.prefixLength === 31) tunnelNets.release(netNumber(tunnelNet));
-    if (hasAllocatedIp(userType)) dzIps.get(devicePk)?.release(ipv4ToNumber(dzIp));
+  const each = ({ devicePk, tunnelId, tunnelNet, userType, dzIp }: Occupied, act: 'take' | 'release'): void => {
+    if (tunnelId > 0) idsOf(devicePk)[act](tunnelId);
+    if (tunnelNet.prefixLength === 31) tunnelNets[act](netNumber(tunnelNet));
+    if (hasAllocatedIp(userType)) dzIps.get(devicePk)?.[act](ipv4ToNumber(dzIp));
   };
 
   return {
@@ -65,19 +67,18 @@ export function createUserResources(): UserResources {
       throw new WorldError('no client addresses are left');
     },
     allocate(input, clientIp, device) {
-      clients.add(clientIp);
       const tunnelId = input.tunnelId ?? lowest(idsOf(input.device), 'tunnel ids');
-      idsOf(input.device).take(tunnelId);
+      if (input.tunnelId !== undefined) idsOf(input.device).take(tunnelId);
       const tunnelNet = input.tunnelNet ?? netOf(lowest(tunnelNets, 'tunnel networks'));
-      tunnelNets.take(netNumber(tunnelNet));
+      if (input.tunnelNet !== undefined) tunnelNets.take(netNumber(tunnelNet));
+      clients.add(clientIp);
       return { clientIp, tunnelId, tunnelNet, dzIp: hasAllocatedIp(input.userType ?? 0) ? allocateDzIp(input.device, device) : clientIp };
     },
-    release,
+    release: (user) => each(user, 'release'),
+    forgetClient: (clientIp) => void clients.delete(clientIp),
     move(from, to) {
-      release(from);
-      clients.add(to.clientIp);
-      if (to.tunnelId > 0) idsOf(to.devicePk).take(to.tunnelId);
-      if (to.tunnelNet.prefixLength === 31) tunnelNets.take(netNumber(to.tunnelNet));
+      each(from, 'release');
+      each(to, 'take');
     },
   };
 

@@ -114,6 +114,7 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
     deleteUser(address) {
       const user = existing('user', address, decodeUser);
       resources.release(user);
+      resources.forgetClient(user.clientIp);
       bank.putAccount(address, undefined);
       countUser(user.devicePk, user, -1);
     },
