@@ -3,7 +3,7 @@ import { createAuthorityWatch } from './authority-watch.ts';
 import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
 import { createCollector, type SwitchSource } from './collector/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
-import { type AgentError, type Clock, type Random, Stopped, waitAtMost } from './platform/index.ts';
+import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
 import type { Signer } from './publisher/index.ts';
 import type { Address } from './serviceability/index.ts';
 import { createTicker } from './tick.ts';
@@ -72,7 +72,7 @@ export interface Agent {
 export function createAgent(options: AgentOptions): Agent {
   const { device, programId, signer, rpc, sources, policy, timing, clock, random, reporter } = options;
   const publisher = options.publisher ?? signer?.address;
-  const stopping = new AbortController();
+  const stopping = lifeController();
   const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
   const reader = createUserViewReader({ rpc, device, programId, clock });
   const views = createViewKeeper({

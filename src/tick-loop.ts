@@ -1,4 +1,4 @@
-import { type Clock, createWakeUp, Stopped } from './platform/index.ts';
+import { type Clock, createWakeUp, lifeController, Stopped } from './platform/index.ts';
 
 export interface TickLoopOptions {
   readonly tick: (signal: AbortSignal) => Promise<unknown>;
@@ -24,7 +24,7 @@ const IMPATIENT_MS = 1_000;
 
 /** Runs ticks one after the other, never two at once, each `intervalMs` after the last one began. */
 export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }: TickLoopOptions): TickLoop {
-  const controller = new AbortController();
+  const controller = lifeController();
   const wakeUp = createWakeUp(clock);
   let running: Promise<void> | undefined;
 

@@ -1,4 +1,4 @@
-import { Stopped } from '../platform/index.ts';
+import { lifeController, Stopped } from '../platform/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 import { logDefect } from './failure.ts';
 import { VERSION } from './version.ts';
@@ -15,7 +15,7 @@ const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
  *   uncaught        ──► one log line, 1
  */
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
-  const controller = new AbortController();
+  const controller = lifeController();
   const stop = (why: string): void => controller.abort(new Stopped(why));
   const stdout = guard(process.stdout, () => stop('the reader of standard output has gone'));
   const stderr = guard(process.stderr, () => undefined);

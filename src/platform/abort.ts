@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Abort reasons are Error objects without exception: web3.js and others drop a string reason and leave the promise pending for ever.
  */
@@ -20,7 +22,7 @@ export class Stopped extends Error {
  * aborted when `work` settles either way, so nothing that it started outlives it; the timer and the listener are gone by then.
  */
 export async function withDeadline<T>(ms: number, parent: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
+  const controller = lifeController();
   const onParentAbort = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) onParentAbort();
   else parent?.addEventListener('abort', onParentAbort, { once: true });
@@ -34,4 +36,14 @@ export async function withDeadline<T>(ms: number, parent: AbortSignal | undefine
     parent?.removeEventListener('abort', onParentAbort);
     controller.abort(new Stopped('the work has settled'));
   }
+}
+
+/**
+ * A controller for the life of a part: hundreds of requests may listen to its signal at once, which is no leak since each of them stops
+ * listening when it settles.
+ */
+export function lifeController(): AbortController {
+  const controller = lifeController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

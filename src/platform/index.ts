@@ -1,4 +1,4 @@
-export { DeadlineExceeded, Stopped, withDeadline } from './abort.ts';
+export { DeadlineExceeded, lifeController, Stopped, withDeadline } from './abort.ts';
 export { type BackoffOptions, backoffDelays } from './backoff.ts';
 export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, systemClock } from './clock.ts';
 export * from './errors/index.ts';

@@ -1,6 +1,6 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import type { LedgerRpc } from '../ledger/index.ts';
-import { type AgentError, type Clock, createWakeUp, isAgentError, type Random, Stopped } from '../platform/index.ts';
+import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController, type Random, Stopped } from '../platform/index.ts';
 import { createComputeModel, type Signer } from '../publisher/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import { createBlockhashCache } from './blockhash-cache.ts';
@@ -65,7 +65,7 @@ const IDLE_POLL_MS = 20;
 export function createWorker(options: WorkerOptions): Worker {
   const { rpc, clock, random, timing, reporter, onDefect } = options;
   const wake = createWakeUp(clock);
-  const controller = new AbortController();
+  const controller = lifeController();
   const background = new Set<Promise<void>>();
   const context: WorkerContext = {
     ...options,
