@@ -43,7 +43,7 @@ export async function withDeadline<T>(ms: number, parent: AbortSignal | undefine
  * listening when it settles.
  */
 export function lifeController(): AbortController {
-  const controller = lifeController();
+  const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   return controller;
 }
