@@ -10,3 +10,4 @@ export {
 } from './eapi/index.ts';
 export { createSnmpSource, type IgnoredDatagrams, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';
+export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';
