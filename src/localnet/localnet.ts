@@ -10,6 +10,7 @@ import {
   type SwitchFaults,
 } from './dzd/index.ts';
 import { createLocalLedger, type LocalLedger } from './ledger/index.ts';
+import { createSwitchMethods } from './switch-methods.ts';
 
 export interface LocalnetOptions {
   /** Users that exist from the start; none is connected. Every fifth is multicast, the rest alternates between two tenants. */
@@ -84,6 +85,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     random,
     ...(options.rpcPort === undefined ? {} : { port: options.rpcPort }),
     ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
+    methods: createSwitchMethods(() => localnet),
   });
   const { admin } = ledger;
   const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001' });
@@ -97,8 +99,20 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     sim.establish('default', address);
   }
   const switchFaults = createSwitchFaults();
-  const eapi = createSimulatedEapi({ switch: sim, faults: switchFaults, clock });
-  const snmp = createSimulatedSnmp({ switch: sim, faults: switchFaults, community: LOCALNET_COMMUNITY, clock });
+  const eapi = createSimulatedEapi({
+    switch: sim,
+    faults: switchFaults,
+    clock,
+    ...(options.eapiPort === undefined ? {} : { port: options.eapiPort }),
+    ...(options.eapiSocket === undefined ? {} : { socketPath: options.eapiSocket }),
+  });
+  const snmp = createSimulatedSnmp({
+    switch: sim,
+    faults: switchFaults,
+    community: LOCALNET_COMMUNITY,
+    clock,
+    ...(options.snmpPort === undefined ? {} : { port: options.snmpPort }),
+  });
   const controller = createLocalnetController({ admin, device, sim });
 
   const addUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address => {
@@ -121,7 +135,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     }
   }
 
-  return {
+  const localnet: Localnet = {
     ledger,
     sim,
     switchFaults,
@@ -159,4 +173,5 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       return truth;
     },
   };
+  return localnet;
 }

@@ -4,7 +4,15 @@ import { createWorldAdmin, type WorldAdmin } from './admin/index.ts';
 import { type Bank, createBank } from './bank/index.ts';
 import { createLedgerFaults, type LedgerFaults } from './faults/index.ts';
 import { createPrograms, programAccounts } from './programs/index.ts';
-import { createEndpoint, createLocalnetMethods, createRpcHandler, createRpcServer, parseBody, type RpcServer } from './rpc/index.ts';
+import {
+  createEndpoint,
+  createLocalnetMethods,
+  createRpcHandler,
+  createRpcServer,
+  parseBody,
+  type RpcMethods,
+  type RpcServer,
+} from './rpc/index.ts';
 
 export interface LocalLedgerOptions {
   readonly clock?: Clock;
@@ -22,6 +30,8 @@ export interface LocalLedgerOptions {
   readonly finalizedAfter?: number | undefined;
   /** Landed transactions that are remembered, 8,192 without it. */
   readonly rememberedTransactions?: number | undefined;
+  /** JSON-RPC methods of the world around the ledger, beside its own. */
+  readonly methods?: RpcMethods;
 }
 
 /** Another node of the same ledger: its own port, its own faults but for those of the chain. */
@@ -68,7 +78,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     chainFaults: () => faults.settings,
   });
   const admin = createWorldAdmin({ bank, programId });
-  const handler = createRpcHandler(createLocalnetMethods(admin));
+  const handler = createRpcHandler({ ...createLocalnetMethods(admin), ...options.methods });
   const endpoint = createEndpoint({ bank, faults });
   const first = createRpcServer({ endpoint, handler, clock, port });
   const others: RpcServer[] = [];

@@ -12,8 +12,8 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
-  /** Listens on an ephemeral loopback port, or on a Unix socket; answers with the port, 0 for a socket. */
-  listen(at: { readonly host: string } | { readonly path: string }): Promise<number>;
+  /** Listens on a port (0: a free one), or on a Unix socket; answers with the port, 0 for a socket. */
+  listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<number>;
   openConnections(): number;
   /** Hangs up on everybody who is connected; others may come. */
   hangUp(): void;
@@ -44,7 +44,7 @@ export function createListener({ onRequest, tls, refuses, onConnection }: Listen
     listen: (at) =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen('path' in at ? { path: at.path } : { host: at.host, port: 0 }, () => {
+        server.listen(at, () => {
           server.off('error', reject);
           const address = server.address();
           resolve(typeof address === 'object' && address !== null ? address.port : 0);

@@ -18,13 +18,17 @@ export interface SimulatedEapiOptions {
   readonly credentials?: EapiUser;
   /** How long the cookie of a login is good for, milliseconds; a switch's default is 24 hours. */
   readonly sessionLifetimeMs?: number;
+  /** Of the TCP face, on 127.0.0.1; a free one without it. */
+  readonly port?: number;
+  /** Path of the Unix socket, which must not exist; one in a directory of its own without it. */
+  readonly socketPath?: string;
   /** HTTPS instead of HTTP on the TCP face, PEM. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly oddities?: Partial<EapiOddities>;
 }
 
 export interface SimulatedEapi {
-  /** Listens on loopback, at an ephemeral port and at a Unix socket in a directory of its own. */
+  /** Listens on loopback and at the Unix socket. */
   start(): Promise<EapiAddresses>;
   /** Hangs up, stops listening and removes the socket. */
   stop(): Promise<void>;
@@ -84,10 +88,10 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
       if (running !== undefined) return running.addresses;
       life = new AbortController();
       const directory = await mkdtemp(join(tmpdir(), 'dzd-eapi-'));
-      const socketPath = join(directory, 'command-api.sock');
+      const socketPath = options.socketPath ?? join(directory, 'command-api.sock');
       const tcp = listener(false);
       const unix = listener(true);
-      const port = await tcp.listen({ host: '127.0.0.1' });
+      const port = await tcp.listen({ host: '127.0.0.1', port: options.port ?? 0 });
       await unix.listen({ path: socketPath });
       running = {
         listeners: [tcp, unix],
