@@ -2,6 +2,7 @@ import { loadKeypair } from '../config/index.ts';
 import { createLocalnet, createScenario, type Localnet } from '../localnet/index.ts';
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
 import { systemClock } from '../platform/index.ts';
+import { choosePort } from './choose-port.ts';
 import type { LocalnetBody } from './localnet.ts';
 import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
 
@@ -14,9 +15,9 @@ export const localnetBody: LocalnetBody = async (options, io) => {
   const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
   const localnet = createLocalnet({
     users: options.users,
-    rpcPort: options.rpcPort,
-    eapiPort: options.eapiPort,
-    snmpPort: options.snmpPort,
+    rpcPort: await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: options.rpcPort, usual: 8_899 }),
+    eapiPort: await choosePort({ flag: 'eapi-port', protocol: 'tcp', wanted: options.eapiPort, usual: 8_080 }),
+    snmpPort: await choosePort({ flag: 'snmp-port', protocol: 'udp', wanted: options.snmpPort, usual: 1_161 }),
     ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
     publisher: loadKeypair(keypair).keypair.address,
   });

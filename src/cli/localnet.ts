@@ -4,10 +4,10 @@ import { choiceOption, type OptionValues, textOption, wholeNumberOption } from '
 export interface LocalnetOptions {
   /** How many users the device has. */
   readonly users: number;
-  /** TCP and UDP ports on loopback; 0 takes any that is free. */
-  readonly rpcPort: number;
-  readonly eapiPort: number;
-  readonly snmpPort: number;
+  /** TCP and UDP ports on loopback; 0 takes any that is free; absent: the usual one, or a free one when that is taken. */
+  readonly rpcPort?: number;
+  readonly eapiPort?: number;
+  readonly snmpPort?: number;
   /** Path of the eAPI socket; absent: one in a temporary folder. */
   readonly eapiSocket?: string;
   /** static: users connect and stay; churn: they connect, flap and leave. */
@@ -28,9 +28,9 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
   describe: 'Start a ledger and a simulated device on this host, to try things on.',
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
-    'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 by default; 0 takes a free one" },
-    'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 by default; 0 takes a free one" },
-    'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 by default; 0 takes a free one" },
+    'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
+    'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 if it is free; 0 takes any" },
+    'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 if it is free; 0 takes any" },
     'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
     scenario: { type: 'string', value: 'static|churn', describe: 'Whether users stay connected or come, flap and go' },
     keypair: {
@@ -45,14 +45,15 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
 });
 
 export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
-  const port = (name: string, standard: number): number => wholeNumberOption(values, name, { min: 0, max: 65_535 }) ?? standard;
+  const port = (name: string): number | undefined => wholeNumberOption(values, name, { min: 0, max: 65_535 });
+  const [rpcPort, eapiPort, snmpPort] = [port('rpc-port'), port('eapi-port'), port('snmp-port')];
   const eapiSocket = textOption(values, 'eapi-socket');
   const keypair = textOption(values, 'keypair');
   return {
     users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
-    rpcPort: port('rpc-port', 8_899),
-    eapiPort: port('eapi-port', 8_080),
-    snmpPort: port('snmp-port', 1_161),
+    ...(rpcPort === undefined ? {} : { rpcPort }),
+    ...(eapiPort === undefined ? {} : { eapiPort }),
+    ...(snmpPort === undefined ? {} : { snmpPort }),
     ...(eapiSocket === undefined ? {} : { eapiSocket }),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
     ...(keypair === undefined ? {} : { keypair }),

@@ -88,7 +88,7 @@ describe('options reach the body', () => {
 
   test('of localnet, with defaults', async () => {
     const { given } = await commandLine(['localnet', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
-    expect(given).toEqual([{ users: 3, rpcPort: 0, eapiPort: 8_080, snmpPort: 1_161, scenario: 'churn', output: 'table' }]);
+    expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', output: 'table' }]);
   });
 
   test('of demo, with defaults', async () => {

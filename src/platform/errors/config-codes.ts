@@ -30,6 +30,11 @@ export const CONFIG_CODES = {
     message: '{problem}',
     remedy: 'see `dzd-telemetry --help`, or `dzd-telemetry COMMAND --help`',
   },
+  CONFIG__PORT_IN_USE: {
+    class: 'agent-never',
+    message: 'port {port} of 127.0.0.1, which --{flag} asks for, cannot be used: {problem}',
+    remedy: 'name another port, or 0 for any that is free',
+  },
   CONFIG__KEYPAIR_NOT_NAMED: {
     class: 'agent-never',
     message: 'no key file is configured, and without one nothing can be written',
