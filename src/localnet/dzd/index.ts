@@ -4,6 +4,7 @@ export {
   type NeighborConfiguration,
   type SimulatedNeighbor,
   type SimulatedSwitch,
+  type SwitchChange,
 } from './simulated-switch.ts';
 export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions } from './snmp/index.ts';
 export { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from './switch-faults.ts';

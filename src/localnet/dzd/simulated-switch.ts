@@ -22,6 +22,12 @@ export type NeighborConfiguration = Pick<SimulatedNeighbor, 'address' | 'vrf' | 
   readonly rttUs?: number;
 };
 
+/** What just happened to a neighbor, which is as it is now; a removed one as it was last. */
+export interface SwitchChange {
+  readonly kind: 'configured' | 'state' | 'removed';
+  readonly neighbor: Readonly<SimulatedNeighbor>;
+}
+
 /**
  * The truth behind every face of the simulated DZD (eAPI, SNMP, …): VRFs, and in each the neighbors with their sessions. The faces only
  * render it. A passive user peer that waits for its client is `active`, as real DZDs show it.
@@ -47,6 +53,8 @@ export interface SimulatedSwitch {
   drop(vrf: VrfName, address: string, state?: NeighborState, idleReason?: string): void;
   /** Every session drops, counters restart, the boot time is now. */
   reboot(): void;
+  /** Tells of each change at once, in order, until what comes back is called. A session that is told to be what it is already changes nothing. */
+  onChange(listener: (change: SwitchChange) => void): () => void;
 }
 
 export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly clock: Clock; readonly hostname?: string }): SimulatedSwitch {
@@ -54,6 +62,10 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
   let skewMs = 0;
   const now = (): EpochMs => epochMs(clock.wall() + skewMs);
   let bootedAt = now();
+  const listeners = new Set<(change: SwitchChange) => void>();
+  const tell = (kind: SwitchChange['kind'], neighbor: SimulatedNeighbor): void => {
+    for (const listener of listeners) listener({ kind, neighbor: { ...neighbor } });
+  };
 
   const find = (vrf: VrfName, address: string): SimulatedNeighbor | undefined => vrfs.get(vrf)?.get(address);
   const existing = (vrf: VrfName, address: string): SimulatedNeighbor => {
@@ -62,10 +74,12 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
     return neighbor;
   };
   const drop = (neighbor: SimulatedNeighbor, state: NeighborState, idleReason?: string): void => {
+    const changes = neighbor.state !== state;
     if (neighbor.state === 'established') neighbor.changedAt = now();
     neighbor.state = state;
     if (idleReason === undefined) delete neighbor.idleReason;
     else neighbor.idleReason = idleReason;
+    if (changes) tell('state', neighbor);
   };
 
   return {
@@ -79,7 +93,9 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
       if (!vrfs.has(vrf)) vrfs.set(vrf, new Map());
     },
     removeVrf(vrf) {
+      const gone = [...(vrfs.get(vrf)?.values() ?? [])];
       vrfs.delete(vrf);
+      for (const neighbor of gone) tell('removed', neighbor);
     },
     vrfs: () => [...vrfs.keys()],
     neighbors: (vrf) => [...(vrfs.get(vrf)?.values() ?? [])],
@@ -97,10 +113,13 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
       };
       if (!vrfs.has(vrf)) vrfs.set(vrf, new Map());
       vrfs.get(vrf)?.set(address, neighbor);
+      tell('configured', neighbor);
       return neighbor;
     },
     unconfigure(vrf, address) {
+      const neighbor = find(vrf, address);
       vrfs.get(vrf)?.delete(address);
+      if (neighbor !== undefined) tell('removed', neighbor);
     },
     establish(vrf, address, rttUs) {
       const neighbor = existing(vrf, address);
@@ -110,6 +129,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
       delete neighbor.idleReason;
       neighbor.changedAt = now();
       neighbor.establishedTransitions += 1;
+      tell('state', neighbor);
     },
     drop(vrf, address, state = 'active', idleReason) {
       drop(existing(vrf, address), state, idleReason);
@@ -123,6 +143,12 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
           neighbor.establishedTransitions = 0;
         }
       }
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
     },
   };
 }
