@@ -128,6 +128,7 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     reporter,
     inFlight: () => worker?.inFlight() ?? new Map(),
+    landedIn: (user) => worker?.landedIn(user),
     lastLandedSlot: () => worker?.lastLandedSlot,
     // Before the device's account was read nobody knows whether this key may write.
     offer: (intents: readonly StatusIntent[], view: LedgerView) => worker?.offer(authority.isAuthorized ? intents : [], view),

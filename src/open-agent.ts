@@ -121,6 +121,16 @@ function policyOf(policy: PolicyConfig): StatusPolicy {
     rideAlongAfter: policy.rideAlongAfter,
     massDownShare: policy.massDownShare,
     massDownMinimum: policy.massDownMinimum,
+    minWriteIntervalMs: policy.minWriteInterval,
+    damping: {
+      mode: policy.damping.mode,
+      penaltyPerTransition: policy.damping.penalty,
+      halfLifeMs: policy.damping.halfLife,
+      suppressAbove: policy.damping.suppress,
+      reuseBelow: policy.damping.reuse,
+      maxSuppressMs: policy.damping.maxSuppress,
+      suppressedIntervalMs: policy.damping.suppressedInterval,
+    },
   };
 }
 

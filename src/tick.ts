@@ -31,6 +31,8 @@ export interface TickerOptions {
   readonly reporter: TickReporter;
   /** Statuses sent and not resolved; empty in a dry run. */
   readonly inFlight: () => ReadonlyMap<Address, ReportableStatus>;
+  /** The newest slot in which a write of ours landed for this user. */
+  readonly landedIn: (user: Address) => Slot | undefined;
   /** The newest slot in which a write of ours landed: a view from before it is renewed. */
   readonly lastLandedSlot: () => Slot | undefined;
   /** Takes what the tick wants; must not wait. */
@@ -82,7 +84,7 @@ export function createTicker(options: TickerOptions): Ticker {
   }
 
   function decideOn(view: LedgerView, observations: ReadonlyMap<Address, Observation>): Decided {
-    return decide({ view, observations, tracks, inFlight: inFlight(), policy, now: clock.monotonic() });
+    return decide({ view, observations, tracks, inFlight: inFlight(), landedIn: options.landedIn, policy, now: clock.monotonic() });
   }
 
   async function withRtts(intents: readonly StatusIntent[], decided: Decided, signal: AbortSignal): Promise<readonly StatusIntent[]> {

@@ -1,5 +1,6 @@
 import type { MonotonicMs } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
+import { isContested } from './foreign-writes.ts';
 import type { Observation, UnobservedReason } from './observation.ts';
 import type { StatusPolicy } from './policy.ts';
 import { jitterShare } from './record-age.ts';
@@ -20,7 +21,20 @@ export interface UserStatusView {
   readonly inFlight?: ReportableStatus;
 }
 
-export type HoldReason = UnobservedReason | 'down-unconfirmed' | 'connect-grace' | 'not-activated';
+export type HoldReason =
+  | UnobservedReason
+  /** Down, but not for long enough, or not seen often enough, to be believed (rule 10). */
+  | 'down-unconfirmed'
+  /** Never seen up, and new (rule 11). */
+  | 'connect-grace'
+  /** The account is not Activated (rule 14). */
+  | 'not-activated'
+  /** The record was written too shortly ago; the newest status waits (rule 16). */
+  | 'write-interval'
+  /** It flaps, and damping is enforced: it is written seldom (rule 16). */
+  | 'damped'
+  /** Another writer of the same record disagrees with us: it is not fought. */
+  | 'contested';
 
 export type WriteReason = 'change' | 'refresh' | 'ride-along';
 
@@ -50,7 +64,7 @@ export function decideStatus(
     case 'unobserved':
       return { kind: 'hold', because: observation.because };
     case 'up':
-      return view.activated ? agree('up', view, policy) : { kind: 'hold', because: 'not-activated' };
+      return view.activated ? agree('up', view, track, policy) : { kind: 'hold', because: 'not-activated' };
     case 'down':
       return whenDown(view, observation, track, policy, now);
   }
@@ -71,7 +85,7 @@ function whenDown(
       return { kind: 'hold', because: 'connect-grace' };
     }
   }
-  return agree('down', view, policy);
+  return agree('down', view, track, policy);
 }
 
 /** A session that is down is believed on the switch's own word, or when it was seen down often enough for long enough (rule 10). */
@@ -86,12 +100,25 @@ function isBelievable(
   return run !== undefined && run.count >= policy.downConfirmations && now - run.since >= policy.downGraceMs;
 }
 
-function agree(to: ReportableStatus, view: UserStatusView, policy: StatusPolicy): Decision {
-  if (view.inFlight !== undefined) return view.inFlight === to ? SETTLED : { kind: 'write', to, reason: 'change' };
-  if (view.status !== to) return { kind: 'write', to, reason: 'change' };
+function agree(to: ReportableStatus, view: UserStatusView, track: UserTrack, policy: StatusPolicy): Decision {
+  if (view.inFlight === to) return SETTLED;
+  // What is in flight is a record of no age at all.
+  if (view.inFlight !== undefined) return change(to, 0, track, policy);
+  if (view.status !== to) return change(to, view.ageMs, track, policy);
   if (view.ageMs === undefined) return SETTLED;
   const early = policy.refreshJitter * jitterShare(view.pubkey);
   if (view.ageMs >= policy.refreshIntervalMs * (1 - early)) return { kind: 'write', to, reason: 'refresh' };
   if (view.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter) return { kind: 'write', to, reason: 'ride-along' };
   return SETTLED;
+}
+
+/** A limit delays: the tick after it ends wants whatever is true then. */
+function change(to: ReportableStatus, ageMs: number | undefined, { penalty, foreignWrites }: UserTrack, policy: StatusPolicy): Decision {
+  const { damping, minWriteIntervalMs } = policy;
+  const age = ageMs ?? Number.POSITIVE_INFINITY;
+  if (damping.mode === 'enforce' && penalty?.suppressed === true && age < damping.suppressedIntervalMs)
+    return { kind: 'hold', because: 'damped' };
+  if (isContested(foreignWrites) && age < damping.suppressedIntervalMs) return { kind: 'hold', because: 'contested' };
+  if (age < minWriteIntervalMs) return { kind: 'hold', because: 'write-interval' };
+  return { kind: 'write', to, reason: 'change' };
 }

@@ -1,5 +1,5 @@
 import type { MonotonicMs } from '../platform/index.ts';
-import { type Address, BgpStatus, nanoseconds, UserStatus } from '../serviceability/index.ts';
+import { type Address, BgpStatus, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
 import { type Decision, decideStatus, type LedgerStatus, type ReportableStatus } from './decide-status.ts';
 import type { LedgerUser, LedgerView } from './ledger-view.ts';
 import type { Observation } from './observation.ts';
@@ -13,6 +13,8 @@ export interface DecideInput {
   readonly observations: ReadonlyMap<Address, Observation>;
   readonly tracks: ReadonlyMap<Address, UserTrack>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
+  /** The newest slot in which a write of ours landed, by user; of this process only. */
+  readonly landedIn: (user: Address) => Slot | undefined;
   readonly policy: StatusPolicy;
   readonly now: MonotonicMs;
 }
@@ -23,6 +25,7 @@ export interface UserOutcome {
   readonly decision: Decision;
   readonly track: UserTrack;
   readonly newFlaps: number;
+  readonly isForeignWrite: boolean;
 }
 
 export interface Decided {
@@ -32,16 +35,17 @@ export interface Decided {
 }
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
-export function decide({ view, observations, tracks, inFlight, policy, now }: DecideInput): Decided {
+export function decide({ view, observations, tracks, inFlight, landedIn, policy, now }: DecideInput): Decided {
   const outcomes = new Map<Address, UserOutcome>();
   const intents: StatusIntent[] = [];
   for (const entry of view.users.values()) {
     const { pubkey, user } = entry;
     const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', because: 'switch-not-read' };
-    const { track, newFlaps } = advanceTrack(tracks.get(pubkey), entry, observation, now);
-    const status = ledgerStatus(user.bgpStatus);
-    const ageMs = recordAgeMs(user.lastBgpReportedAt, view.slot, view.slotTimeMs);
     const sent = inFlight.get(pubkey);
+    const own = { landedIn: landedIn(pubkey), inFlight: sent !== undefined };
+    const { track, newFlaps, isForeignWrite } = advanceTrack(tracks.get(pubkey), entry, observation, own, policy.damping, now);
+    const status = ledgerStatus(user.bgpStatus);
+    const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
     const decision = decideStatus(
       {
         pubkey,
@@ -55,7 +59,7 @@ export function decide({ view, observations, tracks, inFlight, policy, now }: De
       policy,
       now,
     );
-    outcomes.set(pubkey, { entry, observation, decision, track, newFlaps });
+    outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
     if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
     intents.push({
       user: pubkey,

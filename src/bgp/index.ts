@@ -8,6 +8,7 @@ export {
   type UserStatusView,
   type WriteReason,
 } from './decide-status.ts';
+export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './flap-penalty.ts';
 export type { LedgerUser, LedgerView } from './ledger-view.ts';
 export { detectMassDown, type MassDown, reconcileMassDown } from './mass-down.ts';
 export type { Neighbor, NeighborKey, NeighborSnapshot, NeighborState, VrfName, VrfReading } from './neighbor-snapshot.ts';
@@ -16,4 +17,4 @@ export { type Observations, observeUsers, type Tunnel } from './observe.ts';
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export { jitterShare, recordAgeMs } from './record-age.ts';
 export type { StatusIntent } from './status-intent.ts';
-export { accountStateOf, advanceTrack, incarnationOf, type TrackStep, type UserTrack } from './track.ts';
+export { accountStateOf, advanceTrack, incarnationOf, type OwnWrites, type TrackStep, type UserTrack } from './track.ts';

@@ -1,3 +1,5 @@
+import { type DampingPolicy, DEFAULT_DAMPING } from './flap-penalty.ts';
+
 /** The knobs of the decision. All times in milliseconds, shares between 0 and 1. */
 export interface StatusPolicy {
   /** How long a session must have been down before Down is published (rule 10). */
@@ -16,6 +18,9 @@ export interface StatusPolicy {
   readonly massDownShare: number;
   /** … and how many they must be at least. */
   readonly massDownMinimum: number;
+  /** One user is written at most once in this time; the newest status waits (rule 16). */
+  readonly minWriteIntervalMs: number;
+  readonly damping: DampingPolicy;
 }
 
 export const DEFAULT_POLICY: StatusPolicy = {
@@ -27,4 +32,6 @@ export const DEFAULT_POLICY: StatusPolicy = {
   rideAlongAfter: 0.75,
   massDownShare: 0.5,
   massDownMinimum: 10,
+  minWriteIntervalMs: 10_000,
+  damping: DEFAULT_DAMPING,
 };

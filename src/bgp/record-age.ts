@@ -1,13 +1,19 @@
+import type { MonotonicMs } from '../platform/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
+import type { LedgerView } from './ledger-view.ts';
 
 /**
- * Age of a record in milliseconds, by measured slot times (rule 12). Infinity when nothing was ever reported; undefined while the length of
+ * Age of a record now, in milliseconds, by measured slot times (rule 12). Infinity when nothing was ever reported; undefined while the length of
  * a slot is not known yet, since a guess could refresh thousands of records for nothing.
  */
-export function recordAgeMs(reportedAt: Slot, now: Slot, slotTimeMs: number | undefined): number | undefined {
+export function recordAgeMs(
+  reportedAt: Slot,
+  view: Pick<LedgerView, 'slot' | 'slotTimeMs' | 'readAt'>,
+  now: MonotonicMs,
+): number | undefined {
   if (reportedAt === 0n) return Number.POSITIVE_INFINITY;
-  if (slotTimeMs === undefined) return undefined;
-  return Math.max(0, Number(now - reportedAt)) * slotTimeMs;
+  if (view.slotTimeMs === undefined) return undefined;
+  return Math.max(0, Number(view.slot - reportedAt)) * view.slotTimeMs + Math.max(0, now - view.readAt);
 }
 
 /**

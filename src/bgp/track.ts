@@ -1,5 +1,7 @@
 import type { EpochMs, MonotonicMs } from '../platform/index.ts';
 import { formatNetworkV4, type Slot, tunnelSides, type User } from '../serviceability/index.ts';
+import { advancePenalty, type DampingPolicy, type FlapPenalty } from './flap-penalty.ts';
+import { advanceForeignWrites, type ForeignWrites, isForeignWrite } from './foreign-writes.ts';
 import type { LedgerUser } from './ledger-view.ts';
 import type { Observation } from './observation.ts';
 import type { Tunnel } from './observe.ts';
@@ -23,6 +25,9 @@ export interface UserTrack {
   readonly establishedTransitions?: number;
   /** Transitions seen or inferred, ever. */
   readonly flaps: number;
+  /** Absent while the user is calm. */
+  readonly penalty?: FlapPenalty;
+  readonly foreignWrites?: ForeignWrites;
   /** The last tunnel that the account named: a ban zeroes it, and the session must still be looked for. */
   readonly tunnel?: Tunnel;
 }
@@ -31,6 +36,15 @@ export interface TrackStep {
   readonly track: UserTrack;
   /** Transitions that this observation shows since the last one, hidden ones included (rule 7). */
   readonly newFlaps: number;
+  /** Somebody else has written this user's record since the last view. */
+  readonly isForeignWrite: boolean;
+}
+
+/** What of our own doing the next memory needs to know. */
+export interface OwnWrites {
+  /** The newest slot in which a write of ours landed for this user. */
+  readonly landedIn: Slot | undefined;
+  readonly inFlight: boolean;
 }
 
 /** The account's identity: what a re-created or moved user does not share with its predecessor at the same address. */
@@ -45,10 +59,36 @@ export function accountStateOf(user: User): string {
 }
 
 /** The next memory of a user, from the last one and this tick's observation. Pure. */
-export function advanceTrack(previous: UserTrack | undefined, entry: LedgerUser, observation: Observation, now: MonotonicMs): TrackStep {
+export function advanceTrack(
+  previous: UserTrack | undefined,
+  entry: LedgerUser,
+  observation: Observation,
+  own: OwnWrites,
+  damping: DampingPolicy,
+  now: MonotonicMs,
+): TrackStep {
   const base = continueOrBegin(previous, entry, now);
-  if (observation.kind === 'unobserved') return { track: withoutDownRun(base), newFlaps: 0 };
+  const isForeign =
+    previous !== undefined &&
+    base.incarnation === previous.incarnation &&
+    isForeignWrite({ before: previous.lastReportedAt, now: entry.user.lastBgpReportedAt, own: own.landedIn, inFlight: own.inFlight });
+  const { track, newFlaps } =
+    observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
+  const { penalty: _, foreignWrites: __, ...rest } = track;
+  const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
+  const foreignWrites = advanceForeignWrites(base.foreignWrites, isForeign, now);
+  return {
+    track: { ...rest, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) },
+    newFlaps,
+    isForeignWrite: isForeign,
+  };
+}
 
+function see(
+  base: UserTrack,
+  observation: Exclude<Observation, { kind: 'unobserved' }>,
+  now: MonotonicMs,
+): { track: UserTrack; newFlaps: number } {
   const newFlaps = countFlaps(base, observation);
   const neighbor = observation.at?.neighbor;
   const seen: UserTrack = {

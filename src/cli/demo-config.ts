@@ -9,7 +9,7 @@ import type { Address } from '../serviceability/index.ts';
 const QUICK = {
   ledger: { viewIdleInterval: '5s' },
   collector: { interval: '1s' },
-  policy: { downGrace: '3s', connectGrace: '5s' },
+  policy: { downGrace: '3s', connectGrace: '5s', minWriteInterval: '2s' },
 };
 
 /** Writes the configuration file of the demo's agent, and loads it as `run` would. */

@@ -11,7 +11,7 @@ export interface CrossChecked {
 
 /** What no field can see alone: whether the settings fit each other. */
 export function crossCheck(config: AgentConfig): CrossChecked {
-  const problems: KeyProblem[] = [...durationProblems(config), ...nameProblems(config)];
+  const problems: KeyProblem[] = [...durationProblems(config), ...nameProblems(config), ...dampingProblems(config)];
   const warnings: string[] = [];
   for (const [index, source] of config.collector.sources.entries()) {
     const path = ['collector', 'sources', index];
@@ -39,6 +39,17 @@ function durationProblems({ collector, ledger, policy }: AgentConfig): readonly 
       path,
       problem: `must be longer than ${above} (${formatDuration(limit)}), got ${formatDuration(ms)}`,
     }));
+}
+
+/** A threshold that can't be reached, or can't be left again, would be damping in name only. */
+function dampingProblems({ policy: { damping } }: AgentConfig): readonly KeyProblem[] {
+  const { suppress, reuse, halfLife, maxSuppress } = damping;
+  const ceiling = reuse * 2 ** (maxSuppress / halfLife);
+  const path = ['policy', 'damping', 'suppress'];
+  if (suppress <= reuse) return [{ path, problem: `must be above policy.damping.reuse (${reuse}), got ${suppress}` }];
+  if (suppress < ceiling) return [];
+  const limit = `${Math.floor(ceiling)}, which is the highest figure that maxSuppress, halfLife and reuse allow`;
+  return [{ path, problem: `must be below ${limit}, got ${suppress}` }];
 }
 
 function nameProblems({ collector }: AgentConfig): readonly KeyProblem[] {

@@ -2,6 +2,55 @@ import { z } from 'zod';
 import { lamports } from '../serviceability/index.ts';
 import { choice, duration, section, settings, share, wholeNumber, yesOrNo } from './setting.ts';
 
+/** Route-flap damping, on users instead of routes (RFC 2439, RFC 7196). */
+const damping = z
+  .strictObject({
+    mode: choice({
+      of: ['observe', 'enforce'],
+      default: 'observe',
+      reloadable: true,
+      description: 'observe only measures and tells; enforce writes a user that flaps at most once per suppressedInterval.',
+    }),
+    penalty: wholeNumber({
+      default: 1_000,
+      min: 1,
+      max: 100_000,
+      reloadable: true,
+      description: 'Figure of merit added by each transition.',
+    }),
+    halfLife: duration({
+      default: '15m',
+      min: '1s',
+      max: '1d',
+      reloadable: true,
+      description: 'Time in which the figure of merit halves.',
+    }),
+    suppress: wholeNumber({
+      default: 6_000,
+      min: 1,
+      max: 1_000_000,
+      reloadable: true,
+      description: 'Above this figure a user is suppressed; RFC 7196 advises 6000 or more.',
+    }),
+    reuse: wholeNumber({ default: 750, min: 1, max: 1_000_000, reloadable: true, description: 'Below this figure it is free again.' }),
+    maxSuppress: duration({
+      default: '1h',
+      min: '1s',
+      max: '7d',
+      reloadable: true,
+      description: 'Longest time for which a user stays suppressed after its last transition.',
+    }),
+    suppressedInterval: duration({
+      default: '5m',
+      min: '1s',
+      max: '1d',
+      reloadable: true,
+      description: 'How often a suppressed user, or one that another writer contests, is written.',
+    }),
+  })
+  .prefault({})
+  .register(settings, section('Damping of users that flap.'));
+
 /** When a status is believed and when it is written. */
 export const policySection = z
   .strictObject({
@@ -63,6 +112,14 @@ export const policySection = z
       reloadable: true,
       description: 'Fewer users than this going down at once are believed without a second poll.',
     }),
+    minWriteInterval: duration({
+      default: '10s',
+      min: '0s',
+      max: '1h',
+      reloadable: true,
+      description: 'One user is written at most once in this time; the newest status waits.',
+    }),
+    damping,
   })
   .prefault({})
   .register(settings, section('When a status is believed and when it is written.'));
@@ -99,6 +156,22 @@ export const workerSection = z
     skipPreflight: yesOrNo({
       default: false,
       description: 'Send without letting the endpoint simulate first; faster, and it reports errors later.',
+    }),
+    maxTransactionsPerMinute: wholeNumber({
+      default: 600,
+      min: 1,
+      max: 100_000,
+      unit: 'transactions',
+      reloadable: true,
+      description: 'Most transactions in a minute; changes go before refreshes when it is short.',
+    }),
+    maxLamportsPerDay: wholeNumber({
+      default: 100_000_000,
+      min: 5_000,
+      max: 1_000_000_000_000,
+      unit: 'lamports',
+      reloadable: true,
+      description: 'Most fees in a day; changes go before refreshes when it is short.',
     }),
     drainTimeout: duration({
       default: '10s',

@@ -1,5 +1,5 @@
 import type { SignatureStatus } from '../ledger/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+import type { Address, Slot } from '../serviceability/index.ts';
 import type { Flight } from './flights.ts';
 import { settleFailure } from './settle-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -8,6 +8,9 @@ export interface Follower {
   /** Looks once at everything in the air, with one request for all. Throws what the ledger throws. */
   follow(signal: AbortSignal): Promise<void>;
   readonly lastLandedSlot: Slot | undefined;
+  landedIn(user: Address): Slot | undefined;
+  /** Forgets the landings of users that are no longer on the ledger. */
+  forgetOthers(isKnown: (user: Address) => boolean): void;
 }
 
 export interface FollowerOptions {
@@ -19,6 +22,7 @@ export interface FollowerOptions {
 /** Follows each transaction until it is landed, failed or provably dead. */
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
   const { rpc, clock, timing, flights, desired, gate, reporter } = context;
+  const landings = new Map<Address, Slot>();
   let lastLandedSlot: Slot | undefined;
   let lastLookAt = Number.NEGATIVE_INFINITY;
 
@@ -48,6 +52,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     const latencyMs = clock.monotonic() - flight.sentAt;
     for (const intent of flight.intents) {
       desired.landed(intent.user, intent.to, slot);
+      landings.set(intent.user, slot);
       reporter.landed({ intent, signature: flight.signature, slot, latencyMs });
     }
   }
@@ -82,6 +87,12 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     },
     get lastLandedSlot() {
       return lastLandedSlot;
+    },
+    landedIn: (user) => landings.get(user),
+    forgetOthers(isKnown) {
+      for (const user of landings.keys()) {
+        if (!isKnown(user)) landings.delete(user);
+      }
     },
   };
 }

@@ -42,6 +42,8 @@ export interface Worker {
   parked(): ReadonlyMap<Address, AgentError>;
   /** The newest slot in which a write of ours landed: a view from before it does not show the write. */
   readonly lastLandedSlot: Slot | undefined;
+  /** The newest slot in which a write of ours landed for this user, since this process began. */
+  landedIn(user: Address): Slot | undefined;
   /** Stops writing until `resume`; what is in the air is followed to its end. */
   halt(error: AgentError): void;
   resume(): void;
@@ -143,6 +145,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     offer(intents, view) {
       parked.keepOnly((user) => view.users.has(user));
+      follower.forgetOthers((user) => view.users.has(user));
       desired.replace(
         intents.filter((intent) => !parked.holds(intent)),
         view.slot,
@@ -154,6 +157,7 @@ export function createWorker(options: WorkerOptions): Worker {
     get lastLandedSlot() {
       return follower.lastLandedSlot;
     },
+    landedIn: follower.landedIn,
     halt: gate.halt,
     resume() {
       gate.resume();

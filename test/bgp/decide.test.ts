@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Decided } from '../../src/bgp/index.ts';
-import { type Address, nanoseconds, UserStatus } from '../../src/serviceability/index.ts';
-import { active, decider, established, keyNumber, snapshotOf, userNumber } from '../support/bgp-builders.ts';
+import { DEFAULT_DAMPING, type Decided, recordAgeMs } from '../../src/bgp/index.ts';
+import { monotonicMs } from '../../src/platform/index.ts';
+import { type Address, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
+import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 /** Decisions in the users' order: `up (change)`, `hold: reason`, `settled`. */
 function said({ outcomes }: Decided): readonly string[] {
@@ -44,7 +45,7 @@ describe('a session that comes up', () => {
   });
 
   test("corrects another writer's word", () => {
-    const users = [userNumber(0, { status: 'down', reportedAt: 9_999 })];
+    const users = [userNumber(0, { status: 'down', reportedAt: 9_975 })];
     expect(said(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['up (change)']);
   });
 });
@@ -237,9 +238,10 @@ describe('a status that is in flight', () => {
     ]);
   });
 
-  test('is superseded when the switch says otherwise, even where the ledger has not changed yet', () => {
+  test('is superseded when the switch says otherwise, even where the ledger has not changed yet, and not before the write interval', () => {
     const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
-    expect(said(decider()({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['down (change)']);
+    expect(said(decider()({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['hold: write-interval']);
+    expect(said(decider({ minWriteIntervalMs: 0 })({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['down (change)']);
   });
 });
 
@@ -273,5 +275,81 @@ describe('flaps', () => {
 
   test('coming up from down raises the counter once and is one transition', () => {
     expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'down-up')).toBe(1);
+  });
+});
+
+describe('a limit', () => {
+  const changed = (reportedAt: number) => [userNumber(0, { status: 'down', reportedAt })];
+  const up = snapshotOf({ vrf1: [established(0)] });
+
+  test('of one write in ten seconds delays a change, and the tick after it wants what is true then', () => {
+    const tick = decider();
+    // The record is 25 slots, ten seconds, old in the end.
+    expect(said(tick({ at: 0, users: changed(9_980), snapshot: up }))).toEqual(['hold: write-interval']);
+    expect(said(tick({ at: 2_000, users: changed(9_980), snapshot: up, slot: 10_005 }))).toEqual(['up (change)']);
+  });
+
+  test('counts the time since the view was read as well', () => {
+    const view = viewOf(changed(9_980), { readAt: 0 });
+    const age = (now: number) => recordAgeMs(slot(9_980), view, monotonicMs(now));
+    expect([age(0), age(2_000)]).toEqual([8_000, 10_000]);
+  });
+
+  const flappy = (policy: Parameters<typeof decider>[0], transitions: number) => {
+    const tick = decider({ minWriteIntervalMs: 0, ...policy });
+    tick({ at: 0, users: changed(9_900), snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }, 0) });
+    return tick({
+      at: 5_000,
+      users: changed(9_900),
+      snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 + transitions })] }, 5_000),
+    });
+  };
+
+  test('on flapping users is measured, and only enforced where that is asked for', () => {
+    expect(said(flappy({}, 4))).toEqual(['up (change)']);
+    expect(flappy({}, 4).outcomes.get(keyNumber(0))?.track.penalty).toEqual({ value: 8_000, at: 5_000, suppressed: true });
+    expect(said(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 4))).toEqual(['hold: damped']);
+    expect(said(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 2))).toEqual(['up (change)']);
+  });
+
+  test('on a suppressed user still lets the newest status through every five minutes', () => {
+    const tick = decider({ minWriteIntervalMs: 0, damping: { ...DEFAULT_DAMPING, mode: 'enforce' } });
+    const flapped = snapshotOf({ vrf1: [established(0, { transitions: 9 })] }, 5_000);
+    tick({ at: 0, users: changed(9_251), snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }, 0) });
+    // 749 slots of 400 ms are 299.6 s.
+    expect(said(tick({ at: 5_000, users: changed(9_251), snapshot: flapped }))).toEqual(['hold: damped']);
+    expect(said(tick({ at: 5_400, users: changed(9_251), snapshot: flapped, slot: 10_001 }))).toEqual(['up (change)']);
+  });
+});
+
+describe('another writer of the same device', () => {
+  const record = (status: 'up' | 'down', reportedAt: number) => [userNumber(0, { status, reportedAt })];
+  const up = snapshotOf({ vrf1: [established(0)] });
+  const own = (at: number) => new Map([[keyNumber(0), slot(at)]]);
+  const foreign = ({ outcomes }: Decided) => outcomes.get(keyNumber(0))?.isForeignWrite;
+
+  test('is noticed by a record that moved to a slot in which nothing of ours landed', () => {
+    const tick = decider({ minWriteIntervalMs: 0 });
+    expect(foreign(tick({ at: 0, users: record('up', 9_000), snapshot: up }))).toBe(false);
+    expect(foreign(tick({ at: 5_000, users: record('up', 9_000), snapshot: up }))).toBe(false);
+    expect(foreign(tick({ at: 10_000, users: record('up', 9_500), snapshot: up, landedIn: own(9_500) }))).toBe(false);
+    expect(foreign(tick({ at: 15_000, users: record('down', 9_600), snapshot: up, landedIn: own(9_500) }))).toBe(true);
+  });
+
+  test('is not suspected while a write of ours is unresolved: it may be that one', () => {
+    const tick = decider();
+    tick({ at: 0, users: record('down', 9_000), snapshot: up });
+    expect(foreign(tick({ at: 5_000, users: record('up', 9_500), snapshot: up, inFlight: new Map([[keyNumber(0), 'up']]) }))).toBe(false);
+  });
+
+  test('is corrected once, and not fought from the second time on', () => {
+    const tick = decider({ minWriteIntervalMs: 0 });
+    tick({ at: 0, users: record('up', 9_000), snapshot: up });
+    expect(said(tick({ at: 5_000, users: record('down', 9_950), snapshot: up }))).toEqual(['up (change)']);
+    expect(said(tick({ at: 10_000, users: record('down', 9_990), snapshot: up, landedIn: own(9_960) }))).toEqual(['hold: contested']);
+    // Five minutes after the other one's write it is corrected again.
+    expect(said(tick({ at: 400_000, users: record('down', 9_990), snapshot: up, slot: 10_975, landedIn: own(9_960) }))).toEqual([
+      'up (change)',
+    ]);
   });
 });

@@ -103,7 +103,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     ...(options.dryRun === true ? {} : { signer }),
     rpc,
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
-    policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, ...options.policy },
+    policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     clock: systemClock,
     random: seededRandom(3),

@@ -19,6 +19,7 @@ import {
   BgpStatus,
   nanoseconds,
   parseNetworkV4,
+  type Slot,
   slot,
   type User,
   UserStatus,
@@ -155,19 +156,21 @@ export interface DeciderTick {
   /** `null`: not measured yet. */
   readonly slotTimeMs?: number | null;
   readonly inFlight?: ReadonlyMap<Address, ReportableStatus>;
+  readonly landedIn?: ReadonlyMap<Address, Slot>;
 }
 
 /** Carries the tracks from tick to tick as the agent does, without the mass-down guard and without I/O. */
 export function decider(policy: Partial<StatusPolicy> = {}) {
   let tracks: ReadonlyMap<Address, UserTrack> = new Map();
   return (tick: DeciderTick) => {
-    const { at, users, snapshot, inFlight = new Map(), slotTimeMs = 400 } = tick;
+    const { at, users, snapshot, inFlight = new Map(), landedIn, slotTimeMs = 400 } = tick;
     const { byUser } = observeUsers(users, snapshot, (user) => tracks.get(user)?.tunnel);
     const decided = decide({
-      view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs }),
+      view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs, readAt: at }),
       observations: byUser,
       tracks,
       inFlight,
+      landedIn: (user) => landedIn?.get(user),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
     });

@@ -1,0 +1,58 @@
+import type { MonotonicMs } from '../platform/index.ts';
+
+/** Route-flap damping of RFC 2439 with the thresholds of RFC 7196, on users instead of routes. Times in milliseconds. */
+export interface DampingPolicy {
+  /** observe: measure and tell only. enforce: a suppressed user writes at most once per `suppressedIntervalMs`. */
+  readonly mode: 'observe' | 'enforce';
+  readonly penaltyPerTransition: number;
+  readonly halfLifeMs: number;
+  /** Suppressed above this figure of merit … */
+  readonly suppressAbove: number;
+  /** … until it has decayed below this one. */
+  readonly reuseBelow: number;
+  /** However much it flaps, a user is free again this long after its last transition. */
+  readonly maxSuppressMs: number;
+  readonly suppressedIntervalMs: number;
+}
+
+/** RFC 7196 recommends a suppress threshold of 6,000 or more; the rest are the values that vendors share. */
+export const DEFAULT_DAMPING: DampingPolicy = {
+  mode: 'observe',
+  penaltyPerTransition: 1_000,
+  halfLifeMs: 15 * 60_000,
+  suppressAbove: 6_000,
+  reuseBelow: 750,
+  maxSuppressMs: 60 * 60_000,
+  suppressedIntervalMs: 5 * 60_000,
+};
+
+/** A user's figure of merit at a moment. */
+export interface FlapPenalty {
+  readonly value: number;
+  readonly at: MonotonicMs;
+  readonly suppressed: boolean;
+}
+
+/** The highest figure of merit there is: from it the penalty decays to `reuseBelow` within `maxSuppressMs` (RFC 2439 4.2, the ceiling). */
+export function penaltyCeiling({ reuseBelow, maxSuppressMs, halfLifeMs }: DampingPolicy): number {
+  return reuseBelow * 2 ** (maxSuppressMs / halfLifeMs);
+}
+
+/** The penalty after time has passed and `transitions` were seen. Undefined once there is nothing worth remembering. */
+export function advancePenalty(
+  previous: FlapPenalty | undefined,
+  transitions: number,
+  now: MonotonicMs,
+  policy: DampingPolicy,
+): FlapPenalty | undefined {
+  const decayed = previous === undefined ? 0 : previous.value * 2 ** (-(now - previous.at) / policy.halfLifeMs);
+  const value = Math.min(penaltyCeiling(policy), decayed + transitions * policy.penaltyPerTransition);
+  const suppressed = value > policy.suppressAbove || (previous?.suppressed === true && value >= policy.reuseBelow);
+  // RFC 2439 4.8.6: a figure below half of the reuse threshold is forgotten.
+  return !suppressed && value < policy.reuseBelow / 2 ? undefined : { value, at: now, suppressed };
+}
+
+/** Milliseconds until a suppressed user is free, if it flaps no more. */
+export function msUntilReuse(penalty: FlapPenalty, policy: DampingPolicy): number {
+  return penalty.suppressed ? Math.max(0, policy.halfLifeMs * Math.log2(penalty.value / policy.reuseBelow)) : 0;
+}
