@@ -36,7 +36,10 @@ separated by commas, and \`collector.sources\` is written in YAML's one-line for
 The folder \`config/\` has an annotated file for each network, and \`docs/configuration.schema.json\` is a JSON Schema for editors.`;
 
 function sectionPart(section: SettingNode): readonly string[] {
-  return [`### ${section.name}`, section.meta.description, settingTable([...section.children.values()])];
+  const children = [...section.children.values()];
+  const inner = children.filter((node) => node.meta.form === 'section');
+  const own = settingTable(children.filter((node) => node.meta.form !== 'section'));
+  return [`### ${section.key}`, section.meta.description, own, ...inner.flatMap(sectionPart)];
 }
 
 function settingTable(nodes: readonly SettingNode[]): string {
