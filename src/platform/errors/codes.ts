@@ -1,5 +1,6 @@
 import { CONFIG_CODES } from './config-codes.ts';
 import { LEDGER_CODES } from './ledger-codes.ts';
+import { SNAPSHOT_CODES } from './snapshot-codes.ts';
 import { SWITCH_CODES } from './switch-codes.ts';
 import { WRITE_CODES } from './write-codes.ts';
 
@@ -19,7 +20,10 @@ export interface CodeEntry {
 }
 
 /** Every error of the agent, a table a domain. */
-export const CODES = { ...CONFIG_CODES, ...SWITCH_CODES, ...LEDGER_CODES, ...WRITE_CODES } as const satisfies Record<string, CodeEntry>;
+export const CODES = { ...CONFIG_CODES, ...SWITCH_CODES, ...LEDGER_CODES, ...WRITE_CODES, ...SNAPSHOT_CODES } as const satisfies Record<
+  string,
+  CodeEntry
+>;
 
 export type ErrorCode = keyof typeof CODES;
 
