@@ -1,13 +1,16 @@
 export { type Collector, type CollectorOptions, type CollectorReporter, createCollector } from './collector.ts';
 export {
+  createEapiShowRunner,
   createEapiSource,
   type EapiCredentials,
   type EapiEndpoint,
+  type EapiShowRunnerOptions,
   type EapiSource,
   type EapiSourceOptions,
   type EapiTls,
   parseEapiEndpoint,
 } from './eapi/index.ts';
+export type { ShowRunner } from './show-runner.ts';
 export { createSnmpSource, type IgnoredDatagrams, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';
 export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';

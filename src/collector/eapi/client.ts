@@ -1,4 +1,4 @@
-import { AgentError } from '../../platform/index.ts';
+import { AgentError, type EpochMs } from '../../platform/index.ts';
 import type { Authentication } from './authentication.ts';
 import type { JsonObject } from './json.ts';
 import { type CommandFailure, readEnvelope } from './read-envelope.ts';
@@ -12,6 +12,8 @@ export interface EapiClientOptions {
   readonly authentication: Authentication;
   /** The model of the results: 1 pins each command's first revision, so that an upgrade of EOS cannot change it. */
   readonly modelVersion: 1 | 'latest';
+  /** Whether the switch adds its own time to each result, in `_meta`; it does when absent. */
+  readonly timestamps?: boolean;
 }
 
 export interface RunOutcome {
@@ -27,14 +29,20 @@ export interface EapiClient {
    * it comes.
    */
   run(commands: readonly string[], signal: AbortSignal, filter?: AnswerFilter): Promise<RunOutcome>;
+  /**
+   * The switch's own time, for a transport whose results bring none; undefined when the switch does not tell. Throws as `run` does for
+   * everything but the command.
+   */
+  time?(signal: AbortSignal): Promise<EpochMs | undefined>;
 }
 
 const PATH = '/command-api';
 
-export function createEapiClient({ endpoint, username, transport, authentication, modelVersion }: EapiClientOptions): EapiClient {
+export function createEapiClient(options: EapiClientOptions): EapiClient {
+  const { endpoint, username, transport, authentication, modelVersion, timestamps = true } = options;
   let requests = 0;
   // An EOS that does not know the parameter rejects the whole request; it is told so once.
-  let knowsTimestamps = true;
+  let knowsTimestamps = timestamps;
 
   async function post(body: string, signal: AbortSignal, filter: AnswerFilter | undefined): Promise<EapiReply> {
     const request = { path: PATH, body, ...(filter === undefined ? {} : { filter }) } as const;
