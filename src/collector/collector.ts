@@ -53,7 +53,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   async function poll(source: SwitchSource, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const health = healthOf(source);
     try {
-      const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner));
+      const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner), clock);
       if (health.lost) reporter.source({ source: source.name, state: 'back' });
       health.lost = false;
       health.delays = freshDelays();
@@ -96,7 +96,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
         if (missing.length === 0) break;
         try {
           const readRtts = source.readRtts.bind(source);
-          for (const [key, rtt] of await withDeadline(timeoutMs, signal, (inner) => readRtts(missing, inner))) found.set(key, rtt);
+          for (const [key, rtt] of await withDeadline(timeoutMs, signal, (inner) => readRtts(missing, inner), clock)) found.set(key, rtt);
         } catch {
           if (signal.aborted) throw signal.reason;
         }

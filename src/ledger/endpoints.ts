@@ -4,7 +4,7 @@ import { createEndpoint, type Endpoint, noteSlot } from './endpoint.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
 import { EndpointFault } from './faults.ts';
-import { createJsonRpc } from './json-rpc.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from './json-rpc.ts';
 import { readEpochInfo } from './read-results.ts';
 
 export interface EndpointsOptions {
@@ -20,6 +20,8 @@ export interface EndpointsOptions {
   readonly connections: number;
   readonly maxResponseBytes: number;
   readonly onEndpoint: (event: EndpointEvent) => void;
+  /** What carries the requests to an endpoint; HTTP without it. */
+  readonly openTransport?: ((options: JsonRpcOptions) => JsonRpc) | undefined;
 }
 
 /** How work on one endpoint tells for which slot it was answered. Throws EndpointFault when that slot lies too far behind the others. */
@@ -47,10 +49,10 @@ const PROBE_QUIET_AFTER_MS = 10_000;
  * again when a probe succeeds. Nothing runs between calls: they start the probes that are due.
  */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
-  const { clock, random, onEndpoint } = options;
+  const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
   const all = parseEndpointUrls(options.urls).map((url) => {
     const { connections, maxResponseBytes, requestTimeoutMs } = options;
-    const rpc = createJsonRpc({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs: requestTimeoutMs, maxResponseBytes });
+    const rpc = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs: requestTimeoutMs, maxResponseBytes });
     return createEndpoint(url, rpc, { clock, random, onEndpoint });
   });
   const probes = new Map<Endpoint, Promise<void>>();
@@ -108,11 +110,12 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
         return undefined;
       };
       try {
-        return await withDeadline(options.callTimeoutMs, signal, async (inner) => {
+        const tryAll = async (inner: AbortSignal): Promise<T> => {
           const done = (await firstToManage(candidates(), inner)) ?? (await firstToManage(lastResorts(), inner));
           if (done === undefined) throw noEndpoint(faults, all);
           return done.value;
-        });
+        };
+        return await withDeadline(options.callTimeoutMs, signal, tryAll, clock);
       } catch (error) {
         signal.throwIfAborted();
         closing.signal.throwIfAborted();

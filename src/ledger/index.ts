@@ -1,6 +1,7 @@
 export { type DeviceAuthority, type DeviceAuthorityQuery, readDeviceAuthority } from './device-authority.ts';
 export type { EndpointEvent } from './endpoint-health.ts';
 export { parseEndpointUrl } from './endpoint-url.ts';
+export type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from './json-rpc.ts';
 export type {
   AccountInfo,
   LedgerRpc,

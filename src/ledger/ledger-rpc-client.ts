@@ -11,6 +11,7 @@ import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requi
 import type { EndpointEvent } from './endpoint-health.ts';
 import { createEndpoints } from './endpoints.ts';
 import { EndpointFault } from './faults.ts';
+import type { JsonRpc, JsonRpcOptions } from './json-rpc.ts';
 import type { LedgerRpc, SendOutcome } from './ledger-rpc.ts';
 import { readAccounts, readBalance, readBlockhash, readSimulation } from './read-results.ts';
 import { readUserAccounts, type UserAccounts, userFilters } from './read-user-accounts.ts';
@@ -33,6 +34,8 @@ export interface LedgerRpcOptions {
   readonly maxResponseBytes?: number;
   /** Told once when an endpoint is lost and once when it is back. */
   readonly onEndpoint?: (event: EndpointEvent) => void;
+  /** What carries the requests to an endpoint; HTTP unless told. A simulation puts a network of its own here. */
+  readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
 }
 
 /** A blockhash is good for the 150 blocks after its own (MAX_PROCESSING_AGE); old nodes report twice as many. */
@@ -42,8 +45,18 @@ const ACCOUNTS_A_REQUEST = 100;
 /** The one LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for a URL that is none. */
 export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
   const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
-  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
-  const endpoints = createEndpoints({ urls, clock, random, requestTimeoutMs, callTimeoutMs, connections, maxResponseBytes, onEndpoint });
+  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined, openTransport } = options;
+  const endpoints = createEndpoints({
+    urls,
+    clock,
+    random,
+    requestTimeoutMs,
+    callTimeoutMs,
+    connections,
+    maxResponseBytes,
+    onEndpoint,
+    openTransport,
+  });
   let lastUsers: UserAccounts['accounts'] = new Map();
 
   return {

@@ -59,7 +59,7 @@ export function createSlotClock({ rpc, clock }: SlotClockOptions): SlotClock {
       if (now < nextRefresh) return;
       nextRefresh = now + RETRY_MS;
       try {
-        sampled = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.recentSlotTimeMs(inner));
+        sampled = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.recentSlotTimeMs(inner), clock);
         nextRefresh = now + REFRESH_MS;
       } catch {
         // The last samples stay good for a while, and the next read asks again.

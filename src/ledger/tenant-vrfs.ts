@@ -33,7 +33,7 @@ export function createTenantVrfs({ rpc, programId, clock }: TenantVrfsOptions): 
       const keys = [...tenants];
       if (keys.length === 0 || (now < goodUntil && keys.every((key) => asked.has(key)))) return known;
       try {
-        const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner));
+        const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
         const vrfs = new Map<Address, VrfName>();
         keys.forEach((key, index) => {
           const vrf = vrfOf(accounts[index] ?? null, programId);

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { Clock } from './clock.ts';
 
 /**
  * Abort reasons are Error objects without exception: web3.js and others drop a string reason and leave the promise pending for ever.
@@ -20,22 +21,34 @@ export class Stopped extends Error {
 /**
  * Runs `work` with a signal that aborts when `parent` does, or after `ms` milliseconds with a DeadlineExceeded. The inner signal is
  * aborted when `work` settles either way, so nothing that it started outlives it; the timer and the listener are gone by then.
+ * The milliseconds are real ones, but for a clock that has deadlines of its own.
  */
-export async function withDeadline<T>(ms: number, parent: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withDeadline<T>(
+  ms: number,
+  parent: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  clock?: Pick<Clock, 'after'>,
+): Promise<T> {
   const controller = lifeController();
   const onParentAbort = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) onParentAbort();
   else parent?.addEventListener('abort', onParentAbort, { once: true });
-  const timer = setTimeout(() => controller.abort(new DeadlineExceeded(ms)), ms);
+  const startTimer = clock?.after ?? realTimer;
+  const stopTimer = startTimer(ms, () => controller.abort(new DeadlineExceeded(ms)));
   try {
     return await work(controller.signal);
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
-    clearTimeout(timer);
+    stopTimer();
     parent?.removeEventListener('abort', onParentAbort);
     controller.abort(new Stopped('the work has settled'));
   }
+}
+
+function realTimer(ms: number, onOver: () => void): () => void {
+  const timer = setTimeout(onOver, ms);
+  return () => clearTimeout(timer);
 }
 
 /**

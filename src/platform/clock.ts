@@ -19,6 +19,11 @@ export interface Clock {
   wall(): EpochMs;
   /** Resolves after `ms` milliseconds; rejects with the signal's reason (always an Error) when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Calls `onOver` once after `ms` milliseconds, unless what it returns is called first. Only simulated clocks have it: deadlines are real
+   * time everywhere else, also beside a clock that a test holds still.
+   */
+  readonly after?: (ms: number, onOver: () => void) => () => void;
 }
 
 export const systemClock: Clock = {

@@ -40,6 +40,13 @@ export interface LedgerEndpoint {
   readonly faults: LedgerFaults;
 }
 
+/** Another node of the same ledger, asked in process. */
+export interface LedgerNode {
+  readonly faults: LedgerFaults;
+  /** Answers one JSON-RPC body, with every fault but the HTTP ones. */
+  call(body: string): string;
+}
+
 export interface LocalLedger {
   readonly programId: Address;
   readonly bank: Bank;
@@ -52,6 +59,8 @@ export interface LocalLedger {
   addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
   /** Answers one JSON-RPC body without HTTP, with every fault but the HTTP ones. */
   call(body: string): string;
+  /** Another node without HTTP, with faults of its own but for those of the chain. */
+  addNode(): LedgerNode;
   stop(): Promise<void>;
 }
 
@@ -100,6 +109,11 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
       return { rpcUrl: await other.start(), faults: otherFaults };
     },
     call: (body) => handler.answer(parseBody(body), endpoint),
+    addNode() {
+      const ownFaults = createLedgerFaults({ random });
+      const node = createEndpoint({ bank, faults: ownFaults });
+      return { faults: ownFaults, call: (body) => handler.answer(parseBody(body), node) };
+    },
     async stop() {
       await Promise.all([first, ...others.splice(0)].map((server) => server.stop()));
     },
