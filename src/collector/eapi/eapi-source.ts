@@ -1,10 +1,12 @@
 import type { NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, Stopped } from '../../platform/index.ts';
+import { createGrpcChannel } from '../grpc/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import { createAuthentication, type EapiCredentials } from './authentication.ts';
-import { createEapiClient } from './client.ts';
+import { createEapiClient, type EapiClient } from './client.ts';
 import { commandError } from './command-error.ts';
-import { parseEapiEndpoint } from './endpoint.ts';
+import { type EapiEndpoint, parseEapiEndpoint } from './endpoint.ts';
+import { createGrpcEapiClient } from './grpc-client.ts';
 import { createInFlight } from './in-flight.ts';
 import { readSummary, SUMMARY_COMMAND } from './read-summary.ts';
 import { createRttReader } from './rtt-reader.ts';
@@ -14,14 +16,14 @@ import { createEapiTransport } from './transport.ts';
 export interface EapiSourceOptions {
   /** Its name in the configuration. */
   readonly name?: string;
-  /** `https://host[:port]`, `http://host[:port]` or `unix:///path`. */
+  /** `https://host[:port]`, `http://host[:port]`, `unix:///path` or `grpc://host[:port]`. */
   readonly endpoint: string;
-  /** Not used on a Unix socket, where the switch asks for none. */
+  /** Not used on a Unix socket and over gRPC, where the switch asks for none. */
   readonly credentials?: EapiCredentials;
   /** How an `https` endpoint proves itself; by the system's authorities when absent. */
   readonly tls?: EapiTls;
   readonly clock: Clock;
-  /** Upper bound for one HTTP request and its answer, milliseconds. */
+  /** Upper bound for one request and its answer, milliseconds. */
   readonly timeoutMs: number;
   /** Upper bound for one answer; 64 MiB when absent. */
   readonly maxAnswerBytes?: number;
@@ -34,24 +36,16 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
 /**
  * Reads the switch through eAPI, the JSON-RPC of EOS.
  *
- *   collect  ── show ip bgp summary vrf all ──────────┐                                  ┌─ readSummary ──► NeighborSnapshot
- *   readRtts ── show ip bgp neighbors <a> vrf <v> … ──┴─► client ─► auth ─► transport ───┴─ collectRtts ──► RTT by neighbor
+ *   collect  ── show ip bgp summary vrf all ──────────┐             ┌─ auth ─► HTTP ─┐   ┌─ readSummary ──► NeighborSnapshot
+ *   readRtts ── show ip bgp neighbors <a> vrf <v> … ──┴─► client ───┴─ gRPC ─────────┴───┴─ collectRtts ──► RTT by neighbor
  *
- * Errors are AgentErrors `EAPI__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` here already.
+ * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` here already.
  */
 export function createEapiSource(options: EapiSourceOptions): EapiSource {
-  const { name = 'eapi', clock, timeoutMs, maxAnswerBytes = 64 << 20, modelVersion = 1, tls = { kind: 'system' } } = options;
+  const { name = 'eapi', clock } = options;
   const endpoint = parseEapiEndpoint(options.endpoint);
-  const credentials = endpoint.socketPath === undefined ? options.credentials : undefined;
-  const transport = createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
-  const authentication = createAuthentication({ endpoint: endpoint.text, credentials, transport });
-  const client = createEapiClient({
-    endpoint: endpoint.text,
-    username: credentials?.username ?? '(none)',
-    transport,
-    authentication,
-    modelVersion,
-  });
+  const { client, end } =
+    endpoint.grpcAddress === undefined ? overHttp(endpoint, options) : overGrpc(endpoint, endpoint.grpcAddress, options);
   let established = 0;
   const readRtts = createRttReader({ endpoint: endpoint.text, client, established: () => established });
   const inFlight = createInFlight();
@@ -59,20 +53,20 @@ export function createEapiSource(options: EapiSourceOptions): EapiSource {
 
   async function collect(signal: AbortSignal): Promise<NeighborSnapshot> {
     const takenAt = clock.monotonic();
+    const switchTime = await client.time?.(signal);
     const { results, failure } = await client.run([SUMMARY_COMMAND], signal);
     const [result] = results;
     if (failure !== undefined || result === undefined) {
       throw commandError(endpoint.text, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
     }
-    const summary = readSummary(result, { endpoint: endpoint.text, source: name });
+    const summary = readSummary(result, { endpoint: endpoint.text, source: name, switchTime });
     established = summary.established;
     return { vrfs: summary.vrfs, takenAt };
   }
 
   async function close(): Promise<void> {
     inFlight.end(new Stopped(`the eAPI source of ${endpoint.text} is closed`));
-    await authentication.end();
-    await transport.close();
+    await end();
   }
 
   return {
@@ -84,4 +78,36 @@ export function createEapiSource(options: EapiSourceOptions): EapiSource {
       return closing;
     },
   };
+}
+
+interface OpenClient {
+  readonly client: EapiClient;
+  /** Ends its session on the switch and its connection. */
+  end(): Promise<void>;
+}
+
+const MAX_ANSWER_BYTES = 64 << 20;
+
+function overHttp(endpoint: EapiEndpoint, options: EapiSourceOptions): OpenClient {
+  const { timeoutMs, maxAnswerBytes = MAX_ANSWER_BYTES, modelVersion = 1, tls = { kind: 'system' } } = options;
+  const credentials = endpoint.socketPath === undefined ? options.credentials : undefined;
+  const transport = createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
+  const authentication = createAuthentication({ endpoint: endpoint.text, credentials, transport });
+  const username = credentials?.username ?? '(none)';
+  return {
+    client: createEapiClient({ endpoint: endpoint.text, username, transport, authentication, modelVersion }),
+    async end() {
+      await authentication.end();
+      await transport.close();
+    },
+  };
+}
+
+function overGrpc(
+  endpoint: EapiEndpoint,
+  address: string,
+  { timeoutMs, maxAnswerBytes = MAX_ANSWER_BYTES }: EapiSourceOptions,
+): OpenClient {
+  const channel = createGrpcChannel({ endpoint: endpoint.text, address, timeoutMs, maxAnswerBytes });
+  return { client: createGrpcEapiClient({ endpoint: endpoint.text, channel }), end: () => channel.close() };
 }

@@ -35,6 +35,11 @@ export function readEnvelope(body: string, id: string, count: number): Envelope 
   return readResults(answer.result);
 }
 
+/** Reads the result of one command that came by itself, as JSON text. */
+export function readResultText(text: string): Envelope {
+  return readResults([text]);
+}
+
 function readResults(elements: readonly unknown[]): Envelope {
   const results: JsonObject[] = [];
   for (const element of elements) {

@@ -13,6 +13,13 @@ const CHANGED_AT_TOLERANCE_MS = 1_000;
 /** EOS allows 80 characters of description; more is none. */
 const MAX_DESCRIPTION = 256;
 
+export interface SummaryOrigin {
+  readonly endpoint: string;
+  readonly source: string;
+  /** The switch's time, where the result does not bring it along. */
+  readonly switchTime?: EpochMs | undefined;
+}
+
 export interface Summary {
   readonly vrfs: ReadonlyMap<VrfName, VrfReading>;
   /** How many neighbors are Established. */
@@ -26,7 +33,7 @@ export interface Summary {
  * A VRF of another shape is failed; a peer of another shape is in a state that nobody recognizes. Throws `EAPI__NO_BGP`, `EAPI__EMPTY` or
  * `EAPI__MALFORMED` when nothing at all can be said.
  */
-export function readSummary(result: JsonObject, where: { readonly endpoint: string; readonly source: string }): Summary {
+export function readSummary(result: JsonObject, where: SummaryOrigin): Summary {
   const { endpoint, source } = where;
   const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
   if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: oneLine(warning) });
@@ -34,7 +41,7 @@ export function readSummary(result: JsonObject, where: { readonly endpoint: stri
   const names = Object.keys(result.vrfs);
   if (names.length === 0) throw new AgentError('EAPI__NO_BGP', { endpoint, problem: 'the summary names no VRF' });
 
-  const switchTime = isJsonObject(result._meta) ? readEpochSeconds(result._meta.execStartTime) : undefined;
+  const switchTime = isJsonObject(result._meta) ? readEpochSeconds(result._meta.execStartTime) : where.switchTime;
   const vrfs = new Map<VrfName, VrfReading>();
   let established = 0;
   let peers = 0;

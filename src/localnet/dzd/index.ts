@@ -1,4 +1,5 @@
 export * from './eapi/index.ts';
+export * from './grpc/index.ts';
 export {
   createSimulatedSwitch,
   type NeighborConfiguration,

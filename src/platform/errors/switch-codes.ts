@@ -13,7 +13,8 @@ export const SWITCH_CODES = {
   EAPI__ENDPOINT_INVALID: {
     class: 'agent-never',
     message: '{endpoint} is no eAPI endpoint: {problem}',
-    remedy: 'write https://host[:port], http://host[:port] or unix:///var/run/command-api.sock; credentials have keys of their own',
+    remedy:
+      'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have keys of their own',
   },
   EAPI__TIMEOUT: {
     class: 'retry-later',
@@ -90,6 +91,41 @@ export const SWITCH_CODES = {
     class: 'retry-later',
     message: 'eAPI at {endpoint} does not let this user run `{command}` (1005): {problem}',
     remedy: 'give the user a role that permits `show`: role <name> / 10 permit command show',
+  },
+  GRPC__UNREACHABLE: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} cannot be reached: {problem}',
+    remedy: 'check that `management api eos-sdk-rpc` has a transport on this address and is not disabled, and that this is its VRF',
+  },
+  GRPC__TIMEOUT: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} did not answer within {ms} ms',
+    remedy: 'the switch runs one command after another: look for other clients of it, or raise the timeout',
+  },
+  GRPC__NOT_SERVED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} does not serve {method}: {problem}',
+    remedy: 'no service is on by default: write `service all` under the transport of `management api eos-sdk-rpc`',
+  },
+  GRPC__EXHAUSTED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} or its answer is too much: {problem}',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check what answers at this address',
+  },
+  GRPC__FAILED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} failed at {method} ({status}): {problem}',
+    remedy: 'the agent goes on asking; if it persists, check what answers at this address, and `show agent logs crash` on the switch',
+  },
+  GRPC__MALFORMED: {
+    class: 'retry-later',
+    message: 'the answer of EosSdkRpc at {endpoint} makes no sense: {problem}',
+    remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
+  },
+  GRPC__WATCH_ENDED: {
+    class: 'retry-later',
+    message: 'the watch of EosSdkRpc at {endpoint} has ended: {problem}',
+    remedy: 'the agent watches again and polls at its interval meanwhile; if it persists, look at `show agent logs crash` on the switch',
   },
   SNMP__UNREACHABLE: {
     class: 'retry-later',

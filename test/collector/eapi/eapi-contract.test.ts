@@ -1,5 +1,5 @@
 import { createEapiSource } from '../../../src/collector/index.ts';
-import { createSimulatedEapi } from '../../../src/localnet/dzd/index.ts';
+import { createSimulatedEapi, createSimulatedGrpc } from '../../../src/localnet/dzd/index.ts';
 import { describeSwitchSource, type SourceBed, type SourceHarness, type StartedSource } from '../source-contract.ts';
 
 const FATAL_FAULTS: SourceHarness['fatalFaults'] = [
@@ -43,5 +43,16 @@ describeSwitchSource('eAPI over a Unix socket', {
     const { socketPath } = await face.start();
     const source = createEapiSource({ endpoint: `unix://${socketPath}`, clock: bed.clock, timeoutMs: bed.timeoutMs });
     return { source, where: `unix://${socketPath}`, openConnections: face.openConnections, stop: face.stop };
+  },
+});
+
+describeSwitchSource('eAPI over gRPC', {
+  fatalFaults: FATAL_FAULTS.filter((fault) => fault.kind !== 'http-status' || fault.status !== 401),
+  async start(bed) {
+    const face = createSimulatedGrpc({ switch: bed.sim, faults: bed.faults, clock: bed.clock });
+    const { host, port } = await face.start();
+    const endpoint = `grpc://${host}:${port}`;
+    const source = createEapiSource({ endpoint, clock: bed.clock, timeoutMs: bed.timeoutMs });
+    return { source, where: endpoint, openConnections: face.openConnections, stop: face.stop };
   },
 });

@@ -1,0 +1,1 @@
+export { createSimulatedGrpc, type GrpcStats, type SimulatedGrpc, type SimulatedGrpcOptions } from './simulated-grpc.ts';
