@@ -68,6 +68,16 @@ export class AccountReader {
     return at < 0 ? 0n : this.#view.getBigUint64(at, true);
   }
 
+  i64(): bigint {
+    const at = this.#take(8);
+    return at < 0 ? 0n : this.#view.getBigInt64(at, true);
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return at < 0 ? 0 : this.#view.getFloat64(at, true);
+  }
+
   u128(): bigint {
     const at = this.#take(16);
     if (at < 0) return 0n;

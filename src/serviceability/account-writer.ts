@@ -5,6 +5,7 @@ import type { Address, Ipv4, NetworkV4 } from './units.ts';
 
 const INITIAL_LENGTH = 256;
 const U64_END = 1n << 64n;
+const I64_END = 1n << 63n;
 
 /**
  * Writes an account's fields in order, the counterpart of AccountReader. A value that its field cannot hold is never wrapped: it throws
@@ -49,6 +50,19 @@ export class AccountWriter {
     if (value < 0n || value >= U64_END) this.#refuse(value, 'u64');
     const at = this.#grow(8);
     this.#view.setBigUint64(at, value, true);
+    return this;
+  }
+
+  i64(value: bigint): this {
+    if (value < -I64_END || value >= I64_END) this.#refuse(value, 'i64');
+    const at = this.#grow(8);
+    this.#view.setBigInt64(at, value, true);
+    return this;
+  }
+
+  f64(value: number): this {
+    const at = this.#grow(8);
+    this.#view.setFloat64(at, value, true);
     return this;
   }
 

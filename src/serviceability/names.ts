@@ -4,7 +4,7 @@
  */
 type NameOf = (byte: number) => string;
 
-export const userStatusName: NameOf = namesOf({
+export const userStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending (deprecated)',
   1: 'activated',
   2: 'suspended (deprecated)',
@@ -15,10 +15,10 @@ export const userStatusName: NameOf = namesOf({
   7: 'updating (deprecated)',
   8: 'out_of_credits',
 });
-export const bgpStatusName: NameOf = namesOf({ 0: 'unknown', 1: 'up', 2: 'down' });
-export const userTypeName: NameOf = namesOf({ 0: 'IBRL', 1: 'IBRLWithAllocatedIP', 2: 'EdgeFiltering', 3: 'Multicast' });
+export const bgpStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'unknown', 1: 'up', 2: 'down' });
+export const userTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'IBRL', 1: 'IBRLWithAllocatedIP', 2: 'EdgeFiltering', 3: 'Multicast' });
 /** Of users and of interfaces. */
-export const cyoaTypeName: NameOf = namesOf({
+export const cyoaTypeName: NameOf = /* @__PURE__ */ namesOf({
   0: 'none',
   1: 'GREOverDIA',
   2: 'GREOverFabric',
@@ -28,7 +28,7 @@ export const cyoaTypeName: NameOf = namesOf({
 });
 
 /** The program's numbers; some published clients count differently from 2 on. */
-export const deviceStatusName: NameOf = namesOf({
+export const deviceStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending',
   1: 'activated',
   3: 'deleting',
@@ -37,11 +37,17 @@ export const deviceStatusName: NameOf = namesOf({
   6: 'device-provisioning',
   7: 'link-provisioning',
 });
-export const deviceTypeName: NameOf = namesOf({ 0: 'hybrid', 1: 'transit', 2: 'edge' });
-export const deviceHealthName: NameOf = namesOf({ 0: 'unknown', 1: 'pending', 2: 'ready-for-links', 3: 'ready-for-users', 4: 'impaired' });
-export const deviceDesiredStatusName: NameOf = namesOf({ 0: 'pending', 1: 'activated', 6: 'drained' });
+export const deviceTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'hybrid', 1: 'transit', 2: 'edge' });
+export const deviceHealthName: NameOf = /* @__PURE__ */ namesOf({
+  0: 'unknown',
+  1: 'pending',
+  2: 'ready-for-links',
+  3: 'ready-for-users',
+  4: 'impaired',
+});
+export const deviceDesiredStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending', 1: 'activated', 6: 'drained' });
 
-export const interfaceStatusName: NameOf = namesOf({
+export const interfaceStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'invalid',
   1: 'unmanaged',
   2: 'pending',
@@ -50,12 +56,43 @@ export const interfaceStatusName: NameOf = namesOf({
   5: 'rejected',
   6: 'unlinked',
 });
-export const interfaceTypeName: NameOf = namesOf({ 0: 'invalid', 1: 'loopback', 2: 'physical' });
-export const loopbackTypeName: NameOf = namesOf({ 0: 'none', 1: 'vpnv4', 2: 'ipv4', 3: 'pim_rp_addr' });
-export const interfaceDiaName: NameOf = namesOf({ 0: 'none', 1: 'dia' });
-export const routingModeName: NameOf = namesOf({ 0: 'static', 1: 'bgp' });
+export const interfaceTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'invalid', 1: 'loopback', 2: 'physical' });
+export const loopbackTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'vpnv4', 2: 'ipv4', 3: 'pim_rp_addr' });
+export const interfaceDiaName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'dia' });
+export const routingModeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'static', 1: 'bgp' });
 
-export const paymentStatusName: NameOf = namesOf({ 0: 'delinquent', 1: 'paid' });
+export const paymentStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'delinquent', 1: 'paid' });
+export const linkTypeName: NameOf = /* @__PURE__ */ namesOf({ 1: 'WAN', 127: 'DZX' });
+export const linkStatusName: NameOf = /* @__PURE__ */ namesOf({
+  0: 'pending',
+  1: 'activated',
+  3: 'deleting',
+  4: 'rejected',
+  5: 'requested',
+  6: 'hard-drained',
+  7: 'soft-drained',
+  8: 'provisioning',
+});
+export const linkHealthName: NameOf = /* @__PURE__ */ namesOf({ 0: 'unknown', 1: 'pending', 2: 'ready-for-service', 3: 'impaired' });
+export const linkDesiredStatusName: NameOf = /* @__PURE__ */ namesOf({
+  0: 'pending',
+  1: 'activated',
+  6: 'hard-drained',
+  7: 'soft-drained',
+});
+export const contributorStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended', 3: 'deleting' });
+/** Of locations and of exchanges. */
+export const placeStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending', 1: 'activated', 2: 'suspended' });
+export const multicastGroupStatusName: NameOf = /* @__PURE__ */ namesOf({
+  0: 'pending',
+  1: 'activated',
+  2: 'suspended',
+  3: 'deleting',
+  4: 'rejected',
+});
+export const accessPassStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'requested', 1: 'connected', 2: 'disconnected', 3: 'expired' });
+export const permissionStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended' });
+export const topologyConstraintName: NameOf = /* @__PURE__ */ namesOf({ 0: 'include-any', 1: 'exclude' });
 
 function namesOf(names: Readonly<Record<number, string>>): NameOf {
   return (byte) => names[byte] ?? `unknown(${byte})`;

@@ -65,6 +65,30 @@ test('every other enum byte has its name', () => {
   expect(upTo(2, sdk.paymentStatusName)).toEqual(['delinquent', 'paid', 'unknown(2)']);
 });
 
+test('the bytes of links, places, groups and passes have the names of the program', () => {
+  expect([1, 127, 2].map(sdk.linkTypeName)).toEqual(['WAN', 'DZX', 'unknown(2)']);
+  expect(upTo(9, sdk.linkStatusName)).toEqual([
+    'pending',
+    'activated',
+    'unknown(2)',
+    'deleting',
+    'rejected',
+    'requested',
+    'hard-drained',
+    'soft-drained',
+    'provisioning',
+    'unknown(9)',
+  ]);
+  expect(upTo(4, sdk.linkHealthName)).toEqual(['unknown', 'pending', 'ready-for-service', 'impaired', 'unknown(4)']);
+  expect([0, 1, 6, 7, 8].map(sdk.linkDesiredStatusName)).toEqual(['pending', 'activated', 'hard-drained', 'soft-drained', 'unknown(8)']);
+  expect(upTo(4, sdk.contributorStatusName)).toEqual(['none', 'activated', 'suspended', 'deleting', 'unknown(4)']);
+  expect(upTo(3, sdk.placeStatusName)).toEqual(['pending', 'activated', 'suspended', 'unknown(3)']);
+  expect(upTo(5, sdk.multicastGroupStatusName)).toEqual(['pending', 'activated', 'suspended', 'deleting', 'rejected', 'unknown(5)']);
+  expect(upTo(4, sdk.accessPassStatusName)).toEqual(['requested', 'connected', 'disconnected', 'expired', 'unknown(4)']);
+  expect(upTo(3, sdk.permissionStatusName)).toEqual(['none', 'activated', 'suspended', 'unknown(3)']);
+  expect(upTo(2, sdk.topologyConstraintName)).toEqual(['include-any', 'exclude', 'unknown(2)']);
+});
+
 test('a network is found by each of its names', () => {
   const names = ['mainnet-beta', 'mainnet', 'm', 'testnet', 't', 'devnet', 'd', 'localnet', 'local', 'l', 'MAINNET-BETA', 'moon', ''];
   expect(names.map((name) => sdk.findNetwork(name)?.name)).toEqual([

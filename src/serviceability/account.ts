@@ -1,0 +1,151 @@
+import { type AccessPass, decodeAccessPass, encodeAccessPass } from './access-pass.ts';
+import { accountType } from './account-type.ts';
+import { type Contributor, decodeContributor, encodeContributor } from './contributor.ts';
+import type { Device } from './device.ts';
+import { decodeDevice, encodeDevice } from './device-codec.ts';
+import { decodeExchange, type Exchange, encodeExchange } from './exchange.ts';
+import { decodeFeed, encodeFeed, type Feed } from './feed.ts';
+import { decodeGlobalConfig, encodeGlobalConfig, type GlobalConfig } from './global-config.ts';
+import { decodeGlobalState, encodeGlobalState, type GlobalState } from './global-state.ts';
+import { decodeIndexEntry, encodeIndexEntry, type IndexEntry } from './index-entry.ts';
+import { decodeLink, encodeLink, type Link } from './link.ts';
+import { decodeLocation, encodeLocation, type Location } from './location.ts';
+import { decodeMulticastGroup, encodeMulticastGroup, type MulticastGroup } from './multicast-group.ts';
+import { decodePermission, encodePermission, type Permission } from './permission.ts';
+import { decodeProgramConfig, encodeProgramConfig, type ProgramConfig } from './program-config.ts';
+import { decodeResourceExtension, encodeResourceExtension, type ResourceExtension } from './resource-extension.ts';
+import { AccountDataError } from './serviceability-error.ts';
+import { decodeTenant, encodeTenant, type Tenant } from './tenant.ts';
+import { decodeTopology, encodeTopology, type Topology } from './topology.ts';
+import type { User } from './user.ts';
+import { decodeUser, encodeUser } from './user-codec.ts';
+
+/** The value of each type of account. */
+export interface AccountValues {
+  readonly globalState: GlobalState;
+  readonly globalConfig: GlobalConfig;
+  readonly location: Location;
+  readonly exchange: Exchange;
+  readonly device: Device;
+  readonly link: Link;
+  readonly user: User;
+  readonly multicastGroup: MulticastGroup;
+  readonly programConfig: ProgramConfig;
+  readonly contributor: Contributor;
+  readonly accessPass: AccessPass;
+  readonly resourceExtension: ResourceExtension;
+  readonly tenant: Tenant;
+  readonly permission: Permission;
+  readonly index: IndexEntry;
+  readonly topology: Topology;
+  readonly feed: Feed;
+}
+
+/** Where an account's own bytes part from those that its value alone would be written as. */
+export interface UnreadBytes {
+  /** The first byte that differs, from 0. */
+  readonly offset: number;
+  /** The account's bytes from there to its end: none for an older and shorter account, a newer program's fields for a longer one. */
+  readonly bytes: Uint8Array;
+}
+
+/** An account of a type that is known. */
+export interface KnownAccount<Type extends keyof AccountValues> {
+  readonly type: Type;
+  readonly value: AccountValues[Type];
+  /** Absent when the value says all that is in the account. */
+  readonly unread?: UnreadBytes;
+}
+
+/** An account of a type that this SDK has no name for: all of its bytes, the first one included. */
+export interface UnknownAccount {
+  readonly type: 'unknown';
+  readonly data: Uint8Array;
+}
+
+/** Any account of the program. */
+export type Account = { readonly [Type in keyof AccountValues]: KnownAccount<Type> }[keyof AccountValues] | UnknownAccount;
+
+interface Codec<Type extends keyof AccountValues> {
+  decode(data: Uint8Array): KnownAccount<Type>;
+  encode(account: KnownAccount<Type>): Uint8Array;
+}
+
+const CODECS: { readonly [Type in keyof AccountValues]: Codec<Type> } = /* @__PURE__ */ makeCodecs();
+
+/**
+ * Reads an account of any type and loses nothing of it: encodeAccount gives back the same bytes, whatever the account's age, version and
+ * state. Throws AccountDataError `ACCOUNT__EMPTY`, and nothing else, when there are no bytes.
+ */
+export function decodeAccount(data: Uint8Array): Account {
+  const type = accountType(data);
+  if (type !== 'none') return CODECS[type].decode(data);
+  if (data.length === 0) throw new AccountDataError('ACCOUNT__EMPTY', { expected: 'serviceability' });
+  return { type: 'unknown', data: new Uint8Array(data) };
+}
+
+/**
+ * The account's bytes, as long as the account was. To write a value in today's layout instead, with all fields that the program has now,
+ * use the encoder of its type. Throws ServiceabilityError for a value that its field cannot hold.
+ */
+export function encodeAccount(account: Account): Uint8Array {
+  return account.type === 'unknown' ? new Uint8Array(account.data) : encodeKnown(account);
+}
+
+function encodeKnown<Type extends keyof AccountValues>(account: KnownAccount<Type>): Uint8Array {
+  return CODECS[account.type].encode(account);
+}
+
+function makeCodecs(): { readonly [Type in keyof AccountValues]: Codec<Type> } {
+  return {
+    globalState: codec('globalState', decodeGlobalState, encodeGlobalState),
+    globalConfig: codec('globalConfig', decodeGlobalConfig, encodeGlobalConfig),
+    location: codec('location', decodeLocation, encodeLocation),
+    exchange: codec('exchange', decodeExchange, encodeExchange),
+    device: codec('device', decodeDevice, encodeDevice),
+    link: codec('link', decodeLink, encodeLink),
+    user: codec('user', decodeUser, encodeUser),
+    multicastGroup: codec('multicastGroup', decodeMulticastGroup, encodeMulticastGroup),
+    programConfig: codec('programConfig', decodeProgramConfig, encodeProgramConfig),
+    contributor: codec('contributor', decodeContributor, encodeContributor),
+    accessPass: codec('accessPass', decodeAccessPass, encodeAccessPass),
+    resourceExtension: codec('resourceExtension', decodeResourceExtension, encodeResourceExtension),
+    tenant: codec('tenant', decodeTenant, encodeTenant),
+    permission: codec('permission', decodePermission, encodePermission),
+    index: codec('index', decodeIndexEntry, encodeIndexEntry),
+    topology: codec('topology', decodeTopology, encodeTopology),
+    feed: codec('feed', decodeFeed, encodeFeed),
+  };
+}
+
+function codec<Type extends keyof AccountValues>(
+  type: Type,
+  decode: (data: Uint8Array) => AccountValues[Type],
+  encode: (value: AccountValues[Type]) => Uint8Array,
+): Codec<Type> {
+  return {
+    decode(data) {
+      const value = decode(data);
+      const offset = agreement(data, encode(value));
+      return offset === undefined ? { type, value } : { type, value, unread: { offset, bytes: data.slice(offset) } };
+    },
+    encode({ value, unread }) {
+      const bytes = encode(value);
+      return unread === undefined ? bytes : concatenate(bytes.subarray(0, unread.offset), unread.bytes);
+    },
+  };
+}
+
+/** How many first bytes are the same; undefined when all are. */
+function agreement(data: Uint8Array, encoded: Uint8Array): number | undefined {
+  let length = 0;
+  while (length < data.length && data[length] === encoded[length]) length++;
+  return length === data.length && length === encoded.length ? undefined : length;
+}
+
+function concatenate(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(head.length + tail.length);
+  bytes.set(head);
+  bytes.set(tail, head.length);
+  return bytes;
+}
