@@ -1,14 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { AgentError, Stopped } from '../../platform/index.ts';
 import type { ShowRunner } from '../show-runner.ts';
-import { createAuthentication } from './authentication.ts';
-import { createEapiClient } from './client.ts';
 import { commandError } from './command-error.ts';
 import type { EapiSourceOptions } from './eapi-source.ts';
 import { parseEapiEndpoint } from './endpoint.ts';
 import { createInFlight } from './in-flight.ts';
+import { openEapiClient } from './open-client.ts';
 import { createRawResultFilter } from './raw-result-filter.ts';
-import { createEapiTransport } from './transport.ts';
 
 export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls' | 'modelVersion'> & {
   /** Upper bound for one command and its answer, milliseconds. */
@@ -22,19 +20,8 @@ export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'creden
  * parsed but its frame. Throws `EAPI__ENDPOINT_INVALID` here already.
  */
 export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner {
-  const { timeoutMs, maxAnswerBytes, modelVersion = 1, tls = { kind: 'system' } } = options;
   const endpoint = parseEapiEndpoint(options.endpoint);
-  const credentials = endpoint.socketPath === undefined ? options.credentials : undefined;
-  const transport = createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
-  const authentication = createAuthentication({ endpoint: endpoint.text, credentials, transport });
-  const client = createEapiClient({
-    endpoint: endpoint.text,
-    username: credentials?.username ?? '(none)',
-    transport,
-    authentication,
-    modelVersion,
-    timestamps: false,
-  });
+  const { client, end } = openEapiClient(endpoint, { ...options, timestamps: false });
   const inFlight = createInFlight();
   let closing: Promise<void> | undefined;
 
@@ -57,8 +44,7 @@ export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner
 
   async function close(): Promise<void> {
     inFlight.end(new Stopped(`the show commands of ${endpoint.text} are closed`));
-    await authentication.end();
-    await transport.close();
+    await end();
   }
 
   return {

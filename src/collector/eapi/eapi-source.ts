@@ -1,17 +1,14 @@
 import type { NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, Stopped } from '../../platform/index.ts';
-import { createGrpcChannel } from '../grpc/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
-import { createAuthentication, type EapiCredentials } from './authentication.ts';
-import { createEapiClient, type EapiClient } from './client.ts';
+import type { EapiCredentials } from './authentication.ts';
 import { commandError } from './command-error.ts';
-import { type EapiEndpoint, parseEapiEndpoint } from './endpoint.ts';
-import { createGrpcEapiClient } from './grpc-client.ts';
+import { parseEapiEndpoint } from './endpoint.ts';
 import { createInFlight } from './in-flight.ts';
+import { openEapiClient } from './open-client.ts';
 import { readSummary, SUMMARY_COMMAND } from './read-summary.ts';
 import { createRttReader } from './rtt-reader.ts';
 import type { EapiTls } from './tls.ts';
-import { createEapiTransport } from './transport.ts';
 
 export interface EapiSourceOptions {
   /** Its name in the configuration. */
@@ -31,6 +28,8 @@ export interface EapiSourceOptions {
   readonly modelVersion?: 1 | 'latest';
 }
 
+const MAX_ANSWER_BYTES = 64 << 20;
+
 export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>;
 
 /**
@@ -44,8 +43,7 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
 export function createEapiSource(options: EapiSourceOptions): EapiSource {
   const { name = 'eapi', clock } = options;
   const endpoint = parseEapiEndpoint(options.endpoint);
-  const { client, end } =
-    endpoint.grpcAddress === undefined ? overHttp(endpoint, options) : overGrpc(endpoint, endpoint.grpcAddress, options);
+  const { client, end } = openEapiClient(endpoint, { maxAnswerBytes: MAX_ANSWER_BYTES, ...options });
   let established = 0;
   const readRtts = createRttReader({ endpoint: endpoint.text, client, established: () => established });
   const inFlight = createInFlight();
@@ -78,36 +76,4 @@ export function createEapiSource(options: EapiSourceOptions): EapiSource {
       return closing;
     },
   };
-}
-
-interface OpenClient {
-  readonly client: EapiClient;
-  /** Ends its session on the switch and its connection. */
-  end(): Promise<void>;
-}
-
-const MAX_ANSWER_BYTES = 64 << 20;
-
-function overHttp(endpoint: EapiEndpoint, options: EapiSourceOptions): OpenClient {
-  const { timeoutMs, maxAnswerBytes = MAX_ANSWER_BYTES, modelVersion = 1, tls = { kind: 'system' } } = options;
-  const credentials = endpoint.socketPath === undefined ? options.credentials : undefined;
-  const transport = createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
-  const authentication = createAuthentication({ endpoint: endpoint.text, credentials, transport });
-  const username = credentials?.username ?? '(none)';
-  return {
-    client: createEapiClient({ endpoint: endpoint.text, username, transport, authentication, modelVersion }),
-    async end() {
-      await authentication.end();
-      await transport.close();
-    },
-  };
-}
-
-function overGrpc(
-  endpoint: EapiEndpoint,
-  address: string,
-  { timeoutMs, maxAnswerBytes = MAX_ANSWER_BYTES }: EapiSourceOptions,
-): OpenClient {
-  const channel = createGrpcChannel({ endpoint: endpoint.text, address, timeoutMs, maxAnswerBytes });
-  return { client: createGrpcEapiClient({ endpoint: endpoint.text, channel }), end: () => channel.close() };
 }
