@@ -1,6 +1,6 @@
 import type { CollectorReporter } from './collector/index.ts';
 import type { AgentError } from './platform/index.ts';
-import type { Address } from './serviceability/index.ts';
+import type { Address, Lamports } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 import type { WorkerReporter } from './worker/index.ts';
 
@@ -9,13 +9,24 @@ export interface EndpointReporter {
   endpoint(event: { readonly endpoint: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
 }
 
+export interface BalanceReporter {
+  /** What the metrics publisher holds, read with the device's account each minute, and how long that lasts. */
+  balance(event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }): void;
+}
+
 export interface AuthorityReporter {
   /** The device's account was read and names our key; told once, and again after a time without authority. */
   authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;
 }
 
 /** Everything that happens to the agent, each told once, where it happens. */
-export interface AgentReporter extends TickReporter, CollectorReporter, WorkerReporter, EndpointReporter, AuthorityReporter {
+export interface AgentReporter
+  extends TickReporter,
+    CollectorReporter,
+    WorkerReporter,
+    EndpointReporter,
+    AuthorityReporter,
+    BalanceReporter {
   /** Something threw that should not: a defect, survived. */
   defect(error: unknown): void;
 }
@@ -44,6 +55,9 @@ export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter
     resumed: tell('resumed'),
     endpoint: tell('endpoint'),
     authorized: tell('authorized'),
+    balance: tell('balance'),
+    damping: tell('damping'),
+    foreignWrites: tell('foreignWrites'),
     defect: tell('defect'),
   };
 }
@@ -66,5 +80,8 @@ export const SILENT_REPORTER: AgentReporter = {
   resumed: ignore,
   endpoint: ignore,
   authorized: ignore,
+  balance: ignore,
+  damping: ignore,
+  foreignWrites: ignore,
   defect: ignore,
 };

@@ -1,16 +1,17 @@
 import type { AgentReporter } from './agent-reporter.ts';
 import { createAuthorityWatch } from './authority-watch.ts';
+import { createBalanceWatch } from './balance-watch.ts';
 import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
 import { createCollector, type SwitchSource } from './collector/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
 import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
-import type { Signer } from './publisher/index.ts';
-import type { Address } from './serviceability/index.ts';
+import { maxWritesPerTransaction, type Signer } from './publisher/index.ts';
+import { type Address, type Lamports, lamports } from './serviceability/index.ts';
 import { createTicker } from './tick.ts';
 import { createTickLoop } from './tick-loop.ts';
 import type { TickReport } from './tick-reporter.ts';
 import { createViewKeeper } from './view-keeper.ts';
-import { createWorker, type WorkerTiming } from './worker/index.ts';
+import { createWorker, LAMPORTS_PER_TRANSACTION, type SpendLimits, type WorkerTiming } from './worker/index.ts';
 
 /** All times in milliseconds. */
 export interface AgentTiming {
@@ -24,6 +25,15 @@ export interface AgentTiming {
   readonly worker: WorkerTiming;
 }
 
+/** Bounds of what is spent. */
+export interface AgentLimits extends SpendLimits {
+  /** Nothing is written while the key holds less. */
+  readonly minBalance: Lamports;
+}
+
+/** Room for ten times what a device of the largest kind needs on a bad day. */
+export const DEFAULT_LIMITS: AgentLimits = { maxTransactionsPerMinute: 600, maxLamportsPerDay: 100_000_000, minBalance: lamports(0) };
+
 export interface AgentOptions {
   readonly device: Address;
   readonly programId: Address;
@@ -35,6 +45,8 @@ export interface AgentOptions {
   readonly sources: readonly SwitchSource[];
   readonly policy: StatusPolicy;
   readonly timing: AgentTiming;
+  /** DEFAULT_LIMITS unless told. */
+  readonly limits?: AgentLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly reporter: AgentReporter;
@@ -70,7 +82,7 @@ export interface Agent {
  * Start: worker, then ticks. Stop: ticks, then worker (drains), then sources and RPC.
  */
 export function createAgent(options: AgentOptions): Agent {
-  const { device, programId, signer, rpc, sources, policy, timing, clock, random, reporter } = options;
+  const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
   const publisher = options.publisher ?? signer?.address;
   const stopping = lifeController();
   const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
@@ -98,6 +110,7 @@ export function createAgent(options: AgentOptions): Agent {
           device,
           signer,
           timing: timing.worker,
+          limits,
           reporter,
           verifyAuthority: async (signal) => void (await readAuthority(signal)),
           onRedecide: () => loop.wake(),
@@ -121,6 +134,22 @@ export function createAgent(options: AgentOptions): Agent {
     },
   });
 
+  const startedAt = clock.monotonic();
+  const balance =
+    worker === undefined || publisher === undefined
+      ? undefined
+      : createBalanceWatch({
+          read: (signal) => rpc.balance(publisher, signal),
+          publisher,
+          minBalance: limits.minBalance,
+          intervalMs: timing.authorityIntervalMs,
+          spendRate: () => spendRate(worker.lamportsOfTheDay, clock.monotonic() - startedAt, views.latest()?.users.size ?? 0, policy),
+          clock,
+          onBalance: (event) => reporter.balance(event),
+          onTooLow: (error) => worker.halt(error, 'balance'),
+          onEnough: () => worker.resume('balance'),
+        });
+
   const ticker = createTicker({
     collector,
     views,
@@ -135,7 +164,7 @@ export function createAgent(options: AgentOptions): Agent {
   });
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
-    const checking = authority.check(signal);
+    const checking = Promise.all([authority.check(signal), balance?.check(signal)]);
     checking.catch((error: unknown) => reporter.defect(error));
     if (!authority.isAuthorized) await waitAtMost(clock, checking, timing.intervalMs, signal);
     return ticker.tick(signal);
@@ -175,3 +204,14 @@ export function createAgent(options: AgentOptions): Agent {
     },
   };
 }
+
+/** Lamports an hour: what was spent, or, before there is a history, what refreshing every user will take at least. */
+function spendRate(lamportsOfTheDay: number, uptimeMs: number, users: number, { refreshIntervalMs }: StatusPolicy): number {
+  const hours = Math.min(uptimeMs, DAY_MS) / HOUR_MS;
+  const spent = hours < 1 ? 0 : lamportsOfTheDay / hours;
+  const refreshes = Math.ceil(users / maxWritesPerTransaction({ unitLimit: 1 })) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
+  return Math.max(spent, refreshes);
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;

@@ -52,6 +52,11 @@ export async function openAgent({
     sources,
     policy: policyOf(config.policy),
     timing: timingOf(config),
+    limits: {
+      maxTransactionsPerMinute: config.worker.maxTransactionsPerMinute,
+      maxLamportsPerDay: config.worker.maxLamportsPerDay,
+      minBalance: config.worker.minBalance,
+    },
     clock,
     random,
     reporter,

@@ -20,6 +20,15 @@ export interface TickReporter {
   observed(event: { readonly user: Address; readonly before: Observation | undefined; readonly outcome: UserOutcome }): void;
   /** Most sessions read down at once; told before and after the second look (rule 8). */
   massDown(event: { readonly wentDown: number; readonly wereUp: number; readonly confirmed: number }): void;
+  /** A user has begun, or ceased, to flap more than damping tolerates; in mode `observe` that is all that happens. */
+  damping(event: {
+    readonly user: Address;
+    readonly state: 'suppressed' | 'free';
+    readonly penalty: number;
+    readonly msUntilReuse: number;
+  }): void;
+  /** Records of these users were written by somebody else since the last view. */
+  foreignWrites(event: { readonly users: readonly Address[] }): void;
   /** The view of the ledger can't be renewed; `tooOld` once no decision is made on it any more. */
   ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back'; readonly error?: AgentError }): void;
 }

@@ -2,8 +2,10 @@ import {
   type Decided,
   decide,
   detectMassDown,
+  type FlapPenalty,
   type LedgerView,
   type LocatedNeighbor,
+  msUntilReuse,
   type NeighborSnapshot,
   type Observation,
   type Observations,
@@ -101,14 +103,26 @@ export function createTicker(options: TickerOptions): Ticker {
     });
   }
 
-  function reportObservations(decided: Decided): void {
+  function reportUsers(decided: Decided): void {
     const now = new Map<Address, Observation>();
+    const foreign: Address[] = [];
     for (const [user, outcome] of decided.outcomes) {
+      if (outcome.isForeignWrite) foreign.push(user);
+      reportDamping(user, tracks.get(user)?.penalty, outcome.track.penalty);
       const before = lastObservations.get(user);
       now.set(user, outcome.observation);
       if (!sameObservation(before, outcome.observation)) reporter.observed({ user, before, outcome });
     }
     lastObservations = now;
+    if (foreign.length > 0) reporter.foreignWrites({ users: foreign });
+  }
+
+  function reportDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
+    const suppressed = penalty?.suppressed === true;
+    if (suppressed === (before?.suppressed === true)) return;
+    const { damping } = policy;
+    const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
+    reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
   }
 
   function finish(report: TickReport): TickReport {
@@ -150,10 +164,10 @@ export function createTicker(options: TickerOptions): Ticker {
         }
       }
       strangers = new Set(strangersOf(view, snapshot));
+      reportUsers(decided);
       tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];
       options.offer(intents, view);
-      reportObservations(decided);
       return finish({
         startedAt,
         durationMs: clock.monotonic() - startedAt,

@@ -1,5 +1,6 @@
 import type { AgentReporter } from '../agent-reporter.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
+import { type Clock, systemClock } from '../platform/index.ts';
 import type { LogFields, Logger } from './logger.ts';
 
 /** Facts of one write. */
@@ -29,9 +30,17 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   'state-unrecognized': 'the switch names a BGP state that is not of RFC 4271: nothing is reported for this user',
 };
 
+/** Below this many hours of money left, somebody should know. */
+const LOW_HOURS = 48;
+/** Foreign writes come in swarms; one line an hour tells of all. */
+const FOREIGN_QUIET_MS = 3_600_000;
+
 /** Writes one line a change of state, none a tick: what an operator reads at 3 a.m. */
-export function createLogReporter(logger: Logger): AgentReporter {
+export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock): AgentReporter {
   let wasRead: boolean | undefined;
+  let wasLow = false;
+  let foreignQuietUntil = Number.NEGATIVE_INFINITY;
+  const foreign = new Set<string>();
   return {
     tick({ switchRead, durationMs, outcomes, intents, viewSlot }) {
       logger.debug('tick', {
@@ -69,6 +78,29 @@ export function createLogReporter(logger: Logger): AgentReporter {
     },
     authorized({ device, code, publisher }) {
       logger.info('reporting for device', { device, code, publisher });
+    },
+    balance({ lamports, hoursToEmpty, publisher }) {
+      logger.debug('balance', { publisher, lamports });
+      const isLow = hoursToEmpty < LOW_HOURS;
+      if (isLow === wasLow) return;
+      wasLow = isLow;
+      if (isLow) logger.warn('the metrics publisher runs out of SOL', { publisher, lamports, hoursToEmpty: Math.round(hoursToEmpty) });
+      else logger.info('the metrics publisher has SOL for days again', { publisher, lamports });
+    },
+    damping({ user, state, penalty, msUntilReuse }) {
+      const fields = { user, penalty: Math.round(penalty) };
+      if (state === 'free') logger.info('user is calm again', fields);
+      else logger.warn('user flaps', { ...fields, freeInMinutes: Math.ceil(msUntilReuse / 60_000) });
+    },
+    foreignWrites({ users }) {
+      for (const user of users) foreign.add(user);
+      if (clock.monotonic() < foreignQuietUntil) return;
+      foreignQuietUntil = clock.monotonic() + FOREIGN_QUIET_MS;
+      logger.warn('another writer reports for this device: is a second agent running with its key?', {
+        users: foreign.size,
+        for: users[0],
+      });
+      foreign.clear();
     },
     sent({ signature, intents }) {
       logger.debug('transaction sent', { signature, users: intents.length });

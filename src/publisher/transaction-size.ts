@@ -17,7 +17,14 @@ export function transactionBytes(writes: number, compute: ComputeRequest): numbe
   return FIXED_BYTES + (prefix === 0 ? 0 : COMPUTE_BUDGET_PROGRAM_KEY + prefix) + BYTES_PER_WRITE * writes;
 }
 
-/** How many writes fit into one transaction: 20 without compute-budget instructions, 19 with. */
+/** Instructions of a transaction, those that its programs call among them (Solana's max_instruction_trace_length). */
+const MAX_INSTRUCTION_TRACE = 64;
+/** The first write to an account of an older layout pays its rent by a transfer that the program calls. */
+const TRACE_PER_WRITE = 2;
+const COMPUTE_BUDGET_INSTRUCTIONS = 2;
+
+/** How many writes fit into one transaction, by bytes and by instruction trace: 20 without compute-budget instructions, 19 with. */
 export function maxWritesPerTransaction(compute: ComputeRequest): number {
-  return Math.floor((MAX_TRANSACTION_BYTES - transactionBytes(0, compute)) / BYTES_PER_WRITE);
+  const byBytes = Math.floor((MAX_TRANSACTION_BYTES - transactionBytes(0, compute)) / BYTES_PER_WRITE);
+  return Math.min(byBytes, Math.floor((MAX_INSTRUCTION_TRACE - COMPUTE_BUDGET_INSTRUCTIONS) / TRACE_PER_WRITE));
 }

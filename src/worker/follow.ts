@@ -21,7 +21,7 @@ export interface FollowerOptions {
 
 /** Follows each transaction until it is landed, failed or provably dead. */
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
-  const { rpc, clock, timing, flights, desired, gate, reporter } = context;
+  const { rpc, clock, timing, flights, desired, gate, suspects, reporter } = context;
   const landings = new Map<Address, Slot>();
   let lastLandedSlot: Slot | undefined;
   let lastLookAt = Number.NEGATIVE_INFINITY;
@@ -49,6 +49,8 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     if (err !== null) return settleFailure(context, flight, err, [], signal);
     if (lastLandedSlot === undefined || slot > lastLandedSlot) lastLandedSlot = slot;
     gate.landed();
+    suspects.clear(flight.intents.map(({ user }) => user));
+    suspects.ledgerWorks();
     const latencyMs = clock.monotonic() - flight.sentAt;
     for (const intent of flight.intents) {
       desired.landed(intent.user, intent.to, slot);

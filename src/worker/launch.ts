@@ -3,16 +3,23 @@ import { buildTransaction, type ComputeRequest, type Packed, packNext, type Sign
 import type { Blockhash } from './blockhash-cache.ts';
 import type { Flight } from './flights.ts';
 import { settleFailure } from './settle-failure.ts';
+import { LAMPORTS_PER_TRANSACTION } from './spend-budget.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** The next transaction's worth of what waits, users in the air left out. */
-export function nextToPack({ desired, flights, compute }: WorkerContext): Packed | undefined {
-  return packNext(desired.waiting(flights.has), compute);
+/** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
+export function nextToPack({ desired, flights, compute, budget, suspects }: WorkerContext): Packed | undefined {
+  const allowance = budget.allowance();
+  if (allowance === 'nothing') return undefined;
+  const waiting = desired.waiting(flights.has).filter(({ intent }) => allowance === 'everything' || intent.reason === 'change');
+  return packNext(
+    suspects.select(waiting, ({ intent }) => intent.user),
+    compute,
+  );
 }
 
 /** Sends transactions until nothing waits that may go. Throws nothing but what the signal throws. */
 export async function launch(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
-  const { gate, flights, timing, blockhashes, compute, clock, reporter } = context;
+  const { gate, flights, timing, blockhashes, compute, budget, clock, reporter } = context;
   const mayLaunch = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
   while (mayLaunch() && nextToPack(context) !== undefined) {
     let blockhash: Blockhash;
@@ -39,6 +46,7 @@ export async function launch(context: WorkerContext, isDraining: () => boolean, 
       sends: 1,
     };
     flights.add(flight);
+    budget.spend(LAMPORTS_PER_TRANSACTION);
     reporter.sent({ signature: flight.signature, intents: flight.intents });
     context.inBackground(firstSend(context, flight, signal));
     await clock.sleep(timing.sendStaggerMs, signal);

@@ -1,6 +1,6 @@
 import type { StatusIntent } from '../bgp/index.ts';
 import type { TransactionErrorJson } from '../ledger/index.ts';
-import { type AgentError, isAgentError } from '../platform/index.ts';
+import { AgentError, isAgentError } from '../platform/index.ts';
 import { classifyFailure } from './classify-failure.ts';
 import type { Flight } from './flights.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -39,8 +39,24 @@ export async function settleFailure(
       if (verdict.because === 'blockhash') blockhashes.invalidate();
       if (verdict.because === 'units') compute.exceeded();
       if (verdict.because === 'heap') compute.needHeap();
-      gate.pause();
+      if (verdict.because === 'unexplained') accuse(context, intents, signature, verdict.error);
+      else gate.pause();
       reporter.failed({ signature, intents, error: verdict.error });
+  }
+}
+
+/** Nobody said whose fault it was: halves go again, until one user is left alone with it (rule 19). */
+function accuse(context: WorkerContext, intents: readonly StatusIntent[], signature: string, error: AgentError): void {
+  switch (context.suspects.accuse(intents.map(({ user }) => user))) {
+    case 'split':
+      return;
+    case 'alone':
+      context.gate.pause();
+      return;
+    case 'guilty':
+      for (const intent of intents) {
+        park(context, intent, signature, new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: error.message }));
+      }
   }
 }
 

@@ -7,6 +7,8 @@ import type { DesiredStates } from './desired-states.ts';
 import type { Flights } from './flights.ts';
 import type { ParkedUsers } from './parked-users.ts';
 import type { WorkerReporter } from './reporter.ts';
+import type { SpendBudget } from './spend-budget.ts';
+import type { Suspects } from './suspects.ts';
 import type { WriteGate } from './write-gate.ts';
 
 export interface WorkerTiming {
@@ -38,6 +40,8 @@ export interface WorkerContext {
   readonly compute: ComputeModel;
   readonly blockhashes: BlockhashCache;
   readonly gate: WriteGate;
+  readonly budget: SpendBudget;
+  readonly suspects: Suspects;
   /** Runs beside the loop; the loop is woken when it settles, and `stop` waits for it. */
   readonly inBackground: (work: Promise<void>) => void;
 }

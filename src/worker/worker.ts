@@ -10,8 +10,10 @@ import { createFollower } from './follow.ts';
 import { launch, nextToPack } from './launch.ts';
 import { createParkedUsers } from './parked-users.ts';
 import type { WorkerReporter } from './reporter.ts';
+import { type Allowance, createSpendBudget, type SpendLimits } from './spend-budget.ts';
+import { createSuspects } from './suspects.ts';
 import type { WorkerContext, WorkerTiming } from './worker-context.ts';
-import { createWriteGate } from './write-gate.ts';
+import { createWriteGate, type HaltHolder } from './write-gate.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -21,6 +23,7 @@ export interface WorkerOptions {
   readonly device: Address;
   readonly signer: Signer;
   readonly timing: WorkerTiming;
+  readonly limits: SpendLimits;
   readonly reporter: WorkerReporter;
   /** Throws the AgentError that tells why this key may not write for this device; resolves when it may. */
   readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
@@ -45,14 +48,19 @@ export interface Worker {
   /** The newest slot in which a write of ours landed for this user, since this process began. */
   landedIn(user: Address): Slot | undefined;
   /** Stops writing until `resume`; what is in the air is followed to its end. */
-  halt(error: AgentError): void;
-  resume(): void;
+  halt(error: AgentError, holder?: HaltHolder): void;
+  resume(holder?: HaltHolder): void;
   readonly halted: AgentError | undefined;
+  /** Fees of the last 24 hours, of this process. */
+  readonly lamportsOfTheDay: number;
+  readonly allowance: Allowance;
   /** Resolves when nothing but ride-alongs waits and nothing is in the air, or writing has halted. */
   whenIdle(signal: AbortSignal): Promise<void>;
 }
 
 const IDLE_POLL_MS = 20;
+/** How often a spent budget is asked whether it has room again. */
+const BUDGET_POLL_MS = 1_000;
 
 /**
  * Lands the newest desired status of each user.
@@ -77,6 +85,8 @@ export function createWorker(options: WorkerOptions): Worker {
     compute: createComputeModel(),
     blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
     gate: createWriteGate({ clock, random, reporter }),
+    budget: createSpendBudget(options.limits, clock),
+    suspects: createSuspects(),
     inBackground(work) {
       const settled = work
         .catch((error: unknown) => {
@@ -108,9 +118,11 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   function msUntilNextStep(): number {
-    const work = !draining && gate.halted === undefined && flights.size < timing.maxInFlight && nextToPack(context) !== undefined;
-    const poll = flights.size > 0 ? Math.max(0, followedAt + timing.statusPollIntervalMs - clock.monotonic()) : Number.POSITIVE_INFINITY;
-    return Math.min(work ? Math.max(gate.pausedForMs, timing.sendStaggerMs) : Number.POSITIVE_INFINITY, poll);
+    const never = Number.POSITIVE_INFINITY;
+    const poll = flights.size > 0 ? Math.max(0, followedAt + timing.statusPollIntervalMs - clock.monotonic()) : never;
+    if (draining || gate.halted !== undefined || flights.size >= timing.maxInFlight) return poll;
+    if (nextToPack(context) !== undefined) return Math.min(poll, Math.max(gate.pausedForMs, timing.sendStaggerMs));
+    return context.budget.allowance() === 'everything' ? poll : Math.min(poll, BUDGET_POLL_MS);
   }
 
   async function loop(signal: AbortSignal): Promise<void> {
@@ -159,12 +171,18 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     landedIn: follower.landedIn,
     halt: gate.halt,
-    resume() {
-      gate.resume();
+    resume(holder) {
+      gate.resume(holder);
       wake.signal();
     },
     get halted() {
       return gate.halted;
+    },
+    get lamportsOfTheDay() {
+      return context.budget.lamportsOfTheDay;
+    },
+    get allowance() {
+      return context.budget.allowance();
     },
     async whenIdle(signal) {
       while (flights.size > 0 || (gate.halted === undefined && nextToPack(context) !== undefined)) await clock.sleep(IDLE_POLL_MS, signal);

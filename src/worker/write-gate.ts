@@ -12,11 +12,14 @@ export interface WriteGate {
   /** The ledger works: the next pause is a short one again. */
   answered(): void;
   /** Told once a cause, however often it is found again. */
-  halt(error: AgentError): void;
-  /** Lets writing be tried again; whether the cause is gone is known, and told, when something lands. */
-  resume(): void;
+  halt(error: AgentError, holder?: HaltHolder): void;
+  /** Lets writing be tried again, as far as this holder is concerned; that the cause is gone is known, and told, when something lands. */
+  resume(holder?: HaltHolder): void;
   landed(): void;
 }
+
+/** Who closed the gate is who opens it: the watch over the device's account (and failures that it may cure), or the one over the balance. */
+export type HaltHolder = 'authority' | 'balance';
 
 const PAUSES = { baseMs: 200, maxMs: 2_000 };
 
@@ -32,17 +35,18 @@ export function createWriteGate({
   const freshDelays = () => backoffDelays({ ...PAUSES, random });
   let delays = freshDelays();
   let pausedUntil = Number.NEGATIVE_INFINITY;
-  let halted: AgentError | undefined;
+  const halts = new Map<HaltHolder, AgentError>();
+  const halted = (): AgentError | undefined => halts.values().next().value;
   let told: string | undefined;
   return {
     get isOpen() {
-      return halted === undefined && clock.monotonic() >= pausedUntil;
+      return halts.size === 0 && clock.monotonic() >= pausedUntil;
     },
     get pausedForMs() {
       return Math.max(0, pausedUntil - clock.monotonic());
     },
     get halted() {
-      return halted;
+      return halted();
     },
     pause() {
       pausedUntil = clock.monotonic() + delays.next().value;
@@ -50,14 +54,14 @@ export function createWriteGate({
     answered() {
       delays = freshDelays();
     },
-    halt(error) {
-      halted = error;
+    halt(error, holder = 'authority') {
+      halts.set(holder, error);
       if (told === error.code) return;
       told = error.code;
       reporter.halted(error);
     },
-    resume() {
-      halted = undefined;
+    resume(holder = 'authority') {
+      halts.delete(holder);
     },
     landed() {
       if (told === undefined) return;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/platform/index.ts';
-import { UserStatus } from '../../src/serviceability/index.ts';
-import { makeBed, settledBed } from '../support/agent-bed.ts';
+import { lamports, slot, UserStatus } from '../../src/serviceability/index.ts';
+import { makeBed, settledBed, signerNumber } from '../support/agent-bed.ts';
 
 describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['eapi', 'snmp'] }] as const)(
   'over $sources',
@@ -152,4 +152,32 @@ test.concurrent('stopping waits for what is in flight', async ({ onTestFinished 
   expect(ledgerSays()[0]).toBe('up');
   expect((await agent.stop()).unresolved).toEqual([]);
   expect(ledgerSays()[0]).toBe('down');
+});
+
+test.concurrent('a second writer of the device is noticed, corrected once, and not fought', async ({ onTestFinished }) => {
+  const { localnet, user, until, told, ledgerSays } = await settledBed(onTestFinished);
+  const overwrite = async () => {
+    // What a second agent with the same key would do, at a slot of its own.
+    const record = localnet.ledger.admin.user(user(1));
+    localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2, lastBgpReportedAt: slot((record?.lastBgpReportedAt ?? 0n) + 2n) });
+    await systemClock.sleep(200);
+  };
+  await overwrite();
+  await until('the correction', () => ledgerSays()[1] === 'up');
+  await until('the notice', () => told('foreign writes u1').length === 1);
+  await overwrite();
+  await until('the second notice', () => told('foreign writes u1').length === 2);
+  await systemClock.sleep(1_000);
+  expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+});
+
+test.concurrent('less money than is to be kept stops the writing, told once, and more of it resumes', async ({ onTestFinished }) => {
+  const { localnet, users, agent, until, told } = await makeBed(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
+  for (const user of users) localnet.connect(user);
+  agent.start();
+  await until('the halt', () => told('halted').length === 1);
+  await systemClock.sleep(1_500);
+  expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
+  localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
+  await until('everybody up', () => told('landed').length === 4);
 });

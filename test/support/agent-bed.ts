@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { type Agent, type AgentTiming, createAgent } from '../../src/agent.ts';
+import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import type { SwitchSource } from '../../src/collector/index.ts';
@@ -8,7 +8,7 @@ import { createLedgerRpc } from '../../src/ledger/index.ts';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
 import { seededRandom, systemClock } from '../../src/platform/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
-import { type Address, addressOf, bgpStatusName } from '../../src/serviceability/index.ts';
+import { type Address, addressOf, bgpStatusName, lamports } from '../../src/serviceability/index.ts';
 import { recordingReporter } from './recording-reporter.ts';
 
 /** A key from a number, the same in each run. */
@@ -49,6 +49,7 @@ export interface AgentBedOptions {
   readonly sources?: readonly ('eapi' | 'snmp')[];
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
+  readonly limits?: Partial<AgentLimits>;
   /** The agent's key, where it is not the device's publisher. */
   readonly signer?: Signer;
   readonly dryRun?: boolean;
@@ -105,6 +106,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
+    limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
     clock: systemClock,
     random: seededRandom(3),
     reporter,

@@ -18,6 +18,8 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     endpoint: ({ endpoint, state }) => lines.push(`endpoint ${endpoint} ${state}`),
     ledgerView: ({ state, error }) => lines.push(`ledger view ${state}${error === undefined ? '' : `: ${error.code}`}`),
     massDown: ({ wentDown, wereUp, confirmed }) => lines.push(`mass down: ${wentDown} of ${wereUp}, ${confirmed} confirmed`),
+    damping: ({ user, state }) => lines.push(`damping ${nameOf(user)} ${state}`),
+    foreignWrites: ({ users }) => lines.push(`foreign writes ${users.map(nameOf).join(', ')}`),
     authorized: ({ code }) => lines.push(`authorized for ${code}`),
     defect: (error) => lines.push(`defect ${String(error)}`),
   };

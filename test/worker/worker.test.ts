@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock, seededRandom } from '../../src/platform/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
-import { createWorker, type WorkerTiming } from '../../src/worker/index.ts';
+import { createWorker, type SpendLimits, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
@@ -43,7 +43,7 @@ const up = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'u
 const down = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'down'));
 const range = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-function setUp(options: { timing?: Partial<WorkerTiming>; authority?: () => Promise<void> } = {}) {
+function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<SpendLimits>; authority?: () => Promise<void> } = {}) {
   const clock = createVirtualClock();
   const ledger = createFakeLedger(clock);
   const numbers = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
@@ -57,6 +57,7 @@ function setUp(options: { timing?: Partial<WorkerTiming>; authority?: () => Prom
     device: DEVICE,
     signer,
     timing: { ...TIMING, ...options.timing },
+    limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, ...options.limits },
     reporter,
     verifyAuthority: options.authority ?? (async () => undefined),
     onRedecide: () => {
@@ -375,6 +376,83 @@ describe('a ledger in trouble', () => {
     await clock.advance(4_000);
     expect(worker.parked().size).toBe(0);
     expect(history()).toEqual(['u1 up']);
+  });
+});
+
+describe('a culprit that the endpoint hides', () => {
+  /** Fails every transaction that has this user in it, and does not say which instruction it was. */
+  const hide = (ledger: ReturnType<typeof setUp>['ledger'], user: Address) => {
+    ledger.state.fate = ({ writes }) =>
+      writes.some((write) => write.user === user) ? { outcome: { kind: 'rejected', err: { Mystery: 'of this node' }, logs: [] } } : {};
+  };
+
+  test('is found by halves, and left alone; the others are written meanwhile', async () => {
+    const { clock, offer, ledger, history, told, worker } = setUp();
+    offer(up(900));
+    await clock.advance(2_000);
+    hide(ledger, keyNumber(13));
+    offer(up(...range(19)));
+    await clock.advance(10_000);
+    expect(new Set(history().slice(1))).toEqual(
+      new Set(
+        range(19)
+          .filter((n) => n !== 13)
+          .map((n) => `u${n} up`),
+      ),
+    );
+    expect(told('rejected')).toEqual(['rejected u13 up: WRITE__USER_REJECTED']);
+    expect([...worker.parked().keys()]).toEqual([keyNumber(13)]);
+    expect(ledger.sends.length).toBeLessThan(20);
+  });
+
+  test('is not assumed while the ledger fails everything', async () => {
+    const { clock, offer, ledger, worker, history } = setUp();
+    offer(up(900));
+    await clock.advance(2_000);
+    ledger.state.fate = () => ({ outcome: { kind: 'rejected', err: { Mystery: 'of this node' }, logs: [] } });
+    offer(up(...range(6)));
+    await clock.advance(60_000);
+    expect(worker.parked().size).toBe(0);
+    ledger.state.fate = () => ({});
+    await clock.advance(20_000);
+    expect(history().length).toBe(7);
+  });
+});
+
+describe('a limit on spending', () => {
+  const refreshes = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'up', { reason: 'refresh', ageMs: 3_600_000 }));
+
+  test('on transactions a minute delays, and nothing is lost', async () => {
+    const { clock, offer, ledger, history } = setUp({ limits: { maxTransactionsPerMinute: 2 } });
+    offer(up(...range(100)));
+    await clock.advance(10_000);
+    expect(ledger.sends.length).toBe(2);
+    await clock.advance(200_000);
+    expect(history().length).toBe(100);
+    expect(ledger.sends.length).toBe(6);
+  });
+
+  test('lets changes through where refreshes have to wait', async () => {
+    const { clock, offer, ledger, worker } = setUp({ limits: { maxTransactionsPerMinute: 5 } });
+    offer(refreshes(...range(19 * 6)));
+    await clock.advance(10_000);
+    // A fifth is kept for changes.
+    expect(ledger.sends.length).toBe(4);
+    expect(worker.allowance).toBe('changes');
+    offer([...refreshes(...range(19 * 6)), ...up(900)]);
+    await clock.advance(3_000);
+    expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([19, 19, 19, 19, 1]);
+    expect(worker.allowance).toBe('nothing');
+  });
+
+  test('on lamports holds for a day', async () => {
+    const { clock, offer, ledger, worker } = setUp({ limits: { maxLamportsPerDay: 10_000 } });
+    offer(up(...range(60)));
+    await clock.advance(20_000);
+    expect(ledger.sends.length).toBe(2);
+    expect(worker.lamportsOfTheDay).toBe(10_000);
+    await clock.advance(25 * 3_600_000);
+    expect(ledger.sends.length).toBe(4);
   });
 });
 

@@ -10,6 +10,12 @@ export const WRITE_CODES = {
     message: 'the metrics publisher {publisher} cannot pay for transactions: {problem}',
     remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writing goes on by itself within a minute',
   },
+  WRITE__BALANCE_LOW: {
+    class: 'agent-never',
+    message: 'the metrics publisher {publisher} holds {lamports} lamports, less than worker.minBalance ({minBalance})',
+    remedy:
+      'send SOL of the DoubleZero ledger to the metrics publisher, or lower worker.minBalance; writing goes on by itself within a minute',
+  },
   WRITE__PROGRAM_TOO_OLD: {
     class: 'agent-never',
     message: 'program {program} does not know SetUserBGPStatus (instruction 106)',
