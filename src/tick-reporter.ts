@@ -1,4 +1,4 @@
-import type { Observation, StatusIntent, UserOutcome } from './bgp/index.ts';
+import type { LedgerView, Observation, StatusIntent, UserOutcome } from './bgp/index.ts';
 import type { AgentError, MonotonicMs } from './platform/index.ts';
 import type { Address, Slot } from './serviceability/index.ts';
 
@@ -7,6 +7,8 @@ export interface TickReport {
   readonly startedAt: MonotonicMs;
   readonly durationMs: number;
   /** Absent when there is no view fresh enough to decide on. */
+  readonly view?: LedgerView;
+  /** The view's slot. */
   readonly viewSlot?: Slot;
   readonly outcomes: ReadonlyMap<Address, UserOutcome>;
   /** What was handed to the worker; in a dry run, what would have been. */

@@ -171,6 +171,7 @@ export function createTicker(options: TickerOptions): Ticker {
       return finish({
         startedAt,
         durationMs: clock.monotonic() - startedAt,
+        view,
         viewSlot: view.slot,
         outcomes: decided.outcomes,
         intents,

@@ -117,6 +117,9 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     failed({ signature, intents, error }) {
       logger.warn('transaction failed; its users are written again', { signature, users: intents.length, error });
     },
+    withdrawn({ signature, intents }) {
+      logger.debug('transaction withdrawn: it cannot land', { signature, users: intents.length });
+    },
     halted(error) {
       logger.error('nothing is written until this is mended', { error });
     },

@@ -84,7 +84,9 @@ async function firstSend(context: WorkerContext, flight: Flight, signal: AbortSi
     case 'unknown':
       return;
     case 'not-sent':
-      if (flight.sends === 1 && flights.remove(flight)) gate.pause();
+      if (flight.sends > 1 || !flights.remove(flight)) return;
+      gate.pause();
+      context.reporter.withdrawn({ signature: flight.signature, intents: flight.intents });
       return;
     case 'rejected':
       // A rebroadcast may have reached a node meanwhile; then only its status, or its expiry, is proof.

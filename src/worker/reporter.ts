@@ -13,6 +13,8 @@ export interface WorkerReporter {
   expired(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
   /** A whole transaction failed for a reason that is no user's; its users go again. */
   failed(event: { readonly signature: string; readonly intents: readonly StatusIntent[]; readonly error: Error }): void;
+  /** No endpoint took it, or writing was halted by it: it will never land, and its users wait. */
+  withdrawn(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
   /** Nothing will be written until a person acts, or the cause goes away. */
   halted(error: AgentError): void;
   resumed(): void;

@@ -27,13 +27,18 @@ export async function settleFailure(
       return;
     case 'not-allowed': {
       const problem = await authorityProblem(context, signal);
-      if (problem === undefined) park(context, intents[verdict.index], signature, verdict.error);
-      else if (problem.class === 'agent-never') gate.halt(problem);
+      if (problem === undefined) {
+        park(context, intents[verdict.index], signature, verdict.error);
+        return;
+      }
+      if (problem.class === 'agent-never') gate.halt(problem);
       else gate.pause();
+      reporter.withdrawn({ signature, intents });
       return;
     }
     case 'halt':
       gate.halt(verdict.error);
+      reporter.withdrawn({ signature, intents });
       return;
     case 'retry':
       if (verdict.because === 'blockhash') blockhashes.invalidate();

@@ -1,0 +1,229 @@
+import type { AgentReporter } from '../agent-reporter.ts';
+import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
+import { type AgentError, type Clock, describeError } from '../platform/index.ts';
+import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { TickReport } from '../tick-reporter.ts';
+import type { AgentStatus, TimelineEntry, UserReport } from './agent-status.ts';
+
+export interface StatusBoardOptions {
+  readonly version: string;
+  readonly device: Address;
+  readonly publisher: Address | undefined;
+  readonly dryRun: boolean;
+  /** Names of the configured sources and endpoints: what was never lost is never told of. */
+  readonly sources: readonly string[];
+  readonly endpoints: readonly string[];
+  readonly clock: Clock;
+}
+
+export interface StatusBoard {
+  readonly reporter: AgentReporter;
+  read(): AgentStatus;
+}
+
+/** The timeline and the last writes are bounded, however long the agent runs. */
+const MOST_TIMELINE = 500;
+
+interface PartHealth {
+  state: 'ok' | 'lost';
+  since: number;
+  problem: string | null;
+}
+
+/** Listens to everything that happens to the agent, and keeps what people ask for: the last tick, the last write of each user, a timeline. */
+export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
+  const { clock } = options;
+  const startedAt = clock.wall();
+  const healths = (names: readonly string[]) =>
+    new Map(names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null }]));
+  const sources = healths(options.sources);
+  const endpoints = healths(options.endpoints);
+  const timeline: TimelineEntry[] = [];
+  const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
+  const inFlight = new Map<string, readonly StatusIntent[]>();
+  const parked = new Map<Address, string>();
+  const transactions = { sent: 0, landed: 0, expired: 0, failed: 0 };
+  const writes = { landed: 0, rejected: 0 };
+  let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
+  let ready = false;
+  let deviceCode: string | null = null;
+  let halted: AgentError | undefined;
+  let balance: AgentStatus['balance'] = null;
+
+  const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
+    timeline.push({ at: clock.wall(), kind, user, text });
+    if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
+  };
+  const part = (
+    parts: Map<string, PartHealth>,
+    kind: 'source' | 'endpoint',
+    name: string,
+    state: 'lost' | 'back',
+    error?: AgentError,
+  ): void => {
+    const problem = error === undefined ? null : error.message;
+    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: clock.wall(), problem });
+    note(kind, `${kind} ${name} is ${state}${problem === null ? '' : `: ${problem}`}`);
+  };
+  const settled = (signature: string, how: 'landed' | 'expired' | 'failed'): void => {
+    if (inFlight.delete(signature)) transactions[how] += 1;
+  };
+
+  const reporter: AgentReporter = {
+    tick(report) {
+      lastTick = { report, at: clock.wall() };
+      if (report.switchRead && report.viewSlot !== undefined) ready = true;
+      for (const user of lastWrites.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) lastWrites.delete(user);
+      for (const user of parked.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) parked.delete(user);
+    },
+    observed({ user, before, outcome }) {
+      const { observation } = outcome;
+      if (before !== undefined && observation.kind !== 'unobserved') note(observation.kind, `session is ${observation.kind}`, user);
+    },
+    sent({ signature, intents }) {
+      transactions.sent += 1;
+      inFlight.set(signature, intents);
+    },
+    landed({ intent, signature, slot, latencyMs }) {
+      settled(signature, 'landed');
+      writes.landed += 1;
+      parked.delete(intent.user);
+      lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
+      note('landed', `${intent.to} written (${intent.reason})`, intent.user);
+    },
+    rejected({ intent, signature, error }) {
+      settled(signature, 'failed');
+      writes.rejected += 1;
+      parked.set(intent.user, error.message);
+      note('rejected', error.message, intent.user);
+    },
+    expired({ signature, intents }) {
+      settled(signature, 'expired');
+      note('expired', `a transaction of ${intents.length} users expired without landing`);
+    },
+    failed({ signature, error }) {
+      settled(signature, 'failed');
+      note('failed', describeError(error));
+    },
+    withdrawn({ signature }) {
+      settled(signature, 'failed');
+    },
+    halted(error) {
+      halted = error;
+      note('halted', error.message);
+    },
+    resumed() {
+      halted = undefined;
+      note('resumed', 'writing again');
+    },
+    source: ({ source, state, error }) => part(sources, 'source', source, state, error),
+    endpoint: ({ endpoint, state, error }) => part(endpoints, 'endpoint', endpoint, state, error),
+    ledgerView: ({ state, error }) =>
+      note('ledger', `the view of the ledger is ${state}${error === undefined ? '' : `: ${error.message}`}`),
+    massDown: ({ wentDown, wereUp, confirmed }) =>
+      note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
+    damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
+    foreignWrites: ({ users }) => note('foreign', `another writer reported ${users.length} users of this device`),
+    authorized({ code }) {
+      deviceCode = code;
+    },
+    balance({ lamports, hoursToEmpty }) {
+      balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };
+    },
+    defect: (error) => note('failed', `defect: ${describeError(error)}`),
+  };
+
+  const listed = (parts: Map<string, PartHealth>) => [...parts].map(([name, health]) => ({ name, ...health }));
+  const flying = (): ReadonlyMap<Address, string> =>
+    new Map([...inFlight.values()].flat().map(({ user, to }): [Address, string] => [user, to]));
+
+  return {
+    reporter,
+    read() {
+      const inTheAir = flying();
+      const report = lastTick?.report;
+      const now = clock.monotonic();
+      return {
+        version: options.version,
+        device: options.device,
+        deviceCode,
+        publisher: options.publisher ?? null,
+        startedAt,
+        now: clock.wall(),
+        dryRun: options.dryRun,
+        lastTick:
+          lastTick === undefined
+            ? null
+            : {
+                at: lastTick.at,
+                durationMs: lastTick.report.durationMs,
+                switchRead: lastTick.report.switchRead,
+                viewSlot: lastTick.report.view?.slot ?? null,
+                slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
+              },
+        ready,
+        users: [...(report?.outcomes.values() ?? [])].map((outcome) =>
+          userReport(outcome, {
+            ageMs: report?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, report.view, now),
+            inFlight: inTheAir.get(outcome.entry.pubkey) ?? null,
+            parked: parked.get(outcome.entry.pubkey) ?? null,
+            lastWrite: lastWrites.get(outcome.entry.pubkey) ?? null,
+          }),
+        ),
+        sources: listed(sources),
+        endpoints: listed(endpoints),
+        halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+        balance,
+        transactions: { ...transactions },
+        writes: { ...writes },
+        timeline: [...timeline],
+      };
+    },
+  };
+}
+
+interface Surroundings {
+  readonly ageMs: number | undefined;
+  readonly inFlight: string | null;
+  readonly parked: string | null;
+  readonly lastWrite: UserReport['lastWrite'];
+}
+
+function userReport(
+  { entry, observation, decision, track }: UserOutcome,
+  { ageMs, inFlight, parked, lastWrite }: Surroundings,
+): UserReport {
+  const { pubkey, user, expectedVrf } = entry;
+  const at = observation.kind === 'unobserved' ? undefined : observation.at;
+  return {
+    user: pubkey,
+    tunnelId: user.tunnelId,
+    tunnelNet: formatNetworkV4(user.tunnelNet),
+    clientIp: user.clientIp,
+    userType: userTypeName(user.userType),
+    accountStatus: userStatusName(user.status),
+    expectedVrf: expectedVrf ?? null,
+    observation: observation.kind,
+    because: observation.kind === 'unobserved' ? observation.because : null,
+    neighbor:
+      at === undefined
+        ? null
+        : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
+    sinceMs: at?.sinceMs ?? null,
+    decision: decision.kind,
+    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.because : null,
+    ledger: {
+      status: ledgerStatus(user.bgpStatus),
+      reportedAtSlot: user.lastBgpReportedAt,
+      lastUpAtSlot: user.lastBgpUpAt,
+      rttNs: user.bgpRttNs,
+      ageMs: ageMs === undefined || !Number.isFinite(ageMs) ? null : ageMs,
+    },
+    inFlight,
+    parked,
+    flaps: track.flaps,
+    penalty: track.penalty?.value ?? 0,
+    suppressed: track.penalty?.suppressed === true,
+    lastWrite,
+  };
+}

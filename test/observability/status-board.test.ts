@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { lamports, slot } from '../../src/serviceability/index.ts';
+import { active, clientOf, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+const START = 1_790_000_000_000;
+
+function board() {
+  const clock = createVirtualClock(epochMs(START));
+  const made = createStatusBoard({
+    version: '1.2.3',
+    device: DEVICE,
+    publisher: keyNumber(7),
+    dryRun: false,
+    sources: ['eapi'],
+    endpoints: ['http://a'],
+    clock,
+  });
+  const tick = (snapshot = snapshotOf({ vrf1: [established(0), active(1, { sinceMs: 2_000 })] })) => {
+    const users = [userNumber(0), userNumber(1, { status: 'up', reportedAt: 9_000 })];
+    const { outcomes, intents } = decider()({ at: 0, users, snapshot });
+    made.reporter.tick({
+      startedAt: clock.monotonic(),
+      durationMs: 12,
+      view: viewOf(users),
+      viewSlot: slot(10_000),
+      outcomes,
+      intents,
+      switchRead: true,
+    });
+    return intents;
+  };
+  return { ...made, tick, clock };
+}
+
+test('shows each user as the last tick left it, from neighbor to record', () => {
+  const { tick, read } = board();
+  expect([read().ready, read().users]).toEqual([false, []]);
+  tick();
+  expect(read().ready).toBe(true);
+  expect(read().users[1]).toEqual({
+    user: keyNumber(1),
+    tunnelId: 501,
+    tunnelNet: '169.254.0.2/31',
+    clientIp: '8.8.0.1',
+    userType: 'IBRL',
+    accountStatus: 'activated',
+    expectedVrf: 'vrf1',
+    observation: 'down',
+    because: null,
+    neighbor: { vrf: 'vrf1', address: clientOf(1), state: 'active', description: null, source: 'test' },
+    sinceMs: 2_000,
+    decision: 'hold',
+    decisionReason: 'down-unconfirmed',
+    ledger: { status: 'up', reportedAtSlot: 9_000n, lastUpAtSlot: 9_000n, rttNs: 0n, ageMs: 400_000 },
+    inFlight: null,
+    parked: null,
+    flaps: 0,
+    penalty: 0,
+    suppressed: false,
+    lastWrite: null,
+  });
+});
+
+test('follows a transaction through its life, however it ends', () => {
+  const { tick, read, reporter } = board();
+  const intents = tick();
+  for (const signature of ['a', 'b', 'c', 'd']) reporter.sent({ signature, intents });
+  expect(read().users.map(({ inFlight }) => inFlight)).toEqual(['up', null]);
+  for (const intent of intents) reporter.landed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
+  reporter.expired({ signature: 'b', intents });
+  reporter.failed({ signature: 'c', intents, error: new Error('no') });
+  reporter.withdrawn({ signature: 'd', intents });
+  expect([read().transactions, read().writes]).toEqual([
+    { sent: 4, landed: 1, expired: 1, failed: 2 },
+    { landed: 1, rejected: 0 },
+  ]);
+  expect(read().users[0]?.inFlight).toBeNull();
+  expect(read().users[0]?.lastWrite).toEqual({ to: 'up', reason: 'change', signature: 'a', slot: 10_002n, at: START, latencyMs: 900 });
+});
+
+test('keeps what is lost, halted and low, and a bounded timeline', () => {
+  const { read, reporter } = board();
+  const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
+  reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
+  reporter.halted(new AgentError('WRITE__NO_FUNDS', { publisher: keyNumber(7), problem: 'nothing left' }));
+  reporter.balance({ lamports: lamports(5), hoursToEmpty: Number.POSITIVE_INFINITY, publisher: keyNumber(7) });
+  expect(read().endpoints).toEqual([{ name: 'http://a', state: 'lost', since: START, problem: error.message }]);
+  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null }]);
+  expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
+  expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });
+  for (let n = 0; n < 2_000; n += 1) reporter.resumed();
+  expect(read().timeline.length).toBe(500);
+  expect(read().halted).toBeNull();
+});
