@@ -28,6 +28,8 @@ export interface LocalLedgerOptions {
   readonly confirmedAfter?: number | undefined;
   /** Blocks on top of a block until it is finalized; 32 without it. */
   readonly finalizedAfter?: number | undefined;
+  /** 432,000 without it. */
+  readonly slotsPerEpoch?: bigint | undefined;
   /** Landed transactions that are remembered, 8,192 without it. */
   readonly rememberedTransactions?: number | undefined;
   /** JSON-RPC methods of the world around the ledger, beside its own. */
@@ -81,6 +83,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     slotMs: options.slotMs,
     confirmedAfter: options.confirmedAfter,
     finalizedAfter: options.finalizedAfter,
+    slotsPerEpoch: options.slotsPerEpoch,
     rememberedTransactions: options.rememberedTransactions,
     programs: createPrograms(programId),
     genesis: programAccounts(programId),

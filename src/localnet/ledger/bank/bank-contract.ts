@@ -26,6 +26,8 @@ export interface BankOptions {
   readonly confirmedAfter?: number | undefined;
   /** Blocks on top of a block until it is finalized. */
   readonly finalizedAfter?: number | undefined;
+  /** 432,000 without it; a short one lets access passes end within a test. */
+  readonly slotsPerEpoch?: bigint | undefined;
   /** Landed transactions that are remembered with logs and balances. */
   readonly rememberedTransactions?: number | undefined;
   readonly programs: ReadonlyMap<Address, Program>;
@@ -37,6 +39,7 @@ export interface BankOptions {
 export interface Bank {
   readonly genesisHash: string;
   readonly slotMs: number;
+  readonly slotsPerEpoch: bigint;
   readonly faucet: Address;
   readonly counters: Readonly<BankCounters>;
   /** Starts time, unless it runs; the first look at the chain does so too. */
@@ -45,6 +48,11 @@ export interface Bank {
   replica(lagBlocks?: number): Replica;
   /** Queues a transaction for the next block, or one `delaySlots` later. A signature that waits already is not queued twice. */
   submit(transaction: ParsedTransaction, options?: { readonly delaySlots?: number; readonly again?: boolean }): void;
+  /**
+   * Runs a transaction in the newest block at once, as if its leader had had it in hand; while time has not begun it is part of genesis. Its blockhash
+   * must be of an earlier block. undefined when no block can hold it.
+   */
+  include(transaction: ParsedTransaction): LandedTransaction | undefined;
   /** Runs it on a view's state and leaves nothing behind. */
   simulate(transaction: ParsedTransaction, view: BankView, options?: { readonly anyBlockhash?: boolean }): Executed | NotExecutable;
   /** Pays from the faucet with a real transaction, which lands in the next block; returns its signature. */

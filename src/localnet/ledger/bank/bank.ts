@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { lamports } from '../../../serviceability/index.ts';
-import { createAccount, executeTransaction } from '../runtime/index.ts';
+import { createAccount, executeTransaction, SLOTS_PER_EPOCH } from '../runtime/index.ts';
 import { encodeBase58, type ParsedTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
 import { createAccountStore } from './account-store.ts';
 import type { Bank, BankOptions } from './bank-contract.ts';
 import { createBlockHistory } from './block-history.ts';
 import { createBlockProducer } from './block-producer.ts';
-import { createBlockhashes } from './blockhashes.ts';
+import { BLOCKHASH_LIFETIME, createBlockhashes } from './blockhashes.ts';
 import { createFaucet, FAUCET_BALANCE } from './faucet.ts';
 import { performanceSamples } from './performance.ts';
 import { createReplica, type Replica } from './replica.ts';
@@ -26,6 +26,7 @@ const SWEEP_EVERY_BLOCKS = 1024;
  */
 export function createBank(options: BankOptions): Bank {
   const { clock, random, slotMs = 400, confirmedAfter = 1, finalizedAfter = 32, rememberedTransactions = 8192, programs } = options;
+  const slotsPerEpoch = options.slotsPerEpoch ?? SLOTS_PER_EPOCH;
   const genesisHash = createHash('sha256').update(`localnet ${random()}`).digest();
   const depth = { processed: 0, confirmed: confirmedAfter, finalized: finalizedAfter };
   const timer = createSlotTimer({ clock, slotMs });
@@ -47,6 +48,7 @@ export function createBank(options: BankOptions): Bank {
     blockhashes,
     history,
     programs,
+    slotsPerEpoch,
     onLanded(landed) {
       for (const listener of listeners) listener(landed);
     },
@@ -100,16 +102,24 @@ export function createBank(options: BankOptions): Bank {
   return {
     genesisHash: encodeBase58(genesisHash),
     slotMs,
+    slotsPerEpoch,
     faucet: faucet.address,
     counters,
     begin: timer.begin,
     replica,
     submit,
+    include(transaction) {
+      if (timer.begun) catchUp();
+      const { totalTransactions } = blocks.tip;
+      const landed = producer.fill([transaction], BLOCKHASH_LIFETIME, timer.begun ? currentSlot : 0);
+      blocks.setTotalTransactions(totalTransactions + landed);
+      return landed === 0 ? undefined : history.get(transaction.signature);
+    },
     simulate(transaction, view, { anyBlockhash = false } = {}) {
       if (!anyBlockhash && !view.isBlockhashValid(transaction.recentBlockhash)) return { kind: 'not-executable', err: 'BlockhashNotFound' };
       const landed = history.get(transaction.signature);
       if (!anyBlockhash && landed !== undefined && landed.slot <= view.slot) return { kind: 'not-executable', err: 'AlreadyProcessed' };
-      return executeTransaction(transaction, { slot: view.slot, programs, readAccount: view.account });
+      return executeTransaction(transaction, { slot: view.slot, slotsPerEpoch, programs, readAccount: view.account });
     },
     airdrop(to, amount) {
       catchUp();

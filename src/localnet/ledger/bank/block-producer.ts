@@ -28,18 +28,23 @@ export interface BlockProducerOptions {
   readonly blockhashes: Blockhashes;
   readonly history: TransactionHistory;
   readonly programs: ReadonlyMap<Address, Program>;
+  readonly slotsPerEpoch: bigint;
   readonly onLanded: (landed: LandedTransaction) => void;
 }
 
 export interface BlockProducer {
   readonly counters: BankCounters;
-  /** Runs the transactions in the newest block, in order; returns how many of them are in it. What no block can hold is dropped and counted. */
-  fill(transactions: readonly ParsedTransaction[], blockhashLifetime: number): number;
+  /**
+   * Runs the transactions in the newest block, in order; returns how many of them are in it. What no block can hold is dropped and
+   * counted. They read and write accounts as of this slot, the block's own unless told.
+   */
+  fill(transactions: readonly ParsedTransaction[], blockhashLifetime: number, asOfSlot?: number): number;
 }
 
 type Fate = 'landed' | 'droppedBadSignature' | 'droppedExpired' | 'droppedRepeated' | 'droppedNotExecutable';
 
-export function createBlockProducer({ accounts, blocks, blockhashes, history, programs, onLanded }: BlockProducerOptions): BlockProducer {
+export function createBlockProducer(options: BlockProducerOptions): BlockProducer {
+  const { accounts, blocks, blockhashes, history, programs, slotsPerEpoch, onLanded } = options;
   const counters: BankCounters = {
     received: 0,
     succeeded: 0,
@@ -51,18 +56,18 @@ export function createBlockProducer({ accounts, blocks, blockhashes, history, pr
     droppedPoolFull: 0,
   };
 
-  const land = (transaction: ParsedTransaction, blockhashLifetime: number): Fate => {
+  const land = (transaction: ParsedTransaction, blockhashLifetime: number, asOfSlot = blocks.tip.slot): Fate => {
     const { height, slot: blockSlot } = blocks.tip;
     const hashHeight = blockhashes.heightOf(transaction.recentBlockhash);
     if (!hasValidSignatures(transaction)) return 'droppedBadSignature';
     if (hashHeight === undefined || hashHeight >= height || height - hashHeight > blockhashLifetime) return 'droppedExpired';
     if (history.get(transaction.signature) !== undefined) return 'droppedRepeated';
-    const readAccount = (address: Address) => accounts.read(address, blockSlot);
-    const result = executeTransaction(transaction, { slot: slot(blockSlot), programs, readAccount });
+    const readAccount = (address: Address) => accounts.read(address, asOfSlot);
+    const result = executeTransaction(transaction, { slot: slot(blockSlot), slotsPerEpoch, programs, readAccount });
     if (result.kind === 'not-executable') return 'droppedNotExecutable';
 
     const landed = { transaction, slot: blockSlot, height, result };
-    for (const [address, account] of result.writes) accounts.write(address, account, blockSlot);
+    for (const [address, account] of result.writes) accounts.write(address, account, asOfSlot);
     history.add(landed);
     counters[result.err === null ? 'succeeded' : 'failed'] += 1;
     onLanded(landed);
@@ -71,10 +76,10 @@ export function createBlockProducer({ accounts, blocks, blockhashes, history, pr
 
   return {
     counters,
-    fill(transactions, blockhashLifetime) {
+    fill(transactions, blockhashLifetime, asOfSlot) {
       let landed = 0;
       for (const transaction of transactions) {
-        const fate = land(transaction, blockhashLifetime);
+        const fate = land(transaction, blockhashLifetime, asOfSlot);
         if (fate === 'landed') landed += 1;
         else counters[fate] += 1;
       }

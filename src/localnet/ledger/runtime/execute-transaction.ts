@@ -8,9 +8,12 @@ import { InstructionFailure, type Program } from './program.ts';
 import type { InstructionErrorJson, TransactionErrorJson } from './transaction-error.ts';
 
 export const MAX_ACCOUNT_LOCKS = 64;
+export const SLOTS_PER_EPOCH = 432_000n;
 
 export interface ExecutionEnvironment {
   readonly slot: Slot;
+  /** 432,000 without it, as on Solana. */
+  readonly slotsPerEpoch?: bigint | undefined;
   readonly programs: ReadonlyMap<Address, Program>;
   readAccount(address: Address): Account | undefined;
 }
@@ -52,6 +55,7 @@ export function executeTransaction(transaction: ParsedTransaction, environment: 
   const runner = createInstructionRunner({
     programs: environment.programs,
     slot: environment.slot,
+    epoch: environment.slot / (environment.slotsPerEpoch ?? SLOTS_PER_EPOCH),
     unitLimit: budget.unitLimit,
     heapBytes: budget.heapBytes,
     accounts,

@@ -7,6 +7,7 @@ export {
   executeTransaction,
   MAX_ACCOUNT_LOCKS,
   type NotExecutable,
+  SLOTS_PER_EPOCH,
 } from './execute-transaction.ts';
 export type { InnerInstruction } from './instruction-runner.ts';
 export { type AccountMeta, type InstructionContext, InstructionFailure, type Program } from './program.ts';

@@ -2,6 +2,7 @@ import type { Address, Slot } from '../../../serviceability/index.ts';
 import type { Account } from './account.ts';
 import { type AccountMeta, type InstructionContext, InstructionFailure, type Program } from './program.ts';
 import { describeInstructionError } from './transaction-error.ts';
+import { requireBalance, requireWriteAllowed } from './write-rules.ts';
 
 /** Instructions of one transaction, inner ones included. */
 export const MAX_INSTRUCTION_TRACE = 64;
@@ -16,6 +17,7 @@ export interface InnerInstruction {
 export interface InstructionRunnerOptions {
   readonly programs: ReadonlyMap<Address, Program>;
   readonly slot: Slot;
+  readonly epoch: bigint;
   readonly unitLimit: number;
   readonly heapBytes: number;
   /** The transaction's accounts, changed in place as its instructions write. */
@@ -32,7 +34,8 @@ export interface InstructionRunner {
 }
 
 /** Runs a transaction's instructions one after the other over one set of accounts, one meter and one log. */
-export function createInstructionRunner({ programs, slot, unitLimit, heapBytes, accounts }: InstructionRunnerOptions): InstructionRunner {
+export function createInstructionRunner(options: InstructionRunnerOptions): InstructionRunner {
+  const { programs, slot, epoch, unitLimit, heapBytes, accounts } = options;
   const logs: string[] = [];
   const inner: InnerInstruction[][] = [];
   let unitsConsumed = 0;
@@ -53,7 +56,9 @@ export function createInstructionRunner({ programs, slot, unitLimit, heapBytes, 
     const program = programs.get(programId);
     try {
       if (program === undefined) throw new InstructionFailure('UnsupportedProgramId');
+      const before = lamportsOf(metas);
       program.execute(contextOf(programId, metas, data, depth));
+      requireBalance(before, lamportsOf(metas));
     } catch (error) {
       if (error instanceof InstructionFailure)
         logs.push(...consumedLine(), `Program ${programId} failed: ${describeInstructionError(error.error)}`);
@@ -67,6 +72,12 @@ export function createInstructionRunner({ programs, slot, unitLimit, heapBytes, 
     }
   };
 
+  const lamportsOf = (metas: readonly AccountMeta[]): bigint => {
+    let sum = 0n;
+    for (const address of new Set(metas.map((meta) => meta.address))) sum += accounts.get(address)?.lamports ?? 0n;
+    return sum;
+  };
+
   const contextOf = (programId: Address, metas: readonly AccountMeta[], data: Uint8Array, depth: number): InstructionContext => {
     const read = (address: Address): Account => {
       const account = accounts.get(address);
@@ -78,18 +89,22 @@ export function createInstructionRunner({ programs, slot, unitLimit, heapBytes, 
       data,
       accounts: metas,
       slot,
+      epoch,
       heapBytes,
       read,
-      write: (address, account) => void accounts.set(address, account),
+      write(address, account) {
+        requireWriteAllowed({ programId, metas, address, before: read(address), after: account });
+        accounts.set(address, account);
+      },
       log: (message) => void logs.push(`Program log: ${message}`),
       logRaw: (line) => void logs.push(line),
       consume,
-      invoke(callee, calleeMetas, calleeData) {
+      invoke(callee, calleeMetas, calleeData, programSigners = []) {
         if (!metas.some(({ address }) => address === callee)) {
           logs.push(`Instruction references an unknown account ${callee}`);
           throw new InstructionFailure('MissingAccount');
         }
-        for (const wanted of calleeMetas) requirePrivileges(wanted, metas, logs);
+        for (const wanted of calleeMetas) requirePrivileges(wanted, metas, logs, programSigners);
         inner
           .at(-1)
           ?.push({ programId: callee, accounts: calleeMetas.map(({ address }) => address), data: calleeData, stackHeight: depth + 1 });
@@ -112,7 +127,7 @@ export function createInstructionRunner({ programs, slot, unitLimit, heapBytes, 
 }
 
 /** A called program gets no signer and no write access that its caller does not have. */
-function requirePrivileges(wanted: AccountMeta, held: readonly AccountMeta[], logs: string[]): void {
+function requirePrivileges(wanted: AccountMeta, held: readonly AccountMeta[], logs: string[], programSigners: readonly Address[]): void {
   const mine = held.filter(({ address }) => address === wanted.address);
   if (mine.length === 0) {
     logs.push(`Instruction references an unknown account ${wanted.address}`);
@@ -121,7 +136,7 @@ function requirePrivileges(wanted: AccountMeta, held: readonly AccountMeta[], lo
   const escalated =
     wanted.isWritable && !mine.some(({ isWritable }) => isWritable)
       ? 'writable'
-      : wanted.isSigner && !mine.some(({ isSigner }) => isSigner)
+      : wanted.isSigner && !mine.some(({ isSigner }) => isSigner) && !programSigners.includes(wanted.address)
         ? 'signer'
         : undefined;
   if (escalated === undefined) return;

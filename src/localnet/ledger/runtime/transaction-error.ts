@@ -27,15 +27,25 @@ const TRANSACTION_ERROR_TEXT = {
 
 const INSTRUCTION_ERROR_TEXT: Readonly<Record<string, string>> = {
   ComputationalBudgetExceeded: 'Computational budget exceeded',
+  ExternalAccountDataModified: 'instruction modified data of an account it does not own',
+  ExternalAccountLamportSpend: 'instruction spent from the balance of an account it does not own',
   InvalidAccountData: 'invalid account data for instruction',
+  InvalidAccountOwner: 'Invalid account owner',
   InvalidArgument: 'invalid program argument',
   InvalidInstructionData: 'invalid instruction data',
+  InvalidRealloc: 'Failed to reallocate account data',
+  InvalidSeeds: 'Provided seeds do not result in a valid address',
   MaxInstructionTraceLengthExceeded: 'Max instruction trace length exceeded',
+  MaxSeedLengthExceeded: 'Length of the seed is too long for address generation',
   MissingAccount: 'An account required by the instruction is missing',
   MissingRequiredSignature: 'missing required signature for instruction',
+  ModifiedProgramId: 'instruction illegally modified the program id of an account',
   NotEnoughAccountKeys: 'insufficient account keys for instruction',
   PrivilegeEscalation: 'Cross-program invocation with unauthorized signer or writable account',
   ProgramFailedToComplete: 'Program failed to complete',
+  ReadonlyDataModified: 'instruction modified data of a read-only account',
+  ReadonlyLamportChange: 'instruction changed the balance of a read-only account',
+  UnbalancedInstruction: 'sum of account balances before and after instruction do not match',
   UnsupportedProgramId: 'Unsupported program id',
 };
 

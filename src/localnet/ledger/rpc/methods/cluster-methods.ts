@@ -4,7 +4,6 @@ import { contextConfig, readParams, u64Param } from '../params.ts';
 import { invalidParams, RpcCode, RpcError } from '../rpc-error.ts';
 import type { RpcMethods } from '../rpc-method.ts';
 
-const SLOTS_PER_EPOCH = 432_000n;
 const MAX_SAMPLES = 720;
 const FEATURE_SET = 3_640_012_085;
 
@@ -24,12 +23,13 @@ export const clusterMethods: RpcMethods = {
 
   getEpochInfo(endpoint, params) {
     const view = viewOf(endpoint, params);
+    const { slotsPerEpoch } = endpoint.bank;
     return {
       absoluteSlot: view.slot,
       blockHeight: view.blockHeight,
-      epoch: view.slot / SLOTS_PER_EPOCH,
-      slotIndex: view.slot % SLOTS_PER_EPOCH,
-      slotsInEpoch: SLOTS_PER_EPOCH,
+      epoch: view.slot / slotsPerEpoch,
+      slotIndex: view.slot % slotsPerEpoch,
+      slotsInEpoch: slotsPerEpoch,
       transactionCount: endpoint.bank.counters.succeeded + endpoint.bank.counters.failed,
     };
   },
