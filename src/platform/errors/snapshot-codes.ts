@@ -72,4 +72,9 @@ export const SNAPSHOT_CODES = {
     message: 'the snapshot of {kind} could not be written to {directory}: {problem}',
     remedy: 'check that the folder of snapshots.directory can be written by the user of this process, and that its disk has room',
   },
+  SNAPSHOT__DEFECT: {
+    class: 'retry-later',
+    message: 'a snapshot met with a defect of the agent: {problem}',
+    remedy: 'report it with this line and the version; statuses are written all the same',
+  },
 } as const;

@@ -1,0 +1,133 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** One Established TCP socket of BGP, with the names that state-ingest's kind `bgp-sockets` gives to what the kernel knows of it. */
+export interface BgpSocket {
+  readonly family: 'inet' | 'inet6';
+  readonly state: 'ESTABLISHED';
+  readonly local_ip: string;
+  readonly local_port: number;
+  readonly remote_ip: string;
+  readonly remote_port: number;
+  readonly tcp_info_present: boolean;
+  readonly congestion_control?: string;
+  readonly meminfo?: Readonly<Record<string, number>>;
+  readonly skmeminfo?: Readonly<Record<string, number>>;
+  /** Times in milliseconds, rates in bytes (Bps) or megabits (Mbps) a second, all as names say. */
+  readonly [measure: string]: unknown;
+}
+
+/** `mem:(r…,w…,f…,t…)` and `skmem:(r…,rb…,…)` of ss, and what they are called here. */
+const MEMINFO = { r: 'rmem', w: 'wmem', f: 'fmem', t: 'tmem' };
+const SKMEMINFO = {
+  r: 'rmem_alloc',
+  rb: 'rcvbuf',
+  t: 'wmem_alloc',
+  tb: 'sndbuf',
+  f: 'fwd_alloc',
+  w: 'wmem_queued',
+  o: 'optmem',
+  bl: 'backlog',
+  d: 'drops',
+};
+
+/** `name:number` of ss. */
+const NUMBERS = { rto: 'rto_ms', ato: 'ato_ms', cwnd: 'cwnd', mss: 'snd_mss', bytes_sent: 'bytes_sent', bytes_received: 'bytes_received' };
+
+/** What ss prints without a colon before the congestion control: flags of the connection. */
+const FLAGS: ReadonlySet<string> = new Set(['ts', 'sack', 'ecn', 'ecnseen', 'fastopen', '<->', '-->', '<--', '---']);
+const MAX_LINE = 4_096;
+
+/**
+ * Reads one line of `ss -tinemoHO`: state, queues, two addresses, then what is known of the socket. Undefined for a socket that is not
+ * Established, and for a line that is none; a measure that makes no sense is left out.
+ */
+export function parseBgpSocket(line: string): BgpSocket | undefined {
+  const [state, , , localText = '', remoteText = '', ...details] = line.slice(0, MAX_LINE).trim().split(/\s+/);
+  if (state !== 'ESTAB') return undefined;
+  const local = parseEnd(localText);
+  const remote = parseEnd(remoteText);
+  if (local === undefined || remote === undefined) return undefined;
+  const measures = readMeasures(details);
+  return {
+    family: isIPv4(local.ip) ? 'inet' : 'inet6',
+    state: 'ESTABLISHED',
+    local_ip: local.ip,
+    local_port: local.port,
+    remote_ip: remote.ip,
+    remote_port: remote.port,
+    tcp_info_present: 'rtt_ms' in measures,
+    ...measures,
+  };
+}
+
+/** `169.254.0.1:179`, `[fe80::1]:179`, either with `%interface` after the address. */
+function parseEnd(text: string): { readonly ip: string; readonly port: number } | undefined {
+  const [, bracketed, bare, digits = ''] = /^(?:\[([^\]%]+)(?:%[^\]]*)?\](?:%[^:]*)?|([^%:[\]]+)(?:%[^:]*)?):(\d{1,5})$/.exec(text) ?? [];
+  const ip = bracketed ?? bare ?? '';
+  const port = Number(digits);
+  return (bracketed === undefined ? isIPv4(ip) : isIPv6(ip)) && port > 0 && port < 65_536 ? { ip, port } : undefined;
+}
+
+function readMeasures(details: readonly string[]): Readonly<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const [index, word] of details.entries()) {
+    const colon = word.indexOf(':');
+    const name = colon < 0 ? word : word.slice(0, colon);
+    const value = colon < 0 ? (details[index + 1] ?? '') : word.slice(colon + 1);
+    if (name === 'skmem') put(found, 'skmeminfo', readMemory(value, SKMEMINFO));
+    else if (name === 'mem') put(found, 'meminfo', readMemory(value, MEMINFO));
+    else if (name === 'rtt') readRtt(found, value);
+    else if (isKey(NUMBERS, name)) put(found, NUMBERS[name], readNumber(value));
+    else if (name === 'send') put(found, 'send_Mbps', megabits(readBps(value)));
+    else if (name === 'pacing_rate' || name === 'delivery_rate') {
+      const bps = readBps(value);
+      put(found, `${name}_Bps`, bps === undefined ? undefined : Math.round(bps / 8));
+      put(found, `${name}_Mbps`, megabits(bps));
+    } else if (colon < 0 && isCongestionControl(word, details[index + 1])) put(found, 'congestion_control', word);
+  }
+  return found;
+}
+
+/** Its name stands alone, before the window scales or, without them, the retransmission timeout; nothing else does. */
+function isCongestionControl(word: string, next = ''): boolean {
+  return !FLAGS.has(word) && /^[a-z][a-z0-9_-]{1,15}$/.test(word) && /^(?:wscale|rto):/.test(next);
+}
+
+function readRtt(found: Record<string, unknown>, value: string): void {
+  const [, rtt, variance] = /^(\d{1,9}(?:\.\d{1,6})?)\/(\d{1,9}(?:\.\d{1,6})?)$/.exec(value) ?? [];
+  if (rtt === undefined || variance === undefined) return;
+  found.rtt_ms = Number(rtt);
+  found.rttvar_ms = Number(variance);
+}
+
+function readMemory(value: string, names: Readonly<Record<string, string>>): Readonly<Record<string, number>> | undefined {
+  const memory: Record<string, number> = {};
+  for (const part of /^\(([a-z0-9,]*)\)$/.exec(value)?.[1]?.split(',') ?? []) {
+    const [, letter = '', digits = ''] = /^([a-z]+)(\d+)$/.exec(part) ?? [];
+    const number = readNumber(digits);
+    if (isKey(names, letter) && number !== undefined) memory[names[letter] ?? letter] = number;
+  }
+  return Object.keys(memory).length === 0 ? undefined : memory;
+}
+
+function readNumber(text: string): number | undefined {
+  if (!/^\d{1,16}(?:\.\d{1,6})?$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= Number.MAX_SAFE_INTEGER ? value : undefined;
+}
+
+function readBps(text: string): number | undefined {
+  return text.endsWith('bps') ? readNumber(text.slice(0, -'bps'.length)) : undefined;
+}
+
+function megabits(bps: number | undefined): number | undefined {
+  return bps === undefined ? undefined : bps / 1e6;
+}
+
+function put(found: Record<string, unknown>, name: string, value: unknown): void {
+  if (value !== undefined) found[name] = value;
+}
+
+function isKey<T extends object>(names: T, name: PropertyKey): name is keyof T {
+  return Object.hasOwn(names, name);
+}
