@@ -23,7 +23,7 @@ export function readInterfaces(reader: AccountReader): readonly DeviceInterface[
 export function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInterface): void {
   writer.u8(element.layout);
   if (element.layout === 0) writeBasic(writer, element);
-  else writeFull(writer, element);
+  else writeFullInterface(writer, element);
   if (element.layout === 3) writeSegments(writer, element.flexAlgoNodeSegments);
 }
 
@@ -38,7 +38,7 @@ export function writeInterface(writer: AccountWriter, element: DeviceInterface):
 
 function knownBody(element: DeviceInterface & { kind: 'known' }): Uint8Array {
   const writer = new AccountWriter();
-  writeFull(writer, element);
+  writeFullInterface(writer, element);
   writeSegments(writer, element.flexAlgoNodeSegments);
   return writer.raw(element.surplus).finish();
 }
@@ -63,9 +63,9 @@ function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined 
       return { layout, ...readBasic(reader) };
     case 1:
     case 2:
-      return { layout, ...readFull(reader) };
+      return { layout, ...readFullInterface(reader) };
     case 3:
-      return { layout, ...readFull(reader), flexAlgoNodeSegments: readSegments(reader) };
+      return { layout, ...readFullInterface(reader), flexAlgoNodeSegments: readSegments(reader) };
     default:
       return undefined;
   }
@@ -77,7 +77,7 @@ function readInterface(reader: AccountReader): DeviceInterface | undefined {
   if (length < 0 || length > reader.remaining) return undefined;
   const body = reader.window(length);
   if (version === CURRENT_VERSION) {
-    const fields = readFull(body);
+    const fields = readFullInterface(body);
     const flexAlgoNodeSegments = readSegments(body);
     if (!body.cut) return { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
   }
@@ -88,7 +88,7 @@ function readBasic(reader: AccountReader): BasicInterface {
   return { status: reader.u8(), name: reader.text(), interfaceType: reader.u8(), loopbackType: reader.u8(), ...readNumbering(reader) };
 }
 
-function readFull(reader: AccountReader): FullInterface {
+export function readFullInterface(reader: AccountReader): FullInterface {
   return {
     status: reader.u8(),
     name: reader.text(),
@@ -119,7 +119,7 @@ function writeBasic(writer: AccountWriter, element: BasicInterface): void {
   writeNumbering(writer, element);
 }
 
-function writeFull(writer: AccountWriter, element: FullInterface): void {
+export function writeFullInterface(writer: AccountWriter, element: FullInterface): void {
   writer.u8(element.status).text(element.name).u8(element.interfaceType).u8(element.cyoa).u8(element.dia).u8(element.loopbackType);
   writer.u64(element.bandwidth).u64(element.cir).u16(element.mtu).u8(element.routingMode);
   writeNumbering(writer, element);

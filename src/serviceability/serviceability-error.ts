@@ -5,10 +5,19 @@ const MESSAGES = {
   NETWORK_V4__INVALID: '{text} is not an IPv4 network: expected an address and a prefix length from 0 to 32, as in 169.254.0.0/31',
   ACCOUNT__EMPTY: 'the account has no data, so it is closed or was never a {expected} account',
   ACCOUNT__WRONG_TYPE: 'the account is of type {actual}, not a {expected} account (type {expectedType})',
+  ACCOUNT__INCONSISTENT: 'the account is not {what}: {problem}',
   ENCODING__OUT_OF_RANGE: '{value} is not a {type} (field at byte {offset})',
   PDA__BAD_SEEDS: 'no program address can come from these seeds: {problem}',
   INSTRUCTION__RTT_WITHOUT_UP: 'a round-trip time of {rttNs} ns was given with status {status}: only up carries one, the others carry 0',
   INSTRUCTION__RTT_OUT_OF_RANGE: 'a round-trip time of {rttNs} ns is not a u64',
+  PLAN__DUPLICATE_USER: 'user {user} is in the plan twice, and the older status could land last: plan only the newest',
+  PLAN__BAD_COMPUTE: '{value} is not {what}',
+  TRANSACTION__TOO_LARGE: 'the transaction has {bytes} bytes, and at most {max} are taken',
+  TRANSACTION__BAD_SIGNATURE: 'a signature has 64 bytes, not {length}',
+  RPC__HTTP: '{method} was answered with HTTP status {status}',
+  RPC__ERROR: '{method} was refused with error {code}: {message}',
+  RPC__BAD_ANSWER: 'the answer to {method} cannot be used: {problem}',
+  RPC__TIMEOUT: '{method} was not answered within {timeoutMs} ms',
 } as const;
 
 export type ServiceabilityErrorCode = keyof typeof MESSAGES;
