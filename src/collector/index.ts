@@ -11,6 +11,14 @@ export {
   parseEapiEndpoint,
 } from './eapi/index.ts';
 export type { ShowRunner } from './show-runner.ts';
-export { createSnmpSource, type IgnoredDatagrams, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp/index.ts';
+export {
+  createSnmpSource,
+  type IgnoredDatagrams,
+  type MibChoice,
+  type SnmpSource,
+  type SnmpSourceOptions,
+  type SnmpUser,
+  type SnmpVrf,
+} from './snmp/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';
 export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';

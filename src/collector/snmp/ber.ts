@@ -20,7 +20,11 @@ export const TAG = {
   noSuchObject: 0x80,
   noSuchInstance: 0x81,
   endOfMibView: 0x82,
+  getRequest: 0xa0,
   response: 0xa2,
+  informRequest: 0xa6,
+  trap: 0xa7,
+  report: 0xa8,
 } as const;
 
 /** RFC 3416 section 4.1 keeps object identifiers to 128 numbers. */

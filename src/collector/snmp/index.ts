@@ -1,2 +1,5 @@
 export type { IgnoredDatagrams } from './ignored-datagrams.ts';
-export { createSnmpSource, type SnmpSource, type SnmpSourceOptions, type SnmpVrf } from './snmp-source.ts';
+export type { NamedSnmpVrf, SnmpCredentials, SnmpVrf } from './snmp-access.ts';
+export { createSnmpSource, type SnmpSource, type SnmpSourceOptions } from './snmp-source.ts';
+export { SNMP_AUTH_PROTOCOLS, SNMP_PRIV_PROTOCOLS, type SnmpAuthProtocol, type SnmpPrivProtocol, type SnmpUser } from './v3-user.ts';
+export type { MibChoice } from './vrf-reader.ts';

@@ -3,7 +3,9 @@ import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 /** A value of a response, as far as this collector has a use for its type. */
 export type SnmpValue =
   | { readonly kind: 'integer'; readonly value: number }
-  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32'; readonly value: number }
+  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32' | 'timeTicks'; readonly value: number }
+  | { readonly kind: 'octets'; readonly value: Buffer }
+  | { readonly kind: 'oid'; readonly value: readonly number[] }
   | { readonly kind: 'exception'; readonly exception: 'noSuchObject' | 'noSuchInstance' | 'endOfMibView' }
   | { readonly kind: 'other'; readonly tag: number };
 
@@ -12,11 +14,13 @@ export interface VarBind {
   readonly value: SnmpValue;
 }
 
-/** An SNMPv2c response (RFC 1901, RFC 3416). */
-export interface SnmpResponse {
+/** An SNMPv2c message (RFC 1901, RFC 3416): a response, a trap or an inform. */
+export interface SnmpMessage {
+  /** BER tag of the PDU. */
+  readonly pdu: number;
   readonly requestId: number;
   readonly community: string;
-  /** 0 is success; the others are RFC 3416's error-status. */
+  /** In a response: 0 is success; the others are RFC 3416's error-status. */
   readonly errorStatus: number;
   readonly varbinds: readonly VarBind[];
 }
@@ -29,16 +33,17 @@ export class DisorderlyAgent extends Error {
 const VERSION_2C = 1;
 
 /**
- * Decodes one datagram. Throws MalformedDatagram for everything that is not, to the last octet, an SNMPv2c response: snmp-native's own
- * parser checks few lengths and would hand out a cut message's values.
+ * Decodes one datagram that is to be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for everything that is not so to
+ * the last octet: snmp-native's own parser checks few lengths and would hand out a cut message's values.
  */
-export function decodeResponse(datagram: Buffer): SnmpResponse {
+export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMessage {
   const outer = BerReader.of(datagram);
   const message = outer.expect(TAG.sequence);
   outer.finish();
   if (message.expect(TAG.integer).signed() !== VERSION_2C) throw new MalformedDatagram('not SNMPv2c');
   const community = message.expect(TAG.octetString).rest().toString('utf8');
-  const pdu = message.expect(TAG.response);
+  const { tag, content: pdu } = message.next();
+  if (!pdus.includes(tag)) throw new MalformedDatagram(`a PDU with tag ${tag}`);
   message.finish();
   const requestId = pdu.expect(TAG.integer).signed();
   const errorStatus = pdu.expect(TAG.integer).signed();
@@ -48,7 +53,11 @@ export function decodeResponse(datagram: Buffer): SnmpResponse {
 
   const varbinds: VarBind[] = [];
   while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
-  return { requestId, community, errorStatus, varbinds };
+  return { pdu: tag, requestId, community, errorStatus, varbinds };
+}
+
+export function decodeResponse(datagram: Buffer): SnmpMessage {
+  return decodeMessage(datagram, [TAG.response]);
 }
 
 function varbind(reader: BerReader): VarBind {
@@ -66,6 +75,12 @@ function snmpValue(tag: number, content: BerReader): SnmpValue {
       return { kind: 'unsigned', type: 'counter32', value: content.unsigned() };
     case TAG.gauge32:
       return { kind: 'unsigned', type: 'gauge32', value: content.unsigned() };
+    case TAG.timeTicks:
+      return { kind: 'unsigned', type: 'timeTicks', value: content.unsigned() };
+    case TAG.octetString:
+      return { kind: 'octets', value: content.rest() };
+    case TAG.oid:
+      return { kind: 'oid', value: content.objectIdentifier() };
     case TAG.noSuchObject:
     case TAG.noSuchInstance:
     case TAG.endOfMibView:

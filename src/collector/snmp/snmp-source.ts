@@ -1,27 +1,40 @@
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, type Clock, describeError, type EpochMs, epochMs, Stopped, withDeadline } from '../../platform/index.ts';
+import {
+  AgentError,
+  type Clock,
+  describeError,
+  type EpochMs,
+  epochMs,
+  isAgentError,
+  lifeController,
+  Stopped,
+  withDeadline,
+} from '../../platform/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import { addIgnored, describeIgnored, type IgnoredDatagrams, noneIgnored } from './ignored-datagrams.ts';
-import { readVrf } from './read-vrf.ts';
-import { createSnmpSession, resolveHost, type SnmpSession } from './snmp-session.ts';
+import { mapAtOnce } from './map-at-once.ts';
+import { createRestartWatch } from './restart-watch.ts';
+import { named, type SnmpCredentials, type SnmpVrf, snmpAccess } from './snmp-access.ts';
+import { resolveHost, type SnmpSession, ViewRefused } from './snmp-session.ts';
+import { requireUsable } from './v3-user.ts';
+import { listVrfs } from './vrf-list.ts';
+import { createVrfReader, type MibChoice, NoBgp, type VrfReader } from './vrf-reader.ts';
 
-/** A VRF to read, by name, or with the community of its own that the switch gives it. */
-export type SnmpVrf = VrfName | { readonly vrf: VrfName; readonly community?: string };
-
-export interface SnmpSourceOptions {
+export type SnmpSourceOptions = SnmpCredentials & {
   /** Its name in the configuration. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
-  /** Community of the default VRF; that of VRF X is `<community>@X` unless the VRF has its own. */
-  readonly community: string;
-  readonly vrfs: readonly SnmpVrf[];
+  /** `auto`: those that ARISTA-VRF-MIB lists at each poll, and `default`. */
+  readonly vrfs: readonly SnmpVrf[] | 'auto';
+  /** `auto` unless told: ARISTA-BGP4V2-MIB where the agent has it, else BGP4-MIB. */
+  readonly mib?: MibChoice;
   /** Upper bound for reading one VRF, retransmissions included, milliseconds. */
   readonly timeoutMs: number;
   /** A VRF with more neighbors than this is failed, not cut. */
   readonly maxRows: number;
   readonly clock: Clock;
-}
+};
 
 export interface SnmpSource extends SwitchSource {
   /** Datagrams dropped since the source was made, for metrics. */
@@ -33,22 +46,31 @@ const VRFS_AT_ONCE = 8;
 
 const CLOSED = 'the SNMP source is closed';
 
-/** A lost datagram costs a quarter of the time; the last wait outlasts the VRF's deadline, which thereby is what ends it. */
-const waitsOf = (timeoutMs: number): number[] => [timeoutMs / 4, timeoutMs / 4, timeoutMs / 4, timeoutMs];
+/** A VRF's reading; none for a VRF that says that it has nothing to say. */
+interface Read {
+  readonly vrf: VrfName;
+  readonly reading?: VrfReading;
+  /** Why it failed, where that is the agent's refusal of the user rather than the VRF's trouble. */
+  readonly refusal?: AgentError;
+}
 
 /**
- * Reads BGP4-MIB (RFC 4273) by SNMPv2c, one view a VRF:
+ * Reads the BGP neighbors of a switch by SNMP, v2c or v3, one view a VRF:
  *
- *   per VRF: walk of bgpPeerTable ──► rows ──► stands? whole? ──► collected   (else, or too late: failed, the other VRFs go on)
+ *   (which VRFs?) ──► per VRF: session ──► VrfReader ──► collected   (else, or too late: failed, the other VRFs go on)
  *
- * BGP4-MIB has no IPv6 neighbors, descriptions or round-trip times. `collect` throws SNMP__UNREACHABLE when no VRF could be read, and
- * SNMP__EMPTY when none of those read has a neighbor.
+ * Round-trip times are in neither MIB. `collect` throws SNMP__UNREACHABLE when no VRF could be read, what the agent has against the user
+ * when that is why (SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD, …), and SNMP__EMPTY when none of those read has a neighbor. Throws
+ * SNMP__USER_INVALID itself.
  */
 export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
-  const { name, host, port, timeoutMs, maxRows, clock } = options;
+  const { name, host, port, vrfs: wanted, mib = 'auto', timeoutMs, maxRows, clock } = options;
+  if (options.user !== undefined) requireUsable(options.user);
   const endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const access = snmpAccess(options, endpoint);
   const ignoredInAll = noneIgnored();
-  const views = options.vrfs.map((entry) => viewOf(entry, options.community));
+  const readers = new Map<VrfName, VrfReader>();
+  const restarts = createRestartWatch();
   const sessions = new Set<SnmpSession>();
   let closed = false;
 
@@ -56,33 +78,80 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   const started = { wall: clock.wall(), monotonic: clock.monotonic() };
   const now = (): EpochMs => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
 
+  const unreachable = (problem: string, cause?: unknown): AgentError =>
+    new AgentError('SNMP__UNREACHABLE', { endpoint, problem }, cause === undefined ? {} : { cause });
+
   const resolve = async (signal: AbortSignal): Promise<string> => {
     try {
       return await withDeadline(timeoutMs, signal, (inner) => untilAborted(resolveHost(host), inner));
     } catch (cause) {
       signal.throwIfAborted();
-      throw new AgentError('SNMP__UNREACHABLE', { endpoint, problem: describeError(cause) }, { cause });
+      throw unreachable(describeError(cause), cause);
     }
   };
 
-  const read = async (address: string, { community }: View, signal: AbortSignal): Promise<VrfReading> => {
-    if (closed) throw new Stopped(CLOSED);
-    const ignored = noneIgnored();
-    // A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll.
-    const session = createSnmpSession({ address, port, waits: waitsOf(timeoutMs), ignored });
-    sessions.add(session);
+  const readerOf = (vrf: VrfName): VrfReader => {
+    const reader = readers.get(vrf) ?? createVrfReader({ source: name, mib, maxRows, now });
+    readers.set(vrf, reader);
+    return reader;
+  };
+
+  /** A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll. */
+  const withSession = async <T>(
+    vrf: SnmpVrf,
+    address: string,
+    ignored: IgnoredDatagrams,
+    signal: AbortSignal,
+    work: (session: SnmpSession, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const session = await access.open(vrf, { address, port, timeoutMs, ignored });
     try {
-      const work = { session, community, source: name, maxRows, now };
-      return await withDeadline(timeoutMs, signal, (inner) => readVrf(work, inner));
-    } catch (error) {
-      signal.throwIfAborted();
       if (closed) throw new Stopped(CLOSED);
-      return { kind: 'failed', source: name, problem: `${describeError(error)}${describeIgnored(ignored)}` };
+      sessions.add(session);
+      return await withDeadline(timeoutMs, signal, (inner) => work(session, inner));
     } finally {
       addIgnored(ignoredInAll, ignored);
       sessions.delete(session);
       session.close();
     }
+  };
+
+  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<Read> => {
+    const { vrf: vrfName } = named(vrf);
+    const ignored = noneIgnored();
+    try {
+      const reader = readerOf(vrfName);
+      return { vrf: vrfName, reading: await withSession(vrf, address, ignored, signal, (session, inner) => reader.read(session, inner)) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (closed) throw new Stopped(CLOSED);
+      // Switches have VRFs that are not ours to read, such as the one of management; but silence is never taken for that.
+      const saysSo = error instanceof NoBgp || error instanceof ViewRefused;
+      if (wanted === 'auto' && vrfName !== 'default' && saysSo) return { vrf: vrfName };
+      const problem = `${isAgentError(error) ? error.message : describeError(error)}${describeIgnored(ignored)}`;
+      return { vrf: vrfName, reading: { kind: 'failed', source: name, problem }, ...(isAgentError(error) ? { refusal: error } : {}) };
+    }
+  };
+
+  const vrfsNow = async (address: string, signal: AbortSignal): Promise<readonly SnmpVrf[]> => {
+    if (wanted !== 'auto') return wanted;
+    const ignored = noneIgnored();
+    try {
+      const vrfs = await withSession('default', address, ignored, signal, (session, inner) => listVrfs(session, now, inner));
+      for (const vrf of readers.keys()) if (!vrfs.includes(vrf)) readers.delete(vrf);
+      return vrfs;
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (closed) throw new Stopped(CLOSED);
+      throw isAgentError(cause) ? cause : unreachable(`the list of VRFs: ${describeError(cause)}${describeIgnored(ignored)}`, cause);
+    }
+  };
+
+  /** Costs nothing when it fails: the views then say so themselves. */
+  const forgetAfterRestart = async (address: string, signal: AbortSignal): Promise<void> => {
+    if (mib !== 'auto') return;
+    const restarted = await withSession('default', address, noneIgnored(), signal, restarts.hasRestarted).catch(() => false);
+    if (restarted) for (const reader of readers.values()) reader.forget();
   };
 
   return {
@@ -92,8 +161,15 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       if (closed) throw new Stopped(CLOSED);
       const takenAt = clock.monotonic();
       const address = await resolve(signal);
-      const readings = await mapAtOnce(VRFS_AT_ONCE, views, async (view) => [view.vrf, await read(address, view, signal)] as const);
-      return trusted({ takenAt, vrfs: new Map(readings) }, endpoint);
+      const vrfs = await vrfsNow(address, signal);
+      // Asked beside the VRFs, and not waited for when they are done: it is worth no delay.
+      const reading = lifeController();
+      const watching = forgetAfterRestart(address, AbortSignal.any([signal, reading.signal]));
+      const reads = await mapAtOnce(VRFS_AT_ONCE, vrfs, (vrf) => read(vrf, address, signal)).finally(() =>
+        reading.abort(new Stopped('the poll is over')),
+      );
+      await watching;
+      return trusted(reads, takenAt, endpoint, unreachable);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),
     close() {
@@ -104,26 +180,18 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   };
 }
 
-interface View {
-  readonly vrf: VrfName;
-  readonly community: string;
-}
-
-function viewOf(entry: SnmpVrf, community: string): View {
-  const { vrf, community: own } = typeof entry === 'string' ? { vrf: entry } : entry;
-  return { vrf, community: own ?? (vrf === 'default' ? community : `${community}@${vrf}`) };
-}
-
-function trusted(snapshot: NeighborSnapshot, endpoint: string): NeighborSnapshot {
-  const readings = [...snapshot.vrfs];
-  const collected = readings.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
-  if (collected.length === 0) {
-    throw new AgentError('SNMP__UNREACHABLE', { endpoint, problem: problemOf(readings) });
-  }
-  if (collected.every(({ neighbors }) => neighbors.size === 0)) {
-    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: readings.length });
-  }
-  return snapshot;
+function trusted(
+  reads: readonly Read[],
+  takenAt: NeighborSnapshot['takenAt'],
+  endpoint: string,
+  unreachable: (problem: string) => AgentError,
+): NeighborSnapshot {
+  const spoke = reads.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const]));
+  const collected = spoke.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
+  if (collected.length === 0) throw reads.find(({ refusal }) => refusal !== undefined)?.refusal ?? unreachable(problemOf(spoke));
+  if (collected.every(({ neighbors }) => neighbors.size === 0))
+    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: spoke.length });
+  return { takenAt, vrfs: new Map(spoke) };
 }
 
 /** The first failure for all: with one agent the others fail alike, and the line stays short. */
@@ -131,16 +199,6 @@ function problemOf(readings: readonly (readonly [VrfName, VrfReading])[]): strin
   const [vrf, reading] = readings[0] ?? ['', undefined];
   if (reading?.kind !== 'failed') return 'no VRF is configured';
   return readings.length === 1 ? `VRF ${vrf}: ${reading.problem}` : `none of ${readings.length} VRFs; ${vrf}: ${reading.problem}`;
-}
-
-async function mapAtOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  const queue = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [position, item] of queue) results[position] = await work(item);
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  return results;
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

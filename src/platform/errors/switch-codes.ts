@@ -127,6 +127,26 @@ export const SWITCH_CODES = {
     message: 'the watch of EosSdkRpc at {endpoint} has ended: {problem}',
     remedy: 'the agent watches again and polls at its interval meanwhile; if it persists, look at `show agent logs crash` on the switch',
   },
+  SOCKETS__FOLDER: {
+    class: 'retry-later',
+    message: 'the network namespaces in {folder} cannot be listed: {problem}',
+    remedy: "this source runs on the switch itself, where EOS keeps a VRF's namespace in /var/run/netns; in a container, mount that folder",
+  },
+  SOCKETS__SS_FAILED: {
+    class: 'retry-later',
+    message: 'ss could not run in namespace {namespace}: {problem}',
+    remedy: 'iproute2 has to be installed, and entering a namespace takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT',
+  },
+  SOCKETS__UNREADABLE: {
+    class: 'retry-later',
+    message: 'the sockets of no namespace in {folder} could be read, VRF {vrf} first: {problem}',
+    remedy: 'run `ip netns exec NAMESPACE ss -tinHO` as the user of the agent; entering a namespace takes root, or CAP_SYS_ADMIN',
+  },
+  SOCKETS__EMPTY: {
+    class: 'retry-later',
+    message: 'there is no TCP session on port 179 in any of the {namespaces} namespaces in {folder}',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while there is no session at all, no user is reported up or down',
+  },
   SNMP__UNREACHABLE: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} could not be read: {problem}',
@@ -137,5 +157,41 @@ export const SWITCH_CODES = {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} has no BGP neighbor in any of the VRFs read ({collected} of {vrfs})',
     remedy: 'compare `show ip bgp summary vrf all` on the switch with the configured VRFs: each VRF is read as `<community>@<VRF>`',
+  },
+  SNMP__USER_INVALID: {
+    class: 'agent-never',
+    message: 'SNMPv3 user {user} cannot be used: {problem}',
+    remedy: 'compare with `show snmp user` on the switch; passwords have 8 characters or more',
+  },
+  SNMP__USER_UNKNOWN: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} has no user {user}',
+    remedy: 'compare with `show snmp user` on the switch: snmp-server user <name> <group> v3 auth sha … priv aes …',
+  },
+  SNMP__WRONG_PASSWORD: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} refuses the authentication of user {user}',
+    remedy: 'the password or the protocol for authentication (md5, sha, …) is not the one that the switch has for this user',
+  },
+  SNMP__WRONG_PRIVACY: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} and user {user} cannot decrypt each other: {problem}',
+    remedy: 'the password or the protocol for privacy (aes, des, …) is not the one that the switch has for this user',
+  },
+  SNMP__LEVEL_REFUSED: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} does not let user {user} ask with this authentication and privacy',
+    remedy: 'give the user of the switch the authentication and the privacy protocol that the configuration has',
+  },
+  SNMP__OUT_OF_TIME: {
+    class: 'retry-now',
+    message: 'the SNMP agent at {endpoint} and this host cannot agree on its time: {problem}',
+    remedy: 'the agent restarted a moment ago, or restarts over and over; the next poll begins with its new time',
+  },
+  SNMP__TRAPS_UNHEARD: {
+    class: 'retry-later',
+    message: 'SNMP traps cannot be received at {endpoint}: {problem}',
+    remedy:
+      'check that the address is of this host, that no other trap daemon has the port, and that the unit may bind ports below 1024; sessions are still polled',
   },
 } as const;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { NeighborState } from '../../../src/bgp/index.ts';
 import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
-import { neighborOf } from '../../../src/collector/snmp/bgp4-mib.ts';
+import { BGP4_MIB } from '../../../src/collector/snmp/bgp4-mib.ts';
+import { neighborOf } from '../../../src/collector/snmp/peer-mib.ts';
 import { DisorderlyAgent, decodeResponse } from '../../../src/collector/snmp/response.ts';
 import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
@@ -82,8 +83,8 @@ async function statesIn(datagram: Buffer): Promise<NeighborState[] | 'refused' |
     close() {},
   };
   try {
-    const { rows } = await walkPeerTable({ session, community: 'telemetry', maxRows: 100, now: () => epochMs(0) }, signal);
-    return [...rows.values()].map((row) => neighborOf(row).state);
+    const { rows } = await walkPeerTable({ session, mib: BGP4_MIB, maxRows: 100, now: () => epochMs(0) }, signal);
+    return [...rows.values()].map((row) => neighborOf(row, BGP4_MIB).state);
   } catch (error) {
     if (error instanceof MalformedDatagram) return 'refused';
     if (error instanceof DisorderlyAgent) return 'disorderly';

@@ -82,13 +82,17 @@ export function manyNeighbors(count: number, cells: Cells): Record<string, Cells
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`10.0.${index >> 8}.${index & 255}`, cells]));
 }
 
-export function sourceOf({ port }: { readonly port: number }, options: Partial<SnmpSourceOptions> = {}): SnmpSource {
+export function sourceOf(
+  { port }: { readonly port: number },
+  options: Partial<Omit<SnmpSourceOptions, 'community' | 'user'>> = {},
+): SnmpSource {
   const source = createSnmpSource({
     name: 'snmp',
     host: '127.0.0.1',
     port,
     community: 'telemetry',
     vrfs: ['default'],
+    mib: 'bgp4',
     timeoutMs: 2_000,
     maxRows: 1_000,
     clock: systemClock,

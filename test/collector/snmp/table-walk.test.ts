@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { BGP4_MIB } from '../../../src/collector/snmp/bgp4-mib.ts';
 import { decodeResponse } from '../../../src/collector/snmp/response.ts';
 import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
@@ -14,9 +15,9 @@ const signal = new AbortController().signal;
 function sessionWith(objects: readonly MibObject[], lengths: readonly number[]): SnmpSession {
   let asked = 0;
   return {
-    async request({ community, oids, ...request }) {
+    async request({ oids, ...request }) {
       const maxRepetitions = request.kind === 'get-bulk' ? request.maxRepetitions : 0;
-      const asking = { kind: request.kind, community, requestId: 1, oids, nonRepeaters: 0, maxRepetitions };
+      const asking = { kind: request.kind, community: 'telemetry', requestId: 1, oids, nonRepeaters: 0, maxRepetitions };
       const length = Math.max(oids.length, lengths[asked % lengths.length] ?? 0);
       asked += 1;
       return decodeResponse(encodeAnswer(asking, answerTo(asking, objects).slice(0, length))).varbinds;
@@ -42,7 +43,7 @@ test('every cell of every table comes out once, whatever its holes and wherever 
       fc.dictionary(address, cells, { maxKeys: 40 }),
       fc.array(fc.nat({ max: 60 }), { minLength: 1 }),
       async (table, lengths) => {
-        const options = { session: sessionWith(peerTable(table), lengths), community: 'telemetry', maxRows: 40, now: () => epochMs(0) };
+        const options = { session: sessionWith(peerTable(table), lengths), mib: BGP4_MIB, maxRows: 40, now: () => epochMs(0) };
         const { rows } = await walkPeerTable(options, signal);
         const read = [...rows.values()].map((row) => [
           row.address,
@@ -50,10 +51,10 @@ test('every cell of every table comes out once, whatever its holes and wherever 
         ]);
         const told = Object.entries(table).flatMap(([index, { state, remoteAs, transitions, seconds }]) => {
           const row = {
-            ...(state === undefined ? {} : { 2: { kind: 'integer', value: state } }),
-            ...(remoteAs === undefined ? {} : { 9: { kind: 'integer', value: remoteAs } }),
-            ...(transitions === undefined ? {} : { 15: { kind: 'unsigned', type: 'counter32', value: transitions } }),
-            ...(seconds === undefined ? {} : { 16: { kind: 'unsigned', type: 'gauge32', value: seconds } }),
+            ...(state === undefined ? {} : { state: { kind: 'integer', value: state } }),
+            ...(remoteAs === undefined ? {} : { remoteAs: { kind: 'integer', value: remoteAs } }),
+            ...(transitions === undefined ? {} : { establishedTransitions: { kind: 'unsigned', type: 'counter32', value: transitions } }),
+            ...(seconds === undefined ? {} : { establishedTime: { kind: 'unsigned', type: 'gauge32', value: seconds } }),
           };
           return Object.keys(row).length === 0 ? [] : [[index, row] as const];
         });

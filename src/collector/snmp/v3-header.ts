@@ -1,0 +1,102 @@
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import type { SnmpUser } from './v3-user.ts';
+
+/** What an SNMPv3 message says of itself in clear (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
+export interface V3Header {
+  readonly messageId: number;
+  readonly isAuthenticated: boolean;
+  readonly isEncrypted: boolean;
+  /** Whether the sender wants a Report about a message that is not understood. */
+  readonly isReportable: boolean;
+  /** In hex; empty in a discovery. */
+  readonly engineId: string;
+  readonly userName: string;
+  /** BER tag of the PDU where it is not encrypted. */
+  readonly pdu: number | undefined;
+  /** In a Report that is not encrypted: the counter that it tells of, such as usmStatsUnknownUserNames. */
+  readonly report: readonly number[] | undefined;
+}
+
+const VERSION_3 = 3;
+const USER_SECURITY_MODEL = 3;
+const FLAG = { authenticated: 1, encrypted: 2, reportable: 4 } as const;
+/** RFC 3411: SnmpEngineID has 5 to 32 octets. */
+const MAX_ENGINE_ID = 32;
+const MAX_NAME = 32;
+/** HMAC-384-SHA-512 (RFC 7860) has the longest code. */
+const MAX_AUTHENTICATION = 48;
+
+/**
+ * Reads the header, and finds the message whole to the last octet. Throws MalformedDatagram for everything else: net-snmp's own parser believes
+ * lengths that it should not.
+ */
+export function readV3Header(datagram: Buffer): V3Header {
+  const outer = BerReader.of(datagram);
+  const message = outer.expect(TAG.sequence);
+  outer.finish();
+  if (message.expect(TAG.integer).signed() !== VERSION_3) throw new MalformedDatagram('not SNMPv3');
+
+  const global = message.expect(TAG.sequence);
+  const messageId = global.expect(TAG.integer).signed();
+  global.expect(TAG.integer).signed();
+  const flags = octets(global, 1)[0] ?? 0;
+  if (global.expect(TAG.integer).signed() !== USER_SECURITY_MODEL) throw new MalformedDatagram('not the user-based security model');
+  global.finish();
+
+  const security = message.expect(TAG.octetString);
+  const parameters = security.expect(TAG.sequence);
+  security.finish();
+  const engineId = octets(parameters, MAX_ENGINE_ID).toString('hex');
+  for (let number = 0; number < 2; number += 1)
+    if (parameters.expect(TAG.integer).signed() < 0) throw new MalformedDatagram('an engine of a negative time');
+  const userName = octets(parameters, MAX_NAME).toString('utf8');
+  const authentication = octets(parameters, MAX_AUTHENTICATION).length;
+  const salt = octets(parameters, 8).length;
+  parameters.finish();
+
+  const isAuthenticated = (flags & FLAG.authenticated) !== 0;
+  const isEncrypted = (flags & FLAG.encrypted) !== 0;
+  if (isAuthenticated && authentication === 0) throw new MalformedDatagram('authenticated without a code');
+  if (isEncrypted && (!isAuthenticated || salt !== 8)) throw new MalformedDatagram('encrypted without authentication or salt');
+  const clear = isEncrypted ? { pdu: undefined, report: undefined } : clearPdu(message);
+  if (isEncrypted) message.expect(TAG.octetString);
+  message.finish();
+  return { messageId, isAuthenticated, isEncrypted, isReportable: (flags & FLAG.reportable) !== 0, engineId, userName, ...clear };
+}
+
+export function headerOrUndefined(datagram: Buffer): V3Header | undefined {
+  try {
+    return readV3Header(datagram);
+  } catch (error) {
+    if (error instanceof MalformedDatagram) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the message claims to be from this user, with all of its security. The claim is still to be verified. */
+export function isSecuredBy({ isAuthenticated, isEncrypted, userName }: V3Header, { name, auth, priv }: SnmpUser): boolean {
+  return userName === name && isAuthenticated === (auth !== undefined) && isEncrypted === (priv !== undefined);
+}
+
+function octets(reader: BerReader, longest: number): Buffer {
+  const bytes = reader.expect(TAG.octetString).rest();
+  if (bytes.length > longest) throw new MalformedDatagram(`a string of ${bytes.length} octets where ${longest} fit`);
+  return bytes;
+}
+
+/** The scoped PDU: the context's engine and name, and the PDU. */
+function clearPdu(message: BerReader): Pick<V3Header, 'pdu' | 'report'> {
+  const scoped = message.expect(TAG.sequence);
+  scoped.expect(TAG.octetString);
+  scoped.expect(TAG.octetString);
+  const { tag, content } = scoped.next();
+  scoped.finish();
+  return { pdu: tag, report: tag === TAG.report ? reported(content) : undefined };
+}
+
+function reported(pdu: BerReader): readonly number[] | undefined {
+  for (let number = 0; number < 3; number += 1) pdu.expect(TAG.integer).signed();
+  const list = pdu.expect(TAG.sequence);
+  pdu.finish();
+  return list.remaining === 0 ? undefined : list.expect(TAG.sequence).expect(TAG.oid).objectIdentifier();
+}
