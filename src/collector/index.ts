@@ -20,5 +20,6 @@ export {
   type SnmpUser,
   type SnmpVrf,
 } from './snmp/index.ts';
+export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';
 export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';

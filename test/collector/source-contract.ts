@@ -38,6 +38,8 @@ export interface SourceHarness {
   readonly readsDescriptions?: boolean;
   /** False for a source that cannot tell a flap between two polls. */
   readonly seesHiddenFlaps?: boolean;
+  /** False for a source that knows a session only while it is up: every other is as though it were not configured. */
+  readonly seesSessionsThatAreDown?: boolean;
 }
 
 /** The suite that every source passes, each over real sockets against the same simulated switch. */
@@ -56,6 +58,11 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       await end();
       return use(timeoutMs);
     };
+    /** What of these neighbors the source can know. */
+    const visible = (states: Record<string, NeighborState>): Record<string, NeighborState> =>
+      harness.seesSessionsThatAreDown !== false
+        ? states
+        : Object.fromEntries(Object.entries(states).filter(([, state]) => state === 'established'));
     const end = async (): Promise<void> => {
       await started.source.close();
       await started.stop();
@@ -68,22 +75,22 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test('every neighbor with its state, under its VRF', async () => {
         expect(statesOf(await started.source.collect(signal))).toEqual({
           default: { '169.254.8.1': 'established' },
-          vrf1: {
+          vrf1: visible({
             '169.254.0.1': 'established',
             '169.254.0.3': 'active',
             '169.254.0.5': 'idle',
             '169.254.0.7': 'connect',
             '169.254.0.9': 'open-sent',
             '169.254.0.11': 'open-confirm',
-          },
-          vrf2: { '169.254.4.1': 'active' },
+          }),
+          vrf2: visible({ '169.254.4.1': 'active' }),
         });
       });
 
       test('the same address in two VRFs as two neighbors, each with its own state', async () => {
         bed.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000 });
-        const states = statesOf(await started.source.collect(signal));
-        expect([states.vrf1?.['169.254.0.1'], states.vrf2?.['169.254.0.1']]).toEqual(['established', 'active']);
+        const { vrf1, vrf2 } = statesOf(await started.source.collect(signal));
+        expect([vrf1?.['169.254.0.1'], vrf2]).toEqual(['established', visible({ '169.254.4.1': 'active', '169.254.0.1': 'active' })]);
       });
 
       test('a session that drops and comes back', async () => {
@@ -96,17 +103,18 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         await look();
         bed.sim.establish('vrf1', '169.254.0.1');
         await look();
-        expect(seen).toEqual(['established', 'active', 'established']);
+        expect(seen).toEqual(['established', visible({ lost: 'active' }).lost, 'established']);
       });
 
       test('a neighbor that is configured and removed while it polls', async () => {
         bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.3', remoteAs: 65_000 });
+        bed.sim.establish('vrf2', '169.254.4.3');
         const during = statesOf(await started.source.collect(signal)).vrf2;
         bed.sim.unconfigure('vrf2', '169.254.4.3');
         const after = statesOf(await started.source.collect(signal)).vrf2;
         expect({ during, after }).toEqual({
-          during: { '169.254.4.1': 'active', '169.254.4.3': 'active' },
-          after: { '169.254.4.1': 'active' },
+          during: visible({ '169.254.4.1': 'active', '169.254.4.3': 'established' }),
+          after: visible({ '169.254.4.1': 'active' }),
         });
       });
 
@@ -114,6 +122,11 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         await started.source.collect(signal);
         bed.advance(60_000);
         bed.sim.reboot();
+        if (harness.seesSessionsThatAreDown === false) {
+          // It can't tell a switch without sessions from one that it does not see.
+          expect(problemsOf(await thrownBy(started.source.collect(signal)), started.where)).toEqual([]);
+          return;
+        }
         const states = Object.values(statesOf(await started.source.collect(signal))).flatMap((vrf) => Object.values(vrf));
         expect(states).toEqual(Array(8).fill('active'));
       });
@@ -126,7 +139,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         }
         const snapshot = await started.source.collect(signal);
         const foreign = [...collected(snapshot, 'default').neighbors.values()].filter(({ address }) => address.startsWith('10.'));
-        expect(foreign).toHaveLength(1_000);
+        expect(foreign).toHaveLength(harness.seesSessionsThatAreDown === false ? 334 : 1_000);
         expect(foreign.filter(({ state }) => state === 'established')).toHaveLength(334);
         expect(statesOf(snapshot).vrf1?.['169.254.0.1']).toBe('established');
       });
@@ -207,7 +220,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         bed.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
         const snapshot = await started.source.collect(signal);
         expect(snapshot.vrfs.get('vrf1')).toEqual({ kind: 'failed', source: started.source.name, problem: expect.stringMatching(/^.+$/) });
-        expect(statesOf(snapshot)).toEqual({ default: { '169.254.8.1': 'established' }, vrf2: { '169.254.4.1': 'active' } });
+        expect(statesOf(snapshot)).toEqual({ default: { '169.254.8.1': 'established' }, vrf2: visible({ '169.254.4.1': 'active' }) });
       });
 
       test.runIf(harness.failsByVrf !== false)('is read again once it can be', async () => {
@@ -301,11 +314,18 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
     });
 
     describe.runIf(harness.readsRtts !== false)('round-trip times', () => {
-      const read = async (...keys: [vrf: string, address: string][]): Promise<ReadonlyMap<string, bigint> | undefined> =>
-        started.source.readRtts?.(
-          keys.map(([vrf, address]) => ({ vrf, address })),
-          signal,
-        );
+      /** Asked for by themselves, or come with the snapshot. */
+      const read = async (...keys: [vrf: string, address: string][]): Promise<ReadonlyMap<string, bigint>> => {
+        const neighbors = keys.map(([vrf, address]) => ({ vrf, address }));
+        if (started.source.readRtts !== undefined) return started.source.readRtts(neighbors, signal);
+        const { vrfs } = await started.source.collect(signal);
+        const found = neighbors.flatMap((key) => {
+          const reading = vrfs.get(key.vrf);
+          const rttNs = reading?.kind === 'collected' ? reading.neighbors.get(key.address)?.rttNs : undefined;
+          return rttNs === undefined ? [] : [[neighborKeyText(key), rttNs] as const];
+        });
+        return new Map(found);
+      };
 
       test('in nanoseconds for sessions that are up; none for those that are down, without a sample, or unknown', async () => {
         bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.5', remoteAs: 65_000, rttUs: 0 });

@@ -8,4 +8,5 @@ export {
   type SwitchChange,
 } from './simulated-switch.ts';
 export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions } from './snmp/index.ts';
+export * from './sockets/index.ts';
 export { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from './switch-faults.ts';

@@ -11,6 +11,8 @@ describe('an eAPI endpoint', () => {
       'unix:///var/run/command-api.sock',
       { text: 'unix:///var/run/command-api.sock', origin: 'http://localhost', secure: false, socketPath: '/var/run/command-api.sock' },
     ],
+    ['grpc://127.0.0.1', { text: 'grpc://127.0.0.1:9543', origin: 'http://127.0.0.1:9543', secure: false, grpcAddress: '127.0.0.1:9543' }],
+    ['grpc://[::1]:9000/', { text: 'grpc://[::1]:9000', origin: 'http://[::1]:9000', secure: false, grpcAddress: '[::1]:9000' }],
   ])('%s is understood', (text, expected) => {
     expect(parseEapiEndpoint(text)).toEqual(expected);
   });
@@ -18,12 +20,15 @@ describe('an eAPI endpoint', () => {
   test.each([
     ['10.0.0.1', 'it is no URL'],
     ['', 'it is no URL'],
-    ['ssh://10.0.0.1', 'the scheme is none of https, http and unix'],
+    ['ssh://10.0.0.1', 'the scheme is none of https, http, unix and grpc'],
     ['https://admin:secret@10.0.0.1', 'it holds credentials'],
     ['https://10.0.0.1/api', 'the path is not /command-api'],
     ['https://10.0.0.1/?a=b', 'it has a query or a fragment'],
     ['unix://command-api.sock', 'the path of the socket has to be absolute'],
     [`unix:///${'x'.repeat(107)}`, 'the path is longer than 107 bytes'],
+    ['grpc://admin:secret@127.0.0.1:9543', 'it holds credentials'],
+    ['grpc:///var/run/rpc.sock', 'it names no host'],
+    ['grpc://127.0.0.1/command-api', 'nothing may follow the port'],
   ])('%s is refused', (text, problem) => {
     expect(() => parseEapiEndpoint(text)).toThrow(
       expect.objectContaining({ code: 'EAPI__ENDPOINT_INVALID', context: expect.objectContaining({ problem }) }),

@@ -1,0 +1,1 @@
+export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets-source.ts';

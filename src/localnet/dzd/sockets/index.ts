@@ -1,0 +1,1 @@
+export { createSimulatedSs, type SimulatedSs, type SimulatedSsOptions } from './simulated-ss.ts';

@@ -1,0 +1,154 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
+import { createNamespaces, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/namespaces.ts';
+import { systemClock } from '../../../src/platform/index.ts';
+
+const never = new AbortController().signal;
+const LINE = 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312 cubic rtt:6.967/9.619 mss:1428\n';
+
+function over(outputs: Readonly<Record<string, string | Error>>) {
+  const namespaces: Namespaces = {
+    list: async () => Object.keys(outputs),
+    async sockets(namespace) {
+      const output = outputs[namespace] ?? new Error(`no namespace ${namespace}`);
+      if (output instanceof Error) throw output;
+      return output;
+    },
+  };
+  return createSocketsSource({ folder: '/netns', namespaces, timeoutMs: 1_000, clock: systemClock });
+}
+
+const kindsOf = async (outputs: Readonly<Record<string, string | Error>>) => {
+  const { vrfs } = await over(outputs).collect(never);
+  return Object.fromEntries(
+    [...vrfs].map(([vrf, reading]) => [vrf, reading.kind === 'failed' ? reading.problem : [...reading.neighbors.keys()]]),
+  );
+};
+
+describe('namespaces and VRFs', () => {
+  test.each([
+    ['default', 'default'],
+    ['ns-vrf1', 'vrf1'],
+    ['ns-management', 'management'],
+    ['ns-ns-x', 'ns-x'],
+    ['ns-', 'ns-'],
+    ['customer', 'customer'],
+  ])('%s holds VRF %s', (namespace, vrf) => {
+    expect(vrfOfNamespace(namespace)).toBe(vrf);
+  });
+
+  test('each namespace speaks for its own VRF, one without sessions too', async () => {
+    expect(await kindsOf({ default: '', 'ns-vrf1': LINE, 'ns-management': '' })).toEqual({
+      default: [],
+      vrf1: ['169.254.0.1'],
+      management: [],
+    });
+  });
+
+  test('one that cannot be read fails alone', async () => {
+    expect(await kindsOf({ default: LINE, 'ns-vrf1': new Error('Operation not permitted'), 'ns-vrf2': 'nonsense\n' })).toEqual({
+      default: ['169.254.0.1'],
+      vrf1: 'Operation not permitted',
+      vrf2: 'ss printed what cannot be read: a line is not of ss',
+    });
+  });
+
+  test('two namespaces of one VRF leave it unread: which of them holds its sessions is unknown', async () => {
+    expect(await kindsOf({ default: LINE, 'ns-vrf1': LINE, vrf1: '' })).toEqual({
+      default: ['169.254.0.1'],
+      vrf1: 'two namespaces stand for this VRF',
+    });
+  });
+
+  test.each(['-batch', '../default', '', 'a b', '..', 'x;y'])('“%s” is never handed to ip', async (name) => {
+    expect(await kindsOf({ default: LINE, [name]: LINE })).toEqual({
+      default: ['169.254.0.1'],
+      [name]: 'its namespace has a name that ip does not take',
+    });
+  });
+
+  test('sockets beyond the first with one peer are counted', async () => {
+    const source = over({ default: LINE + LINE });
+    await source.collect(never);
+    await source.collect(never);
+    expect(source.duplicates()).toBe(2);
+  });
+});
+
+describe('nothing to believe', () => {
+  test.each([
+    ['no session anywhere', { default: '', 'ns-vrf1': '' }, 'SOCKETS__EMPTY'],
+    ['no namespace', {}, 'SOCKETS__FOLDER'],
+    ['no namespace that can be read', { default: new Error('Operation not permitted') }, 'SOCKETS__UNREADABLE'],
+    ['one that cannot be read beside empty ones', { default: '', 'ns-vrf1': new Error('x') }, 'SOCKETS__UNREADABLE'],
+    [
+      'more namespaces than any switch has',
+      Object.fromEntries(Array.from({ length: 1_025 }, (_, n) => [`ns-${n}`, LINE])),
+      'SOCKETS__FOLDER',
+    ],
+  ])('%s is an error, not an empty answer', async (_, outputs, code) => {
+    await expect(over(outputs).collect(never)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('over the tools of the system', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dzd-netns-'));
+    await mkdir(join(folder, 'netns'));
+    for (const name of ['default', 'ns-vrf1']) await writeFile(join(folder, 'netns', name), '');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  /** A program in the place of ip, which gets the same arguments. */
+  async function withIp(script: string, timeoutMs = 5_000) {
+    const ip = join(folder, 'ip');
+    await writeFile(ip, `#!/bin/sh\n${script}\n`);
+    await chmod(ip, 0o755);
+    const netns = join(folder, 'netns');
+    return createSocketsSource({ folder: netns, namespaces: createNamespaces({ folder: netns, ip }), timeoutMs, clock: systemClock });
+  }
+
+  test('each entry of the folder is entered by name, without a shell and in the language that is read', async () => {
+    const source = await withIp(
+      `echo "$LANG $*" >> ${join(folder, 'calls')}; [ "$3" = default ] || echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312'`,
+    );
+    const { vrfs } = await source.collect(never);
+    expect([...vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
+    const { readFile } = await import('node:fs/promises');
+    expect((await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n').sort()).toEqual([
+      'C netns exec default ss -tinHO sport = :179 or dport = :179',
+      'C netns exec ns-vrf1 ss -tinHO sport = :179 or dport = :179',
+    ]);
+  });
+
+  test('what a tool complains of is what is told', async () => {
+    const source = await withIp('echo "setting the network namespace failed: Operation not permitted" >&2; exit 1');
+    await expect(source.collect(never)).rejects.toMatchObject({
+      code: 'SOCKETS__UNREADABLE',
+      message: expect.stringContaining('setting the network namespace failed: Operation not permitted'),
+    });
+  });
+
+  test('one that does not end is ended', async () => {
+    const source = await withIp('exec sleep 60', 100);
+    await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('ss did not end within 100 ms') });
+  });
+
+  test('one that prints without end is ended', async () => {
+    const source = await withIp('exec yes "ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312"');
+    await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('maxBuffer') });
+  });
+
+  test('a folder that is not there is told with its path', async () => {
+    const source = createSocketsSource({ folder: join(folder, 'missing'), timeoutMs: 1_000, clock: systemClock });
+    await expect(source.collect(never)).rejects.toMatchObject({
+      code: 'SOCKETS__FOLDER',
+      message: expect.stringContaining(join(folder, 'missing')),
+    });
+  });
+});
