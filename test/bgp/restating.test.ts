@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_POLICY, decide, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
+import { monotonicMs } from '../../src/platform/index.ts';
+import { nanoseconds, type User } from '../../src/serviceability/index.ts';
+import { active, clientOf, decider, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+const HOURS_AGO = 1;
+
+describe('a record that is due to be restated', () => {
+  const user = userNumber(0, { status: 'up', reportedAt: HOURS_AGO });
+
+  test('is not restated as up while the session is down within the grace: nobody has seen it up', () => {
+    const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) });
+    expect(intents).toEqual([]);
+  });
+
+  test('becomes down and nothing else when the grace is over', () => {
+    const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }) });
+    expect(intents.map(({ from, to, reason }) => `${from} to ${to} (${reason})`)).toEqual(['up to down (change)']);
+  });
+});
+
+describe('a round-trip time', () => {
+  const rttNs = nanoseconds(9_000_000);
+  const intentsOf = (neighbor: Neighbor, account: Partial<User>, status: 'up' | 'down') => {
+    const users = [userNumber(0, { status, reportedAt: 9_900, account })];
+    const sketch = snapshotOf({ vrf1: [established(0)] });
+    const reading = sketch.vrfs.get('vrf1');
+    if (reading?.kind !== 'collected') throw new Error('the sketch has no vrf1');
+    const snapshot = { ...sketch, vrfs: new Map([['vrf1', { ...reading, neighbors: new Map([[neighbor.address, neighbor]]) }]]) };
+    const observations = observeUsers(users, snapshot, () => undefined).byUser;
+    const policy = { ...DEFAULT_POLICY, downGraceMs: 0, downConfirmations: 1 };
+    const view = viewOf(users);
+    return decide({ ...NOTHING_BEFORE, view, observations, policy, now: monotonicMs(0) }).intents.map(({ to, rttNs }) => ({ to, rttNs }));
+  };
+  const NOTHING_BEFORE = { tracks: new Map(), inFlight: new Map(), landedIn: () => undefined };
+
+  test('that the switch still has of a session that is down is not told: Down carries none', () => {
+    expect(intentsOf({ address: clientOf(0), state: 'active', rttNs }, {}, 'up')).toEqual([{ to: 'down', rttNs: nanoseconds(0) }]);
+  });
+
+  test('goes along with Up', () => {
+    expect(intentsOf({ address: clientOf(0), state: 'established', rttNs }, {}, 'down')).toEqual([{ to: 'up', rttNs }]);
+  });
+
+  test('that is another than the one on the ledger is no reason to write', () => {
+    expect(intentsOf({ address: clientOf(0), state: 'established', rttNs }, { bgpRttNs: nanoseconds(1) }, 'up')).toEqual([]);
+  });
+});
