@@ -73,17 +73,12 @@ function select(judged: readonly Judged[]): WantedState {
     else items.set(each.item.kind, each.item);
   }
   const rest = [
-    { count: untold, what: 'more', problem: 'for the same kinds of reasons' },
-    { count: tooMany, what: 'beyond the limit', problem: `at most ${MAX_ITEMS} are collected` },
+    { entry: `so much more (${untold})`, count: untold, problem: 'for reasons such as these' },
+    { entry: `so much more (${tooMany})`, count: tooMany, problem: `at most ${MAX_ITEMS} are collected` },
   ].filter(({ count }) => count > 0);
   return {
     items: [...items.values()],
-    refused: [
-      ...refused,
-      ...rest.map(
-        ({ count, what, problem }) => new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: `a list with ${count} entries ${what}`, problem }),
-      ),
-    ],
+    refused: [...refused, ...rest.map(({ entry, problem }) => new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem }))],
   };
 }
 

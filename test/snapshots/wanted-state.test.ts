@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { problemOfShowCommand } from '../../src/snapshots/show-command.ts';
+import { readConfiguredState, readStateToCollect } from '../../src/snapshots/wanted-state.ts';
+
+const messages = (state: ReturnType<typeof readStateToCollect>): readonly string[] => (state?.refused ?? []).map(({ message }) => message);
+
+describe('a show command', () => {
+  test.for([
+    'show snmp mib ifmib ifindex',
+    'show isis database detail',
+    'show ip msdp sa-cache rejected',
+    'show ip route vrf all 10.0.0.0/8',
+    'show interfaces Ethernet1/1-4,7 counters',
+    'show version',
+  ])('%s is harmless', (command) => {
+    expect(problemOfShowCommand(command)).toBeUndefined();
+  });
+
+  test.for([
+    ['configure', 'it does not begin with `show `'],
+    ['configure terminal', 'it does not begin with `show `'],
+    ['Show version', 'it does not begin with `show `'],
+    [' show version', 'it does not begin with `show `'],
+    ['show\tversion', 'it does not begin with `show `'],
+    ['showversion', 'it does not begin with `show `'],
+    ['show version | tee flash:x', 'it holds more than plain words'],
+    ['show version; reload', 'it holds more than plain words'],
+    ['show version\nreload', 'it holds more than plain words'],
+    ['show version\rreload', 'it holds more than plain words'],
+    ['show version > flash:x', 'it holds more than plain words'],
+    ['show version >> flash:x', 'it holds more than plain words'],
+    ['show version $(reload)', 'it holds more than plain words'],
+    ['show version `reload`', 'it holds more than plain words'],
+    ['show version & reload', 'it holds more than plain words'],
+    ['show version \u2028reload', 'it holds more than plain words'],
+    ['show ', 'it shows nothing'],
+    ['show    ', 'it shows nothing'],
+    [`show ${'x'.repeat(200)}`, 'it has more than 200 characters'],
+    ['show running-config', '`show running-config` reveals configuration or files'],
+    ['show run', '`show running-config` reveals configuration or files'],
+    ['show  Running-Config all', '`show running-config` reveals configuration or files'],
+    ['show startup-config', '`show startup-config` reveals configuration or files'],
+    ['show tech', '`show tech-support` reveals configuration or files'],
+    ['show configuration sessions', '`show configuration` reveals configuration or files'],
+    ['show file systems', '`show file` reveals configuration or files'],
+  ] as const)('%s is not run', ([command, problem]) => {
+    expect(problemOfShowCommand(command)).toBe(problem);
+  });
+});
+
+describe("a server's list of what to collect", () => {
+  test('is taken as it is', () => {
+    const answer = { show_commands: [{ kind: 'ip-mroute', command: 'show ip mroute' }], custom: ['bgp-sockets'] };
+    expect(readStateToCollect(answer)).toEqual({
+      items: [
+        { type: 'bgp-sockets', kind: 'bgp-sockets' },
+        { type: 'show', kind: 'ip-mroute', command: 'show ip mroute' },
+      ],
+      refused: [],
+    });
+  });
+
+  test.for([[{}], [{ show_commands: null, custom: null }], [{ show_commands: [] }]])('may be empty: %j', ([answer]) => {
+    expect(readStateToCollect(answer)).toEqual({ items: [], refused: [] });
+  });
+
+  test.for([[null], ['text'], [17], [[]], [{ show_commands: {} }], [{ custom: 'bgp-sockets' }]])('is none: %j', ([answer]) => {
+    expect(readStateToCollect(answer)).toBeUndefined();
+  });
+
+  test('loses what is not harmless or makes no sense, one line each, and keeps the rest', () => {
+    const state = readStateToCollect({
+      show_commands: [
+        { kind: 'evil', command: 'configure terminal' },
+        { kind: 'pipe', command: 'show version | tee flash:x\nreload' },
+        { kind: '../../etc', command: 'show version' },
+        { kind: 'half' },
+        'show version',
+        { kind: 'version', command: 'show version' },
+        { kind: 'version', command: 'show clock' },
+      ],
+      custom: ['kernel-log', 17],
+    });
+    expect(state?.items).toEqual([{ type: 'show', kind: 'version', command: 'show version' }]);
+    expect(messages(state)).toEqual([
+      'custom “kernel-log” is asked for and not collected: it is not known here',
+      'custom “number” is asked for and not collected: it is not known here',
+      'kind evil, “configure terminal”, is asked for and not collected: it does not begin with `show `',
+      'kind pipe, “show version | tee flash:x?reload”, is asked for and not collected: it holds more than plain words',
+      'kind “../../etc” is asked for and not collected: a kind is at most 64 lower-case letters, digits, dashes and dots',
+      'entry “object” is asked for and not collected: it has no kind and command',
+      'entry “show version” is asked for and not collected: it has no kind and command',
+      'kind version is asked for and not collected: it is in the list twice',
+    ]);
+  });
+
+  test('of 10,000 entries is cut to 32, in a line', () => {
+    const state = readStateToCollect({
+      show_commands: Array.from({ length: 10_000 }, (_, n) => ({ kind: `k${n}`, command: `show vlan ${n}` })),
+    });
+    expect(state?.items).toHaveLength(32);
+    expect(messages(state)).toEqual(['so much more (9968) is asked for and not collected: at most 32 are collected']);
+  });
+
+  test('of 10,000 entries that are refused takes nine lines', () => {
+    const state = readStateToCollect({ show_commands: Array.from({ length: 10_000 }, () => ({ kind: 'x', command: 'reload' })) });
+    expect(state?.items).toEqual([]);
+    expect(messages(state)).toHaveLength(9);
+    expect(messages(state).at(-1)).toBe('so much more (9992) is asked for and not collected: for reasons such as these');
+  });
+});
+
+test('the configured list names each kind by its command', () => {
+  expect(readConfiguredState(['show ip mroute count', 'show ip msdp sa-cache rejected', 'bgp-sockets'])).toEqual({
+    items: [
+      { type: 'show', kind: 'ip-mroute-count', command: 'show ip mroute count' },
+      { type: 'show', kind: 'ip-msdp-sa-cache-rejected', command: 'show ip msdp sa-cache rejected' },
+      { type: 'bgp-sockets', kind: 'bgp-sockets' },
+    ],
+    refused: [],
+  });
+});
