@@ -1,0 +1,169 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { CommandIo } from '../../src/cli/command.ts';
+import { runCommand } from '../../src/cli/run.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
+import { loadKeypair } from '../../src/config/index.ts';
+import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
+import { systemClock } from '../../src/platform/index.ts';
+import { bgpStatusName } from '../../src/serviceability/index.ts';
+import { temporaryFolder } from '../config/temporary-files.ts';
+
+const SLOT_MS = 60;
+
+interface Bed {
+  readonly localnet: Localnet;
+  readonly keypair: string;
+  /** Runs `dzd-telemetry run` on the localnet, with these arguments besides the configuration file. */
+  run(...args: readonly string[]): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+}
+
+/** A localnet of three connected users, a key file and a configuration file for it. */
+async function bed(settings: Readonly<Record<string, unknown>> = {}): Promise<Bed & AsyncDisposable> {
+  const folder = temporaryFolder();
+  const keypair = await writeNewKeypair(folder);
+  const localnet = createLocalnet({ users: 3, publisher: loadKeypair(keypair).keypair.address, slotMs: SLOT_MS });
+  const { rpcUrl, eapiUrl } = await localnet.start();
+  for (const user of localnet.truth().keys()) localnet.connect(user);
+  // What was just created is confirmed a slot later, and only then seen by everybody.
+  await systemClock.sleep(3 * SLOT_MS);
+  const file = join(folder, 'config.yaml');
+  const sources = [{ type: 'eapi', url: eapiUrl, timeout: '300ms' }];
+  const config = { env: 'localnet', device: localnet.device, ledger: { rpcUrls: [rpcUrl] }, collector: { sources }, ...settings };
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  return {
+    localnet,
+    keypair,
+    async run(...args) {
+      const stdout: string[] = [];
+      const stderr: string[] = [];
+      const io: CommandIo = {
+        stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
+        stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
+        environment: {},
+        signal: new AbortController().signal,
+        version: '1.2.3',
+      };
+      const exitCode = await runCommandLine(['run', '--config', file, ...args], [runCommand], io);
+      return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
+    },
+    [Symbol.asyncDispose]: () => localnet.stop(),
+  };
+}
+
+const ledgerSays = ({ ledger, device }: Localnet) =>
+  [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
+const jsonLines = (text: string): readonly unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+describe('run --dry-run --once', () => {
+  test('prints each intended write as one line of JSON, and sends nothing', async () => {
+    await using at = await bed();
+    const { exitCode, stdout } = await at.run('--dry-run', '--once', '--output', 'json');
+    expect(exitCode).toBe(0);
+    expect(jsonLines(stdout)).toEqual(
+      [...at.localnet.ledger.admin.users(at.localnet.device)]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([user, { tunnelNet }]) => ({
+          event: 'intent',
+          user,
+          device: at.localnet.device,
+          tunnelNet: `${tunnelNet.address}/31`,
+          vrf: expect.stringMatching(/^vrf[12]$/),
+          peer: expect.stringMatching(/^169\.254\.0\.[135]$/),
+          from: 'unknown',
+          to: 'up',
+          reason: 'change',
+          rttNs: 4_200_000,
+          instruction: '6a014016400000000000',
+        })),
+    );
+    expect(at.localnet.ledger.bank.counters.received).toBe(0);
+  });
+
+  test('needs no key, and does not even look at one that the configuration names', async () => {
+    await using at = await bed({ keypair: '/nonexistent/id.json' });
+    expect((await at.run('--dry-run', '--once')).exitCode).toBe(0);
+  });
+
+  test('compares the key that the command line names with the publisher of the device', async () => {
+    await using at = await bed();
+    expect((await at.run('--dry-run', '--once', '--keypair', at.keypair)).exitCode).toBe(0);
+    const stranger = await writeNewKeypair(temporaryFolder());
+    const { exitCode, stderr } = await at.run('--dry-run', '--once', '--keypair', stranger);
+    expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
+  });
+
+  test('fails when the switch cannot be read', async () => {
+    await using at = await bed();
+    at.localnet.switchFaults.begin({ kind: 'garbage' });
+    const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
+    expect([exitCode, stdout, stderr.includes('EAPI__MALFORMED')]).toEqual([1, '', true]);
+  });
+
+  test('fails when the ledger cannot be read', async () => {
+    await using at = await bed();
+    at.localnet.ledger.faults.set({ rpc: [{ kind: 'unavailable' }] });
+    const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
+    expect([exitCode, stdout, stderr.includes('LEDGER__UNAVAILABLE')]).toEqual([1, '', true]);
+  });
+});
+
+describe('run --once', () => {
+  test('writes what is not right, and nothing the second time', async () => {
+    await using at = await bed();
+    expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);
+    expect(ledgerSays(at.localnet)).toEqual(['up', 'up', 'up']);
+    const { received } = at.localnet.ledger.bank.counters;
+    expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);
+    expect(at.localnet.ledger.bank.counters.received).toBe(received);
+  });
+
+  test('takes a key that others may read, and says so', async () => {
+    await using at = await bed();
+    chmodSync(at.keypair, 0o644);
+    const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair);
+    expect([exitCode, stderr.includes(`${at.keypair} may be read by other users of this host; run: chmod 400`)]).toEqual([0, true]);
+  });
+
+  test.for([
+    ['is not there', undefined, 'there is no key file'],
+    ['is empty', '', 'it is empty'],
+    ['is no key', '{"not":"a key"}', 'it is JSON, but not an array'],
+    ['is half a key', '[1,2,3]', 'it has 3 numbers instead of 64'],
+  ] as const)('with a key file that %s ends with 2 before anything is asked', async ([, content, problem]) => {
+    await using at = await bed();
+    const file = join(temporaryFolder(), 'id.json');
+    if (content !== undefined) writeFileSync(file, content, { mode: 0o600 });
+    const { exitCode, stderr } = await at.run('--once', '--keypair', file);
+    expect([exitCode, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(problem)]);
+    expect(at.localnet.ledger.bank.counters.received).toBe(0);
+  });
+
+  test('without a key file ends with 2 and names the ways to give one', async () => {
+    await using at = await bed();
+    const { exitCode, stderr } = await at.run('--once');
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--keypair, DZD_KEYPAIR or `keypair`')]);
+  });
+
+  test("with a key that is not the device's publisher ends with 1, and writes nothing", async () => {
+    await using at = await bed();
+    const { exitCode, stderr } = await at.run('--once', '--keypair', await writeNewKeypair(temporaryFolder()));
+    expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
+    expect(at.localnet.ledger.bank.counters.received).toBe(0);
+    expect(ledgerSays(at.localnet)).toEqual(['unknown', 'unknown', 'unknown']);
+  });
+
+  test('for a device that the ledger does not have ends with 1, and says which', async () => {
+    await using at = await bed();
+    const elsewhere = loadKeypair(at.keypair).keypair.address;
+    const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair, '--device', elsewhere);
+    expect([exitCode, stderr.includes(elsewhere), stderr.includes('LEDGER__DEVICE_')]).toEqual([1, true, true]);
+  });
+});
