@@ -1,0 +1,8 @@
+/*
+ * The agent's window for people and programs. Loaded only when the configuration opens it: prom-client costs memory.
+ *
+ *   reporter events ──► metrics (counters) ──┐
+ *   status board ─────► gauges, page, JSON ──┴──► status server
+ */
+export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
+export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';

@@ -1,0 +1,165 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AgentStatus } from '../agent-status.ts';
+import { jsonLine } from '../plain-json.ts';
+
+export interface StatusServerOptions {
+  readonly host: string;
+  /** 0 takes any that is free. */
+  readonly port: number;
+  /** Asked for as `Authorization: Bearer …` on everything but health and readiness. */
+  readonly token?: string;
+  readonly status: () => AgentStatus;
+  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+  /** The page for people. */
+  readonly page: (status: AgentStatus) => string;
+  /** Milliseconds without a completed tick after which the agent is not healthy. */
+  readonly staleAfterMs: number;
+  /** Reads the configuration again; resolves to what came of it. Absent: there is nothing to reload. */
+  readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
+}
+
+export interface StatusServer {
+  /** Resolves to the port. */
+  start(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** A request for a page is a few hundred bytes; a reader that takes longer than this to send it is not one. */
+const MAX_HEADER_BYTES = 8 * 1024;
+const REQUEST_TIMEOUT_MS = 5_000;
+const MAX_CONNECTIONS = 64;
+
+interface Answer {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
+const json = (code: number, body: object): Answer => ({ code, type: 'application/json', body: jsonLine(body) });
+
+/**
+ * The agent's window: read-only but for the reload, on loopback unless told otherwise.
+ *
+ *   /-/healthy /-/ready      for supervisors, never asks for a token
+ *   /metrics                 for Prometheus
+ *   /status /status.json     for people, and for their tools
+ *   /debug/users/<pubkey>    one user's whole chain
+ *   POST /-/reload           validate, then swap
+ */
+export function createStatusServer(options: StatusServerOptions): StatusServer {
+  let server: Server | undefined;
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const path = pathOf(request.url);
+    if (path === undefined) return text(400, 'this is no path');
+    const { method = 'GET' } = request;
+    if (path === '/-/healthy') return healthy(options.status(), options.staleAfterMs);
+    if (path === '/-/ready')
+      return options.status().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
+    if (!isAllowed(request, options.token)) return text(401, 'this needs the bearer token of the configuration');
+    if (path === '/-/reload') return reload(method);
+    if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is answered here');
+    switch (path) {
+      case '/':
+      case '/status':
+        return { code: 200, type: 'text/html; charset=utf-8', body: options.page(options.status()) };
+      case '/status.json':
+        return json(200, options.status());
+      case '/metrics':
+        return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };
+      default:
+        return path.startsWith('/debug/users/')
+          ? debugUser(options.status(), path.slice('/debug/users/'.length))
+          : text(404, 'there is nothing here; see /status');
+    }
+  }
+
+  async function reload(method: string): Promise<Answer> {
+    if (method !== 'POST') return text(405, 'a reload is asked for by POST');
+    if (options.reload === undefined) return text(501, 'this agent has no configuration to reload');
+    const { successful, message } = await options.reload();
+    return text(successful ? 200 : 400, message);
+  }
+
+  return {
+    start() {
+      return new Promise((resolve, reject) => {
+        const listening = createServer(
+          {
+            maxHeaderSize: MAX_HEADER_BYTES,
+            requestTimeout: REQUEST_TIMEOUT_MS,
+            headersTimeout: REQUEST_TIMEOUT_MS,
+            keepAliveTimeout: REQUEST_TIMEOUT_MS,
+            connectionsCheckingInterval: 1_000,
+          },
+          (request, response) => {
+            request.resume();
+            answer(request).then(
+              (found) => send(response, found, request.method === 'HEAD'),
+              () => send(response, text(500, 'this could not be answered'), false),
+            );
+          },
+        );
+        listening.maxConnections = MAX_CONNECTIONS;
+        listening.on('clientError', (_, socket) => socket.destroy());
+        listening.once('error', reject);
+        listening.listen({ host: options.host, port: options.port }, () => {
+          server = listening;
+          const address = listening.address();
+          resolve(typeof address === 'object' && address !== null ? address.port : options.port);
+        });
+      });
+    },
+    stop() {
+      return new Promise((resolve) => {
+        if (server === undefined) return resolve();
+        server.close(() => resolve());
+        server.closeAllConnections();
+        server = undefined;
+      });
+    },
+  };
+}
+
+function pathOf(url: string | undefined): string | undefined {
+  // An absolute form, or a second slash, would name another host.
+  if (url !== undefined && !/^\/(?!\/)/.test(url)) return undefined;
+  try {
+    const { pathname } = new URL(url ?? '/', 'http://agent');
+    return decodeURIComponent(pathname);
+  } catch {
+    return undefined;
+  }
+}
+
+function healthy({ lastTick, now, startedAt }: AgentStatus, staleAfterMs: number): Answer {
+  const silentMs = now - (lastTick?.at ?? startedAt);
+  return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has ended for ${Math.round(silentMs / 1_000)} s`);
+}
+
+/** Compared in constant time: the hash makes the lengths equal. */
+function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return true;
+  const hash = (value: string): Buffer => createHash('sha256').update(value).digest();
+  return timingSafeEqual(hash(headers.authorization ?? ''), hash(`Bearer ${token}`));
+}
+
+function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
+  const user = users.find((each) => each.user === wanted);
+  return user === undefined
+    ? json(404, { error: 'the ledger has no such user of this device', user: wanted.slice(0, 64) })
+    : json(200, { ...user, timeline: timeline.filter((entry) => entry.user === wanted) });
+}
+
+function send(response: ServerResponse, { code, type, body }: Answer, isHead: boolean): void {
+  response.writeHead(code, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+  });
+  response.end(isHead ? undefined : body);
+}

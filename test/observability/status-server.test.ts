@@ -1,0 +1,221 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { lamports, slot } from '../../src/serviceability/index.ts';
+import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+function bed() {
+  const clock = createVirtualClock(epochMs(1_790_000_000_000));
+  const board = createStatusBoard({
+    version: '1.2.3',
+    device: DEVICE,
+    publisher: keyNumber(7),
+    dryRun: false,
+    sources: ['eapi'],
+    endpoints: ['http://a'],
+    clock,
+  });
+  const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
+  const tick = () => {
+    const users = [userNumber(0), userNumber(1, { status: 'up', reportedAt: 9_000 }), userNumber(2, { expectedVrf: 'vrf9' })];
+    const { outcomes, intents } = decider()({
+      at: 0,
+      users,
+      snapshot: snapshotOf({ vrf1: [established(0), active(1, { sinceMs: 2_000 })] }),
+    });
+    const report = {
+      startedAt: clock.monotonic(),
+      durationMs: 12,
+      view: viewOf(users),
+      viewSlot: slot(10_000),
+      outcomes,
+      intents,
+      switchRead: true,
+    };
+    for (const reporter of [board.reporter, metrics.reporter]) reporter.tick(report);
+    return intents;
+  };
+  return { clock, board, metrics, tick };
+}
+
+async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partial<StatusServerOptions> = {}) {
+  const made = bed();
+  const server = createStatusServer({
+    host: '127.0.0.1',
+    port: 0,
+    status: made.board.read,
+    metrics: made.metrics,
+    page: ({ users }) => `<p>${users.length} users</p>`,
+    staleAfterMs: 30_000,
+    ...options,
+  });
+  const port = await server.start();
+  atEnd(() => server.stop());
+  const get = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
+    return { code: response.status, body: (await response.text()).trim(), type: response.headers.get('content-type') };
+  };
+  return { ...made, get, port };
+}
+
+describe('the status server', () => {
+  test('is healthy while ticks end, and ready once the switch and the ledger were read', async ({ onTestFinished }) => {
+    const { get, tick, clock } = await serve(onTestFinished);
+    expect(await get('/-/ready')).toMatchObject({ code: 503 });
+    expect(await get('/-/healthy')).toMatchObject({ code: 200 });
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 200, body: 'ready' });
+    await clock.advance(31_000);
+    expect(await get('/-/healthy')).toMatchObject({ code: 503, body: 'no tick has ended for 31 s' });
+  });
+
+  test('shows the page, the same as JSON, and one user with its timeline', async ({ onTestFinished }) => {
+    const { get, tick } = await serve(onTestFinished);
+    tick();
+    expect(await get('/status')).toEqual({ code: 200, body: '<p>3 users</p>', type: 'text/html; charset=utf-8' });
+    const status = JSON.parse((await get('/status.json')).body);
+    expect(status.users.map(({ observation }: { observation: string }) => observation)).toEqual(['up', 'down', 'unobserved']);
+    expect(JSON.parse((await get(`/debug/users/${keyNumber(2)}`)).body)).toMatchObject({ because: 'vrf-not-collected', timeline: [] });
+    expect(await get('/debug/users/nobody')).toMatchObject({ code: 404 });
+  });
+
+  test('asks for its token, but never a supervisor', async ({ onTestFinished }) => {
+    const { get } = await serve(onTestFinished, { token: 'sesame' });
+    const withToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+    expect([
+      (await get('/metrics')).code,
+      (await get('/status', withToken('wrong'))).code,
+      (await get('/metrics', withToken('sesame'))).code,
+    ]).toEqual([401, 401, 200]);
+    expect((await get('/-/healthy')).code).toBe(200);
+  });
+
+  test('reloads on POST only, and says what came of it', async ({ onTestFinished }) => {
+    let successful = false;
+    const { get } = await serve(onTestFinished, {
+      reload: async () => ({ successful, message: successful ? 'taken' : 'config.yaml:3: policy.downGrace: expected a duration' }),
+    });
+    expect(await get('/-/reload')).toMatchObject({ code: 405 });
+    expect(await get('/-/reload', { method: 'POST' })).toMatchObject({
+      code: 400,
+      body: 'config.yaml:3: policy.downGrace: expected a duration',
+    });
+    successful = true;
+    expect(await get('/-/reload', { method: 'POST' })).toMatchObject({ code: 200, body: 'taken' });
+  });
+
+  test.each(['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/debug/users/..%2f..%2fetc', '/%zz', '//etc', '/status/../metrics/x'])(
+    'answers %s with nothing of this host',
+    async (path) => {
+      const stops: (() => Promise<void>)[] = [];
+      const { get } = await serve((stop) => stops.push(stop));
+      const { code, body } = await get(path);
+      expect([400, 404]).toContain(code);
+      expect(body).not.toMatch(/root:/);
+      for (const stop of stops) await stop();
+    },
+  );
+
+  test('bounds what a client can hold: huge headers, writes, and a thousand idle connections', async ({ onTestFinished }) => {
+    const { get, port } = await serve(onTestFinished);
+    const huge = connect(port, '127.0.0.1');
+    huge.on('error', () => undefined);
+    huge.write(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
+    await once(huge, 'close');
+    expect((await get('/status', { method: 'DELETE' })).code).toBe(405);
+    let open = 0;
+    const idle = Array.from({ length: 200 }, () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      socket.once('connect', () => {
+        open += 1;
+      });
+      socket.once('close', () => {
+        open -= 1;
+      });
+      return socket.resume();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(open).toBeLessThanOrEqual(64);
+    for (const socket of idle) socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await get('/-/healthy')).code).toBe(200);
+  });
+});
+
+describe('the metrics', () => {
+  const value = (text: string, line: string) => Number(new RegExp(`^${line.replaceAll(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
+
+  test('have every label set from the start, and no user in any label', async () => {
+    const { metrics, tick } = bed();
+    tick();
+    const text = await metrics.text();
+    for (const line of [
+      'dzd_telemetry_transactions_total{outcome="expired"}',
+      'dzd_telemetry_mass_downs_total{result="withheld"}',
+      'doublezero_bgpstatus_submissions_total{bgp_status="down",result="error"}',
+      'dzd_telemetry_source_losses_total{source="eapi"}',
+      'dzd_telemetry_held_users{reason="contested"}',
+    ])
+      expect([line, value(text, line)]).toEqual([line, 0]);
+    expect(text).not.toContain(keyNumber(0));
+  });
+
+  test('say what the board says, and count what happened', async () => {
+    const { metrics, board, tick } = bed();
+    const intents = tick();
+    for (const reporter of [board.reporter, metrics.reporter]) {
+      reporter.sent({ signature: 'a', intents });
+      for (const intent of intents) reporter.landed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
+      reporter.expired({ signature: 'b', intents });
+      reporter.balance({ lamports: lamports(5_000), hoursToEmpty: 1, publisher: keyNumber(7) });
+      reporter.endpoint({
+        endpoint: 'http://a',
+        state: 'lost',
+        error: new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' }),
+      });
+    }
+    metrics.reloaded(false);
+    const text = await metrics.text();
+    const values = Object.fromEntries(
+      [
+        'dzd_telemetry_users{state="up"}',
+        'dzd_telemetry_users{state="down"}',
+        'dzd_telemetry_users{state="unobserved"}',
+        'dzd_telemetry_ledger_users{status="up"}',
+        'dzd_telemetry_held_users{reason="vrf-not-collected"}',
+        'dzd_telemetry_transactions_total{outcome="landed"}',
+        'dzd_telemetry_transactions_total{outcome="expired"}',
+        'dzd_telemetry_writes_landed_total{reason="change"}',
+        'doublezero_bgpstatus_submissions_total{bgp_status="up",result="success"}',
+        'dzd_telemetry_payer_balance_lamports',
+        'dzd_telemetry_payer_empty_timestamp_seconds',
+        'dzd_telemetry_endpoint_up{endpoint="http://a"}',
+        'dzd_telemetry_endpoint_losses_total{endpoint="http://a"}',
+        'dzd_telemetry_config_last_reload_successful',
+        'dzd_telemetry_oldest_record_age_seconds',
+        'dzd_telemetry_refresh_interval_seconds',
+      ].map((line) => [line, value(text, line)]),
+    );
+    expect(values).toEqual({
+      'dzd_telemetry_users{state="up"}': 1,
+      'dzd_telemetry_users{state="down"}': 1,
+      'dzd_telemetry_users{state="unobserved"}': 1,
+      'dzd_telemetry_ledger_users{status="up"}': 1,
+      'dzd_telemetry_held_users{reason="vrf-not-collected"}': 1,
+      'dzd_telemetry_transactions_total{outcome="landed"}': 1,
+      'dzd_telemetry_transactions_total{outcome="expired"}': 1,
+      'dzd_telemetry_writes_landed_total{reason="change"}': 1,
+      'doublezero_bgpstatus_submissions_total{bgp_status="up",result="success"}': 1,
+      dzd_telemetry_payer_balance_lamports: 5_000,
+      dzd_telemetry_payer_empty_timestamp_seconds: 1_790_003_600,
+      'dzd_telemetry_endpoint_up{endpoint="http://a"}': 0,
+      'dzd_telemetry_endpoint_losses_total{endpoint="http://a"}': 1,
+      dzd_telemetry_config_last_reload_successful: 0,
+      dzd_telemetry_oldest_record_age_seconds: 400,
+      dzd_telemetry_refresh_interval_seconds: 3_600,
+    });
+  });
+});
