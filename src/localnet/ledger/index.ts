@@ -4,4 +4,4 @@ export { type FaultPatch, type FaultSettings, type LedgerFaults, NO_FAULTS, type
 export { createLocalLedger, type LedgerEndpoint, type LedgerNode, type LocalLedger, type LocalLedgerOptions } from './local-ledger.ts';
 export { addressParam, invalidParams, type RpcMethods, readParams } from './rpc/index.ts';
 export { type Account, createAccount, rentExemptMinimum, type TransactionErrorJson } from './runtime/index.ts';
-export { createSigner, type Ed25519Signer, type ParsedTransaction, parseTransaction } from './transaction/index.ts';
+export { createSigner, decodeBase58, type Ed25519Signer, type ParsedTransaction, parseTransaction } from './transaction/index.ts';

@@ -1,0 +1,3 @@
+export { CONVERGENCE_BOUND_MS, type SimulationOptions, type SimulationResult, simulate } from './simulate.ts';
+export { createSimulationClock, type SimulationClock } from './simulation-clock.ts';
+export type { Invariant, Violation } from './verdict.ts';
