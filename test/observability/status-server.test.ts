@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
@@ -124,7 +123,7 @@ describe('the status server', () => {
     const huge = connect(port, '127.0.0.1');
     huge.on('error', () => undefined);
     huge.write(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
-    await once(huge, 'close');
+    await new Promise((resolve) => huge.once('close', resolve));
     expect((await get('/status', { method: 'DELETE' })).code).toBe(405);
     let open = 0;
     const idle = Array.from({ length: 200 }, () => {
