@@ -72,6 +72,27 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       if (state === 'back') logger.info('source is back', { source });
       else logger.warn('source is lost', { source, ...(error === undefined ? {} : { error }) });
     },
+    wakeUp(event) {
+      const { kind, source } = event;
+      switch (kind) {
+        case 'woke':
+        case 'held-back':
+          logger.debug(kind === 'woke' ? 'woken by the switch' : 'a wake-up is held back', { source });
+          break;
+        case 'storm':
+          logger.warn('the switch tells of more changes than are followed at once; the poll goes on at its interval', {
+            source,
+            maxPerMinute: event.maxPerMinute,
+          });
+          break;
+        case 'lost':
+          logger.warn('wake-ups are lost; changes are seen at the next poll', { source, error: event.error });
+          break;
+        case 'back':
+          logger.info('wake-ups are back', { source });
+          break;
+      }
+    },
     endpoint({ endpoint, state, error }) {
       if (state === 'back') logger.info('ledger endpoint is back', { endpoint });
       else logger.warn('ledger endpoint is lost', { endpoint, ...(error === undefined ? {} : { error }) });

@@ -80,6 +80,11 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       const { observation } = outcome;
       if (before !== undefined && observation.kind !== 'unobserved') note(observation.kind, `session is ${observation.kind}`, user);
     },
+    wakeUp(event) {
+      if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
+      if (event.kind === 'back') note('source', `wake-ups of ${event.source} are back`);
+      if (event.kind === 'storm') note('source', `wake-ups of ${event.source} are held back: over ${event.maxPerMinute} a minute`);
+    },
     sent({ signature, intents }) {
       transactions.sent += 1;
       inFlight.set(signature, intents);

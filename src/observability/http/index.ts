@@ -5,4 +5,5 @@
  *   status board ─────► gauges, page, JSON ──┴──► status server
  */
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
+export { statusPage } from './page/status-page.ts';
 export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';
