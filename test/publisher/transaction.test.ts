@@ -45,12 +45,10 @@ describe('a signed transaction', () => {
     expect(prefixInstructions).toBe(2);
     expect(message.compiledInstructions.length).toBe(5);
     expect(
-      message.compiledInstructions
-        .slice(2)
-        .map(({ accountKeyIndexes, data }) => ({
-          accounts: accountKeyIndexes.map((index) => keys[index]),
-          ...decodeSetUserBgpStatus(data),
-        })),
+      message.compiledInstructions.slice(2).map(({ accountKeyIndexes, data }) => ({
+        accounts: accountKeyIndexes.map((index) => keys[index]),
+        ...decodeSetUserBgpStatus(data),
+      })),
     ).toEqual(writes(3).map(({ user, status, rttNs }) => ({ accounts: [user, DEVICE, signer.address, SYSTEM_PROGRAM_ID], status, rttNs })));
     expect(message.recentBlockhash).toBe(BLOCKHASH);
     expect(signatures[0]).toEqual(signer.sign(message.serialize()));
