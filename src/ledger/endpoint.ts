@@ -4,7 +4,9 @@ import { EndpointHealth, type EndpointHealthOptions } from './endpoint-health.ts
 import type { EndpointUrl } from './endpoint-url.ts';
 import { badAnswer, EndpointFault, faultOf } from './faults.ts';
 import { Malformed } from './json.ts';
-import type { JsonRpc, RpcReply, RpcRequest } from './json-rpc.ts';
+import type { RpcReply, RpcRequest } from './json-rpc.ts';
+import type { PacedRpc } from './paced-rpc.ts';
+import type { RateLimiterCounts } from './rate-limiter.ts';
 
 /** Reads the result of one method, or throws Malformed (or an AgentError that says more). */
 export type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T>;
@@ -17,14 +19,17 @@ export interface Endpoint {
   ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
   /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
   offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T>;
+  /** What its rates have done. */
+  counts(): RateLimiterCounts;
   close(): Promise<void>;
 }
 
-export function createEndpoint(url: EndpointUrl, rpc: JsonRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
+export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
   const ownHealth = new EndpointHealth({ ...health, name: url.name });
   return {
     url,
     health: ownHealth,
+    counts: rpc.counts,
     close: rpc.close,
     async ask(request, read, signal) {
       const askedAt = ownHealth.now;

@@ -1,10 +1,13 @@
 import { AgentError, type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../platform/index.ts';
 import type { Slot } from '../serviceability/index.ts';
+import type { Resolve } from './address-book.ts';
 import { createEndpoint, type Endpoint, noteSlot } from './endpoint.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
 import { EndpointFault } from './faults.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from './json-rpc.ts';
+import { paceRpc } from './paced-rpc.ts';
+import type { RateLimiterCounts, RequestRates } from './rate-limiter.ts';
 import { readEpochInfo } from './read-results.ts';
 
 export interface EndpointsOptions {
@@ -20,6 +23,8 @@ export interface EndpointsOptions {
   readonly connections: number;
   readonly maxResponseBytes: number;
   readonly onEndpoint: (event: EndpointEvent) => void;
+  readonly rates: RequestRates;
+  readonly resolve?: Resolve | undefined;
   /** What carries the requests to an endpoint; HTTP without it. */
   readonly openTransport?: ((options: JsonRpcOptions) => JsonRpc) | undefined;
 }
@@ -36,7 +41,13 @@ export interface Endpoints {
   onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T>;
   /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
   onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointFault>[];
+  traffic(): readonly EndpointTraffic[];
   close(): Promise<void>;
+}
+
+/** What was asked of one endpoint since it was opened, and what its rates did to it. */
+export interface EndpointTraffic extends RateLimiterCounts {
+  readonly endpoint: string;
 }
 
 /** Most requests that wait for a free connection to one endpoint. */
@@ -51,8 +62,9 @@ const PROBE_QUIET_AFTER_MS = 10_000;
 export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
   const all = parseEndpointUrls(options.urls).map((url) => {
-    const { connections, maxResponseBytes, requestTimeoutMs } = options;
-    const rpc = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs: requestTimeoutMs, maxResponseBytes });
+    const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
+    const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
+    const rpc = paceRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
     return createEndpoint(url, rpc, { clock, random, onEndpoint });
   });
   const probes = new Map<Endpoint, Promise<void>>();
@@ -135,6 +147,8 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
         }
       });
     },
+
+    traffic: () => all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() })),
 
     async close() {
       if (!closing.signal.aborted) closing.abort(new Stopped('the connection to the ledger is closed'));

@@ -87,19 +87,25 @@ function byHttpStatus(status: number): Verdict {
 export function faultOf(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointFault {
   switch (reply.kind) {
     case 'rpc-error':
-      return fault(BY_RPC_CODE.get(reply.code) ?? nodeError, url, method, `${reply.message || 'no reason given'} (code ${reply.code})`);
+      return fault(
+        BY_RPC_CODE.get(reply.code) ?? nodeError,
+        url,
+        method,
+        `${reply.message || 'no reason given'} (code ${reply.code})`,
+        reply,
+      );
     case 'http-error':
-      return fault(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, { retryAfterMs: reply.retryAfterMs });
+      return fault(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, reply);
     case 'garbled':
-      return badAnswer(reply.problem, url, method);
+      return badAnswer(reply.problem, url, method, reply);
     case 'failed':
       return failed(reply, url, method);
   }
 }
 
 /** The endpoint answered, but not what the method promises. */
-export function badAnswer(problem: string, url: EndpointUrl, method: string): EndpointFault {
-  return fault({ code: 'LEDGER__BAD_ANSWER', setAside: true, tryNext: true, mayHaveActed: true }, url, method, problem);
+export function badAnswer(problem: string, url: EndpointUrl, method: string, more: FaultDetails = {}): EndpointFault {
+  return fault({ code: 'LEDGER__BAD_ANSWER', setAside: true, tryNext: true, mayHaveActed: true }, url, method, problem, more);
 }
 
 /** The endpoint's answer is from before what was asked for. */
@@ -107,23 +113,24 @@ export function tooEarly(problem: string, url: EndpointUrl, method: string): End
   return fault(notYet, url, method, problem);
 }
 
-function failed({ progress, cause }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointFault {
+function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointFault {
   const mayHaveActed = progress === 'offered' || progress === 'answering';
   const ours = progress === 'queued' || progress === 'overflow';
   const code = ours ? 'LEDGER__BUSY' : cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE';
-  return fault({ code, setAside: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause });
+  return fault({ code, setAside: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
 }
 
-function fault(
-  verdict: Verdict,
-  url: EndpointUrl,
-  method: string,
-  problem: string,
-  more: { readonly retryAfterMs?: number | undefined; readonly cause?: Error } = {},
-): EndpointFault {
-  const options = more.cause === undefined ? undefined : { cause: more.cause };
-  const error = new AgentError(verdict.code, { endpoint: url.name, method, problem: oneLine(url.redact(problem)) }, options);
-  return new EndpointFault(error, verdict, method, more.retryAfterMs);
+interface FaultDetails {
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: Error;
+  /** Which address behind the host's name it was. */
+  readonly address?: string | undefined;
+}
+
+function fault(verdict: Verdict, url: EndpointUrl, method: string, problem: string, { retryAfterMs, cause, address }: FaultDetails = {}) {
+  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), ...(address === undefined ? {} : { address }) };
+  const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
+  return new EndpointFault(error, verdict, method, retryAfterMs);
 }
 
 /** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */

@@ -8,7 +8,7 @@ export type RequestProgress = 'waiting' | 'offered' | 'answering';
 export type HttpReply =
   | { readonly kind: 'answered'; readonly status: number; readonly header: (name: string) => string | undefined; readonly body: Buffer }
   | { readonly kind: 'garbled'; readonly problem: string }
-  | { readonly kind: 'failed'; readonly progress: RequestProgress; readonly cause: Error };
+  | { readonly kind: 'failed'; readonly progress: RequestProgress; readonly cause: Error; readonly address?: string };
 
 export interface HttpPost {
   readonly path: string;

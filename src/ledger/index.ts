@@ -1,6 +1,8 @@
+export type { Resolve, ResolvedAddress } from './address-book.ts';
 export { type DeviceAuthority, type DeviceAuthorityQuery, readDeviceAuthority } from './device-authority.ts';
 export type { EndpointEvent } from './endpoint-health.ts';
 export { parseEndpointUrl } from './endpoint-url.ts';
+export type { EndpointTraffic } from './endpoints.ts';
 export type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from './json-rpc.ts';
 export type {
   AccountInfo,
@@ -10,6 +12,6 @@ export type {
   SimulationResult,
   TransactionErrorJson,
 } from './ledger-rpc.ts';
-export { createLedgerRpc, type LedgerRpcOptions } from './ledger-rpc-client.ts';
+export { createLedgerRpc, type LedgerRpcClient, type LedgerRpcOptions } from './ledger-rpc-client.ts';
 export { createSlotClock, type SlotClock, type SlotClockOptions } from './slot-clock.ts';
 export { createUserViewReader, type UserViewReader, type UserViewReaderOptions } from './user-view-reader.ts';

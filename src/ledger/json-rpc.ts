@@ -1,14 +1,17 @@
 import PQueue from 'p-queue';
-import { Pool } from 'undici';
-import { type Clock, Stopped, withDeadline } from '../platform/index.ts';
+import { type Clock, DeadlineExceeded, withDeadline } from '../platform/index.ts';
+import { type Resolve, resolveHost } from './address-book.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
+import { createHttpPool } from './http-pool.ts';
 import { type HttpReply, postJson, type RequestProgress } from './http-post.ts';
 import { isRecord } from './json.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** What one endpoint made of one JSON-RPC 2.0 request. Nothing in it has been believed yet but the envelope. */
-export type RpcReply =
-  | { readonly kind: 'result'; readonly value: unknown }
+export type RpcReply = { readonly kind: 'result'; readonly value: unknown } | (RpcTrouble & { readonly address?: string });
+
+/** `address`, where there is one: which of the addresses behind the host's name was in use. */
+type RpcTrouble =
   | { readonly kind: 'rpc-error'; readonly code: number; readonly message: string; readonly data: unknown }
   | { readonly kind: 'http-error'; readonly status: number; readonly retryAfterMs?: number }
   | { readonly kind: 'garbled'; readonly problem: string }
@@ -31,6 +34,8 @@ export interface JsonRpcOptions {
   /** Upper bound for one request, waiting included, milliseconds. */
   readonly timeoutMs: number;
   readonly maxResponseBytes: number;
+  /** How host names become addresses; the host's own resolver unless told. */
+  readonly resolve?: Resolve | undefined;
 }
 
 export interface JsonRpc {
@@ -43,16 +48,12 @@ export interface JsonRpc {
 /** JSON-RPC to one endpoint over a bounded pool of keep-alive connections. The first call opens the first socket. */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   const { url, clock, timeoutMs, maxResponseBytes } = options;
-  const pool = new Pool(url.origin, {
+  const pool = createHttpPool({
+    origin: url.origin,
     connections: options.connections,
-    pipelining: 1,
-    // One second less than the 20 s after which common RPC front ends close an idle connection.
-    keepAliveTimeout: 19_000,
-    keepAliveMaxTimeout: 19_000,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    maxResponseSize: maxResponseBytes,
+    timeoutMs,
+    maxResponseBytes,
+    resolve: options.resolve ?? resolveHost,
   });
   const queue = new PQueue({ concurrency: options.connections });
   const headers = {
@@ -63,13 +64,22 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
   };
   let lastId = 0;
 
+  const postOn = async (body: string, signal: AbortSignal): Promise<HttpReply> => {
+    const dispatcher = pool.current();
+    const reply = await postJson(dispatcher, { path: url.path, headers, body, maxResponseBytes }, signal);
+    if (reply.kind !== 'failed' || (signal.aborted && !(signal.reason instanceof DeadlineExceeded))) return reply;
+    pool.leave(dispatcher);
+    const address = pool.addressOf(dispatcher);
+    return address === undefined ? reply : { ...reply, address };
+  };
+
   const post = async (body: string, urgent: boolean, signal: AbortSignal): Promise<HttpReply | (RpcReply & { kind: 'failed' })> => {
     if (queue.size >= options.maxWaiting) return { kind: 'failed', progress: 'overflow', cause: new Error(`${queue.size} are waiting`) };
     let posted: Promise<HttpReply> | undefined;
     try {
       return await queue.add(
         () => {
-          posted = postJson(pool, { path: url.path, headers, body, maxResponseBytes }, signal);
+          posted = postOn(body, signal);
           return posted;
         },
         { priority: urgent ? 1 : 0, signal },
@@ -86,15 +96,17 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       try {
         const reply = await withDeadline(timeoutMs, signal, (inner) => post(body, urgent, inner));
-        return reply.kind === 'answered' ? readReply(reply, id, clock) : reply;
+        return reply.kind === 'answered' ? at(pool.addressOf(pool.current()), readReply(reply, id, clock)) : reply;
       } catch (cause) {
         return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
       }
     },
-    async close() {
-      if (!pool.destroyed) await pool.destroy(new Stopped('the connection to the ledger is closed'));
-    },
+    close: pool.close,
   };
+}
+
+function at(address: string | undefined, reply: RpcReply): RpcReply {
+  return address === undefined || reply.kind === 'result' ? reply : { ...reply, address };
 }
 
 function readReply(reply: HttpReply & { kind: 'answered' }, id: number, clock: Clock): RpcReply {

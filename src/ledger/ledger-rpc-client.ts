@@ -7,9 +7,10 @@
  */
 import { type Clock, type Random, systemClock } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
+import type { Resolve } from './address-book.ts';
 import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requireSlot } from './asking.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
-import { createEndpoints } from './endpoints.ts';
+import { createEndpoints, type EndpointTraffic } from './endpoints.ts';
 import { EndpointFault } from './faults.ts';
 import type { JsonRpc, JsonRpcOptions } from './json-rpc.ts';
 import type { LedgerRpc, SendOutcome } from './ledger-rpc.ts';
@@ -32,6 +33,12 @@ export interface LedgerRpcOptions {
   readonly connections?: number;
   /** Most bytes of one answer, unpacked; 32 MiB unless told. */
   readonly maxResponseBytes?: number;
+  /** Most requests a second to one endpoint, all methods together; 150 unless told. */
+  readonly requestsPerSecond?: number;
+  /** Most of them that send a transaction; 100 unless told. */
+  readonly sendsPerSecond?: number;
+  /** How host names become addresses; the host's own resolver unless told. */
+  readonly resolve?: Resolve;
   /** Told once when an endpoint is lost and once when it is back. */
   readonly onEndpoint?: (event: EndpointEvent) => void;
   /** What carries the requests to an endpoint; HTTP unless told. A simulation puts a network of its own here. */
@@ -42,10 +49,16 @@ export interface LedgerRpcOptions {
 const BLOCKHASH_LIFE = 150n;
 const ACCOUNTS_A_REQUEST = 100;
 
+export interface LedgerRpcClient extends LedgerRpc {
+  /** What was asked of each endpoint so far, in the order of the URLs. */
+  traffic(): readonly EndpointTraffic[];
+}
+
 /** The one LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for a URL that is none. */
-export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
+export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
   const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
-  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined, openTransport } = options;
+  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
+  const { requestsPerSecond = 150, sendsPerSecond = 100, resolve, openTransport } = options;
   const endpoints = createEndpoints({
     urls,
     clock,
@@ -54,6 +67,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
     callTimeoutMs,
     connections,
     maxResponseBytes,
+    rates: { requestsPerSecond, sendsPerSecond },
+    resolve,
     onEndpoint,
     openTransport,
   });
@@ -148,7 +163,12 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
     lastLook(signatures, signal) {
       return endpoints.onOne(async (endpoint, note, inner) => {
         const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
-        const look = await askStatuses(endpoint, note, signatures, true, inner);
+        const look = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
+          // Without its history a node still has the statuses of some 300 slots, twice what a blockhash lives.
+          if (error instanceof EndpointFault && error.error.code === 'LEDGER__UNSUPPORTED')
+            return askStatuses(endpoint, note, signatures, false, inner);
+          throw error;
+        });
         requireSlot(look.slot, slot, endpoint, 'getSignatureStatuses');
         return { blockHeight, statuses: look.statuses };
       }, signal);
@@ -162,6 +182,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpc {
       );
     },
 
+    traffic: endpoints.traffic,
     close: endpoints.close,
   };
 }

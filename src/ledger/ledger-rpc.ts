@@ -73,6 +73,10 @@ export interface LedgerRpc {
   /**
    * Evidence for or against expiry: the block height, and after it the statuses from the whole history, both of one endpoint, the second not
    * from before the first. A null status whose last valid height is below `blockHeight` can never land.
+   *
+   * An endpoint without transaction history (-32011) is asked for its status cache instead. That holds the last 300 slots or so, and a
+   * blockhash lives 150 blocks: within 300 slots of the blockhash a null there proves as much as one from the history, that it has not
+   * landed and never will. After that it still proves that it will not land any more; whether it did, only the accounts can tell.
    */
   lastLook(
     signatures: readonly string[],

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { createLedgerRpc, type EndpointEvent, type LedgerRpc, type LedgerRpcOptions } from '../../src/ledger/index.ts';
+import { createLedgerRpc, type EndpointEvent, type LedgerRpcClient, type LedgerRpcOptions } from '../../src/ledger/index.ts';
 import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/platform/index.ts';
 import {
   type Address,
@@ -53,7 +53,7 @@ export function manualClock(): ManualClock {
 }
 
 export interface TestRpc {
-  readonly rpc: LedgerRpc;
+  readonly rpc: LedgerRpcClient;
   readonly clock: ManualClock;
   /** `lost http://…: CODE` and `back http://…`, in order. */
   readonly events: string[];

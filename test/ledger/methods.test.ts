@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LedgerRpc } from '../../src/ledger/index.ts';
 import { base64, calm, key, OUR_KEY, PROGRAM, rpcOver, slotted, wireOf } from './builders.ts';
-import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
+import { type FakeEndpoint, type FakeMethod, fakeEndpoint } from './fake-endpoint.ts';
 
 let fake: FakeEndpoint;
 let rpc: LedgerRpc;
@@ -146,13 +146,24 @@ describe('lastLook', () => {
     await other.close();
   });
 
-  test('says when the endpoint keeps no history', async () => {
-    fake
-      .on('getEpochInfo', epochInfo(900, 800))
-      .on('getSignatureStatuses', { error: { code: -32011, message: 'Transaction history is not available from this node' } });
-    expect(await failure(rpc.lastLook(['a'], calm()))).toBe(
-      'LEDGER__UNSUPPORTED: Transaction history is not available from this node (code -32011)',
-    );
+  const noHistory: FakeMethod = ({ params }) =>
+    JSON.stringify(params[1]).includes('true')
+      ? { error: { code: -32011, message: 'Transaction history is not available from this node' } }
+      : slotted(901, [null]);
+
+  test('takes the status cache of an endpoint that keeps no history', async () => {
+    fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', noHistory);
+    expect(await rpc.lastLook(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
+    expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
+      ['getEpochInfo', [{ commitment: 'confirmed' }]],
+      ['getSignatureStatuses', [['a'], { searchTransactionHistory: true }]],
+      ['getSignatureStatuses', [['a'], { searchTransactionHistory: false }]],
+    ]);
+  });
+
+  test('is no evidence when that status cache is from before the height', async () => {
+    fake.on('getEpochInfo', epochInfo(902, 800)).on('getSignatureStatuses', noHistory);
+    expect(await failure(rpc.lastLook(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 901, not of 902 or later');
   });
 });
 

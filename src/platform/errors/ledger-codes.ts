@@ -67,7 +67,8 @@ export const LEDGER_CODES = {
   LEDGER__BUSY: {
     class: 'retry-later',
     message: 'too many requests wait for the ledger endpoint {endpoint}: {problem}',
-    remedy: 'the endpoint is too slow for this device; add a faster one to ledger.rpcUrls',
+    remedy:
+      'the endpoint is too slow for this device, or ledger.requestsPerSecond too low: add a faster one to ledger.rpcUrls, or raise it',
   },
   LEDGER__NO_ENDPOINT: {
     class: 'retry-later',
