@@ -1,4 +1,6 @@
+export { type CollectItemOptions, createCollectItem } from './collect-item.ts';
 export { createFolderSink, type FolderSinkOptions } from './folder-sink.ts';
+export { createReadBgpSockets, type ReadBgpSocketsOptions } from './read-bgp-sockets.ts';
 export type { SnapshotSigner } from './signed-request.ts';
 export type { Snapshot } from './snapshot.ts';
 export type { SnapshotReporter } from './snapshot-reporter.ts';

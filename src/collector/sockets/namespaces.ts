@@ -8,7 +8,7 @@ import { AgentError, describeError } from '../../platform/index.ts';
 export interface Namespaces {
   /** Names of all of them. Throws AgentError `SOCKETS__FOLDER`. */
   list(signal: AbortSignal): Promise<readonly string[]>;
-  /** The output of `ss -tinHO` for port 179 in one of them. Throws AgentError `SOCKETS__SS_FAILED`, or the signal's reason. */
+  /** The output of `ss` for port 179 in one of them, with the configured flags. Throws AgentError `SOCKETS__SS_FAILED`, or the signal's reason. */
   sockets(namespace: string, signal: AbortSignal): Promise<string>;
 }
 
@@ -18,6 +18,8 @@ export interface NamespacesOptions {
   /** `ss` and what runs it in a namespace: `ss` and `ip`. */
   readonly ss?: string;
   readonly ip?: string;
+  /** What `ss` is told to print: one line a socket, numbers only; with `e`, `m` and `o` its memory and timers too. `-tinHO` when absent. */
+  readonly flags?: '-tinHO' | '-tinemoHO';
 }
 
 /** 4,096 sessions take 3 MB. */
@@ -27,7 +29,7 @@ const MAX_OUTPUT_BYTES = 16 << 20;
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 
 /** The real ones: the folder read anew each time, `ip netns exec` without a shell. */
-export function createNamespaces({ folder, ss = 'ss', ip = 'ip' }: NamespacesOptions): Namespaces {
+export function createNamespaces({ folder, ss = 'ss', ip = 'ip', flags = '-tinHO' }: NamespacesOptions): Namespaces {
   return {
     async list(signal) {
       signal.throwIfAborted();
@@ -38,7 +40,7 @@ export function createNamespaces({ folder, ss = 'ss', ip = 'ip' }: NamespacesOpt
       }
     },
     sockets(namespace, signal) {
-      const args = ['netns', 'exec', namespace, ss, '-tinHO', 'sport = :179 or dport = :179'];
+      const args = ['netns', 'exec', namespace, ss, flags, 'sport = :179 or dport = :179'];
       return run(ip, args, namespace, signal);
     },
   };

@@ -56,17 +56,6 @@ export const SNAPSHOT_CODES = {
     message: 'no source can run `{command}`',
     remedy: 'add a source of type eapi; if BGP is read in another way, put it last in collector.sources',
   },
-  SNAPSHOT__ANSWER_INVALID: {
-    class: 'retry-later',
-    message: 'the answer to `{command}` is not passed on: {problem}',
-    remedy: 'compare `{command} | json` on the command line of the switch',
-  },
-  SNAPSHOT__SOCKETS_UNREADABLE: {
-    class: 'retry-later',
-    message: 'the TCP sockets of BGP could not be read: {problem}',
-    remedy:
-      'the agent must run on the switch, as root or with CAP_NET_ADMIN and CAP_SYS_ADMIN, and `ss` and `ip` of iproute2 must be there',
-  },
   SNAPSHOT__FOLDER: {
     class: 'retry-later',
     message: 'the snapshot of {kind} could not be written to {directory}: {problem}',

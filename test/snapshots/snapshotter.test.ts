@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import { AgentError } from '../../src/platform/index.ts';
+import type { Collect, SnapshotSink, WantedItem } from '../../src/snapshots/index.ts';
+import { runSnapshotter } from './bed.ts';
+
+const show = (kind: string): WantedItem => ({ type: 'show', kind, command: `show ${kind}` });
+const busy = (retryAfterMs: number) =>
+  new AgentError('SNAPSHOT__SERVER_BUSY', { server: 's', status: 503, seconds: retryAfterMs / 1_000, retryAfterMs });
+const unreachable = () => new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 's', problem: 'refused' });
+const tooSlow = () => new AgentError('EAPI__TIMEOUT', { endpoint: 'e', ms: 10 });
+
+/** A place that wants these kinds; what is in `trouble` is thrown by the kind's name, or by `wanted`. */
+function placeOf(kinds: readonly string[], trouble: Record<string, () => Error> = {}) {
+  const stored: string[] = [];
+  let closed = 0;
+  const sink: SnapshotSink = {
+    place: 'here',
+    async wanted() {
+      if (trouble.wanted !== undefined) throw trouble.wanted();
+      return { items: kinds.map(show), refused: [] };
+    },
+    async store({ kind, bytes }) {
+      const error = trouble[kind]?.();
+      if (error !== undefined) throw error;
+      stored.push(`${kind} ${JSON.stringify(JSON.parse(Buffer.from(bytes).toString()).data)}`);
+    },
+    async close() {
+      closed += 1;
+    },
+  };
+  return { sink, stored, trouble, closed: () => closed };
+}
+
+const answer: Collect = async ({ kind }) => Buffer.from(`{"of":"${kind}"}`);
+
+describe('a round of snapshots', () => {
+  test('takes each kind, at once and then every minute', async () => {
+    const { sink, stored } = placeOf(['a', 'b']);
+    const { clock, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    expect(stored).toEqual(['a {"of":"a"}', 'b {"of":"b"}']);
+    expect(told()).toEqual(['stored a', 'stored b']);
+    await clock.advance(59_990);
+    expect(told()).toEqual([]);
+    await clock.advance(10);
+    expect(told()).toEqual(['stored a', 'stored b']);
+  });
+
+  test('asks the switch for one thing at a time, and stores two', async () => {
+    let asking = 0;
+    let most = 0;
+    const { sink } = placeOf(['a', 'b', 'c', 'd']);
+    const { clock, told } = runSnapshotter(sink, async ({ kind }, signal) => {
+      asking += 1;
+      most = Math.max(most, asking);
+      await clock.sleep(100, signal);
+      asking -= 1;
+      return Buffer.from(`{"of":"${kind}"}`);
+    });
+    await clock.advance(500);
+    expect(most).toBe(1);
+    expect(told()).toEqual(['stored a', 'stored b', 'stored c', 'stored d']);
+  });
+
+  test('goes on without a kind that fails, says how often, and when it is back', async () => {
+    const { sink } = placeOf(['a', 'b']);
+    let fails = true;
+    const { clock, told } = runSnapshotter(sink, async (item, signal) => {
+      if (item.kind === 'a' && fails) throw tooSlow();
+      return answer(item, signal);
+    });
+    await clock.advance(60_001);
+    expect(told()).toEqual(['failed a: EAPI__TIMEOUT (1)', 'stored b', 'failed a: EAPI__TIMEOUT (2)', 'stored b']);
+    fails = false;
+    await clock.advance(60_000);
+    expect(told()).toEqual(['stored a after 2', 'stored b']);
+  });
+
+  test('survives what nobody thought of', async () => {
+    const { sink } = placeOf(['a', 'b'], { a: () => new TypeError('undefined is not a function') });
+    const { clock, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    expect(told()).toEqual(['failed a: SNAPSHOT__DEFECT (1)', 'stored b']);
+  });
+
+  test('tells refused entries once, and again when they are others', async () => {
+    const refusedAs = (entry: string) => [new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem: 'no' })];
+    const { sink } = placeOf([]);
+    let refused = refusedAs('x');
+    const { clock, told } = runSnapshotter({ ...sink, wanted: async () => ({ items: [], refused }) }, answer);
+    await clock.advance(120_001);
+    expect(told()).toEqual(['refused: x is asked for and not collected: no']);
+    refused = refusedAs('y');
+    await clock.advance(60_000);
+    expect(told()).toEqual(['refused: y is asked for and not collected: no']);
+  });
+});
+
+describe('a place that takes nothing', () => {
+  test('ends the round, and is told once', async () => {
+    const { sink, stored, trouble } = placeOf(['a', 'b', 'c', 'd', 'e'], { b: unreachable });
+    const { clock, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    expect(told()).toEqual(['stored a', 'stored c', 'place lost: SNAPSHOT__SERVER_UNREACHABLE']);
+    expect(stored).toHaveLength(2);
+    delete trouble.b;
+    await clock.advance(120_000);
+    expect(told()).toEqual(['stored a', 'stored b', 'stored c', 'stored d', 'stored e', 'place back']);
+  });
+
+  test('is asked again when it said, and no sooner', async () => {
+    const { sink, trouble } = placeOf(['a'], { wanted: () => busy(300_000) });
+    const { clock, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_BUSY']);
+    delete trouble.wanted;
+    await clock.advance(299_990);
+    expect(told()).toEqual([]);
+    await clock.advance(20);
+    expect(told()).toEqual(['stored a', 'place back']);
+  });
+
+  test('is asked less and less often, at most every quarter of an hour', async () => {
+    const asked: number[] = [];
+    const { sink } = placeOf([]);
+    const { clock, told } = runSnapshotter(
+      {
+        ...sink,
+        async wanted() {
+          await Promise.resolve();
+          asked.push(clock.monotonic());
+          throw unreachable();
+        },
+      },
+      answer,
+    );
+    await clock.advance(4 * 3_600_000);
+    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE']);
+    const pauses = asked.slice(1).map((at, index) => (at - (asked[index] ?? 0)) / 60_000);
+    expect(pauses.length).toBeGreaterThan(15);
+    expect(pauses.length).toBeLessThan(40);
+    for (const [index, pause] of pauses.entries()) {
+      expect(pause).toBeGreaterThanOrEqual(Math.min(2 ** index, 7.5));
+      expect(pause).toBeLessThanOrEqual(Math.min(2 * 2 ** index, 15));
+    }
+  });
+
+  test('says so anew when it has another reason', async () => {
+    const { sink, trouble } = placeOf([], { wanted: unreachable });
+    const { clock, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    trouble.wanted = () => busy(1_000);
+    await clock.advance(300_000);
+    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE', 'place lost: SNAPSHOT__SERVER_BUSY']);
+  });
+});
+
+describe('a snapshotter that is stopped', () => {
+  test('gives up what goes on, tells nothing of it, and closes once', async () => {
+    const { sink, closed } = placeOf(['a']);
+    const { clock, snapshotter, told } = runSnapshotter(sink, async (_, signal) => {
+      await clock.sleep(1e9, signal);
+      return Buffer.from('{}');
+    });
+    await clock.advance(1);
+    await Promise.all([snapshotter.stop(), snapshotter.stop()]);
+    expect(told()).toEqual([]);
+    expect(closed()).toBe(1);
+    snapshotter.start();
+    await clock.advance(120_000);
+    expect(told()).toEqual([]);
+  });
+
+  test('between two rounds takes no other', async () => {
+    const { sink } = placeOf(['a']);
+    const { clock, snapshotter, told } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    await snapshotter.stop();
+    await clock.advance(120_000);
+    expect(told()).toEqual(['stored a']);
+  });
+});
