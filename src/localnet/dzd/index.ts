@@ -7,6 +7,6 @@ export {
   type SimulatedSwitch,
   type SwitchChange,
 } from './simulated-switch.ts';
-export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions } from './snmp/index.ts';
+export * from './snmp/index.ts';
 export * from './sockets/index.ts';
 export { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from './switch-faults.ts';

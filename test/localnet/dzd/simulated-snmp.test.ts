@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { encode, Packet, parse } from 'snmp-native';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSimulatedSwitch, type SimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { createSimulatedSnmp } from '../../../src/localnet/dzd/snmp/index.ts';
+import { createSimulatedSnmp, type SimulatedSnmpOptions } from '../../../src/localnet/dzd/snmp/index.ts';
 import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/platform/index.ts';
 
@@ -12,6 +12,7 @@ const GET = 0;
 const GET_NEXT = 1;
 const GET_BULK = 5;
 const PEER_TABLE = '1.3.6.1.2.1.15.3.1';
+const ARISTA_BGP = '1.3.6.1.4.1.30065.4.1.1';
 
 type Answer = readonly (readonly [oid: string, value: unknown])[];
 
@@ -27,11 +28,11 @@ interface Asking {
   ): Promise<Answer | undefined>;
 }
 
-async function startSimulation(): Promise<Asking> {
+async function startSimulation(options: Pick<SimulatedSnmpOptions, 'mibs'> = {}): Promise<Asking> {
   let wall = 1_700_000_000_000;
   const clock: Clock = { wall: () => epochMs(wall), monotonic: () => monotonicMs(wall), sleep: () => Promise.resolve() };
   const sim = createSimulatedSwitch({ clock, hostname: 'chi-dz1' });
-  const agent = createSimulatedSnmp({ switch: sim, faults: createSwitchFaults(), community: 'telemetry', clock });
+  const agent = createSimulatedSnmp({ switch: sim, faults: createSwitchFaults(), community: 'telemetry', clock, ...options });
   const { host, port } = await agent.start();
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
@@ -71,7 +72,8 @@ function query(oid: string): { oid: number[]; type: number; value: null } {
 
 test('GETNEXT visits every object once, in the order of the names, and then says that it is over', async () => {
   const { sim, ask, pass } = await startSimulation();
-  for (const address of ['169.254.0.11', '169.254.0.9', '10.0.0.200']) sim.configure({ vrf: 'default', address, remoteAs: 65_000 });
+  sim.configure({ vrf: 'default', address: '169.254.0.11', remoteAs: 65_000, description: 'USER-500' });
+  for (const address of ['169.254.0.9', '10.0.0.200']) sim.configure({ vrf: 'default', address, remoteAs: 65_000 });
   sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
   sim.establish('default', '169.254.0.9');
   sim.drop('default', '10.0.0.200', 'idle', 'Admin');
@@ -86,6 +88,8 @@ test('GETNEXT visits every object once, in the order of the names, and then says
   }
   const column = (number: number, values: readonly unknown[]): [string, unknown][] =>
     ['10.0.0.200', '169.254.0.9', '169.254.0.11'].map((address, row) => [`${PEER_TABLE}.${number}.${address}`, values[row]]);
+  const aristaColumn = (number: string, values: readonly unknown[]): [string, unknown][] =>
+    ['10.0.0.200', '169.254.0.9', '169.254.0.11'].map((address, row) => [`${ARISTA_BGP}.${number}.1.1.4.${address}`, values[row]]);
   expect(walked).toEqual([
     ['1.3.6.1.2.1.1.1.0', 'Arista Networks EOS version 4.33.1F (simulated)'],
     ['1.3.6.1.2.1.1.3.0', 790],
@@ -109,11 +113,17 @@ test('GETNEXT visits every object once, in the order of the names, and then says
     ...column(16, [0, 7, 0]),
     ['1.3.6.1.2.1.15.4.0', [10, 0, 0, 1]],
     [`1.3.6.1.4.1.30065.3.18.1.1.1.4.4.${[...Buffer.from('vrf1')].join('.')}`, 1],
+    ...aristaColumn('2.1.10', [65_000, 65_000, 65_000]),
+    ...aristaColumn('2.1.12', [1, 2, 2]),
+    ...aristaColumn('2.1.13', [1, 6, 3]),
+    ...aristaColumn('2.1.14', ['', '', 'USER-500']),
+    ...aristaColumn('4.1.1', [0, 7, 0]),
+    ...aristaColumn('7.1.5', [0, 1, 0]),
   ]);
 });
 
 test('GETBULK gives row after row of several columns, and runs on behind the last', async () => {
-  const { sim, ask } = await startSimulation();
+  const { sim, ask } = await startSimulation({ mibs: ['bgp4'] });
   sim.addVrf('vrf1');
   for (const address of ['169.254.0.3', '169.254.0.1']) sim.configure({ vrf: 'vrf1', address, remoteAs: 65_000 });
   expect(await ask(GET_BULK, [`${PEER_TABLE}.15`, `${PEER_TABLE}.16`], { community: 'telemetry@vrf1', repetitions: 9 })).toEqual([
@@ -141,13 +151,17 @@ test('GET tells a missing row from a missing object', async () => {
   ]);
 });
 
-test('an IPv6 neighbor has no row, and an AS of four octets shows as AS_TRANS', async () => {
+test('in BGP4-MIB an IPv6 neighbor has no row, and an AS of four octets shows as AS_TRANS; Arista’s MIB has both', async () => {
   const { sim, ask } = await startSimulation();
   sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
   sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 4_200_000_001 });
   expect(await ask(GET_BULK, [`${PEER_TABLE}.9`], { repetitions: 2 })).toEqual([
     [`${PEER_TABLE}.9.169.254.0.1`, 23_456],
     [`${PEER_TABLE}.15.169.254.0.1`, 0],
+  ]);
+  expect(await ask(GET_BULK, [`${ARISTA_BGP}.2.1.10`], { repetitions: 2 })).toEqual([
+    [`${ARISTA_BGP}.2.1.10.1.1.4.169.254.0.1`, 4_200_000_001],
+    [`${ARISTA_BGP}.2.1.10.1.2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1`, 65_000],
   ]);
 });
 

@@ -5,22 +5,39 @@ import { type Clock, systemClock } from '../../../platform/index.ts';
 import type { SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
 import { type AgentRequest, answerTo, decodeRequest, encodeAnswer, encodeFailure } from './answer.ts';
-import { createBgpView, type MibView } from './bgp-view.ts';
+import { createBgpView, type MibView, type SimulatedMib } from './bgp-view.ts';
 import { type MibVarBind, TYPE } from './mib-view.ts';
+import { createTransitionWatch, encodeTrap, type TrapForm } from './traps.ts';
+import type { SimulatedSnmpUser } from './usm/index.ts';
+import { asV2cMessage, createV3Face, pduOf } from './v3-face.ts';
 
 export interface SimulatedSnmpOptions {
   readonly switch: SimulatedSwitch;
   readonly faults: SwitchFaults;
   /** Reads the default VRF; `<community>@<VRF>` reads another. */
   readonly community: string;
+  /** Reads each VRF by SNMPv3, in the context of its name; the default VRF's is the empty one. Nobody without it. */
+  readonly user?: SimulatedSnmpUser;
+  /** Tables of neighbors that the agent has; both without it. */
+  readonly mibs?: readonly SimulatedMib[];
   /** 0, the default, lets the system choose. */
   readonly port?: number;
   /** Waits for the fault `slow`. */
   readonly clock?: Clock;
 }
 
+export interface TrapTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly form: TrapForm;
+  /** By community, or as the agent's user. */
+  readonly version: '2c' | '3';
+}
+
 export interface SimulatedSnmp {
   start(): Promise<{ readonly host: string; readonly port: number }>;
+  /** While it runs, each session that comes up or is lost is told to the target, until what comes back is called. */
+  sendTrapsTo(target: TrapTarget): () => void;
   /** Idempotent. */
   stop(): Promise<void>;
 }
@@ -29,42 +46,79 @@ export interface SimulatedSnmp {
 const MAX_LATE_ANSWERS = 1_000;
 
 /**
- * The SNMP face of the simulated switch: an SNMPv2c agent on loopback.
+ * The SNMP face of the simulated switch: an agent on loopback for SNMPv2c and SNMPv3.
  *
- *   datagram ──► request ──► view of `community@VRF` ──► varbinds ──► faults ──► datagram
+ *   datagram ──► request ──► view of `community@VRF` or of the context ──► varbinds ──► faults ──► datagram
+ *   change of a session ──► trap ──► targets
  *
- * Silence answers a wrong community, an unknown VRF and whatever is no request, as with real agents.
+ * Silence answers a wrong community, an unknown VRF and whatever is no request, as with real agents; over SNMPv3 a Report says what is wrong.
  */
 export function createSimulatedSnmp({
   switch: sim,
   faults,
   community,
+  user,
+  mibs = ['bgp4', 'arista'],
   port = 0,
   clock = systemClock,
 }: SimulatedSnmpOptions): SimulatedSnmp {
   const views = new Map<VrfName, MibView>();
-  let running: { readonly socket: Socket; readonly stopping: AbortController } | undefined;
+  const v3 = user === undefined ? undefined : createV3Face(sim, user);
+  const targets = new Set<TrapTarget>();
+  let running: { readonly socket: Socket; readonly stopping: AbortController; readonly unwatch: () => void } | undefined;
   let late = 0;
+  let traps = 0;
 
-  const viewOf = (asked: string): { readonly vrf: VrfName; readonly view: MibView } | undefined => {
-    const vrf = vrfOf(asked, community);
+  const viewOf = (vrf: VrfName | undefined): { readonly vrf: VrfName; readonly view: MibView } | undefined => {
     if (vrf === undefined || !sim.vrfs().includes(vrf) || faults.affects('vrf-missing', vrf)) return undefined;
-    const view = views.get(vrf) ?? createBgpView(sim, vrf);
+    const view = views.get(vrf) ?? createBgpView(sim, vrf, mibs);
     views.set(vrf, view);
     return { vrf, view };
   };
 
   const answer = (datagram: Buffer): Buffer | undefined => {
-    const request = decodeRequest(datagram);
-    const found = request === undefined ? undefined : viewOf(request.community);
-    if (request === undefined || found === undefined) return undefined;
-    if (faults.affects('vrf-failing', found.vrf)) return encodeFailure(request);
-    return distorted(request, answerTo(request, shown(found.view)), faults);
+    const received = v3?.receive(datagram);
+    if (received === undefined) {
+      const request = decodeRequest(datagram);
+      const found = request === undefined ? undefined : viewOf(vrfOf(request.community, community));
+      return request === undefined || found === undefined ? undefined : framed(answerIn(found, request));
+    }
+    if (received.kind === 'report') return framed(received.message);
+    const request = decodeRequest(asV2cMessage(received.pdu));
+    if (request === undefined) return undefined;
+    const found = viewOf(received.context === '' ? 'default' : received.context);
+    return framed(found === undefined ? received.refuseContext() : received.respond(pduOf(answerIn(found, request))));
   };
 
+  const answerIn = ({ vrf, view }: { readonly vrf: VrfName; readonly view: MibView }, request: AgentRequest): Buffer =>
+    faults.affects('vrf-failing', vrf) ? encodeFailure(request) : distorted(request, answerTo(request, shown(view)), faults);
+
+  /** The faults that touch the datagram, whatever is in it. */
+  const framed = (bytes: Buffer): Buffer => {
+    if (faults.current('garbage') !== undefined) return Buffer.from('HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n');
+    return faults.current('cut') === undefined ? bytes : bytes.subarray(0, bytes.length >> 1);
+  };
+
+  /** `empty` leaves the scalars: their one instance has one number. */
   const shown = (view: MibView): ReturnType<MibView> => {
     const objects = view();
     return faults.current('empty') === undefined ? objects : objects.filter(({ instances }) => instances[0]?.length === 1);
+  };
+
+  const notify = (socket: Socket): (() => void) => {
+    const transitionOf = createTransitionWatch();
+    return sim.onChange((change) => {
+      const transition = transitionOf(change);
+      if (transition === undefined) return;
+      for (const { form, version, host, port: to } of targets) {
+        traps += 1;
+        const trap = encodeTrap(transition, change.neighbor, sim, { form, community, requestId: traps });
+        if (trap === undefined) continue;
+        const context = change.neighbor.vrf === 'default' ? '' : change.neighbor.vrf;
+        const message = version === '2c' ? trap : v3?.send(pduOf(trap), context);
+        if (message !== undefined) socket.send(message, to, host, ignoreSendError);
+      }
+    });
   };
 
   const onDatagram = async (datagram: Buffer, from: RemoteInfo, socket: Socket, signal: AbortSignal): Promise<void> => {
@@ -91,17 +145,25 @@ export function createSimulatedSnmp({
             // Only the wait of a late answer rejects, when the agent stops meanwhile.
           });
         });
-        running = { socket, stopping };
+        running = { socket, stopping, unwatch: notify(socket) };
         socket.bind(port, '127.0.0.1');
         await once(socket, 'listening');
       }
       const { address, port: bound } = running.socket.address();
       return { host: address, port: bound };
     },
+    sendTrapsTo(target) {
+      const entry = { ...target };
+      targets.add(entry);
+      return () => {
+        targets.delete(entry);
+      };
+    },
     async stop() {
       if (running === undefined) return;
-      const { socket, stopping } = running;
+      const { socket, stopping, unwatch } = running;
       running = undefined;
+      unwatch();
       stopping.abort(new Error('the simulated SNMP agent stops'));
       const closed = once(socket, 'close');
       socket.close();
@@ -115,12 +177,11 @@ function vrfOf(asked: string, community: string): VrfName | undefined {
   return asked.startsWith(`${community}@`) ? asked.slice(community.length + 1) : undefined;
 }
 
+/** The faults that touch what the answer says. */
 function distorted(request: AgentRequest, varbinds: readonly MibVarBind[], faults: SwitchFaults): Buffer {
-  if (faults.current('garbage') !== undefined) return Buffer.from('HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n');
   const typed = faults.current('wrong-types') === undefined ? varbinds : varbinds.map(asText);
   const requestId = request.requestId ^ (faults.current('wrong-request-id') === undefined ? 0 : 1);
-  const bytes = encodeAnswer({ ...request, requestId }, typed);
-  return faults.current('cut') === undefined ? bytes : bytes.subarray(0, bytes.length >> 1);
+  return encodeAnswer({ ...request, requestId }, typed);
 }
 
 function asText({ oid, value }: MibVarBind): MibVarBind {
