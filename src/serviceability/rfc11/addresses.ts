@@ -46,6 +46,14 @@ export function userAddress(programId: Address, clientIp: Ipv4, userType: number
   return derive([DOUBLEZERO, utf8('user'), ipv4Bytes(clientIp), Uint8Array.of(userType)], programId);
 }
 
+/** As deployed, like userAddress. */
+export const globalStateAddress = (programId: Address, derive: Derive = findProgramAddress): ProgramAddress =>
+  derive([DOUBLEZERO, utf8('globalstate')], programId);
+
+/** As deployed, like userAddress. */
+export const globalConfigAddress = (programId: Address, derive: Derive = findProgramAddress): ProgramAddress =>
+  derive([DOUBLEZERO, utf8('config')], programId);
+
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const at = a.findIndex((byte, index) => byte !== b[index]);
   return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);

@@ -2,11 +2,11 @@ import {
   BgpStatus,
   decodeDevice,
   decodeSetUserBgpStatus,
-  encodeUser,
   interfacesDisagree,
   type User,
   validateUser,
 } from '../../../../serviceability/index.ts';
+import { decodeUserWithSlots, encodeUserWithSlots } from '../../../../serviceability/rfc11/index.ts';
 import { type InstructionContext, InstructionFailure } from '../../runtime/index.ts';
 import { BASE_UNITS, heapFor, UNITS_PER_DEVICE_BYTE, UNITS_PER_USER_BYTE } from './compute-model.ts';
 import { assertOrPanic } from './panic.ts';
@@ -54,5 +54,7 @@ export function setUserBgpStatus(context: InstructionContext): void {
   };
   const invalid = validateUser(after);
   if (invalid !== undefined) throw new InstructionFailure({ Custom: invalid });
-  writeProgramAccount(context, user, payer, encodeUser(after));
+  // The deployed program knows no slot fields, and would cut them off; here they stay, or the user's resources could never be given back.
+  const { slots } = decodeOrFail(decodeUserWithSlots, userData);
+  writeProgramAccount(context, user, payer, encodeUserWithSlots({ value: after, slots }));
 }
