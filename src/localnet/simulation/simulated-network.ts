@@ -21,7 +21,7 @@ export interface PathConditions {
   unavailable: number;
   /** Half an answer, or a page. */
   garble: number;
-  /** Chance that a request arrives once more, a good deal later. */
+  /** Chance that a transaction that was taken arrives once more, a good deal later. */
   repeat: number;
   /** Longest time on the way in one direction, milliseconds: what is drawn from it puts requests out of order. */
   latencyMs: number;
@@ -100,8 +100,9 @@ export function createSimulatedTransport(
     }
     const isUnavailable = draw.chance(unavailable);
     const isLost = draw.chance(loseRequest) || (isUnavailable && draw.chance(0.5));
-    if (wire !== undefined && draw.chance(repeat)) void repeatLater(request, wire);
     const reply = await deliver(request, wire, isLost);
+    // What a node refused nobody repeats; what it took may reach it, or its leader, again.
+    if (wire !== undefined && reply?.kind === 'result' && draw.chance(repeat)) void repeatLater(request, wire);
     if (hangs || draw.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
     await clock.sleep(draw.between(1, conditions.latencyMs));
     if (isUnavailable) return { kind: 'http-error', status: 503 };

@@ -20,6 +20,12 @@ interface Sleeper {
 const WAKES_A_TURN = 512;
 
 /**
+ * Time passes in steps of a power of two, so that sums and differences of times are exact: a loop that finds by one that it is not yet time,
+ * and by the other that there is nothing left to wait for, would spin for ever where no time passes by itself.
+ */
+const TICKS_PER_MS = 1_024;
+
+/**
  * A clock that jumps from one sleeper to the next. Between two of them it waits for one `process.nextTick`, which Node runs when no
  * microtask is left: everything that the first one set in motion has come to its next sleep by then, and no turn of the event loop is spent.
  */
@@ -31,7 +37,7 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
   let cancelled = 0;
 
   const add = (ms: number, wake: () => void): Sleeper => {
-    const sleeper: Sleeper = { at: now + Math.max(0, ms), order: order++, wake };
+    const sleeper: Sleeper = { at: Math.ceil((now + Math.max(0, ms)) * TICKS_PER_MS) / TICKS_PER_MS, order: order++, wake };
     push(heap, sleeper);
     return sleeper;
   };
@@ -83,7 +89,7 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
         wakes += 1;
         await (wakes % WAKES_A_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
       }
-      if (!isOver()) now = Math.max(now, at);
+      if (!isOver()) now = Math.max(now, Math.floor(at * TICKS_PER_MS) / TICKS_PER_MS);
     },
     jumpWall(ms) {
       wallOffset += ms;
