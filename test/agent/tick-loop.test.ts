@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { createVirtualClock } from '../../src/platform/index.ts';
+import { createTickLoop } from '../../src/tick-loop.ts';
+
+const SECOND = 1_000;
+
+function setUp({ tickMs = 0 } = {}) {
+  const clock = createVirtualClock();
+  const begun: number[] = [];
+  const errors: unknown[] = [];
+  const state = { running: 0, mostAtOnce: 0, impatient: false, fails: false };
+  const loop = createTickLoop({
+    async tick(signal) {
+      begun.push(clock.monotonic());
+      state.running += 1;
+      state.mostAtOnce = Math.max(state.mostAtOnce, state.running);
+      try {
+        if (tickMs > 0) await clock.sleep(tickMs, signal);
+        if (state.fails) throw new Error('a defect');
+      } finally {
+        state.running -= 1;
+      }
+    },
+    intervalMs: 5 * SECOND,
+    isImpatient: () => state.impatient,
+    clock,
+    onError: (error) => errors.push(error),
+  });
+  return { clock, begun, errors, state, loop };
+}
+
+describe('ticks', () => {
+  test('begin at once, and each an interval after the last one began', async () => {
+    const { clock, begun, loop } = setUp({ tickMs: 2 * SECOND });
+    loop.start();
+    loop.start();
+    await clock.advance(17 * SECOND);
+    expect(begun).toEqual([0, 5_000, 10_000, 15_000]);
+  });
+
+  test('never overlap: one that takes longer than the interval is followed by the next', async () => {
+    const { clock, begun, state, loop } = setUp({ tickMs: 7 * SECOND });
+    loop.start();
+    await clock.advance(20 * SECOND);
+    expect([begun, state.mostAtOnce]).toEqual([[0, 7_000, 14_000], 1]);
+  });
+
+  test('come each second while something that failed is tried again', async () => {
+    const { clock, begun, state, loop } = setUp();
+    state.impatient = true;
+    loop.start();
+    await clock.advance(3 * SECOND);
+    state.impatient = false;
+    await clock.advance(7 * SECOND);
+    // The one that was due already still comes.
+    expect(begun).toEqual([0, 1_000, 2_000, 3_000, 4_000, 9_000]);
+  });
+
+  test('go on after one that threw, which is told', async () => {
+    const { clock, begun, errors, state, loop } = setUp();
+    state.fails = true;
+    loop.start();
+    await clock.advance(5 * SECOND);
+    expect([begun, errors]).toEqual([
+      [0, 5_000],
+      [new Error('a defect'), new Error('a defect')],
+    ]);
+  });
+});
+
+describe('a wake-up', () => {
+  test('brings the next tick forward', async () => {
+    const { clock, begun, loop } = setUp();
+    loop.start();
+    await clock.advance(2 * SECOND);
+    loop.wake();
+    await clock.advance(6 * SECOND);
+    expect(begun).toEqual([0, 2_000, 7_000]);
+  });
+
+  test('is one of any number in a quarter of a second, so that a storm cannot starve the switch', async () => {
+    const { clock, begun, loop } = setUp();
+    loop.start();
+    for (let ms = 0; ms < SECOND; ms += 10) {
+      loop.wake();
+      await clock.advance(10);
+    }
+    expect(begun).toEqual([0, 250, 500, 750, 1_000]);
+  });
+
+  test('that comes during a tick is not lost', async () => {
+    const { clock, begun, loop } = setUp({ tickMs: SECOND });
+    loop.start();
+    await clock.advance(500);
+    loop.wake();
+    await clock.advance(1_000);
+    expect(begun).toEqual([0, 1_000]);
+  });
+});
+
+test('stopping ends the tick that goes on, begins no other, and may be asked for twice', async () => {
+  const { clock, begun, errors, state, loop } = setUp({ tickMs: 3 * SECOND });
+  loop.start();
+  await clock.advance(SECOND);
+  await Promise.all([loop.stop(), loop.stop()]);
+  await clock.advance(20 * SECOND);
+  expect([begun, errors, state.running]).toEqual([[0], [], 0]);
+});
