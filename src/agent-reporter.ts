@@ -1,4 +1,4 @@
-import type { CollectorReporter } from './collector/index.ts';
+import type { CollectorReporter, WakeUpReporter } from './collector/index.ts';
 import type { AgentError } from './platform/index.ts';
 import type { Address, Lamports } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
@@ -23,6 +23,7 @@ export interface AuthorityReporter {
 export interface AgentReporter
   extends TickReporter,
     CollectorReporter,
+    WakeUpReporter,
     WorkerReporter,
     EndpointReporter,
     AuthorityReporter,
@@ -46,6 +47,7 @@ export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter
     massDown: tell('massDown'),
     ledgerView: tell('ledgerView'),
     source: tell('source'),
+    wakeUp: tell('wakeUp'),
     sent: tell('sent'),
     landed: tell('landed'),
     rejected: tell('rejected'),
@@ -72,6 +74,7 @@ export const SILENT_REPORTER: AgentReporter = {
   massDown: ignore,
   ledgerView: ignore,
   source: ignore,
+  wakeUp: ignore,
   sent: ignore,
   landed: ignore,
   rejected: ignore,

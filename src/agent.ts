@@ -2,7 +2,7 @@ import type { AgentReporter } from './agent-reporter.ts';
 import { createAuthorityWatch } from './authority-watch.ts';
 import { createBalanceWatch } from './balance-watch.ts';
 import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
-import { createCollector, type SwitchSource } from './collector/index.ts';
+import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from './collector/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
 import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
 import { maxWritesPerTransaction, type Signer } from './publisher/index.ts';
@@ -22,6 +22,8 @@ export interface AgentTiming {
   readonly maxLedgerAgeMs: number;
   readonly authorityIntervalMs: number;
   readonly drainMs: number;
+  /** Polls a minute that wake-ups may bring forward; 60 when absent. */
+  readonly wakeUpsPerMinute?: number;
   readonly worker: WorkerTiming;
 }
 
@@ -43,6 +45,8 @@ export interface AgentOptions {
   readonly publisher?: Address;
   readonly rpc: LedgerRpc;
   readonly sources: readonly SwitchSource[];
+  /** What tells of changes between the polls. */
+  readonly wakeUps?: readonly WakeUpSource[];
   readonly policy: StatusPolicy;
   readonly timing: AgentTiming;
   /** DEFAULT_LIMITS unless told. */
@@ -78,8 +82,9 @@ export interface Agent {
  *                         ├─► ticker ─► worker ─► ledger        (dry run: no worker)
  *   ledger ─► view keeper ┘      ▲         │
  *                            tick loop ◄───┘ an expired transaction asks for a new decision
+ *   traps, streams ─► wake-ups ──┘
  *
- * Start: worker, then ticks. Stop: ticks, then worker (drains), then sources and RPC.
+ * Start: worker, ticks, wake-ups. Stop: wake-ups, ticks, then worker (drains), then sources and RPC.
  */
 export function createAgent(options: AgentOptions): Agent {
   const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
@@ -176,12 +181,20 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     onError: (error) => reporter.defect(error),
   });
+  const wakeUps = createWakeUps({
+    sources: options.wakeUps ?? [],
+    maxPerMinute: timing.wakeUpsPerMinute ?? 60,
+    clock,
+    onWake: () => loop.wake(),
+    reporter,
+  });
   let stopped: Promise<{ readonly unresolved: readonly StatusIntent[] }> | undefined;
 
   return {
     start() {
       worker?.start();
       loop.start();
+      wakeUps.start();
     },
     async once(signal) {
       worker?.start();
@@ -194,6 +207,7 @@ export function createAgent(options: AgentOptions): Agent {
     stop() {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
+        await wakeUps.stop();
         await loop.stop();
         const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
         await collector.close();

@@ -1,10 +1,10 @@
 import { type Agent, type AgentTiming, createAgent } from './agent.ts';
 import type { AgentReporter } from './agent-reporter.ts';
 import type { StatusPolicy } from './bgp/index.ts';
-import type { EapiTls } from './collector/eapi/index.ts';
-import type { SwitchSource } from './collector/index.ts';
-import { type AgentConfig, type EapiSourceConfig, loadSecret, type PolicyConfig, type SourceConfig } from './config/index.ts';
+import type { SwitchSource, WakeUpSource } from './collector/index.ts';
+import type { AgentConfig, PolicyConfig } from './config/index.ts';
 import { createLedgerRpc } from './ledger/index.ts';
+import { openSource, openWakeUp } from './open-sources.ts';
 import { type Clock, type Random, systemClock } from './platform/index.ts';
 import type { Signer } from './publisher/index.ts';
 import type { Address } from './serviceability/index.ts';
@@ -34,7 +34,9 @@ export async function openAgent({
 }: OpenAgentOptions): Promise<Agent> {
   const { device, ledger } = config;
   const sources: SwitchSource[] = [];
-  for (const source of config.collector.sources) sources.push(await openSource(source, clock, warn));
+  for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
+  const wakeUps: WakeUpSource[] = [];
+  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, { clock, random }));
   const rpc = createLedgerRpc({
     urls: ledger.rpcUrls,
     programId: ledger.programId,
@@ -50,6 +52,7 @@ export async function openAgent({
     ...(publisher === undefined ? {} : { publisher }),
     rpc,
     sources,
+    wakeUps,
     policy: policyOf(config.policy),
     timing: timingOf(config),
     limits: {
@@ -61,59 +64,6 @@ export async function openAgent({
     random,
     reporter,
   });
-}
-
-/** A source's library is loaded only when the configuration uses it: together they cost tens of megabytes. */
-async function openSource(config: SourceConfig, clock: Clock, warn: (line: string) => void): Promise<SwitchSource> {
-  const secret = (key: string, file: string): string => {
-    const { value, warnings } = loadSecret(`collector.sources.${config.name}.${key}`, file);
-    for (const line of warnings) warn(line);
-    return value;
-  };
-  switch (config.type) {
-    case 'eapi': {
-      const { createEapiSource } = await import('./collector/eapi/index.ts');
-      const { name, url, username, passwordFile, session, timeout } = config;
-      const credentials =
-        username === undefined || passwordFile === undefined
-          ? {}
-          : {
-              credentials: {
-                username,
-                password: secret('passwordFile', passwordFile),
-                login: session === 'cookie' ? 'session' : 'basic',
-              } as const,
-            };
-      if (config.tls.insecure) warn(`source ${name} does not verify the switch's certificate: whoever answers is believed`);
-      return createEapiSource({ name, endpoint: url, ...credentials, tls: tlsOf(config), timeoutMs: timeout, clock });
-    }
-    case 'snmp': {
-      const { createSnmpSource } = await import('./collector/snmp/index.ts');
-      const { name, host, port, community, communityFile, vrfs, timeout, maxRows } = config;
-      const ofVrf = (own: string | undefined, file: string | undefined) =>
-        own ?? (file === undefined ? undefined : secret('communityFile', file));
-      return createSnmpSource({
-        name,
-        host,
-        port,
-        community: ofVrf(community, communityFile) ?? 'public',
-        vrfs: vrfs.map((vrf) => {
-          const own = ofVrf(vrf.community, vrf.communityFile);
-          return own === undefined ? vrf.name : { vrf: vrf.name, community: own };
-        }),
-        timeoutMs: timeout,
-        maxRows,
-        clock,
-      });
-    }
-  }
-}
-
-function tlsOf({ tls }: EapiSourceConfig): EapiTls {
-  if (tls.insecure) return { kind: 'insecure' };
-  if (tls.fingerprint !== undefined) return { kind: 'fingerprint', sha256: tls.fingerprint };
-  if (tls.caFile === undefined) return { kind: 'system' };
-  return { kind: 'ca', caFile: tls.caFile, ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }) };
 }
 
 function policyOf(policy: PolicyConfig): StatusPolicy {
@@ -148,6 +98,7 @@ function timingOf({ collector, ledger, worker }: AgentConfig): AgentTiming {
     maxLedgerAgeMs: ledger.maxLedgerAge,
     authorityIntervalMs: ledger.authorityInterval,
     drainMs: worker.drainTimeout,
+    wakeUpsPerMinute: collector.maxWakeUpsPerMinute,
     worker: {
       statusPollIntervalMs: worker.statusPollInterval,
       rebroadcastIntervalMs: worker.rebroadcastInterval,

@@ -7,7 +7,15 @@ export function configurationPage(): string {
   const root = settingTree();
   const sections = [...root.children.values()].filter((node) => node.meta.form === 'section');
   const values = [...root.children.values()].filter((node) => node.meta.form !== 'section');
-  const parts = [INTRODUCTION, '## Keys', settingTable(values), ...sections.flatMap(sectionPart), ...sourcesPart(root), networkPart()];
+  const parts = [
+    INTRODUCTION,
+    '## Keys',
+    settingTable(values),
+    ...sections.flatMap(sectionPart),
+    ...listPart(root, 'sources'),
+    ...listPart(root, 'wakeUps'),
+    networkPart(),
+  ];
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -24,7 +32,7 @@ const INTRODUCTION = `<!-- Generated from src/config by scripts/generate-docs.mj
 
 A key has the same name everywhere: \`ledger.rpcUrls\` in the tables is \`rpcUrls\` in the section \`ledger\` of a file, the flag
 \`--ledger.rpcUrls\` and the variable \`DZD_LEDGER_RPC_URLS\`. A list replaces a list as a whole. In a flag or a variable, addresses are
-separated by commas, and \`collector.sources\` is written in YAML's one-line form, of which JSON is a part.
+separated by commas; \`collector.sources\` and \`collector.wakeUps\` are written in YAML's one-line form, of which JSON is a part.
 
 - Durations are a number and a unit: \`250ms\`, \`5s\`, \`1.5h\`, \`2d\`.
 - Paths in a file are relative to the folder of that file.
@@ -52,26 +60,32 @@ function settingTable(nodes: readonly SettingNode[]): string {
   return table(['Key and variable', 'What it does', 'Expects', 'Default'], rows);
 }
 
-function sourcesPart(root: SettingNode): readonly string[] {
-  const sources = root.children.get('collector')?.children.get('sources');
-  if (sources === undefined) throw new Error('the schema has no collector.sources');
-  const variants = [...sources.variants].flatMap(([type, variant]) => [
-    `### A source of type ${type}`,
+const LISTS = {
+  sources: { title: '## Sources', item: 'source', note: 'Source names have to differ. docs/sources.md compares them.' },
+  wakeUps: { title: '## Wake-ups', item: 'wake-up', note: 'Their names have to differ from those of the sources too.' },
+} as const;
+
+function listPart(root: SettingNode, name: keyof typeof LISTS): readonly string[] {
+  const { title, item, note } = LISTS[name];
+  const list = root.children.get('collector')?.children.get(name);
+  if (list === undefined) throw new Error(`the schema has no collector.${name}`);
+  const variants = [...list.variants].flatMap(([type, variant]) => [
+    `### A ${item} of type ${type}`,
     variant.meta.description,
     table(
       ['Key', 'What it does', 'Expects', 'Default'],
       [
-        typeRow(type),
+        typeRow(type, item),
         ...flatFields(variant)
-          .filter(({ name }) => name !== 'type')
+          .filter((field) => field.name !== 'type')
           .flatMap(sourceRows),
       ],
     ),
   ]);
-  return ['## Sources', `${sources.meta.description} Source names have to differ.`, ...variants];
+  return [title, `${list.meta.description} ${note}`, ...variants];
 }
 
-const typeRow = (type: string): readonly string[] => ['`type`', 'What kind of source this is.', code(type), 'required'];
+const typeRow = (type: string, item: string): readonly string[] => ['`type`', `What kind of ${item} this is.`, code(type), 'required'];
 
 function sourceRows({ name, node }: { readonly name: string; readonly node: SettingNode }): readonly (readonly string[])[] {
   const row = [`\`${name}\``, node.meta.description, expectsText(node), code(defaultText(node))];

@@ -12,6 +12,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'collector.sources[].tls.caFile': '/etc/dzd-telemetry/eapi-ca.pem',
   'collector.sources[].host': '127.0.0.1',
   'collector.sources[].communityFile': '/etc/dzd-telemetry/snmp-community',
+  'collector.wakeUps[].communityFile': '/etc/dzd-telemetry/snmp-community',
 };
 
 /** The device that `dzd-telemetry localnet` simulates, at its default port. */
@@ -36,6 +37,7 @@ export function exampleFile(network: Network): string {
 function entry(node: SettingNode, network: Network, indent: string, isSet = false): readonly string[] {
   if (node.key === 'env') return [...prose(node.meta.description, indent), `env: ${network.name}`];
   if (node.key === 'collector.sources') return sources(node, network, indent);
+  if (node.key === 'collector.wakeUps') return wakeUps(node, indent);
   if (node.meta.form === 'section') return section(node, network, indent);
   const note = node.meta.form === 'publicKey' && node.required && !node.meta.ofNetwork ? ` Required: ${expectsText(node)}.` : '';
   return [...prose(`${node.meta.description}${note}`, indent), `${indent}${isSet ? '' : '#'}${node.name}: ${valueText(node, network)}`];
@@ -56,16 +58,25 @@ function valueText(node: SettingNode, network: Network): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
+function wakeUps(node: SettingNode, indent: string): readonly string[] {
+  return [...prose(node.meta.description, indent), `${indent}#${node.name}:`, ...samples(node, `${indent}  `)];
+}
+
+/** One of each shape that an item may have. */
+function samples(node: SettingNode, indent: string): readonly string[] {
+  return [...node.variants.values()].flatMap((variant) => [
+    ...prose(`${variant.meta.description} For example:`, indent),
+    ...sampleItem(variant, indent),
+  ]);
+}
+
 function sources(node: SettingNode, network: Network, indent: string): readonly string[] {
   const inner = `${indent}  `;
   const url = network.name === 'localnet' ? LOCALNET_EAPI : 'unix:///var/run/command-api.sock';
   return [
     ...prose(node.meta.description, indent),
     `${indent}${node.name}:`,
-    ...[...node.variants.values()].flatMap((variant) => [
-      ...prose(`${variant.meta.description} For example:`, inner),
-      ...sampleItem(variant, inner),
-    ]),
+    ...samples(node, inner),
     ...prose('In use:', inner),
     `${inner}- type: eapi`,
     `${inner}  url: ${url}`,

@@ -10,6 +10,7 @@ export {
   type EapiTls,
   parseEapiEndpoint,
 } from './eapi/index.ts';
+export { type BgpWatchOptions, createBgpWatch } from './grpc/index.ts';
 export type { ShowRunner } from './show-runner.ts';
 export {
   createSnmpSource,
@@ -23,3 +24,4 @@ export {
 export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';
 export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';
+export { createWakeUps, type WakeUpEvent, type WakeUpReporter, type WakeUps, type WakeUpsOptions } from './wake-ups.ts';

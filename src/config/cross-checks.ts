@@ -1,7 +1,8 @@
+import { checkEapi } from './check-eapi.ts';
+import { checkSnmpSource, checkSnmpTraps } from './check-snmp.ts';
 import { formatDuration } from './duration.ts';
-import { type EapiScheme, eapiScheme, isLoopback } from './endpoints.ts';
 import type { KeyProblem } from './problems.ts';
-import type { AgentConfig, EapiSourceConfig, SnmpSourceConfig } from './schema.ts';
+import type { AgentConfig, SourceConfig, WakeUpConfig } from './schema.ts';
 
 export interface CrossChecked {
   readonly problems: readonly KeyProblem[];
@@ -9,13 +10,15 @@ export interface CrossChecked {
   readonly warnings: readonly string[];
 }
 
+const NOTHING_WRONG: CrossChecked = { problems: [], warnings: [] };
+
 /** What no field can see alone: whether the settings fit each other. */
 export function crossCheck(config: AgentConfig): CrossChecked {
   const problems: KeyProblem[] = [...durationProblems(config), ...nameProblems(config), ...dampingProblems(config)];
   const warnings: string[] = [];
   for (const [index, source] of config.collector.sources.entries()) {
     const path = ['collector', 'sources', index];
-    const checked = source.type === 'eapi' ? checkEapi(source) : checkSnmp(source);
+    const checked = checkSource(source);
     problems.push(...checked.problems.map((found) => ({ ...found, path: [...path, ...found.path] })));
     warnings.push(...checked.warnings.map((warning) => `source ${source.name}: ${warning}`));
     if (source.timeout > config.collector.timeout) {
@@ -24,7 +27,27 @@ export function crossCheck(config: AgentConfig): CrossChecked {
       );
     }
   }
+  for (const [index, wakeUp] of config.collector.wakeUps.entries()) {
+    const checked = checkWakeUp(wakeUp);
+    problems.push(...checked.problems.map((found) => ({ ...found, path: ['collector', 'wakeUps', index, ...found.path] })));
+    warnings.push(...checked.warnings.map((warning) => `wake-up ${wakeUp.name}: ${warning}`));
+  }
   return { problems, warnings };
+}
+
+function checkSource(source: SourceConfig): CrossChecked {
+  switch (source.type) {
+    case 'eapi':
+      return checkEapi(source);
+    case 'snmp':
+      return checkSnmpSource(source);
+    case 'sockets':
+      return NOTHING_WRONG;
+  }
+}
+
+function checkWakeUp(wakeUp: WakeUpConfig): CrossChecked {
+  return wakeUp.type === 'snmp-traps' ? checkSnmpTraps(wakeUp) : NOTHING_WRONG;
 }
 
 function durationProblems({ collector, ledger, policy }: AgentConfig): readonly KeyProblem[] {
@@ -52,76 +75,15 @@ function dampingProblems({ policy: { damping } }: AgentConfig): readonly KeyProb
   return [{ path, problem: `must be below ${limit}, got ${suppress}` }];
 }
 
+/** Sources and wake-ups are told of by their names alone. */
 function nameProblems({ collector }: AgentConfig): readonly KeyProblem[] {
-  const names = collector.sources.map((source) => source.name);
-  return names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [{ path: ['collector', 'sources', index, 'name'], problem: `the name "${name}" is taken by an earlier source` }],
+  const places = (['sources', 'wakeUps'] as const).flatMap((list) =>
+    collector[list].map(({ name }, index) => ({ name, path: ['collector', list, index, 'name'] })),
   );
-}
-
-function checkEapi(source: EapiSourceConfig): CrossChecked {
-  const scheme = eapiScheme(source.url);
-  const problems: KeyProblem[] = [];
-  const refuse = (path: readonly string[], problem: string) => problems.push({ path, problem });
-  const given = (['username', 'passwordFile'] as const).filter((key) => source[key] !== undefined);
-
-  if (scheme === 'unix') {
-    for (const key of given) refuse([key], 'a unix:// address takes no credentials; the permissions of the socket decide');
-    if (source.session === 'cookie') refuse(['session'], 'a unix:// address has no login; leave it at basic');
-  } else {
-    // EOS asks for no credentials on its local HTTP listener, so none at all is right there and half of them never.
-    const needed = given.length === 1 || scheme === 'https' || !isLoopback(source.url);
-    for (const key of ['username', 'passwordFile'] as const) {
-      if (needed && source[key] === undefined) refuse([key], `is required for ${scheme}:// addresses`);
-    }
-    if (source.session === 'cookie' && !needed && given.length === 0) refuse(['session'], 'cookie needs username and passwordFile');
-  }
-
-  for (const found of tlsProblems(source.tls, scheme)) refuse(['tls', found.key], found.problem);
-
-  const warnings = [];
-  if (source.tls.insecure) warnings.push('tls.insecure is on: anyone between here and the switch can read the password and forge answers');
-  if (scheme === 'http' && given.length > 0 && !isLoopback(source.url))
-    warnings.push('the password travels in clear text; use https:// or unix://');
-  return { problems, warnings };
-}
-
-/** One way to verify, and only where there is something to verify. */
-function tlsProblems(
-  tls: EapiSourceConfig['tls'],
-  scheme: EapiScheme | undefined,
-): readonly { readonly key: string; readonly problem: string }[] {
-  const { caFile, fingerprint, insecure, serverName } = tls;
-  const ways = [
-    { key: 'caFile', given: caFile !== undefined },
-    { key: 'fingerprint', given: fingerprint !== undefined },
-    { key: 'insecure', given: insecure },
-  ].filter(({ given }) => given);
-  const all = serverName === undefined ? ways : [...ways, { key: 'serverName', given: true }];
-  if (scheme !== 'https') return all.map(({ key }) => ({ key, problem: 'only an https:// address has a certificate' }));
-  const [first, ...others] = ways;
-  const rivals = others.map(({ key }) => ({ key, problem: `stands beside ${first?.key}; a certificate is verified in one way` }));
-  return serverName === undefined || caFile !== undefined ? rivals : [...rivals, { key: 'serverName', problem: 'needs caFile' }];
-}
-
-function checkSnmp(source: SnmpSourceConfig): CrossChecked {
-  const problems: KeyProblem[] = [];
-  const warnings: string[] = [];
-  const clear = 'a community is written in clear text in the configuration; prefer communityFile';
-  if (source.community === undefined && source.communityFile === undefined) {
-    problems.push({ path: ['communityFile'], problem: 'is required: the path of a file that holds the community' });
-  }
-  const names = source.vrfs.map((vrf) => vrf.name);
-  for (const [index, vrf] of source.vrfs.entries()) {
-    if (names.indexOf(vrf.name) !== index) problems.push({ path: ['vrfs', index], problem: `the VRF "${vrf.name}" is listed twice` });
-  }
-  for (const [path, holder] of [[[], source] as const, ...source.vrfs.map((vrf, index) => [['vrfs', index], vrf] as const)]) {
-    if (holder.community === undefined) continue;
-    if (holder.communityFile !== undefined)
-      problems.push({ path: [...path, 'community'], problem: 'stands beside communityFile; remove one of them' });
-    if (!warnings.includes(clear)) warnings.push(clear);
-  }
-  return { problems, warnings };
+  const names = places.map(({ name }) => name);
+  return places.flatMap(({ name, path }, index) => {
+    const first = names.indexOf(name);
+    const kind = places[first]?.path[1] === 'sources' ? 'source' : 'wake-up';
+    return first === index ? [] : [{ path, problem: `the name "${name}" is taken by an earlier ${kind}` }];
+  });
 }

@@ -8,11 +8,12 @@ export const EOS_COMMAND_API_SOCKET = 'unix:///var/run/command-api.sock';
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** The schemes of an eAPI address. */
-export type EapiScheme = 'https' | 'http' | 'unix';
+export type EapiScheme = 'https' | 'http' | 'unix' | 'grpc';
 
 /** Which scheme the address has, or undefined when it is no eAPI address. */
 export function eapiScheme(url: string): EapiScheme | undefined {
   if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
+  if (url.startsWith('grpc://')) return isHostAndPort(url.slice('grpc://'.length), false) ? 'grpc' : undefined;
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !['', '/', '/command-api'].includes(parsed.pathname) || `${parsed.search}${parsed.hash}` !== '')
     return undefined;
@@ -26,9 +27,24 @@ export function eapiUrl(options: About) {
     .refine((url) => !hasCredentials(url), { error: 'must not hold a user or password; use username and passwordFile' })
     .register(settings, {
       ...about(options),
-      expects: 'an address such as "https://127.0.0.1" or "unix:///var/run/command-api.sock"',
+      expects: 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"',
       form: 'text',
     });
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function hostAndPort(options: About & { readonly default: string }) {
+  return z
+    .string()
+    .refine((value) => isHostAndPort(value, true), { error: NOT_AS_EXPECTED })
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: `a host and a port such as "${options.default}"`, form: 'text' });
+}
+
+function isHostAndPort(value: string, withPort: boolean): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?\/?$/.exec(value) ?? [];
+  if (port === undefined) return !withPort && /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)\/?$/.test(value);
+  return Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 /** Ledger endpoints in order of preference; they may carry an access token and are printed without it. */

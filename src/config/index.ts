@@ -13,7 +13,10 @@ export type {
   LogConfig,
   PolicyConfig,
   SnmpSourceConfig,
+  SnmpTrapsConfig,
+  SocketsSourceConfig,
   SourceConfig,
+  WakeUpConfig,
   WorkerConfig,
 } from './schema.ts';
 export { type LoadedSecret, loadSecret } from './secret-file.ts';

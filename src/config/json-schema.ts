@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NETWORKS } from '../serviceability/index.ts';
 import { configSchema } from './schema.ts';
-import { vrf } from './schema-sources.ts';
+import { snmpVersion, vrf } from './schema-snmp.ts';
 import { settings } from './setting.ts';
 
 /**
@@ -22,6 +22,7 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
       if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
       if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
       if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
+      if (zodSchema === snmpVersion) jsonSchema.enum = ['2c', '3', 3];
       if (zodSchema === configSchema.shape.env) jsonSchema.enum = NETWORKS.flatMap(({ name, aliases }) => [name, ...aliases]);
       for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork']) delete jsonSchema[ours];
     },

@@ -47,13 +47,17 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const problems = [...layers.problems, ...found.map(layers.locate)];
   if (!parsed.success || problems.length > 0) throw refusal(problems);
 
-  const holdsSecret = parsed.data.collector.sources.some((source) => source.type === 'snmp' && source.community !== undefined);
   const open =
-    file !== undefined && holdsSecret
+    file !== undefined && holdsCommunity(parsed.data)
       ? warnIfOpenToOthers('the configuration file', file.path, { openToOthers: file.openToOthers })
       : undefined;
   const warnings = [...layers.warnings, ...(checked?.warnings ?? []), ...(open === undefined ? [] : [open])];
   return { config: parsed.data, warnings, ...(path === undefined ? {} : { file: path }) };
+}
+
+function holdsCommunity({ collector: { sources, wakeUps } }: AgentConfig): boolean {
+  const ofVrfs = sources.flatMap((source) => (source.type === 'snmp' && source.vrfs !== 'auto' ? source.vrfs : []));
+  return [...sources, ...wakeUps, ...ofVrfs].some((holder) => 'community' in holder && holder.community !== undefined);
 }
 
 function defaultFileIfThere(path: string): string | undefined {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { rpcUrls } from './endpoints.ts';
 import { sources } from './schema-sources.ts';
-import { duration, publicKey, section, settings } from './setting.ts';
+import { wakeUps } from './schema-wake-ups.ts';
+import { duration, publicKey, section, settings, wholeNumber } from './setting.ts';
 
 /** Reading the ledger. */
 export const ledgerSection = z
@@ -58,6 +59,14 @@ export const collectorSection = z
       description: 'Longest time that one poll may take, all its sources together.',
     }),
     sources,
+    wakeUps,
+    maxWakeUpsPerMinute: wholeNumber({
+      default: 60,
+      min: 1,
+      max: 240,
+      unit: 'polls',
+      description: 'More polls than this in a minute are not brought forward by wake-ups, however many there are.',
+    }),
   })
   .prefault({})
   .register(settings, section('Reading the switch.'));

@@ -1,31 +1,10 @@
 import { z } from 'zod';
 import { EOS_COMMAND_API_SOCKET, eapiUrl } from './endpoints.ts';
-import {
-  about,
-  choice,
-  duration,
-  filePath,
-  type SettingMeta,
-  secretText,
-  section,
-  settings,
-  text,
-  wholeNumber,
-  yesOrNo,
-} from './setting.ts';
+import { defaultName, sourceName, sourceTimeout, typeOf } from './schema-items.ts';
+import { snmpSource } from './schema-snmp.ts';
+import { about, choice, filePath, section, settings, systemFolder, text, yesOrNo } from './setting.ts';
 
-const sourceName = () =>
-  z.exactOptional(
-    text({
-      description: 'Name in logs and metrics; by default the type, numbered when it occurs more than once.',
-      expects: 'a short name',
-      max: 40,
-    }),
-  );
-
-const sourceTimeout = (standard: string, description: string) => duration({ default: standard, min: '100ms', max: '1m', description });
-
-const sourceType = (description: string): SettingMeta => ({ ...about({ description }), expects: 'eapi or snmp', form: 'choice' });
+const SOURCE_TYPES = 'eapi, snmp or sockets';
 
 /** SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it; kept in lower case without colons. */
 const fingerprint = z
@@ -52,13 +31,15 @@ const tls = z
   .prefault({})
   .register(settings, section('How the certificate of an https:// address is verified.'));
 
-/** EOS command API, over HTTPS, HTTP or the local Unix socket. */
+/** EOS command API, over HTTPS, HTTP, the local Unix socket or EosSdkRpc. */
 export const eapiSource = z.strictObject({
-  type: z.literal('eapi').register(settings, sourceType('EOS command API.')),
+  type: z.literal('eapi').register(settings, typeOf('EOS command API.', SOURCE_TYPES)),
   name: sourceName(),
-  url: eapiUrl({ description: 'Address of the command API: https://HOST[:PORT], http://HOST[:PORT] or unix:///PATH.' }),
+  url: eapiUrl({
+    description: 'Address of the command API: https://HOST[:PORT], http://HOST[:PORT], unix:///PATH, or grpc://HOST[:PORT] for EosSdkRpc.',
+  }),
   username: z.exactOptional(
-    text({ description: 'EOS user; needed for https:// and http://, unused for unix://.', expects: 'a user name', max: 64 }),
+    text({ description: 'EOS user; needed for https:// and http://, unused for unix:// and grpc://.', expects: 'a user name', max: 64 }),
   ),
   passwordFile: z.exactOptional(filePath({ description: "File that holds this user's password." })),
   session: choice({
@@ -70,58 +51,17 @@ export const eapiSource = z.strictObject({
   timeout: sourceTimeout('5s', 'Longest wait for one answer.'),
 });
 
-const community = () =>
-  z.exactOptional(
-    secretText({
-      description: 'Community in clear text; prefer communityFile.',
-      expects: 'a community (one line, without spaces at its ends)',
-    }),
-  );
-
-const communityFile = () => z.exactOptional(filePath({ description: 'File that holds the community.' }));
-
-/** A VRF; a name alone stands for a section with that name. */
-export const vrf = z.preprocess(
-  (value) => (typeof value === 'string' ? { name: value } : value),
-  z.strictObject({
-    name: text({ description: 'VRF as EOS names it; the global one is "default".', expects: 'the name of a VRF', max: 100 }),
-    community: community(),
-    communityFile: communityFile(),
-  }),
-);
-
-const vrfs = z
-  .array(vrf)
-  .min(1)
-  .max(1_024)
-  .prefault(['default'])
-  .register(settings, {
-    ...about({ description: 'VRFs to read, each a name or a section with a community of its own; without one, COMMUNITY@VRF is asked.' }),
-    expects: 'a list of VRF names',
-    form: 'list',
-  });
-
-/** BGP4-MIB and ARISTA-BGP4V2-MIB over SNMP v2c. */
-export const snmpSource = z.strictObject({
-  type: z.literal('snmp').register(settings, sourceType('SNMP v2c.')),
+/** TCP sessions on port 179, as the kernel of the switch has them. */
+export const socketsSource = z.strictObject({
+  type: z
+    .literal('sockets')
+    .register(settings, typeOf('Kernel sockets, by ss in each network namespace of the switch itself.', SOURCE_TYPES)),
   name: sourceName(),
-  host: text({ description: 'Host name or address of the SNMP agent.', expects: 'a host name or address', max: 255 }),
-  port: wholeNumber({ default: 161, min: 1, max: 65_535, description: 'UDP port of the SNMP agent.' }),
-  version: choice({ of: ['2c'], default: '2c', description: 'Version of the protocol.' }),
-  community: community(),
-  communityFile: communityFile(),
-  vrfs,
-  timeout: sourceTimeout('2s', 'Longest wait for one answer.'),
-  maxRows: wholeNumber({
-    default: 8_192,
-    min: 16,
-    max: 1_000_000,
-    unit: 'neighbors',
-    description: 'A VRF with more neighbors than this is refused rather than read on.',
-  }),
+  folder: systemFolder({ description: 'Folder of the network namespaces; each of its entries is read.', default: '/var/run/netns' }),
+  timeout: sourceTimeout('5s', 'Longest wait for ss in one namespace.'),
 });
 
-const source = z.discriminatedUnion('type', [eapiSource, snmpSource]);
+const source = z.discriminatedUnion('type', [eapiSource, snmpSource, socketsSource]);
 
 /** Gives every source its name: what is written, else its type, else its type and a number. */
 export const sources = z
@@ -132,12 +72,6 @@ export const sources = z
   .prefault([{ type: 'eapi', url: EOS_COMMAND_API_SOCKET }])
   .register(settings, {
     ...about({ description: 'Ways to read the switch, in order: the first complete answer wins, the others fill the VRFs that it lacks.' }),
-    expects: 'a list of sources, each with a type of eapi or snmp',
+    expects: 'a list of sources, each with a type of eapi, snmp or sockets',
     form: 'list',
   });
-
-function defaultName(list: readonly { readonly type: string }[], index: number): string {
-  const type = list[index]?.type ?? '';
-  const earlier = list.slice(0, index).filter((other) => other.type === type).length;
-  return earlier === 0 ? type : `${type}-${earlier + 1}`;
-}

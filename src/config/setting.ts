@@ -112,9 +112,18 @@ export function choice<const T extends readonly [string, ...string[]]>(options: 
     .register(settings, { ...about(options), expects: orList(options.of), form: 'choice' });
 }
 
+interface TextOptions extends About {
+  readonly expects: string;
+  readonly max?: number;
+}
+
 /** Text that is not empty and has neither white space at its ends nor control characters. */
-export function text(options: About & { readonly expects: string; readonly max?: number }) {
-  return plainText(options.max).register(settings, { ...about(options), expects: options.expects, form: 'text' });
+export function text(options: TextOptions): z.ZodString;
+export function text(options: TextOptions & { readonly default: string }): z.ZodPrefault<z.ZodString>;
+export function text(options: TextOptions & { readonly default?: string }): z.ZodString | z.ZodPrefault<z.ZodString> {
+  const plain = plainText(options.max);
+  const meta = { ...about(options), expects: options.expects, form: 'text' } as const;
+  return options.default === undefined ? plain.register(settings, meta) : plain.prefault(options.default).register(settings, meta);
 }
 
 /** A secret: taken from files and the environment only, and never shown. */
@@ -130,6 +139,14 @@ export function filePath(options: About) {
   return plainText(4_096)
     .regex(/^[^[{]/)
     .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
+}
+
+/** The absolute path of a folder of the system's; of the three places of a relative one, none would be meant. */
+export function systemFolder(options: About & { readonly default: string }) {
+  return plainText(4_096)
+    .regex(/^\//)
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: 'the absolute path of a folder', form: 'text' });
 }
 
 /** A 32-byte public key in base58. */

@@ -34,8 +34,9 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
     const everything = text.replaceAll(/^( *)#(?! \S)/gm, '$1').replace('PUBLIC_KEY_OF_THE_DEVICE', DEVICE);
     const full = loadConfig({ file: temporaryFile(everything), environment: {} }).config;
     const plain = loadConfig({ flags: { env: name, ...flags }, environment: {}, defaultFile: '/nonexistent' }).config;
-    expect(full.collector.sources.map((source) => source.type)).toEqual(['eapi', 'snmp', 'eapi']);
-    expect({ ...full, keypair: undefined, collector: { ...full.collector, sources: [] } }).toEqual({
+    expect(full.collector.sources.map((source) => source.type)).toEqual(['eapi', 'snmp', 'sockets', 'eapi']);
+    expect(full.collector.wakeUps.map((wakeUp) => wakeUp.type)).toEqual(['bgp-watch', 'snmp-traps']);
+    expect({ ...full, keypair: undefined, collector: { ...full.collector, sources: [], wakeUps: [] } }).toEqual({
       ...plain,
       keypair: undefined,
       collector: { ...plain.collector, sources: [] },

@@ -60,6 +60,13 @@ describe('credentials', () => {
         'passwordFile: a unix:// address takes no credentials; the permissions of the socket decide',
       ],
     ],
+    [
+      '{ type: eapi, url: "grpc://127.0.0.1", username: a, session: cookie }',
+      [
+        'username: a grpc:// address takes no credentials; whoever reaches its port is let in',
+        'session: a grpc:// address has no login; leave it at basic',
+      ],
+    ],
     ['{ type: eapi, url: "unix:///s", session: cookie }', ['session: a unix:// address has no login; leave it at basic']],
     ['{ type: eapi, url: "http://127.0.0.1:8080", session: cookie }', ['session: cookie needs username and passwordFile']],
     [
@@ -68,7 +75,7 @@ describe('credentials', () => {
     ],
     [
       '{ type: eapi, url: "https://a:hunter2@sw/x" }',
-      ['url: expected an address such as "https://127.0.0.1" or "unix:///var/run/command-api.sock"'],
+      ['url: expected an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"'],
     ],
     [
       `{ type: eapi, ${EAPI}, password: hunter2 }`,
@@ -113,7 +120,114 @@ describe('certificates', () => {
   });
 });
 
+describe('a user of SNMPv3', () => {
+  const USER = 'version: 3, user: dzd, authPasswordFile: /a, privPasswordFile: /p';
+
+  test('is accepted with its files, its version as a number or as text, and a context a VRF', () => {
+    const [source] = load(`{ type: snmp, host: sw, ${USER}, privProtocol: aes256r, vrfs: [default, { name: vrf1, context: c1 }] }`).config
+      .collector.sources;
+    expect(source).toEqual({
+      type: 'snmp',
+      name: 'snmp',
+      host: 'sw',
+      port: 161,
+      version: '3',
+      user: 'dzd',
+      authProtocol: 'sha256',
+      authPasswordFile: '/a',
+      privProtocol: 'aes256r',
+      privPasswordFile: '/p',
+      mib: 'auto',
+      vrfs: [{ name: 'default' }, { name: 'vrf1', context: 'c1' }],
+      timeout: 2_000,
+      maxRows: 8_192,
+    });
+    expect(problems(`{ type: snmp, host: sw, ${USER.replace('3', '"3"')} }`)).toEqual([]);
+  });
+
+  test.each([
+    ['version: 3', ['user: is required: version 3 has a user instead of a community', ...passphrasesRequired()]],
+    ['version: 3, user: dzd', passphrasesRequired()],
+    [`${USER}, communityFile: /c`, ['communityFile: belongs to version 2c; version 3 has a user']],
+    [`${USER}, vrfs: [{ name: vrf1, communityFile: /c }]`, ['vrfs[0].communityFile: belongs to version 2c; version 3 has a user']],
+    [
+      'version: 3, user: dzd, authProtocol: none',
+      [
+        'privProtocol: encryption needs authentication; set authProtocol, or privProtocol to none as well',
+        'privPasswordFile: is required: the path of a file that holds the passphrase (or set privProtocol to none)',
+      ],
+    ],
+    ['version: 3, user: dzd, authProtocol: none, privProtocol: none', []],
+    [`${USER}, privProtocol: none`, ['privPasswordFile: stands beside privProtocol none']],
+    [`${USER}, privProtocol: rot13`, ['privProtocol: expected none, des, aes, aes256b or aes256r, got "rot13"']],
+    ['communityFile: /c, user: dzd', ['user: belongs to version 3']],
+    ['communityFile: /c, vrfs: [{ name: vrf1, context: c1 }]', ['vrfs[0].context: belongs to version 3']],
+    ['communityFile: /c, version: 1', ['version: expected 2c or 3, got 1']],
+  ])('%s', (settings, expected) => {
+    expect(problems(`{ type: snmp, host: sw, ${settings} }`)).toEqual(
+      expected.map((line) => `config.yaml:5: collector.sources[0].${line}`),
+    );
+  });
+
+  function passphrasesRequired(): readonly string[] {
+    return ['auth', 'priv'].map(
+      (kind) => `${kind}PasswordFile: is required: the path of a file that holds the passphrase (or set ${kind}Protocol to none)`,
+    );
+  }
+});
+
+describe('wake-ups', () => {
+  const withWakeUps = (...wakeUps: readonly string[]) =>
+    temporaryFile(`env: devnet\ndevice: ${DEVICE}\ncollector:\n  wakeUps:\n${wakeUps.map((item) => `    - ${item}\n`).join('')}`);
+  const refused = (...wakeUps: readonly string[]): readonly string[] => {
+    try {
+      loadConfig({ file: withWakeUps(...wakeUps), environment: {} });
+      return [];
+    } catch (error) {
+      return configProblems(error).map((line) => line.replace(/^.*config\.yaml:/, ''));
+    }
+  };
+
+  test('there are none unless they are written; the gRPC stream needs nothing but its type', () => {
+    expect(load('{ type: eapi, url: "unix:///s" }').config.collector.wakeUps).toEqual([]);
+    const { wakeUps } = loadConfig({
+      file: withWakeUps('{ type: bgp-watch }', '{ type: bgp-watch, address: "[::1]:9544" }'),
+      environment: {},
+    }).config.collector;
+    expect(wakeUps).toEqual([
+      { type: 'bgp-watch', name: 'bgp-watch', address: '127.0.0.1:9543' },
+      { type: 'bgp-watch', name: 'bgp-watch-2', address: '[::1]:9544' },
+    ]);
+  });
+
+  test.each([
+    ['{ type: snmp-traps }', '5: collector.wakeUps[0].communityFile: is required: the path of a file that holds the community'],
+    ['{ type: snmp-traps, communityFile: /c, user: dzd }', '5: collector.wakeUps[0].user: belongs to version 3'],
+    [
+      '{ type: bgp-watch, address: "127.0.0.1" }',
+      '5: collector.wakeUps[0].address: expected a host and a port such as "127.0.0.1:9543", got "127.0.0.1"',
+    ],
+    ['{ type: bgp-watch, name: eapi }', '5: collector.wakeUps[0].name: the name "eapi" is taken by an earlier source'],
+    ['{ type: gnmi }', '5: collector.wakeUps[0].type: expected bgp-watch or snmp-traps, got "gnmi"'],
+  ])('%s is refused', (wakeUp, problem) => {
+    expect(refused(wakeUp)).toEqual([problem]);
+  });
+});
+
+test('the folder of the namespaces is the system’s, so its path is absolute', () => {
+  expect(load('{ type: sockets }').config.collector.sources).toEqual([
+    { type: 'sockets', name: 'sockets', folder: '/var/run/netns', timeout: 5_000 },
+  ]);
+  expect(problems('{ type: sockets, folder: netns }')).toEqual([
+    'config.yaml:5: collector.sources[0].folder: expected the absolute path of a folder, got "netns"',
+  ]);
+});
+
 describe('VRFs over SNMP', () => {
+  test('auto reads whatever the switch lists', () => {
+    expect(load('{ type: snmp, host: sw, communityFile: /c, vrfs: auto }').config.collector.sources).toMatchObject([{ vrfs: 'auto' }]);
+  });
+
   test('a VRF is a name or a section with its own community', () => {
     const [source] = load('{ type: snmp, host: sw, communityFile: /c, vrfs: [default, { name: vrf1, communityFile: /d }] }').config
       .collector.sources;
@@ -124,6 +238,9 @@ describe('VRFs over SNMP', () => {
       port: 161,
       version: '2c',
       communityFile: '/c',
+      authProtocol: 'sha256',
+      privProtocol: 'aes',
+      mib: 'auto',
       vrfs: [{ name: 'default' }, { name: 'vrf1', communityFile: '/d' }],
       timeout: 2_000,
       maxRows: 8_192,
@@ -132,7 +249,7 @@ describe('VRFs over SNMP', () => {
 
   test.each([
     ['vrfs: [vrf1, vrf1]', 'vrfs[1]: the VRF "vrf1" is listed twice'],
-    ['vrfs: []', 'vrfs: expected a list of VRF names, got an empty list'],
+    ['vrfs: []', 'vrfs: expected auto or a list of VRF names, got an empty list'],
     ['vrfs: [{ name: vrf1, community: a, communityFile: /b }]', 'vrfs[0].community: stands beside communityFile; remove one of them'],
     ['vrfs: [{ community: a }]', 'vrfs[0].name: is required: the name of a VRF'],
     ['vrfs: [5]', 'vrfs[0]: expected a section of settings, got 5'],
@@ -154,6 +271,10 @@ describe('warnings', () => {
     [
       '{ type: eapi, url: "http://sw", username: a, passwordFile: /p }',
       ['source eapi: the password travels in clear text; use https:// or unix://'],
+    ],
+    [
+      '{ type: snmp, host: sw, version: 3, user: a, authProtocol: none, privProtocol: none }',
+      ['source snmp: authProtocol is none: anyone who reaches the port can forge its messages'],
     ],
     [
       '{ type: eapi, url: "unix:///s", timeout: 20s }',

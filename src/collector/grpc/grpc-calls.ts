@@ -1,5 +1,13 @@
 import type * as Grpc from '@grpc/grpc-js';
 
+/** The switch ended a stream in good order, which it is not meant to. */
+export class StreamEnded extends Error {
+  override readonly name = 'StreamEnded';
+  constructor() {
+    super('the switch ended it');
+  }
+}
+
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
 /** One request and its answer; the call is cancelled, and rejects with the reason, when the signal aborts. */
@@ -48,7 +56,7 @@ export function stream(
       if (Buffer.isBuffer(message)) onMessage(message);
     });
     call.on('error', over);
-    call.on('end', () => over(new Error('the switch ended it')));
+    call.on('end', () => over(new StreamEnded()));
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });

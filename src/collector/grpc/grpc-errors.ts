@@ -1,5 +1,6 @@
 import type * as Grpc from '@grpc/grpc-js';
 import { AgentError, describeError, isAgentError } from '../../platform/index.ts';
+import { StreamEnded } from './grpc-calls.ts';
 
 export interface CallPlace {
   readonly endpoint: string;
@@ -9,6 +10,7 @@ export interface CallPlace {
 /** The AgentError `GRPC__…` of a failed call, by its status. */
 export function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { endpoint, method }: CallPlace): AgentError {
   if (isAgentError(error)) return error;
+  if (error instanceof StreamEnded) return new AgentError('GRPC__WATCH_ENDED', { endpoint, problem: error.message }, { cause: error });
   const { code, details } = serviceError(error);
   const problem = oneLine(details);
   const options = { cause: error };
