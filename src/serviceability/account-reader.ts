@@ -1,5 +1,6 @@
 import { addressAt, ZERO_ADDRESS } from './address.ts';
-import { UNSPECIFIED_IPV4 } from './ipv4.ts';
+import { ipv4FromNumber, UNSPECIFIED_IPV4 } from './ipv4.ts';
+import type { KeyMemo } from './key-memo.ts';
 import { UNSPECIFIED_NETWORK } from './network-v4.ts';
 import type { Address, Ipv4, NetworkV4 } from './units.ts';
 
@@ -15,12 +16,14 @@ const NO_BYTES = new Uint8Array();
 export class AccountReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #memo: KeyMemo | undefined;
   #offset = 0;
   #end: number;
   #cut = false;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, memo?: KeyMemo) {
     this.#bytes = bytes;
+    this.#memo = memo;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#end = bytes.length;
   }
@@ -88,7 +91,8 @@ export class AccountReader {
 
   key(): Address {
     const at = this.#take(KEY_LENGTH);
-    return at < 0 ? ZERO_ADDRESS : addressAt(this.#bytes, at);
+    if (at < 0) return ZERO_ADDRESS;
+    return this.#memo === undefined ? addressAt(this.#bytes, at) : this.#memo.addressAt(this.#bytes, at);
   }
 
   ipv4(): Ipv4 {
@@ -168,8 +172,8 @@ export class AccountReader {
   }
 
   #ipv4At(at: number): Ipv4 {
-    const view = this.#view;
-    return `${view.getUint8(at)}.${view.getUint8(at + 1)}.${view.getUint8(at + 2)}.${view.getUint8(at + 3)}` as Ipv4;
+    const value = this.#view.getUint32(at);
+    return value === 0 ? UNSPECIFIED_IPV4 : ipv4FromNumber(value);
   }
 }
 

@@ -1,4 +1,5 @@
 import { AccountReader } from './account-reader.ts';
+import type { KeyMemo } from './key-memo.ts';
 import { AccountDataError } from './serviceability-error.ts';
 
 /** Byte 0 of every account of the program. 14 is not used. */
@@ -25,9 +26,8 @@ export const AccountType = {
 
 export type AccountTypeName = keyof typeof AccountType;
 
-const NAMES: ReadonlyMap<number, AccountTypeName> = new Map(
-  Object.entries(AccountType).map(([name, byte]) => [byte, name as AccountTypeName]),
-);
+const NAMES: ReadonlyMap<number, AccountTypeName> = /* @__PURE__ */ (() =>
+  new Map(Object.entries(AccountType).map(([name, byte]) => [byte, name as AccountTypeName])))();
 
 /** What an account of the program is, by its first byte; `none` for empty data and for bytes that the program does not know either. */
 export function accountType(data: Uint8Array): AccountTypeName {
@@ -35,12 +35,12 @@ export function accountType(data: Uint8Array): AccountTypeName {
 }
 
 /** A reader that stands after the type byte. Throws AccountDataError when the data is empty or of another type. */
-export function openAccount(data: Uint8Array, expected: AccountTypeName): AccountReader {
+export function openAccount(data: Uint8Array, expected: AccountTypeName, memo?: KeyMemo): AccountReader {
   const actual = data[0];
   if (actual === undefined) throw new AccountDataError('ACCOUNT__EMPTY', { expected });
   const expectedType = AccountType[expected];
   if (actual !== expectedType) throw new AccountDataError('ACCOUNT__WRONG_TYPE', { actual, expected, expectedType });
-  const reader = new AccountReader(data);
+  const reader = new AccountReader(data, memo);
   reader.u8();
   return reader;
 }

@@ -1,5 +1,7 @@
+import type { AccountReader } from './account-reader.ts';
 import { AccountType, openAccount } from './account-type.ts';
 import { AccountWriter } from './account-writer.ts';
+import { KeyMemo } from './key-memo.ts';
 import { nanoseconds, slot } from './units.ts';
 import type { User } from './user.ts';
 
@@ -11,7 +13,19 @@ const EMPTY_LENGTH = 206;
  * Throws AccountDataError, and nothing else, when the data is empty or of another type.
  */
 export function decodeUser(data: Uint8Array): User {
-  const reader = openAccount(data, 'user');
+  return readUser(openAccount(data, 'user'));
+}
+
+/**
+ * A decodeUser for many accounts, as the answer to one getProgramAccounts: twice as fast, because the text of keys that they have in common
+ * (device, tenant, owner) is made once. It remembers up to 256 keys, so let it go with the answer.
+ */
+export function createUserDecoder(): (data: Uint8Array) => User {
+  const memo = new KeyMemo();
+  return (data) => readUser(openAccount(data, 'user', memo));
+}
+
+function readUser(reader: AccountReader): User {
   return {
     owner: reader.key(),
     index: reader.u128(),
