@@ -1,0 +1,74 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+import { decodeBase64 } from '../../src/serviceability/base64.ts';
+import { fetchRpc } from '../../src/serviceability/index.ts';
+
+const never = new AbortController().signal;
+
+async function serverOf(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a request is JSON-RPC over POST, and its result is given back', async () => {
+  const url = await serverOf((request, response) => {
+    request.toArray().then((parts) => {
+      const body: unknown = JSON.parse(Buffer.concat(parts).toString());
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: [request.method, request.headers['content-type'], body] }));
+    });
+  });
+  expect(await fetchRpc(url)('getSlot', ['confirmed'], never)).toEqual([
+    'POST',
+    'application/json',
+    { jsonrpc: '2.0', id: 1, method: 'getSlot', params: ['confirmed'] },
+  ]);
+});
+
+test.each([
+  ['an HTTP error', 429, '', 'RPC__HTTP', 'getSlot was answered with HTTP status 429'],
+  [
+    'an error of JSON-RPC',
+    200,
+    '{"error":{"code":-32005,"message":"behind"}}',
+    'RPC__ERROR',
+    'getSlot was refused with error -32005: behind',
+  ],
+  ['a page', 200, '<html>', 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it is not JSON'],
+  ['another object', 200, '{"id":1}', 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it has no result'],
+  ['too much', 200, ' '.repeat(2_000), 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it is longer than 1000 bytes'],
+])('%s is an error with a code', async (_, status, body, code, message) => {
+  const url = await serverOf((_request, response) => response.writeHead(status).end(body));
+  await expect(fetchRpc(url, { maxBytes: 1_000 })('getSlot', [], never)).rejects.toMatchObject({ code, message });
+});
+
+test('a node that never answers is given up at the deadline', async () => {
+  const url = await serverOf(() => undefined);
+  await expect(fetchRpc(url, { timeoutMs: 30 })('getSlot', [], never)).rejects.toMatchObject({ code: 'RPC__TIMEOUT' });
+});
+
+test('an aborted request ends with the reason of its signal', async () => {
+  const url = await serverOf(() => undefined);
+  const stop = new AbortController();
+  const pending = fetchRpc(url)('getSlot', [], stop.signal);
+  stop.abort(new Error('enough'));
+  await expect(pending).rejects.toThrow('enough');
+  await expect(fetchRpc(url)('getSlot', [], stop.signal)).rejects.toThrow('enough');
+});
+
+test('base64 is read as it was written, and nothing else is read', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
+      expect(decodeBase64(Buffer.from(bytes).toString('base64'))).toEqual(bytes);
+    }),
+  );
+  for (const text of ['A', 'AA', 'AAA', 'A===', '====', 'AB==', 'AAB=', 'AA=A', 'A A=', 'AA_-', 'ÄÄÄÄ', '\u{1F600}AA']) {
+    expect([text, decodeBase64(text)]).toEqual([text, undefined]);
+  }
+});
