@@ -19,11 +19,12 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     eapiPort: await choosePort({ flag: 'eapi-port', protocol: 'tcp', wanted: options.eapiPort, usual: 8_080 }),
     snmpPort: await choosePort({ flag: 'snmp-port', protocol: 'udp', wanted: options.snmpPort, usual: 1_161 }),
     ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
+    ...(options.stateIngestPort === undefined ? {} : { stateIngestPort: await stateIngestPort(options.stateIngestPort) }),
     publisher: loadKeypair(keypair).keypair.address,
   });
   const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
   try {
-    const { rpcUrl, eapiUrl, eapiSocket, snmp } = await localnet.start();
+    const { rpcUrl, eapiUrl, eapiSocket, snmp, stateIngestUrl } = await localnet.start();
     const ready: ReadyEvent = {
       event: 'ready',
       rpcUrl,
@@ -34,6 +35,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       eapiSocket,
       snmp: `${snmp.host}:${snmp.port}`,
       grpc: null,
+      ...(stateIngestUrl === undefined ? {} : { stateIngestUrl }),
     };
     createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
     if (options.output === 'table') io.stdout.write(howToUse(ready));
@@ -50,6 +52,10 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     await folder.remove();
   }
 };
+
+function stateIngestPort(wanted: number): Promise<number> {
+  return choosePort({ flag: 'state-ingest-port', protocol: 'tcp', wanted, usual: 0 });
+}
 
 function connectEveryone(localnet: Localnet): void {
   for (const user of localnet.truth().keys()) localnet.connect(user);

@@ -8,6 +8,8 @@ export interface LocalnetOptions {
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
+  /** TCP port of a state-ingest server on loopback, 0 for any; absent: there is none. */
+  readonly stateIngestPort?: number;
   /** Path of the eAPI socket; absent: one in a temporary folder. */
   readonly eapiSocket?: string;
   /** static: users connect and stay; churn: they connect, flap and leave. */
@@ -31,6 +33,7 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
     'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
     'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 if it is free; 0 takes any" },
     'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 if it is free; 0 takes any" },
+    'state-ingest-port': { type: 'string', value: 'PORT', describe: 'TCP port of a state-ingest server, 0 for any; none without' },
     'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
     scenario: { type: 'string', value: 'static|churn', describe: 'Whether users stay connected or come, flap and go' },
     keypair: {
@@ -47,6 +50,7 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
 export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   const port = (name: string): number | undefined => wholeNumberOption(values, name, { min: 0, max: 65_535 });
   const [rpcPort, eapiPort, snmpPort] = [port('rpc-port'), port('eapi-port'), port('snmp-port')];
+  const stateIngestPort = port('state-ingest-port');
   const eapiSocket = textOption(values, 'eapi-socket');
   const keypair = textOption(values, 'keypair');
   return {
@@ -54,6 +58,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     ...(rpcPort === undefined ? {} : { rpcPort }),
     ...(eapiPort === undefined ? {} : { eapiPort }),
     ...(snmpPort === undefined ? {} : { snmpPort }),
+    ...(stateIngestPort === undefined ? {} : { stateIngestPort }),
     ...(eapiSocket === undefined ? {} : { eapiSocket }),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
     ...(keypair === undefined ? {} : { keypair }),

@@ -10,6 +10,7 @@ import {
   type SwitchFaults,
 } from './dzd/index.ts';
 import { createLocalLedger, type LocalLedger } from './ledger/index.ts';
+import { createStateIngestServer, type StateIngestServer } from './state-ingest/index.ts';
 import { createSwitchMethods } from './switch-methods.ts';
 
 export interface LocalnetOptions {
@@ -21,6 +22,8 @@ export interface LocalnetOptions {
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
+  /** Port of a state-ingest server; there is none unless told. */
+  readonly stateIngestPort?: number;
   /** Path of the eAPI's Unix socket; one in a directory of its own unless told. */
   readonly eapiSocket?: string;
   /** Milliseconds a slot, 400 unless told. */
@@ -35,6 +38,7 @@ export interface LocalnetAddresses {
   readonly eapiSocket: string;
   /** `host:port`, UDP, community `public`. */
   readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
+  readonly stateIngestUrl?: string;
 }
 
 export interface NewLocalUser {
@@ -52,6 +56,8 @@ export interface Localnet {
   readonly ledger: LocalLedger;
   readonly sim: SimulatedSwitch;
   readonly switchFaults: SwitchFaults;
+  /** Takes raw snapshots of the device; it listens only when a port was given. */
+  readonly stateIngest: StateIngestServer;
   readonly device: Address;
   readonly programId: Address;
   start(): Promise<LocalnetAddresses>;
@@ -113,6 +119,11 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     clock,
     ...(options.snmpPort === undefined ? {} : { port: options.snmpPort }),
   });
+  const stateIngest = createStateIngestServer({
+    publisherOf: (address) => admin.device(address)?.metricsPublisherPk,
+    clock,
+    port: options.stateIngestPort ?? 0,
+  });
   const controller = createLocalnetController({ admin, device, sim });
 
   const addUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address => {
@@ -139,16 +150,18 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     ledger,
     sim,
     switchFaults,
+    stateIngest,
     device,
     programId: ledger.programId,
     async start() {
       const [{ rpcUrl }, { url, socketPath }, { host, port }] = await Promise.all([ledger.start(), eapi.start(), snmp.start()]);
+      const ingest = options.stateIngestPort === undefined ? {} : { stateIngestUrl: (await stateIngest.start()).url };
       void pushConfiguration();
-      return { rpcUrl, eapiUrl: url, eapiSocket: socketPath, snmp: { host, port, community: LOCALNET_COMMUNITY } };
+      return { rpcUrl, eapiUrl: url, eapiSocket: socketPath, snmp: { host, port, community: LOCALNET_COMMUNITY }, ...ingest };
     },
     async stop() {
       life.abort(new Stopped('localnet stops'));
-      await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop()]);
+      await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop(), stateIngest.stop()]);
     },
     addUser,
     removeUser(user) {

@@ -11,6 +11,14 @@ const fault: z.ZodType<SwitchFault> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal(['vrf-missing', 'vrf-failing']), vrf }),
   z.strictObject({ kind: z.literal('http-status'), status: z.literal([401, 403, 404, 500, 502, 503]) }),
   z.strictObject({ kind: z.literal('command-error'), code: z.int(), errors: z.array(z.string()), command: z.exactOptional(z.string()) }),
+  z.strictObject({
+    kind: z.literal('large-answer'),
+    command: z.string(),
+    bytes: z
+      .int()
+      .min(0)
+      .max(64 << 20),
+  }),
 ]);
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
 

@@ -31,6 +31,8 @@ export interface ReadyEvent {
   readonly snmp: string;
   /** `host:port`; null when this build has none. */
   readonly grpc: string | null;
+  /** Of the state-ingest server, where one was asked for. */
+  readonly stateIngestUrl?: string;
 }
 
 /** What a run of `demo` came to. */

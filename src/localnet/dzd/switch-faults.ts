@@ -26,7 +26,9 @@ export type SwitchFault =
   /** HTTP faces: this status instead of an answer. */
   | { readonly kind: 'http-status'; readonly status: 401 | 403 | 404 | 500 | 502 | 503 }
   /** eAPI: this command, or every one, fails with this code and these `errors`. */
-  | { readonly kind: 'command-error'; readonly code: number; readonly errors: readonly string[]; readonly command?: string };
+  | { readonly kind: 'command-error'; readonly code: number; readonly errors: readonly string[]; readonly command?: string }
+  /** eAPI: this command answers with so many bytes more than it has to say. */
+  | { readonly kind: 'large-answer'; readonly command: string; readonly bytes: number };
 
 export type SwitchFaultKind = SwitchFault['kind'];
 

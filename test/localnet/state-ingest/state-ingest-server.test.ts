@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createLocalnet } from '../../../src/localnet/index.ts';
 import { createStateIngestServer } from '../../../src/localnet/state-ingest/index.ts';
-import { epochMs } from '../../../src/platform/index.ts';
+import { epochMs, systemClock } from '../../../src/platform/index.ts';
 import { addressOf } from '../../../src/serviceability/index.ts';
+import { createStateIngest } from '../../../src/snapshots/index.ts';
+import { makeSnapshot } from '../../../src/snapshots/snapshot.ts';
 import { signerNumber } from '../../support/agent-bed.ts';
 
 const NOON = epochMs(Date.UTC(2026, 2, 1, 12, 0, 0));
@@ -146,4 +149,18 @@ describe('the state-ingest server of localnet', () => {
     await fetch(upload.url, { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } });
     expect(snapshots().map(({ hashMatches }) => hashMatches)).toEqual([false]);
   });
+});
+
+test('a localnet has one when it is given a port, and it knows the publisher of the device', async () => {
+  const localnet = createLocalnet({ users: 0, publisher: PUBLISHER.address, stateIngestPort: 0 });
+  onTestFinished(() => localnet.stop());
+  const { stateIngestUrl = '' } = await localnet.start();
+  const sink = createStateIngest({ url: stateIngestUrl, device: localnet.device, signer: PUBLISHER, timeoutMs: 2_000, clock: systemClock });
+  onTestFinished(() => sink.close());
+  const { signal } = new AbortController();
+  await sink.store(
+    await makeSnapshot({ kind: 'ip-mroute', device: localnet.device, takenAt: systemClock.wall(), data: Buffer.from('{}') }),
+    signal,
+  );
+  expect(localnet.stateIngest.snapshots().map(({ device, hashMatches }) => [device, hashMatches])).toEqual([[localnet.device, true]]);
 });

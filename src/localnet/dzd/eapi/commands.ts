@@ -1,5 +1,13 @@
 import type { VrfName } from '../../../bgp/index.ts';
 import { renderNeighbors } from './render-neighbors.ts';
+import {
+  renderInterfaceIndexes,
+  renderIsisDatabase,
+  renderMrouteCount,
+  renderMroutes,
+  renderMsdpSummary,
+  renderSaCache,
+} from './render-state.ts';
 import { renderSummary, type Scene } from './render-summary.ts';
 import { renderClock, renderHostname, renderVersion, renderVrfs } from './render-system.ts';
 
@@ -17,12 +25,20 @@ const COMMANDS: readonly (readonly [RegExp, Render])[] = [
   [/^show hostname$/, ({ sim }) => result(renderHostname(sim))],
   [/^show vrf$/, ({ sim }) => result(renderVrfs(sim))],
   [/^show clock$/, ({ sim }) => result(renderClock(sim))],
+  [/^show snmp mib ifmib ifindex$/, ({ sim }) => result(renderInterfaceIndexes(sim))],
+  [/^show isis database detail$/, ({ sim }) => result(renderIsisDatabase(sim))],
+  [/^show ip mroute$/, ({ sim }) => result(renderMroutes(sim))],
+  [/^show ip mroute count$/, ({ sim }) => result(renderMrouteCount(sim))],
+  [/^show ip msdp summary$/, ({ sim }) => result(renderMsdpSummary(sim))],
+  [/^show ip msdp (?:pim )?sa-cache(?: rejected)?$/, () => result(renderSaCache())],
   [/^enable$/, () => result({})],
   [/^configure( terminal)?$/, () => failure(1005, 'Command unauthorized: user has insufficient permissions')],
   [/^show tech-support$/, () => failure(1003, 'Command cannot be used over the API at this time')],
 ];
 
-const VOCABULARY: ReadonlySet<string> = new Set('show ip bgp summary neighbors vrf version hostname clock'.split(' '));
+const VOCABULARY: ReadonlySet<string> = new Set(
+  'show ip bgp summary neighbors vrf version hostname clock snmp mib ifmib isis database mroute msdp pim sa-cache'.split(' '),
+);
 
 /** The newest model revision that this face has, of every command. */
 const NEWEST_REVISION = 3;
@@ -31,6 +47,8 @@ export function runCommand(scene: Scene, command: string, revision: number): Com
   const fault = scene.faults.current('command-error');
   const line = command.trim().replaceAll(/\s+/g, ' ');
   if (fault !== undefined && (fault.command ?? line) === line) return { kind: 'failure', code: fault.code, errors: fault.errors };
+  const large = scene.faults.current('large-answer');
+  if (large?.command === line) return result({ filler: 'x'.repeat(large.bytes) });
   for (const [pattern, render] of COMMANDS) {
     const match = pattern.exec(line);
     if (match === null) continue;
