@@ -1,5 +1,5 @@
 import { AgentError } from '../../platform/index.ts';
-import { decodeShowResponse, encodeShowCommand, type GrpcChannel, RUN_SHOW_CMD } from '../grpc/index.ts';
+import { type GrpcChannel, loadMessages } from '../grpc/index.ts';
 import type { EapiClient, RunOutcome } from './client.ts';
 import { readEpochSeconds } from './peer-values.ts';
 import { readResultText } from './read-envelope.ts';
@@ -24,6 +24,7 @@ const AFTER = Buffer.from(']}');
  */
 export function createGrpcEapiClient({ endpoint, channel }: GrpcEapiClientOptions): EapiClient {
   async function runOne(command: string, signal: AbortSignal, filter?: AnswerFilter): Promise<RunOutcome> {
+    const { RUN_SHOW_CMD, decodeShowResponse, encodeShowCommand } = await loadMessages();
     const response = decodeShowResponse(await channel.call(RUN_SHOW_CMD, encodeShowCommand(command), signal));
     switch (response.kind) {
       case 'malformed':

@@ -1,7 +1,7 @@
 import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../platform/index.ts';
 import type { WakeUpSource, WakeUpState } from '../wake-up-source.ts';
 import { createGrpcChannel } from './grpc-channel.ts';
-import { encodeWatchAll, tellsOfPeer, WATCH_BGP } from './messages.ts';
+import { loadMessages } from './load-messages.ts';
 
 export interface BgpWatchOptions {
   /** Its name in the configuration. */
@@ -55,6 +55,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
 
   /** One stream, until it ends; resolves with why. */
   async function watchOnce(onListening: () => void, onWake: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
+    const { WATCH_BGP, encodeWatchAll, tellsOfPeer } = await loadMessages();
     const stream = lifeController();
     const onAbort = (): void => stream.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -55,6 +55,11 @@ export class BerReader {
     return this.end - this.#at;
   }
 
+  /** Where the next element begins, in the bytes that were given to `of`. */
+  get position(): number {
+    return this.#at;
+  }
+
   next(): BerElement {
     const tag = this.#octet();
     const length = this.#length();
