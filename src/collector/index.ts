@@ -14,12 +14,16 @@ export { type BgpWatchOptions, createBgpWatch } from './grpc/index.ts';
 export type { ShowRunner } from './show-runner.ts';
 export {
   createSnmpSource,
+  createTrapWakeUp,
   type IgnoredDatagrams,
   type MibChoice,
   type SnmpSource,
   type SnmpSourceOptions,
   type SnmpUser,
   type SnmpVrf,
+  type TrapCounts,
+  type TrapWakeUp,
+  type TrapWakeUpOptions,
 } from './snmp/index.ts';
 export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
 export { neighborKeyText, type SwitchSource } from './switch-source.ts';

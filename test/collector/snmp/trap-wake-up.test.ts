@@ -1,0 +1,226 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createSession, createV3Session, ObjectType, type Session, Version2c } from 'net-snmp';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { WakeUpState } from '../../../src/collector/index.ts';
+import { createTrapWakeUp, type SnmpUser, type TrapWakeUp, type TrapWakeUpOptions } from '../../../src/collector/snmp/index.ts';
+import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
+import { createSimulatedSnmp, type SimulatedSnmpUser, type TrapTarget } from '../../../src/localnet/dzd/snmp/index.ts';
+import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
+import { monotonicMs, seededRandom, systemClock } from '../../../src/platform/index.ts';
+
+const USER: SnmpUser & SimulatedSnmpUser = {
+  name: 'telemetry',
+  auth: { protocol: 'sha', password: 'authentic-words' },
+  priv: { protocol: 'aes', password: 'private-words' },
+};
+const V2C = { community: 'telemetry' };
+const V3 = { user: USER };
+
+type Listening = TrapWakeUp & { readonly port: number; wakes(): number };
+
+async function listen(
+  credentials: typeof V2C | typeof V3,
+  extra: Partial<Pick<TrapWakeUpOptions, 'from' | 'clock'>> = {},
+): Promise<Listening> {
+  const options: TrapWakeUpOptions = {
+    name: 'traps',
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock,
+    random: seededRandom(1),
+    ...credentials,
+    ...extra,
+  };
+  const receiver = createTrapWakeUp(options);
+  onTestFinished(() => receiver.close());
+  let wakes = 0;
+  receiver.start(() => {
+    wakes += 1;
+  }, new AbortController().signal);
+  await expect.poll(() => receiver.listening()).toBeDefined();
+  return { ...receiver, port: receiver.listening()?.port ?? 0, wakes: () => wakes };
+}
+
+const idle = { woke: 0, unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 };
+
+async function send(port: number, ...datagrams: readonly Buffer[]): Promise<void> {
+  const socket = createSocket('udp4');
+  for (const datagram of datagrams) await new Promise((sent) => socket.send(datagram, port, '127.0.0.1', sent));
+  socket.close();
+}
+
+/** net-snmp as the sender: an implementation that is not ours. */
+function sender(port: number, as: 'v2c' | 'v3', options: { readonly community?: string; readonly user?: SnmpUser } = {}): Session {
+  const common = { trapPort: port, port, retries: 0, timeout: 200 };
+  const session =
+    as === 'v2c'
+      ? createSession('127.0.0.1', options.community ?? 'telemetry', { ...common, version: Version2c })
+      : createV3Session('127.0.0.1', netSnmpUser(options.user ?? USER), common);
+  onTestFinished(() => void session.close());
+  return session;
+}
+
+const STATE = [{ oid: '1.3.6.1.2.1.15.3.1.2.169.254.0.1', type: ObjectType.Integer, value: 3 }];
+const inform = (session: Session, oid: string): Promise<Error | null> =>
+  new Promise((resolve) => session.inform(oid, STATE, (error) => resolve(error)));
+const trap = (session: Session, oid: string): Promise<Error | null> =>
+  new Promise((resolve) => session.trap(oid, STATE, (error) => resolve(error)));
+
+describe('the traps of the simulated switch', () => {
+  async function laySwitch(receiver: Listening, target: Pick<TrapTarget, 'form' | 'version'>) {
+    const sim = createSimulatedSwitch({ clock: systemClock });
+    const agent = createSimulatedSnmp({ switch: sim, faults: createSwitchFaults(), community: 'telemetry', user: USER });
+    await agent.start();
+    onTestFinished(() => agent.stop());
+    agent.sendTrapsTo({ host: '127.0.0.1', port: receiver.port, ...target });
+    return sim;
+  }
+
+  test.each([
+    { version: '2c', form: 'rfc4273' },
+    { version: '2c', form: 'rfc1657' },
+    { version: '2c', form: 'arista' },
+    { version: '3', form: 'rfc4273' },
+    { version: '3', form: 'arista' },
+  ] as const)(
+    'wake over v$version as $form: one when a session comes up, one when it is lost, none for what is neither',
+    async (target) => {
+      const receiver = await listen(target.version === '3' ? V3 : V2C);
+      const sim = await laySwitch(receiver, target);
+      sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
+      sim.establish('vrf1', '169.254.0.1');
+      await expect.poll(() => receiver.wakes()).toBe(1);
+      sim.drop('vrf1', '169.254.0.1', 'idle');
+      await expect.poll(() => receiver.wakes()).toBe(2);
+      sim.drop('vrf1', '169.254.0.1', 'active');
+      sim.establish('vrf1', '169.254.0.1');
+      await expect.poll(() => receiver.wakes()).toBe(3);
+      expect(receiver.counts()).toEqual({ ...idle, woke: 3 });
+    },
+  );
+
+  test('of an IPv6 neighbor come in Arista’s form only', async () => {
+    const receiver = await listen(V2C);
+    const sim = await laySwitch(receiver, { form: 'rfc4273', version: '2c' });
+    sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
+    sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
+    sim.establish('default', '2001:db8::1');
+    sim.establish('default', '169.254.0.1');
+    await expect.poll(() => receiver.wakes()).toBe(1);
+    expect(receiver.counts()).toEqual({ ...idle, woke: 1 });
+  });
+});
+
+describe('the notifications of another implementation', () => {
+  test.each(['v2c', 'v3'] as const)('over %s: a trap wakes, an inform wakes and is acknowledged', async (version) => {
+    const receiver = await listen(version === 'v3' ? V3 : V2C);
+    const session = sender(receiver.port, version);
+    expect(await trap(session, '1.3.6.1.2.1.15.0.2')).toBeNull();
+    expect(await inform(session, '1.3.6.1.4.1.30065.4.1.0.1')).toBeNull();
+    await expect.poll(() => receiver.wakes()).toBe(2);
+  });
+
+  test('of something else than BGP are acknowledged and wake nobody', async () => {
+    const receiver = await listen(V2C);
+    const session = sender(receiver.port, 'v2c');
+    for (const oid of ['1.3.6.1.6.3.1.1.5.3', '1.3.6.1.2.1.15.0.3', '1.3.6.1.2.1.15.0', '1.3.6.1.2.1.15.0.1.0'])
+      expect(await inform(session, oid)).toBeNull();
+    expect([receiver.wakes(), receiver.counts()]).toEqual([0, { ...idle, unrelated: 4 }]);
+  });
+});
+
+describe('who may wake', () => {
+  test('not another community, and it gets no acknowledgement', async () => {
+    const receiver = await listen(V2C);
+    const session = sender(receiver.port, 'v2c', { community: 'public' });
+    await trap(session, '1.3.6.1.2.1.15.0.2');
+    await expect.poll(() => receiver.counts()).toEqual({ ...idle, refused: 1 });
+    expect(receiver.wakes()).toBe(0);
+  });
+
+  test.each([
+    ['another user', { ...USER, name: 'somebody' }],
+    ['another password', { ...USER, auth: { protocol: 'sha', password: 'other-words' } }],
+    ['another password of privacy', { ...USER, priv: { protocol: 'aes', password: 'other-words' } }],
+    ['a user without privacy', { name: USER.name, auth: USER.auth }],
+    ['a user without anything', { name: USER.name }],
+  ] satisfies readonly (readonly [string, SnmpUser])[])('not %s', async (_, user) => {
+    const receiver = await listen(V3);
+    await inform(sender(receiver.port, 'v3', { user }), '1.3.6.1.2.1.15.0.2');
+    expect([receiver.wakes(), receiver.counts().woke, receiver.counts().refused > 0]).toEqual([0, 0, true]);
+  });
+
+  test('not a community where a user is wanted, nor a user where a community is', async () => {
+    const [v2c, v3] = [await listen(V2C), await listen(V3)];
+    await trap(sender(v3.port, 'v2c'), '1.3.6.1.2.1.15.0.2');
+    await inform(sender(v2c.port, 'v3'), '1.3.6.1.2.1.15.0.2');
+    await expect.poll(() => v3.counts()).toEqual({ ...idle, malformed: 1 });
+    await expect.poll(() => v2c.counts()).toEqual({ ...idle, malformed: 1 });
+  });
+
+  test('only the addresses that are listened to, where they are named', async () => {
+    const [ours, others] = [await listen(V2C, { from: ['127.0.0.1'] }), await listen(V2C, { from: ['192.0.2.1'] })];
+    for (const { port } of [ours, others]) await trap(sender(port, 'v2c'), '1.3.6.1.2.1.15.0.2');
+    await expect.poll(() => ours.counts()).toEqual({ ...idle, woke: 1 });
+    await expect.poll(() => others.counts()).toEqual({ ...idle, strangers: 1 });
+  });
+});
+
+describe('a receiver in trouble', () => {
+  test('ignores what is no notification, and hears the next', async () => {
+    const receiver = await listen(V2C);
+    await send(receiver.port, Buffer.alloc(0), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(9_000, 0x30));
+    await trap(sender(receiver.port, 'v2c'), '1.3.6.1.2.1.15.7.1');
+    await expect.poll(() => receiver.counts()).toEqual({ ...idle, malformed: 3, woke: 1 });
+  });
+
+  test('reads 500 a second, and sheds the rest', async () => {
+    // Time stands still, so that all of it is one second.
+    const clock = { ...systemClock, monotonic: () => monotonicMs(5_000) };
+    const receiver = await listen(V2C, { clock });
+    for (let part = 1; part <= 6; part += 1) {
+      await send(receiver.port, ...Array.from({ length: 100 }, () => Buffer.from('noise')));
+      await expect.poll(() => receiver.counts().malformed + receiver.counts().shed).toBe(100 * part);
+    }
+    expect(receiver.counts()).toEqual({ ...idle, malformed: 500, shed: 100 });
+  });
+
+  test('whose port is taken says so once, and hears when it is free', async () => {
+    const other = createSocket('udp4');
+    other.bind(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address();
+    const states: WakeUpState[] = [];
+    const hurried = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(10, signal) };
+    const receiver = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port, clock: hurried, random: seededRandom(1), ...V2C });
+    onTestFinished(() => receiver.close());
+    receiver.start(
+      () => undefined,
+      new AbortController().signal,
+      (event) => states.push(event),
+    );
+    await expect.poll(() => states.length).toBe(1);
+    await new Promise((closed) => other.close(() => closed(undefined)));
+    await expect.poll(() => states.map(({ state }) => state)).toEqual(['lost', 'back']);
+    const [lost] = states;
+    expect(lost?.state === 'lost' ? lost.error.message : undefined).toBe(
+      `SNMP traps cannot be received at 127.0.0.1:${port}: bind EADDRINUSE 127.0.0.1:${port}`,
+    );
+  });
+
+  test('closes twice, before it was started and after, and stops with its signal', async () => {
+    const never = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V2C });
+    await never.close();
+    await never.close();
+    const stopping = new AbortController();
+    const receiver = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V3 });
+    receiver.start(() => undefined, stopping.signal);
+    await expect.poll(() => receiver.listening()).toBeDefined();
+    stopping.abort(new Error('the agent stops'));
+    await expect.poll(() => receiver.listening()).toBeUndefined();
+    await receiver.close();
+    await receiver.close();
+  });
+});
