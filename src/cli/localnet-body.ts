@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { loadKeypair } from '../config/index.ts';
 import { createLocalnet, createScenario, type Localnet } from '../localnet/index.ts';
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
-import { systemClock } from '../platform/index.ts';
+import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import { choosePort } from './choose-port.ts';
-import type { LocalnetBody } from './localnet.ts';
+import type { LocalnetBody, LocalnetOptions } from './localnet.ts';
 import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
 
 /** Mean time between two events of the scenario `churn`. */
@@ -18,13 +19,15 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     rpcPort: await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: options.rpcPort, usual: 8_899 }),
     eapiPort: await choosePort({ flag: 'eapi-port', protocol: 'tcp', wanted: options.eapiPort, usual: 8_080 }),
     snmpPort: await choosePort({ flag: 'snmp-port', protocol: 'udp', wanted: options.snmpPort, usual: 1_161 }),
+    grpcPort: await choosePort({ flag: 'grpc-port', protocol: 'tcp', wanted: options.grpcPort, usual: 9_543 }),
+    ...(options.eapiTls === undefined ? {} : { eapiTls: await readTls(options.eapiTls) }),
     ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
     ...(options.stateIngestPort === undefined ? {} : { stateIngestPort: await stateIngestPort(options.stateIngestPort) }),
     publisher: loadKeypair(keypair).keypair.address,
   });
   const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
   try {
-    const { rpcUrl, eapiUrl, eapiSocket, snmp, stateIngestUrl } = await localnet.start();
+    const { rpcUrl, eapiUrl, eapiSocket, snmp, grpc, stateIngestUrl } = await localnet.start();
     const ready: ReadyEvent = {
       event: 'ready',
       rpcUrl,
@@ -34,7 +37,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       eapiUrl,
       eapiSocket,
       snmp: `${snmp.host}:${snmp.port}`,
-      grpc: null,
+      grpc: `${grpc.host}:${grpc.port}`,
       ...(stateIngestUrl === undefined ? {} : { stateIngestUrl }),
     };
     createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
@@ -52,6 +55,14 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     await folder.remove();
   }
 };
+
+async function readTls({ keyFile, certFile }: NonNullable<LocalnetOptions['eapiTls']>) {
+  const read = (flag: string, file: string): Promise<string> =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      throw new AgentError('CONFIG__USAGE', { problem: `--${flag}: ${describeError(error)}` }, { cause: error });
+    });
+  return { key: await read('eapi-key', keyFile), cert: await read('eapi-cert', certFile) };
+}
 
 function stateIngestPort(wanted: number): Promise<number> {
   return choosePort({ flag: 'state-ingest-port', protocol: 'tcp', wanted, usual: 0 });

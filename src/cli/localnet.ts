@@ -1,3 +1,4 @@
+import { AgentError } from '../platform/index.ts';
 import { type CommandBody, defineCommand } from './command.ts';
 import { choiceOption, type OptionValues, textOption, wholeNumberOption } from './option-values.ts';
 
@@ -8,8 +9,11 @@ export interface LocalnetOptions {
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
+  readonly grpcPort?: number;
   /** TCP port of a state-ingest server on loopback, 0 for any; absent: there is none. */
   readonly stateIngestPort?: number;
+  /** PEM files that make the eAPI an HTTPS one. */
+  readonly eapiTls?: { readonly keyFile: string; readonly certFile: string };
   /** Path of the eAPI socket; absent: one in a temporary folder. */
   readonly eapiSocket?: string;
   /** static: users connect and stay; churn: they connect, flap and leave. */
@@ -33,6 +37,9 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
     'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
     'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 if it is free; 0 takes any" },
     'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 if it is free; 0 takes any" },
+    'grpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's EosSdkRpc, 9543 if it is free; 0 takes any" },
+    'eapi-key': { type: 'string', value: 'FILE', describe: 'Private key in PEM; with --eapi-cert the eAPI is an HTTPS one' },
+    'eapi-cert': { type: 'string', value: 'FILE', describe: 'Certificate in PEM; with --eapi-key the eAPI is an HTTPS one' },
     'state-ingest-port': { type: 'string', value: 'PORT', describe: 'TCP port of a state-ingest server, 0 for any; none without' },
     'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
     scenario: { type: 'string', value: 'static|churn', describe: 'Whether users stay connected or come, flap and go' },
@@ -49,8 +56,12 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
 
 export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   const port = (name: string): number | undefined => wholeNumberOption(values, name, { min: 0, max: 65_535 });
-  const [rpcPort, eapiPort, snmpPort] = [port('rpc-port'), port('eapi-port'), port('snmp-port')];
+  const [rpcPort, eapiPort, snmpPort, grpcPort] = [port('rpc-port'), port('eapi-port'), port('snmp-port'), port('grpc-port')];
   const stateIngestPort = port('state-ingest-port');
+  const [keyFile, certFile] = [textOption(values, 'eapi-key'), textOption(values, 'eapi-cert')];
+  if ((keyFile === undefined) !== (certFile === undefined)) {
+    throw new AgentError('CONFIG__USAGE', { problem: '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP' });
+  }
   const eapiSocket = textOption(values, 'eapi-socket');
   const keypair = textOption(values, 'keypair');
   return {
@@ -58,6 +69,8 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     ...(rpcPort === undefined ? {} : { rpcPort }),
     ...(eapiPort === undefined ? {} : { eapiPort }),
     ...(snmpPort === undefined ? {} : { snmpPort }),
+    ...(grpcPort === undefined ? {} : { grpcPort }),
+    ...(keyFile === undefined || certFile === undefined ? {} : { eapiTls: { keyFile, certFile } }),
     ...(stateIngestPort === undefined ? {} : { stateIngestPort }),
     ...(eapiSocket === undefined ? {} : { eapiSocket }),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),

@@ -1,8 +1,9 @@
 import { type Clock, type Random, Stopped, systemClock } from '../platform/index.ts';
-import { type Address, type Ipv4, lamports, UserType } from '../serviceability/index.ts';
+import { type Address, type Ipv4, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
 import { createLocalnetController } from './controller.ts';
 import {
   createSimulatedEapi,
+  createSimulatedGrpc,
   createSimulatedSnmp,
   createSimulatedSwitch,
   createSwitchFaults,
@@ -22,6 +23,9 @@ export interface LocalnetOptions {
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
+  readonly grpcPort?: number;
+  /** HTTPS instead of HTTP for the eAPI, with this key and certificate, PEM. */
+  readonly eapiTls?: { readonly key: string; readonly cert: string };
   /** Port of a state-ingest server; there is none unless told. */
   readonly stateIngestPort?: number;
   /** Path of the eAPI's Unix socket; one in a directory of its own unless told. */
@@ -38,6 +42,8 @@ export interface LocalnetAddresses {
   readonly eapiSocket: string;
   /** `host:port`, UDP, community `public`. */
   readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
+  /** EosSdkRpc, in clear text. */
+  readonly grpc: { readonly host: string; readonly port: number };
   readonly stateIngestUrl?: string;
 }
 
@@ -62,9 +68,9 @@ export interface Localnet {
   readonly programId: Address;
   start(): Promise<LocalnetAddresses>;
   stop(): Promise<void>;
-  /** A new user on the ledger, configured on the switch, not connected. */
+  /** A new user on the ledger (CreateAndActivateUser), configured on the switch, not connected. */
   addUser(options?: NewLocalUser): Address;
-  /** Deletes the account; the switch loses the neighbor with the controller's next push. */
+  /** Deletes the account (DeleteUser), so that its tunnel is free for the next; the switch loses the neighbor with the controller's next push. */
   removeUser(user: Address): void;
   connect(user: Address, rttUs?: number): void;
   disconnect(user: Address): void;
@@ -77,12 +83,14 @@ const FABRIC_ASN = 65_342;
 const FABRIC_PEERS = ['172.16.0.1', '172.16.0.3', '10.0.0.11'];
 export const LOCALNET_COMMUNITY = 'public';
 const CONTROLLER_INTERVAL_MS = 500;
+/** Room for a DoubleZero address of every tunnel that a device can have. */
+const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
 const PUBLISHER_BALANCE = lamports(10_000_000_000);
 
 /**
  * A whole DoubleZero for one device in this process, on loopback.
  *
- *   ledger (JSON-RPC) ── users ──► controller ──► switch (eAPI over HTTP and a Unix socket, SNMP) ◄── clients connect and leave
+ *   ledger (JSON-RPC) ── users ──► controller ──► switch (eAPI over HTTP, a Unix socket and gRPC, SNMP) ◄── clients connect and leave
  */
 export function createLocalnet(options: LocalnetOptions): Localnet {
   const { clock = systemClock, random = Math.random, publisher } = options;
@@ -94,7 +102,8 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     methods: createSwitchMethods(() => localnet),
   });
   const { admin } = ledger;
-  const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001' });
+  const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001', dzPrefixes: DZ_PREFIXES });
+  admin.createExtension(device);
   admin.fund(publisher, PUBLISHER_BALANCE);
   const tenants = ['tenant-a', 'tenant-b'].map((code) => admin.createTenant({ code }));
 
@@ -111,6 +120,13 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     clock,
     ...(options.eapiPort === undefined ? {} : { port: options.eapiPort }),
     ...(options.eapiSocket === undefined ? {} : { socketPath: options.eapiSocket }),
+    ...(options.eapiTls === undefined ? {} : { tls: options.eapiTls }),
+  });
+  const grpc = createSimulatedGrpc({
+    switch: sim,
+    faults: switchFaults,
+    clock,
+    ...(options.grpcPort === undefined ? {} : { port: options.grpcPort }),
   });
   const snmp = createSimulatedSnmp({
     switch: sim,
@@ -126,16 +142,15 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
   });
   const controller = createLocalnetController({ admin, device, sim });
 
-  const addUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address => {
-    const user = admin.createUser({
+  /** By CreateAndActivateUser, which the foundation signs. */
+  const createUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address =>
+    admin.createUser({
       device,
       ...(clientIp === undefined ? {} : { clientIp }),
       ...(kind === 'multicast' ? { userType: UserType.multicast } : { tenant: tenants[tenant] }),
     });
-    controller.sync();
-    return user;
-  };
-  for (let n = 0; n < options.users; n += 1) addUser(n % 5 === 4 ? { kind: 'multicast' } : { tenant: n % 2 === 0 ? 0 : 1 });
+  for (let n = 0; n < options.users; n += 1) createUser(n % 5 === 4 ? { kind: 'multicast' } : { tenant: n % 2 === 0 ? 0 : 1 });
+  controller.sync();
 
   const life = new AbortController();
   /** Users made from outside, by JSON-RPC, get their neighbor as on a real network: a little later. */
@@ -154,16 +169,33 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     device,
     programId: ledger.programId,
     async start() {
-      const [{ rpcUrl }, { url, socketPath }, { host, port }] = await Promise.all([ledger.start(), eapi.start(), snmp.start()]);
+      const [{ rpcUrl }, { url, socketPath }, { host, port }, grpcAddress] = await Promise.all([
+        ledger.start(),
+        eapi.start(),
+        snmp.start(),
+        grpc.start(),
+      ]);
       const ingest = options.stateIngestPort === undefined ? {} : { stateIngestUrl: (await stateIngest.start()).url };
       void pushConfiguration();
-      return { rpcUrl, eapiUrl: url, eapiSocket: socketPath, snmp: { host, port, community: LOCALNET_COMMUNITY }, ...ingest };
+      return {
+        rpcUrl,
+        eapiUrl: url,
+        eapiSocket: socketPath,
+        snmp: { host, port, community: LOCALNET_COMMUNITY },
+        grpc: grpcAddress,
+        ...ingest,
+      };
     },
     async stop() {
       life.abort(new Stopped('localnet stops'));
-      await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop(), stateIngest.stop()]);
+      await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop(), grpc.stop(), stateIngest.stop()]);
     },
-    addUser,
+    addUser(newcomer) {
+      const user = createUser(newcomer);
+      controller.sync();
+      return user;
+    },
+    /** By DeleteUser. */
     removeUser(user) {
       admin.deleteUser(user);
       controller.sync();

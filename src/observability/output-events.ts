@@ -29,8 +29,8 @@ export interface ReadyEvent {
   readonly eapiSocket: string;
   /** `host:port` over UDP. */
   readonly snmp: string;
-  /** `host:port`; null when this build has none. */
-  readonly grpc: string | null;
+  /** `host:port` over TCP. */
+  readonly grpc: string;
   /** Of the state-ingest server, where one was asked for. */
   readonly stateIngestUrl?: string;
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/platform/index.ts';
 import { lamports, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { makeBed, settledBed, signerNumber } from '../support/agent-bed.ts';
 
-describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['eapi', 'snmp'] }] as const)(
+describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['grpc'] }, { sources: ['eapi', 'snmp'] }] as const)(
   'over $sources',
   ({ sources }) => {
     test('a user that connects becomes up, one that is lost becomes down and only that one, and back', async ({ onTestFinished }) => {
@@ -180,4 +180,19 @@ test.concurrent('less money than is to be kept stops the writing, told once, and
   expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
   localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
   await until('everybody up', () => told('landed').length === 4);
+});
+
+test.concurrent('a session that is lost is noticed when the switch tells of it, long before the next poll', async ({ onTestFinished }) => {
+  const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
+  const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
+    bgpWatch: true,
+    timing,
+    policy: { downGraceMs: 0, downConfirmations: 1 },
+  });
+  for (const each of users) localnet.connect(each);
+  agent.start();
+  await until('everybody up', () => told('landed').length === users.length);
+  localnet.disconnect(user(1));
+  await until('one down', () => ledgerSays()[1] === 'down');
+  expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
 });

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import type { SwitchSource } from '../../src/collector/index.ts';
+import { createBgpWatch, type SwitchSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
 import { createLedgerRpc } from '../../src/ledger/index.ts';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
@@ -44,9 +44,13 @@ const QUICK: AgentTiming = {
   },
 };
 
+type SourceKind = 'eapi' | 'snmp' | 'grpc';
+
 export interface AgentBedOptions {
   readonly users?: number;
-  readonly sources?: readonly ('eapi' | 'snmp')[];
+  readonly sources?: readonly SourceKind[];
+  /** Whether the switch tells of changes by its gRPC stream. */
+  readonly bgpWatch?: boolean;
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
   readonly limits?: Partial<AgentLimits>;
@@ -104,6 +108,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     ...(options.dryRun === true ? {} : { signer }),
     rpc,
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
+    ...(options.bgpWatch === true ? { wakeUps: [watchOf(addresses)] } : {}),
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
@@ -158,8 +163,10 @@ export async function settledBed(atEnd: AtEnd, options: AgentBedOptions = {}): P
   return bed;
 }
 
-function sourceOf(kind: 'eapi' | 'snmp', { eapiSocket, snmp }: LocalnetAddresses): SwitchSource {
+function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses): SwitchSource {
   if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 300 });
+  if (kind === 'grpc')
+    return createEapiSource({ name: 'grpc', endpoint: `grpc://${grpc.host}:${grpc.port}`, clock: systemClock, timeoutMs: 300 });
   return createSnmpSource({
     name: 'snmp',
     ...snmp,
@@ -168,4 +175,8 @@ function sourceOf(kind: 'eapi' | 'snmp', { eapiSocket, snmp }: LocalnetAddresses
     maxRows: 10_000,
     clock: systemClock,
   });
+}
+
+function watchOf({ grpc }: LocalnetAddresses) {
+  return createBgpWatch({ address: `${grpc.host}:${grpc.port}`, clock: systemClock, random: seededRandom(4) });
 }
