@@ -12,6 +12,9 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'collector.sources[].tls.caFile': '/etc/dzd-telemetry/eapi-ca.pem',
   'collector.sources[].host': '127.0.0.1',
   'collector.sources[].communityFile': '/etc/dzd-telemetry/snmp-community',
+  'snapshots.url': 'https://state-ingest.example.org',
+  'snapshots.directory': '/var/lib/dzd-telemetry/snapshots',
+  'snapshots.source': 'eapi',
   'collector.wakeUps[].communityFile': '/etc/dzd-telemetry/snmp-community',
 };
 

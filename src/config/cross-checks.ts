@@ -1,4 +1,5 @@
 import { checkEapi } from './check-eapi.ts';
+import { checkSnapshots } from './check-snapshots.ts';
 import { checkSnmpSource, checkSnmpTraps } from './check-snmp.ts';
 import { formatDuration } from './duration.ts';
 import type { KeyProblem } from './problems.ts';
@@ -32,7 +33,8 @@ export function crossCheck(config: AgentConfig): CrossChecked {
     problems.push(...checked.problems.map((found) => ({ ...found, path: ['collector', 'wakeUps', index, ...found.path] })));
     warnings.push(...checked.warnings.map((warning) => `wake-up ${wakeUp.name}: ${warning}`));
   }
-  return { problems, warnings };
+  const snapshots = checkSnapshots(config);
+  return { problems: [...problems, ...snapshots.problems], warnings: [...warnings, ...snapshots.warnings] };
 }
 
 function checkSource(source: SourceConfig): CrossChecked {

@@ -12,6 +12,7 @@ export type {
   LedgerConfig,
   LogConfig,
   PolicyConfig,
+  SnapshotsConfig,
   SnmpSourceConfig,
   SnmpTrapsConfig,
   SocketsSourceConfig,

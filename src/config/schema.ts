@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findNetwork, NETWORKS } from '../serviceability/index.ts';
 import { collectorSection, ledgerSection } from './schema-reading.ts';
+import { snapshotsSection } from './schema-snapshots.ts';
 import { logSection, policySection, workerSection } from './schema-writing.ts';
 import { about, filePath, NOT_AS_EXPECTED, orList, publicKey, section, settings } from './setting.ts';
 
@@ -40,6 +41,7 @@ export const configSchema = z
     collector: collectorSection,
     policy: policySection,
     worker: workerSection,
+    snapshots: snapshotsSection,
     log: logSection,
   })
   .register(settings, section('The configuration.'));
@@ -62,4 +64,5 @@ export type SnmpTrapsConfig = Extract<WakeUpConfig, { readonly type: 'snmp-traps
 export type SnmpSourceConfig = Extract<SourceConfig, { readonly type: 'snmp' }>;
 export type PolicyConfig = AgentConfig['policy'];
 export type WorkerConfig = AgentConfig['worker'];
+export type SnapshotsConfig = AgentConfig['snapshots'];
 export type LogConfig = AgentConfig['log'];

@@ -36,7 +36,14 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
     const plain = loadConfig({ flags: { env: name, ...flags }, environment: {}, defaultFile: '/nonexistent' }).config;
     expect(full.collector.sources.map((source) => source.type)).toEqual(['eapi', 'snmp', 'sockets', 'eapi']);
     expect(full.collector.wakeUps.map((wakeUp) => wakeUp.type)).toEqual(['bgp-watch', 'snmp-traps']);
-    expect({ ...full, keypair: undefined, collector: { ...full.collector, sources: [], wakeUps: [] } }).toEqual({
+    const examples = { url: undefined, directory: undefined, source: undefined };
+    const { collector, snapshots } = full;
+    expect({
+      ...full,
+      keypair: undefined,
+      collector: { ...collector, sources: [], wakeUps: [] },
+      snapshots: { ...snapshots, ...examples },
+    }).toEqual({
       ...plain,
       keypair: undefined,
       collector: { ...plain.collector, sources: [] },

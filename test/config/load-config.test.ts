@@ -88,6 +88,26 @@ describe('defaults and presets', () => {
         drainTimeout: 10_000,
         minBalance: 0n,
       },
+      snapshots: {
+        collect: [
+          'show snmp mib ifmib ifindex',
+          'show isis database detail',
+          'show ip mroute',
+          'show ip mroute count',
+          'show ip msdp summary',
+          'show ip msdp pim sa-cache',
+          'show ip msdp sa-cache',
+          'show ip msdp sa-cache rejected',
+          'bgp-sockets',
+        ],
+        interval: 60_000,
+        commandTimeout: 10_000,
+        requestTimeout: 10_000,
+        maxAnswerBytes: 8_388_608,
+        maxFiles: 1_000,
+        maxBytes: 104_857_600,
+        sink: 'none',
+      },
       log: { level: 'info', format: 'auto' },
     });
   });
