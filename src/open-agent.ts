@@ -36,7 +36,7 @@ export async function openAgent({
   const sources: SwitchSource[] = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
   const wakeUps: WakeUpSource[] = [];
-  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, { clock, random }));
+  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, { clock, warn, random }));
   const rpc = createLedgerRpc({
     urls: ledger.rpcUrls,
     programId: ledger.programId,

@@ -9,7 +9,7 @@ import {
   type SourceConfig,
   type WakeUpConfig,
 } from './config/index.ts';
-import { AgentError, type Clock, type Random } from './platform/index.ts';
+import type { Clock, Random } from './platform/index.ts';
 
 export interface Surroundings {
   readonly clock: Clock;
@@ -77,19 +77,19 @@ export async function openSource(config: SourceConfig, { clock, warn }: Surround
 /** The wake-up that the configuration describes; as for a source. */
 export async function openWakeUp(
   config: WakeUpConfig,
-  { clock, random }: Pick<Surroundings, 'clock'> & { readonly random: Random },
+  { clock, warn, random }: Surroundings & { readonly random: Random },
 ): Promise<WakeUpSource> {
   switch (config.type) {
     case 'bgp-watch': {
       const { createBgpWatch } = await import('./collector/grpc/index.ts');
       return createBgpWatch({ name: config.name, address: config.address, clock, random });
     }
-    case 'snmp-traps':
-      throw new AgentError('CONFIG__INVALID', {
-        where: 'the configuration',
-        key: `collector.wakeUps.${config.name}`,
-        problem: 'this build does not listen to SNMP traps',
-      });
+    case 'snmp-traps': {
+      const { createTrapWakeUp } = await import('./collector/snmp/index.ts');
+      const { name, host, port } = config;
+      const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
+      return createTrapWakeUp({ name, host, port, ...credentials, clock, random });
+    }
   }
 }
 
