@@ -3,11 +3,11 @@
  * node scripts/build.mjs [--quiet] [--outdir DIR]
  *
  *   src/cli/main.ts             ──esbuild──► dist/dzd-telemetry.js + dist/chunks/   (what is imported on demand stays apart)
- *   src/serviceability/index.ts ──esbuild──► dist/serviceability.js
- *                               ──tsc──────► dist/types/                            (not with --quiet, which is for a quick start)
+ *   src/serviceability/index.ts ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
+ *                               ──tsc──────► dist/types/, dist/types-cjs/           (not with --quiet, which is for a quick start)
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -34,6 +34,9 @@ const common = {
   outdir,
 };
 
+/** For browsers too: nothing in it may depend on Node. @type {import('esbuild').BuildOptions} */
+const sdk = { ...common, platform: 'neutral', target: 'es2022', entryPoints: { serviceability: 'src/serviceability/index.ts' } };
+
 const started = performance.now();
 const results = await Promise.all([
   build({
@@ -43,7 +46,8 @@ const results = await Promise.all([
     chunkNames: 'chunks/[name]-[hash]',
     define: { __VERSION__: JSON.stringify(version) },
   }),
-  build({ ...common, entryPoints: { serviceability: 'src/serviceability/index.ts' } }),
+  build({ ...sdk, format: 'esm' }),
+  build({ ...sdk, format: 'cjs', outExtension: { '.js': '.cjs' } }),
 ]).catch(() => process.exit(1)); // esbuild has said what is wrong, and where.
 
 chmodSync(join(outdir, 'dzd-telemetry.js'), 0o755);
@@ -63,8 +67,18 @@ function removeStaleChunks(outputs) {
 }
 
 function writeDeclarations() {
+  const types = join(outdir, 'types');
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const args = [tsc, '-p', join(root, 'scripts/tsconfig.types.json'), '--outDir', join(outdir, 'types')];
+  const args = [tsc, '-p', join(root, 'scripts/tsconfig.types.json'), '--outDir', types];
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
+  // The compiler leaves the extensions of our sources, which a compiler that is not told to allow them may refuse.
+  for (const path of readdirSync(types, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))) {
+    const file = join(types, path);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.[^']*)\.ts'/g, "$1.js'"));
+  }
+  // The same declarations once more for `require`: what kind of module they describe is read from the nearest package.json.
+  const commonJs = join(outdir, 'types-cjs');
+  cpSync(types, commonJs, { recursive: true });
+  writeFileSync(join(commonJs, 'package.json'), '{ "type": "commonjs" }\n');
 }

@@ -5,7 +5,7 @@ import { UNSPECIFIED_NETWORK } from './network-v4.ts';
 import type { Address, Ipv4, NetworkV4 } from './units.ts';
 
 const KEY_LENGTH = 32;
-const NO_BYTES = new Uint8Array();
+const NO_BYTES = /* @__PURE__ */ new Uint8Array();
 
 /**
  * Reads an account's fields in order (borsh: little-endian, u32 counts), and never throws.

@@ -1,5 +1,4 @@
-import bs58 from 'bs58';
-import { encodeKey } from './base58.ts';
+import { decodeBase58, encodeKey } from './base58.ts';
 import { quoted, ServiceabilityError } from './serviceability-error.ts';
 import type { Address } from './units.ts';
 
@@ -36,7 +35,7 @@ export function addressOf(key: Uint8Array): Address {
 
 /** The 32 bytes of an address. Throws ServiceabilityError `ADDRESS__INVALID` for text that is none. */
 export function addressBytes(text: Address): Uint8Array {
-  return bs58.decode(address(text));
+  return decodeBase58(address(text)) ?? new Uint8Array(KEY_LENGTH);
 }
 
 /** The address of the 32 bytes at `offset`, which must be there. */
@@ -54,6 +53,6 @@ function problemOf(text: string): string | undefined {
   }
   const stray = NOT_BASE58.exec(text);
   if (stray !== null) return `${quoted(stray[0])} at position ${stray.index + 1} is not a base58 digit`;
-  const length = bs58.decodeUnsafe(text)?.length;
+  const length = decodeBase58(text)?.length;
   return length === KEY_LENGTH ? undefined : `it stands for ${length} bytes, not ${KEY_LENGTH}`;
 }

@@ -7,7 +7,8 @@
  */
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 const DIGITS = /* @__PURE__ */ Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
-const ONE = ALPHABET.charCodeAt(0);
+/** The code of the digit `1`. */
+const ONE = 49;
 const LIMB = 58 ** 5;
 const LIMBS = 9;
 const WORDS = 16;
@@ -91,4 +92,57 @@ function leadingZeros(bytes: Uint8Array, offset: number): number {
   let count = 0;
   while (count < 32 && bytes[offset + count] === 0) count++;
   return count;
+}
+
+/** Four digits at a time: 58^4 times 2^24 is below 2^53. */
+const GROUP = 4;
+const DECODE_LIMB = 2 ** 24;
+/** By character code; 255 is no digit. */
+const VALUES = /* @__PURE__ */ makeValues();
+
+/** The bytes that base58 text stands for; undefined when a character is no digit. Takes as long as the square of the text. */
+export function decodeBase58(text: string): Uint8Array | undefined {
+  const limbs: number[] = [];
+  for (let start = 0; start < text.length; start += GROUP) {
+    const end = Math.min(text.length, start + GROUP);
+    let carry = 0;
+    let factor = 1;
+    for (let at = start; at < end; at++) {
+      const value = VALUES[text.charCodeAt(at)] ?? 255;
+      if (value === 255) return undefined;
+      carry = carry * 58 + value;
+      factor *= 58;
+    }
+    for (let index = 0; index < limbs.length; index++) {
+      const sum = (limbs[index] ?? 0) * factor + carry;
+      carry = Math.floor(sum / DECODE_LIMB);
+      limbs[index] = sum - carry * DECODE_LIMB;
+    }
+    if (carry > 0) limbs.push(carry);
+  }
+  return toBytes(limbs, leadingOnesOf(text));
+}
+
+/** Little-endian limbs of 24 bits as big-endian bytes behind so many zeros. */
+function toBytes(limbs: readonly number[], zeros: number): Uint8Array {
+  const highest = limbs.at(-1) ?? 0;
+  const unused = limbs.length === 0 || highest > 0xffff ? 0 : highest > 0xff ? 1 : 2;
+  const bytes = new Uint8Array(zeros + 3 * limbs.length - unused);
+  let at = bytes.length - 1;
+  for (const limb of limbs) {
+    for (let shift = 0; shift < 24 && at >= zeros; shift += 8) bytes[at--] = (limb >>> shift) & 255;
+  }
+  return bytes;
+}
+
+function leadingOnesOf(text: string): number {
+  let count = 0;
+  while (text[count] === '1') count++;
+  return count;
+}
+
+function makeValues(): Uint8Array {
+  const values = new Uint8Array(128).fill(255);
+  for (let value = 0; value < ALPHABET.length; value++) values[ALPHABET.charCodeAt(value)] = value;
+  return values;
 }

@@ -6,10 +6,10 @@ export const UNSPECIFIED_IPV4 = '0.0.0.0' as Ipv4;
 
 // A leading zero is refused: some parsers read 010 as eight.
 const OCTET = '(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])';
-const DOTTED = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
+const DOTTED = /* @__PURE__ */ new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
 
 /** What the program refuses as a client, DoubleZero or tunnel endpoint address. 198.18.0.0/15 is allowed. */
-const NOT_GLOBAL: readonly (readonly [number, number])[] = [
+const NOT_GLOBAL: readonly (readonly [number, number])[] = /* @__PURE__ */ [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -24,7 +24,7 @@ const NOT_GLOBAL: readonly (readonly [number, number])[] = [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ].map(([base, length]) => [numberOf(String(base)), Number(length)] as const);
-const LINK_LOCAL = numberOf('169.254.0.0');
+const LINK_LOCAL = /* @__PURE__ */ numberOf('169.254.0.0');
 
 /** Whether the text is an IPv4 address in dotted form. */
 export function isIpv4(value: unknown): value is Ipv4 {

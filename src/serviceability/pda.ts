@@ -6,7 +6,7 @@ import type { Address } from './units.ts';
 
 const MAX_SEEDS = 16;
 const MAX_SEED_LENGTH = 32;
-const MARKER = new TextEncoder().encode('ProgramDerivedAddress');
+const MARKER = /* @__PURE__ */ new TextEncoder().encode('ProgramDerivedAddress');
 
 /** An address that only the program can sign for, and the last seed byte that takes it off the curve. */
 export interface ProgramAddress {

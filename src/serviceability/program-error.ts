@@ -119,7 +119,7 @@ const ERRORS: Readonly<Record<number, readonly [name: string, explanation: strin
 };
 
 /** Every error that the program is known to give, by its code, in order. */
-export const PROGRAM_ERRORS: readonly ProgramError[] = Object.entries(ERRORS).map(([code, [name, explanation]]) => ({
+export const PROGRAM_ERRORS: readonly ProgramError[] = /* @__PURE__ */ Object.entries(ERRORS).map(([code, [name, explanation]]) => ({
   code: Number(code),
   name,
   explanation,

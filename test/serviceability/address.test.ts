@@ -2,6 +2,7 @@ import { PublicKey } from '@solana/web3.js';
 import bs58 from 'bs58';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decodeBase58 } from '../../src/serviceability/base58.ts';
 import { address, addressBytes, addressOf, isAddress, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { someKeyBytes } from './builders.ts';
 
@@ -69,4 +70,14 @@ test('a key of another length is refused', () => {
 test('only text can be an address', () => {
   expect([undefined, null, 7, {}, [ZERO_ADDRESS]].map(isAddress)).toEqual([false, false, false, false, false]);
   expect(isAddress(ZERO_ADDRESS)).toBe(true);
+});
+
+test('base58 of any length is read as the reference implementation reads it', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 70 }), fc.nat(5), (bytes, zeros) => {
+      const text = bs58.encode(Uint8Array.of(...new Uint8Array(zeros), ...bytes));
+      expect(decodeBase58(text)).toEqual(Uint8Array.from(bs58.decode(text)));
+    }),
+  );
+  expect([decodeBase58(''), decodeBase58('0'), decodeBase58('1l1')]).toEqual([new Uint8Array(), undefined, undefined]);
 });

@@ -1,0 +1,60 @@
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What a web page gets of the SDK: a minified bundle for browsers. */
+async function bundle(contents: string): Promise<{ readonly gzipped: number; readonly inputs: readonly string[] }> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents, resolveDir: root },
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return {
+    gzipped: gzipSync(outputFiles[0]?.contents ?? new Uint8Array()).length,
+    inputs: used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path),
+  };
+}
+
+test('the whole SDK is at most 60 kB minified and gzipped, without a Solana library', async () => {
+  const { gzipped, inputs } = await bundle(`export * from './src/serviceability/index.ts';`);
+  expect(gzipped).toBeGreaterThan(10_000);
+  expect(gzipped).toBeLessThan(60_000);
+  expect(inputs.filter((path) => path.includes('@solana') || path.includes('rfc11'))).toEqual([]);
+});
+
+test('a page that decodes users gets what that takes, and neither curves nor the other accounts', async () => {
+  const { gzipped, inputs } = await bundle(`export { decodeUser } from './src/serviceability/index.ts';`);
+  expect(inputs.filter((path) => !path.startsWith('src/serviceability/'))).toEqual([]);
+  expect(inputs.map((path) => path.replace('src/serviceability/', '')).sort()).toEqual([
+    'account-reader.ts',
+    'account-type.ts',
+    'address.ts',
+    'base58.ts',
+    'ipv4.ts',
+    'network-v4.ts',
+    'serviceability-error.ts',
+    'units.ts',
+    'user-codec.ts',
+  ]);
+  expect(gzipped).toBeLessThan(4_000);
+});
+
+test('a page that plans writes gets no curves', async () => {
+  const { inputs } = await bundle(`export { planBgpStatusBatches, encodeLegacyMessage } from './src/serviceability/index.ts';`);
+  expect(inputs.filter((path) => path.includes('@noble'))).toEqual([]);
+});
+
+test('nothing is left of the SDK when nothing of it is used', async () => {
+  const { inputs } = await bundle(`import './src/serviceability/index.ts';`);
+  expect(inputs).toEqual([]);
+});
