@@ -1,9 +1,6 @@
 /*
  * How long the User accounts of a full device (4,096 of them) take to decode: as one answer of the ledger (createUserDecoder), and one by one
- * (decodeUser). Prints a line for each:
- * {"bench":"decode-users","n":4096,"metric":"median","value":…,"unit":"ms"} and one with the metric "median-one-by-one".
- *
- *   npx esbuild bench/decode-users.ts --bundle --platform=node --format=esm --log-level=error --outfile=/tmp/decode-users.mjs && node /tmp/decode-users.mjs
+ * (decodeUser).
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -18,6 +15,7 @@ import {
   type User,
   ZERO_ADDRESS,
 } from '../src/serviceability/index.ts';
+import { type Bench, median } from './support/bench.ts';
 
 const USERS = 4096;
 const ROUNDS = 40;
@@ -54,17 +52,19 @@ const accounts = Array.from({ length: USERS }, (_, index): Uint8Array => {
   return encodeUser(user);
 });
 
-function measure(metric: string, decode: () => readonly User[]): void {
+function measure(decode: () => readonly User[]): number {
   const times = Array.from({ length: ROUNDS }, () => {
     const start = performance.now();
     const users = decode();
     const elapsed = performance.now() - start;
     if (users.length !== USERS || users.some((user) => user.devicePk !== device)) throw new Error('the users read back wrong');
     return elapsed;
-  }).sort((a, b) => a - b);
-  const median = times[ROUNDS / 2] ?? Number.NaN;
-  console.log(JSON.stringify({ bench: 'decode-users', n: USERS, metric, value: Number(median.toFixed(2)), unit: 'ms' }));
+  });
+  return median(times);
 }
 
-measure('median', () => accounts.map(createUserDecoder()));
-measure('median-one-by-one', () => accounts.map((data) => decodeUser(data)));
+const bench: Bench = async (emit) => {
+  emit({ n: USERS, metric: 'median', value: measure(() => accounts.map(createUserDecoder())), unit: 'ms' });
+  emit({ n: USERS, metric: 'median-one-by-one', value: measure(() => accounts.map((data) => decodeUser(data))), unit: 'ms' });
+};
+export default bench;

@@ -1,0 +1,140 @@
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import { createLedgerRpc, type LedgerRpcClient } from '../../src/ledger/index.ts';
+import { type Clock, seededRandom, systemClock } from '../../src/platform/index.ts';
+import type { Signer } from '../../src/publisher/index.ts';
+import { type Address, addressOf, lamports } from '../../src/serviceability/index.ts';
+import { machineMs } from './bench.ts';
+import type { LocalnetHost } from './host.ts';
+
+/** The configuration's defaults. */
+export const DEFAULT_TIMING: AgentTiming = {
+  intervalMs: 5_000,
+  collectTimeoutMs: 10_000,
+  viewMaxAgeMs: 5_000,
+  viewIdleIntervalMs: 30_000,
+  maxLedgerAgeMs: 300_000,
+  authorityIntervalMs: 60_000,
+  drainMs: 2_000,
+  worker: {
+    statusPollIntervalMs: 450,
+    rebroadcastIntervalMs: 2_000,
+    blockhashMaxAgeMs: 2_000,
+    sendStaggerMs: 10,
+    maxInFlight: 64,
+    skipPreflight: false,
+  },
+};
+
+export interface Landing {
+  readonly user: Address;
+  readonly to: string;
+  readonly at: number;
+}
+
+/** What an agent did, for the bench to count. */
+export interface Record {
+  landings: Landing[];
+  /** Signatures of transactions sent, each once. */
+  signatures: number;
+  ticks: { readonly durationMs: number; readonly decided: boolean; readonly at: number }[];
+  readonly troubles: string[];
+}
+
+export interface BenchAgent {
+  readonly agent: Agent;
+  readonly rpc: LedgerRpcClient;
+  readonly record: Record;
+  /** Forgets what was recorded so far. */
+  clear(): void;
+  /** Waits until it holds. Throws after `ms`, with the troubles met. */
+  until(what: string, holds: () => boolean, ms?: number): Promise<void>;
+}
+
+export interface BenchAgentOptions {
+  readonly policy?: Partial<StatusPolicy>;
+  readonly timing?: Partial<AgentTiming>;
+  readonly limits?: Partial<AgentLimits>;
+  readonly clock?: Clock;
+  readonly rpcUrl?: string;
+}
+
+/** The agent as `run` builds it, with one eAPI source on the Unix socket and a reporter that counts. */
+export function benchAgent(
+  { rpcUrl, eapiSocket, device, programId }: Pick<LocalnetHost, 'rpcUrl' | 'eapiSocket' | 'device' | 'programId'>,
+  options: BenchAgentOptions = {},
+): BenchAgent {
+  const clock = options.clock ?? systemClock;
+  const record: Record = { landings: [], signatures: 0, ticks: [], troubles: [] };
+  const trouble = (what: string): void => {
+    if (record.troubles.length < 20) record.troubles.push(what);
+  };
+  const reporter: AgentReporter = {
+    ...SILENT_REPORTER,
+    tick: ({ durationMs, view }) => void record.ticks.push({ durationMs, decided: view !== undefined, at: machineMs() }),
+    landed: ({ intent }) => void record.landings.push({ user: intent.user, to: intent.to, at: machineMs() }),
+    sent: () => {
+      record.signatures += 1;
+    },
+    rejected: ({ error }) => trouble(error.message),
+    failed: ({ error }) => trouble(error.message),
+    halted: (error) => trouble(error.message),
+    endpoint: ({ state, error }) => trouble(`endpoint ${state} ${error?.message ?? ''}`),
+    source: ({ state, error }) => trouble(`source ${state} ${error?.message ?? ''}`),
+    defect: (error) => trouble(`defect ${String(error)}`),
+  };
+  const rpc = createLedgerRpc({
+    urls: [options.rpcUrl ?? rpcUrl],
+    programId,
+    random: seededRandom(2),
+    clock,
+    requestTimeoutMs: 10_000,
+    onEndpoint: (event) => reporter.endpoint(event),
+  });
+  const agent = createAgent({
+    device,
+    programId,
+    signer: BENCH_SIGNER,
+    rpc,
+    sources: [createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock, timeoutMs: 5_000 })],
+    policy: { ...DEFAULT_POLICY, ...options.policy },
+    timing: { ...DEFAULT_TIMING, ...options.timing },
+    // Flaps follow one another here as they never do on a network: the spend limits would be what is measured.
+    limits: { maxTransactionsPerMinute: 1_000_000, maxLamportsPerDay: 1e12, minBalance: lamports(0), ...options.limits },
+    clock,
+    random: seededRandom(3),
+    reporter,
+  });
+  return {
+    agent,
+    rpc,
+    record,
+    clear() {
+      record.landings = [];
+      record.signatures = 0;
+      record.ticks = [];
+    },
+    async until(what, holds, ms = 60_000) {
+      const deadline = machineMs() + ms;
+      while (!holds()) {
+        if (machineMs() > deadline) throw new Error(`not within ${ms} ms: ${what}; met: ${record.troubles.join(' | ') || 'no trouble'}`);
+        await systemClock.sleep(5);
+      }
+    },
+  };
+}
+
+export const BENCH_SIGNER: Signer = signerNumber(7);
+
+function signerNumber(number: number): Signer {
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, number)]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32);
+  return { address: addressOf(publicKey), sign: (message) => new Uint8Array(sign(null, message, privateKey)) };
+}
