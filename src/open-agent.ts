@@ -43,6 +43,8 @@ export async function openAgent({
     random,
     clock,
     requestTimeoutMs: ledger.requestTimeout,
+    requestsPerSecond: ledger.requestsPerSecond,
+    sendsPerSecond: ledger.sendsPerSecond,
     onEndpoint: (event) => reporter.endpoint(event),
   });
   return createAgent({

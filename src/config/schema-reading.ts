@@ -10,6 +10,21 @@ export const ledgerSection = z
     rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first.', ofNetwork: true }),
     programId: publicKey({ description: 'The serviceability program.', ofNetwork: true }),
     requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of an endpoint.' }),
+    requestsPerSecond: wholeNumber({
+      default: 150,
+      min: 1,
+      max: 10_000,
+      unit: 'requests',
+      description:
+        'Most requests a second to one endpoint, all methods together; one method of reading takes half of it at most, and after a 429 all takes less for a while.',
+    }),
+    sendsPerSecond: wholeNumber({
+      default: 100,
+      min: 1,
+      max: 10_000,
+      unit: 'sends',
+      description: 'Most of those requests that send a transaction, repeats included; they take four fifths of them at most.',
+    }),
     viewMaxAge: duration({
       default: '5s',
       min: '500ms',
