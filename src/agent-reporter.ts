@@ -1,6 +1,7 @@
 import type { CollectorReporter, WakeUpReporter } from './collector/index.ts';
 import type { AgentError } from './platform/index.ts';
 import type { Address, Lamports } from './serviceability/index.ts';
+import type { SnapshotReporter } from './snapshots/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 import type { WorkerReporter } from './worker/index.ts';
 
@@ -27,7 +28,8 @@ export interface AgentReporter
     WorkerReporter,
     EndpointReporter,
     AuthorityReporter,
-    BalanceReporter {
+    BalanceReporter,
+    SnapshotReporter {
   /** Something threw that should not: a defect, survived. */
   defect(error: unknown): void;
 }
@@ -61,6 +63,10 @@ export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter
     balance: tell('balance'),
     damping: tell('damping'),
     foreignWrites: tell('foreignWrites'),
+    snapshotStored: tell('snapshotStored'),
+    snapshotFailed: tell('snapshotFailed'),
+    snapshotRefused: tell('snapshotRefused'),
+    snapshotPlace: tell('snapshotPlace'),
     defect: tell('defect'),
   };
 }
@@ -88,5 +94,9 @@ export const SILENT_REPORTER: AgentReporter = {
   balance: ignore,
   damping: ignore,
   foreignWrites: ignore,
+  snapshotStored: ignore,
+  snapshotFailed: ignore,
+  snapshotRefused: ignore,
+  snapshotPlace: ignore,
   defect: ignore,
 };

@@ -7,6 +7,7 @@ import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceA
 import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
 import { maxWritesPerTransaction, type Signer } from './publisher/index.ts';
 import { type Address, type Lamports, lamports } from './serviceability/index.ts';
+import type { Snapshotter } from './snapshots/index.ts';
 import { createTicker } from './tick.ts';
 import { createTickLoop } from './tick-loop.ts';
 import type { TickReport } from './tick-reporter.ts';
@@ -47,6 +48,8 @@ export interface AgentOptions {
   readonly sources: readonly SwitchSource[];
   /** What tells of changes between the polls. */
   readonly wakeUps?: readonly WakeUpSource[];
+  /** Takes raw snapshots beside the ticks: it is started and stopped with the agent, and neither knows of the other. */
+  readonly snapshotter?: Pick<Snapshotter, 'start' | 'stop'>;
   readonly policy: StatusPolicy;
   readonly timing: AgentTiming;
   /** DEFAULT_LIMITS unless told. */
@@ -84,7 +87,7 @@ export interface Agent {
  *                            tick loop ◄───┘ an expired transaction asks for a new decision
  *   traps, streams ─► wake-ups ──┘
  *
- * Start: worker, ticks, wake-ups. Stop: wake-ups, ticks, then worker (drains), then sources and RPC.
+ * Start: worker, ticks, wake-ups, snapshots. Stop: snapshots and wake-ups, ticks, then worker (drains), then sources and RPC.
  */
 export function createAgent(options: AgentOptions): Agent {
   const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
@@ -195,6 +198,7 @@ export function createAgent(options: AgentOptions): Agent {
       worker?.start();
       loop.start();
       wakeUps.start();
+      options.snapshotter?.start();
     },
     async once(signal) {
       worker?.start();
@@ -207,11 +211,13 @@ export function createAgent(options: AgentOptions): Agent {
     stop() {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
+        const snapshotsStopped = options.snapshotter?.stop();
         await wakeUps.stop();
         await loop.stop();
         const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
         await collector.close();
         await rpc.close();
+        await snapshotsStopped;
         return left;
       })();
       return stopped;

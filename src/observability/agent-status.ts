@@ -63,6 +63,7 @@ export interface TimelineEntry {
     | 'mass-down'
     | 'damping'
     | 'foreign'
+    | 'snapshot'
     | 'balance';
   readonly user: Address | null;
   readonly text: string;

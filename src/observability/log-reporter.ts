@@ -1,6 +1,7 @@
 import type { AgentReporter } from '../agent-reporter.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, systemClock } from '../platform/index.ts';
+import { createSnapshotLog } from './log-snapshots.ts';
 import type { LogFields, Logger } from './logger.ts';
 
 /** Facts of one write. */
@@ -42,6 +43,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
   let foreignQuietUntil = Number.NEGATIVE_INFINITY;
   const foreign = new Set<string>();
   return {
+    ...createSnapshotLog(logger),
     tick({ switchRead, durationMs, outcomes, intents, viewSlot }) {
       logger.debug('tick', {
         durationMs: Math.round(durationMs),

@@ -135,6 +135,17 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     balance({ lamports, hoursToEmpty }) {
       balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };
     },
+    snapshotStored: ({ kind, failures }) => {
+      if (failures > 0) note('snapshot', `snapshots of ${kind} are stored again`);
+    },
+    snapshotFailed: ({ kind, error, failures }) => {
+      if (failures === 1) note('snapshot', `a snapshot of ${kind} failed: ${error.message}`);
+    },
+    snapshotRefused: ({ errors }) => {
+      for (const error of errors) note('snapshot', error.message);
+    },
+    snapshotPlace: ({ place, state, error }) =>
+      note('snapshot', `snapshots to ${place} are ${state}${error === undefined ? '' : `: ${error.message}`}`),
     defect: (error) => note('failed', `defect: ${describeError(error)}`),
   };
 

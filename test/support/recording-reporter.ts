@@ -21,6 +21,10 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     damping: ({ user, state }) => lines.push(`damping ${nameOf(user)} ${state}`),
     foreignWrites: ({ users }) => lines.push(`foreign writes ${users.map(nameOf).join(', ')}`),
     authorized: ({ code }) => lines.push(`authorized for ${code}`),
+    snapshotStored: ({ kind }) => lines.push(`snapshot of ${kind}`),
+    snapshotFailed: ({ kind, error }) => lines.push(`no snapshot of ${kind}: ${error.code}`),
+    snapshotRefused: ({ errors }) => lines.push(`snapshots refused: ${errors.map(({ message }) => message).join('; ')}`),
+    snapshotPlace: ({ state, error }) => lines.push(`snapshots ${state}${error === undefined ? '' : `: ${error.code}`}`),
     defect: (error) => lines.push(`defect ${String(error)}`),
   };
   return { lines, reporter };
