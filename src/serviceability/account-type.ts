@@ -24,6 +24,7 @@ export const AccountType = {
   feed: 18,
 } as const;
 
+/** The name of a type of account; `none` is byte 0. */
 export type AccountTypeName = keyof typeof AccountType;
 
 const NAMES: ReadonlyMap<number, AccountTypeName> = /* @__PURE__ */ (() =>

@@ -54,6 +54,7 @@ export interface UnknownInterface {
 /** An element of the second vector, which says its size, so that one of an unknown version can be passed over. */
 export type DeviceInterface = KnownInterface | UnknownInterface;
 
+/** The two vectors of interfaces that a device has, for old and new readers. */
 export interface InterfaceVectors {
   readonly deprecatedInterfaces: readonly DeprecatedInterface[];
   readonly interfaces: readonly DeviceInterface[];

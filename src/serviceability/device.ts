@@ -50,6 +50,7 @@ export interface Device {
   readonly unreadTail?: UnreadTail;
 }
 
+/** The part of a Device account that could not be read. */
 export interface UnreadTail {
   readonly from: 'deprecatedInterfaces' | 'interfaces';
   readonly bytes: Uint8Array;

@@ -1,5 +1,6 @@
 import type { Address } from './units.ts';
 
+/** An account that an instruction names, and what the instruction may do with it. */
 export interface AccountMeta {
   readonly address: Address;
   readonly signer: boolean;

@@ -4,6 +4,7 @@
  */
 type NameOf = (byte: number) => string;
 
+/** Of User.status, as the `doublezero` command prints it. */
 export const userStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending (deprecated)',
   1: 'activated',
@@ -15,7 +16,9 @@ export const userStatusName: NameOf = /* @__PURE__ */ namesOf({
   7: 'updating (deprecated)',
   8: 'out_of_credits',
 });
+/** Of User.bgp_status (RFC-19). */
 export const bgpStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'unknown', 1: 'up', 2: 'down' });
+/** Of User.user_type. */
 export const userTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'IBRL', 1: 'IBRLWithAllocatedIP', 2: 'EdgeFiltering', 3: 'Multicast' });
 /** Of users and of interfaces. */
 export const cyoaTypeName: NameOf = /* @__PURE__ */ namesOf({
@@ -37,7 +40,9 @@ export const deviceStatusName: NameOf = /* @__PURE__ */ namesOf({
   6: 'device-provisioning',
   7: 'link-provisioning',
 });
+/** Of Device.device_type. */
 export const deviceTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'hybrid', 1: 'transit', 2: 'edge' });
+/** Of Device.device_health. */
 export const deviceHealthName: NameOf = /* @__PURE__ */ namesOf({
   0: 'unknown',
   1: 'pending',
@@ -45,8 +50,10 @@ export const deviceHealthName: NameOf = /* @__PURE__ */ namesOf({
   3: 'ready-for-users',
   4: 'impaired',
 });
+/** Of Device.desired_status. */
 export const deviceDesiredStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending', 1: 'activated', 6: 'drained' });
 
+/** Of an interface's status. */
 export const interfaceStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'invalid',
   1: 'unmanaged',
@@ -56,13 +63,20 @@ export const interfaceStatusName: NameOf = /* @__PURE__ */ namesOf({
   5: 'rejected',
   6: 'unlinked',
 });
+/** Of an interface's type. */
 export const interfaceTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'invalid', 1: 'loopback', 2: 'physical' });
+/** Of a loopback interface's use. */
 export const loopbackTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'vpnv4', 2: 'ipv4', 3: 'pim_rp_addr' });
+/** Of an interface: whether it leads to the internet directly. */
 export const interfaceDiaName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'dia' });
+/** Of an interface's routing. */
 export const routingModeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'static', 1: 'bgp' });
 
+/** Of Tenant.payment_status. */
 export const paymentStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'delinquent', 1: 'paid' });
+/** Of Link.link_type. */
 export const linkTypeName: NameOf = /* @__PURE__ */ namesOf({ 1: 'WAN', 127: 'DZX' });
+/** Of Link.status. */
 export const linkStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending',
   1: 'activated',
@@ -73,16 +87,20 @@ export const linkStatusName: NameOf = /* @__PURE__ */ namesOf({
   7: 'soft-drained',
   8: 'provisioning',
 });
+/** Of Link.link_health. */
 export const linkHealthName: NameOf = /* @__PURE__ */ namesOf({ 0: 'unknown', 1: 'pending', 2: 'ready-for-service', 3: 'impaired' });
+/** Of Link.desired_status. */
 export const linkDesiredStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending',
   1: 'activated',
   6: 'hard-drained',
   7: 'soft-drained',
 });
+/** Of Contributor.status. */
 export const contributorStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended', 3: 'deleting' });
 /** Of locations and of exchanges. */
 export const placeStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending', 1: 'activated', 2: 'suspended' });
+/** Of MulticastGroup.status. */
 export const multicastGroupStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending',
   1: 'activated',
@@ -90,8 +108,11 @@ export const multicastGroupStatusName: NameOf = /* @__PURE__ */ namesOf({
   3: 'deleting',
   4: 'rejected',
 });
+/** Of AccessPass.status. */
 export const accessPassStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'requested', 1: 'connected', 2: 'disconnected', 3: 'expired' });
+/** Of Permission.status. */
 export const permissionStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended' });
+/** Of Topology.constraint. */
 export const topologyConstraintName: NameOf = /* @__PURE__ */ namesOf({ 0: 'include-any', 1: 'exclude' });
 
 function namesOf(names: Readonly<Record<number, string>>): NameOf {

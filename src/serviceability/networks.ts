@@ -20,6 +20,7 @@ const TEST_LEDGER = 'doublezerolocalnet.rpcpool.com/8a4fd3f4-0977-449f-88c7-63d4
 const MAINNET_LEDGER = 'doublezero-mainnet-beta.rpcpool.com/db336024-e7a8-46b1-80e5-352dd77060ab';
 const TEST_TELEMETRY = 'C9xqH76NSm11pBS6maNnY163tWHT8Govww47uyEmSnoG' as Address;
 
+/** DoubleZero's networks; see findNetwork. */
 export const NETWORKS: readonly Network[] = [
   {
     name: 'mainnet-beta',

@@ -21,6 +21,7 @@ export interface BatchCompute {
   readonly heapBytes?: number;
 }
 
+/** What planBgpStatusBatches plans. */
 export interface BatchPlanInput {
   readonly programId: Address;
   /** All users are of this device. */

@@ -8,16 +8,25 @@ import type { Address, Ipv4 } from './units.ts';
  * All of these throw ServiceabilityError `PDA__BAD_SEEDS` for a code or name above 32 bytes.
  */
 
+/** The one GlobalState account of a network. */
 export const globalStateAddress = (programId: Address): ProgramAddress => derive(programId, 'globalstate');
+/** The one GlobalConfig account of a network. */
 export const globalConfigAddress = (programId: Address): ProgramAddress => derive(programId, 'config');
+/** The one ProgramConfig account of a network. */
 export const programConfigAddress = (programId: Address): ProgramAddress => derive(programId, 'programconfig');
 
+/** A Location, by its index (u128). */
 export const locationAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'location', little(index, 16));
+/** An Exchange, by its index (u128). */
 export const exchangeAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'exchange', little(index, 16));
+/** A Device, by its index (u128). */
 export const deviceAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'device', little(index, 16));
+/** A Link, by its index (u128). */
 export const linkAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'link', little(index, 16));
+/** A MulticastGroup, by its index (u128). */
 export const multicastGroupAddress = (programId: Address, index: bigint): ProgramAddress =>
   derive(programId, 'multicast', little(index, 16));
+/** A Contributor, by its index (u128). */
 export const contributorAddress = (programId: Address, index: bigint): ProgramAddress =>
   derive(programId, 'contributor', little(index, 16));
 
@@ -30,12 +39,15 @@ export const userAddress = (programId: Address, clientIp: Ipv4, userType: number
 /** A user from before accounts were keyed by client address. */
 export const legacyUserAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'user', little(index, 16));
 
+/** A Tenant, by its code. */
 export const tenantAddress = (programId: Address, code: string): ProgramAddress => derive(programId, 'tenant', utf8(code));
+/** The Permission of one key. */
 export const permissionAddress = (programId: Address, userPayer: Address): ProgramAddress =>
   derive(programId, 'permission', addressBytes(userPayer));
 /** `clientIp` 0.0.0.0 is a pass for any address. */
 export const accessPassAddress = (programId: Address, clientIp: Ipv4, userPayer: Address): ProgramAddress =>
   derive(programId, 'accesspass', ipv4Bytes(clientIp), addressBytes(userPayer));
+/** A Feed, by its code and its Exchange. */
 export const feedAddress = (programId: Address, code: string, exchange: Address): ProgramAddress =>
   derive(programId, 'feed', utf8(code), addressBytes(exchange));
 /** Names differ by more than case: the seed is the name in upper case. */

@@ -2,6 +2,7 @@ import type { AccountReader } from './account-reader.ts';
 import { AccountType, openAccount } from './account-type.ts';
 import { AccountWriter } from './account-writer.ts';
 
+/** A version of the program or of a client. */
 export interface ProgramVersion {
   readonly major: number;
   readonly minor: number;

@@ -14,6 +14,7 @@ export const USER_DEVICE_OFFSET = 83;
 /** How final what is read must be. */
 export type Commitment = 'processed' | 'confirmed' | 'finalized';
 
+/** What readUsers reads, and how. */
 export interface ReadUsersOptions {
   readonly rpc: RpcCall;
   readonly programId: Address;

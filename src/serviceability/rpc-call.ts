@@ -25,6 +25,7 @@ export type FetchLike = (
   },
 ) => Promise<FetchAnswer>;
 
+/** Settings of fetchRpc. */
 export interface FetchRpcOptions {
   /** The global `fetch` unless told. */
   readonly fetch?: FetchLike;

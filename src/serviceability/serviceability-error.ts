@@ -20,6 +20,7 @@ const MESSAGES = {
   RPC__TIMEOUT: '{method} was not answered within {timeoutMs} ms',
 } as const;
 
+/** The codes of ServiceabilityError; stable, unlike the messages. */
 export type ServiceabilityErrorCode = keyof typeof MESSAGES;
 
 type ContextValue = string | number | bigint;

@@ -12,12 +12,14 @@ export type BgpStatusValue = keyof typeof BgpStatus;
 
 const MAX_U64 = (1n << 64n) - 1n;
 
+/** The arguments of instruction 106. */
 export interface SetUserBgpStatusArgs {
   readonly status: BgpStatusValue;
   /** Smoothed round-trip time; 0 when there is no sample, and always with down and unknown. */
   readonly rttNs: Nanoseconds;
 }
 
+/** The arguments of instruction 106, and the accounts that it is about. */
 export interface SetUserBgpStatusInput extends SetUserBgpStatusArgs {
   readonly programId: Address;
   readonly user: Address;

@@ -14,6 +14,7 @@ export interface WebSocketLike {
   close(): void;
 }
 
+/** What subscriptionHint subscribes to, and how. */
 export interface SubscriptionHintOptions {
   readonly programId: Address;
   /** As for watchUsers. */

@@ -16,6 +16,7 @@ import { createWakeBell, type Sleep, timerSleep } from './wake-bell.ts';
  */
 export type UserHint = (wake: (slot?: Slot) => void, signal: AbortSignal) => void;
 
+/** What watchUsers watches, and how. */
 export interface WatchUsersOptions extends ReadUsersOptions {
   /** Ends the watch, and the iteration with it. */
   readonly signal?: AbortSignal;
