@@ -59,7 +59,7 @@ test('for people, everything else is a list of names and values', () => {
     eapiUrl: 'http://127.0.0.1:8080',
     eapiSocket: '/tmp/eapi\u001b.sock',
     snmp: '127.0.0.1:161',
-    grpc: null,
+    grpc: '127.0.0.1:9543',
   };
   expect(printed('table', [ready])).toBe(
     'ready\n  rpcUrl      http://127.0.0.1:8899\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
