@@ -105,8 +105,6 @@ describe('defaults and presets', () => {
         interval: 60_000,
         commandTimeout: 10_000,
         requestTimeout: 10_000,
-        requestsPerSecond: 150,
-        sendsPerSecond: 100,
         maxAnswerBytes: 8_388_608,
         maxFiles: 1_000,
         maxBytes: 104_857_600,
