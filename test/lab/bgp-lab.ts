@@ -3,11 +3,27 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { agentxConfiguration, clientConfiguration, deviceConfiguration, type LabUser, snmpdConfiguration } from './configuration.ts';
+import {
+  agentxConfiguration,
+  clientConfiguration,
+  deviceConfiguration,
+  type LabSnmpUser,
+  type LabTrapTarget,
+  type LabUser,
+  snmpdConfiguration,
+} from './configuration.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { nameOf, sweepLeftovers } from './namespaces.ts';
 import { createLabNetwork } from './network.ts';
 import { BGPD, requireLabMachine } from './requirements.ts';
+
+export interface BgpLabOptions {
+  readonly users: readonly LabUser[];
+  /** Users of the device's snmpd, beside its community. */
+  readonly snmpUsers?: readonly LabSnmpUser[];
+  /** Ports of the root namespace to which snmpd sends notifications. */
+  readonly traps?: readonly LabTrapTarget[];
+}
 
 export interface BgpLab {
   /** Where the device's snmpd answers the root namespace, once started. FRR's BGP4-MIB shows the default VRF. */
@@ -30,6 +46,8 @@ export interface BgpLab {
   /** The device's bgpd dies: every session with it, and the rows that snmpd had of it. */
   killDeviceBgp(): Promise<void>;
   restartDeviceBgp(): Promise<void>;
+  /** The device's SNMP agent dies and comes back: another boot of its engine. bgpd restarts, too, as its module would look for it for long. */
+  restartSnmpd(): Promise<void>;
   /** What the daemons printed last, for a failing test's message. */
   describe(): string;
 }
@@ -47,7 +65,7 @@ const SNMP_PORT = 161;
  * veth pairs stand for the GRE tunnels. Names carry this process's number, so that runs do not meet, and a later run can remove what a
  * killed one left.
  */
-export function createBgpLab({ users }: { readonly users: readonly LabUser[] }): BgpLab {
+export function createBgpLab({ users, snmpUsers = [], traps = [] }: BgpLabOptions): BgpLab {
   const network = createLabNetwork(users);
   const clients = new Map<number, Daemon>();
   let snmpd: Daemon | undefined;
@@ -67,7 +85,8 @@ export function createBgpLab({ users }: { readonly users: readonly LabUser[] }):
   const startSnmpd = async (): Promise<void> => {
     const agentxSocket = join(workFolder(), 'agentx.sock');
     const file = join(workFolder(), 'snmpd.conf');
-    await writeFile(file, snmpdConfiguration({ community: COMMUNITY, agentxSocket }));
+    const trapHost = network.rootAddress;
+    await writeFile(file, snmpdConfiguration({ community: COMMUNITY, agentxSocket, users: snmpUsers, traps, trapHost }));
     await writeFile(join(workFolder(), 'frr.conf'), agentxConfiguration(agentxSocket));
     const command = ['snmpd', '-f', '-Lo', '-C', '-c', file, `udp:${network.managementAddress}:${SNMP_PORT}`];
     snmpd = startDaemon({ name: 'snmpd', namespace: network.device, command, env: snmpEnvironment() });
@@ -156,6 +175,11 @@ export function createBgpLab({ users }: { readonly users: readonly LabUser[] }):
     async restartDeviceBgp() {
       await lab.killDeviceBgp();
       await startDeviceBgp();
+    },
+    async restartSnmpd() {
+      await snmpd?.kill();
+      await startSnmpd();
+      await lab.restartDeviceBgp();
     },
     describe: () =>
       daemons()

@@ -58,9 +58,50 @@ export function clientConfiguration(user: LabUser, routerId: string): string {
   );
 }
 
+/** A user of snmpd, by the words of its configuration: SHA, SHA-512, …; AES, AES-256, … */
+export interface LabSnmpUser {
+  readonly name: string;
+  readonly auth: { readonly protocol: string; readonly password: string };
+  readonly priv: { readonly protocol: string; readonly password: string };
+}
+
+/** Where snmpd sends what bgpd notifies of, and how. */
+export interface LabTrapTarget {
+  readonly port: number;
+  readonly version: '2c' | '3';
+  readonly kind: 'trap' | 'inform';
+}
+
+export interface LabSnmpd {
+  readonly community: string;
+  readonly agentxSocket: string;
+  /** The first one sends the notifications of version 3. */
+  readonly users: readonly LabSnmpUser[];
+  readonly traps: readonly LabTrapTarget[];
+  readonly trapHost: string;
+}
+
 /** snmpd as the master of AgentX subagents (RFC 2741), which bgpd's SNMP module is. */
-export function snmpdConfiguration({ community, agentxSocket }: { readonly community: string; readonly agentxSocket: string }): string {
-  return lines('master agentx', `agentXSocket ${agentxSocket}`, 'agentXPerms 0777 0777', `rocommunity ${community}`);
+export function snmpdConfiguration({ community, agentxSocket, users, traps, trapHost }: LabSnmpd): string {
+  const [sender] = users;
+  return lines(
+    'master agentx',
+    `agentXSocket ${agentxSocket}`,
+    'agentXPerms 0777 0777',
+    `rocommunity ${community}`,
+    ...users.flatMap(({ name, auth, priv }) => [
+      `createUser ${name} ${auth.protocol} ${auth.password} ${priv.protocol} ${priv.password}`,
+      `rouser ${name} priv`,
+    ]),
+    ...traps.map(({ port, version, kind }) => {
+      const as = version === '2c' || sender === undefined ? `-v 2c -c ${community}` : `-v 3 ${userOptions(sender)}`;
+      return `trapsess ${kind === 'inform' ? '-Ci ' : ''}${as} ${trapHost}:${port}`;
+    }),
+  );
+}
+
+function userOptions({ name, auth, priv }: LabSnmpUser): string {
+  return `-l authPriv -u ${name} -a ${auth.protocol} -A ${auth.password} -x ${priv.protocol} -X ${priv.password}`;
 }
 
 /** What bgpd's SNMP module reads, as an application of Net-SNMP's named `frr`. */

@@ -9,6 +9,8 @@ export interface LabNetwork {
   readonly clients: readonly string[];
   /** The device's address on the management wire, which the root namespace reaches. */
   readonly managementAddress: string;
+  /** The root namespace's on the same wire. */
+  readonly rootAddress: string;
   lay(): Promise<void>;
   /** Sets the client's end of its tunnel up or down. */
   setClientLink(position: number, state: 'up' | 'down'): Promise<void>;
@@ -48,6 +50,7 @@ export function createLabNetwork(users: readonly LabUser[]): LabNetwork {
     device,
     clients,
     managementAddress: management.device,
+    rootAddress: management.root,
     async lay() {
       await addNamespace(device);
       await layManagement();

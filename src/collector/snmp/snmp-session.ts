@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
+import type { AgentError } from '../../platform/index.ts';
 import type { Oid } from './peer-mib.ts';
 import type { VarBind } from './response.ts';
 
@@ -16,6 +17,8 @@ export interface SnmpSession {
    * all transmissions stay unanswered, and with the signal's reason; over SNMPv3 with an AgentError when the agent refuses the user.
    */
   request(request: SnmpRequest, signal: AbortSignal): Promise<readonly VarBind[]>;
+  /** What it probably means that requests stay without an answer, where this session can tell. */
+  meaningOfSilence?(): AgentError | undefined;
   /** Ends the socket; requests under way reject. Idempotent. */
   close(): void;
 }

@@ -109,6 +109,8 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       if (closed) throw new Stopped(CLOSED);
       sessions.add(session);
       return await withDeadline(timeoutMs, signal, (inner) => work(session, inner));
+    } catch (error) {
+      throw (error instanceof DeadlineExceeded ? session.meaningOfSilence?.() : undefined) ?? error;
     } finally {
       addIgnored(ignoredInAll, ignored);
       sessions.delete(session);

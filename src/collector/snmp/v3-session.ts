@@ -35,6 +35,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
   let closed = false;
   let report: readonly number[] | undefined;
+  let understood = false;
   const socket = new FencedSocket(
     transport,
     (datagram, from) => {
@@ -49,6 +50,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         return false;
       }
       report = header.report ?? report;
+      understood ||= header.isEncrypted;
       return true;
     },
     () => {
@@ -89,6 +91,11 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
           answered(error, undefined);
         }
       });
+    },
+    meaningOfSilence() {
+      // Agents that decrypt a request to nonsense drop it. They also drop one for a context that they do not have.
+      if (report?.at(-2) !== UNKNOWN_ENGINE || understood || user.priv === undefined || context !== '') return undefined;
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user: user.name, problem: 'it tells its engine, and answers no request' });
     },
     close() {
       if (closed) return;
@@ -192,6 +199,9 @@ function refusalOf(report: readonly number[] | undefined, user: string, endpoint
       return new AgentError('SNMP__WRONG_PASSWORD', { endpoint, user });
   }
 }
+
+/** The counter of the Report that ends a discovery. */
+const UNKNOWN_ENGINE = 4;
 
 const outOfTime = (endpoint: string): AgentError =>
   new AgentError('SNMP__OUT_OF_TIME', { endpoint, problem: 'what one says is outside the other’s window of 150 s' });

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createSnmpSource, createTrapWakeUp, type SnmpSource, type SnmpUser, type TrapWakeUp } from '../../src/collector/index.ts';
+import { isAgentError, seededRandom, systemClock } from '../../src/platform/index.ts';
+import { type BgpLab, createBgpLab } from './bgp-lab.ts';
+
+const USER = {
+  name: 'telemetry',
+  auth: { protocol: 'sha', password: 'authentic-words' },
+  priv: { protocol: 'aes', password: 'private-words' },
+} as const satisfies SnmpUser;
+const STRONG = {
+  name: 'strong',
+  auth: { protocol: 'sha512', password: 'authentic-words-2' },
+  priv: { protocol: 'aes', password: 'private-words-2' },
+} as const satisfies SnmpUser;
+
+/** Listens in the root namespace, to the lab alone. */
+function receiver(credentials: { readonly community: string } | { readonly user: SnmpUser }): TrapWakeUp {
+  return createTrapWakeUp({ name: 'traps', host: '0.0.0.0', port: 0, clock: systemClock, random: seededRandom(1), ...credentials });
+}
+
+const receivers = {
+  trapOf2c: receiver({ community: 'telemetry' }),
+  informOf2c: receiver({ community: 'telemetry' }),
+  trapOf3: receiver({ user: USER }),
+  informOf3: receiver({ user: USER }),
+  foreign: receiver({ community: 'another' }),
+};
+type ReceiverName = keyof typeof receivers;
+const wakes: Record<ReceiverName, number> = { trapOf2c: 0, informOf2c: 0, trapOf3: 0, informOf3: 0, foreign: 0 };
+
+let lab: BgpLab | undefined;
+const theLab = (): BgpLab => {
+  if (lab === undefined) throw new Error('the lab is not there');
+  return lab;
+};
+
+beforeAll(async () => {
+  for (const [name, wakeUp] of Object.entries(receivers))
+    wakeUp.start(() => {
+      wakes[name as ReceiverName] += 1;
+    }, new AbortController().signal);
+  await vi.waitUntil(() => Object.values(receivers).every((wakeUp) => wakeUp.listening() !== undefined));
+  const port = (name: ReceiverName): number => receivers[name].listening()?.port ?? 0;
+  lab = createBgpLab({
+    users: [
+      { tunnelId: 500, tunnelNet: '169.254.0.0/31' },
+      { tunnelId: 501, tunnelNet: '169.254.0.2/31' },
+    ],
+    snmpUsers: [
+      { ...USER, auth: { ...USER.auth, protocol: 'SHA' }, priv: { ...USER.priv, protocol: 'AES' } },
+      { ...STRONG, auth: { ...STRONG.auth, protocol: 'SHA-512' }, priv: { ...STRONG.priv, protocol: 'AES' } },
+    ],
+    traps: [
+      { port: port('trapOf2c'), version: '2c', kind: 'trap' },
+      { port: port('informOf2c'), version: '2c', kind: 'inform' },
+      { port: port('trapOf3'), version: '3', kind: 'trap' },
+      { port: port('informOf3'), version: '3', kind: 'inform' },
+      { port: port('foreign'), version: '2c', kind: 'trap' },
+    ],
+  });
+  await lab.start();
+});
+
+afterAll(async () => {
+  await lab?.stop();
+  for (const wakeUp of Object.values(receivers)) await wakeUp.close();
+});
+
+function sourceAs(user: SnmpUser, vrfs: readonly string[] = ['default']): SnmpSource {
+  const { host, port } = theLab().snmp;
+  return createSnmpSource({ name: 'snmp', host, port, user, vrfs, timeoutMs: 2_000, maxRows: 100, clock: systemClock });
+}
+
+async function states(source: SnmpSource): Promise<Record<string, string>> {
+  const { vrfs } = await source.collect(AbortSignal.timeout(10_000));
+  const reading = vrfs.get('default');
+  return reading?.kind === 'collected' ? Object.fromEntries([...reading.neighbors].map(([address, { state }]) => [address, state])) : {};
+}
+
+const ESTABLISHED = { '169.254.0.1': 'established', '169.254.0.3': 'established' };
+
+describe('SNMPv3 with a real snmpd', () => {
+  test.each([USER, STRONG])('reads as $name, with $auth.protocol and $priv.protocol', async (user) => {
+    const source = sourceAs(user);
+    await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
+    await source.close();
+  });
+
+  test('reads on after the agent’s restart, with another boot of its engine', async () => {
+    const source = sourceAs(USER);
+    await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
+    await theLab().restartSnmpd();
+    await expect.poll(() => states(source).catch(String), { timeout: 40_000 }).toEqual(ESTABLISHED);
+    await source.close();
+  });
+
+  test.each([
+    ['a user that it does not have', { ...USER, name: 'nobody' }, 'SNMP__USER_UNKNOWN'],
+    ['a wrong password', { ...USER, auth: { protocol: 'sha', password: 'other-words' } }, 'SNMP__WRONG_PASSWORD'],
+    ['another protocol of authentication', { ...USER, auth: { ...USER.auth, protocol: 'sha256' } }, 'SNMP__WRONG_PASSWORD'],
+    ['a wrong password of privacy', { ...USER, priv: { protocol: 'aes', password: 'other-words' } }, 'SNMP__WRONG_PRIVACY'],
+    ['no privacy', { name: USER.name, auth: USER.auth }, 'SNMP__UNREACHABLE'],
+  ] satisfies readonly (readonly [string, SnmpUser, string])[])('tells of %s by one line', async (_, user, code) => {
+    const source = sourceAs(user);
+    const error: unknown = await source.collect(AbortSignal.timeout(10_000)).catch((thrown: unknown) => thrown);
+    await source.close();
+    expect(isAgentError(error) ? [error.code, error.message.includes('\n')] : error).toEqual([code, false]);
+  });
+
+  test('a context that it does not have is failed where it was asked for by name', async () => {
+    const source = sourceAs(USER, ['default', 'vrf9']);
+    const { vrfs } = await source.collect(AbortSignal.timeout(10_000));
+    await source.close();
+    expect([vrfs.get('default')?.kind, vrfs.get('vrf9')]).toEqual([
+      'collected',
+      { kind: 'failed', source: 'snmp', problem: expect.any(String) },
+    ]);
+  });
+});
+
+describe('notifications that bgpd sends through snmpd', () => {
+  test('wake for a session that is lost and for one that comes up, as traps and as informs, of both versions', async () => {
+    const heardBy = ['trapOf2c', 'informOf2c', 'trapOf3', 'informOf3'] as const;
+    const before = { ...wakes };
+    const newWakes = (): boolean[] => heardBy.map((name) => wakes[name] > before[name]);
+    await theLab().killClient(1);
+    await expect.poll(newWakes, { timeout: 20_000 }).toEqual([true, true, true, true]);
+    Object.assign(before, wakes);
+    await theLab().restartClient(1);
+    await expect.poll(newWakes, { timeout: 30_000 }).toEqual([true, true, true, true]);
+  });
+
+  test('wake nobody who listens for another community', () => {
+    expect([wakes.foreign, receivers.foreign.counts().woke]).toEqual([0, 0]);
+    expect(receivers.foreign.counts().refused).toBeGreaterThan(0);
+  });
+});
