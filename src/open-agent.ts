@@ -4,6 +4,7 @@ import type { StatusPolicy } from './bgp/index.ts';
 import type { SwitchSource, WakeUpSource } from './collector/index.ts';
 import type { AgentConfig, PolicyConfig } from './config/index.ts';
 import { createLedgerRpc } from './ledger/index.ts';
+import { openSnapshotter } from './open-snapshotter.ts';
 import { openSource, openWakeUp } from './open-sources.ts';
 import { type Clock, type Random, systemClock } from './platform/index.ts';
 import type { Signer } from './publisher/index.ts';
@@ -47,6 +48,7 @@ export async function openAgent({
     sendsPerSecond: ledger.sendsPerSecond,
     onEndpoint: (event) => reporter.endpoint(event),
   });
+  const snapshotter = await openSnapshotter({ config, ...(signer === undefined ? {} : { signer }), clock, random, reporter, warn });
   return createAgent({
     device,
     programId: ledger.programId,
@@ -55,6 +57,7 @@ export async function openAgent({
     rpc,
     sources,
     wakeUps,
+    ...(snapshotter === undefined ? {} : { snapshotter }),
     policy: policyOf(config.policy),
     timing: timingOf(config),
     limits: {

@@ -1,4 +1,4 @@
-import type { EapiTls } from './collector/eapi/index.ts';
+import type { EapiSourceOptions, EapiTls } from './collector/eapi/index.ts';
 import type { SwitchSource, WakeUpSource } from './collector/index.ts';
 import type { NamedSnmpVrf, SnmpCredentials, SnmpUser } from './collector/snmp/index.ts';
 import {
@@ -37,19 +37,9 @@ export async function openSource(config: SourceConfig, { clock, warn }: Surround
   switch (config.type) {
     case 'eapi': {
       const { createEapiSource } = await import('./collector/eapi/index.ts');
-      const { name, url, username, passwordFile, session, timeout } = config;
-      const credentials =
-        username === undefined || passwordFile === undefined
-          ? {}
-          : {
-              credentials: {
-                username,
-                password: secret('passwordFile', passwordFile),
-                login: session === 'cookie' ? 'session' : 'basic',
-              } as const,
-            };
+      const { name, timeout } = config;
       if (config.tls.insecure) warn(`source ${name} does not verify the switch's certificate: whoever answers is believed`);
-      return createEapiSource({ name, endpoint: url, ...credentials, tls: tlsOf(config), timeoutMs: timeout, clock });
+      return createEapiSource({ name, ...eapiAccess(config, warn), timeoutMs: timeout, clock });
     }
     case 'snmp': {
       const { createSnmpSource } = await import('./collector/snmp/index.ts');
@@ -72,6 +62,18 @@ export async function openSource(config: SourceConfig, { clock, warn }: Surround
       return createSocketsSource({ name, folder, timeoutMs: timeout, clock });
     }
   }
+}
+
+/** Where an eAPI is, and how it and this agent prove themselves to each other. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
+export function eapiAccess(
+  config: EapiSourceConfig,
+  warn: Surroundings['warn'],
+): Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> {
+  const { name, url, username, passwordFile, session } = config;
+  const access = { endpoint: url, tls: tlsOf(config) };
+  if (username === undefined || passwordFile === undefined) return access;
+  const password = secretsOf('sources', name, warn)('passwordFile', passwordFile);
+  return { ...access, credentials: { username, password, login: session === 'cookie' ? 'session' : 'basic' } };
 }
 
 /** The wake-up that the configuration describes; as for a source. */

@@ -1,11 +1,13 @@
-import type { SnapshotReporter } from '../snapshots/index.ts';
+import type { AgentReporter } from '../agent-reporter.ts';
 import type { Logger } from './logger.ts';
+
+type SnapshotEvent = 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace';
 
 /** A kind that goes on failing is told again so many rounds later, so that it is not forgotten: once an hour at the usual interval. */
 const REMIND_AFTER = 60;
 
 /** One line when something about snapshots changes; what stays as it is goes to debug. */
-export function createSnapshotLog(logger: Logger): SnapshotReporter {
+export function createSnapshotLog(logger: Logger): Pick<AgentReporter, SnapshotEvent> {
   return {
     snapshotStored({ kind, bytes, durationMs, failures }) {
       if (failures > 0) logger.info('snapshots of this kind are stored again', { kind, bytes, failures });
