@@ -2,6 +2,7 @@ import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import {
   AgentError,
   type Clock,
+  DeadlineExceeded,
   describeError,
   type EpochMs,
   epochMs,
