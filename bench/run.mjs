@@ -54,7 +54,7 @@ async function bundle(names) {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
-    entryPoints: [...names.map((name) => `bench/${name}.ts`), 'bench/support/localnet-host.ts'],
+    entryPoints: [...names.map((name) => `bench/${name}.ts`), 'bench/support/localnet-host.ts', 'bench/support/switch-host.ts'],
     outdir,
     outbase: 'bench',
     bundle: true,

@@ -63,6 +63,6 @@ test('for people, everything else is a list of names and values', () => {
   };
   expect(printed('table', [ready])).toBe(
     'ready\n  rpcUrl      http://127.0.0.1:8899\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
-      '  eapiUrl     http://127.0.0.1:8080\n  eapiSocket  /tmp/eapi\\x1b.sock\n  snmp        127.0.0.1:161\n  grpc        -\n',
+      '  eapiUrl     http://127.0.0.1:8080\n  eapiSocket  /tmp/eapi\\x1b.sock\n  snmp        127.0.0.1:161\n  grpc        127.0.0.1:9543\n',
   );
 });
