@@ -81,12 +81,16 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       // A source that was just lost rests while another speaks; when none does, every one is asked.
       const candidates = [...order.filter((source) => !resting.includes(source)), ...resting];
       let merged: NeighborSnapshot | undefined;
+      /** Without a single neighbor it speaks for nobody; beside a full one its empty VRFs would pass for sessions that are gone. */
+      let empty: NeighborSnapshot | undefined;
       for (const source of candidates) {
         if (merged !== undefined && (isComplete(merged, needed) || resting.includes(source))) break;
         const snapshot = await poll(source, signal);
-        if (snapshot !== undefined) merged = merged === undefined ? snapshot : fill(merged, snapshot);
+        if (snapshot === undefined) continue;
+        if (hasNeighbors(snapshot)) merged = merged === undefined ? snapshot : fill(merged, snapshot);
+        else empty ??= snapshot;
       }
-      return merged;
+      return merged ?? empty;
     },
     async readRtts(neighbors, signal) {
       const found = new Map<string, Nanoseconds>();
@@ -117,6 +121,13 @@ function isComplete(snapshot: NeighborSnapshot, needed: ReadonlySet<VrfName>): b
     if (!snapshot.vrfs.has(vrf)) return false;
   }
   return true;
+}
+
+function hasNeighbors({ vrfs }: NeighborSnapshot): boolean {
+  for (const reading of vrfs.values()) {
+    if (reading.kind === 'collected' && reading.neighbors.size > 0) return true;
+  }
+  return false;
 }
 
 /** `second` speaks only for the VRFs that `first` could not read or does not have. */

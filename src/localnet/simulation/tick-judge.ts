@@ -1,4 +1,4 @@
-import type { StatusIntent, StatusPolicy, UserTrack } from '../../bgp/index.ts';
+import type { StatusIntent, StatusPolicy, UserOutcome } from '../../bgp/index.ts';
 import { type Address, tunnelSides } from '../../serviceability/index.ts';
 import type { TickReport } from '../../tick-reporter.ts';
 import { sessionName } from './session-history.ts';
@@ -44,13 +44,13 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
     if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is wanted up, and no poll of this tick has shown it`);
   }
 
-  function judgeDown(intent: StatusIntent, track: UserTrack, seen: readonly Poll[], startedAt: number): void {
+  function judgeDown(intent: StatusIntent, { track, entry }: UserOutcome, seen: readonly Poll[], startedAt: number): void {
     const { user, neighbor, tunnelNet } = intent;
     const address = neighbor?.address ?? tunnelSides(tunnelNet)?.clientSide ?? '';
     const collected = seen.flatMap(({ snapshot }) => [...snapshot.vrfs].filter(([, reading]) => reading.kind === 'collected'));
     const wasSeen =
       neighbor === undefined
-        ? world.sim.vrfs().every((vrf) => collected.some(([name]) => name === vrf))
+        ? collected.some(([name]) => name === entry.expectedVrf)
         : collected.some(([vrf, reading]) => {
             const state = reading.kind === 'collected' ? reading.neighbors.get(address)?.state : undefined;
             return vrf === neighbor.vrf && state !== undefined && state !== 'established';
@@ -84,7 +84,7 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
         const outcome = outcomes.get(intent.user);
         if (outcome === undefined) verdict.fail('writes-what-was-seen', `${world.nameOf(intent.user)} is wanted and was not looked at`);
         else if (intent.to === 'up') judgeUp(intent, seen);
-        else judgeDown(intent, outcome.track, seen, startedAt);
+        else judgeDown(intent, outcome, seen, startedAt);
       }
     },
     sent(intents) {

@@ -72,7 +72,7 @@ function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): r
     end: () => node.faults.set(cure),
   });
   return [
-    onPath('is down', 3, [SECOND, 3 * MINUTE], () => ({ down: true })),
+    onPath('is down', 3, [SECOND, 8 * MINUTE], () => ({ down: true })),
     onPath('hangs', 2, [SECOND, MINUTE], () => ({ hangs: true })),
     onPath('loses requests', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseRequest: draw.between(0.05, 0.6) })),
     onPath('loses answers', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseAnswer: draw.between(0.05, 0.6) })),
