@@ -18,7 +18,7 @@ import {
   type VrfName,
 } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
-import type { Clock } from './platform/index.ts';
+import type { Clock, MonotonicMs } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
 import { strangersOf } from './strangers.ts';
@@ -71,22 +71,24 @@ export function createTicker(options: TickerOptions): Ticker {
     return seen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : seen === 'up';
   };
 
+  /** What a second look says of those that went down in a mass; nothing when there was none. */
   async function guardMassDown(
     first: ReadonlyMap<Address, Observation>,
     view: LedgerView,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<Address, Observation>> {
     const mass = detectMassDown(first, wasUp(view), policy);
-    if (mass === undefined) return first;
+    if (mass === undefined) return new Map();
     const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
-    const reconciled = reconcileMassDown(first, again === undefined ? undefined : observe(view, again).byUser, mass);
-    const confirmed = mass.wentDown.filter((user) => reconciled.get(user)?.kind === 'down').length;
+    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : observe(view, again).byUser);
+    const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
-    return reconciled;
+    return secondLook;
   }
 
-  function decideOn(view: LedgerView, observations: ReadonlyMap<Address, Observation>): Decided {
-    return decide({ view, observations, tracks, inFlight: inFlight(), landedIn: options.landedIn, policy, now: clock.monotonic() });
+  function decideOn(view: LedgerView, observations: ReadonlyMap<Address, Observation>, lookedAt: MonotonicMs | undefined): Decided {
+    const now = clock.monotonic();
+    return decide({ view, observations, tracks, inFlight: inFlight(), landedIn: options.landedIn, policy, now, lookedAt: lookedAt ?? now });
   }
 
   async function withRtts(intents: readonly StatusIntent[], decided: Decided, signal: AbortSignal): Promise<readonly StatusIntent[]> {
@@ -141,6 +143,8 @@ export function createTicker(options: TickerOptions): Ticker {
       ]);
       let view = currentView;
       if (view === undefined) {
+        // Nobody stands behind what an earlier tick wanted any more.
+        if (known !== undefined) options.offer([], known);
         return finish({
           startedAt,
           durationMs: clock.monotonic() - startedAt,
@@ -149,18 +153,19 @@ export function createTicker(options: TickerOptions): Ticker {
           switchRead: snapshot !== undefined,
         });
       }
-      let observations = await guardMassDown(observe(view, snapshot).byUser, view, signal);
-      let decided = decideOn(view, observations);
+      const first = observe(view, snapshot).byUser;
+      const secondLook = await guardMassDown(first, view, signal);
+      let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       const newcomers = strangersOf(view, snapshot);
       if (wantsToWrite || newcomers.some((id) => !strangers.has(id))) {
         const renewed = await views.renew(signal);
         if (renewed !== undefined && renewed !== view) {
-          // The guard has spoken for the users of the mass; the renewed view may add or change users, not sessions.
-          const again = observe(renewed, snapshot).byUser;
-          observations = new Map([...again].map(([user, observation]) => [user, guarded(observations.get(user)) ?? observation]));
+          // The renewed view may add or change users, not sessions: what the second look said of them stands.
+          const again = new Map(observe(renewed, snapshot).byUser);
+          for (const [user, observation] of secondLook) if (again.has(user)) again.set(user, observation);
           view = renewed;
-          decided = decideOn(view, observations);
+          decided = decideOn(view, again, snapshot?.takenAt);
         }
       }
       strangers = new Set(strangersOf(view, snapshot));
@@ -179,11 +184,6 @@ export function createTicker(options: TickerOptions): Ticker {
       });
     },
   };
-}
-
-/** What the mass-down guard withheld stays withheld. */
-function guarded(observation: Observation | undefined): Observation | undefined {
-  return observation?.kind === 'unobserved' && observation.because === 'mass-down-unconfirmed' ? observation : undefined;
 }
 
 function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {

@@ -59,6 +59,7 @@ export function decideStatus(
   track: UserTrack,
   policy: StatusPolicy,
   now: MonotonicMs,
+  lookedAt: MonotonicMs = now,
 ): Decision {
   switch (observation.kind) {
     case 'unobserved':
@@ -66,7 +67,7 @@ export function decideStatus(
     case 'up':
       return view.activated ? agree('up', view, track, policy) : { kind: 'hold', because: 'not-activated' };
     case 'down':
-      return whenDown(view, observation, track, policy, now);
+      return whenDown(view, observation, track, policy, now, lookedAt);
   }
 }
 
@@ -76,11 +77,12 @@ function whenDown(
   track: UserTrack,
   policy: StatusPolicy,
   now: MonotonicMs,
+  lookedAt: MonotonicMs,
 ): Decision {
   const prospect = view.inFlight ?? view.status;
   if (!view.activated && prospect !== 'up') return { kind: 'hold', because: 'not-activated' };
   if (prospect !== 'down') {
-    if (!isBelievable(observation, track, policy, now)) return { kind: 'hold', because: 'down-unconfirmed' };
+    if (!isBelievable(observation, track, policy, lookedAt)) return { kind: 'hold', because: 'down-unconfirmed' };
     if (prospect === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
       return { kind: 'hold', because: 'connect-grace' };
     }
@@ -88,16 +90,19 @@ function whenDown(
   return agree('down', view, track, policy);
 }
 
-/** A session that is down is believed on the switch's own word, or when it was seen down often enough for long enough (rule 10). */
+/**
+ * A session that is down is believed on the switch's own word, or when it was seen down often enough for long enough (rule 10): from the end
+ * of the first look to the beginning of the last one, so that a slow switch does not lengthen it.
+ */
 function isBelievable(
   observation: Extract<Observation, { kind: 'down' }>,
   track: UserTrack,
   policy: StatusPolicy,
-  now: MonotonicMs,
+  lookedAt: MonotonicMs,
 ): boolean {
   if (observation.at?.sinceMs !== undefined && observation.at.sinceMs >= policy.downGraceMs) return true;
   const run = track.downRun;
-  return run !== undefined && run.count >= policy.downConfirmations && now - run.since >= policy.downGraceMs;
+  return run !== undefined && run.count >= policy.downConfirmations && lookedAt - run.since >= policy.downGraceMs;
 }
 
 function agree(to: ReportableStatus, view: UserStatusView, track: UserTrack, policy: StatusPolicy): Decision {

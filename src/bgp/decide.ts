@@ -17,6 +17,8 @@ export interface DecideInput {
   readonly landedIn: (user: Address) => Slot | undefined;
   readonly policy: StatusPolicy;
   readonly now: MonotonicMs;
+  /** When the switch was asked, which may be seconds before `now`; `now` unless told. */
+  readonly lookedAt?: MonotonicMs;
 }
 
 export interface UserOutcome {
@@ -35,7 +37,7 @@ export interface Decided {
 }
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
-export function decide({ view, observations, tracks, inFlight, landedIn, policy, now }: DecideInput): Decided {
+export function decide({ view, observations, tracks, inFlight, landedIn, policy, now, lookedAt = now }: DecideInput): Decided {
   const outcomes = new Map<Address, UserOutcome>();
   const intents: StatusIntent[] = [];
   for (const entry of view.users.values()) {
@@ -58,6 +60,7 @@ export function decide({ view, observations, tracks, inFlight, landedIn, policy,
       track,
       policy,
       now,
+      lookedAt,
     );
     outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
     if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;

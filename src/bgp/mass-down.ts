@@ -28,21 +28,17 @@ export function detectMassDown(
 }
 
 /**
- * The observations after a second look: a user of the mass that the second look sees down is down, one that it sees up is up, and one that
- * it can't speak for is unobserved. Users outside of the mass keep what the first look said.
+ * What holds of the mass after a second look: a user that it sees down is down, one that it sees up is up, and one that it can't speak for is
+ * unobserved.
  */
 export function reconcileMassDown(
-  first: ReadonlyMap<Address, Observation>,
-  second: ReadonlyMap<Address, Observation> | undefined,
-  mass: MassDown,
+  { wentDown }: MassDown,
+  secondLook: ReadonlyMap<Address, Observation> | undefined,
 ): ReadonlyMap<Address, Observation> {
-  const reconciled = new Map(first);
-  for (const user of mass.wentDown) {
-    const again = second?.get(user);
-    reconciled.set(
-      user,
-      again === undefined || again.kind === 'unobserved' ? { kind: 'unobserved', because: 'mass-down-unconfirmed' } : again,
-    );
-  }
-  return reconciled;
+  return new Map(
+    wentDown.map((user): [Address, Observation] => {
+      const again = secondLook?.get(user);
+      return [user, again === undefined || again.kind === 'unobserved' ? { kind: 'unobserved', because: 'mass-down-unconfirmed' } : again];
+    }),
+  );
 }

@@ -24,6 +24,8 @@ export interface Flights {
   /** False when it was settled before; whoever gets true settles it. */
   remove(flight: Flight): boolean;
   has(user: Address): boolean;
+  /** Whether it is in the air still, and not settled meanwhile. */
+  holds(flight: Flight): boolean;
   statuses(): ReadonlyMap<Address, ReportableStatus>;
   all(): readonly Flight[];
 }
@@ -48,6 +50,7 @@ export function createFlights(): Flights {
       return true;
     },
     has: (user) => byUser.has(user),
+    holds: (flight) => flights.has(flight),
     statuses: () => new Map([...flights].flatMap(({ intents }) => intents.map(({ user, to }): [Address, ReportableStatus] => [user, to]))),
     all: () => [...flights],
   };

@@ -21,7 +21,7 @@ export interface FollowerOptions {
 
 /** Follows each transaction until it is landed, failed or provably dead. */
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
-  const { rpc, clock, timing, flights, desired, gate, suspects, reporter } = context;
+  const { rpc, clock, timing, flights, desired, parked, gate, suspects, reporter } = context;
   const landings = new Map<Address, Slot>();
   let lastLandedSlot: Slot | undefined;
   let lastLookAt = Number.NEGATIVE_INFINITY;
@@ -55,6 +55,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     for (const intent of flight.intents) {
       desired.landed(intent.user, intent.to, slot);
       landings.set(intent.user, slot);
+      parked.release(intent.user);
       reporter.landed({ intent, signature: flight.signature, slot, latencyMs });
     }
   }
@@ -79,6 +80,8 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
       gate.answered();
       const overdue: Flight[] = [];
       for (const [index, flight] of all.entries()) {
+        // Refused in preflight while we asked: what is offered again now could land beside the transaction that follows it (rule 17).
+        if (!flights.holds(flight)) continue;
         const status = statuses[index];
         if (status !== null && status !== undefined) await settle(flight, status, signal);
         // Slots pass at least as fast as block heights: before this many slots nothing can have expired, and nobody needs to be asked.

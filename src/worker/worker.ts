@@ -81,7 +81,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ...options,
     desired: createDesiredStates(clock),
     flights: createFlights(),
-    parked: createParkedUsers(),
+    parked: createParkedUsers(clock),
     compute: createComputeModel(),
     blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
     gate: createWriteGate({ clock, random, reporter }),

@@ -43,6 +43,15 @@ const up = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'u
 const down = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'down'));
 const range = (count: number) => Array.from({ length: count }, (_, n) => n);
 
+/** Promise.withResolvers is not in Node 20. */
+function deferred() {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve: () => resolve() };
+}
+
 function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<SpendLimits>; authority?: () => Promise<void> } = {}) {
   const clock = createVirtualClock();
   const ledger = createFakeLedger(clock);
@@ -206,6 +215,35 @@ describe('a transaction that gets lost', () => {
     expect(ledger.calls.filter((call) => call === 'lastLook').length).toBe(1);
   });
 
+  test('that was refused in preflight while its status was asked for is not offered again beside the next one', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    offer(up(900));
+    await clock.advance(3_000);
+    const preflight = deferred();
+    const statuses = deferred();
+    const { sendTransaction, signatureStatuses } = ledger.rpc;
+    ledger.rpc.sendTransaction = async (wire, options, signal) => {
+      ledger.rpc.sendTransaction = sendTransaction;
+      await preflight.promise;
+      const outcome = await sendTransaction(wire, options, signal);
+      return outcome.kind === 'accepted' ? { kind: 'rejected', err: 'BlockhashNotFound', logs: [] } : outcome;
+    };
+    ledger.state.fate = () => (ledger.sends.length === 2 ? { outcome: { kind: 'rejected', err: 'BlockhashNotFound', logs: [] } } : {});
+    ledger.rpc.signatureStatuses = async (signatures, options, signal) => {
+      await statuses.promise;
+      return signatureStatuses(signatures, options, signal);
+    };
+    offer(up(1));
+    await clock.advance(3_000); // the first send hangs in preflight, the status poll hangs behind it
+    preflight.resolve();
+    await clock.advance(10);
+    offer(down(1));
+    statuses.resolve();
+    await clock.advance(10_000);
+    expect(history().slice(1)).toEqual(['u1 down']);
+    expect(ledger.sends.filter(({ skipPreflight }) => skipPreflight)).toEqual([]);
+  });
+
   test('that landed after all is found by the last look', async () => {
     const { clock, offer, ledger, lines } = setUp();
     const statuses = ledger.rpc.signatureStatuses;
@@ -272,6 +310,25 @@ describe('one bad user', () => {
     offer([intentFor(7, 'up', { accountState: 'mended' })]);
     await clock.advance(3_000);
     expect(history()).toEqual(['u7 up']);
+    expect(worker.parked().size).toBe(0);
+  });
+
+  test('is tried again after a minute, then two, then four: the cause may not have been its account', async () => {
+    const { clock, offer, ledger, told, history, worker } = setUp();
+    ledger.refused.set(keyNumber(7), { Custom: 8 });
+    const rejections: number[] = [];
+    for (let second = 0; second < 500; second += 5) {
+      offer(up(7));
+      await clock.advance(5_000);
+      if (told('rejected').length > rejections.length) rejections.push(second);
+    }
+    expect(rejections).toEqual([0, 60, 180, 420]);
+    ledger.refused.clear();
+    for (let second = 0; second < 500; second += 5) {
+      offer(up(7));
+      await clock.advance(5_000);
+    }
+    expect(history().slice(0, 1)).toEqual(['u7 up']);
     expect(worker.parked().size).toBe(0);
   });
 
