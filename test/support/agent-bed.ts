@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
+import type { AgentReporter } from '../../src/agent-reporter.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { createBgpWatch, type SwitchSource } from '../../src/collector/index.ts';
@@ -9,6 +10,7 @@ import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src
 import { seededRandom, systemClock } from '../../src/platform/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { type Address, addressOf, bgpStatusName, lamports } from '../../src/serviceability/index.ts';
+import type { Snapshotter } from '../../src/snapshots/index.ts';
 import { recordingReporter } from './recording-reporter.ts';
 
 /** A key from a number, the same in each run. */
@@ -62,6 +64,15 @@ export interface AgentBedOptions {
   readonly device?: (localnet: Localnet) => Address;
   /** One that runs already; it is left running. */
   readonly localnet?: Localnet;
+  /** What takes raw snapshots beside the ticks; the localnet has a state-ingest server then. */
+  readonly snapshotter?: (place: SnapshotterPlace) => Snapshotter;
+}
+
+export interface SnapshotterPlace {
+  readonly localnet: Localnet;
+  readonly addresses: LocalnetAddresses;
+  readonly signer: Signer;
+  readonly reporter: AgentReporter;
 }
 
 export interface AgentBed {
@@ -85,7 +96,13 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
   const publisher = signerNumber(7);
   const localnet =
     options.localnet ??
-    createLocalnet({ users: options.users ?? 4, random: seededRandom(1), publisher: publisher.address, slotMs: SLOT_MS });
+    createLocalnet({
+      users: options.users ?? 4,
+      random: seededRandom(1),
+      publisher: publisher.address,
+      slotMs: SLOT_MS,
+      ...(options.snapshotter === undefined ? {} : { stateIngestPort: 0 }),
+    });
   const addresses = await localnet.start();
   // What was just created is confirmed a slot later, and only then seen by everybody.
   await systemClock.sleep(3 * SLOT_MS);
@@ -108,6 +125,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     ...(options.dryRun === true ? {} : { signer }),
     rpc,
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
+    ...(options.snapshotter === undefined ? {} : { snapshotter: options.snapshotter({ localnet, addresses, signer, reporter }) }),
     ...(options.bgpWatch === true ? { wakeUps: [watchOf(addresses)] } : {}),
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
