@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/*
+ * node scripts/check-package.mjs [--link]
+ *
+ *   npm pack ──► tarball ──► npm install in an empty project ──► docs/sdk.md's programs, types for import and require, examples/
+ *
+ * Does what somebody who installs the package does, and fails where that fails. With --link nothing is packed or downloaded: the project
+ * gets a fresh build beside this repository's node_modules, which takes seconds and no network.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const { values } = parseArgs({ options: { link: { type: 'boolean', default: false } } });
+const project = mkdtempSync(join(tmpdir(), 'dzd-package-'));
+const installed = join(project, 'node_modules/dzd-telemetry-agent');
+writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
+
+try {
+  if (values.link) link();
+  else install();
+  for (const [name, { source, printed }] of programsOf('docs/sdk.md')) {
+    writeFileSync(join(project, name), source);
+    const output = run(process.execPath, [name]).split('\n');
+    const problem = printed.find((line, index) => !isShown(output[index] ?? '', line));
+    if (problem !== undefined) throw new Error(`${name} of docs/sdk.md did not print "${problem}" but:\n${output.join('\n')}`);
+  }
+  checkTypes();
+  cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true });
+  run(process.execPath, [join(root, 'scripts/run-examples.mjs'), '--project', project, '--cli', join(installed, 'dist/dzd-telemetry.js')]);
+  console.log(`the package works where it is ${values.link ? 'linked' : 'installed'}`);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
+
+function install() {
+  const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', project], root).replace(/^[^[]*/, ''));
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename)]);
+}
+
+function link() {
+  mkdirSync(installed, { recursive: true });
+  cpSync(join(root, 'package.json'), join(installed, 'package.json'));
+  symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
+  run(process.execPath, [join(root, 'scripts/build.mjs'), '--outdir', join(installed, 'dist')], root);
+}
+
+/** The `js` blocks of a page: whole programs, whose comments behind console.log say what they print; `…` stands for anything. */
+function programsOf(page) {
+  const blocks = [...readFileSync(join(root, page), 'utf8').matchAll(/^```js\n([\s\S]*?)^```/gm)].map(([, source]) => source);
+  if (blocks.length === 0) throw new Error(`${page} has no programs`);
+  return blocks.map((source, index) => {
+    const printed = [...source.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
+    return [`program-${index + 1}.${source.includes('require(') ? 'cjs' : 'mjs'}`, { source, printed }];
+  });
+}
+
+function isShown(output, expected) {
+  return expected.endsWith('…') ? output.startsWith(expected.slice(0, -1)) : output === expected;
+}
+
+/** Types for `import`, for `require` and for bundlers, on Node and in browsers, and with the declarations themselves checked. */
+function checkTypes() {
+  const use = `const user: User = decodeUser(Uint8Array.of(7));\nconst changes: AsyncIterable<UserChange> = watchUsers({ rpc: fetchRpc('http://127.0.0.1'), programId: user.owner });\n`;
+  const names = '{ decodeUser, fetchRpc, type User, type UserChange, watchUsers }';
+  for (const [name, head] of [
+    ['types.mts', `import ${names} from 'dzd-telemetry-agent/serviceability';`],
+    [
+      'types.cts',
+      `import sdk = require('dzd-telemetry-agent/serviceability');\nconst { decodeUser, fetchRpc, watchUsers } = sdk;\ntype User = sdk.User;\ntype UserChange = sdk.UserChange;`,
+    ],
+  ]) {
+    writeFileSync(join(project, name), `${head}\n${use}export { changes };\n`);
+  }
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const common = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', ''];
+  run(process.execPath, [tsc, ...common, '--lib', 'es2023,dom', '--module', 'nodenext', 'types.mts', 'types.cts']);
+  run(process.execPath, [tsc, ...common, '--lib', 'es2023,dom', '--module', 'esnext', '--moduleResolution', 'bundler', 'types.mts']);
+}
+
+function run(command, args, cwd = project) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 240_000 });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(' ')} failed (${error?.message ?? status}):\n${stdout}${stderr}`);
+}
