@@ -9,6 +9,7 @@ import {
   ipv4,
   ipv4FromNumber,
   ipv4ToNumber,
+  type NetworkV4,
   UNSPECIFIED_NETWORK,
 } from '../../../serviceability/index.ts';
 
@@ -18,6 +19,8 @@ export interface NewDevice {
   /** At most 32 characters; `dz1`, `dz2`, … without one. */
   readonly code?: string | undefined;
   readonly publicIp?: Ipv4 | undefined;
+  /** Where DoubleZero addresses come from; a /24 of 198.19.0.0/16 without it. */
+  readonly dzPrefixes?: readonly NetworkV4[] | undefined;
   /** A DeviceStatus; activated without one. */
   readonly status?: number | undefined;
   /** How many interfaces it has: the account, and what reading it costs the program, grow with them. None without it. */
@@ -43,7 +46,7 @@ export function newDevice(serial: number, bumpSeed: number, owner: Address, inpu
     publicIp: input.publicIp ?? ipv4FromNumber(ALLOCATED_ENDPOINTS + serial),
     status: input.status ?? DeviceStatus.activated,
     code: input.code ?? `dz${serial}`,
-    dzPrefixes: [{ address: ipv4FromNumber(FIRST_DZ_PREFIX + serial * 256), prefixLength: 24 }],
+    dzPrefixes: input.dzPrefixes ?? [{ address: ipv4FromNumber(FIRST_DZ_PREFIX + serial * 256), prefixLength: 24 }],
     metricsPublisherPk: input.metricsPublisher,
     contributorPk: owner,
     mgmtVrf: 'management',

@@ -31,6 +31,8 @@ export interface UserResources {
   allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'>;
   /** Gives back its tunnel and its DoubleZero address. */
   release(user: Occupied): void;
+  /** Somebody has this client address, whose resources are the program's. */
+  rememberClient(clientIp: Ipv4): void;
   /** The account at this client address is gone. */
   forgetClient(clientIp: Ipv4): void;
   /** A user now holds other things than before. */
@@ -75,6 +77,7 @@ export function createUserResources(): UserResources {
       return { clientIp, tunnelId, tunnelNet, dzIp: hasAllocatedIp(input.userType ?? 0) ? allocateDzIp(input.device, device) : clientIp };
     },
     release: (user) => each(user, 'release'),
+    rememberClient: (clientIp) => void clients.add(clientIp),
     forgetClient: (clientIp) => void clients.delete(clientIp),
     move(from, to) {
       each(from, 'release');

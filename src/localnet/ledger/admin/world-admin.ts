@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
 import {
   type Address,
-  addressOf,
   decodeDevice,
   decodeTenant,
   decodeUser,
@@ -21,15 +19,18 @@ import {
 import type { Bank } from '../bank/index.ts';
 import { createAccount } from '../runtime/index.ts';
 import { changedDevice, newDevice } from './device-factory.ts';
+import { createFoundation } from './foundation.ts';
 import { networkAccounts } from './network-accounts.ts';
+import { createProgramUsers } from './program-users.ts';
 import { newTenant } from './tenant-factory.ts';
-import { newUser } from './user-factory.ts';
+import { type NewUser, newUser } from './user-factory.ts';
 import { createUserResources } from './user-resources.ts';
-import type { WorldAdmin } from './world-contract.ts';
+import type { UserChange, WorldAdmin } from './world-contract.ts';
 import { WorldError } from './world-error.ts';
 
 export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; readonly programId: Address }): WorldAdmin {
-  const owner = addressOf(createHash('sha256').update('localnet foundation').digest());
+  const foundation = createFoundation(bank);
+  const owner = foundation.address;
   const resources = createUserResources();
   let devices = 0;
   let tenants = 0;
@@ -65,7 +66,41 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
     );
   };
 
+  const usersOf = (device?: Address): ReadonlyMap<Address, User> => {
+    const users = new Map<Address, User>();
+    for (const [address] of bank.replica().view('processed').accountsOf(programId)) {
+      const user = read(address, decodeUser);
+      if (user !== undefined && (device === undefined || user.devicePk === device)) users.set(address, user);
+    }
+    return users;
+  };
+
   for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
+  const programUsers = createProgramUsers({ programId, foundation, read, write, usersOf });
+  /** The program's own instruction does it where it can; a user that it does not take is taken out by hand. */
+  const removeByProgram = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
+    if (!programUsers.has(user.devicePk)) return false;
+    try {
+      programUsers.remove(address, user, how);
+      return true;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      programUsers.forget(address, user);
+      return false;
+    }
+  };
+
+  function changeUser(address: Address, change: UserChange): void {
+    const before = existing('user', address, decodeUser);
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    const after: User = { ...before, ...given };
+    if (programUsers.has(before.devicePk)) {
+      write(address, programUsers.moved(address, before, after));
+    } else {
+      resources.move(before, after);
+      write(address, encodeUser(after));
+    }
+  }
 
   return {
     programId,
@@ -77,6 +112,12 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
     },
     changeDevice(address, change) {
       write(address, encodeDevice(changedDevice(existing('device', address, decodeDevice), change)));
+    },
+    createExtension(device) {
+      // Not by looking for them: the first look at the chain lets time begin.
+      if (existing('device', device, decodeDevice).usersCount > 0)
+        throw new WorldError(`device ${device} has users from before its extension`);
+      programUsers.createExtension(device);
     },
     device: (address) => read(address, decodeDevice),
     createTenant({ code, vrfId }) {
@@ -92,41 +133,36 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
       const clientIp = input.clientIp ?? resources.nextClientIp();
       const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0);
       if (bank.account(address) !== undefined) throw new WorldError(`there is a user with client address ${clientIp} already: ${address}`);
+      if (programUsers.has(input.device)) {
+        programUsers.create({ device: input.device, clientIp, userType: input.userType ?? 0, tenant: input.tenant });
+        resources.rememberClient(clientIp);
+        if (wantsMore(input)) changeUser(address, changeFor(input));
+        return address;
+      }
       const allocated = resources.allocate(input, clientIp, device);
       const user = newUser(input, { ...allocated, bumpSeed: bump }, owner);
       write(address, encodeUser(user));
       countUser(input.device, user, 1);
       return address;
     },
-    changeUser(address, change) {
-      const before = existing('user', address, decodeUser);
-      const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-      const after: User = { ...before, ...given };
-      resources.move(before, after);
-      write(address, encodeUser(after));
-    },
+    changeUser,
     banUser(address) {
       const user = existing('user', address, decodeUser);
+      if (removeByProgram(address, user, 'ban')) return;
       resources.release(user);
       const banned = { status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
       write(address, encodeUser({ ...user, ...banned }));
     },
     deleteUser(address) {
       const user = existing('user', address, decodeUser);
-      resources.release(user);
       resources.forgetClient(user.clientIp);
+      if (removeByProgram(address, user, 'delete')) return;
+      if (!programUsers.has(user.devicePk)) resources.release(user);
       bank.putAccount(address, undefined);
       countUser(user.devicePk, user, -1);
     },
     user: (address) => read(address, decodeUser),
-    users(device) {
-      const users = new Map<Address, User>();
-      for (const [address] of bank.replica().view('processed').accountsOf(programId)) {
-        const user = read(address, decodeUser);
-        if (user !== undefined && (device === undefined || user.devicePk === device)) users.set(address, user);
-      }
-      return users;
-    },
+    users: usersOf,
     setUserLayout(address, bytes) {
       existing('user', address, decodeUser);
       const data = new Uint8Array(bytes);
@@ -139,3 +175,15 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
     },
   };
 }
+
+/** What CreateAndActivateUser cannot be asked for. */
+const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewUser): UserChange => ({
+  owner,
+  publishers,
+  subscribers,
+  tunnelNet,
+  tunnelId,
+  tunnelFlags: publishers === undefined || publishers.length === 0 ? undefined : 1,
+});
+
+const wantsMore = (input: NewUser): boolean => Object.values(changeFor(input)).some((value) => value !== undefined);

@@ -14,6 +14,11 @@ export interface WorldAdmin {
   readonly programId: Address;
   createDevice(input: NewDevice): Address;
   changeDevice(device: Address, change: DeviceChange): void;
+  /**
+   * Gives a device without users its ResourceExtension of RFC-11. From then on its users are created, banned and deleted by the program's own
+   * instructions, which the foundation signs; what those cannot do is still done by hand, with the slots kept right.
+   */
+  createExtension(device: Address): void;
   device(address: Address): Device | undefined;
   /** `vrfId` counts up from 1 without one. */
   createTenant(input: { readonly code: string; readonly vrfId?: number | undefined }): Address;

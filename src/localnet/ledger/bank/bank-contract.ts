@@ -49,10 +49,10 @@ export interface Bank {
   /** Queues a transaction for the next block, or one `delaySlots` later. A signature that waits already is not queued twice. */
   submit(transaction: ParsedTransaction, options?: { readonly delaySlots?: number; readonly again?: boolean }): void;
   /**
-   * Runs a transaction in the newest block at once, as if its leader had had it in hand; while time has not begun it is part of genesis. Its blockhash
-   * must be of an earlier block. undefined when no block can hold it.
+   * Runs a transaction in the newest block at once, as if its leader had had it in hand; while time has not begun it is part of genesis. It is built
+   * with the blockhash that it gets. undefined when no block can hold it.
    */
-  include(transaction: ParsedTransaction): LandedTransaction | undefined;
+  include(build: (blockhash: string) => ParsedTransaction): LandedTransaction | undefined;
   /** Runs it on a view's state and leaves nothing behind. */
   simulate(transaction: ParsedTransaction, view: BankView, options?: { readonly anyBlockhash?: boolean }): Executed | NotExecutable;
   /** Pays from the faucet with a real transaction, which lands in the next block; returns its signature. */

@@ -108,9 +108,10 @@ export function createBank(options: BankOptions): Bank {
     begin: timer.begin,
     replica,
     submit,
-    include(transaction) {
+    include(build) {
       if (timer.begun) catchUp();
-      const { totalTransactions } = blocks.tip;
+      const { totalTransactions, height } = blocks.tip;
+      const transaction = build(blockhashes.at(height - 1));
       const landed = producer.fill([transaction], BLOCKHASH_LIFETIME, timer.begun ? currentSlot : 0);
       blocks.setTotalTransactions(totalTransactions + landed);
       return landed === 0 ? undefined : history.get(transaction.signature);
