@@ -10,6 +10,8 @@ import { isAgentError, type Random, seededRandom, systemClock } from '../../../s
 
 /** Replay a failure with the seed that its message names. */
 const SEED = 20_260_806;
+/** How many times as long it runs: five of them are 100,000 inputs, which .ci/run has. */
+const SCALE = Number(process.env.DZD_FUZZ_SCALE ?? 1);
 const COMMANDS = ['show ip bgp summary vrf all', 'show ip bgp neighbors vrf all'] as const;
 
 function laySwitch(): SimulatedSwitch {
@@ -157,7 +159,7 @@ function randomJson(random: Random, depth = 0): unknown {
   return Object.fromEntries(Array.from({ length: Math.floor(random() * 6) }, () => [pick(keys, random), randomJson(random, depth + 1)]));
 }
 
-describe('answers that are not what a switch sends', () => {
+describe('answers that are not what a switch sends', { timeout: 20_000 * SCALE }, () => {
   const sim = laySwitch();
   const bodies = COMMANDS.map((command) => answer(sim, command));
   const truths = bodies.map(read);
@@ -171,7 +173,7 @@ describe('answers that are not what a switch sends', () => {
   test('with one value changed are the truth, unrecognized, failed or an error; never another state, RTT or absence', () => {
     const random = seededRandom(SEED);
     let unchanged = 0;
-    for (let round = 0; round < 8_000; round += 1) {
+    for (let round = 0; round < SCALE * 8_000; round += 1) {
       const which = round % 2;
       const changed: unknown = JSON.parse(bodies[which] ?? '');
       const place = pick(places(changed), random);
@@ -191,7 +193,7 @@ describe('answers that are not what a switch sends', () => {
 
   test('with one key taken out or renamed invent nobody', () => {
     const random = seededRandom(SEED + 1);
-    for (let round = 0; round < 4_000; round += 1) {
+    for (let round = 0; round < SCALE * 4_000; round += 1) {
       const which = round % 2;
       const changed: unknown = JSON.parse(bodies[which] ?? '');
       const [parent, key] = pick(places(changed), random) ?? [{}, ''];
@@ -207,7 +209,7 @@ describe('answers that are not what a switch sends', () => {
   test('with bytes cut, flipped, doubled or dropped never do worse than an error', () => {
     const random = seededRandom(SEED + 2);
     let errors = 0;
-    for (let round = 0; round < 4_000; round += 1) {
+    for (let round = 0; round < SCALE * 4_000; round += 1) {
       const bytes = Buffer.from(bodies[round % 2] ?? '');
       const at = Math.floor(random() * bytes.length);
       const kind = round % 4;
@@ -228,7 +230,7 @@ describe('answers that are not what a switch sends', () => {
 
   test('of any JSON at all name nobody that they do not spell out', () => {
     const random = seededRandom(SEED + 3);
-    for (let round = 0; round < 4_000; round += 1) {
+    for (let round = 0; round < SCALE * 4_000; round += 1) {
       const json = randomJson(random);
       const seen = read(JSON.stringify(random() < 0.7 ? { jsonrpc: '2.0', id: 'x', result: [json] } : json) ?? 'undefined');
       if (seen === 'error') continue;
