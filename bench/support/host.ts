@@ -1,16 +1,21 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import type { HostFaults, HostStart } from './localnet-host.ts';
 
 export interface LocalnetHost {
   readonly rpcUrl: string;
   readonly eapiSocket: string;
+  /** Where one was asked for. */
+  readonly stateIngestUrl?: string;
   readonly device: Address;
   readonly programId: Address;
   /** All sessions change at once; answers with the machine's time at which they had. */
   flip(to: 'up' | 'down', first?: number): Promise<number>;
   /** Replaces the ledger's faults, latency aside; answers with when. */
   faults(patch: HostFaults): Promise<number>;
+  /** Replaces the faults of the switch. */
+  switchFaults(faults: readonly SwitchFault[]): Promise<void>;
   /** Users of whom the ledger does not say what is true. */
   mismatches(): Promise<number>;
   /** Transactions in blocks, whatever came of them. */
@@ -25,11 +30,12 @@ export interface LocalnetHost {
 export async function startHost(path: string, start: HostStart): Promise<LocalnetHost> {
   const child = fork(path, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
   const call = callerOf(child);
-  const addresses = await call<Pick<LocalnetHost, 'rpcUrl' | 'eapiSocket' | 'device' | 'programId'>>('start', start);
+  const addresses = await call<Pick<LocalnetHost, 'rpcUrl' | 'eapiSocket' | 'stateIngestUrl' | 'device' | 'programId'>>('start', start);
   return {
     ...addresses,
     flip: (to, first) => call('flip', { to, ...(first === undefined ? {} : { first }) }),
     faults: (patch) => call('faults', patch),
+    switchFaults: (faults) => call('switchFaults', { faults }),
     mismatches: () => call('mismatches'),
     landed: () => call('landed'),
     add: () => call('add'),

@@ -3,6 +3,7 @@
  *
  *   bench ── { id, op, args } ──► this process ── { id, value } or { id, error } ──► bench
  */
+import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
 import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { seededRandom } from '../../src/platform/index.ts';
 import { type Address, BgpStatus, tunnelSides, UserType, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
@@ -14,6 +15,8 @@ export interface HostStart {
   readonly slotMs: number;
   /** Added to each answer of the ledger, milliseconds. */
   readonly latencyMs: number;
+  /** With a state-ingest server. */
+  readonly stateIngest?: boolean;
 }
 
 /** Patches of the ledger's faults, as `localnet_setFaults` takes them; the latency stays beside them. */
@@ -54,10 +57,10 @@ function readSessions(): void {
 }
 
 const operations: Readonly<Record<string, (args: never) => unknown>> = {
-  async start({ users, publisher, slotMs, latencyMs: latency }: HostStart) {
+  async start({ users, publisher, slotMs, latencyMs: latency, stateIngest = false }: HostStart) {
     latencyMs = latency;
     // The first two show the tenants. Adding one by one through the localnet would look at all users each time.
-    localnet = createLocalnet({ users: 2, random: seededRandom(1), publisher, slotMs });
+    localnet = createLocalnet({ users: 2, random: seededRandom(1), publisher, slotMs, ...(stateIngest ? { stateIngestPort: 0 } : {}) });
     const { ledger, device, programId } = localnet;
     const tenants = [...ledger.admin.users(device).values()].map(({ tenantPk }) => tenantPk);
     for (let n = 2; n < users; n += 1) {
@@ -69,7 +72,7 @@ const operations: Readonly<Record<string, (args: never) => unknown>> = {
     const addresses = await localnet.start();
     ledger.faults.set({ rpc: delay() });
     readSessions();
-    return { rpcUrl: addresses.rpcUrl, eapiSocket: addresses.eapiSocket, device, programId };
+    return { ...addresses, device, programId };
   },
   /** All sessions, or the first so many, change within one millisecond or two. Answers with when they had. */
   flip({ to, first = Number.POSITIVE_INFINITY }: { readonly to: 'up' | 'down'; readonly first?: number }) {
@@ -83,6 +86,11 @@ const operations: Readonly<Record<string, (args: never) => unknown>> = {
   faults(patch: HostFaults) {
     running().ledger.faults.set({ ...patch, rpc: [...(patch.rpc ?? []), ...delay()] });
     return machineMs();
+  },
+  /** Replaces the faults of the switch. */
+  switchFaults({ faults }: { readonly faults: readonly SwitchFault[] }) {
+    running().switchFaults.clear();
+    for (const fault of faults) running().switchFaults.begin(fault);
   },
   mismatches() {
     const { ledger, device } = running();

@@ -1,0 +1,111 @@
+/*
+ * Whether raw snapshots change a tick. The same agent ticks in turns of ten, by three ways in turn, so that whatever else the machine does falls on
+ * all of them:
+ *
+ *   without: no snapshots      with: round after round without a pause      50 MB: as with, and one command answers with 50 MB each time
+ *
+ * The localnet is a process of its own. Its switch answers one request after the other, as EOS does: what a poll waits for there is in the figures.
+ */
+import { createEapiShowRunner } from '../src/collector/eapi/index.ts';
+import type { SwitchFault } from '../src/localnet/dzd/index.ts';
+import { systemClock } from '../src/platform/index.ts';
+import { createCollectItem, createSnapshotter, createStateIngest, type Snapshotter } from '../src/snapshots/index.ts';
+import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
+import { type Bench, median, quantile } from './support/bench.ts';
+import { type LocalnetHost, startHost } from './support/host.ts';
+import { watchLoop } from './support/loop-watch.ts';
+
+const USERS = 755;
+const TURN = 10;
+const LARGE: SwitchFault = { kind: 'large-answer', command: 'show ip mroute', bytes: 50 << 20 };
+
+interface Way {
+  readonly name: string;
+  readonly snapshots: boolean;
+  readonly faults: readonly SwitchFault[];
+  readonly ticks: number[];
+  readonly blocks: number[];
+  stored: number;
+  failed: number;
+}
+
+const way = (name: string, snapshots: boolean, faults: readonly SwitchFault[] = []): Way => ({
+  name,
+  snapshots,
+  faults,
+  ticks: [],
+  blocks: [],
+  stored: 0,
+  failed: 0,
+});
+
+const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 10 : 100, hostPath }) => {
+  const host = await startHost(hostPath, { users: n, publisher: BENCH_SIGNER.address, slotMs: 400, latencyMs: 50, stateIngest: true });
+  await host.flip('up');
+  const ours = benchAgent(host, { timing: { intervalMs: 3_600_000 } });
+  ours.agent.start();
+  await ours.until('everybody up', () => ours.record.landings.length >= n, 120_000);
+  const loop = watchLoop();
+  const ways = [way('without snapshots', false), way('with snapshots', true), way('with snapshots of 50 MB', true, [LARGE])];
+  for (let turn = 0; turn < runs / TURN; turn += 1) {
+    for (const each of ways) {
+      await host.switchFaults(each.faults);
+      const snapshotter = each.snapshots ? snapshotterOf(host, each) : undefined;
+      snapshotter?.start();
+      for (let run = 0; run < TURN; run += 1) {
+        loop.reset();
+        each.ticks.push(await tick(ours));
+        each.blocks.push(loop.read().longestCpuMs);
+      }
+      await snapshotter?.stop();
+    }
+  }
+  for (const { name, ticks, blocks, stored, failed } of ways) {
+    emit({ n, metric: `${name}: tick, median`, value: median(ticks), unit: 'ms' });
+    emit({ n, metric: `${name}: tick, p99`, value: quantile(ticks, 0.99), unit: 'ms' });
+    emit({ n, metric: `${name}: block between ticks, processor time, p99`, value: quantile(blocks, 0.99), unit: 'ms' });
+    emit({ n, metric: `${name}: snapshots stored`, value: stored, unit: 'snapshots' });
+    emit({ n, metric: `${name}: snapshots given up`, value: failed, unit: 'snapshots' });
+  }
+  loop.stop();
+  await ours.agent.stop();
+  await host.stop();
+};
+export default bench;
+
+async function tick({ agent, record, until }: BenchAgent): Promise<number> {
+  await systemClock.sleep(250 + Math.random() * 50);
+  const before = record.ticks.length;
+  agent.wake();
+  await until('a tick', () => record.ticks.length > before);
+  return record.ticks.at(-1)?.durationMs ?? Number.NaN;
+}
+
+/** Through the same switch as the polls; with no pause between two rounds. */
+function snapshotterOf({ device, eapiSocket, stateIngestUrl = '' }: LocalnetHost, counts: Way): Snapshotter {
+  const shows = createEapiShowRunner({ endpoint: `unix://${eapiSocket}`, timeoutMs: 10_000, maxAnswerBytes: 8 << 20 });
+  return createSnapshotter({
+    device,
+    sink: createStateIngest({ url: stateIngestUrl, device, signer: BENCH_SIGNER, timeoutMs: 10_000, clock: systemClock }),
+    collect: createCollectItem({ shows, readBgpSockets: async () => Buffer.from('[]') }),
+    intervalMs: 1,
+    clock: systemClock,
+    random: Math.random,
+    reporter: {
+      snapshotStored: () => {
+        counts.stored += 1;
+      },
+      snapshotFailed: () => {
+        counts.failed += 1;
+      },
+      snapshotRefused: () => undefined,
+      snapshotPlace: ({ error }) => {
+        if (error !== undefined) throw error;
+      },
+    },
+    onDefect: (error) => {
+      throw error;
+    },
+    close: () => shows.close(),
+  });
+}
