@@ -151,11 +151,8 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   };
 
   /** Costs nothing when it fails: the views then say so themselves. */
-  const forgetAfterRestart = async (address: string, signal: AbortSignal): Promise<void> => {
-    if (mib !== 'auto') return;
-    const restarted = await withSession('default', address, noneIgnored(), signal, restarts.hasRestarted).catch(() => false);
-    if (restarted) for (const reader of readers.values()) reader.forget();
-  };
+  const hasRestarted = async (address: string, signal: AbortSignal): Promise<boolean> =>
+    mib === 'auto' && (await withSession('default', address, noneIgnored(), signal, restarts.hasRestarted).catch(() => false));
 
   return {
     name,
@@ -167,11 +164,11 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       const vrfs = await vrfsNow(address, signal);
       // Asked beside the VRFs, and not waited for when they are done: it is worth no delay.
       const reading = lifeController();
-      const watching = forgetAfterRestart(address, AbortSignal.any([signal, reading.signal]));
+      const restarted = hasRestarted(address, AbortSignal.any([signal, reading.signal]));
       const reads = await mapAtOnce(VRFS_AT_ONCE, vrfs, (vrf) => read(vrf, address, signal)).finally(() =>
         reading.abort(new Stopped('the poll is over')),
       );
-      await watching;
+      if (await restarted) for (const reader of readers.values()) reader.forget();
       return trusted(reads, takenAt, endpoint, unreachable);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),

@@ -55,7 +55,7 @@ const MIBS: Readonly<Record<MibChoice, readonly PeerMib[]>> = { auto: [ARISTA_MI
  *                                              │ else
  *   walk of the MIB that had rows last, or of each in turn ──► rows ──► collected
  *                                              │ none
- *   bgpLocalAs ──► BGP runs: collected, empty · it does not: NoBgp
+ *   bgpLocalAs ──► BGP runs: collected, empty (at the second time, where there were neighbors) · it does not: NoBgp
  *
  * Whatever fails makes it forget: the next poll begins from nothing, as after an agent's restart.
  */
@@ -115,6 +115,9 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
       );
       if (reading !== undefined) return reading;
       await requireBgp(session, signal);
+      // So it looks, too, while the switch's BGP starts anew; what is forgotten by now is believed at the next poll.
+      if (known !== undefined)
+        throw new Error(`all ${known.rows.length} neighbors are gone at once, which is believed when it is so twice`);
       return collected([], BGP4_MIB);
     },
     forget() {

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
+import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { sourceOf } from './scripted-agent.ts';
+import { layViews, type ViewsBed } from './simulated-views.ts';
+
+const signal = new AbortController().signal;
+
+const address = (number: number): string => `169.254.${number >> 7}.${2 * (number & 127) + 1}`;
+
+/** So many neighbors in `default`, every second one up. */
+async function layNeighbors(count: number): Promise<ViewsBed> {
+  const bed = await layViews();
+  for (let number = 0; number < count; number += 1) {
+    bed.sim.configure({ vrf: 'default', address: address(number), remoteAs: 65_000, description: `USER-${number}` });
+    if (number % 2 === 0) bed.sim.establish('default', address(number));
+  }
+  return bed;
+}
+
+function statesOf(snapshot: NeighborSnapshot): Record<string, string> {
+  const reading = snapshot.vrfs.get('default');
+  if (reading?.kind !== 'collected') throw new Error(`not collected: ${reading?.problem}`);
+  return Object.fromEntries([...reading.neighbors].map(([neighbor, { state }]) => [neighbor, state]));
+}
+
+const truthOf = ({ sim }: ViewsBed): Record<string, string> =>
+  Object.fromEntries(sim.neighbors('default').map((neighbor) => [neighbor.address, neighbor.state]));
+
+/** How many requests of each kind. */
+const kindsOf = (bed: ViewsBed): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const line of bed.asked()) {
+    const kind = line.split(' ', 1)[0] ?? '';
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+};
+
+describe('neighbors that are known from the poll before', () => {
+  test('are asked for by name, twelve to a request, instead of walked', async () => {
+    const bed = await layNeighbors(50);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)).toEqual({ 'get-bulk': 9, get: 1 });
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)).toEqual({ 'get-next': 5 });
+  });
+
+  test('show every change of a session, and keep what only a walk reads', async () => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    await source.collect(signal);
+    bed.asked();
+    bed.sim.establish('default', address(1));
+    bed.sim.drop('default', address(2));
+    const snapshot = await source.collect(signal);
+    expect(kindsOf(bed)).toEqual({ 'get-next': 3 });
+    expect(statesOf(snapshot)).toEqual(truthOf(bed));
+    const reading = snapshot.vrfs.get('default');
+    expect(reading?.kind === 'collected' ? reading.neighbors.get(address(1)) : undefined).toMatchObject({
+      state: 'established',
+      description: 'USER-1',
+      remoteAs: 65_000,
+      establishedTransitions: 1,
+    });
+  });
+
+  test.each([
+    ['in front of them', '10.0.0.1'],
+    ['among them', '169.254.0.20'],
+    ['behind them', '169.255.0.1'],
+  ])('do not hide a new one %s', async (_, added) => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    await source.collect(signal);
+    bed.sim.configure({ vrf: 'default', address: added, remoteAs: 65_000 });
+    bed.sim.establish('default', added);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+  });
+
+  test.each([0, 13, 29])('that is removed (number %i) is missed by a walk only', async (gone) => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    await source.collect(signal);
+    bed.asked();
+    bed.sim.unconfigure('default', address(gone));
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)).toMatchObject({ 'get-bulk': 5 });
+  });
+
+  test('that vanish all at once, as when the switch’s BGP restarts, are gone only when the next poll says so, too', async () => {
+    const bed = await layNeighbors(30);
+    bed.sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
+    const source = sourceOf(bed.agent, { mib: 'arista', vrfs: ['default', 'vrf1'] });
+    const read = async (): Promise<unknown> => {
+      const reading = (await source.collect(signal)).vrfs.get('default');
+      return reading?.kind === 'collected' ? reading.neighbors.size : reading?.problem;
+    };
+    const seen = [await read()];
+    for (let number = 0; number < 30; number += 1) bed.sim.unconfigure('default', address(number));
+    seen.push(await read(), await read());
+    expect(seen).toEqual([30, 'all 30 neighbors are gone at once, which is believed when it is so twice', 0]);
+  });
+
+  test('are walked all the same each twelfth poll, for what their names do not say', async () => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const walks: number[] = [];
+    for (let poll = 0; poll < 25; poll += 1) {
+      await source.collect(signal);
+      if ('get-bulk' in kindsOf(bed)) walks.push(poll);
+    }
+    expect(walks).toEqual([0, 12, 24]);
+  });
+
+  test('are walked where that takes no more requests', async () => {
+    const bed = await layNeighbors(5);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    for (let poll = 0; poll < 2; poll += 1) await source.collect(signal);
+    expect(kindsOf(bed)).toEqual({ 'get-bulk': 2 });
+  });
+
+  test('and that the agent answers wrongly are walked', async () => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    await source.collect(signal);
+    bed.asked();
+    bed.intercept = (request) => (request.kind === 'get-next' ? encodeAnswer(request, []) : undefined);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)).toMatchObject({ 'get-bulk': 6 });
+  });
+});

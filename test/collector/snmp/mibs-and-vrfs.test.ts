@@ -1,0 +1,218 @@
+import { describe, expect, test } from 'vitest';
+import type { Neighbor, NeighborSnapshot } from '../../../src/bgp/index.ts';
+import { ARISTA_MIB } from '../../../src/collector/snmp/arista-mib.ts';
+import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
+import { sourceOf } from './scripted-agent.ts';
+import { layViews } from './simulated-views.ts';
+
+const signal = new AbortController().signal;
+
+const neighborsIn = (snapshot: NeighborSnapshot, vrf = 'default'): readonly Neighbor[] => {
+  const reading = snapshot.vrfs.get(vrf);
+  if (reading?.kind !== 'collected') throw new Error(`VRF ${vrf} is not collected: ${JSON.stringify(reading)}`);
+  return [...reading.neighbors.values()];
+};
+
+describe('ARISTA-BGP4V2-MIB', () => {
+  test('says the description, the whole AS, an administrative stop, and has IPv6 neighbors', async () => {
+    const { sim, agent, clock, pass } = await layViews();
+    sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 4_200_000_001, description: 'USER-500' });
+    sim.configure({ vrf: 'default', address: '169.254.0.3', remoteAs: 65_000 });
+    sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
+    sim.establish('default', '169.254.0.1');
+    sim.drop('default', '169.254.0.3', 'idle', 'Admin');
+    pass(90_000);
+    const source = sourceOf(agent, { mib: 'arista', clock });
+    expect(neighborsIn(await source.collect(signal))).toEqual([
+      {
+        address: '169.254.0.1',
+        state: 'established',
+        description: 'USER-500',
+        remoteAs: 4_200_000_001,
+        changedAt: 1_700_000_000_000,
+        establishedTransitions: 1,
+      },
+      { address: '169.254.0.3', state: 'idle', remoteAs: 65_000, idleReason: 'Admin', establishedTransitions: 0 },
+      { address: '2001:db8::1', state: 'active', remoteAs: 65_000, establishedTransitions: 0 },
+    ]);
+  });
+
+  test.each([
+    ['1.1.4.169.254.0.1', '169.254.0.1'],
+    ['7.1.4.0.0.0.0', '0.0.0.0'],
+    ['1.2.16.32.1.5.80.0.2.0.47.0.0.0.0.0.51.0.1', '2001:550:2:2f::33:1'],
+    ['1.2.16.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1', '::1'],
+    ['1.2.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.2.3', 'fe80::1%515'],
+    ['1.4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.7', 'fe80::1%7'],
+    ['1.3.8.169.254.0.1.0.0.0.9', '169.254.0.1%9'],
+  ])('reads the index %s as %s', (index, address) => {
+    expect(ARISTA_MIB.addressOf(index.split('.').map(Number))).toBe(address);
+  });
+
+  test.each([
+    '',
+    '1',
+    '1.1.4',
+    '1.1.4.169.254.0',
+    '1.1.5.169.254.0.1.0',
+    '1.1.4.169.254.0.256',
+    '1.1.16.169.254.0.1',
+    '1.2.4.169.254.0.1',
+    '1.16.4.97.98.99.100',
+    '1.0.0',
+  ])('refuses the index "%s"', (index) => {
+    const oid = index === '' ? [] : index.split('.').map(Number);
+    expect(() => ARISTA_MIB.addressOf(oid)).toThrow('a row whose index is not an address of IPv4 or IPv6');
+  });
+});
+
+describe('which MIB is read', () => {
+  const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof layViews>>> => {
+    const bed = await layViews();
+    bed.sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500' });
+    return bed;
+  };
+  const isArista = (snapshot: NeighborSnapshot): boolean => neighborsIn(snapshot)[0]?.description === 'USER-500';
+
+  test('Arista’s where the agent has it, and BGP4-MIB is not even asked for', async () => {
+    const bed = await oneNeighbor();
+    expect(isArista(await sourceOf(bed.agent, { mib: 'auto' }).collect(signal))).toBe(true);
+    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista']);
+  });
+
+  test('BGP4-MIB where it has not, and Arista’s is not asked for again', async () => {
+    const bed = await oneNeighbor();
+    bed.mibs = ['bgp4'];
+    const source = sourceOf(bed.agent, { mib: 'auto' });
+    expect(isArista(await source.collect(signal))).toBe(false);
+    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista', 'get-bulk default bgp4']);
+    await source.collect(signal);
+    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default bgp4']);
+  });
+
+  test('is asked anew once the agent has restarted', async () => {
+    const bed = await oneNeighbor();
+    bed.mibs = ['bgp4'];
+    bed.pass(60_000);
+    const source = sourceOf(bed.agent, { mib: 'auto' });
+    await source.collect(signal);
+    bed.mibs = ['bgp4', 'arista'];
+    expect(isArista(await source.collect(signal))).toBe(false);
+    bed.sim.reboot();
+    await source.collect(signal);
+    expect(isArista(await source.collect(signal))).toBe(true);
+  });
+
+  test('falls back to BGP4-MIB when Arista’s is gone or makes no sense any more: nobody is gone for that', async () => {
+    const bed = await oneNeighbor();
+    const source = sourceOf(bed.agent, { mib: 'auto' });
+    await source.collect(signal);
+    bed.mibs = ['bgp4'];
+    expect(neighborsIn(await source.collect(signal))).toHaveLength(1);
+    const other = sourceOf(bed.agent, { mib: 'auto' });
+    bed.mibs = ['bgp4', 'arista'];
+    bed.intercept = (request) => (request.kind === 'get-bulk' && (request.oids[0]?.[6] ?? 0) === 30_065 ? nonsense(request) : undefined);
+    expect(neighborsIn(await other.collect(signal)).map(({ address }) => address)).toEqual(['169.254.0.1']);
+  });
+
+  test('only the one that the configuration names', async () => {
+    const bed = await oneNeighbor();
+    bed.mibs = ['bgp4'];
+    await expect(sourceOf(bed.agent, { mib: 'arista' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
+    bed.mibs = ['arista'];
+    await expect(sourceOf(bed.agent, { mib: 'bgp4' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
+  });
+});
+
+describe('the VRFs that the switch lists', () => {
+  const layVrfs = async (...vrfs: readonly string[]): Promise<Awaited<ReturnType<typeof layViews>>> => {
+    const bed = await layViews();
+    for (const vrf of ['default', ...vrfs]) {
+      bed.sim.addVrf(vrf);
+      bed.sim.configure({ vrf, address: '169.254.0.1', remoteAs: 65_000 });
+    }
+    return bed;
+  };
+
+  test('are read, and default with them; one that is made later is read from the next poll on, one that is removed no longer', async () => {
+    const bed = await layVrfs('vrf1', 'MGMT-2');
+    const source = sourceOf(bed.agent, { vrfs: 'auto' });
+    const read = async (): Promise<readonly string[]> => [...(await source.collect(signal)).vrfs.keys()].sort();
+    expect(await read()).toEqual(['MGMT-2', 'default', 'vrf1']);
+    bed.sim.removeVrf('MGMT-2');
+    bed.sim.configure({ vrf: 'vrf7', address: '169.254.0.9', remoteAs: 65_000 });
+    expect(await read()).toEqual(['default', 'vrf1', 'vrf7']);
+  });
+
+  test('are just default where the agent does not list any', async () => {
+    const bed = await layVrfs('vrf1');
+    bed.mibs = ['bgp4'];
+    expect([...(await sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()]).toEqual(['default']);
+  });
+
+  test('leave out one in which there is no BGP, or that the agent refuses, when it says so', async () => {
+    const bed = await layVrfs('vrf1', 'MGMT', 'closed');
+    bed.sim.unconfigure('MGMT', '169.254.0.1');
+    bed.intercept = (request, vrf) => {
+      if (vrf === 'MGMT' && request.kind === 'get') return noSuchObject(request);
+      return vrf === 'closed' ? refusal(request) : undefined;
+    };
+    expect([...(await sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
+  });
+
+  test('have as failed one that is silent, or in trouble', async () => {
+    const bed = await layVrfs('vrf1', 'vrf2', 'vrf3');
+    bed.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
+    const { vrfs } = await sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 150 }).collect(signal);
+    expect([...vrfs].map(([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`)).toEqual([
+      'default collected',
+      'vrf1 no answer within 150 ms',
+      'vrf2 the agent answered with error status 5',
+      'vrf3 collected',
+    ]);
+  });
+
+  test('have as failed one that is named in the configuration, whatever it says', async () => {
+    const bed = await layVrfs('MGMT');
+    bed.sim.unconfigure('MGMT', '169.254.0.1');
+    bed.intercept = (request, vrf) => (vrf === 'MGMT' && request.kind === 'get' ? noSuchObject(request) : undefined);
+    const { vrfs } = await sourceOf(bed.agent, { vrfs: ['default', 'MGMT'] }).collect(signal);
+    expect(vrfs.get('MGMT')).toMatchObject({ kind: 'failed' });
+  });
+
+  test('that cannot be listed make no snapshot: one of default alone would say too much', async () => {
+    const bed = await layVrfs('vrf1');
+    bed.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
+    await expect(sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 100 }).collect(signal)).rejects.toMatchObject({
+      code: 'SNMP__UNREACHABLE',
+      message: `the SNMP agent at 127.0.0.1:${bed.agent.port} could not be read: the list of VRFs: no answer within 100 ms`,
+    });
+  });
+});
+
+type Request = Parameters<typeof encodeFailure>[0];
+
+/** A table of neighbors without a state that is a number. */
+function nonsense(request: Request): Buffer {
+  return encodeAnswer(
+    request,
+    request.oids.map((oid) => ({ oid: [...oid, 1, 1, 4, 169, 254, 0, 1], type: TYPE.octetString, value: 'nonsense' })),
+  );
+}
+
+function noSuchObject(request: Request): Buffer {
+  return encodeAnswer(
+    request,
+    request.oids.map((oid) => ({ oid: [...oid], type: TYPE.noSuchObject, value: 'noSuchObject' })),
+  );
+}
+
+/** authorizationError. */
+function refusal(request: Request): Buffer {
+  const answer = encodeFailure(request);
+  // genErr is the one error-status that the simulation sends, and 5 stands nowhere else in front of the error-index 1.
+  const at = answer.indexOf(Buffer.from([0x02, 0x01, 0x05, 0x02, 0x01, 0x01]));
+  answer[at + 2] = 16;
+  return answer;
+}

@@ -1,0 +1,71 @@
+import { createSimulatedSwitch, type SimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
+import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { createBgpView, type SimulatedMib } from '../../../src/localnet/dzd/snmp/bgp-view.ts';
+import { type Clock, epochMs, monotonicMs } from '../../../src/platform/index.ts';
+import { type Script, type ScriptedAgent, startAgent } from './scripted-agent.ts';
+
+export interface ViewsBed {
+  readonly sim: SimulatedSwitch;
+  readonly agent: ScriptedAgent;
+  readonly clock: Clock;
+  pass(ms: number): void;
+  /** The tables that the agent has from now on. */
+  mibs: readonly SimulatedMib[];
+  /** Asked before the views are: what it returns is sent, `undefined` leaves the answer to the views, `silence` says nothing. */
+  intercept: (request: AgentRequest, vrf: string) => Buffer | 'silence' | undefined;
+  /** The requests since the last call, as words: kind, VRF, and the columns or objects asked for. */
+  asked(): readonly string[];
+}
+
+const TABLES: readonly (readonly [root: string, name: string])[] = [
+  ['1.3.6.1.4.1.30065.4.1.1.', 'arista'],
+  ['1.3.6.1.2.1.15.3.1.', 'bgp4'],
+  ['1.3.6.1.2.1.15.2.0', 'bgpLocalAs'],
+  ['1.3.6.1.4.1.30065.3.18.', 'vrfs'],
+  ['1.3.6.1.2.1.1.3.0', 'sysUpTime'],
+];
+
+/** An SNMPv2c agent that shows the simulated switch, and what it is asked. */
+export async function layViews(): Promise<ViewsBed> {
+  let now = 1_700_000_000_000;
+  const clock: Clock = {
+    wall: () => epochMs(now),
+    monotonic: () => monotonicMs(now - 1_600_000_000_000),
+    sleep: () => Promise.reject(new Error('nothing here waits')),
+  };
+  const sim = createSimulatedSwitch({ clock });
+  let told = 0;
+  const script: Script = (request) => {
+    const vrf = vrfOf(request);
+    const intercepted = bed.intercept(request, vrf);
+    if (intercepted !== undefined) return intercepted === 'silence' ? undefined : intercepted;
+    if (!sim.vrfs().includes(vrf)) return undefined;
+    return encodeAnswer(request, answerTo(request, createBgpView(sim, vrf, bed.mibs)()));
+  };
+  const agent = await startAgent(script);
+  const bed: ViewsBed = {
+    sim,
+    agent,
+    clock,
+    pass(ms) {
+      now += ms;
+    },
+    mibs: ['bgp4', 'arista'],
+    intercept: () => undefined,
+    asked() {
+      const news = agent.requests.slice(told).map((request) => `${request.kind} ${vrfOf(request)} ${tablesOf(request)}`);
+      told = agent.requests.length;
+      return news;
+    },
+  };
+  return bed;
+}
+
+function vrfOf({ community }: AgentRequest): string {
+  return community.split('@')[1] ?? 'default';
+}
+
+function tablesOf({ oids }: AgentRequest): string {
+  const names = oids.map((oid) => TABLES.find(([root]) => `${oid.join('.')}.`.startsWith(root) || oid.join('.').startsWith(root))?.[1]);
+  return [...new Set(names)].join(' ');
+}
