@@ -4,6 +4,7 @@ import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts
 import { createSimulatedSwitch, type SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
 import { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
 import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/platform/index.ts';
+import { describeRulesOfSeeing } from './source-rules.ts';
 
 /** What the suite lays out before a source is started on it. */
 export interface SourceBed {
@@ -42,7 +43,10 @@ export interface SourceHarness {
   readonly seesSessionsThatAreDown?: boolean;
 }
 
-/** The suite that every source passes, each over real sockets against the same simulated switch. */
+/**
+ * The suite that every source passes, each over real sockets against the same simulated switch. Rules 5 and 6 are about the ledger alone, and no
+ * source can break them.
+ */
 export function describeSwitchSource(name: string, harness: SourceHarness): void {
   describe(`${name} as a switch source`, () => {
     const signal = new AbortController().signal;
@@ -174,7 +178,9 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
     });
 
-    describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls', () => {
+    describeRulesOfSeeing(() => ({ source: started.source, sim: bed.sim, faults: bed.faults }), harness);
+
+    describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls (rule 7)', () => {
       const history = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf1', '169.254.0.1');
 
       test('shows, although both polls find the session established', async () => {
