@@ -50,7 +50,7 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
     const collected = seen.flatMap(({ snapshot }) => [...snapshot.vrfs].filter(([, reading]) => reading.kind === 'collected'));
     const wasSeen =
       neighbor === undefined
-        ? collected.some(([name]) => name === entry.expectedVrf)
+        ? [entry.expectedVrf ?? world.sim.vrfs()].flat().every((vrf) => collected.some(([name]) => name === vrf))
         : collected.some(([vrf, reading]) => {
             const state = reading.kind === 'collected' ? reading.neighbors.get(address)?.state : undefined;
             return vrf === neighbor.vrf && state !== undefined && state !== 'established';

@@ -7,7 +7,6 @@ export type Invariant =
   | 'sends-what-is-wanted'
   | 'no-needless-change'
   | 'converges'
-  | 'stays-converged'
   | 'bounded'
   | 'no-defect';
 
