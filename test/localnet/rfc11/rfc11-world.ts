@@ -46,6 +46,15 @@ export const GLOBAL_EXTENSION: Address = rfc11.resourceExtensionAddress(PROGRAM)
 
 const SOL = 1_000_000_000n;
 
+/** One for all worlds: what it remembers of derived addresses is true in each of them. */
+const programs = createPrograms(PROGRAM);
+const derived = new Map<string, Address>();
+function remembered(name: string, derive: () => { readonly address: Address }): Address {
+  const address = derived.get(name) ?? derive().address;
+  derived.set(name, address);
+  return address;
+}
+
 export interface Ended {
   /** null, an error's name, or `Custom n` as RFC-11 or the deployed program call it. */
   readonly err: string | null;
@@ -68,7 +77,6 @@ export type World = ReturnType<typeof createWorld>;
  * by RFC-11's instructions yet.
  */
 export function createWorld() {
-  const programs = createPrograms(PROGRAM);
   const accounts = new Map<Address, Account>(programAccounts(PROGRAM));
   let epoch = 0n;
   const put = (address: Address, data: Uint8Array): Address => {
@@ -157,10 +165,10 @@ export function createWorld() {
       ),
     pass(input: NewPass = {}): Address {
       const { owner = CUSTOMER, clientIp = UNSPECIFIED_IPV4 } = input;
-      const { address, bump } = accessPassAddress(PROGRAM, clientIp, owner);
+      const address = remembered(`pass ${clientIp} ${owner}`, () => accessPassAddress(PROGRAM, clientIp, owner));
       const pass: AccessPass = {
         owner: FOUNDATION,
-        bumpSeed: bump,
+        bumpSeed: 255,
         accessPassType: { kind: 'prepaid' },
         clientIp,
         userPayer: owner,
@@ -196,7 +204,11 @@ function describe(err: object | string): string {
   return `${prefix}${rfc11.rfc11Error(code)?.name ?? `Custom ${code}`}`;
 }
 
-export const extensionOf = (device: Address): Address => rfc11.resourceExtensionAddress(PROGRAM, device).address;
+export const extensionOf = (device: Address): Address =>
+  remembered(`extension ${device}`, () => rfc11.resourceExtensionAddress(PROGRAM, device));
+
+/** The device of this code. */
+export const deviceAt = (code: string): Address => remembered(`device ${code}`, () => rfc11.deviceAddress(PROGRAM, code));
 
 export interface NewDevice {
   readonly code?: string;
@@ -207,7 +219,7 @@ export interface NewDevice {
 
 /** CreateAndActivateDevice by a contributor's owner. */
 export function newDevice(world: World, { code = 'fra1', authority = OPERATOR, contributor, dzPrefixes }: NewDevice = {}): Instruction {
-  const device = rfc11.deviceAddress(PROGRAM, code).address;
+  const device = deviceAt(code);
   return rfc11.createAndActivateDevice({
     programId: PROGRAM,
     device,
@@ -229,7 +241,7 @@ export function newDevice(world: World, { code = 'fra1', authority = OPERATOR, c
 /** A device that is there. */
 export function deviceIn(world: World, input: NewDevice = {}): Address {
   world.must(newDevice(world, input), input.authority ?? OPERATOR);
-  return rfc11.deviceAddress(PROGRAM, input.code ?? 'fra1').address;
+  return deviceAt(input.code ?? 'fra1');
 }
 
 /** The network's extension with RFC-11's bitmaps. */
@@ -258,7 +270,8 @@ export interface NewUser {
   readonly payer?: Address;
 }
 
-export const userAt = (clientIp: Ipv4 = client(1), userType = 0): Address => rfc11.userAddress(PROGRAM, clientIp, userType).address;
+export const userAt = (clientIp: Ipv4 = client(1), userType = 0): Address =>
+  remembered(`user ${clientIp} ${userType}`, () => rfc11.userAddress(PROGRAM, clientIp, userType));
 
 export const newUser = ({ device, pass, clientIp = client(1), userType = 0, payer = CUSTOMER }: NewUser): Instruction =>
   rfc11.createAndActivateUser({
@@ -298,13 +311,20 @@ export const newLink = (world: World, a: Address, b: Address, payer: Address = O
   });
 
 export const linkEnds = (a: Address, b: Address) => ({
-  link: rfc11.linkAddress(PROGRAM, a, b).address,
+  link: remembered(`link ${a} ${b}`, () => rfc11.linkAddress(PROGRAM, a, b)),
   deviceA: a,
   deviceB: b,
   extensionA: extensionOf(a),
   extensionB: extensionOf(b),
   globalExtension: GLOBAL_EXTENSION,
 });
+
+export const interfaceAt = (device: Address, name: string): Address =>
+  remembered(`interface ${device} ${name}`, () => rfc11.interfaceAddress(PROGRAM, device, name));
+
+/** The group with the number in its last octet. */
+export const groupAt = (number: number): Address =>
+  remembered(`group ${number}`, () => rfc11.multicastGroupAddress(PROGRAM, ipv4(`233.84.178.${number}`)));
 
 export interface NewInterface {
   readonly device: Address;
@@ -319,7 +339,7 @@ export const newInterface = (
 ): Instruction =>
   rfc11.createAndActivateInterface({
     programId: PROGRAM,
-    interface: rfc11.interfaceAddress(PROGRAM, device, name).address,
+    interface: interfaceAt(device, name),
     device,
     extension: extensionOf(device),
     authority,
@@ -337,7 +357,7 @@ export const newInterface = (
 export const newGroup = (number: number, authority: Address = FOUNDATION): Instruction =>
   rfc11.createAndActivateMulticastGroup({
     programId: PROGRAM,
-    group: rfc11.multicastGroupAddress(PROGRAM, ipv4(`233.84.178.${number}`)).address,
+    group: groupAt(number),
     globalExtension: GLOBAL_EXTENSION,
     authority,
     payer: authority,
