@@ -9,8 +9,8 @@ export interface Relay {
 
 export async function tcpRelay(to: number): Promise<Relay> {
   let bytes = 0;
-  const server = createServer((near) => {
-    const far = connect(to, '127.0.0.1');
+  const server = createServer({ noDelay: true }, (near) => {
+    const far = connect({ port: to, host: '127.0.0.1', noDelay: true });
     for (const [from, into] of [
       [near, far],
       [far, near],
@@ -23,6 +23,8 @@ export async function tcpRelay(to: number): Promise<Relay> {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // It ends with the process, and keeps none alive.
+  server.unref();
   const address = server.address();
   return { port: typeof address === 'object' && address !== null ? address.port : 0, bytes: () => bytes };
 }

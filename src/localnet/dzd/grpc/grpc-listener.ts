@@ -1,4 +1,5 @@
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 
 /** The status codes of gRPC that this face uses. */
 export const GRPC = { ok: 0, invalidArgument: 3, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const;
@@ -42,6 +43,8 @@ const PREFIX_BYTES = 5;
 export function createGrpcListener({ onCall, refuses, onBytes }: GrpcListenerOptions): GrpcListener {
   const server: Http2Server = createServer();
   const sessions = new Set<ServerHttp2Session>();
+  // As gRPC servers do: an answer is headers, data and trailers, and none of them should wait for the acknowledgement of another.
+  server.on('connection', (socket: Socket) => socket.setNoDelay(true));
   server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
     // A peer that resets the connection is no error of ours.
