@@ -49,7 +49,7 @@ export function parseBgpSocket(line: string): BgpSocket | undefined {
   if (local === undefined || remote === undefined) return undefined;
   const measures = readMeasures(details);
   return {
-    family: isIPv4(local.ip) ? 'inet' : 'inet6',
+    family: local.family,
     state: 'ESTABLISHED',
     local_ip: local.ip,
     local_port: local.port,
@@ -60,12 +60,20 @@ export function parseBgpSocket(line: string): BgpSocket | undefined {
   };
 }
 
-/** `169.254.0.1:179`, `[fe80::1]:179`, either with `%interface` after the address. */
-function parseEnd(text: string): { readonly ip: string; readonly port: number } | undefined {
+interface End {
+  readonly family: 'inet' | 'inet6';
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** `169.254.0.1:179`, `[fe80::1]:179`, either with `%interface` after the address; an IPv4 address in an IPv6 socket is told as the former. */
+function parseEnd(text: string): End | undefined {
   const [, bracketed, bare, digits = ''] = /^(?:\[([^\]%]+)(?:%[^\]]*)?\](?:%[^:]*)?|([^%:[\]]+)(?:%[^:]*)?):(\d{1,5})$/.exec(text) ?? [];
-  const ip = bracketed ?? bare ?? '';
   const port = Number(digits);
-  return (bracketed === undefined ? isIPv4(ip) : isIPv6(ip)) && port > 0 && port < 65_536 ? { ip, port } : undefined;
+  if (port < 1 || port > 65_535) return undefined;
+  if (bracketed === undefined) return bare !== undefined && isIPv4(bare) ? { family: 'inet', ip: bare, port } : undefined;
+  if (!isIPv6(bracketed)) return undefined;
+  return { family: 'inet6', ip: /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bracketed)?.[1] ?? bracketed, port };
 }
 
 function readMeasures(details: readonly string[]): Readonly<Record<string, unknown>> {

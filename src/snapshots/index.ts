@@ -1,3 +1,4 @@
+export type { BgpSocket } from './bgp-sockets.ts';
 export { type CollectItemOptions, createCollectItem } from './collect-item.ts';
 export { createFolderSink, type FolderSinkOptions } from './folder-sink.ts';
 export { createReadBgpSockets, type ReadBgpSocketsOptions } from './read-bgp-sockets.ts';

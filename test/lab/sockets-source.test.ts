@@ -8,6 +8,7 @@ import type { Neighbor } from '../../src/bgp/index.ts';
 import { createSocketsSource } from '../../src/collector/sockets/index.ts';
 import { createNamespaces } from '../../src/collector/sockets/namespaces.ts';
 import { systemClock } from '../../src/platform/index.ts';
+import { type BgpSocket, createReadBgpSockets } from '../../src/snapshots/index.ts';
 import { createBgpLab } from './bgp-lab.ts';
 import { addNamespace, deleteNamespace, nameOf } from './namespaces.ts';
 import { SYSTEM_PATH } from './requirements.ts';
@@ -68,6 +69,16 @@ describe('real TCP sessions, read through real ss', () => {
     const seen = await until('two sessions', ({ size }) => size === 2);
     expect([...seen.values()].toSorted((a, b) => a.address.localeCompare(b.address))).toEqual(
       CONNECTED.map((address) => ({ address, state: 'established', rttNs: expect.any(BigInt) })),
+    );
+  });
+
+  test('are what the snapshot of bgp-sockets holds, with what the kernel knows of them', async () => {
+    await until('two sessions', ({ size }) => size === 2);
+    const read = createReadBgpSockets({ namespaces: createNamespaces({ folder, flags: '-tinemoHO' }), timeoutMs: 5_000 });
+    const sockets: BgpSocket[] = JSON.parse(Buffer.from(await read(AbortSignal.timeout(10_000))).toString());
+    const seen = sockets.map(({ remote_ip, state, tcp_info_present, rtt_ms }) => ({ remote_ip, state, tcp_info_present, rtt_ms }));
+    expect(seen.toSorted((a, b) => a.remote_ip.localeCompare(b.remote_ip))).toEqual(
+      CONNECTED.map((remote_ip) => ({ remote_ip, state: 'ESTABLISHED', tcp_info_present: true, rtt_ms: expect.any(Number) })),
     );
   });
 

@@ -69,6 +69,14 @@ describe('a line of ss', () => {
     });
   });
 
+  test('of an IPv6 socket that carries IPv4 has IPv4 addresses', () => {
+    expect(parseBgpSocket('ESTAB 0 0 [::ffff:10.0.0.1]:179 [::ffff:10.0.0.2]:50000')).toMatchObject({
+      family: 'inet6',
+      local_ip: '10.0.0.1',
+      remote_ip: '10.0.0.2',
+    });
+  });
+
   test('with nothing but its addresses is a socket without measures', () => {
     expect(parseBgpSocket('ESTAB 0 0 10.0.0.1%eth0:179 10.0.0.2:50000')).toEqual({
       family: 'inet',
