@@ -1,0 +1,230 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createV3Session } from 'net-snmp';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
+import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
+import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
+import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/index.ts';
+import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
+import { decodeV3, encodeV3 } from '../../../src/localnet/dzd/snmp/usm/v3-message.ts';
+import { pduOf } from '../../../src/localnet/dzd/snmp/v3-face.ts';
+import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
+import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/platform/index.ts';
+
+const signal = new AbortController().signal;
+
+const USER: SnmpUser & SimulatedSnmpUser = {
+  name: 'telemetry',
+  auth: { protocol: 'sha', password: 'authentic-words' },
+  priv: { protocol: 'aes', password: 'private-words' },
+};
+
+interface Laid {
+  readonly sim: ReturnType<typeof createSimulatedSwitch>;
+  readonly port: number;
+  pass(ms: number): void;
+}
+
+/** A simulated agent with this user: VRF `default` with one session that waits, `vrf1` with one that is up. */
+async function layAgent(user: SimulatedSnmpUser = USER): Promise<Laid> {
+  let ahead = 0;
+  const clock: Clock = { ...systemClock, wall: () => epochMs(systemClock.wall() + ahead) };
+  const sim = createSimulatedSwitch({ clock });
+  sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
+  sim.configure({ vrf: 'vrf1', address: '169.254.0.3', remoteAs: 65_000, description: 'USER-501' });
+  sim.establish('vrf1', '169.254.0.3');
+  const agent = createSimulatedSnmp({ switch: sim, faults: createSwitchFaults(), community: 'unused', user });
+  const { port } = await agent.start();
+  onTestFinished(() => agent.stop());
+  return {
+    sim,
+    port,
+    pass(ms) {
+      ahead += ms;
+    },
+  };
+}
+
+function sourceAs(
+  user: SnmpUser,
+  port: number,
+  options: { readonly vrfs?: readonly string[]; readonly timeoutMs?: number; readonly mib?: 'bgp4' } = {},
+): SnmpSource {
+  const source = createSnmpSource({
+    name: 'snmp',
+    host: '127.0.0.1',
+    port,
+    user,
+    vrfs: ['default', 'vrf1'],
+    timeoutMs: 2_000,
+    maxRows: 100,
+    clock: systemClock,
+    ...options,
+  });
+  onTestFinished(() => source.close());
+  return source;
+}
+
+const statesOf = ({ vrfs }: NeighborSnapshot): Record<string, string> =>
+  Object.fromEntries(
+    [...vrfs].map(([vrf, reading]) => [
+      vrf,
+      reading.kind === 'failed'
+        ? reading.problem
+        : [...reading.neighbors.values()].map(({ address, state }) => `${address} ${state}`).join(),
+    ]),
+  );
+const TRUTH = { default: '169.254.0.1 active', vrf1: '169.254.0.3 established' };
+
+test.each([
+  ['md5', 'aes'],
+  ['sha', 'aes'],
+  ['sha', 'aes256b'],
+  ['sha', 'aes256r'],
+  ['md5', 'aes256b'],
+  ['sha224', 'aes256r'],
+  ['sha256', 'aes256b'],
+  ['sha384', 'aes'],
+  ['sha512', 'aes256r'],
+] as const)('reads each VRF in its context, with %s and %s', async (auth, priv) => {
+  const user = { ...USER, auth: { ...USER.auth, protocol: auth }, priv: { ...USER.priv, protocol: priv } };
+  const { port } = await layAgent(user);
+  expect(statesOf(await sourceAs(user, port).collect(signal))).toEqual(TRUTH);
+});
+
+describe('an agent that restarts', () => {
+  test('between two polls has another boot, and is read on', async () => {
+    const { sim, port, pass } = await layAgent();
+    const source = sourceAs(USER, port);
+    pass(86_400_000);
+    expect(statesOf(await source.collect(signal))).toEqual(TRUTH);
+    sim.reboot();
+    sim.establish('vrf1', '169.254.0.3');
+    expect(statesOf(await source.collect(signal))).toEqual(TRUTH);
+    pass(3_600_000);
+    expect(statesOf(await source.collect(signal))).toEqual(TRUTH);
+  });
+});
+
+describe('what the agent has against the user', () => {
+  const refusalOf = async (user: SnmpUser, timeoutMs = 2_000): Promise<string> => {
+    const { port } = await layAgent();
+    const error: unknown = await sourceAs(user, port, { timeoutMs })
+      .collect(signal)
+      .catch((thrown: unknown) => thrown);
+    return isAgentError(error) ? `${error.code}: ${error.message.replace(String(port), 'PORT')}` : String(error);
+  };
+
+  test('is one line: unknown, wrong password, other protocol, privacy, level', async () => {
+    expect(await refusalOf({ ...USER, name: 'somebody' })).toBe(
+      'SNMP__USER_UNKNOWN: the SNMP agent at 127.0.0.1:PORT has no user somebody',
+    );
+    const wrongPassword = 'SNMP__WRONG_PASSWORD: the SNMP agent at 127.0.0.1:PORT refuses the authentication of user telemetry';
+    expect(await refusalOf({ ...USER, auth: { protocol: 'sha', password: 'other-words' } })).toBe(wrongPassword);
+    expect(await refusalOf({ ...USER, auth: { ...USER.auth, protocol: 'md5' } })).toBe(wrongPassword);
+    expect(await refusalOf({ ...USER, priv: { protocol: 'aes', password: 'other-words' } }, 150)).toBe(
+      'SNMP__WRONG_PRIVACY: the SNMP agent at 127.0.0.1:PORT and user telemetry cannot decrypt each other: it tells its engine, and answers no request',
+    );
+    expect(await refusalOf({ name: USER.name, auth: USER.auth })).toBe(
+      'SNMP__LEVEL_REFUSED: the SNMP agent at 127.0.0.1:PORT does not let user telemetry ask with this authentication and privacy',
+    );
+  });
+
+  test('never shows a password', async () => {
+    const { port } = await layAgent();
+    const error: unknown = await sourceAs({ ...USER, auth: { protocol: 'sha', password: 'other-words' } }, port)
+      .collect(signal)
+      .catch((thrown: unknown) => thrown);
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error)).includes('words')).toBe(false);
+  });
+
+  test('a context that it does not have is failed where it was named', async () => {
+    const { port } = await layAgent();
+    expect(statesOf(await sourceAs(USER, port, { vrfs: ['default', 'vrf9'] }).collect(signal))).toEqual({
+      default: TRUTH.default,
+      vrf9: 'the agent refuses this context',
+    });
+  });
+
+  test.each([
+    [{ ...USER, name: '' }, 'a name has 1 to 32 octets'],
+    [{ ...USER, auth: { protocol: 'sha', password: 'short' } }, 'the password for authentication has less than 8 characters'],
+    [{ ...USER, priv: { protocol: 'aes', password: 'short' } }, 'the password for privacy has less than 8 characters'],
+    [{ name: 'telemetry', priv: USER.priv }, 'privacy needs authentication'],
+  ] satisfies readonly (readonly [SnmpUser, string])[])('what no agent could accept is refused at once', (user, problem) => {
+    expect(() => sourceAs(user, 161)).toThrow(`SNMPv3 user ${user.name} cannot be used: ${problem}`);
+  });
+});
+
+describe('answers that are not from the agent’s user', () => {
+  /** Stands between the source and the agent, and changes what the agent says. */
+  async function layMiddleman(port: number, change: (answer: Buffer, count: number) => readonly Buffer[]): Promise<number> {
+    const inside = createSocket('udp4');
+    const outside = createSocket('udp4');
+    let count = 0;
+    let asker = 0;
+    outside.on('message', (request, from) => {
+      asker = from.port;
+      inside.send(request, port, '127.0.0.1');
+    });
+    inside.on('message', (answer) => {
+      count += 1;
+      for (const datagram of change(answer, count)) outside.send(datagram, asker, '127.0.0.1');
+    });
+    for (const socket of [inside, outside]) {
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      onTestFinished(() => void socket.close());
+    }
+    return outside.address().port;
+  }
+
+  test('are not believed when they are neither encrypted nor authentic, which net-snmp by itself does', async () => {
+    const { port } = await layAgent();
+    const through = await layMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
+    expect(await askedByNetSnmp(through)).toEqual([6]);
+
+    const another = await layMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
+    const source = sourceAs(USER, another, { vrfs: ['default'], mib: 'bgp4' });
+    expect(statesOf(await source.collect(signal))).toEqual({ default: TRUTH.default });
+    expect(source.ignoredDatagrams().malformed).toBeGreaterThan(0);
+  });
+
+  test('are not believed with a single bit turned', async () => {
+    const { port } = await layAgent();
+    // The discovery passes; of every later answer one octet of the encrypted part is another.
+    const through = await layMiddleman(port, (answer, count) => {
+      const turned = Buffer.from(answer);
+      const at = turned.length - 20;
+      turned[at] = (turned[at] ?? 0) ^ 1;
+      return [count === 1 ? answer : turned];
+    });
+    await expect(sourceAs(USER, through, { vrfs: ['default'] }).collect(signal)).rejects.toMatchObject({
+      code: expect.stringMatching(/^SNMP__WRONG_/),
+    });
+  });
+});
+
+const STATE = [1, 3, 6, 1, 2, 1, 15, 3, 1, 2, 169, 254, 0, 1];
+
+/** An answer to the same message, without any security, in which the session is up. */
+function forged(answer: Buffer): Buffer {
+  const { messageId, engineId, at, userName } = decodeV3(answer);
+  const request = { kind: 'get', community: '', requestId: 1, oids: [], nonRepeaters: 0, maxRepetitions: 0 } as const;
+  const up = [2, 9, 15, 16].map((column) => ({ oid: STATE.with(9, column), type: column < 15 ? TYPE.integer : TYPE.gauge32, value: 6 }));
+  const pdu = pduOf(encodeAnswer(request, up));
+  return encodeV3({ messageId, engineId, at, userName, security: { level: 'noAuthNoPriv' }, context: '', pdu });
+}
+
+/** The library as it comes. */
+async function askedByNetSnmp(port: number): Promise<unknown> {
+  const session = createV3Session('127.0.0.1', netSnmpUser(USER), { port, retries: 0, timeout: 1_000 });
+  onTestFinished(() => void session.close());
+  const columns = [2, 9, 15, 16].map((column) => STATE.with(9, column).join('.'));
+  return new Promise((resolve) =>
+    session.get(columns, (error, varbinds) => resolve(error ?? varbinds?.slice(0, 1).map(({ value }) => value))),
+  );
+}
