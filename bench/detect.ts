@@ -11,8 +11,10 @@ import { SILENT_REPORTER } from '../src/agent-reporter.ts';
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createBgpWatch, type WakeUpSource } from '../src/collector/index.ts';
+import { createTrapWakeUp } from '../src/collector/snmp/index.ts';
 import { createLedgerRpc } from '../src/ledger/index.ts';
-import { createLocalnet } from '../src/localnet/index.ts';
+import { createSimulatedSnmp } from '../src/localnet/dzd/index.ts';
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../src/localnet/index.ts';
 import { seededRandom, systemClock } from '../src/platform/index.ts';
 import type { Address } from '../src/serviceability/index.ts';
 import { BENCH_SIGNER, DEFAULT_TIMING } from './support/agent.ts';
@@ -21,11 +23,14 @@ import { type Bench, machineMs, quantile } from './support/bench.ts';
 const USERS = 128;
 /** Without a wake-up a change waits for the interval: few samples, spread over it. */
 const INTERVAL_MS = 5_000;
+/** Polls follow each other no closer than 250 ms: a change before that would measure the one before it. */
+const MIN_PAUSE_MS = 300;
 
 const bench: Bench = async (emit, { quick, users = USERS, runs }) => {
   const ways = [
-    { name: 'bgp watch', changes: runs ?? (quick ? 5 : 100), intervalMs: 60_000, pauseMs: 300, watch: true },
-    { name: 'no wake-up', changes: runs ?? (quick ? 2 : 20), intervalMs: INTERVAL_MS, pauseMs: 0, watch: false },
+    { name: 'bgp watch', changes: runs ?? (quick ? 5 : 100), intervalMs: 60_000, listen: byWatch },
+    { name: 'snmp traps', changes: runs ?? (quick ? 5 : 100), intervalMs: 60_000, listen: byTraps },
+    { name: 'no wake-up', changes: runs ?? (quick ? 2 : 20), intervalMs: INTERVAL_MS },
   ];
   for (const way of ways) {
     const waits = await detect(users, way);
@@ -39,21 +44,50 @@ export default bench;
 interface Way {
   readonly changes: number;
   readonly intervalMs: number;
-  readonly pauseMs: number;
-  readonly watch: boolean;
+  readonly listen?: Listen;
 }
 
-async function detect(users: number, { changes, intervalMs, pauseMs, watch }: Way): Promise<readonly number[]> {
+type Listen = (localnet: Localnet, addresses: LocalnetAddresses) => Promise<Listening>;
+
+interface Listening {
+  readonly source: WakeUpSource;
+  /** Once it listens: has the switch tell it. */
+  begin(): void;
+  end(): Promise<void>;
+}
+
+const byWatch: Listen = async (_, { grpc }) => ({
+  source: createBgpWatch({ address: `${grpc.host}:${grpc.port}`, clock: systemClock, random: seededRandom(2) }),
+  begin: () => undefined,
+  end: async () => undefined,
+});
+
+const byTraps: Listen = async ({ sim, switchFaults: faults }) => {
+  const community = 'bench';
+  const agent = createSimulatedSnmp({ switch: sim, faults, community });
+  await agent.start();
+  const source = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, community, clock: systemClock, random: seededRandom(2) });
+  return {
+    source,
+    begin() {
+      const at = source.listening();
+      if (at === undefined) throw new Error('nobody listens to traps');
+      agent.sendTrapsTo({ ...at, form: 'rfc4273', version: '2c' });
+    },
+    end: () => agent.stop(),
+  };
+};
+
+async function detect(users: number, { changes, intervalMs, listen }: Way): Promise<readonly number[]> {
   const random = seededRandom(5);
   const localnet = createLocalnet({ users, random: seededRandom(1), publisher: BENCH_SIGNER.address });
-  const { rpcUrl, eapiSocket, grpc } = await localnet.start();
+  const addresses = await localnet.start();
+  const { rpcUrl, eapiSocket } = addresses;
+  const listening = await listen?.(localnet, addresses);
   const everybody = [...localnet.truth().keys()];
   for (const user of everybody) localnet.connect(user);
   let onDecided: ((user: Address) => void) | undefined;
   let ticks = 0;
-  const wakeUps: WakeUpSource[] = watch
-    ? [createBgpWatch({ address: `${grpc.host}:${grpc.port}`, clock: systemClock, random: seededRandom(2) })]
-    : [];
   const agent = createAgent({
     device: localnet.device,
     programId: localnet.programId,
@@ -66,7 +100,7 @@ async function detect(users: number, { changes, intervalMs, pauseMs, watch }: Wa
       onEndpoint: () => undefined,
     }),
     sources: [createEapiSource({ endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 5_000 })],
-    wakeUps,
+    wakeUps: listening === undefined ? [] : [listening.source],
     policy: { ...DEFAULT_POLICY, downGraceMs: 0, downConfirmations: 1 },
     timing: { ...DEFAULT_TIMING, intervalMs, wakeUpsPerMinute: 240 },
     clock: systemClock,
@@ -85,10 +119,11 @@ async function detect(users: number, { changes, intervalMs, pauseMs, watch }: Wa
   while (ticks === 0) await systemClock.sleep(20);
   // The stream has to stand before anything is measured by it.
   await systemClock.sleep(500);
+  listening?.begin();
 
   const waits: number[] = [];
   for (let change = 0; change < changes; change += 1) {
-    await systemClock.sleep(pauseMs + random() * (watch ? 300 : intervalMs));
+    await systemClock.sleep(listen === undefined ? random() * intervalMs : MIN_PAUSE_MS + random() * 300);
     const user = everybody[change % everybody.length];
     if (user === undefined) break;
     const decided = new Promise<number>((resolve) => {
@@ -102,6 +137,7 @@ async function detect(users: number, { changes, intervalMs, pauseMs, watch }: Wa
     waits.push((await decided) - began);
   }
   await agent.stop();
+  await listening?.end();
   await localnet.stop();
   return waits;
 }
