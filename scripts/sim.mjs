@@ -25,7 +25,7 @@ try {
     sourcemap: 'inline',
     logLevel: 'warning',
   });
-  const child = spawn(process.execPath, ['--enable-source-maps', outfile, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', outfile, ...process.argv.slice(2)], { stdio: 'inherit' });
   process.exitCode = await new Promise((done) => child.on('exit', (code) => done(code ?? 1)));
 } finally {
   rmSync(outdir, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { expectsText, wrap } from './setting-texts.ts';
 const EXAMPLES: Readonly<Record<string, string>> = {
   device: 'PUBLIC_KEY_OF_THE_DEVICE',
   keypair: '/etc/dzd-telemetry/keypair.json',
+  'http.tokenFile': '/etc/dzd-telemetry/http-token',
   'collector.sources[].url': 'https://127.0.0.1',
   'collector.sources[].username': 'dzd-telemetry',
   'collector.sources[].passwordFile': '/etc/dzd-telemetry/eapi-password',

@@ -9,6 +9,7 @@ export type {
   AgentConfig,
   CollectorConfig,
   EapiSourceConfig,
+  HttpConfig,
   LedgerConfig,
   LogConfig,
   PolicyConfig,

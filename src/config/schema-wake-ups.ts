@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { hostAndPort } from './endpoints.ts';
 import { defaultName, sourceName, typeOf } from './schema-items.ts';
@@ -13,6 +14,16 @@ const bgpWatch = z.strictObject({
   address: hostAndPort({ description: 'Where EosSdkRpc listens.', default: '127.0.0.1:9543' }),
 });
 
+const senders = z
+  .array(z.string().refine((value) => isIP(value) !== 0))
+  .min(1)
+  .max(64)
+  .register(settings, {
+    ...about({ description: 'Addresses to listen to, those that the switch sends from; without it, to everybody.' }),
+    expects: 'a list of IP addresses',
+    form: 'list',
+  });
+
 /** BGP traps and informs that the switch sends here. */
 const snmpTraps = z.strictObject({
   type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends here.', WAKE_UP_TYPES)),
@@ -23,6 +34,7 @@ const snmpTraps = z.strictObject({
   community: community(),
   communityFile: communityFile(),
   ...userFields,
+  from: z.exactOptional(senders),
 });
 
 const wakeUp = z.discriminatedUnion('type', [bgpWatch, snmpTraps]);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { findNetwork, NETWORKS } from '../serviceability/index.ts';
+import { httpSection } from './schema-http.ts';
 import { collectorSection, ledgerSection } from './schema-reading.ts';
 import { snapshotsSection } from './schema-snapshots.ts';
 import { logSection, policySection, workerSection } from './schema-writing.ts';
@@ -42,6 +43,7 @@ export const configSchema = z
     policy: policySection,
     worker: workerSection,
     snapshots: snapshotsSection,
+    http: httpSection,
     log: logSection,
   })
   .register(settings, section('The configuration.'));
@@ -64,5 +66,6 @@ export type SnmpTrapsConfig = Extract<WakeUpConfig, { readonly type: 'snmp-traps
 export type SnmpSourceConfig = Extract<SourceConfig, { readonly type: 'snmp' }>;
 export type PolicyConfig = AgentConfig['policy'];
 export type WorkerConfig = AgentConfig['worker'];
+export type HttpConfig = AgentConfig['http'];
 export type SnapshotsConfig = AgentConfig['snapshots'];
 export type LogConfig = AgentConfig['log'];

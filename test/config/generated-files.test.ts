@@ -37,12 +37,13 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
     expect(full.collector.sources.map((source) => source.type)).toEqual(['eapi', 'snmp', 'sockets', 'eapi']);
     expect(full.collector.wakeUps.map((wakeUp) => wakeUp.type)).toEqual(['bgp-watch', 'snmp-traps']);
     const examples = { url: undefined, directory: undefined, source: undefined };
-    const { collector, snapshots } = full;
+    const { collector, snapshots, http } = full;
     expect({
       ...full,
       keypair: undefined,
       collector: { ...collector, sources: [], wakeUps: [] },
       snapshots: { ...snapshots, ...examples },
+      http: { ...http, tokenFile: undefined },
     }).toEqual({
       ...plain,
       keypair: undefined,

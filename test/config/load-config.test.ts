@@ -110,6 +110,7 @@ describe('defaults and presets', () => {
         maxBytes: 104_857_600,
         sink: 'none',
       },
+      http: { enabled: true, listen: { host: '127.0.0.1', port: 50_100 } },
       log: { level: 'info', format: 'auto' },
     });
   });

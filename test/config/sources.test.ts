@@ -208,6 +208,10 @@ describe('wake-ups', () => {
       '5: collector.wakeUps[0].address: expected a host and a port such as "127.0.0.1:9543", got "127.0.0.1"',
     ],
     ['{ type: bgp-watch, name: eapi }', '5: collector.wakeUps[0].name: the name "eapi" is taken by an earlier source'],
+    [
+      '{ type: snmp-traps, communityFile: /c, from: [10.0.0.1, switch] }',
+      '5: collector.wakeUps[0].from[1]: expected a list of IP addresses, got "switch"',
+    ],
     ['{ type: gnmi }', '5: collector.wakeUps[0].type: expected bgp-watch or snmp-traps, got "gnmi"'],
   ])('%s is refused', (wakeUp, problem) => {
     expect(refused(wakeUp)).toEqual([problem]);
