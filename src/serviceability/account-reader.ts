@@ -6,6 +6,8 @@ import type { Address, Ipv4, NetworkV4 } from './units.ts';
 
 const KEY_LENGTH = 32;
 const NO_BYTES = /* @__PURE__ */ new Uint8Array();
+/** Most vectors of most accounts are empty, and none is ever changed. */
+const NO_ELEMENTS: readonly never[] = [];
 
 /**
  * Reads an account's fields in order (borsh: little-endian, u32 counts), and never throws.
@@ -20,6 +22,8 @@ export class AccountReader {
   #offset = 0;
   #end: number;
   #cut = false;
+  #latestIpv4Value = 0;
+  #latestIpv4 = UNSPECIFIED_IPV4;
 
   constructor(bytes: Uint8Array, memo?: KeyMemo) {
     this.#bytes = bytes;
@@ -115,7 +119,13 @@ export class AccountReader {
   }
 
   keys(): readonly Address[] {
-    return this.vector(KEY_LENGTH, () => this.key());
+    const start = this.#takeVector(KEY_LENGTH);
+    const end = this.#offset;
+    if (start < 0 || start === end) return NO_ELEMENTS;
+    this.#offset = start;
+    const keys: Address[] = [];
+    while (this.#offset < end) keys.push(this.key());
+    return keys;
   }
 
   networks(): readonly NetworkV4[] {
@@ -125,8 +135,9 @@ export class AccountReader {
   /** A u32 count and that many elements of a fixed size; empty when the account cannot hold as many. */
   vector<T>(elementSize: number, element: () => T): readonly T[] {
     const start = this.#takeVector(elementSize);
-    if (start < 0) return [];
+    if (start < 0) return NO_ELEMENTS;
     const end = this.#offset;
+    if (start === end) return NO_ELEMENTS;
     this.#offset = start;
     const elements: T[] = [];
     while (this.#offset < end) elements.push(element());
@@ -173,7 +184,13 @@ export class AccountReader {
 
   #ipv4At(at: number): Ipv4 {
     const value = this.#view.getUint32(at);
-    return value === 0 ? UNSPECIFIED_IPV4 : ipv4FromNumber(value);
+    if (value === 0) return UNSPECIFIED_IPV4;
+    // A user's two addresses are often the same.
+    if (value !== this.#latestIpv4Value) {
+      this.#latestIpv4Value = value;
+      this.#latestIpv4 = ipv4FromNumber(value);
+    }
+    return this.#latestIpv4;
   }
 }
 

@@ -38,11 +38,11 @@ export function addressBytes(text: Address): Uint8Array {
   return decodeBase58(address(text)) ?? new Uint8Array(KEY_LENGTH);
 }
 
-/** The address of the 32 bytes at `offset`, which must be there. */
-export function addressAt(bytes: Uint8Array, offset: number): Address {
+/** The address of the 32 bytes at `offset`, which must be there; `digits` as for encodeKey. */
+export function addressAt(bytes: Uint8Array, offset: number, digits?: number[]): Address {
   // Half of the keys in a User are usually "none".
   for (let index = offset; index < offset + KEY_LENGTH; index++) {
-    if (bytes[index] !== 0) return encodeKey(bytes, offset) as Address;
+    if (bytes[index] !== 0) return encodeKey(bytes, offset, digits) as Address;
   }
   return ZERO_ADDRESS;
 }

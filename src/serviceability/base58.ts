@@ -13,7 +13,7 @@ const LIMB = 58 ** 5;
 const LIMBS = 9;
 const WORDS = 16;
 /** 58^44 is more than 2^256, so that the highest of the 45 digits is always zero and is left out. */
-const MAX_DIGITS = 44;
+export const MAX_DIGITS = 44;
 
 /** POWERS[word * LIMBS + limb]: that limb of 2^(16 * (15 - word)). Limbs and words are most significant first. */
 const POWERS = /* @__PURE__ */ makePowers();
@@ -30,8 +30,11 @@ function makePowers(): Float64Array {
   return powers;
 }
 
-/** The base58 text of the 32 bytes at `offset`, which must be there. */
-export function encodeKey(bytes: Uint8Array, offset: number): string {
+/**
+ * The base58 text of the 32 bytes at `offset`, which must be there. Whoever encodes many hands in one array of MAX_DIGITS: an array for each
+ * key is more work for the garbage collector than the encoding.
+ */
+export function encodeKey(bytes: Uint8Array, offset: number, digits = new Array<number>(MAX_DIGITS)): string {
   // Nine sums side by side, not an array of them: the processor adds to all at once.
   let [a, b, c, d, e, f, g, h, i] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
   for (let row = 0, at = offset; row < LIMBS * WORDS; row += LIMBS, at += 2) {
@@ -46,7 +49,6 @@ export function encodeKey(bytes: Uint8Array, offset: number): string {
     h += word * (POWERS[row + 7] ?? 0);
     i += word * (POWERS[row + 8] ?? 0);
   }
-  const digits = new Array<number>(MAX_DIGITS);
   let carry = 0;
   carry = writeLimb(digits, 39, i);
   carry = writeLimb(digits, 34, h + carry);

@@ -1,4 +1,5 @@
 import { addressAt } from './address.ts';
+import { MAX_DIGITS } from './base58.ts';
 import type { Address } from './units.ts';
 
 const SLOTS = 256;
@@ -10,6 +11,7 @@ const KEY_LENGTH = 32;
  */
 export class KeyMemo {
   readonly #keys = new Uint8Array(SLOTS * KEY_LENGTH);
+  readonly #digits = new Array<number>(MAX_DIGITS);
   readonly #texts = new Array<Address | undefined>(SLOTS).fill(undefined);
 
   /** The address of the 32 bytes at `offset`, which must be there. */
@@ -18,7 +20,7 @@ export class KeyMemo {
     const slot = bytes[offset + KEY_LENGTH - 1] ?? 0;
     const known = this.#texts[slot];
     if (known !== undefined && this.#holds(slot, bytes, offset)) return known;
-    const text = addressAt(bytes, offset);
+    const text = addressAt(bytes, offset, this.#digits);
     this.#texts[slot] = text;
     for (let index = 0; index < KEY_LENGTH; index++) this.#keys[slot * KEY_LENGTH + index] = bytes[offset + index] ?? 0;
     return text;

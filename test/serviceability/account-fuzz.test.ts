@@ -5,7 +5,7 @@ import { type Account, AccountType, type AccountValues, decodeAccount, encodeAcc
 import { ACCOUNT_TYPES, someAccount } from './account-builders.ts';
 
 /** More of them, a million in continuous integration, with the environment variable. */
-const INPUTS = Number(process.env.DZD_FUZZ_INPUTS ?? 30_000);
+const INPUTS = Number(process.env.DZD_FUZZ_INPUTS ?? 20_000);
 const SEED = Number(process.env.DZD_FUZZ_SEED ?? 19);
 
 /** No layout has more bytes than this without any element in its vectors: what encoding adds to an account that ends early. */
