@@ -1,7 +1,6 @@
 import { ComputeBudgetProgram, PublicKey, TransactionInstruction, TransactionMessage } from '@solana/web3.js';
 import bs58 from 'bs58';
-import { type Address, type Nanoseconds, setUserBgpStatusInstruction } from '../serviceability/index.ts';
-import type { ComputeRequest } from './compute-budget.ts';
+import { type Address, type ComputeRequest, type Nanoseconds, setUserBgpStatusInstruction } from '../serviceability/index.ts';
 import type { Signer } from './signer.ts';
 
 /** One status as it goes into a transaction. */

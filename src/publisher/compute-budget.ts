@@ -1,13 +1,7 @@
-/** Solana's ceiling of one transaction. */
-const MAX_TRANSACTION_UNITS = 1_400_000;
+import { type ComputeRequest, MAX_TRANSACTION_UNITS } from '../serviceability/index.ts';
+
 /** Room above what was measured: account data and log lines differ a little between users. */
 const HEADROOM = 1.1;
-
-/** What a transaction asks for beyond the defaults; absent values ask for nothing. */
-export interface ComputeRequest {
-  readonly unitLimit?: number;
-  readonly heapBytes?: number;
-}
 
 /**
  * What one status write costs, learned from simulations. The scheduler packs by the units that are asked for, not those consumed, and the

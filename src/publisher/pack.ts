@@ -1,6 +1,6 @@
 import { byUrgency, type StatusIntent } from '../bgp/index.ts';
-import type { ComputeModel, ComputeRequest } from './compute-budget.ts';
-import { maxWritesPerTransaction } from './transaction-size.ts';
+import { type ComputeRequest, maxWritesPerTransaction } from '../serviceability/index.ts';
+import type { ComputeModel } from './compute-budget.ts';
 
 /** An intent that waits, and since when it has wanted this status (monotonic milliseconds). */
 export interface WaitingIntent {

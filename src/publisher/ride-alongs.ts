@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { maxWritesPerTransaction } from './transaction-size.ts';
+import { maxWritesPerTransaction } from '../serviceability/index.ts';
 
 /** With a compute limit, which is the rule once the units are known. */
 const WRITES_PER_TRANSACTION = maxWritesPerTransaction({ unitLimit: 1 });
