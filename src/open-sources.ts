@@ -88,9 +88,9 @@ export async function openWakeUp(
     }
     case 'snmp-traps': {
       const { createTrapWakeUp } = await import('./collector/snmp/index.ts');
-      const { name, host, port } = config;
+      const { name, host, port, from } = config;
       const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
-      return createTrapWakeUp({ name, host, port, ...credentials, clock, random });
+      return createTrapWakeUp({ name, host, port, ...credentials, ...(from === undefined ? {} : { from }), clock, random });
     }
   }
 }

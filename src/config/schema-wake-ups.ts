@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { hostAndPort } from './endpoints.ts';
 import { defaultName, sourceName, typeOf } from './schema-items.ts';
 import { community, communityFile, snmpVersion, userFields } from './schema-snmp.ts';
-import { about, settings, text, wholeNumber } from './setting.ts';
+import { about, NOT_AS_EXPECTED, settings, text, wholeNumber } from './setting.ts';
 
 const WAKE_UP_TYPES = 'bgp-watch or snmp-traps';
 
@@ -15,7 +15,7 @@ const bgpWatch = z.strictObject({
 });
 
 const senders = z
-  .array(z.string().refine((value) => isIP(value) !== 0))
+  .array(z.string().refine((value) => isIP(value) !== 0, { error: NOT_AS_EXPECTED }))
   .min(1)
   .max(64)
   .register(settings, {
