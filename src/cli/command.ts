@@ -15,6 +15,8 @@ export interface CommandIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts with a Stopped at the first SIGINT or SIGTERM, and when the reader of standard output has gone. */
   readonly signal: AbortSignal;
+  /** Calls the listener at each SIGHUP; without one, SIGHUP ends the process as usual. */
+  readonly onHangup: (listener: () => void) => void;
   readonly version: string;
 }
 

@@ -40,6 +40,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     stderr,
     environment: process.env,
     signal: controller.signal,
+    onHangup: (listener) => void process.on('SIGHUP', listener),
     version: VERSION,
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);

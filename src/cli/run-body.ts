@@ -1,10 +1,12 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
-import { teeReporters } from '../agent-reporter.ts';
+import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, type Logger } from '../observability/index.ts';
 import { openAgent } from '../open-agent.ts';
 import { AgentError, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
+import { createAgentService, stopAgent } from './agent-service.ts';
+import { openAgentWindow } from './agent-window.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { openLog } from './open-log.ts';
 import { createIntentPrinter } from './print-intents.ts';
@@ -15,11 +17,13 @@ const ONCE_DEADLINE_MS = 120_000;
 
 /** `dzd-telemetry run`: the agent itself, until a signal ends it. */
 export const runBody: RunBody = async (options, io) => {
-  const { config, warnings, file } = loadConfig({
-    ...(options.configFile === undefined ? {} : { file: options.configFile }),
-    flags: options.settings,
-    environment: io.environment,
-  });
+  const load = () =>
+    loadConfig({
+      ...(options.configFile === undefined ? {} : { file: options.configFile }),
+      flags: options.settings,
+      environment: io.environment,
+    });
+  const { config, warnings, file } = load();
   const logger = openLog(config.log, io);
   for (const line of warnings) logger.warn(line);
   const signer = signerFor(options, config, logger);
@@ -33,16 +37,42 @@ export const runBody: RunBody = async (options, io) => {
     ...(signer === undefined ? {} : { publisher: signer.address }),
   });
 
+  const open = (of: AgentConfig, reporters: readonly AgentReporter[]): Promise<Agent> =>
+    openAgent({
+      config: of,
+      ...(options.dryRun || signer === undefined ? {} : { signer }),
+      ...(signer === undefined ? {} : { publisher: signer.address }),
+      warn: (line) => logger.warn(line),
+      reporter: teeReporters(reporters),
+    });
   const log = createLogReporter(logger);
   const sink = createEventSink({ output: options.output, destination: io.stdout });
-  const agent = await openAgent({
-    config,
-    ...(options.dryRun || signer === undefined ? {} : { signer }),
-    ...(signer === undefined ? {} : { publisher: signer.address }),
-    warn: (line) => logger.warn(line),
-    reporter: options.dryRun ? teeReporters([log, createIntentPrinter(config.device, sink)]) : log,
+  const printer = createIntentPrinter(config.device, sink);
+  if (options.once) return runOnce(await open(config, options.dryRun ? [log, printer] : [log]), logger, io);
+
+  const window = options.dryRun
+    ? undefined
+    : await openAgentWindow({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
+  const reporters = [log, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
+  let first: AgentConfig | undefined = config;
+  const service = createAgentService({
+    open: () => {
+      const next = first ?? load().config;
+      first = undefined;
+      return open(next, reporters);
+    },
+    logger,
+    onReload: (successful) => window?.reloaded(successful),
   });
-  return options.once ? runOnce(agent, logger, io) : runUntilStopped(agent, logger, io);
+  io.onHangup(() => void service.reload());
+  try {
+    await service.start();
+    await untilAborted(io.signal);
+  } finally {
+    await service.stop();
+    await window?.close();
+  }
+  return 0;
 };
 
 /** A dry run does without the key; only a `--keypair` on the command line makes it compare the key with the device's publisher. */
@@ -54,14 +84,11 @@ function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentCon
   return keypair;
 }
 
-async function runUntilStopped(agent: Agent, logger: Logger, { signal }: CommandIo): Promise<ExitCode> {
-  agent.start();
-  await new Promise<void>((resolve) => {
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await stop(agent, logger);
-  return 0;
 }
 
 async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Promise<ExitCode> {
@@ -69,7 +96,8 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
     const outcome = await withDeadline(ONCE_DEADLINE_MS, signal, (inner) => agent.once(inner));
     return tellOnce(outcome, logger);
   } finally {
-    await stop(agent, logger);
+    await stopAgent(agent, logger);
+    logger.info('stopped');
   }
 }
 
@@ -79,13 +107,4 @@ function tellOnce({ report, problem, parked }: OnceOutcome, logger: Logger): Exi
   logger.info('one tick done', { users: report.outcomes.size, ...counts, intents: report.intents.length, rejected: parked.size });
   const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0;
   return failed ? 1 : 0;
-}
-
-async function stop(agent: Agent, logger: Logger): Promise<void> {
-  const { unresolved } = await agent.stop();
-  if (unresolved.length === 0) logger.info('stopped');
-  else
-    logger.warn('stopped with statuses in flight: whether they landed is seen at the next start', {
-      users: unresolved.map(({ user, to }) => `${user} ${to}`),
-    });
 }

@@ -32,6 +32,7 @@ async function commandLine(args: readonly string[], body: (options: unknown, io:
     stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
     stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
     environment: {},
+    onHangup: () => undefined,
     signal: controller.signal,
     version: '1.2.3',
   };

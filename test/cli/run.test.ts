@@ -43,6 +43,7 @@ async function bed(settings: Readonly<Record<string, unknown>> = {}): Promise<Be
         stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
         stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
         environment: {},
+        onHangup: () => undefined,
         signal: new AbortController().signal,
         version: '1.2.3',
       };

@@ -35,6 +35,11 @@ export const CONFIG_CODES = {
     message: 'port {port} of 127.0.0.1, which --{flag} asks for, cannot be used: {problem}',
     remedy: 'name another port, or 0 for any that is free',
   },
+  CONFIG__CANNOT_LISTEN: {
+    class: 'agent-never',
+    message: 'http.listen: {host}:{port} cannot be listened on: {problem}',
+    remedy: 'write another address or port there, or `http.enabled: false`; is another agent running on this host?',
+  },
   CONFIG__KEYPAIR_NOT_NAMED: {
     class: 'agent-never',
     message: 'no key file is configured, and without one nothing can be written',

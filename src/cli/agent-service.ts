@@ -1,0 +1,82 @@
+import type { Agent } from '../agent.ts';
+import type { Logger } from '../observability/index.ts';
+import { describeError } from '../platform/index.ts';
+
+export interface AgentServiceOptions {
+  /** Reads and checks the configuration, and builds an agent from it; throws what is wrong with it. Starts nothing. */
+  readonly open: () => Promise<Agent>;
+  readonly logger: Logger;
+  readonly onReload: (successful: boolean) => void;
+}
+
+export interface ReloadOutcome {
+  readonly successful: boolean;
+  /** One line a problem. */
+  readonly message: string;
+}
+
+/** The running agent, and its successor after a reload. */
+export interface AgentService {
+  start(): Promise<void>;
+  /** Validates first and swaps then: a configuration with a mistake leaves the running agent as it is. One reload at a time. */
+  reload(): Promise<ReloadOutcome>;
+  stop(): Promise<void>;
+}
+
+/**
+ * A reload replaces the agent by a new one. Nothing is lost by that: what is in the air is drained first, and the new one decides from
+ * what the ledger says, as after any start.
+ */
+export function createAgentService({ open, logger, onReload }: AgentServiceOptions): AgentService {
+  let agent: Agent | undefined;
+  let reloading: Promise<ReloadOutcome> | undefined;
+  let stopped = false;
+
+  async function swap(): Promise<ReloadOutcome> {
+    let next: Agent;
+    try {
+      next = await open();
+    } catch (error) {
+      const message = describeError(error);
+      logger.error('the configuration was not taken; the agent goes on with the one it has', {
+        error: error instanceof Error ? error : new Error(message),
+      });
+      onReload(false);
+      return { successful: false, message };
+    }
+    if (agent !== undefined) await stopAgent(agent, logger);
+    agent = next;
+    if (!stopped) next.start();
+    logger.info('the configuration was read again');
+    onReload(true);
+    return { successful: true, message: 'the configuration was read again' };
+  }
+
+  return {
+    async start() {
+      agent ??= await open();
+      agent.start();
+    },
+    reload() {
+      reloading ??= swap().finally(() => {
+        reloading = undefined;
+      });
+      return reloading;
+    },
+    async stop() {
+      stopped = true;
+      await reloading;
+      if (agent !== undefined) await stopAgent(agent, logger);
+      logger.info('stopped');
+    },
+  };
+}
+
+/** Drains what is in the air, and says what was left there. */
+export async function stopAgent(agent: Agent, logger: Logger): Promise<void> {
+  const { unresolved } = await agent.stop();
+  if (unresolved.length === 0) return;
+  logger.warn('stopped with statuses in flight: whether they landed is seen at the next start', {
+    users: unresolved.map(({ user, to }) => `${user} ${to}`),
+  });
+}

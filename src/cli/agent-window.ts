@@ -1,0 +1,71 @@
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
+import { type AgentConfig, loadSecret } from '../config/index.ts';
+import { parseEndpointUrl } from '../ledger/index.ts';
+import { createStatusBoard, type Logger, type StatusBoard } from '../observability/index.ts';
+import { AgentError, describeError, systemClock } from '../platform/index.ts';
+import type { Address } from '../serviceability/index.ts';
+
+export interface AgentWindowOptions {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly publisher: Address | undefined;
+  readonly logger: Logger;
+  readonly reload: () => Promise<{ readonly successful: boolean; readonly message: string }>;
+}
+
+/** What people and programs see of a running agent. It outlives a reload. */
+export interface AgentWindow {
+  readonly reporter: AgentReporter;
+  readonly board: StatusBoard;
+  reloaded(successful: boolean): void;
+  close(): Promise<void>;
+}
+
+/** Without a completed tick for so many intervals, and for half a minute at least, the agent is not healthy. */
+const STALE_INTERVALS = 6;
+const STALE_AT_LEAST_MS = 30_000;
+
+/** Opens the window that the configuration describes. Throws AgentError `CONFIG__PORT_IN_USE` where it can't be listened on. */
+export async function openAgentWindow({ config, version, publisher, logger, reload }: AgentWindowOptions): Promise<AgentWindow> {
+  const board = createStatusBoard({
+    version,
+    device: config.device,
+    publisher,
+    dryRun: false,
+    sources: config.collector.sources.map(({ name }) => name),
+    endpoints: config.ledger.rpcUrls.map((url) => parseEndpointUrl(url).name),
+    clock: systemClock,
+  });
+  if (!config.http.enabled) return { reporter: SILENT_REPORTER, board, reloaded: () => undefined, close: async () => undefined };
+
+  const { createMetrics, createStatusServer, statusPage } = await import('../observability/http/index.ts');
+  const metrics = createMetrics({
+    status: board.read,
+    refreshIntervalSeconds: config.policy.refreshInterval / 1_000,
+    intervalSeconds: config.collector.interval / 1_000,
+  });
+  const { host, port } = config.http.listen;
+  const { tokenFile } = config.http;
+  const secret = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile);
+  for (const line of secret?.warnings ?? []) logger.warn(line);
+  const server = createStatusServer({
+    host,
+    port,
+    ...(secret === undefined ? {} : { token: secret.value }),
+    status: board.read,
+    metrics,
+    page: statusPage,
+    staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval),
+    reload,
+  });
+  const bound = await server.start().catch((error: unknown) => {
+    throw new AgentError('CONFIG__CANNOT_LISTEN', { host, port, problem: describeError(error) }, { cause: error });
+  });
+  logger.info('status, metrics and health are served', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+  return {
+    reporter: teeReporters([board.reporter, metrics.reporter]),
+    board,
+    reloaded: metrics.reloaded,
+    close: () => server.stop(),
+  };
+}

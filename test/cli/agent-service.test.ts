@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import type { Agent } from '../../src/agent.ts';
+import { createAgentService } from '../../src/cli/agent-service.ts';
+import { createLogger } from '../../src/observability/index.ts';
+
+function bed() {
+  const events: string[] = [];
+  const logger = createLogger({
+    level: 'error',
+    format: 'json',
+    destination: { write: (line) => events.push(`log ${JSON.parse(line).msg}`) },
+  });
+  const agentNamed = (name: string): Agent => ({
+    start: () => void events.push(`${name} starts`),
+    stop: async () => {
+      events.push(`${name} stops`);
+      return { unresolved: [] };
+    },
+    wake: () => undefined,
+    once: () => Promise.reject(new Error('not in this test')),
+  });
+  const configured: (() => Agent)[] = [];
+  let opened = 0;
+  const service = createAgentService({
+    open: async () => configured.shift()?.() ?? agentNamed(`agent ${++opened}`),
+    logger,
+    onReload: (successful) => events.push(successful ? 'reloaded' : 'not reloaded'),
+  });
+  return { events, service, configured };
+}
+
+test('a reload builds the new agent before it stops the old one, and starts it after', async () => {
+  const { events, service } = bed();
+  await service.start();
+  expect(await service.reload()).toEqual({ successful: true, message: 'the configuration was read again' });
+  await service.stop();
+  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded', 'agent 2 stops']);
+});
+
+test('a configuration with a mistake leaves the running agent as it is, and says what is wrong', async () => {
+  const { events, service, configured } = bed();
+  await service.start();
+  configured.push(() => {
+    throw new Error('config.yaml:3: policy.downGrace: expected a duration');
+  });
+  expect(await service.reload()).toEqual({ successful: false, message: 'config.yaml:3: policy.downGrace: expected a duration' });
+  expect(events).toEqual(['agent 1 starts', 'log the configuration was not taken; the agent goes on with the one it has', 'not reloaded']);
+  await service.stop();
+  expect(events.at(-1)).toBe('agent 1 stops');
+});
+
+test('reloads that are asked for at once are one', async () => {
+  const { events, service } = bed();
+  await service.start();
+  await Promise.all([service.reload(), service.reload(), service.reload()]);
+  expect(events.filter((event) => event === 'reloaded')).toEqual(['reloaded']);
+});
+
+test('a stop during a reload waits for it, and stops what it started', async () => {
+  const { events, service } = bed();
+  await service.start();
+  void service.reload();
+  await service.stop();
+  expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
+  expect(events).not.toContain('agent 2 starts');
+});
