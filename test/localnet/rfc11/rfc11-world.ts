@@ -156,6 +156,16 @@ export function createWorld() {
     exists: (address: Address) => accounts.has(address),
     /** Lamports of the whole world. */
     lamports: (): bigint => [...accounts.values()].reduce((sum, account) => sum + account.lamports, 0n),
+    /** Answers, whenever it is asked, which of the program's accounts are others than now; cheap enough for every step of a long run. */
+    watch(): () => readonly Address[] {
+      const before = new Map([...accounts].filter(([, { owner }]) => owner === PROGRAM));
+      return () => {
+        const isSame = (a: Account | undefined, b: Account | undefined): boolean =>
+          a === b || (a !== undefined && b !== undefined && a.lamports === b.lamports && Buffer.compare(a.data, b.data) === 0);
+        const now = [...accounts].filter(([, { owner }]) => owner === PROGRAM).map(([address]) => address);
+        return [...new Set([...before.keys(), ...now])].filter((address) => !isSame(before.get(address), accounts.get(address)));
+      };
+    },
     /** Everything but what fees change: the accounts that are not plain balances. */
     state: (): ReadonlyMap<Address, string> =>
       new Map(

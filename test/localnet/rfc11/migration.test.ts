@@ -1,0 +1,198 @@
+import { expect, test } from 'vitest';
+import { newTenant } from '../../../src/localnet/ledger/admin/tenant-factory.ts';
+import {
+  type Address,
+  decodeAccessPass,
+  decodeDevice,
+  decodeLink,
+  decodeMulticastGroup,
+  decodeUser,
+  encodeAccessPass,
+  encodeDevice,
+  encodeLink,
+  encodeMulticastGroup,
+  encodeTenant,
+  encodeUser,
+  ipv4,
+  linkAddress,
+  multicastGroupAddress,
+  parseNetworkV4,
+  type User,
+  ZERO_ADDRESS,
+} from '../../../src/serviceability/index.ts';
+import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import {
+  CUSTOMER,
+  client,
+  createWorld,
+  deviceIn,
+  extensionOf,
+  FOUNDATION,
+  GLOBAL_EXTENSION,
+  groupAt,
+  key,
+  linkEnds,
+  newGlobalExtension,
+  newGroup,
+  newLink,
+  newUser,
+  OPERATOR,
+  OTHER_OPERATOR,
+  PROGRAM,
+  userAt,
+  userIn,
+  type World,
+} from './rfc11-world.ts';
+
+/** A network as it was before RFC-11: two devices with a user each and a link, and a group; no extension, no slots, indexed addresses. */
+function oldNetwork() {
+  const template = createWorld();
+  template.must(newGlobalExtension());
+  const [a, b] = [deviceIn(template, { code: 'fra1' }), deviceIn(template, { code: 'ams1', authority: OTHER_OPERATOR })];
+  const pass = template.pass();
+  const users = [
+    userIn(template, { device: a, pass, clientIp: client(1) }),
+    userIn(template, { device: b, pass, clientIp: client(2) }),
+  ] as const;
+  template.must(newLink(template, a, b), OPERATOR);
+  template.must(newGroup(0));
+
+  const world = createWorld();
+  world.pass();
+  for (const device of [a, b]) world.put(device, encodeDevice(decodeDevice(template.data(device))));
+  const passValue = decodeAccessPass(template.data(pass));
+  world.put(pass, encodeAccessPass(passValue));
+  for (const [n, user] of users.entries()) {
+    const value = decodeUser(template.data(user));
+    // An IBRL user of today: its own address is its DoubleZero address, and its tunnel is somewhere in the block.
+    const old: User = { ...value, dzIp: value.clientIp, tunnelId: 507 + n, tunnelNet: parseNetworkV4(`169.254.${n}.14/31`) };
+    world.put(user, encodeUser(old));
+  }
+  const link = linkAddress(PROGRAM, 1n).address;
+  const linkValue = decodeLink(template.data(linkEnds(a, b).link));
+  world.put(link, encodeLink({ ...linkValue, index: 1n, tunnelId: 500, tunnelNet: parseNetworkV4('172.16.0.8/31') }));
+  const group = multicastGroupAddress(PROGRAM, 2n).address;
+  world.put(group, encodeMulticastGroup({ ...decodeMulticastGroup(template.data(groupAt(0))), multicastIp: ipv4('233.84.178.9') }));
+  return { world, a, b, pass, users, link, group };
+}
+
+const extensionFor = (device: Address) =>
+  rfc11.createResourceExtension({
+    programId: PROGRAM,
+    extension: extensionOf(device),
+    associatedWith: device,
+    authority: FOUNDATION,
+    payer: FOUNDATION,
+    idBitmaps: [rfc11.TUNNEL_IDS, rfc11.SEGMENT_ROUTING_IDS].map(({ idType, ...range }) => ({ idType: rfc11.IdType[idType], ...range })),
+    ipBlocks: [
+      { blockType: rfc11.IpBlockType.userTunnelNet, ...rfc11.UNRESERVED },
+      { blockType: rfc11.IpBlockType.dzIp, ...rfc11.DZ_IP_RESERVED },
+    ],
+  });
+
+const setState = (extension: Address, type: rfc11.ResourceTypeName, slots: readonly number[]) =>
+  rfc11.setResourceState({ programId: PROGRAM, extension, authority: FOUNDATION, resourceType: rfc11.ResourceType[type], slots });
+
+const NONE = { tunnelNetSlot: undefined, dzIpSlot: undefined, tunnelIdSlot: undefined, tunnelIdSlotB: undefined, multicastSlot: undefined };
+
+const slotOf = <T>(slot: T | undefined): T => {
+  if (slot === undefined) throw new Error('the value lies in no pool');
+  return slot;
+};
+
+/** What a user's values are as slots of its device's extension. */
+function slotsOfUser(world: World, address: Address) {
+  const user = decodeUser(world.data(address));
+  const extension = world.extension(extensionOf(user.devicePk));
+  return {
+    tunnelNetSlot: slotOf(rfc11.networkPool(extension, 'userTunnelNet')?.slotOf(user.tunnelNet)),
+    tunnelIdSlot: slotOf(rfc11.idPool(extension, 'tunnelId')?.slotOf(user.tunnelId)),
+    dzIpSlot: rfc11.networkPool(extension, 'dzIp')?.slotOf({ address: user.dzIp, prefixLength: 32 }) ?? rfc11.NO_SLOT,
+  };
+}
+
+test('phases 1 to 5: a network from before RFC-11 is taken over, its users, link and group are backfilled, and deleted with release', () => {
+  const { world, a, b, pass, users, link, group } = oldNetwork();
+  const [first, second] = users;
+  const before = new Map(users.map((user) => [user, decodeUser(world.data(user))]));
+
+  // Phase 1: the program knows the new instructions, and no account has changed. The old users cannot be deleted by them.
+  const deletion = { programId: PROGRAM, user: first, device: a, extension: extensionOf(a), accessPass: pass, authority: CUSTOMER };
+  expect(world.run(rfc11.deleteUser(deletion), CUSTOMER).err).toBe('SlotsNotTracked');
+
+  // Phase 2: the network's extension and one for each device.
+  for (const instruction of [newGlobalExtension(), extensionFor(a), extensionFor(b)]) world.must(instruction);
+
+  // Phase 3: what is in use is marked.
+  for (const user of users) {
+    const { devicePk } = decodeUser(world.data(user));
+    const { tunnelNetSlot, tunnelIdSlot } = slotsOfUser(world, user);
+    world.must(setState(extensionOf(devicePk), 'userTunnelNet', [tunnelNetSlot]));
+    // Both devices give the link Tunnel500 too.
+    world.must(setState(extensionOf(devicePk), 'tunnelId', [tunnelIdSlot, 0]));
+  }
+  world.must(setState(GLOBAL_EXTENSION, 'linkTunnelNet', [4]));
+  world.must(setState(GLOBAL_EXTENSION, 'multicast', [9]));
+  expect(slotsOfUser(world, first)).toEqual({ tunnelNetSlot: 7, tunnelIdSlot: 7, dzIpSlot: rfc11.NO_SLOT });
+
+  // Phase 4: the old accounts get their slots.
+  const backfill = { programId: PROGRAM, authority: FOUNDATION, ...NONE };
+  for (const user of users) {
+    const { devicePk } = decodeUser(world.data(user));
+    const extensions = [extensionOf(devicePk)];
+    world.must(rfc11.backfillEntitySlots({ ...backfill, entity: user, extensions, accessPass: pass, ...slotsOfUser(world, user) }));
+  }
+  const linkSlots = { tunnelNetSlot: 4, tunnelIdSlot: 0, tunnelIdSlotB: 0 };
+  const ends = [GLOBAL_EXTENSION, extensionOf(a), extensionOf(b)];
+  world.must(rfc11.backfillEntitySlots({ ...backfill, entity: link, extensions: ends, ...linkSlots }));
+  world.must(rfc11.backfillEntitySlots({ ...backfill, entity: group, extensions: [GLOBAL_EXTENSION], multicastSlot: 9 }));
+  for (const user of users) expect(decodeUser(world.data(user))).toEqual(before.get(user));
+  expect(rfc11.decodeUserWithSlots(world.data(second)).slots).toEqual({ ...slotsOfUser(world, second), accessPassPk: pass });
+
+  // Phase 5: new users stay out of the old ones' way, and the old ones are deleted like new ones.
+  for (let n = 10; n < 20; n++) world.must(newUser({ device: a, pass, clientIp: client(n) }), CUSTOMER);
+  const newcomers = Array.from({ length: 10 }, (_, n) => decodeUser(world.data(userAt(client(10 + n)))));
+  expect(newcomers.map(({ tunnelId }) => tunnelId)).toEqual([501, 502, 503, 504, 505, 506, 508, 509, 510, 511]);
+  expect(newcomers.map(({ tunnelNet }) => tunnelNet.address)).not.toContain('169.254.0.14');
+  world.must(rfc11.deleteUser(deletion), CUSTOMER);
+  world.must(rfc11.deleteUser({ ...deletion, user: second, device: b, extension: extensionOf(b) }), CUSTOMER);
+  world.must(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(a, b), link, authority: OPERATOR }), OPERATOR);
+  world.must(rfc11.deleteMulticastGroup({ programId: PROGRAM, group, globalExtension: GLOBAL_EXTENSION, authority: FOUNDATION }));
+  expect(rfc11.isUnused(world.extension(extensionOf(b)))).toBe(true);
+  expect(rfc11.isUnused(world.extension(GLOBAL_EXTENSION))).toBe(true);
+  world.must(newUser({ device: a, pass, clientIp: client(20) }), CUSTOMER);
+  expect(decodeUser(world.data(userAt(client(20)))).tunnelId).toBe(500);
+});
+
+test('BackfillEntitySlots refuses what is not so', () => {
+  const { world, a, b, pass, users, link } = oldNetwork();
+  const [first] = users;
+  for (const instruction of [newGlobalExtension(), extensionFor(a), extensionFor(b)]) world.must(instruction);
+  const own = slotsOfUser(world, first);
+  const backfill = (change: object, extensions: readonly Address[] = [extensionOf(a)], accessPass = pass) => {
+    const input = { programId: PROGRAM, entity: first, authority: FOUNDATION, extensions, accessPass, ...NONE, ...own, ...change };
+    return world.run(rfc11.backfillEntitySlots(input)).err;
+  };
+  expect(backfill({})).toBe('SlotNotAllocated');
+  world.must([setState(extensionOf(a), 'userTunnelNet', [own.tunnelNetSlot]), setState(extensionOf(a), 'tunnelId', [own.tunnelIdSlot])]);
+  expect(backfill({ tunnelNetSlot: own.tunnelNetSlot + 1 })).toBe('SlotMismatch');
+  expect(backfill({ tunnelIdSlot: undefined })).toBe('Custom 65');
+  expect(backfill({ multicastSlot: 1 })).toBe('Custom 65');
+  expect(backfill({}, [extensionOf(b)])).toBe('InvalidSeeds');
+  expect(backfill({}, [extensionOf(a)], world.pass({ owner: OPERATOR }))).toBe('Custom 25');
+  expect(
+    backfill({ entity: world.put(key('tenant'), encodeTenant(newTenant({ code: 't', vrfId: 1, bumpSeed: 255, owner: ZERO_ADDRESS }))) }),
+  ).toBe('InvalidAccountData');
+  expect(backfill({ entity: link }, [GLOBAL_EXTENSION, extensionOf(a), extensionOf(b)])).toBe('Custom 65');
+  expect(backfill({})).toBeNull();
+  expect(backfill({})).toBe('SlotsAlreadyTracked');
+});
+
+test('slots that are wanted twice are refused, so that a migration that runs again changes nothing', () => {
+  const { world, a } = oldNetwork();
+  world.must(extensionFor(a));
+  world.must(setState(extensionOf(a), 'userTunnelNet', [7, 8]));
+  const changed = world.watch();
+  expect(world.run(setState(extensionOf(a), 'userTunnelNet', [9, 8])).err).toBe('SlotAlreadyAllocated');
+  expect(changed()).toEqual([]);
+});
