@@ -1,11 +1,11 @@
 import { type Agent, type AgentTiming, createAgent } from '../../agent.ts';
 import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
-import type { StatusPolicy } from '../../bgp/index.ts';
 import { createLedgerRpc } from '../../ledger/index.ts';
 import { describeError, seededRandom } from '../../platform/index.ts';
 import { createDraw, type Draw } from './draw.ts';
 import type { FlightJudge } from './flight-judge.ts';
 import { createLife, type Life } from './life.ts';
+import type { RunPlan } from './plan.ts';
 import { createSimulatedTransport } from './simulated-network.ts';
 import { createSimulatedSource, type SourceConditions } from './simulated-source.ts';
 import type { SimulationClock } from './simulation-clock.ts';
@@ -35,14 +35,12 @@ export const TIMING: AgentTiming = {
 };
 
 export interface AgentsOptions {
+  readonly plan: RunPlan;
   readonly clock: SimulationClock;
   readonly draw: Draw;
   readonly world: World;
   readonly nodes: readonly NodeOnPath[];
   readonly sources: readonly SourceConditions[];
-  readonly blind: boolean;
-  readonly policy: StatusPolicy;
-  readonly skipPreflight: boolean;
   readonly story: Story;
   readonly verdict: Verdict;
   readonly flights: FlightJudge;
@@ -54,6 +52,8 @@ export interface Agents {
   start(): void;
   /** The one that lives now dies at its `steps`-th step. */
   lightFuse(steps: number): void;
+  /** A trap or a stream says that something has changed. */
+  wake(): void;
   /** Stops it as systemd would, and starts the next. */
   restart(): void;
   /** From now on the one that lives goes on living. */
@@ -92,6 +92,9 @@ export function createAgents(options: AgentsOptions): Agents {
     lightFuse(steps) {
       if (!isCalm) current?.life.lightFuse(steps);
     },
+    wake() {
+      if (current?.life.isAlive) current.agent.wake();
+    },
     restart() {
       const stopping = current;
       if (isCalm || stopping === undefined || !stopping.life.isAlive) return;
@@ -113,7 +116,8 @@ export function createAgents(options: AgentsOptions): Agents {
 }
 
 function createAgentOf(life: Life, options: AgentsOptions): Agent {
-  const { clock, draw, world, nodes, sources, policy, blind, story, verdict, flights } = options;
+  const { plan, clock, draw, world, nodes, sources, story, verdict, flights } = options;
+  const { policy, limits, blind, skipPreflight } = plan;
   const random = seededRandom(draw.whole(0, 2 ** 31));
   const ticks = createTickJudge({
     world,
@@ -155,7 +159,8 @@ function createAgentOf(life: Life, options: AgentsOptions): Agent {
       }),
     ),
     policy,
-    timing: { ...TIMING, worker: { ...TIMING.worker, skipPreflight: options.skipPreflight } },
+    limits,
+    timing: { ...TIMING, worker: { ...TIMING.worker, skipPreflight } },
     clock: life.clock,
     random,
     reporter: reporterOf(life, ticks, options),

@@ -35,16 +35,20 @@ export interface FlightJudge {
 }
 
 const BLOCKHASH_LIFE = 150;
+/** A budget that counts by the second may be a second off. */
+const NEARLY_A_MINUTE_MS = 58_000;
 /** For so long after a disturbance a change may find the record changed already: until the transactions of before are dead. */
 const DISTURBANCE_MS = 130_000;
 
-export function createFlightJudge({ world, story, verdict, now }: FlightJudgeOptions): FlightJudge {
+export function createFlightJudge({ world, story, verdict, now, maxTransactionsPerMinute }: FlightJudgeOptions): FlightJudge {
   const { bank } = world.ledger;
   const flights = new Map<string, Flight>();
   const signatures = new Map<string, string>();
   const reasons = new Map<string, ReadonlyMap<Address, StatusIntent>>();
   const lastLanded = new Map<Address, { readonly flight: Flight; readonly status: string }>();
   const counts = { signatures: 0, writes: 0, needless: 0, outOfOrder: 0 };
+  /** When the newest transactions departed, and of which life. */
+  let departures: readonly { readonly life: Life; readonly at: number }[] = [];
   let disturbedAt = Number.NEGATIVE_INFINITY;
 
   const isOpen = (signature: string, flight: Flight): boolean => {
@@ -69,6 +73,7 @@ export function createFlightJudge({ world, story, verdict, now }: FlightJudgeOpt
       if (twice !== undefined)
         verdict.fail('one-unresolved-status', `${world.nameOf(twice)}: ${brief(signature)} departs while ${brief(other)} may still land`);
     }
+    judgeSpend(life);
     counts.signatures += 1;
     const height = Buffer.from(decodeBase58(recentBlockhash) ?? new Uint8Array(32)).readBigUInt64BE(24);
     const flight: Flight = {
@@ -146,6 +151,14 @@ export function createFlightJudge({ world, story, verdict, now }: FlightJudgeOpt
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
   }
 
+  function judgeSpend(life: Life): void {
+    const at = now();
+    departures = [...departures.filter((departure) => departure.life === life && at - departure.at < NEARLY_A_MINUTE_MS), { life, at }];
+    if (departures.length > maxTransactionsPerMinute) {
+      verdict.fail('spends-within-limits', `${departures.length} transactions in a minute, and ${maxTransactionsPerMinute} are allowed`);
+    }
+  }
+
   /** Kept for as long as a fork can bring it back: forks are shallow against the life of a blockhash. */
   function forget(signature: string): void {
     const flight = flights.get(signature);
@@ -161,6 +174,8 @@ export interface FlightJudgeOptions {
   readonly story: Story;
   readonly verdict: Verdict;
   readonly now: () => number;
+  /** Transactions that one life may send in a minute. */
+  readonly maxTransactionsPerMinute: number;
 }
 
 const brief = (signature: string): string => signature.slice(0, 6);

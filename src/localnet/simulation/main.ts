@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { megabytes } from './memory-judge.ts';
 import { type SimulationResult, simulate } from './simulate.ts';
 import { createTally } from './tally.ts';
 
@@ -55,6 +56,7 @@ async function tellOne(seed: number, hours: number, verbose: boolean): Promise<n
   if (!verbose) for (const line of result.story.slice(-STORY_LINES)) print(line);
   const tally = createTally();
   tally.add(result);
+  if (result.heapByHour.length > 0) print(`heap after each hour: ${result.heapByHour.map(megabytes).join(', ')}`);
   print(tally.summary(performance.now() - startedAt));
   return result.violation === undefined ? 0 : 1;
 }
@@ -87,7 +89,7 @@ async function runMany({ from, count, hours }: Portion, jobs: number): Promise<n
 /** One process that works until there are no portions left; resolves to its exit code. */
 function employ(portion: () => Portion | undefined, onResult: (result: SimulationResult) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const worker = fork(fileURLToPath(import.meta.url), ['--worker'], { serialization: 'advanced' });
+    const worker = fork(fileURLToPath(import.meta.url), ['--worker'], { serialization: 'advanced', execArgv: ['--enable-source-maps'] });
     const giveWork = (): void => {
       const work = portion();
       if (work === undefined) worker.disconnect();

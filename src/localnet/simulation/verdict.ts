@@ -6,6 +6,7 @@ export type Invariant =
   | 'writes-what-was-seen'
   | 'sends-what-is-wanted'
   | 'no-needless-change'
+  | 'spends-within-limits'
   | 'converges'
   | 'bounded'
   | 'no-defect';
