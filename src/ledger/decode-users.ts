@@ -1,5 +1,5 @@
 import { AgentError, type Clock } from '../platform/index.ts';
-import { AccountDataError, type Address, decodeUser, type User } from '../serviceability/index.ts';
+import { AccountDataError, type Address, createUserDecoder, type User } from '../serviceability/index.ts';
 import { timeSlices } from './time-slices.ts';
 
 /** A User with the bytes that it was decoded from. */
@@ -19,18 +19,22 @@ export async function decodeUsers(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Address, DecodedUser>> {
   const users = new Map<Address, DecodedUser>();
+  const decode = createUserDecoder();
   const breathe = timeSlices(clock, signal);
   for (const [pubkey, data] of accounts) {
     const former = before.get(pubkey);
-    users.set(pubkey, former !== undefined && Buffer.compare(former.data, data) === 0 ? former : { data, user: decodeOne(pubkey, data) });
+    users.set(
+      pubkey,
+      former !== undefined && Buffer.compare(former.data, data) === 0 ? former : { data, user: decodeOne(pubkey, data, decode) },
+    );
     await breathe();
   }
   return users;
 }
 
-function decodeOne(account: Address, data: Uint8Array): User {
+function decodeOne(account: Address, data: Uint8Array, decode: (data: Uint8Array) => User): User {
   try {
-    return decodeUser(data);
+    return decode(data);
   } catch (error) {
     if (!(error instanceof AccountDataError)) throw error;
     throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint: 'in use', account, problem: error.message }, { cause: error });
