@@ -135,7 +135,7 @@ export const SWITCH_CODES = {
   SOCKETS__SS_FAILED: {
     class: 'retry-later',
     message: 'ss could not run in namespace {namespace}: {problem}',
-    remedy: 'iproute2 has to be installed, and entering a namespace takes root, or CAP_SYS_ADMIN and CAP_SYS_CHROOT',
+    remedy: 'iproute2 has to be installed, and entering a namespace takes root, or CAP_SYS_ADMIN',
   },
   SOCKETS__UNREADABLE: {
     class: 'retry-later',
