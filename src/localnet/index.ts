@@ -1,6 +1,7 @@
 export {
   createLocalnet,
   LOCALNET_COMMUNITY,
+  LOCALNET_SNMP_USER,
   type Localnet,
   type LocalnetAddresses,
   type LocalnetOptions,

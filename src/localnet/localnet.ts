@@ -7,6 +7,8 @@ import {
   createSimulatedSnmp,
   createSimulatedSwitch,
   createSwitchFaults,
+  type SimulatedSnmp,
+  type SimulatedSnmpUser,
   type SimulatedSwitch,
   type SwitchFaults,
 } from './dzd/index.ts';
@@ -32,6 +34,8 @@ export interface LocalnetOptions {
   readonly eapiSocket?: string;
   /** Milliseconds a slot, 400 unless told. */
   readonly slotMs?: number;
+  /** Slots of an epoch, 432,000 unless told: access passes end with one. */
+  readonly slotsPerEpoch?: bigint;
   /** The device's metrics publisher; it is funded. */
   readonly publisher: Address;
 }
@@ -40,7 +44,7 @@ export interface LocalnetAddresses {
   readonly rpcUrl: string;
   readonly eapiUrl: string;
   readonly eapiSocket: string;
-  /** `host:port`, UDP, community `public`. */
+  /** UDP; community `public`, or LOCALNET_SNMP_USER by SNMPv3. */
   readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
   /** EosSdkRpc, in clear text. */
   readonly grpc: { readonly host: string; readonly port: number };
@@ -62,6 +66,8 @@ export interface Localnet {
   readonly ledger: LocalLedger;
   readonly sim: SimulatedSwitch;
   readonly switchFaults: SwitchFaults;
+  /** The switch's SNMP agent, which can be told where to send traps. */
+  readonly snmp: SimulatedSnmp;
   /** Takes raw snapshots of the device; it listens only when a port was given. */
   readonly stateIngest: StateIngestServer;
   readonly device: Address;
@@ -82,6 +88,12 @@ export interface Localnet {
 const FABRIC_ASN = 65_342;
 const FABRIC_PEERS = ['172.16.0.1', '172.16.0.3', '10.0.0.11'];
 export const LOCALNET_COMMUNITY = 'public';
+/** Reads the switch by SNMPv3, each VRF in the context of its name. */
+export const LOCALNET_SNMP_USER = {
+  name: 'localnet',
+  auth: { protocol: 'sha', password: 'localnet-auth' },
+  priv: { protocol: 'aes', password: 'localnet-priv' },
+} as const satisfies SimulatedSnmpUser;
 const CONTROLLER_INTERVAL_MS = 500;
 /** Room for a DoubleZero address of every tunnel that a device can have. */
 const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
@@ -99,6 +111,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     random,
     ...(options.rpcPort === undefined ? {} : { port: options.rpcPort }),
     ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
+    slotsPerEpoch: options.slotsPerEpoch,
     methods: createSwitchMethods(() => localnet),
   });
   const { admin } = ledger;
@@ -132,6 +145,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     switch: sim,
     faults: switchFaults,
     community: LOCALNET_COMMUNITY,
+    user: LOCALNET_SNMP_USER,
     clock,
     ...(options.snmpPort === undefined ? {} : { port: options.snmpPort }),
   });
@@ -165,6 +179,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     ledger,
     sim,
     switchFaults,
+    snmp,
     stateIngest,
     device,
     programId: ledger.programId,

@@ -3,10 +3,10 @@ import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../
 import type { AgentReporter } from '../../src/agent-reporter.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import { createBgpWatch, type SwitchSource } from '../../src/collector/index.ts';
+import { createBgpWatch, type SwitchSource, type WakeUpSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
 import { createLedgerRpc } from '../../src/ledger/index.ts';
-import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
+import { createLocalnet, LOCALNET_SNMP_USER, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
 import { seededRandom, systemClock } from '../../src/platform/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { type Address, addressOf, bgpStatusName, lamports } from '../../src/serviceability/index.ts';
@@ -46,13 +46,15 @@ const QUICK: AgentTiming = {
   },
 };
 
-type SourceKind = 'eapi' | 'snmp' | 'grpc';
+type SourceKind = 'eapi' | 'snmp' | 'snmp-v3' | 'grpc';
 
 export interface AgentBedOptions {
   readonly users?: number;
   readonly sources?: readonly SourceKind[];
   /** Whether the switch tells of changes by its gRPC stream. */
   readonly bgpWatch?: boolean;
+  /** What else tells the agent of changes. */
+  readonly wakeUps?: readonly WakeUpSource[];
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
   readonly limits?: Partial<AgentLimits>;
@@ -126,7 +128,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     rpc,
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
     ...(options.snapshotter === undefined ? {} : { snapshotter: options.snapshotter({ localnet, addresses, signer, reporter }) }),
-    ...(options.bgpWatch === true ? { wakeUps: [watchOf(addresses)] } : {}),
+    wakeUps: [...(options.bgpWatch === true ? [watchOf(addresses)] : []), ...(options.wakeUps ?? [])],
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
@@ -185,14 +187,10 @@ function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresse
   if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 300 });
   if (kind === 'grpc')
     return createEapiSource({ name: 'grpc', endpoint: `grpc://${grpc.host}:${grpc.port}`, clock: systemClock, timeoutMs: 300 });
-  return createSnmpSource({
-    name: 'snmp',
-    ...snmp,
-    vrfs: ['default', 'vrf1', 'vrf2'],
-    timeoutMs: 300,
-    maxRows: 10_000,
-    clock: systemClock,
-  });
+  const bounds = { timeoutMs: 300, maxRows: 10_000, clock: systemClock };
+  if (kind === 'snmp') return createSnmpSource({ name: kind, ...snmp, vrfs: ['default', 'vrf1', 'vrf2'], ...bounds });
+  const { host, port } = snmp;
+  return createSnmpSource({ name: kind, host, port, user: LOCALNET_SNMP_USER, vrfs: 'auto', ...bounds });
 }
 
 function watchOf({ grpc }: LocalnetAddresses) {
