@@ -2,7 +2,7 @@
  * Whether raw snapshots change a tick. The same agent ticks in turns of ten, by three ways in turn, so that whatever else the machine does falls on
  * all of them:
  *
- *   without: no snapshots      with: round after round without a pause      50 MB: as with, and one command answers with 50 MB each time
+ *   without: no snapshots      with: a round a second, sixty times the usual      50 MB: as with, and one command answers with 50 MB each time
  *
  * The localnet is a process of its own. Its switch answers one request after the other, as EOS does: what a poll waits for there is in the figures of
  * the second way. The third asks a switch in another process still, so that what it shows is the agent, and not how long a simulation takes to make
@@ -77,14 +77,14 @@ async function tick({ agent, record, until }: BenchAgent): Promise<number> {
   return record.ticks.at(-1)?.durationMs ?? Number.NaN;
 }
 
-/** With no pause between two rounds. */
+/** A round a second. */
 function snapshotterOf({ device, stateIngestUrl = '' }: LocalnetHost, { eapiSocket }: LocalnetHost, counts: Way): Snapshotter {
   const shows = createEapiShowRunner({ endpoint: `unix://${eapiSocket}`, timeoutMs: 10_000, maxAnswerBytes: 8 << 20 });
   return createSnapshotter({
     device,
     sink: createStateIngest({ url: stateIngestUrl, device, signer: BENCH_SIGNER, timeoutMs: 10_000, clock: systemClock }),
     collect: createCollectItem({ shows, readBgpSockets: async () => Buffer.from('[]') }),
-    intervalMs: 1,
+    intervalMs: 1_000,
     clock: systemClock,
     random: Math.random,
     reporter: {
