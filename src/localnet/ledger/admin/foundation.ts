@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Address, addressBytes, type Instruction, lamports } from '../../../serviceability/index.ts';
+import { type Address, addressBytes, type Instruction, lamports, programError } from '../../../serviceability/index.ts';
 import { rfc11Error } from '../../../serviceability/rfc11/index.ts';
 import type { Bank } from '../bank/index.ts';
 import { createAccount, describeTransactionError, type TransactionErrorJson } from '../runtime/index.ts';
@@ -42,7 +42,7 @@ export function createFoundation(bank: Bank): Foundation {
 
 function reasonOf(err: TransactionErrorJson): string {
   const cause = typeof err === 'object' && 'InstructionError' in err ? err.InstructionError[1] : undefined;
-  const known = typeof cause === 'object' ? rfc11Error(cause.Custom) : undefined;
+  const known = typeof cause === 'object' ? (rfc11Error(cause.Custom) ?? programError(cause.Custom)) : undefined;
   return known === undefined ? describeTransactionError(err) : `${known.name}, ${known.explanation}`;
 }
 

@@ -1,0 +1,206 @@
+import { describe, expect, test } from 'vitest';
+import { createLocalnetController } from '../../../src/localnet/controller.ts';
+import { createSimulatedEapi, createSimulatedSwitch, createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
+import { createLocalnet, type Localnet } from '../../../src/localnet/index.ts';
+import { parseTransaction } from '../../../src/localnet/ledger/index.ts';
+import { seededRandom, systemClock } from '../../../src/platform/index.ts';
+import {
+  type Address,
+  accessPassAddress,
+  decodeAccessPass,
+  encodeAccessPass,
+  formatNetworkV4,
+  lamports,
+  UNSPECIFIED_IPV4,
+  UserStatus,
+} from '../../../src/serviceability/index.ts';
+import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { type AgentBed, type AtEnd, makeBed, SLOT_MS, settledBed, signerNumber } from '../../support/agent-bed.ts';
+import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from '../ledger/ledger-bed.ts';
+
+const extensionOf = ({ ledger, programId }: Localnet, device: Address): rfc11.ResourceExtension =>
+  rfc11.decodeResourceExtension(existing(ledger.bank.account(rfc11.resourceExtensionAddress(programId, device).address)).data);
+const userOf = (localnet: Localnet, user: Address) => existing(localnet.ledger.admin.user(user));
+const statusOf = (localnet: Localnet, user: Address): number => userOf(localnet, user).bgpStatus;
+const [UNKNOWN, UP, DOWN] = [0, 1, 2];
+
+test.concurrent("localnet's users are the program's own: created by instruction, with slots that their values have", async ({
+  onTestFinished,
+}) => {
+  const { localnet, user } = await makeBed(onTestFinished, { users: 3 });
+  const { value, slots } = rfc11.decodeUserWithSlots(existing(localnet.ledger.bank.account(user(1))).data);
+  expect([
+    value.tunnelId,
+    formatNetworkV4(value.tunnelNet),
+    value.dzIp,
+    slots?.tunnelIdSlot,
+    slots?.tunnelNetSlot,
+    slots?.dzIpSlot,
+  ]).toEqual([501, '169.254.0.2/31', '198.19.64.3', 1, 1, 3]);
+  localnet.removeUser(user(1));
+  expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(2);
+  expect(userOf(localnet, localnet.addUser()).tunnelId).toBe(501);
+  const landed = [...localnet.ledger.bank.replica().naming(localnet.device, 'processed')].map(({ landed: { result } }) => result);
+  const said = landed.flatMap(({ logs }) => logs).filter((line) => line.startsWith('Program log: Instruction: '));
+  expect(said.map((line) => line.split(': ').at(-1))).toEqual([
+    'CreateAndActivateUser',
+    'DeleteUser',
+    ...Array(3).fill('CreateAndActivateUser'),
+    'CreateResourceExtension',
+  ]);
+});
+
+describe.concurrent('two devices with the same tunnel_net', () => {
+  /** A second device of the same ledger with a switch of its own, as a localnet that shares the first one's ledger. */
+  async function secondDevice(atEnd: AtEnd, first: Localnet): Promise<Localnet> {
+    const { admin } = first.ledger;
+    const device = admin.createDevice({ metricsPublisher: signerNumber(7).address, code: 'lo-dz002' });
+    admin.createExtension(device);
+    const sim = createSimulatedSwitch({ clock: systemClock, hostname: 'lo-dz002' });
+    sim.addVrf('vrf1');
+    const eapi = createSimulatedEapi({ switch: sim, faults: createSwitchFaults(), clock: systemClock });
+    const controller = createLocalnetController({ admin, device, sim });
+    admin.createUser({ device });
+    controller.sync();
+    const [addresses, { socketPath }] = await Promise.all([first.start(), eapi.start()]);
+    atEnd(() => eapi.stop());
+    const sessionOf = (user: Address) => existing(controller.sessionOf(user));
+    return {
+      ...first,
+      device,
+      sim,
+      start: async () => ({ ...addresses, eapiSocket: socketPath }),
+      connect(user) {
+        sim.establish(sessionOf(user).vrf, sessionOf(user).address);
+      },
+      disconnect(user) {
+        sim.drop(sessionOf(user).vrf, sessionOf(user).address);
+      },
+    };
+  }
+
+  test('have their users told apart: each agent maps only its own', async ({ onTestFinished }) => {
+    const first = await makeBed(onTestFinished, { users: 1 });
+    const second = await makeBed(onTestFinished, { localnet: await secondDevice(onTestFinished, first.localnet) });
+    const [here, there] = [first.user(0), second.user(0)];
+    expect(userOf(first.localnet, here).tunnelNet).toEqual(userOf(first.localnet, there).tunnelNet);
+    expect(userOf(first.localnet, here).tunnelId).toBe(userOf(first.localnet, there).tunnelId);
+
+    first.localnet.connect(here);
+    first.agent.start();
+    second.agent.start();
+    await first.until('only the first up', () => statusOf(first.localnet, here) === UP && statusOf(first.localnet, there) === DOWN);
+    second.localnet.connect(there);
+    first.localnet.disconnect(here);
+    await second.until('the other way round', () => statusOf(first.localnet, here) === DOWN && statusOf(first.localnet, there) === UP);
+    expect(first.told('landed').every((line) => line.includes('u0'))).toBe(true);
+    expect([...first.told('rejected', 'defect'), ...second.told('rejected', 'defect')]).toEqual([]);
+  });
+});
+
+describe.concurrent('a /31 that goes from one user to another', () => {
+  /** Statuses that the ledger has held of a user since now, in order. */
+  function watch({ localnet }: AgentBed, user: Address, atEnd: AtEnd): readonly number[] {
+    const seen: number[] = [];
+    const end = localnet.ledger.bank.onLanded(({ transaction, result }) => {
+      const written = result.writes.get(user);
+      if (result.err === null && written !== undefined && transaction.accountKeys.includes(user)) {
+        seen.push(rfc11.decodeUserWithSlots(written.data).value.bgpStatus);
+      }
+    });
+    atEnd(async () => end());
+    return seen;
+  }
+
+  test("between two ticks does not carry the first one's Up along", async ({ onTestFinished }) => {
+    const bed = await settledBed(onTestFinished, { users: 2, policy: { connectGraceMs: 800 } });
+    const { localnet } = bed;
+    const { tunnelNet } = userOf(localnet, bed.user(0));
+    localnet.removeUser(bed.user(0));
+    const heir = localnet.addUser();
+    const seen = watch(bed, heir, onTestFinished);
+    expect([heir === bed.user(0), userOf(localnet, heir).tunnelNet]).toEqual([false, tunnelNet]);
+    await bed.until('its own Down after the grace', () => statusOf(localnet, heir) === DOWN);
+    expect(seen.filter((status) => status === UP)).toEqual([]);
+    localnet.connect(heir);
+    await bed.until('its own Up', () => statusOf(localnet, heir) === UP);
+    expect(bed.told('defect')).toEqual([]);
+  });
+
+  test("while the first one's Up is still in flight, neither: that write fails, and the heir stays Unknown", async ({ onTestFinished }) => {
+    const bed = await makeBed(onTestFinished, { users: 2, policy: { connectGraceMs: 60_000 } });
+    const { localnet, agent } = bed;
+    localnet.ledger.faults.set({ delaySlots: 10 });
+    localnet.connect(bed.user(0));
+    agent.start();
+    await bed.until('in flight', () => bed.told('sent').length > 0);
+    localnet.removeUser(bed.user(0));
+    const heir = localnet.addUser();
+    const seen = watch(bed, heir, onTestFinished);
+    localnet.ledger.faults.clear();
+    await systemClock.sleep(20 * SLOT_MS);
+    expect([seen, statusOf(localnet, heir)]).toEqual([[], UNKNOWN]);
+    expect(bed.told('defect', 'halted')).toEqual([]);
+  });
+});
+
+describe.concurrent('in mid-flight', () => {
+  test('a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({ onTestFinished }) => {
+    const bed = await makeBed(onTestFinished);
+    const { localnet, agent } = bed;
+    localnet.ledger.faults.set({ delaySlots: 8 });
+    for (const user of bed.users) localnet.connect(user);
+    agent.start();
+    await bed.until('in flight', () => bed.told('sent').length > 0);
+    localnet.ledger.admin.banUser(bed.user(3));
+    expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(3);
+    localnet.ledger.faults.clear();
+    await bed.until('the others up, the banned one down', () => bed.ledgerSays().join() === 'up,up,up,down');
+    expect(userOf(localnet, bed.user(3)).status).toBe(UserStatus.banned);
+    await systemClock.sleep(500);
+    expect(bed.told('landed u3 down').length).toBeLessThanOrEqual(1);
+    expect(bed.told('defect', 'halted', 'rejected')).toEqual([]);
+  });
+
+  test('a sweep leaves the tunnels taken; each Up is taken back once, and then nothing is written', async ({ onTestFinished }) => {
+    const publisher = signerNumber(7).address;
+    const localnet = createLocalnet({ users: 4, random: seededRandom(1), publisher, slotMs: SLOT_MS, slotsPerEpoch: 32n });
+    onTestFinished(() => localnet.stop());
+    const bed = await settledBed(onTestFinished, { localnet });
+    const { bank, admin } = localnet.ledger;
+    const owner = userOf(localnet, bed.user(0)).owner;
+    const pass = accessPassAddress(localnet.programId, UNSPECIFIED_IPV4, owner).address;
+    const held = existing(bank.account(pass));
+    bank.putAccount(pass, { ...held, data: encodeAccessPass({ ...decodeAccessPass(held.data), lastAccessEpoch: 0n }) });
+    const caller = keypair('anybody');
+    admin.fund(addressOfKey(caller), lamports(SOL));
+    const { blockhash } = bank.replica().view('confirmed').latestBlockhash();
+    const sweep = rfc11.sweepExpiredUsers({
+      programId: localnet.programId,
+      accessPass: pass,
+      users: bed.users,
+      caller: addressOfKey(caller),
+    });
+    bank.submit(parseTransaction(build([toWeb3(sweep)], { signers: [caller], payer: caller, version: 'legacy', blockhash })));
+    await bed.until('all swept', () => bed.users.every((user) => userOf(localnet, user).status === UserStatus.outOfCredits));
+    await bed.until('all down', () => bed.ledgerSays().every((status) => status === 'down'));
+    await systemClock.sleep(800);
+    // An Up and a Down each, and nothing since.
+    expect(bed.told('landed').length).toBe(8);
+    expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(4);
+    expect(() => localnet.addUser()).toThrow('InvalidLastAccessEpoch');
+    expect(bed.told('defect', 'halted', 'rejected')).toEqual([]);
+  });
+
+  test('a delete takes one user out of the batch, and the others land', async ({ onTestFinished }) => {
+    const bed = await settledBed(onTestFinished, { users: 6 });
+    bed.localnet.ledger.faults.set({ delaySlots: 8 });
+    for (const n of [1, 2, 4]) bed.localnet.disconnect(bed.user(n));
+    await bed.until('in flight', () => bed.told('sent').some((line) => line.includes('u2 down')));
+    bed.localnet.removeUser(bed.user(2));
+    bed.localnet.ledger.faults.clear();
+    await bed.until('the others down', () => bed.ledgerSays()[1] === 'down' && bed.ledgerSays()[4] === 'down');
+    expect(bed.localnet.ledger.admin.user(bed.user(2))).toBeUndefined();
+    expect(bed.told('defect', 'halted')).toEqual([]);
+  });
+});
