@@ -68,16 +68,23 @@ function isShown(output, expected) {
 
 /** Types for `import`, for `require` and for bundlers, on Node and in browsers, and with the declarations themselves checked. */
 function checkTypes() {
-  const use = `const user: User = decodeUser(Uint8Array.of(7));\nconst changes: AsyncIterable<UserChange> = watchUsers({ rpc: fetchRpc('http://127.0.0.1'), programId: user.owner });\n`;
-  const names = '{ decodeUser, fetchRpc, type User, type UserChange, watchUsers }';
+  const use = [
+    'const user: User = decodeUser(Uint8Array.of(7));',
+    // A browser's own fetch and WebSocket are what the SDK takes them to be.
+    `const rpc = fetchRpc('http://127.0.0.1', { fetch: globalThis.fetch });`,
+    `const hint = subscriptionHint({ programId: user.owner, connect: () => new WebSocket('ws://127.0.0.1') });`,
+    'const changes: AsyncIterable<UserChange> = watchUsers({ rpc, hint, programId: user.owner });',
+    'export { changes };',
+  ].join('\n');
+  const names = '{ decodeUser, fetchRpc, subscriptionHint, type User, type UserChange, watchUsers }';
   for (const [name, head] of [
     ['types.mts', `import ${names} from 'dzd-telemetry-agent/serviceability';`],
     [
       'types.cts',
-      `import sdk = require('dzd-telemetry-agent/serviceability');\nconst { decodeUser, fetchRpc, watchUsers } = sdk;\ntype User = sdk.User;\ntype UserChange = sdk.UserChange;`,
+      `import sdk = require('dzd-telemetry-agent/serviceability');\nconst { decodeUser, fetchRpc, subscriptionHint, watchUsers } = sdk;\ntype User = sdk.User;\ntype UserChange = sdk.UserChange;`,
     ],
   ]) {
-    writeFileSync(join(project, name), `${head}\n${use}export { changes };\n`);
+    writeFileSync(join(project, name), `${head}\n${use}\n`);
   }
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const common = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', ''];

@@ -4,10 +4,13 @@ import { type Address, type Slot, slot } from './units.ts';
 import { type Sleep, timerSleep } from './wake-bell.ts';
 import type { UserHint } from './watch-users.ts';
 
-/** What of a WebSocket is used; the global one of browsers and Node 22 is one, and so is that of the package `ws`. */
+/**
+ * What of a WebSocket is used; the global one of browsers and Node 22 is one, and so is that of the package `ws`. Events are `never`, so that each of
+ * these fits, whatever it calls its own.
+ */
 export interface WebSocketLike {
   onopen: ((event: never) => unknown) | null;
-  onmessage: ((event: { readonly data: unknown }) => unknown) | null;
+  onmessage: ((event: never) => unknown) | null;
   onclose: ((event: never) => unknown) | null;
   onerror: ((event: never) => unknown) | null;
   send(text: string): void;
@@ -80,7 +83,7 @@ function connectOnce(
       const request = { jsonrpc: '2.0', id: 1, method: 'programSubscribe', params: [programId, config] };
       if (!quietly(() => socket?.send(JSON.stringify(request)))) finish();
     };
-    socket.onmessage = ({ data }) => {
+    socket.onmessage = ({ data }: { readonly data: unknown }) => {
       const news = readNews(data);
       if (news === undefined) return;
       if (news.kind === 'refused') finish();
