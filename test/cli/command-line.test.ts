@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CommandIo, defineCommand } from '../../src/cli/command.ts';
 import { readDemoOptions } from '../../src/cli/demo.ts';
-import { readLocalnetOptions } from '../../src/cli/localnet.ts';
+import { localnetCommand, readLocalnetOptions } from '../../src/cli/localnet.ts';
 import type { OptionValues } from '../../src/cli/option-values.ts';
 import { readRunOptions, runCommand } from '../../src/cli/run.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
@@ -38,11 +38,7 @@ async function commandLine(args: readonly string[], body: (options: unknown, io:
   };
   const commands = [
     remember('run', readRunOptions, runCommand.options),
-    remember('localnet', readLocalnetOptions, {
-      users: { type: 'string', describe: 'users' },
-      'rpc-port': { type: 'string', describe: 'port' },
-      scenario: { type: 'string', describe: 'scenario' },
-    }),
+    remember('localnet', readLocalnetOptions, localnetCommand.options),
     remember('demo', readDemoOptions, { for: { type: 'string', describe: 'time' }, seed: { type: 'string', describe: 'seed' } }),
   ];
   const exitCode = await runCommandLine(args, commands, io);
@@ -92,6 +88,18 @@ describe('options reach the body', () => {
     expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', output: 'table' }]);
   });
 
+  test('of localnet, with a certificate and a port of gRPC', async () => {
+    const { given } = await commandLine(['localnet', '--grpc-port', '9543', '--eapi-key', '/k', '--eapi-cert', '/c']);
+    expect(given).toEqual([
+      { users: 24, grpcPort: 9_543, eapiTls: { keyFile: '/k', certFile: '/c' }, scenario: 'static', output: 'table' },
+    ]);
+  });
+
+  test('of localnet, with a state-ingest server', async () => {
+    const { given } = await commandLine(['localnet', '--state-ingest-port', '0']);
+    expect(given).toEqual([{ users: 24, stateIngestPort: 0, scenario: 'static', output: 'table' }]);
+  });
+
   test('of demo, with defaults', async () => {
     expect((await commandLine(['demo'])).given).toEqual([{ users: 24, output: 'table' }]);
     expect((await commandLine(['demo', '--for', '1.5m', '--seed', '7'])).given).toEqual([
@@ -116,6 +124,7 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
     [['run', '--collector.intervall', '2s'], 'unknown option --collector.intervall, did you mean "--collector.interval"?'],
     [['run', '--for', '3s'], 'unknown option --for'],
     [['run', '-x'], 'unknown option -x'],
+    [['localnet', '--eapi-key', '/k'], '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP'],
     [['run', 'now'], 'run takes no "now"; options begin with --'],
     [['run', '--', 'now'], 'run takes no "now"; options begin with --'],
     [['run', '--config'], '--config needs a value'],

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { problemOfShowCommand } from '../../src/snapshots/show-command.ts';
 import { readConfiguredState, readStateToCollect } from '../../src/snapshots/wanted-state.ts';
@@ -119,4 +120,27 @@ test('the configured list names each kind by its command', () => {
     ],
     refused: [],
   });
+});
+
+test('whatever a server asks for, what is run shows and does nothing else', () => {
+  const marks = fc.constantFrom(' ', '|', ';', '\n', '\r', '>', '<', '&', '$(', '`', '\u2028', '\0', '"', "'", '\\', 'reload');
+  const words = fc.constantFrom('show', 'show ', 'ip', ' mroute', ' run', 'configure', 'version');
+  const command = fc.array(fc.oneof(words, marks, fc.string()), { maxLength: 6 }).map((parts) => parts.join(''));
+  const entry = fc.record({
+    kind: fc.oneof(fc.constantFrom('a', 'b', '../c', ''), fc.string()),
+    command: fc.oneof(command, fc.jsonValue()),
+  });
+  const answer = fc.oneof(fc.jsonValue(), fc.record({ show_commands: fc.array(fc.oneof(entry, fc.jsonValue())), custom: fc.jsonValue() }));
+  fc.assert(
+    fc.property(answer, (given) => {
+      const { items, refused } = readStateToCollect(given) ?? { items: [], refused: [] };
+      expect(items.length).toBeLessThanOrEqual(32);
+      for (const item of items) {
+        expect(item.kind).toMatch(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+        if (item.type === 'show') expect(item.command).toMatch(/^show [^|;<>&$`"'\\\p{Cc}\p{Zl}\p{Zp}]+$/u);
+      }
+      for (const { message } of refused) expect(message).toMatch(/^[^\p{Cc}\p{Zl}\p{Zp}]{1,400}$/u);
+    }),
+    { numRuns: 1_000 },
+  );
 });
