@@ -18,8 +18,14 @@ export function generatedFiles(): readonly GeneratedFile[] {
   ];
 }
 
-/** JSON with lists of texts on one line, as the formatter of this repository has it. */
+/** The formatter's `lineWidth`. */
+const LINE_WIDTH = 140;
+
+/** JSON with lists of plain values on one line where they fit, as the formatter of this repository has it. */
 function json(value: unknown): string {
-  const list = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
-  return `${JSON.stringify(value, null, 2).replaceAll(list, (_, items: string) => `[${items.replaceAll(/,\n\s+/g, ', ')}]`)}\n`;
+  const list = /^(.*)\[\n((?:\s+(?:"(?:[^"\\\n]|\\.)*"|-?[\d.]+),?\n)+)\s+\](,?)$/gm;
+  return `${JSON.stringify(value, null, 2).replaceAll(list, (lines: string, before: string, items: string, after: string) => {
+    const line = `${before}[${items.trim().replaceAll(/,\n\s+/g, ', ')}]${after}`;
+    return line.length > LINE_WIDTH ? lines : line;
+  })}\n`;
 }
