@@ -17,6 +17,12 @@ const bundled = await build({
         code: sdk.decodeDevice(sdk.encodeDevice({ ...sdk.decodeDevice(Uint8Array.of(5)), code: 'fr4-dz01' })).code,
         address: sdk.userAddress(programId, sdk.ipv4('203.0.114.7'), 0).address,
         instruction: Array.from(sdk.encodeSetUserBgpStatusLegacy('up')),
+        account: sdk.decodeAccount(Uint8Array.of(6)).type,
+        status: sdk.effectiveBgpStatus(user, { slot: sdk.slot(1), slotTimeMs: 400, staleAfterMs: 1 }).kind,
+        batches: sdk.planBgpStatusBatches({
+          programId, device: programId, metricsPublisher: programId, writes: [{ user: programId, status: 'up' }],
+        }).length,
+        watch: typeof sdk.watchUsers({ rpc: sdk.fetchRpc('http://localhost', { fetch: () => undefined }), programId }).next,
       }));`,
     resolveDir: root,
   },
@@ -40,6 +46,10 @@ test('the SDK runs where nothing of Node is', () => {
       code: 'fr4-dz01',
       address: 'Hx3HKmEnV4Bz6xa6nTjDwqLphhbQr6tFcUx7kfNGtMMb',
       instruction: [106, 1],
+      account: 'link',
+      status: 'never-reported',
+      batches: 1,
+      watch: 'function',
     },
   ]);
 });
