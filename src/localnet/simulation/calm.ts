@@ -12,7 +12,7 @@ export interface CalmOptions {
   readonly boundMs: number;
 }
 
-const LOOK_EVERY_MS = 400;
+const LOOK_EVERY_MS = 1_000;
 /** Right is what stays right until every transaction of the bad times is dead: the 150 blocks of a blockhash, and some. */
 const STAYS_MS = 75_000;
 

@@ -1,4 +1,4 @@
-import { type Address, decodeUser, type Ipv4, lamports, tunnelSides, type User, UserStatus, UserType } from '../../serviceability/index.ts';
+import { type Address, type Ipv4, lamports, tunnelSides, type User, UserStatus, UserType } from '../../serviceability/index.ts';
 import { createLocalnetController, type LocalnetController } from '../controller.ts';
 import { createSimulatedSwitch, type SimulatedSwitch } from '../dzd/index.ts';
 import { createLocalLedger, createSigner, type Ed25519Signer, type LocalLedger } from '../ledger/index.ts';
@@ -18,8 +18,6 @@ export interface World {
   users(): ReadonlyMap<Address, User>;
   /** Whether the user's session is up; undefined for one that has none, being banned or gone. */
   truthOf(user: Address): 'up' | 'down' | undefined;
-  /** A user is new at its address since then, monotonic milliseconds. */
-  createdAt(user: Address): number;
   createUser(clientIp?: Ipv4): Address;
   deleteUser(user: Address): Ipv4 | undefined;
   banUser(user: Address): void;
@@ -57,7 +55,8 @@ export function createWorld({
   const controller = createLocalnetController({ admin, device, sim });
   const sessions = createSessionHistory(clock);
   const names = new Map<Address, string>();
-  const created = new Map<Address, number>();
+  /** Those that were created and not deleted: cheaper to ask than the ledger, which tries each of its accounts. */
+  const living = new Set<Address>();
 
   const observe = (): void => sessions.record(establishedSessions(sim));
   const setFunds = (sol: number): void => admin.fund(signer.address, lamports(BigInt(Math.round(sol * 1e9))));
@@ -71,7 +70,7 @@ export function createWorld({
       ...(isMulticast ? { userType: UserType.multicast } : { tenant: tenants[kind % 2] }),
     });
     if (!names.has(user)) names.set(user, `u${names.size}`);
-    created.set(user, clock.monotonic());
+    living.add(user);
     return user;
   };
   const at = (user: Address, act: (vrf: string, address: string) => void): void => {
@@ -92,18 +91,25 @@ export function createWorld({
     device,
     signer,
     nameOf: (user) => names.get(user) ?? user,
-    users: () => admin.users(device),
+    users() {
+      const users = new Map<Address, User>();
+      for (const address of living) {
+        const user = admin.user(address);
+        if (user !== undefined) users.set(address, user);
+      }
+      return users;
+    },
     truthOf(address) {
       const user = admin.user(address);
       const sides = user === undefined ? undefined : tunnelSides(user.tunnelNet);
       if (user === undefined || sides === undefined || user.status !== UserStatus.activated) return undefined;
       return sessions.isUp(sessionName(sides.clientSide, user.tunnelId)) ? 'up' : 'down';
     },
-    createdAt: (user) => created.get(user) ?? 0,
     createUser,
     deleteUser(user) {
       const clientIp = admin.user(user)?.clientIp;
       admin.deleteUser(user);
+      living.delete(user);
       return clientIp;
     },
     banUser: (user) => admin.banUser(user),
@@ -138,13 +144,4 @@ function sessionOnSwitch(user: Address, controller: LocalnetController, { admin 
   if (session === undefined) return undefined;
   const neighbor = sim.find(session.vrf, session.address);
   return neighbor?.description === `USER-${admin.user(user)?.tunnelId}` ? session : undefined;
-}
-
-/** The status byte that a User account holds; undefined when it is none. */
-export function statusByteOf(data: Uint8Array): number | undefined {
-  try {
-    return decodeUser(data).bgpStatus;
-  } catch {
-    return undefined;
-  }
 }

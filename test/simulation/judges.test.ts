@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { StatusIntent } from '../../src/bgp/index.ts';
+import type { LandedTransaction } from '../../src/localnet/ledger/index.ts';
+import { createDraw } from '../../src/localnet/simulation/draw.ts';
+import { createFlightJudge, type FlightJudge } from '../../src/localnet/simulation/flight-judge.ts';
+import { createLife, type Life } from '../../src/localnet/simulation/life.ts';
+import { createSimulationClock, type SimulationClock } from '../../src/localnet/simulation/simulation-clock.ts';
+import { createStory } from '../../src/localnet/simulation/story.ts';
+import { createVerdict, type Verdict } from '../../src/localnet/simulation/verdict.ts';
+import { createWorld, type World } from '../../src/localnet/simulation/world.ts';
+import { seededRandom } from '../../src/platform/index.ts';
+import { buildTransaction } from '../../src/publisher/index.ts';
+import { type Address, nanoseconds } from '../../src/serviceability/index.ts';
+
+/** An agent that does what it must not: what the judges make of it is their test. */
+let clock: SimulationClock;
+let world: World;
+let verdict: Verdict;
+let flights: FlightJudge;
+let user: Address;
+
+beforeEach(() => {
+  clock = createSimulationClock();
+  world = createWorld({ clock, draw: createDraw(seededRandom(1)), users: 2 });
+  verdict = createVerdict(() => undefined);
+  const story = createStory({ clock });
+  flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, maxTransactionsPerMinute: 3 });
+  world.ledger.bank.onLanded((landed: LandedTransaction) => flights.landed(landed));
+  const [first] = world.users().keys();
+  if (first === undefined) throw new Error('the world has no users');
+  user = first;
+});
+
+const lifeNumber = (number: number): Life => createLife({ number, clock, onDeath: () => undefined });
+/** The ledger plays its slots when somebody looks. */
+const pass = async (ms: number): Promise<void> => {
+  await clock.run(clock.monotonic() + ms, () => false);
+  world.ledger.bank.replica();
+};
+
+function transaction(status: 'up' | 'down', rtt = 0n): { readonly wire: string; readonly signature: string } {
+  const { wire, signature } = buildTransaction({
+    programId: world.ledger.programId,
+    device: world.device,
+    signer: world.signer,
+    blockhash: world.ledger.bank.replica().view('confirmed').latestBlockhash().blockhash,
+    writes: [{ user, status, rttNs: nanoseconds(rtt) }],
+    compute: {},
+  });
+  return { wire: Buffer.from(wire).toString('base64'), signature };
+}
+
+function intentOf(to: 'up' | 'down'): StatusIntent {
+  const account = world.users().get(user);
+  if (account === undefined) throw new Error('the user is gone');
+  const { tunnelNet } = account;
+  return { user, from: 'unknown', to, reason: 'change', rttNs: nanoseconds(0), tunnelNet, ageMs: 0, accountState: '' };
+}
+
+/** What a network would do with a request to send. */
+function send(life: Life, { wire }: { readonly wire: string }): void {
+  const watcher = flights.watcherOf(life);
+  watcher.departed(wire);
+  const params = [wire, { encoding: 'base64', skipPreflight: true }];
+  const answer: unknown = JSON.parse(world.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'sendTransaction', params })));
+  watcher.arrived(wire, typeof answer === 'object' && answer !== null && 'result' in answer);
+}
+
+describe('the judge of flights', () => {
+  test('condemns a second transaction for a user whose first may still land', () => {
+    const life = lifeNumber(1);
+    send(life, transaction('up'));
+    send(life, transaction('down'));
+
+    expect(verdict.violation?.invariant).toBe('one-unresolved-status');
+  });
+
+  test('takes no offence at a rebroadcast, nor at a second transaction once the first is confirmed', async () => {
+    const life = lifeNumber(1);
+    const first = transaction('up');
+    send(life, first);
+    send(life, first);
+    await pass(1_200);
+    send(life, transaction('down'));
+    await pass(1_200);
+
+    expect([verdict.violation, flights.counts.writes]).toEqual([undefined, 2]);
+  });
+
+  test('forgives the next life what the last one left in the air, and counts it', async () => {
+    const dead = lifeNumber(1);
+    const old = transaction('up');
+    flights.watcherOf(dead).departed(old.wire);
+    dead.kill();
+    send(lifeNumber(2), transaction('down'));
+    await pass(1_200);
+    send(dead, old);
+    await pass(1_200);
+
+    expect([verdict.violation, flights.counts.outOfOrder]).toEqual([undefined, 1]);
+  });
+
+  test('condemns an older status that lands after a newer one of a process that lives', async () => {
+    const older = lifeNumber(1);
+    const old = transaction('up');
+    flights.watcherOf(older).departed(old.wire);
+    send(lifeNumber(2), transaction('down'));
+    await pass(1_200);
+    send(older, old);
+    await pass(1_200);
+
+    expect(verdict.violation?.invariant).toBe('no-older-after-newer');
+  });
+
+  test('condemns a change that changes nothing', async () => {
+    const life = lifeNumber(1);
+    for (const rtt of [1n, 2n]) {
+      const again = transaction('up', rtt);
+      flights.sent(again.signature, [intentOf('up')]);
+      send(life, again);
+      await pass(1_200);
+    }
+
+    expect(verdict.violation).toEqual({ invariant: 'no-needless-change', detail: 'u0 was told up, which it was already' });
+  });
+
+  test('condemns more transactions in a minute than the budget has', async () => {
+    const life = lifeNumber(1);
+    for (const rtt of [1n, 2n, 3n, 4n]) {
+      expect(verdict.violation).toBeUndefined();
+      send(life, transaction('up', rtt));
+      await pass(1_200);
+    }
+
+    expect(verdict.violation?.invariant).toBe('spends-within-limits');
+  });
+});
