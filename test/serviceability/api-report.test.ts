@@ -10,4 +10,4 @@ test('the SDK’s API is the one that is reported, and every export has a commen
     stdout: expect.stringMatching(/^\d+ exports of dzd-telemetry-agent\/serviceability are as reported\n$/),
     stderr: '',
   });
-});
+}, 60_000);
