@@ -58,7 +58,9 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
     if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is wanted down, and no poll of this tick has shown it`);
     if (intent.from === 'down' || track.tunnel === undefined) return;
     const session = sessionName(address, track.tunnel.tunnelId);
-    const grace = blind || now() - switchClockMovedAt() < 2 * policy.downGraceMs ? 0 : policy.downGraceMs;
+    // Where nothing tells what happened between two polls (a neighbor that is gone tells nothing either), it was down at each of them.
+    const isTold = !blind && neighbor !== undefined && now() - switchClockMovedAt() >= 2 * policy.downGraceMs;
+    const grace = isTold ? policy.downGraceMs : 0;
     const isBelievable = seen.some(({ at }) => world.sessions.wasDownThroughout(session, at - grace, at));
     const hasPassed = seen.some(({ at }) => world.sessions.wasDownThroughout(session, at, at)) && waited(session, grace, startedAt);
     if (!isBelievable && !hasPassed) {
