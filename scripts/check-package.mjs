@@ -2,7 +2,7 @@
 /*
  * node scripts/check-package.mjs [--link]
  *
- *   npm pack ──► tarball ──► npm install in an empty project ──► docs/sdk.md's programs, types for import and require, examples/
+ *   npm pack ──► tarball ──► npm install in an empty project ──► programs of README.md and docs/sdk.md, types for import and require, examples/
  *
  * Does what somebody who installs the package does, and fails where that fails. With --link nothing is packed or downloaded: the project
  * gets a fresh build beside this repository's node_modules, which takes seconds and no network.
@@ -23,11 +23,13 @@ writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
 try {
   if (values.link) link();
   else install();
-  for (const [name, { source, printed }] of programsOf('docs/sdk.md')) {
-    writeFileSync(join(project, name), source);
-    const output = run(process.execPath, [name]).split('\n');
-    const problem = printed.find((line, index) => !isShown(output[index] ?? '', line));
-    if (problem !== undefined) throw new Error(`${name} of docs/sdk.md did not print "${problem}" but:\n${output.join('\n')}`);
+  for (const page of ['README.md', 'docs/sdk.md']) {
+    for (const [name, { source, printed }] of programsOf(page)) {
+      writeFileSync(join(project, name), source);
+      const output = run(process.execPath, [name]).split('\n');
+      const missing = printed.find((line, index) => !isShown(output[index] ?? '', line));
+      if (missing !== undefined) throw new Error(`${name} of ${page} did not print "${missing}" but:\n${output.join('\n')}`);
+    }
   }
   checkTypes();
   cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true });
