@@ -17,6 +17,8 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const DEFAULT_HOURS = 0.25;
 const STORY_LINES = 60;
+/** Runs between two signs of life. */
+const PROGRESS_RUNS = 500;
 /** Seeds that a process is given at a time. */
 const PORTION = 20;
 
@@ -75,6 +77,7 @@ async function runMany({ from, count, hours }: Portion, jobs: number): Promise<n
   };
   const onResult = (result: SimulationResult): void => {
     tally.add(result);
+    if (tally.runs % PROGRESS_RUNS === 0) print(`${tally.runs} of ${count} runs, ${tally.failed} failed`);
     if (result.violation === undefined) return;
     print(`seed ${result.seed}: ${result.violation.invariant}: ${result.violation.detail}`);
     print(`  replay: npm run sim -- --seed ${result.seed} --hours ${hours} --verbose`);
