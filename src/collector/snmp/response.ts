@@ -45,15 +45,19 @@ export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMe
   const { tag, content: pdu } = message.next();
   if (!pdus.includes(tag)) throw new MalformedDatagram(`a PDU with tag ${tag}`);
   message.finish();
+  return { pdu: tag, community, ...readPdu(pdu) };
+}
+
+/** What every PDU but those of SNMPv1's traps holds, to its end. Throws MalformedDatagram. */
+export function readPdu(pdu: BerReader): Pick<SnmpMessage, 'requestId' | 'errorStatus' | 'varbinds'> {
   const requestId = pdu.expect(TAG.integer).signed();
   const errorStatus = pdu.expect(TAG.integer).signed();
   pdu.expect(TAG.integer).signed();
   const list = pdu.expect(TAG.sequence);
   pdu.finish();
-
   const varbinds: VarBind[] = [];
   while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
-  return { pdu: tag, requestId, community, errorStatus, varbinds };
+  return { requestId, errorStatus, varbinds };
 }
 
 export function decodeResponse(datagram: Buffer): SnmpMessage {

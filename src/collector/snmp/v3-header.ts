@@ -1,4 +1,5 @@
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { readPdu } from './response.ts';
 import type { SnmpUser } from './v3-user.ts';
 
 /** What an SNMPv3 message says of itself in clear (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
@@ -8,13 +9,23 @@ export interface V3Header {
   readonly isEncrypted: boolean;
   /** Whether the sender wants a Report about a message that is not understood. */
   readonly isReportable: boolean;
-  /** In hex; empty in a discovery. */
-  readonly engineId: string;
+  /** Empty in a discovery. */
+  readonly engineId: Buffer;
+  /** The engine's boots, and its seconds since the last. */
+  readonly boots: number;
+  readonly time: number;
   readonly userName: string;
-  /** BER tag of the PDU where it is not encrypted. */
-  readonly pdu: number | undefined;
-  /** In a Report that is not encrypted: the counter that it tells of, such as usmStatsUnknownUserNames. */
-  readonly report: readonly number[] | undefined;
+  /** For the decryption. */
+  readonly salt: Buffer;
+  readonly data: { readonly encrypted: Buffer } | ScopedPdu;
+}
+
+/** What is inside the security. */
+export interface ScopedPdu {
+  /** BER tag. */
+  readonly pdu: number;
+  /** The first name in it: in a Report the counter that it tells of, such as usmStatsUnknownUserNames. */
+  readonly about: readonly number[] | undefined;
 }
 
 const VERSION_3 = 3;
@@ -46,22 +57,33 @@ export function readV3Header(datagram: Buffer): V3Header {
   const security = message.expect(TAG.octetString);
   const parameters = security.expect(TAG.sequence);
   security.finish();
-  const engineId = octets(parameters, MAX_ENGINE_ID).toString('hex');
-  for (let number = 0; number < 2; number += 1)
-    if (parameters.expect(TAG.integer).signed() < 0) throw new MalformedDatagram('an engine of a negative time');
+  const engineId = octets(parameters, MAX_ENGINE_ID);
+  const boots = parameters.expect(TAG.integer).signed();
+  const time = parameters.expect(TAG.integer).signed();
+  if (boots < 0 || time < 0) throw new MalformedDatagram('an engine of a negative time');
   const userName = octets(parameters, MAX_NAME).toString('utf8');
   const authentication = octets(parameters, MAX_AUTHENTICATION).length;
-  const salt = octets(parameters, 8).length;
+  const salt = octets(parameters, 8);
   parameters.finish();
 
   const isAuthenticated = (flags & FLAG.authenticated) !== 0;
   const isEncrypted = (flags & FLAG.encrypted) !== 0;
   if (isAuthenticated && authentication === 0) throw new MalformedDatagram('authenticated without a code');
-  if (isEncrypted && (!isAuthenticated || salt !== 8)) throw new MalformedDatagram('encrypted without authentication or salt');
-  const clear = isEncrypted ? { pdu: undefined, report: undefined } : clearPdu(message);
-  if (isEncrypted) message.expect(TAG.octetString);
+  if (isEncrypted && (!isAuthenticated || salt.length !== 8)) throw new MalformedDatagram('encrypted without authentication or salt');
+  const data = isEncrypted ? { encrypted: message.expect(TAG.octetString).rest() } : readScopedPdu(message);
   message.finish();
-  return { messageId, isAuthenticated, isEncrypted, isReportable: (flags & FLAG.reportable) !== 0, engineId, userName, ...clear };
+  const isReportable = (flags & FLAG.reportable) !== 0;
+  return { messageId, isAuthenticated, isEncrypted, isReportable, engineId, boots, time, userName, salt, data };
+}
+
+/** The next element, which has to be a scoped PDU that is whole and well-formed in all of its values. Throws MalformedDatagram. */
+export function readScopedPdu(reader: BerReader): ScopedPdu {
+  const scoped = reader.expect(TAG.sequence);
+  octets(scoped, MAX_ENGINE_ID);
+  scoped.expect(TAG.octetString);
+  const { tag, content } = scoped.next();
+  scoped.finish();
+  return { pdu: tag, about: readPdu(content).varbinds[0]?.oid };
 }
 
 export function headerOrUndefined(datagram: Buffer): V3Header | undefined {
@@ -82,21 +104,4 @@ function octets(reader: BerReader, longest: number): Buffer {
   const bytes = reader.expect(TAG.octetString).rest();
   if (bytes.length > longest) throw new MalformedDatagram(`a string of ${bytes.length} octets where ${longest} fit`);
   return bytes;
-}
-
-/** The scoped PDU: the context's engine and name, and the PDU. */
-function clearPdu(message: BerReader): Pick<V3Header, 'pdu' | 'report'> {
-  const scoped = message.expect(TAG.sequence);
-  scoped.expect(TAG.octetString);
-  scoped.expect(TAG.octetString);
-  const { tag, content } = scoped.next();
-  scoped.finish();
-  return { pdu: tag, report: tag === TAG.report ? reported(content) : undefined };
-}
-
-function reported(pdu: BerReader): readonly number[] | undefined {
-  for (let number = 0; number < 3; number += 1) pdu.expect(TAG.integer).signed();
-  const list = pdu.expect(TAG.sequence);
-  pdu.finish();
-  return list.remaining === 0 ? undefined : list.expect(TAG.sequence).expect(TAG.oid).objectIdentifier();
 }

@@ -73,7 +73,8 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
       if (header === undefined) return { kind: 'malformed' };
       const discovers = isDiscovery(header);
       if (!discovers && !isSecuredBy(header, user)) return { kind: 'refused' };
-      if (!discovers && !mayTry(header.engineId)) return { kind: 'shed' };
+      const engine = header.engineId.toString('hex');
+      if (!discovers && !mayTry(engine)) return { kind: 'shed' };
       heard = { kind: 'refused' };
       try {
         socket.emit('message', datagram, from);
@@ -83,16 +84,17 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
       }
       if (discovers) return { kind: 'discovery' };
       const outcome = lastHeard();
-      if (outcome.kind === 'notification') remember(header.engineId);
-      else if (!engines.has(header.engineId)) forgetKeys(header.engineId);
+      if (outcome.kind === 'notification') remember(engine);
+      else if (!engines.has(engine)) forgetKeys(engine);
       return outcome;
     },
   };
 }
 
 /** RFC 3414 section 4: a request without user and engine, only to be told the engine. */
-function isDiscovery({ isAuthenticated, isEncrypted, isReportable, engineId, userName, pdu }: V3Header): boolean {
-  return !isAuthenticated && !isEncrypted && isReportable && engineId === '' && userName === '' && pdu === TAG.getRequest;
+function isDiscovery({ isAuthenticated, isReportable, engineId, userName, data }: V3Header): boolean {
+  const asks = 'pdu' in data && data.pdu === TAG.getRequest;
+  return asks && !isAuthenticated && isReportable && engineId.length === 0 && userName === '';
 }
 
 /** net-snmp keeps each derived key for the process's life, by protocol, password and engine. */

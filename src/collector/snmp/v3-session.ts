@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
 import { AgentError, describeError, Stopped } from '../../platform/index.ts';
-import { TAG } from './ber.ts';
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 import { FencedSocket } from './fenced-socket.ts';
 import type { IgnoredDatagrams } from './ignored-datagrams.ts';
-import { netSnmpUser } from './net-snmp-user.ts';
+import { decrypted, netSnmpUser } from './net-snmp-user.ts';
 import { DisorderlyAgent, type SnmpValue, type VarBind } from './response.ts';
 import { errorOfStatus, type SnmpRequest, type SnmpSession, ViewRefused } from './snmp-session.ts';
-import { headerOrUndefined, isSecuredBy } from './v3-header.ts';
+import { headerOrUndefined, isSecuredBy, readScopedPdu, type V3Header } from './v3-header.ts';
 import type { SnmpUser } from './v3-user.ts';
 
 export interface V3SessionOptions {
@@ -36,6 +36,24 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   let closed = false;
   let report: readonly number[] | undefined;
   let understood = false;
+  const engines = new Set<string>();
+
+  /** What this user has secured as asked and is well-formed inside; or a Report, which tells of what could not be. */
+  const admits = (datagram: Buffer): boolean => {
+    const header = headerOrUndefined(datagram);
+    if (header === undefined) return false;
+    const { data, engineId } = header;
+    if ('pdu' in data && data.pdu === TAG.report) {
+      report = data.about ?? report;
+      if (engines.size < MAX_ENGINES) engines.add(engineId.toString('hex'));
+      return true;
+    }
+    // A key is derived for the agent's own engine only.
+    if (!isSecuredBy(header, user) || !engines.has(engineId.toString('hex')) || !isWhole(header, user)) return false;
+    understood = true;
+    return true;
+  };
+
   const socket = new FencedSocket(
     transport,
     (datagram, from) => {
@@ -43,15 +61,9 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         ignored.strangers += 1;
         return false;
       }
-      const header = headerOrUndefined(datagram);
-      // What this user has secured as asked; or a Report, which tells of what could not be.
-      if (header === undefined || !(isSecuredBy(header, user) || header.pdu === TAG.report)) {
-        ignored.malformed += 1;
-        return false;
-      }
-      report = header.report ?? report;
-      understood ||= header.isEncrypted;
-      return true;
+      if (admits(datagram)) return true;
+      ignored.malformed += 1;
+      return false;
     },
     () => {
       ignored.malformed += 1;
@@ -103,6 +115,27 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
       session.close();
     },
   };
+}
+
+/** An agent has one, and another after a restart at most. */
+const MAX_ENGINES = 4;
+
+/** net-snmp's own parser believes lengths that it should not, also inside of what is authentic. */
+function isWhole(header: V3Header, user: SnmpUser): boolean {
+  const { data } = header;
+  // In clear it has been read to the end already.
+  if ('pdu' in data) return true;
+  const scoped = decrypted(data.encrypted, header, user);
+  if (scoped === undefined) return false;
+  try {
+    const reader = BerReader.of(scoped);
+    readScopedPdu(reader);
+    // DES fills its last block.
+    return reader.remaining < 8;
+  } catch (error) {
+    if (error instanceof MalformedDatagram) return false;
+    throw error;
+  }
 }
 
 type Answered = (error: unknown, varbinds: readonly Varbind[] | undefined) => void;

@@ -164,10 +164,10 @@ describe('the VRFs that the switch lists', () => {
   test('have as failed one that is silent, or in trouble', async () => {
     const bed = await layVrfs('vrf1', 'vrf2', 'vrf3');
     bed.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
-    const { vrfs } = await sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 150 }).collect(signal);
+    const { vrfs } = await sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 500 }).collect(signal);
     expect([...vrfs].map(([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`)).toEqual([
       'default collected',
-      'vrf1 no answer within 150 ms',
+      'vrf1 no answer within 500 ms',
       'vrf2 the agent answered with error status 5',
       'vrf3 collected',
     ]);
@@ -184,9 +184,9 @@ describe('the VRFs that the switch lists', () => {
   test('that cannot be listed make no snapshot: one of default alone would say too much', async () => {
     const bed = await layVrfs('vrf1');
     bed.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
-    await expect(sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 100 }).collect(signal)).rejects.toMatchObject({
+    await expect(sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 300 }).collect(signal)).rejects.toMatchObject({
       code: 'SNMP__UNREACHABLE',
-      message: `the SNMP agent at 127.0.0.1:${bed.agent.port} could not be read: the list of VRFs: no answer within 100 ms`,
+      message: `the SNMP agent at 127.0.0.1:${bed.agent.port} could not be read: the list of VRFs: no answer within 300 ms`,
     });
   });
 });

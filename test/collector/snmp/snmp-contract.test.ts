@@ -3,7 +3,7 @@ import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localn
 import { describeSwitchSource, type SourceBed, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so each fault costs the whole of its bound: the suite's short one is made shorter still. */
-const boundOf = (timeoutMs: number): number => (timeoutMs < 1_000 ? 120 : 1_000);
+const boundOf = (timeoutMs: number): number => (timeoutMs < 1_000 ? 150 : 2_500);
 
 const USER: SnmpUser & SimulatedSnmpUser = {
   name: 'telemetry',

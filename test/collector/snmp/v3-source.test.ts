@@ -202,7 +202,7 @@ describe('answers that are not from the agent’s user', () => {
       turned[at] = (turned[at] ?? 0) ^ 1;
       return [count === 1 ? answer : turned];
     });
-    await expect(sourceAs(USER, through, { vrfs: ['default'] }).collect(signal)).rejects.toMatchObject({
+    await expect(sourceAs(USER, through, { vrfs: ['default'], timeoutMs: 200 }).collect(signal)).rejects.toMatchObject({
       code: expect.stringMatching(/^SNMP__WRONG_/),
     });
   });
