@@ -154,12 +154,26 @@ describe('the metrics', () => {
     for (const line of [
       'dzd_telemetry_transactions_total{outcome="expired"}',
       'dzd_telemetry_mass_downs_total{result="withheld"}',
+      'dzd_telemetry_wake_ups_total{result="held-back"}',
       'doublezero_bgpstatus_submissions_total{bgp_status="down",result="error"}',
       'dzd_telemetry_source_losses_total{source="eapi"}',
       'dzd_telemetry_held_users{reason="contested"}',
     ])
       expect([line, value(text, line)]).toEqual([line, 0]);
     expect(text).not.toContain(keyNumber(0));
+  });
+
+  test('count wake-ups, those held back and those lost', async () => {
+    const { metrics } = bed();
+    for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.reporter.wakeUp({ kind, source: 'traps' });
+    metrics.reporter.wakeUp({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
+    const error = new AgentError('GRPC__WATCH_ENDED', { endpoint: 'grpc://127.0.0.1:9543', problem: 'the switch ended it' });
+    metrics.reporter.wakeUp({ kind: 'lost', source: 'traps', error });
+    const text = await metrics.text();
+    const counted = ['wake_ups_total{result="woke"}', 'wake_ups_total{result="held-back"}', 'wake_up_losses_total'].map((line) =>
+      value(text, `dzd_telemetry_${line}`),
+    );
+    expect(counted).toEqual([2, 1, 1]);
   });
 
   test('say what the board says, and count what happened', async () => {

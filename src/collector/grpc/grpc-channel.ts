@@ -30,6 +30,9 @@ const CHANNEL_OPTIONS = {
   'grpc.service_config_disable_resolution': 1,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_retries': 0,
+  // A watch of a switch that was cut off would be silent for ever. Servers take pings more often than each five minutes for abuse.
+  'grpc.keepalive_time_ms': 330_000,
+  'grpc.keepalive_timeout_ms': 20_000,
 };
 
 /**

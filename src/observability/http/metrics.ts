@@ -71,6 +71,11 @@ export function createMetrics({ status, refreshIntervalSeconds, intervalSeconds 
   const foreign = counter('foreign_writes_total', 'Records of our users that somebody else has written.');
   const sourceLosses = counter('source_losses_total', 'Times that a source was lost.', ['source']);
   const endpointLosses = counter('endpoint_losses_total', 'Times that a ledger endpoint was lost.', ['endpoint']);
+  const wakeUps = counter('wake_ups_total', 'Hints of the switch that a session changed, by whether a poll was brought forward for them.', [
+    'result',
+  ]);
+  for (const result of ['woke', 'held-back']) wakeUps.inc({ result }, 0);
+  const wakeUpLosses = counter('wake_up_losses_total', 'Times that a source of wake-ups was lost.');
   const defects = counter('defects_total', 'Errors that should not happen, survived.');
   const reloads = counter('config_reloads_total', 'Reloads of the configuration, by result.', ['result']);
   for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
@@ -126,6 +131,10 @@ export function createMetrics({ status, refreshIntervalSeconds, intervalSeconds 
         ticks.inc({ result: !switchRead ? 'switch-unread' : viewSlot === undefined ? 'ledger-unread' : 'complete' });
         tickSeconds.observe(durationMs / 1_000);
         for (const { newFlaps } of outcomes.values()) if (newFlaps > 0) flaps.inc(newFlaps);
+      },
+      wakeUp({ kind }) {
+        if (kind === 'woke' || kind === 'held-back') wakeUps.inc({ result: kind });
+        if (kind === 'lost') wakeUpLosses.inc();
       },
       sent: ({ intents: writes }) => perTransaction.observe(writes.length),
       landed({ intent, signature, latencyMs }) {
