@@ -12,10 +12,10 @@ import {
 import { openAgent } from '../open-agent.ts';
 import { type Clock, seededRandom, systemClock } from '../platform/index.ts';
 import type { CommandIo } from './command.ts';
-import type { DemoBody } from './demo.ts';
 import { createDemoBoard, type DemoBoard } from './demo-board.ts';
 import { demoConfig } from './demo-config.ts';
 import { createDemoEvents, type DemoEvent } from './demo-events.ts';
+import type { DemoBody } from './demo-options.ts';
 import { drawDemo, liveFrame } from './demo-screen.ts';
 import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
 

@@ -4,7 +4,7 @@ import { createLocalnet, createScenario, type Localnet } from '../localnet/index
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
 import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import { choosePort } from './choose-port.ts';
-import type { LocalnetBody, LocalnetOptions } from './localnet.ts';
+import type { LocalnetBody, LocalnetOptions } from './localnet-options.ts';
 import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
 
 /** Mean time between two events of the scenario `churn`. */

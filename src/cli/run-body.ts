@@ -10,7 +10,7 @@ import { openAgentWindow } from './agent-window.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { openLog } from './open-log.ts';
 import { createIntentPrinter } from './print-intents.ts';
-import type { RunBody, RunOptions } from './run.ts';
+import type { RunBody, RunOptions } from './run-options.ts';
 
 /** A blockhash lives for about a minute: by then everything that one tick wanted has landed or provably can't. */
 const ONCE_DEADLINE_MS = 120_000;
