@@ -3,7 +3,7 @@ import { type Address, findNetwork, ZERO_ADDRESS } from '../../serviceability/in
 import { createWorldAdmin, type WorldAdmin } from './admin/index.ts';
 import { type Bank, createBank } from './bank/index.ts';
 import { createLedgerFaults, type LedgerFaults } from './faults/index.ts';
-import { createPrograms, programAccounts } from './programs/index.ts';
+import { createDerivations, createPrograms, programAccounts } from './programs/index.ts';
 import {
   createEndpoint,
   createLocalnetMethods,
@@ -77,6 +77,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
   const { clock = systemClock, random = Math.random, port = 0 } = options;
   const programId = options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
   const faults = createLedgerFaults({ random });
+  const derive = createDerivations();
   const bank = createBank({
     clock,
     random,
@@ -85,11 +86,11 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     finalizedAfter: options.finalizedAfter,
     slotsPerEpoch: options.slotsPerEpoch,
     rememberedTransactions: options.rememberedTransactions,
-    programs: createPrograms(programId),
+    programs: createPrograms(programId, derive),
     genesis: programAccounts(programId),
     chainFaults: () => faults.settings,
   });
-  const admin = createWorldAdmin({ bank, programId });
+  const admin = createWorldAdmin({ bank, programId, derive });
   const handler = createRpcHandler({ ...createLocalnetMethods(admin), ...options.methods });
   const endpoint = createEndpoint({ bank, faults });
   const first = createRpcServer({ endpoint, handler, clock, port });

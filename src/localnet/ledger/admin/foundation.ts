@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type Address, addressBytes, type Instruction, lamports, programError } from '../../../serviceability/index.ts';
+import {
+  type Address,
+  encodeLegacyMessage,
+  encodeTransaction,
+  type Instruction,
+  lamports,
+  programError,
+} from '../../../serviceability/index.ts';
 import { rfc11Error } from '../../../serviceability/rfc11/index.ts';
 import type { Bank } from '../bank/index.ts';
 import { createAccount, describeTransactionError, type TransactionErrorJson } from '../runtime/index.ts';
-import { COMPUTE_BUDGET_PROGRAM, createSigner, decodeBase58, parseTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
+import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
 import { WorldError } from './world-error.ts';
 
 /** Enough for every account that a localnet can make. */
@@ -30,8 +37,8 @@ export function createFoundation(bank: Bank): Foundation {
       serial += 1;
       const limit = MOST_UNITS - (serial % DISTINCT_LIMITS);
       const landed = bank.include((blockhash) => {
-        const message = messageOf(signer.address, [unitLimit(limit), instruction], blockhash);
-        return parseTransaction(Buffer.concat([Uint8Array.of(1), signer.sign(message), message]));
+        const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions: [unitLimit(limit), instruction] });
+        return parseTransaction(encodeTransaction(message, [signer.sign(message)]));
       });
       if (landed === undefined) throw new WorldError('no block can hold what the foundation sends');
       const { err, logs } = landed.result;
@@ -52,30 +59,3 @@ function unitLimit(units: number): Instruction {
   data.writeUInt32LE(units, 1);
   return { programId: COMPUTE_BUDGET_PROGRAM, accounts: [], data };
 }
-
-/** A legacy message with one signer, who pays: keys in the order signer, writable, read-only. */
-function messageOf(payer: Address, instructions: readonly Instruction[], blockhash: string): Uint8Array {
-  const metas = instructions.flatMap(({ accounts }) => accounts).filter(({ address }) => address !== payer);
-  const writable = new Set(metas.filter((meta) => meta.writable).map(({ address }) => address));
-  const named = [...metas.map(({ address }) => address), ...instructions.map(({ programId }) => programId)];
-  const readonly = new Set(named.filter((address) => !writable.has(address)));
-  const keys = [payer, ...writable, ...readonly];
-  const compiled = instructions.map(({ programId, accounts, data }) =>
-    Buffer.concat([
-      Uint8Array.of(keys.indexOf(programId), accounts.length, ...accounts.map(({ address }) => keys.indexOf(address))),
-      shortLength(data.length),
-      data,
-    ]),
-  );
-  return Buffer.concat([
-    Uint8Array.of(1, 0, readonly.size, keys.length),
-    ...keys.map((key) => addressBytes(key)),
-    decodeBase58(blockhash) ?? new Uint8Array(32),
-    Uint8Array.of(instructions.length),
-    ...compiled,
-  ]);
-}
-
-/** Solana's compact length, for less than 16,384. */
-const shortLength = (length: number): Uint8Array =>
-  length < 0x80 ? Uint8Array.of(length) : Uint8Array.of((length & 0x7f) | 0x80, length >> 7);

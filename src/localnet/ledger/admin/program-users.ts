@@ -21,6 +21,7 @@ const NO_ID_SLOT = 0xffff;
 
 export interface ProgramUsersOptions {
   readonly programId: Address;
+  readonly derive: rfc11.Derive;
   readonly foundation: Foundation;
   readonly read: <T>(address: Address, decode: (data: Uint8Array) => T) => T | undefined;
   readonly write: (address: Address, data: Uint8Array) => void;
@@ -48,13 +49,13 @@ export interface ProgramUsers {
   forget(address: Address, user: User): void;
 }
 
-export function createProgramUsers({ programId, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
+export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
   const pass = accessPassAddress(programId, UNSPECIFIED_IPV4, foundation.address);
   const extensions = new Map<Address, Address>();
   write(pass.address, encodeAccessPass(foundationPass(foundation.address, pass.bump)));
 
   const extensionOf = (device: Address): Address => {
-    const address = extensions.get(device) ?? rfc11.resourceExtensionAddress(programId, device).address;
+    const address = extensions.get(device) ?? rfc11.resourceExtensionAddress(programId, device, derive).address;
     extensions.set(device, address);
     return address;
   };
@@ -115,7 +116,7 @@ export function createProgramUsers({ programId, foundation, read, write, usersOf
       foundation.send(
         rfc11.createAndActivateUser({
           programId,
-          user: rfc11.userAddress(programId, clientIp, userType).address,
+          user: rfc11.userAddress(programId, clientIp, userType, derive).address,
           device,
           extension: extensionOf(device),
           accessPass: pass.address,

@@ -14,8 +14,8 @@ import {
   type User,
   UserStatus,
   UserType,
-  userAddress,
 } from '../../../serviceability/index.ts';
+import { type Derive, userAddress } from '../../../serviceability/rfc11/index.ts';
 import type { Bank } from '../bank/index.ts';
 import { createAccount } from '../runtime/index.ts';
 import { changedDevice, newDevice } from './device-factory.ts';
@@ -28,7 +28,13 @@ import { createUserResources } from './user-resources.ts';
 import type { UserChange, WorldAdmin } from './world-contract.ts';
 import { WorldError } from './world-error.ts';
 
-export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; readonly programId: Address }): WorldAdmin {
+export interface WorldAdminOptions {
+  readonly bank: Bank;
+  readonly programId: Address;
+  readonly derive: Derive;
+}
+
+export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions): WorldAdmin {
   const foundation = createFoundation(bank);
   const owner = foundation.address;
   const resources = createUserResources();
@@ -76,7 +82,7 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
   };
 
   for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
-  const programUsers = createProgramUsers({ programId, foundation, read, write, usersOf });
+  const programUsers = createProgramUsers({ programId, derive, foundation, read, write, usersOf });
   /** The program's own instruction does it where it can; a user that it does not take is taken out by hand. */
   const removeByProgram = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
     if (!programUsers.has(user.devicePk)) return false;
@@ -131,7 +137,7 @@ export function createWorldAdmin({ bank, programId }: { readonly bank: Bank; rea
     createUser(input) {
       const device = existing('device', input.device, decodeDevice);
       const clientIp = input.clientIp ?? resources.nextClientIp();
-      const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0);
+      const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0, derive);
       if (bank.account(address) !== undefined) throw new WorldError(`there is a user with client address ${clientIp} already: ${address}`);
       if (programUsers.has(input.device)) {
         programUsers.create({ device: input.device, clientIp, userType: input.userType ?? 0, tenant: input.tenant });

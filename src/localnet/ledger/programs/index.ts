@@ -1,18 +1,19 @@
 import type { Address } from '../../../serviceability/index.ts';
+import type { Derive } from '../../../serviceability/rfc11/index.ts';
 import { type Account, createAccount, type Program } from '../runtime/index.ts';
 import { COMPUTE_BUDGET_PROGRAM, NATIVE_LOADER, SYSTEM_PROGRAM, UPGRADEABLE_LOADER } from '../transaction/index.ts';
 import { computeBudgetProgram } from './compute-budget-program.ts';
 import { createServiceabilityProgram } from './serviceability/index.ts';
 import { systemProgram } from './system-program.ts';
 
-export type { Processor } from './serviceability/index.ts';
+export { createDerivations, type Processor } from './serviceability/index.ts';
 
-/** The programs of this ledger by address. */
-export function createPrograms(serviceability: Address): ReadonlyMap<Address, Program> {
+/** The programs of this ledger by address; `derive` finds the addresses that theirs are. */
+export function createPrograms(serviceability: Address, derive?: Derive): ReadonlyMap<Address, Program> {
   return new Map([
     [SYSTEM_PROGRAM, systemProgram],
     [COMPUTE_BUDGET_PROGRAM, computeBudgetProgram],
-    [serviceability, createServiceabilityProgram()],
+    [serviceability, createServiceabilityProgram(derive === undefined ? {} : { derive })],
   ]);
 }
 

@@ -1,1 +1,2 @@
+export { createDerivations } from './rfc11/index.ts';
 export { createServiceabilityProgram, type Processor } from './serviceability-program.ts';

@@ -1,13 +1,15 @@
 import { SET_USER_BGP_STATUS } from '../../../../serviceability/index.ts';
+import type { Derive } from '../../../../serviceability/rfc11/index.ts';
 import { type InstructionContext, InstructionFailure, type Program } from '../../runtime/index.ts';
-import { createRfc11Processors } from './rfc11/index.ts';
+import { createDerivations, createRfc11Processors } from './rfc11/index.ts';
 import { setUserBgpStatus } from './set-user-bgp-status.ts';
 
 /** Carries out one instruction of the program: the whole data, its variant byte included, is in the context. */
 export type Processor = (context: InstructionContext) => void;
 
 /** Instructions of this ledger, by variant: RFC-19's as deployed, RFC-11's as drafted. */
-const allProcessors = (): ReadonlyMap<number, Processor> => new Map([[SET_USER_BGP_STATUS, setUserBgpStatus], ...createRfc11Processors()]);
+const allProcessors = (derive: Derive): ReadonlyMap<number, Processor> =>
+  new Map([[SET_USER_BGP_STATUS, setUserBgpStatus], ...createRfc11Processors(derive)]);
 
 /** Variants that the deployed program keeps as tags only. */
 const DEPRECATED: ReadonlySet<number> = new Set([
@@ -21,8 +23,11 @@ const DISPATCH_UNITS = 300;
  * answered like an unknown one, with a line that says so; the world is built through the administration instead.
  */
 export function createServiceabilityProgram({
-  processors = allProcessors(),
+  derive = createDerivations(),
+  processors = allProcessors(derive),
 }: {
+  /** Shared with whoever asks for the same addresses. */
+  readonly derive?: Derive;
   readonly processors?: ReadonlyMap<number, Processor>;
 } = {}): Program {
   return {

@@ -11,7 +11,6 @@ import { type InstructionContext, InstructionFailure } from '../../../runtime/in
 import { backfillEntitySlots } from './backfill-entity-slots.ts';
 import { createAndActivateUser } from './create-user.ts';
 import { banUser, deleteUser } from './delete-user.ts';
-import { createDerivations } from './derivations.ts';
 import { createAndActivateDevice, deleteDevice, updateDeviceContributor } from './device.ts';
 import type { Frame } from './frame.ts';
 import { createAndActivateInterface, deleteInterface } from './interface.ts';
@@ -20,6 +19,8 @@ import { createAndActivateMulticastGroup, deleteMulticastGroup } from './multica
 import { createResourceExtension } from './resource-extension.ts';
 import { allocateResource, releaseResource, setResourceState } from './resource-state.ts';
 import { sweepExpiredUsers } from './sweep-expired-users.ts';
+
+export { createDerivations } from './derivations.ts';
 
 type Processors = { readonly [Name in Rfc11InstructionName]: (frame: Frame, args: Rfc11Arguments[Name]) => void };
 
@@ -50,8 +51,7 @@ const BASE_UNITS = 8_000;
 const DERIVATION_UNITS = 1_500;
 
 /** RFC-11's instructions by number. Each of them is whole or undone, like everything in a transaction. */
-export function createRfc11Processors(): ReadonlyMap<number, (context: InstructionContext) => void> {
-  const derive = createDerivations();
+export function createRfc11Processors(derive: Derive): ReadonlyMap<number, (context: InstructionContext) => void> {
   const processors = new Map<number, (context: InstructionContext) => void>();
   for (const number of Object.values(Rfc11Instruction)) {
     const name = rfc11InstructionName(number);
