@@ -14,7 +14,7 @@ export interface BgpWatchOptions {
 
 /** A key and a state; more is something else. */
 const MAX_MESSAGE_BYTES = 1 << 16;
-/** A stream that stands this long without a word is taken for a watch: not every release may acknowledge one. */
+/** A stream that stands this long without a word on a connection is taken for a watch: not every release may acknowledge one. */
 const QUIET_MS = 5_000;
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 
@@ -64,7 +64,10 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
       if (!heard) onListening();
       heard = true;
     };
-    clock.sleep(QUIET_MS, stream.signal).then(listening, () => undefined);
+    const quiet = (): void => {
+      if (channel.isConnected()) listening();
+    };
+    clock.sleep(QUIET_MS, stream.signal).then(quiet, () => undefined);
     try {
       return await channel.watch(
         WATCH_BGP,

@@ -21,6 +21,8 @@ export interface GrpcChannel {
    * with an AgentError `GRPC__…`.
    */
   watch(method: string, request: Uint8Array, onMessage: (message: Buffer) => void, signal: AbortSignal): Promise<never>;
+  /** Whether there is a connection now, which a stream that says nothing does not tell. */
+  isConnected(): boolean;
   close(): Promise<void>;
 }
 
@@ -103,6 +105,10 @@ export function createGrpcChannel({ endpoint, address, timeoutMs, maxAnswerBytes
         giveUp(used);
         throw grpcError(error, used.grpc, { endpoint, method });
       }
+    },
+    isConnected() {
+      if (current === undefined) return false;
+      return current.client.getChannel().getConnectivityState(false) === current.grpc.connectivityState.READY;
     },
     async close() {
       closed = true;

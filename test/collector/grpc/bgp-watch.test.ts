@@ -110,6 +110,16 @@ describe('the BGP watch of EosSdkRpc', () => {
     expect(told).toEqual([]);
   });
 
+  test('a switch that is back and says nothing is back all the same', async () => {
+    await face.stop();
+    listen();
+    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
+    faults.begin({ kind: 'hang' });
+    face = createSimulatedGrpc({ switch: sim, faults, port });
+    await face.start();
+    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+  });
+
   test('a switch that accepts and says nothing is not lost', async () => {
     faults.begin({ kind: 'hang' });
     listen();

@@ -48,6 +48,7 @@ test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Es
     channel: {
       call: async () => answer,
       watch: () => Promise.reject(new Error('nobody watches')),
+      isConnected: () => true,
       close: async () => undefined,
     },
   });
