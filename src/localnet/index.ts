@@ -1,11 +1,3 @@
-export {
-  createLocalnet,
-  LOCALNET_COMMUNITY,
-  LOCALNET_SNMP_USER,
-  type Localnet,
-  type LocalnetAddresses,
-  type LocalnetOptions,
-  type NewLocalUser,
-  type SessionTruth,
-} from './localnet.ts';
+export { createLocalnet, LOCALNET_COMMUNITY, LOCALNET_SNMP_USER } from './localnet.ts';
+export type { Localnet, LocalnetAddresses, LocalnetOptions, NewLocalUser, SessionTruth } from './localnet-contract.ts';
 export { createScenario, type Scenario, type ScenarioEvent, type ScenarioEventKind, type ScenarioOptions } from './scenario.ts';

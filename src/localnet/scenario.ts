@@ -1,6 +1,6 @@
 import { type Clock, type Random, Stopped } from '../platform/index.ts';
 import type { Address, Ipv4 } from '../serviceability/index.ts';
-import type { Localnet } from './localnet.ts';
+import type { Localnet } from './localnet-contract.ts';
 
 /** What happened to a user in the simulated world. */
 export type ScenarioEventKind = 'connected' | 'disconnected' | 'created' | 'deleted' | 're-created' | 'flapped';

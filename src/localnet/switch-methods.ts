@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Address } from '../serviceability/index.ts';
 import type { SwitchFault } from './dzd/index.ts';
 import { addressParam, invalidParams, type RpcMethods, readParams } from './ledger/index.ts';
-import type { Localnet } from './localnet.ts';
+import type { Localnet } from './localnet-contract.ts';
 
 const vrf = z.string().min(1).max(100);
 const fault: z.ZodType<SwitchFault> = z.discriminatedUnion('kind', [

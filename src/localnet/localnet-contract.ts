@@ -1,0 +1,73 @@
+import type { Clock, Random } from '../platform/index.ts';
+import type { Address, Ipv4 } from '../serviceability/index.ts';
+import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './dzd/index.ts';
+import type { LocalLedger } from './ledger/index.ts';
+import type { StateIngestServer } from './state-ingest/index.ts';
+
+export interface LocalnetOptions {
+  /** Users that exist from the start; none is connected. Every fifth is multicast, the rest alternates between two tenants. */
+  readonly users: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Ports on 127.0.0.1; a free one each unless told. */
+  readonly rpcPort?: number;
+  readonly eapiPort?: number;
+  readonly snmpPort?: number;
+  readonly grpcPort?: number;
+  /** HTTPS instead of HTTP for the eAPI, with this key and certificate, PEM. */
+  readonly eapiTls?: { readonly key: string; readonly cert: string };
+  /** Port of a state-ingest server; there is none unless told. */
+  readonly stateIngestPort?: number;
+  /** Path of the eAPI's Unix socket; one in a directory of its own unless told. */
+  readonly eapiSocket?: string;
+  /** Milliseconds a slot, 400 unless told. */
+  readonly slotMs?: number;
+  /** Slots of an epoch, 432,000 unless told: access passes end with one. */
+  readonly slotsPerEpoch?: bigint;
+  /** The device's metrics publisher; it is funded. */
+  readonly publisher: Address;
+}
+
+export interface LocalnetAddresses {
+  readonly rpcUrl: string;
+  readonly eapiUrl: string;
+  readonly eapiSocket: string;
+  /** UDP; community `public`, or LOCALNET_SNMP_USER by SNMPv3. */
+  readonly snmp: { readonly host: string; readonly port: number; readonly community: string };
+  /** EosSdkRpc, in clear text. */
+  readonly grpc: { readonly host: string; readonly port: number };
+  readonly stateIngestUrl?: string;
+}
+
+export interface NewLocalUser {
+  /** Decides the account's address, so that a user can come back at the same one. */
+  readonly clientIp?: Ipv4;
+  readonly kind?: 'unicast' | 'multicast';
+  /** Which of the two tenants: their VRFs are vrf1 and vrf2. */
+  readonly tenant?: 0 | 1;
+}
+
+/** What a session truly is. */
+export type SessionTruth = 'up' | 'down';
+
+export interface Localnet {
+  readonly ledger: LocalLedger;
+  readonly sim: SimulatedSwitch;
+  readonly switchFaults: SwitchFaults;
+  /** The switch's SNMP agent, which can be told where to send traps. */
+  readonly snmp: SimulatedSnmp;
+  /** Takes raw snapshots of the device; it listens only when a port was given. */
+  readonly stateIngest: StateIngestServer;
+  readonly device: Address;
+  readonly programId: Address;
+  start(): Promise<LocalnetAddresses>;
+  stop(): Promise<void>;
+  /** A new user on the ledger (CreateAndActivateUser), configured on the switch, not connected. */
+  addUser(options?: NewLocalUser): Address;
+  /** Deletes the account (DeleteUser), so that its tunnel is free for the next; the switch loses the neighbor with the controller's next push. */
+  removeUser(user: Address): void;
+  connect(user: Address, rttUs?: number): void;
+  disconnect(user: Address): void;
+  /** The truth about every user of the device; what the ledger should say in the end. */
+  truth(): ReadonlyMap<Address, SessionTruth>;
+}
