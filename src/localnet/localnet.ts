@@ -1,5 +1,5 @@
-import { type Clock, type Random, Stopped, systemClock } from '../platform/index.ts';
-import { type Address, type Ipv4, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
+import { Stopped, systemClock } from '../platform/index.ts';
+import { type Address, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
 import { createLocalnetController } from './controller.ts';
 import {
   createSimulatedEapi,
@@ -7,14 +7,11 @@ import {
   createSimulatedSnmp,
   createSimulatedSwitch,
   createSwitchFaults,
-  type SimulatedSnmp,
   type SimulatedSnmpUser,
-  type SimulatedSwitch,
-  type SwitchFaults,
 } from './dzd/index.ts';
-import { createLocalLedger, type LocalLedger } from './ledger/index.ts';
+import { createLocalLedger } from './ledger/index.ts';
 import type { Localnet, LocalnetOptions, NewLocalUser, SessionTruth } from './localnet-contract.ts';
-import { createStateIngestServer, type StateIngestServer } from './state-ingest/index.ts';
+import { createStateIngestServer } from './state-ingest/index.ts';
 import { createSwitchMethods } from './switch-methods.ts';
 
 /** Other DZDs and route reflectors: every switch has neighbors that are nobody's users. */
