@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NETWORKS } from '../serviceability/index.ts';
 import { configSchema } from './schema.ts';
-import { snmpVersion, vrf } from './schema-snmp.ts';
+import { snmpVersion, vrf, vrfs } from './schema-snmp.ts';
 import { settings } from './setting.ts';
 
 /**
@@ -16,15 +16,22 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
     unrepresentable: 'any',
     override: ({ jsonSchema, zodSchema }) => {
       const { expects, form } = jsonSchema;
+      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork']) delete jsonSchema[ours];
       if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
       if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
       // A section of which every line is commented out is null.
       if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
       if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
       if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
-      if (zodSchema === snmpVersion) jsonSchema.enum = ['2c', '3', 3];
+      if (zodSchema === snmpVersion) {
+        jsonSchema.enum = ['2c', '3', 3];
+        delete jsonSchema.type;
+      }
+      if (zodSchema === vrfs) {
+        const { description, default: standard, ...list } = jsonSchema;
+        replace(jsonSchema, { description, default: standard, anyOf: [{ const: 'auto' }, { ...list, minItems: 1 }] });
+      }
       if (zodSchema === configSchema.shape.env) jsonSchema.enum = NETWORKS.flatMap(({ name, aliases }) => [name, ...aliases]);
-      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork']) delete jsonSchema[ours];
     },
   });
 }

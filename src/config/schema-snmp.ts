@@ -54,7 +54,7 @@ export const vrf = z.preprocess(
 );
 
 /** `auto` is kept as the list without an entry, which cannot be written; the transformation gives it its name back. */
-const vrfs = z
+export const vrfs = z
   .preprocess((value) => (value === AUTO ? [] : Array.isArray(value) && value.length === 0 ? null : value), z.array(vrf).max(1_024))
   .transform((list) => (list.length === 0 ? AUTO : list))
   .prefault(['default'])

@@ -14,6 +14,14 @@ test.each(generatedFiles().map(({ path, content }) => [path, content]))('%s is w
   expect(readFileSync(join(root, path), 'utf8')).toBe(content);
 });
 
+test('the JSON Schema takes auto for a list of VRFs, and 3 for a version, as YAML reads it', () => {
+  const { properties } = JSON.parse(readFileSync(join(root, 'docs/configuration.schema.json'), 'utf8'));
+  const [, snmp] = properties.collector.properties.sources.items.oneOf;
+  expect(snmp.properties.vrfs).toMatchObject({ default: ['default'], anyOf: [{ const: 'auto' }, { type: 'array', minItems: 1 }] });
+  expect(snmp.properties.version).toEqual({ default: '2c', description: expect.any(String), enum: ['2c', '3', 3] });
+  expect(JSON.stringify(properties)).not.toMatch(/"(expects|form|reloadable|ofNetwork)":/);
+});
+
 test('the page has every key and every variable', () => {
   const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
   const missing = plainSettings(settingTree()).filter(({ key }) => !page.includes(`\`${key}\`<br>\`${environmentNameOf(key)}\``));
