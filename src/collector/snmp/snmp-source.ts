@@ -1,4 +1,4 @@
-import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
+import type { VrfName } from '../../bgp/index.ts';
 import {
   AgentError,
   type Clock,
@@ -17,6 +17,7 @@ import { mapAtOnce } from './map-at-once.ts';
 import { createRestartWatch } from './restart-watch.ts';
 import { named, type SnmpCredentials, type SnmpVrf, snmpAccess } from './snmp-access.ts';
 import { resolveHost, type SnmpSession, ViewRefused } from './snmp-session.ts';
+import { type ReadVrf, trusted } from './trusted-snapshot.ts';
 import { requireUsable } from './v3-user.ts';
 import { listVrfs } from './vrf-list.ts';
 import { createVrfReader, type MibChoice, NoBgp, type VrfReader } from './vrf-reader.ts';
@@ -46,14 +47,6 @@ export interface SnmpSource extends SwitchSource {
 const VRFS_AT_ONCE = 8;
 
 const CLOSED = 'the SNMP source is closed';
-
-/** A VRF's reading; none for a VRF that says that it has nothing to say. */
-interface Read {
-  readonly vrf: VrfName;
-  readonly reading?: VrfReading;
-  /** Why it failed, where that is the agent's refusal of the user rather than the VRF's trouble. */
-  readonly refusal?: AgentError;
-}
 
 /**
  * Reads the BGP neighbors of a switch by SNMP, v2c or v3, one view a VRF:
@@ -119,7 +112,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
     }
   };
 
-  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<Read> => {
+  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<ReadVrf> => {
     const { vrf: vrfName } = named(vrf);
     const ignored = noneIgnored();
     try {
@@ -169,7 +162,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
         reading.abort(new Stopped('the poll is over')),
       );
       if (await restarted) for (const reader of readers.values()) reader.forget();
-      return trusted(reads, takenAt, endpoint, unreachable);
+      return trusted(reads, takenAt, endpoint);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),
     close() {
@@ -178,27 +171,6 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       return Promise.resolve();
     },
   };
-}
-
-function trusted(
-  reads: readonly Read[],
-  takenAt: NeighborSnapshot['takenAt'],
-  endpoint: string,
-  unreachable: (problem: string) => AgentError,
-): NeighborSnapshot {
-  const spoke = reads.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const]));
-  const collected = spoke.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
-  if (collected.length === 0) throw reads.find(({ refusal }) => refusal !== undefined)?.refusal ?? unreachable(problemOf(spoke));
-  if (collected.every(({ neighbors }) => neighbors.size === 0))
-    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: spoke.length });
-  return { takenAt, vrfs: new Map(spoke) };
-}
-
-/** The first failure for all: with one agent the others fail alike, and the line stays short. */
-function problemOf(readings: readonly (readonly [VrfName, VrfReading])[]): string {
-  const [vrf, reading] = readings[0] ?? ['', undefined];
-  if (reading?.kind !== 'failed') return 'no VRF is configured';
-  return readings.length === 1 ? `VRF ${vrf}: ${reading.problem}` : `none of ${readings.length} VRFs; ${vrf}: ${reading.problem}`;
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

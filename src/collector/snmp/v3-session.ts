@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
-import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
-import { AgentError, describeError, Stopped } from '../../platform/index.ts';
-import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { createV3Session as createLibrarySession, type Varbind } from 'net-snmp';
+import { AgentError, Stopped } from '../../platform/index.ts';
 import { FencedSocket } from './fenced-socket.ts';
 import type { IgnoredDatagrams } from './ignored-datagrams.ts';
-import { decrypted, netSnmpUser } from './net-snmp-user.ts';
-import { DisorderlyAgent, type SnmpValue, type VarBind } from './response.ts';
-import { errorOfStatus, type SnmpRequest, type SnmpSession, ViewRefused } from './snmp-session.ts';
-import { headerOrUndefined, isSecuredBy, readScopedPdu, type V3Header } from './v3-header.ts';
+import { netSnmpUser } from './net-snmp-user.ts';
+import type { SnmpRequest, SnmpSession } from './snmp-session.ts';
+import { createV3Admission } from './v3-admission.ts';
+import { errorOfV3 } from './v3-errors.ts';
 import type { SnmpUser } from './v3-user.ts';
+import { varbindOf } from './v3-values.ts';
 
 export interface V3SessionOptions {
   /** Numeric address of the agent. */
@@ -27,33 +27,14 @@ export interface V3SessionOptions {
 const TRANSMISSIONS = 4;
 
 /**
- * SNMPv3 (RFC 3414), authenticated and encrypted as the user is, over net-snmp. Each session begins by discovering the agent's engine, its boots and its
- * time, so that no restart of the agent outlives a poll. Besides what requests reject with by contract: SNMP__USER_UNKNOWN,
+ * SNMPv3 (RFC 3414), authenticated and encrypted as the user is, over net-snmp. Each session begins by discovering the
+ * agent's engine, its boots and its time, so that no restart of the agent outlives a poll. Besides what requests reject with by contract: SNMP__USER_UNKNOWN,
  * SNMP__WRONG_PASSWORD, SNMP__WRONG_PRIVACY, SNMP__LEVEL_REFUSED, SNMP__OUT_OF_TIME.
  */
 export function createV3Session({ address, port, endpoint, user, context, timeoutMs, ignored }: V3SessionOptions): SnmpSession {
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
   let closed = false;
-  let report: readonly number[] | undefined;
-  let understood = false;
-  const engines = new Set<string>();
-
-  /** What this user has secured as asked and is well-formed inside; or a Report, which tells of what could not be. */
-  const admits = (datagram: Buffer): boolean => {
-    const header = headerOrUndefined(datagram);
-    if (header === undefined) return false;
-    const { data, engineId } = header;
-    if ('pdu' in data && data.pdu === TAG.report) {
-      report = data.about ?? report;
-      if (engines.size < MAX_ENGINES) engines.add(engineId.toString('hex'));
-      return true;
-    }
-    // A key is derived for the agent's own engine only.
-    if (!isSecuredBy(header, user) || !engines.has(engineId.toString('hex')) || !isWhole(header, user)) return false;
-    understood = true;
-    return true;
-  };
-
+  const admission = createV3Admission(user);
   const socket = new FencedSocket(
     transport,
     (datagram, from) => {
@@ -61,7 +42,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         ignored.strangers += 1;
         return false;
       }
-      if (admits(datagram)) return true;
+      if (admission.admits(datagram)) return true;
       ignored.malformed += 1;
       return false;
     },
@@ -90,7 +71,8 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         signal.addEventListener('abort', onAbort, { once: true });
         const answered: Answered = (error, varbinds) => {
           signal.removeEventListener('abort', onAbort);
-          if (error !== null) return reject(closed ? new Stopped('the SNMP session is closed') : errorOf(error, report, user, endpoint));
+          if (error !== null)
+            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, admission.lastReport(), user, endpoint));
           try {
             resolve((varbinds ?? []).map(varbindOf));
           } catch (disorder) {
@@ -106,7 +88,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
     },
     meaningOfSilence() {
       // Agents that decrypt a request to nonsense drop it. They also drop one for a context that they do not have.
-      if (report?.at(-2) !== UNKNOWN_ENGINE || understood || user.priv === undefined || context !== '') return undefined;
+      if (!admission.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
       return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user: user.name, problem: 'it tells its engine, and answers no request' });
     },
     close() {
@@ -115,27 +97,6 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
       session.close();
     },
   };
-}
-
-/** An agent has one, and another after a restart at most. */
-const MAX_ENGINES = 4;
-
-/** net-snmp's own parser believes lengths that it should not, also inside of what is authentic. */
-function isWhole(header: V3Header, user: SnmpUser): boolean {
-  const { data } = header;
-  // In clear it has been read to the end already.
-  if ('pdu' in data) return true;
-  const scoped = decrypted(data.encrypted, header, user);
-  if (scoped === undefined) return false;
-  try {
-    const reader = BerReader.of(scoped);
-    readScopedPdu(reader);
-    // DES fills its last block.
-    return reader.remaining < 8;
-  } catch (error) {
-    if (error instanceof MalformedDatagram) return false;
-    throw error;
-  }
 }
 
 type Answered = (error: unknown, varbinds: readonly Varbind[] | undefined) => void;
@@ -163,89 +124,4 @@ function send(session: ReturnType<typeof createLibrarySession>, request: SnmpReq
 function rowByRow(columns: readonly (readonly Varbind[])[]): readonly Varbind[] {
   const rows = Math.max(0, ...columns.map(({ length }) => length));
   return Array.from({ length: rows }, (_, row) => columns.flatMap((column) => column[row] ?? [])).flat();
-}
-
-/** Throws DisorderlyAgent for values that no agent may send. */
-function varbindOf({ oid, type, value }: Varbind): VarBind {
-  return { oid: oid.split('.').map(Number), value: cellOf(type, value) };
-}
-
-function cellOf(type: ObjectType | undefined, value: unknown): SnmpValue {
-  switch (type) {
-    case ObjectType.Integer:
-      return { kind: 'integer', value: numberIn(value, -(2 ** 31), 2 ** 31 - 1) };
-    case ObjectType.Counter:
-      return { kind: 'unsigned', type: 'counter32', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.Gauge:
-      return { kind: 'unsigned', type: 'gauge32', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.TimeTicks:
-      return { kind: 'unsigned', type: 'timeTicks', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.OctetString:
-      return Buffer.isBuffer(value) ? { kind: 'octets', value } : { kind: 'other', tag: TAG.octetString };
-    case ObjectType.NoSuchObject:
-      return { kind: 'exception', exception: 'noSuchObject' };
-    case ObjectType.NoSuchInstance:
-      return { kind: 'exception', exception: 'noSuchInstance' };
-    case ObjectType.EndOfMibView:
-      return { kind: 'exception', exception: 'endOfMibView' };
-    default:
-      return { kind: 'other', tag: Number(type ?? 0) };
-  }
-}
-
-function numberIn(value: unknown, least: number, most: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw new DisorderlyAgent('a number that does not fit its type');
-  return value;
-}
-
-/** `report` is the counter that the agent's last Report told of: net-snmp has it in words only. */
-function errorOf(error: unknown, report: readonly number[] | undefined, { name: user }: SnmpUser, endpoint: string): Error {
-  const { code, status } = numbersOf(error);
-  if (status !== undefined) return errorOfStatus(status);
-  switch (code) {
-    case ResponseInvalidCode.EAuthFailure:
-      return refusalOf(report, user, endpoint);
-    case ResponseInvalidCode.ECouldNotDecrypt:
-      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'its answer is not readable with this password' });
-    case NOT_IN_TIME_WINDOW:
-      return outOfTime(endpoint);
-    case ResponseInvalidCode.EUnexpectedReport:
-      return new ViewRefused('the agent refuses this context');
-    default:
-      return error instanceof Error ? error : new Error(describeError(error));
-  }
-}
-
-/** usmStats (RFC 3414 section 5), by the last number but the instance's. */
-function refusalOf(report: readonly number[] | undefined, user: string, endpoint: string): AgentError {
-  switch (report?.at(-2)) {
-    case 1:
-      return new AgentError('SNMP__LEVEL_REFUSED', { endpoint, user });
-    case 2:
-      return outOfTime(endpoint);
-    case 3:
-      return new AgentError('SNMP__USER_UNKNOWN', { endpoint, user });
-    case 6:
-      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'the agent could not read the request' });
-    default:
-      return new AgentError('SNMP__WRONG_PASSWORD', { endpoint, user });
-  }
-}
-
-/** The counter of the Report that ends a discovery. */
-const UNKNOWN_ENGINE = 4;
-
-const outOfTime = (endpoint: string): AgentError =>
-  new AgentError('SNMP__OUT_OF_TIME', { endpoint, problem: 'what one says is outside the other’s window of 150 s' });
-
-/** ENotInTimeWindow, which the library's types do not know yet. */
-const NOT_IN_TIME_WINDOW = 14;
-
-function numbersOf(error: unknown): { readonly code: unknown; readonly status: number | undefined } {
-  if (typeof error !== 'object' || error === null) return { code: undefined, status: undefined };
-  return {
-    code: 'code' in error ? error.code : undefined,
-    status: 'status' in error && typeof error.status === 'number' ? error.status : undefined,
-  };
 }

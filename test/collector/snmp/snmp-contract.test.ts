@@ -3,7 +3,7 @@ import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localn
 import { describeSwitchSource, type SourceBed, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so each fault costs the whole of its bound: the suite's short one is made shorter still. */
-const boundOf = (timeoutMs: number): number => (timeoutMs < 1_000 ? 150 : 2_500);
+const boundOf = (timeoutMs: number, version: Setting['version']): number => (timeoutMs < 1_000 ? 150 : version === '3' ? 4_000 : 1_500);
 
 const USER: SnmpUser & SimulatedSnmpUser = {
   name: 'telemetry',
@@ -29,7 +29,7 @@ function harness({ version, mib, vrfs }: Setting): SourceHarness {
         ...(version === '3' ? { user: USER } : { community: 'telemetry' }),
         vrfs,
         mib,
-        timeoutMs: boundOf(timeoutMs),
+        timeoutMs: boundOf(timeoutMs, version),
         maxRows: 5_000,
         clock,
       });
