@@ -146,6 +146,22 @@ test('random and damaged SNMPv2c notifications: read, or refused as malformed', 
   expect(wakes).toBeLessThanOrEqual(outcomes.read);
 }, 300_000);
 
+test('the simulated agent’s own security takes random and damaged messages as calmly: reported, or dropped', () => {
+  const random = seededRandom(36);
+  const face = createV3Face(sim, USER);
+  const message = trapOfV3();
+  const inputs = fuzzInputs(5_000);
+  const counts = { request: 0, report: 0, dropped: 0 };
+  for (let round = 0; round < inputs; round += 1) {
+    const datagram = round % 10 === 0 ? message : spoiled(message, round, random);
+    const kind = face.receive(datagram)?.kind ?? 'dropped';
+    if (kind === 'request' && !datagram.equals(message)) throw new Error(`believed ${datagram.toString('hex')}`);
+    counts[kind] += 1;
+  }
+  expect(counts.request).toBeGreaterThanOrEqual(inputs / 10);
+  expect(counts.dropped).toBeGreaterThan(inputs / 10);
+}, 300_000);
+
 function trapOfV2c(form: 'rfc4273' | 'rfc1657' | 'arista'): Buffer {
   const [neighbor] = sim.neighbors('default');
   const trap = neighbor === undefined ? undefined : encodeTrap(2, neighbor, sim, { form, community: 'telemetry', requestId: 7 });

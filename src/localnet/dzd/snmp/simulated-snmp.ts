@@ -4,9 +4,9 @@ import type { VrfName } from '../../../bgp/index.ts';
 import { type Clock, systemClock } from '../../../platform/index.ts';
 import type { SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
-import { type AgentRequest, answerTo, decodeRequest, encodeAnswer, encodeFailure } from './answer.ts';
+import { type AgentRequest, answerTo, decodeRequest, encodeFailure } from './answer.ts';
 import { createBgpView, type MibView, type SimulatedMib } from './bgp-view.ts';
-import { type MibVarBind, TYPE } from './mib-view.ts';
+import { distorted, framed, shown } from './distort.ts';
 import { createTransitionWatch, encodeTrap, type TrapForm } from './traps.ts';
 import type { SimulatedSnmpUser } from './usm/index.ts';
 import { asV2cMessage, createV3Face, pduOf } from './v3-face.ts';
@@ -81,29 +81,17 @@ export function createSimulatedSnmp({
     if (received === undefined) {
       const request = decodeRequest(datagram);
       const found = request === undefined ? undefined : viewOf(vrfOf(request.community, community));
-      return request === undefined || found === undefined ? undefined : framed(answerIn(found, request));
+      return request === undefined || found === undefined ? undefined : framed(answerIn(found, request), faults);
     }
-    if (received.kind === 'report') return framed(received.message);
+    if (received.kind === 'report') return framed(received.message, faults);
     const request = decodeRequest(asV2cMessage(received.pdu));
     if (request === undefined) return undefined;
     const found = viewOf(received.context === '' ? 'default' : received.context);
-    return framed(found === undefined ? received.refuseContext() : received.respond(pduOf(answerIn(found, request))));
+    return framed(found === undefined ? received.refuseContext() : received.respond(pduOf(answerIn(found, request))), faults);
   };
 
   const answerIn = ({ vrf, view }: { readonly vrf: VrfName; readonly view: MibView }, request: AgentRequest): Buffer =>
-    faults.affects('vrf-failing', vrf) ? encodeFailure(request) : distorted(request, answerTo(request, shown(view)), faults);
-
-  /** The faults that touch the datagram, whatever is in it. */
-  const framed = (bytes: Buffer): Buffer => {
-    if (faults.current('garbage') !== undefined) return Buffer.from('HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n');
-    return faults.current('cut') === undefined ? bytes : bytes.subarray(0, bytes.length >> 1);
-  };
-
-  /** `empty` leaves the scalars: their one instance has one number. */
-  const shown = (view: MibView): ReturnType<MibView> => {
-    const objects = view();
-    return faults.current('empty') === undefined ? objects : objects.filter(({ instances }) => instances[0]?.length === 1);
-  };
+    faults.affects('vrf-failing', vrf) ? encodeFailure(request) : distorted(request, answerTo(request, shown(view(), faults)), faults);
 
   const notify = (socket: Socket): (() => void) => {
     const transitionOf = createTransitionWatch();
@@ -175,17 +163,6 @@ export function createSimulatedSnmp({
 function vrfOf(asked: string, community: string): VrfName | undefined {
   if (asked === community) return 'default';
   return asked.startsWith(`${community}@`) ? asked.slice(community.length + 1) : undefined;
-}
-
-/** The faults that touch what the answer says. */
-function distorted(request: AgentRequest, varbinds: readonly MibVarBind[], faults: SwitchFaults): Buffer {
-  const typed = faults.current('wrong-types') === undefined ? varbinds : varbinds.map(asText);
-  const requestId = request.requestId ^ (faults.current('wrong-request-id') === undefined ? 0 : 1);
-  return encodeAnswer({ ...request, requestId }, typed);
-}
-
-function asText({ oid, value }: MibVarBind): MibVarBind {
-  return { oid, type: TYPE.octetString, value: String(value) };
 }
 
 function ignoreSendError(): void {
