@@ -61,6 +61,7 @@ const MIBS: Readonly<Record<MibChoice, readonly PeerMib[]>> = { auto: [ARISTA_MI
  */
 export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReaderOptions): VrfReader {
   let memory: Memory | undefined;
+  let byName = true;
 
   const collected = (rows: Iterable<PeerRow>, mib: PeerMib): Collected => ({
     kind: 'collected',
@@ -71,8 +72,14 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
   });
 
   const lookAtKnown = async (known: Memory, options: TableOptions, signal: AbortSignal): Promise<Collected | undefined> => {
-    if (known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests) return undefined;
-    const rows = await readKnownRows(options, known.rows, signal);
+    if (!byName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests) return undefined;
+    const rows = await readKnownRows(options, known.rows, signal).catch((error: unknown) => {
+      // Agents differ in how many names they take at once; one that refuses them, or is silent, is walked from now on.
+      byName = false;
+      signal.throwIfAborted();
+      if (error instanceof DisorderlyAgent) throw error;
+      return undefined;
+    });
     if (rows === undefined) return undefined;
     memory = { ...known, rows: [...rows.values()], pollsSinceWalk: known.pollsSinceWalk + 1 };
     return collected(rows.values(), known.mib);
@@ -122,6 +129,7 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
     },
     forget() {
       memory = undefined;
+      byName = true;
     },
   };
 }

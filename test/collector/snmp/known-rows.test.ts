@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
-import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { sourceOf } from './scripted-agent.ts';
 import { layViews, type ViewsBed } from './simulated-views.ts';
 
@@ -129,5 +129,26 @@ describe('neighbors that are known from the poll before', () => {
     bed.intercept = (request) => (request.kind === 'get-next' ? encodeAnswer(request, []) : undefined);
     expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
     expect(kindsOf(bed)).toMatchObject({ 'get-bulk': 6 });
+  });
+
+  test('and that the agent refuses to look up so many at once are walked in the same poll, and from then on', async () => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista' });
+    await source.collect(signal);
+    bed.intercept = (request) => (request.kind === 'get-next' ? encodeFailure(request) : undefined);
+    bed.asked();
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)['get-next']).toBeGreaterThan(0);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    expect(kindsOf(bed)).toEqual({ 'get-bulk': 6, get: 1 });
+  });
+
+  test('and that the agent meets with silence are walked from the next poll on', async () => {
+    const bed = await layNeighbors(30);
+    const source = sourceOf(bed.agent, { mib: 'arista', timeoutMs: 300 });
+    await source.collect(signal);
+    bed.intercept = (request) => (request.kind === 'get-next' ? 'silence' : undefined);
+    await expect(source.collect(signal)).rejects.toMatchObject({ code: 'SNMP__UNREACHABLE' });
+    for (let poll = 0; poll < 3; poll += 1) expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
   });
 });
