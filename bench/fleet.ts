@@ -10,7 +10,7 @@ import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { seededRandom } from '../src/platform/index.ts';
 import type { Bench, Emit } from './support/bench.ts';
 import { type Quiet, quietDevice, type Restraints, WRITES_PER_TRANSACTION } from './support/fleet/quiet.ts';
-import { rush } from './support/fleet/rush.ts';
+import { HORIZON_MS, rush } from './support/fleet/rush.ts';
 
 const FLEETS = [
   { devices: 72, users: 128 },
@@ -46,19 +46,21 @@ const bench: Bench = async (emit, { quick }) => {
       const sample = Array.from({ length: SAMPLE }, (_, device) => quietDevice(users, device, DEFAULT_POLICY, restraints));
       tellQuiet(emit, devices, `${what}, quiet, ${name}`, sample);
     }
-    for (const rate of quick ? GATEWAY_RATES.slice(1, 2) : GATEWAY_RATES) {
-      tellRush(emit, devices, `${what}, flap, ${rate} requests/s`, Math.ceil(users / WRITES_PER_TRANSACTION), rate, POLLED_WITHIN_MS);
+    const transactions = Math.ceil(users / WRITES_PER_TRANSACTION);
+    const ofFleet = { emit, devices, transactions };
+    const noticed = { noticedWithinMs: POLLED_WITHIN_MS };
+    for (const gatewayRate of quick ? GATEWAY_RATES.slice(1, 2) : GATEWAY_RATES) {
+      tellRush({ ...ofFleet, ...noticed, what: `${what}, flap, ${gatewayRate} requests/s`, gatewayRate });
     }
-    const rate = GATEWAY_RATES[1] ?? 0;
-    tellRush(
-      emit,
-      devices,
-      `${what}, after an outage of hours, ${rate} requests/s`,
-      Math.ceil(users / WRITES_PER_TRANSACTION),
-      rate,
-      RETURN_WITHIN_MS,
-    );
-    if (users < 1_000) tellRush(emit, devices, `${what}, flap, no batching, ${rate} requests/s`, users, rate, POLLED_WITHIN_MS, 1);
+    const [scarce = 0, gatewayRate = 0] = GATEWAY_RATES;
+    // Every agent allows itself no more than its share, and a little above it, since not all ask at the same time.
+    const requestsPerSecond = Math.max(2, Math.ceil((1.2 * scarce) / devices));
+    const tuned = `${what}, flap, ${scarce} requests/s, requestsPerSecond ${requestsPerSecond}`;
+    tellRush({ ...ofFleet, ...noticed, what: tuned, gatewayRate: scarce, requestsPerSecond });
+    const outage = `${what}, after an outage of hours, ${gatewayRate} requests/s`;
+    tellRush({ ...ofFleet, what: outage, gatewayRate, noticedWithinMs: RETURN_WITHIN_MS });
+    const alone = `${what}, flap, no batching, ${gatewayRate} requests/s`;
+    tellRush({ ...ofFleet, ...noticed, transactions: users, writes: 1, what: alone, gatewayRate });
   }
 };
 export default bench;
@@ -78,29 +80,35 @@ function tellQuiet(emit: Emit, devices: number, what: string, sample: readonly Q
   emit({ n: devices, metric: `${what}: oldest record`, value: Math.max(...sample.map((one) => one.oldestMs)) / 60_000, unit: 'minutes' });
 }
 
-function tellRush(
-  emit: Emit,
-  devices: number,
-  what: string,
-  transactions: number,
-  gatewayRate: number,
-  noticedWithinMs: number,
-  writes = WRITES_PER_TRANSACTION,
-): void {
+interface TellRush {
+  readonly emit: Emit;
+  readonly devices: number;
+  readonly what: string;
+  readonly transactions: number;
+  readonly gatewayRate: number;
+  readonly noticedWithinMs: number;
+  /** Users in a transaction. */
+  readonly writes?: number;
+  /** `ledger.requestsPerSecond` of each agent. */
+  readonly requestsPerSecond?: number;
+}
+
+function tellRush({ emit, devices, what, ...given }: TellRush): void {
+  const { transactions, gatewayRate, noticedWithinMs, writes = WRITES_PER_TRANSACTION, requestsPerSecond = 150 } = given;
   const units = UNITS_PER_WRITE * HEADROOM * writes;
   const result = rush({
     devices,
     transactions,
     gatewayRate,
-    requestsPerSecond: 150,
+    requestsPerSecond,
     sendsPerSecond: 100,
     noticedWithinMs,
     perBlock: Math.floor(BLOCK_UNITS / units),
     perBlockAndPayer: Math.floor(PAYER_UNITS / units),
     random: seededRandom(1),
   });
-  // A rush that an hour is too short for is told as infinite.
-  const seconds = (ms: number | undefined): number => (ms ?? Number.POSITIVE_INFINITY) / 1_000;
+  // A rush that twenty minutes are too short for is told as 1,200 s and more.
+  const seconds = (ms: number | undefined): number => (ms ?? HORIZON_MS) / 1_000;
   emit({ n: devices, metric: `${what}: half of the devices done`, value: seconds(result.p50Ms), unit: 's' });
   emit({ n: devices, metric: `${what}: all done`, value: seconds(result.p100Ms), unit: 's' });
   emit({ n: devices, metric: `${what}: requests refused`, value: (100 * result.refused) / Math.max(1, result.requests), unit: '%' });

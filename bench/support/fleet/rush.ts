@@ -36,7 +36,8 @@ const MAX_IN_FLIGHT = 64;
 const STEP_MS = 10;
 const SLOT_MS = 400;
 const CONFIRMED_AFTER_MS = 2 * SLOT_MS;
-const HORIZON_MS = 3_600_000;
+/** Nobody is waited for longer. */
+export const HORIZON_MS = 1_200_000;
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** With one endpoint only, a backoff is not waited out: see `ledger`, last resort. */
 const LAST_RESORT_MS = 250;
@@ -50,6 +51,8 @@ interface Device {
   inFlight: number;
   nextView: number;
   nextBlockhash: number;
+  /** A blockhash is two requests: itself, and the height. */
+  blockhashParts: number;
   nextPoll: number;
   nextRebroadcast: number;
   askedToRepeat: number;
@@ -81,6 +84,7 @@ export function rush(options: Rush): RushResult {
       inFlight: 0,
       nextView: startAt,
       nextBlockhash: 0,
+      blockhashParts: 2,
       nextPoll: 0,
       nextRebroadcast: 0,
       askedToRepeat: 0,
@@ -119,26 +123,35 @@ export function rush(options: Rush): RushResult {
       if (now >= device.nextView && ask(device)) device.hasView = true;
       return;
     }
-    if (device.inFlight > 0 && now >= device.nextPoll && ask(device)) {
-      device.nextPoll = now + STATUS_POLL_MS;
-      let landed = 0;
-      device.confirming = device.confirming.filter(({ at, count }) => {
-        if (at > now) return true;
-        landed += count;
-        return false;
-      });
-      device.inFlight -= landed;
-      if (landed > 0) device.delays = backoffDelays({ ...BACKOFF, random: options.random });
-      if (device.waiting === 0 && device.inFlight === 0) device.doneAt = now;
-    }
     if (device.pooled > 0 && now >= device.nextRebroadcast) {
       device.askedToRepeat = device.pooled;
       device.nextRebroadcast = now + REBROADCAST_MS;
     }
     if (device.askedToRepeat > 0 && now >= device.blockedUntil && ask(device, device.sends)) device.askedToRepeat -= 1;
+    // Sends go before reads.
+    send(device);
+    if (device.inFlight > 0 && now >= device.nextPoll && now >= device.blockedUntil && ask(device)) look(device);
+  };
+
+  const look = (device: Device): void => {
+    device.nextPoll = now + STATUS_POLL_MS;
+    let landed = 0;
+    device.confirming = device.confirming.filter(({ at, count }) => {
+      if (at > now) return true;
+      landed += count;
+      return false;
+    });
+    device.inFlight -= landed;
+    if (landed > 0) device.delays = backoffDelays({ ...BACKOFF, random: options.random });
+    if (device.waiting === 0 && device.inFlight === 0) device.doneAt = now;
+  };
+
+  const send = (device: Device): void => {
     if (device.waiting === 0 || device.inFlight >= MAX_IN_FLIGHT || now < device.blockedUntil) return;
     if (now >= device.nextBlockhash) {
-      if (!ask(device) || !ask(device)) return;
+      if (ask(device)) device.blockhashParts -= 1;
+      if (device.blockhashParts > 0) return;
+      device.blockhashParts = 2;
       device.nextBlockhash = now + BLOCKHASH_MS;
     }
     // One send each 10 ms is `worker.sendStagger`.
