@@ -32,6 +32,7 @@ export async function demoConfig(folder: string, addresses: LocalnetAddresses, d
           vrfs: ['default', 'vrf1', 'vrf2'],
         },
       ],
+      wakeUps: [{ type: 'bgp-watch', address: `${addresses.grpc.host}:${addresses.grpc.port}` }],
     },
     policy: QUICK.policy,
   };
