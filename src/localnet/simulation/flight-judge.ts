@@ -14,6 +14,8 @@ interface Flight {
   readonly number: number;
   readonly users: readonly Address[];
   readonly lastValidHeight: bigint;
+  /** For the first time, monotonic milliseconds. */
+  readonly departedAt: number;
   /** Copies on their way to a node. */
   underWay: number;
   /** Some node has it. */
@@ -47,8 +49,8 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
   const reasons = new Map<string, ReadonlyMap<Address, StatusIntent>>();
   const lastLanded = new Map<Address, { readonly flight: Flight; readonly status: string }>();
   const counts = { signatures: 0, writes: 0, needless: 0, outOfOrder: 0 };
-  /** When the newest transactions departed, and of which life. */
-  let departures: readonly { readonly life: Life; readonly at: number }[] = [];
+  /** When the newest transactions departed, and of which life: those that a node took, since what every node refused costs nothing. */
+  let expenses: readonly { readonly life: Life; readonly at: number }[] = [];
   let disturbedAt = Number.NEGATIVE_INFINITY;
 
   const isOpen = (signature: string, flight: Flight): boolean => {
@@ -73,7 +75,6 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
       if (twice !== undefined)
         verdict.fail('one-unresolved-status', `${world.nameOf(twice)}: ${brief(signature)} departs while ${brief(other)} may still land`);
     }
-    judgeSpend(life);
     counts.signatures += 1;
     const height = Buffer.from(decodeBase58(recentBlockhash) ?? new Uint8Array(32)).readBigUInt64BE(24);
     const flight: Flight = {
@@ -81,6 +82,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
       number: counts.signatures,
       users,
       lastValidHeight: height + BigInt(BLOCKHASH_LIFE),
+      departedAt: now(),
       underWay: 0,
       taken: false,
       settled: false,
@@ -102,6 +104,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
         const flight = ofWire(wire);
         if (flight === undefined) return;
         flight.underWay -= 1;
+        if (taken && !flight.taken) judgeSpend(flight);
         flight.taken ||= taken;
       },
     }),
@@ -151,11 +154,15 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
   }
 
-  function judgeSpend(life: Life): void {
-    const at = now();
-    departures = [...departures.filter((departure) => departure.life === life && at - departure.at < NEARLY_A_MINUTE_MS), { life, at }];
-    if (departures.length > maxTransactionsPerMinute) {
-      verdict.fail('spends-within-limits', `${departures.length} transactions in a minute, and ${maxTransactionsPerMinute} are allowed`);
+  function judgeSpend({ life, departedAt }: Flight): void {
+    expenses = [
+      ...expenses.filter((expense) => expense.life === life && now() - expense.at < 2 * NEARLY_A_MINUTE_MS),
+      { life, at: departedAt },
+    ];
+    for (const { at } of expenses) {
+      const ofAMinute = expenses.filter((expense) => expense.at <= at && at - expense.at < NEARLY_A_MINUTE_MS).length;
+      if (ofAMinute <= maxTransactionsPerMinute) continue;
+      verdict.fail('spends-within-limits', `${ofAMinute} transactions in a minute, and ${maxTransactionsPerMinute} are allowed`);
     }
   }
 
