@@ -1,4 +1,4 @@
-import type { CrossChecked } from './cross-checks.ts';
+import type { CrossChecked } from './cross-checked.ts';
 import { type EapiScheme, eapiScheme, isLoopback } from './endpoints.ts';
 import type { KeyProblem } from './problems.ts';
 import type { EapiSourceConfig } from './schema.ts';

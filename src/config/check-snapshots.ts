@@ -1,4 +1,4 @@
-import type { CrossChecked } from './cross-checks.ts';
+import type { CrossChecked } from './cross-checked.ts';
 import { isLoopback } from './endpoints.ts';
 import type { KeyProblem } from './problems.ts';
 import type { AgentConfig } from './schema.ts';

@@ -1,15 +1,10 @@
 import { checkEapi } from './check-eapi.ts';
 import { checkSnapshots } from './check-snapshots.ts';
 import { checkSnmpSource, checkSnmpTraps } from './check-snmp.ts';
+import type { CrossChecked } from './cross-checked.ts';
 import { formatDuration } from './duration.ts';
 import type { KeyProblem } from './problems.ts';
 import type { AgentConfig, SourceConfig, WakeUpConfig } from './schema.ts';
-
-export interface CrossChecked {
-  readonly problems: readonly KeyProblem[];
-  /** Allowed, but hardly meant; one line each. */
-  readonly warnings: readonly string[];
-}
 
 const NOTHING_WRONG: CrossChecked = { problems: [], warnings: [] };
 
