@@ -63,6 +63,8 @@ export interface LabSnmpUser {
   readonly name: string;
   readonly auth: { readonly protocol: string; readonly password: string };
   readonly priv: { readonly protocol: string; readonly password: string };
+  /** The least that it may come with; both without it. */
+  readonly level?: 'auth' | 'noauth';
 }
 
 /** Where snmpd sends what bgpd notifies of, and how. */
@@ -89,9 +91,9 @@ export function snmpdConfiguration({ community, agentxSocket, users, traps, trap
     `agentXSocket ${agentxSocket}`,
     'agentXPerms 0777 0777',
     `rocommunity ${community}`,
-    ...users.flatMap(({ name, auth, priv }) => [
+    ...users.flatMap(({ name, auth, priv, level = 'priv' }) => [
       `createUser ${name} ${auth.protocol} ${auth.password} ${priv.protocol} ${priv.password}`,
-      `rouser ${name} priv`,
+      `rouser ${name} ${level}`,
     ]),
     ...traps.map(({ port, version, kind }) => {
       const as = version === '2c' || sender === undefined ? `-v 2c -c ${community}` : `-v 3 ${userOptions(sender)}`;

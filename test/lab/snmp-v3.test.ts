@@ -50,6 +50,7 @@ beforeAll(async () => {
     snmpUsers: [
       { ...USER, auth: { ...USER.auth, protocol: 'SHA' }, priv: { ...USER.priv, protocol: 'AES' } },
       { ...STRONG, auth: { ...STRONG.auth, protocol: 'SHA-512' }, priv: { ...STRONG.priv, protocol: 'AES' } },
+      { ...USER, name: 'open', auth: { ...USER.auth, protocol: 'SHA' }, priv: { ...USER.priv, protocol: 'AES' }, level: 'noauth' },
     ],
     traps: [
       { port: port('trapOf2c'), version: '2c', kind: 'trap' },
@@ -82,6 +83,15 @@ const ESTABLISHED = { '169.254.0.1': 'established', '169.254.0.3': 'established'
 
 describe('SNMPv3 with a real snmpd', () => {
   test.each([USER, STRONG])('reads as $name, with $auth.protocol and $priv.protocol', async (user) => {
+    const source = sourceAs(user);
+    await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
+    await source.close();
+  });
+
+  test.each([
+    ['authentication alone', { name: 'open', auth: USER.auth }],
+    ['neither authentication nor privacy', { name: 'open' }],
+  ] satisfies readonly (readonly [string, SnmpUser])[])('reads with %s where the agent allows it', async (_, user) => {
     const source = sourceAs(user);
     await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
     await source.close();

@@ -154,6 +154,7 @@ describe('what the agent has against the user', () => {
     [{ ...USER, auth: { protocol: 'sha', password: 'short' } }, 'the password for authentication has less than 8 characters'],
     [{ ...USER, priv: { protocol: 'aes', password: 'short' } }, 'the password for privacy has less than 8 characters'],
     [{ name: 'telemetry', priv: USER.priv }, 'privacy needs authentication'],
+    [{ ...USER, priv: { protocol: 'des', password: 'private-words' } }, 'the OpenSSL of this Node.js has no DES; use aes'],
   ] satisfies readonly (readonly [SnmpUser, string])[])('what no agent could accept is refused at once', (user, problem) => {
     expect(() => sourceAs(user, 161)).toThrow(`SNMPv3 user ${user.name} cannot be used: ${problem}`);
   });
