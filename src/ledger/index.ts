@@ -13,5 +13,7 @@ export type {
   TransactionErrorJson,
 } from './ledger-rpc.ts';
 export { createLedgerRpc, type LedgerRpcClient, type LedgerRpcOptions } from './ledger-rpc-client.ts';
+export { type NetworkUsersQuery, readNetworkUsers } from './network-users.ts';
+export { type EndpointProbe, type OpenEndpointsOptions, openEndpoints, type SingleEndpoint } from './open-endpoints.ts';
 export { createSlotClock, type SlotClock, type SlotClockOptions } from './slot-clock.ts';
 export { createUserViewReader, type UserViewReader, type UserViewReaderOptions } from './user-view-reader.ts';
