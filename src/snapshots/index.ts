@@ -1,6 +1,7 @@
 export type { BgpSocket } from './bgp-sockets.ts';
 export { type CollectItemOptions, createCollectItem } from './collect-item.ts';
 export { createFolderSink, type FolderSinkOptions } from './folder-sink.ts';
+export { probeStateIngest, type StateIngestProbe, type StateIngestProbeOptions } from './probe-state-ingest.ts';
 export { createReadBgpSockets, type ReadBgpSocketsOptions } from './read-bgp-sockets.ts';
 export type { SnapshotSigner } from './signed-request.ts';
 export type { Snapshot } from './snapshot.ts';
