@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { localnetCommand } from './localnet.ts';
 import { runProcess } from './process-shell.ts';
 import { runCommand } from './run.ts';
 import { runCommandLine } from './run-command-line.ts';
 
-await runProcess((args, io) => runCommandLine(args, [runCommand, localnetCommand, demoCommand], io));
+await runProcess((args, io) => runCommandLine(args, [runCommand, checkCommand, localnetCommand, demoCommand], io));

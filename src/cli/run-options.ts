@@ -49,7 +49,8 @@ export function settingOptions(): Readonly<Record<string, OptionSpec>> {
   return Object.fromEntries(options);
 }
 
-function settingsOf(values: OptionValues): Readonly<Record<string, string>> {
+/** Flags that are settings, as they were written, by setting. */
+export function settingsOf(values: OptionValues): Readonly<Record<string, string>> {
   const given = plainSettings(settingTree()).flatMap(({ key }) => {
     const text = textOption(values, key);
     return text === undefined ? [] : [[key, text] as const];
