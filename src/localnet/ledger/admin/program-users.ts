@@ -7,12 +7,14 @@ import {
   type Ipv4,
   UNLIMITED_EPOCH,
   UNSPECIFIED_IPV4,
+  UNSPECIFIED_NETWORK,
   type User,
   UserStatus,
   UserType,
 } from '../../../serviceability/index.ts';
 import * as rfc11 from '../../../serviceability/rfc11/index.ts';
 import type { Foundation } from './foundation.ts';
+import { WorldError } from './world-error.ts';
 
 const GRE_OVER_DIA = 1;
 const MOST_USERS = 65_535;
@@ -41,12 +43,10 @@ export interface ProgramUsers {
     readonly userType: number;
     readonly tenant?: Address | undefined;
   }): void;
-  /** DeleteUser, or BanUser; throws WorldError where the program refuses. */
-  remove(address: Address, user: User, how: 'delete' | 'ban'): void;
+  /** DeleteUser, or BanUser. False for a user that the program does not take: what it held is given back, and the account is as it was. */
+  remove(address: Address, user: User, how: 'delete' | 'ban'): boolean;
   /** The user's bytes with the slots of the values that it has now; bits move with them, but for one that another user holds as well. */
   moved(address: Address, before: User, after: User): Uint8Array;
-  /** Gives back what a user holds that the program would not delete. */
-  forget(address: Address, user: User): void;
 }
 
 export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
@@ -87,6 +87,12 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
       tunnelNetSlot: nets?.slotOf(after.tunnelNet) ?? rfc11.NO_SLOT,
       dzIpSlot: dzIpSlotOf(after) ?? rfc11.NO_SLOT,
     };
+  }
+
+  function forget(address: Address, user: User): void {
+    move(address, user, { ...user, tunnelId: 0, tunnelNet: UNSPECIFIED_NETWORK, dzIp: UNSPECIFIED_IPV4 });
+    const counted = read(pass.address, decodeAccessPass);
+    if (counted !== undefined && user.status !== UserStatus.banned) write(pass.address, encodeAccessPass(withOneLess(counted, user)));
   }
 
   return {
@@ -132,21 +138,21 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
     remove(address, user, how) {
       const instruction = how === 'ban' ? rfc11.banUser : rfc11.deleteUser;
       const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass: pass.address };
-      foundation.send(instruction({ programId, ...accounts, authority: foundation.address }));
+      try {
+        foundation.send(instruction({ programId, ...accounts, authority: foundation.address }));
+        return true;
+      } catch (error) {
+        if (!(error instanceof WorldError)) throw error;
+        forget(address, user);
+        return false;
+      }
     },
     moved(address, before, after) {
       const slots = move(address, before, after);
       return rfc11.encodeUserWithSlots({ value: after, slots: slots && { ...slots, accessPassPk: pass.address } });
     },
-    forget(address, user) {
-      move(address, user, { ...user, tunnelId: 0, tunnelNet: NO_NETWORK, dzIp: UNSPECIFIED_IPV4 });
-      const counted = read(pass.address, decodeAccessPass);
-      if (counted !== undefined && user.status !== UserStatus.banned) write(pass.address, encodeAccessPass(withOneLess(counted, user)));
-    },
   };
 }
-
-const NO_NETWORK = { address: UNSPECIFIED_IPV4, prefixLength: 0 };
 
 function withOneLess(pass: AccessPass, { userType }: User): AccessPass {
   const isMulticast = userType === UserType.multicast;

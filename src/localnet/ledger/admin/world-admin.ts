@@ -83,17 +83,12 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
 
   for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
   const programUsers = createProgramUsers({ programId, derive, foundation, read, write, usersOf });
-  /** The program's own instruction does it where it can; a user that it does not take is taken out by hand. */
-  const removeByProgram = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
-    if (!programUsers.has(user.devicePk)) return false;
-    try {
-      programUsers.remove(address, user, how);
-      return true;
-    } catch (error) {
-      if (!(error instanceof WorldError)) throw error;
-      programUsers.forget(address, user);
-      return false;
-    }
+  /** Gives back what the user holds; true when the program's own instruction has seen to the account as well. */
+  const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
+    if (programUsers.has(user.devicePk)) return programUsers.remove(address, user, how);
+    resources.release(user);
+    if (how === 'delete') countUser(user.devicePk, user, -1);
+    return false;
   };
 
   function changeUser(address: Address, change: UserChange): void {
@@ -154,18 +149,14 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
     changeUser,
     banUser(address) {
       const user = existing('user', address, decodeUser);
-      if (removeByProgram(address, user, 'ban')) return;
-      resources.release(user);
+      if (giveBack(address, user, 'ban')) return;
       const banned = { status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
       write(address, encodeUser({ ...user, ...banned }));
     },
     deleteUser(address) {
       const user = existing('user', address, decodeUser);
       resources.forgetClient(user.clientIp);
-      if (removeByProgram(address, user, 'delete')) return;
-      if (!programUsers.has(user.devicePk)) resources.release(user);
-      bank.putAccount(address, undefined);
-      countUser(user.devicePk, user, -1);
+      if (!giveBack(address, user, 'delete')) bank.putAccount(address, undefined);
     },
     user: (address) => read(address, decodeUser),
     users: usersOf,
