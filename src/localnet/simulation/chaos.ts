@@ -1,5 +1,5 @@
 import type { Draw } from './draw.ts';
-import type { Happening } from './happenings.ts';
+import type { Happening } from './happening.ts';
 import type { SimulationClock } from './simulation-clock.ts';
 import type { Story } from './story.ts';
 import type { Trouble } from './troubles.ts';

@@ -3,6 +3,7 @@ import { type Address, decodeSetUserBgpStatus } from '../../serviceability/index
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
 import type { Life } from './life.ts';
 import type { SendWatcher } from './simulated-network.ts';
+import { createSpendJudge } from './spend-judge.ts';
 import type { Story } from './story.ts';
 import type { Verdict } from './verdict.ts';
 import type { World } from './world.ts';
@@ -37,8 +38,6 @@ export interface FlightJudge {
 }
 
 const BLOCKHASH_LIFE = 150;
-/** A budget that counts by the second may be a second off. */
-const NEARLY_A_MINUTE_MS = 58_000;
 /** For so long after a disturbance a change may find the record changed already: until the transactions of before are dead. */
 const DISTURBANCE_MS = 130_000;
 
@@ -48,9 +47,8 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
   const signatures = new Map<string, string>();
   const reasons = new Map<string, ReadonlyMap<Address, StatusIntent>>();
   const lastLanded = new Map<Address, { readonly flight: Flight; readonly status: string }>();
+  const spending = createSpendJudge({ verdict, now, maxTransactionsPerMinute });
   const counts = { signatures: 0, writes: 0, needless: 0, outOfOrder: 0 };
-  /** When the newest transactions departed, and of which life: those that a node took, since what every node refused costs nothing. */
-  let expenses: readonly { readonly life: Life; readonly at: number }[] = [];
   let disturbedAt = Number.NEGATIVE_INFINITY;
 
   const isOpen = (signature: string, flight: Flight): boolean => {
@@ -104,7 +102,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
         const flight = ofWire(wire);
         if (flight === undefined) return;
         flight.underWay -= 1;
-        if (taken && !flight.taken) judgeSpend(flight);
+        if (taken && !flight.taken) spending.taken(life, flight.departedAt);
         flight.taken ||= taken;
       },
     }),
@@ -152,18 +150,6 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
     counts.needless += 1;
     if (now() - disturbedAt < DISTURBANCE_MS || !life.isAlive) return;
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
-  }
-
-  function judgeSpend({ life, departedAt }: Flight): void {
-    expenses = [
-      ...expenses.filter((expense) => expense.life === life && now() - expense.at < 2 * NEARLY_A_MINUTE_MS),
-      { life, at: departedAt },
-    ];
-    for (const { at } of expenses) {
-      const ofAMinute = expenses.filter((expense) => expense.at <= at && at - expense.at < NEARLY_A_MINUTE_MS).length;
-      if (ofAMinute <= maxTransactionsPerMinute) continue;
-      verdict.fail('spends-within-limits', `${ofAMinute} transactions in a minute, and ${maxTransactionsPerMinute} are allowed`);
-    }
   }
 
   /** Kept for as long as a fork can bring it back: forks are shallow against the life of a blockhash. */
