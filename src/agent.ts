@@ -203,6 +203,8 @@ export function createAgent(options: AgentOptions): Agent {
     async once(signal) {
       worker?.start();
       const untilStopped = AbortSignal.any([signal, stopping.signal]);
+      // There is no next tick that a late answer could serve.
+      await Promise.all([authority.check(untilStopped), balance?.check(untilStopped), views.readNow(untilStopped)]);
       const report = await tick(untilStopped);
       await worker?.whenIdle(untilStopped);
       return { report, problem: worker?.halted ?? authority.problem, parked: worker?.parked() ?? new Map() };

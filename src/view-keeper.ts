@@ -24,6 +24,8 @@ export interface ViewKeeper {
   current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
   /** A view young enough to write on: this one, or a new one; undefined when it can't be had. */
   renew(signal: AbortSignal): Promise<LedgerView | undefined>;
+  /** Reads it now, however long that takes: for one who has no next tick. */
+  readNow(signal: AbortSignal): Promise<void>;
   isFreshEnoughToWrite(view: LedgerView): boolean;
   /** Whether the last attempt to read failed. */
   readonly isLost: boolean;
@@ -65,13 +67,18 @@ export function createViewKeeper({
     }
   }
 
-  /** One reading at a time, whoever asks. Resolves to whether a new view has come while this caller waited. */
-  async function attempt(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<boolean> {
-    const before = view;
+  /** One reading at a time, whoever asks. */
+  function startReading(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<void> {
     reading ??= readOnce(minContextSlot, signal).finally(() => {
       reading = undefined;
     });
-    await waitAtMost(clock, reading, patienceMs, signal);
+    return reading;
+  }
+
+  /** Resolves to whether a new view has come while this caller waited. */
+  async function attempt(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<boolean> {
+    const before = view;
+    await waitAtMost(clock, startReading(minContextSlot, signal), patienceMs, signal);
     return view !== before;
   }
 
@@ -90,6 +97,7 @@ export function createViewKeeper({
       if (view !== undefined && !lost && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
+    readNow: (signal) => startReading(undefined, signal),
     isFreshEnoughToWrite: (of) => ageMs(of) <= maxAgeMs,
     get isLost() {
       return lost;

@@ -30,7 +30,7 @@ export const SLOT_MS = 60;
 /** A tenth of what a switch would have, so that a test takes a second and not ten. */
 const QUICK: AgentTiming = {
   intervalMs: 100,
-  collectTimeoutMs: 400,
+  collectTimeoutMs: 1_000,
   viewMaxAgeMs: 500,
   viewIdleIntervalMs: 300,
   maxLedgerAgeMs: 30_000,
@@ -116,8 +116,8 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     urls,
     programId: localnet.programId,
     random: seededRandom(2),
-    requestTimeoutMs: 400,
-    callTimeoutMs: 1_000,
+    requestTimeoutMs: 1_000,
+    callTimeoutMs: 2_500,
     onEndpoint: (event) => reporter.endpoint({ ...event, endpoint: `number ${urls.findIndex((url) => event.endpoint.startsWith(url))}` }),
   });
   const signer = options.signer ?? publisher;
@@ -148,7 +148,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
       return user;
     },
     ledgerSays,
-    async until(what, holds, ms = 8_000) {
+    async until(what, holds, ms = 15_000) {
       const deadline = performance.now() + ms;
       while (!holds()) {
         if (performance.now() > deadline)
@@ -184,10 +184,10 @@ export async function settledBed(atEnd: AtEnd, options: AgentBedOptions = {}): P
 }
 
 function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses): SwitchSource {
-  if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 300 });
+  if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 800 });
   if (kind === 'grpc')
-    return createEapiSource({ name: 'grpc', endpoint: `grpc://${grpc.host}:${grpc.port}`, clock: systemClock, timeoutMs: 300 });
-  const bounds = { timeoutMs: 300, maxRows: 10_000, clock: systemClock };
+    return createEapiSource({ name: 'grpc', endpoint: `grpc://${grpc.host}:${grpc.port}`, clock: systemClock, timeoutMs: 800 });
+  const bounds = { timeoutMs: 800, maxRows: 10_000, clock: systemClock };
   if (kind === 'snmp') return createSnmpSource({ name: kind, ...snmp, vrfs: ['default', 'vrf1', 'vrf2'], ...bounds });
   const { host, port } = snmp;
   return createSnmpSource({ name: kind, host, port, user: LOCALNET_SNMP_USER, vrfs: 'auto', ...bounds });
