@@ -1,23 +1,20 @@
 import {
-  type AccessPass,
   type Address,
   accessPassAddress,
   decodeAccessPass,
   encodeAccessPass,
   type Ipv4,
-  UNLIMITED_EPOCH,
   UNSPECIFIED_IPV4,
   UNSPECIFIED_NETWORK,
   type User,
   UserStatus,
-  UserType,
 } from '../../../serviceability/index.ts';
 import * as rfc11 from '../../../serviceability/rfc11/index.ts';
 import type { Foundation } from './foundation.ts';
+import { foundationPass, withOneLess } from './foundation-pass.ts';
 import { WorldError } from './world-error.ts';
 
 const GRE_OVER_DIA = 1;
-const MOST_USERS = 65_535;
 /** A slot field for a value that lies in no pool. */
 const NO_ID_SLOT = 0xffff;
 
@@ -153,32 +150,3 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
     },
   };
 }
-
-function withOneLess(pass: AccessPass, { userType }: User): AccessPass {
-  const isMulticast = userType === UserType.multicast;
-  return {
-    ...pass,
-    connectionCount: Math.max(0, pass.connectionCount - 1),
-    unicastUserCount: Math.max(0, pass.unicastUserCount - (isMulticast ? 0 : 1)),
-    multicastUserCount: Math.max(0, pass.multicastUserCount - (isMulticast ? 1 : 0)),
-  };
-}
-
-const foundationPass = (owner: Address, bumpSeed: number): AccessPass => ({
-  owner,
-  bumpSeed,
-  accessPassType: { kind: 'prepaid' },
-  clientIp: UNSPECIFIED_IPV4,
-  userPayer: owner,
-  lastAccessEpoch: UNLIMITED_EPOCH,
-  connectionCount: 0,
-  status: 0,
-  mgroupPubAllowlist: [],
-  mgroupSubAllowlist: [],
-  flags: 0,
-  tenantAllowlist: [],
-  unicastUserCount: 0,
-  maxUnicastUsers: MOST_USERS,
-  multicastUserCount: 0,
-  maxMulticastUsers: MOST_USERS,
-});
