@@ -38,7 +38,7 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
     parser.command({
       command: command.name,
       describe: command.describe,
-      builder: (builder) => builder.usage(`$0 ${command.name} [OPTIONS]\n\n${command.describe}`).options(optionsOf(command, showAll)),
+      builder: (builder) => builder.usage(usageOf(command)).options(optionsOf(command, showAll)),
       handler: () => {
         chosen = command;
       },
@@ -67,9 +67,11 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
     return { kind: 'print', text: `${help}\n`, exitCode: 2 };
   }
   refuseUnknown(parsed, namesOf(chosen));
-  const stray = words[1];
+  const { argument } = chosen;
+  const [word, stray] = argument === undefined ? [undefined, words[1]] : words.slice(1);
   if (stray !== undefined) throw usage(`${chosen.name} takes no ${quoted(stray)}; options begin with --`);
-  return { kind: 'run', command: chosen.name, start: chosen.prepare(valuesOf(parsed, chosen)) };
+  const given = argument === undefined || word === undefined ? {} : { [argument.name]: word };
+  return { kind: 'run', command: chosen.name, start: chosen.prepare({ ...valuesOf(parsed, chosen), ...given }) };
 }
 
 /** The parser is to hand on what was written, not what it makes of it. */
@@ -82,6 +84,12 @@ const AS_WRITTEN = {
   'parse-positional-numbers': false,
   'short-option-groups': false,
 } as const;
+
+function usageOf({ name, describe, argument }: Command): string {
+  const word = argument === undefined ? '' : ` ${argument.name.toUpperCase()}`;
+  const meaning = argument === undefined ? '' : `\n\n${argument.name.toUpperCase()}: ${argument.describe}`;
+  return `$0 ${name}${word} [OPTIONS]\n\n${describe}${meaning}`;
+}
 
 function optionsOf({ options }: Command, showAll: boolean) {
   const entries = Object.entries(options).map(([name, { type, describe, value, alias, group, hidden }]) => {

@@ -37,9 +37,17 @@ export interface OptionSpec {
   readonly hidden?: boolean;
 }
 
+/** A word that follows the command's name. It is handed on beside the options, under its name. */
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly describe: string;
+}
+
 export interface CommandDefinition<Options> {
   readonly name: string;
   readonly describe: string;
+  /** The one word that the command takes; most take none. */
+  readonly argument?: ArgumentSpec;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Checks the values of the flags. Throws AgentError `CONFIG__USAGE`. */
   readonly read: (values: OptionValues) => Options;
@@ -51,15 +59,17 @@ export interface CommandDefinition<Options> {
 export interface Command {
   readonly name: string;
   readonly describe: string;
+  readonly argument?: ArgumentSpec;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Checks the values at once, and returns what runs the command. Throws AgentError `CONFIG__USAGE`. */
   prepare(values: OptionValues): (io: CommandIo) => Promise<ExitCode>;
 }
 
-export function defineCommand<Options>({ name, describe, options, read, load }: CommandDefinition<Options>): Command {
+export function defineCommand<Options>({ name, describe, argument, options, read, load }: CommandDefinition<Options>): Command {
   return {
     name,
     describe,
+    ...(argument === undefined ? {} : { argument }),
     options,
     prepare(values) {
       const parsed = read(values);

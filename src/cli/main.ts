@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
 import { localnetCommand } from './localnet.ts';
 import { runProcess } from './process-shell.ts';
 import { runCommand } from './run.ts';
 import { runCommandLine } from './run-command-line.ts';
+import { statusCommand } from './status.ts';
 
-await runProcess((args, io) => runCommandLine(args, [runCommand, checkCommand, localnetCommand, demoCommand], io));
+await runProcess((args, io) =>
+  runCommandLine(args, [runCommand, checkCommand, statusCommand, explainCommand, localnetCommand, demoCommand], io),
+);

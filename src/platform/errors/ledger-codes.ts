@@ -100,6 +100,11 @@ export const LEDGER_CODES = {
     message: 'account {device} is not a device: {problem}',
     remedy: 'check the device public key; `doublezero device list` shows it',
   },
+  LEDGER__USER_UNKNOWN: {
+    class: 'user-never',
+    message: 'device {device} has no user {wanted} on this ledger',
+    remedy: 'give the public key, the client address or the tunnel id of one of its users; `dzd-telemetry status` lists them',
+  },
   LEDGER__PUBLISHER_MISMATCH: {
     class: 'agent-never',
     message: 'device {device} takes reports from its metrics publisher {actual} only, and our key is {expected}',
