@@ -10,6 +10,7 @@ import type { World } from './world.ts';
 
 /** A transaction of some life, as the ledger and the network know it; the agent's own word is not asked. */
 interface Flight {
+  readonly wire: string;
   readonly life: Life;
   /** Lives count from 1, and so do the transactions of all of them: what was decided later has the higher number. */
   readonly number: number;
@@ -38,6 +39,8 @@ export interface FlightJudge {
 }
 
 const BLOCKHASH_LIFE = 150;
+/** Behind a node that lags, one that has long been settled may be offered for as long as the node is not found out. */
+const REMEMBERED_MS = 1_800_000;
 /** For so long after a disturbance a change may find the record changed already: until the transactions of before are dead. */
 const DISTURBANCE_MS = 130_000;
 
@@ -76,6 +79,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
     counts.signatures += 1;
     const height = Buffer.from(decodeBase58(recentBlockhash) ?? new Uint8Array(32)).readBigUInt64BE(24);
     const flight: Flight = {
+      wire,
       life,
       number: counts.signatures,
       users,
@@ -131,7 +135,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
     },
     step() {
       for (const [signature, flight] of flights) {
-        if (!isOpen(signature, flight) && flight.settled && flight.underWay === 0) forget(signature);
+        if (!isOpen(signature, flight)) forgetOld(signature, flight);
       }
     },
   };
@@ -152,13 +156,11 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
   }
 
-  /** Kept for as long as a fork can bring it back: forks are shallow against the life of a blockhash. */
-  function forget(signature: string): void {
-    const flight = flights.get(signature);
-    if (flight === undefined || bank.replica().view('finalized').blockHeight <= flight.lastValidHeight) return;
+  function forgetOld(signature: string, flight: Flight): void {
+    if (flight.underWay > 0 || now() - flight.departedAt < REMEMBERED_MS) return;
     flights.delete(signature);
     reasons.delete(signature);
-    for (const [wire, name] of signatures) if (name === signature) signatures.delete(wire);
+    signatures.delete(flight.wire);
   }
 }
 
