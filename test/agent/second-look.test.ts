@@ -29,6 +29,7 @@ async function tickWith({ first, secondLook }: { first: NeighborSnapshot; second
     latest: () => old,
     current: async () => old,
     renew: async () => renewed,
+    readNow: async () => undefined,
     isFreshEnoughToWrite: (view: LedgerView) => view === renewed,
     isLost: false,
   };
