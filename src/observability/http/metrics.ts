@@ -2,6 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
 import type { StatusIntent } from '../../bgp/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
+import { createSnapshotMetrics } from './snapshot-metrics.ts';
 import { type LastReload, registerStatusGauges } from './status-gauges.ts';
 
 export interface MetricsOptions {
@@ -104,6 +105,7 @@ export function createMetrics({ status, refreshIntervalSeconds, intervalSeconds 
     intervalSeconds,
     lastReload: () => lastReload,
   });
+  const snapshots = createSnapshotMetrics({ registry, prefix: PREFIX, now: () => status().now });
   for (const { name } of status().sources) sourceLosses.inc({ source: name }, 0);
   for (const { name } of status().endpoints) endpointLosses.inc({ endpoint: name }, 0);
 
@@ -127,6 +129,7 @@ export function createMetrics({ status, refreshIntervalSeconds, intervalSeconds 
     },
     reporter: {
       ...SILENT_REPORTER,
+      ...snapshots,
       tick({ durationMs, switchRead, viewSlot, outcomes }) {
         ticks.inc({ result: !switchRead ? 'switch-unread' : viewSlot === undefined ? 'ledger-unread' : 'complete' });
         tickSeconds.observe(durationMs / 1_000);

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../src/observability/http/index.ts';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
+
+function bed() {
+  const clock = createVirtualClock(epochMs(1_790_000_000_000));
+  const names = { version: '1.2.3', device: DEVICE, publisher: keyNumber(7), dryRun: false, sources: [], endpoints: [] };
+  const board = createStatusBoard({ ...names, clock });
+  return createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
+}
+
+/** Every line about snapshots but for the histogram's buckets, by its name. */
+async function told({ text }: { text(): Promise<string> }): Promise<Readonly<Record<string, number>>> {
+  const lines = (await text()).split('\n').filter((line) => /^dzd_telemetry_snapshot/.test(line) && !line.includes('_bucket{'));
+  return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, '').replace('dzd_telemetry_', ''), Number(line.split(' ').at(-1))]));
+}
+
+test('metrics of snapshots are all there before the first of them', async () => {
+  expect(await told(bed())).toEqual({
+    'snapshots_total{result="stored"}': 0,
+    'snapshots_total{result="failed"}': 0,
+    snapshot_bytes_total: 0,
+    snapshot_duration_seconds_sum: 0,
+    snapshot_duration_seconds_count: 0,
+    snapshot_refusals_total: 0,
+    snapshot_place_losses_total: 0,
+    snapshot_place_up: 1,
+    snapshot_last_stored_timestamp_seconds: 0,
+  });
+});
+
+test('metrics of snapshots count what happened to them, and name no kind', async () => {
+  const metrics = bed();
+  const { reporter } = metrics;
+  const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
+  const refusal = new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: 'kind x', problem: 'it is in the list twice' });
+  reporter.snapshotStored({ kind: 'ip-mroute', bytes: 1_000, durationMs: 250, failures: 0 });
+  reporter.snapshotStored({ kind: 'bgp-sockets', bytes: 234, durationMs: 500, failures: 2 });
+  reporter.snapshotFailed({ kind: 'ip-mroute', error, failures: 1 });
+  reporter.snapshotRefused({ errors: [refusal, refusal] });
+  reporter.snapshotPlace({ place: 'ingest.example', state: 'lost', error });
+  expect(await told(metrics)).toEqual({
+    'snapshots_total{result="stored"}': 2,
+    'snapshots_total{result="failed"}': 1,
+    snapshot_bytes_total: 1_234,
+    snapshot_duration_seconds_sum: 0.75,
+    snapshot_duration_seconds_count: 2,
+    snapshot_refusals_total: 2,
+    snapshot_place_losses_total: 1,
+    snapshot_place_up: 0,
+    snapshot_last_stored_timestamp_seconds: 1_790_000_000,
+  });
+  reporter.snapshotPlace({ place: 'ingest.example', state: 'back' });
+  expect(await told(metrics)).toMatchObject({ snapshot_place_up: 1, snapshot_place_losses_total: 1 });
+});
