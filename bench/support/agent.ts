@@ -60,6 +60,8 @@ export interface BenchAgentOptions {
   readonly limits?: Partial<AgentLimits>;
   readonly clock?: Clock;
   readonly rpcUrl?: string;
+  /** On `clock`; a fast one passes the default in no time. */
+  readonly callTimeoutMs?: number;
 }
 
 /** The agent as `run` builds it, with one eAPI source on the Unix socket and a reporter that counts. */
@@ -92,6 +94,7 @@ export function benchAgent(
     random: seededRandom(2),
     clock,
     requestTimeoutMs: 10_000,
+    callTimeoutMs: options.callTimeoutMs ?? 20_000,
     onEndpoint: (event) => reporter.endpoint(event),
   });
   const agent = createAgent({
