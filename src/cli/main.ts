@@ -8,6 +8,7 @@ import { runCommand } from './run.ts';
 import { runCommandLine } from './run-command-line.ts';
 import { statusCommand } from './status.ts';
 
-await runProcess((args, io) =>
+// Not awaited: the single executable is CommonJS, which has no `await` outside of functions.
+void runProcess((args, io) =>
   runCommandLine(args, [runCommand, checkCommand, statusCommand, explainCommand, localnetCommand, demoCommand], io),
 );

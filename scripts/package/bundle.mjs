@@ -1,0 +1,101 @@
+/*
+ * The whole command in one CommonJS file, which is all that a single executable may hold.
+ *
+ *   src/cli/main.ts ──esbuild──► one file, and the names of the packages in it
+ *
+ * What dist/ imports on demand is inside here, too, and still evaluated on demand only.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+/**
+ * @param {{ root: string, version: string, outfile: string }} options
+ * @returns {Promise<readonly string[]>} the packages that went in, sorted
+ */
+export async function bundleCommand({ root, version, outfile }) {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/cli/main.ts'],
+    outfile,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minifySyntax: true,
+    metafile: true,
+    logLevel: 'warning',
+    legalComments: 'none',
+    // An executable has no folder to import from.
+    supported: { 'dynamic-import': false },
+    // yargs asks where it lies.
+    define: { __VERSION__: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
+    banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
+    plugins: [modernBuffers, withoutExtras],
+  });
+  return packagesOf(metafile);
+}
+
+/**
+ * snmp-native calls `new Buffer`, about which Node warns at run time, though only outside of node_modules: where a bundle is. Instead of
+ * silencing a warning, the calls become what Node advises.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const modernBuffers = {
+  name: 'modern-buffers',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/]snmp-native[\\/].*\.js$/ }, ({ path }) => {
+      const calls = /\bnew Buffer\(/g;
+      const source = readFileSync(path, 'utf8');
+      return { contents: calls.test(source) ? `${MODERN_BUFFER}\n${source.replaceAll(calls, 'modernBuffer(')}` : source, loader: 'js' };
+    });
+  },
+};
+
+const MODERN_BUFFER = "function modernBuffer(from) { return typeof from === 'number' ? Buffer.alloc(from) : Buffer.from(from); }";
+
+/**
+ * What packages of the tree try to load and do without: native helpers of a WebSocket library that is never opened, old character sets,
+ * a store for HTTP caches. An executable that asks for a module that it does not hold is warned of.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const withoutExtras = {
+  name: 'without-extras',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(bufferutil|utf-8-validate|encoding|node:sqlite)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path }) => ({ contents: `throw new Error('${path} is left out');` }));
+  },
+};
+
+function packagesOf({ inputs }) {
+  const names = Object.keys(inputs).flatMap((path) => path.match(/.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
+  return [...new Set(names)].sort();
+}
+
+/**
+ * What the licences of the bundled packages ask to be handed on.
+ *
+ * @param {string} root
+ * @param {readonly string[]} packages folders, relative to root
+ */
+export function thirdPartyNotices(root, packages) {
+  return packages
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+      return `${name} ${version}, ${typeof license === 'string' ? license : 'licence: see the text below'}\n\n${licenceText(join(root, folder))}`;
+    })
+    .join(`\n${'-'.repeat(78)}\n\n`);
+}
+
+function licenceText(folder) {
+  for (const name of ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE', 'LICENSE-MIT', 'LICENSE.mit', 'license', 'License']) {
+    try {
+      return readFileSync(join(folder, name), 'utf8').trimEnd().concat('\n');
+    } catch {
+      // The next name, then.
+    }
+  }
+  return 'The package brings no text of its licence.\n';
+}

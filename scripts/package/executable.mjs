@@ -1,0 +1,39 @@
+/*
+ * A Node.js single-executable application.
+ *
+ *   bundle.cjs ──node --experimental-sea-config──► blob ──postject──► a copy of this Node.js that runs nothing but the command
+ *
+ * It needs glibc, libstdc++ and libgcc_s, and a mounted /proc; no Node.js, no npm and no files beside it.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inject } from 'postject';
+
+/** Where Node.js looks whether it carries an application; the same in every release. */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** @param {{ bundle: string, work: string, outfile: string }} options `work` is a folder for what is between. */
+export async function makeExecutable({ bundle, work, outfile }) {
+  const blob = join(work, 'application.blob');
+  const config = join(work, 'sea-config.json');
+  writeFileSync(config, JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true }));
+  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+
+  const unfinished = join(work, 'executable');
+  copyFileSync(process.execPath, unfinished);
+  chmodSync(unfinished, 0o755);
+  await withoutChatter(() => inject(unfinished, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE }));
+  renameSync(unfinished, outfile);
+}
+
+/** postject's ELF library warns of notes that it does not know, each time; what fails throws. */
+async function withoutChatter(work) {
+  const { log, warn } = console;
+  Object.assign(console, { log: () => undefined, warn: () => undefined });
+  try {
+    await work();
+  } finally {
+    Object.assign(console, { log, warn });
+  }
+}
