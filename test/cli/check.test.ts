@@ -1,0 +1,264 @@
+import { chmodSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { takeStep } from '../../src/cli/check/step.ts';
+import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
+import { Stopped, systemClock } from '../../src/platform/index.ts';
+import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
+import { temporaryFolder } from '../config/temporary-files.ts';
+import { type CommandBed, commandBed, jsonLines } from './command-bed.ts';
+
+/** Each line as `state name`, and the details by name. */
+async function check(at: CommandBed, ...args: readonly string[]) {
+  const { exitCode, stdout } = await at.run(['check', '--output', 'json', ...args]);
+  const events = jsonLines(stdout) as readonly Readonly<Record<string, string>>[];
+  const steps = events.filter(({ event }) => event === 'check');
+  return {
+    exitCode,
+    states: steps.map(({ state, name = '' }) => `${state} ${name.replace(/http:\S+/, 'URL')}`),
+    detail: Object.fromEntries(steps.map(({ name, detail }) => [name, detail])),
+    remedy: Object.fromEntries(steps.map(({ name, remedy }) => [name, remedy])),
+    summary: events.at(-1),
+  };
+}
+
+const ALL_WELL = [
+  'ok configuration',
+  'ok key',
+  'ok device',
+  'ok publisher',
+  'ok endpoint URL',
+  'ok program',
+  'ok instruction',
+  'ok balance',
+  'ok source eapi',
+  'ok clock eapi',
+  'ok users',
+  'skipped snapshots',
+];
+
+describe('check', () => {
+  test('finds nothing wrong where nothing is, says what it saw, and sends nothing', async () => {
+    await using at = await commandBed();
+    const { exitCode, states, detail, summary } = await check(at);
+    expect(states).toEqual(ALL_WELL);
+    expect([exitCode, summary]).toEqual([0, { event: 'summary', ok: 11, warn: 0, fail: 0, skipped: 1 }]);
+    expect(detail).toMatchObject({
+      configuration: `${join(at.folder, 'config.yaml')}: network localnet, 1 source (eapi)`,
+      key: `${at.publisher}, readable by its owner only`,
+      device: 'lo-dz001 is activated',
+      publisher: 'the key is the metrics publisher of lo-dz001',
+      program: 'version 0.34.0, takes clients from 0.1.0 on',
+      users: '3 activated users, 3 with a neighbor in the right VRF, 3 established',
+      snapshots: 'none are configured',
+    });
+    expect(detail.instruction).toMatch(/^SetUserBGPStatus simulated for \w+, \d+ compute units; nothing was sent$/);
+    expect(detail['source eapi']).toMatch(/^3 VRFs, \d+ neighbors, \d+ established, read in [\d.]+ ms$/);
+    expect(at.localnet.ledger.bank.counters.received).toBe(0);
+  });
+
+  test('tells people a line each, with what to do below it', async () => {
+    await using at = await commandBed();
+    chmodSync(at.keypair, 0o644);
+    const { exitCode, stdout } = await at.run(['check']);
+    expect(exitCode).toBe(0);
+    expect(stdout.split('\n').slice(1, 3)).toEqual([
+      `warn     key: the key file ${at.keypair} may be read by other users of this host; run: chmod 400 ${at.keypair}`,
+      '         → let nobody but the user of this process read it: chmod 400',
+    ]);
+    expect(stdout).toMatch(/\n\n10 ok, 1 to look at, 0 failed, 1 skipped\n$/);
+  });
+
+  test('a ledger that cannot be reached hides nothing of the switch', async () => {
+    await using at = await commandBed();
+    const { exitCode, states } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
+    expect(states).toEqual([
+      'ok configuration',
+      'ok key',
+      'fail device',
+      'skipped publisher',
+      'fail endpoint URL',
+      'fail program',
+      'skipped instruction',
+      'skipped balance',
+      'ok source eapi',
+      'ok clock eapi',
+      'skipped users',
+      'skipped snapshots',
+    ]);
+    expect(exitCode).toBe(1);
+  });
+
+  test('a switch that cannot be read hides nothing of the ledger', async () => {
+    await using at = await commandBed();
+    at.localnet.switchFaults.begin({ kind: 'hang' });
+    const { exitCode, states, detail, remedy } = await check(at);
+    expect(states.filter((state) => !state.startsWith('ok '))).toEqual([
+      'fail source eapi',
+      'skipped clock eapi',
+      'skipped users',
+      'skipped snapshots',
+    ]);
+    expect([exitCode, detail['source eapi'], remedy['source eapi']]).toEqual([
+      1,
+      expect.stringContaining('did not answer within 500 ms'),
+      expect.stringContaining('raise the timeout'),
+    ]);
+  });
+
+  test("with a key that is not the device's publisher fails, and names both", async () => {
+    await using at = await commandBed();
+    const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(temporaryFolder()));
+    expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
+    expect(detail.publisher).toContain(at.publisher);
+  });
+
+  test('without a key file the rest is looked at all the same', async () => {
+    await using at = await commandBed();
+    const { exitCode, states } = await check(at, '--keypair', '/nonexistent/id.json');
+    expect([exitCode, states.filter((state) => !state.startsWith('ok '))]).toEqual([
+      1,
+      ['fail key', 'skipped publisher', 'skipped snapshots'],
+    ]);
+  });
+
+  test.for([
+    ['drained', DeviceStatus.drained, 'warn device', 'lo-dz001 is drained', 0],
+    ['pending', DeviceStatus.pending, 'fail device', 'lo-dz001 is pending', 1],
+  ] as const)('a %s device is told by the name that the program has for it', async ([, status, state, words, code]) => {
+    await using at = await commandBed();
+    at.localnet.ledger.admin.changeDevice(at.localnet.device, { status });
+    await at.settle();
+    const { exitCode, states, detail } = await check(at);
+    expect([exitCode, states[2], detail.device]).toEqual([code, state, words]);
+  });
+
+  test('an empty balance fails, and one that lasts hours is worth a warning', async () => {
+    await using at = await commandBed();
+    at.localnet.ledger.admin.fund(at.publisher, lamports(100_000));
+    await at.settle();
+    const scant = await check(at);
+    expect([scant.exitCode, scant.states[7], scant.detail.balance]).toEqual([
+      0,
+      'warn balance',
+      '0.0001 SOL, which refreshes 3 users for about 20 h',
+    ]);
+    at.localnet.ledger.admin.fund(at.publisher, lamports(10));
+    await at.settle();
+    const empty = await check(at);
+    expect([empty.exitCode, empty.states[7], empty.remedy.balance]).toEqual([
+      1,
+      'fail balance',
+      `send funds of this ledger to ${at.publisher}`,
+    ]);
+  });
+
+  test('users and neighbors that do not belong together are named', async () => {
+    await using at = await commandBed();
+    const [first = '', second = '', third = ''] = at.users.map(String);
+    const { admin } = at.localnet.ledger;
+    const tunnelOf = (user: string) => admin.user(address(user));
+    const [one, two] = [tunnelOf(first), tunnelOf(second)];
+    at.localnet.sim.unconfigure('vrf1', '169.254.0.1');
+    at.localnet.sim.unconfigure('vrf2', '169.254.0.3');
+    at.localnet.sim.configure({ vrf: 'vrf1', address: '169.254.0.3', remoteAs: 65_000, description: `USER-${two?.tunnelId}` });
+    at.localnet.sim.configure({ vrf: 'vrf1', address: '169.254.0.201', remoteAs: 65_000, description: 'USER-777' });
+    admin.changeUser(address(third), { tunnelNet: { address: ipv4('10.0.0.0'), prefixLength: 24 } });
+    await at.settle();
+    const { exitCode, states, detail } = await check(at);
+    expect([exitCode, states[10]]).toEqual([0, 'warn users']);
+    expect(detail.users).toBe(
+      [
+        '3 activated users, 0 with a neighbor in the right VRF, 0 established',
+        `1 on the ledger without a neighbor on the switch: USER-${one?.tunnelId} (${first}) 169.254.0.1`,
+        `1 in another VRF than expected: USER-${two?.tunnelId} (${second}) in vrf1 instead of vrf2`,
+        `1 with a tunnel_net that is no /31: USER-${tunnelOf(third)?.tunnelId} (${third}) 10.0.0.0/24`,
+        '1 on the switch without a user on the ledger: USER-777 (vrf1 169.254.0.201)',
+      ].join('; '),
+    );
+  });
+
+  test('an endpoint that lags is told beside the one that does not', async () => {
+    await using at = await commandBed();
+    const second = await at.localnet.ledger.addEndpoint();
+    second.faults.set({ lagSlots: 80 });
+    await systemClock.sleep(0);
+    const { states, detail } = await check(at, '--ledger.rpcUrls', `${at.addresses.rpcUrl},${second.rpcUrl}`);
+    expect([states.filter((state) => state.endsWith('URL')), detail[`endpoint ${second.rpcUrl}`]]).toEqual([
+      ['ok endpoint URL', 'warn endpoint URL'],
+      expect.stringMatching(/behind the highest$/),
+    ]);
+  });
+
+  test('a clock of the switch that is off is worth a warning', async () => {
+    await using at = await commandBed();
+    at.localnet.sim.setClockSkew(-120_000);
+    const { states, detail } = await check(at);
+    expect([states[9], detail['clock eapi']]).toEqual(['warn clock eapi', "the clock of the switch is 2 min behind this host's"]);
+  });
+
+  test('a program that refuses the instruction fails, by its own error', async () => {
+    await using at = await commandBed();
+    const { admin } = at.localnet.ledger;
+    for (const user of at.users) admin.changeUser(user, { tunnelId: 9_999 });
+    await at.settle();
+    const { exitCode, states, detail } = await check(at);
+    expect([exitCode, states[6]]).toEqual([1, 'fail instruction']);
+    expect(detail.instruction).toMatch(/: instruction 0 failed with InvalidTunnelId \(\d+\): /);
+  });
+
+  test('snapshots: the server answers, or the folder can be written into, or not', async () => {
+    await using at = await commandBed({}, { stateIngestPort: 0 });
+    const server = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? '');
+    expect([server.states.at(-1), server.detail.snapshots]).toEqual([
+      'ok snapshots',
+      expect.stringMatching(/^the server wants 9 kinds, told in [\d.]+ ms$/),
+    ]);
+    const directory = join(at.folder, 'new', 'snapshots');
+    const folder = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', directory);
+    expect([folder.states.at(-1), folder.detail.snapshots, existsSync(directory)]).toEqual([
+      'ok snapshots',
+      `${directory} will be made`,
+      false,
+    ]);
+    const file = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.keypair);
+    expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is no folder`]);
+    const nobody = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
+    expect([nobody.exitCode, nobody.states.at(-1)]).toEqual([1, 'fail snapshots']);
+  });
+
+  test('a configuration with a mistake ends with 2, and programs are told so, too', async () => {
+    await using at = await commandBed();
+    const { exitCode, stdout, stderr } = await at.run(['check', '--output', 'json', '--collector.interval', 'soon']);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--collector.interval')]);
+    expect(jsonLines(stdout)).toEqual([
+      expect.objectContaining({ event: 'check', name: 'configuration', state: 'fail' }),
+      { event: 'summary', ok: 0, warn: 0, fail: 1, skipped: 0 },
+    ]);
+  });
+});
+
+describe('a step', () => {
+  const forever = { name: 'deaf', look: () => new Promise<never>(() => undefined) };
+
+  test('that does not listen to its signal ends at its deadline', async () => {
+    const taken = await takeStep(forever, 20, systemClock, new AbortController().signal);
+    expect(taken).toMatchObject({ name: 'deaf', state: 'fail', detail: 'no answer within 20 ms' });
+  });
+
+  test('that throws what it should not is a failure that says so', async () => {
+    const step = { name: 'odd', look: () => Promise.reject(new TypeError('undefined is not a function')) };
+    expect(await takeStep(step, 1_000, systemClock, new AbortController().signal)).toMatchObject({
+      state: 'fail',
+      detail: 'undefined is not a function',
+      remedy: 'this is a defect of dzd-telemetry; report it with this line',
+    });
+  });
+
+  test('ends with the command', async () => {
+    const life = new AbortController();
+    const taking = takeStep(forever, 1_000, systemClock, life.signal);
+    life.abort(new Stopped('SIGINT'));
+    await expect(taking).rejects.toThrow('SIGINT');
+  });
+});

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkCommand } from '../../src/cli/check.ts';
+import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
+import { explainCommand } from '../../src/cli/explain.ts';
+import { runCommand } from '../../src/cli/run.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { statusCommand } from '../../src/cli/status.ts';
+import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
+import { loadKeypair } from '../../src/config/index.ts';
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
+import { lifeController, systemClock } from '../../src/platform/index.ts';
+import type { Address } from '../../src/serviceability/index.ts';
+import { temporaryFolder } from '../config/temporary-files.ts';
+
+const SLOT_MS = 60;
+
+export interface CommandResult {
+  readonly exitCode: ExitCode;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandBed extends AsyncDisposable {
+  readonly localnet: Localnet;
+  readonly addresses: LocalnetAddresses;
+  readonly folder: string;
+  readonly keypair: string;
+  readonly publisher: Address;
+  /** The users in the order of their tunnels. */
+  readonly users: readonly Address[];
+  /** Runs `dzd-telemetry COMMAND` with the bed's configuration file and these arguments; `signal` ends it. */
+  run(args: readonly [command: string, ...string[]], signal?: AbortSignal, onOutput?: (text: string) => void): Promise<CommandResult>;
+  /** Until what was just changed on the ledger is confirmed, and seen by everybody. */
+  settle(): Promise<void>;
+}
+
+/** A localnet of three connected users, a key file and a configuration file for it. */
+export async function commandBed(
+  settings: Readonly<Record<string, unknown>> = {},
+  more: { readonly stateIngestPort?: number } = {},
+): Promise<CommandBed> {
+  const folder = temporaryFolder();
+  const keypair = await writeNewKeypair(folder);
+  const publisher = loadKeypair(keypair).keypair.address;
+  const localnet = createLocalnet({ users: 3, publisher, slotMs: SLOT_MS, ...more });
+  const addresses = await localnet.start();
+  for (const user of localnet.truth().keys()) localnet.connect(user);
+  const settle = (): Promise<void> => systemClock.sleep(4 * SLOT_MS);
+  await settle();
+  const file = join(folder, 'config.yaml');
+  const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: '500ms' }];
+  const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] }, collector: { sources } };
+  // Port 0: nothing on this host is asked by mistake.
+  writeFileSync(file, JSON.stringify({ ...ours, http: { listen: '127.0.0.1:0' }, ...settings }), { mode: 0o600 });
+  return {
+    localnet,
+    addresses,
+    folder,
+    keypair,
+    publisher,
+    users: [...localnet.ledger.admin.users(localnet.device)].sort(([, a], [, b]) => a.tunnelId - b.tunnelId).map(([user]) => user),
+    settle,
+    async run([command, ...args], signal = lifeController().signal, onOutput = () => undefined) {
+      const stdout: string[] = [];
+      const stderr: string[] = [];
+      const keep = (lines: string[]) => (text: string) => {
+        lines.push(text);
+        onOutput(text);
+      };
+      const io: CommandIo = {
+        stdout: { write: keep(stdout), isTerminal: false, columns: undefined },
+        stderr: { write: keep(stderr), isTerminal: false, columns: undefined },
+        environment: {},
+        onHangup: () => undefined,
+        signal,
+        version: '1.2.3',
+      };
+      const commands = [runCommand, checkCommand, statusCommand, explainCommand];
+      const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
+      return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
+    },
+    [Symbol.asyncDispose]: () => localnet.stop(),
+  };
+}
+
+/** The objects of a command's output with `--output json`. */
+export function jsonLines(text: string): readonly unknown[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}

@@ -1,0 +1,245 @@
+import { writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type WordsOptions, wordsOfUser } from '../../src/cli/explain/words-of-user.ts';
+import type { UserReport } from '../../src/observability/index.ts';
+import { lifeController, Stopped } from '../../src/platform/index.ts';
+import { nanoseconds, slot } from '../../src/serviceability/index.ts';
+import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
+import { commandBed, jsonLines } from './command-bed.ts';
+
+/** What is told of each subject; the last of several of one name. */
+const subjects = (stdout: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    stdout
+      .split('\n')
+      .slice(1)
+      .filter((line) => line !== '')
+      .map((line) => [line.slice(2, 13).trim(), line.slice(14)]),
+  );
+
+describe('explain, without a running agent', () => {
+  test.for(['501', '198.18.0.2', 'its public key'])('finds the user by %s, and reads switch and ledger once', async (by) => {
+    await using at = await commandBed();
+    const user = at.users[1] ?? '';
+    const { exitCode, stdout, stderr } = await at.run(['explain', by === 'its public key' ? user : by]);
+    expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([
+      0,
+      `${user}, read just now`,
+      expect.stringContaining('the switch and the ledger are read once instead'),
+    ]);
+    expect(subjects(stdout)).toEqual({
+      account: 'activated, IBRL, client 198.18.0.2, tunnel 501 on 169.254.0.2/31',
+      expected: 'a neighbor 169.254.0.3 (else 169.254.0.2) in vrf2, described USER-501',
+      switch: expect.stringMatching(/^169\.254\.0\.3 in vrf2, established for \d+ s, described USER-501, by source eapi$/),
+      observed: 'up',
+      decided: 'to write up: the ledger says unknown',
+      ledger: 'never reported by anybody',
+      refresh: 'none: there is no record to repeat',
+    });
+    expect(at.localnet.ledger.bank.counters.received).toBe(0);
+  });
+
+  test('gives the report itself as JSON', async () => {
+    await using at = await commandBed();
+    const { stdout } = await at.run(['explain', '500', '--fresh', '--output', 'json']);
+    expect(jsonLines(stdout)).toEqual([
+      expect.objectContaining({
+        user: at.users[0],
+        tunnelId: 500,
+        observation: 'up',
+        decision: 'write',
+        decisionReason: 'change',
+        parked: null,
+      }),
+    ]);
+  });
+
+  test('says why nothing is known where the switch cannot be read', async () => {
+    await using at = await commandBed();
+    at.localnet.switchFaults.begin({ kind: 'garbage' });
+    const { exitCode, stdout } = await at.run(['explain', '500', '--fresh']);
+    expect([exitCode, subjects(stdout)]).toEqual([
+      0,
+      expect.objectContaining({
+        switch: expect.stringMatching(/^nothing that speaks for this user; source eapi is lost: /),
+        observed: 'neither up nor down: the switch could not be read',
+        decided: 'to write nothing: the switch could not be read',
+      }),
+    ]);
+  });
+
+  test.for([
+    ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
+    ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
+    ['no user', [], 2, 'explain needs to know whom'],
+    ['what is no user', ['bogus'], 2, '"bogus" is no public key, no IPv4 address and no tunnel id'],
+    ['two users', ['500', '501'], 2, 'explain takes no "501"'],
+  ] as const)('%s is told in one line', async ([, args, code, problem]) => {
+    await using at = await commandBed();
+    const { exitCode, stdout, stderr } = await at.run(['explain', ...args]);
+    expect([exitCode, stdout, stderr]).toEqual([code, '', expect.stringContaining(problem)]);
+  });
+});
+
+/** A server on a free port of loopback that goes when the test ends. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+}
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+describe('explain, with a running agent', () => {
+  test('asks the agent, with its token, and knows what came before', async () => {
+    await using at = await commandBed();
+    const tokenFile = join(at.folder, 'token');
+    writeFileSync(tokenFile, 'sesame\n', { mode: 0o600 });
+    const life = lifeController();
+    const token = ['--http.tokenFile', tokenFile];
+    const listening = deferred<string>();
+    const landed = deferred<void>();
+    const running = at.run(['run', '--http.listen', '127.0.0.1:0', '--log.format', 'json', ...token], life.signal, (text) => {
+      const [, port] = /"url":"http:\/\/127\.0\.0\.1:(\d+)\/status"/.exec(text) ?? [];
+      if (port !== undefined) listening.resolve(`127.0.0.1:${port}`);
+      if (text.includes('"signature"') && text.includes(at.users[0] ?? '')) landed.resolve();
+    });
+    try {
+      const listen = await listening.promise;
+      await landed.promise;
+      const ask = (...args: readonly string[]) => at.run(['explain', '500', '--http.listen', listen, ...args]);
+      const { exitCode, stdout, stderr } = await ask(...token);
+      expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([0, expect.stringMatching(/, as the running agent saw it \d+ s ago$/), '']);
+      expect(subjects(stdout)).toMatchObject({
+        flaps: 'none seen',
+        'last write': expect.stringMatching(/^up \(change\) landed in slot \d+ \d+ s ago, \d+ ms after it was sent: \w+$/),
+        event: expect.stringMatching(/up written \(change\)$/),
+      });
+      const stranger = await ask();
+      expect([stranger.exitCode, stranger.stderr]).toEqual([0, expect.stringContaining('HTTP 401')]);
+    } finally {
+      life.abort(new Stopped('SIGTERM'));
+      await running;
+    }
+  });
+
+  test.for([
+    ['something else', 'Not found', 'what answers there is no agent of this version'],
+    ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
+  ] as const)('where %s answers, the switch and the ledger are read instead', async ([, body, problem]) => {
+    await using at = await commandBed();
+    const listen = await serve((_, response) => void response.end(body));
+    const { exitCode, stdout, stderr } = await at.run(['explain', '500', '--http.listen', listen]);
+    expect([exitCode, stdout, stderr]).toEqual([0, expect.stringContaining('read just now'), expect.stringContaining(problem)]);
+  });
+});
+
+function statusOf(device: string) {
+  return { device, now: 0, lastTick: null, users: [], sources: [], endpoints: [], halted: null, timeline: [] };
+}
+
+const USER = keyNumber(1);
+const HOUR_MS = 3_600_000;
+
+function report(more: Partial<UserReport> = {}): UserReport {
+  return {
+    user: USER,
+    tunnelId: 507,
+    tunnelNet: '169.254.0.14/31',
+    clientIp: '192.0.2.7',
+    userType: 'IBRL',
+    accountStatus: 'activated',
+    expectedVrf: 'vrf1',
+    observation: 'up',
+    because: null,
+    neighbor: { vrf: 'vrf1', address: '169.254.0.15', state: 'established', description: 'USER-507', source: 'eapi' },
+    sinceMs: 180_000,
+    decision: 'settled',
+    decisionReason: null,
+    ledger: { status: 'up', reportedAtSlot: slot(1_000), lastUpAtSlot: slot(900), rttNs: nanoseconds(4_200_000), ageMs: HOUR_MS / 2 },
+    inFlight: null,
+    parked: null,
+    flaps: 0,
+    penalty: 0,
+    suppressed: false,
+    lastWrite: null,
+    ...more,
+  };
+}
+
+function words(more: Partial<UserReport>, sight: Partial<WordsOptions['sight']> = {}, fresh = false): Readonly<Record<string, string>> {
+  const whole = { ...statusOf(DEVICE), device: DEVICE, now: 1_000_000, ...sight };
+  const policy = { refreshInterval: HOUR_MS, refreshJitter: 0 };
+  return Object.fromEntries(wordsOfUser({ report: report(more), sight: whole, policy, fresh }));
+}
+
+describe('the words of explain', () => {
+  test('tell of a user that is as it should be', () => {
+    expect(words({})).toEqual({
+      account: 'activated, IBRL, client 192.0.2.7, tunnel 507 on 169.254.0.14/31',
+      expected: 'a neighbor 169.254.0.15 (else 169.254.0.14) in vrf1, described USER-507',
+      switch: '169.254.0.15 in vrf1, established for 3 min, described USER-507, by source eapi',
+      observed: 'up',
+      decided: 'nothing to write: the ledger says what the switch says',
+      ledger: 'up, reported 30 min ago in slot 1000, last up in slot 900, RTT 4.20 ms',
+      refresh: 'due in 30 min',
+      'in flight': 'nothing',
+      flaps: 'none seen',
+    });
+  });
+
+  test('say nothing of the past where there is only one reading', () => {
+    expect(Object.keys(words({}, {}, true))).toEqual(['account', 'expected', 'switch', 'observed', 'decided', 'ledger', 'refresh']);
+  });
+
+  test.for([
+    ['switch', { neighbor: null, observation: 'down' }, 'has no such neighbor, in no VRF'],
+    [
+      'switch',
+      { expectedVrf: 'vrf2', sinceMs: null },
+      '169.254.0.15 in vrf1, which is not vrf2 where it belongs, established for a time that the source does not tell, described USER-507, by source eapi',
+    ],
+    ['expected', { tunnelNet: '10.0.0.0/24' }, 'nothing: 10.0.0.0/24 is no /31, so that no neighbor can be named'],
+    ['observed', { observation: 'unobserved', because: 'tunnel-net-shared' }, 'neither up nor down: another user has the same tunnel_net'],
+    ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'to write nothing: new, and still given time to connect'],
+    ['decided', { decision: 'hold', decisionReason: 'newer-reason' }, 'to write nothing: newer-reason'],
+    ['decided', { decision: 'write', decisionReason: 'change', observation: 'down' }, 'to write down: the ledger says up'],
+    ['decided', { decision: 'write', decisionReason: 'refresh' }, 'to write up again: the record has reached its age'],
+    ['decided', { inFlight: 'up' }, 'nothing more to write: what is in flight says it'],
+    ['in flight', { inFlight: 'up' }, 'up was sent and is not resolved'],
+    ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above what damping tolerates'],
+    ['parked', { parked: 'X' }, 'the program rejected its status, so it is left alone until its account changes: X'],
+  ] as const)('tell of %s %o', ([subject, more, expected]) => {
+    expect(words(more)[subject]).toBe(expected);
+  });
+
+  test('tell when a refresh was due, and that one who is not observed gets none', () => {
+    const old = { ...report().ledger, ageMs: HOUR_MS + 120_000 };
+    expect(words({ ledger: old }).refresh).toBe('due since 2 min');
+    expect(words({ ledger: old, observation: 'unobserved', because: 'switch-not-read' }).refresh).toBe(
+      'due since 2 min, but what is not observed is not repeated',
+    );
+  });
+
+  test('tell what stops everybody, and what happened to this user alone', () => {
+    const halted = { code: 'X', message: 'the key holds nothing', remedy: 'send funds' };
+    const timeline = [
+      { at: 990_000, kind: 'up', user: USER, text: 'session is up' },
+      { at: 995_000, kind: 'down', user: keyNumber(2), text: 'session is down' },
+    ] as const;
+    expect(words({}, { halted, timeline })).toMatchObject({
+      halted: 'nothing is written for anybody: the key holds nothing; send funds',
+      event: '10 s ago: session is up',
+    });
+  });
+});
