@@ -30,6 +30,8 @@ export interface LocalnetOptions {
 
 export interface LocalnetAddresses {
   readonly rpcUrl: string;
+  /** Solana's subscriptions over WebSocket. */
+  readonly wsUrl: string;
   readonly eapiUrl: string;
   readonly eapiSocket: string;
   /** UDP; community `public`, or LOCALNET_SNMP_USER by SNMPv3. */

@@ -114,7 +114,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     device,
     programId: ledger.programId,
     async start() {
-      const [{ rpcUrl }, { url, socketPath }, { host, port }, grpcAddress] = await Promise.all([
+      const [{ rpcUrl, wsUrl }, { url, socketPath }, { host, port }, grpcAddress] = await Promise.all([
         ledger.start(),
         eapi.start(),
         snmp.start(),
@@ -124,6 +124,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       void pushConfiguration();
       return {
         rpcUrl,
+        wsUrl,
         eapiUrl: url,
         eapiSocket: socketPath,
         snmp: { host, port, community: LOCALNET_COMMUNITY },

@@ -39,6 +39,7 @@ export interface LocalLedgerOptions {
 /** Another node of the same ledger: its own port, its own faults but for those of the chain. */
 export interface LedgerEndpoint {
   readonly rpcUrl: string;
+  readonly wsUrl: string;
   readonly faults: LedgerFaults;
 }
 
@@ -56,7 +57,7 @@ export interface LocalLedger {
   /** Faults of the first endpoint, and of the chain. */
   readonly faults: LedgerFaults;
   /** Serves JSON-RPC, and lets time begin: what the administration built before is genesis. Idempotent. */
-  start(): Promise<{ readonly rpcUrl: string }>;
+  start(): Promise<{ readonly rpcUrl: string; readonly wsUrl: string }>;
   /** Adds a node, for clients that know several; it ends with the ledger. */
   addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
   /** Answers one JSON-RPC body without HTTP, with every fault but the HTTP ones. */
@@ -67,10 +68,11 @@ export interface LocalLedger {
 }
 
 /**
- * A Solana ledger in this process that runs the serviceability program's SetUserBGPStatus. It does nothing by itself: no timers, time is read
- * from the clock when somebody looks.
+ * A Solana ledger in this process that runs the serviceability program's SetUserBGPStatus. It does nothing by itself: time is read from
+ * the clock when somebody looks, and only while clients are subscribed does it look itself.
  *
- *   JSON-RPC over HTTP ──► RpcServer ──► RpcHandler ──► Endpoint (faults) ──► Bank ──► programs
+ *   JSON-RPC over HTTP, subscriptions over WebSocket
+ *                      ──► RpcServer ──► RpcHandler ──► Endpoint (faults) ──► Bank ──► programs
  *   localnet_… / in process ───────────────────────► WorldAdmin ───────────────┘
  */
 export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger {
@@ -102,15 +104,16 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     admin,
     faults,
     async start() {
-      const rpcUrl = await first.start();
+      const { rpcUrl, wsUrl } = await first.start();
       bank.begin();
-      return { rpcUrl };
+      return { rpcUrl, wsUrl };
     },
     async addEndpoint({ port: otherPort = 0 } = {}) {
       const otherFaults = createLedgerFaults({ random });
       const other = createRpcServer({ endpoint: createEndpoint({ bank, faults: otherFaults }), handler, clock, port: otherPort });
       others.push(other);
-      return { rpcUrl: await other.start(), faults: otherFaults };
+      const { rpcUrl, wsUrl } = await other.start();
+      return { rpcUrl, wsUrl, faults: otherFaults };
     },
     call: (body) => handler.answer(parseBody(body), endpoint),
     addNode() {

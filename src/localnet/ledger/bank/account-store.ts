@@ -12,6 +12,13 @@ interface Version {
   readonly pinned: boolean;
 }
 
+export interface AccountWrite {
+  readonly address: Address;
+  readonly slot: number;
+  /** undefined: the account was closed. */
+  readonly account: Account | undefined;
+}
+
 export interface AccountStore {
   /** Writes an account as of `slot`, which is never before the last one written; one without lamports is closed. */
   write(address: Address, account: Account | undefined, slot: number, options?: { readonly pinned: boolean }): void;
@@ -19,6 +26,8 @@ export interface AccountStore {
   read(address: Address, slot: number): Account | undefined;
   /** The accounts of one owner, as they stood at the end of `slot`. */
   ownedBy(owner: Address, slot: number): Iterable<readonly [Address, Account]>;
+  /** The accounts written from slot `first` to slot `last`, each as its newest write in there left it, with that slot. */
+  writtenIn(first: number, last: number): Iterable<AccountWrite>;
   /** Undoes what transactions wrote after `slot`. */
   discardAfter(slot: number): void;
   /** Forgets accounts that were closed so long ago that nobody can ask for them. */
@@ -44,6 +53,12 @@ export function createAccountStore(): AccountStore {
       for (const [address, versions] of accounts) {
         const account = at(versions, slot);
         if (account?.owner === owner) yield [address, account];
+      }
+    },
+    *writtenIn(first, last) {
+      for (const [address, versions] of accounts) {
+        const version = versions.findLast(({ slot }) => slot <= last);
+        if (version !== undefined && version.slot >= first) yield { address, slot: version.slot, account: version.account };
       }
     },
     discardAfter(slot) {

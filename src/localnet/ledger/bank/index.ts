@@ -1,3 +1,4 @@
+export type { AccountWrite } from './account-store.ts';
 export { createBank } from './bank.ts';
 export type { Bank, BankOptions, ChainFaults } from './bank-contract.ts';
 export type { BankCounters } from './block-producer.ts';

@@ -1,6 +1,6 @@
 import { type Address, type Slot, slot } from '../../../serviceability/index.ts';
 import type { Account } from '../runtime/index.ts';
-import type { AccountStore } from './account-store.ts';
+import type { AccountStore, AccountWrite } from './account-store.ts';
 import type { Block, BlockHistory } from './block-history.ts';
 import { BLOCKHASH_LIFETIME, type Blockhashes } from './blockhashes.ts';
 import type { LandedTransaction, TransactionHistory } from './transaction-history.ts';
@@ -13,6 +13,8 @@ export interface BankView {
   readonly blockHeight: bigint;
   account(address: Address): Account | undefined;
   accountsOf(owner: Address): Iterable<readonly [Address, Account]>;
+  /** The accounts written from this slot on, each as it stands, in no order. */
+  writtenSince(first: number): Iterable<AccountWrite>;
   latestBlockhash(): { readonly blockhash: string; readonly lastValidBlockHeight: bigint };
   isBlockhashValid(blockhash: string): boolean;
 }
@@ -30,12 +32,15 @@ export interface LandedStatus {
 /** What a node sees that is some blocks behind the tip. */
 export interface Replica {
   view(commitment: Commitment): BankView;
+  /** The newest blocks after this slot, at most 64, oldest first, each with the slot of the block before it. */
+  blocksAfter(slot: number): readonly { readonly slot: number; readonly parent: number }[];
   status(signature: string): LandedStatus | undefined;
   /** Landed transactions that name the address and have reached this commitment, newest first. */
   naming(address: Address, commitment: Commitment): Iterable<LandedStatus>;
 }
 
 const STATUS_CACHE_BLOCKS = 300;
+const MOST_BLOCKS = 64;
 
 export interface ReplicaOptions {
   readonly blocks: BlockHistory;
@@ -75,6 +80,15 @@ export function createReplica(options: ReplicaOptions): Replica {
 
   return {
     view: (commitment) => createView(options, blocks.at(heightOf(commitment))),
+    blocksAfter(after) {
+      const found = [];
+      for (let height = tip; height > 0 && found.length < MOST_BLOCKS; height -= 1) {
+        const block = blocks.at(height);
+        if (block.slot <= after) break;
+        found.unshift({ slot: block.slot, parent: blocks.at(height - 1).slot });
+      }
+      return found;
+    },
     status(signature) {
       const landed = history.get(signature);
       return landed === undefined ? undefined : statusOf(landed);
@@ -94,6 +108,7 @@ function createView({ accounts, blockhashes, blockhashLifetime }: ReplicaOptions
     blockHeight: BigInt(block.height),
     account: (address) => accounts.read(address, block.slot),
     accountsOf: (owner) => accounts.ownedBy(owner, block.slot),
+    writtenSince: (first) => accounts.writtenIn(first, block.slot),
     latestBlockhash: () => ({
       blockhash: blockhashes.at(block.height),
       lastValidBlockHeight: BigInt(block.height + BLOCKHASH_LIFETIME),

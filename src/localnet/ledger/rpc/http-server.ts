@@ -4,6 +4,7 @@ import type { RpcFault } from '../faults/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { RpcHandler } from './handler.ts';
 import { parseBody } from './json-rpc.ts';
+import { createPubsubServer, type PubsubServer, serveNextPort } from './pubsub/index.ts';
 import { readBody } from './read-body.ts';
 import { RpcCode, RpcError } from './rpc-error.ts';
 
@@ -18,23 +19,36 @@ export interface RpcServerOptions {
   readonly maxBodyBytes?: number;
 }
 
+export interface RpcAddresses {
+  readonly rpcUrl: string;
+  /** Where subscriptions are: the next port when the HTTP one was told and the next is free, and else the HTTP port. */
+  readonly wsUrl: string;
+}
+
 export interface RpcServer {
-  /** Listens on 127.0.0.1; resolves with the URL. Rejects when the port is taken. */
-  start(): Promise<string>;
+  /** Listens on 127.0.0.1. Rejects when the port is taken. */
+  start(): Promise<RpcAddresses>;
   /** Cuts every connection, hanging ones too. */
   stop(): Promise<void>;
+}
+
+interface Running extends RpcAddresses {
+  readonly servers: readonly Server[];
+  readonly pubsub: PubsubServer;
+  readonly stopping: AbortController;
 }
 
 const MAX_BODY_BYTES = 50 * 1024;
 const MAX_CONNECTIONS = 512;
 
 /**
- * JSON-RPC over HTTP on loopback, as a Solana node serves it: POST of application/json to any path; GET /health.
+ * JSON-RPC over HTTP on loopback, as a Solana node serves it: POST of application/json to any path; GET /health. Subscriptions over WebSocket at
+ * the same port.
  *
  *   body ──► parse ──► faults (delay, then cut or refuse) ──► handler ──► answer
  */
 export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes = MAX_BODY_BYTES }: RpcServerOptions): RpcServer {
-  let running: { readonly server: Server; readonly stopping: AbortController } | undefined;
+  let running: Running | undefined;
 
   const serve = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
     if (request.method === 'GET' && request.url === '/health') return health(response);
@@ -70,27 +84,36 @@ export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes =
 
   return {
     async start() {
-      if (running !== undefined) return urlOf(running.server);
+      if (running !== undefined) return running;
       const stopping = new AbortController();
       const server = createServer((request, response) => {
         serve(request, response, stopping.signal).catch(() => response.destroy());
       });
+      const pubsub = createPubsubServer({ endpoint, clock });
+      server.on('upgrade', pubsub.upgrade);
       server.maxConnections = MAX_CONNECTIONS;
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, '127.0.0.1', resolve);
       });
-      running = { server, stopping };
-      return urlOf(server);
+      const next = port === 0 ? undefined : await serveNextPort(pubsub, port);
+      const wsUrl = `ws://127.0.0.1:${portOf(next ?? server)}`;
+      running = {
+        servers: next === undefined ? [server] : [server, next],
+        pubsub,
+        stopping,
+        rpcUrl: `http://127.0.0.1:${portOf(server)}`,
+        wsUrl,
+      };
+      return running;
     },
     async stop() {
       if (running === undefined) return;
-      const { server, stopping } = running;
+      const { servers, pubsub, stopping } = running;
       running = undefined;
       stopping.abort(new Stopped('the ledger stops'));
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      pubsub.stop();
+      await Promise.all(servers.map(close));
     },
   };
 }
@@ -132,8 +155,14 @@ function sendText(response: ServerResponse, status: number, text: string, type =
   response.end(bytes);
 }
 
-function urlOf(server: Server): string {
+function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
-  return `http://127.0.0.1:${address.port}`;
+  return address.port;
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
 }

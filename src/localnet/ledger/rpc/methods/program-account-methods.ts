@@ -1,60 +1,21 @@
 import { z } from 'zod';
-import { decodeBase58 } from '../../transaction/index.ts';
 import { encodeAccount } from '../account-encoding.ts';
+import { accountPredicate, programConfig } from '../account-filters.ts';
 import { withContext } from '../endpoint.ts';
-import { accountConfig, addressParam, readParams } from '../params.ts';
-import { invalidParams } from '../rpc-error.ts';
+import { addressParam, readParams } from '../params.ts';
 import type { RpcMethods } from '../rpc-method.ts';
-
-const MAX_FILTERS = 4;
-const MAX_MEMCMP_BYTES = 128;
-
-const memcmp = z.object({
-  offset: z.int().min(0),
-  bytes: z.union([z.string(), z.array(z.int().min(0).max(255))]),
-  encoding: z.enum(['base58', 'base64', 'binary', 'bytes']).nullish(),
-});
-const filter = z.union([z.strictObject({ dataSize: z.int().min(0) }), z.strictObject({ memcmp })], {
-  error: 'expected a filter, {"dataSize": bytes} or {"memcmp": {"offset", "bytes", "encoding"}}',
-});
-const programConfig = accountConfig.extend({ filters: z.array(filter).nullish(), withContext: z.boolean().nullish() });
-
-type Predicate = (data: Uint8Array) => boolean;
 
 export const programAccountMethods: RpcMethods = {
   getProgramAccounts(endpoint, params) {
     const [program, config] = readParams(z.tuple([addressParam, programConfig.nullish()]), params);
-    const filters = config?.filters ?? [];
-    if (filters.length > MAX_FILTERS) throw invalidParams(`Too many filters provided; max ${MAX_FILTERS}`);
-    const predicates = filters.map(predicateOf);
+    const passes = accountPredicate(config ?? {});
     const view = endpoint.view(config);
     const accounts: unknown[] = [];
     for (const [pubkey, account] of view.accountsOf(program)) {
-      if (!predicates.every((matches) => matches(account.data))) continue;
+      if (!passes(account.data)) continue;
       const seen = endpoint.faults.distort(pubkey, account);
       if (seen !== undefined) accounts.push({ account: encodeAccount(seen, config?.encoding, config?.dataSlice), pubkey });
     }
     return config?.withContext === true ? withContext(view, accounts) : accounts;
   },
 };
-
-function predicateOf(wanted: z.output<typeof filter>): Predicate {
-  if ('dataSize' in wanted) return (data) => data.length === wanted.dataSize;
-  const { offset } = wanted.memcmp;
-  const bytes = memcmpBytes(wanted.memcmp);
-  return (data) => offset + bytes.length <= data.length && bytes.every((byte, index) => data[offset + index] === byte);
-}
-
-function memcmpBytes({ bytes, encoding }: z.output<typeof memcmp>): Uint8Array {
-  const decoded = decodeMemcmp(bytes, encoding ?? 'base58');
-  if (decoded === undefined) throw invalidParams(`memcmp bytes are not ${encoding ?? 'base58'}`);
-  if (decoded.length > MAX_MEMCMP_BYTES) throw invalidParams(`encoded binary (base 58) data should be less than ${MAX_MEMCMP_BYTES} bytes`);
-  return decoded;
-}
-
-function decodeMemcmp(bytes: string | readonly number[], encoding: string): Uint8Array | undefined {
-  if (typeof bytes !== 'string') return Uint8Array.from(bytes);
-  if (encoding !== 'base64') return bytes.length > 2 * MAX_MEMCMP_BYTES ? undefined : decodeBase58(bytes);
-  const decoded = Buffer.from(bytes, 'base64');
-  return decoded.toString('base64') === bytes ? decoded : undefined;
-}

@@ -1,0 +1,2 @@
+export { createPubsubServer, type PubsubLimits, type PubsubServer } from './pubsub-server.ts';
+export { serveNextPort } from './websocket-port.ts';
