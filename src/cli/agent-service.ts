@@ -6,6 +6,8 @@ export interface AgentServiceOptions {
   /** Reads and checks the configuration, and builds an agent from it; throws what is wrong with it. Starts nothing. */
   readonly open: () => Promise<Agent>;
   readonly logger: Logger;
+  /** A reload begins; `onReload` tells how it ended. */
+  readonly onReloading?: () => void;
   readonly onReload: (successful: boolean) => void;
 }
 
@@ -27,12 +29,13 @@ export interface AgentService {
  * A reload replaces the agent by a new one. Nothing is lost by that: what is in the air is drained first, and the new one decides from
  * what the ledger says, as after any start.
  */
-export function createAgentService({ open, logger, onReload }: AgentServiceOptions): AgentService {
+export function createAgentService({ open, logger, onReloading, onReload }: AgentServiceOptions): AgentService {
   let agent: Agent | undefined;
   let reloading: Promise<ReloadOutcome> | undefined;
   let stopped = false;
 
   async function swap(): Promise<ReloadOutcome> {
+    onReloading?.();
     let next: Agent;
     try {
       next = await open();

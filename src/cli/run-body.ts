@@ -1,9 +1,9 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadConfig, loadKeypair } from '../config/index.ts';
-import { createEventSink, createLogReporter, type Logger } from '../observability/index.ts';
+import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { openAgent } from '../open-agent.ts';
-import { AgentError, withDeadline } from '../platform/index.ts';
+import { AgentError, systemClock, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
 import { openAgentWindow } from './agent-window.ts';
@@ -53,7 +53,9 @@ export const runBody: RunBody = async (options, io) => {
   const window = options.dryRun
     ? undefined
     : await openAgentWindow({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
-  const reporters = [log, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
+  const run = createNotifyRunner(io.environment);
+  const manager = createSdNotify({ environment: io.environment, pid: process.pid, run, clock: systemClock, logger });
+  const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
   let first: AgentConfig | undefined = config;
   const service = createAgentService({
     open: () => {
@@ -62,15 +64,21 @@ export const runBody: RunBody = async (options, io) => {
       return open(next, reporters);
     },
     logger,
-    onReload: (successful) => window?.reloaded(successful),
+    onReloading: () => manager.reloading(),
+    onReload: (successful) => {
+      window?.reloaded(successful);
+      manager.reloaded();
+    },
   });
   io.onHangup(() => void service.reload());
   try {
     await service.start();
     await untilAborted(io.signal);
   } finally {
+    manager.stopping();
     await service.stop();
     await window?.close();
+    await manager.flush();
   }
   return 0;
 };

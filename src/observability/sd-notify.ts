@@ -1,0 +1,143 @@
+import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import { type AgentError, type Clock, describeError, type MonotonicMs } from '../platform/index.ts';
+import type { TickReport } from '../tick-reporter.ts';
+import type { Logger } from './logger.ts';
+import { printable } from './plain-json.ts';
+
+/** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
+export type NotifyRunner = (assignments: readonly string[]) => Promise<void>;
+
+export interface SdNotifyOptions {
+  /** Of the process: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` as sd_notify(3) and sd_watchdog_enabled(3) describe them. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly run: NotifyRunner;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** Tells systemd how the agent does; silent where nobody asked for it. */
+export interface SdNotify {
+  /** Hears the ticks. */
+  readonly reporter: AgentReporter;
+  reloading(): void;
+  /** After a reload, whether the configuration was taken or not: the agent runs either way. */
+  reloaded(): void;
+  stopping(): void;
+  /** Resolves when everything that was told has been handed over, or could not be. */
+  flush(): Promise<void>;
+}
+
+/** A status line costs a process, so it changes no more often than this. */
+const STATUS_GAP_MS = 10_000;
+
+/**
+ * The service manager's view of the agent.
+ *
+ *   first tick that read switch and ledger ──► READY=1
+ *   completed ticks, at most every half of WATCHDOG_USEC ──► WATCHDOG=1       a wedged tick loop stops feeding, and is restarted
+ *   reload ──► RELOADING=1 … READY=1          stop ──► STOPPING=1
+ *
+ * No timer feeds the watchdog. Messages go one after the other, as their order is their meaning.
+ */
+export function createSdNotify({ environment, pid, run, clock, logger }: SdNotifyOptions): SdNotify {
+  if (environment.NOTIFY_SOCKET === undefined || environment.NOTIFY_SOCKET === '') return SILENT;
+  const feedEveryMs = watchdogMs(environment, pid) / 2;
+  let ready = false;
+  let stopping = false;
+  let halted: AgentError | undefined;
+  let fedAt: MonotonicMs | undefined;
+  let told = '';
+  let toldAt: MonotonicMs | undefined;
+  let failed = false;
+  let queue = Promise.resolve();
+
+  function send(...assignments: readonly string[]): void {
+    queue = queue
+      .then(() => run(assignments))
+      .then(() => {
+        failed = false;
+      })
+      .catch((error: unknown) => {
+        // What was not heard is told again by the next tick.
+        if (assignments.includes('READY=1')) ready = false;
+        if (assignments.includes('WATCHDOG=1')) fedAt = undefined;
+        told = '';
+        if (!failed) logger.warn('the service manager could not be told how the agent does', { problem: describeError(error) });
+        failed = true;
+      });
+  }
+
+  /** Whether so much time has gone by; at first it always has. */
+  const isDue = (last: MonotonicMs | undefined, ms: number): boolean => last === undefined || clock.monotonic() - last >= ms;
+
+  function tick(report: TickReport): void {
+    if (stopping) return;
+    const assignments: string[] = [];
+    if (!ready && report.switchRead && report.viewSlot !== undefined) {
+      ready = true;
+      assignments.push('READY=1');
+    }
+    if (Number.isFinite(feedEveryMs) && isDue(fedAt, feedEveryMs)) {
+      fedAt = clock.monotonic();
+      assignments.push('WATCHDOG=1');
+    }
+    const text = statusLine(report, halted);
+    if (text !== told && (assignments.length > 0 || isDue(toldAt, STATUS_GAP_MS))) {
+      told = text;
+      toldAt = clock.monotonic();
+      assignments.push(`STATUS=${text}`);
+    }
+    if (assignments.length > 0) send(...assignments);
+  }
+
+  return {
+    reporter: {
+      ...SILENT_REPORTER,
+      tick,
+      halted: (error) => {
+        halted = error;
+      },
+      resumed: () => {
+        halted = undefined;
+      },
+    },
+    reloading() {
+      if (ready) send('RELOADING=1');
+    },
+    reloaded() {
+      if (ready) send('READY=1');
+    },
+    stopping() {
+      if (stopping) return;
+      stopping = true;
+      send('STOPPING=1', 'STATUS=waiting for the transactions in flight');
+    },
+    flush: () => queue,
+  };
+}
+
+const SILENT: SdNotify = {
+  reporter: SILENT_REPORTER,
+  reloading: () => undefined,
+  reloaded: () => undefined,
+  stopping: () => undefined,
+  flush: async () => undefined,
+};
+
+/** Milliseconds that the service manager waits for a sign of life; infinite where it does not watch this process. */
+function watchdogMs({ WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched }: SdNotifyOptions['environment'], pid: number): number {
+  if (!/^[1-9]\d{0,15}$/.test(usec)) return Number.POSITIVE_INFINITY;
+  if (watched !== undefined && watched !== '' && watched !== String(pid)) return Number.POSITIVE_INFINITY;
+  return Number(usec) / 1_000;
+}
+
+function statusLine({ switchRead, viewSlot, outcomes }: TickReport, halted: AgentError | undefined): string {
+  if (!switchRead && viewSlot === undefined) return 'neither the switch nor the ledger can be read';
+  if (!switchRead) return 'the switch cannot be read';
+  if (viewSlot === undefined) return 'the ledger cannot be read';
+  const counts = { up: 0, down: 0, unobserved: 0 };
+  for (const { observation } of outcomes.values()) counts[observation.kind] += 1;
+  const seen = `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
+  return halted === undefined ? seen : `${seen}; nothing is written: ${printable(halted.message)}`;
+}

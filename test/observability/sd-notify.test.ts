@@ -1,0 +1,142 @@
+import { expect, test } from 'vitest';
+import { createSdNotify } from '../../src/observability/index.ts';
+import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { slot } from '../../src/serviceability/index.ts';
+import type { TickReport } from '../../src/tick-reporter.ts';
+import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';
+
+const ASKED = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };
+
+function manager(environment: Readonly<Record<string, string>> = ASKED) {
+  const clock = createVirtualClock(epochMs(0));
+  const heard: string[] = [];
+  const warned: unknown[] = [];
+  const faults: Error[] = [];
+  const notify = createSdNotify({
+    environment,
+    pid: 77,
+    run: async (assignments) => {
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      heard.push(assignments.join(' | '));
+    },
+    clock,
+    logger: { warn: (message, fields) => warned.push([message, fields]) },
+  });
+  const users = [userNumber(0), userNumber(1)];
+  const { outcomes } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) });
+  const both: TickReport = {
+    startedAt: clock.monotonic(),
+    durationMs: 5,
+    viewSlot: slot(9),
+    outcomes,
+    intents: [],
+    switchRead: true,
+  };
+  const { viewSlot: _, ...blind } = both;
+  return {
+    notify,
+    clock,
+    warned,
+    faults,
+    both,
+    /** The report of a tick without a view of the ledger. */
+    blind: { ...blind, outcomes: new Map() } satisfies TickReport,
+    async heard() {
+      await notify.flush();
+      return heard.splice(0);
+    },
+  };
+}
+
+const SEEN = 'STATUS=2 users: 1 up, 1 down, 0 unobserved';
+
+test('is silent where no service manager asked', async () => {
+  const { notify, both, heard } = manager({ WATCHDOG_USEC: '60000000' });
+  notify.reporter.tick(both);
+  notify.reloading();
+  notify.stopping();
+  expect(await heard()).toEqual([]);
+});
+
+test('is ready after the first tick that read both the switch and the ledger', async () => {
+  const { notify, both, blind, heard } = manager({ NOTIFY_SOCKET: '@sock' });
+  notify.reporter.tick({ ...blind, switchRead: false });
+  expect(await heard()).toEqual(['STATUS=neither the switch nor the ledger can be read']);
+  notify.reporter.tick(blind);
+  notify.reporter.tick({ ...both, switchRead: false });
+  expect(await heard()).toEqual([]);
+  notify.reporter.tick(both);
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([`READY=1 | ${SEEN}`]);
+});
+
+test('feeds the watchdog from completed ticks only, at most once in half of its time', async () => {
+  const { notify, both, blind, clock, heard } = manager();
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
+  await clock.advance(29_999);
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([]);
+  await clock.advance(1);
+  notify.reporter.tick(blind);
+  expect(await heard()).toEqual(['WATCHDOG=1 | STATUS=the ledger cannot be read']);
+  await clock.advance(600_000);
+  expect(await heard()).toEqual([]);
+});
+
+test.each([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soon' }, { WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }])(
+  'does not feed a watchdog that is not on for this process: %j',
+  async (environment) => {
+    const { notify, both, heard } = manager({ NOTIFY_SOCKET: '@sock', ...environment });
+    notify.reporter.tick(both);
+    expect(await heard()).toEqual([`READY=1 | ${SEEN}`]);
+  },
+);
+
+test('tells a reload that begins and ends, though not before it was ready', async () => {
+  const { notify, both, heard } = manager();
+  notify.reloading();
+  notify.reloaded();
+  expect(await heard()).toEqual([]);
+  notify.reporter.tick(both);
+  notify.reloading();
+  notify.reloaded();
+  expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`, 'RELOADING=1', 'READY=1']);
+});
+
+test('a stop is the last word', async () => {
+  const { notify, both, heard } = manager();
+  notify.stopping();
+  notify.stopping();
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual(['STOPPING=1 | STATUS=waiting for the transactions in flight']);
+});
+
+test('the status says why nothing is written, in one line', async () => {
+  const { notify, both, clock, heard } = manager();
+  notify.reporter.tick(both);
+  const error = new AgentError('EAPI__TIMEOUT', { endpoint: 'a\nREADY=1', ms: 10 });
+  notify.reporter.halted(error);
+  await clock.advance(10_000);
+  notify.reporter.tick(both);
+  notify.reporter.resumed();
+  await clock.advance(10_000);
+  notify.reporter.tick(both);
+  const [, halted = '', ...rest] = await heard();
+  expect(halted).toContain(`${SEEN}; nothing is written: `);
+  expect(halted).not.toContain('\n');
+  expect(rest).toEqual([SEEN]);
+});
+
+test('what was not heard is told again, and only the first failure is logged', async () => {
+  const { notify, both, faults, warned, heard } = manager();
+  faults.push(new Error('no such program'), new Error('still none'));
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([]);
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([]);
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
+  expect(warned).toEqual([['the service manager could not be told how the agent does', { problem: 'no such program' }]]);
+});
