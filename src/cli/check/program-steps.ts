@@ -27,6 +27,8 @@ import { count } from './words.ts';
 const HOUR_MS = 3_600_000;
 /** Less than this is worth a warning: somebody has to notice it, and to send funds. */
 const SCANT_HOURS = 7 * 24;
+/** What lasts longer need not be told to the day. */
+const MANY_HOURS = 10 * 365 * 24;
 const SIGNATURE_BYTES = 64;
 
 /** What the ledger's program is and does, and what the key can pay for. Nothing of it is sent. */
@@ -82,7 +84,7 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         if (users === undefined) return ok(sol(lamports));
         const hours = hoursToEmpty(lamports, users, policy.refreshInterval);
         if (hours === Number.POSITIVE_INFINITY) return ok(`${sol(lamports)}; there are no users yet`);
-        const lasts = `${sol(lamports)}, which refreshes ${count(users, 'user')} for about ${span(hours * HOUR_MS)}`;
+        const lasts = `${sol(lamports)}, which refreshes ${count(users, 'user')} for ${hours > MANY_HOURS ? 'more than ten years' : `about ${span(hours * HOUR_MS)}`}`;
         return hours < SCANT_HOURS ? warn(lasts, remedy) : ok(lasts);
       },
     },

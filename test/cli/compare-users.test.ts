@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { compareUsers, mergeReadings } from '../../src/cli/check/compare-users.ts';
+import { UserStatus } from '../../src/serviceability/index.ts';
+import { active, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+const NOTHING_ODD = { missing: [], wrongVrf: [], unknown: [], duplicated: [], invalid: [], orphaned: [] };
+const compare = (users: Parameters<typeof viewOf>[0], ...snapshots: readonly ReturnType<typeof snapshotOf>[]) =>
+  compareUsers(viewOf(users), mergeReadings(snapshots));
+
+test('users whose neighbors are where they belong are found, whatever the state of their sessions', () => {
+  expect(compare([userNumber(1), userNumber(2)], snapshotOf({ vrf1: [established(1), active(2)] }))).toEqual({
+    activated: 2,
+    found: 2,
+    established: 1,
+    ...NOTHING_ODD,
+  });
+});
+
+test('of a neighbor in two VRFs the one in the right VRF counts', () => {
+  expect(compare([userNumber(1)], snapshotOf({ vrf1: [active(1)], vrf2: [established(1)] }))).toMatchObject({ found: 1, established: 0 });
+});
+
+test('a neighbor on the device side of the tunnel will do where there is none on the client side', () => {
+  expect(compare([userNumber(1)], snapshotOf({ vrf1: [{ address: '169.254.0.2' }] }))).toMatchObject({ found: 1, missing: [] });
+});
+
+test('a user that is not activated is not expected anywhere, but its neighbor is no orphan', () => {
+  const banned = userNumber(1, { account: { status: UserStatus.banned } });
+  expect(compare([banned], snapshotOf({ vrf1: [established(1, { description: 'USER-501' })] }))).toEqual({
+    activated: 0,
+    found: 0,
+    established: 0,
+    ...NOTHING_ODD,
+  });
+});
+
+test('a user that is not found is missing only where every VRF was read', () => {
+  const name = `USER-501 (${keyNumber(1)}) 169.254.0.3`;
+  expect(compare([userNumber(1)], snapshotOf({ vrf1: [] }))).toMatchObject({ missing: [name], unknown: [] });
+  expect(compare([userNumber(1)], snapshotOf({ vrf1: [], vrf2: 'failed' }))).toMatchObject({ missing: [], unknown: [name] });
+});
+
+test('a tunnel_net of several activated users is named once', () => {
+  const users = [userNumber(1), userNumber(2, { net: '169.254.0.2/31' }), userNumber(3, { net: '169.254.0.2/31' })];
+  expect(compare(users, snapshotOf({ vrf1: [established(1)] })).duplicated).toEqual(['169.254.0.2/31']);
+});
+
+test('neighbors that are described as users of which the ledger knows nothing are orphans; other neighbors are not', () => {
+  const neighbors = [established(7, { description: 'USER-507' }), established(8, { description: 'uplink' }), established(9)];
+  expect(compare([], snapshotOf({ vrf1: neighbors })).orphaned).toEqual(['USER-507 (vrf1 169.254.0.15)']);
+});
+
+test('what one source could not read, another one may have', () => {
+  const first = snapshotOf({ vrf1: 'failed', vrf2: [established(2)] });
+  const second = snapshotOf({ vrf1: [established(1)], vrf2: [], vrf3: 'failed' });
+  const merged = mergeReadings([first, second]);
+  expect([...merged].map(([vrf, { kind }]) => [vrf, kind])).toEqual([
+    ['vrf1', 'collected'],
+    ['vrf2', 'collected'],
+    ['vrf3', 'failed'],
+  ]);
+  expect(merged.get('vrf2')).toBe(first.vrfs.get('vrf2'));
+});
