@@ -68,7 +68,8 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
   }
   refuseUnknown(parsed, namesOf(chosen));
   const { argument } = chosen;
-  const [word, stray] = argument === undefined ? [undefined, words[1]] : words.slice(1);
+  const [word, stray] =
+    argument === undefined ? [undefined, words[1]] : argument.many === true ? [words.slice(1).join('\n') || undefined] : words.slice(1);
   if (stray !== undefined) throw usage(`${chosen.name} takes no ${quoted(stray)}; options begin with --`);
   const given = argument === undefined || word === undefined ? {} : { [argument.name]: word };
   return { kind: 'run', command: chosen.name, start: chosen.prepare({ ...valuesOf(parsed, chosen), ...given }) };

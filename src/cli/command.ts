@@ -41,6 +41,8 @@ export interface OptionSpec {
 export interface ArgumentSpec {
   readonly name: string;
   readonly describe: string;
+  /** Several words; they are handed on with a line feed between them. */
+  readonly many?: boolean;
 }
 
 export interface CommandDefinition<Options> {

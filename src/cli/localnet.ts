@@ -1,9 +1,11 @@
 import { defineCommand } from './command.ts';
+import { DRIVE_OPTIONS, type DriveOptions, readDriveOptions, VERBS_HELP, WORDS } from './localnet/drive-options.ts';
 import { DEFAULT_USERS, type LocalnetOptions, readLocalnetOptions } from './localnet-options.ts';
 
-export const localnetCommand = defineCommand<LocalnetOptions>({
+export const localnetCommand = defineCommand<LocalnetOptions | DriveOptions>({
   name: 'localnet',
-  describe: 'Start a ledger and a simulated device on this host, to try things on.',
+  describe: 'Start a ledger and a simulated device on this host, to try things on; or drive one that runs.',
+  argument: { name: WORDS, many: true, describe: VERBS_HELP },
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
     'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
@@ -21,7 +23,11 @@ export const localnetCommand = defineCommand<LocalnetOptions>({
       describe: "Key file of the device's metrics publisher; by default a new one in a temporary folder",
     },
     output: { type: 'string', value: 'table|json', describe: 'How the addresses are printed' },
+    ...DRIVE_OPTIONS,
   },
-  read: readLocalnetOptions,
-  load: async () => (await import('./localnet-body.ts')).localnetBody,
+  read: (values) => readDriveOptions(values) ?? readLocalnetOptions(values),
+  load: async () => async (options, io) =>
+    'requests' in options
+      ? (await import('./localnet/drive-body.ts')).driveBody(options, io)
+      : (await import('./localnet-body.ts')).localnetBody(options, io),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Address } from '../serviceability/index.ts';
+import { type Address, type Ipv4, isIpv4 } from '../serviceability/index.ts';
 import type { SwitchFault } from './dzd/index.ts';
-import { addressParam, invalidParams, type RpcMethods, readParams } from './ledger/index.ts';
+import { addressParam, invalidParams, type RpcMethods, readParams, WorldError } from './ledger/index.ts';
 import type { Localnet } from './localnet-contract.ts';
 
 const vrf = z.string().min(1).max(100);
@@ -20,6 +20,12 @@ const fault: z.ZodType<SwitchFault> = z.discriminatedUnion('kind', [
       .max(64 << 20),
   }),
 ]);
+const newUser = z.strictObject({
+  clientIp: z.custom<Ipv4>(isIpv4, 'expected an IPv4 address').optional(),
+  kind: z.exactOptional(z.enum(['unicast', 'multicast'])),
+  tenant: z.exactOptional(z.literal([0, 1])),
+  connect: z.exactOptional(z.boolean()),
+});
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
 
 /**
@@ -30,6 +36,13 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
   const existing = (user: Address): Address => {
     if (localnet().truth().has(user)) return user;
     throw invalidParams(`${user} is no activated user of the device`);
+  };
+  const refusing = <T>(change: () => T): T => {
+    try {
+      return change();
+    } catch (error) {
+      throw error instanceof WorldError ? invalidParams(error.message) : error;
+    }
   };
   return {
     localnet_connectUser(_, [params]) {
@@ -42,6 +55,26 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       localnet().disconnect(existing(user));
       return null;
     },
+    /** As `addUser` in process: on the device, configured on the switch, and connected when asked for. */
+    localnet_addUser(_, [params]) {
+      const { connect, clientIp, ...wanted } = readParams(newUser, params ?? {});
+      const user = refusing(() => localnet().addUser({ ...wanted, ...(clientIp === undefined ? {} : { clientIp }) }));
+      if (connect === true) localnet().connect(user);
+      return { address: user };
+    },
+    localnet_device() {
+      const { device, programId, ledger } = localnet();
+      const { code, status, publicIp, metricsPublisherPk } = ledger.admin.device(device) ?? {};
+      return {
+        address: device,
+        programId,
+        code,
+        status,
+        publicIp,
+        metricsPublisher: metricsPublisherPk,
+        users: ledger.admin.users(device).size,
+      };
+    },
     localnet_rebootSwitch() {
       localnet().sim.reboot();
       return null;
@@ -50,6 +83,7 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       localnet().switchFaults.begin(readParams(fault, params ?? {}));
       return localnet().switchFaults.active();
     },
+    localnet_switchFaults: () => localnet().switchFaults.active(),
     localnet_clearSwitchFaults() {
       localnet().switchFaults.clear();
       return [];

@@ -85,6 +85,16 @@ export const LEDGER_CODES = {
     message: 'the ledger answered for slot {slot}, older than slot {applied} that was already read',
     remedy: 'an endpoint lags or the ledger was set back; if it lasts, restart the agent',
   },
+  LEDGER__LOCALNET_UNREACHABLE: {
+    class: 'agent-never',
+    message: 'no localnet answers at {url}: {problem}',
+    remedy: 'start one with `dzd-telemetry localnet`, or name the address of its ledger with --rpc-url',
+  },
+  LEDGER__LOCALNET_REFUSED: {
+    class: 'agent-never',
+    message: 'the localnet refuses {method}: {problem}',
+    remedy: '`dzd-telemetry localnet user list`, `device show` and `faults show` tell what is there',
+  },
   LEDGER__DEVICE_UNKNOWN: {
     class: 'agent-never',
     message: 'device {device} does not exist on this ledger',

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { printable } from '../../observability/index.ts';
+import { AgentError, describeError, withDeadline } from '../../platform/index.ts';
+import { isIpv4 } from '../../serviceability/index.ts';
+import type { CommandBody } from '../command.ts';
+import type { DriveOptions } from './drive-options.ts';
+import type { Request } from './verbs.ts';
+
+const TIMEOUT_MS = 10_000;
+
+const answerSchema = z.union([
+  z.object({ jsonrpc: z.literal('2.0'), result: z.unknown() }),
+  z.object({ jsonrpc: z.literal('2.0'), error: z.object({ message: z.string() }) }),
+]);
+const addressed = z.object({ address: z.string() });
+const listed = z.array(z.object({ address: z.string(), clientIp: z.string() }));
+
+/** `dzd-telemetry localnet VERB`: asks the localnet that runs, and prints what it answers. */
+export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, output }, { stdout, signal }) => {
+  const ask = (method: string, params: object): Promise<unknown> => call(rpcUrl, method, params, signal);
+  const complete = async ({ params, needsDevice }: Request): Promise<object> => {
+    if (needsDevice === true) return { ...params, device: addressed.parse(await ask('localnet_device', {})).address };
+    const { user } = params;
+    if (typeof user !== 'string' || !isIpv4(user)) return params;
+    const found = listed.parse(await ask('localnet_users', {})).find(({ clientIp }) => clientIp === user);
+    if (found !== undefined) return { ...params, user: found.address };
+    throw new AgentError('LEDGER__LOCALNET_REFUSED', { method: 'that', problem: `no user has the client address ${user}` });
+  };
+  let answer: unknown;
+  for (const request of requests) answer = await ask(request.method, await complete(request));
+  stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer));
+  return 0;
+};
+
+async function call(url: string, method: string, params: object, signal: AbortSignal): Promise<unknown> {
+  let body: unknown;
+  try {
+    body = await withDeadline(TIMEOUT_MS, signal, async (inner) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [params] }),
+        signal: inner,
+      });
+      return response.json();
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new AgentError('LEDGER__LOCALNET_UNREACHABLE', { url, problem: describeError(error) }, { cause: error });
+  }
+  const answer = answerSchema.safeParse(body);
+  if (!answer.success) throw new AgentError('LEDGER__LOCALNET_UNREACHABLE', { url, problem: 'the answer is not JSON-RPC' });
+  if ('error' in answer.data) throw new AgentError('LEDGER__LOCALNET_REFUSED', { method, problem: answer.data.error.message });
+  return answer.data.result;
+}
+
+const USER_COLUMNS = ['address', 'clientIp', 'userType', 'status', 'tunnelId', 'tunnelNet', 'bgpStatus'];
+
+/** A list of users as rows, an object as lines of name and value, nothing as `ok`. */
+function table(answer: unknown): string {
+  if (Array.isArray(answer)) {
+    if (answer.length === 0) return 'none\n';
+    const isUsers = listed.safeParse(answer).success;
+    if (!isUsers) return answer.map((item) => `${printable(JSON.stringify(item))}\n`).join('');
+    return columns([USER_COLUMNS, ...answer.map((user) => USER_COLUMNS.map((name) => text(Object(user)[name])))]);
+  }
+  if (typeof answer !== 'object' || answer === null) return 'ok\n';
+  return columns(Object.entries(answer).map(([name, value]) => [name, text(value)]));
+}
+
+const text = (value: unknown): string => printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

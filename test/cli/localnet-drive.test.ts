@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CommandIo } from '../../src/cli/command.ts';
+import { localnetCommand } from '../../src/cli/localnet.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
+import { lifeController } from '../../src/platform/index.ts';
+import { UserStatus } from '../../src/serviceability/index.ts';
+import { keyNumber } from '../support/bgp-builders.ts';
+
+let localnet: Localnet;
+let rpcUrl: string;
+
+beforeAll(async () => {
+  localnet = createLocalnet({ users: 2, publisher: keyNumber(1) });
+  ({ rpcUrl } = await localnet.start());
+});
+afterAll(() => localnet.stop());
+
+/** `dzd-telemetry localnet …` against the localnet that runs. */
+async function drive(...args: readonly string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const to = (lines: string[]) => ({ write: (text: string) => void lines.push(text), isTerminal: false, columns: undefined });
+  const io: CommandIo = {
+    stdout: to(out),
+    stderr: to(err),
+    environment: {},
+    signal: lifeController().signal,
+    onHangup: () => undefined,
+    version: '1.2.3',
+  };
+  const url = args.some((arg) => arg.startsWith('--rpc-url')) || args.length === 0 ? [] : ['--rpc-url', rpcUrl];
+  const exitCode = await runCommandLine(['localnet', ...args, ...url], [localnetCommand], io);
+  return { exitCode, stdout: out.join(''), firstError: err.join('').split('\n')[0] };
+}
+const json = async (...args: readonly string[]): Promise<unknown> => JSON.parse((await drive(...args, '--output', 'json')).stdout);
+
+describe('users', () => {
+  test('one is created, connected, disconnected, banned and deleted, by address or by client address', async () => {
+    const { address } = Object(await json('user', 'create', '--client-ip', '198.18.7.7', '--tenant', '1', '--connect'));
+    expect(localnet.truth().get(address)).toBe('up');
+    expect((await drive('user', 'disconnect', '198.18.7.7')).stdout).toBe('ok\n');
+    expect(localnet.truth().get(address)).toBe('down');
+    expect((await drive('user', 'connect', address, '--rtt-us', '900')).exitCode).toBe(0);
+    expect(localnet.truth().get(address)).toBe('up');
+    expect((await drive('user', 'ban', address)).exitCode).toBe(0);
+    expect(localnet.ledger.admin.user(address)?.status).toBe(UserStatus.banned);
+    expect((await drive('user', 'delete', '198.18.7.7')).exitCode).toBe(0);
+    expect(localnet.ledger.admin.user(address)).toBeUndefined();
+  });
+
+  test('the list has a row for each, under their names', async () => {
+    const { stdout } = await drive('user', 'list');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]?.split(/ +/)).toEqual(['address', 'clientIp', 'userType', 'status', 'tunnelId', 'tunnelNet', 'bgpStatus']);
+    expect(lines.slice(1).map((line) => line.split(/ +/)[0])).toEqual([...localnet.ledger.admin.users().keys()]);
+  });
+});
+
+describe('the device', () => {
+  test('is shown, and gets another publisher and another status', async () => {
+    expect((await drive('device', 'publisher', keyNumber(9))).exitCode).toBe(0);
+    expect((await drive('device', 'status', 'drained')).exitCode).toBe(0);
+    expect(await json('device', 'show')).toEqual({
+      address: localnet.device,
+      programId: localnet.programId,
+      code: 'lo-dz001',
+      status: 5,
+      publicIp: '198.19.255.1',
+      metricsPublisher: keyNumber(9),
+      users: 2,
+    });
+  });
+});
+
+describe('faults', () => {
+  test('of the ledger are set, shown and cleared', async () => {
+    expect((await drive('faults', 'set', 'ledger', 'lagSlots=5', 'rpc=[{"kind":"unavailable","times":1}]')).exitCode).toBe(0);
+    expect(localnet.ledger.faults.settings).toMatchObject({ lagSlots: 5, rpc: [{ kind: 'unavailable', times: 1 }] });
+    expect(await json('faults', 'show', 'ledger')).toMatchObject({ lagSlots: 5 });
+    await drive('faults', 'clear', 'ledger');
+    expect(localnet.ledger.faults.settings).toMatchObject({ lagSlots: 0, rpc: [] });
+  });
+
+  test('of the switch begin, are shown and end; without a side all end', async () => {
+    expect(await json('faults', 'set', 'switch', 'kind=vrf-missing', 'vrf=vrf1')).toEqual([{ kind: 'vrf-missing', vrf: 'vrf1' }]);
+    expect(await json('faults', 'show', 'switch')).toEqual([{ kind: 'vrf-missing', vrf: 'vrf1' }]);
+    expect((await drive('faults', 'clear')).exitCode).toBe(0);
+    expect((await drive('faults', 'show', 'switch')).stdout).toBe('none\n');
+  });
+});
+
+describe('what cannot be', () => {
+  test.each([
+    [['user', 'crate'], 2, 'dzd-telemetry: localnet knows no "user crate"; did you mean "user create"?'],
+    [['user', 'delete'], 2, 'dzd-telemetry: expected `localnet user delete USER`'],
+    [['user', 'delete', 'nobody'], 2, 'dzd-telemetry: "nobody" is no public key and no client address'],
+    [['user', 'list', '--users', '3'], 2, 'dzd-telemetry: --users does not go with `localnet user list`'],
+    [['device', 'status', 'fine'], 2, expect.stringContaining('dzd-telemetry: device status: expected pending, activated, ')],
+    [['faults', 'set', 'moon', 'a=1'], 2, 'dzd-telemetry: faults are of the ledger or of the switch, not of "moon"'],
+    [['faults', 'set', 'ledger', 'lag'], 2, 'dzd-telemetry: "lag" is not NAME=VALUE'],
+    [
+      ['--kind', 'multicast', '--rpc-url', 'http://127.0.0.1:1'],
+      2,
+      'dzd-telemetry: --rpc-url goes with a verb, such as `localnet user create`',
+    ],
+    [['user', 'list', '--rpc-url', 'ftp://x'], 2, 'dzd-telemetry: --rpc-url: expected an address such as http://127.0.0.1:8899'],
+    [
+      ['user', 'list', '--rpc-url', 'http://127.0.0.1:1'],
+      1,
+      expect.stringContaining('dzd-telemetry: no localnet answers at http://127.0.0.1:1: '),
+    ],
+    [['user', 'connect', '198.51.100.1'], 1, 'dzd-telemetry: the localnet refuses that: no user has the client address 198.51.100.1'],
+    [
+      ['faults', 'set', 'ledger', 'lagSlots=-1'],
+      1,
+      expect.stringContaining('dzd-telemetry: the localnet refuses localnet_setFaults: Invalid params: '),
+    ],
+  ])('%j ends with one clear line', async (args, exitCode, firstError) => {
+    expect(await drive(...args)).toEqual({ exitCode, stdout: '', firstError });
+  });
+
+  test('a client address that is taken is refused in words', async () => {
+    const [user] = localnet.ledger.admin.users().values();
+    const { exitCode, firstError } = await drive('user', 'create', '--client-ip', user?.clientIp ?? '');
+    expect([exitCode, firstError]).toEqual([1, expect.stringContaining('there is a user with client address 198.18.0.1 already')]);
+  });
+});
