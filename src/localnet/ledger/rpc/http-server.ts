@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Clock, Stopped } from '../../../platform/index.ts';
 import type { RpcFault } from '../faults/index.ts';
 import type { Endpoint } from './endpoint.ts';
+import { isFromThisHost } from './from-this-host.ts';
 import type { RpcHandler } from './handler.ts';
 import { parseBody } from './json-rpc.ts';
 import { createPubsubServer, type PubsubServer, serveNextPort } from './pubsub/index.ts';
@@ -40,6 +41,7 @@ interface Running extends RpcAddresses {
 
 const MAX_BODY_BYTES = 50 * 1024;
 const MAX_CONNECTIONS = 512;
+const NOT_FOR_PAGES = 'localnet_ methods are for programs of this host, not for pages of a browser';
 
 /**
  * JSON-RPC over HTTP on loopback, as a Solana node serves it: POST of application/json to any path; GET /health. Subscriptions over WebSocket at
@@ -59,6 +61,9 @@ export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes =
 
     const body = parseBody(text);
     const methods = body.requests.flatMap((item) => (item instanceof RpcError ? [] : [item.method]));
+    if (methods.some((method) => method.startsWith('localnet_')) && !isFromThisHost(request.headers)) {
+      return sendJson(response, handler.refuse(body, new RpcError(RpcCode.invalidRequest, NOT_FOR_PAGES)));
+    }
     const struck = endpoint.faults.strike(methods);
     for (const { kind, delayMs = 1000 } of struck) if (kind === 'delay') await clock.sleep(delayMs, signal);
     const fault = struck.find(({ kind }) => kind !== 'delay');
