@@ -1,22 +1,36 @@
 #!/usr/bin/env node
 /*
- * node scripts/package.mjs [--outdir DIR]
+ * node scripts/package.mjs [--outdir DIR] [--only executable]
  *
- *   src/cli/main.ts ──► bundle ──► out/dzd-telemetry          one executable for machines without Node.js
+ *   src/cli/main.ts ──► bundle ──► out/dzd-telemetry ──┬─► out/dzd-telemetry_VERSION_ARCH.deb     (dpkg-deb)
+ *                        unit, configuration, manual ──┴─► out/dzd-telemetry-VERSION-1.ARCH.rpm   (rpmbuild)
  *
- * It is made for the kind of machine that it is made on: the executable is a copy of the Node.js that runs this script.
+ * Made for the kind of machine that it is made on: the executable is a copy of the Node.js that runs this script.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundleCommand, thirdPartyNotices } from './package/bundle.mjs';
+import { makeDeb } from './package/deb.mjs';
 import { makeExecutable } from './package/executable.mjs';
+import { makeRpm } from './package/rpm.mjs';
+import { stageFiles } from './package/staging.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(root, 'out') } } });
+const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(root, 'out') }, only: { type: 'string' } } });
 const outdir = resolve(values.outdir);
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { version, description: summary } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const description = `Polls the BGP neighbors of one DoubleZero Device, an Arista EOS switch, maps their
+sessions to the users of the DoubleZero ledger, and keeps each user's BGP status
+there right. One executable; Node.js is inside.`;
+
+if (values.only !== undefined && values.only !== 'executable') fail(`--only knows "executable", not "${values.only}"`);
+if (values.only === undefined) {
+  const missing = ['dpkg-deb', 'rpmbuild'].filter((program) => spawnSync(program, ['--version']).error !== undefined);
+  if (missing.length > 0) fail(`${missing.join(' and ')} cannot be run; on Debian: apt-get install dpkg rpm`);
+}
 
 mkdirSync(outdir, { recursive: true });
 const work = mkdtempSync(join(outdir, '.work-'));
@@ -27,11 +41,34 @@ try {
   writeFileSync(notices, thirdPartyNotices(root, packages));
   const executable = join(outdir, 'dzd-telemetry');
   await makeExecutable({ bundle, work, outfile: executable });
-  for (const file of [executable, notices]) told(file);
+  told(executable);
+  if (values.only === undefined) {
+    const tree = join(work, 'tree');
+    stageFiles({ root, executable, notices, into: tree });
+    const forRpm = join(work, 'rpm-tree');
+    cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
+    const about = { version, summary, description, epoch: lastChange(), outdir };
+    told(makeDeb({ ...about, tree }));
+    told(makeRpm({ ...about, tree: forRpm, work }));
+  }
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
+/** Seconds since 1970 of the last commit, so that the same sources carry the same times; now, outside of a repository. */
+function lastChange() {
+  try {
+    return Number(execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+  } catch {
+    return Math.floor(Date.now() / 1_000);
+  }
+}
+
 function told(file) {
   console.log(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+}
+
+function fail(problem) {
+  console.error(problem);
+  process.exit(2);
 }
