@@ -101,7 +101,7 @@ describe('check', () => {
     ]);
     expect([exitCode, detail['source eapi'], remedy['source eapi']]).toEqual([
       1,
-      expect.stringContaining('did not answer within 500 ms'),
+      expect.stringContaining('did not answer within 800 ms'),
       expect.stringContaining('raise the timeout'),
     ]);
   });
@@ -111,6 +111,13 @@ describe('check', () => {
     const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(temporaryFolder()));
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
     expect(detail.publisher).toContain(at.publisher);
+  });
+
+  test('a program id of another network fails by its own words', async () => {
+    await using at = await commandBed();
+    const { exitCode, states, detail } = await check(at, '--ledger.programId', at.publisher);
+    expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail device', 'fail program']]);
+    expect(detail.program).toBe(`${at.publisher} has no ProgramConfig on this ledger`);
   });
 
   test('without a key file the rest is looked at all the same', async () => {

@@ -13,7 +13,8 @@ import { lifeController, systemClock } from '../../src/platform/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
-const SLOT_MS = 60;
+/** About as short as a slot that is still believed. */
+const SLOT_MS = 55;
 
 export interface CommandResult {
   readonly exitCode: ExitCode;
@@ -46,10 +47,10 @@ export async function commandBed(
   const localnet = createLocalnet({ users: 3, publisher, slotMs: SLOT_MS, ...more });
   const addresses = await localnet.start();
   for (const user of localnet.truth().keys()) localnet.connect(user);
-  const settle = (): Promise<void> => systemClock.sleep(4 * SLOT_MS);
+  const settle = (): Promise<void> => systemClock.sleep(3 * SLOT_MS);
   await settle();
   const file = join(folder, 'config.yaml');
-  const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: '500ms' }];
+  const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: '800ms' }];
   const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] }, collector: { sources } };
   // Port 0: nothing on this host is asked by mistake.
   writeFileSync(file, JSON.stringify({ ...ours, http: { listen: '127.0.0.1:0' }, ...settings }), { mode: 0o600 });

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { type WordsOptions, wordsOfUser } from '../../src/cli/explain/words-of-user.ts';
+import { explainCommand } from '../../src/cli/explain.ts';
 import type { UserReport } from '../../src/observability/index.ts';
 import { lifeController, Stopped } from '../../src/platform/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
@@ -73,14 +75,20 @@ describe('explain, without a running agent', () => {
   test.for([
     ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
     ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
-    ['no user', [], 2, 'explain needs to know whom'],
-    ['what is no user', ['bogus'], 2, '"bogus" is no public key, no IPv4 address and no tunnel id'],
-    ['two users', ['500', '501'], 2, 'explain takes no "501"'],
   ] as const)('%s is told in one line', async ([, args, code, problem]) => {
     await using at = await commandBed();
     const { exitCode, stdout, stderr } = await at.run(['explain', ...args]);
     expect([exitCode, stdout, stderr]).toEqual([code, '', expect.stringContaining(problem)]);
   });
+});
+
+test.for([
+  ['no user', [], 'explain needs to know whom'],
+  ['what is no user', ['bogus'], '"bogus" is no public key, no IPv4 address and no tunnel id'],
+  ['a tunnel id that is none', ['70000'], '"70000" is no public key, no IPv4 address and no tunnel id'],
+  ['two users', ['500', '501'], 'explain takes no "501"'],
+] as const)('explain refuses %s', ([, args, problem]) => {
+  expect(() => parseCommandLine(['explain', ...args], [explainCommand], '1.2.3')).toThrow(problem);
 });
 
 /** A server on a free port of loopback that goes when the test ends. */

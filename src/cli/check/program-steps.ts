@@ -13,6 +13,7 @@ import {
   encodeTransaction,
   formatProgramVersion,
   nanoseconds,
+  type ProgramConfig,
   parseTransactionFailure,
   programConfigAddress,
   setUserBgpStatusInstruction,
@@ -41,12 +42,13 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         const { programId } = ledger;
         const { accounts } = await rpc.accounts([programConfigAddress(programId).address], signal);
         const account = accounts[0] ?? null;
-        if (account === null || account.owner !== programId)
+        const found = account === null || account.owner !== programId ? undefined : decodeConfig(account.data);
+        if (found === undefined)
           return fail(
             `${programId} has no ProgramConfig on this ledger`,
             'check that env or ledger.rpcUrls and ledger.programId name the same network',
           );
-        const { version, minCompatibleVersion } = decodeConfig(account.data);
+        const { version, minCompatibleVersion } = found;
         return ok(`version ${formatProgramVersion(version)}, takes clients from ${formatProgramVersion(minCompatibleVersion)} on`);
       },
     },
@@ -106,11 +108,12 @@ function unsigned(programId: Address, device: Address, metricsPublisher: Address
   return encodeTransaction(message, [new Uint8Array(SIGNATURE_BYTES)]);
 }
 
-function decodeConfig(data: Uint8Array) {
+/** Undefined for what is no ProgramConfig. */
+function decodeConfig(data: Uint8Array): ProgramConfig | undefined {
   try {
     return decodeProgramConfig(data);
   } catch (error) {
-    if (error instanceof AccountDataError) throw new Skip(error.message);
+    if (error instanceof AccountDataError) return undefined;
     throw error;
   }
 }
