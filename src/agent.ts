@@ -65,6 +65,8 @@ export interface OnceOutcome {
   readonly problem: AgentError | undefined;
   /** Users that the program rejected. */
   readonly parked: ReadonlyMap<Address, AgentError>;
+  /** Writes that were wanted and are not on the ledger: their transaction expired, or nothing may be written. */
+  readonly unlanded: readonly StatusIntent[];
 }
 
 export interface Agent {
@@ -126,6 +128,8 @@ export function createAgent(options: AgentOptions): Agent {
         });
 
   let toldAuthority = false;
+  /** Something was wanted while nobody knew whether this key may write. */
+  let withheld = false;
   const authority = createAuthorityWatch({
     verify: async (signal) => {
       const { code, metricsPublisher } = await readAuthority(signal);
@@ -134,7 +138,12 @@ export function createAgent(options: AgentOptions): Agent {
     },
     clock,
     intervalMs: timing.authorityIntervalMs,
-    onAuthorized: () => worker?.resume(),
+    onAuthorized: () => {
+      worker?.resume();
+      // What was decided before the right to write was known is decided again at once, not an interval later.
+      if (withheld) loop.wake();
+      withheld = false;
+    },
     onRefused: (error) => {
       toldAuthority = false;
       if (worker === undefined) reporter.halted(error);
@@ -168,7 +177,10 @@ export function createAgent(options: AgentOptions): Agent {
     landedIn: (user) => worker?.landedIn(user),
     lastLandedSlot: () => worker?.lastLandedSlot,
     // Before the device's account was read nobody knows whether this key may write.
-    offer: (intents: readonly StatusIntent[], view: LedgerView) => worker?.offer(authority.isAuthorized ? intents : [], view),
+    offer(intents: readonly StatusIntent[], view: LedgerView) {
+      withheld ||= !authority.isAuthorized && intents.length > 0;
+      worker?.offer(authority.isAuthorized ? intents : [], view);
+    },
   });
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
@@ -207,7 +219,15 @@ export function createAgent(options: AgentOptions): Agent {
       await Promise.all([authority.check(untilStopped), balance?.check(untilStopped), views.readNow(untilStopped)]);
       const report = await tick(untilStopped);
       await worker?.whenIdle(untilStopped);
-      return { report, problem: worker?.halted ?? authority.problem, parked: worker?.parked() ?? new Map() };
+      return {
+        report,
+        problem: worker?.halted ?? authority.problem,
+        parked: worker?.parked() ?? new Map(),
+        unlanded:
+          worker === undefined
+            ? []
+            : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.landedIn(user) === undefined),
+      };
     },
     wake: () => loop.wake(),
     stop() {

@@ -1,4 +1,5 @@
 import {
+  createTunnelAddressing,
   type Decided,
   decide,
   detectMassDown,
@@ -62,9 +63,10 @@ export function createTicker(options: TickerOptions): Ticker {
   /** Tunnel ids of Established neighbors for which even a renewed view has no user: they are not worth asking for again. */
   let strangers: ReadonlySet<number> = new Set();
 
+  const addressesOf = createTunnelAddressing();
   const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
   const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations =>
-    observeUsers(view.users.values(), snapshot, lastTunnel);
+    observeUsers(view.users.values(), snapshot, lastTunnel, addressesOf);
 
   const wasUp = (view: LedgerView) => (user: Address) => {
     const seen = tracks.get(user)?.lastSeen;
@@ -158,8 +160,10 @@ export function createTicker(options: TickerOptions): Ticker {
       let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       const newcomers = strangersOf(view, snapshot);
-      if (wantsToWrite || newcomers.some((id) => !strangers.has(id))) {
-        const renewed = await views.renew(signal);
+      const somebodyIsNew = newcomers.some((id) => !strangers.has(id));
+      if (wantsToWrite || somebodyIsNew) {
+        // A view from before the switch was asked can't know of whoever came in between.
+        const renewed = await views.renew(signal, somebodyIsNew ? snapshot?.takenAt : undefined);
         if (renewed !== undefined && renewed !== view) {
           // The renewed view may add or change users, not sessions: what the second look said of them stands.
           const again = new Map(observe(renewed, snapshot).byUser);
@@ -168,7 +172,7 @@ export function createTicker(options: TickerOptions): Ticker {
           decided = decideOn(view, again, snapshot?.takenAt);
         }
       }
-      strangers = new Set(strangersOf(view, snapshot));
+      if (snapshot === undefined || view.readAt >= snapshot.takenAt) strangers = new Set(strangersOf(view, snapshot));
       reportUsers(decided);
       tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];

@@ -1,5 +1,5 @@
 import type { LedgerView } from './bgp/index.ts';
-import { AgentError, type Clock, describeError, isAgentError, waitAtMost } from './platform/index.ts';
+import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, waitAtMost } from './platform/index.ts';
 import type { Slot } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 
@@ -22,8 +22,8 @@ export interface ViewKeeper {
   latest(): LedgerView | undefined;
   /** The view to decide on: read again when it is due or from before `notBefore`; undefined while there is none or it is too old. */
   current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
-  /** A view young enough to write on: this one, or a new one; undefined when it can't be had. */
-  renew(signal: AbortSignal): Promise<LedgerView | undefined>;
+  /** A view young enough to write on, and read after `notBefore`: this one, or a new one; undefined when it can't be had. */
+  renew(signal: AbortSignal, notBefore?: MonotonicMs): Promise<LedgerView | undefined>;
   /** Reads it now, however long that takes: for one who has no next tick. */
   readNow(signal: AbortSignal): Promise<void>;
   isFreshEnoughToWrite(view: LedgerView): boolean;
@@ -93,8 +93,9 @@ export function createViewKeeper({
       toldTooOld = true;
       return undefined;
     },
-    async renew(signal) {
-      if (view !== undefined && !lost && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
+    async renew(signal, notBefore) {
+      const isLateEnough = notBefore === undefined || (view !== undefined && view.readAt >= notBefore);
+      if (view !== undefined && !lost && isLateEnough && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
     readNow: (signal) => startReading(undefined, signal),

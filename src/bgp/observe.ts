@@ -10,6 +10,31 @@ export interface Tunnel {
   readonly tunnelId: number;
 }
 
+/** What is looked for at a tunnel. */
+export interface TunnelAddresses {
+  /** The two ends of the /31; undefined where it is none (rule 6). */
+  readonly sides: ReturnType<typeof tunnelSides>;
+  /** The network as text, to tell who shares it. */
+  readonly net: string;
+  /** How the controller describes the neighbor. */
+  readonly description: string;
+}
+
+export type TunnelAddressing = (tunnel: Tunnel) => TunnelAddresses;
+
+/** Remembers what it has worked out for as long as the tunnel's object lives: accounts that have not changed come again tick after tick. */
+export function createTunnelAddressing(): TunnelAddressing {
+  const known = new WeakMap<Tunnel, TunnelAddresses>();
+  return (tunnel) => {
+    const before = known.get(tunnel);
+    if (before !== undefined) return before;
+    const { tunnelNet, tunnelId } = tunnel;
+    const addresses = { sides: tunnelSides(tunnelNet), net: formatNetworkV4(tunnelNet), description: `USER-${tunnelId}` };
+    known.set(tunnel, addresses);
+    return addresses;
+  };
+}
+
 export interface Observations {
   readonly byUser: ReadonlyMap<Address, Observation>;
   /** Users found at more than one neighbor (rule 2); a figure for the operator, not an error. */
@@ -28,6 +53,7 @@ export function observeUsers(
   users: Iterable<LedgerUser>,
   snapshot: NeighborSnapshot | undefined,
   lastTunnel: (user: Address) => Tunnel | undefined,
+  addressesOf: TunnelAddressing = createTunnelAddressing(),
 ): Observations {
   const byUser = new Map<Address, Observation>();
   const everyone = [...users];
@@ -36,12 +62,12 @@ export function observeUsers(
     return { byUser, ambiguous: 0 };
   }
   const index = indexNeighbors(snapshot);
-  const claims = countClaims(everyone);
+  const claims = countClaims(everyone, addressesOf);
   let ambiguous = 0;
   for (const entry of everyone) {
     const activated = entry.user.status === UserStatus.activated;
-    const tunnel = tunnelSides(entry.user.tunnelNet) === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
-    const claimants = tunnel === undefined ? 0 : (claims.get(formatNetworkV4(tunnel.tunnelNet)) ?? 0);
+    const tunnel = addressesOf(entry.user).sides === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
+    const claimants = tunnel === undefined ? 0 : (claims.get(addressesOf(tunnel).net) ?? 0);
     // A tunnel that has passed to another user tells nothing about its former one.
     const shared = activated ? claimants > 1 : claimants > 0;
     const observation: Observation =
@@ -49,7 +75,7 @@ export function observeUsers(
         ? { kind: 'unobserved', because: 'tunnel-net-invalid' }
         : shared
           ? { kind: 'unobserved', because: 'tunnel-net-shared' }
-          : observeTunnel(tunnel, entry.expectedVrf, index, () => {
+          : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, () => {
               ambiguous += 1;
             });
     byUser.set(entry.pubkey, observation);
@@ -58,24 +84,27 @@ export function observeUsers(
 }
 
 /** How many activated users claim each tunnel_net. */
-function countClaims(users: readonly LedgerUser[]): Map<string, number> {
+function countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): Map<string, number> {
   const claims = new Map<string, number>();
   for (const { user } of users) {
     if (user.status !== UserStatus.activated) continue;
-    const net = formatNetworkV4(user.tunnelNet);
+    const { net } = addressesOf(user);
     claims.set(net, (claims.get(net) ?? 0) + 1);
   }
   return claims;
 }
 
-function observeTunnel(tunnel: Tunnel, expectedVrf: string | undefined, index: NeighborIndex, onAmbiguous: () => void): Observation {
-  const sides = tunnelSides(tunnel.tunnelNet);
+function observeTunnel(
+  { sides, description }: TunnelAddresses,
+  expectedVrf: string | undefined,
+  index: NeighborIndex,
+  onAmbiguous: () => void,
+): Observation {
   if (sides === undefined) return { kind: 'unobserved', because: 'tunnel-net-invalid' };
   if (index.neighborCount === 0) return { kind: 'unobserved', because: 'no-neighbors-at-all' };
 
   const atClient = index.byAddress(sides.clientSide);
   const found = atClient.length > 0 ? atClient : index.byAddress(sides.deviceSide);
-  const description = `USER-${tunnel.tunnelId}`;
   const candidates = found.filter(({ neighbor }) => !namesAnotherUser(neighbor.description, description));
   if (candidates.length > 1) onAmbiguous();
 

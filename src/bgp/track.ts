@@ -3,6 +3,7 @@ import { formatNetworkV4, type Slot, tunnelSides, type User } from '../serviceab
 import { advancePenalty, type DampingPolicy, type FlapPenalty } from './flap-penalty.ts';
 import { advanceForeignWrites, type ForeignWrites, isForeignWrite } from './foreign-writes.ts';
 import type { LedgerUser } from './ledger-view.ts';
+import type { Neighbor } from './neighbor-snapshot.ts';
 import type { Observation } from './observation.ts';
 import type { Tunnel } from './observe.ts';
 
@@ -11,6 +12,8 @@ import type { Tunnel } from './observe.ts';
  * patience with a session that is going down, and nothing else.
  */
 export interface UserTrack {
+  /** The account that it was last advanced with; the same object means that nothing of it has changed. */
+  readonly account: User;
   /** Changes when the account at this address is another one than before, or was deleted and created again. */
   readonly incarnation: string;
   readonly lastReportedAt: Slot;
@@ -74,9 +77,10 @@ export function advanceTrack(
     isForeignWrite({ before: previous.lastReportedAt, now: entry.user.lastBgpReportedAt, own: own.landedIn, inFlight: own.inFlight });
   const { track, newFlaps } =
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
-  const { penalty: _, foreignWrites: __, ...rest } = track;
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
   const foreignWrites = advanceForeignWrites(base.foreignWrites, isForeign, now);
+  if (penalty === track.penalty && foreignWrites === track.foreignWrites) return { track, newFlaps, isForeignWrite: isForeign };
+  const { penalty: _, foreignWrites: __, ...rest } = track;
   return {
     track: { ...rest, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) },
     newFlaps,
@@ -91,6 +95,7 @@ function see(
 ): { track: UserTrack; newFlaps: number } {
   const newFlaps = countFlaps(base, observation);
   const neighbor = observation.at?.neighbor;
+  if (newFlaps === 0 && observation.kind === 'up' && isUnchanged(base, neighbor)) return { track: base, newFlaps };
   const seen: UserTrack = {
     ...withoutDownRun(base),
     everUp: base.everUp || observation.kind === 'up',
@@ -105,27 +110,46 @@ function see(
   return { track: { ...seen, downRun: { since: run?.since ?? now, count: (run?.count ?? 0) + 1 } }, newFlaps };
 }
 
+/** An established session that goes on as it was: nearly every user, nearly every tick. */
+function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: UserTrack, neighbor: Neighbor | undefined): boolean {
+  if (lastSeen !== 'up' || downRun !== undefined) return false;
+  const at = neighbor?.changedAt ?? changedAt;
+  return at === changedAt && (neighbor?.establishedTransitions ?? establishedTransitions) === establishedTransitions;
+}
+
 function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now: MonotonicMs): UserTrack {
+  if (previous?.account === entry.user) return previous;
+  const account = entry.user;
   const incarnation = incarnationOf(entry);
   const { lastBgpReportedAt } = entry.user;
   const recreated = previous === undefined || previous.incarnation !== incarnation || lastBgpReportedAt < previous.lastReportedAt;
   const tunnel: Tunnel | undefined =
     tunnelSides(entry.user.tunnelNet) === undefined ? (recreated ? undefined : previous.tunnel) : entry.user;
   const named = tunnel === undefined ? {} : { tunnel: { tunnelNet: tunnel.tunnelNet, tunnelId: tunnel.tunnelId } };
-  if (recreated) return { incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: false, flaps: 0, ...named };
+  if (recreated) return { account, incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: false, flaps: 0, ...named };
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: what was seen of the old one says nothing about it.
-    return { incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: previous.everUp, flaps: previous.flaps, ...named };
+    return {
+      account,
+      incarnation,
+      lastReportedAt: lastBgpReportedAt,
+      firstSeenAt: now,
+      everUp: previous.everUp,
+      flaps: previous.flaps,
+      ...named,
+    };
   }
-  return { ...previous, lastReportedAt: lastBgpReportedAt, ...named };
+  return { ...previous, account, lastReportedAt: lastBgpReportedAt, ...named };
 }
 
 function sameTunnel(a: Tunnel, b: Tunnel): boolean {
   return a.tunnelId === b.tunnelId && formatNetworkV4(a.tunnelNet) === formatNetworkV4(b.tunnelNet);
 }
 
-function withoutDownRun({ downRun: _, ...track }: UserTrack): UserTrack {
-  return track;
+function withoutDownRun(track: UserTrack): UserTrack {
+  if (track.downRun === undefined) return track;
+  const { downRun: _, ...rest } = track;
+  return rest;
 }
 
 function countFlaps(track: UserTrack, observation: Exclude<Observation, { kind: 'unobserved' }>): number {

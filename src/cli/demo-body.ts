@@ -56,7 +56,7 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   };
   const scenario = createScenario({ localnet, clock, random, meanIntervalMs: EVENT_INTERVAL_MS, onEvent });
   const startedAt = clock.monotonic();
-  const screen = startScreen(output, clock, io, (width, height) => ({
+  const screen = startScreen(output, io, (width, height) => ({
     board,
     news: () => news,
     columns: width,
@@ -119,7 +119,6 @@ function summaryOf(board: DemoBoard): SummaryEvent {
 
 function startScreen(
   output: 'table' | 'json',
-  clock: Clock,
   { stdout }: CommandIo,
   contents: (columns: number, rows: number) => Parameters<typeof drawDemo>[0],
 ): { stop(): void } {
@@ -129,7 +128,6 @@ function startScreen(
     stdout.write(stdout.isTerminal ? liveFrame(contents(columns, process.stdout.rows ?? 40)) : `${drawDemo(contents(columns, 1_000))}\n`);
   };
   const timer = setInterval(draw, stdout.isTerminal ? FRAME_MS : PICTURE_MS);
-  void clock;
   return {
     stop() {
       clearInterval(timer);

@@ -3,7 +3,7 @@ import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { openAgent } from '../open-agent.ts';
-import { AgentError, systemClock, withDeadline } from '../platform/index.ts';
+import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
 import { openAgentWindow } from './agent-window.ts';
@@ -103,16 +103,25 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
   try {
     const outcome = await withDeadline(ONCE_DEADLINE_MS, signal, (inner) => agent.once(inner));
     return tellOnce(outcome, logger);
+  } catch (error) {
+    if (!(error instanceof DeadlineExceeded)) throw error;
+    throw new AgentError('WRITE__NOT_SETTLED', { seconds: ONCE_DEADLINE_MS / 1_000 }, { cause: error });
   } finally {
     await stopAgent(agent, logger);
     logger.info('stopped');
   }
 }
 
-function tellOnce({ report, problem, parked }: OnceOutcome, logger: Logger): ExitCode {
+function tellOnce({ report, problem, parked, unlanded }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
-  logger.info('one tick done', { users: report.outcomes.size, ...counts, intents: report.intents.length, rejected: parked.size });
-  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0;
+  logger.info('one tick done', {
+    users: report.outcomes.size,
+    ...counts,
+    intents: report.intents.length,
+    rejected: parked.size,
+    notLanded: unlanded.length,
+  });
+  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0 || unlanded.length > 0;
   return failed ? 1 : 0;
 }

@@ -71,7 +71,7 @@ export const collectorSection = z
       min: '200ms',
       max: '10m',
       reloadable: true,
-      description: 'Longest time that one poll may take, all its sources together.',
+      description: 'Longest time that one poll of one source may take.',
     }),
     sources,
     wakeUps,

@@ -22,11 +22,24 @@ export function packNext(
   compute: Pick<ComputeModel, 'request'>,
   limit = Number.POSITIVE_INFINITY,
 ): Packed | undefined {
-  const ordered = [...waiting].sort(byWaiting);
-  if (ordered[0] === undefined || ordered[0].intent.reason === 'ride-along') return undefined;
   const size = Math.min(limit, maxWritesPerTransaction(compute.request(1)));
-  const intents = ordered.slice(0, size).map(({ intent }) => intent);
+  const first = mostUrgent(waiting, size);
+  if (first[0] === undefined || first[0].intent.reason === 'ride-along') return undefined;
+  const intents = first.map(({ intent }) => intent);
   return { intents, compute: compute.request(intents.length) };
+}
+
+/** The first `count` in order. Thousands may wait, and a transaction takes twenty: nobody sorts the rest for each of them. */
+function mostUrgent(waiting: Iterable<WaitingIntent>, count: number): readonly WaitingIntent[] {
+  const best: WaitingIntent[] = [];
+  for (const candidate of waiting) {
+    const last = best.at(-1);
+    if (best.length >= count && last !== undefined && byWaiting(candidate, last) >= 0) continue;
+    const place = best.findIndex((other) => byWaiting(candidate, other) < 0);
+    best.splice(place === -1 ? best.length : place, 0, candidate);
+    if (best.length > count) best.pop();
+  }
+  return best;
 }
 
 function byWaiting(a: WaitingIntent, b: WaitingIntent): number {

@@ -11,6 +11,8 @@ export interface DesiredStates {
   replace(intents: readonly StatusIntent[], viewSlot: Slot): void;
   /** What may go out now: users in flight wait for their outcome. */
   waiting(isInFlight: (user: Address) => boolean): readonly WaitingIntent[];
+  /** Whether any of what is wanted, in the air or not, is like this. */
+  some(isSo: (wanted: WaitingIntent) => boolean): boolean;
   /** This status of this user is on the ledger as of `slot`. */
   landed(user: Address, status: ReportableStatus, slot: Slot): void;
   remove(user: Address): void;
@@ -36,6 +38,10 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
       wanted = next;
     },
     waiting: (isInFlight) => [...wanted.values()].filter(({ intent }) => !isInFlight(intent.user)),
+    some(isSo) {
+      for (const each of wanted.values()) if (isSo(each)) return true;
+      return false;
+    },
     landed(user, status, slot) {
       landings.set(user, { status, slot });
       if (wanted.get(user)?.intent.to === status) wanted.delete(user);

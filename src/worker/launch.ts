@@ -1,4 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
+import { isAgentError } from '../platform/index.ts';
 import { buildTransaction, type ComputeRequest, type Packed, packNext, type SignedTransaction } from '../publisher/index.ts';
 import type { Blockhash } from './blockhash-cache.ts';
 import type { Flight } from './flights.ts';
@@ -7,7 +8,7 @@ import { LAMPORTS_PER_TRANSACTION } from './spend-budget.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
-export function nextToPack({ desired, flights, compute, budget, suspects }: WorkerContext): Packed | undefined {
+function nextToPack({ desired, flights, compute, budget, suspects }: WorkerContext): Packed | undefined {
   const allowance = budget.allowance();
   if (allowance === 'nothing') return undefined;
   const waiting = desired.waiting(flights.has).filter(({ intent }) => allowance === 'everything' || intent.reason === 'change');
@@ -17,17 +18,28 @@ export function nextToPack({ desired, flights, compute, budget, suspects }: Work
   );
 }
 
+/** Whether anything waits that is worth a transaction: what `nextToPack` would find, without packing it. */
+export function hasWork({ desired, flights, budget }: WorkerContext): boolean {
+  const allowance = budget.allowance();
+  if (allowance === 'nothing') return false;
+  return desired.some(
+    ({ intent }) =>
+      (intent.reason === 'change' || (allowance === 'everything' && intent.reason === 'refresh')) && !flights.has(intent.user),
+  );
+}
+
 /** Sends transactions until nothing waits that may go. Throws nothing but what the signal throws. */
 export async function launch(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
   const { gate, flights, timing, blockhashes, compute, budget, clock, reporter } = context;
   const mayLaunch = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
-  while (mayLaunch() && nextToPack(context) !== undefined) {
+  while (mayLaunch() && hasWork(context)) {
     let blockhash: Blockhash;
     try {
       blockhash = await blockhashes.get(signal);
       if (compute.needsMeasurement) await measure(context, blockhash, signal);
-    } catch {
+    } catch (error) {
       signal.throwIfAborted();
+      if (!isAgentError(error)) throw error;
       gate.pause();
       return;
     }

@@ -7,7 +7,7 @@ import { createBlockhashCache } from './blockhash-cache.ts';
 import { createDesiredStates } from './desired-states.ts';
 import { createFlights } from './flights.ts';
 import { createFollower } from './follow.ts';
-import { launch, nextToPack } from './launch.ts';
+import { hasWork, launch } from './launch.ts';
 import { createParkedUsers } from './parked-users.ts';
 import type { WorkerReporter } from './reporter.ts';
 import { type Allowance, createSpendBudget, type SpendLimits } from './spend-budget.ts';
@@ -121,7 +121,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const never = Number.POSITIVE_INFINITY;
     const poll = flights.size > 0 ? Math.max(0, followedAt + timing.statusPollIntervalMs - clock.monotonic()) : never;
     if (draining || gate.halted !== undefined || flights.size >= timing.maxInFlight) return poll;
-    if (nextToPack(context) !== undefined) return Math.min(poll, Math.max(gate.pausedForMs, timing.sendStaggerMs));
+    if (hasWork(context)) return Math.min(poll, Math.max(gate.pausedForMs, timing.sendStaggerMs));
     return context.budget.allowance() === 'everything' ? poll : Math.min(poll, BUDGET_POLL_MS);
   }
 
@@ -185,7 +185,7 @@ export function createWorker(options: WorkerOptions): Worker {
       return context.budget.allowance();
     },
     async whenIdle(signal) {
-      while (flights.size > 0 || (gate.halted === undefined && nextToPack(context) !== undefined)) await clock.sleep(IDLE_POLL_MS, signal);
+      while (flights.size > 0 || (gate.halted === undefined && hasWork(context))) await clock.sleep(IDLE_POLL_MS, signal);
     },
   };
 }

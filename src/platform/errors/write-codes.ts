@@ -41,6 +41,11 @@ export const WRITE_CODES = {
     message: 'transaction {signature} failed: {problem}',
     remedy: 'its users are written again; if it persists, look the error up on the ledger',
   },
+  WRITE__NOT_SETTLED: {
+    class: 'retry-later',
+    message: 'after {seconds} s not every write is known to have landed or failed',
+    remedy: 'the ledger does not answer, or lands nothing; run again: what is right already is not written twice',
+  },
   WRITE__ALREADY_IN_FLIGHT: {
     class: 'agent-never',
     message: 'user {user} would have two unresolved statuses',
