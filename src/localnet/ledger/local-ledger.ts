@@ -3,6 +3,7 @@ import { type Address, findNetwork, ZERO_ADDRESS } from '../../serviceability/in
 import { createWorldAdmin, type WorldAdmin } from './admin/index.ts';
 import { type Bank, createBank } from './bank/index.ts';
 import { createLedgerFaults, type LedgerFaults } from './faults/index.ts';
+import { decodeLedger, encodeLedger, type LedgerSnapshot } from './ledger-snapshot.ts';
 import { createDerivations, createPrograms, programAccounts } from './programs/index.ts';
 import {
   createEndpoint,
@@ -32,6 +33,8 @@ export interface LocalLedgerOptions {
   readonly slotsPerEpoch?: bigint | undefined;
   /** Landed transactions that are remembered, 8,192 without it. */
   readonly rememberedTransactions?: number | undefined;
+  /** The ledger goes on from this state. Throws ZodError for what is none. */
+  readonly restore?: LedgerSnapshot | undefined;
   /** JSON-RPC methods of the world around the ledger, beside its own. */
   readonly methods?: RpcMethods;
 }
@@ -64,6 +67,8 @@ export interface LocalLedger {
   call(body: string): string;
   /** Another node without HTTP, with faults of its own but for those of the chain. */
   addNode(): LedgerNode;
+  /** The state as the newest block left it, for `restore`. */
+  snapshot(): LedgerSnapshot;
   stop(): Promise<void>;
 }
 
@@ -77,7 +82,8 @@ export interface LocalLedger {
  */
 export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger {
   const { clock = systemClock, random = Math.random, port = 0 } = options;
-  const programId = options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
+  const restored = options.restore === undefined ? undefined : decodeLedger(options.restore);
+  const programId = restored?.programId ?? options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
   const faults = createLedgerFaults({ random });
   const derive = createDerivations();
   const bank = createBank({
@@ -91,8 +97,13 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     programs: createPrograms(programId, derive),
     genesis: programAccounts(programId),
     chainFaults: () => faults.settings,
+    origin: restored,
   });
   const admin = createWorldAdmin({ bank, programId, derive });
+  if (restored !== undefined) {
+    bank.load(restored.accounts);
+    admin.adopt(restored.accounts);
+  }
   const handler = createRpcHandler({ ...createLocalnetMethods(admin), ...options.methods });
   const endpoint = createEndpoint({ bank, faults });
   const first = createRpcServer({ endpoint, handler, clock, port });
@@ -121,6 +132,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
       const node = createEndpoint({ bank, faults: ownFaults });
       return { faults: ownFaults, call: (body) => handler.answer(parseBody(body), node) };
     },
+    snapshot: () => encodeLedger(bank.save(), programId),
     async stop() {
       await Promise.all([first, ...others.splice(0)].map((server) => server.stop()));
     },

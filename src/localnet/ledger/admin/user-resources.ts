@@ -33,6 +33,8 @@ export interface UserResources {
   release(user: Occupied): void;
   /** Somebody has this client address, whose resources are the program's. */
   rememberClient(clientIp: Ipv4): void;
+  /** This user was there before: what it holds is taken. */
+  adopt(user: Occupied, device: Device | undefined): void;
   /** The account at this client address is gone. */
   forgetClient(clientIp: Ipv4): void;
   /** A user now holds other things than before. */
@@ -78,6 +80,11 @@ export function createUserResources(): UserResources {
     },
     release: (user) => each(user, 'release'),
     rememberClient: (clientIp) => void clients.add(clientIp),
+    adopt(user, device) {
+      clients.add(user.clientIp);
+      if (device !== undefined && hasAllocatedIp(user.userType)) dzPoolOf(user.devicePk, device);
+      each(user, 'take');
+    },
     forgetClient: (clientIp) => void clients.delete(clientIp),
     move(from, to) {
       each(from, 'release');
@@ -85,12 +92,16 @@ export function createUserResources(): UserResources {
     },
   };
 
-  /** From the device's first prefix, whose first address is the device's own. */
-  function allocateDzIp(address: Address, { dzPrefixes, code }: Device): Ipv4 {
-    const [prefix] = dzPrefixes;
-    if (prefix === undefined) throw new WorldError(`device ${code} has no prefix to allocate from`);
+  function dzPoolOf(address: Address, { dzPrefixes: [prefix] }: Device): FreePool | undefined {
+    if (prefix === undefined) return undefined;
     const base = ipv4ToNumber(prefix.address);
-    const pool = poolOf(dzIps, address, base + 1, base + 2 ** (32 - prefix.prefixLength));
+    return poolOf(dzIps, address, base + 1, base + 2 ** (32 - prefix.prefixLength));
+  }
+
+  /** From the device's first prefix, whose first address is the device's own. */
+  function allocateDzIp(address: Address, device: Device): Ipv4 {
+    const pool = dzPoolOf(address, device);
+    if (pool === undefined) throw new WorldError(`device ${device.code} has no prefix to allocate from`);
     return ipv4FromNumber(lowest(pool, 'DoubleZero addresses'));
   }
 }

@@ -166,6 +166,18 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       data.set(bank.account(address)?.data.subarray(0, bytes) ?? []);
       write(address, data);
     },
+    adopt(accounts) {
+      for (const address of accounts.keys()) {
+        const device = read(address, decodeDevice);
+        if (device !== undefined) devices = Math.max(devices, Number(device.index));
+        const tenant = read(address, decodeTenant);
+        if (tenant !== undefined) tenants = Math.max(tenants, tenant.vrfId);
+        const user = read(address, decodeUser);
+        if (user === undefined) continue;
+        if (programUsers.has(user.devicePk)) resources.rememberClient(user.clientIp);
+        else resources.adopt(user, read(user.devicePk, decodeDevice));
+      }
+    },
     fund(address, balance) {
       const account = bank.account(address) ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array());
       bank.putAccount(address, { ...account, lamports: balance });

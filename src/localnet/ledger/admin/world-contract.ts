@@ -34,6 +34,8 @@ export interface WorldAdmin {
   users(device?: Address): ReadonlyMap<Address, User>;
   /** Gives the account an older layout: cut (177 bytes: before the BGP fields), or longer with zeros; with just the rent of that length. */
   setUserLayout(user: Address, bytes: number): void;
+  /** The world is one that was there before, in these accounts of the bank: counts go on, and what its users hold is taken. Before time begins. */
+  adopt(accounts: ReadonlyMap<Address, unknown>): void;
   /** Sets the balance of a plain account, at once and without a transaction. */
   fund(address: Address, balance: Lamports): void;
 }

@@ -28,6 +28,10 @@ export interface AccountStore {
   ownedBy(owner: Address, slot: number): Iterable<readonly [Address, Account]>;
   /** The accounts written from slot `first` to slot `last`, each as its newest write in there left it, with that slot. */
   writtenIn(first: number, last: number): Iterable<AccountWrite>;
+  /** Every account, as it stands now. */
+  all(): Iterable<readonly [Address, Account]>;
+  /** Forgets everything. */
+  clear(): void;
   /** Undoes what transactions wrote after `slot`. */
   discardAfter(slot: number): void;
   /** Forgets accounts that were closed so long ago that nobody can ask for them. */
@@ -61,6 +65,13 @@ export function createAccountStore(): AccountStore {
         if (version !== undefined && version.slot >= first) yield { address, slot: version.slot, account: version.account };
       }
     },
+    *all() {
+      for (const [address, versions] of accounts) {
+        const account = versions.at(-1)?.account;
+        if (account !== undefined) yield [address, account];
+      }
+    },
+    clear: () => accounts.clear(),
     discardAfter(slot) {
       for (const [address, versions] of accounts) {
         accounts.set(

@@ -17,6 +17,15 @@ export interface ChainFaults {
   readonly blockhashLifetime: number;
 }
 
+/** What a chain goes on from. */
+export interface BankState {
+  /** Base58. */
+  readonly genesisHash: string;
+  readonly slot: number;
+  readonly height: number;
+  readonly accounts: ReadonlyMap<Address, Account>;
+}
+
 export interface BankOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -34,6 +43,11 @@ export interface BankOptions {
   /** The accounts that the chain begins with; the faucet's is added. */
   readonly genesis: ReadonlyMap<Address, Account>;
   readonly chainFaults: () => ChainFaults;
+  /**
+   * The chain goes on from here instead of beginning anew; its accounts come with `load`. It goes on after a gap of a blockhash's lifetime, so
+   * that nothing which landed before can land again.
+   */
+  readonly origin?: Pick<BankState, 'genesisHash' | 'slot' | 'height'> | undefined;
 }
 
 export interface Bank {
@@ -61,6 +75,10 @@ export interface Bank {
   putAccount(address: Address, account: Account | undefined): void;
   /** The account as the newest block left it. */
   account(address: Address): Account | undefined;
+  /** The state as the newest block left it. Transactions that wait or have landed are no part of it. */
+  save(): BankState;
+  /** Replaces every account, as genesis. Only before time begins; throws Error after. */
+  load(accounts: BankState['accounts']): void;
   /** Lets slots pass at once, whatever the clock says; frozen ones too. */
   advance(slots?: number): void;
   /** A fork: undoes the transactions of the newest blocks (never a finalized one). They are lost, or with `requeue` wait for a block again. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lamports } from '../../../serviceability/index.ts';
 import { createAccount, executeTransaction, SLOTS_PER_EPOCH } from '../runtime/index.ts';
-import { encodeBase58, type ParsedTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
+import { decodeBase58, encodeBase58, type ParsedTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
 import { createAccountStore } from './account-store.ts';
 import type { Bank, BankOptions } from './bank-contract.ts';
 import { createBlockHistory } from './block-history.ts';
@@ -27,7 +27,11 @@ const SWEEP_EVERY_BLOCKS = 1024;
 export function createBank(options: BankOptions): Bank {
   const { clock, random, slotMs = 400, confirmedAfter = 1, finalizedAfter = 32, rememberedTransactions = 8192, programs } = options;
   const slotsPerEpoch = options.slotsPerEpoch ?? SLOTS_PER_EPOCH;
-  const genesisHash = createHash('sha256').update(`localnet ${random()}`).digest();
+  const { origin } = options;
+  const genesisHash =
+    (origin === undefined ? undefined : decodeBase58(origin.genesisHash)) ?? createHash('sha256').update(`localnet ${random()}`).digest();
+  const gap = origin === undefined ? 0 : BLOCKHASH_LIFETIME + 1;
+  const first = { slot: (origin?.slot ?? GENESIS_BLOCKS) + gap, height: (origin?.height ?? GENESIS_BLOCKS) + gap };
   const depth = { processed: 0, confirmed: confirmedAfter, finalized: finalizedAfter };
   const timer = createSlotTimer({ clock, slotMs });
   const accounts = createAccountStore();
@@ -38,9 +42,10 @@ export function createBank(options: BankOptions): Bank {
   const listeners = new Set<(landed: LandedTransaction) => void>();
 
   const firstBlockMs = clock.wall() - GENESIS_BLOCKS * slotMs;
-  const blocks = createBlockHistory({ slot: 0, timeMs: firstBlockMs, totalTransactions: 0 });
-  for (let height = 1; height <= GENESIS_BLOCKS; height++) {
-    blocks.append({ slot: height, timeMs: firstBlockMs + height * slotMs, totalTransactions: 0 });
+  const firstSlot = first.slot - GENESIS_BLOCKS;
+  const blocks = createBlockHistory({ slot: firstSlot, timeMs: firstBlockMs, totalTransactions: 0 }, first.height - GENESIS_BLOCKS);
+  for (let count = 1; count <= GENESIS_BLOCKS; count++) {
+    blocks.append({ slot: firstSlot + count, timeMs: firstBlockMs + count * slotMs, totalTransactions: 0 });
   }
   const producer = createBlockProducer({
     accounts,
@@ -57,9 +62,9 @@ export function createBank(options: BankOptions): Bank {
   for (const [address, account] of options.genesis) accounts.write(address, account, 0);
   accounts.write(faucet.address, createAccount(SYSTEM_PROGRAM, new Uint8Array(), lamports(FAUCET_BALANCE)), 0);
 
-  let currentSlot = GENESIS_BLOCKS;
+  let currentSlot = first.slot;
   /** The newest height that was ever finalized. */
-  let root = GENESIS_BLOCKS - finalizedAfter;
+  let root = first.height - finalizedAfter;
   let playing = false;
 
   const replica = (lagBlocks = 0): Replica => {
@@ -135,6 +140,15 @@ export function createBank(options: BankOptions): Bank {
     account(address) {
       if (timer.begun) catchUp();
       return accounts.read(address, currentSlot);
+    },
+    save() {
+      catchUp();
+      return { genesisHash: encodeBase58(genesisHash), slot: currentSlot, height: blocks.tip.height, accounts: new Map(accounts.all()) };
+    },
+    load(loaded) {
+      if (timer.begun) throw new Error('accounts are loaded before time begins');
+      accounts.clear();
+      for (const [address, account] of loaded) accounts.write(address, account, 0);
     },
     advance(slots = 1) {
       catchUp();

@@ -25,14 +25,14 @@ export interface BlockHistory {
   truncate(height: number): void;
 }
 
-/** A ring of the newest blocks, by height. Begins with the one block given, at height 0. */
-export function createBlockHistory(genesis: Omit<Block, 'height'>): BlockHistory {
+/** A ring of the newest blocks, by height. Begins with the one block given, at this height. */
+export function createBlockHistory(genesis: Omit<Block, 'height'>, firstHeight = 0): BlockHistory {
   const slots = new Float64Array(REMEMBERED_BLOCKS);
   const times = new Float64Array(REMEMBERED_BLOCKS);
   const totals = new Float64Array(REMEMBERED_BLOCKS);
-  let tip = -1;
+  let tip = firstHeight - 1;
 
-  const oldest = (): number => Math.max(0, tip - REMEMBERED_BLOCKS + 1);
+  const oldest = (): number => Math.max(firstHeight, tip - REMEMBERED_BLOCKS + 1);
   const at = (wanted: number): Block => {
     const height = Math.min(tip, Math.max(oldest(), wanted));
     const index = height % REMEMBERED_BLOCKS;

@@ -1,6 +1,6 @@
 export type { AccountWrite } from './account-store.ts';
 export { createBank } from './bank.ts';
-export type { Bank, BankOptions, ChainFaults } from './bank-contract.ts';
+export type { Bank, BankOptions, BankState, ChainFaults } from './bank-contract.ts';
 export type { BankCounters } from './block-producer.ts';
 export { BLOCKHASH_LIFETIME } from './blockhashes.ts';
 export type { PerformanceSample } from './performance.ts';
