@@ -20,6 +20,8 @@ export interface LocalnetOptions {
   readonly scenario: 'static' | 'churn';
   /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
   readonly keypair?: string;
+  /** A file of `localnet snapshot` to go on from. */
+  readonly restore?: string;
   readonly output: 'table' | 'json';
 }
 
@@ -39,6 +41,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   }
   const eapiSocket = textOption(values, 'eapi-socket');
   const keypair = textOption(values, 'keypair');
+  const restore = textOption(values, 'restore');
   return {
     users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
     ...(rpcPort === undefined ? {} : { rpcPort }),
@@ -50,6 +53,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     ...(eapiSocket === undefined ? {} : { eapiSocket }),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
     ...(keypair === undefined ? {} : { keypair }),
+    ...(restore === undefined ? {} : { restore }),
     output: choiceOption(values, 'output', ['table', 'json']),
   };
 }

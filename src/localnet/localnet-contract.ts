@@ -2,6 +2,7 @@ import type { Clock, Random } from '../platform/index.ts';
 import type { Address, Ipv4 } from '../serviceability/index.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './dzd/index.ts';
 import type { LocalLedger } from './ledger/index.ts';
+import type { LocalnetSnapshot } from './localnet-snapshot.ts';
 import type { StateIngestServer } from './state-ingest/index.ts';
 
 export interface LocalnetOptions {
@@ -24,6 +25,8 @@ export interface LocalnetOptions {
   readonly slotMs?: number;
   /** Slots of an epoch, 432,000 unless told: access passes end with one. */
   readonly slotsPerEpoch?: bigint;
+  /** Goes on from this state, whatever `users` says. Throws Error, or ZodError, for what is none. */
+  readonly restore?: LocalnetSnapshot | undefined;
   /** The device's metrics publisher; it is funded. */
   readonly publisher: Address;
 }
@@ -70,6 +73,8 @@ export interface Localnet {
   removeUser(user: Address): void;
   connect(user: Address, rttUs?: number): void;
   disconnect(user: Address): void;
+  /** The ledger's state and who is connected, for `restore`. Faults, and transactions that wait, are no part of it. */
+  snapshot(): LocalnetSnapshot;
   /** The truth about every user of the device; what the ledger should say in the end. */
   truth(): ReadonlyMap<Address, SessionTruth>;
 }

@@ -1,5 +1,5 @@
 import { Stopped, systemClock } from '../platform/index.ts';
-import { type Address, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
+import { type Address, lamports } from '../serviceability/index.ts';
 import { createLocalnetController } from './controller.ts';
 import {
   createSimulatedEapi,
@@ -10,9 +10,11 @@ import {
   type SimulatedSnmpUser,
 } from './dzd/index.ts';
 import { createLocalLedger } from './ledger/index.ts';
-import type { Localnet, LocalnetOptions, NewLocalUser, SessionTruth } from './localnet-contract.ts';
+import type { Localnet, LocalnetOptions, SessionTruth } from './localnet-contract.ts';
+import { restoredWorld, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './localnet-snapshot.ts';
 import { createStateIngestServer } from './state-ingest/index.ts';
 import { createSwitchMethods } from './switch-methods.ts';
+import { createLocalUser, usualWorld } from './world.ts';
 
 /** Other DZDs and route reflectors: every switch has neighbors that are nobody's users. */
 const FABRIC_ASN = 65_342;
@@ -25,8 +27,6 @@ export const LOCALNET_SNMP_USER = {
   priv: { protocol: 'aes', password: 'localnet-priv' },
 } as const satisfies SimulatedSnmpUser;
 const CONTROLLER_INTERVAL_MS = 500;
-/** Room for a DoubleZero address of every tunnel that a device can have. */
-const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
 const PUBLISHER_BALANCE = lamports(10_000_000_000);
 
 /**
@@ -42,13 +42,13 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     ...(options.rpcPort === undefined ? {} : { port: options.rpcPort }),
     ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
     slotsPerEpoch: options.slotsPerEpoch,
+    restore: options.restore?.ledger,
     methods: createSwitchMethods(() => localnet),
   });
   const { admin } = ledger;
-  const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001', dzPrefixes: DZ_PREFIXES });
-  admin.createExtension(device);
-  admin.fund(publisher, PUBLISHER_BALANCE);
-  const tenants = ['tenant-a', 'tenant-b'].map((code) => admin.createTenant({ code }));
+  const world = options.restore === undefined ? usualWorld(admin, options) : restoredWorld(ledger, options.restore, publisher);
+  const { device } = world;
+  if (ledger.bank.account(publisher) === undefined) admin.fund(publisher, PUBLISHER_BALANCE);
 
   const sim = createSimulatedSwitch({ clock, hostname: 'lo-dz001' });
   for (const vrf of ['vrf1', 'vrf2']) sim.addVrf(vrf);
@@ -86,14 +86,6 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
   });
   const controller = createLocalnetController({ admin, device, sim });
 
-  /** By CreateAndActivateUser, which the foundation signs. */
-  const createUser = ({ clientIp, kind = 'unicast', tenant = 0 }: NewLocalUser = {}): Address =>
-    admin.createUser({
-      device,
-      ...(clientIp === undefined ? {} : { clientIp }),
-      ...(kind === 'multicast' ? { userType: UserType.multicast } : { tenant: tenants[tenant] }),
-    });
-  for (let n = 0; n < options.users; n += 1) createUser(n % 5 === 4 ? { kind: 'multicast' } : { tenant: n % 2 === 0 ? 0 : 1 });
   controller.sync();
 
   const life = new AbortController();
@@ -137,7 +129,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop(), grpc.stop(), stateIngest.stop()]);
     },
     addUser(newcomer) {
-      const user = createUser(newcomer);
+      const user = createLocalUser(admin, world, newcomer ?? {});
       controller.sync();
       return user;
     },
@@ -155,6 +147,14 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       const session = controller.sessionOf(user);
       if (session !== undefined) sim.drop(session.vrf, session.address);
     },
+    snapshot() {
+      const connected = [...localnet.truth().keys()].flatMap((user) => {
+        const session = controller.sessionOf(user);
+        const neighbor = session === undefined ? undefined : sim.find(session.vrf, session.address);
+        return neighbor?.state === 'established' ? [{ user, rttUs: neighbor.rttUs }] : [];
+      });
+      return { format: SNAPSHOT_FORMAT, version: SNAPSHOT_VERSION, device, connected, ledger: ledger.snapshot() };
+    },
     truth() {
       const truth = new Map<Address, SessionTruth>();
       for (const user of admin.users(device).keys()) {
@@ -164,5 +164,6 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       return truth;
     },
   };
+  for (const { user, rttUs } of world.connected) localnet.connect(user, rttUs);
   return localnet;
 }

@@ -75,6 +75,7 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
         users: ledger.admin.users(device).size,
       };
     },
+    localnet_snapshot: () => localnet().snapshot(),
     localnet_rebootSwitch() {
       localnet().sim.reboot();
       return null;

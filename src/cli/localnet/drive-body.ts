@@ -4,6 +4,7 @@ import { AgentError, describeError, withDeadline } from '../../platform/index.ts
 import { isIpv4 } from '../../serviceability/index.ts';
 import type { CommandBody } from '../command.ts';
 import type { DriveOptions } from './drive-options.ts';
+import { writeWhole } from './state-file.ts';
 import type { Request } from './verbs.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -27,7 +28,12 @@ export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, o
     throw new AgentError('LEDGER__LOCALNET_REFUSED', { method: 'that', problem: `no user has the client address ${user}` });
   };
   let answer: unknown;
-  for (const request of requests) answer = await ask(request.method, await complete(request));
+  for (const request of requests) {
+    answer = await ask(request.method, await complete(request));
+    if (request.file === undefined) continue;
+    await writeWhole(request.file, `${JSON.stringify(answer)}\n`);
+    answer = { file: request.file };
+  }
   stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer));
   return 0;
 };

@@ -6,6 +6,8 @@ export interface Request {
   /** The one object that the method takes. `user` may be a client address, and `device` is filled in where `needsDevice`. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly needsDevice?: boolean;
+  /** Where the answer goes instead of to standard output. */
+  readonly file?: string;
 }
 
 export interface Verb {
@@ -76,6 +78,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   'device reboot': { describe: 'every session goes down', ...show('localnet_rebootSwitch') },
+  snapshot: {
+    takes: 'FILE',
+    count: [1, 1],
+    describe: 'write the state to a file, for --restore',
+    requests: ([file = '']) => [{ method: 'localnet_snapshot', params: {}, file }],
+  },
   'faults show': {
     takes: 'ledger|switch',
     count: [1, 1],
