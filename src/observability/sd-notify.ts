@@ -50,9 +50,12 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   let told = '';
   let toldAt: MonotonicMs | undefined;
   let failed = false;
+  /** Messages on their way. While there are any, a tick adds none: what it has to say, the next one says. */
+  let pending = 0;
   let queue = Promise.resolve();
 
   function send(...assignments: readonly string[]): void {
+    pending += 1;
     queue = queue
       .then(() => run(assignments))
       .then(() => {
@@ -65,6 +68,9 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
         told = '';
         if (!failed) logger.warn('the service manager could not be told how the agent does', { problem: describeError(error) });
         failed = true;
+      })
+      .finally(() => {
+        pending -= 1;
       });
   }
 
@@ -72,7 +78,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   const isDue = (last: MonotonicMs | undefined, ms: number): boolean => last === undefined || clock.monotonic() - last >= ms;
 
   function tick(report: TickReport): void {
-    if (stopping) return;
+    if (stopping || pending > 0) return;
     const assignments: string[] = [];
     if (!ready && report.switchRead && report.viewSlot !== undefined) {
       ready = true;

@@ -67,8 +67,9 @@ test('is ready after the first tick that read both the switch and the ledger', a
   notify.reporter.tick({ ...both, switchRead: false });
   expect(await heard()).toEqual([]);
   notify.reporter.tick(both);
-  notify.reporter.tick(both);
   expect(await heard()).toEqual([`READY=1 | ${SEEN}`]);
+  notify.reporter.tick(both);
+  expect(await heard()).toEqual([]);
 });
 
 test('feeds the watchdog from completed ticks only, at most once in half of its time', async () => {
@@ -116,10 +117,12 @@ test('a stop is the last word', async () => {
 test('the status says why nothing is written, in one line', async () => {
   const { notify, both, clock, heard } = manager();
   notify.reporter.tick(both);
+  await notify.flush();
   const error = new AgentError('EAPI__TIMEOUT', { endpoint: 'a\nREADY=1', ms: 10 });
   notify.reporter.halted(error);
   await clock.advance(10_000);
   notify.reporter.tick(both);
+  await notify.flush();
   notify.reporter.resumed();
   await clock.advance(10_000);
   notify.reporter.tick(both);
@@ -127,6 +130,14 @@ test('the status says why nothing is written, in one line', async () => {
   expect(halted).toContain(`${SEEN}; nothing is written: `);
   expect(halted).not.toContain('\n');
   expect(rest).toEqual([SEEN]);
+});
+
+test('a tick says nothing while earlier words are still on their way', async () => {
+  const { notify, both, clock, heard } = manager();
+  notify.reporter.tick(both);
+  await clock.advance(0);
+  for (let ticks = 0; ticks < 3; ticks += 1) notify.reporter.tick({ ...both, switchRead: false });
+  expect(await heard()).toHaveLength(1);
 });
 
 test('what was not heard is told again, and only the first failure is logged', async () => {
