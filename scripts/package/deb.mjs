@@ -26,7 +26,7 @@ Architecture: ${architecture}
 Maintainer: DoubleZero telemetry maintainers <telemetry@example.org>
 Installed-Size: ${kilobytes}
 Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6
-Recommends: systemd
+Recommends: systemd, procps
 Suggests: iproute2
 Section: net
 Priority: optional
