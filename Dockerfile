@@ -1,0 +1,31 @@
+# The agent in a container, beside the switch's own software or on a host near it.
+#
+#   build: Node.js, npm, esbuild ──► one executable ──► final: a small Debian, the executable, nothing to build with
+#
+#   docker build --tag dzd-telemetry .
+#
+# The file system may be read-only, and the user is not root: compose.yaml shows both. Behind a registry of your own, hand its settings in with
+# --secret id=npmrc,src=$HOME/.npmrc: they stay out of the image.
+ARG NODE_IMAGE=node:20-bookworm-slim
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --prefer-offline
+COPY . .
+RUN node scripts/package.mjs --only executable
+
+FROM ${BASE_IMAGE}
+COPY --from=build /src/out/dzd-telemetry /usr/bin/dzd-telemetry
+COPY --from=build /src/out/THIRD-PARTY-NOTICES.txt /src/LICENSE /usr/share/doc/dzd-telemetry/
+COPY --from=build /src/config /usr/share/doc/dzd-telemetry/config
+# A number, so that Kubernetes can see that it is not root.
+USER 65532:65532
+WORKDIR /
+STOPSIGNAL SIGTERM
+# Asks what http.listen serves by default; bash is in the base image, curl is not.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/50100; printf 'GET /-/healthy HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; read -r line <&3; [[ $line == *' 200 '* ]]"]
+ENTRYPOINT ["/usr/bin/dzd-telemetry"]
+CMD ["run", "--config", "/etc/dzd-telemetry/config.yaml"]
