@@ -47,6 +47,9 @@ export interface Ticker {
   tick(signal: AbortSignal): Promise<TickReport>;
 }
 
+/** A new account is confirmed within a slot or two; a neighbor that still has no user after so many ticks is nobody's. */
+const MOST_ASKED = 4;
+
 /**
  * One tick: see, read, decide, hand over. Never waits for a transaction.
  *
@@ -60,8 +63,8 @@ export function createTicker(options: TickerOptions): Ticker {
   const { collector, views, policy, clock, reporter, inFlight } = options;
   let tracks: ReadonlyMap<Address, UserTrack> = new Map();
   let lastObservations: ReadonlyMap<Address, Observation> = new Map();
-  /** Tunnel ids of Established neighbors for which even a renewed view has no user: they are not worth asking for again. */
-  let strangers: ReadonlySet<number> = new Set();
+  /** Established neighbors, by tunnel id, of which no view knows a user, and how often one was read for their sake. */
+  let strangers: ReadonlyMap<number, number> = new Map();
 
   const addressesOf = createTunnelAddressing();
   const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
@@ -145,7 +148,8 @@ export function createTicker(options: TickerOptions): Ticker {
       ]);
       let view = currentView;
       if (view === undefined) {
-        // Nobody stands behind what an earlier tick wanted any more.
+        // Nobody stands behind what an earlier tick wanted any more, and the looks of two ticks around this one are not in a row.
+        tracks = new Map([...tracks].map(([user, { downRun: _, ...track }]) => [user, track]));
         if (known !== undefined) options.offer([], known);
         return finish({
           startedAt,
@@ -160,19 +164,21 @@ export function createTicker(options: TickerOptions): Ticker {
       let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       const newcomers = strangersOf(view, snapshot);
-      const somebodyIsNew = newcomers.some((id) => !strangers.has(id));
+      const somebodyIsNew = newcomers.some((id) => (strangers.get(id) ?? 0) < MOST_ASKED);
       if (wantsToWrite || somebodyIsNew) {
         // A view from before the switch was asked can't know of whoever came in between.
         const renewed = await views.renew(signal, somebodyIsNew ? snapshot?.takenAt : undefined);
         if (renewed !== undefined && renewed !== view) {
           // The renewed view may add or change users, not sessions: what the second look said of them stands.
           const again = new Map(observe(renewed, snapshot).byUser);
-          for (const [user, observation] of secondLook) if (again.has(user)) again.set(user, observation);
+          for (const [user, observation] of secondLook) {
+            if (renewed.users.get(user)?.user.tunnelId === view.users.get(user)?.user.tunnelId) again.set(user, observation);
+          }
           view = renewed;
           decided = decideOn(view, again, snapshot?.takenAt);
         }
       }
-      if (snapshot === undefined || view.readAt >= snapshot.takenAt) strangers = new Set(strangersOf(view, snapshot));
+      strangers = new Map(strangersOf(view, snapshot).map((id) => [id, (strangers.get(id) ?? 0) + 1]));
       reportUsers(decided);
       tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];

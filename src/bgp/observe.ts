@@ -138,7 +138,8 @@ function choose(candidates: readonly LocatedNeighbor[], description: string, exp
 }
 
 function couldBeElsewhere(expectedVrf: string | undefined, index: NeighborIndex): boolean {
-  return !index.everyVrfCollected || (expectedVrf !== undefined && !index.wasCollected(expectedVrf));
+  // A user whose tenant can't be read may live in a VRF that the answer leaves out: nobody knows what to miss.
+  return !index.everyVrfCollected || expectedVrf === undefined || !index.wasCollected(expectedVrf);
 }
 
 function namesAnotherUser(description: string | undefined, ours: string): boolean {

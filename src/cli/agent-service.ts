@@ -32,6 +32,7 @@ export interface AgentService {
 export function createAgentService({ open, logger, onReloading, onReload }: AgentServiceOptions): AgentService {
   let agent: Agent | undefined;
   let reloading: Promise<ReloadOutcome> | undefined;
+  let starting: Promise<void> | undefined;
   let stopped = false;
 
   async function swap(): Promise<ReloadOutcome> {
@@ -57,10 +58,14 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
 
   return {
     async start() {
-      agent ??= await open();
-      agent.start();
+      starting ??= open().then((first) => {
+        agent = first;
+        if (!stopped) first.start();
+      });
+      await starting;
     },
     reload() {
+      if (stopped) return Promise.resolve({ successful: false, message: 'the agent stops' });
       reloading ??= swap().finally(() => {
         reloading = undefined;
       });
@@ -68,6 +73,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
     },
     async stop() {
       stopped = true;
+      await starting?.catch(() => undefined);
       await reloading;
       if (agent !== undefined) await stopAgent(agent, logger);
       logger.info('stopped');

@@ -127,9 +127,9 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       }, signal);
     },
 
-    async sendTransaction(wire, { skipPreflight }, signal) {
+    async sendTransaction(wire, { skipPreflight, minContextSlot }, signal) {
       signal.throwIfAborted();
-      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0 };
+      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0, ...atLeast(minContextSlot) };
       const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
       const signature = signatureOf(wire);
       const replies = endpoints.onEvery(
@@ -146,8 +146,14 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return outcome;
     },
 
-    simulateTransaction(wire, signal) {
-      const config = { encoding: 'base64', sigVerify: false, replaceRecentBlockhash: true, commitment: COMMITMENT };
+    simulateTransaction(wire, signal, { minContextSlot } = {}) {
+      const config = {
+        encoding: 'base64',
+        sigVerify: false,
+        replaceRecentBlockhash: true,
+        commitment: COMMITMENT,
+        ...atLeast(minContextSlot),
+      };
       const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
       return endpoints.onOne(async (endpoint, note, inner) => {
         const simulation = await endpoint.ask(request, readSimulation, inner);

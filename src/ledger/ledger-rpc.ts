@@ -60,10 +60,17 @@ export interface LedgerRpc {
   latestBlockhash(
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;
-  /** Offers the signed transaction to every healthy endpoint. Never throws but for an aborted signal. */
-  sendTransaction(wire: Uint8Array, options: { readonly skipPreflight: boolean }, signal: AbortSignal): Promise<SendOutcome>;
+  /**
+   * Offers the signed transaction to every healthy endpoint. Preflight on a node from before `minContextSlot` counts as not sent: it may not know a
+   * user that exists. Never throws but for an aborted signal.
+   */
+  sendTransaction(
+    wire: Uint8Array,
+    options: { readonly skipPreflight: boolean; readonly minContextSlot?: Slot },
+    signal: AbortSignal,
+  ): Promise<SendOutcome>;
   /** sigVerify off, blockhash replaced. */
-  simulateTransaction(wire: Uint8Array, signal: AbortSignal): Promise<SimulationResult>;
+  simulateTransaction(wire: Uint8Array, signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<SimulationResult>;
   /** In the order asked, `null` where the status cache (with `searchHistory`: the whole history) has none; up to 256 a request. */
   signatureStatuses(
     signatures: readonly string[],

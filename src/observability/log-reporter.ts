@@ -24,6 +24,9 @@ const WORTH_A_LINE: ReadonlySet<string> = new Set([
   'state-unrecognized',
 ]);
 
+/** `switch-not-read` has a line of its own. */
+const ABOUT_THE_SWITCH = ['vrf-not-collected', 'no-neighbors-at-all', 'mass-down-unconfirmed'] as const;
+
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'tunnel-net-invalid': "the user's tunnel_net on the ledger is no IPv4 /31: nothing is reported for it",
   'tunnel-net-shared': 'two users of this device have the same tunnel_net on the ledger: nothing is reported for either',
@@ -38,6 +41,21 @@ const FOREIGN_QUIET_MS = 3_600_000;
 
 /** Writes one line a change of state, none a tick: what an operator reads at 3 a.m. */
 export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock): AgentReporter {
+  /** Reasons that are about the switch and not about one user: told when they begin and when they end, with how many it concerns. */
+  const held = new Map<string, number>();
+  const tellHeld = (outcomes: ReadonlyMap<string, UserOutcome>): void => {
+    for (const because of ABOUT_THE_SWITCH) {
+      const users = [...outcomes.values()].filter(
+        ({ observation }) => observation.kind === 'unobserved' && observation.because === because,
+      );
+      const before = held.get(because) ?? 0;
+      held.set(because, users.length);
+      if (before === 0 && users.length > 0) {
+        const vrfs = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
+        logger.warn('users cannot be observed: nothing is reported for them', { because, users: users.length, vrfs });
+      } else if (before > 0 && users.length === 0 && outcomes.size > 0) logger.info('those users are observed again', { because });
+    }
+  };
   let wasRead: boolean | undefined;
   let wasLow = false;
   let foreignQuietUntil = Number.NEGATIVE_INFINITY;
@@ -52,6 +70,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
         switchRead,
         ...(viewSlot === undefined ? {} : { slot: viewSlot }),
       });
+      tellHeld(outcomes);
       if (wasRead === switchRead) return;
       if (!switchRead) logger.error('no source could read the switch: no status is decided until one can');
       else if (wasRead === false) logger.info('the switch is read again');
@@ -146,6 +165,14 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     halted(error) {
       logger.error('nothing is written until this is mended', { error });
     },
+    budget({ allowance }) {
+      if (allowance === 'everything') logger.info('the spending limit has room again');
+      else if (allowance === 'changes') logger.warn('the spending limit is nearly used up: only changes are written, refreshes wait');
+      else
+        logger.error(
+          'the spending limit is used up: nothing is written until it has room; see worker.maxTransactionsPerMinute and worker.maxLamportsPerDay',
+        );
+    },
     resumed() {
       logger.info('writing again');
     },
@@ -157,7 +184,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
   };
 }
 
-function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation }: UserOutcome): void {
+function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
   if (observation.kind === 'unobserved') {
     if (WORTH_A_LINE.has(observation.because))
       logger.warn(EXPLANATIONS[observation.because] ?? observation.because, { user, because: observation.because });
@@ -165,7 +192,7 @@ function logObservation(logger: Logger, user: string, before: Observation | unde
   }
   const at =
     observation.at === undefined ? {} : { vrf: observation.at.vrf, peer: observation.at.address, state: observation.at.neighbor.state };
-  // What was so before this process looked is no news.
-  if (before === undefined) logger.debug(`session is ${observation.kind}`, { user, ...at });
+  // What was so before this process looked, or went on while it could not look, is no news.
+  if (before === undefined || newFlaps === 0) logger.debug(`session is ${observation.kind}`, { user, ...at });
   else logger.info(`session is ${observation.kind}`, { user, ...at });
 }

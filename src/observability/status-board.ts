@@ -78,7 +78,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     },
     observed({ user, before, outcome }) {
       const { observation } = outcome;
-      if (before !== undefined && observation.kind !== 'unobserved') note(observation.kind, `session is ${observation.kind}`, user);
+      if (before !== undefined && observation.kind !== 'unobserved' && outcome.newFlaps > 0)
+        note(observation.kind, `session is ${observation.kind}`, user);
     },
     wakeUp(event) {
       if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
@@ -129,8 +130,10 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
     damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
     foreignWrites: ({ users }) => note('foreign', `another writer reported ${users.length} users of this device`),
+    budget: ({ allowance }) => note('balance', `the spending limit allows ${allowance}`),
     authorized({ code }) {
       deviceCode = code;
+      if (halted?.code.startsWith('LEDGER__')) halted = undefined;
     },
     balance({ lamports, hoursToEmpty }) {
       balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };

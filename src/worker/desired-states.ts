@@ -11,6 +11,8 @@ export interface DesiredStates {
   replace(intents: readonly StatusIntent[], viewSlot: Slot): void;
   /** What may go out now: users in flight wait for their outcome. */
   waiting(isInFlight: (user: Address) => boolean): readonly WaitingIntent[];
+  /** The slot of the view that the newest tick decided on: a node from before it may not know a user that exists. */
+  readonly viewSlot: Slot | undefined;
   /** Whether any of what is wanted, in the air or not, is like this. */
   some(isSo: (wanted: WaitingIntent) => boolean): boolean;
   /** This status of this user is on the ledger as of `slot`. */
@@ -22,10 +24,15 @@ export interface DesiredStates {
 /** The newest status that each user should have on the ledger, and what has landed there since the view that asked for it was read. */
 export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredStates {
   let wanted = new Map<Address, WaitingIntent & { readonly since: MonotonicMs }>();
+  let decidedAt: Slot | undefined;
   /** Landed after the view of the newest tick was read: that view can't know of them. */
   const landings = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
   return {
+    get viewSlot() {
+      return decidedAt;
+    },
     replace(intents, viewSlot) {
+      decidedAt = viewSlot;
       for (const [user, { slot }] of landings) {
         if (slot <= viewSlot) landings.delete(user);
       }

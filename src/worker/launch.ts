@@ -1,6 +1,7 @@
 import type { StatusIntent } from '../bgp/index.ts';
 import { isAgentError } from '../platform/index.ts';
 import { buildTransaction, type ComputeRequest, type Packed, packNext, type SignedTransaction } from '../publisher/index.ts';
+import type { Slot } from '../serviceability/index.ts';
 import type { Blockhash } from './blockhash-cache.ts';
 import type { Flight } from './flights.ts';
 import { settleFailure } from './settle-failure.ts';
@@ -36,7 +37,7 @@ export async function launch(context: WorkerContext, isDraining: () => boolean, 
     let blockhash: Blockhash;
     try {
       blockhash = await blockhashes.get(signal);
-      if (compute.needsMeasurement) await measure(context, blockhash, signal);
+      if (compute.needsMeasurement) await measureIfPossible(context, blockhash, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isAgentError(error)) throw error;
@@ -75,12 +76,26 @@ function sign(
   return buildTransaction({ programId, device, signer, blockhash, writes, compute });
 }
 
+/** A node that can't simulate costs the limit, not the write. */
+async function measureIfPossible(context: WorkerContext, blockhash: Blockhash, signal: AbortSignal): Promise<void> {
+  try {
+    await measure(context, blockhash, signal);
+  } catch (error) {
+    if (!isAgentError(error) || error.code !== 'LEDGER__UNSUPPORTED') throw error;
+  }
+}
+
+/** A node that lags behind the view would refuse users that it does not know yet. */
+function notBefore({ desired }: WorkerContext): { readonly minContextSlot?: Slot } {
+  return desired.viewSlot === undefined ? {} : { minContextSlot: desired.viewSlot };
+}
+
 /** Simulates what would go out next: for its units and, for free, for a user that would fail it. */
 async function measure(context: WorkerContext, blockhash: Blockhash, signal: AbortSignal): Promise<void> {
   const packed = nextToPack(context);
   if (packed === undefined) return;
   const transaction = sign(context, packed.intents, packed.compute, blockhash);
-  const { err, unitsConsumed, logs } = await context.rpc.simulateTransaction(transaction.wire, signal);
+  const { err, unitsConsumed, logs } = await context.rpc.simulateTransaction(transaction.wire, signal, notBefore(context));
   if (err !== null) await settleFailure(context, { ...transaction, intents: packed.intents }, err, logs, signal);
   // A node that does not tell the units leaves the transaction without a limit.
   else if (unitsConsumed !== undefined) context.compute.learn(packed.intents.length, unitsConsumed);
@@ -88,7 +103,7 @@ async function measure(context: WorkerContext, blockhash: Blockhash, signal: Abo
 
 async function firstSend(context: WorkerContext, flight: Flight, signal: AbortSignal): Promise<void> {
   const { rpc, timing, gate, flights } = context;
-  const outcome = await rpc.sendTransaction(flight.wire, { skipPreflight: timing.skipPreflight }, signal);
+  const outcome = await rpc.sendTransaction(flight.wire, { skipPreflight: timing.skipPreflight, ...notBefore(context) }, signal);
   switch (outcome.kind) {
     case 'accepted':
       gate.answered();

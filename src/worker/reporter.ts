@@ -1,6 +1,7 @@
 import type { StatusIntent } from '../bgp/index.ts';
 import type { AgentError } from '../platform/index.ts';
 import type { Slot } from '../serviceability/index.ts';
+import type { Allowance } from './spend-budget.ts';
 
 /** What became of the worker's transactions, each told once, where it happens. Loggers, metrics and the demo's table listen here. */
 export interface WorkerReporter {
@@ -18,4 +19,6 @@ export interface WorkerReporter {
   /** Nothing will be written until a person acts, or the cause goes away. */
   halted(error: AgentError): void;
   resumed(): void;
+  /** What may be spent has changed: a limit is nearly or wholly used up, or has room again (rule 21). */
+  budget(event: { readonly allowance: Allowance }): void;
 }

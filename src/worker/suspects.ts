@@ -13,6 +13,8 @@ export interface Suspects {
   accuse(users: readonly Address[]): SuspectVerdict;
   /** A transaction of these users landed, or they are no longer wanted. */
   clear(users: readonly Address[]): void;
+  /** Forgets users that are no longer on the ledger. */
+  keepOnly(isKnown: (user: Address) => boolean): void;
   /** Some transaction landed: the ledger works. */
   ledgerWorks(): void;
   /** Of those that wait, the ones that may share the next transaction: those under no suspicion first, then a group, at last one alone. */
@@ -55,6 +57,13 @@ export function createSuspects(): Suspects {
     },
     clear(users) {
       for (const user of users) {
+        groups.delete(user);
+        alone.delete(user);
+      }
+    },
+    keepOnly(isKnown) {
+      for (const user of groups.keys()) {
+        if (isKnown(user)) continue;
         groups.delete(user);
         alone.delete(user);
       }

@@ -102,11 +102,15 @@ export function createWorker(options: WorkerOptions): Worker {
   const { desired, flights, parked, gate } = context;
   const follower = createFollower({ context, onExpired: options.onRedecide });
   let draining = false;
+  let toldAllowance: Allowance = 'everything';
   let running: Promise<void> | undefined;
   let followedAt = Number.NEGATIVE_INFINITY;
 
   async function step(signal: AbortSignal): Promise<void> {
     await launch(context, () => draining, signal);
+    const allowance = context.budget.allowance();
+    if (allowance !== toldAllowance) reporter.budget({ allowance });
+    toldAllowance = allowance;
     if (clock.monotonic() - followedAt < timing.statusPollIntervalMs) return;
     followedAt = clock.monotonic();
     try {
@@ -156,8 +160,10 @@ export function createWorker(options: WorkerOptions): Worker {
       return { unresolved };
     },
     offer(intents, view) {
-      parked.keepOnly((user) => view.users.has(user));
-      follower.forgetOthers((user) => view.users.has(user));
+      const isKnown = (user: Address): boolean => view.users.has(user);
+      parked.keepOnly(isKnown);
+      context.suspects.keepOnly(isKnown);
+      follower.forgetOthers(isKnown);
       desired.replace(
         intents.filter((intent) => !parked.holds(intent)),
         view.slot,

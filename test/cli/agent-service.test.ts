@@ -64,3 +64,13 @@ test('a stop during a reload waits for it, and stops what it started', async () 
   expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
   expect(events).not.toContain('agent 2 starts');
 });
+
+test('a reload that is asked for while the first agent is being built comes after it: never two of one key', async () => {
+  const { events, service } = bed();
+  const started = service.start();
+  const reloaded = service.reload();
+  await Promise.all([started, reloaded]);
+  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded']);
+  await service.stop();
+  expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
+});

@@ -14,6 +14,7 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     failed: ({ error }) => lines.push(`failed ${error.message}`),
     halted: (error) => lines.push(`halted ${error.code}`),
     resumed: () => lines.push('resumed'),
+    budget: ({ allowance }) => lines.push(`budget ${allowance}`),
     source: ({ source, state }) => lines.push(`source ${source} ${state}`),
     endpoint: ({ endpoint, state }) => lines.push(`endpoint ${endpoint} ${state}`),
     ledgerView: ({ state, error }) => lines.push(`ledger view ${state}${error === undefined ? '' : `: ${error.code}`}`),

@@ -423,6 +423,16 @@ describe('a ledger in trouble', () => {
     expect(ledger.calls.filter((call) => call === 'simulateTransaction').length).toBe(2);
   });
 
+  test('a node that cannot simulate costs the compute limit, not the write', async () => {
+    const { clock, offer, ledger, history } = setUp();
+    ledger.rpc.simulateTransaction = () =>
+      Promise.reject(new AgentError('LEDGER__UNSUPPORTED', { endpoint: 'a', method: 'simulateTransaction', problem: 'no such method' }));
+    offer(up(...range(20)));
+    await clock.advance(3_000);
+    expect(history().length).toBe(20);
+    expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20]);
+  });
+
   test('an error of a kind that is not known is retried with pauses, and takes no user out', async () => {
     const { clock, offer, ledger, worker, history } = setUp();
     ledger.state.refuseAll = { SomethingNew: { of: 'tomorrow' } };
@@ -503,11 +513,12 @@ describe('a limit on spending', () => {
   });
 
   test('on lamports holds for a day', async () => {
-    const { clock, offer, ledger, worker } = setUp({ limits: { maxLamportsPerDay: 10_000 } });
+    const { clock, offer, ledger, worker, told } = setUp({ limits: { maxLamportsPerDay: 10_000 } });
     offer(up(...range(60)));
     await clock.advance(20_000);
     expect(ledger.sends.length).toBe(2);
     expect(worker.lamportsOfTheDay).toBe(10_000);
+    expect(told('budget')).toEqual(['budget nothing']);
     await clock.advance(25 * 3_600_000);
     expect(ledger.sends.length).toBe(4);
   });
