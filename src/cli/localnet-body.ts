@@ -4,6 +4,7 @@ import { createLocalnet, createScenario, type Localnet } from '../localnet/index
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
 import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import { choosePort } from './choose-port.ts';
+import { readGenesis } from './localnet/genesis-file.ts';
 import { readSnapshot } from './localnet/state-file.ts';
 import type { LocalnetBody, LocalnetOptions } from './localnet-options.ts';
 import { temporaryFolder, writeNewKeypair } from './temporary-keypair.ts';
@@ -14,6 +15,7 @@ const CHURN_INTERVAL_MS = 2_000;
 /** `dzd-telemetry localnet`: a ledger and a switch, until a signal ends them. */
 export const localnetBody: LocalnetBody = async (options, io) => {
   const restore = options.restore === undefined ? undefined : await readSnapshot(options.restore);
+  const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
   const folder = await temporaryFolder();
   const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
   const localnet = createLocalnet({
@@ -26,6 +28,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
     ...(options.stateIngestPort === undefined ? {} : { stateIngestPort: await stateIngestPort(options.stateIngestPort) }),
     ...(restore === undefined ? {} : { restore }),
+    ...(genesis === undefined ? {} : { genesis }),
     publisher: loadKeypair(keypair).keypair.address,
   });
   const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
@@ -46,7 +49,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
     if (options.output === 'table') io.stdout.write(howToUse(ready));
     if (options.scenario === 'churn') scenario.start();
-    else if (restore === undefined) connectEveryone(localnet);
+    else if (restore === undefined && genesis === undefined) connectEveryone(localnet);
     await new Promise<void>((resolve) => {
       if (io.signal.aborted) resolve();
       else io.signal.addEventListener('abort', () => resolve(), { once: true });

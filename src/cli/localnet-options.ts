@@ -1,6 +1,6 @@
 import { AgentError } from '../platform/index.ts';
 import type { CommandBody } from './command.ts';
-import { choiceOption, type OptionValues, textOption, wholeNumberOption } from './option-values.ts';
+import { choiceOption, type OptionValues, textOption, usage, wholeNumberOption } from './option-values.ts';
 
 export interface LocalnetOptions {
   /** How many users the device has. */
@@ -22,6 +22,8 @@ export interface LocalnetOptions {
   readonly keypair?: string;
   /** A file of `localnet snapshot` to go on from. */
   readonly restore?: string;
+  /** A YAML file with the world to begin with. */
+  readonly genesis?: string;
   readonly output: 'table' | 'json';
 }
 
@@ -42,6 +44,12 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   const eapiSocket = textOption(values, 'eapi-socket');
   const keypair = textOption(values, 'keypair');
   const restore = textOption(values, 'restore');
+  const genesis = textOption(values, 'genesis');
+  if (restore !== undefined && genesis !== undefined)
+    throw usage('--restore and --genesis exclude each other: a world that was, or a new one');
+  if ((restore ?? genesis) !== undefined && values.users !== undefined) {
+    throw usage(`--users does not go with --${restore === undefined ? 'genesis' : 'restore'}, which says what users there are`);
+  }
   return {
     users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
     ...(rpcPort === undefined ? {} : { rpcPort }),
@@ -54,6 +62,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
     ...(keypair === undefined ? {} : { keypair }),
     ...(restore === undefined ? {} : { restore }),
+    ...(genesis === undefined ? {} : { genesis }),
     output: choiceOption(values, 'output', ['table', 'json']),
   };
 }

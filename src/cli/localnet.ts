@@ -22,6 +22,7 @@ export const localnetCommand = defineCommand<LocalnetOptions | DriveOptions>({
       value: 'FILE',
       describe: "Key file of the device's metrics publisher; by default a new one in a temporary folder",
     },
+    genesis: { type: 'string', value: 'FILE', describe: 'Begin with the devices, tenants and users of this YAML file' },
     restore: { type: 'string', value: 'FILE', describe: 'Go on from the state that `localnet snapshot FILE` wrote' },
     output: { type: 'string', value: 'table|json', describe: 'How the addresses are printed' },
     ...DRIVE_OPTIONS,

@@ -26,3 +26,4 @@ export type { SettingForm, SettingMeta } from './setting.ts';
 export { plainSettings, type SettingNode, settingTree } from './setting-tree.ts';
 export { nearest } from './suggest.ts';
 export { environmentNameOf } from './text-values.ts';
+export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml-file.ts';

@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
 import { AgentError } from '../platform/index.ts';
-import { type Problem, refusal } from './problems.ts';
+import { type KeyProblem, type Problem, pathText, refusal } from './problems.ts';
 import { FileProblem, readSmallFile } from './read-file.ts';
 import { isMapping } from './setting-tree.ts';
 
@@ -28,6 +28,16 @@ export function readConfigFile(path: string): ConfigFile {
     if (error instanceof TypeError) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: 'it is not UTF-8 text' });
     throw error;
   }
+}
+
+/** The error for what is wrong in the file, each with its line. */
+export function yamlRefusal({ path: file, lineOf }: ConfigFile, problems: readonly KeyProblem[]): AgentError {
+  return refusal(
+    problems.map(({ path, problem }) => {
+      const line = lineOf(path);
+      return { where: `${file}:${line}`, line, key: pathText(path), problem };
+    }),
+  );
 }
 
 function parseConfigText(text: string, path: string, openToOthers: boolean): ConfigFile {

@@ -1,3 +1,4 @@
+export { type Genesis, genesisSchema } from './genesis.ts';
 export { createLocalnet, LOCALNET_COMMUNITY, LOCALNET_SNMP_USER } from './localnet.ts';
 export type { Localnet, LocalnetAddresses, LocalnetOptions, NewLocalUser, SessionTruth } from './localnet-contract.ts';
 export { type LocalnetSnapshot, localnetSnapshotSchema } from './localnet-snapshot.ts';

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../platform/index.ts';
 import type { Address, Ipv4 } from '../serviceability/index.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './dzd/index.ts';
+import type { Genesis } from './genesis.ts';
 import type { LocalLedger } from './ledger/index.ts';
 import type { LocalnetSnapshot } from './localnet-snapshot.ts';
 import type { StateIngestServer } from './state-ingest/index.ts';
@@ -25,6 +26,8 @@ export interface LocalnetOptions {
   readonly slotMs?: number;
   /** Slots of an epoch, 432,000 unless told: access passes end with one. */
   readonly slotsPerEpoch?: bigint;
+  /** Begins with this world instead of `users`. */
+  readonly genesis?: Genesis | undefined;
   /** Goes on from this state, whatever `users` says. Throws Error, or ZodError, for what is none. */
   readonly restore?: LocalnetSnapshot | undefined;
   /** The device's metrics publisher; it is funded. */

@@ -1,5 +1,5 @@
 import { Stopped, systemClock } from '../platform/index.ts';
-import { type Address, lamports } from '../serviceability/index.ts';
+import type { Address } from '../serviceability/index.ts';
 import { createLocalnetController } from './controller.ts';
 import {
   createSimulatedEapi,
@@ -9,12 +9,13 @@ import {
   createSwitchFaults,
   type SimulatedSnmpUser,
 } from './dzd/index.ts';
-import { createLocalLedger } from './ledger/index.ts';
+import { genesisWorld } from './genesis.ts';
+import { createLocalLedger, type LocalLedger } from './ledger/index.ts';
 import type { Localnet, LocalnetOptions, SessionTruth } from './localnet-contract.ts';
 import { restoredWorld, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './localnet-snapshot.ts';
 import { createStateIngestServer } from './state-ingest/index.ts';
 import { createSwitchMethods } from './switch-methods.ts';
-import { createLocalUser, usualWorld } from './world.ts';
+import { createLocalUser, PUBLISHER_BALANCE, usualWorld, type World } from './world.ts';
 
 /** Other DZDs and route reflectors: every switch has neighbors that are nobody's users. */
 const FABRIC_ASN = 65_342;
@@ -27,7 +28,12 @@ export const LOCALNET_SNMP_USER = {
   priv: { protocol: 'aes', password: 'localnet-priv' },
 } as const satisfies SimulatedSnmpUser;
 const CONTROLLER_INTERVAL_MS = 500;
-const PUBLISHER_BALANCE = lamports(10_000_000_000);
+
+function beginWith(ledger: LocalLedger, options: LocalnetOptions): World {
+  const { restore, genesis, publisher } = options;
+  if (restore !== undefined) return restoredWorld(ledger, restore, publisher);
+  return genesis === undefined ? usualWorld(ledger.admin, options) : genesisWorld(ledger.admin, genesis, publisher);
+}
 
 /**
  * A whole DoubleZero for one device in this process, on loopback.
@@ -46,7 +52,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     methods: createSwitchMethods(() => localnet),
   });
   const { admin } = ledger;
-  const world = options.restore === undefined ? usualWorld(admin, options) : restoredWorld(ledger, options.restore, publisher);
+  const world = beginWith(ledger, options);
   const { device } = world;
   if (ledger.bank.account(publisher) === undefined) admin.fund(publisher, PUBLISHER_BALANCE);
 

@@ -1,4 +1,4 @@
-import { type Address, parseNetworkV4, UserType } from '../serviceability/index.ts';
+import { type Address, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
 import type { WorldAdmin } from './ledger/index.ts';
 import type { NewLocalUser } from './localnet-contract.ts';
 
@@ -11,6 +11,7 @@ export interface World {
   readonly connected: readonly { readonly user: Address; readonly rttUs?: number | undefined }[];
 }
 
+export const PUBLISHER_BALANCE = lamports(10_000_000_000);
 /** Room for a DoubleZero address of every tunnel that a device can have. */
 export const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
 
