@@ -87,7 +87,8 @@ const AS_WRITTEN = {
 } as const;
 
 function usageOf({ name, describe, argument }: Command): string {
-  const word = argument === undefined ? '' : ` ${argument.name.toUpperCase()}`;
+  const word =
+    argument === undefined ? '' : argument.many === true ? ` [${argument.name.toUpperCase()}…]` : ` ${argument.name.toUpperCase()}`;
   const meaning = argument === undefined ? '' : `\n\n${argument.name.toUpperCase()}: ${argument.describe}`;
   return `$0 ${name}${word} [OPTIONS]\n\n${describe}${meaning}`;
 }

@@ -41,7 +41,7 @@ export interface OptionSpec {
 export interface ArgumentSpec {
   readonly name: string;
   readonly describe: string;
-  /** Several words; they are handed on with a line feed between them. */
+  /** None, one or several words; they are handed on with a line feed between them. */
   readonly many?: boolean;
 }
 

@@ -33,10 +33,11 @@ export const localnetBody: LocalnetBody = async (options, io) => {
   });
   const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
   try {
-    const { rpcUrl, eapiUrl, eapiSocket, snmp, grpc, stateIngestUrl } = await localnet.start();
+    const { rpcUrl, wsUrl, eapiUrl, eapiSocket, snmp, grpc, stateIngestUrl } = await localnet.start();
     const ready: ReadyEvent = {
       event: 'ready',
       rpcUrl,
+      wsUrl,
       programId: localnet.programId,
       device: localnet.device,
       keypair,

@@ -21,6 +21,8 @@ export interface IntentEvent {
 export interface ReadyEvent {
   readonly event: 'ready';
   readonly rpcUrl: string;
+  /** Of the ledger's subscriptions. */
+  readonly wsUrl: string;
   readonly programId: string;
   readonly device: string;
   /** Path of the metrics publisher's key file. */

@@ -53,6 +53,7 @@ test('for people, everything else is a list of names and values', () => {
   const ready: OutputEvent = {
     event: 'ready',
     rpcUrl: 'http://127.0.0.1:8899',
+    wsUrl: 'ws://127.0.0.1:8900',
     programId: 'P',
     device: 'D',
     keypair: '/tmp/id.json',
@@ -62,7 +63,7 @@ test('for people, everything else is a list of names and values', () => {
     grpc: '127.0.0.1:9543',
   };
   expect(printed('table', [ready])).toBe(
-    'ready\n  rpcUrl      http://127.0.0.1:8899\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
+    'ready\n  rpcUrl      http://127.0.0.1:8899\n  wsUrl       ws://127.0.0.1:8900\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
       '  eapiUrl     http://127.0.0.1:8080\n  eapiSocket  /tmp/eapi\\x1b.sock\n  snmp        127.0.0.1:161\n  grpc        127.0.0.1:9543\n',
   );
 });

@@ -70,7 +70,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   'device status': {
     takes: 'NAME',
     count: [1, 1],
-    describe: Object.keys(DeviceStatus).join(', '),
+    describe: 'activated, drained, …',
     requests([word = '']) {
       const found = Object.entries(DeviceStatus).find(([name]) => name === word);
       if (found === undefined) throw usage(`device status: expected ${Object.keys(DeviceStatus).join(', ')}`);
