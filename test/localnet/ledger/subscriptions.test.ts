@@ -28,9 +28,15 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  Reflect.get(connection, '_rpcWebSocket').close();
+  hangUp(connection);
   await ledger.stop();
 });
+
+/** web3.js would go on trying to come back for as long as it has subscriptions. */
+function hangUp(client: Connection): void {
+  Reflect.set(client, '_subscriptionsByHash', {});
+  Reflect.get(client, '_rpcWebSocket').close();
+}
 
 /** A transaction that sets the user's status, signed. */
 async function statusTransaction(status: 'up' | 'down' = 'up'): Promise<Uint8Array> {
@@ -159,6 +165,22 @@ describe('on the wire', () => {
     expect(raw.messages.slice(2)).toEqual([notification(1), notification(0)]);
   });
 
+  test('an account that is too long for the encoding is told of without its data, and the subscription goes on', async () => {
+    const raw = await openRaw();
+    raw.ask(1, 'accountSubscribe', [user, { commitment: 'processed' }]);
+    raw.ask(2, 'programSubscribe', [ledger.programId, { commitment: 'processed', encoding: 'base58' }]);
+    await raw.answer(2);
+    for (const [round, bgpStatus] of [1, 2].entries()) {
+      ledger.admin.changeUser(user, { bgpStatus });
+      await vi.waitFor(() => expect(raw.messages).toHaveLength(4 + 2 * round), WAIT);
+    }
+    const tooLong = 'error: data too large for bs58 encoding';
+    expect(raw.messages.slice(4)).toMatchObject([
+      { method: 'accountNotification', params: { result: { value: { data: tooLong, owner: ledger.programId } } } },
+      { method: 'programNotification', params: { result: { value: { pubkey: user, account: { data: [tooLong, 'base58'] } } } } },
+    ]);
+  });
+
   test('bad requests are answered, and the connection goes on', async () => {
     const raw = await openRaw();
     raw.socket.send('{');
@@ -232,7 +254,7 @@ test('the port after a told one serves subscriptions too, as Solana clients expe
   const usual = new Connection(`http://127.0.0.1:${port}`);
   const slot = await new Promise((resolve) => usual.onSlotChange((info) => resolve(info.slot)));
   expect(slot).toEqual(expect.any(Number));
-  Reflect.get(usual, '_rpcWebSocket').close();
+  hangUp(usual);
   await told.stop();
 
   const squatter = createServer().listen(port + 1, '127.0.0.1');

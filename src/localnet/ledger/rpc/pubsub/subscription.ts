@@ -5,7 +5,8 @@ import { type Account, createAccount } from '../../runtime/index.ts';
 import { encodeAccount } from '../account-encoding.ts';
 import { accountPredicate, programConfig } from '../account-filters.ts';
 import { type Endpoint, withContext } from '../endpoint.ts';
-import { accountConfig, addressParam, contextConfig, readParams, signatureParam } from '../params.ts';
+import { type AccountConfig, accountConfig, addressParam, contextConfig, readParams, signatureParam } from '../params.ts';
+import { RpcError } from '../rpc-error.ts';
 
 export type SubscriptionKind = 'account' | 'program' | 'signature' | 'slot';
 
@@ -27,6 +28,7 @@ export interface Subscription {
   readonly once: boolean;
 }
 
+const TOO_LONG = 'error: data too large for bs58 encoding';
 const signatureConfig = contextConfig.extend({ enableReceivedNotification: z.boolean().nullish() });
 
 /** Reads the parameters of `accountSubscribe`, `programSubscribe`, `signatureSubscribe` and `slotSubscribe`. Throws RpcError -32602. */
@@ -40,7 +42,7 @@ export const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: rea
       read: ({ view, writes }) =>
         writes
           .filter((write) => write.address === address)
-          .map(({ account }) => withContext(view, encodeAccount(seenBy(endpoint, address, account), config?.encoding, config?.dataSlice))),
+          .map(({ account }) => withContext(view, notified(seenBy(endpoint, address, account), config?.encoding, config?.dataSlice))),
     };
   },
   /** An account that was closed belongs to the system program, so it is not told of, as on a node. */
@@ -56,7 +58,7 @@ export const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: rea
           if (account?.owner !== program || !passes(account.data)) return [];
           const seen = endpoint.faults.distort(address, account);
           if (seen === undefined) return [];
-          return [withContext(view, { pubkey: address, account: encodeAccount(seen, config?.encoding, config?.dataSlice) })];
+          return [withContext(view, { pubkey: address, account: notified(seen, config?.encoding, config?.dataSlice) })];
         }),
     };
   },
@@ -86,4 +88,16 @@ export const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: rea
 function seenBy(endpoint: Endpoint, address: Address, account: Account | undefined): Account {
   const seen = account === undefined ? undefined : endpoint.faults.distort(address, account);
   return seen ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array(), lamports(0));
+}
+
+/** Nobody waits for the refusal that a read would get, so the account says itself that it is too long for base58, as on a node. */
+function notified(account: Account, ...[encoding, slice]: readonly [AccountConfig['encoding'], AccountConfig['dataSlice']]): unknown {
+  try {
+    return encodeAccount(account, encoding, slice);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    const { data, executable, lamports: balance, owner, rentEpoch } = account;
+    const text = encoding === 'base58' ? [TOO_LONG, 'base58'] : TOO_LONG;
+    return { data: text, executable, lamports: balance, owner, rentEpoch, space: data.length };
+  }
 }
