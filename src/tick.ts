@@ -49,6 +49,8 @@ export interface Ticker {
 
 /** A new account is confirmed within a slot or two; a neighbor that still has no user after so many ticks is nobody's. */
 const MOST_ASKED = 4;
+/** So many users are decided on in a millisecond or two. */
+const FEW = 512;
 
 /**
  * One tick: see, read, decide, hand over. Never waits for a transaction.
@@ -132,6 +134,11 @@ export function createTicker(options: TickerOptions): Ticker {
     reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
   }
 
+  /** With thousands of users each step takes milliseconds: between two of them others have their turn. */
+  async function breathe({ users }: LedgerView, signal: AbortSignal): Promise<void> {
+    if (users.size > FEW) await clock.sleep(0, signal);
+  }
+
   function finish(report: TickReport): TickReport {
     reporter.tick(report);
     return report;
@@ -159,9 +166,12 @@ export function createTicker(options: TickerOptions): Ticker {
           switchRead: snapshot !== undefined,
         });
       }
+      await breathe(view, signal);
       const first = observe(view, snapshot).byUser;
+      await breathe(view, signal);
       const secondLook = await guardMassDown(first, view, signal);
       let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
+      await breathe(view, signal);
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       const newcomers = strangersOf(view, snapshot);
       const somebodyIsNew = newcomers.some((id) => (strangers.get(id) ?? 0) < MOST_ASKED);
@@ -179,8 +189,10 @@ export function createTicker(options: TickerOptions): Ticker {
         }
       }
       strangers = new Map(strangersOf(view, snapshot).map((id) => [id, (strangers.get(id) ?? 0) + 1]));
+      await breathe(view, signal);
       reportUsers(decided);
       tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
+      await breathe(view, signal);
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];
       options.offer(intents, view);
       return finish({
