@@ -146,7 +146,7 @@ export const workerSection = z
       description: 'A blockhash older than this is fetched anew before signing.',
     }),
     maxInFlight: wholeNumber({
-      default: 64,
+      default: 256,
       min: 1,
       max: 256,
       unit: 'transactions',

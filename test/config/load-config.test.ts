@@ -82,7 +82,7 @@ describe('defaults and presets', () => {
         statusPollInterval: 450,
         rebroadcastInterval: 2_000,
         blockhashMaxAge: 2_000,
-        maxInFlight: 64,
+        maxInFlight: 256,
         sendStagger: 10,
         skipPreflight: false,
         maxTransactionsPerMinute: 600,
