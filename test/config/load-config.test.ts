@@ -132,7 +132,7 @@ describe('defaults and presets', () => {
   });
 
   test('a section of which every line is commented out is an empty section', () => {
-    expect(load(`${MINIMAL}worker:\n  # maxInFlight: 3\nlog:\n`).config.worker.maxInFlight).toBe(64);
+    expect(load(`${MINIMAL}worker:\n  # maxInFlight: 3\nlog:\n`).config.worker.maxInFlight).toBe(256);
   });
 });
 
