@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { simulate } from '../../src/localnet/simulation/index.ts';
 
 /** Two minutes of trouble, and the calm after it: longer runs are for `npm run sim`. */
@@ -6,7 +6,13 @@ const SHORT = 0.03;
 const SEEDS_A_TEST = 25;
 
 // Thousands of errors are made to end waits; where they were made is of no use here, and dear.
-Error.stackTraceLimit = 0;
+const usual = Error.stackTraceLimit;
+beforeAll(() => {
+  Error.stackTraceLimit = 0;
+});
+afterAll(() => {
+  Error.stackTraceLimit = usual;
+});
 
 describe('the whole agent keeps its promises in seeded trouble', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('portion %i', { timeout: 120_000 }, async (portion) => {
