@@ -77,6 +77,15 @@ export function describeRulesOfSeeing(bed: () => RulesBed, harness: RulesHarness
       expect(await seen(...onTheWay)).toEqual(['up', 'up', 'up', 'up']);
     });
 
+    test('rule 5: of two users with one tunnel_net neither is known by what this source saw', async () => {
+      expect(await seen(CONNECTED, inVrf1(60, '169.254.0.0/31'), MULTICAST)).toEqual(['tunnel-net-shared', 'tunnel-net-shared', 'up']);
+    });
+
+    test('rule 6: no neighbor of this source is matched loosely by a tunnel_net that is no /31', async () => {
+      const loose = ['0.0.0.0/0', '169.254.0.0/30', '169.254.0.1/32'].map((net, n) => inVrf1(70 + n, net));
+      expect(await seen(...loose)).toEqual(['tunnel-net-invalid', 'tunnel-net-invalid', 'tunnel-net-invalid']);
+    });
+
     test('rule 8: a second look is one at the switch, not at what was read before', async () => {
       expect(await seen(CONNECTED, MULTICAST)).toEqual(['up', 'up']);
       bed().sim.drop('vrf1', '169.254.0.1');
