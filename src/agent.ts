@@ -5,14 +5,14 @@ import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
 import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from './collector/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
 import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
-import { maxWritesPerTransaction, type Signer } from './publisher/index.ts';
+import type { Signer } from './publisher/index.ts';
 import { type Address, type Lamports, lamports } from './serviceability/index.ts';
 import type { Snapshotter } from './snapshots/index.ts';
 import { createTicker } from './tick.ts';
 import { createTickLoop } from './tick-loop.ts';
 import type { TickReport } from './tick-reporter.ts';
 import { createViewKeeper } from './view-keeper.ts';
-import { createWorker, LAMPORTS_PER_TRANSACTION, type SpendLimits, type WorkerTiming } from './worker/index.ts';
+import { createWorker, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from './worker/index.ts';
 
 /** All times in milliseconds. */
 export interface AgentTiming {
@@ -251,8 +251,7 @@ export function createAgent(options: AgentOptions): Agent {
 function spendRate(lamportsOfTheDay: number, uptimeMs: number, users: number, { refreshIntervalMs }: StatusPolicy): number {
   const hours = Math.min(uptimeMs, DAY_MS) / HOUR_MS;
   const spent = hours < 1 ? 0 : lamportsOfTheDay / hours;
-  const refreshes = Math.ceil(users / maxWritesPerTransaction({ unitLimit: 1 })) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
-  return Math.max(spent, refreshes);
+  return Math.max(spent, refreshLamportsPerHour(users, refreshIntervalMs));
 }
 
 const HOUR_MS = 3_600_000;

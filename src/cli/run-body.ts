@@ -1,6 +1,6 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
-import { type AgentConfig, loadConfig, loadKeypair } from '../config/index.ts';
+import { type AgentConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { openAgent } from '../open-agent.ts';
 import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
@@ -8,6 +8,7 @@ import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
 import { openAgentWindow } from './agent-window.ts';
 import type { CommandIo, ExitCode } from './command.ts';
+import { loadChosen } from './config-options.ts';
 import { openLog } from './open-log.ts';
 import { createIntentPrinter } from './print-intents.ts';
 import type { RunBody, RunOptions } from './run-options.ts';
@@ -17,12 +18,7 @@ const ONCE_DEADLINE_MS = 120_000;
 
 /** `dzd-telemetry run`: the agent itself, until a signal ends it. */
 export const runBody: RunBody = async (options, io) => {
-  const load = () =>
-    loadConfig({
-      ...(options.configFile === undefined ? {} : { file: options.configFile }),
-      flags: options.settings,
-      environment: io.environment,
-    });
+  const load = () => loadChosen(options, io);
   const { config, warnings, file } = load();
   const logger = openLog(config.log, io);
   for (const line of warnings) logger.warn(line);

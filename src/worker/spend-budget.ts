@@ -1,4 +1,5 @@
 import { type Clock, createSlidingSum } from '../platform/index.ts';
+import { maxWritesPerTransaction } from '../publisher/index.ts';
 
 /** Bounds of what this process spends (rule 21). */
 export interface SpendLimits {
@@ -23,9 +24,15 @@ export interface SpendBudget {
 /** Solana's fee for one signature, which is all that a transaction of ours has. */
 export const LAMPORTS_PER_TRANSACTION = 5_000;
 
+/** Lamports an hour that refreshing every user takes at the least; changes come on top. */
+export function refreshLamportsPerHour(users: number, refreshIntervalMs: number): number {
+  return Math.ceil(users / maxWritesPerTransaction({ unitLimit: 1 })) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
+}
+
 const RESERVED_FOR_CHANGES = 0.2;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 export function createSpendBudget(limits: SpendLimits, clock: Pick<Clock, 'monotonic'>): SpendBudget {
   const transactions = createSlidingSum({ windowMs: MINUTE_MS, buckets: 60, clock });

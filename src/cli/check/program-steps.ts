@@ -1,12 +1,10 @@
-import type { LedgerUser } from '../../bgp/index.ts';
+import { type LedgerUser, ledgerStatus } from '../../bgp/index.ts';
 import type { AgentConfig } from '../../config/index.ts';
 import type { LedgerRpc } from '../../ledger/index.ts';
 import { sol, span } from '../../observability/index.ts';
-import { maxWritesPerTransaction } from '../../publisher/index.ts';
 import {
   AccountDataError,
   type Address,
-  BgpStatus,
   decodeProgramConfig,
   describeTransactionFailure,
   encodeLegacyMessage,
@@ -20,7 +18,7 @@ import {
   UserStatus,
   ZERO_ADDRESS,
 } from '../../serviceability/index.ts';
-import { LAMPORTS_PER_TRANSACTION } from '../../worker/index.ts';
+import { LAMPORTS_PER_TRANSACTION, refreshLamportsPerHour } from '../../worker/index.ts';
 import type { Lookups } from './lookups.ts';
 import { fail, ok, Skip, type Step, warn } from './step.ts';
 import { count } from './words.ts';
@@ -95,13 +93,13 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
 
 /** How long refreshes alone take to use it up; changes come on top. */
 export function hoursToEmpty(lamports: bigint, users: number, refreshIntervalMs: number): number {
-  const perHour = Math.ceil(users / maxWritesPerTransaction({ unitLimit: 1 })) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
+  const perHour = refreshLamportsPerHour(users, refreshIntervalMs);
   return perHour === 0 ? Number.POSITIVE_INFINITY : Number(lamports) / perHour;
 }
 
 /** Says of the user what the ledger says already. Nobody has signed it, so that nobody could send it. */
 function unsigned(programId: Address, device: Address, metricsPublisher: Address, { pubkey, user }: LedgerUser): Uint8Array {
-  const status = user.bgpStatus === BgpStatus.up ? 'up' : user.bgpStatus === BgpStatus.down ? 'down' : 'unknown';
+  const status = ledgerStatus(user.bgpStatus);
   const rttNs = status === 'up' ? user.bgpRttNs : nanoseconds(0);
   const instruction = setUserBgpStatusInstruction({ programId, user: pubkey, device, metricsPublisher, status, rttNs });
   const message = encodeLegacyMessage({ feePayer: metricsPublisher, blockhash: ZERO_ADDRESS, instructions: [instruction] });
