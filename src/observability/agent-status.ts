@@ -69,6 +69,32 @@ export interface TimelineEntry {
   readonly text: string;
 }
 
+/** One transaction, on its way or ended. */
+export interface TransactionReport {
+  /** Base58. */
+  readonly signature: string;
+  /** How many users' statuses it carries. */
+  readonly users: number;
+  /** Milliseconds since 1970, this host's clock. */
+  readonly sentAt: number;
+  readonly state: 'in-flight' | 'landed' | 'expired' | 'failed';
+  /** From the first send to the end; null while it is in flight. */
+  readonly tookMs: number | null;
+  /** Why it failed. */
+  readonly problem: string | null;
+}
+
+/** A source or an endpoint of the ledger. */
+export interface PartReport {
+  readonly name: string;
+  readonly state: 'ok' | 'lost';
+  readonly since: number;
+  /** What is wrong now. */
+  readonly problem: string | null;
+  /** What was wrong when it was last lost, and when that was; null where it never was. */
+  readonly lastProblem: { readonly at: number; readonly text: string } | null;
+}
+
 /** Everything that an agent can tell about itself, JSON but for bigints. */
 export interface AgentStatus {
   readonly version: string;
@@ -87,21 +113,13 @@ export interface AgentStatus {
   } | null;
   readonly ready: boolean;
   readonly users: readonly UserReport[];
-  readonly sources: readonly {
-    readonly name: string;
-    readonly state: 'ok' | 'lost';
-    readonly since: number;
-    readonly problem: string | null;
-  }[];
-  readonly endpoints: readonly {
-    readonly name: string;
-    readonly state: 'ok' | 'lost';
-    readonly since: number;
-    readonly problem: string | null;
-  }[];
+  readonly sources: readonly PartReport[];
+  readonly endpoints: readonly PartReport[];
   readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
   readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };
+  /** The last ones, the newest last, as many as are kept. */
+  readonly recentTransactions: readonly TransactionReport[];
   readonly writes: { readonly landed: number; readonly rejected: number };
   readonly timeline: readonly TimelineEntry[];
 }

@@ -1,9 +1,10 @@
 import type { AgentReporter } from '../agent-reporter.ts';
-import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
+import { ledgerStatus, recordAgeMs, type UserOutcome } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError } from '../platform/index.ts';
 import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
-import type { AgentStatus, TimelineEntry, UserReport } from './agent-status.ts';
+import type { AgentStatus, PartReport, TimelineEntry, UserReport } from './agent-status.ts';
+import { createTransactionLog } from './transaction-log.ts';
 
 export interface StatusBoardOptions {
   readonly version: string;
@@ -24,25 +25,20 @@ export interface StatusBoard {
 /** The timeline and the last writes are bounded, however long the agent runs. */
 const MOST_TIMELINE = 500;
 
-interface PartHealth {
-  state: 'ok' | 'lost';
-  since: number;
-  problem: string | null;
-}
+type PartHealth = Omit<PartReport, 'name'>;
 
 /** Listens to everything that happens to the agent, and keeps what people ask for: the last tick, the last write of each user, a timeline. */
 export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   const { clock } = options;
   const startedAt = clock.wall();
   const healths = (names: readonly string[]) =>
-    new Map(names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null }]));
+    new Map(names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null, lastProblem: null }]));
   const sources = healths(options.sources);
   const endpoints = healths(options.endpoints);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
-  const inFlight = new Map<string, readonly StatusIntent[]>();
   const parked = new Map<Address, string>();
-  const transactions = { sent: 0, landed: 0, expired: 0, failed: 0 };
+  const transactions = createTransactionLog(clock);
   const writes = { landed: 0, rejected: 0 };
   let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
   let ready = false;
@@ -62,11 +58,10 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     error?: AgentError,
   ): void => {
     const problem = error === undefined ? null : error.message;
-    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: clock.wall(), problem });
+    const at = clock.wall();
+    const lastProblem = problem === null ? (parts.get(name)?.lastProblem ?? null) : { at, text: problem };
+    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, problem, lastProblem });
     note(kind, `${kind} ${name} is ${state}${problem === null ? '' : `: ${problem}`}`);
-  };
-  const settled = (signature: string, how: 'landed' | 'expired' | 'failed'): void => {
-    if (inFlight.delete(signature)) transactions[how] += 1;
   };
 
   const reporter: AgentReporter = {
@@ -86,34 +81,30 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       if (event.kind === 'back') note('source', `wake-ups of ${event.source} are back`);
       if (event.kind === 'storm') note('source', `wake-ups of ${event.source} are held back: over ${event.maxPerMinute} a minute`);
     },
-    sent({ signature, intents }) {
-      transactions.sent += 1;
-      inFlight.set(signature, intents);
-    },
+    sent: ({ signature, intents }) => transactions.sent(signature, intents),
     landed({ intent, signature, slot, latencyMs }) {
-      settled(signature, 'landed');
+      transactions.settled(signature, 'landed');
       writes.landed += 1;
       parked.delete(intent.user);
       lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
       note('landed', `${intent.to} written (${intent.reason})`, intent.user);
     },
     rejected({ intent, signature, error }) {
-      settled(signature, 'failed');
+      transactions.settled(signature, 'failed', error.message);
       writes.rejected += 1;
       parked.set(intent.user, error.message);
       note('rejected', error.message, intent.user);
     },
     expired({ signature, intents }) {
-      settled(signature, 'expired');
+      transactions.settled(signature, 'expired');
       note('expired', `a transaction of ${intents.length} users expired without landing`);
     },
     failed({ signature, error }) {
-      settled(signature, 'failed');
-      note('failed', describeError(error));
+      const problem = describeError(error);
+      transactions.settled(signature, 'failed', problem);
+      note('failed', problem);
     },
-    withdrawn({ signature }) {
-      settled(signature, 'failed');
-    },
+    withdrawn: ({ signature }) => transactions.settled(signature, 'failed', 'withdrawn: no endpoint took it, or writing was halted'),
     halted(error) {
       halted = error;
       note('halted', error.message);
@@ -153,13 +144,11 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   };
 
   const listed = (parts: Map<string, PartHealth>) => [...parts].map(([name, health]) => ({ name, ...health }));
-  const flying = (): ReadonlyMap<Address, string> =>
-    new Map([...inFlight.values()].flat().map(({ user, to }): [Address, string] => [user, to]));
 
   return {
     reporter,
     read() {
-      const inTheAir = flying();
+      const inTheAir = transactions.inFlight();
       const report = lastTick?.report;
       const now = clock.monotonic();
       return {
@@ -193,7 +182,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
         endpoints: listed(endpoints),
         halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
         balance,
-        transactions: { ...transactions },
+        transactions: transactions.counts(),
+        recentTransactions: transactions.list(),
         writes: { ...writes },
         timeline: [...timeline],
       };

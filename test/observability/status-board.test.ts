@@ -77,6 +77,12 @@ test('follows a transaction through its life, however it ends', () => {
     { landed: 1, rejected: 0 },
   ]);
   expect(read().users[0]?.inFlight).toBeNull();
+  expect(read().recentTransactions).toEqual([
+    { signature: 'a', users: 1, sentAt: START, state: 'landed', tookMs: 0, problem: null },
+    { signature: 'b', users: 1, sentAt: START, state: 'expired', tookMs: 0, problem: null },
+    { signature: 'c', users: 1, sentAt: START, state: 'failed', tookMs: 0, problem: 'no' },
+    { signature: 'd', users: 1, sentAt: START, state: 'failed', tookMs: 0, problem: expect.stringContaining('withdrawn') },
+  ]);
   expect(read().users[0]?.lastWrite).toEqual({ to: 'up', reason: 'change', signature: 'a', slot: 10_002n, at: START, latencyMs: 900 });
 });
 
@@ -86,11 +92,34 @@ test('keeps what is lost, halted and low, and a bounded timeline', () => {
   reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
   reporter.halted(new AgentError('WRITE__NO_FUNDS', { publisher: keyNumber(7), problem: 'nothing left' }));
   reporter.balance({ lamports: lamports(5), hoursToEmpty: Number.POSITIVE_INFINITY, publisher: keyNumber(7) });
-  expect(read().endpoints).toEqual([{ name: 'http://a', state: 'lost', since: START, problem: error.message }]);
-  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null }]);
+  expect(read().endpoints).toEqual([
+    { name: 'http://a', state: 'lost', since: START, problem: error.message, lastProblem: { at: START, text: error.message } },
+  ]);
+  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null, lastProblem: null }]);
+  reporter.endpoint({ endpoint: 'http://a', state: 'back' });
+  expect(read().endpoints).toEqual([
+    { name: 'http://a', state: 'ok', since: START, problem: null, lastProblem: { at: START, text: error.message } },
+  ]);
   expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
   expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });
   for (let n = 0; n < 2_000; n += 1) reporter.resumed();
   expect(read().timeline.length).toBe(500);
   expect(read().halted).toBeNull();
+});
+
+test('keeps the last hundred transactions, and forgets one that a replaced agent left in flight', async () => {
+  const { tick, read, reporter, clock } = board();
+  const intents = tick();
+  for (let n = 0; n < 300; n += 1) {
+    reporter.sent({ signature: `${n}`, intents });
+    reporter.expired({ signature: `${n}`, intents });
+  }
+  reporter.sent({ signature: 'left', intents });
+  expect([read().recentTransactions.length, read().recentTransactions.at(-1)?.state, read().transactions.sent]).toEqual([
+    101,
+    'in-flight',
+    301,
+  ]);
+  await clock.advance(301_000);
+  expect([read().recentTransactions.length, read().users[0]?.inFlight]).toEqual([100, null]);
 });

@@ -1,12 +1,17 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import { type HttpConfig, loadSecret } from '../../config/index.ts';
-import type { AgentStatus } from '../../observability/index.ts';
+import type { AgentStatus, PartReport } from '../../observability/index.ts';
 import { describeError, withDeadline } from '../../platform/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../../serviceability/index.ts';
 
 /** What of an agent's status is needed to explain a user. */
-export type Sight = Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'sources' | 'endpoints' | 'halted' | 'timeline'>;
+export interface Sight extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'halted' | 'timeline'> {
+  readonly sources: readonly PartNow[];
+  readonly endpoints: readonly PartNow[];
+}
+
+type PartNow = Omit<PartReport, 'lastProblem'>;
 
 /** What came of asking: its status, or why there is none. */
 export type RunningAgent = { readonly kind: 'answered'; readonly sight: Sight } | { readonly kind: 'none'; readonly problem: string };
