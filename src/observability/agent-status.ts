@@ -84,6 +84,14 @@ export interface TransactionReport {
   readonly problem: string | null;
 }
 
+/** Transitions of all sessions in one minute. */
+export interface FlapMinute {
+  /** When the minute began, milliseconds since 1970. */
+  readonly at: number;
+  readonly up: number;
+  readonly down: number;
+}
+
 /** A source or an endpoint of the ledger. */
 export interface PartReport {
   readonly name: string;
@@ -91,6 +99,8 @@ export interface PartReport {
   readonly since: number;
   /** What is wrong now. */
   readonly problem: string | null;
+  /** What a person can do about it. */
+  readonly remedy: string | null;
   /** What was wrong when it was last lost, and when that was; null where it never was. */
   readonly lastProblem: { readonly at: number; readonly text: string } | null;
 }
@@ -121,5 +131,7 @@ export interface AgentStatus {
   /** The last ones, the newest last, as many as are kept. */
   readonly recentTransactions: readonly TransactionReport[];
   readonly writes: { readonly landed: number; readonly rejected: number };
+  /** Of the last hour, the newest last; minutes without any are absent. */
+  readonly flaps: readonly FlapMinute[];
   readonly timeline: readonly TimelineEntry[];
 }

@@ -1,4 +1,4 @@
-export type { AgentStatus, PartReport, TimelineEntry, TransactionReport, UserReport } from './agent-status.ts';
+export type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './agent-status.ts';
 export { createEventSink, type EventSink, type EventSinkOptions } from './event-sink.ts';
 export { HOLD_WORDS, milliseconds, shortKey, sol, span } from './http/page/words.ts';
 export { createLogReporter } from './log-reporter.ts';

@@ -4,6 +4,7 @@ import { type AgentError, type Clock, describeError } from '../platform/index.ts
 import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
 import type { AgentStatus, PartReport, TimelineEntry, UserReport } from './agent-status.ts';
+import { createFlapHistory } from './flap-history.ts';
 import { createTransactionLog } from './transaction-log.ts';
 
 export interface StatusBoardOptions {
@@ -32,13 +33,16 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   const { clock } = options;
   const startedAt = clock.wall();
   const healths = (names: readonly string[]) =>
-    new Map(names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null, lastProblem: null }]));
+    new Map(
+      names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null, remedy: null, lastProblem: null }]),
+    );
   const sources = healths(options.sources);
   const endpoints = healths(options.endpoints);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
   const parked = new Map<Address, string>();
   const transactions = createTransactionLog(clock);
+  const flaps = createFlapHistory(clock);
   const writes = { landed: 0, rejected: 0 };
   let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
   let ready = false;
@@ -60,7 +64,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     const problem = error === undefined ? null : error.message;
     const at = clock.wall();
     const lastProblem = problem === null ? (parts.get(name)?.lastProblem ?? null) : { at, text: problem };
-    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, problem, lastProblem });
+    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, problem, remedy: error?.remedy ?? null, lastProblem });
     note(kind, `${kind} ${name} is ${state}${problem === null ? '' : `: ${problem}`}`);
   };
 
@@ -73,8 +77,9 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     },
     observed({ user, before, outcome }) {
       const { observation } = outcome;
-      if (before !== undefined && observation.kind !== 'unobserved' && outcome.newFlaps > 0)
-        note(observation.kind, `session is ${observation.kind}`, user);
+      if (before === undefined || observation.kind === 'unobserved' || outcome.newFlaps === 0) return;
+      flaps.add(observation.kind, outcome.newFlaps);
+      note(observation.kind, `session is ${observation.kind}`, user);
     },
     wakeUp(event) {
       if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
@@ -185,6 +190,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
         transactions: transactions.counts(),
         recentTransactions: transactions.list(),
         writes: { ...writes },
+        flaps: flaps.list(),
         timeline: [...timeline],
       };
     },

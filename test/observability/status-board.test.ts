@@ -28,6 +28,8 @@ function board() {
       outcomes,
       intents,
       switchRead: true,
+      phases: { switchMs: 8, ledgerMs: 5 },
+      ambiguous: 0,
     });
     return intents;
   };
@@ -93,12 +95,19 @@ test('keeps what is lost, halted and low, and a bounded timeline', () => {
   reporter.halted(new AgentError('WRITE__NO_FUNDS', { publisher: keyNumber(7), problem: 'nothing left' }));
   reporter.balance({ lamports: lamports(5), hoursToEmpty: Number.POSITIVE_INFINITY, publisher: keyNumber(7) });
   expect(read().endpoints).toEqual([
-    { name: 'http://a', state: 'lost', since: START, problem: error.message, lastProblem: { at: START, text: error.message } },
+    {
+      name: 'http://a',
+      state: 'lost',
+      since: START,
+      problem: error.message,
+      remedy: error.remedy,
+      lastProblem: { at: START, text: error.message },
+    },
   ]);
-  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null, lastProblem: null }]);
+  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null, remedy: null, lastProblem: null }]);
   reporter.endpoint({ endpoint: 'http://a', state: 'back' });
   expect(read().endpoints).toEqual([
-    { name: 'http://a', state: 'ok', since: START, problem: null, lastProblem: { at: START, text: error.message } },
+    { name: 'http://a', state: 'ok', since: START, problem: null, remedy: null, lastProblem: { at: START, text: error.message } },
   ]);
   expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
   expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });

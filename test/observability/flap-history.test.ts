@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createFlapHistory } from '../../src/observability/flap-history.ts';
+import { createVirtualClock, epochMs } from '../../src/platform/index.ts';
+
+const MINUTE = 60_000;
+const START = 29_833_333 * MINUTE;
+
+test('counts transitions by the minute, a hidden one there and back', async () => {
+  const clock = createVirtualClock(epochMs(START));
+  const history = createFlapHistory(clock);
+  history.add('down', 1);
+  history.add('up', 2);
+  await clock.advance(3 * MINUTE);
+  history.add('up', 3);
+  expect(history.list()).toEqual([
+    { at: START, up: 1, down: 2 },
+    { at: START + 3 * MINUTE, up: 2, down: 1 },
+  ]);
+});
+
+test('keeps an hour, and loses nothing of a mass flap', async () => {
+  const clock = createVirtualClock(epochMs(START));
+  const history = createFlapHistory(clock);
+  for (let minute = 0; minute < 90; minute += 1) {
+    for (let user = 0; user < 40; user += 1) history.add('down', 1);
+    await clock.advance(MINUTE);
+  }
+  expect([history.list().length, history.list().every(({ down }) => down === 40)]).toEqual([59, true]);
+  await clock.advance(60 * MINUTE);
+  expect(history.list()).toEqual([]);
+});
