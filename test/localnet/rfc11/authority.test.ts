@@ -1,17 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Address, decodeDevice, encodeDevice, type Instruction, userAddress } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { type NetworkBed, networkBed } from './network-bed.ts';
 import {
   CUSTOMER,
   client,
-  createWorld,
-  deviceIn,
   extensionOf,
   FOUNDATION,
   GLOBAL_EXTENSION,
   linkEnds,
   newDevice,
-  newGlobalExtension,
   newGroup,
   newInterface,
   newLink,
@@ -29,16 +27,12 @@ let world: World;
 let device: Address;
 let other: Address;
 let pass: Address;
+let onUser: NetworkBed['onUser'];
 
 beforeEach(() => {
-  world = createWorld();
-  world.must(newGlobalExtension());
-  device = deviceIn(world, { code: 'fra1' });
-  other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
-  pass = world.pass();
+  ({ world, device, other, pass, onUser } = networkBed());
 });
 
-const onUser = () => ({ programId: PROGRAM, user: userAt(), device, extension: extensionOf(device), accessPass: pass });
 const onDevice = (authority: Address) => ({ programId: PROGRAM, extension: extensionOf(device), authority });
 const tunnelId = { resourceType: rfc11.ResourceType.tunnelId };
 const interfaceOn = () => ({

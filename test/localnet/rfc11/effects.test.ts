@@ -14,10 +14,10 @@ import {
   UserStatus,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { type NetworkBed, networkBed } from './network-bed.ts';
 import {
   CUSTOMER,
   client,
-  createWorld,
   deviceIn,
   extensionOf,
   FOUNDATION,
@@ -25,13 +25,11 @@ import {
   key,
   linkEnds,
   newDevice,
-  newGlobalExtension,
   newGroup,
   newInterface,
   newLink,
   newUser,
   OPERATOR,
-  OTHER_OPERATOR,
   PROGRAM,
   STRANGER,
   userAt,
@@ -40,8 +38,12 @@ import {
 } from './rfc11-world.ts';
 
 let world: World;
+let device: Address;
+let other: Address;
+let pass: Address;
+let onUser: NetworkBed['onUser'];
 beforeEach(() => {
-  world = createWorld();
+  ({ world, device, other, pass, onUser } = networkBed());
 });
 
 /** What the program itself says, without the runtime's lines. */
@@ -54,29 +56,22 @@ const counts = (address: Address) => {
     ...extension.ipAllocations.map(({ blockType, allocatedCount }) => [blockType, allocatedCount]),
   ]);
 };
-const removal = (device: Address, pass: Address, user = userAt()) => ({
-  programId: PROGRAM,
-  user,
-  device,
-  extension: extensionOf(device),
-  accessPass: pass,
-});
 
 describe('CreateAndActivateDevice', () => {
   test("makes an activated device and its extension, with RFC-11's bitmaps", () => {
-    const ended = world.must(newDevice(world), OPERATOR);
-    const device = rfc11.deviceAddress(PROGRAM, 'fra1').address;
-    expect(decodeDevice(world.data(device))).toMatchObject({
+    const ended = world.must(newDevice(world, { code: 'lon1' }), OPERATOR);
+    const made = rfc11.deviceAddress(PROGRAM, 'lon1').address;
+    expect(decodeDevice(world.data(made))).toMatchObject({
       owner: OPERATOR,
       status: 1,
-      code: 'fra1',
+      code: 'lon1',
       contributorPk: world.contributors[0],
       metricsPublisherPk: key('publisher'),
       locationPk: world.location,
       exchangePk: world.exchange,
     });
-    const { associatedWith, idAllocations, ipAllocations } = world.extension(extensionOf(device));
-    expect(associatedWith).toBe(device);
+    const { associatedWith, idAllocations, ipAllocations } = world.extension(extensionOf(made));
+    expect(associatedWith).toBe(made);
     expect(idAllocations.map(({ idType, startOffset, allocatedCount }) => [idType, startOffset, allocatedCount])).toEqual([
       ['tunnelId', 500, 0],
       ['segmentRoutingId', 1, 0],
@@ -95,21 +90,19 @@ describe('CreateAndActivateDevice', () => {
     ]);
     expect(said(ended)).toEqual([
       'Instruction: CreateAndActivateDevice',
-      `Created Device ${device} (fra1)`,
-      `Created ResourceExtension ${extensionOf(device)} associated with ${device}`,
+      `Created Device ${made} (lon1)`,
+      `Created ResourceExtension ${extensionOf(made)} associated with ${made}`,
     ]);
   });
 
   test('makes one DzIp bitmap a prefix', () => {
-    const device = deviceIn(world, { dzPrefixes: ['198.19.1.0/24', '198.19.2.0/29'].map(parseNetworkV4) });
-    expect(world.extension(extensionOf(device)).ipAllocations.map(({ bitmap }) => bitmap.slots)).toEqual([32_768, 256, 8]);
+    const made = deviceIn(world, { code: 'lon1', dzPrefixes: ['198.19.1.0/24', '198.19.2.0/29'].map(parseNetworkV4) });
+    expect(world.extension(extensionOf(made)).ipAllocations.map(({ bitmap }) => bitmap.slots)).toEqual([32_768, 256, 8]);
   });
 });
 
 describe('CreateAndActivateUser', () => {
   test('allocates a tunnel id, a tunnel network and an address, keeps their slots, counts on the pass, and tells them', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     const ended = world.must(newUser({ device, pass }), CUSTOMER);
     const { value: user, slots } = rfc11.decodeUserWithSlots(world.data(userAt()));
     expect(user).toMatchObject({
@@ -135,30 +128,23 @@ describe('CreateAndActivateUser', () => {
   });
 
   test('pays exactly the rent from the payer', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     userIn(world, { device, pass });
     expect(world.accounts.get(userAt())?.lamports).toBe(rentExemptMinimum(206 + rfc11.USER_SLOTS_LENGTH));
   });
 
   test('counts a multicast user apart from the others', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     userIn(world, { device, pass, userType: 3 });
     expect(decodeAccessPass(world.data(pass))).toMatchObject({ connectionCount: 1, unicastUserCount: 0, multicastUserCount: 1 });
   });
 
   test('works for an address that somebody sent lamports to in advance', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     world.fund(userAt(), 890_880n);
     world.must(newUser({ device, pass }), CUSTOMER);
     expect(world.accounts.get(userAt())).toMatchObject({ owner: PROGRAM, lamports: rentExemptMinimum(248) });
   });
 
   test('reads for every deployed client as a user of the deployed layout', () => {
-    const device = deviceIn(world);
-    userIn(world, { device, pass: world.pass() });
+    userIn(world, { device, pass });
     const data = world.data(userAt());
     expect(decodeUser(data)).toEqual(decodeUser(data.subarray(0, 206)));
   });
@@ -166,8 +152,6 @@ describe('CreateAndActivateUser', () => {
 
 describe('SetUserBGPStatus on a user with slots', () => {
   test('leaves the slots alone, and a delete afterwards gives everything back', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     const user = userIn(world, { device, pass });
     const { slots } = rfc11.decodeUserWithSlots(world.data(user));
     world.fund(key('publisher'));
@@ -178,19 +162,17 @@ describe('SetUserBGPStatus on a user with slots', () => {
     );
     const after = rfc11.decodeUserWithSlots(world.data(user));
     expect([after.slots, after.value.bgpStatus, after.value.bgpRttNs]).toEqual([slots, 1, 7n]);
-    world.must(rfc11.deleteUser({ ...removal(device, pass), authority: CUSTOMER }), CUSTOMER);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     expect(counts(extensionOf(device))).toEqual({ tunnelId: 0, segmentRoutingId: 0, userTunnelNet: 0, dzIp: 0 });
   });
 });
 
 describe('DeleteUser', () => {
   test('gives back all three, counts off the pass, closes the account to its owner, and tells the slots', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     userIn(world, { device, pass, clientIp: client(1) });
     userIn(world, { device, pass, clientIp: client(2) });
     const before = world.accounts.get(CUSTOMER)?.lamports ?? lamports(0);
-    const ended = world.must(rfc11.deleteUser({ ...removal(device, pass, userAt(client(1))), authority: CUSTOMER }), FOUNDATION);
+    const ended = world.must(rfc11.deleteUser({ ...onUser(userAt(client(1))), authority: CUSTOMER }), FOUNDATION);
     expect(world.exists(userAt(client(1)))).toBe(false);
     expect(world.accounts.get(CUSTOMER)?.lamports).toBe(before + rentExemptMinimum(248));
     expect(decodeAccessPass(world.data(pass)).unicastUserCount).toBe(1);
@@ -200,12 +182,10 @@ describe('DeleteUser', () => {
   });
 
   test('of a banned user releases nothing a second time', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     userIn(world, { device, pass });
-    world.must(rfc11.banUser({ ...removal(device, pass), authority: FOUNDATION }));
+    world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     userIn(world, { device, pass, clientIp: client(2) });
-    world.must(rfc11.deleteUser({ ...removal(device, pass), authority: CUSTOMER }), CUSTOMER);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     expect(counts(extensionOf(device)).tunnelId).toBe(1);
     expect(decodeAccessPass(world.data(pass)).unicastUserCount).toBe(1);
   });
@@ -213,10 +193,8 @@ describe('DeleteUser', () => {
 
 describe('BanUser', () => {
   test('gives back what the user held, zeroes it, and keeps the account and its last status', () => {
-    const device = deviceIn(world);
-    const pass = world.pass();
     userIn(world, { device, pass });
-    const ended = world.must(rfc11.banUser({ ...removal(device, pass), authority: FOUNDATION }));
+    const ended = world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     expect(decodeUser(world.data(userAt()))).toMatchObject({
       status: UserStatus.banned,
       tunnelId: 0,
@@ -234,7 +212,6 @@ describe('SweepExpiredUsers', () => {
     rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: STRANGER });
 
   test('marks the users of an expired pass, once, and gives nothing back', () => {
-    const device = deviceIn(world);
     const pass = world.pass({ lastAccessEpoch: 3n });
     const users = [1, 2].map((n) => userIn(world, { device, pass, clientIp: client(n) }));
     world.setEpoch(4n);
@@ -248,13 +225,12 @@ describe('SweepExpiredUsers', () => {
   });
 
   test('passes over users of another pass, banned ones and those that are gone, and takes one that is named twice once', () => {
-    const device = deviceIn(world);
     const pass = world.pass({ lastAccessEpoch: 3n });
     const otherPass = world.pass({ owner: STRANGER });
     const mine = userIn(world, { device, pass, clientIp: client(1) });
     const foreign = userIn(world, { device, pass: otherPass, clientIp: client(2), payer: STRANGER });
     const banned = userIn(world, { device, pass, clientIp: client(3) });
-    world.must(rfc11.banUser({ ...removal(device, pass, banned), authority: FOUNDATION }));
+    world.must(rfc11.banUser({ ...onUser(banned), authority: FOUNDATION }));
     world.setEpoch(4n);
     const ended = world.must(sweep(pass, [mine, foreign, banned, userAt(client(9)), mine]), STRANGER);
     expect(said(ended)).toContain('Marked 1 users as OutOfCredits');
@@ -262,22 +238,18 @@ describe('SweepExpiredUsers', () => {
   });
 
   test('a user that is out of credits can be deleted, which gives everything back', () => {
-    const device = deviceIn(world);
     const pass = world.pass({ lastAccessEpoch: 3n });
     const user = userIn(world, { device, pass });
     world.setEpoch(4n);
     world.must(sweep(pass, [user]), STRANGER);
-    world.must(rfc11.deleteUser({ ...removal(device, pass), authority: CUSTOMER }), CUSTOMER);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     expect(counts(extensionOf(device)).tunnelId).toBe(0);
   });
 });
 
 describe('links', () => {
   test('take a tunnel id on each device and a network of the network, and give them back', () => {
-    world.must(newGlobalExtension());
-    const a = deviceIn(world, { code: 'fra1' });
-    const b = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
-    const pass = world.pass();
+    const [a, b] = [device, other];
     userIn(world, { device: b, pass });
     const ended = world.must(newLink(world, a, b), OPERATOR);
     const { link } = linkEnds(a, b);
@@ -305,7 +277,6 @@ describe('links', () => {
 
 describe('interfaces', () => {
   test('a loopback gets a segment, and an address where it is to have one; both come back', () => {
-    const device = deviceIn(world);
     const ended = world.must(newInterface(world, { device, kind: 'loopback with address' }), OPERATOR);
     const address = rfc11.interfaceAddress(PROGRAM, device, 'Loopback100').address;
     expect(rfc11.decodeInterfaceAccount(world.data(address))).toMatchObject({
@@ -324,7 +295,6 @@ describe('interfaces', () => {
   });
 
   test('a physical one is unlinked and holds nothing', () => {
-    const device = deviceIn(world);
     world.must(newInterface(world, { device, name: 'Ethernet1/1', kind: 'physical' }), OPERATOR);
     const account = rfc11.decodeInterfaceAccount(world.data(rfc11.interfaceAddress(PROGRAM, device, 'Ethernet1/1').address));
     expect([account.status, account.segmentRoutingSlot, account.dzIpSlot]).toEqual([6, undefined, undefined]);
@@ -334,7 +304,6 @@ describe('interfaces', () => {
 
 describe('multicast groups', () => {
   test('get the lowest free address, and give it back', () => {
-    world.must(newGlobalExtension());
     world.must(newGroup(0));
     const ended = world.must(newGroup(1));
     const group = rfc11.multicastGroupAddress(
@@ -351,7 +320,6 @@ describe('multicast groups', () => {
 
 describe('by hand', () => {
   test('the foundation allocates a slot and gets its number back in the log and as return data, and releases it', () => {
-    const device = deviceIn(world);
     const on = { programId: PROGRAM, extension: extensionOf(device), authority: FOUNDATION, resourceType: rfc11.ResourceType.tunnelId };
     const ended = world.must(rfc11.allocateResource(on));
     expect(said(ended)).toEqual(['Instruction: AllocateResource', 'AllocateResource: TunnelId slot 0']);
@@ -361,7 +329,6 @@ describe('by hand', () => {
   });
 
   test('SetResourceState marks a list of slots', () => {
-    const device = deviceIn(world);
     const on = { programId: PROGRAM, extension: extensionOf(device), authority: FOUNDATION };
     const ended = world.must(rfc11.setResourceState({ ...on, resourceType: rfc11.ResourceType.userTunnelNet, slots: [5, 7, 32_767] }));
     expect(said(ended).at(-1)).toBe('SetResourceState: UserTunnelNet marked 3 slots: 5, 7, 32767');
@@ -369,7 +336,6 @@ describe('by hand', () => {
   });
 
   test('the foundation gives a device to another contributor', () => {
-    const device = deviceIn(world);
     world.must(rfc11.updateDeviceContributor({ programId: PROGRAM, device, newContributor: world.contributors[1], authority: FOUNDATION }));
     expect(decodeDevice(world.data(device)).contributorPk).toBe(world.contributors[1]);
   });
@@ -377,7 +343,6 @@ describe('by hand', () => {
 
 describe('DeleteDevice', () => {
   test('closes the device and its extension, and both rents come back', () => {
-    const device = deviceIn(world);
     const lamportsBefore = world.lamports();
     const removal = { programId: PROGRAM, device, extension: extensionOf(device), authority: OPERATOR, contributor: world.contributors[0] };
     world.must(rfc11.deleteDevice(removal), OPERATOR);

@@ -1,10 +1,10 @@
 import { type Random, seededRandom } from '../../../src/platform/index.ts';
 import type { Address, Instruction } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { networkBed } from './network-bed.ts';
 import {
   CUSTOMER,
   client,
-  createWorld,
   deviceAt,
   extensionOf,
   FOUNDATION,
@@ -40,7 +40,7 @@ export interface RandomLife {
 
 /** A world with three devices' worth of names, few enough that random instructions meet each other, and an endless supply of instructions. */
 export function createRandomLife(seed: number): RandomLife {
-  const world = createWorld();
+  const { world, pass } = networkBed();
   const random = seededRandom(seed);
   const whole = (end: number): number => Math.floor(random() * end);
   function pick<T>(from: readonly [T, ...T[]] | readonly T[]): T {
@@ -48,14 +48,7 @@ export function createRandomLife(seed: number): RandomLife {
     if (chosen === undefined) throw new Error('nothing to pick from');
     return chosen;
   }
-  world.must(newGlobalExtension());
-  for (const code of ['fra1', 'ams1'])
-    world.must(newDevice(world, { code, authority: code === 'ams1' ? OTHER_OPERATOR : OPERATOR }), OPERATOR);
-  const passes = [
-    world.pass(),
-    world.pass({ lastAccessEpoch: 2n, clientIp: client(1) }),
-    world.pass({ owner: STRANGER, maxUnicastUsers: 2 }),
-  ];
+  const passes = [pass, world.pass({ lastAccessEpoch: 2n, clientIp: client(1) }), world.pass({ owner: STRANGER, maxUnicastUsers: 2 })];
   const ownerOf = (code: string): Address => (code === 'ams1' ? OTHER_OPERATOR : OPERATOR);
   const device = (): Address => deviceAt(pick(CODES));
   const user = (): Address => userAt(client(1 + whole(6)), pick([0, 0, 3]));

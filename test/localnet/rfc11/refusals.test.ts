@@ -10,11 +10,10 @@ import {
   parseNetworkV4,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { type NetworkBed, networkBed } from './network-bed.ts';
 import {
   CUSTOMER,
   client,
-  createWorld,
-  deviceIn,
   extensionOf,
   FOUNDATION,
   GLOBAL_EXTENSION,
@@ -27,7 +26,6 @@ import {
   newLink,
   newUser,
   OPERATOR,
-  OTHER_OPERATOR,
   PROGRAM,
   STRANGER,
   userAt,
@@ -37,13 +35,12 @@ import {
 
 let world: World;
 let device: Address;
+let other: Address;
 let pass: Address;
+let onUser: NetworkBed['onUser'];
 
 beforeEach(() => {
-  world = createWorld();
-  world.must(newGlobalExtension());
-  device = deviceIn(world);
-  pass = world.pass();
+  ({ world, device, other, pass, onUser } = networkBed());
 });
 
 /** Refused with this error, and nothing of the program's accounts changed. */
@@ -65,7 +62,6 @@ function exhaust(
 }
 
 const on = (extension = extensionOf(device)) => ({ programId: PROGRAM, extension, authority: FOUNDATION });
-const onUser = (user = userAt()) => ({ programId: PROGRAM, user, device, extension: extensionOf(device), accessPass: pass });
 const withAccount = (instruction: Instruction, index: number, address: Address): Instruction => ({
   ...instruction,
   accounts: instruction.accounts.map((meta, at) => (at === index ? { ...meta, address } : meta)),
@@ -88,7 +84,6 @@ describe("RFC-11's error cases", () => {
   });
 
   test('LinkAlreadyExists: one link between two devices, whichever is named first', () => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     world.must(newLink(world, device, other), OPERATOR);
     refused(newLink(world, device, other), OPERATOR, 'LinkAlreadyExists');
     const reversed = { ...newLink(world, other, device) };
@@ -96,13 +91,11 @@ describe("RFC-11's error cases", () => {
   });
 
   test('LinkTunnelNetExhausted', () => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     exhaust(GLOBAL_EXTENSION, 'linkTunnelNet');
     refused(newLink(world, device, other), OPERATOR, 'LinkTunnelNetExhausted');
   });
 
   test.each(['fra1', 'ams1'])('TunnelIdExhausted, when device %s of a link has none left', (full) => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     exhaust(extensionOf(full === 'fra1' ? device : other), 'tunnelId');
     refused(newLink(world, device, other), OPERATOR, 'TunnelIdExhausted');
   });
@@ -254,7 +247,6 @@ describe('users', () => {
 
   test('are not deleted with another device, extension or pass than their own', () => {
     const user = userIn(world, { device, pass });
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     const deletion = rfc11.deleteUser({ ...onUser(user), authority: CUSTOMER });
     refused(withAccount(deletion, 1, other), CUSTOMER, 'Custom 102');
     refused(withAccount(deletion, 2, extensionOf(other)), CUSTOMER, 'InvalidSeeds');
@@ -291,7 +283,7 @@ describe('devices', () => {
 
   test.each([
     ['users', () => userIn(world, { device, pass })],
-    ['links', () => world.must(newLink(world, device, deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR })), OPERATOR)],
+    ['links', () => world.must(newLink(world, device, other), OPERATOR)],
     ['loopbacks', () => world.must(newInterface(world, { device }), OPERATOR)],
     ['physical interfaces', () => world.must(newInterface(world, { device, name: 'Ethernet1', kind: 'physical' }), OPERATOR)],
   ])('that still have %s are not deleted', (_, prepare) => {
@@ -314,19 +306,16 @@ describe('devices', () => {
 
 describe('links', () => {
   test('of a device to itself, or with a contributor of neither, are not created', () => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     refused(newLink(world, device, device), OPERATOR, 'Custom 5');
     refused(withAccount(newLink(world, device, other), 7, world.contributors[0]), OPERATOR, 'Custom 14');
   });
 
   test('to a device that is not activated are not created', () => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     world.put(other, encodeDevice({ ...decodeDevice(world.data(other)), status: 5 }));
     refused(newLink(world, device, other), OPERATOR, 'Custom 7');
   });
 
   test('are not deleted with their devices exchanged', () => {
-    const other = deviceIn(world, { code: 'ams1', authority: OTHER_OPERATOR });
     world.must(newLink(world, device, other), OPERATOR);
     refused(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(other, device), authority: OPERATOR }), OPERATOR, 'Custom 4');
   });
