@@ -1,4 +1,4 @@
-import type { LedgerFaults, LedgerNode } from '../ledger/index.ts';
+import type { FaultPatch, LedgerFaults, LedgerNode } from '../ledger/index.ts';
 import type { Draw } from './draw.ts';
 import { healthyPath, type PathConditions } from './simulated-network.ts';
 import { healthySource, type SourceConditions } from './simulated-source.ts';
@@ -38,39 +38,47 @@ export function troublesOf({ world, draw, nodes, sources }: TroubleOptions): rea
   ];
 }
 
-function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): readonly Trouble[] {
-  const onPath = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => Partial<PathConditions>): Trouble => {
-    const keys = Object.keys(draws()) as readonly (keyof PathConditions)[];
-    const healthy = healthyPath();
+type MakeTrouble<C> = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => Partial<C>) => Trouble;
+
+/** Troubles that change some of a part's conditions, and make just those healthy again. */
+function troublesOfConditions<C extends object>(part: string, conditions: C, healthy: C): MakeTrouble<C> {
+  return (name, weight, lasts, draws) => {
+    const touched = new Set(Object.keys(draws()));
+    const cure = Object.fromEntries(Object.entries(healthy).filter(([key]) => touched.has(key)));
     return {
-      name: `node ${number} ${name}`,
+      name: `${part} ${name}`,
       weight,
       lasts,
       begin() {
         const set = draws();
-        Object.assign(path, set);
-        return JSON.stringify(set);
+        Object.assign(conditions, set);
+        return JSON.stringify(set, (_, value) => (value instanceof Set ? [...value] : value));
       },
-      end: () => Object.assign(path, Object.fromEntries(keys.map((key) => [key, healthy[key]]))),
+      end: () => Object.assign(conditions, cure),
     };
   };
-  const onNode = (
-    name: string,
-    weight: number,
-    lasts: Trouble['lasts'],
-    draws: () => Parameters<LedgerFaults['set']>[0],
-    cure: Parameters<LedgerFaults['set']>[0],
-  ): Trouble => ({
-    name: `node ${number} ${name}`,
+}
+
+type MakeFault = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => FaultPatch, cure: FaultPatch) => Trouble;
+
+/** Troubles among the faults of a ledger's chain, or of one node. */
+function troublesOfFaults(part: string, faults: LedgerFaults): MakeFault {
+  return (name, weight, lasts, draws, cure) => ({
+    name: `${part} ${name}`,
     weight,
     lasts,
     begin() {
       const set = draws();
-      node.faults.set(set);
+      faults.set(set);
       return JSON.stringify(set);
     },
-    end: () => node.faults.set(cure),
+    end: () => faults.set(cure),
   });
+}
+
+function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): readonly Trouble[] {
+  const onPath = troublesOfConditions(`node ${number}`, path, healthyPath());
+  const onNode = troublesOfFaults(`node ${number}`, node.faults);
   return [
     onPath('is down', 3, [SECOND, 8 * MINUTE], () => ({ down: true })),
     onPath('hangs', 2, [SECOND, MINUTE], () => ({ hangs: true })),
@@ -95,23 +103,7 @@ function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): r
 }
 
 function chainTroubles(faults: LedgerFaults, draw: Draw): readonly Trouble[] {
-  const onChain = (
-    name: string,
-    weight: number,
-    lasts: Trouble['lasts'],
-    draws: () => Parameters<LedgerFaults['set']>[0],
-    cure: Parameters<LedgerFaults['set']>[0],
-  ): Trouble => ({
-    name: `the chain ${name}`,
-    weight,
-    lasts,
-    begin() {
-      const set = draws();
-      faults.set(set);
-      return JSON.stringify(set);
-    },
-    end: () => faults.set(cure),
-  });
+  const onChain = troublesOfFaults('the chain', faults);
   return [
     onChain('stands still', 1, [SECOND, 3 * MINUTE], () => ({ frozen: true }), { frozen: false }),
     onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: draw.between(0.1, 0.8) }), {
@@ -124,21 +116,7 @@ function chainTroubles(faults: LedgerFaults, draw: Draw): readonly Trouble[] {
 }
 
 function sourceTroubles(source: SourceConditions, number: number, draw: Draw, world: World): readonly Trouble[] {
-  const onSource = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => Partial<SourceConditions>): Trouble => {
-    const keys = Object.keys(draws()) as readonly (keyof SourceConditions)[];
-    const healthy = healthySource();
-    return {
-      name: `source ${number} ${name}`,
-      weight,
-      lasts,
-      begin() {
-        const set = draws();
-        Object.assign(source, set);
-        return JSON.stringify(set, (_, value) => (value instanceof Set ? [...value] : value));
-      },
-      end: () => Object.assign(source, Object.fromEntries(keys.map((key) => [key, healthy[key]]))),
-    };
-  };
+  const onSource = troublesOfConditions(`source ${number}`, source, healthySource());
   const someVrfs = () => new Set(world.sim.vrfs().filter(() => draw.chance(0.5)));
   return [
     onSource('is unreachable', 3, [SECOND, 2 * MINUTE], () => ({ unreachable: true })),
