@@ -226,7 +226,7 @@ describe.concurrent('a user that', () => {
     expect(bed.told('defect', 'halted')).toEqual([]);
   });
 
-  test('the program refuses is told once and left alone, until its account changes', async ({ onTestFinished }) => {
+  test('the program refuses is told once and left alone, and written at once when its account changes', async ({ onTestFinished }) => {
     const bed = await makeBed(onTestFinished);
     const { admin } = bed.localnet.ledger;
     admin.changeUser(bed.user(1), { dzIp: ipv4('10.0.0.1') });

@@ -69,6 +69,16 @@ describe('a session that goes down', () => {
     expect(said(tick({ at: 6_000, users: up, snapshot: down }))).toEqual(['down (change)']);
   });
 
+  test('takes as many observations as are asked for, however long fewer of them span, and without a grace as well', () => {
+    const down = snapshotOf({ vrf1: [active(0)] });
+    for (const downGraceMs of [0, 6_000]) {
+      const tick = decider({ downGraceMs, downConfirmations: 3 });
+      expect(said(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+      expect(said(tick({ at: 60_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+      expect(said(tick({ at: 120_000, users: up, snapshot: down }))).toEqual(['down (change)']);
+    }
+  });
+
   test('is not believed on one observation however late, nor on two across a tick that saw nothing', () => {
     const tick = decider();
     const down = snapshotOf({ vrf1: [active(0)] });

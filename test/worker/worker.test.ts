@@ -266,6 +266,20 @@ describe('a transaction that gets lost', () => {
     expect(new Set(ledger.sends.map(({ signature }) => signature)).size).toBe(1);
   });
 
+  test('stays in flight while its status cannot be read, and is not sent as another', async () => {
+    const { clock, offer, ledger, lines, worker } = setUp();
+    const statuses = ledger.rpc.signatureStatuses;
+    ledger.rpc.signatureStatuses = () => Promise.reject(ledgerOutage());
+    for (let tick = 0; tick < 3; tick += 1) {
+      offer(up(1));
+      await clock.advance(5_000);
+    }
+    expect(worker.inFlight()).toEqual(new Map([[keyNumber(1), 'up']]));
+    ledger.rpc.signatureStatuses = statuses;
+    await clock.advance(1_000);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
+  });
+
   test('that no endpoint took goes again soon, without waiting for its expiry', async () => {
     const { clock, offer, ledger, history } = setUp();
     ledger.state.fate = () => (ledger.sends.length === 1 ? { outcome: { kind: 'not-sent', error: new Error('refused') } } : {});
@@ -296,7 +310,7 @@ describe('one bad user', () => {
     expect(told('rejected')).toEqual(['rejected u7 up: WRITE__USER_REJECTED']);
   });
 
-  test('is left alone until its account changes', async () => {
+  test('is left alone for a minute, and written at once when its account changes', async () => {
     const { clock, offer, ledger, history, told, worker } = setUp();
     ledger.refused.set(keyNumber(7), { Custom: 26 });
     for (let tick = 0; tick < 5; tick += 1) {
@@ -398,15 +412,15 @@ describe('a ledger in trouble', () => {
   });
 
   test('an unknown blockhash is replaced and the write goes again', async () => {
-    const { clock, offer, ledger, history } = setUp();
+    const { clock, offer, ledger, history } = setUp({ timing: { blockhashMaxAgeMs: 60_000 } });
     offer(up(900));
     await clock.advance(1_900);
-    ledger.state.refuseAll = 'BlockhashNotFound';
+    ledger.state.fate = () => (ledger.sends.length === 2 ? { outcome: { kind: 'rejected', err: 'BlockhashNotFound', logs: [] } } : {});
     offer(up(1));
-    await clock.advance(300);
-    ledger.state.refuseAll = undefined;
     await clock.advance(3_000);
     expect(history()).toEqual(['u900 up', 'u1 up']);
+    // One would have been young enough for both.
+    expect(ledger.calls.filter((call) => call === 'latestBlockhash').length).toBe(2);
   });
 
   test('running out of compute units leads to another measurement, not to a rejected user', async () => {
