@@ -1,9 +1,10 @@
 import { type Agent, type AgentTiming, createAgent } from './agent.ts';
+import { type AgentCounts, meterRequests, type RequestEvent } from './agent-counts.ts';
 import type { AgentReporter } from './agent-reporter.ts';
 import type { StatusPolicy } from './bgp/index.ts';
 import type { SwitchSource, WakeUpSource } from './collector/index.ts';
 import type { AgentConfig, PolicyConfig } from './config/index.ts';
-import { createLedgerRpc } from './ledger/index.ts';
+import { createJsonRpc, createLedgerRpc } from './ledger/index.ts';
 import { openSnapshotter } from './open-snapshotter.ts';
 import { openSource, openWakeUp } from './open-sources.ts';
 import { type Clock, type Random, systemClock } from './platform/index.ts';
@@ -19,8 +20,14 @@ export interface OpenAgentOptions {
   /** What else is worth a warning: secrets that others can read. */
   readonly warn: (line: string) => void;
   readonly reporter: AgentReporter;
+  /** Told of each request to the ledger when it has ended. */
+  readonly onRequest?: (event: RequestEvent) => void;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+export interface OpenedAgent extends Agent {
+  counts(): AgentCounts;
 }
 
 /** Builds the agent that a configuration describes: real sockets, real files. Throws AgentError `CONFIG__…` for a secret that can't be read. */
@@ -30,9 +37,10 @@ export async function openAgent({
   publisher,
   warn,
   reporter,
+  onRequest = () => undefined,
   clock = systemClock,
   random = Math.random,
-}: OpenAgentOptions): Promise<Agent> {
+}: OpenAgentOptions): Promise<OpenedAgent> {
   const { device, ledger } = config;
   const sources: SwitchSource[] = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
@@ -47,9 +55,10 @@ export async function openAgent({
     requestsPerSecond: ledger.requestsPerSecond,
     sendsPerSecond: ledger.sendsPerSecond,
     onEndpoint: (event) => reporter.endpoint(event),
+    openTransport: (options) => meterRequests(createJsonRpc(options), { endpoint: options.url.name, clock, onRequest }),
   });
   const snapshotter = await openSnapshotter({ config, ...(signer === undefined ? {} : { signer }), clock, random, reporter, warn });
-  return createAgent({
+  const agent = createAgent({
     device,
     programId: ledger.programId,
     ...(signer === undefined ? {} : { signer }),
@@ -69,6 +78,13 @@ export async function openAgent({
     random,
     reporter,
   });
+  return {
+    ...agent,
+    counts: () => ({
+      endpoints: rpc.traffic(),
+      leftOut: [...sources, ...wakeUps].flatMap(({ name, leftOut }) => (leftOut === undefined ? [] : [{ part: name, counts: leftOut() }])),
+    }),
+  };
 }
 
 function policyOf(policy: PolicyConfig): StatusPolicy {

@@ -6,6 +6,8 @@ import type { Address, Slot } from './serviceability/index.ts';
 export interface TickReport {
   readonly startedAt: MonotonicMs;
   readonly durationMs: number;
+  /** How long its two readings took, which run side by side; what is left of `durationMs` is deciding, and asking again. */
+  readonly phases: { readonly switchMs: number; readonly ledgerMs: number };
   /** Absent when there is no view fresh enough to decide on. */
   readonly view?: LedgerView;
   /** The view's slot. */
@@ -14,6 +16,8 @@ export interface TickReport {
   /** What was handed to the worker; in a dry run, what would have been. */
   readonly intents: readonly StatusIntent[];
   readonly switchRead: boolean;
+  /** Users found at more than one neighbor (rule 2). */
+  readonly ambiguous: number;
 }
 
 export interface TickReporter {

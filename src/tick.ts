@@ -139,6 +139,11 @@ export function createTicker(options: TickerOptions): Ticker {
     if (users.size > FEW) await clock.sleep(0, signal);
   }
 
+  async function timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
+    const from = clock.monotonic();
+    return [await work, clock.monotonic() - from];
+  }
+
   function finish(report: TickReport): TickReport {
     reporter.tick(report);
     return report;
@@ -149,10 +154,11 @@ export function createTicker(options: TickerOptions): Ticker {
       const startedAt = clock.monotonic();
       const known = views.latest();
       const landed = options.lastLandedSlot();
-      const [snapshot, currentView] = await Promise.all([
-        collector.collect({ needed: known === undefined ? new Set() : neededVrfs(known) }, signal),
-        views.current(landed === undefined ? {} : { notBefore: landed }, signal),
+      const [[snapshot, switchMs], [currentView, ledgerMs]] = await Promise.all([
+        timed(collector.collect({ needed: known === undefined ? new Set() : neededVrfs(known) }, signal)),
+        timed(views.current(landed === undefined ? {} : { notBefore: landed }, signal)),
       ]);
+      const phases = { switchMs, ledgerMs };
       let view = currentView;
       if (view === undefined) {
         // Nobody stands behind what an earlier tick wanted any more, and the looks of two ticks around this one are not in a row.
@@ -161,13 +167,15 @@ export function createTicker(options: TickerOptions): Ticker {
         return finish({
           startedAt,
           durationMs: clock.monotonic() - startedAt,
+          phases,
           outcomes: new Map(),
           intents: [],
           switchRead: snapshot !== undefined,
+          ambiguous: 0,
         });
       }
       await breathe(view, signal);
-      const first = observe(view, snapshot).byUser;
+      const { byUser: first, ambiguous } = observe(view, snapshot);
       await breathe(view, signal);
       const secondLook = await guardMassDown(first, view, signal);
       let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
@@ -198,11 +206,13 @@ export function createTicker(options: TickerOptions): Ticker {
       return finish({
         startedAt,
         durationMs: clock.monotonic() - startedAt,
+        phases,
         view,
         viewSlot: view.slot,
         outcomes: decided.outcomes,
         intents,
         switchRead: snapshot !== undefined,
+        ambiguous,
       });
     },
   };

@@ -1,7 +1,9 @@
+import type { RequestEvent } from '../agent-counts.ts';
 import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
-import { parseEndpointUrl } from '../ledger/index.ts';
+import { parseEndpointUrls } from '../ledger/index.ts';
 import { createStatusBoard, type Logger, type StatusBoard } from '../observability/index.ts';
+import type { OpenedAgent } from '../open-agent.ts';
 import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
@@ -17,6 +19,10 @@ export interface AgentWindowOptions {
 export interface AgentWindow {
   readonly reporter: AgentReporter;
   readonly board: StatusBoard;
+  /** What tells of each request to the ledger. */
+  readonly onRequest: (event: RequestEvent) => void;
+  /** This agent runs from here on, with these settings. */
+  watch(agent: Pick<OpenedAgent, 'counts'>, config: AgentConfig): void;
   reloaded(successful: boolean): void;
   close(): Promise<void>;
 }
@@ -24,6 +30,21 @@ export interface AgentWindow {
 /** Without a completed tick for so many intervals, and for half a minute at least, the agent is not healthy. */
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
+
+const CLOSED: Omit<AgentWindow, 'board'> = {
+  reporter: SILENT_REPORTER,
+  onRequest: () => undefined,
+  watch: () => undefined,
+  reloaded: () => undefined,
+  close: async () => undefined,
+};
+
+/** What alerts compare with, so that they need not repeat it. */
+const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
+  refreshIntervalSeconds: policy.refreshInterval / 1_000,
+  intervalSeconds: collector.interval / 1_000,
+  idleIntervalSeconds: ledger.viewIdleInterval / 1_000,
+});
 
 /** Opens the window that the configuration describes. Throws AgentError `CONFIG__PORT_IN_USE` where it can't be listened on. */
 export async function openAgentWindow({ config, version, publisher, logger, reload }: AgentWindowOptions): Promise<AgentWindow> {
@@ -33,17 +54,13 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
     publisher,
     dryRun: false,
     sources: config.collector.sources.map(({ name }) => name),
-    endpoints: config.ledger.rpcUrls.map((url) => parseEndpointUrl(url).name),
+    endpoints: parseEndpointUrls(config.ledger.rpcUrls).map(({ name }) => name),
     clock: systemClock,
   });
-  if (!config.http.enabled) return { reporter: SILENT_REPORTER, board, reloaded: () => undefined, close: async () => undefined };
+  if (!config.http.enabled) return { ...CLOSED, board };
 
   const { createMetrics, createStatusServer, statusPage } = await import('../observability/http/index.ts');
-  const metrics = createMetrics({
-    status: board.read,
-    refreshIntervalSeconds: config.policy.refreshInterval / 1_000,
-    intervalSeconds: config.collector.interval / 1_000,
-  });
+  const metrics = createMetrics({ status: board.read, ...measuredSettings(config) });
   const { host, port } = config.http.listen;
   const { tokenFile } = config.http;
   const secret = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile);
@@ -65,6 +82,8 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
   return {
     reporter: teeReporters([board.reporter, metrics.reporter]),
     board,
+    onRequest: metrics.request,
+    watch: ({ counts }, of) => metrics.watch(measuredSettings(of), counts),
     reloaded: metrics.reloaded,
     close: () => server.stop(),
   };

@@ -2,11 +2,11 @@ import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
-import { openAgent } from '../open-agent.ts';
+import { type OpenedAgent, openAgent } from '../open-agent.ts';
 import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
-import { openAgentWindow } from './agent-window.ts';
+import { type AgentWindow, openAgentWindow } from './agent-window.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { loadChosen } from './config-options.ts';
 import { openLog } from './open-log.ts';
@@ -33,13 +33,14 @@ export const runBody: RunBody = async (options, io) => {
     ...(signer === undefined ? {} : { publisher: signer.address }),
   });
 
-  const open = (of: AgentConfig, reporters: readonly AgentReporter[]): Promise<Agent> =>
+  const open = (of: AgentConfig, reporters: readonly AgentReporter[], window?: AgentWindow): Promise<OpenedAgent> =>
     openAgent({
       config: of,
       ...(options.dryRun || signer === undefined ? {} : { signer }),
       ...(signer === undefined ? {} : { publisher: signer.address }),
       warn: (line) => logger.warn(line),
       reporter: teeReporters(reporters),
+      ...(window === undefined ? {} : { onRequest: window.onRequest }),
     });
   const log = createLogReporter(logger);
   const sink = createEventSink({ output: options.output, destination: io.stdout });
@@ -54,10 +55,12 @@ export const runBody: RunBody = async (options, io) => {
   const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
   let first: AgentConfig | undefined = config;
   const service = createAgentService({
-    open: () => {
+    open: async () => {
       const next = first ?? load().config;
       first = undefined;
-      return open(next, reporters);
+      const agent = await open(next, reporters, window);
+      window?.watch(agent, next);
+      return agent;
     },
     logger,
     onReloading: () => manager.reloading(),

@@ -15,6 +15,11 @@ export interface SwitchSource {
    * An error here costs the RTT, never the status.
    */
   readRtts?(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
+  /**
+   * What came in since it was made and could not be made anything of, by the reason: figures for the operator. Only sources that count it
+   * have it, always with the same reasons.
+   */
+  leftOut?(): Readonly<Record<string, number>>;
   /** Ends sessions and sockets. Idempotent. */
   close(): Promise<void>;
 }

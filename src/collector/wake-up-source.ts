@@ -12,6 +12,8 @@ export interface WakeUpSource {
    * any number of times: whoever started it coalesces and bounds. Never throws; what goes wrong is told by `onState`.
    */
   start(onWake: () => void, signal: AbortSignal, onState?: (event: WakeUpState) => void): void;
+  /** What came in since it was made and was no hint, by the reason, always the same ones; only sources that count it have it. */
+  leftOut?(): Readonly<Record<string, number>>;
   /** Ends sockets and streams. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 export type { Resolve, ResolvedAddress } from './address-book.ts';
 export { type DeviceAuthority, type DeviceAuthorityQuery, readDeviceAuthority } from './device-authority.ts';
 export type { EndpointEvent } from './endpoint-health.ts';
-export { parseEndpointUrl } from './endpoint-url.ts';
+export { parseEndpointUrl, parseEndpointUrls } from './endpoint-url.ts';
 export type { EndpointTraffic } from './endpoints.ts';
-export type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from './json-rpc.ts';
+export { createJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply, type RpcRequest } from './json-rpc.ts';
 export type {
   AccountInfo,
   LedgerRpc,

@@ -32,6 +32,8 @@ function manager(environment: Readonly<Record<string, string>> = ASKED) {
     outcomes,
     intents: [],
     switchRead: true,
+    phases: { switchMs: 8, ledgerMs: 5 },
+    ambiguous: 0,
   };
   const { viewSlot: _, ...blind } = both;
   return {

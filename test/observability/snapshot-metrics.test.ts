@@ -8,7 +8,7 @@ function bed() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));
   const names = { version: '1.2.3', device: DEVICE, publisher: keyNumber(7), dryRun: false, sources: [], endpoints: [] };
   const board = createStatusBoard({ ...names, clock });
-  return createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
+  return createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5, clock });
 }
 
 /** Every line about snapshots but for the histogram's buckets, by its name. */

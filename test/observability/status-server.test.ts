@@ -33,6 +33,8 @@ function bed() {
       outcomes,
       intents,
       switchRead: true,
+      phases: { switchMs: 8, ledgerMs: 5 },
+      ambiguous: 0,
     };
     for (const reporter of [board.reporter, metrics.reporter]) reporter.tick(report);
     return intents;

@@ -165,6 +165,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       return trusted(reads, takenAt, endpoint);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),
+    leftOut: () => ({ ...ignoredInAll }),
     close() {
       closed = true;
       for (const session of sessions) session.close();

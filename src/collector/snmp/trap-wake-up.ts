@@ -143,6 +143,10 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     },
     listening: () => listening,
     counts: () => ({ ...counts }),
+    leftOut() {
+      const { woke: _, ...ignored } = counts;
+      return ignored;
+    },
   };
 }
 

@@ -90,6 +90,7 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
   return {
     name,
     duplicates: () => duplicates,
+    leftOut: () => ({ duplicates }),
     async collect(signal) {
       life.signal.throwIfAborted();
       signal.throwIfAborted();

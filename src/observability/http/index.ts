@@ -4,6 +4,7 @@
  *   reporter events ──► metrics (counters) ──┐
  *   status board ─────► gauges, page, JSON ──┴──► status server
  */
-export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
+export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from './metrics.ts';
 export { statusPage } from './page/status-page.ts';
+export type { ProcessReadings } from './process-metrics.ts';
 export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';

@@ -1,9 +1,8 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AgentReporter } from '../../agent-reporter.ts';
+import type { Instruments } from './instruments.ts';
 
 export interface SnapshotMetricsOptions {
-  readonly registry: Registry;
-  readonly prefix: string;
+  readonly instruments: Instruments;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -16,43 +15,22 @@ const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
  * What is counted of raw snapshots. Kinds are no label: a server names them, so that nobody knows them from the start or how many they will be;
  * the log has them.
  */
-export function createSnapshotMetrics({ registry, prefix, now }: SnapshotMetricsOptions): SnapshotEvents {
-  const registers = [registry];
-  const snapshots = new Counter({
-    name: `${prefix}snapshots_total`,
-    help: 'Raw snapshots, by whether they could be taken and stored.',
-    labelNames: ['result'],
-    registers,
+export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptions): SnapshotEvents {
+  const { counter, histogram, gauge } = instruments;
+  const snapshots = counter('snapshots_total', 'Raw snapshots, by whether they could be taken and stored.', {
+    result: ['stored', 'failed'],
   });
-  for (const result of ['stored', 'failed']) snapshots.inc({ result }, 0);
-  const bytes = new Counter({ name: `${prefix}snapshot_bytes_total`, help: 'Bytes of the snapshots that were stored.', registers });
-  const seconds = new Histogram({
-    name: `${prefix}snapshot_duration_seconds`,
-    help: 'Time from asking the switch for a snapshot to the end of storing it.',
-    buckets: SECONDS_BUCKETS,
-    registers,
-  });
-  const refusals = new Counter({
-    name: `${prefix}snapshot_refusals_total`,
-    help: 'Entries of lists of what to collect that are not collected.',
-    registers,
-  });
-  const losses = new Counter({
-    name: `${prefix}snapshot_place_losses_total`,
-    help: 'Times that the place of the snapshots was lost, each cause by itself.',
-    registers,
-  });
-  const placeUp = new Gauge({
-    name: `${prefix}snapshot_place_up`,
-    help: 'Whether the place of the snapshots takes them; 1 until it has not.',
-    registers,
-  });
+  const bytes = counter('snapshot_bytes_total', 'Bytes of the snapshots that were stored.');
+  const seconds = histogram(
+    'snapshot_duration_seconds',
+    'Time from asking the switch for a snapshot to the end of storing it.',
+    SECONDS_BUCKETS,
+  );
+  const refusals = counter('snapshot_refusals_total', 'Entries of lists of what to collect that are not collected.');
+  const losses = counter('snapshot_place_losses_total', 'Times that the place of the snapshots was lost, each cause by itself.');
+  const placeUp = gauge('snapshot_place_up', 'Whether the place of the snapshots takes them; 1 until it has not.');
   placeUp.set(1);
-  const lastStored = new Gauge({
-    name: `${prefix}snapshot_last_stored_timestamp_seconds`,
-    help: 'When the last snapshot was stored; 0 before the first.',
-    registers,
-  });
+  const lastStored = gauge('snapshot_last_stored_timestamp_seconds', 'When the last snapshot was stored; 0 before the first.');
 
   return {
     snapshotStored({ bytes: size, durationMs }) {

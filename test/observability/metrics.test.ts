@@ -1,0 +1,265 @@
+import { describe, expect, test } from 'vitest';
+import { createMetrics, type ProcessReadings } from '../../src/observability/http/index.ts';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { lamports, slot } from '../../src/serviceability/index.ts';
+import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+const START = 1_790_000_000;
+const PROCESS: ProcessReadings = {
+  cpuSeconds: () => 1.5,
+  memory: () => ({ rss: 100, heapUsed: 60, external: 7 }),
+  startedAt: START - 1,
+  openFiles: () => undefined,
+  busySeconds: () => 0.25,
+};
+
+function bed() {
+  const clock = createVirtualClock(epochMs(START * 1_000));
+  const board = createStatusBoard({
+    version: '1.2.3',
+    device: DEVICE,
+    publisher: keyNumber(7),
+    dryRun: false,
+    sources: ['eapi', 'snmp'],
+    endpoints: ['http://a', 'http://b'],
+    clock,
+  });
+  const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5, process: PROCESS, clock });
+  const reporters = [board.reporter, metrics.reporter];
+  const decideAt = decider();
+  return {
+    clock,
+    metrics,
+    tell: (what: (reporter: (typeof reporters)[number]) => void) => reporters.forEach(what),
+    /** User 0 is Established and Unknown; 1 is Active; 2 is in a VRF that was not read; 3 is banned and has no tunnel. */
+    tick({ up = 'unknown' as 'unknown' | 'up', readAt = 0 } = {}) {
+      const at = clock.monotonic();
+      const users = [
+        userNumber(0, { status: up, reportedAt: up === 'up' ? 9_990 : 0 }),
+        userNumber(1),
+        userNumber(2, { expectedVrf: 'vrf9' }),
+        userNumber(3, { net: '0.0.0.0/0', account: { status: 6 } }),
+      ];
+      const snapshot = snapshotOf({ vrf1: [established(0), active(1, { sinceMs: 2_000 })] }, at);
+      const { outcomes, intents } = decideAt({ at, users, snapshot });
+      const report = {
+        startedAt: at,
+        durationMs: 12,
+        phases: { switchMs: 9, ledgerMs: 4 },
+        view: viewOf(users, { readAt }),
+        viewSlot: slot(10_000),
+        outcomes,
+        intents,
+        switchRead: true,
+        ambiguous: 1,
+      };
+      for (const reporter of reporters) reporter.tick(report);
+      return intents;
+    },
+    blindTick() {
+      const nothing = { outcomes: new Map(), intents: [], switchRead: false, ambiguous: 0 };
+      const report = { startedAt: clock.monotonic(), durationMs: 5_000, phases: { switchMs: 5_000, ledgerMs: 5_000 }, ...nothing };
+      for (const reporter of reporters) reporter.tick(report);
+    },
+  };
+}
+
+/** The samples whose names begin with one of these, without our prefix. */
+async function samples({ metrics }: ReturnType<typeof bed>, ...beginnings: readonly string[]): Promise<Readonly<Record<string, number>>> {
+  const lines = (await metrics.text()).replaceAll(/^dzd_telemetry_/gm, '').split('\n');
+  const wanted = lines.filter((line) => beginnings.some((beginning) => line.startsWith(beginning)) && !line.includes('_bucket{'));
+  return Object.fromEntries(wanted.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
+}
+
+describe('timestamps', () => {
+  test('are 0 before anything was read, and those of the readings afterwards', async () => {
+    const agent = bed();
+    const names = ['last_', 'switch_read', 'ledger_view_timestamp'];
+    expect(await samples(agent, ...names)).toEqual({
+      last_tick_timestamp_seconds: 0,
+      last_successful_tick_timestamp_seconds: 0,
+      switch_read_timestamp_seconds: 0,
+      ledger_view_timestamp_seconds: 0,
+    });
+    await agent.clock.advance(10_000);
+    agent.tick({ readAt: 7_012 });
+    expect(await samples(agent, ...names)).toEqual({
+      last_tick_timestamp_seconds: START + 10,
+      last_successful_tick_timestamp_seconds: START + 10,
+      switch_read_timestamp_seconds: START + 10,
+      ledger_view_timestamp_seconds: START + 7,
+    });
+    await agent.clock.advance(10_000);
+    agent.blindTick();
+    expect(await samples(agent, ...names)).toEqual({
+      last_tick_timestamp_seconds: START + 20,
+      last_successful_tick_timestamp_seconds: START + 10,
+      switch_read_timestamp_seconds: START + 10,
+      ledger_view_timestamp_seconds: START + 7,
+    });
+  });
+
+  test('tell since when the longest waiting user waits, until its status has landed', async () => {
+    const agent = bed();
+    const pending = async () => (await samples(agent, 'oldest_pending')).oldest_pending_timestamp_seconds;
+    expect(await pending()).toBe(0);
+    await agent.clock.advance(1_000);
+    const [intent] = agent.tick();
+    await agent.clock.advance(4_000);
+    agent.tick();
+    agent.blindTick();
+    expect(await pending()).toBe(START + 1);
+    if (intent === undefined) throw new Error('user 0 should be written');
+    agent.tell(({ landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+    expect(await pending()).toBe(0);
+    agent.tick({ up: 'up' });
+    expect(await pending()).toBe(0);
+  });
+});
+
+test('users are counted by what was seen; a banned one without a tunnel is not missed', async () => {
+  const agent = bed();
+  agent.tick();
+  const { 'unobserved_users{reason="vrf-not-collected"}': notCollected, ...others } = await samples(agent, 'unobserved_users');
+  expect([notCollected, new Set(Object.values(others))]).toEqual([1, new Set([0])]);
+  expect(await samples(agent, 'users{', 'ambiguous', 'pending')).toEqual({
+    'users{state="up"}': 1,
+    'users{state="down"}': 1,
+    'users{state="unobserved"}': 2,
+    ambiguous_users: 1,
+    pending_users: 1,
+  });
+});
+
+test('the phases of a tick are what its readings took, and the rest', async () => {
+  const agent = bed();
+  agent.tick();
+  expect(await samples(agent, 'tick_phase')).toEqual({
+    'tick_phase_duration_seconds_sum{phase="switch"}': 0.009,
+    'tick_phase_duration_seconds_count{phase="switch"}': 1,
+    'tick_phase_duration_seconds_sum{phase="ledger"}': 0.004,
+    'tick_phase_duration_seconds_count{phase="ledger"}': 1,
+    'tick_phase_duration_seconds_sum{phase="rest"}': 0.003,
+    'tick_phase_duration_seconds_count{phase="rest"}': 1,
+  });
+});
+
+describe('a halt', () => {
+  test.each([
+    ['authority', new AgentError('LEDGER__PUBLISHER_MISMATCH', { device: DEVICE, expected: keyNumber(7), actual: keyNumber(8) })],
+    ['funds', new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n })],
+    ['program', new AgentError('WRITE__PROGRAM_TOO_OLD', { program: keyNumber(9) })],
+    ['other', new AgentError('WRITE__MALFORMED', { problem: 'x' })],
+  ])('is shown with its cause: %s', async (cause, error) => {
+    const agent = bed();
+    agent.tell(({ halted }) => halted(error));
+    const { halted, ...causes } = await samples(agent, 'halted');
+    expect(halted).toBe(1);
+    expect(Object.entries(causes).filter(([, value]) => value === 1)).toEqual([[`halted_by{cause="${cause}"}`, 1]]);
+    agent.tell(({ resumed }) => resumed());
+    expect(Object.values(await samples(agent, 'halted'))).toEqual([0, 0, 0, 0, 0]);
+  });
+});
+
+test('the balance is absent until it was read: a start is no empty purse', async () => {
+  const agent = bed();
+  expect(await samples(agent, 'payer_')).toEqual({ payer_empty_timestamp_seconds: 0 });
+  agent.tell(({ balance }) => balance({ lamports: lamports(5_000), hoursToEmpty: 2, publisher: keyNumber(7) }));
+  expect(await samples(agent, 'payer_')).toEqual({
+    payer_balance_lamports: 5_000,
+    payer_empty_timestamp_seconds: START + 7_200,
+  });
+});
+
+test('what the spending limits leave is one of three', async () => {
+  const agent = bed();
+  const allowances = () => samples(agent, 'spend_allowance');
+  const one = (allowance: string) => ({
+    'spend_allowance{allowance="everything"}': 0,
+    'spend_allowance{allowance="changes"}': 0,
+    'spend_allowance{allowance="nothing"}': 0,
+    [`spend_allowance{allowance="${allowance}"}`]: 1,
+  });
+  expect(await allowances()).toEqual(one('everything'));
+  agent.tell(({ budget }) => budget({ allowance: 'nothing' }));
+  expect(await allowances()).toEqual(one('nothing'));
+});
+
+describe('figures that the agent keeps', () => {
+  const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2, share: 0.5 });
+
+  test('are those of the agent that runs, also after a reload', async () => {
+    const agent = bed();
+    const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
+    const shown = () => samples(agent, 'rpc_d', 'rpc_r', 'left_out', 'interval');
+    agent.metrics.watch(settings, () => ({
+      endpoints: [traffic('http://a')],
+      leftOut: [{ part: 'snmp', counts: { strangers: 4, malformed: 0 } }],
+    }));
+    const first = await shown();
+    expect(first).toMatchObject({
+      'rpc_delayed_requests_total{endpoint="http://a"}': 3,
+      'rpc_delay_seconds_total{endpoint="http://a"}': 1.5,
+      'rpc_refusals_total{endpoint="http://a"}': 2,
+      'rpc_rate_ratio{endpoint="http://a"}': 0.5,
+      'left_out_total{part="snmp",reason="strangers"}': 4,
+      'left_out_total{part="snmp",reason="malformed"}': 0,
+      interval_seconds: 5,
+    });
+    expect(await shown()).toEqual(first);
+    agent.metrics.watch({ ...settings, intervalSeconds: 9 }, () => ({ endpoints: [traffic('http://c')], leftOut: [] }));
+    const second = await shown();
+    expect(second).toMatchObject({ 'rpc_refusals_total{endpoint="http://c"}': 2, interval_seconds: 9 });
+    expect(Object.keys(second).filter((name) => name.startsWith('left_out') || name.includes('refusals'))).toEqual([
+      'rpc_refusals_total{endpoint="http://c"}',
+    ]);
+  });
+
+  test('requests are counted by endpoint, method and result, every one of them from 0', async () => {
+    const agent = bed();
+    const before = await samples(agent, 'rpc_requests_total');
+    expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 9 * 5, new Set([0])]);
+    agent.metrics.request({ endpoint: 'http://b', method: 'getProgramAccounts', result: 'http-error', durationMs: 250 });
+    const after = await samples(agent, 'rpc_requests_total', 'rpc_request_duration_seconds_sum{method="getProgramAccounts"');
+    expect(Object.entries(after).filter(([, value]) => value > 0)).toEqual([
+      ['rpc_requests_total{endpoint="http://b",method="getProgramAccounts",result="http-error"}', 1],
+      ['rpc_request_duration_seconds_sum{method="getProgramAccounts"}', 0.25],
+    ]);
+  });
+});
+
+test('the process is measured by the names that every exporter has; what nobody can tell is absent', async () => {
+  expect(await samples(bed(), 'process_', 'nodejs_')).toEqual({
+    process_cpu_seconds_total: 1.5,
+    process_resident_memory_bytes: 100,
+    process_start_time_seconds: START - 1,
+    nodejs_heap_size_used_bytes: 60,
+    nodejs_external_memory_bytes: 7,
+    nodejs_eventloop_busy_seconds_total: 0.25,
+  });
+});
+
+test('transactions in flight are those sent and not resolved', async () => {
+  const agent = bed();
+  const intents = agent.tick();
+  agent.tell(({ sent }) => sent({ signature: 'one', intents }));
+  agent.tell(({ sent }) => sent({ signature: 'two', intents }));
+  agent.tell(({ expired }) => expired({ signature: 'one', intents }));
+  expect(await samples(agent, 'transactions_in_flight', 'writes_sent_total', 'transactions_total{outcome="expired"')).toEqual({
+    transactions_in_flight: 1,
+    'writes_sent_total{reason="change"}': 2,
+    'writes_sent_total{reason="refresh"}': 0,
+    'writes_sent_total{reason="ride-along"}': 0,
+    'transactions_total{outcome="expired"}': 1,
+  });
+});
+
+test('no user is named in any label', async () => {
+  const agent = bed();
+  const [intent] = agent.tick();
+  if (intent === undefined) throw new Error('user 0 should be written');
+  agent.tell(({ landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+  const text = await agent.metrics.text();
+  for (const user of [0, 1, 2, 3]) expect(text).not.toContain(keyNumber(user));
+});
