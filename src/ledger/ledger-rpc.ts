@@ -50,13 +50,19 @@ export interface LedgerRpc {
     options: { readonly minContextSlot?: Slot },
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly accounts: ReadonlyMap<Address, Uint8Array> }>;
-  /** Accounts by address, `null` where there is none; any number of addresses (100 a request). */
+  /**
+   * Accounts by address, `null` where there is none; any number of addresses (100 a request).
+   *
+   * `prove` throws AgentError for accounts that no endpoint of the right ledger should have so. The next endpoint is asked then: when it
+   * passes, the first one is at fault and set aside until it passes too; when all that serve fail, the error is thrown.
+   */
   accounts(
     addresses: readonly Address[],
     signal: AbortSignal,
+    options?: { readonly prove?: (accounts: readonly (AccountInfo | null)[]) => void },
   ): Promise<{ readonly slot: Slot; readonly accounts: readonly (AccountInfo | null)[] }>;
   balance(address: Address, signal: AbortSignal): Promise<Lamports>;
-  /** Slot and block height of the answer are of the same moment and endpoint. */
+  /** Slot and block height of the answer are of the same moment and endpoint, and the blockhash lives 150 blocks at most, whatever a node says. */
   latestBlockhash(
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;

@@ -16,9 +16,6 @@ export interface BlockhashCache {
   invalidate(): void;
 }
 
-/** Some nodes say 300 blocks, most say 150, and none keeps a hash longer than this. */
-const MAX_PROCESSING_AGE = 150n;
-
 export function createBlockhashCache({
   rpc,
   clock,
@@ -33,9 +30,7 @@ export function createBlockhashCache({
     async get(signal) {
       if (cached !== undefined && clock.monotonic() - cached.fetchedAt < maxAgeMs) return cached.value;
       const fetchedAt = clock.monotonic();
-      const { blockhash, slot, blockHeight, lastValidBlockHeight } = await rpc.latestBlockhash(signal);
-      const bound = blockHeight + MAX_PROCESSING_AGE;
-      const value = { blockhash, slot, blockHeight, lastValidBlockHeight: lastValidBlockHeight < bound ? lastValidBlockHeight : bound };
+      const value = await rpc.latestBlockhash(signal);
       cached = { value, fetchedAt };
       return value;
     },
