@@ -1,13 +1,15 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AgentStatus } from '../agent-status.ts';
 import { jsonLine } from '../plain-json.ts';
+import { createAdmission, type Refusal } from './admission.ts';
+import { boundConnections } from './connections.ts';
+import { PAGE_POLICY } from './page/policy.ts';
 
 export interface StatusServerOptions {
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
-  /** Asked for as `Authorization: Bearer …` on everything but health and readiness. */
+  /** Asked for on everything but health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
   readonly status: () => AgentStatus;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
@@ -34,13 +36,17 @@ interface Answer {
   readonly code: number;
   readonly type: string;
   readonly body: string;
+  readonly policy?: string;
 }
+
+/** Nothing but the page is for a browser to show. */
+const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
 const json = (code: number, body: object): Answer => ({ code, type: 'application/json', body: jsonLine(body) });
 
 /**
- * The agent's window: read-only but for the reload, on loopback unless told otherwise.
+ * The agent's window: read-only but for the reload, on loopback unless told otherwise. No request body is read, no file served.
  *
  *   /-/healthy /-/ready      for supervisors, never asks for a token
  *   /metrics                 for Prometheus
@@ -50,6 +56,7 @@ const json = (code: number, body: object): Answer => ({ code, type: 'application
  */
 export function createStatusServer(options: StatusServerOptions): StatusServer {
   let server: Server | undefined;
+  const admission = createAdmission({ host: options.host, token: options.token });
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     const path = pathOf(request.url);
@@ -58,13 +65,14 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     if (path === '/-/healthy') return healthy(options.status(), options.staleAfterMs);
     if (path === '/-/ready')
       return options.status().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
-    if (!isAllowed(request, options.token)) return text(401, 'this needs the bearer token of the configuration');
-    if (path === '/-/reload') return reload(method);
+    const refusal = admission.forReading(request);
+    if (refusal !== undefined) return refused(refusal);
+    if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is answered here');
     switch (path) {
       case '/':
       case '/status':
-        return { code: 200, type: 'text/html; charset=utf-8', body: options.page(options.status()) };
+        return { code: 200, type: 'text/html; charset=utf-8', body: options.page(options.status()), policy: PAGE_POLICY };
       case '/status.json':
         return json(200, options.status());
       case '/metrics':
@@ -76,8 +84,10 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     }
   }
 
-  async function reload(method: string): Promise<Answer> {
+  async function reload(request: IncomingMessage, method: string): Promise<Answer> {
     if (method !== 'POST') return text(405, 'a reload is asked for by POST');
+    const refusal = admission.forChanging(request);
+    if (refusal !== undefined) return refused(refusal);
     if (options.reload === undefined) return text(501, 'this agent has no configuration to reload');
     const { successful, message } = await options.reload();
     return text(successful ? 200 : 400, message);
@@ -95,6 +105,11 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
             connectionsCheckingInterval: 1_000,
           },
           (request, response) => {
+            // No request that is answered here has a body: of one that does, nothing is read.
+            if (hasBody(request)) {
+              response.setHeader('connection', 'close');
+              return send(response, text(413, 'no request body is taken here'), false);
+            }
             request.resume();
             answer(request).then(
               (found) => send(response, found, request.method === 'HEAD'),
@@ -102,7 +117,7 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
             );
           },
         );
-        listening.maxConnections = MAX_CONNECTIONS;
+        boundConnections(listening, MAX_CONNECTIONS);
         listening.on('clientError', (_, socket) => socket.destroy());
         listening.once('error', reject);
         listening.listen({ host: options.host, port: options.port }, () => {
@@ -123,6 +138,10 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
   };
 }
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 function pathOf(url: string | undefined): string | undefined {
   // An absolute form, or a second slash, would name another host.
   if (url !== undefined && !/^\/(?!\/)/.test(url)) return undefined;
@@ -139,12 +158,7 @@ function healthy({ lastTick, now, startedAt }: AgentStatus, staleAfterMs: number
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has ended for ${Math.round(silentMs / 1_000)} s`);
 }
 
-/** Compared in constant time: the hash makes the lengths equal. */
-function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
-  if (token === undefined) return true;
-  const hash = (value: string): Buffer => createHash('sha256').update(value).digest();
-  return timingSafeEqual(hash(headers.authorization ?? ''), hash(`Bearer ${token}`));
-}
+const refused = ({ code, why }: Refusal): Answer => text(code, why);
 
 function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
   const user = users.find((each) => each.user === wanted);
@@ -153,13 +167,15 @@ function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
     : json(200, { ...user, timeline: timeline.filter((entry) => entry.user === wanted) });
 }
 
-function send(response: ServerResponse, { code, type, body }: Answer, isHead: boolean): void {
+function send(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
   response.writeHead(code, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+    'content-security-policy': policy,
+    'referrer-policy': 'no-referrer',
+    ...(code === 401 ? { 'www-authenticate': ['Bearer', 'Basic realm="dzd-telemetry"'] } : {}),
   });
   response.end(isHead ? undefined : body);
 }

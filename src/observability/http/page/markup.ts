@@ -5,7 +5,7 @@ export interface Markup {
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-type Part = Markup | string | number | bigint | readonly Part[];
+export type Part = Markup | string | number | bigint | readonly Part[];
 
 /** Puts HTML together; every value is escaped unless it is Markup itself. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {

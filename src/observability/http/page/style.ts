@@ -1,23 +1,33 @@
-/** Colours follow the reader's scheme; states differ in form as well as in colour. */
+/** Colours follow the reader's scheme; states differ in form as well as in colour. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
 export const STYLE = `
-:root{color-scheme:light dark;--bg:#f6f7f9;--fg:#16191d;--dim:#5b6570;--card:#fff;--line:#dfe3e8;--up:#11784a;--down:#b3261e;--hold:#8a5a00}
-@media(prefers-color-scheme:dark){:root{--bg:#101316;--fg:#e8eaed;--dim:#9aa4af;--card:#191d22;--line:#2b3138;--up:#4cc38a;--down:#ff8078;--hold:#f0b849}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif}
-main{max-width:76rem;margin:0 auto;padding:1rem}h1{font-size:1.25rem;margin:0}h2{font-size:1rem;margin:1.6rem 0 .5rem}
-header{display:flex;flex-wrap:wrap;gap:.3rem 1rem;align-items:baseline}header small,.dim{color:var(--dim)}
-code,.mono{font-family:ui-monospace,monospace;font-size:.86em;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem;margin-top:1rem}
-.tile,.alert,.scroll{background:var(--card);border:1px solid var(--line);border-radius:.5rem}.tile{padding:.6rem .8rem}
-.tile b{display:block;font-size:1.5rem;font-weight:600;line-height:1.2}.tile span{color:var(--dim);font-size:.85rem}
-.alert{padding:.7rem .9rem;margin-top:1rem;border-left:.3rem solid var(--down)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
-td.wrap{white-space:normal;min-width:14rem}th{font-weight:600;color:var(--dim);font-size:.8rem}tr:last-child td{border-bottom:0}
-.up{color:var(--up)}.down{color:var(--down)}.unobserved,.lost,.hold{color:var(--hold)}.up::before{content:"▲ "}.down::before{content:"▼ "}.unobserved::before{content:"◌ "}
-svg{display:block;width:100%;height:3.2rem}svg rect{fill:var(--hold)}svg line{stroke:var(--line)}ol{list-style:none;margin:0;padding:.4rem .9rem}ol li{padding:.15rem 0}
-`;
-
-/** With scripts the page renews itself in place; without, the browser loads it again. */
-export const SCRIPT = `
-const renew=async()=>{try{const r=await fetch(location.href,{cache:'no-store'});if(!r.ok)return;const d=new DOMParser().parseFromString(await r.text(),'text/html');
-const open=window.getSelection()?.toString();if(!open)document.querySelector('main').replaceWith(d.querySelector('main'))}catch{}};setInterval(renew,3000);
+:root{color-scheme:light dark;--bg:#f4f6f8;--fg:#14181c;--dim:#55606b;--card:#fff;--line:#d9dee4;--up:#0b6b40;--down:#b01e17;--hold:#7d5200;--link:#0b57c2;--well-bg:#e3f4ea;--look-bg:#fdf1d8;--wrong-bg:#fce4e2}
+@media(prefers-color-scheme:dark){:root{--bg:#0e1114;--fg:#e8eaed;--dim:#9ca6b1;--card:#171b20;--line:#2c333b;--up:#4cc38a;--down:#ff8a82;--hold:#f0b849;--link:#8ab8ff;--well-bg:#10291d;--look-bg:#2e2410;--wrong-bg:#361613}}
+*{box-sizing:border-box}html{-webkit-text-size-adjust:100%}body{margin:0 auto;padding:1rem;max-width:78rem;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif}
+h1{font-size:1.35rem;margin:0}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}p{margin:.3rem 0}a{color:var(--link)}.dim{color:var(--dim)}.pad{padding:.7rem .9rem}
+header p{font-size:.85rem}nav a{display:inline-block;padding:.3rem .6rem .3rem 0}
+.mono{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
+.card,table,details,.verdict{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
+.verdict{border-left-width:.4rem;padding:.8rem 1rem;margin-top:.8rem;overflow-wrap:anywhere}.verdict .what{font-size:1.15rem;font-weight:600}.verdict ul{margin:.5rem 0 0;padding-left:1.2rem}.todo{font-weight:500}
+.verdict.well{border-color:var(--up);background:var(--well-bg)}.verdict.look{border-color:var(--hold);background:var(--look-bg)}.verdict.wrong{border-color:var(--down);background:var(--wrong-bg)}
+.verdict .dim{color:inherit;opacity:.85}
+#stale{position:sticky;top:0;z-index:1;margin:0 0 .5rem;padding:.6rem .9rem;background:var(--down);color:var(--bg);border-radius:.5rem;font-weight:600}#stale[hidden]{display:none}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:.8rem 0 0}.tiles>div{display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.6rem .8rem}
+.tiles dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}.tiles dt{color:var(--dim);font-size:.85rem}
+figure{margin:0}svg{display:block;width:100%;height:5rem}.bar-up{fill:var(--up)}.bar-down{fill:var(--down)}svg line{stroke:var(--line)}.axis{display:flex;justify-content:space-between;font-size:.8rem;margin:.2rem 0}.flappers{margin:.4rem 0 0;padding-left:1.2rem}
+details{margin:.6rem 0;overflow:hidden}summary{padding:.5rem .9rem;cursor:pointer;font-weight:500}details table{border-width:1px 0 0;border-radius:0}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem}th,td{text-align:left;padding:.35rem .8rem;vertical-align:baseline;font-weight:400;font-variant-numeric:tabular-nums}
+thead th{font-weight:600;color:var(--dim);font-size:.8rem}tbody tr>*{border-top:1px solid var(--line)}td.wrap{min-width:12rem;overflow-wrap:anywhere}
+details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:9.5rem}details.users thead th:nth-child(3){width:12.5rem}details.users thead th:nth-child(4){width:12.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6.5rem}
+.sig span{display:inline-block;max-width:22rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom;user-select:all}
+.up{color:var(--up)}.down{color:var(--down)}.unobserved,.lost,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.lost::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
+ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
+@media(max-width:44rem){
+body{padding:.7rem}.tiles{grid-template-columns:repeat(6,1fr)}.tiles>div{grid-column:span 3}.tiles>div:nth-child(-n+3){grid-column:span 2}
+table,tbody,tr,td,tbody th{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+tbody tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.5rem .9rem;border-top:1px solid var(--line)}tbody tr:first-child{border-top:0}tbody tr>*{border:0;padding:0;max-width:100%}tbody tr>:empty{display:none}
+tbody th{font-weight:600}td.wrap{flex-basis:100%;min-width:0}.sig{flex-basis:100%}details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:9.5rem}details.users thead th:nth-child(3){width:12.5rem}details.users thead th:nth-child(4){width:12.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6.5rem}
+.sig span{max-width:100%}
+td[data-title="Ledger"]::before,td[data-title="RTT"]::before,td[data-title="Users"]::before{content:attr(data-title) " ";color:var(--dim)}tbody th[data-title="Tunnel"]::before{content:"Tunnel "}
+a{padding:.15rem 0}
+}
 `;

@@ -1,0 +1,77 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+export interface AdmissionOptions {
+  /** Where the server listens. */
+  readonly host: string;
+  readonly token: string | undefined;
+}
+
+/** Why a request is refused, and with what. */
+export interface Refusal {
+  readonly code: 401 | 403 | 421;
+  readonly why: string;
+}
+
+export interface Admission {
+  /** Of a request for anything but health and readiness. */
+  forReading(request: IncomingMessage): Refusal | undefined;
+  /** Of a request that changes something, on top of that. */
+  forChanging(request: IncomingMessage): Refusal | undefined;
+}
+
+/**
+ * Who may ask for what.
+ *
+ *   any name for a loopback address     a web page whose name was turned to 127.0.0.1 reads nothing (DNS rebinding)
+ *   the token, where there is one       as bearer token, or as the password that a browser asks for
+ *   a change                            by no web page of another origin; without a token from this host only
+ */
+export function createAdmission({ host, token }: AdmissionOptions): Admission {
+  return {
+    forReading(request) {
+      if (isLoopback(host) && !isLoopback(hostNameOf(request.headers.host ?? host))) {
+        return { code: 421, why: 'this listens on loopback, and answers to localhost and loopback addresses only' };
+      }
+      return token === undefined || carries(request, token) ? undefined : { code: 401, why: 'this needs the token of http.tokenFile' };
+    },
+    forChanging(request) {
+      if (isOfAnotherOrigin(request)) return { code: 403, why: 'a web page may not ask for this' };
+      if (token === undefined && !isLoopback(request.socket.remoteAddress ?? '')) {
+        return { code: 403, why: 'without http.tokenFile this is taken from this host only' };
+      }
+      return undefined;
+    },
+  };
+}
+
+/** `127.0.0.1:50100`, `[::1]:50100`, `localhost` without the port. */
+function hostNameOf(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i.test(host);
+}
+
+/** Compared in constant time: the hash makes the lengths equal. */
+function carries({ headers }: IncomingMessage, token: string): boolean {
+  const [, scheme = '', credentials = ''] = /^(\S+) +(.+)$/.exec(headers.authorization ?? '') ?? [];
+  const hash = (value: string): Buffer => createHash('sha256').update(value).digest();
+  // A browser knows no bearer tokens: it asks for a name, which may be any, and a password.
+  const given = scheme.toLowerCase() === 'basic' ? passwordOf(credentials) : scheme.toLowerCase() === 'bearer' ? credentials : '';
+  return timingSafeEqual(hash(given), hash(token));
+}
+
+function passwordOf(credentials: string): string {
+  const text = Buffer.from(credentials, 'base64').toString('utf8');
+  return text.slice(text.indexOf(':') + 1);
+}
+
+/** Browsers say where a request comes from; programs say nothing. */
+function isOfAnotherOrigin({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const { origin, host } = headers;
+  return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
+}

@@ -1,0 +1,140 @@
+import type { AgentStatus, PartReport, UserReport } from '../../agent-status.ts';
+import { HOLD_WORDS, span } from './words.ts';
+
+/** wrong: somebody has to act. look: it goes on, but not as it should. */
+export type Level = 'well' | 'look' | 'wrong';
+
+export interface Finding {
+  readonly level: Level;
+  /** What is so, a sentence without its full stop. */
+  readonly what: string;
+  /** What a person can do about it. */
+  readonly remedy: string | null;
+}
+
+/** A tick comes every few seconds; a minute without one is no delay any more. */
+const SILENT_MS = 60_000;
+/** After a start, so long is given to read the switch and the ledger for the first time. */
+const STARTING_MS = 60_000;
+const LOW_HOURS = 48;
+const EMPTY_SOON_HOURS = 6;
+
+/** The state of the agent: what is wrong or worth a look, the worst first, and in the end what is well. At least one. Pure. */
+export function findings(status: AgentStatus): readonly [Finding, ...Finding[]] {
+  const found = [...silence(status), ...halt(status), ...reading(status), ...money(status), ...ofUsers(status), ...ofParts(status)];
+  const [first, ...rest] = [...found.filter(({ level }) => level === 'wrong'), ...found.filter(({ level }) => level === 'look')];
+  return first === undefined ? [{ level: 'well', what: `All is well: ${howItStands(status)}`, remedy: null }] : [first, ...rest];
+}
+
+const wrong = (what: string, remedy: string | null): Finding => ({ level: 'wrong', what, remedy });
+const look = (what: string, remedy: string | null): Finding => ({ level: 'look', what, remedy });
+
+function silence({ lastTick, startedAt, now }: AgentStatus): readonly Finding[] {
+  const silentMs = now - (lastTick?.at ?? startedAt);
+  if (silentMs <= SILENT_MS) return [];
+  return [
+    wrong(
+      `The agent has not looked at anything for ${span(silentMs)}`,
+      'it hangs: restart it (systemctl restart dzd-telemetry) and keep its log',
+    ),
+  ];
+}
+
+function halt({ halted }: AgentStatus): readonly Finding[] {
+  return halted === null ? [] : [wrong(`Nothing is written: ${halted.message}`, halted.remedy)];
+}
+
+function reading({ ready, lastTick, startedAt, now, sources, endpoints }: AgentStatus): readonly Finding[] {
+  if (!ready && now - startedAt < STARTING_MS)
+    return [look('The agent has just started, and has not read both the switch and the ledger yet', null)];
+  const switchRead = lastTick?.switchRead ?? false;
+  const ledgerRead = lastTick?.viewSlot != null;
+  return [
+    ...(switchRead ? [] : [unread('The switch cannot be read, so that nothing is reported for anybody', sources)]),
+    ...(ledgerRead ? [] : [unread('The ledger cannot be read, so that nothing is decided and nothing written', endpoints)]),
+  ];
+}
+
+function unread(what: string, parts: readonly PartReport[]): Finding {
+  const lost = parts.find(({ state }) => state === 'lost');
+  return wrong(lost?.problem == null ? what : `${what}: ${lost.problem}`, lost?.remedy ?? null);
+}
+
+function money({ balance, publisher }: AgentStatus): readonly Finding[] {
+  const hours = balance?.hoursToEmpty;
+  if (hours == null || hours >= LOW_HOURS) return [];
+  const level = hours < EMPTY_SOON_HOURS ? wrong : look;
+  return [
+    level(
+      `The metrics publisher runs out of SOL in ${span(hours * 3_600_000)}`,
+      `send SOL to ${publisher ?? 'the key of the metrics publisher'}`,
+    ),
+  ];
+}
+
+function ofUsers({ users, lastTick }: AgentStatus): readonly Finding[] {
+  const found: Finding[] = [];
+  const parked = users.filter((user) => user.parked !== null);
+  if (parked.length > 0) {
+    found.push(
+      look(
+        `The program refuses the status of ${people(parked)}: ${parked[0]?.parked ?? ''}`,
+        'they are tried again when their account changes',
+      ),
+    );
+  }
+  // Without a reading of the switch nobody is observed, and that has been said.
+  const unobserved = lastTick?.switchRead === true ? users.filter(({ observation }) => observation === 'unobserved') : [];
+  for (const [because, these] of byReason(unobserved)) {
+    found.push(look(`Nothing is reported for ${people(these)}: ${HOLD_WORDS[because] ?? because}`, null));
+  }
+  const contested = users.filter(({ decisionReason }) => decisionReason === 'contested');
+  if (contested.length > 0) {
+    found.push(look(`Another writer disagrees about ${people(contested)}`, 'is a second agent running with this key? Stop one of them'));
+  }
+  const flapping = users.filter(({ suppressed }) => suppressed);
+  if (flapping.length > 0) found.push(look(`Too many flaps of ${people(flapping)}`, 'look at their links; their tunnels are in the table'));
+  return found;
+}
+
+function ofParts({ sources, endpoints, lastTick }: AgentStatus): readonly Finding[] {
+  // Where none could be read at all, that has been said.
+  return [
+    ...(lastTick?.switchRead === true ? lostOf(sources, 'source') : []),
+    ...(lastTick?.viewSlot != null ? lostOf(endpoints, 'ledger endpoint') : []),
+  ];
+}
+
+function lostOf(parts: readonly PartReport[], kind: string): readonly Finding[] {
+  const lost = parts.filter(({ state }) => state === 'lost');
+  const [first] = lost;
+  const said = ({ name, problem }: PartReport): string =>
+    problem === null ? name : problem.includes(name) ? problem : `${name}: ${problem}`;
+  if (first !== undefined && lost.length === parts.length) {
+    return [wrong(`No ${kind} answers any more, and what was read last serves for a few minutes only: ${said(first)}`, first.remedy)];
+  }
+  return lost.map((part) => look(`One ${kind} is lost, others serve: ${said(part)}`, part.remedy));
+}
+
+/** The users in a few words. */
+export function howItStands({ users }: Pick<AgentStatus, 'users'>): string {
+  if (users.length === 0) return 'the ledger has no user of this device';
+  const up = users.filter(({ observation }) => observation === 'up').length;
+  const pending = users.filter(({ observation, ledger }) => ledger.status !== observation).length;
+  const ledger =
+    pending === 0 ? 'and the ledger says so' : `and ${pending === 1 ? 'one change is' : `${pending} changes are`} on the way to the ledger`;
+  return `${up} of ${users.length} users are connected, ${ledger}`;
+}
+
+function byReason(users: readonly UserReport[]): ReadonlyMap<string, readonly UserReport[]> {
+  const groups = new Map<string, UserReport[]>();
+  for (const user of users) groups.set(user.because ?? 'unknown', [...(groups.get(user.because ?? 'unknown') ?? []), user]);
+  return groups;
+}
+
+/** `one user (tunnel 502)`, `3 users (tunnels 502, 504, …)`. */
+function people(users: readonly UserReport[]): string {
+  const tunnels = users.slice(0, 3).map(({ tunnelId }) => tunnelId);
+  const more = users.length > tunnels.length ? ', …' : '';
+  return users.length === 1 ? `one user (tunnel ${tunnels.join('')})` : `${users.length} users (tunnels ${tunnels.join(', ')}${more})`;
+}
