@@ -15,6 +15,6 @@ export interface StatusIntent {
   readonly neighbor?: NeighborKey;
   /** Age of the record that this replaces, milliseconds; Infinity when nothing was ever reported. */
   readonly ageMs: number;
-  /** The account as it was when this was decided; a user that the program rejected is left alone until this changes (rule 20). */
+  /** The account as it was when this was decided; a user that the program rejected is written at once when this changes (rule 20). */
   readonly accountState: string;
 }

@@ -151,7 +151,11 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       logger.info('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
     },
     rejected({ intent, signature, error }) {
-      logger.error('status rejected; the user is left alone until its account changes', { ...writeFields(intent), signature, error });
+      logger.error('status rejected; tried again at once when the account changes, else later', {
+        ...writeFields(intent),
+        signature,
+        error,
+      });
     },
     expired({ signature, intents }) {
       logger.warn('transaction expired without landing; its users are decided anew', { signature, users: intents.length });

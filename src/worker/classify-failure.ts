@@ -16,7 +16,7 @@ export interface FailureFacts {
 
 /**
  * What to do about a failed transaction (rules 19 and 20). `index` counts users.
- * user: this one is left alone until its account changes, the others go again. not-allowed: the same, unless our key is no longer the
+ * user: this one is parked, the others go again. not-allowed: the same, unless our key is no longer the
  * device's publisher. retry: all go again. halt: nothing will work until a person acts.
  */
 export type FailureVerdict =

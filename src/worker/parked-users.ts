@@ -2,7 +2,7 @@ import type { StatusIntent } from '../bgp/index.ts';
 import type { AgentError, Clock } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
-/** Users whose status the program rejected: left alone until their account changes, or for a long while (rule 20). */
+/** Users whose status the program rejected: left alone until their account changes, or until it is time for another try (rule 20). */
 export interface ParkedUsers {
   park(intent: StatusIntent, error: AgentError): void;
   /** Whether this intent must wait; a user whose account has changed since is let go. */

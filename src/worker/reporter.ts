@@ -8,7 +8,7 @@ export interface WorkerReporter {
   sent(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
   /** One write is on the ledger. `latencyMs` is from the first send. */
   landed(event: { readonly intent: StatusIntent; readonly signature: string; readonly slot: Slot; readonly latencyMs: number }): void;
-  /** The program refused this user's status; the user is left alone until its account changes. */
+  /** The program refused this user's status; the user is parked (see ParkedUsers). */
   rejected(event: { readonly intent: StatusIntent; readonly signature: string; readonly error: AgentError }): void;
   /** Provably never landed; its users are decided anew. */
   expired(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;

@@ -226,7 +226,11 @@ describe('the words of explain', () => {
     ['decided', { inFlight: 'up' }, 'nothing more to write: what is in flight says it'],
     ['in flight', { inFlight: 'up' }, 'up was sent and is not resolved'],
     ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above what damping tolerates'],
-    ['parked', { parked: 'X' }, 'the program rejected its status, so it is left alone until its account changes: X'],
+    [
+      'parked',
+      { parked: 'X' },
+      'the program rejected its status; it is tried again when its account changes, or after a minute to an hour: X',
+    ],
   ] as const)('tell of %s %o', ([subject, more, expected]) => {
     expect(words(more)[subject]).toBe(expected);
   });

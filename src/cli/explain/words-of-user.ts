@@ -30,7 +30,12 @@ export function wordsOfUser({ report, sight, policy, fresh }: WordsOptions): rea
     ...lastWrite(report, sight.now),
     ...(report.parked === null
       ? []
-      : [['parked', `the program rejected its status, so it is left alone until its account changes: ${report.parked}`] as const]),
+      : [
+          [
+            'parked',
+            `the program rejected its status; it is tried again when its account changes, or after a minute to an hour: ${report.parked}`,
+          ] as const,
+        ]),
     ...(sight.halted === null
       ? []
       : [['halted', `nothing is written for anybody: ${sight.halted.message}; ${sight.halted.remedy}`] as const]),

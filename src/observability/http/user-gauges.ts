@@ -68,11 +68,11 @@ export function registerUserGauges({ instruments, status }: UserGaugesOptions): 
     ({ decision, decisionReason, inFlight }) => inFlight !== null || (decision === 'write' && decisionReason === 'change'),
   );
   total('in_flight_users', 'Users whose newest status is sent and not resolved.', ({ inFlight }) => inFlight !== null);
-  total('parked_users', 'Users left alone until their account changes.', ({ parked }) => parked !== null);
+  total('parked_users', 'Users whose status the program rejected and has not taken since.', ({ parked }) => parked !== null);
   total('suppressed_users', 'Users that flap more than damping tolerates.', ({ suppressed }) => suppressed);
   instruments.reading(
     'oldest_record_age_seconds',
-    'Age of the oldest record among the activated users that are observed and not left alone.',
+    'Age of the oldest record among the activated users that are observed and whose status the program takes.',
     (set) => {
       let oldestMs = 0;
       for (const { observation, accountStatus, parked, ledger } of status().users) {

@@ -26,7 +26,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
   const landed = counter('writes_landed_total', 'Statuses that landed, by why they were written.', { reason: REASONS });
   const rejected = counter(
     'users_rejected_total',
-    'Statuses that the program rejected; their users are left alone until their account changes.',
+    'Statuses that the program rejected; their users wait until their account changes, or for a minute to an hour.',
   );
   const landing = histogram(
     'transaction_landing_seconds',

@@ -6,8 +6,8 @@ import { WRITE_CODES } from './write-codes.ts';
 
 /**
  * What a caller does about an error (rule 20).
- * retry-now: the same request may work at once; retry-later: back off first; user-never: this user until its account changes;
- * agent-never: nothing this process can do until a person acts.
+ * retry-now: the same request may work at once; retry-later: back off first; user-never: not for this user as its account is, but for a try now and
+ * then in case the cause was another; agent-never: nothing this process can do until a person acts.
  */
 export type ErrorClass = 'retry-now' | 'retry-later' | 'user-never' | 'agent-never';
 

@@ -3,7 +3,8 @@ export const WRITE_CODES = {
   WRITE__USER_REJECTED: {
     class: 'user-never',
     message: 'the program rejected the status of user {user}: {problem}',
-    remedy: 'the user is left alone until its account changes; compare its device and tunnel on the ledger',
+    remedy:
+      'compare its device and tunnel on the ledger; it is tried again when its account changes, else after a minute, then after twice as long each time, an hour at most',
   },
   WRITE__NO_FUNDS: {
     class: 'agent-never',
