@@ -1,13 +1,7 @@
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
+import { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
 
-/** `{ result [ { vrfs { <vrf> { peerList [` is so many levels down; a peer opens the next. */
-const LIST_DEPTH = 6;
+const PEERS: JsonPath = ['result', IN_LIST, 'vrfs', ANY_KEY, 'peerList', IN_LIST];
+const VRF_LEVEL = 3;
 const STAND_IN = Buffer.from('0');
 
 /**
@@ -20,61 +14,28 @@ const STAND_IN = Buffer.from('0');
  * was told may be believed. A peer that is not JSON is kept as it is.
  */
 export function createPeerListFilter(onPeer: (vrf: string, peer: unknown) => void): (chunk: Buffer) => Buffer {
-  let depth = 0;
-  let inString = false;
-  let escaped = false;
-  /** The string that is being read or was read last, outside of a peer. */
-  let text: Buffer[] = [];
-  /** The key that each level is at; for a list, `[]`. */
-  const keys: string[] = [];
+  const position = createJsonPosition(PEERS.length);
   /** The parts so far of the peer that is being read. */
   let peer: Buffer[] | undefined;
-
-  const atList = (): boolean =>
-    depth === LIST_DEPTH && keys[1] === 'result' && keys[3] === 'vrfs' && keys[5] === 'peerList' && keys[6] === '[]';
 
   return (chunk) => {
     const kept: Buffer[] = [];
     // Where the part begins that has not been given to anyone: to the peer inside of one, else to what is kept.
     let from = 0;
-    let textFrom = 0;
-    for (let at = 0; at < chunk.length; at += 1) {
-      const byte = chunk[at];
-      if (inString) {
-        if (escaped) escaped = false;
-        else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) {
-          inString = false;
-          if (peer === undefined) text.push(chunk.subarray(textFrom, at));
-        }
-      } else if (byte === QUOTE) {
-        inString = true;
-        if (peer === undefined) {
-          text = [];
-          textFrom = at + 1;
-        }
-      } else if (byte === COLON) {
-        if (peer === undefined && depth < LIST_DEPTH) keys[depth] = decode(text);
-      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        if (byte === OPEN_BRACE && peer === undefined && atList()) {
-          kept.push(chunk.subarray(from, at));
-          from = at;
-          peer = [];
-        }
-        depth += 1;
-        if (depth <= LIST_DEPTH) keys[depth] = byte === OPEN_BRACKET ? '[]' : '';
-      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        depth -= 1;
-        if (peer === undefined || depth > LIST_DEPTH) continue;
-        peer.push(chunk.subarray(from, at + 1));
-        kept.push(hand(keys[4] ?? '', Buffer.concat(peer)));
-        from = at + 1;
+    for (let at = position.pastBracket(chunk, 0); at !== -1; at = position.pastBracket(chunk, at)) {
+      if (peer === undefined) {
+        if (!position.hasOpened(PEERS)) continue;
+        kept.push(chunk.subarray(from, at - 1));
+        from = at - 1;
+        peer = [];
+      } else if (position.depth === PEERS.length) {
+        peer.push(chunk.subarray(from, at));
+        kept.push(hand(position.keyAt(VRF_LEVEL), Buffer.concat(peer)));
+        from = at;
         peer = undefined;
       }
     }
-    if (peer !== undefined) peer.push(chunk.subarray(from));
-    else kept.push(chunk.subarray(from));
-    if (inString && peer === undefined) text.push(chunk.subarray(textFrom));
+    (peer ?? kept).push(chunk.subarray(from));
     return Buffer.concat(kept);
   };
 
@@ -87,15 +48,5 @@ export function createPeerListFilter(onPeer: (vrf: string, peer: unknown) => voi
     }
     onPeer(vrf, value);
     return STAND_IN;
-  }
-}
-
-/** The text between the quotes of a JSON string; empty when it is none. */
-function decode(parts: readonly Buffer[]): string {
-  try {
-    const value: unknown = JSON.parse(`"${Buffer.concat(parts).toString('utf8')}"`);
-    return typeof value === 'string' ? value : '';
-  } catch {
-    return '';
   }
 }

@@ -1,17 +1,9 @@
 import { createJsonChecker, type JsonChecker } from './json-checker.ts';
+import { createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-
+const RESULT: JsonPath = ['result', IN_LIST];
 const STAND_IN = Buffer.from('{}');
 const ERRORS = Buffer.from('"errors"');
-/** A key of the envelope; what is longer is none that matters. */
-const MAX_KEY = 64;
 
 /**
  * Takes the result of one command out of the answer while it comes in, byte for byte:
@@ -22,42 +14,36 @@ const MAX_KEY = 64;
  * object, stays where it is and is judged there.
  */
 export function createRawResultFilter(onResult: (bytes: Buffer) => void): (chunk: Buffer) => Buffer {
-  let depth = 0;
-  let inString = false;
-  let escaped = false;
-  let text = '';
-  let key = '';
+  const position = createJsonPosition(RESULT.length);
   let result: { readonly parts: Buffer[]; readonly checker: JsonChecker } | undefined;
   let done = false;
 
   return (chunk) => {
     if (done) return chunk;
     const kept: Buffer[] = [];
-    let from = 0;
     let at = 0;
-    while (at < chunk.length && !done) {
-      if (result !== undefined) {
-        const { checker, parts } = result;
-        const progress = checker.read(chunk, at);
-        const end = typeof progress === 'number' ? progress : chunk.length;
-        parts.push(chunk.subarray(at, end));
-        at = end;
-        from = end;
-        if (progress !== 'more') kept.push(finish(parts, progress));
-        continue;
-      }
-      const byte = chunk[at];
-      if (byte === OPEN_BRACE && !inString && depth === 2 && key === 'result') {
-        kept.push(chunk.subarray(from, at));
-        result = { parts: [], checker: createJsonChecker() };
-        continue;
-      }
-      readEnvelopeByte(byte ?? 0);
-      at += 1;
+    if (result === undefined) {
+      at = startOfResult(chunk);
+      kept.push(chunk.subarray(0, at));
+      if (at < chunk.length) result = { parts: [], checker: createJsonChecker() };
     }
-    kept.push(chunk.subarray(from));
+    if (result !== undefined) {
+      const { checker, parts } = result;
+      const progress = checker.read(chunk, at);
+      const end = typeof progress === 'number' ? progress : chunk.length;
+      parts.push(chunk.subarray(at, end));
+      if (progress !== 'more') kept.push(finish(parts, progress), chunk.subarray(end));
+    }
     return Buffer.concat(kept);
   };
+
+  /** Where in this chunk the result begins, or the chunk's end. */
+  function startOfResult(chunk: Buffer): number {
+    for (let at = position.pastBracket(chunk, 0); at !== -1; at = position.pastBracket(chunk, at)) {
+      if (position.hasOpened(RESULT)) return at - 1;
+    }
+    return chunk.length;
+  }
 
   /** What is kept in the place of the result. */
   function finish(parts: readonly Buffer[], progress: number | 'invalid'): Buffer {
@@ -66,19 +52,5 @@ export function createRawResultFilter(onResult: (bytes: Buffer) => void): (chunk
     if (progress === 'invalid') return bytes;
     onResult(bytes);
     return bytes.includes(ERRORS) ? bytes : STAND_IN;
-  }
-
-  function readEnvelopeByte(byte: number): void {
-    if (inString) {
-      if (escaped) escaped = false;
-      else if (byte === BACKSLASH) escaped = true;
-      else if (byte === QUOTE) inString = false;
-      else if (text.length < MAX_KEY) text += String.fromCharCode(byte);
-    } else if (byte === QUOTE) {
-      inString = true;
-      text = '';
-    } else if (byte === COLON && depth === 1) key = text;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
   }
 }
