@@ -21,10 +21,14 @@ import { stageFiles } from './package/staging.mjs';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(root, 'out') }, only: { type: 'string' } } });
 const outdir = resolve(values.outdir);
-const { version, description: summary } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const description = `Polls the BGP neighbors of one DoubleZero Device, an Arista EOS switch, maps their
-sessions to the users of the DoubleZero ledger, and keeps each user's BGP status
-there right. One executable; Node.js is inside.`;
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const summary = "BGP status of a DoubleZero Device's users, kept right on the ledger";
+const description = `Polls the BGP neighbors of one DoubleZero Device, an Arista EOS switch,
+maps their sessions to the users of the DoubleZero ledger, and keeps each
+user's BGP status there right. One executable; Node.js is inside.`;
+// Whoever builds the package answers for it, by Debian's own convention. An address that is none, by RFC 2606, where nobody says so.
+const { DEBFULLNAME = 'The dzd-telemetry-agent authors', DEBEMAIL = 'nobody@dzd-telemetry-agent.invalid' } = process.env;
+const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`;
 
 if (values.only !== undefined && values.only !== 'executable') fail(`--only knows "executable", not "${values.only}"`);
 if (values.only === undefined) {
@@ -47,7 +51,7 @@ try {
     stageFiles({ root, executable, notices, into: tree });
     const forRpm = join(work, 'rpm-tree');
     cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
-    const about = { version, summary, description, epoch: lastChange(), outdir };
+    const about = { root, version, maintainer, summary, description, epoch: lastChange(), outdir };
     told(makeDeb({ ...about, tree }));
     told(makeRpm({ ...about, tree: forRpm, work }));
   }

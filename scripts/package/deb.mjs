@@ -1,15 +1,23 @@
-/* The staged tree as a Debian package. No maintainer scripts: a service is switched on by whoever installs it. */
+/*
+ * The staged tree as a Debian package, with what only Debian wants: a changelog in its form, exceptions for lintian, and the scripts of
+ * packaging/deb/. They start nothing: a service is switched on by whoever installs it.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { CONFIGURATION_FILES } from './staging.mjs';
+import { gzipSync } from 'node:zlib';
+import { COMPRESSION, CONFIGURATION_FILES, putFile, putText } from './staging.mjs';
 
 const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' };
+const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
-/** @param {{ tree: string, version: string, summary: string, description: string, epoch: number, outdir: string }} options */
-export function makeDeb({ tree, version, summary, description, epoch, outdir }) {
+/** @param {{ root: string, tree: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
+export function makeDeb({ root, tree, version, maintainer, summary, description, epoch, outdir }) {
   const architecture = ARCHITECTURES[process.arch];
+  const debianOnly = join(root, 'packaging/deb');
+  putFile(tree, join(debianOnly, 'lintian-overrides'), 'usr/share/lintian/overrides/dzd-telemetry');
+  putText(tree, gzipSync(changelog({ version, maintainer, epoch }), { level: 9 }), 'usr/share/doc/dzd-telemetry/changelog.gz');
   const files = readdirSync(tree, { recursive: true, encoding: 'utf8' })
     .map((name) => join(tree, name))
     .filter((path) => statSync(path).isFile() && !path.startsWith(join(tree, 'DEBIAN')))
@@ -23,10 +31,10 @@ export function makeDeb({ tree, version, summary, description, epoch, outdir }) 
     `Package: dzd-telemetry
 Version: ${version}
 Architecture: ${architecture}
-Maintainer: DoubleZero telemetry maintainers <telemetry@example.org>
+Maintainer: ${maintainer}
 Installed-Size: ${kilobytes}
 Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6
-Recommends: systemd, procps
+Recommends: systemd
 Suggests: iproute2
 Section: net
 Priority: optional
@@ -38,12 +46,27 @@ ${description
 `,
   );
   writeFileSync(join(control, 'conffiles'), CONFIGURATION_FILES.map((path) => `${path}\n`).join(''));
+  for (const script of SCRIPTS) {
+    copyFileSync(join(debianOnly, script), join(control, script));
+    chmodSync(join(control, script), 0o755);
+  }
   const sum = (path) => createHash('md5').update(readFileSync(path)).digest('hex');
   writeFileSync(join(control, 'md5sums'), files.map((path) => `${sum(path)}  ${relative(tree, path)}\n`).join(''));
   const target = join(outdir, `dzd-telemetry_${version}_${architecture}.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '-z3', '--build', tree, target], {
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', `-z${COMPRESSION}`, '--build', tree, target], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
   });
   return target;
+}
+
+/** What Debian's tools read; people read CHANGELOG.md, which is beside it. */
+function changelog({ version, maintainer, epoch }) {
+  const date = new Date(epoch * 1_000).toUTCString().replace('GMT', '+0000');
+  return `dzd-telemetry (${version}) unstable; urgency=medium
+
+  * CHANGELOG.md.gz, beside this file, tells what is new.
+
+ -- ${maintainer}  ${date}
+`;
 }

@@ -1,13 +1,13 @@
-/* The staged tree as an RPM, for EOS and other systems of that family. No scripts here either. */
+/* The staged tree as an RPM, for EOS and other systems of that family, with the scripts of packaging/rpm/. They start nothing either. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { CONFIGURATION_FILES } from './staging.mjs';
+import { COMPRESSION, CONFIGURATION_FILES } from './staging.mjs';
 
 const ARCHITECTURES = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** @param {{ tree: string, work: string, version: string, summary: string, description: string, epoch: number, outdir: string }} options */
-export function makeRpm({ tree, work, version, summary, description, epoch, outdir }) {
+/** @param {{ root: string, tree: string, work: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
+export function makeRpm({ root, tree, work, version, maintainer, summary, description, epoch, outdir }) {
   const architecture = ARCHITECTURES[process.arch];
   const top = join(work, 'rpm');
   mkdirSync(top);
@@ -23,6 +23,7 @@ Version: ${version.replaceAll('-', '~')}
 Release: 1
 Summary: ${summary}
 License: Apache-2.0
+Packager: ${maintainer}
 AutoReqProv: no
 Requires: glibc >= 2.28, libgcc, libstdc++
 %global debug_package %{nil}
@@ -31,7 +32,7 @@ Requires: glibc >= 2.28, libgcc, libstdc++
 %global source_date_epoch_from_changelog 0
 %global use_source_date_epoch_as_buildtime 1
 %global clamp_mtime_to_source_date_epoch 1
-%global _binary_payload w3.xzdio
+%global _binary_payload w${COMPRESSION}.xzdio
 
 %description
 ${description}
@@ -40,6 +41,7 @@ ${description}
 mkdir -p %{buildroot}
 cp -a ${tree}/. %{buildroot}/
 
+${readFileSync(join(root, 'packaging/rpm/scripts.spec'), 'utf8')}
 %files
 %defattr(-,root,root,-)
 %dir %attr(0755,root,root) /etc/dzd-telemetry

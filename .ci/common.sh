@@ -1,0 +1,112 @@
+# What the steps have in common that need a root file system of their own: .ci/packages, .ci/systemd, .ci/container. Sourced, never run;
+# the caller sets `name` and is in the folder of the checkout.
+#
+#   the name in DZD_CI_SKIP? ──► left out, said so
+#   a tool, a right or the network is missing? ──► cannot: says what, and fails
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+# Made anew where it is missing; nothing else outlives a run. Deleting it costs the next run a debootstrap.
+roots=${DZD_CI_ROOTS:-/var/cache/dzd-telemetry}
+release=bookworm
+
+say() { echo "== $1 ($SECONDS s)"; }
+
+# Why this cannot be tried on this machine. A step that is silently left out would look like one that passed, hence the variable.
+cannot() {
+  echo "== $name: cannot be tried on this machine: $1" >&2
+  echo "== $name: DZD_CI_SKIP=$name leaves it out (several: with commas)" >&2
+  exit 1
+}
+
+leave_out_if_told() {
+  case ",${DZD_CI_SKIP:-}," in
+    *",$name,"*) echo "== $name: LEFT OUT, as DZD_CI_SKIP says"; exit 0 ;;
+  esac
+  if [ "$(id -u)" -ne 0 ]; then cannot 'it takes root, and this is another user'; fi
+}
+
+# PACKAGE or PACKAGE:PROGRAM …: Debian packages, installed where their program is missing.
+need() {
+  local missing='' wanted problem
+  for wanted in "$@"; do
+    if ! command -v "${wanted#*:}" >/dev/null; then missing="$missing ${wanted%:*}"; fi
+  done
+  if [ -z "$missing" ]; then return; fi
+  if ! command -v apt-get >/dev/null; then cannot "it needs Debian's packages$missing, and there is no apt-get"; fi
+  # shellcheck disable=SC2086 # several words
+  if ! problem=$({ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $missing; } 2>&1); then
+    cannot "Debian's packages$missing could not be installed: $(tail -n 2 <<<"$problem" | tr '\n' ' ')"
+  fi
+}
+
+# Prints the folder of a clean root file system: Debian's minbase without Node.js, with the packages that are named.
+clean_root() {
+  local root="$roots/$release" problem
+  if [ ! -d "$root" ]; then
+    mkdir -p "$roots"
+    rm -rf --one-file-system "$root.unfinished"
+    if ! problem=$(debootstrap --variant=minbase "$release" "$root.unfinished" 2>&1); then
+      cannot "debootstrap made no root file system of Debian $release: $(tail -n 3 <<<"$problem" | tr '\n' ' ')"
+    fi
+    mv "$root.unfinished" "$root"
+  fi
+  if [ $# -gt 0 ]; then
+    local with="$root+${*// /+}"
+    with=${with// /+}
+    if [ ! -d "$with" ]; then
+      rm -rf --one-file-system "$with.unfinished"
+      cp -a "$root" "$with.unfinished"
+      if ! problem=$({ chroot "$with.unfinished" apt-get update --quiet && chroot "$with.unfinished" apt-get install --yes --quiet --no-install-recommends "$@"; } 2>&1); then
+        cannot "Debian's packages $* could not be installed into a clean root file system: $(tail -n 3 <<<"$problem" | tr '\n' ' ')"
+      fi
+      mv "$with.unfinished" "$with"
+    fi
+    root=$with
+  fi
+  echo "$root"
+}
+
+# The packages of this checkout, into out/; --built takes those that are there.
+build_packages() {
+  if [ "${1:-}" != --built ]; then
+    rm -rf out
+    npm run --silent package
+  fi
+  deb=$(ls out/*.deb)
+  rpm=$(ls out/*.rpm)
+  version=$(node -p 'require("./package.json").version')
+}
+
+# FILE PATTERN [SECONDS]
+wait_for() {
+  for _ in $(seq $((${3:-30} * 5))); do
+    if grep --quiet --text -e "$2" "$1" 2>/dev/null; then return; fi
+    sleep 0.2
+  done
+  echo "nothing like '$2' came within ${3:-30} s; there is:" >&2
+  cat "$1" >&2
+  return 1
+}
+
+# Starts a localnet on ports that are free, and waits for it. FILE COMMAND…: its addresses go to FILE, its process id to $localnet.
+start_localnet() {
+  local addresses=$1
+  shift
+  env -i PATH="$PATH" "$@" localnet --users 5 --rpc-port 0 --eapi-port 0 --snmp-port 0 --grpc-port 0 --output json >"$addresses" &
+  localnet=$!
+  wait_for "$addresses" '"ready"'
+}
+
+# ADDRESSES KEY: one of the things that localnet said.
+localnet_says() { node -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8").split("\n")[0])[process.argv[2]]' "$1" "$2"; }
+
+# ADDRESSES [JSON]: prints a configuration for that localnet, with the JSON's members over it.
+localnet_config() {
+  node - "$@" <<'END'
+const [addresses, over = '{}'] = process.argv.slice(2);
+const { device, rpcUrl, eapiUrl } = JSON.parse(require('node:fs').readFileSync(addresses, 'utf8').split('\n')[0]);
+const collector = { interval: '1s', sources: [{ type: 'eapi', url: eapiUrl }] };
+console.log(JSON.stringify({ env: 'localnet', device, ledger: { rpcUrls: [rpcUrl] }, collector, ...JSON.parse(over) }));
+END
+}
