@@ -3,7 +3,6 @@ import {
   type DeprecatedInterface,
   type Device,
   type DeviceInterface,
-  DeviceStatus,
   type FullInterface,
   type Ipv4,
   ipv4,
@@ -12,6 +11,7 @@ import {
   type NetworkV4,
   UNSPECIFIED_NETWORK,
 } from '../../../serviceability/index.ts';
+import { UNUSED_DEVICE } from '../programs/index.ts';
 
 export interface NewDevice {
   /** The key that may write the status of this device's users. */
@@ -30,39 +30,28 @@ export interface NewDevice {
 /** Changes to a device; what is not named stays. */
 export type DeviceChange = { readonly [K in keyof NewDevice]?: NewDevice[K] | undefined };
 
-const READY_FOR_USERS = 3;
 const ALLOCATED_ENDPOINTS = ipv4ToNumber(ipv4('198.19.255.0'));
 const FIRST_DZ_PREFIX = ipv4ToNumber(ipv4('198.19.0.0'));
 
 /** The Device account number `serial` (from 1), with addresses from 198.18.0.0/15, which the program takes as routable and no network uses. */
 export function newDevice(serial: number, bumpSeed: number, owner: Address, input: NewDevice): Device {
   return {
+    ...UNUSED_DEVICE,
     owner,
     index: BigInt(serial),
     bumpSeed,
+    deviceType: 0,
+    mgmtVrf: 'management',
     locationPk: owner,
     exchangePk: owner,
-    deviceType: 0,
+    contributorPk: owner,
     publicIp: input.publicIp ?? ipv4FromNumber(ALLOCATED_ENDPOINTS + serial),
-    status: input.status ?? DeviceStatus.activated,
+    status: input.status ?? UNUSED_DEVICE.status,
     code: input.code ?? `dz${serial}`,
     dzPrefixes: input.dzPrefixes ?? [{ address: ipv4FromNumber(FIRST_DZ_PREFIX + serial * 256), prefixLength: 24 }],
     metricsPublisherPk: input.metricsPublisher,
-    contributorPk: owner,
-    mgmtVrf: 'management',
     ...interfacesOf(input.interfaces ?? 0),
-    referenceCount: 0,
-    usersCount: 0,
     maxUsers: 4096,
-    deviceHealth: READY_FOR_USERS,
-    desiredStatus: 1,
-    unicastUsersCount: 0,
-    multicastSubscribersCount: 0,
-    maxUnicastUsers: 0,
-    maxMulticastSubscribers: 0,
-    reservedSeats: 0,
-    multicastPublishersCount: 0,
-    maxMulticastPublishers: 0,
   };
 }
 

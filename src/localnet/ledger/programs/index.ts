@@ -6,7 +6,7 @@ import { computeBudgetProgram } from './compute-budget-program.ts';
 import { createServiceabilityProgram } from './serviceability/index.ts';
 import { systemProgram } from './system-program.ts';
 
-export { createDerivations, type Processor } from './serviceability/index.ts';
+export { createDerivations, type Processor, UNUSED_DEVICE } from './serviceability/index.ts';
 
 /** The programs of this ledger by address; `derive` finds the addresses that theirs are. */
 export function createPrograms(serviceability: Address, derive?: Derive): ReadonlyMap<Address, Program> {

@@ -1,6 +1,5 @@
 import {
   type Device,
-  DeviceStatus,
   decodeDevice,
   decodeExchange,
   decodeLocation,
@@ -22,14 +21,13 @@ import {
   UNRESERVED,
 } from '../../../../../serviceability/rfc11/index.ts';
 import { accountAt } from '../program-accounts.ts';
+import { UNUSED_DEVICE } from '../unused-device.ts';
 import { close, contributorAt, createAt, derivedAt, heldAt, isVacant, overwrite, requireFoundation, signerAt } from './accounts.ts';
 import { extensionAt } from './extensions.ts';
 import { type Frame, fail, refuse, requireCode } from './frame.ts';
 import { configAt, writeExtension } from './resource-extension.ts';
 
 const LAST_DEVICE_TYPE = 2;
-const READY_FOR_USERS = 3;
-const DESIRED_ACTIVATED = 1;
 
 /**
  * CreateAndActivateDevice: accounts device, extension, GlobalConfig, contributor, authority, payer; location, exchange, System program. The device's
@@ -54,6 +52,7 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
   const config = configAt(frame, 2);
 
   const device: Device = {
+    ...UNUSED_DEVICE,
     owner: authority.address,
     index: 0n,
     bumpSeed: bump,
@@ -61,26 +60,11 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
     exchangePk: heldAt(context, 7, decodeExchange).address,
     deviceType: args.deviceType,
     publicIp: args.publicIp,
-    status: DeviceStatus.activated,
     code: args.code,
     dzPrefixes: args.dzPrefixes,
     metricsPublisherPk: args.metricsPublisher === ZERO_ADDRESS ? authority.address : args.metricsPublisher,
     contributorPk: contributor.address,
     mgmtVrf: args.mgmtVrf,
-    deprecatedInterfaces: [],
-    referenceCount: 0,
-    usersCount: 0,
-    maxUsers: 0,
-    deviceHealth: READY_FOR_USERS,
-    desiredStatus: DESIRED_ACTIVATED,
-    unicastUsersCount: 0,
-    multicastSubscribersCount: 0,
-    maxUnicastUsers: 0,
-    maxMulticastSubscribers: 0,
-    reservedSeats: 0,
-    multicastPublishersCount: 0,
-    maxMulticastPublishers: 0,
-    interfaces: [],
   };
   createAt(frame, address, payer, encodeDevice(device));
   context.log(`Created Device ${address} (${args.code})`);
