@@ -1,0 +1,47 @@
+import { lifeController, Stopped } from '../../src/platform/index.ts';
+import type { Address } from '../../src/serviceability/index.ts';
+import { commandBed } from '../cli/command-bed.ts';
+
+export interface PageBed extends AsyncDisposable {
+  readonly url: string;
+  /** Of the tunnel with this number, from 0. */
+  connect(user: number): void;
+  disconnect(user: number): void;
+  /** Ends the agent in order. */
+  stopAgent(): Promise<void>;
+}
+
+/** The real agent, quicker than usual, on a localnet of three connected users, with a second endpoint of the ledger that nobody serves. */
+export async function pageBed(): Promise<PageBed> {
+  const bed = await commandBed();
+  const life = lifeController();
+  const rpcUrls = [bed.addresses.rpcUrl, 'http://127.0.0.1:1'];
+  const quick = ['--collector.interval', '500ms', '--policy.downGrace', '500ms', '--policy.minWriteInterval', '1s'];
+  let running: Promise<unknown> = Promise.resolve();
+  const url = await new Promise<string>((resolve, reject) => {
+    running = bed.run(['run', '--ledger.rpcUrls', rpcUrls.join(), ...quick], life.signal, (text) => {
+      const found = /"url":"(http[^"]+\/status)"/.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    running.then((result) => reject(new Error(`the agent ended: ${JSON.stringify(result)}`)), reject);
+  });
+  const user = (number: number): Address => {
+    const found = bed.users[number];
+    if (found === undefined) throw new Error(`there is no user ${number}`);
+    return found;
+  };
+  const stopAgent = async (): Promise<void> => {
+    life.abort(new Stopped('the agent goes'));
+    await running;
+  };
+  return {
+    url,
+    connect: (number) => bed.localnet.connect(user(number)),
+    disconnect: (number) => bed.localnet.disconnect(user(number)),
+    stopAgent,
+    async [Symbol.asyncDispose]() {
+      await stopAgent();
+      await bed[Symbol.asyncDispose]();
+    },
+  };
+}
