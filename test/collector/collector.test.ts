@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, VrfReading } from '../../src/bgp/index.ts';
 import { createCollector, type SwitchSource } from '../../src/collector/index.ts';
 import { createVirtualClock, monotonicMs, seededRandom } from '../../src/platform/index.ts';
+import { nanoseconds } from '../../src/serviceability/index.ts';
 
 const established = (address: string): Neighbor => ({ address, state: 'established' });
 
@@ -20,16 +21,28 @@ function sourceWith(name: string, vrfs: Readonly<Record<string, VrfReading>>): S
   };
 }
 
-function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot | undefined> {
+const never = new AbortController().signal;
+const needed = new Set(['default', 'vrf1']);
+
+function collectorOf(...sources: readonly SwitchSource[]) {
+  const told: string[] = [];
   const collector = createCollector({
     sources,
-    timeoutMs: 1_000,
+    timeoutMs: 20,
     clock: createVirtualClock(),
     random: seededRandom(1),
-    reporter: { source: () => undefined },
+    reporter: { source: ({ source, state, error }) => told.push(`${source} ${state}: ${error?.message}`) },
   });
-  return collector.collect({ needed: new Set(['default', 'vrf1']) }, new AbortController().signal);
+  return { collector, told };
 }
+
+function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot | undefined> {
+  return collectorOf(...sources).collector.collect({ needed }, never);
+}
+
+/** Nothing but the signal ends the wait. */
+const silence = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
 test('a source without a single neighbor does not pass its empty VRFs for read beside one that has neighbors', async () => {
   const restarting = sourceWith('eapi', { vrf1: collected('eapi') });
@@ -52,4 +65,23 @@ test('a VRF that one source lacks is filled by the next, and a VRF that it has s
   const snapshot = await collect(first, second);
 
   expect([...(snapshot?.vrfs ?? [])].map(([vrf, { source }]) => `${vrf} by ${source}`)).toEqual(['default by eapi', 'vrf1 by snmp']);
+});
+
+test('a source that stays silent is given up, told of once, and the next one is asked', async () => {
+  const silent: SwitchSource = { ...sourceWith('eapi', {}), collect: silence };
+  const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: collected('snmp') });
+  const { collector, told } = collectorOf(silent, other);
+
+  for (let poll = 0; poll < 2; poll += 1) {
+    expect([...((await collector.collect({ needed }, never))?.vrfs.keys() ?? [])]).toEqual(['default', 'vrf1']);
+  }
+  expect(told).toEqual(['eapi lost: source eapi could not read the switch: no answer within 20 ms']);
+});
+
+test('a source that stays silent about round-trip times leaves them to the next', async () => {
+  const silent: SwitchSource = { ...sourceWith('eapi', {}), readRtts: (_, signal) => silence(signal) };
+  const other: SwitchSource = { ...sourceWith('snmp', {}), readRtts: async () => new Map([['vrf1|169.254.0.1', nanoseconds(4_200_000)]]) };
+  const at = { vrf: 'vrf1', address: '169.254.0.1', neighbor: established('169.254.0.1'), source: 'eapi', changedAtToleranceMs: 0 };
+
+  expect(await collectorOf(silent, other).collector.readRtts([at], never)).toEqual(new Map([['vrf1|169.254.0.1', 4_200_000n]]));
 });
