@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
@@ -59,7 +58,7 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
     return { code: response.status, body: (await response.text()).trim(), type: response.headers.get('content-type') };
   };
-  return { ...made, get, port };
+  return { ...made, get };
 }
 
 describe('the status server', () => {
@@ -106,43 +105,6 @@ describe('the status server', () => {
     });
     successful = true;
     expect(await get('/-/reload', { method: 'POST' })).toMatchObject({ code: 200, body: 'taken' });
-  });
-
-  test.each(['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/debug/users/..%2f..%2fetc', '/%zz', '//etc', '/status/../metrics/x'])(
-    'answers %s with nothing of this host',
-    async (path) => {
-      const stops: (() => Promise<void>)[] = [];
-      const { get } = await serve((stop) => stops.push(stop));
-      const { code, body } = await get(path);
-      expect([400, 404]).toContain(code);
-      expect(body).not.toMatch(/root:/);
-      for (const stop of stops) await stop();
-    },
-  );
-
-  test('bounds what a client can hold: huge headers, writes, and a thousand idle connections', async ({ onTestFinished }) => {
-    const { get, port } = await serve(onTestFinished);
-    const huge = connect(port, '127.0.0.1');
-    huge.on('error', () => undefined);
-    huge.write(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
-    await new Promise((resolve) => huge.once('close', resolve));
-    expect((await get('/status', { method: 'DELETE' })).code).toBe(405);
-    let open = 0;
-    const idle = Array.from({ length: 200 }, () => {
-      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-      socket.once('connect', () => {
-        open += 1;
-      });
-      socket.once('close', () => {
-        open -= 1;
-      });
-      return socket.resume();
-    });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(open).toBeLessThanOrEqual(64);
-    for (const socket of idle) socket.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await get('/-/healthy')).code).toBe(200);
   });
 });
 

@@ -64,8 +64,8 @@ function carries({ headers }: IncomingMessage, token: string): boolean {
 }
 
 function passwordOf(credentials: string): string {
-  const text = Buffer.from(credentials, 'base64').toString('utf8');
-  return text.slice(text.indexOf(':') + 1);
+  const [, password = ''] = /^[^:]*:(.*)$/s.exec(Buffer.from(credentials, 'base64').toString('utf8')) ?? [];
+  return password;
 }
 
 /** Browsers say where a request comes from; programs say nothing. */

@@ -17,6 +17,8 @@ export interface StatusServerOptions {
   readonly page: (status: AgentStatus) => string;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
+  /** So long may a request take to arrive, and a connection be quiet; 5 s unless told. */
+  readonly requestTimeoutMs?: number;
   /** Reads the configuration again; resolves to what came of it. Absent: there is nothing to reload. */
   readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
 }
@@ -56,6 +58,7 @@ const json = (code: number, body: object): Answer => ({ code, type: 'application
  */
 export function createStatusServer(options: StatusServerOptions): StatusServer {
   let server: Server | undefined;
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const admission = createAdmission({ host: options.host, token: options.token });
 
   async function answer(request: IncomingMessage): Promise<Answer> {
@@ -99,10 +102,10 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
         const listening = createServer(
           {
             maxHeaderSize: MAX_HEADER_BYTES,
-            requestTimeout: REQUEST_TIMEOUT_MS,
-            headersTimeout: REQUEST_TIMEOUT_MS,
-            keepAliveTimeout: REQUEST_TIMEOUT_MS,
-            connectionsCheckingInterval: 1_000,
+            requestTimeout: requestTimeoutMs,
+            headersTimeout: requestTimeoutMs,
+            keepAliveTimeout: requestTimeoutMs,
+            connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
           },
           (request, response) => {
             // No request that is answered here has a body: of one that does, nothing is read.

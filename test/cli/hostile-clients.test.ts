@@ -1,0 +1,52 @@
+import { connect, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { lifeController, Stopped, systemClock } from '../../src/platform/index.ts';
+import { commandBed } from './command-bed.ts';
+
+const HOSTILE = [
+  '',
+  'GET /',
+  `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(10_000)}\r\n`,
+  'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n',
+  'GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(50),
+];
+
+test('a thousand hostile connections do not keep the agent from its ticks, nor people from its page', async () => {
+  await using bed = await commandBed();
+  const life = lifeController();
+  let url = '';
+  let ticks = 0;
+  const quick = ['--collector.interval', '500ms', '--log-level', 'debug'];
+  const running = bed.run(['run', ...quick], life.signal, (text) => {
+    url ||= /"url":"(http[^"]+)\/status"/.exec(text)?.[1] ?? '';
+    ticks += text.match(/"msg":"tick"/g)?.length ?? 0;
+  });
+  let ended = false;
+  void running.finally(() => {
+    ended = true;
+  });
+  const untilTicks = async (wanted: number): Promise<void> => {
+    while (ticks < wanted && !ended) await systemClock.sleep(20);
+  };
+  await untilTicks(2);
+
+  const sockets: Socket[] = [];
+  const port = Number(new URL(url).port);
+  for (let number = 0; number < 1_000; number += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    sockets.push(socket.resume());
+    socket.write(HOSTILE[number % HOSTILE.length] ?? '');
+    if (number % 50 === 0) await systemClock.sleep(1);
+  }
+  const before = ticks;
+  const codes = await Promise.all(['/-/healthy', '/status', '/metrics'].map(async (path) => (await fetch(`${url}${path}`)).status));
+  await untilTicks(before + 3);
+  expect(codes).toEqual([200, 200, 200]);
+
+  for (const socket of sockets) socket.destroy();
+  life.abort(new Stopped('the test is over'));
+  const { exitCode, stderr } = await running;
+  expect([exitCode, stderr.includes('the configuration was read again'), stderr.includes('"level":"error"')]).toEqual([0, false, false]);
+});

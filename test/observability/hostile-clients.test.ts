@@ -1,0 +1,230 @@
+import { request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { systemClock } from '../../src/platform/index.ts';
+import { DEVICE } from '../support/bgp-builders.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partial<StatusServerOptions> = {}) {
+  const board = createStatusBoard({
+    version: '1.2.3',
+    device: DEVICE,
+    publisher: undefined,
+    dryRun: false,
+    sources: [],
+    endpoints: [],
+    clock: systemClock,
+  });
+  let reloads = 0;
+  const server = createStatusServer({
+    host: '127.0.0.1',
+    port: 0,
+    status: board.read,
+    metrics: { text: async () => 'metrics', contentType: 'text/plain' },
+    page: () => '<p>page</p>',
+    staleAfterMs: 30_000,
+    reload: async () => {
+      reloads += 1;
+      return { successful: true, message: 'taken' };
+    },
+    ...options,
+  });
+  const port = await server.start();
+  atEnd(() => server.stop());
+  /** Status code and body; the headers are sent as they are, Host too. */
+  const ask = (method: string, path: string, headers: Headers = {}) =>
+    new Promise<{ readonly code: number | undefined; readonly headers: Readonly<Record<string, unknown>> }>((resolve, reject) => {
+      const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+        response.resume().on('end', () => resolve({ code: response.statusCode, headers: response.headers }));
+      });
+      request.on('error', reject).end();
+    });
+  /** Sends bytes as they are, and resolves to everything that comes back until the server hangs up. */
+  const say = (bytes: string) =>
+    new Promise<string>((resolve) => {
+      let heard = '';
+      const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+      socket.on('error', () => undefined).on('data', (chunk) => (heard += chunk.toString()));
+      socket.on('close', () => resolve(heard));
+    });
+  return { port, ask, say, reloads: () => reloads };
+}
+
+describe('who may read', () => {
+  test('on loopback only a loopback name is answered to: a name that was turned to 127.0.0.1 is a web page that spies', async ({
+    onTestFinished,
+  }) => {
+    const { ask } = await serve(onTestFinished);
+    const codes = async (host: string) => [(await ask('GET', '/status', { host })).code, (await ask('POST', '/-/reload', { host })).code];
+    expect(await codes('evil.example:50100')).toEqual([421, 421]);
+    expect(await codes('127.0.0.1.evil.example')).toEqual([421, 421]);
+    for (const host of ['localhost:50100', '127.0.0.1', '127.9.9.9:1', '[::1]:50100', 'LOCALHOST'])
+      expect(await codes(host)).toEqual([200, 200]);
+    expect((await ask('GET', '/-/healthy', { host: 'evil.example' })).code).toBe(200);
+  });
+
+  test('on every address any name is answered to', async ({ onTestFinished }) => {
+    const { ask } = await serve(onTestFinished, { host: '0.0.0.0' });
+    expect((await ask('GET', '/status', { host: 'switch.example:50100' })).code).toBe(200);
+  });
+
+  test('the token comes as bearer token, or as the password that a browser asks for, and nothing else will do', async ({
+    onTestFinished,
+  }) => {
+    const { ask } = await serve(onTestFinished, { token: 'open sesame' });
+    const code = async (authorization: string) => (await ask('GET', '/status', { authorization })).code;
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+    expect(
+      await Promise.all(['Bearer open sesame', 'bearer open sesame', basic('any:open sesame'), basic(':open sesame')].map(code)),
+    ).toEqual([200, 200, 200, 200]);
+    const wrong = [
+      '',
+      'Bearer',
+      'Bearer open',
+      'Bearer open sesame!',
+      'Digest open sesame',
+      basic('open sesame'),
+      basic('open sesame:'),
+      'open sesame',
+    ];
+    expect(await Promise.all(wrong.map(code))).toEqual(wrong.map(() => 401));
+    expect((await ask('GET', '/status')).headers['www-authenticate']).toBe('Bearer, Basic realm="dzd-telemetry"');
+  });
+});
+
+describe('who may reload', () => {
+  test('a program of this host, and the page itself, but no web page of another origin', async ({ onTestFinished }) => {
+    const { ask, port, reloads } = await serve(onTestFinished);
+    const code = async (headers: Headers) => (await ask('POST', '/-/reload', headers)).code;
+    expect([
+      await code({}),
+      await code({ origin: `http://127.0.0.1:${port}`, 'sec-fetch-site': 'same-origin' }),
+      await code({ origin: 'https://evil.example' }),
+      await code({ origin: 'null' }),
+      await code({ 'sec-fetch-site': 'cross-site', 'content-type': 'text/plain' }),
+      await code({ 'sec-fetch-site': 'same-site' }),
+    ]).toEqual([200, 200, 403, 403, 403, 403]);
+    expect(reloads()).toBe(2);
+  });
+
+  test('a browser that remembers the token does not lend it to another origin', async ({ onTestFinished }) => {
+    const { ask, reloads } = await serve(onTestFinished, { token: 'sesame' });
+    const authorization = `Basic ${Buffer.from('me:sesame').toString('base64')}`;
+    expect((await ask('POST', '/-/reload', { authorization, origin: 'https://evil.example' })).code).toBe(403);
+    expect((await ask('POST', '/-/reload', { authorization })).code).toBe(200);
+    expect(reloads()).toBe(1);
+  });
+
+  test('a GET never reloads, however it is made', async ({ onTestFinished }) => {
+    const { ask, reloads } = await serve(onTestFinished);
+    for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']) expect((await ask(method, '/-/reload')).code).toBe(405);
+    expect(reloads()).toBe(0);
+  });
+});
+
+describe('what is sent', () => {
+  test.for<[string, string]>([
+    ['a request line without end', `GET /${'a'.repeat(200_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
+    ['headers without end', `GET / HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(50_000)}\r\n`],
+    ['no HTTP at all', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n'],
+    ['two lengths', 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello'],
+    [
+      'a length and chunks',
+      'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    ['a header in two lines', 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b: c\r\nno colon\r\n\r\n'],
+    ['a space before the colon', 'GET / HTTP/1.1\r\nHost : localhost\r\n\r\n'],
+    ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ])('%s: the connection ends, and nothing was done', async ([, bytes], { onTestFinished }) => {
+    const { say, ask, reloads } = await serve(onTestFinished);
+    expect(await say(bytes)).not.toContain('200 OK');
+    expect([reloads(), (await ask('GET', '/-/healthy')).code]).toEqual([0, 200]);
+  });
+
+  test('a body is refused unread', async ({ onTestFinished }) => {
+    const { say, reloads } = await serve(onTestFinished);
+    const lengthy = 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n';
+    const chunked = 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
+    for (const bytes of [lengthy, chunked]) expect(await say(bytes)).toMatch(/^HTTP\/1\.1 413 /);
+    expect(reloads()).toBe(0);
+  });
+
+  test('requests one after the other on one connection are each answered', async ({ onTestFinished }) => {
+    const { say } = await serve(onTestFinished);
+    const get = 'GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const last = get.replace(/\r\n$/, 'Connection: close\r\n\r\n');
+    const heard = await say(`${get.repeat(19)}${last}`);
+    expect(heard.match(/HTTP\/1\.1 200 OK/g)?.length).toBe(20);
+  });
+
+  test.each([
+    '/../../etc/passwd',
+    '/%2e%2e/%2e%2e/etc/passwd',
+    '/debug/users/..%2f..%2fetc',
+    '/%zz',
+    '//etc',
+    'http://evil.example/status',
+    '*',
+  ])('the path %s leads nowhere', async (path) => {
+    const stops: (() => Promise<void>)[] = [];
+    const { say } = await serve((stop) => stops.push(stop));
+    const heard = await say(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    expect(heard).toMatch(/^HTTP\/1\.1 40[04] /);
+    for (const stop of stops) await stop();
+  });
+});
+
+describe('a crowd', () => {
+  test('of a thousand connections that say nothing is bounded, and keeps nobody out', { timeout: 30_000 }, async ({ onTestFinished }) => {
+    const { port, ask } = await serve(onTestFinished);
+    let open = 0;
+    const idle: Socket[] = [];
+    for (let number = 0; number < 1_000; number += 1) {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      idle.push(socket.resume());
+      await new Promise((resolve) => socket.once('connect', resolve));
+      open += 1;
+      socket.once('close', () => (open -= 1));
+    }
+    const codes = await Promise.all(['/-/healthy', '/status', '/metrics'].map(async (path) => (await ask('GET', path)).code));
+    expect(codes).toEqual([200, 200, 200]);
+    expect(open).toBeLessThanOrEqual(64);
+    for (const socket of idle) socket.destroy();
+  });
+
+  test('one that is being served is not the one that goes', async ({ onTestFinished }) => {
+    const { port } = await serve(onTestFinished);
+    const kept = connect(port, '127.0.0.1').on('error', () => undefined);
+    let heard = '';
+    kept.on('data', (chunk) => (heard += chunk.toString()));
+    const ask = async (): Promise<void> => {
+      const before = heard.length;
+      kept.write('GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      while (heard.length === before) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const idle: Socket[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      await ask();
+      for (let number = 0; number < 40; number += 1) {
+        const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+        await new Promise((resolve) => socket.once('connect', resolve));
+        idle.push(socket.resume());
+      }
+    }
+    await ask();
+    expect(heard.match(/200 OK/g)?.length).toBe(5);
+    for (const socket of [kept, ...idle]) socket.destroy();
+  });
+
+  test('that dribbles its requests is cut off', async ({ onTestFinished }) => {
+    const { port } = await serve(onTestFinished, { requestTimeoutMs: 200 });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    const drip = setInterval(() => socket.write('X'), 20);
+    socket.write('GET / HTTP/1.1\r\nHost: ');
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(drip);
+  });
+});
