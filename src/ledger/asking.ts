@@ -1,6 +1,6 @@
 import type { Slot } from '../serviceability/index.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { NoteSlot } from './endpoints.ts';
+import type { NoteSlot } from './endpoint-work.ts';
 import { tooEarly } from './faults.ts';
 import type { SignatureStatus } from './ledger-rpc.ts';
 import { readEpochInfo, readStatuses } from './read-results.ts';

@@ -1,6 +1,6 @@
 import { AgentError } from '../platform/index.ts';
 import { AccountDataError, type Address, type Device, decodeDevice, type Slot } from '../serviceability/index.ts';
-import type { LedgerRpc } from './ledger-rpc.ts';
+import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
 
 /** What the ledger says about the device that we report for. */
 export interface DeviceAuthority {
@@ -25,15 +25,18 @@ export interface DeviceAuthorityQuery {
 
 /**
  * Reads the Device account and checks that we may report for it, as the program does for every SetUserBGPStatus. Throws AgentError
- * LEDGER__DEVICE_UNKNOWN, LEDGER__DEVICE_WRONG_OWNER, LEDGER__NOT_A_DEVICE or LEDGER__PUBLISHER_MISMATCH, and whatever the RPC throws.
+ * LEDGER__DEVICE_UNKNOWN, LEDGER__DEVICE_WRONG_OWNER or LEDGER__NOT_A_DEVICE when every endpoint that serves says so,
+ * LEDGER__PUBLISHER_MISMATCH, and whatever the RPC throws. An endpoint that lacks what another one has is set aside.
  */
 export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: AbortSignal): Promise<DeviceAuthority> {
   const { rpc, device, programId, publisher } = query;
-  const { slot, accounts } = await rpc.accounts([device], signal);
-  const account = accounts[0] ?? null;
-  if (account === null) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
-  if (account.owner !== programId) throw new AgentError('LEDGER__DEVICE_WRONG_OWNER', { device, owner: account.owner, programId });
-  const { code, status, metricsPublisherPk } = decode(device, account.data);
+  const readDevice = (account: AccountInfo | null | undefined): Device => {
+    if (account === null || account === undefined) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+    if (account.owner !== programId) throw new AgentError('LEDGER__DEVICE_WRONG_OWNER', { device, owner: account.owner, programId });
+    return decode(device, account.data);
+  };
+  const { slot, accounts } = await rpc.accounts([device], signal, { prove: ([account]) => void readDevice(account) });
+  const { code, status, metricsPublisherPk } = readDevice(accounts[0]);
   if (publisher !== undefined && metricsPublisherPk !== publisher) {
     throw new AgentError('LEDGER__PUBLISHER_MISMATCH', { device, expected: publisher, actual: metricsPublisherPk });
   }

@@ -1,5 +1,4 @@
 import { type AgentError, backoffDelays, type Clock, type MonotonicMs, monotonicMs, type Random } from '../platform/index.ts';
-import type { Slot } from '../serviceability/index.ts';
 import type { EndpointFault } from './faults.ts';
 
 /** Told once when an endpoint is set aside and once when it serves again, not at every failure between. */
@@ -52,7 +51,6 @@ export class EndpointHealth {
   #loss: Loss | undefined;
   #servingSince: MonotonicMs | undefined;
   #heardAt: MonotonicMs | undefined;
-  #slot: Slot | undefined;
 
   constructor(options: EndpointHealthOptions) {
     this.#options = options;
@@ -67,11 +65,6 @@ export class EndpointHealth {
   /** Its last trouble, until it is back. */
   get error(): AgentError | undefined {
     return this.#loss?.error;
-  }
-
-  /** The newest slot that it has reported since it was last found healthy. */
-  get slot(): Slot | undefined {
-    return this.#slot;
   }
 
   /** Whether the time for which it was set aside is over, so that it should be probed. */
@@ -95,10 +88,6 @@ export class EndpointHealth {
     return this.#heardAt === undefined || this.now - this.#heardAt >= ms;
   }
 
-  reported(slot: Slot): void {
-    if (this.#slot === undefined || slot > this.#slot) this.#slot = slot;
-  }
-
   /** When a request is being made, for `succeeded`. */
   get now(): MonotonicMs {
     return this.#options.clock.monotonic();
@@ -119,7 +108,7 @@ export class EndpointHealth {
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
   }
 
-  failed({ error, topic, retryAfterMs = 0 }: EndpointFault): void {
+  failed({ error, topic, more: { retryAfterMs = 0 } }: EndpointFault): void {
     const now = this.now;
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
@@ -129,7 +118,6 @@ export class EndpointHealth {
     const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
     const until = monotonicMs(Math.max(notBefore, now + this.#delays.next().value));
     this.#loss = { error, topic, failedAt: now, until, notBefore };
-    this.#slot = undefined;
     if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
   }
 

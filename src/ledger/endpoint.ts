@@ -1,5 +1,4 @@
-import { AgentError, isAgentError } from '../platform/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+import { isAgentError } from '../platform/index.ts';
 import { EndpointHealth, type EndpointHealthOptions } from './endpoint-health.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { badAnswer, EndpointFault, faultOf } from './faults.ts';
@@ -15,6 +14,13 @@ export type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T
 export interface Endpoint {
   readonly url: EndpointUrl;
   readonly health: EndpointHealth;
+  /** Whether it is one to ask: healthy, and no fault stands that it has to disprove. */
+  readonly serves: boolean;
+  /** The fault that only its own recheck takes away, where there is one. */
+  readonly doubt: EndpointFault | undefined;
+  setAside(fault: EndpointFault): void;
+  /** Its recheck went well. */
+  acquit(): void;
   /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
   ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
   /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
@@ -26,9 +32,25 @@ export interface Endpoint {
 
 export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
   const ownHealth = new EndpointHealth({ ...health, name: url.name });
+  let doubt: EndpointFault | undefined;
   return {
     url,
     health: ownHealth,
+    get serves() {
+      return doubt === undefined && ownHealth.healthy;
+    },
+    get doubt() {
+      return doubt;
+    },
+    setAside(fault) {
+      ownHealth.failed(fault);
+      if (fault.more.recheck !== undefined) doubt = fault;
+    },
+    acquit() {
+      const topic = doubt?.topic;
+      doubt = undefined;
+      if (topic !== undefined) ownHealth.succeeded(topic, ownHealth.now);
+    },
     counts: rpc.counts,
     close: rpc.close,
     async ask(request, read, signal) {
@@ -52,26 +74,4 @@ export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<End
       return value;
     },
   };
-}
-
-/** More slots than this behind the others, and an endpoint's answers are too old to decide by. */
-const MOST_SLOTS_BEHIND = 50n;
-const SLOTS = 'slots';
-
-/**
- * Notes the slot that an endpoint answered for. Throws an EndpointFault when the healthy others have been seen too far ahead of it. Lost
- * endpoints have no slot: the last one left is the truth there is, and a ledger that was set back does not condemn every endpoint.
- */
-export function noteSlot(endpoint: Endpoint, at: Slot, all: readonly Endpoint[]): void {
-  let behind = 0n;
-  for (const { health } of all) {
-    if (health !== endpoint.health && health.slot !== undefined && health.slot - at > behind) behind = health.slot - at;
-  }
-  if (behind > MOST_SLOTS_BEHIND) {
-    const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots: behind });
-    throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, SLOTS);
-  }
-  if (!endpoint.health.healthy) return;
-  endpoint.health.succeeded(SLOTS, endpoint.health.now);
-  endpoint.health.reported(at);
 }

@@ -1,14 +1,16 @@
 import { AgentError, type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../platform/index.ts';
-import type { Slot } from '../serviceability/index.ts';
 import type { Resolve } from './address-book.ts';
-import { createEndpoint, type Endpoint, noteSlot } from './endpoint.ts';
+import { createClusterCheck } from './cluster-check.ts';
+import { createEndpoint, type Endpoint } from './endpoint.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
+import type { EndpointWork, NoteSlot } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from './json-rpc.ts';
 import { paceRpc } from './paced-rpc.ts';
 import type { RateLimiterCounts, RequestRates } from './rate-limiter.ts';
 import { readEpochInfo } from './read-results.ts';
+import { createSlotAgreement } from './slot-agreement.ts';
 
 export interface EndpointsOptions {
   /** In order of preference. */
@@ -29,18 +31,16 @@ export interface EndpointsOptions {
   readonly openTransport?: ((options: JsonRpcOptions) => JsonRpc) | undefined;
 }
 
-/** How work on one endpoint tells for which slot it was answered. Throws EndpointFault when that slot lies too far behind the others. */
-export type NoteSlot = (slot: Slot) => void;
-export type EndpointWork<T> = (endpoint: Endpoint, noteSlot: NoteSlot, signal: AbortSignal) => Promise<T>;
-
 export interface Endpoints {
   /**
    * Does the work on the first healthy endpoint that manages it, within the deadline of one call. Throws the AgentError of the endpoint, or
-   * LEDGER__NO_ENDPOINT with all their problems.
+   * LEDGER__NO_ENDPOINT with all their problems. An endpoint whose answer a later one contradicts is set aside.
    */
   onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T>;
   /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
   onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointFault>[];
+  /** This endpoint has our device: those of other clusters are found out, in the background, and set aside. */
+  vouchFor(endpoint: Endpoint): void;
   traffic(): readonly EndpointTraffic[];
   close(): Promise<void>;
 }
@@ -69,53 +69,71 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   });
   const probes = new Map<Endpoint, Promise<void>>();
   const closing = new AbortController();
+  const slots = createSlotAgreement({ clock, all });
 
   const attempt = async <T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> => {
     try {
-      return await work(endpoint, (slot) => noteSlot(endpoint, slot, all), signal);
+      return await work(endpoint, (slot) => slots.note(endpoint, slot), signal);
     } catch (error) {
       // A call that its caller gave up, or that we cut off ourselves, says nothing about the endpoint.
       const isTelling = !isCancelled() && !closing.signal.aborted;
-      if (isTelling && error instanceof EndpointFault && error.verdict.setAside) endpoint.health.failed(error);
+      if (isTelling && error instanceof EndpointFault && error.verdict.setAside) endpoint.setAside(error);
       throw error;
     }
   };
 
+  const inBackground = (endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> => {
+    const probe = attempt(endpoint, work, closing.signal, () => false)
+      .catch(() => undefined)
+      .then(() => void probes.delete(endpoint));
+    probes.set(endpoint, probe);
+    return probe;
+  };
+  const cluster = createClusterCheck({
+    all,
+    // One thing at a time beside the calls.
+    inBackground: async (endpoint, work) => {
+      await probes.get(endpoint);
+      if (!closing.signal.aborted) await inBackground(endpoint, work);
+    },
+  });
+
   const startProbes = (): void => {
-    // The first healthy one is about to be asked anyway; without any, the call itself tries the others.
-    const serving = all.find(({ health }) => health.healthy);
-    if (serving === undefined) return;
+    // The first one that serves is about to be asked anyway; without any, the call itself tries those that it may.
+    const serving = all.find(({ serves }) => serves);
     for (const endpoint of all) {
-      const { health } = endpoint;
-      const wanted = health.healthy ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
-      if (!wanted || probes.has(endpoint)) continue;
-      const probe = attempt(endpoint, probeWork, closing.signal, () => false)
-        .catch(() => undefined)
-        .then(() => void probes.delete(endpoint));
-      probes.set(endpoint, probe);
+      const { health, doubt } = endpoint;
+      if (probes.has(endpoint) || (serving === undefined && doubt === undefined)) continue;
+      const wanted = endpoint.serves ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
+      if (wanted) void inBackground(endpoint, doubt === undefined ? probeWork : recheckWork);
     }
   };
 
   const candidates = (): readonly Endpoint[] => {
     closing.signal.throwIfAborted();
     startProbes();
-    return all.filter(({ health }) => health.healthy);
+    return all.filter(({ serves }) => serves);
   };
   const lastResorts = (): readonly Endpoint[] =>
-    all.filter(({ health }) => health.lastResort).sort((a, b) => a.health.dueAt - b.health.dueAt);
+    all.filter(({ health, doubt }) => health.lastResort && doubt === undefined).sort((a, b) => a.health.dueAt - b.health.dueAt);
 
   return {
     async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
       signal.throwIfAborted();
       const faults: EndpointFault[] = [];
+      const contradictable: (() => void)[] = [];
       const firstToManage = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
         for (const endpoint of endpoints) {
           try {
-            return { value: await attempt(endpoint, work, inner, () => signal.aborted) };
+            const value = await attempt(endpoint, work, inner, () => signal.aborted);
+            for (const contradict of contradictable) contradict();
+            return { value };
           } catch (error) {
             if (!(error instanceof EndpointFault)) throw error;
             if (!error.verdict.tryNext) throw error.error;
             faults.push(error);
+            const { ifContradicted } = error.more;
+            if (ifContradicted !== undefined) contradictable.push(() => endpoint.setAside(ifContradicted));
             inner.throwIfAborted();
           }
         }
@@ -123,9 +141,13 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       };
       try {
         const tryAll = async (inner: AbortSignal): Promise<T> => {
-          const done = (await firstToManage(candidates(), inner)) ?? (await firstToManage(lastResorts(), inner));
-          if (done === undefined) throw noEndpoint(faults, all);
-          return done.value;
+          const done = await firstToManage(candidates(), inner);
+          if (done !== undefined) return done.value;
+          // Who was set aside has no say against all those that serve.
+          const agreed = faults.length > 0 && faults.length === contradictable.length;
+          const late = agreed ? undefined : await firstToManage(lastResorts(), inner);
+          if (late === undefined) throw noEndpoint(faults, all);
+          return late.value;
         };
         return await withDeadline(options.callTimeoutMs, signal, tryAll, clock);
       } catch (error) {
@@ -148,6 +170,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       });
     },
 
+    vouchFor: cluster.vouchFor,
     traffic: () => all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() })),
 
     async close() {
@@ -161,6 +184,16 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
 async function probeWork(endpoint: Endpoint, note: NoteSlot, signal: AbortSignal): Promise<void> {
   const { slot } = await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
   note(slot);
+}
+
+/** Has it repeat what it failed at. A fault that needs a second endpoint to be one stands while it is repeated. */
+async function recheckWork(endpoint: Endpoint, note: NoteSlot, signal: AbortSignal): Promise<void> {
+  try {
+    await endpoint.doubt?.more.recheck?.(endpoint, note, signal);
+  } catch (error) {
+    throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
+  }
+  endpoint.acquit();
 }
 
 /** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */

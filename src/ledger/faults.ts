@@ -1,5 +1,6 @@
 import { AgentError, DeadlineExceeded, describeError, type ErrorCode } from '../platform/index.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
+import type { EndpointWork } from './endpoint-work.ts';
 import type { RpcReply } from './json-rpc.ts';
 
 /** Codes whose message is made of the endpoint, the method and the problem, as every trouble with one endpoint is. */
@@ -37,11 +38,19 @@ export class EndpointFault extends Error {
     readonly verdict: Omit<Verdict, 'code'>,
     /** What has to work again before the endpoint is said to be back: a method, or its slots. */
     readonly topic: string,
-    /** The endpoint asked not to be asked again for so many milliseconds. */
-    readonly retryAfterMs?: number,
+    readonly more: FaultMore = {},
   ) {
     super(error.message, { cause: error });
   }
+}
+
+interface FaultMore {
+  /** The endpoint asked not to be asked again for so many milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Nothing but this work shows that the endpoint is good again; until then it is not used, not even as the last one left. */
+  readonly recheck?: EndpointWork<unknown>;
+  /** What it is found to be at fault with once another endpoint has answered better. Without one that does, it may be right. */
+  readonly ifContradicted?: EndpointFault;
 }
 
 const busyNode: Verdict = { code: 'LEDGER__UNAVAILABLE', setAside: true, tryNext: true, mayHaveActed: true };
@@ -130,7 +139,7 @@ interface FaultDetails {
 function fault(verdict: Verdict, url: EndpointUrl, method: string, problem: string, { retryAfterMs, cause, address }: FaultDetails = {}) {
   const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), ...(address === undefined ? {} : { address }) };
   const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
-  return new EndpointFault(error, verdict, method, retryAfterMs);
+  return new EndpointFault(error, verdict, method, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 /** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */

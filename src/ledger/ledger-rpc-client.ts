@@ -10,10 +10,12 @@ import type { Address } from '../serviceability/index.ts';
 import type { Resolve } from './address-book.ts';
 import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requireSlot } from './asking.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
+import type { EndpointWork } from './endpoint-work.ts';
 import { createEndpoints, type EndpointTraffic } from './endpoints.ts';
 import { EndpointFault } from './faults.ts';
 import type { JsonRpc, JsonRpcOptions } from './json-rpc.ts';
 import type { LedgerRpc, SendOutcome } from './ledger-rpc.ts';
+import { proven } from './proven.ts';
 import { readAccounts, readBalance, readBlockhash, readSimulation } from './read-results.ts';
 import { readUserAccounts, type UserAccounts, userFilters } from './read-user-accounts.ts';
 import { combineOutcomes, outcomeOfFault, readSendReply, signatureOf } from './send-outcome.ts';
@@ -95,8 +97,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return users;
     },
 
-    accounts(addresses, signal) {
-      return endpoints.onOne(async (endpoint, note, inner) => {
+    accounts(addresses, signal, { prove } = {}) {
+      const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, note, inner) => {
         const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, async (chunk) => {
           const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
           const part = await endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
@@ -104,7 +106,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
           return part;
         });
         return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
-      }, signal);
+      };
+      return endpoints.onOne(prove === undefined ? read : proven(read, ({ accounts }) => prove(accounts), endpoints.vouchFor), signal);
     },
 
     balance(address, signal) {

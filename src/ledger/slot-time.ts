@@ -10,6 +10,11 @@ export interface SlotSample {
   readonly ms: number;
 }
 
+/** The most slots that can begin in so many milliseconds. */
+export function mostSlotsIn(ms: number): bigint {
+  return BigInt(Math.floor(Math.max(0, ms) / SHORTEST_MS));
+}
+
 export function plausibleSlotTime(ms: number): number | undefined {
   return ms >= SHORTEST_MS && ms <= LONGEST_MS ? ms : undefined;
 }

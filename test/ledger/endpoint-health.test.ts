@@ -9,7 +9,7 @@ const trouble = (retryAfterMs?: number): EndpointFault =>
     new AgentError('LEDGER__UNREACHABLE', { endpoint: 'a', problem: 'gone' }),
     { setAside: true, tryNext: true, mayHaveActed: false },
     'getBalance',
-    retryAfterMs,
+    retryAfterMs === undefined ? {} : { retryAfterMs },
   );
 
 function healthAt(randomness: number) {

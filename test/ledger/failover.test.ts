@@ -15,7 +15,7 @@ beforeEach(async () => {
   [first, second] = await Promise.all([fakeEndpoint(), fakeEndpoint()]);
   serving(first, 1000, 1);
   serving(second, 1000, 2);
-  both = rpcOver([first.url, second.url], { requestTimeoutMs: 100 });
+  both = rpcOver([first.url, second.url], { requestTimeoutMs: 300 });
 });
 afterEach(async () => {
   await both.rpc.close();

@@ -44,6 +44,22 @@ export const LEDGER_CODES = {
     message: 'the ledger endpoint {endpoint} is {slots} slots behind the others',
     remedy: 'none needed: the other endpoints are used until it has caught up',
   },
+  LEDGER__AHEAD: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} answers for slot {slot}, {slots} slots after the newest one that is believed',
+    remedy: 'no ledger moves that fast: check the endpoint; what nobody else says or denies is believed after two minutes',
+  },
+  LEDGER__OTHER_CLUSTER: {
+    class: 'retry-later',
+    message:
+      'the ledger endpoint {endpoint} belongs to another cluster (genesis hash {actual}) than {reference} ({expected}), which has our device',
+    remedy: 'name only endpoints of one cluster in ledger.rpcUrls; this one is not used',
+  },
+  LEDGER__WITHOUT_DEVICE: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} does not have our device as another endpoint has it: {problem}',
+    remedy: 'check that all of ledger.rpcUrls belong to one network; this one is not used until it has the device',
+  },
   LEDGER__ACCESS_DENIED: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} turns us away: {problem}',
@@ -83,7 +99,7 @@ export const LEDGER_CODES = {
   LEDGER__STALE_ANSWER: {
     class: 'retry-later',
     message: 'the ledger answered for slot {slot}, older than slot {applied} that was already read',
-    remedy: 'an endpoint lags or the ledger was set back; if it lasts, restart the agent',
+    remedy: 'an endpoint lags or the ledger was set back; an answer that lasts is believed after two minutes',
   },
   LEDGER__LOCALNET_UNREACHABLE: {
     class: 'agent-never',
