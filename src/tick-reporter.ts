@@ -35,6 +35,9 @@ export interface TickReporter {
   }): void;
   /** Records of these users were written by somebody else since the last view. */
   foreignWrites(event: { readonly users: readonly Address[] }): void;
-  /** The view of the ledger can't be renewed; `tooOld` once no decision is made on it any more. */
-  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back'; readonly error?: AgentError }): void;
+  /**
+   * The view of the ledger can't be renewed; `too-old` once no decision is made on it any more. `set-back`: the new view is of an older slot,
+   * because the ledger was set back, or had been misread.
+   */
+  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back' | 'set-back'; readonly error?: AgentError }): void;
 }

@@ -53,7 +53,9 @@ export function createViewKeeper({
 
   async function readOnce(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<void> {
     try {
+      const before = view;
       view = await read(minContextSlot === undefined ? {} : { minContextSlot }, signal);
+      if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'set-back' });
       if (lost) reporter.ledgerView({ state: 'back' });
       lost = false;
       toldTooOld = false;

@@ -9,6 +9,8 @@ export interface SlotClock {
   note(slot: Slot, at: MonotonicMs): void;
   /** Asks the ledger for its own samples when the last ones are a minute old. Rejects only for an aborted signal. */
   refresh(signal: AbortSignal): Promise<void>;
+  /** Forgets the sightings: the slots were counted back. */
+  restart(): void;
   /** Milliseconds a slot; undefined until something has been measured. */
   slotTimeMs(): number | undefined;
 }
@@ -65,6 +67,12 @@ export function createSlotClock({ rpc, clock }: SlotClockOptions): SlotClock {
         // The last samples stay good for a while, and the next read asks again.
         signal.throwIfAborted();
       }
+    },
+
+    restart() {
+      first = undefined;
+      middle = undefined;
+      last = undefined;
     },
 
     slotTimeMs() {

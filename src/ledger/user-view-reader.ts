@@ -3,6 +3,7 @@ import { AgentError, type Clock, isAgentError, type MonotonicMs } from '../platf
 import { type Address, type Slot, type User, UserType, ZERO_ADDRESS } from '../serviceability/index.ts';
 import { type DecodedUser, decodeUsers } from './decode-users.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
+import { createSetBackWatch } from './set-back-watch.ts';
 import { createSlotClock } from './slot-clock.ts';
 import { createTenantVrfs } from './tenant-vrfs.ts';
 
@@ -15,12 +16,11 @@ export interface UserViewReaderOptions {
 
 export interface UserViewReader {
   /**
-   * The users of the device as the ledger has them now, never from before an earlier view or a write that has landed. Throws AgentError
-   * LEDGER__STALE_ANSWER when only older answers can be had, and whatever the RPC throws.
+   * The users of the device as the ledger has them now, never from before an earlier view or `minContextSlot`, but for a ledger that was set
+   * back: answers that stay older and move on for two minutes are the truth. Throws AgentError LEDGER__STALE_ANSWER when only older answers
+   * can be had, and whatever the RPC throws.
    */
   read(signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<LedgerView>;
-  /** One of our transactions was confirmed in this slot: later views must know of it. */
-  noteLanded(slot: Slot): void;
 }
 
 const ATTEMPTS = 3;
@@ -34,25 +34,42 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
  * Turns the raw accounts of one device into views.
  *
  *   usersOfDevice ──► not older than the last view? ──► decode what changed ──► + tenants' VRFs, + slot time ──► LedgerView
+ *                          └─ older for two minutes: the ledger was set back ─┘
  */
 export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
   const slotClock = createSlotClock({ rpc, clock });
   const tenantVrfs = createTenantVrfs({ rpc, programId, clock });
+  const setBack = createSetBackWatch();
   let applied: Slot | undefined;
-  let landed: Slot | undefined;
+  /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
+  let voided: Slot | undefined;
   let lastUsers: ReadonlyMap<Address, DecodedUser> = new Map();
 
-  const readOnce = async (minContextSlot: Slot | undefined, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
+  interface Demand {
+    /** What the endpoint is asked for. */
+    readonly asked: Slot | undefined;
+    /** What the caller needs. */
+    readonly needed: Slot | undefined;
+  }
+
+  const readOnce = async ({ asked, needed }: Demand, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
     const readAt = clock.monotonic();
     const [{ slot, accounts }] = await Promise.all([
-      rpc.usersOfDevice(device, minContextSlot === undefined ? {} : { minContextSlot }, signal),
+      rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
       slotClock.refresh(signal),
     ]);
-    slotClock.note(slot, readAt);
     const users = await decodeUsers(accounts, lastUsers, clock, signal);
     const vrfs = await tenantVrfs.resolve(tenantsOf(users), signal);
     // Judged last: another read may have been faster meanwhile.
-    if (applied !== undefined && slot < applied) return { staleSlot: slot };
+    const floor = later(applied, needed);
+    if (floor === undefined || slot >= floor) setBack.clear();
+    else if (!setBack.isProvenBy(slot, readAt)) return { staleSlot: slot };
+    else {
+      setBack.clear();
+      voided = later(voided, floor);
+      slotClock.restart();
+    }
+    slotClock.note(slot, readAt);
     applied = slot;
     lastUsers = users;
     return viewOf(slot, readAt, users, vrfs, slotClock.slotTimeMs());
@@ -60,23 +77,21 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
 
   return {
     async read(signal, { minContextSlot } = {}) {
-      let wanted = later(landed, minContextSlot);
+      const needed = minContextSlot !== undefined && voided !== undefined && minContextSlot <= voided ? undefined : minContextSlot;
+      let asked = needed;
       for (let attempt = 1; ; attempt++) {
-        const result = await readOnce(wanted, signal).catch((error: unknown) => {
+        const result = await readOnce({ asked, needed }, signal).catch((error: unknown) => {
           if (attempt < ATTEMPTS && isAgentError(error) && error.class === 'retry-now') return undefined;
           throw error;
         });
         if (result !== undefined && !('staleSlot' in result)) return result;
         if (attempt === ATTEMPTS && result !== undefined)
-          throw new AgentError('LEDGER__STALE_ANSWER', { slot: result.staleSlot, applied: applied ?? 0n });
-        // Asked with the slot that we want, an endpoint that lags refuses, and another one is tried.
-        wanted = later(wanted, applied);
+          throw new AgentError('LEDGER__STALE_ANSWER', { slot: result.staleSlot, applied: later(applied, needed) ?? 0n });
+        // Asked with the slot that we want, an endpoint that lags refuses, and another one is tried. The last attempt asks for nothing: only
+        // what an endpoint tells freely shows whether it lags, or the ledger was set back.
+        asked = attempt + 1 < ATTEMPTS ? later(needed, applied) : undefined;
         await clock.sleep(PAUSE_MS, signal);
       }
-    },
-
-    noteLanded(slot) {
-      landed = later(landed, slot);
     },
   };
 }

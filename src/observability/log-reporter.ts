@@ -86,6 +86,8 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     ledgerView({ state, error }) {
       if (state === 'back') logger.info('the users are read from the ledger again');
+      else if (state === 'set-back')
+        logger.warn('the ledger was set back, or had been misread: what is older than what was known has been all it says for two minutes');
       else if (state === 'too-old') logger.error('what is known of the ledger is too old: nothing is decided until it can be read');
       else logger.warn('the users cannot be read from the ledger; nothing is written meanwhile', error === undefined ? {} : { error });
     },

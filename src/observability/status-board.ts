@@ -121,7 +121,10 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     source: ({ source, state, error }) => part(sources, 'source', source, state, error),
     endpoint: ({ endpoint, state, error }) => part(endpoints, 'endpoint', endpoint, state, error),
     ledgerView: ({ state, error }) =>
-      note('ledger', `the view of the ledger is ${state}${error === undefined ? '' : `: ${error.message}`}`),
+      note(
+        'ledger',
+        `the view of the ledger is ${state === 'set-back' ? 'of an older slot: it was set back' : state}${error === undefined ? '' : `: ${error.message}`}`,
+      ),
     massDown: ({ wentDown, wereUp, confirmed }) =>
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
     damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),

@@ -32,6 +32,8 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
       return decidedAt;
     },
     replace(intents, viewSlot) {
+      // Views go back only with the ledger itself: what had landed may have gone with it.
+      if (decidedAt !== undefined && viewSlot < decidedAt) landings.clear();
       decidedAt = viewSlot;
       for (const [user, { slot }] of landings) {
         if (slot <= viewSlot) landings.delete(user);

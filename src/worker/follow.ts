@@ -9,6 +9,8 @@ export interface Follower {
   follow(signal: AbortSignal): Promise<void>;
   readonly lastLandedSlot: Slot | undefined;
   landedIn(user: Address): Slot | undefined;
+  /** Forgets all landings: the ledger was set back to before them. */
+  forgetAll(): void;
   /** Forgets the landings of users that are no longer on the ledger. */
   forgetOthers(isKnown: (user: Address) => boolean): void;
 }
@@ -94,6 +96,10 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
       return lastLandedSlot;
     },
     landedIn: (user) => landings.get(user),
+    forgetAll() {
+      landings.clear();
+      lastLandedSlot = undefined;
+    },
     forgetOthers(isKnown) {
       for (const user of landings.keys()) {
         if (!isKnown(user)) landings.delete(user);

@@ -14,14 +14,14 @@ function setUp() {
   const clock = createVirtualClock();
   const { lines, reporter } = recordingReporter();
   const asked: (bigint | undefined)[] = [];
-  const ledger = { fails: false, takesMs: 0 };
+  const ledger = { fails: false, takesMs: 0, setBackBy: 0 };
   const keeper = createViewKeeper({
     async read({ minContextSlot }, signal): Promise<LedgerView> {
       asked.push(minContextSlot);
       const readAt = clock.monotonic();
       if (ledger.takesMs > 0) await clock.sleep(ledger.takesMs, signal);
       if (ledger.fails) throw new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connection refused' });
-      return viewOf([], { at: 10_000 + Math.floor(clock.monotonic() / 400), readAt });
+      return viewOf([], { at: 10_000 + Math.floor(clock.monotonic() / 400) - ledger.setBackBy, readAt });
     },
     clock,
     reporter,
@@ -110,5 +110,17 @@ describe('the view of the ledger', () => {
     await clock.advance(3 * SECOND);
     expect((await second)?.readAt).toBe(0);
     expect(asked.length).toBe(1);
+  });
+
+  test('of an older slot than the one before tells once that the ledger was set back, and is decided on', async () => {
+    const { clock, ledger, lines, current } = setUp();
+    const slots: unknown[] = [];
+    for (const setBackBy of [0, 5_000, 5_000]) {
+      ledger.setBackBy = setBackBy;
+      slots.push((await current())?.slot);
+      await clock.advance(30 * SECOND);
+    }
+    expect(slots).toEqual([10_000n, 5_075n, 5_150n]);
+    expect(lines).toEqual(['ledger view set-back']);
   });
 });

@@ -112,8 +112,7 @@ describe('a ledger that is well', () => {
     const { statuses } = await rpc.signatureStatuses([nameOf(transaction)], { searchHistory: false }, calm());
     expect(statuses).toEqual([{ slot: expect.any(BigInt), confirmationStatus: 'confirmed', err: null }]);
     const landedAt = statuses[0]?.slot;
-    if (landedAt !== undefined) views.noteLanded(landedAt);
-    const after = await views.read(calm());
+    const after = await views.read(calm(), landedAt === undefined ? {} : { minContextSlot: landedAt });
     expect(after.users.get(user)?.user).toMatchObject({ bgpStatus: 1, bgpRttNs: 7_500_000n, lastBgpReportedAt: landedAt });
     expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
   });

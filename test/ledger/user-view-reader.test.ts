@@ -6,6 +6,7 @@ import {
   encodeTenant,
   encodeUser,
   lamports,
+  type Slot,
   slot,
   type Tenant,
   type User,
@@ -173,25 +174,93 @@ describe('an answer from before the last view', () => {
 describe('after a write has landed', () => {
   test('views are asked for with its slot, and an endpoint that is just behind is asked again', async () => {
     const { reader, state, clock } = ledgerOf({ 11: {} });
-    reader.noteLanded(slot(105));
-    reader.noteLanded(slot(103));
     state.slots = [104, 105];
-    expect((await reader.read(calm(), { minContextSlot: slot(90) })).slot).toBe(105n);
+    expect((await reader.read(calm(), { minContextSlot: slot(105) })).slot).toBe(105n);
     expect(state.wanted).toEqual([105n, 105n]);
     expect(clock.slept).toEqual([250]);
   });
 
-  test('an endpoint that stays behind is an error', async () => {
-    const { reader } = ledgerOf({ 11: {} });
-    reader.noteLanded(slot(105));
-    await expect(reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__NOT_YET' });
+  test('an endpoint that stays behind is asked for what it has, and that is an error', async () => {
+    const { reader, state } = ledgerOf({ 11: {} });
+    await expect(reader.read(calm(), { minContextSlot: slot(105) })).rejects.toMatchObject({
+      code: 'LEDGER__STALE_ANSWER',
+      message: 'the ledger answered for slot 100, older than slot 105 that was already read',
+    });
+    expect(state.wanted).toEqual([105n, 105n, undefined]);
+  });
+});
+
+describe('a ledger that was set back', () => {
+  /** Reads every second; the slots until one is applied, and how many readings were refused before it. */
+  async function readUntilApplied(slots: (second: number) => number, options: { minContextSlot?: Slot } = {}, longestSeconds = 400) {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    state.slots = [10_000];
+    await reader.read(calm());
+    for (let second = 0; second < longestSeconds; second += 1) {
+      state.slots = [slots(second)];
+      const { monotonic } = clock;
+      const view = await reader.read(calm(), options).catch((error: unknown) => String(error));
+      if (typeof view !== 'string') return { after: Math.round(monotonic() / 1_000), slot: view.slot, reader, state, clock };
+      clock.advance(500);
+    }
+    return undefined;
+  }
+
+  test('is refused for two minutes, and then believed', async () => {
+    const found = await readUntilApplied((second) => 500 + second);
+    expect([found?.after, found?.slot]).toEqual([120, 620n]);
   });
 
-  test('the caller may ask for more', async () => {
-    const { reader, state } = ledgerOf({ 11: {} });
-    reader.noteLanded(slot(90));
-    await reader.read(calm(), { minContextSlot: slot(95) });
-    expect(state.wanted).toEqual([95n]);
+  test('is read without a wait from then on, and never from before what was read of it', async () => {
+    const found = await readUntilApplied((second) => 500 + second);
+    if (found === undefined) throw new Error('it was never believed');
+    found.state.slots = [640];
+    expect((await found.reader.read(calm())).slot).toBe(640n);
+    found.state.slots = [630];
+    await expect(found.reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__STALE_ANSWER' });
+  });
+
+  test('is not asked again for a write that landed before', async () => {
+    const landed = { minContextSlot: slot(10_020) };
+    const found = await readUntilApplied((second) => 500 + second, landed);
+    if (found === undefined) throw new Error('it was never believed');
+    found.state.slots = [700];
+    found.state.wanted.length = 0;
+    expect((await found.reader.read(calm(), landed)).slot).toBe(700n);
+    expect(found.state.wanted).toEqual([undefined]);
+    found.state.slots = [10_100];
+    expect((await found.reader.read(calm(), { minContextSlot: slot(10_050) })).slot).toBe(10_100n);
+    expect(found.state.wanted).toEqual([undefined, 10_050n]);
+  });
+
+  test.each([
+    ['lags by a minute and catches up', (second: number) => 9_850 + second * 2],
+    ['stands still behind what was read', () => 9_000],
+    ['is now ahead and now behind', (second: number) => (second % 50 === 49 ? 10_001 + second : 500 + second)],
+    ['is each time another old one', (second: number) => 9_000 - 100 * second],
+  ])('is not what an endpoint tells that %s', async (_, slots) => {
+    const found = await readUntilApplied(slots, {}, 90);
+    expect(found === undefined || found.slot >= 10_000n).toBe(true);
+  });
+
+  test('is not proven by what was heard before and after a silence', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    state.slots = [10_000];
+    await reader.read(calm());
+    for (const at of [500, 1_000]) {
+      state.slots = [at];
+      await expect(reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__STALE_ANSWER' });
+      clock.advance(300_000);
+    }
+  });
+
+  test('does not spoil the measured slot time', async () => {
+    const found = await readUntilApplied((second) => 500 + second);
+    if (found === undefined) throw new Error('it was never believed');
+    const { reader, state, clock } = found;
+    clock.advance(10_000);
+    state.slots = [645];
+    expect((await reader.read(calm())).slotTimeMs).toBeCloseTo(400, -1);
   });
 });
 

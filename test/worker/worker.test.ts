@@ -187,6 +187,18 @@ describe('the newest status', () => {
     await clock.advance(3_000);
     expect(ledger.sends.length).toBe(2);
   });
+
+  test('is written again when the ledger was set back to before it landed, and nothing waits for slots that are gone', async () => {
+    const { clock, worker, offer, history } = setUp();
+    offer(up(1));
+    await clock.advance(3_000);
+    expect([history(), worker.landedIn(keyNumber(1)), worker.lastLandedSlot]).toEqual([['u1 up'], expect.any(BigInt), expect.any(BigInt)]);
+    offer([], 500);
+    expect([worker.landedIn(keyNumber(1)), worker.lastLandedSlot]).toEqual([undefined, undefined]);
+    offer(up(1), 501);
+    await clock.advance(3_000);
+    expect(history()).toEqual(['u1 up', 'u1 up']);
+  });
 });
 
 describe('a transaction that gets lost', () => {

@@ -33,6 +33,7 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
   );
   const switchRead = gauge('switch_read_timestamp_seconds', 'When the switch was last read; 0 before the first time.');
   const viewRead = gauge('ledger_view_timestamp_seconds', 'When the users that are decided on were read; 0 before the first time.');
+  const setBacks = counter('ledger_set_backs_total', 'Times that the ledger was found set back to an older slot.');
   const viewLosses = counter('ledger_view_losses_total', 'Times that the users could not be read from the ledger any more.');
   const ambiguous = gauge('ambiguous_users', 'Users that the last tick found at more than one neighbor.');
   /** Since when, milliseconds since 1970. */
@@ -73,7 +74,10 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
     landed: ({ intent }) => void pending.delete(intent.user),
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),
-    ledgerView: ({ state }) => (state === 'lost' ? viewLosses.inc() : undefined),
+    ledgerView({ state }) {
+      if (state === 'lost') viewLosses.inc();
+      if (state === 'set-back') setBacks.inc();
+    },
   };
 }
 
