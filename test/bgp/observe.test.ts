@@ -91,6 +91,16 @@ describe('what one snapshot says of a user', () => {
     expect(observeUsers(users, snapshot, nothingRemembered).ambiguous).toBe(2);
   });
 
+  test("of two that say the same of themselves the one in the user's own VRF speaks, in whatever order they come", () => {
+    const snapshot = snapshotOf({
+      default: [active(0), established(1)],
+      vrf1: [active(0), established(1)],
+      vrf2: [active(0), established(1)],
+    });
+    const users = [userNumber(0), userNumber(1, { expectedVrf: 'vrf2' })];
+    expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at vrf2/169.254.0.3']);
+  });
+
   test("a neighbor that is configured for another user is not this user's", () => {
     const snapshot = snapshotOf({ vrf1: [established(0, { description: 'USER-777' })] });
     expect(observe([userNumber(0)], snapshot)).toEqual(['unobserved: neighbor-of-another-user']);

@@ -353,6 +353,18 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         );
       });
 
+      test('each VRF its own where two neighbors have one address', async () => {
+        bed.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000, rttUs: 9_000 });
+        bed.sim.establish('vrf2', '169.254.0.1');
+        await started.source.collect(signal);
+        expect(await read(['vrf1', '169.254.0.1'], ['vrf2', '169.254.0.1'])).toEqual(
+          new Map([
+            ['vrf1|169.254.0.1', 4_287_000n],
+            ['vrf2|169.254.0.1', 9_000_000n],
+          ]),
+        );
+      });
+
       test('none for none', async () => {
         await expect(read()).resolves.toEqual(new Map());
       });
