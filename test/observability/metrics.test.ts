@@ -255,6 +255,65 @@ test('transactions in flight are those sent and not resolved', async () => {
   });
 });
 
+test('what goes wrong is counted as well as what lands: transactions, and statuses by the names of the agent before this one', async () => {
+  const agent = bed();
+  const intents = agent.tick();
+  const [intent] = intents;
+  if (intent === undefined) throw new Error('user 0 should be written');
+  const error = new AgentError('WRITE__TRANSACTION_FAILED', { signature: 's', problem: 'x' });
+  agent.tell(({ landed }) => landed({ intent, signature: 'landed', slot: slot(10_001), latencyMs: 800 }));
+  agent.tell(({ rejected }) => rejected({ intent, signature: 'rejected', error }));
+  agent.tell(({ expired }) => expired({ signature: 'expired', intents }));
+  agent.tell(({ failed }) => failed({ signature: 'failed', intents, error }));
+  agent.tell(({ withdrawn }) => withdrawn({ signature: 'withdrawn', intents }));
+  expect(
+    await samples(agent, 'transactions_total', 'users_rejected', 'parked', 'doublezero_bgpstatus_submissions_total{bgp_status="up"'),
+  ).toEqual({
+    'transactions_total{outcome="landed"}': 1,
+    'transactions_total{outcome="rejected"}': 1,
+    'transactions_total{outcome="expired"}': 1,
+    'transactions_total{outcome="failed"}': 1,
+    'transactions_total{outcome="withdrawn"}': 1,
+    users_rejected_total: 1,
+    parked_users: 1,
+    'doublezero_bgpstatus_submissions_total{bgp_status="up",result="success"}': 1,
+    'doublezero_bgpstatus_submissions_total{bgp_status="up",result="error"}': 3,
+  });
+});
+
+test('what could not be read is counted: ticks, sources, endpoints and the users that were held for it', async () => {
+  const agent = bed();
+  const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'x' });
+  agent.blindTick();
+  agent.tick();
+  agent.tell(({ source }) => source({ source: 'snmp', state: 'lost', error }));
+  agent.tell(({ source }) => source({ source: 'snmp', state: 'back' }));
+  agent.tell(({ endpoint }) => endpoint({ endpoint: 'http://b', state: 'lost', error }));
+  const counted = await samples(
+    agent,
+    'ticks_total',
+    'source_',
+    'endpoint_',
+    'held_users{reason="vrf-not-collected"',
+    'held_users{reason="down',
+  );
+  expect(counted).toEqual({
+    'ticks_total{result="complete"}': 1,
+    'ticks_total{result="switch-unread"}': 1,
+    'ticks_total{result="ledger-unread"}': 0,
+    'source_losses_total{source="eapi"}': 0,
+    'source_losses_total{source="snmp"}': 1,
+    'source_up{source="eapi"}': 1,
+    'source_up{source="snmp"}': 1,
+    'endpoint_losses_total{endpoint="http://a"}': 0,
+    'endpoint_losses_total{endpoint="http://b"}': 1,
+    'endpoint_up{endpoint="http://a"}': 1,
+    'endpoint_up{endpoint="http://b"}': 0,
+    'held_users{reason="vrf-not-collected"}': 1,
+    'held_users{reason="down-unconfirmed"}': 1,
+  });
+});
+
 test('no user is named in any label', async () => {
   const agent = bed();
   const [intent] = agent.tick();
