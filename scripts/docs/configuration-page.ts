@@ -38,6 +38,8 @@ separated by commas; \`collector.sources\` and \`collector.wakeUps\` are written
 - Paths in a file are relative to the folder of that file.
 - Secrets (passwords, communities) are never taken from flags. Put each into a file of its own, one line, readable by the agent's user only, and
   name it in \`passwordFile\` or \`communityFile\`; with systemd's LoadCredential that is \`/run/credentials/UNIT/NAME\`.
+- A reload (SIGHUP, or \`POST /-/reload\`) takes all of it but \`device\`, \`keypair\`, \`log\` and \`http\`: those stay as they were at the start, and the
+  log names the ones that were changed. What a secret file holds is read again; a new key in the same key file, or a new token, needs a restart.
 - An unknown key, a value out of bounds or settings that do not fit each other end the command with exit code 2 before anything is started. Every
   problem is told, one line each, with the line of the file, the variable or the flag.
 

@@ -2,9 +2,15 @@ import type { Agent } from '../agent.ts';
 import type { Logger } from '../observability/index.ts';
 import { describeError } from '../platform/index.ts';
 
+export interface OpenedService {
+  readonly agent: Agent;
+  /** Keys that were changed since the start and that only a restart changes. */
+  readonly waiting: readonly string[];
+}
+
 export interface AgentServiceOptions {
   /** Reads and checks the configuration, and builds an agent from it; throws what is wrong with it. Starts nothing. */
-  readonly open: () => Promise<Agent>;
+  readonly open: () => Promise<OpenedService>;
   readonly logger: Logger;
   /** A reload begins; `onReload` tells how it ended. */
   readonly onReloading?: () => void;
@@ -37,7 +43,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
 
   async function swap(): Promise<ReloadOutcome> {
     onReloading?.();
-    let next: Agent;
+    let next: OpenedService;
     try {
       next = await open();
     } catch (error) {
@@ -49,18 +55,21 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
       return { successful: false, message };
     }
     if (agent !== undefined) await stopAgent(agent, logger);
-    agent = next;
-    if (!stopped) next.start();
-    logger.info('the configuration was read again');
+    agent = next.agent;
+    if (!stopped) agent.start();
+    const { waiting } = next;
+    if (waiting.length === 0) logger.info('the configuration was read again');
+    else logger.warn('the configuration was read again, but some of its changes need a restart', { keys: waiting });
     onReload(true);
-    return { successful: true, message: 'the configuration was read again' };
+    const rest = waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`;
+    return { successful: true, message: `the configuration was read again${rest}` };
   }
 
   return {
     async start() {
       starting ??= open().then((first) => {
-        agent = first;
-        if (!stopped) first.start();
+        agent = first.agent;
+        if (!stopped) agent.start();
       });
       await starting;
     },

@@ -4,6 +4,8 @@ import type { OptionValues } from './option-values.ts';
 export interface Output {
   write(text: string): void;
   readonly isTerminal: boolean;
+  /** Whether it leads to systemd's journal, which takes a priority before each line. */
+  readonly isJournal?: boolean;
   /** Of a terminal. */
   readonly columns: number | undefined;
 }

@@ -1,5 +1,5 @@
 import { configProblems } from '../config/index.ts';
-import { createLogger, printable } from '../observability/index.ts';
+import { createLogger, JOURNAL_PRIORITY, printable } from '../observability/index.ts';
 import { isAgentError, Stopped } from '../platform/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
@@ -13,15 +13,21 @@ export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo
     logDefect('the command failed', error, stderr);
     return 1;
   }
+  // Of the journal's lines, those of an error are found by their priority.
+  const mark = stderr.isJournal === true ? `<${JOURNAL_PRIORITY.error}>` : '';
   const isConfig = error.code.startsWith('CONFIG__');
-  for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`dzd-telemetry: ${printable(line)}\n`);
-  stderr.write(`dzd-telemetry: ${error.remedy}\n`);
+  for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`${mark}dzd-telemetry: ${printable(line)}\n`);
+  stderr.write(`${mark}dzd-telemetry: ${error.remedy}\n`);
   return isConfig ? 2 : 1;
 }
 
 /** One log line about something that should not have happened. */
 export function logDefect(message: string, error: unknown, stderr: Output): void {
-  createLogger({ level: 'error', format: stderr.isTerminal ? 'pretty' : 'json', destination: stderr }).error(message, {
+  createLogger({
+    level: 'error',
+    format: stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json',
+    destination: stderr,
+  }).error(message, {
     error: error instanceof Error ? error : new Error(String(error)),
   });
 }

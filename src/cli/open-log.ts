@@ -4,6 +4,7 @@ import type { CommandIo } from './command.ts';
 
 /** The log that the configuration asks for, on standard error. */
 export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>): Logger {
-  const chosen = format === 'auto' ? (stderr.isTerminal ? 'pretty' : 'json') : format;
+  const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
+  const chosen = format === 'auto' ? fitting : format;
   return createLogger({ level, format: chosen, destination: stderr });
 }

@@ -1,6 +1,7 @@
 import { lifeController, Stopped } from '../platform/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 import { logDefect } from './failure.ts';
+import { leadsToJournal } from './journal-stream.ts';
 import { VERSION } from './version.ts';
 
 /** Signals that ask for an orderly end, and the exit code of a process that one of them kills. */
@@ -17,8 +18,8 @@ const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
   const controller = lifeController();
   const stop = (why: string): void => controller.abort(new Stopped(why));
-  const stdout = guard(process.stdout, () => stop('the reader of standard output has gone'));
-  const stderr = guard(process.stderr, () => undefined);
+  const stdout = guard(process.stdout, 1, () => stop('the reader of standard output has gone'));
+  const stderr = guard(process.stderr, 2, () => undefined);
 
   let asked = false;
   for (const [name, code] of Object.entries(STOP_SIGNALS)) {
@@ -48,7 +49,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
 }
 
 /** A stream whose closing is an event, not an exception. */
-function guard(stream: NodeJS.WriteStream, onClosed: () => void): Output {
+function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => void): Output {
   let open = true;
   stream.on('error', () => {
     if (!open) return;
@@ -60,6 +61,7 @@ function guard(stream: NodeJS.WriteStream, onClosed: () => void): Output {
       if (open) stream.write(text);
     },
     isTerminal: stream.isTTY === true,
+    isJournal: leadsToJournal(descriptor, process.env),
     get columns() {
       return stream.columns;
     },

@@ -1,6 +1,6 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
-import { type AgentConfig, loadKeypair } from '../config/index.ts';
+import { type AgentConfig, keepUntilRestart, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { type OpenedAgent, openAgent } from '../open-agent.ts';
 import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
@@ -54,13 +54,18 @@ export const runBody: RunBody = async (options, io) => {
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run, clock: systemClock, logger });
   const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
   let first: AgentConfig | undefined = config;
+  const reload = (): AgentConfig => {
+    const again = load();
+    for (const line of again.warnings) logger.warn(line);
+    return again.config;
+  };
   const service = createAgentService({
     open: async () => {
-      const next = first ?? load().config;
+      const { config: next, waiting } = first === undefined ? keepUntilRestart(config, reload()) : { config: first, waiting: [] };
       first = undefined;
       const agent = await open(next, reporters, window);
       window?.watch(agent, next);
-      return agent;
+      return { agent, waiting };
     },
     logger,
     onReloading: () => manager.reloading(),

@@ -5,6 +5,7 @@ export { configJsonSchema } from './json-schema.ts';
 export { type Keypair, type LoadedKeypair, loadKeypair } from './keypair.ts';
 export { DEFAULT_CONFIG_FILE, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
 export { configProblems } from './problems.ts';
+export { keepUntilRestart } from './restart-settings.ts';
 export type {
   AgentConfig,
   CollectorConfig,

@@ -17,6 +17,7 @@ const listen = z
   .prefault('127.0.0.1:50100')
   .register(settings, {
     ...about({
+      reloadable: false,
       description: 'Address to listen on; EOS leaves TCP 50000 to 50100 open in its control-plane ACL. Port 0 takes any that is free.',
     }),
     expects: 'an address and a port, such as "127.0.0.1:50100" or "[::1]:50100"',
@@ -26,9 +27,17 @@ const listen = z
 /** The agent's window: health, metrics, status. */
 export const httpSection = z
   .strictObject({
-    enabled: yesOrNo({ default: true, description: 'Serve /metrics, /status and the like. A dry run and --once never do.' }),
+    enabled: yesOrNo({
+      default: true,
+      reloadable: false,
+      description: 'Serve /metrics, /status and the like. A dry run and --once never do.',
+    }),
     tokenFile: z.exactOptional(
-      filePath({ description: 'File that holds a bearer token, asked for on everything but /-/healthy and /-/ready.' }),
+      filePath({
+        reloadable: false,
+        description:
+          'File that holds a token, asked for on everything but /-/healthy and /-/ready: as bearer token, or as the password that a browser asks for.',
+      }),
     ),
     listen,
   })

@@ -8,43 +8,37 @@ const damping = z
     mode: choice({
       of: ['observe', 'enforce'],
       default: 'observe',
-      reloadable: true,
       description: 'observe only measures and tells; enforce writes a user that flaps at most once per suppressedInterval.',
     }),
     penalty: wholeNumber({
       default: 1_000,
       min: 1,
       max: 100_000,
-      reloadable: true,
       description: 'Figure of merit added by each transition.',
     }),
     halfLife: duration({
       default: '15m',
       min: '1s',
       max: '1d',
-      reloadable: true,
       description: 'Time in which the figure of merit halves.',
     }),
     suppress: wholeNumber({
       default: 6_000,
       min: 1,
       max: 1_000_000,
-      reloadable: true,
       description: 'Above this figure a user is suppressed; RFC 7196 advises 6000 or more.',
     }),
-    reuse: wholeNumber({ default: 750, min: 1, max: 1_000_000, reloadable: true, description: 'Below this figure it is free again.' }),
+    reuse: wholeNumber({ default: 750, min: 1, max: 1_000_000, description: 'Below this figure it is free again.' }),
     maxSuppress: duration({
       default: '1h',
       min: '1s',
       max: '7d',
-      reloadable: true,
       description: 'Longest time for which a user stays suppressed after its last transition.',
     }),
     suppressedInterval: duration({
       default: '5m',
       min: '1s',
       max: '1d',
-      reloadable: true,
       description: 'How often a suppressed user, or one that another writer contests, is written.',
     }),
   })
@@ -58,7 +52,6 @@ export const policySection = z
       default: '6s',
       min: '0s',
       max: '1h',
-      reloadable: true,
       description: 'How long a session has to be down before Down is written; 6s is twice the hold time that DoubleZero configures.',
     }),
     downConfirmations: wholeNumber({
@@ -66,42 +59,36 @@ export const policySection = z
       min: 1,
       max: 100,
       unit: 'polls',
-      reloadable: true,
       description: 'Polls in a row that have to see a session down when the switch does not say since when it is.',
     }),
     connectGrace: duration({
       default: '60s',
       min: '0s',
       max: '1d',
-      reloadable: true,
       description: 'How long a new user that was never seen up may take to connect before its first Down.',
     }),
     refreshInterval: duration({
       default: '1h',
       min: '1s',
       max: '7d',
-      reloadable: true,
       description: 'How old a report may become before it is repeated.',
     }),
     refreshJitter: share({
       default: 0.1,
       min: 0,
       max: 0.5,
-      reloadable: true,
       description: 'Share of refreshInterval by which users refresh earlier, a fixed part for each, so that they spread.',
     }),
     rideAlongAfter: share({
       default: 0.75,
       min: 0,
       max: 1,
-      reloadable: true,
       description: 'Share of refreshInterval after which a report is repeated early when a transaction goes out with room.',
     }),
     massDownShare: share({
       default: 0.5,
       min: 0.01,
       max: 1,
-      reloadable: true,
       description: 'When this share of the users that were up reads down at once, the switch is polled again before it is believed.',
     }),
     massDownMinimum: wholeNumber({
@@ -109,14 +96,12 @@ export const policySection = z
       min: 1,
       max: 100_000,
       unit: 'users',
-      reloadable: true,
       description: 'Fewer users than this going down at once are believed without a second poll.',
     }),
     minWriteInterval: duration({
       default: '10s',
       min: '0s',
       max: '1h',
-      reloadable: true,
       description: 'One user is written at most once in this time; the newest status waits.',
     }),
     damping,
@@ -162,7 +147,6 @@ export const workerSection = z
       min: 1,
       max: 100_000,
       unit: 'transactions',
-      reloadable: true,
       description: 'Most transactions in a minute; changes go before refreshes when it is short.',
     }),
     maxLamportsPerDay: wholeNumber({
@@ -170,7 +154,6 @@ export const workerSection = z
       min: 5_000,
       max: 1_000_000_000_000,
       unit: 'lamports',
-      reloadable: true,
       description: 'Most fees in a day; changes go before refreshes when it is short.',
     }),
     drainTimeout: duration({
@@ -184,7 +167,7 @@ export const workerSection = z
       expects: 'a whole number of lamports, 0 or more',
       form: 'number',
       unit: 'lamports',
-      reloadable: false,
+      reloadable: true,
       secret: false,
     }),
   })
@@ -197,10 +180,16 @@ export const logSection = z
     level: choice({
       of: ['debug', 'info', 'warn', 'error'],
       default: 'info',
-      reloadable: true,
+      reloadable: false,
       description: 'The least important line that is written.',
     }),
-    format: choice({ of: ['auto', 'json', 'pretty'], default: 'auto', description: 'auto is pretty on a terminal and json elsewhere.' }),
+    format: choice({
+      of: ['auto', 'json', 'pretty', 'journald'],
+      default: 'auto',
+      reloadable: false,
+      description:
+        "journald is json with each line's priority before it. auto is pretty on a terminal, journald where standard error leads to systemd's journal, and json elsewhere.",
+    }),
   })
   .prefault({})
   .register(settings, section('What the agent says of itself, on standard error.'));

@@ -34,9 +34,12 @@ const environment = z
 export const configSchema = z
   .strictObject({
     env: environment,
-    device: publicKey({ description: "This device's account on the ledger." }),
+    device: publicKey({ reloadable: false, description: "This device's account on the ledger." }),
     keypair: z.exactOptional(
-      filePath({ description: "Key file of the device's metrics publisher, as solana-keygen writes it; --dry-run does without." }),
+      filePath({
+        reloadable: false,
+        description: "Key file of the device's metrics publisher, as solana-keygen writes it; --dry-run does without.",
+      }),
     ),
     ledger: ledgerSection,
     collector: collectorSection,

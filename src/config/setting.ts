@@ -29,12 +29,12 @@ export const settings = z.registry<SettingMeta>();
 
 export interface About {
   readonly description: string;
-  /** Default false: a restart is needed. */
+  /** Default true; otherwise a restart is needed. */
   readonly reloadable?: boolean;
   readonly ofNetwork?: boolean;
 }
 
-export const about = ({ description, reloadable = false, ofNetwork = false }: About): Omit<SettingMeta, 'expects' | 'form' | 'unit'> => ({
+export const about = ({ description, reloadable = true, ofNetwork = false }: About): Omit<SettingMeta, 'expects' | 'form' | 'unit'> => ({
   description,
   reloadable,
   ofNetwork,

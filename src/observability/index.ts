@@ -2,7 +2,7 @@ export type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionRep
 export { createEventSink, type EventSink, type EventSinkOptions } from './event-sink.ts';
 export { HOLD_WORDS, milliseconds, shortKey, sol, span } from './http/page/words.ts';
 export { createLogReporter } from './log-reporter.ts';
-export { createLogger, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
+export { createLogger, JOURNAL_PRIORITY, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
 export { createNotifyRunner } from './notify-runner.ts';
 export type { IntentEvent, OutputEvent, ReadyEvent, SummaryEvent } from './output-events.ts';
 export { bigintAsJson, jsonLine, printable } from './plain-json.ts';

@@ -24,11 +24,15 @@ export interface Logger {
 export interface LoggerOptions {
   /** The least important level that is written. */
   readonly level: LogLevel;
-  readonly format: 'json' | 'pretty';
+  /** journald: JSON with the line's priority before it, as sd-daemon(3) has it; the journal takes that off again. */
+  readonly format: 'json' | 'pretty' | 'journald';
   /** Takes whole lines; standard error in the agent. */
   readonly destination: { write(line: string): unknown };
   readonly clock?: Pick<Clock, 'wall'>;
 }
+
+/** The priorities of syslog(3) by level. */
+export const JOURNAL_PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
 /** Values under these names never leave, whoever logs them. */
 const SECRET_NAMES = ['password', 'community', 'secret', 'secretKey', 'privateKey', 'seed', 'token', 'cookie', 'authorization'];
@@ -43,9 +47,17 @@ export function createLogger({ level, format, destination, clock = systemClock }
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
-    { write: (line) => void destination.write(format === 'json' ? line : prettyLine(JSON.parse(line))) },
+    { write: (line) => void destination.write(arranged(line, format)) },
   );
   return wrap(log);
+}
+
+function arranged(line: string, format: LoggerOptions['format']): string {
+  if (format === 'json') return line;
+  const fields = JSON.parse(line);
+  if (format === 'pretty') return prettyLine(fields);
+  const level = LOG_LEVELS.find((each) => each === fields.level) ?? 'info';
+  return `<${JOURNAL_PRIORITY[level]}>${line}`;
 }
 
 function wrap(log: pino.Logger): Logger {

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/observability/index.ts';
 function bed() {
   const events: string[] = [];
   const logger = createLogger({
-    level: 'error',
+    level: 'warn',
     format: 'json',
     destination: { write: (line) => events.push(`log ${JSON.parse(line).msg}`) },
   });
@@ -21,12 +21,16 @@ function bed() {
   });
   const configured: (() => Agent)[] = [];
   let opened = 0;
+  let waiting: readonly string[] = [];
   const service = createAgentService({
-    open: async () => configured.shift()?.() ?? agentNamed(`agent ${++opened}`),
+    open: async () => ({ agent: configured.shift()?.() ?? agentNamed(`agent ${++opened}`), waiting }),
     logger,
     onReload: (successful) => events.push(successful ? 'reloaded' : 'not reloaded'),
   });
-  return { events, service, configured };
+  const changed = (keys: readonly string[]): void => {
+    waiting = keys;
+  };
+  return { events, service, configured, changed };
 }
 
 test('a reload builds the new agent before it stops the old one, and starts it after', async () => {
@@ -47,6 +51,18 @@ test('a configuration with a mistake leaves the running agent as it is, and says
   expect(events).toEqual(['agent 1 starts', 'log the configuration was not taken; the agent goes on with the one it has', 'not reloaded']);
   await service.stop();
   expect(events.at(-1)).toBe('agent 1 stops');
+});
+
+test('a reload names what was changed and needs a restart', async () => {
+  const { events, service, changed } = bed();
+  await service.start();
+  changed(['http.listen', 'log.level']);
+  expect(await service.reload()).toEqual({
+    successful: true,
+    message: 'the configuration was read again; changes of http.listen, log.level need a restart',
+  });
+  expect(events).toContain('log the configuration was read again, but some of its changes need a restart');
+  await service.stop();
 });
 
 test('reloads that are asked for at once are one', async () => {
