@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.ts';
 
 /**
- * Abort reasons are Error objects without exception: web3.js and others drop a string reason and leave the promise pending for ever.
+ * Abort reasons are Error objects without exception: libraries (web3.js for one) drop a string reason and leave the promise pending for ever.
  */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';

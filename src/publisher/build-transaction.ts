@@ -1,6 +1,13 @@
-import { ComputeBudgetProgram, PublicKey, TransactionInstruction, TransactionMessage } from '@solana/web3.js';
 import bs58 from 'bs58';
-import { type Address, type ComputeRequest, type Nanoseconds, setUserBgpStatusInstruction } from '../serviceability/index.ts';
+import {
+  type Address,
+  type ComputeRequest,
+  computeBudgetInstructions,
+  encodeLegacyMessage,
+  encodeTransaction,
+  type Nanoseconds,
+  setUserBgpStatusInstruction,
+} from '../serviceability/index.ts';
 import type { Signer } from './signer.ts';
 
 /** One status as it goes into a transaction. */
@@ -31,35 +38,11 @@ export interface SignedTransaction {
 
 /** Builds and signs one legacy transaction of status writes, in the order given. Pure but for the signature. */
 export function buildTransaction({ programId, device, signer, blockhash, writes, compute }: BuildTransactionOptions): SignedTransaction {
-  const prefix: TransactionInstruction[] = [];
-  if (compute.unitLimit !== undefined) prefix.push(ComputeBudgetProgram.setComputeUnitLimit({ units: compute.unitLimit }));
-  if (compute.heapBytes !== undefined) prefix.push(ComputeBudgetProgram.requestHeapFrame({ bytes: compute.heapBytes }));
-  const instructions = writes.map(({ user, status, rttNs }) =>
-    toWeb3(setUserBgpStatusInstruction({ programId, user, device, metricsPublisher: signer.address, status, rttNs })),
+  const prefix = computeBudgetInstructions(compute);
+  const instructions = writes.map((write) =>
+    setUserBgpStatusInstruction({ programId, device, metricsPublisher: signer.address, ...write }),
   );
-  const message = new TransactionMessage({
-    payerKey: new PublicKey(signer.address),
-    recentBlockhash: blockhash,
-    instructions: [...prefix, ...instructions],
-  })
-    .compileToLegacyMessage()
-    .serialize();
+  const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions: [...prefix, ...instructions] });
   const signature = signer.sign(message);
-  const wire = new Uint8Array(1 + signature.length + message.length);
-  wire[0] = 1;
-  wire.set(signature, 1);
-  wire.set(message, 1 + signature.length);
-  return { wire, signature: bs58.encode(signature), prefixInstructions: prefix.length };
-}
-
-function toWeb3(instruction: ReturnType<typeof setUserBgpStatusInstruction>): TransactionInstruction {
-  return new TransactionInstruction({
-    programId: new PublicKey(instruction.programId),
-    keys: instruction.accounts.map(({ address, signer, writable }) => ({
-      pubkey: new PublicKey(address),
-      isSigner: signer,
-      isWritable: writable,
-    })),
-    data: Buffer.from(instruction.data),
-  });
+  return { wire: encodeTransaction(message, [signature]), signature: bs58.encode(signature), prefixInstructions: prefix.length };
 }
