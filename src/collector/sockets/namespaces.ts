@@ -49,7 +49,6 @@ export function createNamespaces({ folder, ss = 'ss', ip = 'ip', flags = '-tinHO
 function run(file: string, args: readonly string[], namespace: string, signal: AbortSignal): Promise<string> {
   const path = [...new Set([...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS])].join(delimiter);
   const options = {
-    signal,
     env: { PATH: path, LANG: 'C', LC_ALL: 'C' },
     encoding: 'utf8',
     maxBuffer: MAX_OUTPUT_BYTES,
@@ -57,11 +56,17 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
   } as const;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    execFile(file, args, options, (error, stdout, stderr) => {
+    const child = execFile(file, args, options, (error, stdout, stderr) => {
+      signal.removeEventListener('abort', onAbort);
       if (error === null) resolve(stdout);
-      else if (signal.aborted) reject(signal.reason);
       else reject(new AgentError('SOCKETS__SS_FAILED', { namespace, problem: problemOf(error, stderr) }, { cause: error }));
     });
+    // Given the signal itself, execFile would ask with SIGTERM, whatever its killSignal is.
+    const onAbort = (): void => {
+      child.kill('SIGKILL');
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 

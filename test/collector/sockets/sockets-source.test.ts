@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -94,6 +94,14 @@ describe('nothing to believe', () => {
   });
 });
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 describe('over the tools of the system', () => {
   let folder: string;
 
@@ -119,7 +127,6 @@ describe('over the tools of the system', () => {
     );
     const { vrfs } = await source.collect(never);
     expect([...vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
-    const { readFile } = await import('node:fs/promises');
     expect((await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n').sort()).toEqual([
       'C netns exec default ss -tinHO sport = :179 or dport = :179',
       'C netns exec ns-vrf1 ss -tinHO sport = :179 or dport = :179',
@@ -134,9 +141,13 @@ describe('over the tools of the system', () => {
     });
   });
 
-  test('one that does not end is ended', async () => {
-    const source = await withIp('exec sleep 60', 100);
-    await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('ss did not end within 100 ms') });
+  test('one that does not end is ended, also when it does not listen', async () => {
+    const pids = join(folder, 'pids');
+    const source = await withIp(`trap "" TERM; echo $$ >> ${pids}; exec sleep 60`, 1_000);
+    await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('ss did not end within 1000 ms') });
+    const started = (await readFile(pids, 'utf8')).trim().split('\n').map(Number);
+    expect(started.length).toBe(2);
+    await expect.poll(() => started.filter(isRunning)).toEqual([]);
   });
 
   test('one that prints without end is ended', async () => {
