@@ -67,9 +67,10 @@ clean_root() {
   echo "$root"
 }
 
-# The packages of this checkout, into out/; --built takes those that are there.
+# The packages of this checkout, into out/; --built takes those that are there, if there are any.
 build_packages() {
-  if [ "${1:-}" != --built ]; then
+  if [ "${1:-}" != --built ] || ! ls out/*.deb >/dev/null 2>&1; then
+    need rpm:rpmbuild
     rm -rf out
     npm run --silent package
   fi
