@@ -2,7 +2,8 @@
 /*
  * node scripts/generate-docs.mjs [--check]
  *
- *   src/config ──► scripts/docs/*.ts ──► docs/configuration.md, docs/configuration.schema.json, config/*.yaml
+ *   src/config        ──► scripts/docs/*.ts ──► docs/configuration.md, docs/configuration.schema.json, config/*.yaml
+ *   src/observability ──► scripts/docs/*.ts ──► docs/metrics.md
  *
  * With --check nothing is written, and files that are not up to date are named with exit code 1.
  */

@@ -2,6 +2,7 @@ import { configJsonSchema } from '../../src/config/index.ts';
 import { NETWORKS } from '../../src/serviceability/index.ts';
 import { configurationPage } from './configuration-page.ts';
 import { exampleFile } from './example-file.ts';
+import { metricsPage } from './metrics-page.ts';
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -9,10 +10,11 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Every file of the repository that is written from the configuration's schema. */
-export function generatedFiles(): readonly GeneratedFile[] {
+/** Every file of the repository that is written from the configuration's schema, or from the metrics. */
+export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   return [
     { path: 'docs/configuration.md', content: configurationPage() },
+    { path: 'docs/metrics.md', content: await metricsPage() },
     { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
     ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),
   ];

@@ -10,7 +10,7 @@ import { temporaryFile } from './temporary-files.ts';
 const root = join(import.meta.dirname, '../..');
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
 
-test.each(generatedFiles().map(({ path, content }) => [path, content]))('%s is what the schema makes of it', (path, content) => {
+test.each((await generatedFiles()).map(({ path, content }) => [path, content]))('%s is what the code makes of it', (path, content) => {
   expect(readFileSync(join(root, path), 'utf8')).toBe(content);
 });
 

@@ -22,6 +22,7 @@ const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const METHODS = [
   'getBalance',
   'getEpochInfo',
+  'getGenesisHash',
   'getLatestBlockhash',
   'getMultipleAccounts',
   'getProgramAccounts',

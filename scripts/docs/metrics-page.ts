@@ -1,0 +1,93 @@
+import { createMetrics } from '../../src/observability/http/index.ts';
+import { createStatusBoard } from '../../src/observability/index.ts';
+import { createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { addressOf } from '../../src/serviceability/index.ts';
+
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  /** Values by label. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The first one that matches is a metric's. */
+const SECTIONS: readonly (readonly [title: string, names: RegExp])[] = [
+  ['Seeing and deciding', /ticks?_|switch_read|ledger_view|set_backs|source|wake_up|left_out|flaps|mass_downs|foreign|successful_tick/],
+  ['Users', /_users$|oldest_|_users_rejected/],
+  ['Raw snapshots', /snapshot/],
+  ['The ledger', /rpc_|endpoint/],
+  ['Writing', /transaction|writes_|halted|spend|payer|users_rejected|bgpstatus/],
+  ['The process', /^process_|^nodejs_/],
+  ['The agent', /./],
+];
+
+/** Labels whose values only a configuration or a build knows. */
+const OPEN: Readonly<Record<string, string>> = {
+  source: 'as configured',
+  endpoint: 'as configured, without path and token',
+  part: 'a source or wake-up',
+  version: '',
+  code: '',
+};
+
+/** `docs/metrics.md`: what an agent's `/metrics` has. */
+export async function metricsPage(): Promise<string> {
+  const metrics = await readMetrics();
+  const left = new Set(metrics);
+  const sections = SECTIONS.map(([title, names]) => {
+    const own = [...left].filter(({ name }) => names.test(name));
+    for (const metric of own) left.delete(metric);
+    return `\n## ${title}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n${own.map(row).join('\n')}\n`;
+  });
+  return `${HEAD}${sections.join('')}`;
+}
+
+const HEAD = `# Metrics
+
+What \`GET /metrics\` answers, in Prometheus's text form. Written by \`node scripts/generate-docs.mjs\` from the code; \`npm test\` fails when it is not up to date. The
+alerts, recording rules and dashboards over them are in [mixin/](../mixin/README.md).
+
+Label sets are complete from the start, with 0, so that the first failure is a rise and not the birth of a series. No label holds a user: which users are meant
+is on \`/status\`, in \`/status.json\` and in \`dzd-telemetry explain\`. Timestamps are seconds since 1970, 0 before there is one. After a reload the figures that
+the former agent kept (\`rpc_delay…\`, \`left_out_total\`) begin anew, as counters do at a restart; all others go on.
+`;
+
+function row({ name, help, type, labels }: Metric): string {
+  const cells = [...labels].map(([label, values]) => {
+    const known = OPEN[label] ?? values.map((value) => `\`${value}\``).join(', ');
+    return `\`${label}\`${known === '' ? '' : `: ${known}`}`;
+  });
+  return `| \`${name}\` | ${type} | ${cells.join('<br>')} | ${help} |`;
+}
+
+/** Every metric that an agent has, in the order of `/metrics`. */
+export async function readMetrics(): Promise<readonly Metric[]> {
+  const clock = createVirtualClock(epochMs(1_790_000_000_000));
+  const device = addressOf(new Uint8Array(32).fill(1));
+  const names = { version: '0.0.0', device, publisher: device, dryRun: false, sources: ['eapi'], endpoints: ['https://rpc.example'] };
+  const { read: status } = createStatusBoard({ ...names, clock });
+  const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
+  const metrics = createMetrics({ status, ...settings, clock });
+  const traffic = { endpoint: 'https://rpc.example', requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 };
+  const ignored = ['strangers', 'malformed', 'unasked', 'unrelated', 'refused', 'shed', 'duplicates'];
+  const counts = { part: 'snmp', counts: Object.fromEntries(ignored.map((reason) => [reason, 0])) };
+  metrics.watch(settings, () => ({ endpoints: [traffic], leftOut: [counts] }));
+  return readExposition(await metrics.text());
+}
+
+/** Reads the text form back: its HELP and TYPE lines, and the labels of its samples. */
+function readExposition(text: string): readonly Metric[] {
+  return text.split('# HELP ').flatMap((block) => {
+    const [first = '', second = '', ...samples] = block.split('\n');
+    const [, name, help] = /^(\S+) (.*)$/.exec(first) ?? [];
+    const [, type] = /^# TYPE \S+ (\w+)$/.exec(second) ?? [];
+    if (name === undefined || help === undefined || type === undefined) return [];
+    const labels = new Map<string, string[]>();
+    for (const [, label = '', value = ''] of samples.join('\n').matchAll(/(\w+)="([^"]*)"/g)) {
+      const values = labels.get(label) ?? [];
+      if (label !== 'le' && !values.includes(value)) labels.set(label, [...values, value]);
+    }
+    return [{ name, help, type, labels }];
+  });
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env node
+/*
+ * node test/mixin/live.mjs [--write FILE]
+ *
+ *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
+ *
+ * Fails when a metric is ill named, a query of a dashboard finds nothing, an alert fires while all is well, or none does when the switch cannot be
+ * read or the key is taken away. With --write the queries' results go into FILE. Needs dist/, and Debian's package prometheus.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { panelQueries, prometheusAt, runbookQueries, variableQueries } from './prometheus.mjs';
+import { resultsPage } from './results-page.mjs';
+
+const root = resolve(import.meta.dirname, '../..');
+const { values } = parseArgs({ options: { write: { type: 'string' } } });
+const folder = mkdtempSync(join(tmpdir(), 'dzd-mixin-'));
+const cli = join(root, 'dist/dzd-telemetry.js');
+const children = [];
+const startedAt = Date.now();
+const say = (line) => process.stdout.write(`${line} (${Math.round((Date.now() - startedAt) / 1_000)} s)\n`);
+
+/** Starts a program, and resolves to what `find` makes of a line of its output. */
+function start(command, args, find) {
+  return new Promise((resolvePromise, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } });
+    children.push(child);
+    let printed = '';
+    const read = (chunk) => {
+      printed = `${printed}${chunk}`.slice(-20_000);
+      for (const line of printed.split('\n')) {
+        const found = find(line);
+        if (found !== undefined) resolvePromise(found);
+      }
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`${command} ${args[0]} ended with ${code}:\n${printed}`)));
+  });
+}
+
+/** Asks until the answer is not undefined. */
+async function until(what, ask, seconds = 30) {
+  const deadline = Date.now() + seconds * 1_000;
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what()}`);
+    await sleep(500);
+  }
+}
+
+const file = (name, content) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+/** Prometheus with the rules of mixin/, evaluated each second and patient for five at most: this run has no hours. */
+async function startPrometheus(target) {
+  const rules = ['recording-rules.yaml', 'alerts.yaml'].map((name) => {
+    const text = readFileSync(join(root, 'mixin', name), 'utf8');
+    return file(name, text.replaceAll(/interval: 30s/g, 'interval: 1s').replaceAll(/for: \d+m/g, 'for: 5s'));
+  });
+  const config = {
+    global: { scrape_interval: '1s', evaluation_interval: '1s' },
+    rule_files: rules,
+    scrape_configs: [{ job_name: 'dzd-telemetry', static_configs: [{ targets: [target] }] }],
+  };
+  const args = [`--config.file=${file('prometheus.yaml', JSON.stringify(config))}`, `--storage.tsdb.path=${join(folder, 'tsdb')}`];
+  return start('prometheus', [...args, '--web.listen-address=127.0.0.1:0'], (line) => /Listening on" address=([\d.:]+)/.exec(line)?.[1]);
+}
+
+async function run() {
+  const ports = ['--rpc-port', '0', '--eapi-port', '0', '--snmp-port', '0', '--grpc-port', '0'];
+  const localnet = await start(process.execPath, [cli, 'localnet', '--scenario', 'churn', ...ports, '--output', 'json'], (line) =>
+    line.startsWith('{"event":"ready"') ? JSON.parse(line) : undefined,
+  );
+  const [snmpHost, snmpPort] = localnet.snmp.split(':');
+  const settings = {
+    env: 'localnet',
+    device: localnet.device,
+    ledger: { rpcUrls: [localnet.rpcUrl, localnet.rpcUrl.replace('127.0.0.1', 'localhost')], authorityInterval: '5s' },
+    collector: {
+      interval: '1s',
+      sources: [
+        { type: 'eapi', url: localnet.eapiUrl },
+        { type: 'snmp', host: snmpHost, port: Number(snmpPort), community: 'public', vrfs: ['default', 'vrf1', 'vrf2'] },
+      ],
+      wakeUps: [{ type: 'bgp-watch', address: localnet.grpc }],
+    },
+    http: { listen: '127.0.0.1:0' },
+  };
+  const config = file('agent.yaml', JSON.stringify(settings));
+  const agent = await start(process.execPath, [cli, 'run', '--config', config, '--keypair', localnet.keypair], (line) =>
+    line.includes('"status, metrics and health are served"') ? new URL(JSON.parse(line).url) : undefined,
+  );
+  const drive = (...args) => {
+    const { status, stderr } = spawnSync(process.execPath, [cli, 'localnet', ...args, '--rpc-url', localnet.rpcUrl], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`localnet ${args.join(' ')}: ${stderr}`);
+  };
+
+  const metrics = await (await fetch(new URL('/metrics', agent))).text();
+  const lint = spawnSync('promtool', ['check', 'metrics'], { input: metrics, encoding: 'utf8' });
+  if (lint.status !== 0) throw new Error(`promtool check metrics:\n${lint.stdout}${lint.stderr}`);
+  say(`the agent's ${metrics.match(/^# TYPE/gm)?.length} metrics are named by Prometheus's rules`);
+
+  const prometheus = prometheusAt(`http://${await startPrometheus(agent.host)}`);
+  await until(
+    () => 'the agent is scraped',
+    async () => ((await prometheus.query('up == 1')).length === 1 ? true : undefined),
+  );
+  const names = { job: 'dzd-telemetry', instance: agent.host, device: 'lo-dz001', window: '15s' };
+  const queries = panelQueries(root, names);
+  let results = [];
+  const empty = () => results.filter(({ query, samples }) => samples.length === 0 && !query.mayBeEmpty);
+  await until(
+    () =>
+      `data for ${empty()
+        .map(({ query }) => `${query.dashboard}, ${query.panel}: ${query.expr}`)
+        .join('\n')}`,
+    async () => {
+      results = await Promise.all(queries.map(async (query) => ({ query, samples: await prometheus.query(query.expr) })));
+      return empty().length === 0 ? true : undefined;
+    },
+    45,
+  );
+  say(`each of the dashboards' ${queries.length} queries has data`);
+  for (const { metric, label } of variableQueries(root, names)) {
+    if (!(await prometheus.query(metric)).some((sample) => sample.metric[label])) throw new Error(`${metric} has no ${label}`);
+  }
+  for (const { expr } of runbookQueries(root)) await prometheus.query(expr);
+  const early = await prometheus.firing();
+  if (early.length > 0) throw new Error(`all is well, and yet ${early.join(', ')}`);
+  say('no alert fires while all is well');
+  if (values.write !== undefined) writeFileSync(resolve(root, values.write), resultsPage(results));
+
+  drive('faults', 'set', 'switch', 'kind=refuse');
+  await becomes('DzdSwitchUnreachable', true, prometheus);
+  drive('faults', 'clear', 'switch');
+  await becomes('DzdSwitchUnreachable', false, prometheus);
+  say('a switch that cannot be read fires DzdSwitchUnreachable, and its return ends it');
+  drive('device', 'publisher', localnet.programId);
+  await becomes('DzdAuthorityLost', true, prometheus);
+  say('a key that is taken away fires DzdAuthorityLost');
+}
+
+async function becomes(alert, wanted, prometheus) {
+  let fired = [];
+  await until(
+    () => `${alert} ${wanted ? 'fires' : 'is over'}; what fires is ${fired.join(', ') || 'nothing'}`,
+    async () => {
+      fired = await prometheus.firing();
+      return fired.includes(alert) === wanted ? true : undefined;
+    },
+  );
+}
+
+try {
+  await run();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+} finally {
+  const ended = children.filter(({ exitCode }) => exitCode === null).map((child) => new Promise((done) => child.once('exit', done)));
+  for (const child of children) child.removeAllListeners('exit').kill('SIGTERM');
+  const forced = setTimeout(() => {
+    for (const child of children) child.kill('SIGKILL');
+  }, 10_000);
+  await Promise.all(ended);
+  clearTimeout(forced);
+  rmSync(folder, { recursive: true, force: true });
+}

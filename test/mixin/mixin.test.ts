@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readMetrics } from '../../scripts/docs/metrics-page.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const namesIn = (folder: string, ending: string): readonly string[] =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.slice(0, -ending.length));
+
+interface Rule {
+  readonly alert?: string;
+  readonly record?: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+const rulesOf = (file: string): readonly Rule[] => parse(read(`mixin/${file}`)).groups.flatMap(({ rules }: { rules: Rule[] }) => rules);
+const alerts = rulesOf('alerts.yaml');
+const records = rulesOf('recording-rules.yaml');
+
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly datasource?: { readonly uid: string };
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly expr: string; readonly refId: string; readonly datasource: { readonly uid: string } }[];
+}
+interface Dashboard {
+  readonly uid: string;
+  readonly schemaVersion: number;
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string; readonly definition?: string }[] };
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+/** The data source that whoever looks has chosen. */
+const CHOSEN = `\${datasource}`;
+const dashboards = namesIn('mixin/dashboards', '.json').map((name): readonly [string, Dashboard] => [
+  name,
+  JSON.parse(read(`mixin/dashboards/${name}.json`)),
+]);
+
+const runbookQueries = namesIn('docs/runbooks', '.md').flatMap((name) =>
+  [...read(`docs/runbooks/${name}.md`).matchAll(/```promql\n([\s\S]*?)```/g)].map(([, expr = '']): readonly [string, string] => [
+    name,
+    expr,
+  ]),
+);
+const expressions: readonly (readonly [string, string])[] = [
+  ...[...alerts, ...records].map(({ alert, record, expr }): readonly [string, string] => [alert ?? record ?? '', expr]),
+  ...dashboards.flatMap(([name, { panels, templating, annotations }]) => [
+    ...panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }): readonly [string, string] => [`${name}: ${title}`, expr])),
+    ...templating.list.flatMap(({ name: variable, definition }): (readonly [string, string])[] =>
+      definition === undefined ? [] : [[`${name}: $${variable}`, definition]],
+    ),
+    ...annotations.list.map(({ expr }): readonly [string, string] => [`${name}: annotations`, expr]),
+  ]),
+  ...runbookQueries,
+];
+
+/** Each series that an expression names, with the labels that it compares with a fixed value. */
+function selectorsOf(expr: string): readonly { readonly name: string; readonly equals: readonly (readonly [string, string])[] }[] {
+  return [
+    ...expr.matchAll(/\b((?:\w+:)?(?:dzd_telemetry|doublezero|process|nodejs)_\w+(?::\w+)?|up|ALERTS)\b(?!\s*\()(?:\{([^}]*)\})?/g),
+  ].map(([, name = '', matchers = '']) => ({
+    name,
+    equals: [...matchers.matchAll(/(\w+)(!?=)"([^"$]+)"/g)].map(([, label = '', , value = '']): readonly [string, string] => [
+      label,
+      value,
+    ]),
+  }));
+}
+
+describe('rules, dashboards and runbooks', async () => {
+  const metrics = new Map((await readMetrics()).map((metric) => [metric.name, metric]));
+  const recorded = new Set(records.map(({ record }) => record));
+  const ofPrometheus = new Set(['up', 'ALERTS']);
+  const metricOf = (name: string) => {
+    const base = name.replace(/_(bucket|sum|count)$/, '');
+    return metrics.get(name) ?? (metrics.get(base)?.type === 'histogram' ? metrics.get(base) : undefined);
+  };
+
+  test('name only metrics that the agent has, and series that the rules record', () => {
+    expect(expressions.length).toBeGreaterThan(100);
+    const unknown = expressions.flatMap(([where, expr]) =>
+      selectorsOf(expr)
+        .filter(({ name }) => metricOf(name) === undefined && !recorded.has(name) && !ofPrometheus.has(name))
+        .map(({ name }) => `${where}: ${name}`),
+    );
+    expect(unknown).toEqual([]);
+    expect(expressions.filter(([, expr]) => selectorsOf(expr).length === 0)).toEqual([]);
+  });
+
+  test('compare labels only with values that they can have', () => {
+    const impossible = expressions.flatMap(([where, expr]) =>
+      selectorsOf(expr).flatMap(({ name, equals }) =>
+        equals
+          .filter(([label, value]) => metricOf(name) !== undefined && metricOf(name)?.labels.get(label)?.includes(value) !== true)
+          .map(([label, value]) => `${where}: ${name}{${label}="${value}"}`),
+      ),
+    );
+    expect(impossible).toEqual([]);
+  });
+
+  test('the words of alerts and runbooks name metrics that there are', () => {
+    const words = [
+      ...alerts.flatMap(({ annotations = {} }) => Object.values(annotations)),
+      ...namesIn('docs/runbooks', '.md').map((name) => read(`docs/runbooks/${name}.md`)),
+      read('mixin/README.md'),
+    ].join('\n');
+    const named = [...words.matchAll(/\b(?:\w+:)?dzd_telemetry_\w+(?::\w+)?/g)].map(([name]) => name);
+    expect(named.filter((name) => metricOf(name) === undefined && !recorded.has(name))).toEqual([]);
+  });
+});
+
+describe('alerts', () => {
+  test('each has its runbook page, and each page its alert', () => {
+    expect([...namesIn('docs/runbooks', '.md')].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+  });
+
+  test.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s says how long, how bad, what and what to do', (name, rule) => {
+    expect(rule).toEqual({
+      alert: name,
+      expr: expect.any(String),
+      for: expect.stringMatching(/^\d+m$/),
+      labels: { severity: expect.stringMatching(/^(critical|warning)$/) },
+      annotations: {
+        summary: expect.stringMatching(/^.{10,120}\.$/),
+        description: expect.stringMatching(/^.{40,}\.$/),
+        runbook_url: `docs/runbooks/${name}.md`,
+      },
+    });
+    const headings = [...read(`docs/runbooks/${name}.md`).matchAll(/^#+ .*$/gm)].map(([heading]) => heading);
+    expect(headings).toEqual([
+      `# ${name}`,
+      '## What it means',
+      '## What it costs',
+      '## How to look',
+      '## What to do',
+      '## How to tell that it is over',
+    ]);
+  });
+
+  test('each is tested by promtool to fire and to be silent', () => {
+    const tested = namesIn('mixin/tests', '.test.yaml').flatMap((name) =>
+      parse(read(`mixin/tests/${name}.test.yaml`)).tests.flatMap(
+        (group: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[]; input_series: { series: string }[] }) =>
+          group.alert_rule_test.map(({ alertname, exp_alerts }) => ({
+            alertname,
+            fires: exp_alerts.length > 0,
+            // Where another instance is among the series of a test that expects one to fire, that one is expected to be silent.
+            isSilent: exp_alerts.length < new Set(group.input_series.map(({ series }) => /instance="(\w+)"/.exec(series)?.[1])).size,
+          })),
+      ),
+    );
+    const names = (which: 'fires' | 'isSilent') =>
+      [...new Set(tested.filter((each) => each[which]).map(({ alertname }) => alertname))].sort();
+    const all = alerts.map(({ alert }) => alert).sort();
+    expect(names('fires')).toEqual(all);
+    expect(names('isSilent')).toEqual(all);
+  });
+
+  test('runbooks link to pages that there are', () => {
+    const broken = namesIn('docs/runbooks', '.md').flatMap((name) =>
+      [...read(`docs/runbooks/${name}.md`).matchAll(/\]\(([^)#]+)\)/g)].flatMap(([, link = '']) => {
+        try {
+          read(join('docs/runbooks', link));
+          return [];
+        } catch {
+          return [`${name}: ${link}`];
+        }
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+describe.each(dashboards)('the dashboard %s', (name, { uid, schemaVersion, panels, templating }) => {
+  test('has panels of the core only, in the present schema, each with a description and a source that one can choose', () => {
+    expect([uid, schemaVersion]).toEqual([`dzd-telemetry-${name}`, 39]);
+    expect(new Set(panels.map(({ type }) => type)).size).toBeGreaterThan(2);
+    const core = ['row', 'stat', 'timeseries', 'table', 'state-timeline', 'heatmap'];
+    expect(panels.filter(({ type }) => !core.includes(type))).toEqual([]);
+    const drawn = panels.filter(({ type }) => type !== 'row');
+    expect(drawn.filter(({ description = '', datasource }) => description === '' || datasource?.uid !== CHOSEN)).toEqual([]);
+    expect(drawn.flatMap(({ targets = [] }) => targets).filter(({ datasource }) => datasource.uid !== CHOSEN)).toEqual([]);
+    const variables = templating.list.map((variable) => variable.name);
+    const used = [...JSON.stringify(panels.map(({ targets }) => targets)).matchAll(/\$(?!__)\{?(\w+)/g)].map(
+      ([, variable = '']) => variable,
+    );
+    expect([...new Set(used)].filter((variable) => !variables.includes(variable))).toEqual([]);
+  });
+
+  test('has panels that lie beside each other, with numbers of their own', () => {
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, at) => `${x + (at % w)},${y + Math.floor(at / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+    expect(panels.filter(({ gridPos: { x, w } }) => x + w > 24)).toEqual([]);
+  });
+});
