@@ -21,11 +21,11 @@ import {
   ZERO_ADDRESS,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
+import { networkBed } from './network-bed.ts';
 import {
   CUSTOMER,
   client,
   createWorld,
-  deviceIn,
   extensionOf,
   FOUNDATION,
   GLOBAL_EXTENSION,
@@ -37,7 +37,6 @@ import {
   newLink,
   newUser,
   OPERATOR,
-  OTHER_OPERATOR,
   PROGRAM,
   userAt,
   userIn,
@@ -46,10 +45,7 @@ import {
 
 /** A network as it was before RFC-11: two devices with a user each and a link, and a group; no extension, no slots, indexed addresses. */
 function oldNetwork() {
-  const template = createWorld();
-  template.must(newGlobalExtension());
-  const [a, b] = [deviceIn(template, { code: 'fra1' }), deviceIn(template, { code: 'ams1', authority: OTHER_OPERATOR })];
-  const pass = template.pass();
+  const { world: template, device: a, other: b, pass } = networkBed();
   const users = [
     userIn(template, { device: a, pass, clientIp: client(1) }),
     userIn(template, { device: b, pass, clientIp: client(2) }),
