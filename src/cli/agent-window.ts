@@ -21,7 +21,7 @@ export interface AgentWindow {
   readonly board: StatusBoard;
   /** What tells of each request to the ledger. */
   readonly onRequest: (event: RequestEvent) => void;
-  /** This agent runs from here on, with these settings. */
+  /** This agent was opened with these settings: the first runs now, another one from the moment when its reload is told to be done. */
   watch(agent: Pick<OpenedAgent, 'counts'>, config: AgentConfig): void;
   reloaded(successful: boolean): void;
   close(): Promise<void>;
@@ -46,6 +46,23 @@ const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
   idleIntervalSeconds: ledger.viewIdleInterval / 1_000,
 });
 
+const partNames = ({ collector, ledger }: AgentConfig) => ({
+  sources: collector.sources.map(({ name }) => name),
+  endpoints: parseEndpointUrls(ledger.rpcUrls).map(({ name }) => name),
+});
+
+const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process has it',
+  EADDRNOTAVAIL: 'this host has no such address',
+  EACCES: 'permission denied; ports below 1024 need a privilege',
+  ENOTFOUND: 'the name is not known',
+};
+
+function whyNotListening(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return LISTEN_PROBLEMS[code] ?? describeError(error);
+}
+
 /** Opens the window that the configuration describes. Throws AgentError `CONFIG__PORT_IN_USE` where it can't be listened on. */
 export async function openAgentWindow({ config, version, publisher, logger, reload }: AgentWindowOptions): Promise<AgentWindow> {
   const board = createStatusBoard({
@@ -53,8 +70,7 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
     device: config.device,
     publisher,
     dryRun: false,
-    sources: config.collector.sources.map(({ name }) => name),
-    endpoints: parseEndpointUrls(config.ledger.rpcUrls).map(({ name }) => name),
+    ...partNames(config),
     clock: systemClock,
   });
   if (!config.http.enabled) return { ...CLOSED, board };
@@ -76,15 +92,28 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
     reload,
   });
   const bound = await server.start().catch((error: unknown) => {
-    throw new AgentError('CONFIG__CANNOT_LISTEN', { host, port, problem: describeError(error) }, { cause: error });
+    throw new AgentError('CONFIG__CANNOT_LISTEN', { address: `${host}:${port}`, problem: whyNotListening(error) }, { cause: error });
   });
   logger.info('status, metrics and health are served', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+  let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
+  const show = (): void => {
+    if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);
+  };
   return {
     reporter: teeReporters([board.reporter, metrics.reporter]),
     board,
     onRequest: metrics.request,
-    watch: ({ counts }, of) => metrics.watch(measuredSettings(of), counts),
-    reloaded: metrics.reloaded,
+    watch({ counts }, of) {
+      const isFirst = opened === undefined;
+      opened = { counts, config: of };
+      if (isFirst) show();
+    },
+    reloaded(successful) {
+      metrics.reloaded(successful);
+      if (!successful || opened === undefined) return;
+      board.replaced(partNames(opened.config));
+      show();
+    },
     close: () => server.stop(),
   };
 }

@@ -1,6 +1,6 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
-import { type AgentConfig, keepUntilRestart, loadKeypair } from '../config/index.ts';
+import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { type OpenedAgent, openAgent } from '../open-agent.ts';
 import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
@@ -9,6 +9,7 @@ import { createAgentService, stopAgent } from './agent-service.ts';
 import { type AgentWindow, openAgentWindow } from './agent-window.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { loadChosen } from './config-options.ts';
+import { nameThePlace } from './name-the-place.ts';
 import { openLog } from './open-log.ts';
 import { createIntentPrinter } from './print-intents.ts';
 import type { RunBody, RunOptions } from './run-options.ts';
@@ -18,8 +19,15 @@ const ONCE_DEADLINE_MS = 120_000;
 
 /** `dzd-telemetry run`: the agent itself, until a signal ends it. */
 export const runBody: RunBody = async (options, io) => {
-  const load = () => loadChosen(options, io);
-  const { config, warnings, file } = load();
+  const loaded = loadChosen(options, io);
+  try {
+    return await run(loaded, options, io);
+  } catch (error) {
+    throw nameThePlace(error, loaded);
+  }
+};
+
+async function run({ config, warnings, file }: LoadedConfig, options: RunOptions, io: CommandIo): Promise<ExitCode> {
   const logger = openLog(config.log, io);
   for (const line of warnings) logger.warn(line);
   const signer = signerFor(options, config, logger);
@@ -50,22 +58,23 @@ export const runBody: RunBody = async (options, io) => {
   const window = options.dryRun
     ? undefined
     : await openAgentWindow({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
-  const run = createNotifyRunner(io.environment);
-  const manager = createSdNotify({ environment: io.environment, pid: process.pid, run, clock: systemClock, logger });
+  const notify = createNotifyRunner(io.environment);
+  const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
-  let first: AgentConfig | undefined = config;
-  const reload = (): AgentConfig => {
-    const again = load();
-    for (const line of again.warnings) logger.warn(line);
-    return again.config;
-  };
+  let isFirst = true;
   const service = createAgentService({
     open: async () => {
-      const { config: next, waiting } = first === undefined ? keepUntilRestart(config, reload()) : { config: first, waiting: [] };
-      first = undefined;
-      const agent = await open(next, reporters, window);
-      window?.watch(agent, next);
-      return { agent, waiting };
+      const again = isFirst ? undefined : loadChosen(options, io);
+      isFirst = false;
+      for (const line of again?.warnings ?? []) logger.warn(line);
+      const { config: next, waiting } = again === undefined ? { config, waiting: [] } : keepUntilRestart(config, again.config);
+      try {
+        const agent = await open(next, reporters, window);
+        window?.watch(agent, next);
+        return { agent, waiting };
+      } catch (error) {
+        throw again === undefined ? error : nameThePlace(error, again);
+      }
     },
     logger,
     onReloading: () => manager.reloading(),
@@ -85,7 +94,7 @@ export const runBody: RunBody = async (options, io) => {
     await manager.flush();
   }
   return 0;
-};
+}
 
 /** A dry run does without the key; only a `--keypair` on the command line makes it compare the key with the device's publisher. */
 function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentConfig, logger: Logger): Signer | undefined {

@@ -3,6 +3,7 @@ import { checkSnapshots } from './check-snapshots.ts';
 import { checkSnmpSource, checkSnmpTraps } from './check-snmp.ts';
 import type { CrossChecked } from './cross-checked.ts';
 import { formatDuration } from './duration.ts';
+import { isLoopback } from './endpoints.ts';
 import type { KeyProblem } from './problems.ts';
 import type { AgentConfig, SourceConfig, WakeUpConfig } from './schema.ts';
 
@@ -28,8 +29,17 @@ export function crossCheck(config: AgentConfig): CrossChecked {
     problems.push(...checked.problems.map((found) => ({ ...found, path: ['collector', 'wakeUps', index, ...found.path] })));
     warnings.push(...checked.warnings.map((warning) => `wake-up ${wakeUp.name}: ${warning}`));
   }
+  warnings.push(...windowWarnings(config));
   const snapshots = checkSnapshots(config);
   return { problems: [...problems, ...snapshots.problems], warnings: [...warnings, ...snapshots.warnings] };
+}
+
+function windowWarnings({ http: { enabled, listen, tokenFile } }: AgentConfig): readonly string[] {
+  const { host, port } = listen;
+  if (!enabled || tokenFile !== undefined || isLoopback(`http://${host.includes(':') ? `[${host}]` : host}`)) return [];
+  return [
+    `http.listen: whoever reaches ${host}:${port} can read everything there; name the file of a token in http.tokenFile, or listen on 127.0.0.1`,
+  ];
 }
 
 function checkSource(source: SourceConfig): CrossChecked {
@@ -81,6 +91,6 @@ function nameProblems({ collector }: AgentConfig): readonly KeyProblem[] {
   return places.flatMap(({ name, path }, index) => {
     const first = names.indexOf(name);
     const kind = places[first]?.path[1] === 'sources' ? 'source' : 'wake-up';
-    return first === index ? [] : [{ path, problem: `the name "${name}" is taken by an earlier ${kind}` }];
+    return first === index ? [] : [{ path, problem: `the name "${name}" is taken by an earlier ${kind}; write another one` }];
   });
 }

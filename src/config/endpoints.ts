@@ -29,7 +29,13 @@ export function eapiUrl(options: About) {
       ...about(options),
       expects: 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"',
       form: 'text',
+      guess: eapiUrlMeant,
     });
+}
+
+function eapiUrlMeant(text: string): string | undefined {
+  if (/^\/\S+$/.test(text)) return `"unix://${text}"`;
+  return /^[\w.-]+(?::\d{1,5})?\/?$/.test(text) && /[.:]|localhost/.test(text) ? `"https://${text}"` : undefined;
 }
 
 /** `host:port`, an IPv6 address in brackets. */

@@ -16,7 +16,7 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
     unrepresentable: 'any',
     override: ({ jsonSchema, zodSchema }) => {
       const { expects, form } = jsonSchema;
-      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork']) delete jsonSchema[ours];
+      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork', 'guess']) delete jsonSchema[ours];
       if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
       if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
       // A section of which every line is commented out is null.

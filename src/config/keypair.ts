@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../platform/index.ts';
-import { type Address, addressOf } from '../serviceability/index.ts';
+import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
 import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
 
 /** A key that signs and cannot be read: its bytes live in a node:crypto KeyObject behind the closure, out of reach of logs and inspection. */
@@ -54,12 +54,24 @@ function keyBytesOf(text: string, file: string): Uint8Array {
   const invalid = (problem: string): AgentError => new AgentError('CONFIG__KEYPAIR_INVALID', { file, problem });
   if (text.trim() === '') throw invalid('it is empty');
   const value = parseJson(text);
-  if (value === undefined) throw invalid('it is not JSON');
+  if (value === undefined) throw invalid(otherKindOf(text.trim()));
   if (!Array.isArray(value)) throw invalid('it is JSON, but not an array');
-  if (value.length !== KEYPAIR_BYTES) throw invalid(`it has ${value.length} numbers instead of ${KEYPAIR_BYTES}`);
+  if (value.length !== KEYPAIR_BYTES) {
+    const half = value.length === SEED_BYTES ? ', one half of a keypair' : '';
+    throw invalid(`it has ${value.length} numbers instead of ${KEYPAIR_BYTES}${half}`);
+  }
   const position = value.findIndex((byte) => !Number.isInteger(byte) || byte < 0 || byte > 255);
   if (position !== -1) throw invalid(`number ${position + 1} of ${KEYPAIR_BYTES} is not a byte from 0 to 255`);
   return Uint8Array.from(value, Number);
+}
+
+/** What people take for a keypair file. Nothing of the text is repeated. */
+function otherKindOf(text: string): string {
+  if (isAddress(text)) return 'it is a public key; the private one is needed';
+  if (/^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(text))
+    return 'it is a private key in base58, as wallets show it, and not the array that solana-keygen writes';
+  if (text.startsWith('-----BEGIN ')) return 'it is a key in PEM, as OpenSSH and OpenSSL write it';
+  return 'it is not JSON';
 }
 
 /** Undefined when the text is not JSON. The parser's own message quotes its input, so it must go no further. */

@@ -4,7 +4,7 @@ import { stackLayers } from './layers.ts';
 import { type KeyProblem, problemsOf, refusal } from './problems.ts';
 import { warnIfOpenToOthers } from './read-file.ts';
 import { type AgentConfig, configSchema } from './schema.ts';
-import { settingTree } from './setting-tree.ts';
+import { member, settingTree } from './setting-tree.ts';
 import { readConfigFile } from './yaml-file.ts';
 
 /** Read when nothing else is named and it exists. */
@@ -27,6 +27,8 @@ export interface LoadedConfig {
   readonly file?: string;
   /** Allowed, but hardly meant; one line each, for the log. */
   readonly warnings: readonly string[];
+  /** Where the setting was written that has this value, a path or an address: `config.yaml:5`, a flag, a variable. Undefined for a default. */
+  readonly placeOf: (value: string) => string | undefined;
 }
 
 /**
@@ -52,7 +54,24 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
       ? warnIfOpenToOthers('the configuration file', file.path, { openToOthers: file.openToOthers })
       : undefined;
   const warnings = [...layers.warnings, ...(checked?.warnings ?? []), ...(open === undefined ? [] : [open])];
-  return { config: parsed.data, warnings, ...(path === undefined ? {} : { file: path }) };
+  const placeOf = (wanted: string): string | undefined => {
+    const path = pathOf(parsed.data, wanted);
+    const isWritten = path?.reduce<unknown>(member, layers.value) !== undefined;
+    return path === undefined || !isWritten ? undefined : layers.locate({ path, problem: '' }).where;
+  };
+  return { config: parsed.data, warnings, placeOf, ...(path === undefined ? {} : { file: path }) };
+}
+
+/** The way to the first setting with this value. An address to listen on has been read into its halves. */
+function pathOf(value: unknown, wanted: string): readonly PropertyKey[] | undefined {
+  if (value === wanted) return [];
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (`${String(member(value, 'host'))}:${String(member(value, 'port'))}` === wanted) return [];
+  for (const [name, inner] of Object.entries(value)) {
+    const rest = pathOf(inner, wanted);
+    if (rest !== undefined) return [Array.isArray(value) ? Number(name) : name, ...rest];
+  }
+  return undefined;
 }
 
 function holdsCommunity({ collector: { sources, wakeUps } }: AgentConfig): boolean {

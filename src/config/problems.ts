@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { AgentError, isAgentError } from '../platform/index.ts';
+import { meant } from './hints.ts';
 import { NOT_AS_EXPECTED, type SettingMeta } from './setting.ts';
 import { member, nodeAt, type SettingNode } from './setting-tree.ts';
 import { nearest } from './suggest.ts';
@@ -55,8 +56,14 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   const found = path.reduce<unknown>(member, value);
   const missing = found === undefined;
   if (missing) return [{ path, problem: `is required: ${meta.expects}` }];
-  const got = mayBeSecret(meta, found) ? '' : `, got ${show(found)}`;
-  return [{ path, problem: `expected ${meta.expects}${got}` }];
+  if (mayBeSecret(meta, found)) {
+    const hint =
+      meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number' ? ', got a text: write [ and ] around it' : '';
+    return [{ path, problem: `expected ${meta.expects}${hint}` }];
+  }
+  const instead = meant(meta, found);
+  const hint = instead === undefined ? '' : `, did you mean ${instead}?`;
+  return [{ path, problem: `expected ${meta.expects}, got ${show(found)}${hint}` }];
 }
 
 /** People paste a key where its file or its address belongs, and passwords into addresses; none of that is repeated. */

@@ -22,7 +22,14 @@ const listen = z
     }),
     expects: 'an address and a port, such as "127.0.0.1:50100" or "[::1]:50100"',
     form: 'text',
+    guess: listenMeant,
   });
+
+function listenMeant(text: string): string | undefined {
+  if (/^:?\d{1,5}$/.test(text)) return Number(text.replace(':', '')) <= MAX_PORT ? `"127.0.0.1:${text.replace(':', '')}"` : undefined;
+  const [, host, port = ':50100'] = /^(?:https?:\/\/)?([\w.-]+)(:\d{1,5})?\/?$/.exec(text) ?? [];
+  return host === undefined || Number(port.slice(1)) > MAX_PORT ? undefined : `"${host}${port}"`;
+}
 
 /** The agent's window: health, metrics, status. */
 export const httpSection = z

@@ -19,6 +19,8 @@ export interface SettingMeta {
   readonly reloadable: boolean;
   /** Never printed, never taken from a flag. */
   readonly secret: boolean;
+  /** What was probably meant by a text that does not fit, as it would be written. */
+  readonly guess?: (text: string) => string | undefined;
 }
 
 /** The message of an issue of which `expects` says all that there is to say. */

@@ -67,12 +67,19 @@ function expand(document: Document, path: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
-    throw refusal([{ where: `${path}:1`, problem: 'its aliases (*name) do not resolve, or multiply too often' }]);
+    throw refusal([
+      {
+        where: `${path}:1`,
+        problem: 'its aliases (*name) do not resolve, or multiply too often; a value that begins with * needs quotes around it',
+      },
+    ]);
   }
 }
 
 const MISTAKES: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab indents this line; YAML takes spaces only',
+  BLOCK_AS_IMPLICIT_KEY: 'a value with a colon and a space in it needs quotes around it',
+  BAD_SCALAR_START: 'a value that begins with this character needs quotes around it',
   MULTIPLE_DOCS: 'a second document begins here; the file has to be one',
 };
 

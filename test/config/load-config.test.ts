@@ -215,13 +215,13 @@ describe('what is refused', () => {
     ).toEqual([
       'config.yaml:1: env: expected mainnet-beta, testnet, devnet or localnet, got "moon"',
       'config.yaml:2: device: expected a public key in base58 (32 bytes), got "abc"',
-      'config.yaml:4: collector.interval: expected a duration such as "5s", got 5',
+      'config.yaml:4: collector.interval: expected a duration such as "5s", got 5, did you mean "5s"?',
       'config.yaml:5: collector.timout: unknown key, did you mean "timeout"?',
       'config.yaml:8: collector.sources[0].url: expected an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543", got "ftp://switch"',
       'config.yaml:9: collector.sources[1].type: expected eapi, snmp or sockets, got "gopher"',
       'config.yaml:10: collector.sources[2].type: is required: eapi, snmp or sockets',
       'config.yaml:12: worker.maxInFlight: expected a whole number from 1 to 256, got 1.5',
-      'config.yaml:13: worker.skipPreflight: expected true or false, got "yes"',
+      'config.yaml:13: worker.skipPreflight: expected true or false, got "yes", did you mean true?',
       'config.yaml:14: policy: expected a section of settings, got "6s"',
     ]);
   });
@@ -236,14 +236,14 @@ describe('what is refused', () => {
 
   test('a problem of a flag or a variable names it', () => {
     expect(problems(MINIMAL, { environment: { DZD_LOG_LEVEL: 'loud' }, flags: { 'collector.interval': '5' } })).toEqual([
-      '--collector.interval: collector.interval: expected a duration such as "5s", got "5"',
+      '--collector.interval: collector.interval: expected a duration such as "5s", got "5", did you mean "5s"?',
       'DZD_LOG_LEVEL: log.level: expected debug, info, warn or error, got "loud"',
     ]);
   });
 
   test.each([
     ['collector: { interval: 10ms }', 'collector.interval: expected from 500ms to 10m, got "10ms"'],
-    ['collector: { interval: 5 s }', 'collector.interval: expected a duration such as "5s", got "5 s"'],
+    ['collector: { interval: 5 s }', 'collector.interval: expected a duration such as "5s", got "5 s", did you mean "5s"?'],
     ['collector: { interval: }', 'collector.interval: expected a duration such as "5s", got nothing'],
     [
       'collector: { sources: [] }',
@@ -284,7 +284,7 @@ describe('what is refused', () => {
   test('aliases that multiply are refused rather than expanded', () => {
     const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
     expect(problems(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toEqual([
-      'config.yaml:1: its aliases (*name) do not resolve, or multiply too often',
+      'config.yaml:1: its aliases (*name) do not resolve, or multiply too often; a value that begins with * needs quotes around it',
     ]);
   });
 });

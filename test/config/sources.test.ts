@@ -33,13 +33,13 @@ describe('names', () => {
 
   test('two sources of one name are refused', () => {
     expect(problems('{ type: eapi, name: a, url: "unix:///s" }', '{ type: eapi, name: a, url: "unix:///t" }')).toEqual([
-      'config.yaml:6: collector.sources[1].name: the name "a" is taken by an earlier source',
+      'config.yaml:6: collector.sources[1].name: the name "a" is taken by an earlier source; write another one',
     ]);
   });
 
   test('a written name may not be the one that an earlier source has by default', () => {
     expect(problems('{ type: eapi, url: "unix:///s" }', '{ type: eapi, name: eapi, url: "unix:///t" }')).toEqual([
-      'config.yaml:6: collector.sources[1].name: the name "eapi" is taken by an earlier source',
+      'config.yaml:6: collector.sources[1].name: the name "eapi" is taken by an earlier source; write another one',
     ]);
   });
 });
@@ -207,7 +207,7 @@ describe('wake-ups', () => {
       '{ type: bgp-watch, address: "127.0.0.1" }',
       '5: collector.wakeUps[0].address: expected a host and a port such as "127.0.0.1:9543", got "127.0.0.1"',
     ],
-    ['{ type: bgp-watch, name: eapi }', '5: collector.wakeUps[0].name: the name "eapi" is taken by an earlier source'],
+    ['{ type: bgp-watch, name: eapi }', '5: collector.wakeUps[0].name: the name "eapi" is taken by an earlier source; write another one'],
     [
       '{ type: snmp-traps, communityFile: /c, from: [10.0.0.1, switch] }',
       '5: collector.wakeUps[0].from[1]: expected a list of IP addresses, got "switch"',

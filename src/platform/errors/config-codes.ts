@@ -37,7 +37,7 @@ export const CONFIG_CODES = {
   },
   CONFIG__CANNOT_LISTEN: {
     class: 'agent-never',
-    message: 'http.listen: {host}:{port} cannot be listened on: {problem}',
+    message: 'http.listen: {address} cannot be listened on: {problem}',
     remedy: 'write another address or port there, or `http.enabled: false`; is another agent running on this host?',
   },
   CONFIG__KEYPAIR_NOT_NAMED: {

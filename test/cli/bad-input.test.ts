@@ -1,0 +1,165 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { CommandIo } from '../../src/cli/command.ts';
+import { runCommand } from '../../src/cli/run.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
+import { lifeController } from '../../src/platform/index.ts';
+import { temporaryFolder } from '../config/temporary-files.ts';
+
+const DEVICE = 'DygSr5HvcVYGG62U2Tg9nJmwxc1uVkrFaoZoPRe2UeEX';
+
+/** What `dzd-telemetry run` says of this file below env and device, its folder shown as DIR; log lines are left out. */
+async function run(lines: string, args: readonly string[] = [], folder = temporaryFolder()) {
+  const file = join(folder, 'c.yaml');
+  writeFileSync(file, `env: localnet\ndevice: ${DEVICE}\n${lines}`, { mode: 0o600 });
+  const said: string[] = [];
+  const io: CommandIo = {
+    stdout: { write: (text) => void said.push(text), isTerminal: false, columns: undefined },
+    stderr: { write: (text) => void said.push(text), isTerminal: false, columns: undefined },
+    environment: {},
+    onHangup: () => undefined,
+    signal: lifeController().signal,
+    version: '1.2.3',
+  };
+  const exitCode = await runCommandLine(['run', '--config', file, ...args], [runCommand], io);
+  const told = said.filter((text) => !text.startsWith('{')).map((text) => text.trimEnd().replaceAll(folder, 'DIR'));
+  return { exitCode, told, folder };
+}
+
+const CORRECT = 'dzd-telemetry: correct the named key; docs/configuration.md lists every key with its unit and default';
+
+test.for([
+  ['an unknown key', 'colector:\n  interval: 5s\n', 'c.yaml:3: colector: unknown key, did you mean "collector"?'],
+  ['a key at the wrong place', 'interval: 5s\n', 'c.yaml:3: interval: unknown key here, did you mean "collector.interval"?'],
+  [
+    'a wrong unit',
+    'collector:\n  interval: 5sec\n',
+    'c.yaml:4: collector.interval: expected a duration such as "5s", got "5sec", did you mean "5s"?',
+  ],
+  ['no unit', 'collector:\n  interval: 5\n', 'c.yaml:4: collector.interval: expected a duration such as "5s", got 5, did you mean "5s"?'],
+  [
+    'two sources of one name',
+    'collector:\n  sources:\n    - {type: eapi, url: "unix:///a", name: x}\n    - {type: sockets, name: x}\n',
+    'c.yaml:6: collector.sources[1].name: the name "x" is taken by an earlier source; write another one',
+  ],
+  [
+    'a refresh shorter than the tick',
+    'policy:\n  refreshInterval: 2m\ncollector:\n  interval: 5m\n',
+    'c.yaml:4: policy.refreshInterval: must be longer than collector.interval (5m), got 2m',
+  ],
+  [
+    'suppress below reuse',
+    'policy:\n  damping:\n    suppress: 500\n',
+    'c.yaml:5: policy.damping.suppress: must be above policy.damping.reuse (750), got 500',
+  ],
+  [
+    'a password in the file',
+    'collector:\n  sources:\n    - {type: eapi, url: "https://a", username: u, password: hunter2}\n',
+    'c.yaml:5: collector.sources[0].password: unknown key; a password is not written into the configuration: name the file that holds it in passwordFile',
+  ],
+  [
+    'a port that is none',
+    'http:\n  listen: "127.0.0.1:80000"\n',
+    'c.yaml:4: http.listen: expected an address and a port, such as "127.0.0.1:50100" or "[::1]:50100", got "127.0.0.1:80000"',
+  ],
+] as const)('%s: exit code 2, and one line that says where and what', async ([, lines, expected]) => {
+  const { exitCode, told } = await run(lines);
+  expect([exitCode, told]).toEqual([2, [`dzd-telemetry: DIR/${expected}`, CORRECT]]);
+});
+
+test.for([
+  ['that is missing', undefined, 'it does not exist'],
+  ['that is a folder', 'folder', 'it is a folder'],
+  ['that is empty', '', 'it is empty'],
+  ['of two lines', 'one\ntwo\n', 'it is not one line of text'],
+  ['that links to itself', 'link', 'its symbolic links go round in a circle'],
+] as const)('a secret %s: the line that names the file, and why it is of no use', async ([, content, problem]) => {
+  const folder = temporaryFolder();
+  const secret = join(folder, 'password');
+  if (content === 'folder') mkdirSync(secret);
+  else if (content === 'link') symlinkSync(secret, secret);
+  else if (content !== undefined) writeFileSync(secret, content, { mode: 0o400 });
+  const lines =
+    'collector:\n  sources:\n    - type: eapi\n      url: https://127.0.0.1:1\n      username: u\n      passwordFile: password\n';
+  const { exitCode, told } = await run(lines, ['--dry-run'], folder);
+  expect([exitCode, told[0]]).toEqual([
+    2,
+    `dzd-telemetry: collector.sources.eapi.passwordFile: the secret file DIR/password (DIR/c.yaml:8) cannot be used: ${problem}`,
+  ]);
+});
+
+test('a secret that this user may not read is told as such', async ({ skip }) => {
+  skip(process.getuid?.() === 0, 'root may read everything');
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'token'), 'sesame');
+  chmodSync(join(folder, 'token'), 0o000);
+  const { exitCode, told } = await run('http:\n  tokenFile: token\n', ['--keypair', await writeNewKeypair(folder)], folder);
+  expect([exitCode, told[0]]).toEqual([
+    2,
+    'dzd-telemetry: http.tokenFile: the secret file DIR/token (DIR/c.yaml:4) cannot be used: permission denied',
+  ]);
+});
+
+test.for([
+  ['is missing', undefined, 'there is no key file DIR/key (DIR/c.yaml:3)'],
+  ['holds a public key', DEVICE, 'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a public key; the private one is needed'],
+  [
+    'holds one half of a keypair',
+    JSON.stringify(Array(32).fill(7)),
+    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it has 32 numbers instead of 64, one half of a keypair',
+  ],
+  [
+    'holds a key of OpenSSH',
+    '-----BEGIN OPENSSH PRIVATE KEY-----\n',
+    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a key in PEM, as OpenSSH and OpenSSL write it',
+  ],
+  [
+    'holds what a wallet shows',
+    '5K'.repeat(44),
+    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a private key in base58, as wallets show it, and not the array that solana-keygen writes',
+  ],
+  [
+    'holds two halves of two keys',
+    JSON.stringify(Array(64).fill(7)),
+    'the key file DIR/key (DIR/c.yaml:3) is damaged: its public half does not belong to its private half',
+  ],
+] as const)('a key file that %s', async ([, content, expected]) => {
+  const folder = temporaryFolder();
+  if (content !== undefined) writeFileSync(join(folder, 'key'), content, { mode: 0o400 });
+  const { exitCode, told } = await run('keypair: key\n', [], folder);
+  expect([exitCode, told[0]]).toEqual([2, `dzd-telemetry: ${expected}`]);
+});
+
+test('a port in use: the address, the line, and what to do', async ({ onTestFinished }) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  onTestFinished(() => void other.close());
+  const address = other.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const folder = temporaryFolder();
+  const keypair = await writeNewKeypair(folder);
+  const inFile = await run(`http:\n  listen: 127.0.0.1:${port}\n`, ['--keypair', keypair], folder);
+  expect([inFile.exitCode, inFile.told]).toEqual([
+    2,
+    [
+      `dzd-telemetry: http.listen: 127.0.0.1:${port} (DIR/c.yaml:4) cannot be listened on: another process has it`,
+      'dzd-telemetry: write another address or port there, or `http.enabled: false`; is another agent running on this host?',
+    ],
+  ]);
+  const inFlag = await run('', ['--keypair', keypair, '--http.listen', `127.0.0.1:${port}`], folder);
+  expect(inFlag.told[0]).toBe(
+    `dzd-telemetry: http.listen: 127.0.0.1:${port} (--http.listen) cannot be listened on: another process has it`,
+  );
+});
+
+test('an address that this host does not have', async () => {
+  const folder = temporaryFolder();
+  const { exitCode, told } = await run('http:\n  listen: 192.0.2.1:50100\n', ['--keypair', await writeNewKeypair(folder)], folder);
+  expect([exitCode, told[0]]).toEqual([
+    2,
+    'dzd-telemetry: http.listen: 192.0.2.1:50100 (DIR/c.yaml:4) cannot be listened on: this host has no such address',
+  ]);
+});
