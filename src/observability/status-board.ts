@@ -21,6 +21,10 @@ export interface StatusBoardOptions {
 export interface StatusBoard {
   readonly reporter: AgentReporter;
   read(): AgentStatus;
+  /**
+   * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
+   */
+  replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void;
 }
 
 /** The timeline and the last writes are bounded, however long the agent runs. */
@@ -34,10 +38,13 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   const startedAt = clock.wall();
   const healths = (names: readonly string[]) =>
     new Map(
-      names.map((name): [string, PartHealth] => [name, { state: 'ok', since: startedAt, problem: null, remedy: null, lastProblem: null }]),
+      names.map((name): [string, PartHealth] => [
+        name,
+        { state: 'ok', since: clock.wall(), problem: null, remedy: null, lastProblem: null },
+      ]),
     );
-  const sources = healths(options.sources);
-  const endpoints = healths(options.endpoints);
+  let sources = healths(options.sources);
+  let endpoints = healths(options.endpoints);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
   const parked = new Map<Address, string>();
@@ -155,6 +162,11 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
 
   return {
     reporter,
+    replaced(parts) {
+      sources = healths(parts.sources);
+      endpoints = healths(parts.endpoints);
+      halted = undefined;
+    },
     read() {
       const inTheAir = transactions.inFlight();
       const report = lastTick?.report;

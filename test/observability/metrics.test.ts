@@ -186,6 +186,20 @@ test('what the spending limits leave is one of three', async () => {
   expect(await allowances()).toEqual(one('nothing'));
 });
 
+test('a reload clears what only the former agent had: its used up limits, its lost place', async () => {
+  const agent = bed();
+  const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
+  agent.tell(({ budget }) => budget({ allowance: 'nothing' }));
+  agent.tell(({ snapshotPlace }) => snapshotPlace({ place: 'ingest.example', state: 'lost', error }));
+  const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
+  agent.metrics.watch(settings, () => ({ endpoints: [], leftOut: [] }));
+  expect(await samples(agent, 'spend_allowance{allowance="nothing"', 'snapshot_place_up', 'snapshot_place_losses')).toEqual({
+    'spend_allowance{allowance="nothing"}': 0,
+    snapshot_place_up: 1,
+    snapshot_place_losses_total: 1,
+  });
+});
+
 describe('figures that the agent keeps', () => {
   const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2, share: 0.5 });
 

@@ -132,3 +132,15 @@ test('keeps the last hundred transactions, and forgets one that a replaced agent
   await clock.advance(301_000);
   expect([read().recentTransactions.length, read().users[0]?.inFlight]).toEqual([100, null]);
 });
+
+test('a reload with other sources and endpoints leaves none of the former ones behind, nor what the former agent halted for', () => {
+  const { reporter, read, replaced } = board();
+  const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' });
+  reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
+  reporter.source({ source: 'eapi', state: 'lost', error });
+  reporter.halted(new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n }));
+  replaced({ sources: ['eapi', 'snmp'], endpoints: ['http://b'] });
+  const { sources, endpoints, halted } = read();
+  expect([...sources, ...endpoints].map(({ name, state }) => `${name} ${state}`)).toEqual(['eapi ok', 'snmp ok', 'http://b ok']);
+  expect(halted).toBe(null);
+});

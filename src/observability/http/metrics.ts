@@ -99,6 +99,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     watch(nextSettings, nextCounts) {
       settings = nextSettings;
       counts = nextCounts;
+      writes.replaced();
+      snapshots.replaced();
     },
     reloaded(successful) {
       lastReload = { successful, at: now() };
@@ -107,12 +109,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     reporter: {
       ...SILENT_REPORTER,
       ...parts.reporter,
-      ...snapshots,
+      ...snapshots.reporter,
       ...ticks,
-      ...writes,
+      ...writes.reporter,
       landed(event) {
         ticks.landed(event);
-        writes.landed(event);
+        writes.reporter.landed(event);
       },
     },
   };

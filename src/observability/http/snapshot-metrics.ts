@@ -7,6 +7,12 @@ export interface SnapshotMetricsOptions {
   readonly now: () => number;
 }
 
+export interface SnapshotMetrics {
+  readonly reporter: SnapshotEvents;
+  /** Another agent runs now: nobody knows yet that its place takes nothing. */
+  replaced(): void;
+}
+
 type SnapshotEvents = Pick<AgentReporter, 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace'>;
 
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -15,7 +21,7 @@ const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
  * What is counted of raw snapshots. Kinds are no label: a server names them, so that nobody knows them from the start or how many they will be;
  * the log has them.
  */
-export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptions): SnapshotEvents {
+export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptions): SnapshotMetrics {
   const { counter, histogram, gauge } = instruments;
   const snapshots = counter('snapshots_total', 'Raw snapshots, by whether they could be taken and stored.', {
     result: ['stored', 'failed'],
@@ -33,17 +39,20 @@ export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptio
   const lastStored = gauge('snapshot_last_stored_timestamp_seconds', 'When the last snapshot was stored; 0 before the first.');
 
   return {
-    snapshotStored({ bytes: size, durationMs }) {
-      snapshots.inc({ result: 'stored' });
-      bytes.inc(size);
-      seconds.observe(durationMs / 1_000);
-      lastStored.set(now() / 1_000);
+    reporter: {
+      snapshotStored({ bytes: size, durationMs }) {
+        snapshots.inc({ result: 'stored' });
+        bytes.inc(size);
+        seconds.observe(durationMs / 1_000);
+        lastStored.set(now() / 1_000);
+      },
+      snapshotFailed: () => snapshots.inc({ result: 'failed' }),
+      snapshotRefused: ({ errors }) => refusals.inc(errors.length),
+      snapshotPlace({ state }) {
+        placeUp.set(state === 'back' ? 1 : 0);
+        if (state === 'lost') losses.inc();
+      },
     },
-    snapshotFailed: () => snapshots.inc({ result: 'failed' }),
-    snapshotRefused: ({ errors }) => refusals.inc(errors.length),
-    snapshotPlace({ state }) {
-      placeUp.set(state === 'back' ? 1 : 0);
-      if (state === 'lost') losses.inc();
-    },
+    replaced: () => placeUp.set(1),
   };
 }

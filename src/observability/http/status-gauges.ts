@@ -62,8 +62,7 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
     ['cause'],
   );
   reading('transactions_in_flight', 'Transactions that are sent and not resolved.', (set) => {
-    const { sent, landed, expired, failed } = status().transactions;
-    set(Math.max(0, sent - landed - expired - failed));
+    set(status().recentTransactions.filter(({ state }) => state === 'in-flight').length);
   });
   reading(
     'source_up',

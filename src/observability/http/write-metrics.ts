@@ -8,6 +8,12 @@ export interface WriteMetricsOptions {
   readonly registry: Registry;
 }
 
+export interface WriteMetrics {
+  readonly reporter: WriteEvents;
+  /** Another agent runs now: its limits are fresh ones. */
+  replaced(): void;
+}
+
 type WriteEvents = Pick<AgentReporter, 'sent' | 'landed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
 
 const LANDING_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
@@ -17,7 +23,7 @@ const REASONS = ['change', 'refresh', 'ride-along'] as const;
 const ALLOWANCES = ['everything', 'changes', 'nothing'] as const;
 
 /** What is counted of transactions and of the statuses in them. */
-export function createWriteMetrics({ instruments, registry }: WriteMetricsOptions): WriteEvents {
+export function createWriteMetrics({ instruments, registry }: WriteMetricsOptions): WriteMetrics {
   const { counter, histogram, reading } = instruments;
   const transactions = counter('transactions_total', 'Transactions, by what became of them.', {
     outcome: ['landed', 'expired', 'failed', 'rejected', 'withdrawn'],
@@ -61,34 +67,39 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
   const isFirst = createOnceKeys();
 
   return {
-    sent({ intents }) {
-      perTransaction.observe(intents.length);
-      for (const { reason } of intents) sent.inc({ reason });
+    reporter: {
+      sent({ intents }) {
+        perTransaction.observe(intents.length);
+        for (const { reason } of intents) sent.inc({ reason });
+      },
+      landed({ intent, signature, latencyMs }) {
+        landed.inc({ reason: intent.reason });
+        submitted('success', [intent]);
+        submissionSeconds.observe(latencyMs / 1_000);
+        if (!isFirst(signature)) return;
+        transactions.inc({ outcome: 'landed' });
+        landing.observe(latencyMs / 1_000);
+      },
+      rejected({ intent }) {
+        transactions.inc({ outcome: 'rejected' });
+        rejected.inc();
+        submitted('error', [intent]);
+      },
+      expired({ intents }) {
+        transactions.inc({ outcome: 'expired' });
+        submitted('error', intents);
+      },
+      failed({ intents }) {
+        transactions.inc({ outcome: 'failed' });
+        submitted('error', intents);
+      },
+      withdrawn: () => transactions.inc({ outcome: 'withdrawn' }),
+      budget(event) {
+        allowance = event.allowance;
+      },
     },
-    landed({ intent, signature, latencyMs }) {
-      landed.inc({ reason: intent.reason });
-      submitted('success', [intent]);
-      submissionSeconds.observe(latencyMs / 1_000);
-      if (!isFirst(signature)) return;
-      transactions.inc({ outcome: 'landed' });
-      landing.observe(latencyMs / 1_000);
-    },
-    rejected({ intent }) {
-      transactions.inc({ outcome: 'rejected' });
-      rejected.inc();
-      submitted('error', [intent]);
-    },
-    expired({ intents }) {
-      transactions.inc({ outcome: 'expired' });
-      submitted('error', intents);
-    },
-    failed({ intents }) {
-      transactions.inc({ outcome: 'failed' });
-      submitted('error', intents);
-    },
-    withdrawn: () => transactions.inc({ outcome: 'withdrawn' }),
-    budget(event) {
-      allowance = event.allowance;
+    replaced() {
+      allowance = 'everything';
     },
   };
 }

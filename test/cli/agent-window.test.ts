@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import type { AgentCounts } from '../../src/agent-counts.ts';
+import { openAgentWindow } from '../../src/cli/agent-window.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { createLogger } from '../../src/observability/index.ts';
+import { AgentError } from '../../src/platform/index.ts';
+import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
+
+function configOf(rpcUrls: string, interval: string) {
+  const flags = {
+    env: 'localnet',
+    device: DEVICE,
+    'http.listen': '127.0.0.1:0',
+    'ledger.rpcUrls': rpcUrls,
+    'collector.interval': interval,
+  };
+  return loadConfig({ flags, environment: {}, defaultFile: '/nonexistent' }).config;
+}
+
+const agentThatWaited = (endpoint: string, delayed: number) => ({
+  counts: (): AgentCounts => ({
+    endpoints: [{ endpoint, requests: 9, delayed, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 }],
+    leftOut: [],
+  }),
+});
+
+async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
+  let url = '';
+  const log = {
+    write(line: string) {
+      url = JSON.parse(line).url ?? url;
+    },
+  };
+  const window = await openAgentWindow({
+    config: configOf('http://a.example', '5s'),
+    version: '1.2.3',
+    publisher: keyNumber(7),
+    logger: createLogger({ level: 'info', format: 'json', destination: log }),
+    reload: async () => ({ successful: true, message: 'taken' }),
+  });
+  atEnd(() => window.close());
+  const shown = async () => {
+    const text = await (await fetch(new URL('/metrics', url))).text();
+    return text.split('\n').filter((line) => /^dzd_telemetry_(endpoint_up|rpc_delayed_requests_total|interval_seconds)/.test(line));
+  };
+  return { window, shown };
+}
+
+test('a window shows the agent that runs: after a reload that was taken the new one, with nothing of the former one’s troubles', async ({
+  onTestFinished,
+}) => {
+  const { window, shown } = await openWindow(onTestFinished);
+  window.watch(agentThatWaited('http://a.example', 3), configOf('http://a.example', '5s'));
+  window.reporter.endpoint({
+    endpoint: 'http://a.example',
+    state: 'lost',
+    error: new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' }),
+  });
+  const before = [
+    'dzd_telemetry_rpc_delayed_requests_total{endpoint="http://a.example"} 3',
+    'dzd_telemetry_interval_seconds 5',
+    'dzd_telemetry_endpoint_up{endpoint="http://a.example"} 0',
+  ];
+  expect(await shown()).toEqual(before);
+
+  window.watch(agentThatWaited('http://b.example', 0), configOf('http://b.example', '7s'));
+  expect(await shown()).toEqual(before);
+  window.reloaded(true);
+  expect(await shown()).toEqual([
+    'dzd_telemetry_rpc_delayed_requests_total{endpoint="http://b.example"} 0',
+    'dzd_telemetry_interval_seconds 7',
+    'dzd_telemetry_endpoint_up{endpoint="http://b.example"} 1',
+  ]);
+});
+
+test('a reload that was not taken leaves the window as it is', async ({ onTestFinished }) => {
+  const { window, shown } = await openWindow(onTestFinished);
+  window.watch(agentThatWaited('http://a.example', 3), configOf('http://a.example', '5s'));
+  const before = await shown();
+  window.reloaded(false);
+  expect(await shown()).toEqual(before);
+});
