@@ -6,6 +6,8 @@ import type { World } from './world.ts';
 export interface Happening {
   readonly name: string;
   readonly weight: number;
+  /** How much longer than else the ledger may then take to come right, milliseconds. */
+  readonly delaysMs?: number;
   /** Tells what it did; undefined when there was nothing to do it to. */
   happen(): string | undefined;
 }

@@ -2,7 +2,10 @@ import { addressOf } from '../../serviceability/index.ts';
 import { accountHappenings } from './account-happenings.ts';
 import type { Happening, HappeningOptions } from './happening.ts';
 import { sessionHappenings } from './session-happenings.ts';
+import { SET_BACK_PATIENCE_MS } from './troubles.ts';
 
+const SHALLOWEST_SET_BACK = 20;
+const DEEPEST_SET_BACK = 450;
 const STRANGER = addressOf(new Uint8Array(32).fill(9));
 
 /** Everything that can happen in this world; what goes wrong for a while is a trouble. */
@@ -42,6 +45,19 @@ function ledgerHappenings({ world, draw, later, onDisturbed }: HappeningOptions)
         world.ledger.bank.rollBack(blocks, { requeue });
         onDisturbed();
         return `${blocks} blocks, ${requeue ? 'their transactions wait again' : 'their transactions are lost'}`;
+      },
+    },
+    {
+      name: 'the ledger is set back',
+      weight: 0.3,
+      delaysMs: SET_BACK_PATIENCE_MS,
+      happen() {
+        // The ledger remembers its accounts for 512 slots before the furthest one to which it had come.
+        const most = DEEPEST_SET_BACK - world.slotsToCatchUp();
+        if (most < SHALLOWEST_SET_BACK) return undefined;
+        const slots = world.setBack(draw.whole(SHALLOWEST_SET_BACK, most));
+        onDisturbed();
+        return `${slots} slots`;
       },
     },
     {

@@ -101,8 +101,9 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     const share = draw.between(0.1, 1);
     return all.filter(() => draw.chance(share));
   };
-  const troubles = troublesOf({ world, draw, nodes, sources });
-  const chaos = createChaos({ draw, clock, story, happenings: some(happenings), troubles: some(troubles) });
+  const troubles = some(troublesOf({ world, draw, nodes, sources }));
+  const known = some(happenings);
+  const chaos = createChaos({ draw, clock, story, happenings: known, troubles });
 
   world.ledger.bank.onLanded(flights.landed);
   if (plan.hints) {
@@ -125,7 +126,9 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   flush();
   world.push();
   story.tell('all trouble is over');
-  const convergedAfterMs = await waitUntilRight({ clock, world, verdict, isOver, boundMs: plan.convergenceBoundMs });
+  const delayMs = Math.max(0, ...[...known, ...troubles].map(({ delaysMs = 0 }) => delaysMs));
+  const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
+  const convergedAfterMs = await waitUntilRight({ clock, world, verdict, isOver, boundMs });
 
   return {
     seed,

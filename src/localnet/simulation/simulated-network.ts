@@ -23,6 +23,8 @@ export interface PathConditions {
   garble: number;
   /** Chance that a transaction that was taken arrives once more, a good deal later. */
   repeat: number;
+  /** Its answers name slots so much later than they are of. Heights and blockhashes stay true. */
+  slotsAhead: number;
   /** Longest time on the way in one direction, milliseconds: what is drawn from it puts requests out of order. */
   latencyMs: number;
 }
@@ -37,6 +39,7 @@ export const healthyPath = (): PathConditions => ({
   unavailable: 0,
   garble: 0,
   repeat: 0,
+  slotsAhead: 0,
   latencyMs: 60,
 });
 
@@ -75,7 +78,11 @@ export function createSimulatedTransport(
       return undefined;
     }
     lastId += 1;
-    const reply = readAnswer(node.call(JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params })));
+    const { slotsAhead } = conditions;
+    const request = JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }, (name, value) =>
+      shifted(name, value, DEMANDS, -slotsAhead),
+    );
+    const reply = readAnswer(node.call(request), slotsAhead);
     if (wire !== undefined) watcher.arrived(wire, reply.kind === 'result');
     return reply;
   }
@@ -130,8 +137,16 @@ export function createSimulatedTransport(
   };
 }
 
-function readAnswer(text: string): RpcReply {
-  const answer: unknown = JSON.parse(text);
+const DEMANDS: ReadonlySet<string> = new Set(['minContextSlot']);
+const SLOTS: ReadonlySet<string> = new Set(['slot', 'absoluteSlot']);
+
+/** What JSON makes of a member: slots are moved, all else stays. */
+function shifted(name: string, value: unknown, names: ReadonlySet<string>, slots: number): unknown {
+  return typeof value === 'number' && names.has(name) ? Math.max(0, value + slots) : value;
+}
+
+function readAnswer(text: string, slotsAhead: number): RpcReply {
+  const answer: unknown = JSON.parse(text, (name, value) => shifted(name, value, SLOTS, slotsAhead));
   if (typeof answer !== 'object' || answer === null) return { kind: 'garbled', problem: 'no object' };
   if ('error' in answer) {
     const { error } = answer;

@@ -10,6 +10,8 @@ export interface Trouble {
   readonly weight: number;
   /** How long it lasts, milliseconds. */
   readonly lasts: readonly [number, number];
+  /** How much longer than else the ledger may then take to come right, milliseconds. */
+  readonly delaysMs?: number;
   begin(): string;
   end(): void;
 }
@@ -28,6 +30,8 @@ export interface TroubleOptions {
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
+/** Slots below those that were read are believed after so long. */
+export const SET_BACK_PATIENCE_MS = 120_000;
 
 /** Every trouble that this world knows. Each sets its own conditions and takes back what it set. */
 export function troublesOf({ world, draw, nodes, sources }: TroubleOptions): readonly Trouble[] {
@@ -92,6 +96,10 @@ function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): r
     onPath('garbles', 1, [5 * SECOND, MINUTE], () => ({ garble: draw.between(0.1, 1) })),
     onPath('repeats', 2, [5 * SECOND, 3 * MINUTE], () => ({ repeat: draw.between(0.1, 0.8) })),
     onPath('is slow and reorders', 3, [5 * SECOND, 3 * MINUTE], () => ({ latencyMs: draw.between(200, 9 * SECOND) })),
+    {
+      ...onPath('names slots far ahead', 2, [SECOND, 5 * MINUTE], () => ({ slotsAhead: Math.round(10 ** draw.between(2, 9)) })),
+      delaysMs: SET_BACK_PATIENCE_MS,
+    },
     onNode('lags', 3, [5 * SECOND, 3 * MINUTE], () => ({ lagSlots: draw.whole(1, 140) }), { lagSlots: 0 }),
     onNode('is unhealthy', 1, [5 * SECOND, MINUTE], () => ({ unhealthy: true }), { unhealthy: false }),
     onNode('drops transactions', 4, [5 * SECOND, 3 * MINUTE], () => ({ dropProbability: draw.between(0.1, 1) }), { dropProbability: 0 }),

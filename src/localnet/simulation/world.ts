@@ -27,6 +27,10 @@ export interface World {
   push(): void;
   reboot(): void;
   setFunds(sol: number): void;
+  /** The ledger goes on from so many slots ago, at most, and counts anew from there; returns how many they were. */
+  setBack(slots: number): number;
+  /** How far it is from the furthest slot to which it had come. */
+  slotsToCatchUp(): number;
   setPublisher(publisher: Address): void;
 }
 
@@ -59,6 +63,8 @@ export function createWorld({
   const living = new Set<Address>();
 
   const observe = (): void => sessions.record(establishedSessions(sim));
+  const slotNow = (): number => Number(ledger.bank.replica().view('processed').slot);
+  let furthest = 0;
   const setFunds = (sol: number): void => admin.fund(signer.address, lamports(BigInt(Math.round(sol * 1e9))));
   const createUser = (clientIp?: Ipv4): Address => {
     const kind = draw.whole(0, 4);
@@ -124,6 +130,13 @@ export function createWorld({
       observe();
     },
     setFunds,
+    setBack(slots) {
+      const from = slotNow();
+      furthest = Math.max(furthest, from);
+      ledger.bank.setBack(BigInt(Math.max(0, from - slots)));
+      return from - slotNow();
+    },
+    slotsToCatchUp: () => Math.max(0, furthest - slotNow()),
     setPublisher: (publisher) => admin.changeDevice(device, { metricsPublisher: publisher }),
   };
 }

@@ -276,4 +276,20 @@ describe('forks', () => {
     expect(statusOf(signature)).toBe('finalized');
     expect(bed.ledger.bank.replica().view('finalized').blockHeight).toBe(processed().blockHeight);
   });
+
+  test('a chain that is set back counts its slots anew, and forgets what was finalized after', () => {
+    const user = bed.user();
+    bed.land([bed.setStatus(user, 'up')]);
+    const { slot: then } = processed();
+    const { signature } = bed.land([bed.setStatus(user, 'down')]);
+    bed.ledger.bank.advance(100);
+    const created = bed.user();
+    expect(statusOf(signature)).toBe('finalized');
+    bed.ledger.bank.setBack(then);
+    expect([processed().slot, statusOf(signature)]).toEqual([then, undefined]);
+    expect([bed.record(user).bgpStatus, bed.record(created).bgpStatus]).toEqual([1, 0]);
+    const { signature: again } = bed.land([bed.setStatus(user, 'down')]);
+    expect([processed().slot > then, processed().slot < then + 10n, statusOf(again)]).toEqual([true, true, 'processed']);
+    expect(() => bed.ledger.bank.setBack(-1n)).toThrow('slot -1 is not remembered');
+  });
 });

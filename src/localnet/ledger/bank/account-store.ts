@@ -34,6 +34,8 @@ export interface AccountStore {
   clear(): void;
   /** Undoes what transactions wrote after `slot`. */
   discardAfter(slot: number): void;
+  /** Nothing is of a later slot than this: what was written after it counts as written in it. */
+  bringDown(slot: number): void;
   /** Forgets accounts that were closed so long ago that nobody can ask for them. */
   sweep(slot: number): void;
 }
@@ -78,6 +80,13 @@ export function createAccountStore(): AccountStore {
           address,
           versions.filter((version) => version.slot <= slot || version.pinned),
         );
+      }
+    },
+    bringDown(slot) {
+      for (const [address, versions] of accounts) {
+        const newest = versions.at(-1);
+        if (newest === undefined || newest.slot <= slot) continue;
+        accounts.set(address, [...versions.filter((version) => version.slot < slot), { ...newest, slot }]);
       }
     },
     sweep(slot) {

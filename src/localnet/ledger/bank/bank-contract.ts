@@ -83,6 +83,12 @@ export interface Bank {
   advance(slots?: number): void;
   /** A fork: undoes the transactions of the newest blocks (never a finalized one). They are lost, or with `requeue` wait for a block again. */
   rollBack(blocks: number, options?: { readonly requeue?: boolean }): void;
+  /**
+   * A cluster that is started again from an old snapshot: undoes the blocks after this slot, finalized ones too, and counts slots and heights
+   * back with them. Accounts are remembered for 512 slots; what was not written by a transaction stays as it is. Throws Error for a slot
+   * that is forgotten.
+   */
+  setBack(to: bigint): void;
   /** When the slot began, milliseconds since 1970; undefined for a slot to come, or one no longer remembered. */
   slotTimeMs(slot: bigint): number | undefined;
   performanceSamples(limit: number): readonly PerformanceSample[];

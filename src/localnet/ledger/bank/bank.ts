@@ -4,7 +4,7 @@ import { createAccount, executeTransaction, SLOTS_PER_EPOCH } from '../runtime/i
 import { decodeBase58, encodeBase58, type ParsedTransaction, SYSTEM_PROGRAM } from '../transaction/index.ts';
 import { createAccountStore } from './account-store.ts';
 import type { Bank, BankOptions } from './bank-contract.ts';
-import { createBlockHistory } from './block-history.ts';
+import { type Block, createBlockHistory } from './block-history.ts';
 import { createBlockProducer } from './block-producer.ts';
 import { BLOCKHASH_LIFETIME, createBlockhashes } from './blockhashes.ts';
 import { createFaucet, FAUCET_BALANCE } from './faucet.ts';
@@ -97,6 +97,15 @@ export function createBank(options: BankOptions): Bank {
     if (blocks.tip.height % SWEEP_EVERY_BLOCKS === 0) accounts.sweep(currentSlot);
   }
 
+  /** Undoes what came after this block, and tells what had landed there. */
+  function undoAfter({ slot, height }: Pick<Block, 'slot' | 'height'>): readonly LandedTransaction[] {
+    const undone = history.takeAbove(height);
+    accounts.discardAfter(slot);
+    blocks.truncate(height);
+    blockhashes.fork(height + 1);
+    return undone;
+  }
+
   function submit(transaction: ParsedTransaction, { delaySlots = 0, again = false }: { delaySlots?: number; again?: boolean } = {}): void {
     catchUp();
     counters.received += 1;
@@ -154,13 +163,18 @@ export function createBank(options: BankOptions): Bank {
       catchUp();
       for (let count = 0; count < slots; count++) playSlot(timer.skipAhead());
     },
+    setBack(to) {
+      catchUp();
+      const kept = blocks.atOrBefore(Number(to));
+      if (kept === undefined) throw new Error(`slot ${to} is not remembered`);
+      undoAfter(kept);
+      accounts.bringDown(kept.slot);
+      root = Math.min(root, kept.height);
+      currentSlot = kept.slot;
+    },
     rollBack(count, { requeue = false } = {}) {
       catchUp();
-      const kept = blocks.at(Math.max(root, blocks.tip.height - count));
-      const undone = history.takeAbove(kept.height);
-      accounts.discardAfter(kept.slot);
-      blocks.truncate(kept.height);
-      blockhashes.fork(kept.height + 1);
+      const undone = undoAfter(blocks.at(Math.max(root, blocks.tip.height - count)));
       if (requeue) for (const { transaction } of undone) pool.add(transaction, currentSlot + 1);
     },
     slotTimeMs(wanted) {
