@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/index.ts';
 import type { RpcCall, Slot } from '../serviceability/index.ts';
+import { readGenesisHash } from './cluster-check.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
 import { badAnswer, faultOf } from './faults.ts';
 import { Malformed } from './json.ts';
@@ -14,6 +15,8 @@ export interface SingleEndpoint {
   readonly call: RpcCall;
   /** The slot that it has confirmed, and how long it took to say so. Throws as `call` does. */
   probe(signal: AbortSignal): Promise<EndpointProbe>;
+  /** The genesis hash of its cluster, base58. Throws as `call` does. */
+  genesisHash(signal: AbortSignal): Promise<string>;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -47,20 +50,23 @@ export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions):
       if (reply.kind !== 'result') throw faultOf(reply, url, method).error;
       return reply.value;
     };
+    const ask = async <T>(method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal): Promise<T> => {
+      const result = await call(method, params, signal);
+      try {
+        return read(result);
+      } catch (error) {
+        throw error instanceof Malformed ? badAnswer(error.message, url, method).error : error;
+      }
+    };
     return {
       name: url.name,
       call,
       async probe(signal) {
-        const method = 'getEpochInfo';
         const askedAt = clock.monotonic();
-        const result = await call(method, [{ commitment: 'confirmed' }], signal);
-        const latencyMs = clock.monotonic() - askedAt;
-        try {
-          return { slot: readEpochInfo(result).slot, latencyMs };
-        } catch (error) {
-          throw error instanceof Malformed ? badAnswer(error.message, url, method).error : error;
-        }
+        const { slot } = await ask('getEpochInfo', [{ commitment: 'confirmed' }], readEpochInfo, signal);
+        return { slot, latencyMs: clock.monotonic() - askedAt };
       },
+      genesisHash: (signal) => ask('getGenesisHash', [], readGenesisHash, signal),
       close: rpc.close,
     };
   });

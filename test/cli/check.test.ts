@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takeStep } from '../../src/cli/check/step.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
+import { createLocalLedger } from '../../src/localnet/ledger/index.ts';
 import { Stopped, systemClock } from '../../src/platform/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
@@ -195,6 +196,18 @@ describe('check', () => {
       ['ok endpoint URL', 'warn endpoint URL'],
       expect.stringMatching(/behind the highest$/),
     ]);
+  });
+
+  test('an endpoint of another cluster fails, and is named with both genesis hashes', async ({ onTestFinished }) => {
+    await using at = await commandBed();
+    const stranger = createLocalLedger();
+    onTestFinished(() => stranger.stop());
+    const { rpcUrl } = await stranger.start();
+    const { exitCode, states, detail } = await check(at, '--ledger.rpcUrls', `${at.addresses.rpcUrl},${rpcUrl}`);
+    expect([exitCode, states.filter((state) => !state.startsWith('ok'))]).toEqual([1, ['fail endpoint URL', 'skipped snapshots']]);
+    expect(detail[`endpoint ${rpcUrl}`]).toBe(
+      `it belongs to another cluster (genesis hash ${stranger.bank.genesisHash}) than ${at.addresses.rpcUrl} (${at.localnet.ledger.bank.genesisHash})`,
+    );
   });
 
   test('a clock of the switch that is off is worth a warning', async () => {

@@ -29,6 +29,8 @@ export interface Lookups {
   view(): Promise<LedgerView>;
   source(source: SourceConfig): Promise<SourceLook>;
   probe(endpoint: SingleEndpoint): Promise<EndpointProbe>;
+  /** The genesis hash of the endpoint's cluster. */
+  genesisHash(endpoint: SingleEndpoint): Promise<string>;
   /** The same, as something that another step stands on: where it fails, that step is skipped. */
   given<T>(what: string, found: Promise<T>): Promise<T>;
 }
@@ -48,6 +50,7 @@ export function createLookups({ config, rpc, clock, signal }: LookupsOptions): L
   const view = once(() => createUserViewReader({ ...query, clock }).read(signal));
   const sources = new Map<string, () => Promise<SourceLook>>();
   const probes = new Map<SingleEndpoint, () => Promise<EndpointProbe>>();
+  const hashes = new Map<SingleEndpoint, () => Promise<string>>();
 
   async function read(source: SourceConfig): Promise<SourceLook> {
     const warnings: string[] = [];
@@ -71,6 +74,7 @@ export function createLookups({ config, rpc, clock, signal }: LookupsOptions): L
     view,
     source: (source) => memo(sources, source.name, () => read(source)),
     probe: (endpoint) => memo(probes, endpoint, () => probeWarm(endpoint, signal)),
+    genesisHash: (endpoint) => memo(hashes, endpoint, () => endpoint.genesisHash(signal)),
     given: (what, found) =>
       found.catch(() => {
         throw new Skip(`${what} could not be read`);

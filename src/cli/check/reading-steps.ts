@@ -12,12 +12,26 @@ const MOST_SLOTS_BEHIND = 50n;
 /** Session ages are taken by the switch's own clock, so a difference harms nobody but who compares logs. */
 const TOLERATED_SKEW_MS = 2_000;
 
-/** Each ledger endpoint: whether it answers, how fast, and how far behind the others it is. */
-export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe }: Lookups): readonly Step[] {
+/** Each ledger endpoint: whether it answers, how fast, whether it belongs to the others' cluster, and how far behind them it is. */
+export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, genesisHash }: Lookups): readonly Step[] {
+  /** The clusters of those that tell theirs, in order; with a single endpoint there is nothing to compare. */
+  const clusters = async (): Promise<readonly { readonly of: SingleEndpoint; readonly hash: string }[]> => {
+    if (endpoints.length === 1) return [];
+    const told = await Promise.allSettled(endpoints.map(async (of) => ({ of, hash: await genesisHash(of) })));
+    return told.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  };
   return endpoints.map((endpoint) => ({
     name: `endpoint ${endpoint.name}`,
     async look() {
       const { slot, latencyMs } = await probe(endpoint);
+      const told = await clusters();
+      const [first] = told;
+      const own = told.find(({ of }) => of === endpoint);
+      if (first !== undefined && own !== undefined && own.hash !== first.hash)
+        return fail(
+          `it belongs to another cluster (genesis hash ${own.hash}) than ${first.of.name} (${first.hash})`,
+          'name endpoints of one cluster only in ledger.rpcUrls; the agent uses the cluster that has the device, and sets the others aside',
+        );
       const others = await Promise.all(
         endpoints.map((each) =>
           probe(each).then(
