@@ -90,11 +90,12 @@ wait_for() {
   return 1
 }
 
-# Starts a localnet on ports that are free, and waits for it. FILE COMMAND…: its addresses go to FILE, its process id to $localnet.
+# Starts a localnet on ports that are free, and waits for it. FILE COMMAND…, with $localnet_options: its addresses go to FILE, its process id to $localnet.
 start_localnet() {
   local addresses=$1
   shift
-  env -i PATH="$PATH" "$@" localnet --users 5 --rpc-port 0 --eapi-port 0 --snmp-port 0 --grpc-port 0 --output json >"$addresses" &
+  # shellcheck disable=SC2086 # several words
+  env -i PATH="$PATH" "$@" localnet --users 5 --rpc-port 0 --eapi-port 0 --snmp-port 0 --grpc-port 0 --output json ${localnet_options:-} >"$addresses" &
   localnet=$!
   wait_for "$addresses" '"ready"'
 }
