@@ -1,5 +1,5 @@
-import type { EndpointTraffic, JsonRpc, RpcReply } from './ledger/index.ts';
-import { type Clock, DeadlineExceeded } from './platform/index.ts';
+import { createJsonRpc, type EndpointTraffic, type JsonRpc, type JsonRpcOptions, type RpcReply } from './ledger/index.ts';
+import { DeadlineExceeded } from './platform/index.ts';
 
 /** Figures that parts of an agent keep for themselves, each since the agent was opened. */
 export interface AgentCounts {
@@ -21,20 +21,30 @@ export interface RequestEvent {
   readonly durationMs: number;
 }
 
-export interface MeterOptions {
+/** Bodies of requests and answers, as they went over the wire. */
+export interface BytesEvent {
   readonly endpoint: string;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly onRequest: (event: RequestEvent) => void;
+  readonly direction: 'sent' | 'received';
+  readonly bytes: number;
 }
 
-/** The same connection, each of its requests told when it has ended; those that nobody waits for any more are not. */
-export function meterRequests(rpc: JsonRpc, { endpoint, clock, onRequest }: MeterOptions): JsonRpc {
+/** Listens to the traffic with the ledger. */
+export interface LedgerMeter {
+  request(event: RequestEvent): void;
+  bytes(event: BytesEvent): void;
+}
+
+/** A connection to an endpoint that tells of its traffic: of each request when it has ended, but of none that nobody waits for any more. */
+export function createMeteredRpc(options: JsonRpcOptions, meter: LedgerMeter): JsonRpc {
+  const { clock } = options;
+  const endpoint = options.url.name;
+  const rpc = createJsonRpc({ ...options, onBytes: (direction, bytes) => meter.bytes({ endpoint, direction, bytes }) });
   return {
     async call(request, signal) {
       const from = clock.monotonic();
       const reply = await rpc.call(request, signal);
       if (!signal.aborted || signal.reason instanceof DeadlineExceeded)
-        onRequest({ endpoint, method: request.method, result: resultOf(reply), durationMs: clock.monotonic() - from });
+        meter.request({ endpoint, method: request.method, result: resultOf(reply), durationMs: clock.monotonic() - from });
       return reply;
     },
     close: rpc.close,

@@ -1,10 +1,10 @@
 import { type Agent, type AgentTiming, createAgent } from './agent.ts';
-import { type AgentCounts, meterRequests, type RequestEvent } from './agent-counts.ts';
+import { type AgentCounts, createMeteredRpc, type LedgerMeter } from './agent-counts.ts';
 import type { AgentReporter } from './agent-reporter.ts';
 import type { StatusPolicy } from './bgp/index.ts';
 import type { SwitchSource, WakeUpSource } from './collector/index.ts';
 import type { AgentConfig, PolicyConfig } from './config/index.ts';
-import { createJsonRpc, createLedgerRpc } from './ledger/index.ts';
+import { createLedgerRpc } from './ledger/index.ts';
 import { openSnapshotter } from './open-snapshotter.ts';
 import { openSource, openWakeUp } from './open-sources.ts';
 import { type Clock, type Random, systemClock } from './platform/index.ts';
@@ -20,8 +20,8 @@ export interface OpenAgentOptions {
   /** What else is worth a warning: secrets that others can read. */
   readonly warn: (line: string) => void;
   readonly reporter: AgentReporter;
-  /** Told of each request to the ledger when it has ended. */
-  readonly onRequest?: (event: RequestEvent) => void;
+  /** Told of the traffic with the ledger. */
+  readonly meter?: LedgerMeter;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -37,7 +37,7 @@ export async function openAgent({
   publisher,
   warn,
   reporter,
-  onRequest = () => undefined,
+  meter,
   clock = systemClock,
   random = Math.random,
 }: OpenAgentOptions): Promise<OpenedAgent> {
@@ -55,7 +55,7 @@ export async function openAgent({
     requestsPerSecond: ledger.requestsPerSecond,
     sendsPerSecond: ledger.sendsPerSecond,
     onEndpoint: (event) => reporter.endpoint(event),
-    openTransport: (options) => meterRequests(createJsonRpc(options), { endpoint: options.url.name, clock, onRequest }),
+    ...(meter === undefined ? {} : { openTransport: (options) => createMeteredRpc(options, meter) }),
   });
   const snapshotter = await openSnapshotter({ config, ...(signer === undefined ? {} : { signer }), clock, random, reporter, warn });
   const agent = createAgent({

@@ -1,4 +1,4 @@
-import type { RequestEvent } from '../agent-counts.ts';
+import type { LedgerMeter } from '../agent-counts.ts';
 import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { parseEndpointUrls } from '../ledger/index.ts';
@@ -19,8 +19,8 @@ export interface AgentWindowOptions {
 export interface AgentWindow {
   readonly reporter: AgentReporter;
   readonly board: StatusBoard;
-  /** What tells of each request to the ledger. */
-  readonly onRequest: (event: RequestEvent) => void;
+  /** What the agent tells of its traffic with the ledger. */
+  readonly meter: LedgerMeter;
   /** This agent was opened with these settings: the first runs now, another one from the moment when its reload is told to be done. */
   watch(agent: Pick<OpenedAgent, 'counts'>, config: AgentConfig): void;
   reloaded(successful: boolean): void;
@@ -33,7 +33,7 @@ const STALE_AT_LEAST_MS = 30_000;
 
 const CLOSED: Omit<AgentWindow, 'board'> = {
   reporter: SILENT_REPORTER,
-  onRequest: () => undefined,
+  meter: { request: () => undefined, bytes: () => undefined },
   watch: () => undefined,
   reloaded: () => undefined,
   close: async () => undefined,
@@ -102,7 +102,7 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
   return {
     reporter: teeReporters([board.reporter, metrics.reporter]),
     board,
-    onRequest: metrics.request,
+    meter: metrics.meter,
     watch({ counts }, of) {
       const isFirst = opened === undefined;
       opened = { counts, config: of };

@@ -48,7 +48,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
       ...(signer === undefined ? {} : { publisher: signer.address }),
       warn: (line) => logger.warn(line),
       reporter: teeReporters(reporters),
-      ...(window === undefined ? {} : { onRequest: window.onRequest }),
+      ...(window === undefined ? {} : { meter: window.meter }),
     });
   const log = createLogReporter(logger);
   const sink = createEventSink({ output: options.output, destination: io.stdout });

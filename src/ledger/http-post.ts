@@ -16,7 +16,11 @@ export interface HttpPost {
   readonly body: string;
   /** Upper bound of the body once unpacked, bytes. */
   readonly maxResponseBytes: number;
+  readonly onBytes?: OnBytes | undefined;
 }
+
+/** Told of bytes of bodies as they go over the wire, packed ones as they are; what HTTP, TLS and TCP add is not among them. */
+export type OnBytes = (direction: 'sent' | 'received', bytes: number) => void;
 
 /** A keep-alive socket that the server closed in the very moment we wrote to it dies with one of these. */
 const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
@@ -73,8 +77,9 @@ function dispatch(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): 
       // Called when a socket is connected and the request is about to be written to it: from here on the endpoint may have it.
       onRequestStart(controller) {
         abortRequest = (reason) => controller.abort(reason);
-        if (signal.aborted) abortRequest(asError(signal.reason));
-        else progress = 'offered';
+        if (signal.aborted) return abortRequest(asError(signal.reason));
+        progress = 'offered';
+        post.onBytes?.('sent', Buffer.byteLength(post.body));
       },
       onResponseStart(_, statusCode, headers) {
         if (statusCode < 200) return;
@@ -87,6 +92,7 @@ function dispatch(dispatcher: Dispatcher, post: HttpPost, signal: AbortSignal): 
       },
       onResponseData(_, chunk) {
         chunks.push(chunk);
+        post.onBytes?.('received', chunk.length);
       },
       onResponseEnd() {
         settle({ kind: 'answered', status, header, body: Buffer.concat(chunks) });

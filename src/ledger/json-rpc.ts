@@ -3,7 +3,7 @@ import { type Clock, DeadlineExceeded, withDeadline } from '../platform/index.ts
 import { type Resolve, resolveHost } from './address-book.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { createHttpPool } from './http-pool.ts';
-import { type HttpReply, postJson, type RequestProgress } from './http-post.ts';
+import { type HttpReply, type OnBytes, postJson, type RequestProgress } from './http-post.ts';
 import { isRecord } from './json.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -36,6 +36,7 @@ export interface JsonRpcOptions {
   readonly maxResponseBytes: number;
   /** How host names become addresses; the host's own resolver unless told. */
   readonly resolve?: Resolve | undefined;
+  readonly onBytes?: OnBytes | undefined;
 }
 
 export interface JsonRpc {
@@ -47,7 +48,7 @@ export interface JsonRpc {
 
 /** JSON-RPC to one endpoint over a bounded pool of keep-alive connections. The first call opens the first socket. */
 export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
-  const { url, clock, timeoutMs, maxResponseBytes } = options;
+  const { url, clock, timeoutMs, maxResponseBytes, onBytes } = options;
   const pool = createHttpPool({
     origin: url.origin,
     connections: options.connections,
@@ -66,7 +67,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
 
   const postOn = async (body: string, signal: AbortSignal): Promise<HttpReply> => {
     const dispatcher = pool.current();
-    const reply = await postJson(dispatcher, { path: url.path, headers, body, maxResponseBytes }, signal);
+    const reply = await postJson(dispatcher, { path: url.path, headers, body, maxResponseBytes, onBytes }, signal);
     if (reply.kind !== 'failed' || (signal.aborted && !(signal.reason instanceof DeadlineExceeded))) return reply;
     pool.leave(dispatcher);
     const address = pool.addressOf(dispatcher);

@@ -234,11 +234,13 @@ describe('figures that the agent keeps', () => {
     const agent = bed();
     const before = await samples(agent, 'rpc_requests_total');
     expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 10 * 5, new Set([0])]);
-    agent.metrics.request({ endpoint: 'http://b', method: 'getProgramAccounts', result: 'http-error', durationMs: 250 });
-    const after = await samples(agent, 'rpc_requests_total', 'rpc_request_duration_seconds_sum{method="getProgramAccounts"');
+    agent.metrics.meter.request({ endpoint: 'http://b', method: 'getProgramAccounts', result: 'http-error', durationMs: 250 });
+    agent.metrics.meter.bytes({ endpoint: 'http://a', direction: 'received', bytes: 700 });
+    const after = await samples(agent, 'rpc_bytes', 'rpc_requests_total', 'rpc_request_duration_seconds_sum{method="getProgramAccounts"');
     expect(Object.entries(after).filter(([, value]) => value > 0)).toEqual([
       ['rpc_requests_total{endpoint="http://b",method="getProgramAccounts",result="http-error"}', 1],
       ['rpc_request_duration_seconds_sum{method="getProgramAccounts"}', 0.25],
+      ['rpc_bytes_total{endpoint="http://a",direction="received"}', 700],
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import type { AgentCounts, RequestEvent } from '../../agent-counts.ts';
+import type { AgentCounts, LedgerMeter } from '../../agent-counts.ts';
 import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
 import { type Clock, systemClock } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
@@ -30,8 +30,7 @@ export type MeasuredSettings = Required<Pick<MetricsOptions, 'refreshIntervalSec
 
 export interface Metrics {
   readonly reporter: AgentReporter;
-  /** A request to the ledger has ended. */
-  request(event: RequestEvent): void;
+  readonly meter: LedgerMeter;
   /** Another agent runs now, the first or one with other settings: its figures are shown from here on. */
   watch(settings: MeasuredSettings, counts: () => AgentCounts): void;
   /** A reload of the configuration was tried. */
@@ -95,7 +94,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         scraped = undefined;
       }
     },
-    request: parts.request,
+    meter: parts.meter,
     watch(nextSettings, nextCounts) {
       settings = nextSettings;
       counts = nextCounts;

@@ -1,4 +1,4 @@
-import type { AgentCounts, RequestEvent } from '../../agent-counts.ts';
+import type { AgentCounts, LedgerMeter } from '../../agent-counts.ts';
 import { REQUEST_RESULTS } from '../../agent-counts.ts';
 import type { AgentReporter } from '../../agent-reporter.ts';
 import type { Instruments } from './instruments.ts';
@@ -14,7 +14,7 @@ export interface PartMetricsOptions {
 
 export interface PartMetrics {
   readonly reporter: Pick<AgentReporter, 'source' | 'endpoint' | 'wakeUp' | 'defect'>;
-  request(event: RequestEvent): void;
+  readonly meter: LedgerMeter;
 }
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -63,6 +63,14 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
     REQUEST_BUCKETS,
     { method: METHODS },
   );
+  const bytes = counter(
+    'rpc_bytes_total',
+    'Bodies of requests to ledger endpoints and of their answers, bytes as they went over the wire.',
+    {
+      endpoint: endpoints,
+      direction: ['sent', 'received'],
+    },
+  );
   /** What the limit on an endpoint's requests did to it. */
   const ofEndpoint = (name: string, help: string, read: (traffic: AgentCounts['endpoints'][number]) => number): void =>
     counting(
@@ -96,9 +104,12 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
       },
       defect: () => defects.inc(),
     },
-    request({ endpoint, method, result, durationMs }) {
-      requests.inc({ endpoint, method, result });
-      requestSeconds.observe({ method }, durationMs / 1_000);
+    meter: {
+      request({ endpoint, method, result, durationMs }) {
+        requests.inc({ endpoint, method, result });
+        requestSeconds.observe({ method }, durationMs / 1_000);
+      },
+      bytes: ({ endpoint, direction, bytes: count }) => bytes.inc({ endpoint, direction }, count),
     },
   };
 }

@@ -1,0 +1,72 @@
+import { createServer } from 'node:http';
+import { expect, test } from 'vitest';
+import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent-counts.ts';
+import { parseEndpointUrl } from '../../src/ledger/index.ts';
+import { DeadlineExceeded, Stopped, systemClock } from '../../src/platform/index.ts';
+
+/** An endpoint that answers each method by its own name, metered. */
+async function bed(atEnd: (stop: () => Promise<void>) => void) {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const { id, method } = JSON.parse(body);
+      if (method === 'silence') return;
+      if (method === 'trouble') response.writeHead(503);
+      const error = method === 'refusal' ? { error: { code: -32_000, message: 'no' } } : { result: 1 };
+      response.end(method === 'noise' ? '<html>' : JSON.stringify({ jsonrpc: '2.0', id, ...error }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const url = parseEndpointUrl(`http://127.0.0.1:${port}/a-secret-token`);
+  const requests: RequestEvent[] = [];
+  const bytes: BytesEvent[] = [];
+  const rpc = createMeteredRpc(
+    { url, clock: systemClock, connections: 1, maxWaiting: 8, timeoutMs: 2_000, maxResponseBytes: 1_000 },
+    { request: (event) => requests.push(event), bytes: (event) => bytes.push(event) },
+  );
+  atEnd(async () => {
+    await rpc.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const call = (method: string, signal = new AbortController().signal) => rpc.call({ method, params: [] }, signal);
+  return { call, requests, bytes, name: `http://127.0.0.1:${port}/…` };
+}
+
+test('each request is told when it has ended, with how it did, and without the secret of its URL', async ({ onTestFinished }) => {
+  const { call, requests, name } = await bed(onTestFinished);
+  for (const method of ['getSlot', 'refusal', 'trouble', 'noise']) await call(method);
+  expect(requests.map(({ endpoint, method, result }) => [endpoint, method, result])).toEqual([
+    [name, 'getSlot', 'ok'],
+    [name, 'refusal', 'rpc-error'],
+    [name, 'trouble', 'http-error'],
+    [name, 'noise', 'garbled'],
+  ]);
+  expect(requests.every(({ durationMs }) => durationMs >= 0 && durationMs < 2_000)).toBe(true);
+});
+
+test('one that nobody waits for any more is not told; one whose time is over has failed', async ({ onTestFinished }) => {
+  const { call, requests } = await bed(onTestFinished);
+  for (const reason of [new Stopped('the agent stops'), new DeadlineExceeded(20)]) {
+    const controller = new AbortController();
+    const reply = call('silence', controller.signal);
+    await systemClock.sleep(20);
+    controller.abort(reason);
+    await reply;
+  }
+  expect(requests.map(({ method, result }) => [method, result])).toEqual([['silence', 'failed']]);
+});
+
+test('the bytes of bodies are told in both directions', async ({ onTestFinished }) => {
+  const { call, bytes, name } = await bed(onTestFinished);
+  await call('getSlot');
+  expect(bytes).toEqual([
+    { endpoint: name, direction: 'sent', bytes: '{"jsonrpc":"2.0","id":1,"method":"getSlot","params":[]}'.length },
+    { endpoint: name, direction: 'received', bytes: '{"jsonrpc":"2.0","id":1,"result":1}'.length },
+  ]);
+});
