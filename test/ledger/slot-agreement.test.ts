@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createEndpoint, type Endpoint } from '../../src/ledger/endpoint.ts';
 import { parseEndpointUrl } from '../../src/ledger/endpoint-url.ts';
@@ -170,4 +171,45 @@ describe('a ledger that was set back', () => {
     follow(60, { a: -DAYS_AHEAD });
     expect(says('a')).toBe('LEDGER__AHEAD');
   });
+});
+
+test('two true ones are believed at every answer, whatever a third says of slots more than an hour away, and whenever', () => {
+  const lie = fc.oneof(fc.integer({ min: 12_000, max: 1_000_000_000 }), fc.integer({ min: -900_000, max: -12_000 }));
+  const rounds = fc.array(
+    fc.record({ waitMs: fc.integer({ min: 0, max: 20_000 }), lie, order: fc.shuffledSubarray(['a', 'b', 'c'], { minLength: 3 }) }),
+    { minLength: 1, maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(rounds, (all) => {
+      const { clock, says, follow } = clusterOf(3);
+      follow(90, { a: 0, b: 0, c: 0 });
+      for (const { waitMs, lie: more, order } of all) {
+        clock.advance(waitMs);
+        for (const name of order) {
+          const said = says(name, name === 'c' ? more : 0);
+          if (name !== 'c') expect(said).toBe('believed');
+        }
+      }
+    }),
+  );
+});
+
+test('a single one that tells the truth is refused for two minutes at most, whatever it has said before', () => {
+  const past = fc.array(
+    fc.record({ waitMs: fc.integer({ min: 0, max: 60_000 }), more: fc.integer({ min: -900_000, max: 1_000_000_000 }) }),
+    {
+      maxLength: 30,
+    },
+  );
+  fc.assert(
+    fc.property(past, (lies) => {
+      const { clock, says, follow } = clusterOf(1);
+      for (const { waitMs, more } of lies) {
+        clock.advance(waitMs);
+        says('a', more);
+      }
+      follow(121, { a: 0 });
+      expect(says('a')).toBe('believed');
+    }),
+  );
 });
