@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { findNetwork } from '../serviceability/index.ts';
 import { type KeyProblem, type Problem, pathText } from './problems.ts';
+import { PATH_SHAPE } from './setting.ts';
 import { isMapping, mapSettings, member, plainSettings, type SettingNode } from './setting-tree.ts';
 import { nearest } from './suggest.ts';
 import { environmentNameOf, valueFromText } from './text-values.ts';
@@ -64,7 +65,7 @@ export function stackLayers({ root, file, environment, flags }: LayersOptions): 
 function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown> {
   const folder = dirname(file.path);
   const absolute = mapSettings(root, file.value, ({ meta }, value) =>
-    meta.form === 'file' && typeof value === 'string' && /^[^[{]/.test(value) ? resolve(folder, value) : value,
+    meta.form === 'file' && typeof value === 'string' && PATH_SHAPE.test(value) ? resolve(folder, value) : value,
   );
   const entries = isMapping(absolute) ? Object.entries(absolute) : [];
   return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(root, name) ? {} : value]));

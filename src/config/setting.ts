@@ -134,12 +134,15 @@ export function secretText(options: About & { readonly expects: string }) {
 }
 
 /**
- * A path. In a configuration file, a relative one is taken from that file's folder. The beginning of a JSON array or object is refused: it is
- * the content of a key file that was pasted in the place of its path, and a path is repeated in messages.
+ * What can be meant as a path. The beginning of a JSON array or object, and sixty letters and digits on end, are the content of a key file or
+ * what a wallet shows, pasted in the place of a path; and a path is repeated in messages.
  */
+export const PATH_SHAPE = /^(?![0-9A-Za-z]{60,}$)[^[{]/;
+
+/** A path. In a configuration file, a relative one is taken from that file's folder. */
 export function filePath(options: About) {
   return plainText(4_096)
-    .regex(/^[^[{]/)
+    .regex(PATH_SHAPE)
     .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
 }
 

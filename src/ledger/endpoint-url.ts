@@ -25,12 +25,14 @@ export function parseEndpointUrl(text: string): EndpointUrl {
   const user = decodeURIComponent(url.username);
   const password = decodeURIComponent(url.password);
   const hasMore = path !== '/' || user !== '' || password !== '';
-  const secrets = secretsOf(url, user, password);
+  // A server that refuses a request may repeat its headers.
+  const credentials = user === '' && password === '' ? '' : Buffer.from(`${user}:${password}`).toString('base64');
+  const secrets = secretsOf(url, user, password, credentials);
   return {
     name: `${url.origin}${hasMore ? '/…' : ''}`,
     origin: url.origin,
     path,
-    ...(user === '' && password === '' ? {} : { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }),
+    ...(credentials === '' ? {} : { authorization: `Basic ${credentials}` }),
     redact: (line) => secrets.reduce((left, secret) => left.replaceAll(secret, '…'), line),
   };
 }
@@ -44,11 +46,20 @@ export function parseEndpointUrls(texts: readonly string[]): readonly EndpointUr
   );
 }
 
-function secretsOf(url: URL, user: string, password: string): readonly string[] {
+function secretsOf(url: URL, user: string, password: string, credentials: string): readonly string[] {
   const segments = url.pathname.split('/').filter((segment) => segment.length >= SHORTEST_SECRET);
   const values = [...url.searchParams.values(), url.search.slice(1)];
   // The longest first: a secret that contains another must not leave its rest behind.
-  return [url.pathname.length > SHORTEST_SECRET ? url.pathname : '', ...segments, ...values, user, password, url.username, url.password]
+  return [
+    url.pathname.length > SHORTEST_SECRET ? url.pathname : '',
+    ...segments,
+    ...values,
+    credentials,
+    user,
+    password,
+    url.username,
+    url.password,
+  ]
     .filter((secret) => secret.length >= SHORTEST_SECRET || (secret !== '' && secret === password))
     .sort((a, b) => b.length - a.length);
 }

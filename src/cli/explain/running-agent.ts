@@ -30,7 +30,7 @@ export async function askRunningAgent(
   const where = `${loopbackOf(host)}:${port}`;
   try {
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
     const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(`http://${where}/status.json`, headers, inner));
     if (sight.device === device) return { kind: 'answered', sight };
     return { kind: 'none', problem: `the agent at ${where} reports for another device, ${sight.device}` };

@@ -56,16 +56,19 @@ function isLoopback(host: string): boolean {
 
 /** Compared in constant time: the hash makes the lengths equal. */
 function carries({ headers }: IncomingMessage, token: string): boolean {
-  const [, scheme = '', credentials = ''] = /^(\S+) +(.+)$/.exec(headers.authorization ?? '') ?? [];
-  const hash = (value: string): Buffer => createHash('sha256').update(value).digest();
-  // A browser knows no bearer tokens: it asks for a name, which may be any, and a password.
-  const given = scheme.toLowerCase() === 'basic' ? passwordOf(credentials) : scheme.toLowerCase() === 'bearer' ? credentials : '';
-  return timingSafeEqual(hash(given), hash(token));
+  const hash = (value: Uint8Array): Buffer => createHash('sha256').update(value).digest();
+  return timingSafeEqual(hash(tokenIn(headers.authorization ?? '')), hash(Buffer.from(token)));
 }
 
-function passwordOf(credentials: string): string {
-  const [, password = ''] = /^[^:]*:(.*)$/s.exec(Buffer.from(credentials, 'base64').toString('utf8')) ?? [];
-  return password;
+/** The token's bytes: a header that is not ASCII comes as one character a byte. */
+function tokenIn(authorization: string): Buffer {
+  const [, scheme = '', credentials = ''] = /^(\S+) +(.+)$/.exec(authorization) ?? [];
+  if (scheme.toLowerCase() === 'bearer') return Buffer.from(credentials, 'latin1');
+  if (scheme.toLowerCase() !== 'basic') return Buffer.alloc(0);
+  // A browser knows no bearer tokens: it asks for a name, which may be any, and a password.
+  const pair = Buffer.from(credentials, 'base64');
+  const colon = pair.indexOf(':');
+  return colon === -1 ? Buffer.alloc(0) : pair.subarray(colon + 1);
 }
 
 /** Browsers say where a request comes from; programs say nothing. */
