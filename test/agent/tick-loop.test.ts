@@ -106,3 +106,25 @@ test('stopping ends the tick that goes on, begins no other, and may be asked for
   await clock.advance(20 * SECOND);
   expect([begun, errors, state.running]).toEqual([[0], [], 0]);
 });
+
+test('stopping waits until the tick that goes on has ended, however long that takes', async () => {
+  const clock = createVirtualClock();
+  const ended: string[] = [];
+  const loop = createTickLoop({
+    async tick(signal) {
+      await clock.sleep(3 * SECOND, signal).catch(() => undefined);
+      await clock.sleep(SECOND);
+      ended.push('the tick');
+    },
+    intervalMs: 5 * SECOND,
+    isImpatient: () => false,
+    clock,
+    onError: () => undefined,
+  });
+  loop.start();
+  await clock.advance(SECOND);
+  const stopped = loop.stop().then(() => ended.push('the loop'));
+  await clock.advance(2 * SECOND);
+  await stopped;
+  expect(ended).toEqual(['the tick', 'the loop']);
+});

@@ -1,14 +1,22 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent.ts';
+import type { StatusIntent } from '../../src/bgp/index.ts';
 import { createAgentService } from '../../src/cli/agent-service.ts';
 import { createLogger } from '../../src/observability/index.ts';
+import { nanoseconds, parseNetworkV4 } from '../../src/serviceability/index.ts';
+import { keyNumber } from '../support/bgp-builders.ts';
 
 function bed() {
   const events: string[] = [];
   const logger = createLogger({
     level: 'warn',
     format: 'json',
-    destination: { write: (line) => events.push(`log ${JSON.parse(line).msg}`) },
+    destination: {
+      write(line) {
+        const { msg, users = [] } = JSON.parse(line);
+        events.push(['log', msg, ...users].join(' '));
+      },
+    },
   });
   const agentNamed = (name: string): Agent => ({
     start: () => void events.push(`${name} starts`),
@@ -89,4 +97,28 @@ test('a reload that is asked for while the first agent is being built comes afte
   expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded']);
   await service.stop();
   expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
+});
+
+test('a stop that leaves statuses in flight says which, and is in order all the same', async () => {
+  const { events, service, configured } = bed();
+  const left: StatusIntent = {
+    user: keyNumber(1),
+    from: 'up',
+    to: 'down',
+    reason: 'change',
+    rttNs: nanoseconds(0),
+    tunnelNet: parseNetworkV4('169.254.0.2/31'),
+    ageMs: 0,
+    accountState: 'as created',
+  };
+  const notNow = (): void => undefined;
+  configured.push(() => ({
+    start: notNow,
+    stop: async () => ({ unresolved: [left] }),
+    wake: notNow,
+    once: () => Promise.reject(new Error('not in this test')),
+  }));
+  await service.start();
+  await service.stop();
+  expect(events).toEqual([`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`]);
 });
