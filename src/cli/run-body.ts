@@ -3,7 +3,7 @@ import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { type OpenedAgent, openAgent } from '../open-agent.ts';
-import { AgentError, DeadlineExceeded, systemClock, withDeadline } from '../platform/index.ts';
+import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
 import { type AgentWindow, openAgentWindow } from './agent-window.ts';
@@ -87,6 +87,10 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   try {
     await service.start();
     await untilAborted(io.signal);
+    logger.info('stopping: what is in flight is waited for, and a second signal ends it at once', {
+      because: describeError(io.signal.reason),
+      atMostSeconds: config.worker.drainTimeout / 1_000,
+    });
   } finally {
     manager.stopping();
     await service.stop();
