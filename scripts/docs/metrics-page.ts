@@ -17,7 +17,7 @@ const SECTIONS: readonly (readonly [title: string, names: RegExp])[] = [
   ['Users', /_users$|oldest_|_users_rejected/],
   ['Raw snapshots', /snapshot/],
   ['The ledger', /rpc_|endpoint/],
-  ['Writing', /transaction|writes_|halted|spend|payer|users_rejected|bgpstatus/],
+  ['Writing', /transaction|writes_|rebroadcasts|halted|spend|payer|users_rejected|bgpstatus/],
   ['The process', /^process_|^nodejs_/],
   ['The agent', /./],
 ];

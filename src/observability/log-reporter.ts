@@ -165,6 +165,9 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     failed({ signature, intents, error }) {
       logger.warn('transaction failed; its users are written again', { signature, users: intents.length, error });
     },
+    rebroadcast({ signature }) {
+      logger.debug('transaction sent again', { signature });
+    },
     withdrawn({ signature, intents }) {
       logger.debug('transaction withdrawn: it cannot land', { signature, users: intents.length });
     },

@@ -116,6 +116,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       transactions.settled(signature, 'failed', problem);
       note('failed', problem);
     },
+    rebroadcast: () => undefined,
     withdrawn: ({ signature }) => transactions.settled(signature, 'failed', 'withdrawn: no endpoint took it, or writing was halted'),
     halted(error) {
       halted = error;

@@ -67,6 +67,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     if (now - flight.lastSentAt < timing.rebroadcastIntervalMs) return;
     flight.lastSentAt = now;
     flight.sends += 1;
+    reporter.rebroadcast({ signature: flight.signature });
     context.inBackground(rpc.sendTransaction(flight.wire, { skipPreflight: true }, signal).then(() => undefined));
   }
 

@@ -6,6 +6,8 @@ import type { Allowance } from './spend-budget.ts';
 /** What became of the worker's transactions, each told once, where it happens. Loggers, metrics and the demo's table listen here. */
 export interface WorkerReporter {
   sent(event: { readonly signature: string; readonly intents: readonly StatusIntent[] }): void;
+  /** The same transaction goes out once more: nobody has seen it land yet. */
+  rebroadcast(event: { readonly signature: string }): void;
   /** One write is on the ledger. `latencyMs` is from the first send. */
   landed(event: { readonly intent: StatusIntent; readonly signature: string; readonly slot: Slot; readonly latencyMs: number }): void;
   /** The program refused this user's status; the user is parked (see ParkedUsers). */

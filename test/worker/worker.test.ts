@@ -58,6 +58,7 @@ function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<Spend
   const numbers = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
   const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
   let redecisions = 0;
+  let rebroadcasts = 0;
   const worker = createWorker({
     rpc: ledger.rpc,
     clock,
@@ -67,7 +68,12 @@ function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<Spend
     signer,
     timing: { ...TIMING, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, ...options.limits },
-    reporter,
+    reporter: {
+      ...reporter,
+      rebroadcast: () => {
+        rebroadcasts += 1;
+      },
+    },
     verifyAuthority: options.authority ?? (async () => undefined),
     onRedecide: () => {
       redecisions += 1;
@@ -81,6 +87,7 @@ function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<Spend
     lines,
     worker,
     redecisions: () => redecisions,
+    rebroadcasts: () => rebroadcasts,
     /** Offers what a tick would, on a view of now unless told. */
     offer: (intents: readonly StatusIntent[], at = ledger.slot()) => worker.offer(intents, { slot: slot(at), users: { has: () => true } }),
     history: () => ledger.history().map(({ user, status }) => `${numbers.get(user)} ${status}`),
@@ -203,12 +210,13 @@ describe('the newest status', () => {
 
 describe('a transaction that gets lost', () => {
   test('is offered again every two seconds with the same bytes until it lands', async () => {
-    const { clock, offer, ledger, lines } = setUp();
+    const { clock, offer, ledger, lines, rebroadcasts } = setUp();
     ledger.state.fate = ({ skipPreflight }) => ({ landsAfterSlots: skipPreflight && ledger.sends.length > 3 ? 1 : 'never' });
     offer(up(1));
     await clock.advance(12_000);
     expect(new Set(ledger.sends.map(({ signature }) => signature)).size).toBe(1);
     expect(ledger.sends.length).toBe(4);
+    expect(rebroadcasts()).toBe(3);
     expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
   });
 

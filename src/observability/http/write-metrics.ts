@@ -14,7 +14,7 @@ export interface WriteMetrics {
   replaced(): void;
 }
 
-type WriteEvents = Pick<AgentReporter, 'sent' | 'landed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
+type WriteEvents = Pick<AgentReporter, 'sent' | 'rebroadcast' | 'landed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
 
 const LANDING_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
@@ -29,6 +29,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
     outcome: ['landed', 'expired', 'failed', 'rejected', 'withdrawn'],
   });
   const sent = counter('writes_sent_total', 'Statuses put into a transaction, by why they were written.', { reason: REASONS });
+  const rebroadcasts = counter('rebroadcasts_total', 'Times that a transaction was sent once more because nobody had seen it land.');
   const landed = counter('writes_landed_total', 'Statuses that landed, by why they were written.', { reason: REASONS });
   const rejected = counter(
     'users_rejected_total',
@@ -72,6 +73,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
         perTransaction.observe(intents.length);
         for (const { reason } of intents) sent.inc({ reason });
       },
+      rebroadcast: () => rebroadcasts.inc(),
       landed({ intent, signature, latencyMs }) {
         landed.inc({ reason: intent.reason });
         submitted('success', [intent]);
