@@ -1,5 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { createLedgerRpc, type EndpointEvent, type LedgerRpcClient, type LedgerRpcOptions } from '../../src/ledger/index.ts';
+import { createEndpoint, type Endpoint } from '../../src/ledger/endpoint.ts';
+import {
+  createLedgerRpc,
+  type EndpointEvent,
+  type LedgerRpcClient,
+  type LedgerRpcOptions,
+  parseEndpointUrl,
+} from '../../src/ledger/index.ts';
 import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/platform/index.ts';
 import {
   type Address,
@@ -75,6 +82,14 @@ export function rpcOver(urls: readonly string[], options: Partial<LedgerRpcOptio
     ...options,
   });
   return { rpc, clock, events };
+}
+
+/** One endpoint of the client by itself, that nobody asks anything. */
+export function endpointCalled(name: string, clock: Clock, onEndpoint: (event: EndpointEvent) => void = () => undefined): Endpoint {
+  const unasked = () => Promise.reject(new Error('not expected'));
+  const counts = () => ({ requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 });
+  const rpc = { call: unasked, close: unasked, counts };
+  return createEndpoint(parseEndpointUrl(`http://${name}`), rpc, { clock, random: seededRandom(1), onEndpoint });
 }
 
 export function userOf(changes: Partial<User> = {}): User {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EndpointHealth } from '../../src/ledger/endpoint-health.ts';
 import { EndpointFault } from '../../src/ledger/faults.ts';
 import { AgentError } from '../../src/platform/index.ts';
-import { manualClock } from './builders.ts';
+import { endpointCalled, manualClock } from './builders.ts';
 
 const trouble = (retryAfterMs?: number): EndpointFault =>
   new EndpointFault(
@@ -120,4 +120,18 @@ test('an answer to a request from before the failure does not bring the endpoint
   clock.advance(100);
   health.succeeded('getBalance', askedAt);
   expect([health.healthy, events]).toEqual([false, ['lost']]);
+});
+
+test('a fault that only its own recheck takes away outlasts every success of other kinds', () => {
+  const clock = manualClock();
+  const events: string[] = [];
+  const endpoint = endpointCalled('a', clock, ({ state }) => events.push(state));
+  const error = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: 'a', problem: 'none' });
+  endpoint.setAside(
+    new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, 'device', { recheck: async () => undefined }),
+  );
+  endpoint.health.succeeded('getEpochInfo', clock.monotonic());
+  expect([endpoint.health.healthy, endpoint.serves]).toEqual([true, false]);
+  endpoint.acquit();
+  expect([endpoint.serves, events]).toEqual([true, ['lost', 'back']]);
 });

@@ -1,30 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEndpoint, type Endpoint } from '../../src/ledger/endpoint.ts';
-import { parseEndpointUrl } from '../../src/ledger/endpoint-url.ts';
+import type { Endpoint } from '../../src/ledger/endpoint.ts';
 import { EndpointFault } from '../../src/ledger/faults.ts';
 import { createSlotAgreement } from '../../src/ledger/slot-agreement.ts';
-import { seededRandom } from '../../src/platform/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
-import { manualClock } from './builders.ts';
+import { endpointCalled, manualClock } from './builders.ts';
 
 const SECOND = 1_000;
 const DAYS_AHEAD = 1_000_000;
-const unasked = () => Promise.reject(new Error('not expected'));
 
 /** Endpoints a, b, c … and the true slot, which rises by five in two seconds. */
 function clusterOf(count: number) {
   const clock = manualClock();
-  const all = Array.from({ length: count }, (_, n) =>
-    createEndpoint(
-      parseEndpointUrl(`http://${'abc'[n]}`),
-      { call: unasked, close: unasked, counts: () => ({ waited: 0, waitedMs: 0, refused: 0 }) as never },
-      { clock, random: seededRandom(1), onEndpoint: () => undefined },
-    ),
-  );
+  const all = ['a', 'b', 'c'].slice(0, count).map((name) => endpointCalled(name, clock));
   const slots = createSlotAgreement({ clock, all });
   const truth = (): number => 1_000_000 + Math.floor(clock.monotonic() / 400);
-  const endpoint = (name: string): Endpoint => all['abc'.indexOf(name)] as Endpoint;
+  const endpoint = (name: string): Endpoint => {
+    const found = all.find(({ url }) => url.name === `http://${name}`);
+    if (found === undefined) throw new Error(`no endpoint ${name}`);
+    return found;
+  };
 
   /** The endpoint answers for the true slot and so many more; a refusal sets it aside, as it does in a call. */
   function says(name: string, more = 0): string {
@@ -85,6 +80,15 @@ describe('an endpoint far ahead of what can be', () => {
     expect(says('a', DAYS_AHEAD + 10)).toBe('believed');
   });
 
+  test('says nothing against the others when it is found to serve in other ways', () => {
+    const { says, follow, endpoint } = clusterOf(2);
+    follow(90, { a: 0, b: 0 });
+    expect(says('b', DAYS_AHEAD)).toBe('LEDGER__AHEAD');
+    const { health } = endpoint('b');
+    health.succeeded('sendTransaction', health.now);
+    expect([endpoint('b').serves, says('a')]).toEqual([true, 'believed']);
+  });
+
   test('for one answer costs that answer only', () => {
     const { says, follow } = clusterOf(1);
     follow(90, { a: 0 });
@@ -133,6 +137,20 @@ describe('an endpoint that lags', () => {
       says('a', stuck());
     }
     expect([says('b'), says('a', stuck())]).toEqual(['believed', 'LEDGER__LAGGING']);
+  });
+
+  test('by days, and was followed until it stood still, gives way as well', () => {
+    const { clock, says, follow } = clusterOf(2);
+    follow(90, { a: -DAYS_AHEAD });
+    const stuckAt = clock.monotonic();
+    const stuck = (): number => -DAYS_AHEAD - Math.floor((clock.monotonic() - stuckAt) / 400);
+    const said: string[] = [];
+    for (let second = 0; second < 70; second += 1) {
+      clock.advance(SECOND);
+      says('a', stuck());
+      said.push(says('b'));
+    }
+    expect([said[0], said.at(-1), says('a', stuck())]).toEqual(['LEDGER__AHEAD', 'believed', 'LEDGER__LAGGING']);
   });
 
   test('serves when it is the last one left', () => {
