@@ -211,6 +211,11 @@ describe('a ledger that was set back', () => {
     expect([found?.after, found?.slot]).toEqual([120, 620n]);
   });
 
+  test('once more is refused for two minutes from then', async () => {
+    const found = await readUntilApplied((second) => (second < 60 ? 5_000 : 500) + second);
+    expect([found?.after, found?.slot]).toEqual([180, 680n]);
+  });
+
   test('is read without a wait from then on, and never from before what was read of it', async () => {
     const found = await readUntilApplied((second) => 500 + second);
     if (found === undefined) throw new Error('it was never believed');
