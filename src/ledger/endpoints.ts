@@ -1,15 +1,16 @@
-import { AgentError, type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../platform/index.ts';
+import { type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../platform/index.ts';
 import type { Resolve } from './address-book.ts';
 import { createClusterCheck } from './cluster-check.ts';
 import { createEndpoint, type Endpoint } from './endpoint.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
-import type { EndpointWork, NoteSlot } from './endpoint-work.ts';
+import type { EndpointWork } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from './json-rpc.ts';
+import { noEndpoint } from './no-endpoint.ts';
 import { paceRpc } from './paced-rpc.ts';
+import { createProbes } from './probes.ts';
 import type { RateLimiterCounts, RequestRates } from './rate-limiter.ts';
-import { readEpochInfo } from './read-results.ts';
 import { createSlotAgreement } from './slot-agreement.ts';
 
 export interface EndpointsOptions {
@@ -52,8 +53,6 @@ export interface EndpointTraffic extends RateLimiterCounts {
 
 /** Most requests that wait for a free connection to one endpoint. */
 const MOST_WAITING = 1024;
-/** A healthy endpoint that nobody asks is probed this often, so that one that lags is found out before it is needed. */
-const PROBE_QUIET_AFTER_MS = 10_000;
 
 /**
  * Several RPC endpoints as one. An endpoint that fails or lags is set aside, probed in the background once its backoff is over, and used
@@ -67,7 +66,6 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const rpc = paceRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
     return createEndpoint(url, rpc, { clock, random, onEndpoint });
   });
-  const probes = new Map<Endpoint, Promise<void>>();
   const closing = new AbortController();
   const slots = createSlotAgreement({ clock, all });
 
@@ -82,36 +80,18 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     }
   };
 
-  const inBackground = (endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> => {
-    const probe = attempt(endpoint, work, closing.signal, () => false)
-      .catch(() => undefined)
-      .then(() => void probes.delete(endpoint));
-    probes.set(endpoint, probe);
-    return probe;
-  };
+  const probes = createProbes({ all, attempt: (endpoint, work) => attempt(endpoint, work, closing.signal, () => false) });
   const cluster = createClusterCheck({
     all,
-    // One thing at a time beside the calls.
     inBackground: async (endpoint, work) => {
-      await probes.get(endpoint);
-      if (!closing.signal.aborted) await inBackground(endpoint, work);
+      await probes.of(endpoint);
+      if (!closing.signal.aborted) await probes.begin(endpoint, work);
     },
   });
 
-  const startProbes = (): void => {
-    // The first one that serves is about to be asked anyway; without any, the call itself tries those that it may.
-    const serving = all.find(({ serves }) => serves);
-    for (const endpoint of all) {
-      const { health, doubt } = endpoint;
-      if (probes.has(endpoint) || (serving === undefined && doubt === undefined)) continue;
-      const wanted = endpoint.serves ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
-      if (wanted) void inBackground(endpoint, doubt === undefined ? probeWork : recheckWork);
-    }
-  };
-
   const candidates = (): readonly Endpoint[] => {
     closing.signal.throwIfAborted();
-    startProbes();
+    probes.beginDue();
     return all.filter(({ serves }) => serves);
   };
   const lastResorts = (): readonly Endpoint[] =>
@@ -176,36 +156,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     async close() {
       if (!closing.signal.aborted) closing.abort(new Stopped('the connection to the ledger is closed'));
       await Promise.all(all.map((endpoint) => endpoint.close()));
-      await Promise.all(probes.values());
+      await probes.ended();
     },
   };
-}
-
-async function probeWork(endpoint: Endpoint, note: NoteSlot, signal: AbortSignal): Promise<void> {
-  const { slot } = await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
-  note(slot);
-}
-
-/** Has it repeat what it failed at. A fault that needs a second endpoint to be one stands while it is repeated. */
-async function recheckWork(endpoint: Endpoint, note: NoteSlot, signal: AbortSignal): Promise<void> {
-  try {
-    await endpoint.doubt?.more.recheck?.(endpoint, note, signal);
-  } catch (error) {
-    throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
-  }
-  endpoint.acquit();
-}
-
-/** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
-function noEndpoint(faults: readonly EndpointFault[], all: readonly Endpoint[]): AgentError {
-  const errors = faults.length > 0 ? faults.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
-  const [first, ...rest] = errors;
-  if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none answered in time' });
-  const alike = rest.every((error) => error.class === first.class);
-  if (rest.length === 0 || (alike && first.class !== 'retry-later')) return first;
-  return new AgentError(
-    'LEDGER__NO_ENDPOINT',
-    { problems: errors.map(({ message }) => message).join('; ') },
-    { cause: new AggregateError(errors) },
-  );
 }
