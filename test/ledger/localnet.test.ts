@@ -35,7 +35,7 @@ beforeEach(async () => {
   ledger.admin.fund(PUBLISHER.address, lamports(1_000_000_000));
   ledger.admin.fund(STRANGER.address, lamports(1_000_000_000));
   clock.advance(20 * SLOT_MS);
-  ({ rpc, events } = rpcOver([rpcUrl, second.rpcUrl], { clock, programId: ledger.programId, requestTimeoutMs: 150 }));
+  ({ rpc, events } = rpcOver([rpcUrl, second.rpcUrl], { clock, programId: ledger.programId, requestTimeoutMs: 500 }));
 });
 afterEach(async () => {
   await rpc.close();
