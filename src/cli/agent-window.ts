@@ -102,7 +102,13 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
   return {
     reporter: teeReporters([board.reporter, metrics.reporter]),
     board,
-    meter: metrics.meter,
+    meter: {
+      request(event) {
+        board.request(event);
+        metrics.meter.request(event);
+      },
+      bytes: metrics.meter.bytes,
+    },
     watch({ counts }, of) {
       const isFirst = opened === undefined;
       opened = { counts, config: of };

@@ -4,6 +4,8 @@ import type { Nanoseconds } from '../serviceability/index.ts';
 import { neighborKeyText, type SwitchSource } from './switch-source.ts';
 
 export interface CollectorReporter {
+  /** A source was polled and answered; how long that took, milliseconds. */
+  polled(event: { readonly source: string; readonly durationMs: number }): void;
   /** Told once when a source is lost and once when it is back, never for each failed poll. */
   source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
 }
@@ -52,8 +54,10 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
 
   async function poll(source: SwitchSource, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const health = healthOf(source);
+    const from = clock.monotonic();
     try {
       const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner), clock);
+      reporter.polled({ source: source.name, durationMs: clock.monotonic() - from });
       if (health.lost) reporter.source({ source: source.name, state: 'back' });
       health.lost = false;
       health.delays = freshDelays();

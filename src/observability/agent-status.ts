@@ -97,6 +97,8 @@ export interface PartReport {
   readonly name: string;
   readonly state: 'ok' | 'lost';
   readonly since: number;
+  /** How long the last answer took: of a source for a whole poll, of an endpoint for one request. Null before the first. */
+  readonly latencyMs: number | null;
   /** What is wrong now. */
   readonly problem: string | null;
   /** What a person can do about it. */

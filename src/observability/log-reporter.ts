@@ -91,6 +91,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       else if (state === 'too-old') logger.error('what is known of the ledger is too old: nothing is decided until it can be read');
       else logger.warn('the users cannot be read from the ledger; nothing is written meanwhile', error === undefined ? {} : { error });
     },
+    polled: () => undefined,
     source({ source, state, error }) {
       if (state === 'back') logger.info('source is back', { source });
       else logger.warn('source is lost', { source, ...(error === undefined ? {} : { error }) });

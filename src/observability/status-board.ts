@@ -1,3 +1,4 @@
+import type { LedgerMeter } from '../agent-counts.ts';
 import type { AgentReporter } from '../agent-reporter.ts';
 import { ledgerStatus, recordAgeMs, type UserOutcome } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError } from '../platform/index.ts';
@@ -20,6 +21,8 @@ export interface StatusBoardOptions {
 
 export interface StatusBoard {
   readonly reporter: AgentReporter;
+  /** Hears each request to an endpoint that has ended. */
+  request: LedgerMeter['request'];
   read(): AgentStatus;
   /**
    * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
@@ -40,7 +43,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     new Map(
       names.map((name): [string, PartHealth] => [
         name,
-        { state: 'ok', since: clock.wall(), problem: null, remedy: null, lastProblem: null },
+        { state: 'ok', since: clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null },
       ]),
     );
   let sources = healths(options.sources);
@@ -70,9 +73,15 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   ): void => {
     const problem = error === undefined ? null : error.message;
     const at = clock.wall();
-    const lastProblem = problem === null ? (parts.get(name)?.lastProblem ?? null) : { at, text: problem };
-    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, problem, remedy: error?.remedy ?? null, lastProblem });
+    const { lastProblem: before = null, latencyMs = null } = parts.get(name) ?? {};
+    const lastProblem = problem === null ? before : { at, text: problem };
+    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, latencyMs, problem, remedy: error?.remedy ?? null, lastProblem });
     note(kind, `${kind} ${name} is ${state}${problem === null ? '' : `: ${problem}`}`);
+  };
+
+  const answered = (parts: Map<string, PartHealth>, name: string, latencyMs: number): void => {
+    const health = parts.get(name);
+    if (health !== undefined) parts.set(name, { ...health, latencyMs });
   };
 
   const reporter: AgentReporter = {
@@ -126,6 +135,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       halted = undefined;
       note('resumed', 'writing again');
     },
+    polled: ({ source, durationMs }) => answered(sources, source, durationMs),
     source: ({ source, state, error }) => part(sources, 'source', source, state, error),
     endpoint: ({ endpoint, state, error }) => part(endpoints, 'endpoint', endpoint, state, error),
     ledgerView: ({ state, error }) =>
@@ -163,6 +173,9 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
 
   return {
     reporter,
+    request({ endpoint, result, durationMs }) {
+      if (result === 'ok') answered(endpoints, endpoint, durationMs);
+    },
     replaced(parts) {
       sources = healths(parts.sources);
       endpoints = healths(parts.endpoints);

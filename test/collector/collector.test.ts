@@ -26,14 +26,18 @@ const needed = new Set(['default', 'vrf1']);
 
 function collectorOf(...sources: readonly SwitchSource[]) {
   const told: string[] = [];
+  const polls: string[] = [];
   const collector = createCollector({
     sources,
     timeoutMs: 20,
     clock: createVirtualClock(),
     random: seededRandom(1),
-    reporter: { source: ({ source, state, error }) => told.push(`${source} ${state}: ${error?.message}`) },
+    reporter: {
+      polled: ({ source, durationMs }) => polls.push(`${source} ${durationMs}`),
+      source: ({ source, state, error }) => told.push(`${source} ${state}: ${error?.message}`),
+    },
   });
-  return { collector, told };
+  return { collector, told, polls };
 }
 
 function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot | undefined> {
@@ -84,4 +88,11 @@ test('a source that stays silent about round-trip times leaves them to the next'
   const at = { vrf: 'vrf1', address: '169.254.0.1', neighbor: established('169.254.0.1'), source: 'eapi', changedAtToleranceMs: 0 };
 
   expect(await collectorOf(silent, other).collector.readRtts([at], never)).toEqual(new Map([['vrf1|169.254.0.1', 4_200_000n]]));
+});
+
+test('each poll that was answered is told with its time, and none that failed', async () => {
+  const failing: SwitchSource = { ...sourceWith('eapi', {}), collect: () => Promise.reject(new Error('no')) };
+  const { collector, polls } = collectorOf(failing, sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')) }));
+  await collector.collect({ needed }, never);
+  expect(polls).toEqual(['snmp 0']);
 });

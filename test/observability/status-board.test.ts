@@ -99,21 +99,45 @@ test('keeps what is lost, halted and low, and a bounded timeline', () => {
       name: 'http://a',
       state: 'lost',
       since: START,
+      latencyMs: null,
       problem: error.message,
       remedy: error.remedy,
       lastProblem: { at: START, text: error.message },
     },
   ]);
-  expect(read().sources).toEqual([{ name: 'eapi', state: 'ok', since: START, problem: null, remedy: null, lastProblem: null }]);
+  expect(read().sources).toEqual([
+    { name: 'eapi', state: 'ok', since: START, latencyMs: null, problem: null, remedy: null, lastProblem: null },
+  ]);
   reporter.endpoint({ endpoint: 'http://a', state: 'back' });
   expect(read().endpoints).toEqual([
-    { name: 'http://a', state: 'ok', since: START, problem: null, remedy: null, lastProblem: { at: START, text: error.message } },
+    {
+      name: 'http://a',
+      state: 'ok',
+      since: START,
+      latencyMs: null,
+      problem: null,
+      remedy: null,
+      lastProblem: { at: START, text: error.message },
+    },
   ]);
   expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
   expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });
   for (let n = 0; n < 2_000; n += 1) reporter.resumed();
   expect(read().timeline.length).toBe(500);
   expect(read().halted).toBeNull();
+});
+
+test('knows how long the last answer of each part took', () => {
+  const { read, reporter, request } = board();
+  reporter.polled({ source: 'eapi', durationMs: 9 });
+  reporter.polled({ source: 'nobody', durationMs: 1 });
+  request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'ok', durationMs: 40 });
+  request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'failed', durationMs: 8_000 });
+  reporter.source({ source: 'eapi', state: 'lost' });
+  expect([read().sources, read().endpoints].flat().map(({ name, state, latencyMs }) => `${name} ${state} ${latencyMs}`)).toEqual([
+    'eapi lost 9',
+    'http://a ok 40',
+  ]);
 });
 
 test('keeps the last hundred transactions, and forgets one that a replaced agent left in flight', async () => {

@@ -38,11 +38,20 @@ function user(n: number, changes: Partial<UserReport> = {}): UserReport {
 }
 
 const unobserved = (n: number, because: string) => user(n, { observation: 'unobserved', because, neighbor: null });
-const ok = (name: string): PartReport => ({ name, state: 'ok', since: NOW - HOUR, problem: null, remedy: null, lastProblem: null });
+const ok = (name: string): PartReport => ({
+  name,
+  state: 'ok',
+  since: NOW - HOUR,
+  latencyMs: 12,
+  problem: null,
+  remedy: null,
+  lastProblem: null,
+});
 const lost = (name: string, problem: string): PartReport => ({
   name,
   state: 'lost',
   since: NOW - HOUR,
+  latencyMs: null,
   problem,
   remedy: 'look at the cable',
   lastProblem: { at: NOW - HOUR, text: problem },

@@ -11,7 +11,7 @@ export interface Sight extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' |
   readonly endpoints: readonly PartNow[];
 }
 
-type PartNow = Omit<PartReport, 'remedy' | 'lastProblem'>;
+type PartNow = Omit<PartReport, 'latencyMs' | 'remedy' | 'lastProblem'>;
 
 /** What came of asking: its status, or why there is none. */
 export type RunningAgent = { readonly kind: 'answered'; readonly sight: Sight } | { readonly kind: 'none'; readonly problem: string };

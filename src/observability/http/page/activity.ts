@@ -3,8 +3,10 @@ import { html, type Markup } from './markup.ts';
 import { type Column, table } from './table.ts';
 import { clockTime, shortKey, span } from './words.ts';
 
-const MOST_TRANSACTIONS = 15;
-const MOST_EVENTS = 60;
+/** The rest is folded away. */
+const NEWEST = 8;
+const MOST_TRANSACTIONS = 40;
+const MOST_EVENTS = 100;
 /** What the same tick or the same transaction did to many is one line. */
 const TOGETHER_MS = 2_000;
 
@@ -14,7 +16,8 @@ export function transactions({ recentTransactions, transactions: counts, writes 
   const sums = html`<p class="dim">${sent} sent, ${landed} landed with ${writes.landed} statuses, ${expired} expired, ${failed} failed, ${writes.rejected} statuses refused</p>`;
   if (recentTransactions.length === 0)
     return html`${sums}<p class="dim">None since the start: the ledger already says what the switch says.</p>`;
-  return html`${sums}${table('Transactions', TRANSACTION_COLUMNS, recentTransactions.slice(-MOST_TRANSACTIONS).reverse())}`;
+  const newest = recentTransactions.slice(-MOST_TRANSACTIONS).reverse();
+  return html`${sums}${foldedBelow('earlier-tx', newest, (rows) => table('Transactions', TRANSACTION_COLUMNS, rows))}`;
 }
 
 const TRANSACTION_COLUMNS: readonly Column<TransactionReport>[] = [
@@ -35,6 +38,7 @@ export function parts({ sources, endpoints, now }: AgentStatus): Markup {
     { title: 'Name', kind: 'mono', isName: true, cell: ({ part }) => part.name },
     { title: 'What', cell: ({ kind }) => kind },
     { title: 'State', cell: ({ part }) => html`<span class="${part.state}">${part.state}</span> for ${span(now - part.since)}` },
+    { title: 'Last answer took', cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`) },
     { title: 'Last problem', kind: 'wrap', cell: ({ part }) => problemOf(part, now) },
   ];
   return table('Sources and ledger endpoints', columns, rows);
@@ -51,7 +55,14 @@ function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): M
 export function lately({ timeline }: AgentStatus): Markup {
   const groups = together(timeline).slice(-MOST_EVENTS).reverse();
   if (groups.length === 0) return html`<p class="dim">Nothing has happened since the start.</p>`;
-  return html`<ol class="card">${groups.map(eventMarkup)}</ol>`;
+  return foldedBelow('earlier-events', groups, (rows) => html`<ol class="card">${rows.map(eventMarkup)}</ol>`);
+}
+
+/** The newest ones, and those before them to be unfolded. */
+function foldedBelow<Row>(id: string, rows: readonly Row[], draw: (rows: readonly Row[]) => Markup): Markup {
+  const earlier = rows.slice(NEWEST);
+  const fold = html`<details id="${id}"><summary>${earlier.length} before these</summary>${draw(earlier)}</details>`;
+  return html`${draw(rows.slice(0, NEWEST))}${earlier.length === 0 ? '' : fold}`;
 }
 
 interface EventGroup {

@@ -27,9 +27,9 @@ ${head(status)}
 ${verdict(status, first, rest)}${tiles(status)}
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
 <section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
+<section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${lately(status)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
 <section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>
-<section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${lately(status)}</section>
 </main>
 <footer class="dim">Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a></footer>
 </div><script>${{ html: SCRIPT }}</script></body></html>
@@ -42,7 +42,7 @@ const SIGNS: Readonly<Record<Level, string>> = { well: '✓', look: '!', wrong: 
 function head({ deviceCode, device, publisher, version, now, startedAt }: AgentStatus): Markup {
   return html`<header><h1>${deviceCode ?? 'Device not read yet'}</h1>
 <p class="dim">device <span class="mono">${device}</span>${publisher === null ? '' : html`<br>publisher <span class="mono">${publisher}</span>`}<br>version ${version}, up for ${span(now - startedAt)}, as of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time> UTC</p>
-<nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a> <a href="#h-lately">Lately</a></nav></header>`;
+<nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-lately">Lately</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a></nav></header>`;
 }
 
 function verdict(status: AgentStatus, { level, what, remedy }: Finding, rest: readonly Finding[]): Markup {
@@ -54,6 +54,14 @@ function verdict(status: AgentStatus, { level, what, remedy }: Finding, rest: re
   return html`<section id="verdict" class="verdict ${level}" aria-label="State of the agent" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${todo(remedy)}${others}${level === 'look' ? html`<p>Otherwise well: ${howItStands(status)}.</p>` : html``}</section>`;
 }
 
+const HOURS_OF_A_YEAR = 8_766;
+
+/** Nobody plans for more than ten years. */
+function lasting(hours: number | null): string {
+  if (hours === null || hours > 10 * HOURS_OF_A_YEAR) return 'over 10 years';
+  return hours > 2 * HOURS_OF_A_YEAR ? `${Math.round(hours / HOURS_OF_A_YEAR)} years` : span(hours * 3_600_000);
+}
+
 function tiles({ users: all, balance, lastTick, now }: AgentStatus): Markup {
   const seen = (kind: UserReport['observation']): number => all.filter(({ observation }) => observation === kind).length;
   const says = (word: string): number => all.filter(({ ledger }) => ledger.status === word).length;
@@ -63,7 +71,7 @@ function tiles({ users: all, balance, lastTick, now }: AgentStatus): Markup {
 ${tile(seen('up'), 'sessions up', 'up')}${tile(seen('down'), 'sessions down', 'down')}${tile(seen('unobserved'), 'not observed', 'unobserved')}
 ${tile(`${says('up')} / ${says('down')} / ${says('unknown')}`, 'ledger says up / down / unknown')}
 ${tile(balance === null ? '–' : sol(balance.lamports), 'balance')}
-${tile(balance === null ? '–' : balance.hoursToEmpty === null ? 'years' : span(balance.hoursToEmpty * 3_600_000), 'until it is empty')}
+${tile(balance === null ? '–' : lasting(balance.hoursToEmpty), 'until it is empty')}
 ${tile(lastTick === null ? '–' : span(now - lastTick.at), lastTick === null ? 'since the last tick' : `since the last tick, which took ${Math.round(lastTick.durationMs)} ms`)}
 </dl>`;
 }

@@ -14,10 +14,10 @@ header p{font-size:.85rem}nav a{display:inline-block;padding:.3rem .6rem .3rem 0
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:.8rem 0 0}.tiles>div{display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.6rem .8rem}
 .tiles dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}.tiles dt{color:var(--dim);font-size:.85rem}
 figure{margin:0}svg{display:block;width:100%;height:5rem}.bar-up{fill:var(--up)}.bar-down{fill:var(--down)}svg line{stroke:var(--line)}.axis{display:flex;justify-content:space-between;font-size:.8rem;margin:.2rem 0}.flappers{margin:.4rem 0 0;padding-left:1.2rem}
-details{margin:.6rem 0;overflow:hidden}summary{padding:.5rem .9rem;cursor:pointer;font-weight:500}details table{border-width:1px 0 0;border-radius:0}
+details{margin:.6rem 0;overflow:hidden}summary{padding:.5rem .9rem;cursor:pointer;font-weight:500}details table,details .card{border-width:1px 0 0;border-radius:0}
 table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem}th,td{text-align:left;padding:.35rem .8rem;vertical-align:baseline;font-weight:400;font-variant-numeric:tabular-nums}
 thead th{font-weight:600;color:var(--dim);font-size:.8rem}tbody tr>*{border-top:1px solid var(--line)}td.wrap{min-width:12rem;overflow-wrap:anywhere}
-details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:9.5rem}details.users thead th:nth-child(3){width:12.5rem}details.users thead th:nth-child(4){width:12.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6.5rem}
+details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:8.5rem}details.users thead th:nth-child(3){width:11.5rem}details.users thead th:nth-child(4){width:11.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6rem}
 .sig span{display:inline-block;max-width:22rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom;user-select:all}
 .up{color:var(--up)}.down{color:var(--down)}.unobserved,.lost,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.lost::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
 ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
@@ -25,9 +25,9 @@ ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0
 body{padding:.7rem}.tiles{grid-template-columns:repeat(6,1fr)}.tiles>div{grid-column:span 3}.tiles>div:nth-child(-n+3){grid-column:span 2}
 table,tbody,tr,td,tbody th{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 tbody tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.5rem .9rem;border-top:1px solid var(--line)}tbody tr:first-child{border-top:0}tbody tr>*{border:0;padding:0;max-width:100%}tbody tr>:empty{display:none}
-tbody th{font-weight:600}td.wrap{flex-basis:100%;min-width:0}.sig{flex-basis:100%}details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:9.5rem}details.users thead th:nth-child(3){width:12.5rem}details.users thead th:nth-child(4){width:12.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6.5rem}
+tbody th{font-weight:600}td.wrap{flex-basis:100%;min-width:0}.sig{flex-basis:100%}details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:8.5rem}details.users thead th:nth-child(3){width:11.5rem}details.users thead th:nth-child(4){width:11.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6rem}
 .sig span{max-width:100%}
-td[data-title="Ledger"]::before,td[data-title="RTT"]::before,td[data-title="Users"]::before{content:attr(data-title) " ";color:var(--dim)}tbody th[data-title="Tunnel"]::before{content:"Tunnel "}
+td[data-title="Ledger"]::before,td[data-title="RTT"]::before,td[data-title="Users"]::before,td[data-title="Last answer took"]::before{content:attr(data-title) " ";color:var(--dim)}tbody th[data-title="Tunnel"]::before{content:"Tunnel "}
 a{padding:.15rem 0}
 }
 `;
