@@ -4,16 +4,16 @@
  *
  *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
  *
- * Fails when a metric is ill named, a query of a dashboard finds nothing, an alert fires while all is well, or none does when the switch cannot be
+ * Fails when a metric is ill named, a query of a dashboard finds nothing, a command of a runbook fails, an alert fires while all is well, or none does when the switch cannot be
  * read or the key is taken away. With --write the queries' results go into FILE. Needs dist/, and Debian's package prometheus.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { panelQueries, prometheusAt, runbookQueries, variableQueries } from './prometheus.mjs';
+import { parseArgs, promisify } from 'node:util';
+import { panelQueries, prometheusAt, runbookCommands, runbookQueries, variableQueries } from './prometheus.mjs';
 import { resultsPage } from './results-page.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -21,6 +21,7 @@ const { values } = parseArgs({ options: { write: { type: 'string' } } });
 const folder = mkdtempSync(join(tmpdir(), 'dzd-mixin-'));
 const cli = join(root, 'dist/dzd-telemetry.js');
 const children = [];
+const execute = promisify(execFile);
 const startedAt = Date.now();
 const say = (line) => process.stdout.write(`${line} (${Math.round((Date.now() - startedAt) / 1_000)} s)\n`);
 
@@ -60,11 +61,11 @@ const file = (name, content) => {
   return join(folder, name);
 };
 
-/** Prometheus with the rules of mixin/, evaluated each second and patient for five at most: this run has no hours. */
+/** Prometheus with the rules of mixin/, evaluated each second and patient for three at most: this run has no hours. */
 async function startPrometheus(target) {
   const rules = ['recording-rules.yaml', 'alerts.yaml'].map((name) => {
     const text = readFileSync(join(root, 'mixin', name), 'utf8');
-    return file(name, text.replaceAll(/interval: 30s/g, 'interval: 1s').replaceAll(/for: \d+m/g, 'for: 5s'));
+    return file(name, text.replaceAll(/interval: 30s/g, 'interval: 1s').replaceAll(/for: \d+m/g, 'for: 3s'));
   });
   const config = {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
@@ -134,6 +135,21 @@ async function run() {
     if (!(await prometheus.query(metric)).some((sample) => sample.metric[label])) throw new Error(`${metric} has no ${label}`);
   }
   for (const { expr } of runbookQueries(root)) await prometheus.query(expr);
+  const [user] = (await (await fetch(new URL('/status.json', agent))).json()).users;
+  const here = (command) =>
+    command
+      .replace(/^dzd-telemetry/, `${process.execPath} ${cli}`)
+      .replace('/etc/dzd-telemetry/config.yaml', config)
+      .replace('/etc/dzd-telemetry/keypair.json', localnet.keypair)
+      .replace('127.0.0.1:50100', agent.host)
+      .replace(/\bUSER\b/, user.user);
+  const tried = runbookCommands(root).map((command) =>
+    execute('bash', ['-o', 'pipefail', '-c', here(command)]).catch(({ code, stdout, stderr }) => {
+      throw new Error(`a runbook says: ${command}\nwhich ended with ${code}:\n${stdout}${stderr}`);
+    }),
+  );
+  await Promise.all(tried);
+  say("the runbooks' queries and commands work");
   const early = await prometheus.firing();
   if (early.length > 0) throw new Error(`all is well, and yet ${early.join(', ')}`);
   say('no alert fires while all is well');
@@ -166,8 +182,11 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 } finally {
-  const ended = children.filter(({ exitCode }) => exitCode === null).map((child) => new Promise((done) => child.once('exit', done)));
-  for (const child of children) child.removeAllListeners('exit').kill('SIGTERM');
+  const ended = children.map((child) => {
+    child.removeAllListeners('exit');
+    return child.exitCode === null ? new Promise((done) => child.once('exit', done)) : undefined;
+  });
+  for (const child of children) child.kill('SIGTERM');
   const forced = setTimeout(() => {
     for (const child of children) child.kill('SIGKILL');
   }, 10_000);

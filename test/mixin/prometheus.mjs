@@ -50,6 +50,15 @@ export function runbookQueries(root) {
   );
 }
 
+/** The commands of ours that the runbooks tell people to run, each once. */
+export function runbookCommands(root) {
+  const folder = join(root, 'docs/runbooks');
+  const lines = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/```sh\n([\s\S]*?)\n```/g)].flatMap(([, block]) => block.split('\n')),
+  );
+  return [...new Set(lines)].filter((line) => /^(dzd-telemetry|curl -s http:\/\/127\.0\.0\.1:50100)/.test(line));
+}
+
 /** @param {string} url Where a Prometheus answers. */
 export function prometheusAt(url) {
   const get = async (path) => {
