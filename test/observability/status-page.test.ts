@@ -154,7 +154,7 @@ describe('the verdict', () => {
         ],
       },
       [
-        'look: The program refuses the status of one user (tunnel 500): it is banned → they are tried again when their account changes',
+        'look: The program refuses the status of one user (tunnel 500): it is banned → they are tried again when their account changes, or after a minute to an hour',
         'look: Nothing is reported for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
         'look: Another writer disagrees about one user (tunnel 503) → is a second agent running with this key? Stop one of them',
         'look: Too many flaps of one user (tunnel 504) → look at their links; their tunnels are in the table',

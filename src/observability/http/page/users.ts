@@ -86,7 +86,7 @@ function remark({ parked, inFlight, decision, decisionReason, suppressed, flaps,
     penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', flaps too often' : ''}`;
   const state =
     parked !== null
-      ? `left alone: ${parked}`
+      ? `rejected: ${parked}`
       : inFlight !== null
         ? `${inFlight} is on its way`
         : decision === 'hold'

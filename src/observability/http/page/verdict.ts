@@ -79,7 +79,7 @@ function ofUsers({ users, lastTick }: AgentStatus): readonly Finding[] {
     found.push(
       look(
         `The program refuses the status of ${people(parked)}: ${parked[0]?.parked ?? ''}`,
-        'they are tried again when their account changes',
+        'they are tried again when their account changes, or after a minute to an hour',
       ),
     );
   }
