@@ -1,8 +1,13 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent-counts.ts';
+import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import { parseEndpointUrl } from '../../src/ledger/index.ts';
+import { openAgent } from '../../src/open-agent.ts';
 import { DeadlineExceeded, Stopped, systemClock } from '../../src/platform/index.ts';
+import { temporaryFile } from '../config/temporary-files.ts';
+import { DEVICE } from '../support/bgp-builders.ts';
 
 /** An endpoint that answers each method by its own name, metered. */
 async function bed(atEnd: (stop: () => Promise<void>) => void) {
@@ -69,4 +74,33 @@ test('the bytes of bodies are told in both directions', async ({ onTestFinished 
     { endpoint: name, direction: 'sent', bytes: '{"jsonrpc":"2.0","id":1,"method":"getSlot","params":[]}'.length },
     { endpoint: name, direction: 'received', bytes: '{"jsonrpc":"2.0","id":1,"result":1}'.length },
   ]);
+});
+
+test('an opened agent tells what each endpoint was asked, and what each source and wake-up that counts it left out', async () => {
+  const file = temporaryFile(`env: localnet
+device: ${DEVICE}
+ledger: { rpcUrls: ["http://192.0.2.1/a-token", "http://192.0.2.1/another"] }
+collector:
+  sources:
+    - { type: eapi, url: "grpc://127.0.0.1:9543" }
+    - { type: snmp, host: 192.0.2.1, community: public }
+    - { type: sockets }
+  wakeUps:
+    - { type: bgp-watch }
+    - { type: snmp-traps, community: public }
+`);
+  const agent = await openAgent({ config: loadConfig({ file, environment: {} }).config, warn: () => undefined, reporter: SILENT_REPORTER });
+  const none = { requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 };
+  expect(agent.counts()).toEqual({
+    endpoints: [
+      { endpoint: 'http://192.0.2.1/… #1', ...none },
+      { endpoint: 'http://192.0.2.1/… #2', ...none },
+    ],
+    leftOut: [
+      { part: 'snmp', counts: { strangers: 0, malformed: 0, unasked: 0 } },
+      { part: 'sockets', counts: { duplicates: 0 } },
+      { part: 'snmp-traps', counts: { unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 } },
+    ],
+  });
+  await agent.stop();
 });

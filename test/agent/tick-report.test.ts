@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
+import { createVirtualClock } from '../../src/platform/index.ts';
+import { createTicker } from '../../src/tick.ts';
+import type { TickReport } from '../../src/tick-reporter.ts';
+import { established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+
+const forever = new AbortController().signal;
+
+/** One tick in which the switch takes 300 ms and the ledger 500. */
+async function tickOn(snapshot: ReturnType<typeof snapshotOf> | undefined, isLedgerRead = true): Promise<TickReport> {
+  const clock = createVirtualClock();
+  const view = viewOf([userNumber(0), userNumber(1)]);
+  const reports: TickReport[] = [];
+  const ticker = createTicker({
+    collector: {
+      collect: async () => {
+        await clock.sleep(300);
+        return snapshot;
+      },
+      readRtts: async () => new Map(),
+      close: async () => undefined,
+    },
+    views: {
+      latest: () => undefined,
+      current: async () => {
+        await clock.sleep(500);
+        return isLedgerRead ? view : undefined;
+      },
+      renew: async () => view,
+      readNow: async () => undefined,
+      isFreshEnoughToWrite: () => true,
+      isLost: false,
+    },
+    policy: DEFAULT_POLICY,
+    clock,
+    reporter: { ...SILENT_REPORTER, tick: (report) => reports.push(report) },
+    inFlight: () => new Map(),
+    landedIn: () => undefined,
+    lastLandedSlot: () => undefined,
+    offer: () => undefined,
+  });
+  const ticking = ticker.tick(forever);
+  await clock.advance(1_000);
+  await ticking;
+  const [report] = reports;
+  if (report === undefined) throw new Error('a tick tells of itself');
+  return report;
+}
+
+test('a tick tells how long the switch and the ledger took, which were asked side by side', async () => {
+  const { phases, durationMs } = await tickOn(snapshotOf({ vrf1: [established(0)] }));
+  expect([phases, durationMs]).toEqual([{ switchMs: 300, ledgerMs: 500 }, 500]);
+});
+
+test('a tick tells of how many users it found more than one neighbor', async () => {
+  const twice = snapshotOf({ vrf1: [established(0), established(1)], vrf2: [established(1)] });
+  expect((await tickOn(twice)).ambiguous).toBe(1);
+  expect((await tickOn(snapshotOf({ vrf1: [established(0), established(1)] }))).ambiguous).toBe(0);
+});
+
+test('a tick that could read neither tells what it waited for', async () => {
+  const { phases, switchRead, ambiguous, outcomes } = await tickOn(undefined, false);
+  expect([phases, switchRead, ambiguous, outcomes.size]).toEqual([{ switchMs: 300, ledgerMs: 500 }, false, 0, 0]);
+});
