@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
@@ -77,4 +77,17 @@ test('a rejection that nobody handled is one log line and exit code 1', async ()
     msg: 'unhandledRejection, this is a defect',
     error: { message: 'forgotten' },
   });
+});
+
+test('standard error that leads to the journal is written with priorities', async () => {
+  const file = join(folder, 'journal');
+  const descriptor = openSync(file, 'w');
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  const child = spawn(process.execPath, [join(folder, 'program.js'), 'careless'], {
+    stdio: ['ignore', 'ignore', descriptor],
+    env: { ...process.env, JOURNAL_STREAM: `${dev}:${ino}` },
+  });
+  expect(await ended(child)).toBe(1);
+  closeSync(descriptor);
+  expect(readFileSync(file, 'utf8')).toMatch(/^<3>\{"level":"error"/);
 });
