@@ -41,7 +41,7 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
 };
 
 async function send(urls: readonly string[]): Promise<SendOutcome> {
-  const { rpc } = rpcOver(urls, { requestTimeoutMs: 100 });
+  const { rpc } = rpcOver(urls, { requestTimeoutMs: 500 });
   const outcome = await rpc.sendTransaction(WIRE, { skipPreflight: false }, calm());
   await rpc.close();
   return outcome;
