@@ -118,6 +118,20 @@ describe('timestamps', () => {
   });
 });
 
+test('a user that the program refuses does not wait for a landing, until one of its statuses lands', async () => {
+  const agent = bed();
+  const [intent] = agent.tick();
+  if (intent === undefined) throw new Error('user 0 should be written');
+  const waiting = () => samples(agent, 'oldest_pending', 'pending_users', 'parked_users');
+  const error = new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: 'x' });
+  agent.tell(({ rejected }) => rejected({ intent, signature: 's', error }));
+  agent.tick();
+  expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: 0, pending_users: 0, parked_users: 1 });
+  agent.tell(({ landed }) => landed({ intent, signature: 't', slot: slot(10_001), latencyMs: 800 }));
+  agent.tick();
+  expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: START, pending_users: 1, parked_users: 0 });
+});
+
 test('users are counted by what was seen; a banned one without a tunnel is not missed', async () => {
   const agent = bed();
   agent.tick();

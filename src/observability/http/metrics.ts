@@ -115,6 +115,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
         ticks.landed(event);
         writes.reporter.landed(event);
       },
+      rejected(event) {
+        ticks.rejected(event);
+        writes.reporter.rejected(event);
+      },
     },
   };
 }

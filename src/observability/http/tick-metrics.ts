@@ -10,7 +10,7 @@ export interface TickMetricsOptions {
   readonly now: () => number;
 }
 
-type TickEvents = Pick<AgentReporter, 'tick' | 'landed' | 'massDown' | 'foreignWrites' | 'ledgerView'>;
+type TickEvents = Pick<AgentReporter, 'tick' | 'landed' | 'rejected' | 'massDown' | 'foreignWrites' | 'ledgerView'>;
 
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -38,6 +38,8 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
   const ambiguous = gauge('ambiguous_users', 'Users that the last tick found at more than one neighbor.');
   /** Since when, milliseconds since 1970. */
   let pending = new Map<Address, number>();
+  /** Whom the program refuses waits for something else than a landing, and is counted elsewhere. */
+  const refused = new Set<Address>();
   reading(
     'oldest_pending_timestamp_seconds',
     'Since when the ledger should say something else of a user, of the user that has waited longest; 0 when nobody waits.',
@@ -69,9 +71,17 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
       // Without a view nobody was looked at: whoever waited goes on waiting.
       if (viewSlot === undefined) return;
       ambiguous.set(report.ambiguous);
-      pending = stillPending(pending, outcomes, now());
+      for (const user of refused) if (!outcomes.has(user)) refused.delete(user);
+      pending = stillPending(pending, outcomes, refused, now());
     },
-    landed: ({ intent }) => void pending.delete(intent.user),
+    landed({ intent }) {
+      pending.delete(intent.user);
+      refused.delete(intent.user);
+    },
+    rejected({ intent }) {
+      pending.delete(intent.user);
+      refused.add(intent.user);
+    },
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),
     ledgerView({ state }) {
@@ -82,9 +92,15 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
 }
 
 /** Who waits for a change to land: it is wanted, or it was sent and the ledger does not say so yet. */
-function stillPending(before: ReadonlyMap<Address, number>, outcomes: ReadonlyMap<Address, UserOutcome>, at: number): Map<Address, number> {
+function stillPending(
+  before: ReadonlyMap<Address, number>,
+  outcomes: ReadonlyMap<Address, UserOutcome>,
+  refused: ReadonlySet<Address>,
+  at: number,
+): Map<Address, number> {
   const pending = new Map<Address, number>();
   for (const [user, { decision, observation, entry }] of outcomes) {
+    if (refused.has(user)) continue;
     const since = before.get(user);
     if (decision.kind === 'write' && decision.reason === 'change') pending.set(user, since ?? at);
     else if (since !== undefined && decision.kind === 'settled' && ledgerStatus(entry.user.bgpStatus) !== observation.kind)
