@@ -1,10 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 
 export interface AdmissionOptions {
   /** Where the server listens. */
   readonly host: string;
   readonly token: string | undefined;
+}
+
+/** What of a request decides. */
+export interface Asked {
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
 /** Why a request is refused, and with what. */
@@ -15,9 +21,9 @@ export interface Refusal {
 
 export interface Admission {
   /** Of a request for anything but health and readiness. */
-  forReading(request: IncomingMessage): Refusal | undefined;
+  forReading(request: Asked): Refusal | undefined;
   /** Of a request that changes something, on top of that. */
-  forChanging(request: IncomingMessage): Refusal | undefined;
+  forChanging(request: Asked): Refusal | undefined;
 }
 
 /**
@@ -55,7 +61,7 @@ function isLoopback(host: string): boolean {
 }
 
 /** Compared in constant time: the hash makes the lengths equal. */
-function carries({ headers }: IncomingMessage, token: string): boolean {
+function carries({ headers }: Asked, token: string): boolean {
   const hash = (value: Uint8Array): Buffer => createHash('sha256').update(value).digest();
   return timingSafeEqual(hash(tokenIn(headers.authorization ?? '')), hash(Buffer.from(token)));
 }
@@ -72,7 +78,7 @@ function tokenIn(authorization: string): Buffer {
 }
 
 /** Browsers say where a request comes from; programs say nothing. */
-function isOfAnotherOrigin({ headers }: IncomingMessage): boolean {
+function isOfAnotherOrigin({ headers }: Asked): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
   const { origin, host } = headers;
