@@ -67,6 +67,20 @@ clean_root() {
   echo "$root"
 }
 
+# CLEAN INTO: a root file system to change at will. Over the clean one where the kernel does that here, else a copy, which takes longer.
+changeable() {
+  mkdir -p "$2" "$2.upper" "$2.work"
+  if ! mount -t overlay -o "lowerdir=$1,upperdir=$2.upper,workdir=$2.work" overlay "$2" 2>/dev/null; then cp -a "$1/." "$2"; fi
+}
+
+# WORK ROOT: what is mounted goes, then the folder.
+throw_away() {
+  for mounted in "$2/proc" "$2"; do
+    if mountpoint --quiet "$mounted"; then umount "$mounted"; fi
+  done
+  rm -rf --one-file-system "$1"
+}
+
 # The packages of this checkout, into out/; --built takes those that are there, if there are any.
 build_packages() {
   if [ "${1:-}" != --built ] || ! ls out/*.deb >/dev/null 2>&1; then
