@@ -8,8 +8,8 @@ export function resultsPage(results) {
   const dashboards = [...new Set(results.map(({ query }) => query.dashboard))];
   return `# What the dashboards show
 
-The panels of [mixin/dashboards](../mixin/dashboards), and what their queries found on a localnet with 24 users that come, flap and go, half a minute after
-the agent had started. Written by \`.ci/mixin --write docs/dashboards.md\`, in which a real Prometheus scrapes a real agent each second; \`$__rate_interval\` was
+The panels of [mixin/dashboards](../mixin/dashboards), and what their queries found on a localnet with 24 users that come, flap and go, as soon as
+each of them had found something. Written by \`.ci/mixin --write docs/dashboards.md\`, in which a real Prometheus scrapes a real agent each second; \`$__rate_interval\` was
 15 s. Of many series the first ${MOST_SAMPLES} are shown.
 ${dashboards
   .map((name) =>
