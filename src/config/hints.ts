@@ -1,4 +1,4 @@
-import type { SettingMeta } from './setting.ts';
+import { type SettingMeta, SHARE_UNIT } from './setting.ts';
 import { nearest } from './suggest.ts';
 
 const UNIT_WORDS: Readonly<Record<string, string>> = {
@@ -34,14 +34,14 @@ const NO = ['no', 'off', 'false', 'n', '0'];
  * What a person who wrote this value most likely meant, as it would be written; undefined where there is no good guess. Never called for a value
  * that may be a secret.
  */
-export function meant({ form, expects, guess }: SettingMeta, value: unknown): string | undefined {
+export function meant({ form, expects, unit, guess }: SettingMeta, value: unknown): string | undefined {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : undefined;
   if (text === undefined) return undefined;
   switch (form) {
     case 'duration':
       return durationMeant(text);
     case 'number':
-      return /^\d[\d,_ ]*$/.test(text) && typeof value === 'string' ? text.replaceAll(/[,_ ]/g, '') : undefined;
+      return numberMeant(text, typeof value === 'string', unit);
     case 'boolean':
       return YES.includes(text.toLowerCase()) ? 'true' : NO.includes(text.toLowerCase()) ? 'false' : undefined;
     case 'choice':
@@ -49,6 +49,12 @@ export function meant({ form, expects, guess }: SettingMeta, value: unknown): st
     default:
       return guess?.(text);
   }
+}
+
+function numberMeant(text: string, isQuoted: boolean, unit: string | undefined): string | undefined {
+  const [, percent, sign] = /^(\d{1,2}(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
+  if (unit === SHARE_UNIT && percent !== undefined && (sign === '%' || Number(percent) > 1)) return String(Number(percent) / 100);
+  return isQuoted && /^\d[\d,_ ]*$/.test(text) ? text.replaceAll(/[,_ ]/g, '') : undefined;
 }
 
 function durationMeant(text: string): string | undefined {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { AgentError, isAgentError } from '../platform/index.ts';
 import { meant } from './hints.ts';
-import { NOT_AS_EXPECTED, type SettingMeta } from './setting.ts';
+import { NOT_AS_EXPECTED, type SettingMeta, UNEXPANDED } from './setting.ts';
 import { member, nodeAt, type SettingNode } from './setting-tree.ts';
 import { nearest } from './suggest.ts';
 
@@ -57,8 +57,9 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   const missing = found === undefined;
   if (missing) return [{ path, problem: `is required: ${meta.expects}` }];
   if (mayBeSecret(meta, found)) {
-    const hint =
-      meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number' ? ', got a text: write [ and ] around it' : '';
+    const isOneUrl = meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number';
+    const isUnexpanded = meta.form === 'file' && typeof found === 'string' && UNEXPANDED.test(found);
+    const hint = isOneUrl ? ', got a text: write [ and ] around it' : isUnexpanded ? '; ~ and $NAME stand for nothing here' : '';
     return [{ path, problem: `expected ${meta.expects}${hint}` }];
   }
   const instead = meant(meta, found);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sourceName, sourceTimeout, typeOf } from './schema-items.ts';
-import { about, choice, filePath, secretText, settings, text, wholeNumber } from './setting.ts';
+import { about, choice, filePath, hostName, secretText, settings, text, wholeNumber } from './setting.ts';
 
 const AUTO = 'auto';
 
@@ -64,6 +64,7 @@ export const vrfs = z
         'VRFs to read, each a name or a section with a community of its own; without one, COMMUNITY@VRF is asked. auto reads those that the switch lists.',
     }),
     expects: 'auto or a list of VRF names',
+    guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : undefined),
     form: 'list',
   });
 
@@ -71,7 +72,7 @@ export const vrfs = z
 export const snmpSource = z.strictObject({
   type: z.literal('snmp').register(settings, typeOf('SNMP.', 'eapi, snmp or sockets')),
   name: sourceName(),
-  host: text({ description: 'Host name or address of the SNMP agent.', expects: 'a host name or address', max: 255 }),
+  host: hostName({ description: 'Host name or address of the SNMP agent.' }),
   port: wholeNumber({ default: 161, min: 1, max: 65_535, description: 'UDP port of the SNMP agent.' }),
   version: snmpVersion,
   community: community(),

@@ -84,6 +84,8 @@ export function wholeNumber(
     });
 }
 
+export const SHARE_UNIT = 'share of one';
+
 /** A part of one; bounds are inclusive. */
 export function share(options: About & { readonly default: number; readonly min: number; readonly max: number }) {
   return z
@@ -95,7 +97,7 @@ export function share(options: About & { readonly default: number; readonly min:
       ...about(options),
       expects: `a number from ${options.min} to ${options.max}`,
       form: 'number',
-      unit: 'share of one',
+      unit: SHARE_UNIT,
     });
 }
 
@@ -137,13 +139,31 @@ export function secretText(options: About & { readonly expects: string }) {
  * What can be meant as a path. The beginning of a JSON array or object, and sixty letters and digits on end, are the content of a key file or
  * what a wallet shows, pasted in the place of a path; and a path is repeated in messages.
  */
-export const PATH_SHAPE = /^(?![0-9A-Za-z]{60,}$)[^[{]/;
+export const PATH_SHAPE = /^(?![0-9A-Za-z]{60,}$|~\/|\$\w|\$\{)[^[{]/;
+
+/** A path that a shell would make something else of, and this program does not. */
+export const UNEXPANDED = /^(?:~\/|\$\w|\$\{)/;
 
 /** A path. In a configuration file, a relative one is taken from that file's folder. */
 export function filePath(options: About) {
   return plainText(4_096)
     .regex(PATH_SHAPE)
     .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
+}
+
+/** A host by name or address, its port being a setting of its own. */
+export function hostName(options: About) {
+  return plainText(255)
+    .regex(/^(?:[^\s/:@[\]]+|[0-9a-fA-F:.]+)$/)
+    .register(settings, {
+      ...about(options),
+      expects: 'a host name or address, without a port',
+      form: 'text',
+      guess: (text) => {
+        const [, host, port] = /^(?:\w+:\/\/)?\[?([^\s/@[\]]+?)\]?(?::(\d{1,5}))?\/?$/.exec(text) ?? [];
+        return host === undefined ? undefined : `"${host}"${port === undefined ? '' : ` with port: ${port}`}`;
+      },
+    });
 }
 
 /** The absolute path of a folder of the system's; of the three places of a relative one, none would be meant. */

@@ -44,7 +44,9 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
   const lines = new LineCounter();
   // Pretty errors would quote the file, and the file may hold a community.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
-  const mistakes = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS);
+  const unmerged = text.split('\n').findIndex((line) => /^(?:<{7}|={7}|>{7})(?: |$)/.test(line));
+  if (unmerged !== -1) throw refusal([{ where: `${path}:${unmerged + 1}`, problem: 'a merge by git was left unfinished here' }]);
+  const mistakes = tellingOnes([...document.errors, ...document.warnings]).slice(0, MAX_PROBLEMS);
   if (mistakes.length > 0) throw refusal(mistakes.map((mistake) => mistakeOf(mistake, text, lines, path)));
   const value = mappingOf(document, path);
   return {
@@ -58,7 +60,7 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
 function mappingOf(document: Document, path: string): Readonly<Record<string, unknown>> {
   const value: unknown = expand(document, path);
   if (value === null || value === undefined) throw refusal([{ where: `${path}:1`, problem: 'the file is empty' }]);
-  if (!isMapping(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines' }]);
+  if (!isMapping(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines, with a space after each colon' }]);
   return value;
 }
 
@@ -78,10 +80,17 @@ function expand(document: Document, path: string): unknown {
 
 const MISTAKES: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab indents this line; YAML takes spaces only',
-  BLOCK_AS_IMPLICIT_KEY: 'a value with a colon and a space in it needs quotes around it',
+  BLOCK_AS_IMPLICIT_KEY: 'the value goes on as another "key: value": write quotes around it, or mend the indentation of the line below',
+  MULTILINE_IMPLICIT_KEY: 'this line, or one before it, is no "key: value", or its indentation is wrong',
   BAD_SCALAR_START: 'a value that begins with this character needs quotes around it',
   MULTIPLE_DOCS: 'a second document begins here; the file has to be one',
 };
+
+/** Keys that are written twice, and of what is no YAML the first place: the others follow from it. */
+function tellingOnes(mistakes: readonly YAMLError[]): readonly YAMLError[] {
+  const first = mistakes.find(({ code }) => code !== 'DUPLICATE_KEY');
+  return mistakes.filter((mistake) => mistake === first || mistake.code === 'DUPLICATE_KEY');
+}
 
 function mistakeOf(mistake: YAMLError, text: string, lines: LineCounter, path: string): Problem {
   const [start] = mistake.pos;

@@ -42,8 +42,17 @@ describe('a value that does not fit is answered with what was probably meant', (
     ['http: {listen: "localhost:99999"}', 'got "localhost:99999"'],
     ['ledger: {rpcUrls: "http://a"}', 'addresses, got a text: write [ and ] around it'],
     ['log: {level: a: b}', 'not valid YAML: '],
-    ['log:\n  level: a: b', 'a value with a colon and a space in it needs quotes around it'],
+    ['log:\n  level: a: b', 'write quotes around it, or mend the indentation of the line below'],
     ['keypair: @home/id.json', 'a value that begins with this character needs quotes around it'],
+    ['keypair: ~/id.json', 'keypair: expected the path of a file; ~ and $NAME stand for nothing here'],
+    ['keypair: $HOME/id.json', 'keypair: expected the path of a file; ~ and $NAME stand for nothing here'],
+    ['policy: {refreshJitter: 10%}', 'got "10%", did you mean 0.1?'],
+    ['policy: {massDownShare: 50}', 'got 50, did you mean 0.5?'],
+    ['collector: {sources: [{type: snmp, host: "sw1:1161", community: x}]}', 'got "sw1:1161", did you mean "sw1" with port: 1161?'],
+    ['collector: {sources: [{type: snmp, host: "udp://sw1/", community: x}]}', 'got "udp://sw1/", did you mean "sw1"?'],
+    ['collector: {sources: [{type: snmp, host: sw1, community: x, vrfs: vrf1}]}', 'got "vrf1", did you mean [vrf1]?'],
+    ['collector:\n  interval: 5s\n   timeout: 5s', 'mend the indentation of the line below'],
+    ['<<<<<<< HEAD\nlog: {}\n=======\n>>>>>>> x', 'a merge by git was left unfinished here'],
     ['keypair: *home', 'a value that begins with * needs quotes around it'],
   ] as const)('%s', ([line, end]) => {
     const problem = problemOf(line);
