@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { lifeController, Stopped } from '../../src/platform/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { commandBed } from '../cli/command-bed.ts';
@@ -12,14 +14,17 @@ export interface PageBed extends AsyncDisposable {
 }
 
 /** The real agent, quicker than usual, on a localnet of three connected users, with a second endpoint of the ledger that nobody serves. */
-export async function pageBed(): Promise<PageBed> {
+export async function pageBed(token?: string): Promise<PageBed> {
   const bed = await commandBed();
   const life = lifeController();
   const rpcUrls = [bed.addresses.rpcUrl, 'http://127.0.0.1:1'];
   const quick = ['--collector.interval', '500ms', '--policy.downGrace', '500ms', '--policy.minWriteInterval', '1s'];
+  const tokenFile = join(bed.folder, 'token');
+  if (token !== undefined) writeFileSync(tokenFile, token, { mode: 0o400 });
+  const guarded = token === undefined ? [] : ['--http.tokenFile', tokenFile];
   let running: Promise<unknown> = Promise.resolve();
   const url = await new Promise<string>((resolve, reject) => {
-    running = bed.run(['run', '--ledger.rpcUrls', rpcUrls.join(), ...quick], life.signal, (text) => {
+    running = bed.run(['run', '--ledger.rpcUrls', rpcUrls.join(), ...quick, ...guarded], life.signal, (text) => {
       const found = /"url":"(http[^"]+\/status)"/.exec(text)?.[1];
       if (found !== undefined) resolve(found);
     });

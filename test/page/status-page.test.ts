@@ -96,6 +96,14 @@ test.concurrent('without scripts it is as complete, and loads itself again', asy
   await page.until("document.body.innerText.includes('Down, and the ledger says so')", 20_000);
 });
 
+test.concurrent('a browser that gave the token as its password reads the page, and goes on reading it', async () => {
+  await using bed = await pageBed('open sesame');
+  const page = await open({ ...bed, url: bed.url.replace('//', '//any:open%20sesame@') }, DESKTOP);
+  bed.disconnect(2);
+  await page.until("document.querySelector('#users-down .down') !== null", 20_000);
+  expect([await page.evaluate("document.querySelector('#stale').hidden"), page.complaints]).toEqual([true, []]);
+});
+
 test.concurrent('an agent that has gone is told of: old figures do not pass for new ones', async () => {
   await using bed = await pageBed();
   const page = await open(bed, PHONE);

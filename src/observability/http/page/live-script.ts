@@ -7,7 +7,7 @@ const touched=new Map(),stale=document.getElementById('stale');let answered=Date
 document.addEventListener('click',(e)=>{const d=e.target.closest&&e.target.closest('summary')&&e.target.closest('details');if(d)touched.set(d.id,!d.open)});
 const tell=(why)=>{failures+=1;if(failures<2)return;stale.hidden=false;stale.textContent='The agent does not answer ('+why+'): what you see is from '+Math.round((Date.now()-answered)/1000)+' s ago.'};
 const renew=async()=>{try{
-const r=await fetch(location.pathname,{cache:'no-store',signal:AbortSignal.timeout(5000)});if(!r.ok)return tell('HTTP '+r.status);
+const r=await fetch(location.origin+location.pathname,{cache:'no-store',signal:AbortSignal.timeout(5000)});if(!r.ok)return tell('HTTP '+r.status);
 const d=new DOMParser().parseFromString(await r.text(),'text/html'),next=d.getElementById('live');if(!next)return tell('another answer');
 answered=Date.now();failures=0;stale.hidden=true;document.title=d.title;
 if(String(window.getSelection())!=='')return;
