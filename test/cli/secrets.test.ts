@@ -131,9 +131,18 @@ describe('no secret is written anywhere', () => {
     };
     expect(await ask('/status')).toBe(401);
     const codes = [];
-    for (const path of ['/status', '/status.json', '/metrics', `/debug/users/${bed.users[0]}`, '/-/healthy', '/-/ready', '/nothing'])
+    for (const path of [
+      '/status',
+      '/status.json',
+      '/metrics',
+      `/debug/users/${bed.users[0]}`,
+      `/status/users/${bed.users[0]}`,
+      '/-/healthy',
+      '/-/ready',
+      '/nothing',
+    ])
       codes.push(await ask(path, { headers }));
-    expect(codes).toEqual([200, 200, 200, 200, 200, 200, 404]);
+    expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
     writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify({ ...bed.settings, policy: { downGrace: 5 } }), { mode: 0o600 });
     expect(await ask('/-/reload', { method: 'POST', headers })).toBe(400);
     writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify(bed.settings), { mode: 0o600 });

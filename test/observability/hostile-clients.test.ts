@@ -164,6 +164,7 @@ describe('what is sent', () => {
     '/../../etc/passwd',
     '/%2e%2e/%2e%2e/etc/passwd',
     '/debug/users/..%2f..%2fetc',
+    '/status/users/..%2f..%2fetc',
     '/%zz',
     '//etc',
     'http://evil.example/status',

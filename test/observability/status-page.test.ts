@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { PAGE_POLICY } from '../../src/observability/http/page/policy.ts';
 import { statusPage } from '../../src/observability/http/page/status-page.ts';
+import { userPage } from '../../src/observability/http/page/user-page.ts';
 import { findings } from '../../src/observability/http/page/verdict.ts';
 import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
@@ -221,4 +222,58 @@ describe('the page', () => {
     for (const text of inline) expect(PAGE_POLICY).toContain(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
     expect(page).not.toMatch(/ style=| on[a-z]+=|https?:\/\/(?!a|b)/);
   });
+});
+
+describe('the page of one user', () => {
+  const sentence = (page: string | undefined) =>
+    /class="verdict (\w+)".*?<\/span> (.*?)<\/p>/s
+      .exec(page ?? '')
+      ?.slice(1)
+      .join(': ');
+
+  test.for<[string, Partial<UserReport>, string]>([
+    ['that is up', {}, 'well: The session is up, and the ledger says so.'],
+    [
+      'that the program refuses',
+      { parked: 'NotAllowed' },
+      'wrong: The program refuses its status, so it is left alone until its account changes: NotAllowed.',
+    ],
+    [
+      'that is not observed',
+      { observation: 'unobserved', because: 'tunnel-net-shared', neighbor: null },
+      'look: Nothing is reported: another user has the same tunnel_net.',
+    ],
+    ['that changes', { observation: 'down', inFlight: 'down' }, 'look: The session is down, the ledger says up: down is on its way.'],
+    [
+      'that waits',
+      { observation: 'down', decision: 'hold', decisionReason: 'down-unconfirmed' },
+      'look: The session is down, the ledger says up: down, but not for long enough to be believed.',
+    ],
+    [
+      'that is about to be written',
+      { observation: 'down', decision: 'write' },
+      'look: The session is down, the ledger says up: it is about to be written.',
+    ],
+  ])('%s', ([, changes, expected]) => {
+    expect(sentence(userPage(status({ users: [user(0, changes)] }), keyNumber(0)))).toBe(expected);
+  });
+
+  test("has its last write with the whole signature, its events and no one else's, and no text as markup", () => {
+    const evil = '<b onclick=x>';
+    const lastWrite = { to: 'up', reason: 'change', signature: 'S'.repeat(88), slot: slot(7), at: NOW - 60_000, latencyMs: 900 };
+    const timeline = [
+      { at: NOW, kind: 'up' as const, user: keyNumber(0), text: `mine ${evil}` },
+      { at: NOW, kind: 'up' as const, user: keyNumber(1), text: 'not mine' },
+    ];
+    const neighbor = { vrf: evil, address: evil, state: evil, description: evil, source: evil };
+    const page = userPage(status({ users: [user(0, { lastWrite, neighbor, clientIp: evil })], timeline }), keyNumber(0)) ?? '';
+    expect([page.includes('S'.repeat(88)), page.includes('mine &lt;b'), page.includes('not mine'), page.includes(evil)]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('is there for users of this device only', () => expect(userPage(status(), '../../etc')).toBeUndefined());
 });

@@ -96,6 +96,18 @@ test.concurrent('without scripts it is as complete, and loads itself again', asy
   await page.until("document.body.innerText.includes('Down, and the ledger says so')", 20_000);
 });
 
+test.concurrent('one user: a tap on its key leads to all that is known of it, as legible', async () => {
+  await using bed = await pageBed();
+  const page = await open(bed, PHONE);
+  await page.evaluate("document.querySelector('#users-up a').click()");
+  await page.until("document.querySelector('.facts') !== null && document.readyState === 'complete'");
+  const text = await page.text();
+  for (const words of ['The session is up, and the ledger says so', 'From the switch to the ledger', 'landed', '← lo-dz001'])
+    expect(text).toContain(words);
+  expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
+  await picture(page, 'user-page-phone');
+});
+
 test.concurrent('a browser that gave the token as its password reads the page, and goes on reading it', async () => {
   await using bed = await pageBed('open sesame');
   const page = await open({ ...bed, url: bed.url.replace('//', '//any:open%20sesame@') }, DESKTOP);

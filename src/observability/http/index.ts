@@ -6,5 +6,6 @@
  */
 export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from './metrics.ts';
 export { statusPage } from './page/status-page.ts';
+export { userPage } from './page/user-page.ts';
 export type { ProcessReadings } from './process-metrics.ts';
 export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';

@@ -15,6 +15,8 @@ export interface StatusServerOptions {
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
   /** The page for people. */
   readonly page: (status: AgentStatus) => string;
+  /** The page of one user; undefined for one that is not there. */
+  readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
   /** So long may a request take to arrive, and a connection be quiet; 5 s unless told. */
@@ -41,10 +43,13 @@ interface Answer {
   readonly policy?: string;
 }
 
-/** Nothing but the page is for a browser to show. */
+const USER_PAGES = '/status/users/';
+
+/** Nothing but the pages is for a browser to show. */
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
+const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
 const json = (code: number, body: object): Answer => ({ code, type: 'application/json', body: jsonLine(body) });
 
 /**
@@ -53,6 +58,7 @@ const json = (code: number, body: object): Answer => ({ code, type: 'application
  *   /-/healthy /-/ready      for supervisors, never asks for a token
  *   /metrics                 for Prometheus
  *   /status /status.json     for people, and for their tools
+ *   /status/users/<pubkey>   one user, for people
  *   /debug/users/<pubkey>    one user's whole chain
  *   POST /-/reload           validate, then swap
  */
@@ -75,16 +81,22 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     switch (path) {
       case '/':
       case '/status':
-        return { code: 200, type: 'text/html; charset=utf-8', body: options.page(options.status()), policy: PAGE_POLICY };
+        return page(options.page(options.status()));
       case '/status.json':
         return json(200, options.status());
       case '/metrics':
         return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };
       default:
+        if (path.startsWith(USER_PAGES)) return userPage(path.slice(USER_PAGES.length));
         return path.startsWith('/debug/users/')
           ? debugUser(options.status(), path.slice('/debug/users/'.length))
           : text(404, 'there is nothing here; see /status');
     }
+  }
+
+  function userPage(user: string): Answer {
+    const found = options.userPage?.(options.status(), user);
+    return found === undefined ? text(404, 'the ledger has no such user of this device; see /status') : page(found);
   }
 
   async function reload(request: IncomingMessage, method: string): Promise<Answer> {

@@ -53,8 +53,12 @@ function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): M
 
 /** What happened, the newest first. */
 export function lately({ timeline }: AgentStatus): Markup {
+  return timeline.length === 0 ? html`<p class="dim">Nothing has happened since the start.</p>` : eventList(timeline);
+}
+
+/** Events as a list; the newest come last, and are shown first. */
+export function eventList(timeline: readonly TimelineEntry[]): Markup {
   const groups = together(timeline).slice(-MOST_EVENTS).reverse();
-  if (groups.length === 0) return html`<p class="dim">Nothing has happened since the start.</p>`;
   return foldedBelow('earlier-events', groups, (rows) => html`<ol class="card">${rows.map(eventMarkup)}</ol>`);
 }
 
@@ -84,7 +88,7 @@ function together(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
 function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Markup {
   const whom = count > 1 ? html`<b>${count} ×</b> ` : html``;
   const who =
-    count > 1 || user === null ? html`` : html` <a class="mono" href="/debug/users/${user}" title="${user}">${shortKey(user)}</a>`;
+    count > 1 || user === null ? html`` : html` <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
   const tone = kind === 'up' || kind === 'down' ? kind : BAD.has(kind) ? 'lost' : '';
   return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${whom}<span class="${tone}">${text}</span>${who}</li>
 `;

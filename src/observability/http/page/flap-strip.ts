@@ -40,7 +40,7 @@ function flappers(users: readonly UserReport[]): Markup {
     .slice(0, MOST_NAMED)
     .map(
       ({ user, tunnelId, flaps, suppressed }) =>
-        html`<li>tunnel ${tunnelId} <a class="mono" href="/debug/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="lost">too many</b>` : html``}</li>`,
+        html`<li>tunnel ${tunnelId} <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="lost">too many</b>` : html``}</li>`,
     );
   return html`<ul class="flappers">${names}${most.length > MOST_NAMED ? html`<li class="dim">and ${most.length - MOST_NAMED} more</li>` : html``}</ul>`;
 }

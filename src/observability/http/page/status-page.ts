@@ -1,57 +1,48 @@
 import type { AgentStatus, UserReport } from '../../agent-status.ts';
 import { lately, parts, transactions } from './activity.ts';
 import { flapStrip } from './flap-strip.ts';
-import { SCRIPT } from './live-script.ts';
+import { layout, verdictBox } from './layout.ts';
 import { html, type Markup } from './markup.ts';
-import { STYLE } from './style.ts';
 import { usersByState } from './users.ts';
-import { type Finding, findings, howItStands, type Level } from './verdict.ts';
+import { type Finding, findings, howItStands } from './verdict.ts';
 import { clockTime, shortKey, sol, span } from './words.ts';
 
 /**
  * The page for people: what is wrong and what to do, then what is so and what happened lately. Whole without scripts; renews itself with them.
  *
  *   AgentStatus ──► verdict ──► one sentence, and what else is worth a look
- *        └────────► counts, flaps, users by state, transactions, sources and endpoints, events
+ *        └────────► counts, flaps, users by state, events, transactions, sources and endpoints
  */
 export function statusPage(status: AgentStatus): string {
   const [first, ...rest] = findings(status);
-  const name = status.deviceCode ?? shortKey(status.device);
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${SIGNS[first.level]} ${name} · dzd-telemetry</title>
-<noscript><meta http-equiv="refresh" content="5"></noscript><style>${{ html: STYLE }}</style></head><body>
-<p id="stale" role="alert" hidden></p>
-<div id="live">
-${head(status)}
-<main>
-${verdict(status, first, rest)}${tiles(status)}
+  return layout({
+    level: first.level,
+    title: status.deviceCode ?? shortKey(status.device),
+    header: head(status),
+    main: html`${verdict(status, first, rest)}${tiles(status)}
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
 <section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
 <section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${lately(status)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
-<section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>
-</main>
-<footer class="dim">Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a></footer>
-</div><script>${{ html: SCRIPT }}</script></body></html>
-`.html;
+<section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>`,
+    footer: html`Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a>`,
+  });
 }
 
-/** Before the name in the tab, so that a tab among many tells the state. */
-const SIGNS: Readonly<Record<Level, string>> = { well: '✓', look: '!', wrong: '✗' };
-
 function head({ deviceCode, device, publisher, version, now, startedAt }: AgentStatus): Markup {
-  return html`<header><h1>${deviceCode ?? 'Device not read yet'}</h1>
+  return html`<h1>${deviceCode ?? 'Device not read yet'}</h1>
 <p class="dim">device <span class="mono">${device}</span>${publisher === null ? '' : html`<br>publisher <span class="mono">${publisher}</span>`}<br>version ${version}, up for ${span(now - startedAt)}, as of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time> UTC</p>
-<nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-lately">Lately</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a></nav></header>`;
+<nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-lately">Lately</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a></nav>`;
 }
 
 function verdict(status: AgentStatus, { level, what, remedy }: Finding, rest: readonly Finding[]): Markup {
-  const todo = (text: string | null): Markup => (text === null ? html`` : html`<p class="todo">What to do: ${text}</p>`);
+  const todo = remedy === null ? html`` : html`<p class="todo">What to do: ${remedy}</p>`;
   const others =
     rest.length === 0
       ? html``
       : html`<ul>${rest.map((finding) => html`<li class="${finding.level}">${finding.what}${finding.remedy === null ? '' : html` <span class="dim">– ${finding.remedy}</span>`}</li>`)}</ul>`;
-  return html`<section id="verdict" class="verdict ${level}" aria-label="State of the agent" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${todo(remedy)}${others}${level === 'look' ? html`<p>Otherwise well: ${howItStands(status)}.</p>` : html``}</section>`;
+  const otherwise = level === 'look' ? html`<p>Otherwise well: ${howItStands(status)}.</p>` : html``;
+  return verdictBox(level, 'State of the agent', what, html`${todo}${others}${otherwise}`);
 }
 
 const HOURS_OF_A_YEAR = 8_766;

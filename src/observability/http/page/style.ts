@@ -20,7 +20,7 @@ thead th{font-weight:600;color:var(--dim);font-size:.8rem}tbody tr>*{border-top:
 details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:8.5rem}details.users thead th:nth-child(3){width:11.5rem}details.users thead th:nth-child(4){width:11.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6rem}
 .sig span{display:inline-block;max-width:22rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom;user-select:all}
 .up{color:var(--up)}.down{color:var(--down)}.unobserved,.lost,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.lost::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
-ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
+ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}dl.facts{margin:0;padding:.5rem .9rem;display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dl.facts dt{color:var(--dim)}dl.facts dd{margin:0;overflow-wrap:anywhere}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
 @media(max-width:44rem){
 body{padding:.7rem}.tiles{grid-template-columns:repeat(6,1fr)}.tiles>div{grid-column:span 3}.tiles>div:nth-child(-n+3){grid-column:span 2}
 table,tbody,tr,td,tbody th{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}

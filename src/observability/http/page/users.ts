@@ -60,7 +60,7 @@ function groupMarkup({ id, title, isWell, users }: Group, shown: readonly UserRe
 
 const COLUMNS: readonly Column<UserReport>[] = [
   { title: 'Tunnel', isName: true, cell: ({ tunnelId }) => tunnelId },
-  { title: 'User', kind: 'mono', cell: ({ user }) => html`<a href="/debug/users/${user}" title="${user}">${shortKey(user)}</a>` },
+  { title: 'User', kind: 'mono', cell: ({ user }) => html`<a href="/status/users/${user}" title="${user}">${shortKey(user)}</a>` },
   {
     title: 'VRF and neighbor',
     kind: 'mono',
