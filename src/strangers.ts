@@ -1,5 +1,8 @@
 import type { LedgerView, NeighborSnapshot } from './bgp/index.ts';
 
+/** How the controller describes a user's neighbor: with its tunnel id. */
+const USER_DESCRIPTION = /^USER-\d+$/;
+
 /** Tunnel ids of Established `USER-…` neighbors of no user that this view knows: somebody may just have been created. */
 export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undefined): readonly number[] {
   if (snapshot === undefined) return [];
@@ -10,8 +13,9 @@ export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undef
     if (reading.kind === 'failed') continue;
     for (const { state, description } of reading.neighbors.values()) {
       if (state !== 'established' || description === undefined) continue;
-      const id = Number(/^USER-(\d+)$/.exec(description)?.[1]);
-      if (Number.isInteger(id) && !known.has(id)) strangers.push(id);
+      if (!USER_DESCRIPTION.test(description)) continue;
+      const id = Number(description.slice('USER-'.length));
+      if (!known.has(id)) strangers.push(id);
     }
   }
   return strangers;

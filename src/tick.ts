@@ -3,10 +3,8 @@ import {
   type Decided,
   decide,
   detectMassDown,
-  type FlapPenalty,
   type LedgerView,
   type LocatedNeighbor,
-  msUntilReuse,
   type NeighborSnapshot,
   type Observation,
   type Observations,
@@ -19,10 +17,11 @@ import {
   type VrfName,
 } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
-import type { Clock, MonotonicMs } from './platform/index.ts';
+import { type Clock, type MonotonicMs, timeSlices } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
 import { strangersOf } from './strangers.ts';
+import { createUserTeller } from './tell-of-users.ts';
 import type { TickReport, TickReporter } from './tick-reporter.ts';
 import type { ViewKeeper } from './view-keeper.ts';
 
@@ -49,8 +48,6 @@ export interface Ticker {
 
 /** A new account is confirmed within a slot or two; a neighbor that still has no user after so many ticks is nobody's. */
 const MOST_ASKED = 4;
-/** So many users are decided on in a millisecond or two. */
-const FEW = 512;
 
 /**
  * One tick: see, read, decide, hand over. Never waits for a transaction.
@@ -64,7 +61,7 @@ const FEW = 512;
 export function createTicker(options: TickerOptions): Ticker {
   const { collector, views, policy, clock, reporter, inFlight } = options;
   let tracks: ReadonlyMap<Address, UserTrack> = new Map();
-  let lastObservations: ReadonlyMap<Address, Observation> = new Map();
+  const tellOfUsers = createUserTeller({ reporter, damping: policy.damping });
   /** Established neighbors, by tunnel id, of which no view knows a user, and how often one was read for their sake. */
   let strangers: ReadonlyMap<number, number> = new Map();
 
@@ -112,33 +109,6 @@ export function createTicker(options: TickerOptions): Ticker {
     });
   }
 
-  function reportUsers(decided: Decided): void {
-    const now = new Map<Address, Observation>();
-    const foreign: Address[] = [];
-    for (const [user, outcome] of decided.outcomes) {
-      if (outcome.isForeignWrite) foreign.push(user);
-      reportDamping(user, tracks.get(user)?.penalty, outcome.track.penalty);
-      const before = lastObservations.get(user);
-      now.set(user, outcome.observation);
-      if (!sameObservation(before, outcome.observation)) reporter.observed({ user, before, outcome });
-    }
-    lastObservations = now;
-    if (foreign.length > 0) reporter.foreignWrites({ users: foreign });
-  }
-
-  function reportDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
-    const suppressed = penalty?.suppressed === true;
-    if (suppressed === (before?.suppressed === true)) return;
-    const { damping } = policy;
-    const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
-    reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
-  }
-
-  /** With thousands of users each step takes milliseconds: between two of them others have their turn. */
-  async function breathe({ users }: LedgerView, signal: AbortSignal): Promise<void> {
-    if (users.size > FEW) await clock.sleep(0, signal);
-  }
-
   async function timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
     const from = clock.monotonic();
     return [await work, clock.monotonic() - from];
@@ -152,6 +122,8 @@ export function createTicker(options: TickerOptions): Ticker {
   return {
     async tick(signal) {
       const startedAt = clock.monotonic();
+      // With thousands of users each step takes milliseconds: between two of them others have their turn.
+      const breathe = timeSlices(clock, signal);
       const known = views.latest();
       const landed = options.lastLandedSlot();
       const [[snapshot, switchMs], [currentView, ledgerMs]] = await Promise.all([
@@ -174,33 +146,32 @@ export function createTicker(options: TickerOptions): Ticker {
           ambiguous: 0,
         });
       }
-      await breathe(view, signal);
+      await breathe();
       const { byUser: first, ambiguous } = observe(view, snapshot);
-      await breathe(view, signal);
+      await breathe();
       const secondLook = await guardMassDown(first, view, signal);
-      let decided = decideOn(view, new Map([...first, ...secondLook]), snapshot?.takenAt);
-      await breathe(view, signal);
+      let decided = decideOn(view, overlaid(first, secondLook), snapshot?.takenAt);
+      await breathe();
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
-      const newcomers = strangersOf(view, snapshot);
+      let newcomers = strangersOf(view, snapshot);
       const somebodyIsNew = newcomers.some((id) => (strangers.get(id) ?? 0) < MOST_ASKED);
       if (wantsToWrite || somebodyIsNew) {
         // A view from before the switch was asked can't know of whoever came in between.
         const renewed = await views.renew(signal, somebodyIsNew ? snapshot?.takenAt : undefined);
         if (renewed !== undefined && renewed !== view) {
           // The renewed view may add or change users, not sessions: what the second look said of them stands.
-          const again = new Map(observe(renewed, snapshot).byUser);
-          for (const [user, observation] of secondLook) {
-            if (renewed.users.get(user)?.user.tunnelId === view.users.get(user)?.user.tunnelId) again.set(user, observation);
-          }
+          const read = view;
+          const stands = [...secondLook].filter(([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId);
           view = renewed;
-          decided = decideOn(view, again, snapshot?.takenAt);
+          decided = decideOn(view, overlaid(observe(view, snapshot).byUser, stands), snapshot?.takenAt);
+          newcomers = strangersOf(view, snapshot);
         }
       }
-      strangers = new Map(strangersOf(view, snapshot).map((id) => [id, (strangers.get(id) ?? 0) + 1]));
-      await breathe(view, signal);
-      reportUsers(decided);
-      tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
-      await breathe(view, signal);
+      strangers = new Map(newcomers.map((id) => [id, (strangers.get(id) ?? 0) + 1]));
+      await breathe();
+      await tellOfUsers(decided.outcomes, breathe);
+      tracks = tracksOf(decided.outcomes);
+      await breathe();
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];
       options.offer(intents, view);
       return finish({
@@ -218,15 +189,25 @@ export function createTicker(options: TickerOptions): Ticker {
   };
 }
 
+function tracksOf(outcomes: Decided['outcomes']): ReadonlyMap<Address, UserTrack> {
+  const tracks = new Map<Address, UserTrack>();
+  for (const [user, { track }] of outcomes) tracks.set(user, track);
+  return tracks;
+}
+
+/** What `upper` says, and else what `lower` says. Nearly always there is no upper, and thousands need not be copied. */
+function overlaid(
+  lower: ReadonlyMap<Address, Observation>,
+  upper: Iterable<readonly [Address, Observation]>,
+): ReadonlyMap<Address, Observation> {
+  const over = [...upper];
+  return over.length === 0 ? lower : new Map([...lower, ...over]);
+}
+
 function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
   const needed = new Set<VrfName>();
   for (const { expectedVrf } of view.users.values()) {
     if (expectedVrf !== undefined) needed.add(expectedVrf);
   }
   return needed;
-}
-
-function sameObservation(a: Observation | undefined, b: Observation): boolean {
-  if (a === undefined || a.kind !== b.kind) return false;
-  return a.kind !== 'unobserved' || b.kind !== 'unobserved' || a.because === b.because;
 }

@@ -32,14 +32,14 @@ export interface UserOutcome {
 
 export interface Decided {
   readonly outcomes: ReadonlyMap<Address, UserOutcome>;
-  /** Changes, then due refreshes, then ride-alongs; within each the oldest record first (rule 13). */
+  /** Changes, then due refreshes, then ride-alongs; within each the oldest record first. Never ride-alongs alone: they go with others (rule 13). */
   readonly intents: readonly StatusIntent[];
 }
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
 export function decide({ view, observations, tracks, inFlight, landedIn, policy, now, lookedAt = now }: DecideInput): Decided {
   const outcomes = new Map<Address, UserOutcome>();
-  const intents: StatusIntent[] = [];
+  let somethingGoes = false;
   for (const entry of view.users.values()) {
     const { pubkey, user } = entry;
     const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', because: 'switch-not-read' };
@@ -63,20 +63,30 @@ export function decide({ view, observations, tracks, inFlight, landedIn, policy,
       lookedAt,
     );
     outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
+    somethingGoes ||= decision.kind === 'write' && decision.reason !== 'ride-along';
+  }
+  // For a quarter of each hour every user of a quiet device may ride along, and nothing goes that they could ride with.
+  return { outcomes, intents: somethingGoes ? intentsOf(outcomes.values(), view, now) : [] };
+}
+
+function intentsOf(outcomes: Iterable<UserOutcome>, view: LedgerView, now: MonotonicMs): readonly StatusIntent[] {
+  const intents: StatusIntent[] = [];
+  for (const { entry, observation, decision, track } of outcomes) {
     if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
+    const { pubkey, user } = entry;
     intents.push({
       user: pubkey,
-      from: status,
+      from: ledgerStatus(user.bgpStatus),
       to: decision.to,
       reason: decision.reason,
       rttNs: (decision.to === 'up' ? observation.at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
       tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
       ...(observation.at === undefined ? {} : { neighbor: { vrf: observation.at.vrf, address: observation.at.address } }),
-      ageMs: ageMs ?? 0,
+      ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
       accountState: accountStateOf(user),
     });
   }
-  return { outcomes, intents: intents.sort(byUrgency) };
+  return intents.sort(byUrgency);
 }
 
 const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;

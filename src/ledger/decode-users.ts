@@ -1,6 +1,5 @@
-import { AgentError, type Clock } from '../platform/index.ts';
+import { AgentError, type Clock, timeSlices } from '../platform/index.ts';
 import { AccountDataError, type Address, createUserDecoder, type User } from '../serviceability/index.ts';
-import { timeSlices } from './time-slices.ts';
 
 /** A User with the bytes that it was decoded from. */
 export interface DecodedUser {

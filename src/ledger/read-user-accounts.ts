@@ -1,7 +1,6 @@
-import { AgentError, type Clock } from '../platform/index.ts';
+import { AgentError, type Clock, timeSlices } from '../platform/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Slot } from '../serviceability/index.ts';
 import { asArray, asBase64Data, asSlotted, isRecord, Malformed } from './json.ts';
-import { timeSlices } from './time-slices.ts';
 
 /** Offset of device_pk in a User account, and what the memcmp filter compares. */
 export const USER_DEVICE_OFFSET = 83;

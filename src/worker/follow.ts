@@ -1,4 +1,5 @@
 import type { SignatureStatus } from '../ledger/index.ts';
+import { timeSlices } from '../platform/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import type { Flight } from './flights.ts';
 import { settleFailure } from './settle-failure.ts';
@@ -82,6 +83,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
       );
       gate.answered();
       const overdue: Flight[] = [];
+      const breathe = timeSlices(clock, signal);
       for (const [index, flight] of all.entries()) {
         // Refused in preflight while we asked: what is offered again now could land beside the transaction that follows it (rule 17).
         if (!flights.holds(flight)) continue;
@@ -90,6 +92,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
         // Slots pass at least as fast as block heights: before this many slots nothing can have expired, and nobody needs to be asked.
         else if (slot - flight.slot > flight.lastValidBlockHeight - flight.blockHeight) overdue.push(flight);
         else rebroadcast(flight, signal);
+        await breathe();
       }
       if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, signal);
     },

@@ -196,6 +196,17 @@ describe('a record that grows old', () => {
 });
 
 describe('the order of what is written', () => {
+  test('leaves ride-alongs out while nothing goes that they could ride with', () => {
+    const users = [0, 1].map((n) => userNumber(n, { status: 'up', reportedAt: 93_000 }));
+    const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
+    const { intents, outcomes } = decider({ refreshJitter: 0 })({ at: 0, users, snapshot, slot: 100_000 });
+    expect(intents).toEqual([]);
+    expect([...outcomes.values()].map(({ decision }) => decision)).toEqual([
+      { kind: 'write', to: 'up', reason: 'ride-along' },
+      { kind: 'write', to: 'up', reason: 'ride-along' },
+    ]);
+  });
+
   test('is changes, refreshes, ride-alongs, each with the oldest record first', () => {
     const records: readonly [number, 'up' | 'down' | 'unknown', number][] = [
       [0, 'up', 93_000], // ride-along

@@ -1,0 +1,18 @@
+import type { Clock } from './clock.ts';
+
+/** So long a long piece of work runs at a time, milliseconds: the switch's answers and the timers of others wait no longer than this and one step. */
+const SLICE_MS = 6;
+
+/**
+ * Gives the event loop back now and then in work on thousands of users. Await it after each step; it resolves at once until the slice is
+ * used up.
+ */
+export function timeSlices(clock: Clock, signal: AbortSignal): () => Promise<void> | undefined {
+  let since = clock.monotonic();
+  return () => {
+    if (clock.monotonic() - since < SLICE_MS) return undefined;
+    return clock.sleep(0, signal).then(() => {
+      since = clock.monotonic();
+    });
+  };
+}
