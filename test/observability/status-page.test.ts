@@ -150,6 +150,8 @@ describe('the verdict', () => {
           user(0, { parked: 'it is banned' }),
           unobserved(1, 'tunnel-net-shared'),
           unobserved(2, 'tunnel-net-shared'),
+          unobserved(5, 'vrf-not-collected'),
+          unobserved(6, 'vrf-not-collected'),
           user(3, { decisionReason: 'contested' }),
           user(4, { suppressed: true }),
         ],
@@ -157,6 +159,7 @@ describe('the verdict', () => {
       [
         'look: The program refuses the status of one user (tunnel 500): it is banned → they are tried again when their account changes, or after a minute to an hour',
         'look: Nothing is reported for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
+        'look: Nothing is reported for 2 users (tunnels 505, 506): their VRF could not be read → null',
         'look: Another writer disagrees about one user (tunnel 503) → is a second agent running with this key? Stop one of them',
         'look: Too many flaps of one user (tunnel 504) → look at their links; their tunnels are in the table',
       ],

@@ -86,7 +86,8 @@ function ofUsers({ users, lastTick }: AgentStatus): readonly Finding[] {
   // Without a reading of the switch nobody is observed, and that has been said.
   const unobserved = lastTick?.switchRead === true ? users.filter(({ observation }) => observation === 'unobserved') : [];
   for (const [because, these] of byReason(unobserved)) {
-    found.push(look(`Nothing is reported for ${people(these)}: ${HOLD_WORDS[because] ?? because}`, null));
+    const words = HOLD_WORDS[because] ?? because;
+    found.push(look(`Nothing is reported for ${people(these)}: ${these.length === 1 ? words : words.replace(/^its /, 'their ')}`, null));
   }
   const contested = users.filter(({ decisionReason }) => decisionReason === 'contested');
   if (contested.length > 0) {
