@@ -54,7 +54,12 @@ async function bundle(names) {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
-    entryPoints: [...names.map((name) => `bench/${name}.ts`), 'bench/support/localnet-host.ts', 'bench/support/switch-host.ts'],
+    entryPoints: [
+      ...names.map((name) => `bench/${name}.ts`),
+      'bench/support/localnet-host.ts',
+      'bench/support/switch-host.ts',
+      'bench/support/heap.ts',
+    ],
     outdir,
     outbase: 'bench',
     bundle: true,
@@ -78,6 +83,9 @@ function inOwnProcess(name) {
 }
 
 async function runOne(name) {
+  // As `run` does, before anything else is loaded.
+  const { keepHeapSmall } = await import(pathToFileURL(join(outdir, 'support/heap.js')).href);
+  keepHeapSmall();
   const bench = await import(pathToFileURL(join(outdir, `${name}.js`)).href);
   await bench.default((line) => print({ bench: name, ...line }), {
     quick: values.quick,

@@ -110,7 +110,8 @@ function policyOf(policy: PolicyConfig): StatusPolicy {
   };
 }
 
-function timingOf({ collector, ledger, worker }: AgentConfig): AgentTiming {
+/** The timing that a configuration asks for. */
+export function timingOf({ collector, ledger, worker }: AgentConfig): AgentTiming {
   return {
     intervalMs: collector.interval,
     collectTimeoutMs: collector.timeout,

@@ -1,7 +1,7 @@
 import {
   createTunnelAddressing,
   type Decided,
-  decide,
+  decideInSteps,
   detectMassDown,
   type LedgerView,
   type LocatedNeighbor,
@@ -17,7 +17,7 @@ import {
   type VrfName,
 } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
-import { type Clock, type MonotonicMs, timeSlices } from './platform/index.ts';
+import { type Clock, inSlices, type MonotonicMs, timeSlices } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
 import { strangersOf } from './strangers.ts';
@@ -79,20 +79,29 @@ export function createTicker(options: TickerOptions): Ticker {
   async function guardMassDown(
     first: ReadonlyMap<Address, Observation>,
     view: LedgerView,
+    breathe: () => Promise<void> | undefined,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<Address, Observation>> {
     const mass = detectMassDown(first, wasUp(view), policy);
     if (mass === undefined) return new Map();
     const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
+    await breathe();
     const secondLook = reconcileMassDown(mass, again === undefined ? undefined : observe(view, again).byUser);
     const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
     return secondLook;
   }
 
-  function decideOn(view: LedgerView, observations: ReadonlyMap<Address, Observation>, lookedAt: MonotonicMs | undefined): Decided {
+  function decideOn(
+    view: LedgerView,
+    observations: ReadonlyMap<Address, Observation>,
+    lookedAt: MonotonicMs | undefined,
+    breathe: () => Promise<void> | undefined,
+  ): Promise<Decided> {
     const now = clock.monotonic();
-    return decide({ view, observations, tracks, inFlight: inFlight(), landedIn: options.landedIn, policy, now, lookedAt: lookedAt ?? now });
+    const { landedIn } = options;
+    const input = { view, observations, tracks, inFlight: inFlight(), landedIn, policy, now, lookedAt: lookedAt ?? now };
+    return inSlices(decideInSteps(input), breathe);
   }
 
   async function withRtts(intents: readonly StatusIntent[], decided: Decided, signal: AbortSignal): Promise<readonly StatusIntent[]> {
@@ -149,8 +158,8 @@ export function createTicker(options: TickerOptions): Ticker {
       await breathe();
       const { byUser: first, ambiguous } = observe(view, snapshot);
       await breathe();
-      const secondLook = await guardMassDown(first, view, signal);
-      let decided = decideOn(view, overlaid(first, secondLook), snapshot?.takenAt);
+      const secondLook = await guardMassDown(first, view, breathe, signal);
+      let decided = await decideOn(view, overlaid(first, secondLook), snapshot?.takenAt, breathe);
       await breathe();
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       let newcomers = strangersOf(view, snapshot);
@@ -163,7 +172,7 @@ export function createTicker(options: TickerOptions): Ticker {
           const read = view;
           const stands = [...secondLook].filter(([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId);
           view = renewed;
-          decided = decideOn(view, overlaid(observe(view, snapshot).byUser, stands), snapshot?.takenAt);
+          decided = await decideOn(view, overlaid(observe(view, snapshot).byUser, stands), snapshot?.takenAt, breathe);
           newcomers = strangersOf(view, snapshot);
         }
       }

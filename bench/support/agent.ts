@@ -1,33 +1,25 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
-import { type AgentReporter, SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../../src/agent-reporter.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import { createLedgerRpc, type LedgerRpcClient } from '../../src/ledger/index.ts';
+import { createMetrics } from '../../src/observability/http/index.ts';
+import { createLogger, createLogReporter, createStatusBoard } from '../../src/observability/index.ts';
+import { timingOf } from '../../src/open-agent.ts';
 import { type Clock, seededRandom, systemClock } from '../../src/platform/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
-import { type Address, addressOf, lamports } from '../../src/serviceability/index.ts';
+import { type Address, addressOf, lamports, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
 import { machineMs } from './bench.ts';
 import type { LocalnetHost } from './host.ts';
 
-/** The configuration's defaults. */
-export const DEFAULT_TIMING: AgentTiming = {
-  intervalMs: 5_000,
-  collectTimeoutMs: 10_000,
-  viewMaxAgeMs: 5_000,
-  viewIdleIntervalMs: 30_000,
-  maxLedgerAgeMs: 300_000,
-  authorityIntervalMs: 60_000,
-  drainMs: 2_000,
-  worker: {
-    statusPollIntervalMs: 450,
-    rebroadcastIntervalMs: 2_000,
-    blockhashMaxAgeMs: 2_000,
-    sendStaggerMs: 10,
-    maxInFlight: 64,
-    skipPreflight: false,
-  },
-};
+/** What `run` does with a configuration that says no more than it must. */
+const { config } = loadConfig({
+  environment: {},
+  flags: { env: 'localnet', device: SYSTEM_PROGRAM_ID, 'collector.sources': '[{"type":"eapi","url":"unix:///var/run/command-api.sock"}]' },
+});
+export const DEFAULT_TIMING: AgentTiming = { ...timingOf(config), drainMs: 2_000 };
 
 export interface Landing {
   readonly user: Address;
@@ -64,7 +56,7 @@ export interface BenchAgentOptions {
   readonly callTimeoutMs?: number;
 }
 
-/** The agent as `run` builds it, with one eAPI source on the Unix socket and a reporter that counts. */
+/** The agent as `run` builds it, with one eAPI source on the Unix socket, its log written nowhere, and a reporter that counts. */
 export function benchAgent(
   { rpcUrl, eapiSocket, device, programId }: Pick<LocalnetHost, 'rpcUrl' | 'eapiSocket' | 'device' | 'programId'>,
   options: BenchAgentOptions = {},
@@ -74,7 +66,7 @@ export function benchAgent(
   const trouble = (what: string): void => {
     if (record.troubles.length < 20) record.troubles.push(what);
   };
-  const reporter: AgentReporter = {
+  const counting: AgentReporter = {
     ...SILENT_REPORTER,
     tick: ({ durationMs, view }) => void record.ticks.push({ durationMs, decided: view !== undefined, at: machineMs() }),
     landed: ({ intent }) => void record.landings.push({ user: intent.user, to: intent.to, at: machineMs() }),
@@ -88,6 +80,7 @@ export function benchAgent(
     source: ({ state, error }) => trouble(`source ${state} ${error?.message ?? ''}`),
     defect: (error) => trouble(`defect ${String(error)}`),
   };
+  const reporter = teeReporters([counting, ...usualReporters(device, clock)]);
   const rpc = createLedgerRpc({
     urls: [options.rpcUrl ?? rpcUrl],
     programId,
@@ -128,6 +121,22 @@ export function benchAgent(
       }
     },
   };
+}
+
+/** The log, the status board and the metrics, as `run` has them: what they cost is the agent's cost. */
+function usualReporters(device: Address, clock: Clock): readonly AgentReporter[] {
+  const logger = createLogger({ level: 'info', format: 'json', destination: { write: () => undefined }, clock });
+  const board = createStatusBoard({
+    version: 'bench',
+    device,
+    publisher: BENCH_SIGNER.address,
+    dryRun: false,
+    sources: ['eapi'],
+    endpoints: ['localnet'],
+    clock,
+  });
+  const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
+  return [createLogReporter(logger, clock), board.reporter, metrics.reporter];
 }
 
 export const BENCH_SIGNER: Signer = signerNumber(7);

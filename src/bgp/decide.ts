@@ -37,7 +37,25 @@ export interface Decided {
 }
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
-export function decide({ view, observations, tracks, inFlight, landedIn, policy, now, lookedAt = now }: DecideInput): Decided {
+export function decide(input: DecideInput): Decided {
+  const steps = decideInSteps(input);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same, with a pause after each user for whoever must not be held up by thousands. */
+export function* decideInSteps({
+  view,
+  observations,
+  tracks,
+  inFlight,
+  landedIn,
+  policy,
+  now,
+  lookedAt = now,
+}: DecideInput): Generator<void, Decided, void> {
   const outcomes = new Map<Address, UserOutcome>();
   let somethingGoes = false;
   for (const entry of view.users.values()) {
@@ -64,29 +82,33 @@ export function decide({ view, observations, tracks, inFlight, landedIn, policy,
     );
     outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
     somethingGoes ||= decision.kind === 'write' && decision.reason !== 'ride-along';
+    yield;
   }
+  const intents: StatusIntent[] = [];
   // For a quarter of each hour every user of a quiet device may ride along, and nothing goes that they could ride with.
-  return { outcomes, intents: somethingGoes ? intentsOf(outcomes.values(), view, now) : [] };
+  for (const outcome of somethingGoes ? outcomes.values() : []) {
+    const intent = intentOf(outcome, view, now);
+    if (intent === undefined) continue;
+    intents.push(intent);
+    yield;
+  }
+  return { outcomes, intents: intents.sort(byUrgency) };
 }
 
-function intentsOf(outcomes: Iterable<UserOutcome>, view: LedgerView, now: MonotonicMs): readonly StatusIntent[] {
-  const intents: StatusIntent[] = [];
-  for (const { entry, observation, decision, track } of outcomes) {
-    if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
-    const { pubkey, user } = entry;
-    intents.push({
-      user: pubkey,
-      from: ledgerStatus(user.bgpStatus),
-      to: decision.to,
-      reason: decision.reason,
-      rttNs: (decision.to === 'up' ? observation.at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
-      tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
-      ...(observation.at === undefined ? {} : { neighbor: { vrf: observation.at.vrf, address: observation.at.address } }),
-      ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
-      accountState: accountStateOf(user),
-    });
-  }
-  return intents.sort(byUrgency);
+function intentOf({ entry, observation, decision, track }: UserOutcome, view: LedgerView, now: MonotonicMs): StatusIntent | undefined {
+  if (decision.kind !== 'write' || observation.kind === 'unobserved') return undefined;
+  const { pubkey, user } = entry;
+  return {
+    user: pubkey,
+    from: ledgerStatus(user.bgpStatus),
+    to: decision.to,
+    reason: decision.reason,
+    rttNs: (decision.to === 'up' ? observation.at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
+    tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
+    ...(observation.at === undefined ? {} : { neighbor: { vrf: observation.at.vrf, address: observation.at.address } }),
+    ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
+    accountState: accountStateOf(user),
+  };
 }
 
 const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;

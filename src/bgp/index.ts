@@ -1,4 +1,4 @@
-export { byUrgency, type Decided, type DecideInput, decide, ledgerStatus, type UserOutcome } from './decide.ts';
+export { byUrgency, type Decided, type DecideInput, decide, decideInSteps, ledgerStatus, type UserOutcome } from './decide.ts';
 export {
   type Decision,
   decideStatus,

@@ -1,14 +1,8 @@
 #!/usr/bin/env node
-import { checkCommand } from './check.ts';
-import { demoCommand } from './demo.ts';
-import { explainCommand } from './explain.ts';
-import { localnetCommand } from './localnet.ts';
-import { runProcess } from './process-shell.ts';
-import { runCommand } from './run.ts';
-import { runCommandLine } from './run-command-line.ts';
-import { statusCommand } from './status.ts';
+import { keepHeapSmall } from './small-heap.ts';
+
+// Before anything else is loaded, the parser of the command line first: spaces that have grown by then stay as large.
+if (process.argv.includes('run')) keepHeapSmall();
 
 // Not awaited: the single executable is CommonJS, which has no `await` outside of functions.
-void runProcess((args, io) =>
-  runCommandLine(args, [runCommand, checkCommand, statusCommand, explainCommand, localnetCommand, demoCommand], io),
-);
+void import('./commands.ts').then(({ runCommands }) => runCommands());

@@ -4,7 +4,7 @@ export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, syste
 export * from './errors/index.ts';
 export { type Random, seededRandom } from './random.ts';
 export { createSlidingSum, type SlidingSum } from './sliding-sum.ts';
-export { timeSlices } from './time-slices.ts';
+export { inSlices, timeSlices } from './time-slices.ts';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 export { waitAtMost } from './wait-at-most.ts';
 export { createWakeUp, type WakeUp } from './wake-up.ts';

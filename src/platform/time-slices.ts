@@ -16,3 +16,13 @@ export function timeSlices(clock: Clock, signal: AbortSignal): () => Promise<voi
     });
   };
 }
+
+/** Takes the steps of a long piece of work, and gives the event loop back between them where it is time to. */
+export async function inSlices<Result>(steps: Iterator<void, Result, void>, breathe: () => Promise<void> | undefined): Promise<Result> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+  }
+}
