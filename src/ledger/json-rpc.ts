@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { type Clock, DeadlineExceeded, withDeadline } from '../platform/index.ts';
+import { type Clock, DeadlineExceeded, parseJsonInSlices, timeSlices, withDeadline } from '../platform/index.ts';
 import { type Resolve, resolveHost } from './address-book.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { createHttpPool } from './http-pool.ts';
@@ -97,7 +97,7 @@ export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       try {
         const reply = await withDeadline(timeoutMs, signal, (inner) => post(body, urgent, inner));
-        return reply.kind === 'answered' ? at(pool.addressOf(pool.current()), readReply(reply, id, clock)) : reply;
+        return reply.kind === 'answered' ? at(pool.addressOf(pool.current()), await readReply(reply, id, clock, signal)) : reply;
       } catch (cause) {
         return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
       }
@@ -110,20 +110,22 @@ function at(address: string | undefined, reply: RpcReply): RpcReply {
   return address === undefined || reply.kind === 'result' ? reply : { ...reply, address };
 }
 
-function readReply(reply: HttpReply & { kind: 'answered' }, id: number, clock: Clock): RpcReply {
+async function readReply(reply: HttpReply & { kind: 'answered' }, id: number, clock: Clock, signal: AbortSignal): Promise<RpcReply> {
   const ok = reply.status >= 200 && reply.status < 300;
-  const envelope = reply.status === 429 ? undefined : parseEnvelope(reply.body, id);
+  const envelope = reply.status === 429 ? undefined : await parseEnvelope(reply.body, id, timeSlices(clock, signal));
   // Gateways answer in their own words, nodes in JSON-RPC under any status; a node's own words say more.
   if (envelope !== undefined && (ok || envelope.kind === 'rpc-error')) return envelope;
   const wait = retryAfterMs(reply.header('retry-after'), reply.header('date'), clock.wall());
   return { kind: 'http-error', status: reply.status, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
 }
 
-function parseEnvelope(body: Buffer, id: number): RpcReply {
+async function parseEnvelope(body: Buffer, id: number, breathe: () => Promise<void> | undefined): Promise<RpcReply> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
+    // Only the list of a device's users is ever large.
+    parsed = await parseJsonInSlices(body, ['result', 'value'], breathe);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return { kind: 'garbled', problem: looksLikeHtml(body) ? 'an HTML page' : `${body.length} bytes that are not whole JSON` };
   }
   if (!isRecord(parsed) || parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 answer' };

@@ -2,6 +2,8 @@ export { DeadlineExceeded, lifeController, Stopped, withDeadline } from './abort
 export { type BackoffOptions, backoffDelays } from './backoff.ts';
 export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, systemClock } from './clock.ts';
 export * from './errors/index.ts';
+export { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
+export { parseJsonInSlices } from './parse-json-in-slices.ts';
 export { type Random, seededRandom } from './random.ts';
 export { createSlidingSum, type SlidingSum } from './sliding-sum.ts';
 export { inSlices, timeSlices } from './time-slices.ts';

@@ -1,4 +1,4 @@
-import { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
+import { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from '../../platform/index.ts';
 
 const PEERS: JsonPath = ['result', IN_LIST, 'vrfs', ANY_KEY, 'peerList', IN_LIST];
 const VRF_LEVEL = 3;

@@ -1,5 +1,5 @@
+import { createJsonPosition, IN_LIST, type JsonPath } from '../../platform/index.ts';
 import { createJsonChecker, type JsonChecker } from './json-checker.ts';
-import { createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
 
 const RESULT: JsonPath = ['result', IN_LIST];
 const STAND_IN = Buffer.from('{}');

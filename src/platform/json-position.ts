@@ -37,20 +37,27 @@ export function createJsonPosition(deepest: number): JsonPosition {
   /** The bytes of the string that is being read, or was read last. */
   let text: number[] = [];
 
-  /** The index of the byte after the string, or the chunk's end. Most of an answer is read here. */
+  /** The index of the byte after the string, or the chunk's end. Most of an answer is read here, so the search for its end is the runtime's. */
   function pastString(chunk: Uint8Array, from: number): number {
-    const heard = depth <= deepest ? text : undefined;
-    let isEscaped = escaped;
-    let at = from;
-    for (; at < chunk.length; at += 1) {
-      const byte = chunk[at] ?? 0;
-      if (byte === QUOTE && !isEscaped) break;
-      isEscaped = byte === BACKSLASH && !isEscaped;
-      if (heard !== undefined && heard.length < MAX_KEY_BYTES) heard.push(byte);
+    let at = escaped ? from + 1 : from;
+    for (;;) {
+      const quote = chunk.indexOf(QUOTE, at);
+      const end = quote === -1 ? chunk.length : quote;
+      let backslashes = 0;
+      while (end - backslashes > at && chunk[end - backslashes - 1] === BACKSLASH) backslashes += 1;
+      escaped = backslashes % 2 === 1;
+      if (quote !== -1 && escaped) {
+        at = quote + 1;
+        continue;
+      }
+      inString = quote === -1;
+      if (depth <= deepest) hear(chunk, from, end);
+      return inString ? end : end + 1;
     }
-    inString = at === chunk.length;
-    escaped = inString && isEscaped;
-    return inString ? at : at + 1;
+  }
+
+  function hear(chunk: Uint8Array, from: number, end: number): void {
+    for (let at = from; at < end && text.length < MAX_KEY_BYTES; at += 1) text.push(chunk[at] ?? 0);
   }
 
   function move(bracket: number): void {
