@@ -2,4 +2,3 @@ export type { WorkerReporter } from './reporter.ts';
 export { type Allowance, LAMPORTS_PER_TRANSACTION, refreshLamportsPerHour, type SpendLimits } from './spend-budget.ts';
 export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
 export type { WorkerTiming } from './worker-context.ts';
-export type { HaltHolder } from './write-gate.ts';

@@ -31,13 +31,13 @@ export async function settleFailure(
         park(context, intents[verdict.index], signature, verdict.error);
         return;
       }
-      if (problem.class === 'agent-never') gate.halt(problem);
+      if (problem.class === 'agent-never') gate.halt(problem, 'failure');
       else gate.pause();
       reporter.withdrawn({ signature, intents });
       return;
     }
     case 'halt':
-      gate.halt(verdict.error);
+      gate.halt(verdict.error, 'failure');
       reporter.withdrawn({ signature, intents });
       return;
     case 'retry':

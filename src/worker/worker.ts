@@ -7,13 +7,14 @@ import { createBlockhashCache } from './blockhash-cache.ts';
 import { createDesiredStates } from './desired-states.ts';
 import { createFlights } from './flights.ts';
 import { createFollower } from './follow.ts';
+import type { HaltWatch } from './halts.ts';
 import { hasWork, launch } from './launch.ts';
 import { createParkedUsers } from './parked-users.ts';
 import type { WorkerReporter } from './reporter.ts';
 import { type Allowance, createSpendBudget, type SpendLimits } from './spend-budget.ts';
 import { createSuspects } from './suspects.ts';
 import type { WorkerContext, WorkerTiming } from './worker-context.ts';
-import { createWriteGate, type HaltHolder } from './write-gate.ts';
+import { createWriteGate } from './write-gate.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -47,9 +48,9 @@ export interface Worker {
   readonly lastLandedSlot: Slot | undefined;
   /** The newest slot in which a write of ours landed for this user, since this process began. */
   landedIn(user: Address): Slot | undefined;
-  /** Stops writing until `resume`; what is in the air is followed to its end. */
-  halt(error: AgentError, holder?: HaltHolder): void;
-  resume(holder?: HaltHolder): void;
+  /** Stops writing until this watch, the one over the device's account unless told, resumes it; what is in the air is followed to its end. */
+  halt(error: AgentError, watch?: HaltWatch): void;
+  resume(watch?: HaltWatch): void;
   readonly halted: AgentError | undefined;
   /** Fees of the last 24 hours, of this process. */
   readonly lamportsOfTheDay: number;
@@ -177,9 +178,9 @@ export function createWorker(options: WorkerOptions): Worker {
       return follower.lastLandedSlot;
     },
     landedIn: follower.landedIn,
-    halt: gate.halt,
-    resume(holder) {
-      gate.resume(holder);
+    halt: (error, watch = 'authority') => gate.halt(error, watch),
+    resume(watch = 'authority') {
+      gate.resume(watch);
       wake.signal();
     },
     get halted() {

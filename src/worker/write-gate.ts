@@ -1,4 +1,5 @@
 import { type AgentError, backoffDelays, type Clock, type Random } from '../platform/index.ts';
+import { createHalts, type HaltHolder, type HaltWatch } from './halts.ts';
 import type { WorkerReporter } from './reporter.ts';
 
 /** Whether new transactions may go out: closed for a while after the ledger failed, closed until resumed after a halt. */
@@ -11,15 +12,11 @@ export interface WriteGate {
   pause(): void;
   /** The ledger works: the next pause is a short one again. */
   answered(): void;
-  /** Told once a cause, however often it is found again. */
-  halt(error: AgentError, holder?: HaltHolder): void;
-  /** Lets writing be tried again, as far as this holder is concerned; that the cause is gone is known, and told, when something lands. */
-  resume(holder?: HaltHolder): void;
+  /** Closes it until its holder, see Halts, opens it again. */
+  halt(error: AgentError, holder: HaltHolder): void;
+  resume(holder: HaltWatch): void;
   landed(): void;
 }
-
-/** Who closed the gate is who opens it: the watch over the device's account (and failures that it may cure), or the one over the balance. */
-export type HaltHolder = 'authority' | 'balance';
 
 const PAUSES = { baseMs: 200, maxMs: 2_000 };
 
@@ -35,18 +32,16 @@ export function createWriteGate({
   const freshDelays = () => backoffDelays({ ...PAUSES, random });
   let delays = freshDelays();
   let pausedUntil = Number.NEGATIVE_INFINITY;
-  const halts = new Map<HaltHolder, AgentError>();
-  const halted = (): AgentError | undefined => halts.values().next().value;
-  let told: string | undefined;
+  const halts = createHalts(reporter);
   return {
     get isOpen() {
-      return halts.size === 0 && clock.monotonic() >= pausedUntil;
+      return halts.current === undefined && clock.monotonic() >= pausedUntil;
     },
     get pausedForMs() {
       return Math.max(0, pausedUntil - clock.monotonic());
     },
     get halted() {
-      return halted();
+      return halts.current;
     },
     pause() {
       pausedUntil = clock.monotonic() + delays.next().value;
@@ -54,19 +49,8 @@ export function createWriteGate({
     answered() {
       delays = freshDelays();
     },
-    halt(error, holder = 'authority') {
-      halts.set(holder, error);
-      if (told === error.code) return;
-      told = error.code;
-      reporter.halted(error);
-    },
-    resume(holder = 'authority') {
-      halts.delete(holder);
-    },
-    landed() {
-      if (told === undefined) return;
-      told = undefined;
-      reporter.resumed();
-    },
+    halt: halts.hold,
+    resume: halts.release,
+    landed: halts.landed,
   };
 }

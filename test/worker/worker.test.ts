@@ -418,6 +418,52 @@ describe('what only a person can mend', () => {
   });
 });
 
+describe('a halt whose end is known', () => {
+  const mismatch = new AgentError('LEDGER__PUBLISHER_MISMATCH', { device: DEVICE, expected: keyNumber(1), actual: signer.address });
+  const noMoney = new AgentError('WRITE__BALANCE_LOW', { publisher: signer.address, lamports: 1n, minBalance: 2n });
+
+  test.each([
+    ['authority', mismatch],
+    ['balance', noMoney],
+  ] as const)('is told to be over though nothing is there to be written: %s', (holder, error) => {
+    const { lines, worker } = setUp();
+    worker.halt(error, holder);
+    worker.resume(holder);
+    worker.resume(holder);
+    expect(lines).toEqual([`halted ${error.code}`, 'resumed']);
+  });
+
+  test('is told again when it comes again before anything has landed', () => {
+    const { lines, worker } = setUp();
+    worker.halt(mismatch);
+    worker.resume();
+    worker.halt(mismatch);
+    expect(lines).toEqual(['halted LEDGER__PUBLISHER_MISMATCH', 'resumed', 'halted LEDGER__PUBLISHER_MISMATCH']);
+  });
+
+  test('gives way to the other halt that goes on, and two of them are told once each', () => {
+    const { lines, worker } = setUp();
+    for (let minute = 0; minute < 3; minute += 1) {
+      worker.halt(noMoney, 'balance');
+      worker.halt(mismatch);
+    }
+    expect(lines.splice(0)).toEqual(['halted WRITE__BALANCE_LOW', 'halted LEDGER__PUBLISHER_MISMATCH']);
+    worker.resume();
+    expect([lines.splice(0), worker.halted?.code]).toEqual([['halted WRITE__BALANCE_LOW'], 'WRITE__BALANCE_LOW']);
+    worker.resume('balance');
+    expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
+  });
+
+  test('is not over because what was in the air before it lands', async () => {
+    const { clock, offer, lines, worker } = setUp();
+    offer(up(1));
+    await clock.advance(100);
+    worker.halt(noMoney, 'balance');
+    await clock.advance(3_000);
+    expect([lines, worker.halted?.code]).toEqual([['sent u1 up', 'halted WRITE__BALANCE_LOW', 'landed u1 up'], 'WRITE__BALANCE_LOW']);
+  });
+});
+
 describe('a ledger in trouble', () => {
   test('an outage of a minute loses nothing, and writing resumes within seconds of its end', async () => {
     const { clock, offer, ledger, history } = setUp();
