@@ -42,6 +42,12 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
   let stopped = false;
 
   async function swap(): Promise<ReloadOutcome> {
+    // The first agent may still be being built: whoever came second would be forgotten, and go on writing with the same key.
+    try {
+      await starting;
+    } catch (error) {
+      return { successful: false, message: `the agent could not be started: ${describeError(error)}` };
+    }
     onReloading?.();
     let next: OpenedService;
     try {

@@ -27,18 +27,18 @@ function bed() {
     wake: () => undefined,
     once: () => Promise.reject(new Error('not in this test')),
   });
-  const configured: (() => Agent)[] = [];
+  const configured: (() => Agent | Promise<Agent>)[] = [];
   let opened = 0;
   let waiting: readonly string[] = [];
   const service = createAgentService({
-    open: async () => ({ agent: configured.shift()?.() ?? agentNamed(`agent ${++opened}`), waiting }),
+    open: async () => ({ agent: (await configured.shift()?.()) ?? agentNamed(`agent ${++opened}`), waiting }),
     logger,
     onReload: (successful) => events.push(successful ? 'reloaded' : 'not reloaded'),
   });
   const changed = (keys: readonly string[]): void => {
     waiting = keys;
   };
-  return { events, service, configured, changed };
+  return { events, service, configured, changed, agentNamed };
 }
 
 test('a reload builds the new agent before it stops the old one, and starts it after', async () => {
@@ -97,6 +97,28 @@ test('a reload that is asked for while the first agent is being built comes afte
   expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded']);
   await service.stop();
   expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
+});
+
+test('a reload waits for a first agent that takes longer to build than the second', async () => {
+  const { events, service, configured, agentNamed } = bed();
+  configured.push(async () => {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    return agentNamed('slow agent');
+  });
+  await Promise.all([service.start(), service.reload()]);
+  await service.stop();
+  expect(events).toEqual(['slow agent starts', 'slow agent stops', 'agent 1 starts', 'reloaded', 'agent 1 stops']);
+});
+
+test('a reload of an agent that could not be built comes to nothing', async () => {
+  const { events, service, configured } = bed();
+  configured.push(() => Promise.reject(new Error('no such source')));
+  const started = service.start();
+  const reloaded = service.reload();
+  await expect(started).rejects.toThrow('no such source');
+  expect(await reloaded).toEqual({ successful: false, message: 'the agent could not be started: no such source' });
+  await service.stop();
+  expect(events).toEqual([]);
 });
 
 test('a stop that leaves statuses in flight says which, and is in order all the same', async () => {
