@@ -1,10 +1,11 @@
 import type { Clock, Random } from '../platform/index.ts';
-import type { Address, Ipv4 } from '../serviceability/index.ts';
+import type { Address } from '../serviceability/index.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './dzd/index.ts';
 import type { Genesis } from './genesis.ts';
 import type { LocalLedger } from './ledger/index.ts';
 import type { LocalnetSnapshot } from './localnet-snapshot.ts';
 import type { StateIngestServer } from './state-ingest/index.ts';
+import type { NewLocalUser } from './world.ts';
 
 export interface LocalnetOptions {
   /** Users that exist from the start; none is connected. Every fifth is multicast, the rest alternates between two tenants. */
@@ -45,14 +46,6 @@ export interface LocalnetAddresses {
   /** EosSdkRpc, in clear text. */
   readonly grpc: { readonly host: string; readonly port: number };
   readonly stateIngestUrl?: string;
-}
-
-export interface NewLocalUser {
-  /** Decides the account's address, so that a user can come back at the same one. */
-  readonly clientIp?: Ipv4;
-  readonly kind?: 'unicast' | 'multicast';
-  /** Which of the two tenants: their VRFs are vrf1 and vrf2. */
-  readonly tenant?: 0 | 1;
 }
 
 /** What a session truly is. */

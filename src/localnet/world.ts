@@ -1,6 +1,5 @@
-import { type Address, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
+import { type Address, type Ipv4, lamports, parseNetworkV4, UserType } from '../serviceability/index.ts';
 import type { WorldAdmin } from './ledger/index.ts';
-import type { NewLocalUser } from './localnet-contract.ts';
 
 /** What a localnet begins with. */
 export interface World {
@@ -9,6 +8,14 @@ export interface World {
   /** What `tenant: 0` and `tenant: 1` of a new user mean. */
   readonly tenants: readonly Address[];
   readonly connected: readonly { readonly user: Address; readonly rttUs?: number | undefined }[];
+}
+
+export interface NewLocalUser {
+  /** Decides the account's address, so that a user can come back at the same one. */
+  readonly clientIp?: Ipv4;
+  readonly kind?: 'unicast' | 'multicast';
+  /** Which of the two tenants: their VRFs are vrf1 and vrf2. */
+  readonly tenant?: 0 | 1;
 }
 
 export const PUBLISHER_BALANCE = lamports(10_000_000_000);
