@@ -118,6 +118,17 @@ describe('who may reload', () => {
     expect(reloads()).toBe(1);
   });
 
+  test('no web page whose name was turned to this host, where it listens on every address', async ({ onTestFinished }) => {
+    const { ask, port, reloads } = await serve(onTestFinished, { host: '0.0.0.0' });
+    const code = async (headers: Headers) => (await ask('POST', '/-/reload', headers)).code;
+    expect([
+      await code({ host: `evil.example:${port}`, origin: `http://evil.example:${port}` }),
+      await code({ host: `evil.example:${port}` }),
+      await code({ host: `localhost:${port}`, origin: `http://localhost:${port}` }),
+    ]).toEqual([403, 403, 200]);
+    expect(reloads()).toBe(1);
+  });
+
   test('a GET never reloads, however it is made', async ({ onTestFinished }) => {
     const { ask, reloads } = await serve(onTestFinished);
     for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']) expect((await ask(method, '/-/reload')).code).toBe(405);
@@ -218,6 +229,24 @@ describe('a crowd', () => {
     await ask();
     expect(heard.match(/200 OK/g)?.length).toBe(5);
     for (const socket of [kept, ...idle]) socket.destroy();
+  });
+
+  test('that asks for much and takes none of it is cut off', async ({ onTestFinished }) => {
+    const { port } = await serve(onTestFinished, { requestTimeoutMs: 200, page: () => 'x'.repeat(50_000_000) });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.pause();
+    socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await systemClock.sleep(1_000);
+    let heard = 0;
+    socket.on('data', (chunk) => (heard += chunk.length)).resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(heard).toBeLessThan(50_000_000);
+  });
+
+  test('waits for a reload as long as that takes', async ({ onTestFinished }) => {
+    const reload = () => systemClock.sleep(600).then(() => ({ successful: true, message: 'taken' }));
+    const { ask } = await serve(onTestFinished, { requestTimeoutMs: 100, reload });
+    expect((await ask('POST', '/-/reload')).code).toBe(200);
   });
 
   test('that dribbles its requests is cut off', async ({ onTestFinished }) => {

@@ -31,7 +31,7 @@ export interface Admission {
  *
  *   any name for a loopback address     a web page whose name was turned to 127.0.0.1 reads nothing (DNS rebinding)
  *   the token, where there is one       as bearer token, or as the password that a browser asks for
- *   a change                            by no web page of another origin; without a token from this host only
+ *   a change                            by no web page of another origin; without a token from this host only, under a loopback name
  */
 export function createAdmission({ host, token }: AdmissionOptions): Admission {
   return {
@@ -43,8 +43,9 @@ export function createAdmission({ host, token }: AdmissionOptions): Admission {
     },
     forChanging(request) {
       if (isOfAnotherOrigin(request)) return { code: 403, why: 'a web page may not ask for this' };
-      if (token === undefined && !isLoopback(request.socket.remoteAddress ?? '')) {
-        return { code: 403, why: 'without http.tokenFile this is taken from this host only' };
+      // A browser on this host is this host, too: a page whose name was turned to it comes under that name.
+      if (token === undefined && !(isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostNameOf(request.headers.host ?? '')))) {
+        return { code: 403, why: 'without http.tokenFile this is taken from this host only, at localhost or a loopback address' };
       }
       return undefined;
     },

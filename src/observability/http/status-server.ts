@@ -1,9 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AgentStatus } from '../agent-status.ts';
-import { jsonLine } from '../plain-json.ts';
-import { createAdmission, type Refusal } from './admission.ts';
+import { createAdmission } from './admission.ts';
+import { type Answer, json, page, refused, text, writeAnswer } from './answer.ts';
 import { boundConnections } from './connections.ts';
-import { PAGE_POLICY } from './page/policy.ts';
 
 export interface StatusServerOptions {
   readonly host: string;
@@ -19,7 +18,7 @@ export interface StatusServerOptions {
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
-  /** So long may a request take to arrive, and a connection be quiet; 5 s unless told. */
+  /** So long may a request take to arrive, a connection be quiet, and a reader take nothing of its answer; 5 s unless told. */
   readonly requestTimeoutMs?: number;
   /** Reads the configuration again; resolves to what came of it. Absent: there is nothing to reload. */
   readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
@@ -36,21 +35,7 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 64;
 
-interface Answer {
-  readonly code: number;
-  readonly type: string;
-  readonly body: string;
-  readonly policy?: string;
-}
-
 const USER_PAGES = '/status/users/';
-
-/** Nothing but the pages is for a browser to show. */
-const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
-
-const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
-const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
-const json = (code: number, body: object): Answer => ({ code, type: 'application/json', body: jsonLine(body) });
 
 /**
  * The agent's window: read-only but for the reload, on loopback unless told otherwise. No request body is read, no file served.
@@ -120,15 +105,20 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
             connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
           },
           (request, response) => {
+            const send = (found: Answer, isHead: boolean): void => {
+              // From here on only: an answer may take its time, as a reload does that waits for what is in flight.
+              response.setTimeout(requestTimeoutMs);
+              writeAnswer(response, found, isHead);
+            };
             // No request that is answered here has a body: of one that does, nothing is read.
             if (hasBody(request)) {
               response.setHeader('connection', 'close');
-              return send(response, text(413, 'no request body is taken here'), false);
+              return send(text(413, 'no request body is taken here'), false);
             }
             request.resume();
             answer(request).then(
-              (found) => send(response, found, request.method === 'HEAD'),
-              () => send(response, text(500, 'this could not be answered'), false),
+              (found) => send(found, request.method === 'HEAD'),
+              () => send(text(500, 'this could not be answered'), false),
             );
           },
         );
@@ -173,24 +163,9 @@ function healthy({ lastTick, now, startedAt }: AgentStatus, staleAfterMs: number
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has ended for ${Math.round(silentMs / 1_000)} s`);
 }
 
-const refused = ({ code, why }: Refusal): Answer => text(code, why);
-
 function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
   const user = users.find((each) => each.user === wanted);
   return user === undefined
     ? json(404, { error: 'the ledger has no such user of this device', user: wanted.slice(0, 64) })
     : json(200, { ...user, timeline: timeline.filter((entry) => entry.user === wanted) });
-}
-
-function send(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
-  response.writeHead(code, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': policy,
-    'referrer-policy': 'no-referrer',
-    ...(code === 401 ? { 'www-authenticate': ['Bearer', 'Basic realm="dzd-telemetry"'] } : {}),
-  });
-  response.end(isHead ? undefined : body);
 }
