@@ -1,6 +1,5 @@
 import type { Slot } from '../serviceability/index.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { NoteSlot } from './endpoint-work.ts';
+import type { AskedEndpoint, NoteSlot } from './endpoint-work.ts';
 import { tooEarly } from './faults.ts';
 import type { SignatureStatus } from './ledger-rpc.ts';
 import { readEpochInfo, readStatuses } from './read-results.ts';
@@ -10,7 +9,7 @@ export const COMMITMENT = 'confirmed';
 const STATUSES_A_REQUEST = 256;
 
 /** One host name can hide several nodes, so the slot is demanded in the request and checked in the answer. */
-export async function askEpochInfo(endpoint: Endpoint, note: NoteSlot, minContextSlot: Slot | undefined, signal: AbortSignal) {
+export async function askEpochInfo(endpoint: AskedEndpoint, note: NoteSlot, minContextSlot: Slot | undefined, signal: AbortSignal) {
   const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, ...atLeast(minContextSlot) }] };
   const info = await endpoint.ask(request, readEpochInfo, signal);
   note(info.slot);
@@ -19,7 +18,7 @@ export async function askEpochInfo(endpoint: Endpoint, note: NoteSlot, minContex
 }
 
 export async function askStatuses(
-  endpoint: Endpoint,
+  endpoint: AskedEndpoint,
   note: NoteSlot,
   signatures: readonly string[],
   searchTransactionHistory: boolean,
@@ -35,7 +34,7 @@ export async function askStatuses(
 }
 
 /** Throws an EndpointFault when the answer is from before the slot that was asked for. */
-export function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: Endpoint, method: string): void {
+export function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
   if (wanted !== undefined && actual < wanted)
     throw tooEarly(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
 }

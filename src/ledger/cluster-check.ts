@@ -1,14 +1,14 @@
 import { AgentError } from '../platform/index.ts';
 import { isAddress } from '../serviceability/index.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { EndpointWork } from './endpoint-work.ts';
+import type { AskedEndpoint, EndpointWork } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 import { Malformed } from './json.ts';
 
 /** Whether all endpoints belong to the cluster on which our device lives. */
 export interface ClusterCheck {
   /** This endpoint has our device, so its cluster is the right one. Those that have not told theirs yet are asked, in the background. */
-  vouchFor(endpoint: Endpoint): void;
+  vouchFor(endpoint: AskedEndpoint): void;
 }
 
 export interface ClusterCheckOptions {
@@ -22,12 +22,12 @@ export interface ClusterCheckOptions {
  * there is nothing to compare with.
  */
 export function createClusterCheck({ all, inBackground }: ClusterCheckOptions): ClusterCheck {
-  const told = new Set<Endpoint>();
+  const told = new Set<AskedEndpoint>();
   let right: { readonly hash: string; readonly of: string } | undefined;
   let asking = false;
 
   const identify =
-    (voucher: Endpoint): EndpointWork<void> =>
+    (voucher: AskedEndpoint): EndpointWork<void> =>
     async (endpoint, _, signal) => {
       const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
       told.add(endpoint);
@@ -43,8 +43,8 @@ export function createClusterCheck({ all, inBackground }: ClusterCheckOptions): 
       throw new EndpointFault(error, verdict, 'cluster', { recheck: identify(voucher) });
     };
 
-  async function askAll(voucher: Endpoint): Promise<void> {
-    for (const endpoint of [voucher, ...all.filter((other) => other !== voucher)]) {
+  async function askAll(voucher: AskedEndpoint): Promise<void> {
+    for (const endpoint of all.toSorted((a, b) => Number(b === voucher) - Number(a === voucher))) {
       // Without the one to compare with, the others would have to be asked twice.
       if (endpoint !== voucher && right === undefined) return;
       if (endpoint.serves && !told.has(endpoint)) await inBackground(endpoint, identify(voucher));

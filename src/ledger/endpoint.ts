@@ -1,18 +1,14 @@
 import { isAgentError } from '../platform/index.ts';
 import { EndpointHealth, type EndpointHealthOptions } from './endpoint-health.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
+import type { AskedEndpoint } from './endpoint-work.ts';
 import { badAnswer, EndpointFault, faultOf } from './faults.ts';
 import { Malformed } from './json.ts';
-import type { RpcReply, RpcRequest } from './json-rpc.ts';
 import type { PacedRpc } from './paced-rpc.ts';
 import type { RateLimiterCounts } from './rate-limiter.ts';
 
-/** Reads the result of one method, or throws Malformed (or an AgentError that says more). */
-export type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T>;
-
-/** One endpoint, as the methods of the ledger client use it. */
-export interface Endpoint {
-  readonly url: EndpointUrl;
+/** One endpoint, as those who choose among several see it. */
+export interface Endpoint extends AskedEndpoint {
   readonly health: EndpointHealth;
   /** Whether it is one to ask: healthy, and no fault stands that it has to disprove. */
   readonly serves: boolean;
@@ -21,10 +17,6 @@ export interface Endpoint {
   setAside(fault: EndpointFault): void;
   /** Its recheck went well. */
   acquit(): void;
-  /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
-  ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
-  /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
-  offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T>;
   /** What its rates have done. */
   counts(): RateLimiterCounts;
   close(): Promise<void>;

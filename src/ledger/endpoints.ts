@@ -4,7 +4,7 @@ import { createClusterCheck } from './cluster-check.ts';
 import { createEndpoint, type Endpoint } from './endpoint.ts';
 import type { EndpointEvent } from './endpoint-health.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';
-import type { EndpointWork } from './endpoint-work.ts';
+import type { AskedEndpoint, EndpointWork } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from './json-rpc.ts';
 import { noEndpoint } from './no-endpoint.ts';
@@ -41,7 +41,7 @@ export interface Endpoints {
   /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
   onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointFault>[];
   /** This endpoint has our device: those of other clusters are found out, in the background, and set aside. */
-  vouchFor(endpoint: Endpoint): void;
+  vouchFor(endpoint: AskedEndpoint): void;
   traffic(): readonly EndpointTraffic[];
   close(): Promise<void>;
 }

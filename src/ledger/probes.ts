@@ -42,7 +42,7 @@ export function createProbes({ all, attempt }: ProbesOptions): Probes {
         const { health, doubt } = endpoint;
         if (underWay.has(endpoint) || (serving === undefined && doubt === undefined)) continue;
         const wanted = endpoint.serves ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
-        if (wanted) void begin(endpoint, doubt === undefined ? probeWork : recheckWork);
+        if (wanted) void begin(endpoint, doubt === undefined ? probeWork : recheckOf(endpoint));
       }
     },
     begin,
@@ -59,11 +59,13 @@ const probeWork: EndpointWork<void> = async (endpoint, note, signal) => {
 };
 
 /** Has it repeat what it failed at. A fault that needs a second endpoint to be one stands while it is repeated. */
-const recheckWork: EndpointWork<void> = async (endpoint, note, signal) => {
-  try {
-    await endpoint.doubt?.more.recheck?.(endpoint, note, signal);
-  } catch (error) {
-    throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
-  }
-  endpoint.acquit();
-};
+const recheckOf =
+  (endpoint: Endpoint): EndpointWork<void> =>
+  async (asked, note, signal) => {
+    try {
+      await endpoint.doubt?.more.recheck?.(asked, note, signal);
+    } catch (error) {
+      throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
+    }
+    endpoint.acquit();
+  };

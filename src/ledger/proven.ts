@@ -1,13 +1,12 @@
 import { AgentError, isAgentError } from '../platform/index.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { EndpointWork } from './endpoint-work.ts';
+import type { AskedEndpoint, EndpointWork } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 
 /**
  * Work whose result shows whether the endpoint has our device as it should. A result that fails `prove` may be the truth, or the endpoint's
  * own: it is the endpoint's fault as soon as another one passes.
  */
-export function proven<T>(work: EndpointWork<T>, prove: (result: T) => void, onProven: (endpoint: Endpoint) => void): EndpointWork<T> {
+export function proven<T>(work: EndpointWork<T>, prove: (result: T) => void, onProven: (endpoint: AskedEndpoint) => void): EndpointWork<T> {
   const provenWork: EndpointWork<T> = async (endpoint, note, signal) => {
     const result = await work(endpoint, note, signal);
     try {
