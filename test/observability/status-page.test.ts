@@ -239,7 +239,7 @@ describe('the page of one user', () => {
     [
       'that the program refuses',
       { parked: 'NotAllowed' },
-      'wrong: The program refuses its status, so it is left alone until its account changes: NotAllowed.',
+      'wrong: The program refuses its status, and is asked again when the account changes, or after a minute to an hour: NotAllowed.',
     ],
     [
       'that is not observed',

@@ -35,7 +35,10 @@ function verdictOf({ parked, observation, because, ledger, inFlight, decision, d
   what: string;
 } {
   if (parked !== null)
-    return { level: 'wrong', what: `The program refuses its status, so it is left alone until its account changes: ${parked}` };
+    return {
+      level: 'wrong',
+      what: `The program refuses its status, and is asked again when the account changes, or after a minute to an hour: ${parked}`,
+    };
   if (observation === 'unobserved')
     return { level: 'look', what: `Nothing is reported: ${HOLD_WORDS[because ?? ''] ?? because ?? 'no reason given'}` };
   if (ledger.status === observation) return { level: 'well', what: `The session is ${observation}, and the ledger says so` };
