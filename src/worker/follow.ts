@@ -22,6 +22,9 @@ export interface FollowerOptions {
   readonly onExpired: () => void;
 }
 
+/** Half as long again as Solana's slots take. */
+const LONG_SLOT_MS = 600;
+
 /** Follows each transaction until it is landed, failed or provably dead. */
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
   const { rpc, clock, timing, flights, desired, parked, gate, suspects, reporter } = context;
@@ -63,6 +66,15 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     }
   }
 
+  /**
+   * Whether it is worth a last look. Slots pass at least as fast as block heights, so that before this many slots nothing can have expired. But a
+   * slot may have been told wrong, or the ledger set back since: time passes all the same.
+   */
+  function mayHaveExpired(flight: Flight, slot: Slot): boolean {
+    const blocks = flight.lastValidBlockHeight - flight.blockHeight;
+    return slot - flight.slot > blocks || clock.monotonic() - flight.sentAt > Number(blocks) * LONG_SLOT_MS;
+  }
+
   function rebroadcast(flight: Flight, signal: AbortSignal): void {
     const now = clock.monotonic();
     if (now - flight.lastSentAt < timing.rebroadcastIntervalMs) return;
@@ -89,9 +101,10 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
         if (!flights.holds(flight)) continue;
         const status = statuses[index];
         if (status !== null && status !== undefined) await settle(flight, status, signal);
-        // Slots pass at least as fast as block heights: before this many slots nothing can have expired, and nobody needs to be asked.
-        else if (slot - flight.slot > flight.lastValidBlockHeight - flight.blockHeight) overdue.push(flight);
-        else rebroadcast(flight, signal);
+        else {
+          if (mayHaveExpired(flight, slot)) overdue.push(flight);
+          rebroadcast(flight, signal);
+        }
         await breathe();
       }
       if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, signal);

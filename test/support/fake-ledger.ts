@@ -46,6 +46,8 @@ export function createFakeLedger(clock: Clock) {
     fate: (_: SeenTransaction): Fate => ({}),
     /** Transactions that have landed are reported as this only. */
     confirmationStatus: 'confirmed' as SignatureStatus['confirmationStatus'],
+    /** So many slots too many are told with a blockhash. */
+    blockhashSlotsAhead: 0,
   };
   const now = (): number => start + Math.floor(clock.monotonic() / SLOT_MS);
 
@@ -90,7 +92,12 @@ export function createFakeLedger(clock: Clock) {
       // Of this slot: 32 bytes that begin with it.
       const bytes = new Uint8Array(32);
       new DataView(bytes.buffer).setUint32(0, now());
-      return { slot: slot(now()), blockhash: bs58.encode(bytes), blockHeight, lastValidBlockHeight: blockHeight + 150n };
+      return {
+        slot: slot(now() + state.blockhashSlotsAhead),
+        blockhash: bs58.encode(bytes),
+        blockHeight,
+        lastValidBlockHeight: blockHeight + 150n,
+      };
     },
     async sendTransaction(wire, { skipPreflight }) {
       enter('sendTransaction');

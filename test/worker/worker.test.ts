@@ -235,6 +235,18 @@ describe('a transaction that gets lost', () => {
     expect(ledger.calls.filter((call) => call === 'lastLook').length).toBe(1);
   });
 
+  test('is given up, a little later, also when its blockhash came with a slot that is hours away, and is offered until then', async () => {
+    const { clock, offer, ledger, lines, rebroadcasts } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    ledger.state.blockhashSlotsAhead = 60_000;
+    offer(up(1));
+    await clock.advance(89_000);
+    expect([lines, rebroadcasts()]).toEqual([['sent u1 up'], 39]);
+    ledger.state.blockhashSlotsAhead = 0;
+    await clock.advance(5_000);
+    expect(lines).toEqual(['sent u1 up', 'expired u1 up']);
+  });
+
   test('that was refused in preflight while its status was asked for is not offered again beside the next one', async () => {
     const { clock, offer, ledger, history } = setUp();
     offer(up(900));
