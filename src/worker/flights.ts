@@ -6,11 +6,11 @@ import type { Address, Slot } from '../serviceability/index.ts';
 /** A transaction whose fate is not known yet. */
 export interface Flight extends SignedTransaction {
   readonly intents: readonly StatusIntent[];
-  /** Slot and block height when its blockhash was fetched. */
-  readonly slot: Slot;
-  readonly blockHeight: bigint;
+  /** Slot and block height when its blockhash was fetched, or first looked at on a ledger that was set back. */
+  slot: Slot;
+  blockHeight: bigint;
   /** It can't land in a block above this height. */
-  readonly lastValidBlockHeight: bigint;
+  lastValidBlockHeight: bigint;
   readonly sentAt: MonotonicMs;
   lastSentAt: MonotonicMs;
   sends: number;

@@ -10,8 +10,8 @@ export interface Follower {
   follow(signal: AbortSignal): Promise<void>;
   readonly lastLandedSlot: Slot | undefined;
   landedIn(user: Address): Slot | undefined;
-  /** Forgets all landings: the ledger was set back to before them. */
-  forgetAll(): void;
+  /** The ledger was set back: landings may have gone with it, and the heights of what is in the air are those of another ledger. */
+  startOver(): void;
   /** Forgets the landings of users that are no longer on the ledger. */
   forgetOthers(isKnown: (user: Address) => boolean): void;
 }
@@ -25,14 +25,23 @@ export interface FollowerOptions {
 /** Half as long again as Solana's slots take. */
 const LONG_SLOT_MS = 600;
 
+/**
+ * So many blocks after a first look at a ledger that was set back, no blockhash of before is good for anything: 150 blocks are its life, and as
+ * many are left for a look that came from a node that lags.
+ */
+const BLOCKS_AFTER_SET_BACK = 300n;
+
 /** Follows each transaction until it is landed, failed or provably dead. */
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
   const { rpc, clock, timing, flights, desired, parked, gate, suspects, reporter } = context;
   const landings = new Map<Address, Slot>();
+  /** In the air since before the ledger was set back, and not yet measured by the heights that it has now. */
+  const ofBefore = new Set<Flight>();
   let lastLandedSlot: Slot | undefined;
   let lastLookAt = Number.NEGATIVE_INFINITY;
 
-  async function lookLast(overdue: readonly Flight[], signal: AbortSignal): Promise<void> {
+  async function lookLast(overdue: readonly Flight[], slot: Slot, signal: AbortSignal): Promise<void> {
+    const toMeasure = new Set(overdue.filter((flight) => ofBefore.has(flight)));
     lastLookAt = clock.monotonic();
     const { blockHeight, statuses } = await rpc.lastLook(
       overdue.map(({ signature }) => signature),
@@ -41,12 +50,21 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     for (const [index, flight] of overdue.entries()) {
       const status = statuses[index];
       if (status !== null && status !== undefined) await settle(flight, status, signal);
+      else if (toMeasure.has(flight)) measure(flight, slot, blockHeight);
       else if (blockHeight > flight.lastValidBlockHeight && flights.remove(flight)) {
         for (const { user } of flight.intents) desired.remove(user);
         reporter.expired({ signature: flight.signature, intents: flight.intents });
         onExpired();
       }
     }
+  }
+
+  function measure(flight: Flight, slot: Slot, blockHeight: bigint): void {
+    ofBefore.delete(flight);
+    const bound = blockHeight + BLOCKS_AFTER_SET_BACK;
+    flight.slot = slot;
+    flight.blockHeight = blockHeight;
+    if (bound < flight.lastValidBlockHeight) flight.lastValidBlockHeight = bound;
   }
 
   async function settle(flight: Flight, { slot, confirmationStatus, err }: SignatureStatus, signal: AbortSignal): Promise<void> {
@@ -102,18 +120,20 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
         const status = statuses[index];
         if (status !== null && status !== undefined) await settle(flight, status, signal);
         else {
-          if (mayHaveExpired(flight, slot)) overdue.push(flight);
+          if (ofBefore.has(flight) || mayHaveExpired(flight, slot)) overdue.push(flight);
           rebroadcast(flight, signal);
         }
         await breathe();
       }
-      if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, signal);
+      if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, slot, signal);
     },
     get lastLandedSlot() {
       return lastLandedSlot;
     },
     landedIn: (user) => landings.get(user),
-    forgetAll() {
+    startOver() {
+      ofBefore.clear();
+      for (const flight of flights.all()) ofBefore.add(flight);
       landings.clear();
       lastLandedSlot = undefined;
     },

@@ -164,7 +164,7 @@ export function createWorker(options: WorkerOptions): Worker {
       const isKnown = (user: Address): boolean => view.users.has(user);
       parked.keepOnly(isKnown);
       context.suspects.keepOnly(isKnown);
-      if (desired.viewSlot !== undefined && view.slot < desired.viewSlot) follower.forgetAll();
+      if (desired.viewSlot !== undefined && view.slot < desired.viewSlot) follower.startOver();
       follower.forgetOthers(isKnown);
       desired.replace(
         intents.filter((intent) => !parked.holds(intent)),

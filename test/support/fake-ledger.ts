@@ -44,12 +44,14 @@ export function createFakeLedger(clock: Clock) {
     refuseAll: undefined as TransactionErrorJson | undefined,
     unitsPerWrite: 10_000 as number | undefined,
     fate: (_: SeenTransaction): Fate => ({}),
+    /** The ledger was set back by so many slots. */
+    setBackBy: 0,
     /** Transactions that have landed are reported as this only. */
     confirmationStatus: 'confirmed' as SignatureStatus['confirmationStatus'],
     /** So many slots too many are told with a blockhash. */
     blockhashSlotsAhead: 0,
   };
-  const now = (): number => start + Math.floor(clock.monotonic() / SLOT_MS);
+  const now = (): number => start + Math.floor(clock.monotonic() / SLOT_MS) - state.setBackBy;
 
   const failureOf = (writes: readonly SeenWrite[], prefix: number): TransactionErrorJson | null => {
     if (state.refuseAll !== undefined) return state.refuseAll;

@@ -208,6 +208,44 @@ describe('the newest status', () => {
   });
 });
 
+describe('a transaction that was in the air when the ledger was set back', () => {
+  test('keeps its users waiting for the life of a blockhash after that, not until the ledger is where it was', async () => {
+    const { clock, offer, ledger, lines, redecisions, worker } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    offer(up(1));
+    await clock.advance(2_000);
+    ledger.state.setBackBy = 5_000;
+    offer([], ledger.slot());
+    await clock.advance(100_000);
+    expect([...worker.inFlight().keys()]).toEqual([keyNumber(1)]);
+    await clock.advance(40_000);
+    expect([lines, redecisions()]).toEqual([['sent u1 up', 'expired u1 up'], 1]);
+  });
+
+  test('may have been of before that point, and lands', async () => {
+    const { clock, offer, ledger, lines } = setUp();
+    ledger.state.fate = ({ skipPreflight }) => ({ landsAfterSlots: skipPreflight && ledger.slot() > 5_200 ? 1 : 'never' });
+    offer(up(1));
+    await clock.advance(2_000);
+    ledger.state.setBackBy = 5_000;
+    offer([], ledger.slot());
+    await clock.advance(140_000);
+    expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
+  });
+
+  test('still expires when its blockhash does, where that is sooner', async () => {
+    const { clock, offer, ledger, lines } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    offer(up(1));
+    await clock.advance(30_000);
+    ledger.state.setBackBy = 20;
+    offer([], ledger.slot() - 60);
+    offer([], ledger.slot() - 70);
+    await clock.advance(45_000);
+    expect(lines).toEqual(['sent u1 up', 'expired u1 up']);
+  });
+});
+
 describe('a transaction that gets lost', () => {
   test('is offered again every two seconds with the same bytes until it lands', async () => {
     const { clock, offer, ledger, lines, rebroadcasts } = setUp();
