@@ -1,4 +1,4 @@
-import type { LedgerView, Observation, StatusIntent, UserOutcome } from './bgp/index.ts';
+import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName } from './bgp/index.ts';
 import type { AgentError, MonotonicMs } from './platform/index.ts';
 import type { Address, Slot } from './serviceability/index.ts';
 
@@ -16,6 +16,8 @@ export interface TickReport {
   /** What was handed to the worker; in a dry run, what would have been. */
   readonly intents: readonly StatusIntent[];
   readonly switchRead: boolean;
+  /** VRFs that the switch could not tell of, and why; absent where there are none. */
+  readonly failedVrfs?: ReadonlyMap<VrfName, string>;
   /** Users found at more than one neighbor (rule 2). */
   readonly ambiguous: number;
 }

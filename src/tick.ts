@@ -192,6 +192,7 @@ export function createTicker(options: TickerOptions): Ticker {
         outcomes: decided.outcomes,
         intents,
         switchRead: snapshot !== undefined,
+        ...failedVrfs(snapshot),
         ambiguous,
       });
     },
@@ -211,6 +212,13 @@ function overlaid(
 ): ReadonlyMap<Address, Observation> {
   const over = [...upper];
   return over.length === 0 ? lower : new Map([...lower, ...over]);
+}
+
+function failedVrfs(snapshot: NeighborSnapshot | undefined): Pick<TickReport, 'failedVrfs'> {
+  const failed = [...(snapshot?.vrfs ?? [])].flatMap(([vrf, reading]) =>
+    reading.kind === 'failed' ? [[vrf, reading.problem] as const] : [],
+  );
+  return failed.length === 0 ? {} : { failedVrfs: new Map(failed) };
 }
 
 function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {

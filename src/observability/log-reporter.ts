@@ -43,7 +43,7 @@ const FOREIGN_QUIET_MS = 3_600_000;
 export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock): AgentReporter {
   /** Reasons that are about the switch and not about one user: told when they begin and when they end, with how many it concerns. */
   const held = new Map<string, number>();
-  const tellHeld = (outcomes: ReadonlyMap<string, UserOutcome>): void => {
+  const tellHeld = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
     for (const because of ABOUT_THE_SWITCH) {
       const users = [...outcomes.values()].filter(
         ({ observation }) => observation.kind === 'unobserved' && observation.because === because,
@@ -52,8 +52,16 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       held.set(because, users.length);
       if (before === 0 && users.length > 0) {
         const vrfs = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
-        logger.warn('users cannot be observed: nothing is reported for them', { because, users: users.length, vrfs });
-      } else if (before > 0 && users.length === 0 && outcomes.size > 0) logger.info('those users are observed again', { because });
+        const [problem] = because === 'vrf-not-collected' ? vrfs.flatMap((vrf) => failedVrfs?.get(vrf) ?? []) : [];
+        logger.warn('users cannot be observed: nothing is reported for them', {
+          because,
+          users: users.length,
+          vrfs,
+          ...(problem === undefined ? {} : { problem }),
+          remedy: 'compare `show ip bgp summary vrf all` on the switch',
+        });
+      } else if (before > 0 && users.length === 0 && outcomes.size > 0)
+        logger.info('users that were held are observed again', { heldBecause: because });
     }
   };
   let wasRead: boolean | undefined;
@@ -61,8 +69,8 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
   let foreignQuietUntil = Number.NEGATIVE_INFINITY;
   const foreign = new Set<string>();
   return {
-    ...createSnapshotLog(logger),
-    tick({ switchRead, durationMs, outcomes, intents, viewSlot }) {
+    ...createSnapshotLog(logger, clock),
+    tick({ switchRead, durationMs, outcomes, intents, viewSlot, failedVrfs }) {
       logger.debug('tick', {
         durationMs: Math.round(durationMs),
         users: outcomes.size,
@@ -70,7 +78,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
         switchRead,
         ...(viewSlot === undefined ? {} : { slot: viewSlot }),
       });
-      tellHeld(outcomes);
+      tellHeld(outcomes, failedVrfs);
       if (wasRead === switchRead) return;
       if (!switchRead) logger.error('no source could read the switch: no status is decided until one can');
       else if (wasRead === false) logger.info('the switch is read again');

@@ -3,7 +3,7 @@ export const SNAPSHOT_CODES = {
   SNAPSHOT__SERVER_UNREACHABLE: {
     class: 'retry-later',
     message: 'the state-ingest server {server} cannot be reached: {problem}',
-    remedy: 'check snapshots.url, and that this host reaches it; statuses are written all the same',
+    remedy: 'check snapshots.url, and that this host reaches it; statuses do not depend on it',
   },
   SNAPSHOT__SERVER_BUSY: {
     class: 'retry-later',
@@ -64,6 +64,6 @@ export const SNAPSHOT_CODES = {
   SNAPSHOT__DEFECT: {
     class: 'retry-later',
     message: 'a snapshot met with a defect of the agent: {problem}',
-    remedy: 'report it with this line and the version; statuses are written all the same',
+    remedy: 'report it with this line and the version; statuses do not depend on it',
   },
 } as const;
