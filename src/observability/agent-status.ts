@@ -127,6 +127,10 @@ export interface AgentStatus {
   readonly users: readonly UserReport[];
   readonly sources: readonly PartReport[];
   readonly endpoints: readonly PartReport[];
+  /** Why the users cannot be read from the ledger; null where they can. Nothing is written meanwhile. */
+  readonly ledgerProblem: { readonly since: number; readonly message: string; readonly remedy: string | null } | null;
+  /** VRFs that the last poll of the switch could not read, and why. */
+  readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string }[];
   readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
   readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };

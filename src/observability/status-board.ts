@@ -59,6 +59,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   let deviceCode: string | null = null;
   let halted: AgentError | undefined;
   let balance: AgentStatus['balance'] = null;
+  let ledgerProblem: AgentStatus['ledgerProblem'] = null;
 
   const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
     timeline.push({ at: clock.wall(), kind, user, text });
@@ -138,11 +139,14 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     polled: ({ source, durationMs }) => answered(sources, source, durationMs),
     source: ({ source, state, error }) => part(sources, 'source', source, state, error),
     endpoint: ({ endpoint, state, error }) => part(endpoints, 'endpoint', endpoint, state, error),
-    ledgerView: ({ state, error }) =>
+    ledgerView({ state, error }) {
+      if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
+      else if (state === 'back') ledgerProblem = null;
       note(
         'ledger',
         `the view of the ledger is ${state === 'set-back' ? 'of an older slot: it was set back' : state}${error === undefined ? '' : `: ${error.message}`}`,
-      ),
+      );
+    },
     massDown: ({ wentDown, wereUp, confirmed }) =>
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
     damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
@@ -179,6 +183,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     replaced(parts) {
       sources = healths(parts.sources);
       endpoints = healths(parts.endpoints);
+      ledgerProblem = null;
       halted = undefined;
     },
     read() {
@@ -214,6 +219,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
         ),
         sources: listed(sources),
         endpoints: listed(endpoints),
+        ledgerProblem,
+        failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
         halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
         balance,
         transactions: transactions.counts(),

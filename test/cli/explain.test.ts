@@ -72,6 +72,16 @@ describe('explain, without a running agent', () => {
     ]);
   });
 
+  test('names the VRF that cannot be read, and why', async () => {
+    await using at = await commandBed();
+    at.localnet.switchFaults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
+    const { stdout } = await at.run(['explain', '500', '--fresh']);
+    expect(subjects(stdout)).toMatchObject({
+      switch: expect.stringMatching(/^nothing that speaks for this user; VRF vrf1 could not be read: \S/),
+      observed: 'neither up nor down: its VRF could not be read',
+    });
+  });
+
   test.for([
     ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
     ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
@@ -153,7 +163,18 @@ describe('explain, with a running agent', () => {
 });
 
 function statusOf(device: string) {
-  return { device, now: 0, lastTick: null, users: [], sources: [], endpoints: [], halted: null, timeline: [] };
+  return {
+    device,
+    now: 0,
+    lastTick: null,
+    users: [],
+    sources: [],
+    endpoints: [],
+    failedVrfs: [],
+    ledgerProblem: null,
+    halted: null,
+    timeline: [],
+  };
 }
 
 const USER = keyNumber(1);
@@ -241,6 +262,23 @@ describe('the words of explain', () => {
     expect(words({ ledger: old, observation: 'unobserved', because: 'switch-not-read' }).refresh).toBe(
       'due since 2 min, but what is not observed is not repeated',
     );
+  });
+
+  test('tell which VRF could not be read, and why, of whom that leaves unobserved alone', () => {
+    const sight = { failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] };
+    const held = words({ neighbor: null, observation: 'unobserved', because: 'vrf-not-collected' }, sight);
+    expect([held.switch, words({}, sight).switch]).toEqual([
+      'nothing that speaks for this user; VRF vrf1 could not be read: timeout',
+      '169.254.0.15 in vrf1, established for 3 min, described USER-507, by source eapi',
+    ]);
+  });
+
+  test('tell that what is decided waits for a ledger that cannot be read', () => {
+    const ledgerProblem = { since: 970_000, message: 'the endpoint answered 503', remedy: 'add a second one' };
+    expect(words({ decision: 'write', decisionReason: 'change', observation: 'down' }, { ledgerProblem })).toMatchObject({
+      decided: 'to write down: the ledger says up',
+      waits: 'nothing is written, for the ledger cannot be read since 30 s: the endpoint answered 503; add a second one',
+    });
   });
 
   test('tell what stops everybody, and what happened to this user alone', () => {

@@ -168,3 +168,13 @@ test('a reload with other sources and endpoints leaves none of the former ones b
   expect([...sources, ...endpoints].map(({ name, state }) => `${name} ${state}`)).toEqual(['eapi ok', 'snmp ok', 'http://b ok']);
   expect(halted).toBe(null);
 });
+
+test('tells why the users cannot be read from the ledger, for as long as that is so', () => {
+  const { read, reporter } = board();
+  const error = new AgentError('LEDGER__VIEW_FAILED', { problem: 'no' });
+  reporter.ledgerView({ state: 'lost', error });
+  reporter.ledgerView({ state: 'too-old' });
+  expect(read().ledgerProblem).toEqual({ since: START, message: error.message, remedy: error.remedy });
+  reporter.ledgerView({ state: 'back' });
+  expect(read().ledgerProblem).toBeNull();
+});

@@ -73,6 +73,8 @@ function status(changes: Partial<AgentStatus> = {}): AgentStatus {
     users: [user(0), user(1)],
     sources: [ok('eapi')],
     endpoints: [ok('http://a'), ok('http://b')],
+    ledgerProblem: null,
+    failedVrfs: [],
     halted: null,
     balance: { lamports: lamports(2_500_000_000), hoursToEmpty: 5_000, at: NOW },
     transactions: { sent: 1, landed: 1, expired: 0, failed: 0 },
@@ -136,6 +138,18 @@ describe('the verdict', () => {
       { endpoints: [lost('http://a', 'refused')] },
       [
         'wrong: No ledger endpoint answers any more, and what was read last serves for a few minutes only: http://a: refused → look at the cable',
+      ],
+    ],
+    [
+      'while what the endpoints answer cannot be believed',
+      { ledgerProblem: { since: NOW - 9_000, message: 'slot 5 is older than slot 9', remedy: 'an endpoint lags' } },
+      ['wrong: The users cannot be read from the ledger, so that nothing is written: slot 5 is older than slot 9 → an endpoint lags'],
+    ],
+    [
+      'of a VRF that the switch does not tell of, with the reason',
+      { users: [unobserved(5, 'vrf-not-collected')], failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] },
+      [
+        'look: Nothing is reported for one user (tunnel 505): its VRF could not be read; vrf1: timeout → compare `show ip bgp summary vrf all` on the switch',
       ],
     ],
     [

@@ -6,7 +6,8 @@ import { describeError, withDeadline } from '../../platform/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../../serviceability/index.ts';
 
 /** What of an agent's status is needed to explain a user. */
-export interface Sight extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'halted' | 'timeline'> {
+export interface Sight
+  extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'failedVrfs' | 'ledgerProblem' | 'halted' | 'timeline'> {
   readonly sources: readonly PartNow[];
   readonly endpoints: readonly PartNow[];
 }
@@ -121,6 +122,8 @@ const sightSchema = z.object({
   users: z.array(userSchema),
   sources: z.array(health),
   endpoints: z.array(health),
+  failedVrfs: z.array(z.object({ vrf: text, problem: text })),
+  ledgerProblem: z.object({ since: z.number(), message: text, remedy: text.nullable() }).nullable(),
   halted: z.object({ code: text, message: text, remedy: text }).nullable(),
   timeline: z.array(
     z.object({

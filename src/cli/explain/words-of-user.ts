@@ -36,6 +36,7 @@ export function wordsOfUser({ report, sight, policy, fresh }: WordsOptions): rea
             `the program rejected its status; it is tried again when its account changes, or after a minute to an hour: ${report.parked}`,
           ] as const,
         ]),
+    ...unreadLedger(sight),
     ...(sight.halted === null
       ? []
       : [['halted', `nothing is written for anybody: ${sight.halted.message}; ${sight.halted.remedy}`] as const]),
@@ -50,11 +51,12 @@ function expected({ tunnelId, tunnelNet, expectedVrf }: UserReport): string {
   return `a neighbor ${sides.clientSide} (else ${sides.deviceSide}) in ${vrf}, described USER-${tunnelId}`;
 }
 
-function found({ neighbor, observation, sinceMs, expectedVrf }: UserReport, { sources }: Sight): string {
+function found({ neighbor, observation, because, sinceMs, expectedVrf }: UserReport, { sources, failedVrfs }: Sight): string {
   const lost = sources.flatMap(({ name, state, problem }) =>
     state === 'lost' ? [`source ${name} is lost: ${problem ?? 'no reason given'}`] : [],
   );
-  const trouble = lost.length === 0 ? '' : `; ${lost.join('; ')}`;
+  const failed = because === 'vrf-not-collected' ? failedVrfs.map(({ vrf, problem }) => `VRF ${vrf} could not be read: ${problem}`) : [];
+  const trouble = [...lost, ...failed].map((text) => `; ${text}`).join('');
   if (neighbor === null)
     return `${observation === 'down' ? 'has no such neighbor, in no VRF' : 'nothing that speaks for this user'}${trouble}`;
   const { vrf, address, state, description, source } = neighbor;
@@ -121,6 +123,14 @@ function lastWrite({ lastWrite: write }: UserReport, now: number): readonly (rea
 
 function eventWords({ at, text }: TimelineEntry, now: number): string {
   return `${span(now - at)} ago: ${text}`;
+}
+
+/** What is decided is not written while the ledger cannot be read, and nothing else of a user tells so. */
+function unreadLedger({ ledgerProblem, now }: Sight): readonly (readonly [string, string])[] {
+  if (ledgerProblem === null) return [];
+  const { since, message, remedy } = ledgerProblem;
+  const told = remedy === null ? message : `${message}; ${remedy}`;
+  return [['waits', `nothing is written, for the ledger cannot be read since ${span(now - since)}: ${told}`]];
 }
 
 function sidesOf(tunnelNet: string) {

@@ -18,6 +18,7 @@ const SILENT_MS = 60_000;
 const STARTING_MS = 60_000;
 const LOW_HOURS = 48;
 const EMPTY_SOON_HOURS = 6;
+const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';
 
 /** The state of the agent: what is wrong or worth a look, the worst first, and in the end what is well. At least one. Pure. */
 export function findings(status: AgentStatus): readonly [Finding, ...Finding[]] {
@@ -44,15 +45,23 @@ function halt({ halted }: AgentStatus): readonly Finding[] {
   return halted === null ? [] : [wrong(`Nothing is written: ${halted.message}`, halted.remedy)];
 }
 
-function reading({ ready, lastTick, startedAt, now, sources, endpoints }: AgentStatus): readonly Finding[] {
+function reading({ ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem }: AgentStatus): readonly Finding[] {
   if (!ready && now - startedAt < STARTING_MS)
     return [look('The agent has just started, and has not read both the switch and the ledger yet', null)];
   const switchRead = lastTick?.switchRead ?? false;
   const ledgerRead = lastTick?.viewSlot != null;
   return [
     ...(switchRead ? [] : [unread('The switch cannot be read, so that nothing is reported for anybody', sources)]),
-    ...(ledgerRead ? [] : [unread('The ledger cannot be read, so that nothing is decided and nothing written', endpoints)]),
+    ...(ledgerRead
+      ? unwritten({ endpoints, ledgerProblem })
+      : [unread('The ledger cannot be read, so that nothing is decided and nothing written', endpoints)]),
   ];
+}
+
+/** An endpoint that is lost has a line of its own; one that answers, but with what is too old to believe, has none. */
+function unwritten({ endpoints, ledgerProblem }: Pick<AgentStatus, 'endpoints' | 'ledgerProblem'>): readonly Finding[] {
+  if (ledgerProblem === null || endpoints.every(({ state }) => state === 'lost')) return [];
+  return [wrong(`The users cannot be read from the ledger, so that nothing is written: ${ledgerProblem.message}`, ledgerProblem.remedy)];
 }
 
 function unread(what: string, parts: readonly PartReport[]): Finding {
@@ -72,7 +81,7 @@ function money({ balance, publisher }: AgentStatus): readonly Finding[] {
   ];
 }
 
-function ofUsers({ users, lastTick }: AgentStatus): readonly Finding[] {
+function ofUsers({ users, lastTick, failedVrfs }: AgentStatus): readonly Finding[] {
   const found: Finding[] = [];
   const parked = users.filter((user) => user.parked !== null);
   if (parked.length > 0) {
@@ -87,7 +96,9 @@ function ofUsers({ users, lastTick }: AgentStatus): readonly Finding[] {
   const unobserved = lastTick?.switchRead === true ? users.filter(({ observation }) => observation === 'unobserved') : [];
   for (const [because, these] of byReason(unobserved)) {
     const words = HOLD_WORDS[because] ?? because;
-    found.push(look(`Nothing is reported for ${people(these)}: ${these.length === 1 ? words : words.replace(/^its /, 'their ')}`, null));
+    const said = `Nothing is reported for ${people(these)}: ${these.length === 1 ? words : words.replace(/^its /, 'their ')}`;
+    const [failed] = because === 'vrf-not-collected' ? failedVrfs : [];
+    found.push(failed === undefined ? look(said, null) : look(`${said}; ${failed.vrf}: ${failed.problem}`, COMPARE_VRFS));
   }
   const contested = users.filter(({ decisionReason }) => decisionReason === 'contested');
   if (contested.length > 0) {
