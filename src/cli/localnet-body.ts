@@ -4,6 +4,7 @@ import { createLocalnet, createScenario, type Localnet } from '../localnet/index
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
 import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import { choosePort } from './choose-port.ts';
+import { DEFAULT_RPC_URL } from './localnet/drive-options.ts';
 import { readGenesis } from './localnet/genesis-file.ts';
 import { readSnapshot } from './localnet/state-file.ts';
 import type { LocalnetBody, LocalnetOptions } from './localnet-options.ts';
@@ -94,7 +95,7 @@ Try the agent on it, in another terminal. A configuration file for it:
         url: ${eapiUrl}
 
   dzd-telemetry run --config FILE --dry-run
-
+${rpcUrl === DEFAULT_RPC_URL ? '' : `\nWhat drives this localnet wants its address: dzd-telemetry localnet user list --rpc-url ${rpcUrl}\n`}
 docs/localnet.md tells how users are created and connected from outside, and how faults are set. Ctrl-C ends it.
 `;
 }

@@ -54,6 +54,7 @@ describe('users', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]?.split(/ +/)).toEqual(['address', 'clientIp', 'userType', 'status', 'tunnelId', 'tunnelNet', 'bgpStatus']);
     expect(lines.slice(1).map((line) => line.split(/ +/)[0])).toEqual([...localnet.ledger.admin.users().keys()]);
+    expect(lines[1]?.split(/ +/).slice(1)).toEqual(['198.18.0.1', 'IBRL', 'activated', '500', '169.254.0.0/31', 'unknown']);
   });
 });
 
@@ -70,6 +71,7 @@ describe('the device', () => {
       metricsPublisher: keyNumber(9),
       users: 2,
     });
+    expect((await drive('device', 'show')).stdout).toMatch(/^status +drained$/m);
   });
 });
 

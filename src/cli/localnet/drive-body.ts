@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { printable } from '../../observability/index.ts';
 import { AgentError, describeError, withDeadline } from '../../platform/index.ts';
-import { isIpv4 } from '../../serviceability/index.ts';
+import { bgpStatusName, deviceStatusName, isIpv4, userStatusName, userTypeName } from '../../serviceability/index.ts';
 import type { CommandBody } from '../command.ts';
 import type { DriveOptions } from './drive-options.ts';
 import { writeWhole } from './state-file.ts';
@@ -34,7 +34,7 @@ export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, o
     await writeWhole(request.file, `${JSON.stringify(answer)}\n`);
     answer = { file: request.file };
   }
-  stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer));
+  stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer, requests.at(-1)?.method));
   return 0;
 };
 
@@ -62,16 +62,28 @@ async function call(url: string, method: string, params: object, signal: AbortSi
 
 const USER_COLUMNS = ['address', 'clientIp', 'userType', 'status', 'tunnelId', 'tunnelNet', 'bgpStatus'];
 
+/** People read names; programs get the bytes of the accounts. */
+const USER_NAMES: Names = { userType: userTypeName, status: userStatusName, bgpStatus: bgpStatusName };
+const DEVICE_NAMES: Names = { status: deviceStatusName };
+
+type Names = Readonly<Record<string, (byte: number) => string>>;
+
 /** A list of users as rows, an object as lines of name and value, nothing as `ok`. */
-function table(answer: unknown): string {
+function table(answer: unknown, method: string | undefined): string {
   if (Array.isArray(answer)) {
     if (answer.length === 0) return 'none\n';
     const isUsers = listed.safeParse(answer).success;
     if (!isUsers) return answer.map((item) => `${printable(JSON.stringify(item))}\n`).join('');
-    return columns([USER_COLUMNS, ...answer.map((user) => USER_COLUMNS.map((name) => text(Object(user)[name])))]);
+    return columns([USER_COLUMNS, ...answer.map((user) => USER_COLUMNS.map((name) => cell(name, Object(user)[name], USER_NAMES)))]);
   }
   if (typeof answer !== 'object' || answer === null) return 'ok\n';
-  return columns(Object.entries(answer).map(([name, value]) => [name, text(value)]));
+  const names = method === 'localnet_device' ? DEVICE_NAMES : {};
+  return columns(Object.entries(answer).map(([name, value]) => [name, cell(name, value, names)]));
+}
+
+function cell(name: string, value: unknown, names: Names): string {
+  const nameOf = names[name];
+  return text(nameOf !== undefined && typeof value === 'number' ? nameOf(value) : value);
 }
 
 const text = (value: unknown): string => printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
