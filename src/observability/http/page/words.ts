@@ -12,8 +12,10 @@ export function milliseconds(ns: bigint): string {
   return ns === 0n ? '–' : `${(Number(ns) / 1e6).toFixed(2)} ms`;
 }
 
+/** Four places, and all nine where four would read as nothing. */
 export function sol(lamports: bigint): string {
-  return `${(Number(lamports) / 1e9).toFixed(4)} SOL`;
+  const places = lamports > 0n && lamports < 50_000n ? 9 : 4;
+  return `${(Number(lamports) / 1e9).toFixed(places)} SOL`;
 }
 
 export function shortKey(key: string): string {
