@@ -12,7 +12,7 @@ import { createTicker } from './tick.ts';
 import { createTickLoop } from './tick-loop.ts';
 import type { TickReport } from './tick-reporter.ts';
 import { createViewKeeper } from './view-keeper.ts';
-import { createWorker, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from './worker/index.ts';
+import { createWorker, type LeftInFlight, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from './worker/index.ts';
 
 /** All times in milliseconds. */
 export interface AgentTiming {
@@ -70,14 +70,14 @@ export interface OnceOutcome {
 }
 
 export interface Agent {
-  /** Ticks until stopped. */
-  start(): void;
+  /** Ticks until stopped. `left` is what the agent that it replaces left in the air; a user waits for it before anything else is written (rule 17). */
+  start(left?: LeftInFlight): void;
   /** One tick, and then until everything it wanted has landed or can't. Does not combine with `start`. */
   once(signal: AbortSignal): Promise<OnceOutcome>;
   /** Hints that something happened: the next tick comes at once, at most one each 250 ms. */
   wake(): void;
   /** Stops collecting, drains what is in the air within `drainMs`, closes sockets. Idempotent. */
-  stop(): Promise<{ readonly unresolved: readonly StatusIntent[] }>;
+  stop(): Promise<LeftInFlight>;
 }
 
 /**
@@ -203,10 +203,11 @@ export function createAgent(options: AgentOptions): Agent {
     onWake: () => loop.wake(),
     reporter,
   });
-  let stopped: Promise<{ readonly unresolved: readonly StatusIntent[] }> | undefined;
+  let stopped: Promise<LeftInFlight> | undefined;
 
   return {
-    start() {
+    start(left = { unresolved: [] }) {
+      worker?.adopt(left.unresolved);
       worker?.start();
       loop.start();
       wakeUps.start();

@@ -1,6 +1,7 @@
 import type { Agent } from '../agent.ts';
 import type { Logger } from '../observability/index.ts';
 import { describeError } from '../platform/index.ts';
+import type { LeftInFlight } from '../worker/index.ts';
 
 export interface OpenedService {
   readonly agent: Agent;
@@ -32,8 +33,8 @@ export interface AgentService {
 }
 
 /**
- * A reload replaces the agent by a new one. Nothing is lost by that: what is in the air is drained first, and the new one decides from
- * what the ledger says, as after any start.
+ * A reload replaces the agent by a new one. Nothing is lost by that: what is in the air is drained first, what is left there is handed over, and
+ * the new one decides from what the ledger says, as after any start.
  */
 export function createAgentService({ open, logger, onReloading, onReload }: AgentServiceOptions): AgentService {
   let agent: Agent | undefined;
@@ -60,9 +61,10 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
       onReload(false);
       return { successful: false, message };
     }
-    if (agent !== undefined) await stopAgent(agent, logger);
+    const left = await agent?.stop();
     agent = next.agent;
-    if (!stopped) agent.start();
+    if (!stopped) agent.start(left);
+    else if (left !== undefined) tellOfLeft(left, logger);
     const { waiting } = next;
     if (waiting.length === 0) logger.info('the configuration was read again');
     else logger.warn('the configuration was read again, but some of its changes need a restart', { keys: waiting });
@@ -98,9 +100,12 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
 
 /** Drains what is in the air, and says what was left there. */
 export async function stopAgent(agent: Agent, logger: Logger): Promise<void> {
-  const { unresolved } = await agent.stop();
+  tellOfLeft(await agent.stop(), logger);
+}
+
+function tellOfLeft({ unresolved }: LeftInFlight, logger: Logger): void {
   if (unresolved.length === 0) return;
   logger.warn('stopped with statuses in flight: whether they landed is seen at the next start', {
-    users: unresolved.map(({ user, to }) => `${user} ${to}`),
+    users: unresolved.flatMap(({ intents }) => intents.map(({ user, to }) => `${user} ${to}`)),
   });
 }

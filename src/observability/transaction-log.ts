@@ -16,7 +16,7 @@ export interface TransactionLog {
 
 /** More than the worker has in flight at once would be history that nobody reads. */
 const MOST_KEPT = 100;
-/** By then a blockhash has expired for long: an agent that a reload replaced left it unresolved. */
+/** By then a blockhash has expired for long: whoever followed it does no more. */
 const FORGOTTEN_MS = 300_000;
 
 interface Flight {

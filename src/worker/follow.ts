@@ -10,6 +10,8 @@ export interface Follower {
   follow(signal: AbortSignal): Promise<void>;
   readonly lastLandedSlot: Slot | undefined;
   landedIn(user: Address): Slot | undefined;
+  /** Follows these to their end as well: another worker sent them, perhaps to another ledger. Their users are in the air from here on. */
+  adopt(left: readonly Flight[]): void;
   /** The ledger was set back: landings may have gone with it, and the heights of what is in the air are those of another ledger. */
   startOver(): void;
   /** Forgets the landings of users that are no longer on the ledger. */
@@ -35,7 +37,7 @@ const BLOCKS_AFTER_SET_BACK = 300n;
 export function createFollower({ context, onExpired }: FollowerOptions): Follower {
   const { rpc, clock, timing, flights, desired, parked, gate, suspects, reporter } = context;
   const landings = new Map<Address, Slot>();
-  /** In the air since before the ledger was set back, and not yet measured by the heights that it has now. */
+  /** In the air since before the ledger was set back, or another worker's, and not yet measured by the heights that the ledger has now. */
   const ofBefore = new Set<Flight>();
   let lastLandedSlot: Slot | undefined;
   let lastLookAt = Number.NEGATIVE_INFINITY;
@@ -131,6 +133,12 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
       return lastLandedSlot;
     },
     landedIn: (user) => landings.get(user),
+    adopt(left) {
+      for (const flight of left) {
+        flights.add(flight);
+        ofBefore.add(flight);
+      }
+    },
     startOver() {
       ofBefore.clear();
       for (const flight of flights.all()) ofBefore.add(flight);

@@ -5,7 +5,7 @@ import { createComputeModel, type Signer } from '../publisher/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import { createBlockhashCache } from './blockhash-cache.ts';
 import { createDesiredStates } from './desired-states.ts';
-import { createFlights } from './flights.ts';
+import { createFlights, type Flight } from './flights.ts';
 import { createFollower } from './follow.ts';
 import type { HaltWatch } from './halts.ts';
 import { hasWork, launch } from './launch.ts';
@@ -34,10 +34,17 @@ export interface WorkerOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
+/** Transactions that may land yet. */
+export interface LeftInFlight {
+  readonly unresolved: readonly Flight[];
+}
+
 export interface Worker {
+  /** Takes over, before `start`, what another worker of this key left in the air: nothing is written for its users before it is resolved. */
+  adopt(left: readonly Flight[]): void;
   start(): void;
   /** Sends nothing new, waits up to `drainMs` for what is in the air, and tells what was left there. */
-  stop(drainMs: number): Promise<{ readonly unresolved: readonly StatusIntent[] }>;
+  stop(drainMs: number): Promise<LeftInFlight>;
   /** Hands over what the newest tick wants; everything that waited before is replaced. Never waits, never throws. */
   offer(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void;
   /** Statuses that are neither landed nor provably dead. */
@@ -144,6 +151,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   return {
+    adopt: follower.adopt,
     start() {
       running ??= loop(controller.signal).catch((error: unknown) => {
         if (!controller.signal.aborted) onDefect(error);
@@ -154,11 +162,10 @@ export function createWorker(options: WorkerOptions): Worker {
       wake.signal();
       const deadline = clock.monotonic() + drainMs;
       while (running !== undefined && flights.size > 0 && clock.monotonic() < deadline) await clock.sleep(IDLE_POLL_MS);
-      const unresolved = flights.all().flatMap(({ intents }) => intents);
       controller.abort(new Stopped('the worker stops'));
       await running;
       await Promise.allSettled(background);
-      return { unresolved };
+      return { unresolved: flights.all() };
     },
     offer(intents, view) {
       const isKnown = (user: Address): boolean => view.users.has(user);

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent.ts';
-import type { StatusIntent } from '../../src/bgp/index.ts';
 import { createAgentService } from '../../src/cli/agent-service.ts';
 import { createLogger } from '../../src/observability/index.ts';
-import { nanoseconds, parseNetworkV4 } from '../../src/serviceability/index.ts';
+import { monotonicMs } from '../../src/platform/index.ts';
+import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
+import type { Flight } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
 function bed() {
@@ -19,7 +20,8 @@ function bed() {
     },
   });
   const agentNamed = (name: string): Agent => ({
-    start: () => void events.push(`${name} starts`),
+    start: ({ unresolved } = { unresolved: [] }) =>
+      void events.push([`${name} starts`, ...unresolved.map(({ signature }) => `with ${signature}`)].join(' ')),
     stop: async () => {
       events.push(`${name} stops`);
       return { unresolved: [] };
@@ -121,25 +123,58 @@ test('a reload of an agent that could not be built comes to nothing', async () =
   expect(events).toEqual([]);
 });
 
+const inFlight: Flight = {
+  signature: 'first',
+  wire: new Uint8Array(),
+  prefixInstructions: 0,
+  slot: slot(100),
+  blockHeight: 90n,
+  lastValidBlockHeight: 240n,
+  sentAt: monotonicMs(0),
+  lastSentAt: monotonicMs(0),
+  sends: 1,
+  intents: [
+    {
+      user: keyNumber(1),
+      from: 'up',
+      to: 'down',
+      reason: 'change',
+      rttNs: nanoseconds(0),
+      tunnelNet: parseNetworkV4('169.254.0.2/31'),
+      ageMs: 0,
+      accountState: 'as created',
+    },
+  ],
+};
+const notNow = (): void => undefined;
+const leaving = (): Agent => ({
+  start: notNow,
+  stop: async () => ({ unresolved: [inFlight] }),
+  wake: notNow,
+  once: () => Promise.reject(new Error('not in this test')),
+});
+
+test('what is in flight at a reload is handed over to the new agent', async () => {
+  const { events, service, configured } = bed();
+  configured.push(leaving);
+  await service.start();
+  await service.reload();
+  await service.stop();
+  expect(events).toEqual(['agent 1 starts with first', 'reloaded', 'agent 1 stops']);
+});
+
+test('a stop during a reload that leaves statuses in flight says which', async () => {
+  const { events, service, configured } = bed();
+  configured.push(leaving);
+  await service.start();
+  void service.reload();
+  await service.stop();
+  expect(events).toContain(`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`);
+});
+
 test('a stop that leaves statuses in flight says which, and is in order all the same', async () => {
   const { events, service, configured } = bed();
-  const left: StatusIntent = {
-    user: keyNumber(1),
-    from: 'up',
-    to: 'down',
-    reason: 'change',
-    rttNs: nanoseconds(0),
-    tunnelNet: parseNetworkV4('169.254.0.2/31'),
-    ageMs: 0,
-    accountState: 'as created',
-  };
-  const notNow = (): void => undefined;
-  configured.push(() => ({
-    start: notNow,
-    stop: async () => ({ unresolved: [left] }),
-    wake: notNow,
-    once: () => Promise.reject(new Error('not in this test')),
-  }));
+  configured.push(leaving);
   await service.start();
   await service.stop();
   expect(events).toEqual([`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`]);

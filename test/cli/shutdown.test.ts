@@ -104,6 +104,20 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
   expect(ledgerSays(bed)).toEqual(['unknown', 'unknown', 'unknown']);
 });
 
+test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', async () => {
+  await using bed = await commandBed();
+  bed.localnet.ledger.faults.set({ delaySlots: 12 });
+  const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
+  await agent.until('transaction sent');
+  agent.child.kill('SIGHUP');
+  await agent.until('status written');
+  agent.child.kill('SIGTERM');
+  await agent.ended();
+  const told = agent.log().filter((line) => ['transaction sent', 'the configuration was read again', 'status written'].includes(line));
+  expect(told).toEqual(['transaction sent', 'the configuration was read again', ...bed.users.map(() => 'status written')]);
+  expect(ledgerSays(bed)).toEqual(['up', 'up', 'up']);
+});
+
 test('a second signal ends it at once, whatever is in flight', async () => {
   await using bed = await commandBed();
   bed.localnet.ledger.faults.set({ dropProbability: 1 });

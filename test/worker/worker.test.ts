@@ -1,7 +1,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock, seededRandom } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/platform/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { createWorker, type SpendLimits, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
@@ -52,9 +52,17 @@ function deferred() {
   return { promise, resolve: () => resolve() };
 }
 
-function setUp(options: { timing?: Partial<WorkerTiming>; limits?: Partial<SpendLimits>; authority?: () => Promise<void> } = {}) {
-  const clock = createVirtualClock();
-  const ledger = createFakeLedger(clock);
+interface SetUpOptions {
+  readonly timing?: Partial<WorkerTiming>;
+  readonly limits?: Partial<SpendLimits>;
+  readonly authority?: () => Promise<void>;
+  /** The ledger of another worker, and its clock. */
+  readonly on?: { readonly clock: VirtualClock; readonly ledger: ReturnType<typeof createFakeLedger> };
+}
+
+function setUp(options: SetUpOptions = {}) {
+  const { clock = createVirtualClock() } = options.on ?? {};
+  const { ledger = createFakeLedger(clock) } = options.on ?? {};
   const numbers = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
   const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
   let redecisions = 0;
@@ -616,6 +624,48 @@ describe('a culprit that the endpoint hides', () => {
   });
 });
 
+describe('a worker that takes the place of another one', () => {
+  const left = async (fate: 'never' | number, { setBackBy = 0 } = {}) => {
+    const old = setUp();
+    old.ledger.state.fate = () => ({ landsAfterSlots: fate });
+    old.offer(down(1));
+    await old.clock.advance(500);
+    const stopped = old.worker.stop(0);
+    await old.clock.advance(100);
+    const { unresolved } = await stopped;
+    old.ledger.state.setBackBy = setBackBy;
+    const next = setUp({ on: old });
+    next.worker.adopt(unresolved);
+    return next;
+  };
+
+  test('writes nothing for a user before the status that is left in the air has landed', async () => {
+    const { clock, ledger, offer, worker, history, lines } = await left(20);
+    expect([...worker.inFlight()]).toEqual([[keyNumber(1), 'down']]);
+    ledger.state.fate = () => ({});
+    offer(up(1));
+    await clock.advance(6_000);
+    expect(lines).toEqual([]);
+    await clock.advance(6_000);
+    expect(lines).toEqual(['landed u1 down', 'sent u1 up', 'landed u1 up']);
+    expect(history()).toEqual(['u1 down', 'u1 up']);
+    expect(worker.landedIn(keyNumber(1))).toBeDefined();
+  });
+
+  test('offers it again, and lets its users go when it has provably expired', async () => {
+    const { clock, worker, lines, redecisions, rebroadcasts } = await left('never');
+    await clock.advance(65_000);
+    expect([lines, redecisions(), worker.inFlight().size]).toEqual([['expired u1 down'], 1, 0]);
+    expect(rebroadcasts()).toBeGreaterThan(20);
+  });
+
+  test('does not wait for it where the ledger is another one, of lower heights', async () => {
+    const { clock, worker, lines } = await left('never', { setBackBy: 5_000 });
+    await clock.advance(140_000);
+    expect([lines, worker.inFlight().size]).toEqual([['expired u1 down'], 0]);
+  });
+});
+
 describe('a limit on spending', () => {
   const refreshes = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'up', { reason: 'refresh', ageMs: 3_600_000 }));
 
@@ -674,7 +724,7 @@ describe('stopping', () => {
     await clock.advance(100);
     const stopped = worker.stop(3_000);
     await clock.advance(3_100);
-    expect((await stopped).unresolved.map(({ user }) => user)).toEqual([keyNumber(1)]);
+    expect((await stopped).unresolved.flatMap(({ intents }) => intents.map(({ user }) => user))).toEqual([keyNumber(1)]);
   });
 });
 
