@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import type { CommandIo } from '../../src/cli/command.ts';
+import { demoCommand } from '../../src/cli/demo.ts';
+import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { lifeController, Stopped } from '../../src/platform/index.ts';
+import { jsonLines } from './command-bed.ts';
+
+test('a demo that is interrupted while changes are on their way ends well, and tells how many there were', async () => {
+  const life = lifeController();
+  const stdout: string[] = [];
+  const io: CommandIo = {
+    stdout: {
+      write: (text) => {
+        stdout.push(text);
+        // The first session comes up, and nothing is written yet.
+        life.abort(new Stopped('SIGINT'));
+      },
+      isTerminal: false,
+      columns: undefined,
+    },
+    stderr: { write: () => undefined, isTerminal: false, columns: undefined },
+    environment: {},
+    onHangup: () => undefined,
+    signal: life.signal,
+    version: '1.2.3',
+  };
+  const exitCode = await runCommandLine(['demo', '--users', '3', '--seed', '7', '--output', 'json'], [demoCommand], io);
+  expect([exitCode, jsonLines(stdout.join('')).at(-1)]).toEqual([
+    0,
+    expect.objectContaining({ event: 'summary', users: 3, mismatches: 3 }),
+  ]);
+});
