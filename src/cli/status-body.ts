@@ -26,14 +26,18 @@ export const statusBody: StatusBody = async (options, io) => {
   const read = (): Promise<UsersReading> => readUserRows(query, io.signal);
   try {
     show(await read(), options, io);
+    let told: string | undefined;
     while (watchMs !== undefined) {
       await clock.sleep(watchMs, io.signal);
       try {
         show(await read(), options, io);
+        told = undefined;
       } catch (error) {
         io.signal.throwIfAborted();
-        // Who watches wants to see the ledger come back.
-        io.stderr.write(`dzd-telemetry: ${describeError(error)}\n`);
+        // Who watches wants to see the ledger come back, and has read the problem once.
+        const problem = describeError(error);
+        if (problem !== told) io.stderr.write(`dzd-telemetry: ${problem}; what was read before stays, and is read again\n`);
+        told = problem;
       }
     }
     return 0 satisfies ExitCode;
@@ -45,8 +49,10 @@ export const statusBody: StatusBody = async (options, io) => {
 function show({ slot, rows }: UsersReading, { all, sort, filter, output, watchMs }: StatusOptions, { stdout }: CommandIo): void {
   const arranged = arrangeRows(rows, sort, filter);
   if (output === 'table') {
-    const before = watchMs !== undefined && stdout.isTerminal ? CLEAR : '';
-    stdout.write(`${before}${drawTable(arranged, { withDevice: all })}`);
+    const columns = stdout.isTerminal ? stdout.columns : undefined;
+    const isScreen = watchMs !== undefined && columns !== undefined;
+    const screen = isScreen ? { columns, rows: process.stdout.rows ?? 24 } : undefined;
+    stdout.write(`${isScreen ? CLEAR : ''}${drawTable(arranged, { withDevice: all, columns, screen })}`);
     return;
   }
   for (const row of arranged) stdout.write(jsonLine(row));

@@ -162,6 +162,28 @@ describe('the table', () => {
     ]);
   });
 
+  test('shortens keys where a terminal is narrower, and nothing where it is wide enough', () => {
+    const rows = [row(1, 'connected', { rttNs: 4_200_000n })];
+    const whole = drawTable(rows, { withDevice: false });
+    const [titles = '', line = ''] = drawTable(rows, { withDevice: false, columns: 100 }).split('\n');
+    expect(drawTable(rows, { withDevice: false, columns: 200 })).toBe(whole);
+    expect([titles.slice(0, 17), line]).toEqual([
+      'USER       TUNNEL',
+      `${keyNumber(1).slice(0, 8)}…  501 169.254.0.2/31  192.0.2.1  activated  connected  now      1 s ago   4.20 ms`,
+    ]);
+  });
+
+  test('keeps within a screen that is drawn again, and tells how many it does not show', () => {
+    const rows = [1, 2, 3, 4, 5].map((number) => row(number, 'connected'));
+    const lines = drawTable(rows, { withDevice: false, columns: 40, screen: { columns: 40, rows: 9 } }).split('\n');
+    expect([lines.length, Math.max(...lines.map(({ length }) => length)), lines.slice(3)]).toEqual([
+      7,
+      40,
+      ['… and 3 more', '', '5 users: 5 connected', ''],
+    ]);
+    expect(drawTable(rows, { withDevice: false, screen: { columns: 200, rows: 11 } })).toBe(drawTable(rows, { withDevice: false }));
+  });
+
   test('says of an age that could not be measured that it is not known', () => {
     const [, line = ''] = drawTable([row(1, 'stale', { ageMs: Number.NaN, lastUpMs: Number.NaN })], { withDevice: false }).split('\n');
     expect(line).toMatch(/stale {2}unknown {2}unknown {3}–$/);
