@@ -132,6 +132,17 @@ test('a user that the program refuses does not wait for a landing, until one of 
   expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: START, pending_users: 1, parked_users: 0 });
 });
 
+test('a refresh on its way makes nobody wait: the ledger says already what it repeats', async () => {
+  const agent = bed();
+  const [intent] = agent.tick();
+  if (intent === undefined) throw new Error('user 0 should be written');
+  const waiting = () => samples(agent, 'pending_users', 'in_flight_users');
+  agent.tell(({ sent }) => sent({ signature: 's', intents: [intent] }));
+  expect(await waiting()).toEqual({ pending_users: 1, in_flight_users: 1 });
+  agent.tick({ up: 'up' });
+  expect(await waiting()).toEqual({ pending_users: 0, in_flight_users: 1 });
+});
+
 test('users are counted by what was seen; a banned one without a tunnel is not missed', async () => {
   const agent = bed();
   agent.tick();

@@ -65,8 +65,8 @@ export function registerUserGauges({ instruments, status }: UserGaugesOptions): 
   total(
     'pending_users',
     'Users whose record should change and has not yet, but for those that the program refuses.',
-    ({ decision, decisionReason, inFlight, parked }) =>
-      parked === null && (inFlight !== null || (decision === 'write' && decisionReason === 'change')),
+    ({ decision, decisionReason, inFlight, parked, ledger }) =>
+      parked === null && ((inFlight !== null && inFlight !== ledger.status) || (decision === 'write' && decisionReason === 'change')),
   );
   total('in_flight_users', 'Users whose newest status is sent and not resolved.', ({ inFlight }) => inFlight !== null);
   total('parked_users', 'Users whose status the program rejected and has not taken since.', ({ parked }) => parked !== null);
