@@ -47,13 +47,16 @@ export function readStatuses(
   const { slot: at, value } = asSlotted(result);
   const statuses = asArray(value, 'the list of statuses');
   if (statuses.length !== expected) throw new Malformed(`${statuses.length} statuses for ${expected} signatures`);
-  return { slot: at, statuses: statuses.map((status) => (status === null ? null : readStatus(status))) };
+  return { slot: at, statuses: statuses.map((status) => (status === null ? null : readStatus(status, at))) };
 }
 
-function readStatus(value: unknown): SignatureStatus {
+/** Nothing lands after the slot that an answer is of. Believed, it would pass for newer than every view of the ledger for as long as it is ahead. */
+function readStatus(value: unknown, answeredAt: Slot): SignatureStatus {
   const status = asRecord(value, 'a status');
+  const landedIn = slot(asCount(status.slot, 'the slot of a status'));
+  if (landedIn > answeredAt) throw new Malformed(`a status of slot ${landedIn} in an answer of slot ${answeredAt}`);
   return {
-    slot: slot(asCount(status.slot, 'the slot of a status')),
+    slot: landedIn,
     confirmationStatus: readCommitment(status),
     err: readTransactionError(status.err),
   };

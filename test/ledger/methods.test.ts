@@ -108,6 +108,7 @@ describe('signatureStatuses', () => {
     ['too few', [null], '1 statuses for 2 signatures'],
     ['a strange commitment', [null, status(1, 'maybe')], 'a confirmationStatus that is none'],
     ['no slot', [null, { confirmationStatus: 'confirmed', err: null }], 'the slot of a status is missing, not a whole number'],
+    ['a slot that has not come yet', [null, status(901, 'confirmed')], 'a status of slot 901 in an answer of slot 900'],
     ['no err', [null, { slot: 1, confirmationStatus: 'confirmed' }], 'the error of a transaction is missing, not an object'],
     ['an err of a wrong type', [null, status(1, 'confirmed', 8)], 'the error of a transaction is 8, not an object'],
   ])('with %s are refused', async (_, value, problem) => {
