@@ -119,7 +119,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     },
     expired({ signature, intents }) {
       transactions.settled(signature, 'expired');
-      note('expired', `a transaction of ${intents.length} users expired without landing`);
+      note('expired', `a transaction of ${peopleCount(intents.length)} expired without landing`);
     },
     failed({ signature, error }) {
       const problem = describeError(error);
@@ -150,7 +150,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     massDown: ({ wentDown, wereUp, confirmed }) =>
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
     damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
-    foreignWrites: ({ users }) => note('foreign', `another writer reported ${users.length} users of this device`),
+    foreignWrites: ({ users }) => note('foreign', `another writer reported ${peopleCount(users.length)} of this device`),
     budget: ({ allowance }) => note('balance', `the spending limit allows ${allowance}`),
     authorized({ code }) {
       deviceCode = code;
@@ -232,6 +232,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     },
   };
 }
+
+const peopleCount = (number: number): string => (number === 1 ? 'one user' : `${number} users`);
 
 interface Surroundings {
   readonly ageMs: number | undefined;

@@ -178,3 +178,13 @@ test('tells why the users cannot be read from the ledger, for as long as that is
   reporter.ledgerView({ state: 'back' });
   expect(read().ledgerProblem).toBeNull();
 });
+
+test('speaks of one user as one', () => {
+  const { read, reporter } = board();
+  reporter.foreignWrites({ users: [keyNumber(0)] });
+  reporter.foreignWrites({ users: [keyNumber(0), keyNumber(1)] });
+  expect(read().timeline.map(({ text }) => text)).toEqual([
+    'another writer reported one user of this device',
+    'another writer reported 2 users of this device',
+  ]);
+});

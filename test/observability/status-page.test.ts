@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PAGE_POLICY } from '../../src/observability/http/page/policy.ts';
 import { statusPage } from '../../src/observability/http/page/status-page.ts';
 import { userPage } from '../../src/observability/http/page/user-page.ts';
-import { findings } from '../../src/observability/http/page/verdict.ts';
+import { findings, howItStands } from '../../src/observability/http/page/verdict.ts';
 import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
@@ -179,6 +179,12 @@ describe('the verdict', () => {
       ],
     ],
   ])('%s', ([, changes, expected]) => expect(lines(changes)).toEqual(expected));
+
+  test('takes nobody for a change on its way who cannot be observed', () => {
+    expect(howItStands(status({ users: [user(0), user(1, { observation: 'down' }), unobserved(2, 'vrf-not-collected')] }))).toBe(
+      '1 of 3 users are connected, 1 cannot be observed, and one change is on the way to the ledger',
+    );
+  });
 
   test('puts what is wrong before what is worth a look', () => {
     const levels = findings(

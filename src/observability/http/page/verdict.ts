@@ -132,10 +132,13 @@ function lostOf(parts: readonly PartReport[], kind: string): readonly Finding[] 
 export function howItStands({ users }: Pick<AgentStatus, 'users'>): string {
   if (users.length === 0) return 'the ledger has no user of this device';
   const up = users.filter(({ observation }) => observation === 'up').length;
-  const pending = users.filter(({ observation, ledger }) => ledger.status !== observation).length;
+  const unseen = users.filter(({ observation }) => observation === 'unobserved').length;
+  const others = unseen === 0 ? '' : `, ${unseen} cannot be observed`;
+  // Of whom nothing is observed nothing is written.
+  const pending = users.filter(({ observation, ledger }) => observation !== 'unobserved' && ledger.status !== observation).length;
   const ledger =
     pending === 0 ? 'and the ledger says so' : `and ${pending === 1 ? 'one change is' : `${pending} changes are`} on the way to the ledger`;
-  return `${up} of ${users.length} users are connected, ${ledger}`;
+  return `${up} of ${users.length} users are connected${others}, ${ledger}`;
 }
 
 function byReason(users: readonly UserReport[]): ReadonlyMap<string, readonly UserReport[]> {
