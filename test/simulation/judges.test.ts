@@ -18,13 +18,22 @@ let world: World;
 let verdict: Verdict;
 let flights: FlightJudge;
 let user: Address;
+let slotsAreFalse: boolean;
 
 beforeEach(() => {
   clock = createSimulationClock();
+  slotsAreFalse = false;
   world = createWorld({ clock, draw: createDraw(seededRandom(1)), users: 2 });
   verdict = createVerdict(() => undefined);
   const story = createStory({ clock });
-  flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, maxTransactionsPerMinute: 3 });
+  flights = createFlightJudge({
+    world,
+    story,
+    verdict,
+    now: clock.monotonic,
+    slotsAreFalse: () => slotsAreFalse,
+    maxTransactionsPerMinute: 3,
+  });
   world.ledger.bank.onLanded((landed: LandedTransaction) => flights.landed(landed));
   const [first] = world.users().keys();
   if (first === undefined) throw new Error('the world has no users');
@@ -122,6 +131,26 @@ describe('the judge of flights', () => {
     }
 
     expect(verdict.violation).toEqual({ invariant: 'no-needless-change', detail: 'u0 was told up, which it was already' });
+  });
+
+  test('excuses that behind a node that named false slots, for two minutes and no longer', async () => {
+    const life = lifeNumber(1);
+    const again = async (rtt: bigint) => {
+      const change = transaction('up', rtt);
+      flights.sent(change.signature, [intentOf('up')]);
+      send(life, change);
+      await pass(1_200);
+    };
+    await again(1n);
+    slotsAreFalse = true;
+    flights.step();
+    slotsAreFalse = false;
+    await pass(120_000);
+    await again(2n);
+    expect(verdict.violation).toBeUndefined();
+    await pass(20_000);
+    await again(3n);
+    expect(verdict.violation?.invariant).toBe('no-needless-change');
   });
 
   test('condemns more transactions in a minute than the budget has', async () => {

@@ -44,7 +44,14 @@ const REMEMBERED_MS = 1_800_000;
 /** For so long after a disturbance a change may find the record changed already: until the transactions of before are dead. */
 const DISTURBANCE_MS = 130_000;
 
-export function createFlightJudge({ world, story, verdict, now, maxTransactionsPerMinute }: FlightJudgeOptions): FlightJudge {
+export function createFlightJudge({
+  world,
+  story,
+  verdict,
+  now,
+  slotsAreFalse,
+  maxTransactionsPerMinute,
+}: FlightJudgeOptions): FlightJudge {
   const { bank } = world.ledger;
   const flights = new Map<string, Flight>();
   const signatures = new Map<string, string>();
@@ -53,6 +60,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
   const spending = createSpendJudge({ verdict, now, maxTransactionsPerMinute });
   const counts = { signatures: 0, writes: 0, needless: 0, outOfOrder: 0 };
   let disturbedAt = Number.NEGATIVE_INFINITY;
+  let slotsWereFalseAt = Number.NEGATIVE_INFINITY;
 
   const isOpen = (signature: string, flight: Flight): boolean => {
     if (flight.settled || (flight.underWay === 0 && !flight.taken)) return false;
@@ -134,6 +142,7 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
       lastLanded.clear();
     },
     step() {
+      if (slotsAreFalse()) slotsWereFalseAt = now();
       for (const [signature, flight] of flights) {
         if (!isOpen(signature, flight)) forgetOld(signature, flight);
       }
@@ -152,7 +161,8 @@ export function createFlightJudge({ world, story, verdict, now, maxTransactionsP
 
   function judgeNeed(user: Address, status: string, { life }: Flight): void {
     counts.needless += 1;
-    if (now() - disturbedAt < DISTURBANCE_MS || !life.isAlive) return;
+    // A node that lags and names later slots shows an old record as a new one: nobody can tell, and telling it again costs a fee.
+    if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS || !life.isAlive) return;
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
   }
 
@@ -169,6 +179,8 @@ export interface FlightJudgeOptions {
   readonly story: Story;
   readonly verdict: Verdict;
   readonly now: () => number;
+  /** Whether some node names slots that are not. */
+  readonly slotsAreFalse: () => boolean;
   /** Transactions that one life may send in a minute. */
   readonly maxTransactionsPerMinute: number;
 }

@@ -67,7 +67,8 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const nodes = Array.from({ length: plan.nodes }, () => ({ node: world.ledger.addNode(), path: healthyPath() }));
   const sources = Array.from({ length: plan.sources }, healthySource);
   const { maxTransactionsPerMinute } = plan.limits;
-  const flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, maxTransactionsPerMinute });
+  const slotsAreFalse = (): boolean => nodes.some(({ path }) => path.slotsAhead > 0);
+  const flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
   const agents = createAgents({
