@@ -1,12 +1,14 @@
 import type { LedgerMeter } from '../agent-counts.ts';
 import type { AgentReporter } from '../agent-reporter.ts';
-import { ledgerStatus, recordAgeMs, type UserOutcome } from '../bgp/index.ts';
+import { recordAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError } from '../platform/index.ts';
-import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { Address } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
-import type { AgentStatus, PartReport, TimelineEntry, UserReport } from './agent-status.ts';
+import type { AgentStatus, TimelineEntry, UserReport } from './agent-status.ts';
 import { createFlapHistory } from './flap-history.ts';
+import { createPartHealths } from './part-healths.ts';
 import { createTransactionLog } from './transaction-log.ts';
+import { userReport } from './user-report.ts';
 
 export interface StatusBoardOptions {
   readonly version: string;
@@ -33,21 +35,12 @@ export interface StatusBoard {
 /** The timeline and the last writes are bounded, however long the agent runs. */
 const MOST_TIMELINE = 500;
 
-type PartHealth = Omit<PartReport, 'name'>;
-
 /** Listens to everything that happens to the agent, and keeps what people ask for: the last tick, the last write of each user, a timeline. */
 export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   const { clock } = options;
   const startedAt = clock.wall();
-  const healths = (names: readonly string[]) =>
-    new Map(
-      names.map((name): [string, PartHealth] => [
-        name,
-        { state: 'ok', since: clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null },
-      ]),
-    );
-  let sources = healths(options.sources);
-  let endpoints = healths(options.endpoints);
+  let sources = createPartHealths(options.sources, clock);
+  let endpoints = createPartHealths(options.endpoints, clock);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
   const parked = new Map<Address, string>();
@@ -65,25 +58,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     timeline.push({ at: clock.wall(), kind, user, text });
     if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
   };
-  const part = (
-    parts: Map<string, PartHealth>,
-    kind: 'source' | 'endpoint',
-    name: string,
-    state: 'lost' | 'back',
-    error?: AgentError,
-  ): void => {
-    const problem = error === undefined ? null : error.message;
-    const at = clock.wall();
-    const { lastProblem: before = null, latencyMs = null } = parts.get(name) ?? {};
-    const lastProblem = problem === null ? before : { at, text: problem };
-    parts.set(name, { state: state === 'lost' ? 'lost' : 'ok', since: at, latencyMs, problem, remedy: error?.remedy ?? null, lastProblem });
-    note(kind, `${kind} ${name} is ${state}${problem === null ? '' : `: ${problem}`}`);
-  };
-
-  const answered = (parts: Map<string, PartHealth>, name: string, latencyMs: number): void => {
-    const health = parts.get(name);
-    if (health !== undefined) parts.set(name, { ...health, latencyMs });
-  };
+  const noteOfPart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
+    note(kind, `${kind} ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`);
 
   const reporter: AgentReporter = {
     tick(report) {
@@ -136,9 +112,15 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       halted = undefined;
       note('resumed', 'writing again');
     },
-    polled: ({ source, durationMs }) => answered(sources, source, durationMs),
-    source: ({ source, state, error }) => part(sources, 'source', source, state, error),
-    endpoint: ({ endpoint, state, error }) => part(endpoints, 'endpoint', endpoint, state, error),
+    polled: ({ source, durationMs }) => sources.answered(source, durationMs),
+    source({ source, state, error }) {
+      sources.changed(source, state, error);
+      noteOfPart('source', source, state, error);
+    },
+    endpoint({ endpoint, state, error }) {
+      endpoints.changed(endpoint, state, error);
+      noteOfPart('endpoint', endpoint, state, error);
+    },
     ledgerView({ state, error }) {
       if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
       else if (state === 'back') ledgerProblem = null;
@@ -173,16 +155,14 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     defect: (error) => note('failed', `defect: ${describeError(error)}`),
   };
 
-  const listed = (parts: Map<string, PartHealth>) => [...parts].map(([name, health]) => ({ name, ...health }));
-
   return {
     reporter,
     request({ endpoint, result, durationMs }) {
-      if (result === 'ok') answered(endpoints, endpoint, durationMs);
+      if (result === 'ok') endpoints.answered(endpoint, durationMs);
     },
     replaced(parts) {
-      sources = healths(parts.sources);
-      endpoints = healths(parts.endpoints);
+      sources = createPartHealths(parts.sources, clock);
+      endpoints = createPartHealths(parts.endpoints, clock);
       ledgerProblem = null;
       halted = undefined;
     },
@@ -217,8 +197,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
             lastWrite: lastWrites.get(outcome.entry.pubkey) ?? null,
           }),
         ),
-        sources: listed(sources),
-        endpoints: listed(endpoints),
+        sources: sources.list(),
+        endpoints: endpoints.list(),
         ledgerProblem,
         failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
         halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
@@ -234,49 +214,3 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
 }
 
 const peopleCount = (number: number): string => (number === 1 ? 'one user' : `${number} users`);
-
-interface Surroundings {
-  readonly ageMs: number | undefined;
-  readonly inFlight: string | null;
-  readonly parked: string | null;
-  readonly lastWrite: UserReport['lastWrite'];
-}
-
-function userReport(
-  { entry, observation, decision, track }: UserOutcome,
-  { ageMs, inFlight, parked, lastWrite }: Surroundings,
-): UserReport {
-  const { pubkey, user, expectedVrf } = entry;
-  const at = observation.kind === 'unobserved' ? undefined : observation.at;
-  return {
-    user: pubkey,
-    tunnelId: user.tunnelId,
-    tunnelNet: formatNetworkV4(user.tunnelNet),
-    clientIp: user.clientIp,
-    userType: userTypeName(user.userType),
-    accountStatus: userStatusName(user.status),
-    expectedVrf: expectedVrf ?? null,
-    observation: observation.kind,
-    because: observation.kind === 'unobserved' ? observation.because : null,
-    neighbor:
-      at === undefined
-        ? null
-        : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
-    sinceMs: at?.sinceMs ?? null,
-    decision: decision.kind,
-    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.because : null,
-    ledger: {
-      status: ledgerStatus(user.bgpStatus),
-      reportedAtSlot: user.lastBgpReportedAt,
-      lastUpAtSlot: user.lastBgpUpAt,
-      rttNs: user.bgpRttNs,
-      ageMs: ageMs === undefined || !Number.isFinite(ageMs) ? null : ageMs,
-    },
-    inFlight,
-    parked,
-    flaps: track.flaps,
-    penalty: track.penalty?.value ?? 0,
-    suppressed: track.penalty?.suppressed === true,
-    lastWrite,
-  };
-}

@@ -1,0 +1,51 @@
+import { ledgerStatus, type UserOutcome } from '../bgp/index.ts';
+import { formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { UserReport } from './agent-status.ts';
+
+/** What is known of a user beside the last tick. */
+interface Surroundings {
+  readonly ageMs: number | undefined;
+  readonly inFlight: string | null;
+  readonly parked: string | null;
+  readonly lastWrite: UserReport['lastWrite'];
+}
+
+/** One user as the last tick saw it, in the words of the status. */
+export function userReport(
+  { entry, observation, decision, track }: UserOutcome,
+  { ageMs, inFlight, parked, lastWrite }: Surroundings,
+): UserReport {
+  const { pubkey, user, expectedVrf } = entry;
+  const at = observation.kind === 'unobserved' ? undefined : observation.at;
+  return {
+    user: pubkey,
+    tunnelId: user.tunnelId,
+    tunnelNet: formatNetworkV4(user.tunnelNet),
+    clientIp: user.clientIp,
+    userType: userTypeName(user.userType),
+    accountStatus: userStatusName(user.status),
+    expectedVrf: expectedVrf ?? null,
+    observation: observation.kind,
+    because: observation.kind === 'unobserved' ? observation.because : null,
+    neighbor:
+      at === undefined
+        ? null
+        : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
+    sinceMs: at?.sinceMs ?? null,
+    decision: decision.kind,
+    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.because : null,
+    ledger: {
+      status: ledgerStatus(user.bgpStatus),
+      reportedAtSlot: user.lastBgpReportedAt,
+      lastUpAtSlot: user.lastBgpUpAt,
+      rttNs: user.bgpRttNs,
+      ageMs: ageMs === undefined || !Number.isFinite(ageMs) ? null : ageMs,
+    },
+    inFlight,
+    parked,
+    flaps: track.flaps,
+    penalty: track.penalty?.value ?? 0,
+    suppressed: track.penalty?.suppressed === true,
+    lastWrite,
+  };
+}
