@@ -137,13 +137,23 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       const isLow = hoursToEmpty < LOW_HOURS;
       if (isLow === wasLow) return;
       wasLow = isLow;
-      if (isLow) logger.warn('the metrics publisher runs out of SOL', { publisher, lamports, hoursToEmpty: Math.round(hoursToEmpty) });
+      if (isLow)
+        logger.warn('the metrics publisher runs out of SOL', {
+          publisher,
+          lamports,
+          hoursToEmpty: Math.round(hoursToEmpty),
+          remedy: 'send SOL of the DoubleZero ledger to the publisher',
+        });
       else logger.info('the metrics publisher has SOL for days again', { publisher, lamports });
     },
     damping({ user, state, penalty, msUntilReuse }) {
       const fields = { user, penalty: Math.round(penalty) };
       if (state === 'free') logger.info('user is calm again', fields);
-      else logger.warn('user flaps', { ...fields, freeInMinutes: Math.ceil(msUntilReuse / 60_000) });
+      else
+        logger.warn('user flaps more than damping tolerates; damping.mode enforce alone holds it back', {
+          ...fields,
+          freeInMinutes: Math.ceil(msUntilReuse / 60_000),
+        });
     },
     foreignWrites({ users }) {
       for (const user of users) foreign.add(user);

@@ -65,7 +65,7 @@ export const SWITCH_CODES = {
   EAPI__COMMAND_FAILED: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} could not run `{command}` ({code}): {problem}',
-    remedy: 'run the command on the switch; its agent for BGP may be restarting',
+    remedy: 'run the command on the switch; the agent of EOS behind it may be restarting',
   },
   EAPI__COMMAND_INTERNAL_ERROR: {
     class: 'retry-later',
