@@ -38,6 +38,9 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
     (set) => set(1, { code: status().deviceCode ?? '' }),
     ['code'],
   );
+  reading('clock_timestamp_seconds', 'What the host of the agent takes the time to be: ages are told by it.', (set) =>
+    set(status().now / 1_000),
+  );
   reading('start_timestamp_seconds', 'When the agent started.', (set) => set(status().startedAt / 1_000));
   reading('last_tick_timestamp_seconds', 'When the last tick ended; 0 before the first.', (set) =>
     set((status().lastTick?.at ?? 0) / 1_000),
