@@ -174,12 +174,12 @@ describe('the table', () => {
   });
 
   test('keeps within a screen that is drawn again, and tells how many it does not show', () => {
-    const rows = [1, 2, 3, 4, 5].map((number) => row(number, 'connected'));
+    const rows = [1, 2, 3, 4, 5].map((number) => row(number, number === 5 ? 'down' : 'connected'));
     const lines = drawTable(rows, { withDevice: false, columns: 40, screen: { columns: 40, rows: 9 } }).split('\n');
     expect([lines.length, Math.max(...lines.map(({ length }) => length)), lines.slice(3)]).toEqual([
       7,
       40,
-      ['… and 3 more', '', '5 users: 5 connected', ''],
+      ['… and 3 more: 2 connected, 1 down', '', '5 users: 4 connected, 1 down', ''],
     ]);
     expect(drawTable(rows, { withDevice: false, screen: { columns: 200, rows: 11 } })).toBe(drawTable(rows, { withDevice: false }));
   });

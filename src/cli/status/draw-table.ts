@@ -41,11 +41,18 @@ export function drawTable(rows: readonly UserRow[], { withDevice, columns: wide,
   const isTooWide = wide !== undefined && whole.some(({ length }) => length > wide);
   const drawn = isTooWide ? linesOf(shown, withDevice, shortened) : whole;
   const cut = screen === undefined ? drawn : drawn.map((line) => line.slice(0, screen.columns));
-  const lines = shown.length === rows.length ? cut : [...cut, `… and ${rows.length - shown.length} more`];
-  const counts = USER_STATES.map((state) => [state, rows.filter((row) => row.state === state).length] as const).filter(([, n]) => n > 0);
+  const lines =
+    shown.length === rows.length ? cut : [...cut, `… and ${rows.length - shown.length} more: ${countsOf(rows.slice(shown.length))}`];
   const total = `${rows.length} ${rows.length === 1 ? 'user' : 'users'}`;
-  const tail = counts.length === 0 ? total : `${total}: ${counts.map(([state, n]) => `${n} ${state}`).join(', ')}`;
+  const tail = rows.length === 0 ? total : `${total}: ${countsOf(rows)}`;
   return `${[...lines, '', tail].join('\n')}\n`;
+}
+
+function countsOf(rows: readonly UserRow[]): string {
+  return USER_STATES.map((state) => [state, rows.filter((row) => row.state === state).length] as const)
+    .filter(([, number]) => number > 0)
+    .map(([state, number]) => `${number} ${state}`)
+    .join(', ');
 }
 
 function linesOf(rows: readonly UserRow[], withDevice: boolean, key: (pubkey: string) => string): readonly string[] {
