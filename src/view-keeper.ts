@@ -24,7 +24,7 @@ export interface ViewKeeper {
   current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
   /** A view young enough to write on, and read after `notBefore`: this one, or a new one; undefined when it can't be had. */
   renew(signal: AbortSignal, notBefore?: MonotonicMs): Promise<LedgerView | undefined>;
-  /** Reads it now, however long that takes: for one who has no next tick. */
+  /** Reads it now, however long that takes, and waits as long for every later reading: for one who has no next tick. */
   readNow(signal: AbortSignal): Promise<void>;
   isFreshEnoughToWrite(view: LedgerView): boolean;
   /** Whether the last attempt to read failed. */
@@ -48,6 +48,7 @@ export function createViewKeeper({
   let lost = false;
   let toldTooOld = false;
   let reading: Promise<void> | undefined;
+  let hasNextTick = true;
 
   const ageMs = (of: LedgerView): number => clock.monotonic() - of.readAt;
 
@@ -80,7 +81,9 @@ export function createViewKeeper({
   /** Resolves to whether a new view has come while this caller waited. */
   async function attempt(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<boolean> {
     const before = view;
-    await waitAtMost(clock, startReading(minContextSlot, signal), patienceMs, signal);
+    const now = startReading(minContextSlot, signal);
+    if (hasNextTick) await waitAtMost(clock, now, patienceMs, signal);
+    else await now;
     return view !== before;
   }
 
@@ -100,7 +103,10 @@ export function createViewKeeper({
       if (view !== undefined && !lost && isLateEnough && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
-    readNow: (signal) => startReading(undefined, signal),
+    readNow(signal) {
+      hasNextTick = false;
+      return startReading(undefined, signal);
+    },
     isFreshEnoughToWrite: (of) => ageMs(of) <= maxAgeMs,
     get isLost() {
       return lost;

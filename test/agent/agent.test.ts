@@ -135,6 +135,18 @@ test.concurrent('once: one tick, everything landed, and what it came to', async 
   expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
 });
 
+test.concurrent('once: a slow switch and a ledger slower than a tick are waited for, and nothing is left unwritten', async ({
+  onTestFinished,
+}) => {
+  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
+  for (const user of users) localnet.connect(user);
+  localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
+  localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
+  const { report } = await agent.once(new AbortController().signal);
+  expect(report.intents.length).toBe(4);
+  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+});
+
 test.concurrent('a dry run wants the same and sends nothing', async ({ onTestFinished }) => {
   const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished, { dryRun: true });
   for (const user of users) localnet.connect(user);
