@@ -22,10 +22,9 @@ export async function decodeUsers(
   const breathe = timeSlices(clock, signal);
   for (const [pubkey, data] of accounts) {
     const former = before.get(pubkey);
-    users.set(
-      pubkey,
-      former !== undefined && Buffer.compare(former.data, data) === 0 ? former : { data, user: decodeOne(pubkey, data, decode) },
-    );
+    const isSame = former !== undefined && Buffer.compare(former.data, data) === 0;
+    // With the new bytes, though they are the same: the old ones would hold on to all the memory that was set aside for their answer.
+    users.set(pubkey, { data, user: isSame ? former.user : decodeOne(pubkey, data, decode) });
     await breathe();
   }
   return users;
