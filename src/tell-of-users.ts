@@ -1,4 +1,5 @@
 import { type Decided, type FlapPenalty, msUntilReuse, type Observation, type StatusPolicy } from './bgp/index.ts';
+import type { Breathe } from './platform/index.ts';
 import type { Address } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 
@@ -14,7 +15,7 @@ export interface UserTellerOptions {
 export function createUserTeller({
   reporter,
   damping,
-}: UserTellerOptions): (outcomes: Decided['outcomes'], breathe: () => Promise<void> | undefined) => Promise<void> {
+}: UserTellerOptions): (outcomes: Decided['outcomes'], breathe: Breathe) => Promise<void> {
   let last: Decided['outcomes'] = new Map();
 
   function tellOfDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {

@@ -17,7 +17,7 @@ import {
   type VrfName,
 } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
-import { type Clock, inSlices, type MonotonicMs, timeSlices } from './platform/index.ts';
+import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
 import { strangersOf } from './strangers.ts';
@@ -79,7 +79,7 @@ export function createTicker(options: TickerOptions): Ticker {
   async function guardMassDown(
     first: ReadonlyMap<Address, Observation>,
     view: LedgerView,
-    breathe: () => Promise<void> | undefined,
+    breathe: Breathe,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<Address, Observation>> {
     const mass = detectMassDown(first, wasUp(view), policy);
@@ -96,7 +96,7 @@ export function createTicker(options: TickerOptions): Ticker {
     view: LedgerView,
     observations: ReadonlyMap<Address, Observation>,
     lookedAt: MonotonicMs | undefined,
-    breathe: () => Promise<void> | undefined,
+    breathe: Breathe,
   ): Promise<Decided> {
     const now = clock.monotonic();
     const { landedIn } = options;

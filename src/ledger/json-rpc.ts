@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { type Clock, DeadlineExceeded, parseJsonInSlices, timeSlices, withDeadline } from '../platform/index.ts';
+import { type Breathe, type Clock, DeadlineExceeded, parseJsonInSlices, timeSlices, withDeadline } from '../platform/index.ts';
 import { type Resolve, resolveHost } from './address-book.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { createHttpPool } from './http-pool.ts';
@@ -119,7 +119,7 @@ async function readReply(reply: HttpReply & { kind: 'answered' }, id: number, cl
   return { kind: 'http-error', status: reply.status, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
 }
 
-async function parseEnvelope(body: Buffer, id: number, breathe: () => Promise<void> | undefined): Promise<RpcReply> {
+async function parseEnvelope(body: Buffer, id: number, breathe: Breathe): Promise<RpcReply> {
   let parsed: unknown;
   try {
     // Only the list of a device's users is ever large.

@@ -6,7 +6,7 @@ export { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from './json-posi
 export { parseJsonInSlices } from './parse-json-in-slices.ts';
 export { type Random, seededRandom } from './random.ts';
 export { createSlidingSum, type SlidingSum } from './sliding-sum.ts';
-export { inSlices, timeSlices } from './time-slices.ts';
+export { type Breathe, inSlices, timeSlices } from './time-slices.ts';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 export { waitAtMost } from './wait-at-most.ts';
 export { createWakeUp, type WakeUp } from './wake-up.ts';

@@ -1,4 +1,5 @@
 import { createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
+import type { Breathe } from './time-slices.ts';
 
 export interface SliceSizes {
   /** A shorter text is left to JSON.parse whole, bytes. */
@@ -30,39 +31,35 @@ interface Slice {
 export async function parseJsonInSlices(
   body: Buffer,
   path: readonly string[],
-  breathe: () => Promise<void> | undefined,
+  breathe: Breathe,
   { large, slice } = SIZES,
 ): Promise<unknown> {
+  const whole = (): unknown => JSON.parse(body.toString('utf8'));
   const slices = body.length < large ? [] : await findObjects(body, [...path, IN_LIST], slice, breathe);
   const first = slices[0];
   const last = slices.at(-1);
-  if (first === undefined || last === undefined) return JSON.parse(body.toString('utf8'));
+  if (first === undefined || last === undefined) return whole();
 
   const objects: unknown[] = [];
   let before: number | undefined;
   for (const { start, end, objects: count } of slices) {
     // Whatever else stands in the list is not for us to take apart.
-    if (before !== undefined && body.toString('utf8', before, start).trim() !== ',') return JSON.parse(body.toString('utf8'));
+    if (before !== undefined && body.toString('utf8', before, start).trim() !== ',') return whole();
     const part: unknown = JSON.parse(`[${body.toString('utf8', start, end)}]`);
-    if (!Array.isArray(part) || part.length !== count) return JSON.parse(body.toString('utf8'));
+    if (!Array.isArray(part) || part.length !== count) return whole();
     for (const object of part) objects.push(object);
     before = end;
     await breathe();
   }
   const rest: unknown = JSON.parse(`${body.toString('utf8', 0, first.start)}${JSON.stringify(HERE)}${body.toString('utf8', last.end)}`);
   const list = path.reduce(member, rest);
-  if (!Array.isArray(list) || list.length !== 1 || list[0] !== HERE) return JSON.parse(body.toString('utf8'));
+  if (!Array.isArray(list) || list.length !== 1 || list[0] !== HERE) return whole();
   list.pop();
   for (const object of objects) list.push(object);
   return rest;
 }
 
-async function findObjects(
-  body: Buffer,
-  path: JsonPath,
-  sliceBytes: number,
-  breathe: () => Promise<void> | undefined,
-): Promise<readonly Slice[]> {
+async function findObjects(body: Buffer, path: JsonPath, sliceBytes: number, breathe: Breathe): Promise<readonly Slice[]> {
   const position = createJsonPosition(path.length);
   const slices: Slice[] = [];
   let open: { start: number; objects: number } | undefined;
