@@ -110,9 +110,9 @@ describe('an agent that restarts', () => {
 });
 
 describe('what the agent has against the user', () => {
-  const refusalOf = async (user: SnmpUser, timeoutMs = 2_000): Promise<string> => {
+  const refusalOf = async (user: SnmpUser): Promise<string> => {
     const { port } = await layAgent();
-    const error: unknown = await sourceAs(user, port, { timeoutMs })
+    const error: unknown = await sourceAs(user, port)
       .collect(signal)
       .catch((thrown: unknown) => thrown);
     return isAgentError(error) ? `${error.code}: ${error.message.replace(String(port), 'PORT')}` : String(error);
@@ -125,7 +125,7 @@ describe('what the agent has against the user', () => {
     const wrongPassword = 'SNMP__WRONG_PASSWORD: the SNMP agent at 127.0.0.1:PORT refuses the authentication of user telemetry';
     expect(await refusalOf({ ...USER, auth: { protocol: 'sha', password: 'other-words' } })).toBe(wrongPassword);
     expect(await refusalOf({ ...USER, auth: { ...USER.auth, protocol: 'md5' } })).toBe(wrongPassword);
-    expect(await refusalOf({ ...USER, priv: { protocol: 'aes', password: 'other-words' } }, 150)).toBe(
+    expect(await refusalOf({ ...USER, priv: { protocol: 'aes', password: 'other-words' } })).toBe(
       'SNMP__WRONG_PRIVACY: the SNMP agent at 127.0.0.1:PORT and user telemetry cannot decrypt each other: it tells its engine, and answers no request',
     );
     expect(await refusalOf({ name: USER.name, auth: USER.auth })).toBe(
