@@ -8,7 +8,7 @@ import {
   type NeighborSnapshot,
   type Observation,
   type Observations,
-  observeUsers,
+  observeInSteps,
   type ReportableStatus,
   reconcileMassDown,
   type StatusIntent,
@@ -67,8 +67,8 @@ export function createTicker(options: TickerOptions): Ticker {
 
   const addressesOf = createTunnelAddressing();
   const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
-  const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations =>
-    observeUsers(view.users.values(), snapshot, lastTunnel, addressesOf);
+  const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined, breathe: Breathe): Promise<Observations> =>
+    inSlices(observeInSteps(view.users.values(), snapshot, lastTunnel, addressesOf), breathe);
 
   const wasUp = (view: LedgerView) => (user: Address) => {
     const seen = tracks.get(user)?.lastSeen;
@@ -86,7 +86,7 @@ export function createTicker(options: TickerOptions): Ticker {
     if (mass === undefined) return new Map();
     const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
     await breathe();
-    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : observe(view, again).byUser);
+    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : (await observe(view, again, breathe)).byUser);
     const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
     return secondLook;
@@ -104,18 +104,27 @@ export function createTicker(options: TickerOptions): Ticker {
     return inSlices(decideInSteps(input), breathe);
   }
 
-  async function withRtts(intents: readonly StatusIntent[], decided: Decided, signal: AbortSignal): Promise<readonly StatusIntent[]> {
+  async function withRtts(
+    intents: readonly StatusIntent[],
+    decided: Decided,
+    breathe: Breathe,
+    signal: AbortSignal,
+  ): Promise<readonly StatusIntent[]> {
     const located: LocatedNeighbor[] = [];
     for (const { user, to, rttNs } of intents) {
       const observation = decided.outcomes.get(user)?.observation;
       if (to === 'up' && rttNs === 0n && observation?.kind === 'up') located.push(observation.at);
     }
     if (located.length === 0) return intents;
+    await breathe();
     const rtts = await collector.readRtts(located, signal);
-    return intents.map((intent) => {
+    const measured: StatusIntent[] = [];
+    for (const intent of intents) {
       const rttNs = intent.to === 'up' && intent.neighbor !== undefined ? rtts.get(neighborKeyText(intent.neighbor)) : undefined;
-      return rttNs === undefined ? intent : { ...intent, rttNs };
-    });
+      measured.push(rttNs === undefined ? intent : { ...intent, rttNs });
+      await breathe();
+    }
+    return measured;
   }
 
   async function timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
@@ -156,7 +165,7 @@ export function createTicker(options: TickerOptions): Ticker {
         });
       }
       await breathe();
-      const { byUser: first, ambiguous } = observe(view, snapshot);
+      const { byUser: first, ambiguous } = await observe(view, snapshot, breathe);
       await breathe();
       const secondLook = await guardMassDown(first, view, breathe, signal);
       let decided = await decideOn(view, overlaid(first, secondLook), snapshot?.takenAt, breathe);
@@ -172,7 +181,8 @@ export function createTicker(options: TickerOptions): Ticker {
           const read = view;
           const stands = [...secondLook].filter(([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId);
           view = renewed;
-          decided = await decideOn(view, overlaid(observe(view, snapshot).byUser, stands), snapshot?.takenAt, breathe);
+          const { byUser } = await observe(view, snapshot, breathe);
+          decided = await decideOn(view, overlaid(byUser, stands), snapshot?.takenAt, breathe);
           newcomers = strangersOf(view, snapshot);
         }
       }
@@ -181,8 +191,10 @@ export function createTicker(options: TickerOptions): Ticker {
       await tellOfUsers(decided.outcomes, breathe);
       tracks = tracksOf(decided.outcomes);
       await breathe();
-      const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, signal) : [];
+      const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, breathe, signal) : [];
+      await breathe();
       options.offer(intents, view);
+      await breathe();
       return finish({
         startedAt,
         durationMs: clock.monotonic() - startedAt,

@@ -18,7 +18,7 @@ export interface UserStatusView {
   readonly ageMs: number | undefined;
   readonly activated: boolean;
   /** A status of this user that was sent and is neither landed nor expired: what the ledger may say next (rule 17). */
-  readonly inFlight?: ReportableStatus;
+  readonly inFlight: ReportableStatus | undefined;
 }
 
 export type HoldReason =

@@ -1,4 +1,4 @@
-import type { MonotonicMs } from '../platform/index.ts';
+import { atOnce, type MonotonicMs } from '../platform/index.ts';
 import { type Address, BgpStatus, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
 import { type Decision, decideStatus, type LedgerStatus, type ReportableStatus } from './decide-status.ts';
 import type { LedgerUser, LedgerView } from './ledger-view.ts';
@@ -38,11 +38,7 @@ export interface Decided {
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
 export function decide(input: DecideInput): Decided {
-  const steps = decideInSteps(input);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
+  return atOnce(decideInSteps(input));
 }
 
 /** The same, with a pause after each user for whoever must not be held up by thousands. */
@@ -67,13 +63,7 @@ export function* decideInSteps({
     const status = ledgerStatus(user.bgpStatus);
     const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
     const decision = decideStatus(
-      {
-        pubkey,
-        status,
-        ageMs,
-        activated: user.status === UserStatus.activated,
-        ...(sent === undefined ? {} : { inFlight: sent }),
-      },
+      { pubkey, status, ageMs, activated: user.status === UserStatus.activated, inFlight: sent },
       observation,
       track,
       policy,

@@ -13,7 +13,7 @@ export type { LedgerUser, LedgerView } from './ledger-view.ts';
 export { detectMassDown, type MassDown, reconcileMassDown } from './mass-down.ts';
 export type { Neighbor, NeighborKey, NeighborSnapshot, NeighborState, VrfName, VrfReading } from './neighbor-snapshot.ts';
 export type { LocatedNeighbor, Observation, UnobservedReason } from './observation.ts';
-export { createTunnelAddressing, type Observations, observeUsers, type Tunnel, type TunnelAddressing } from './observe.ts';
+export { createTunnelAddressing, type Observations, observeInSteps, observeUsers, type Tunnel, type TunnelAddressing } from './observe.ts';
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export { jitterShare, recordAgeMs } from './record-age.ts';
 export type { StatusIntent } from './status-intent.ts';

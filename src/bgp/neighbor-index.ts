@@ -1,4 +1,4 @@
-import type { NeighborSnapshot, VrfName, VrfReading } from './neighbor-snapshot.ts';
+import type { Neighbor, NeighborSnapshot, VrfName, VrfReading } from './neighbor-snapshot.ts';
 import type { LocatedNeighbor } from './observation.ts';
 
 /** A snapshot turned around: from an address to wherever it was found. */
@@ -13,7 +13,8 @@ export interface NeighborIndex {
 
 const NONE: readonly LocatedNeighbor[] = [];
 
-export function indexNeighbors(snapshot: NeighborSnapshot): NeighborIndex {
+/** Pauses after each neighbor. */
+export function* indexNeighbors(snapshot: NeighborSnapshot): Generator<void, NeighborIndex, void> {
   const located = new Map<string, LocatedNeighbor[]>();
   let neighborCount = 0;
   let everyVrfCollected = true;
@@ -23,12 +24,12 @@ export function indexNeighbors(snapshot: NeighborSnapshot): NeighborIndex {
       continue;
     }
     for (const neighbor of reading.neighbors.values()) {
-      const entry = locate(vrf, neighbor.address, reading);
-      if (entry === undefined) continue;
+      const entry = locate(vrf, neighbor, reading);
       const others = located.get(neighbor.address);
       if (others === undefined) located.set(neighbor.address, [entry]);
       else others.push(entry);
       neighborCount += 1;
+      yield;
     }
   }
   return {
@@ -39,18 +40,11 @@ export function indexNeighbors(snapshot: NeighborSnapshot): NeighborIndex {
   };
 }
 
-function locate(vrf: VrfName, address: string, reading: Extract<VrfReading, { kind: 'collected' }>): LocatedNeighbor | undefined {
-  const neighbor = reading.neighbors.get(address);
-  if (neighbor === undefined) return undefined;
-  const sinceMs =
-    reading.switchTime === undefined || neighbor.changedAt === undefined ? undefined : reading.switchTime - neighbor.changedAt;
-  return {
-    vrf,
-    address,
-    neighbor,
-    source: reading.source,
-    changedAtToleranceMs: reading.changedAtToleranceMs,
-    // A change in the switch's own future says nothing about how long ago it was.
-    ...(sinceMs === undefined || sinceMs < 0 ? {} : { sinceMs }),
-  };
+function locate(vrf: VrfName, neighbor: Neighbor, reading: Extract<VrfReading, { kind: 'collected' }>): LocatedNeighbor {
+  const { source, switchTime, changedAtToleranceMs } = reading;
+  const { address, changedAt } = neighbor;
+  const sinceMs = switchTime === undefined || changedAt === undefined ? undefined : switchTime - changedAt;
+  // A change in the switch's own future says nothing about how long ago it was.
+  if (sinceMs === undefined || sinceMs < 0) return { vrf, address, neighbor, source, changedAtToleranceMs };
+  return { vrf, address, neighbor, source, changedAtToleranceMs, sinceMs };
 }

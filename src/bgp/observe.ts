@@ -1,3 +1,4 @@
+import { atOnce } from '../platform/index.ts';
 import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
 import type { LedgerUser } from './ledger-view.ts';
 import { indexNeighbors, type NeighborIndex } from './neighbor-index.ts';
@@ -55,15 +56,28 @@ export function observeUsers(
   lastTunnel: (user: Address) => Tunnel | undefined,
   addressesOf: TunnelAddressing = createTunnelAddressing(),
 ): Observations {
+  return atOnce(observeInSteps(users, snapshot, lastTunnel, addressesOf));
+}
+
+/** The same, with a pause after each neighbor and each user for whoever must not be held up by thousands. */
+export function* observeInSteps(
+  users: Iterable<LedgerUser>,
+  snapshot: NeighborSnapshot | undefined,
+  lastTunnel: (user: Address) => Tunnel | undefined,
+  addressesOf: TunnelAddressing,
+): Generator<void, Observations, void> {
   const byUser = new Map<Address, Observation>();
   const everyone = [...users];
   if (snapshot === undefined) {
     for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', because: 'switch-not-read' });
     return { byUser, ambiguous: 0 };
   }
-  const index = indexNeighbors(snapshot);
-  const claims = countClaims(everyone, addressesOf);
+  const index = yield* indexNeighbors(snapshot);
+  const claims = yield* countClaims(everyone, addressesOf);
   let ambiguous = 0;
+  const onAmbiguous = (): void => {
+    ambiguous += 1;
+  };
   for (const entry of everyone) {
     const activated = entry.user.status === UserStatus.activated;
     const tunnel = addressesOf(entry.user).sides === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
@@ -75,21 +89,21 @@ export function observeUsers(
         ? { kind: 'unobserved', because: 'tunnel-net-invalid' }
         : shared
           ? { kind: 'unobserved', because: 'tunnel-net-shared' }
-          : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, () => {
-              ambiguous += 1;
-            });
+          : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, onAmbiguous);
     byUser.set(entry.pubkey, observation);
+    yield;
   }
   return { byUser, ambiguous };
 }
 
 /** How many activated users claim each tunnel_net. */
-function countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): Map<string, number> {
+function* countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): Generator<void, ReadonlyMap<string, number>, void> {
   const claims = new Map<string, number>();
   for (const { user } of users) {
     if (user.status !== UserStatus.activated) continue;
     const { net } = addressesOf(user);
     claims.set(net, (claims.get(net) ?? 0) + 1);
+    yield;
   }
   return claims;
 }

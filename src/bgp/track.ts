@@ -79,13 +79,21 @@ export function advanceTrack(
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
   const foreignWrites = advanceForeignWrites(base.foreignWrites, isForeign, now);
-  if (penalty === track.penalty && foreignWrites === track.foreignWrites) return { track, newFlaps, isForeignWrite: isForeign };
-  const { penalty: _, foreignWrites: __, ...rest } = track;
-  return {
-    track: { ...rest, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) },
-    newFlaps,
-    isForeignWrite: isForeign,
-  };
+  return { track: withForeignWrites(withPenalty(track, penalty), foreignWrites), newFlaps, isForeignWrite: isForeign };
+}
+
+function withPenalty(track: UserTrack, penalty: FlapPenalty | undefined): UserTrack {
+  if (penalty === track.penalty) return track;
+  if (penalty !== undefined) return { ...track, penalty };
+  const { penalty: _, ...calm } = track;
+  return calm;
+}
+
+function withForeignWrites(track: UserTrack, foreignWrites: ForeignWrites | undefined): UserTrack {
+  if (foreignWrites === track.foreignWrites) return track;
+  if (foreignWrites !== undefined) return { ...track, foreignWrites };
+  const { foreignWrites: _, ...ours } = track;
+  return ours;
 }
 
 function see(

@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, isAgentError, type MonotonicMs } from '../platform/index.ts';
+import { AgentError, type Clock, inSlices, isAgentError, timeSlices } from '../platform/index.ts';
 import { type Address, type Slot, type User, UserType, ZERO_ADDRESS } from '../serviceability/index.ts';
 import { type DecodedUser, decodeUsers } from './decode-users.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
@@ -43,7 +43,8 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   let applied: Slot | undefined;
   /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
   let voided: Slot | undefined;
-  let lastUsers: ReadonlyMap<Address, DecodedUser> = new Map();
+  let lastDecoded: ReadonlyMap<Address, DecodedUser> = new Map();
+  let lastUsers: LedgerView['users'] = new Map();
 
   interface Demand {
     /** What the endpoint is asked for. */
@@ -58,8 +59,9 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
       slotClock.refresh(signal),
     ]);
-    const users = await decodeUsers(accounts, lastUsers, clock, signal);
-    const vrfs = await tenantVrfs.resolve(tenantsOf(users), signal);
+    const decoded = await decodeUsers(accounts, lastDecoded, clock, signal);
+    const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
+    const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), timeSlices(clock, signal));
     // Judged last: another read may have been faster meanwhile.
     const floor = later(applied, needed);
     if (floor === undefined || slot >= floor) setBack.clear();
@@ -71,8 +73,10 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
     }
     slotClock.note(slot, readAt);
     applied = slot;
+    lastDecoded = decoded;
     lastUsers = users;
-    return viewOf(slot, readAt, users, vrfs, slotClock.slotTimeMs());
+    const slotTimeMs = slotClock.slotTimeMs();
+    return { slot, readAt, users, ...(slotTimeMs === undefined ? {} : { slotTimeMs }) };
   };
 
   return {
@@ -96,19 +100,21 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   };
 }
 
-function viewOf(
-  slot: Slot,
-  readAt: MonotonicMs,
+/** Those of whom nothing has changed are the same objects as before. */
+function* usersInSteps(
   decoded: ReadonlyMap<Address, DecodedUser>,
   vrfs: ReadonlyMap<Address, VrfName>,
-  slotTimeMs: number | undefined,
-): LedgerView {
+  before: LedgerView['users'],
+): Generator<void, LedgerView['users'], void> {
   const users = new Map<Address, LedgerUser>();
   for (const [pubkey, { user }] of decoded) {
     const expectedVrf = expectedVrfOf(user, vrfs);
-    users.set(pubkey, { pubkey, user, ...(expectedVrf === undefined ? {} : { expectedVrf }) });
+    const former = before.get(pubkey);
+    if (former !== undefined && former.user === user && former.expectedVrf === expectedVrf) users.set(pubkey, former);
+    else users.set(pubkey, { pubkey, user, ...(expectedVrf === undefined ? {} : { expectedVrf }) });
+    yield;
   }
-  return { slot, readAt, users, ...(slotTimeMs === undefined ? {} : { slotTimeMs }) };
+  return users;
 }
 
 function expectedVrfOf(user: User, vrfs: ReadonlyMap<Address, VrfName>): VrfName | undefined {

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 
 declare const brand: unique symbol;
 
@@ -17,7 +17,7 @@ export const epochMs = (value: number): EpochMs => value as EpochMs;
 export interface Clock {
   monotonic(): MonotonicMs;
   wall(): EpochMs;
-  /** Resolves after `ms` milliseconds; rejects with the signal's reason (always an Error) when aborted first. */
+  /** Resolves after `ms` milliseconds, for 0 in the next turn of the event loop; rejects with the signal's reason (always an Error) when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
    * Calls `onOver` once after `ms` milliseconds, unless what it returns is called first. Only simulated clocks have it: deadlines are real
@@ -31,7 +31,8 @@ export const systemClock: Clock = {
   wall: () => epochMs(Date.now()),
   async sleep(ms, signal) {
     try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
+      const options = signal === undefined ? {} : { signal };
+      await (ms > 0 ? delay(ms, undefined, options) : nextTurn(undefined, options));
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
     }

@@ -2,11 +2,11 @@ export { DeadlineExceeded, lifeController, Stopped, withDeadline } from './abort
 export { type BackoffOptions, backoffDelays } from './backoff.ts';
 export { type Clock, type EpochMs, epochMs, type MonotonicMs, monotonicMs, systemClock } from './clock.ts';
 export * from './errors/index.ts';
-export { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath } from './json-position.ts';
+export { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath, type JsonPosition } from './json-position.ts';
 export { parseJsonInSlices } from './parse-json-in-slices.ts';
 export { type Random, seededRandom } from './random.ts';
 export { createSlidingSum, type SlidingSum } from './sliding-sum.ts';
-export { type Breathe, inSlices, timeSlices } from './time-slices.ts';
+export { atOnce, type Breathe, inSlices, timeSlices } from './time-slices.ts';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 export { waitAtMost } from './wait-at-most.ts';
 export { createWakeUp, type WakeUp } from './wake-up.ts';
