@@ -1,13 +1,15 @@
 import type { NeighborSnapshot } from '../../bgp/index.ts';
-import { type Clock, Stopped } from '../../platform/index.ts';
+import { type Clock, inSlices, Stopped, timeSlices } from '../../platform/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import type { EapiCredentials } from './authentication.ts';
 import { commandError } from './command-error.ts';
 import { parseEapiEndpoint } from './endpoint.ts';
 import { createInFlight } from './in-flight.ts';
+import { breathing } from './object-filter.ts';
 import { openEapiClient } from './open-client.ts';
-import { readSummary, SUMMARY_COMMAND } from './read-summary.ts';
+import { readSummaryInSteps, SUMMARY_COMMAND } from './read-summary.ts';
 import { createRttReader } from './rtt-reader.ts';
+import { createSummaryPeers } from './summary-peers.ts';
 import type { EapiTls } from './tls.ts';
 
 export interface EapiSourceOptions {
@@ -45,19 +47,22 @@ export function createEapiSource(options: EapiSourceOptions): EapiSource {
   const endpoint = parseEapiEndpoint(options.endpoint);
   const { client, end } = openEapiClient(endpoint, { maxAnswerBytes: MAX_ANSWER_BYTES, ...options });
   let established = 0;
-  const readRtts = createRttReader({ endpoint: endpoint.text, client, established: () => established });
+  const readRtts = createRttReader({ endpoint: endpoint.text, client, clock, established: () => established });
   const inFlight = createInFlight();
   let closing: Promise<void> | undefined;
 
   async function collect(signal: AbortSignal): Promise<NeighborSnapshot> {
     const takenAt = clock.monotonic();
     const switchTime = await client.time?.(signal);
-    const { results, failure } = await client.run([SUMMARY_COMMAND], signal);
+    const breathe = timeSlices(clock, signal);
+    const peers = createSummaryPeers();
+    const { results, failure } = await client.run([SUMMARY_COMMAND], signal, () => breathing(peers.filter(), breathe));
     const [result] = results;
     if (failure !== undefined || result === undefined) {
       throw commandError(endpoint.text, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
     }
-    const summary = readSummary(result, { endpoint: endpoint.text, source: name, switchTime });
+    await breathe();
+    const summary = await inSlices(readSummaryInSteps(result, { endpoint: endpoint.text, source: name, switchTime }, peers), breathe);
     established = summary.established;
     return { vrfs: summary.vrfs, takenAt };
   }

@@ -14,9 +14,11 @@ export interface GrpcEapiClientOptions {
 
 const CLOCK_COMMAND = 'show clock';
 
-/** What `createPeerListFilter` expects around a result. */
+/** What filters expect around a result. */
 const BEFORE = Buffer.from('{"result":[');
 const AFTER = Buffer.from(']}');
+/** What a socket gives at a time. */
+const PIECE_BYTES = 64 * 1_024;
 
 /**
  * eAPI's commands over EosSdkRpc, one a call. Its results bring no `_meta`, so the switch's time is asked for by `show clock` just before: what
@@ -32,7 +34,7 @@ export function createGrpcEapiClient({ endpoint, channel }: GrpcEapiClientOption
       case 'failed':
         return { results: [], failure: { code: response.code, problem: oneLine(response.message) || 'no reason given' } };
       case 'answered': {
-        const json = filter === undefined ? response.json : filtered(response.json, filter);
+        const json = filter === undefined ? response.json : await filtered(response.json, filter);
         const envelope = readResultText(json.toString('utf8'));
         if (envelope.kind === 'malformed') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: envelope.problem });
         return envelope;
@@ -57,9 +59,12 @@ export function createGrpcEapiClient({ endpoint, channel }: GrpcEapiClientOption
   };
 }
 
-/** The answer without what the filter takes out of it; the filter knows results by the frame that they have over HTTP. */
-function filtered(json: Buffer, filter: AnswerFilter): Buffer {
+/** The answer without what the filter takes out of it; the filter knows results by the frame that they have over HTTP, and such pieces. */
+async function filtered(json: Buffer, filter: AnswerFilter): Promise<Buffer> {
   const keep = filter();
-  const kept = Buffer.concat([keep(BEFORE), keep(json), keep(AFTER)]);
+  const parts = [await keep(BEFORE)];
+  for (let from = 0; from < json.byteLength; from += PIECE_BYTES) parts.push(await keep(json.subarray(from, from + PIECE_BYTES)));
+  parts.push(await keep(AFTER));
+  const kept = Buffer.concat(parts);
   return kept.subarray(BEFORE.byteLength, kept.byteLength - AFTER.byteLength);
 }

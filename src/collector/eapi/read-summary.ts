@@ -1,17 +1,16 @@
 import type { Neighbor, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, type EpochMs } from '../../platform/index.ts';
+import { AgentError, atOnce, type EpochMs } from '../../platform/index.ts';
 import { saysNoBgp } from './command-error.ts';
 import { isJsonObject, type JsonObject, typeName } from './json.ts';
-import { isPeerName, readAs, readEpochSeconds, readState, readText } from './peer-values.ts';
+import { isPeerName, readEpochSeconds } from './peer-values.ts';
+import { readPeer } from './read-peer.ts';
+import type { SummaryPeers } from './summary-peers.ts';
 import { oneLine } from './text.ts';
 
 export const SUMMARY_COMMAND = 'show ip bgp summary vrf all';
 
 /** `upDownTime` of an unchanged session moves by a microsecond between polls; a flap moves it by more than this (rule 7). */
 const CHANGED_AT_TOLERANCE_MS = 1_000;
-
-/** EOS allows 80 characters of description; more is none. */
-const MAX_DESCRIPTION = 256;
 
 export interface SummaryOrigin {
   readonly endpoint: string;
@@ -34,6 +33,15 @@ export interface Summary {
  * `EAPI__MALFORMED` when nothing at all can be said.
  */
 export function readSummary(result: JsonObject, where: SummaryOrigin): Summary {
+  return atOnce(readSummaryInSteps(result, where, { read: readPeer }));
+}
+
+/** The same, with a pause after each peer for whoever must not be held up by thousands. `peers` knows those that were taken out of the result. */
+export function* readSummaryInSteps(
+  result: JsonObject,
+  where: SummaryOrigin,
+  peers: Pick<SummaryPeers, 'read'>,
+): Generator<void, Summary, void> {
   const { endpoint, source } = where;
   const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
   if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: oneLine(warning) });
@@ -44,24 +52,29 @@ export function readSummary(result: JsonObject, where: SummaryOrigin): Summary {
   const switchTime = isJsonObject(result._meta) ? readEpochSeconds(result._meta.execStartTime) : where.switchTime;
   const vrfs = new Map<VrfName, VrfReading>();
   let established = 0;
-  let peers = 0;
+  let count = 0;
   let problem: string | undefined;
   for (const name of names) {
-    const reading = readVrf(result.vrfs[name], source, switchTime);
+    const reading = yield* readVrf(result.vrfs[name], source, switchTime, peers.read);
     vrfs.set(name, reading);
     if (reading.kind === 'failed') {
       problem ??= `VRF ${oneLine(name, 40)}: ${reading.problem}`;
       continue;
     }
-    peers += reading.neighbors.size;
+    count += reading.neighbors.size;
     for (const { state } of reading.neighbors.values()) if (state === 'established') established += 1;
   }
-  if (peers === 0 && problem !== undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem });
-  if (peers === 0) throw new AgentError('EAPI__EMPTY', { endpoint });
+  if (count === 0 && problem !== undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem });
+  if (count === 0) throw new AgentError('EAPI__EMPTY', { endpoint });
   return { vrfs, established };
 }
 
-function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined): VrfReading {
+function* readVrf(
+  value: unknown,
+  source: string,
+  switchTime: EpochMs | undefined,
+  readOne: SummaryPeers['read'],
+): Generator<void, VrfReading, void> {
   if (!isJsonObject(value)) return { kind: 'failed', source, problem: `it is ${typeName(value)}` };
   const { peers } = value;
   // Some releases leave `peers` out. Whether that means none or not known, nobody says: so it is not known.
@@ -70,7 +83,8 @@ function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined
   for (const address of Object.keys(peers)) {
     // Whom a mangled name meant is unknown, so the VRF's list cannot be taken for complete.
     if (!isPeerName(address)) return { kind: 'failed', source, problem: `“${oneLine(address, 40)}” is no address of a peer` };
-    neighbors.set(address, readPeer(address, peers[address]));
+    neighbors.set(address, readOne(address, peers[address]));
+    yield;
   }
   return {
     kind: 'collected',
@@ -79,19 +93,4 @@ function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined
     changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
     ...(switchTime === undefined ? {} : { switchTime }),
   };
-}
-
-/** One peer. Filled field by field rather than spread together: this runs thousands of times a poll. */
-function readPeer(address: string, value: unknown): Neighbor {
-  if (!isJsonObject(value)) return { address, state: 'unrecognized' };
-  const neighbor: { -readonly [K in keyof Neighbor]: Neighbor[K] } = { address, state: readState(value.peerState) };
-  const changedAt = readEpochSeconds(value.upDownTime);
-  if (changedAt !== undefined) neighbor.changedAt = changedAt;
-  const remoteAs = readAs(value.asn);
-  if (remoteAs !== undefined) neighbor.remoteAs = remoteAs;
-  const description = readText(value.description, MAX_DESCRIPTION);
-  if (description !== undefined) neighbor.description = description;
-  const idleReason = readText(value.peerStateIdleReason, MAX_DESCRIPTION);
-  if (idleReason !== undefined) neighbor.idleReason = idleReason;
-  return neighbor;
 }

@@ -1,15 +1,19 @@
 import { isIPv4 } from 'node:net';
 import type { NeighborKey } from '../../bgp/index.ts';
+import { type Clock, timeSlices } from '../../platform/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../switch-source.ts';
 import type { EapiClient } from './client.ts';
 import { commandError, isOfThisCommandAlone } from './command-error.ts';
+import { breathing } from './object-filter.ts';
 import { createPeerListFilter } from './peer-list-filter.ts';
 import { collectRtts, takeRtt } from './read-rtts.ts';
+import type { AnswerFilter } from './transport.ts';
 
 export interface RttReaderOptions {
   readonly endpoint: string;
   readonly client: EapiClient;
+  readonly clock: Clock;
   /** How many neighbors the last poll found Established. */
   readonly established: () => number;
 }
@@ -31,7 +35,7 @@ const MAX_FAILED_COMMANDS = 20;
  *
  * When more than half of what is Established is asked for, one command for all of it costs the switch less.
  */
-export function createRttReader({ endpoint, client, established }: RttReaderOptions): RttReader {
+export function createRttReader({ endpoint, client, clock, established }: RttReaderOptions): RttReader {
   return async (neighbors, signal) => {
     const askable = new Map(neighbors.filter(isAskable).map((key) => [neighborKeyText(key), key]));
     const wanted: ReadonlySet<string> = new Set(askable.keys());
@@ -45,9 +49,13 @@ export function createRttReader({ endpoint, client, established }: RttReaderOpti
   /** False when the switch would not run the one command, and each neighbor has to be asked for. */
   async function readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
     const found = new Map<string, Nanoseconds>();
-    const filter = (): ((chunk: Buffer) => Buffer) => {
+    const breathe = timeSlices(clock, signal);
+    const filter: AnswerFilter = () => {
       found.clear();
-      return createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found));
+      return breathing(
+        createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found)),
+        breathe,
+      );
     };
     const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal, filter);
     if (failure !== undefined) return false;

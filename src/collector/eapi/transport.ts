@@ -19,7 +19,7 @@ export interface EapiRequest {
   readonly filter?: AnswerFilter;
 }
 
-export type AnswerFilter = () => (chunk: Buffer) => Buffer;
+export type AnswerFilter = () => (chunk: Buffer) => Buffer | Promise<Buffer>;
 
 export interface EapiReply {
   readonly status: number;
@@ -92,7 +92,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
         if (!Buffer.isBuffer(chunk)) continue;
         bytes += chunk.byteLength;
         if (bytes > maxAnswerBytes) throw new AgentError('EAPI__TOO_LARGE', { endpoint: endpoint.text, limit: maxAnswerBytes });
-        chunks.push(keep === undefined ? chunk : keep(chunk));
+        chunks.push(keep === undefined ? chunk : await keep(chunk));
       }
     } catch (error) {
       if (signal.aborted || isAgentError(error)) throw error;

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
 import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
 import { collectRtts } from '../../../src/collector/eapi/read-rtts.ts';
-import { readSummary } from '../../../src/collector/eapi/read-summary.ts';
+import { readSummary, readSummaryInSteps } from '../../../src/collector/eapi/read-summary.ts';
+import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
 import { CURRENT_EOS } from '../../../src/localnet/dzd/eapi/oddities.ts';
 import { answerRunCmds } from '../../../src/localnet/dzd/eapi/run-cmds.ts';
 import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../src/localnet/dzd/index.ts';
-import { isAgentError, type Random, seededRandom, systemClock } from '../../../src/platform/index.ts';
+import { atOnce, isAgentError, type Random, seededRandom, systemClock } from '../../../src/platform/index.ts';
 
 /** Replay a failure with the seed that its message names. */
 const SEED = 20_260_806;
@@ -37,6 +38,27 @@ type Read = { readonly vrfs: ReadonlyMap<string, VrfReading>; readonly rtts: Rea
 
 /** Everything that a body of bytes is ever read as. Anything thrown but an AgentError fails the test. */
 function read(body: string): Read {
+  const whole = readWhole(body);
+  expect(readWhileItComes(body), body).toEqual(whole === 'error' ? undefined : summaryOf(whole));
+  return whole;
+}
+
+const summaryOf = ({ vrfs }: Exclude<Read, 'error'>) => (vrfs.size === 0 ? undefined : vrfs);
+
+/** The VRFs that a source reads, which takes the peers out of the answer while it comes in. */
+function readWhileItComes(body: string): ReadonlyMap<string, VrfReading> | undefined {
+  const peers = createSummaryPeers();
+  const envelope = readEnvelope(peers.filter()(Buffer.from(body)).toString('utf8'), 'x', 1);
+  if (envelope.kind === 'malformed' || envelope.failure !== undefined) return undefined;
+  try {
+    return atOnce(readSummaryInSteps(envelope.results[0] ?? {}, { endpoint: 'e', source: 's' }, peers)).vrfs;
+  } catch (error) {
+    if (isAgentError(error)) return undefined;
+    throw error;
+  }
+}
+
+function readWhole(body: string): Read {
   const envelope = readEnvelope(body, 'x', 1);
   if (envelope.kind === 'malformed' || envelope.failure !== undefined) return 'error';
   const [result = {}] = envelope.results;

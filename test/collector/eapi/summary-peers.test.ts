@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
+import { readSummary, readSummaryInSteps, type Summary } from '../../../src/collector/eapi/read-summary.ts';
+import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
+import { atOnce, seededRandom } from '../../../src/platform/index.ts';
+
+const WHERE = { endpoint: 'https://dz1', source: 'eapi' };
+
+const up = { peerState: 'Established', upDownTime: 1_721_080_527.05, asn: '65000', description: 'USER-500 "ü} {"' };
+const idle = { peerState: 'Idle', peerStateIdleReason: 'Admin', inMsgQueue: 0, deeper: { list: [{}, [{}]] } };
+const answer = (vrfs: unknown): string => JSON.stringify({ jsonrpc: '2.0', id: 'x', result: [{ vrfs, _meta: { execStartTime: 1 } }] });
+
+/** What is read of `text` when its peers are taken out while it comes in, in pieces that `cut` decides on. */
+function readStreamed(text: string, cut: (left: number) => number = (left) => left): { readonly summary: Summary; readonly kept: string } {
+  const peers = createSummaryPeers();
+  const keep = peers.filter();
+  const bytes = Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const size = Math.max(1, cut(bytes.length - at));
+    parts.push(keep(bytes.subarray(at, at + size)));
+    at += size;
+  }
+  const kept = Buffer.concat(parts).toString('utf8');
+  return { summary: atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers)), kept };
+}
+
+const readWhole = (text: string): Summary => readSummary(resultIn(text), WHERE);
+
+function resultIn(body: string): Parameters<typeof readSummary>[0] {
+  const envelope = readEnvelope(body, 'x', 1);
+  if (envelope.kind === 'malformed' || envelope.results[0] === undefined) throw new Error(`no result in ${body}`);
+  return envelope.results[0];
+}
+
+describe('the peers of a summary that are read while it comes in', () => {
+  const vrfs = {
+    default: { peers: { '10.0.0.2': up }, vrf: 'default' },
+    vrf1: { asn: '65342', peers: { '169.254.0.1': up, '169.254.0.3': idle, '169.254.0.5': 'odd', '169.254.0.7': [up] }, vrf: 'vrf1' },
+    'vrf "2"': { peers: {} },
+  };
+
+  test('are those of the whole answer, of which little is left to parse', () => {
+    const { summary, kept } = readStreamed(answer(vrfs));
+    expect(summary).toEqual(readWhole(answer(vrfs)));
+    expect(summary.established).toBe(2);
+    expect(kept).not.toContain('Admin');
+  });
+
+  test('are the same however the answer is cut into pieces', () => {
+    const whole = readWhole(answer(vrfs));
+    const random = seededRandom(11);
+    for (let round = 0; round < 200; round += 1) expect(readStreamed(answer(vrfs), () => Math.floor(random() * 40)).summary).toEqual(whole);
+    expect(readStreamed(answer(vrfs), () => 1).summary).toEqual(whole);
+  });
+
+  test.each([
+    [
+      'one named twice, of which JSON has the last',
+      answer({ vrf1: { peers: { a: 0 } } }).replace(
+        '"a":0',
+        '"169.254.0.1":{"peerState":"Idle"},"169.254.0.1":{"peerState":"Established"}',
+      ),
+    ],
+    [
+      'a VRF named twice',
+      answer({ vrf1: { peers: { '169.254.0.1': up } } }).replace(
+        '"vrfs":{',
+        '"vrfs":{"vrf1":{"peers":{"169.254.0.3":{"peerState":"Idle"}}},',
+      ),
+    ],
+    ['a name that is no address', answer({ vrf1: { peers: { 'no address': up } }, vrf2: { peers: { '169.254.0.1': up } } })],
+    [
+      'a name that is written with escapes',
+      answer({ vrf1: { peers: { '169.254.0.1': up } } }).replace('"169.254.0.1"', '"169.254.0\\u002e1"'),
+    ],
+    [
+      'a result that came as text',
+      JSON.stringify({ id: 'x', result: [JSON.stringify({ vrfs: { vrf1: { peers: { '169.254.0.1': up } } } })] }),
+    ],
+  ])('are those of the whole answer with %s', (_, text) => {
+    expect(readStreamed(text).summary).toEqual(readWhole(text));
+  });
+
+  test('are not taken from the mark of another, which no switch writes', () => {
+    const text = answer({ vrf1: { peers: { '169.254.0.1': up, '169.254.0.3': '\u0000peer 0' } } });
+    const reading = readStreamed(text).summary.vrfs.get('vrf1');
+    expect(reading?.kind === 'collected' ? reading.neighbors.get('169.254.0.3') : reading).toEqual({
+      address: '169.254.0.3',
+      state: 'unrecognized',
+    });
+  });
+
+  test('are forgotten when the answer is asked for again', () => {
+    const peers = createSummaryPeers();
+    peers.filter()(Buffer.from(answer({ vrf1: { peers: { '169.254.0.1': up } } })));
+    const keep = peers.filter();
+    const kept = keep(Buffer.from(answer({ vrf1: { peers: { '169.254.0.1': idle } } }))).toString('utf8');
+    const reading = atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers)).vrfs.get('vrf1');
+    expect(reading?.kind === 'collected' ? reading.neighbors.get('169.254.0.1')?.state : reading).toBe('idle');
+  });
+});
