@@ -78,7 +78,7 @@ function inOwnProcess(name) {
   const args = ['--only', name, '--output', values.output];
   for (const option of ['users', 'runs']) if (values[option] !== undefined) args.push(`--${option}`, values[option]);
   if (values.quick) args.push('--quick');
-  const child = fork(fileURLToPath(import.meta.url), args, { execArgv: ['--expose-gc', '--enable-source-maps'] });
+  const child = fork(fileURLToPath(import.meta.url), args, { execArgv: ['--expose-gc'] });
   return new Promise((done) => child.on('exit', done));
 }
 
