@@ -2,9 +2,12 @@
  * What one tick does to the event loop on a device with 4,096 users: the longest time for which nothing else ran.
  *
  *   steady: nothing has changed      with a view: the users are read from the ledger, too      flap: every session has changed
+ *   asked for …: a program or a person looks at the agent
  *
  * The processor time of the longest block is what counts: on a machine that does other work, too, a block lasts longer than it costs.
  */
+import { get } from 'node:http';
+import { createStatusServer, statusPage } from '../src/observability/http/index.ts';
 import { systemClock } from '../src/platform/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, type Emit, median } from './support/bench.ts';
@@ -57,11 +60,42 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
   const views: Tick[] = [];
   for (let run = 0; run < runs; run += 1) views.push(await tick(second, secondLoop));
   tell(emit, n, 'with a view', views);
+
+  const server = createStatusServer({
+    ...second.window,
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock,
+    page: statusPage,
+    staleAfterMs: 60_000,
+  });
+  const port = await server.start();
+  for (const path of ['/metrics', '/status', '/status.json']) {
+    const asked: LoopBlocks[] = [];
+    for (let run = 0; run < runs; run += 1) {
+      await systemClock.sleep(PAUSE_MS);
+      secondLoop.reset();
+      await taken(port, path);
+      asked.push(secondLoop.read());
+    }
+    tellBlocks(emit, n, `asked for ${path}`, asked);
+  }
+  await server.stop();
   secondLoop.stop();
   await second.agent.stop();
   await reading.stop();
 };
 export default bench;
+
+/** Asks for it, and leaves the answer to the system: what a browser makes of it is not the agent's. */
+function taken(port: number, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`${path} answers ${response.statusCode}`));
+      response.resume().on('end', resolve).on('error', reject);
+    }).on('error', reject);
+  });
+}
 
 async function tick(ours: BenchAgent, loop: LoopWatch): Promise<Tick> {
   await systemClock.sleep(PAUSE_MS);
@@ -74,28 +108,19 @@ async function tick(ours: BenchAgent, loop: LoopWatch): Promise<Tick> {
 }
 
 function tell(emit: Emit, n: number, what: string, ticks: readonly Tick[]): void {
-  const say = (metric: string, values: readonly number[]): void => {
-    emit({ n, metric: `${what}: ${metric}, median`, value: median(values), unit: 'ms' });
-    emit({ n, metric: `${what}: ${metric}, worst`, value: Math.max(...values), unit: 'ms' });
-  };
-  say(
-    'block, processor time',
-    ticks.map(({ longestCpuMs }) => longestCpuMs),
-  );
-  say(
-    'block',
-    ticks.map(({ longestMs }) => longestMs),
-  );
-  say(
-    'block by monitorEventLoopDelay',
-    ticks.map(({ histogramMs }) => histogramMs),
-  );
-  say(
-    'garbage collection',
-    ticks.map(({ longestGcMs }) => longestGcMs),
-  );
-  say(
-    'tick',
-    ticks.map(({ durationMs }) => durationMs),
-  );
+  tellBlocks(emit, n, what, ticks);
+  say(emit, n, `${what}: tick`, ticks, ({ durationMs }) => durationMs);
+}
+
+function tellBlocks(emit: Emit, n: number, what: string, blocks: readonly LoopBlocks[]): void {
+  say(emit, n, `${what}: block, processor time`, blocks, ({ longestCpuMs }) => longestCpuMs);
+  say(emit, n, `${what}: block`, blocks, ({ longestMs }) => longestMs);
+  say(emit, n, `${what}: block by monitorEventLoopDelay`, blocks, ({ histogramMs }) => histogramMs);
+  say(emit, n, `${what}: garbage collection`, blocks, ({ longestGcMs }) => longestGcMs);
+}
+
+function say<T>(emit: Emit, n: number, metric: string, all: readonly T[], of: (one: T) => number): void {
+  const values = all.map(of);
+  emit({ n, metric: `${metric}, median`, value: median(values), unit: 'ms' });
+  emit({ n, metric: `${metric}, worst`, value: Math.max(...values), unit: 'ms' });
 }

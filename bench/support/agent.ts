@@ -5,8 +5,8 @@ import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { createLedgerRpc, type LedgerRpcClient } from '../../src/ledger/index.ts';
-import { createMetrics } from '../../src/observability/http/index.ts';
-import { createLogger, createLogReporter, createStatusBoard } from '../../src/observability/index.ts';
+import { createMetrics, type Metrics } from '../../src/observability/http/index.ts';
+import { createLogger, createLogReporter, createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
 import { timingOf } from '../../src/open-agent.ts';
 import { type Clock, seededRandom, systemClock } from '../../src/platform/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
@@ -40,6 +40,8 @@ export interface BenchAgent {
   readonly agent: Agent;
   readonly rpc: LedgerRpcClient;
   readonly record: Record;
+  /** What people and programs see of it. */
+  readonly window: { readonly board: StatusBoard; readonly metrics: Metrics };
   /** Forgets what was recorded so far. */
   clear(): void;
   /** Waits until it holds. Throws after `ms`, with the troubles met. */
@@ -80,7 +82,8 @@ export function benchAgent(
     source: ({ state, error }) => trouble(`source ${state} ${error?.message ?? ''}`),
     defect: (error) => trouble(`defect ${String(error)}`),
   };
-  const reporter = teeReporters([counting, ...usualReporters(device, clock)]);
+  const usual = usualReporters(device, clock);
+  const reporter = teeReporters([counting, ...usual.reporters]);
   const rpc = createLedgerRpc({
     urls: [options.rpcUrl ?? rpcUrl],
     programId,
@@ -108,6 +111,7 @@ export function benchAgent(
     agent,
     rpc,
     record,
+    window: usual,
     clear() {
       record.landings = [];
       record.signatures = 0;
@@ -124,7 +128,7 @@ export function benchAgent(
 }
 
 /** The log, the status board and the metrics, as `run` has them: what they cost is the agent's cost. */
-function usualReporters(device: Address, clock: Clock): readonly AgentReporter[] {
+function usualReporters(device: Address, clock: Clock): BenchAgent['window'] & { readonly reporters: readonly AgentReporter[] } {
   const logger = createLogger({ level: 'info', format: 'json', destination: { write: () => undefined }, clock });
   const board = createStatusBoard({
     version: 'bench',
@@ -136,7 +140,7 @@ function usualReporters(device: Address, clock: Clock): readonly AgentReporter[]
     clock,
   });
   const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
-  return [createLogReporter(logger, clock), board.reporter, metrics.reporter];
+  return { board, metrics, reporters: [createLogReporter(logger, clock), board.reporter, metrics.reporter] };
 }
 
 export const BENCH_SIGNER: Signer = signerNumber(7);

@@ -5,7 +5,7 @@ export { createLogReporter } from './log-reporter.ts';
 export { createLogger, JOURNAL_PRIORITY, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
 export { createNotifyRunner } from './notify-runner.ts';
 export type { IntentEvent, OutputEvent, ReadyEvent, SummaryEvent } from './output-events.ts';
-export { bigintAsJson, jsonLine, printable } from './plain-json.ts';
+export { bigintAsJson, jsonLine, jsonLineInSteps, printable } from './plain-json.ts';
 export { createSdNotify, type NotifyRunner, type SdNotify, type SdNotifyOptions } from './sd-notify.ts';
 export { type SerializedError, serializeError } from './serialize-error.ts';
 export { createStatusBoard, type StatusBoard, type StatusBoardOptions } from './status-board.ts';

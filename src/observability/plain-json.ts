@@ -8,7 +8,29 @@ export function bigintAsJson(value: bigint): number | string {
 
 /** One line of JSON. Bigints as `bigintAsJson`. */
 export function jsonLine(value: object): string {
-  return `${JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner))}\n`;
+  return `${plainJson(value)}\n`;
+}
+
+/** The same, with a pause after each element of the lists that the object has: the longest of them holds thousands. */
+export function* jsonLineInSteps(value: object): Generator<void, string, void> {
+  const members: string[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    if (!Array.isArray(member)) members.push(`${JSON.stringify(key)}:${plainJson(member)}`);
+    else {
+      const elements: string[] = [];
+      for (const element of member) {
+        elements.push(plainJson(element ?? null));
+        yield;
+      }
+      members.push(`${JSON.stringify(key)}:[${elements.join(',')}]`);
+    }
+  }
+  return `{${members.join(',')}}\n`;
+}
+
+function plainJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner));
 }
 
 /** Text without control characters: what a switch or an endpoint said must not move the cursor or begin a line of its own. */

@@ -1,14 +1,13 @@
 import type { LedgerMeter } from '../agent-counts.ts';
 import type { AgentReporter } from '../agent-reporter.ts';
-import { recordAgeMs } from '../bgp/index.ts';
-import { type AgentError, type Clock, describeError } from '../platform/index.ts';
+import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
 import type { AgentStatus, TimelineEntry, UserReport } from './agent-status.ts';
 import { createFlapHistory } from './flap-history.ts';
 import { createPartHealths } from './part-healths.ts';
 import { createTransactionLog } from './transaction-log.ts';
-import { userReport } from './user-report.ts';
+import { userReports } from './user-report.ts';
 
 export interface StatusBoardOptions {
   readonly version: string;
@@ -25,7 +24,10 @@ export interface StatusBoard {
   readonly reporter: AgentReporter;
   /** Hears each request to an endpoint that has ended. */
   request: LedgerMeter['request'];
+  /** The users are looked through when they are asked for: a supervisor's question need not wait for thousands of them. */
   read(): AgentStatus;
+  /** The same with its users, looked through with a pause after each. */
+  readInSlices(breathe: Breathe): Promise<AgentStatus>;
   /**
    * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
    */
@@ -155,6 +157,55 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     defect: (error) => note('failed', `defect: ${describeError(error)}`),
   };
 
+  function usersInSteps(): Generator<void, readonly UserReport[], void> {
+    const inTheAir = transactions.inFlight();
+    return userReports(lastTick?.report, clock.monotonic(), (user) => ({
+      inFlight: inTheAir.get(user) ?? null,
+      parked: parked.get(user) ?? null,
+      lastWrite: lastWrites.get(user) ?? null,
+    }));
+  }
+
+  function statusOf(usersOf: () => readonly UserReport[]): AgentStatus {
+    const report = lastTick?.report;
+    let users: readonly UserReport[] | undefined;
+    return {
+      version: options.version,
+      device: options.device,
+      deviceCode,
+      publisher: options.publisher ?? null,
+      startedAt,
+      now: clock.wall(),
+      dryRun: options.dryRun,
+      lastTick:
+        lastTick === undefined
+          ? null
+          : {
+              at: lastTick.at,
+              durationMs: lastTick.report.durationMs,
+              switchRead: lastTick.report.switchRead,
+              viewSlot: lastTick.report.view?.slot ?? null,
+              slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
+            },
+      ready,
+      get users() {
+        users ??= usersOf();
+        return users;
+      },
+      sources: sources.list(),
+      endpoints: endpoints.list(),
+      ledgerProblem,
+      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
+      halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+      balance,
+      transactions: transactions.counts(),
+      recentTransactions: transactions.list(),
+      writes: { ...writes },
+      flaps: flaps.list(),
+      timeline: [...timeline],
+    };
+  }
+
   return {
     reporter,
     request({ endpoint, result, durationMs }) {
@@ -166,49 +217,10 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       ledgerProblem = null;
       halted = undefined;
     },
-    read() {
-      const inTheAir = transactions.inFlight();
-      const report = lastTick?.report;
-      const now = clock.monotonic();
-      return {
-        version: options.version,
-        device: options.device,
-        deviceCode,
-        publisher: options.publisher ?? null,
-        startedAt,
-        now: clock.wall(),
-        dryRun: options.dryRun,
-        lastTick:
-          lastTick === undefined
-            ? null
-            : {
-                at: lastTick.at,
-                durationMs: lastTick.report.durationMs,
-                switchRead: lastTick.report.switchRead,
-                viewSlot: lastTick.report.view?.slot ?? null,
-                slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
-              },
-        ready,
-        users: [...(report?.outcomes.values() ?? [])].map((outcome) =>
-          userReport(outcome, {
-            ageMs: report?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, report.view, now),
-            inFlight: inTheAir.get(outcome.entry.pubkey) ?? null,
-            parked: parked.get(outcome.entry.pubkey) ?? null,
-            lastWrite: lastWrites.get(outcome.entry.pubkey) ?? null,
-          }),
-        ),
-        sources: sources.list(),
-        endpoints: endpoints.list(),
-        ledgerProblem,
-        failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
-        halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
-        balance,
-        transactions: transactions.counts(),
-        recentTransactions: transactions.list(),
-        writes: { ...writes },
-        flaps: flaps.list(),
-        timeline: [...timeline],
-      };
+    read: () => statusOf(() => atOnce(usersInSteps())),
+    async readInSlices(breathe) {
+      const users = await inSlices(usersInSteps(), breathe);
+      return statusOf(() => users);
     },
   };
 }

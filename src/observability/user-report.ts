@@ -1,19 +1,31 @@
-import { ledgerStatus, type UserOutcome } from '../bgp/index.ts';
-import { formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import { ledgerStatus, recordAgeMs, type UserOutcome } from '../bgp/index.ts';
+import type { MonotonicMs } from '../platform/index.ts';
+import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { TickReport } from '../tick-reporter.ts';
 import type { UserReport } from './agent-status.ts';
 
 /** What is known of a user beside the last tick. */
-interface Surroundings {
-  readonly ageMs: number | undefined;
-  readonly inFlight: string | null;
-  readonly parked: string | null;
-  readonly lastWrite: UserReport['lastWrite'];
+type Surroundings = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
+
+/** The users as the last tick saw them, in the words of the status; a pause after each. */
+export function* userReports(
+  tick: Pick<TickReport, 'view' | 'outcomes'> | undefined,
+  now: MonotonicMs,
+  surroundingsOf: (user: Address) => Surroundings,
+): Generator<void, readonly UserReport[], void> {
+  const users: UserReport[] = [];
+  for (const [user, outcome] of tick?.outcomes ?? []) {
+    const ageMs = tick?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, tick.view, now);
+    users.push(userReport(outcome, ageMs, surroundingsOf(user)));
+    yield;
+  }
+  return users;
 }
 
-/** One user as the last tick saw it, in the words of the status. */
-export function userReport(
+function userReport(
   { entry, observation, decision, track }: UserOutcome,
-  { ageMs, inFlight, parked, lastWrite }: Surroundings,
+  ageMs: number | undefined,
+  { inFlight, parked, lastWrite }: Surroundings,
 ): UserReport {
   const { pubkey, user, expectedVrf } = entry;
   const at = observation.kind === 'unobserved' ? undefined : observation.at;

@@ -22,7 +22,8 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
   const server = createStatusServer({
     host: '127.0.0.1',
     port: 0,
-    status: board.read,
+    board,
+    clock: systemClock,
     metrics: { text: async () => 'metrics', contentType: 'text/plain' },
     page: () => '<p>page</p>',
     staleAfterMs: 30_000,

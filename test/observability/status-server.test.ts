@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock, epochMs, systemClock } from '../../src/platform/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
@@ -46,7 +46,8 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
   const server = createStatusServer({
     host: '127.0.0.1',
     port: 0,
-    status: made.board.read,
+    board: made.board,
+    clock: systemClock,
     metrics: made.metrics,
     page: ({ users }) => `<p>${users.length} users</p>`,
     staleAfterMs: 30_000,

@@ -16,7 +16,8 @@ const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 export const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
 export const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
-export const json = (code: number, body: object): Answer => ({ code, type: 'application/json', body: jsonLine(body) });
+export const json = (code: number, body: object): Answer => jsonText(code, jsonLine(body));
+export const jsonText = (code: number, body: string): Answer => ({ code, type: 'application/json', body });
 export const refused = ({ code, why }: Refusal): Answer => text(code, why);
 
 /** Nothing that is answered here is kept by a browser, shown inside of another page, or taken for another type than it is. */

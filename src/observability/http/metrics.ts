@@ -35,8 +35,8 @@ export interface Metrics {
   watch(settings: MeasuredSettings, counts: () => AgentCounts): void;
   /** A reload of the configuration was tried. */
   reloaded(successful: boolean): void;
-  /** The exposition text of Prometheus (version 0.0.4). */
-  text(): Promise<string>;
+  /** The exposition text of Prometheus (version 0.0.4), by this status; by the one of this moment unless told. */
+  text(status?: AgentStatus): Promise<string>;
   readonly contentType: string;
 }
 
@@ -86,8 +86,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   return {
     contentType: registry.contentType,
-    async text() {
-      scraped = status();
+    async text(read) {
+      scraped = read ?? status();
       try {
         return await registry.metrics();
       } finally {

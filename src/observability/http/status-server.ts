@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type Clock, inSlices, timeSlices } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
+import { jsonLineInSteps } from '../plain-json.ts';
+import type { StatusBoard } from '../status-board.ts';
 import { createAdmission } from './admission.ts';
-import { type Answer, json, page, refused, text, writeAnswer } from './answer.ts';
+import { type Answer, json, jsonText, page, refused, text, writeAnswer } from './answer.ts';
 import { boundConnections } from './connections.ts';
 
 export interface StatusServerOptions {
@@ -10,8 +13,9 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Asked for on everything but health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
-  readonly status: () => AgentStatus;
-  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+  readonly board: Pick<StatusBoard, 'read' | 'readInSlices'>;
+  readonly metrics: { text(status: AgentStatus): Promise<string>; readonly contentType: string };
+  readonly clock: Clock;
   /** The page for people. */
   readonly page: (status: AgentStatus) => string;
   /** The page of one user; undefined for one that is not there. */
@@ -52,13 +56,17 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const admission = createAdmission({ host: options.host, token: options.token });
 
+  /** With thousands of users, an answer is put together in turns of the event loop: the ticks go on. */
+  const breathe = timeSlices(options.clock, new AbortController().signal);
+  const read = options.board.read;
+  const readWhole = (): Promise<AgentStatus> => options.board.readInSlices(breathe);
+
   async function answer(request: IncomingMessage): Promise<Answer> {
     const path = pathOf(request.url);
     if (path === undefined) return text(400, 'this is no path');
     const { method = 'GET' } = request;
-    if (path === '/-/healthy') return healthy(options.status(), options.staleAfterMs);
-    if (path === '/-/ready')
-      return options.status().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
+    if (path === '/-/healthy') return healthy(read(), options.staleAfterMs);
+    if (path === '/-/ready') return read().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
     const refusal = admission.forReading(request);
     if (refusal !== undefined) return refused(refusal);
     if (path === '/-/reload') return reload(request, method);
@@ -66,21 +74,21 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     switch (path) {
       case '/':
       case '/status':
-        return page(options.page(options.status()));
+        return page(options.page(await readWhole()));
       case '/status.json':
-        return json(200, options.status());
+        return jsonText(200, await inSlices(jsonLineInSteps(await readWhole()), breathe));
       case '/metrics':
-        return { code: 200, type: options.metrics.contentType, body: await options.metrics.text() };
+        return { code: 200, type: options.metrics.contentType, body: await options.metrics.text(await readWhole()) };
       default:
-        if (path.startsWith(USER_PAGES)) return userPage(path.slice(USER_PAGES.length));
+        if (path.startsWith(USER_PAGES)) return userPage(await readWhole(), path.slice(USER_PAGES.length));
         return path.startsWith('/debug/users/')
-          ? debugUser(options.status(), path.slice('/debug/users/'.length))
+          ? debugUser(await readWhole(), path.slice('/debug/users/'.length))
           : text(404, 'there is nothing here; see /status');
     }
   }
 
-  function userPage(user: string): Answer {
-    const found = options.userPage?.(options.status(), user);
+  function userPage(status: AgentStatus, user: string): Answer {
+    const found = options.userPage?.(status, user);
     return found === undefined ? text(404, 'the ledger has no such user of this device; see /status') : page(found);
   }
 
