@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import { buildConnector, Pool } from '../platform/http/index.ts';
 import { Stopped } from '../platform/index.ts';
 import { type AddressBook, createAddressBook, type Resolve } from './address-book.ts';
 

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent, request } from '../platform/http/index.ts';
 import { describeError, withDeadline } from '../platform/index.ts';
 
 export interface HttpRequest {
@@ -40,7 +40,9 @@ export function createHttpExchange({ timeoutMs }: { readonly timeoutMs: number }
 
   async function once({ method, url, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     agent ??= new Agent({ connections: MAX_CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 });
-    const reply = await request(url, { dispatcher: agent, method, headers, signal, ...(body === undefined ? {} : { body }) });
+    const { origin, pathname, search } = url;
+    const path = `${pathname}${search}`;
+    const reply = await request.call(agent, { origin, path, method, headers, signal, ...(body === undefined ? {} : { body }) });
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of reply.body) {

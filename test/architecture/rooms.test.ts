@@ -62,3 +62,11 @@ test('the table names every room', () => {
   const rooms = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(rooms.map(({ name }) => name).filter((name) => !allowances().has(name))).toEqual([]);
 });
+
+test('undici is taken file by file, in one place: by its name it loads 9 MB that no request needs', () => {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
+  const byName = files.filter((name) => /^import (?!type\b)[^;]*'undici'/m.test(readFileSync(join(SRC, name), 'utf8')));
+  expect(byName).toEqual([]);
+  const byFile = files.filter((name) => /'undici\/lib\//.test(readFileSync(join(SRC, name), 'utf8')));
+  expect(byFile.map((name) => name.split(sep).join('/'))).toEqual(['platform/http/index.ts']);
+});

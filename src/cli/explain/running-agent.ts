@@ -1,7 +1,7 @@
-import { request } from 'undici';
 import { z } from 'zod';
 import { type HttpConfig, loadSecret } from '../../config/index.ts';
 import type { AgentStatus, PartReport } from '../../observability/index.ts';
+import { Client, request } from '../../platform/http/index.ts';
 import { describeError, withDeadline } from '../../platform/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../../serviceability/index.ts';
 
@@ -29,20 +29,23 @@ export async function askRunningAgent(
 ): Promise<RunningAgent> {
   if (!enabled || port === 0) return { kind: 'none', problem: 'by this configuration an agent serves no status that could be asked' };
   const where = `${loopbackOf(host)}:${port}`;
+  const client = new Client(`http://${where}`);
   try {
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
     const headers = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
-    const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(`http://${where}/status.json`, headers, inner));
+    const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(client, headers, inner));
     if (sight.device === device) return { kind: 'answered', sight };
     return { kind: 'none', problem: `the agent at ${where} reports for another device, ${sight.device}` };
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'none', problem: `no agent answers at ${where} (${describeError(error)})` };
+  } finally {
+    await client.destroy();
   }
 }
 
-async function fetchSight(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Sight> {
-  const { statusCode, body } = await request(url, { headers, signal });
+async function fetchSight(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Sight> {
+  const { statusCode, body } = await request.call(client, { path: '/status.json', method: 'GET', headers, signal });
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
-import { buildConnector } from 'undici';
+import { buildConnector } from '../../platform/http/index.ts';
 import { AgentError, describeError } from '../../platform/index.ts';
 import type { EapiEndpoint } from './endpoint.ts';
 

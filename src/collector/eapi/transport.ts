@@ -1,4 +1,4 @@
-import { Client, errors } from 'undici';
+import { Client, errors, request as requestOn } from '../../platform/http/index.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, withDeadline } from '../../platform/index.ts';
 import type { EapiEndpoint } from './endpoint.ts';
 import { createConnector, type EapiTls } from './tls.ts';
@@ -77,7 +77,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
   async function exchange({ path, headers, body, filter }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
     const dispatcher = await client();
     const request = () =>
-      dispatcher.request({ path, method: 'POST', headers: { 'content-type': 'application/json-rpc', ...headers }, body, signal });
+      requestOn.call(dispatcher, { path, method: 'POST', headers: { 'content-type': 'application/json-rpc', ...headers }, body, signal });
     const mayBeStale = servedByConnection > 0;
     const response = await request().catch((error: unknown) => {
       // The switch may have ended the idle connection while the request was on its way; every request of ours may be made twice.

@@ -203,7 +203,7 @@ describe('answers that are not from the agent’s user', () => {
       turned[at] = (turned[at] ?? 0) ^ 1;
       return [count === 1 ? answer : turned];
     });
-    await expect(sourceAs(USER, through, { vrfs: ['default'], timeoutMs: 200 }).collect(signal)).rejects.toMatchObject({
+    await expect(sourceAs(USER, through, { vrfs: ['default'], timeoutMs: 1_000 }).collect(signal)).rejects.toMatchObject({
       code: expect.stringMatching(/^SNMP__WRONG_/),
     });
   });
