@@ -17,4 +17,4 @@ export { createTunnelAddressing, type Observations, observeInSteps, observeUsers
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export { jitterShare, recordAgeMs } from './record-age.ts';
 export type { StatusIntent } from './status-intent.ts';
-export { accountStateOf, advanceTrack, incarnationOf, type OwnWrites, type TrackStep, type UserTrack } from './track.ts';
+export { accountStateOf, advanceTrack, type OwnWrites, type TrackStep, type UserTrack } from './track.ts';

@@ -14,10 +14,7 @@ import type { Tunnel } from './observe.ts';
 export interface UserTrack {
   /** The account that it was last advanced with; the same object means that nothing of it has changed. */
   readonly account: User;
-  /** Changes when the account at this address is another one than before, or was deleted and created again. */
-  readonly incarnation: string;
-  readonly lastReportedAt: Slot;
-  /** When this process first saw this incarnation on the ledger. */
+  /** When this process first saw this user on the ledger. */
   readonly firstSeenAt: MonotonicMs;
   /** Whether this process has seen it up. */
   readonly everUp: boolean;
@@ -50,9 +47,10 @@ export interface OwnWrites {
   readonly inFlight: boolean;
 }
 
-/** The account's identity: what a re-created or moved user does not share with its predecessor at the same address. */
-export function incarnationOf({ user }: LedgerUser): string {
-  return `${user.owner}|${user.devicePk}|${user.tenantPk}|${user.userType}`;
+/** Whether it is still the same user, or another one at its address: deleted and created again, or moved. */
+function isSameUser(before: User, now: User): boolean {
+  const { owner, devicePk, tenantPk, userType } = before;
+  return owner === now.owner && devicePk === now.devicePk && tenantPk === now.tenantPk && userType === now.userType;
 }
 
 /** All of the account that the program's validation looks at, and nothing that a status write changes (rule 20). */
@@ -73,8 +71,13 @@ export function advanceTrack(
   const base = continueOrBegin(previous, entry, now);
   const isForeign =
     previous !== undefined &&
-    base.incarnation === previous.incarnation &&
-    isForeignWrite({ before: previous.lastReportedAt, now: entry.user.lastBgpReportedAt, own: own.landedIn, inFlight: own.inFlight });
+    isSameUser(previous.account, entry.user) &&
+    isForeignWrite({
+      before: previous.account.lastBgpReportedAt,
+      now: entry.user.lastBgpReportedAt,
+      own: own.landedIn,
+      inFlight: own.inFlight,
+    });
   const { track, newFlaps } =
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
@@ -128,26 +131,24 @@ function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: U
 function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now: MonotonicMs): UserTrack {
   if (previous?.account === entry.user) return previous;
   const account = entry.user;
-  const incarnation = incarnationOf(entry);
-  const { lastBgpReportedAt } = entry.user;
-  const recreated = previous === undefined || previous.incarnation !== incarnation || lastBgpReportedAt < previous.lastReportedAt;
+  // What the ledger says of when it was reported goes back only with the account itself.
+  const recreated =
+    previous === undefined || !isSameUser(previous.account, account) || account.lastBgpReportedAt < previous.account.lastBgpReportedAt;
   const tunnel: Tunnel | undefined =
     tunnelSides(entry.user.tunnelNet) === undefined ? (recreated ? undefined : previous.tunnel) : entry.user;
   const named = tunnel === undefined ? {} : { tunnel: { tunnelNet: tunnel.tunnelNet, tunnelId: tunnel.tunnelId } };
-  if (recreated) return { account, incarnation, lastReportedAt: lastBgpReportedAt, firstSeenAt: now, everUp: false, flaps: 0, ...named };
+  if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, ...named };
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: what was seen of the old one says nothing about it.
     return {
       account,
-      incarnation,
-      lastReportedAt: lastBgpReportedAt,
       firstSeenAt: now,
       everUp: previous.everUp,
       flaps: previous.flaps,
       ...named,
     };
   }
-  return { ...previous, account, lastReportedAt: lastBgpReportedAt, ...named };
+  return { ...previous, account, ...named };
 }
 
 function sameTunnel(a: Tunnel, b: Tunnel): boolean {
