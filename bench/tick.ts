@@ -7,7 +7,7 @@
  * The processor time of the longest block is what counts: on a machine that does other work, too, a block lasts longer than it costs.
  */
 import { get } from 'node:http';
-import { createStatusServer, statusPage } from '../src/observability/http/index.ts';
+import { createStatusServer, statusPageInSlices } from '../src/observability/http/index.ts';
 import { systemClock } from '../src/platform/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, type Emit, median } from './support/bench.ts';
@@ -66,7 +66,7 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
     host: '127.0.0.1',
     port: 0,
     clock: systemClock,
-    page: statusPage,
+    page: statusPageInSlices,
     staleAfterMs: 60_000,
   });
   const port = await server.start();

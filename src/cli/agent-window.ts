@@ -75,7 +75,7 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
   });
   if (!config.http.enabled) return { ...CLOSED, board };
 
-  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
+  const { createMetrics, createStatusServer, statusPageInSlices, userPage } = await import('../observability/http/index.ts');
   const metrics = createMetrics({ status: board.read, ...measuredSettings(config) });
   const { host, port } = config.http.listen;
   const { tokenFile } = config.http;
@@ -88,7 +88,7 @@ export async function openAgentWindow({ config, version, publisher, logger, relo
     board,
     clock: systemClock,
     metrics,
-    page: statusPage,
+    page: statusPageInSlices,
     userPage,
     staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval),
     reload,

@@ -5,7 +5,7 @@
  *   status board ─────► gauges, page, JSON ──┴──► status server
  */
 export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from './metrics.ts';
-export { statusPage } from './page/status-page.ts';
+export { statusPage, statusPageInSlices } from './page/status-page.ts';
 export { userPage } from './page/user-page.ts';
 export type { ProcessReadings } from './process-metrics.ts';
 export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';

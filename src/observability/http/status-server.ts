@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type Clock, inSlices, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, inSlices, timeSlices } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import { jsonLineInSteps } from '../plain-json.ts';
 import type { StatusBoard } from '../status-board.ts';
@@ -16,8 +16,8 @@ export interface StatusServerOptions {
   readonly board: Pick<StatusBoard, 'read' | 'readInSlices'>;
   readonly metrics: { text(status: AgentStatus): Promise<string>; readonly contentType: string };
   readonly clock: Clock;
-  /** The page for people. */
-  readonly page: (status: AgentStatus) => string;
+  /** The page for people; whoever puts it together breathes. */
+  readonly page: (status: AgentStatus, breathe: Breathe) => string | Promise<string>;
   /** The page of one user; undefined for one that is not there. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
@@ -74,7 +74,7 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     switch (path) {
       case '/':
       case '/status':
-        return page(options.page(await readWhole()));
+        return page(await options.page(await readWhole(), breathe));
       case '/status.json':
         return jsonText(200, await inSlices(jsonLineInSteps(await readWhole()), breathe));
       case '/metrics':

@@ -1,3 +1,4 @@
+import { atOnce, type Breathe, inSlices } from '../../../platform/index.ts';
 import type { AgentStatus, UserReport } from '../../agent-status.ts';
 import { lately, parts, transactions } from './activity.ts';
 import { flapStrip } from './flap-strip.ts';
@@ -14,14 +15,25 @@ import { clockTime, shortKey, sol, span } from './words.ts';
  *        └────────► counts, flaps, users by state, events, transactions, sources and endpoints
  */
 export function statusPage(status: AgentStatus): string {
+  return atOnce(statusPageInSteps(status));
+}
+
+/** The same, put together in turns of the event loop. */
+export function statusPageInSlices(status: AgentStatus, breathe: Breathe): Promise<string> {
+  return inSlices(statusPageInSteps(status), breathe);
+}
+
+function* statusPageInSteps(status: AgentStatus): Generator<void, string, void> {
+  const users = yield* usersByState(status);
   const [first, ...rest] = findings(status);
+  yield;
   return layout({
     level: first.level,
     title: status.deviceCode ?? shortKey(status.device),
     header: head(status),
     main: html`${verdict(status, first, rest)}${tiles(status)}
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
-<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
+<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${users}</section>
 <section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${lately(status)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
 <section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>`,

@@ -1,3 +1,4 @@
+import { atOnce } from '../../../platform/index.ts';
 import { html, type Markup, type Part } from './markup.ts';
 
 export interface Column<Row> {
@@ -14,6 +15,11 @@ export interface Column<Row> {
  * them where a table is drawn as anything else.
  */
 export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
+  return atOnce(tableInSteps(caption, columns, rows));
+}
+
+/** The same, with a pause after each row. */
+export function* tableInSteps<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Generator<void, Markup, void> {
   const heads = columns.map(({ title }) => html`<th role="columnheader" scope="col">${title}</th>`);
   const line = (row: Row): Markup =>
     html`<tr role="row">${columns.map(({ title, kind = '', cell, isName = false }) =>
@@ -21,6 +27,11 @@ export function table<Row>(caption: string, columns: readonly Column<Row>[], row
         ? html`<th role="rowheader" scope="row" class="${kind}" data-title="${title}">${cell(row)}</th>`
         : html`<td role="cell" class="${kind}" data-title="${title}">${cell(row)}</td>`,
     )}</tr>`;
+  const lines: Markup[] = [];
+  for (const row of rows) {
+    lines.push(html`${line(row)}\n`);
+    yield;
+  }
   return html`<table role="table" aria-label="${caption}"><thead role="rowgroup"><tr role="row">${heads}</tr></thead><tbody role="rowgroup">
-${rows.map((row) => [line(row), '\n'])}</tbody></table>`;
+${lines}</tbody></table>`;
 }

@@ -1,6 +1,6 @@
 import type { AgentStatus, UserReport } from '../../agent-status.ts';
 import { html, type Markup } from './markup.ts';
-import { type Column, table } from './table.ts';
+import { type Column, tableInSteps } from './table.ts';
 import { HOLD_WORDS, milliseconds, shortKey, span } from './words.ts';
 
 /** So many rows a browser on a phone still draws at once; the rest is in /status.json. */
@@ -17,18 +17,19 @@ interface Group {
   readonly users: readonly UserReport[];
 }
 
-/** The users by state; who needs a look comes first. */
-export function usersByState({ users }: AgentStatus): Markup {
+/** The users by state; who needs a look comes first. Pauses after each row. */
+export function* usersByState({ users }: AgentStatus): Generator<void, Markup, void> {
   if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or it has not been read yet.</p>`;
   const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
   let room = MOST_SHOWN;
-  return html`${groupsOf(sorted)
-    .filter((group) => group.users.length > 0)
-    .map((group) => {
-      const shown = group.users.slice(0, room);
-      room -= shown.length;
-      return groupMarkup(group, shown);
-    })}`;
+  const groups: Markup[] = [];
+  for (const group of groupsOf(sorted)) {
+    if (group.users.length === 0) continue;
+    const shown = group.users.slice(0, room);
+    room -= shown.length;
+    groups.push(yield* groupMarkup(group, shown));
+  }
+  return html`${groups}`;
 }
 
 function groupsOf(users: readonly UserReport[]): readonly Group[] {
@@ -49,13 +50,14 @@ function groupOf({ parked, observation, ledger }: UserReport): string {
   return ledger.status === observation ? observation : 'changing';
 }
 
-function groupMarkup({ id, title, isWell, users }: Group, shown: readonly UserReport[]): Markup {
+function* groupMarkup({ id, title, isWell, users }: Group, shown: readonly UserReport[]): Generator<void, Markup, void> {
   const isOpen = !isWell || users.length <= FOLDED_ABOVE;
   const more =
     shown.length < users.length
       ? html`<p class="dim pad">… and ${users.length - shown.length} more in <a href="/status.json">/status.json</a></p>`
       : html``;
-  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${table(title, COLUMNS, shown)}${more}</details>`;
+  const rows = yield* tableInSteps(title, COLUMNS, shown);
+  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${rows}${more}</details>`;
 }
 
 const COLUMNS: readonly Column<UserReport>[] = [
