@@ -20,7 +20,7 @@ const bench: Bench = async (emit, { quick, users = quick ? 3 : MEASURED, hostPat
   const start = (n: number): Promise<LocalnetHost> =>
     startHost(hostPath, { users: n, publisher: BENCH_SIGNER.address, slotMs: 400, latencyMs: 50 });
   const theirs = await start(users);
-  const theirMs = await writeOneByOne(theirs);
+  const theirMs = await writeOneByOne(theirs, users);
   await theirs.stop();
   emit({ n: users, metric: 'one by one: all finalized', value: theirMs, unit: 'ms' });
 
@@ -36,10 +36,15 @@ const bench: Bench = async (emit, { quick, users = quick ? 3 : MEASURED, hostPat
 };
 export default bench;
 
-async function writeOneByOne(host: LocalnetHost): Promise<number> {
+async function writeOneByOne(host: LocalnetHost, users: number): Promise<number> {
   const { rpc } = benchAgent(host);
   const { signal } = new AbortController();
-  const { accounts } = await rpc.usersOfDevice(host.device, {}, signal);
+  // The ledger shows new accounts when they are confirmed.
+  let { accounts } = await rpc.usersOfDevice(host.device, {}, signal);
+  while (accounts.size < users) {
+    await systemClock.sleep(100);
+    ({ accounts } = await rpc.usersOfDevice(host.device, {}, signal));
+  }
   const from = machineMs();
   for (const user of accounts.keys()) await writeOne(user);
   const took = machineMs() - from;
