@@ -4,13 +4,13 @@
  */
 import {
   DEFAULT_POLICY,
+  type Decided,
   decide,
   type LedgerUser,
   type LedgerView,
   type Neighbor,
   type NeighborSnapshot,
   observeUsers,
-  type UserTrack,
   type VrfReading,
 } from '../src/bgp/index.ts';
 import { epochMs, monotonicMs } from '../src/platform/index.ts';
@@ -36,17 +36,17 @@ const bench: Bench = async (emit, { users: n = USERS }) => {
   const users = new Map<Address, LedgerUser>(Array.from({ length: n }, (_, index) => [addressNumber(index + 1), ledgerUser(index)]));
   const view: LedgerView = { slot: slot(400_000_000), readAt: monotonicMs(0), slotTimeMs: 400, users };
   const snapshot = snapshotOf(users);
-  let tracks: ReadonlyMap<Address, UserTrack> = new Map();
+  let before: Decided['outcomes'] = new Map();
   const times = { observe: [] as number[], decide: [] as number[], strangers: [] as number[], together: [] as number[] };
   for (let round = 0; round < ROUNDS + WARM_UP; round += 1) {
-    const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
+    const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
     const [observeMs, { byUser }] = timed(() => observeUsers(users.values(), snapshot, lastTunnel));
     const now = monotonicMs(5_000 * round);
     const [decideMs, decided] = timed(() =>
-      decide({ view, observations: byUser, tracks, inFlight: new Map(), landedIn: () => undefined, policy: DEFAULT_POLICY, now }),
+      decide({ view, observations: byUser, before, inFlight: new Map(), landedIn: () => undefined, policy: DEFAULT_POLICY, now }),
     );
     const [strangersMs] = timed(() => strangersOf(view, snapshot));
-    tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
+    before = decided.outcomes;
     if (round < WARM_UP) continue;
     times.observe.push(observeMs);
     times.decide.push(decideMs);

@@ -15,9 +15,7 @@ export interface UserTellerOptions {
 export function createUserTeller({
   reporter,
   damping,
-}: UserTellerOptions): (outcomes: Decided['outcomes'], breathe: Breathe) => Promise<void> {
-  let last: Decided['outcomes'] = new Map();
-
+}: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes'], breathe: Breathe) => Promise<void> {
   function tellOfDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
     const suppressed = penalty?.suppressed === true;
     if (suppressed === (before?.suppressed === true)) return;
@@ -25,18 +23,17 @@ export function createUserTeller({
     reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
   }
 
-  return async (outcomes, breathe) => {
+  return async (before, outcomes, breathe) => {
     const foreign: Address[] = [];
     for (const [user, outcome] of outcomes) {
       if (outcome.isForeignWrite) foreign.push(user);
-      const before = last.get(user);
-      tellOfDamping(user, before?.track.penalty, outcome.track.penalty);
-      if (!sameObservation(before?.observation, outcome.observation)) {
-        reporter.observed({ user, before: before?.observation, outcome });
+      const former = before.get(user);
+      tellOfDamping(user, former?.track.penalty, outcome.track.penalty);
+      if (!sameObservation(former?.observation, outcome.observation)) {
+        reporter.observed({ user, before: former?.observation, outcome });
       }
       await breathe();
     }
-    last = outcomes;
     if (foreign.length > 0) reporter.foreignWrites({ users: foreign });
   };
 }

@@ -13,7 +13,7 @@ import {
   reconcileMassDown,
   type StatusIntent,
   type StatusPolicy,
-  type UserTrack,
+  type UserOutcome,
   type VrfName,
 } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
@@ -60,18 +60,18 @@ const MOST_ASKED = 4;
  */
 export function createTicker(options: TickerOptions): Ticker {
   const { collector, views, policy, clock, reporter, inFlight } = options;
-  let tracks: ReadonlyMap<Address, UserTrack> = new Map();
+  let before: Decided['outcomes'] = new Map();
   const tellOfUsers = createUserTeller({ reporter, damping: policy.damping });
   /** Established neighbors, by tunnel id, of which no view knows a user, and how often one was read for their sake. */
   let strangers: ReadonlyMap<number, number> = new Map();
 
   const addressesOf = createTunnelAddressing();
-  const lastTunnel = (user: Address) => tracks.get(user)?.tunnel;
+  const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
   const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined, breathe: Breathe): Promise<Observations> =>
     inSlices(observeInSteps(view.users.values(), snapshot, lastTunnel, addressesOf), breathe);
 
   const wasUp = (view: LedgerView) => (user: Address) => {
-    const seen = tracks.get(user)?.lastSeen;
+    const seen = before.get(user)?.track.lastSeen;
     return seen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : seen === 'up';
   };
 
@@ -100,7 +100,7 @@ export function createTicker(options: TickerOptions): Ticker {
   ): Promise<Decided> {
     const now = clock.monotonic();
     const { landedIn } = options;
-    const input = { view, observations, tracks, inFlight: inFlight(), landedIn, policy, now, lookedAt: lookedAt ?? now };
+    const input = { view, observations, before, inFlight: inFlight(), landedIn, policy, now, lookedAt: lookedAt ?? now };
     return inSlices(decideInSteps(input), breathe);
   }
 
@@ -152,7 +152,7 @@ export function createTicker(options: TickerOptions): Ticker {
       let view = currentView;
       if (view === undefined) {
         // Nobody stands behind what an earlier tick wanted any more, and the looks of two ticks around this one are not in a row.
-        tracks = new Map([...tracks].map(([user, { downRun: _, ...track }]) => [user, track]));
+        before = withoutDownRuns(before);
         if (known !== undefined) options.offer([], known);
         return finish({
           startedAt,
@@ -188,8 +188,8 @@ export function createTicker(options: TickerOptions): Ticker {
       }
       strangers = new Map(newcomers.map((id) => [id, (strangers.get(id) ?? 0) + 1]));
       await breathe();
-      await tellOfUsers(decided.outcomes, breathe);
-      tracks = tracksOf(decided.outcomes);
+      await tellOfUsers(before, decided.outcomes, breathe);
+      before = decided.outcomes;
       await breathe();
       const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, breathe, signal) : [];
       await breathe();
@@ -211,10 +211,14 @@ export function createTicker(options: TickerOptions): Ticker {
   };
 }
 
-function tracksOf(outcomes: Decided['outcomes']): ReadonlyMap<Address, UserTrack> {
-  const tracks = new Map<Address, UserTrack>();
-  for (const [user, { track }] of outcomes) tracks.set(user, track);
-  return tracks;
+function withoutDownRuns(outcomes: Decided['outcomes']): Decided['outcomes'] {
+  const ended: [Address, UserOutcome][] = [];
+  for (const [user, outcome] of outcomes) {
+    if (outcome.track.downRun === undefined) continue;
+    const { downRun: _, ...track } = outcome.track;
+    ended.push([user, { ...outcome, track }]);
+  }
+  return ended.length === 0 ? outcomes : new Map([...outcomes, ...ended]);
 }
 
 /** What `upper` says, and else what `lower` says. Nearly always there is no upper, and thousands need not be copied. */

@@ -11,7 +11,8 @@ import { accountStateOf, advanceTrack, type UserTrack } from './track.ts';
 export interface DecideInput {
   readonly view: LedgerView;
   readonly observations: ReadonlyMap<Address, Observation>;
-  readonly tracks: ReadonlyMap<Address, UserTrack>;
+  /** What the tick before came to: all that is remembered of each user. */
+  readonly before: ReadonlyMap<Address, Pick<UserOutcome, 'track'>>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
   /** The newest slot in which a write of ours landed, by user; of this process only. */
   readonly landedIn: (user: Address) => Slot | undefined;
@@ -36,7 +37,7 @@ export interface Decided {
   readonly intents: readonly StatusIntent[];
 }
 
-/** One tick's decision over all users of the device: a pure function of (observations, ledger view, tracks, now). */
+/** One tick's decision over all users of the device: a pure function of (observations, ledger view, the tick before, now). */
 export function decide(input: DecideInput): Decided {
   return atOnce(decideInSteps(input));
 }
@@ -45,7 +46,7 @@ export function decide(input: DecideInput): Decided {
 export function* decideInSteps({
   view,
   observations,
-  tracks,
+  before,
   inFlight,
   landedIn,
   policy,
@@ -59,7 +60,7 @@ export function* decideInSteps({
     const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', because: 'switch-not-read' };
     const sent = inFlight.get(pubkey);
     const own = { landedIn: landedIn(pubkey), inFlight: sent !== undefined };
-    const { track, newFlaps, isForeignWrite } = advanceTrack(tracks.get(pubkey), entry, observation, own, policy.damping, now);
+    const { track, newFlaps, isForeignWrite } = advanceTrack(before.get(pubkey)?.track, entry, observation, own, policy.damping, now);
     const status = ledgerStatus(user.bgpStatus);
     const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
     const decision = decideStatus(

@@ -33,7 +33,7 @@ describe('a round-trip time', () => {
     const view = viewOf(users);
     return decide({ ...NOTHING_BEFORE, view, observations, policy, now: monotonicMs(0) }).intents.map(({ to, rttNs }) => ({ to, rttNs }));
   };
-  const NOTHING_BEFORE = { tracks: new Map(), inFlight: new Map(), landedIn: () => undefined };
+  const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), landedIn: () => undefined };
 
   test('that the switch still has of a session that is down is not told: Down carries none', () => {
     expect(intentsOf({ address: clientOf(0), state: 'active', rttNs }, {}, 'up')).toEqual([{ to: 'down', rttNs: nanoseconds(0) }]);

@@ -1,5 +1,6 @@
 import {
   DEFAULT_POLICY,
+  type Decided,
   decide,
   type LedgerUser,
   type LedgerView,
@@ -9,7 +10,6 @@ import {
   observeUsers,
   type ReportableStatus,
   type StatusPolicy,
-  type UserTrack,
   type VrfReading,
 } from '../../src/bgp/index.ts';
 import { epochMs, monotonicMs } from '../../src/platform/index.ts';
@@ -159,22 +159,22 @@ export interface DeciderTick {
   readonly landedIn?: ReadonlyMap<Address, Slot>;
 }
 
-/** Carries the tracks from tick to tick as the agent does, without the mass-down guard and without I/O. */
+/** Carries what is remembered from tick to tick as the agent does, without the mass-down guard and without I/O. */
 export function decider(policy: Partial<StatusPolicy> = {}) {
-  let tracks: ReadonlyMap<Address, UserTrack> = new Map();
+  let before: Decided['outcomes'] = new Map();
   return (tick: DeciderTick) => {
     const { at, users, snapshot, inFlight = new Map(), landedIn, slotTimeMs = 400 } = tick;
-    const { byUser } = observeUsers(users, snapshot, (user) => tracks.get(user)?.tunnel);
+    const { byUser } = observeUsers(users, snapshot, (user) => before.get(user)?.track.tunnel);
     const decided = decide({
       view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs, readAt: at }),
       observations: byUser,
-      tracks,
+      before,
       inFlight,
       landedIn: (user) => landedIn?.get(user),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
     });
-    tracks = new Map([...decided.outcomes].map(([user, { track }]) => [user, track]));
+    before = decided.outcomes;
     return decided;
   };
 }
