@@ -9,8 +9,8 @@ export interface DesiredStates {
    * behind (rules 17 and 18). Bounded by the users of the device.
    */
   replace(intents: readonly StatusIntent[], viewSlot: Slot): void;
-  /** What may go out now: users in flight wait for their outcome. */
-  waiting(isInFlight: (user: Address) => boolean): readonly WaitingIntent[];
+  /** What may go out now: users in flight wait for their outcome. Not copied: thousands may wait, and each transaction looks through them. */
+  waiting(isInFlight: (user: Address) => boolean): Iterable<WaitingIntent>;
   /** The slot of the view that the newest tick decided on: a node from before it may not know a user that exists. */
   readonly viewSlot: Slot | undefined;
   /** Whether any of what is wanted, in the air or not, is like this. */
@@ -46,7 +46,9 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
       }
       wanted = next;
     },
-    waiting: (isInFlight) => [...wanted.values()].filter(({ intent }) => !isInFlight(intent.user)),
+    *waiting(isInFlight) {
+      for (const each of wanted.values()) if (!isInFlight(each.intent.user)) yield each;
+    },
     some(isSo) {
       for (const each of wanted.values()) if (isSo(each)) return true;
       return false;

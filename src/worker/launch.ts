@@ -1,22 +1,33 @@
 import type { StatusIntent } from '../bgp/index.ts';
 import { isAgentError } from '../platform/index.ts';
-import { buildTransaction, type ComputeRequest, type Packed, packNext, type SignedTransaction } from '../publisher/index.ts';
+import {
+  buildTransaction,
+  type ComputeRequest,
+  type Packed,
+  packNext,
+  type SignedTransaction,
+  type WaitingIntent,
+} from '../publisher/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { Blockhash } from './blockhash-cache.ts';
 import type { Flight } from './flights.ts';
 import { settleFailure } from './settle-failure.ts';
-import { LAMPORTS_PER_TRANSACTION } from './spend-budget.ts';
+import { type Allowance, LAMPORTS_PER_TRANSACTION } from './spend-budget.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
-function nextToPack({ desired, flights, compute, budget, suspects }: WorkerContext): Packed | undefined {
-  const allowance = budget.allowance();
+function nextToPack(context: WorkerContext): Packed | undefined {
+  const allowance = context.budget.allowance();
   if (allowance === 'nothing') return undefined;
-  const waiting = desired.waiting(flights.has).filter(({ intent }) => allowance === 'everything' || intent.reason === 'change');
+  const waiting = affordable(context, allowance);
   return packNext(
-    suspects.select(waiting, ({ intent }) => intent.user),
-    compute,
+    context.suspects.select(waiting, ({ intent }) => intent.user),
+    context.compute,
   );
+}
+
+function* affordable({ desired, flights }: WorkerContext, allowance: Allowance): Generator<WaitingIntent, void, void> {
+  for (const each of desired.waiting(flights.has)) if (allowance === 'everything' || each.intent.reason === 'change') yield each;
 }
 
 /** Whether anything waits that is worth a transaction: what `nextToPack` would find, without packing it. */

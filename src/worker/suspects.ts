@@ -18,7 +18,7 @@ export interface Suspects {
   /** Some transaction landed: the ledger works. */
   ledgerWorks(): void;
   /** Of those that wait, the ones that may share the next transaction: those under no suspicion first, then a group, at last one alone. */
-  select<T>(waiting: readonly T[], userOf: (one: T) => Address): readonly T[];
+  select<T>(waiting: Iterable<T>, userOf: (one: T) => Address): Iterable<T>;
 }
 
 /**
@@ -71,8 +71,9 @@ export function createSuspects(): Suspects {
     ledgerWorks() {
       for (const entry of alone.values()) entry.landedSince = true;
     },
-    select(waiting, userOf) {
-      if (groups.size === 0) return waiting;
+    select(all, userOf) {
+      if (groups.size === 0) return all;
+      const waiting = [...all];
       const innocent = waiting.filter((one) => !groups.has(userOf(one)));
       if (innocent.length > 0) return innocent;
       const rank = (user: Address): number => (alone.has(user) ? nextGroup : 0) + (groups.get(user) ?? 0);
