@@ -2,24 +2,23 @@ import {
   createTunnelAddressing,
   type Decided,
   decideInSteps,
-  detectMassDown,
   type LedgerView,
-  type LocatedNeighbor,
   type NeighborSnapshot,
   type Observation,
   type Observations,
   observeInSteps,
   type ReportableStatus,
-  reconcileMassDown,
   type StatusIntent,
   type StatusPolicy,
   type UserOutcome,
-  type VrfName,
 } from './bgp/index.ts';
-import { type Collector, neighborKeyText } from './collector/index.ts';
+import type { Collector } from './collector/index.ts';
+import { measureRtts } from './measure-rtts.ts';
+import { neededVrfs } from './needed-vrfs.ts';
 import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
-import { type Address, BgpStatus, type Slot } from './serviceability/index.ts';
+import { createSecondLook } from './second-look.ts';
+import type { Address, Slot } from './serviceability/index.ts';
 import { strangersOf } from './strangers.ts';
 import { createUserTeller } from './tell-of-users.ts';
 import type { TickReport, TickReporter } from './tick-reporter.ts';
@@ -69,28 +68,8 @@ export function createTicker(options: TickerOptions): Ticker {
   const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
   const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined, breathe: Breathe): Promise<Observations> =>
     inSlices(observeInSteps(view.users.values(), snapshot, lastTunnel, addressesOf), breathe);
-
-  const wasUp = (view: LedgerView) => (user: Address) => {
-    const seen = before.get(user)?.track.lastSeen;
-    return seen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : seen === 'up';
-  };
-
-  /** What a second look says of those that went down in a mass; nothing when there was none. */
-  async function guardMassDown(
-    first: ReadonlyMap<Address, Observation>,
-    view: LedgerView,
-    breathe: Breathe,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<Address, Observation>> {
-    const mass = detectMassDown(first, wasUp(view), policy);
-    if (mass === undefined) return new Map();
-    const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
-    await breathe();
-    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : (await observe(view, again, breathe)).byUser);
-    const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
-    reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
-    return secondLook;
-  }
+  const lastSeen = (user: Address) => before.get(user)?.track.lastSeen;
+  const lookAgain = createSecondLook({ collector, policy, reporter, observe, lastSeen });
 
   function decideOn(
     view: LedgerView,
@@ -102,29 +81,6 @@ export function createTicker(options: TickerOptions): Ticker {
     const { landedIn } = options;
     const input = { view, observations, before, inFlight: inFlight(), landedIn, policy, now, lookedAt: lookedAt ?? now };
     return inSlices(decideInSteps(input), breathe);
-  }
-
-  async function withRtts(
-    intents: readonly StatusIntent[],
-    decided: Decided,
-    breathe: Breathe,
-    signal: AbortSignal,
-  ): Promise<readonly StatusIntent[]> {
-    const located: LocatedNeighbor[] = [];
-    for (const { user, to, rttNs } of intents) {
-      const observation = decided.outcomes.get(user)?.observation;
-      if (to === 'up' && rttNs === 0n && observation?.kind === 'up') located.push(observation.at);
-    }
-    if (located.length === 0) return intents;
-    await breathe();
-    const rtts = await collector.readRtts(located, signal);
-    const measured: StatusIntent[] = [];
-    for (const intent of intents) {
-      const rttNs = intent.to === 'up' && intent.neighbor !== undefined ? rtts.get(neighborKeyText(intent.neighbor)) : undefined;
-      measured.push(rttNs === undefined ? intent : { ...intent, rttNs });
-      await breathe();
-    }
-    return measured;
   }
 
   async function timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
@@ -167,7 +123,7 @@ export function createTicker(options: TickerOptions): Ticker {
       await breathe();
       const { byUser: first, ambiguous } = await observe(view, snapshot, breathe);
       await breathe();
-      const secondLook = await guardMassDown(first, view, breathe, signal);
+      const secondLook = await lookAgain(first, view, breathe, signal);
       let decided = await decideOn(view, overlaid(first, secondLook), snapshot?.takenAt, breathe);
       await breathe();
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
@@ -191,7 +147,9 @@ export function createTicker(options: TickerOptions): Ticker {
       await tellOfUsers(before, decided.outcomes, breathe);
       before = decided.outcomes;
       await breathe();
-      const intents = views.isFreshEnoughToWrite(view) ? await withRtts(trimRideAlongs(decided.intents), decided, breathe, signal) : [];
+      const intents = views.isFreshEnoughToWrite(view)
+        ? await measureRtts(collector, trimRideAlongs(decided.intents), decided.outcomes, breathe, signal)
+        : [];
       await breathe();
       options.offer(intents, view);
       await breathe();
@@ -235,12 +193,4 @@ function failedVrfs(snapshot: NeighborSnapshot | undefined): Pick<TickReport, 'f
     reading.kind === 'failed' ? [[vrf, reading.problem] as const] : [],
   );
   return failed.length === 0 ? {} : { failedVrfs: new Map(failed) };
-}
-
-function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
-  const needed = new Set<VrfName>();
-  for (const { expectedVrf } of view.users.values()) {
-    if (expectedVrf !== undefined) needed.add(expectedVrf);
-  }
-  return needed;
 }
