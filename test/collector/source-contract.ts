@@ -4,6 +4,8 @@ import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts
 import { createSimulatedSwitch, type SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
 import { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
 import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/platform/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { describeRulesOfSeeing } from './source-rules.ts';
 
 /** What the suite lays out before a source is started on it. */
@@ -60,7 +62,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
     };
     const restartWhereTimeStandsStill = async (): Promise<SwitchSource> => {
       await end();
-      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      letTimersStandStill();
       return use();
     };
     /** What of these neighbors the source can know. */
@@ -74,10 +76,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
     };
 
     beforeEach(use);
-    afterEach(async () => {
-      await (vi.isFakeTimers() ? inHaste(end()) : end());
-      vi.useRealTimers();
-    });
+    afterEach(() => (vi.isFakeTimers() ? inHaste(end()) : end()));
 
     describe('what it sees', () => {
       test('every neighbor with its state, under its VRF', async () => {
@@ -308,7 +307,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test('close ends the connections', async () => {
         await started.source.collect(signal);
         await started.source.close();
-        await expect.poll(() => started.openConnections?.() ?? 0).toBe(0);
+        await eventually(() => started.openConnections?.() ?? 0).toBe(0);
       });
 
       test.runIf(plays(harness, 'hang'))('close ends a poll that is under way', async () => {
@@ -447,23 +446,6 @@ function flapEvidence(snapshot: NeighborSnapshot, vrf: string, address: string):
 function flapped(before: FlapEvidence, after: FlapEvidence): boolean {
   const moved = Math.abs((after.changedAt ?? 0) - (before.changedAt ?? 0)) > after.toleranceMs;
   return moved || (after.transitions ?? 0) > (before.transitions ?? 0);
-}
-
-/**
- * Lets the timers that stand still go on, so many milliseconds in each turn of five real ones, until the work has settled. What comes over a
- * socket has its turn each time: a busy machine makes the turns long, and not the time in which an answer has to be there short.
- */
-async function asTimePasses<T>(stepMs: number, work: Promise<T>): Promise<T> {
-  let settled = false;
-  const settle = (): void => {
-    settled = true;
-  };
-  void work.then(settle, settle);
-  while (!settled) {
-    await systemClock.sleep(5);
-    vi.advanceTimersByTime(stepMs);
-  }
-  return work;
 }
 
 const atLeisure = <T>(work: Promise<T>): Promise<T> => asTimePasses(5, work);

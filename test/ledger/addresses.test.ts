@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Resolve } from '../../src/ledger/index.ts';
 import { createLedgerRpc, type EndpointEvent } from '../../src/ledger/index.ts';
 import { seededRandom } from '../../src/platform/index.ts';
+import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, manualClock, OUR_KEY, PROGRAM } from './builders.ts';
 
 const DEAD = '127.0.0.2';
@@ -45,6 +46,7 @@ async function listening(server: Server | TcpServer, address: string, port: numb
 
 /** A ledger client at `ledger.test`, whose addresses are what `resolve` says. */
 function clientOf(port: number, resolve: Resolve) {
+  letTimersStandStill();
   const events: EndpointEvent[] = [];
   const clock = manualClock();
   const rpc = createLedgerRpc({
@@ -52,13 +54,17 @@ function clientOf(port: number, resolve: Resolve) {
     programId: PROGRAM,
     random: seededRandom(1),
     clock,
-    requestTimeoutMs: 120,
+    requestTimeoutMs: 2_000,
     resolve,
     onEndpoint: (event) => void events.push(event),
   });
   onTestFinished(() => rpc.close());
   /** The balance, or the code and the address of the error. */
-  const balance = (): Promise<unknown> => rpc.balance(OUR_KEY, calm()).catch((error) => `${error.code} at ${error.context.address}`);
+  const balance = (): Promise<unknown> =>
+    asTimePasses(
+      25,
+      rpc.balance(OUR_KEY, calm()).catch((error) => `${error.code} at ${error.context.address}`),
+    );
   return { balance, events, clock };
 }
 

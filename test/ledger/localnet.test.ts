@@ -11,6 +11,7 @@ import {
 } from '../../src/localnet/ledger/index.ts';
 import { seededRandom } from '../../src/platform/index.ts';
 import { type Address, lamports, nanoseconds, setUserBgpStatusInstruction, UserType } from '../../src/serviceability/index.ts';
+import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, type ManualClock, manualClock, rpcOver } from './builders.ts';
 
 const SLOT_MS = 400;
@@ -35,7 +36,7 @@ beforeEach(async () => {
   ledger.admin.fund(PUBLISHER.address, lamports(1_000_000_000));
   ledger.admin.fund(STRANGER.address, lamports(1_000_000_000));
   clock.advance(20 * SLOT_MS);
-  ({ rpc, events } = rpcOver([rpcUrl, second.rpcUrl], { clock, programId: ledger.programId, requestTimeoutMs: 500 }));
+  ({ rpc, events } = rpcOver([rpcUrl, second.rpcUrl], { clock, programId: ledger.programId }));
 });
 afterEach(async () => {
   await rpc.close();
@@ -146,9 +147,10 @@ describe('with one endpoint in trouble', () => {
     ['truncate', 'LEDGER__UNREACHABLE'],
   ] as const)('%s, views and sends go through the other', async (kind, code) => {
     const transaction = await signed();
+    letTimersStandStill();
     ledger.faults.set({ rpc: [{ kind }] });
-    expect((await reader().read(calm())).users.size).toBe(1);
-    expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
+    expect((await asTimePasses(25, reader().read(calm()))).users.size).toBe(1);
+    expect(await asTimePasses(25, rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm()))).toEqual({ kind: 'accepted' });
     expect(events).toEqual([expect.stringContaining(code)]);
   });
 

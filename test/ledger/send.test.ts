@@ -1,6 +1,8 @@
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SendOutcome } from '../../src/ledger/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { base64, calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
 
@@ -41,8 +43,9 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
 };
 
 async function send(urls: readonly string[]): Promise<SendOutcome> {
-  const { rpc } = rpcOver(urls, { requestTimeoutMs: 500 });
-  const outcome = await rpc.sendTransaction(WIRE, { skipPreflight: false }, calm());
+  letTimersStandStill();
+  const { rpc } = rpcOver(urls);
+  const outcome = await asTimePasses(25, rpc.sendTransaction(WIRE, { skipPreflight: false }, calm()));
   await rpc.close();
   return outcome;
 }
@@ -115,7 +118,7 @@ describe('two endpoints', () => {
 
   test('get the same bytes at once, broadcast once by each node', async () => {
     await send(answering('accepts', 'accepts'));
-    await expect.poll(() => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length)).toEqual([1, 1]);
+    await eventually(() => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length)).toEqual([1, 1]);
     const config = { encoding: 'base64', skipPreflight: false, preflightCommitment: 'confirmed', maxRetries: 0 };
     expect(fakes[0]?.calls.find(({ method }) => method === 'sendTransaction')?.params).toEqual([base64(WIRE), config]);
     expect(fakes[1]?.calls.find(({ method }) => method === 'sendTransaction')?.params).toEqual([base64(WIRE), config]);
@@ -133,10 +136,10 @@ describe('a send', () => {
     const { rpc, clock } = rpcOver(answering('is unavailable', 'accepts'));
     await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
     const sends = (): number[] => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length);
-    await expect.poll(sends).toEqual([1, 1]);
-    await expect
-      .poll(async () => (await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1)
-      .toBe(true);
+    await eventually(sends).toEqual([1, 1]);
+    await eventually(
+      async () => (await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1,
+    ).toBe(true);
     fakes[0]?.always(REPLIES.accepts);
     fakes[1]?.always(REPLIES['is unavailable']);
     expect((await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind).toBe('unknown');
@@ -163,10 +166,10 @@ describe('a send', () => {
     const { rpc } = rpcOver([fake?.url ?? ''], { connections: 1 });
     const signal = calm();
     const reads = [rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal)];
-    await expect.poll(() => held.length).toBe(1);
+    await eventually(() => held.length).toBe(1);
     const sent = rpc.sendTransaction(WIRE, { skipPreflight: true }, signal);
     for (let released = 0; released < 3; released++) {
-      await expect.poll(() => held.length).toBe(released + 1);
+      await eventually(() => held.length).toBe(released + 1);
       held[released]?.();
     }
     expect(await sent).toEqual({ kind: 'accepted' });
@@ -179,7 +182,7 @@ describe('a send', () => {
     const { rpc } = rpcOver(answering('hangs', 'hangs'));
     const abort = new AbortController();
     const pending = rpc.sendTransaction(WIRE, { skipPreflight: true }, abort.signal);
-    await expect.poll(() => fakes.every((fake) => fake.methods().includes('sendTransaction'))).toBe(true);
+    await eventually(() => fakes.every((fake) => fake.methods().includes('sendTransaction'))).toBe(true);
     const reason = new Error('SIGTERM');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);

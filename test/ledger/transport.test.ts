@@ -1,6 +1,8 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeError, type ErrorCode } from '../../src/platform/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeMethod, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
 
@@ -8,7 +10,7 @@ let fake: FakeEndpoint;
 let test1: TestRpc;
 beforeEach(async () => {
   fake = await fakeEndpoint();
-  test1 = rpcOver([`${fake.url}/secret-token`], { requestTimeoutMs: 150 });
+  test1 = rpcOver([`${fake.url}/secret-token`], { requestTimeoutMs: 2_000 });
 });
 afterEach(async () => {
   await test1.rpc.close();
@@ -200,7 +202,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__TIMEOUT',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… did not answer getBalance: no answer within 150 ms',
+        'the ledger endpoint http://127.0.0.1:PORT/… did not answer getBalance: no answer within 2000 ms',
       ),
     ],
     [
@@ -209,8 +211,9 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said('LEDGER__UNREACHABLE', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… cannot be reached: read ECONNRESET'),
     ],
   ])('%s', async (_, reply, expected) => {
+    letTimersStandStill();
     fake.always(reply);
-    expect(await failure(balance())).toEqual(expected);
+    expect(await asTimePasses(25, failure(balance()))).toEqual(expected);
   });
 
   test('a refused connection', async () => {
@@ -283,13 +286,16 @@ describe('connections', () => {
   });
 
   test('200 calls to a hanging endpoint never hold more than eight sockets, and close ends them all', async () => {
+    letTimersStandStill();
     fake.always('hang');
     const signal = calm();
-    const answers = await Promise.allSettled(Array.from({ length: 200 }, () => test1.rpc.balance(OUR_KEY, signal)));
+    const calls = Promise.allSettled(Array.from({ length: 200 }, () => test1.rpc.balance(OUR_KEY, signal)));
+    await eventually(() => fake.calls.length).toBe(8);
+    const answers = await asTimePasses(100, calls);
     expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
     expect(fake.sockets.mostOpen).toBeLessThanOrEqual(8);
     await test1.rpc.close();
-    await expect.poll(() => fake.sockets.open).toBe(0);
+    await eventually(() => fake.sockets.open).toBe(0);
   });
 
   test('a packed answer is unpacked', async () => {
@@ -314,7 +320,7 @@ describe('ending', () => {
     const abort = new AbortController();
     const other = rpcOver([fake.url]);
     const pending = other.rpc.balance(OUR_KEY, abort.signal);
-    await expect.poll(() => fake.calls.length).toBe(1);
+    await eventually(() => fake.calls.length).toBe(1);
     const reason = new Error('SIGTERM');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);
@@ -329,7 +335,7 @@ describe('ending', () => {
     const signal = calm();
     const ending = () => other.rpc.balance(OUR_KEY, signal).catch(describeError);
     const pending = Array.from({ length: 20 }, ending);
-    await expect.poll(() => fake.calls.length).toBe(8);
+    await eventually(() => fake.calls.length).toBe(8);
     await Promise.all([other.rpc.close(), other.rpc.close()]);
     await other.rpc.close();
     expect(new Set(await Promise.all(pending))).toEqual(new Set(['the connection to the ledger is closed']));

@@ -12,6 +12,7 @@ import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet
 import { createAristaBgpView } from '../../../src/localnet/dzd/snmp/arista-view.ts';
 import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { epochMs, seededRandom, systemClock } from '../../../src/platform/index.ts';
+import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { damaged, fuzzInputs, noise } from './damage.ts';
 import { manyNeighbors, peerTable, sourceOf, startAgent, waiting } from './scripted-agent.ts';
 
@@ -74,9 +75,10 @@ test('a source that is showered with damaged answers makes no session up, and re
     const answer = encodeAnswer(request, answerTo(request, TABLE));
     return shower ? [...Array.from({ length: 50 }, () => damaged(answer, random)), noise(random)] : answer;
   });
-  const source = sourceOf(agent, { timeoutMs: 60 });
+  letTimersStandStill();
+  const source = sourceOf(agent);
   for (let poll = 0; poll < 40; poll += 1) {
-    const states = await source.collect(signal).then(
+    const states = await asTimePasses(100, source.collect(signal)).then(
       ({ vrfs }) => [...vrfs.values()].flatMap((reading) => (reading.kind === 'collected' ? [...reading.neighbors.values()] : [])),
       () => [],
     );

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
+import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
 import { layViews, type ViewsBed } from './simulated-views.ts';
 
@@ -145,10 +146,11 @@ describe('neighbors that are known from the poll before', () => {
 
   test('and that the agent meets with silence are walked from the next poll on', async () => {
     const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista', timeoutMs: 300 });
+    letTimersStandStill();
+    const source = sourceOf(bed.agent, { mib: 'arista' });
     await source.collect(signal);
     bed.intercept = (request) => (request.kind === 'get-next' ? 'silence' : undefined);
-    await expect(source.collect(signal)).rejects.toMatchObject({ code: 'SNMP__UNREACHABLE' });
+    await expect(asTimePasses(100, source.collect(signal))).rejects.toMatchObject({ code: 'SNMP__UNREACHABLE' });
     for (let poll = 0; poll < 3; poll += 1) expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
   });
 });

@@ -3,6 +3,7 @@ import type { Neighbor, NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { ARISTA_MIB } from '../../../src/collector/snmp/arista-mib.ts';
 import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
+import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
 import { layViews } from './simulated-views.ts';
 
@@ -164,10 +165,11 @@ describe('the VRFs that the switch lists', () => {
   test('have as failed one that is silent, or in trouble', async () => {
     const bed = await layVrfs('vrf1', 'vrf2', 'vrf3');
     bed.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
-    const { vrfs } = await sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 500 }).collect(signal);
+    letTimersStandStill();
+    const { vrfs } = await asTimePasses(25, sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal));
     expect([...vrfs].map(([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`)).toEqual([
       'default collected',
-      'vrf1 no answer within 500 ms',
+      'vrf1 no answer within 2000 ms',
       'vrf2 the agent answered with error status 5',
       'vrf3 collected',
     ]);

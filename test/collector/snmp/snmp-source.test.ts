@@ -6,6 +6,7 @@ import type { SnmpSource } from '../../../src/collector/index.ts';
 import { answerTo, encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/platform/index.ts';
+import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { type Cells, manyNeighbors, peerTable, type Script, sourceOf, startAgent, truthfully, up, waiting } from './scripted-agent.ts';
 
 const signal = new AbortController().signal;
@@ -20,10 +21,7 @@ async function neighborsOf(source: SnmpSource, vrf = 'default'): Promise<Neighbo
 }
 
 /** Reads `vrf1` from the script beside a default VRF that is well, so that its failure is not the whole switch's. */
-async function readingBesideAnother(
-  script: Script,
-  options: { timeoutMs?: number; maxRows?: number } = {},
-): Promise<VrfReading | undefined> {
+async function readingBesideAnother(script: Script, options: { maxRows?: number } = {}): Promise<VrfReading | undefined> {
   let asked = 0;
   const agent = await startAgent((request, number) => {
     if (request.community !== 'telemetry@vrf1') return truthfully(() => peerTable({ '10.0.0.1': up }))(request, number);
@@ -130,7 +128,7 @@ describe('what it asks', () => {
   test('again when the answer is lost', async () => {
     const answer = truthfully(() => peerTable({ '10.0.0.1': up }));
     const agent = await startAgent((request, number) => (number === 1 ? undefined : answer(request, number)));
-    expect(await neighborsOf(sourceOf(agent, { timeoutMs: 400 }))).toHaveLength(1);
+    expect(await neighborsOf(sourceOf(agent))).toHaveLength(1);
     expect(new Set(agent.requests.map(({ requestId }) => requestId)).size).toBe(1);
   });
 });
@@ -209,7 +207,13 @@ describe('an agent that is not well', () => {
   });
 
   test('and never answers for a VRF costs that VRF alone', async () => {
-    expect(await readingBesideAnother(() => undefined, { timeoutMs: 200 })).toEqual(failed('no answer within 200 ms'));
+    letTimersStandStill();
+    expect(
+      await asTimePasses(
+        25,
+        readingBesideAnother(() => undefined),
+      ),
+    ).toEqual(failed('no answer within 2000 ms'));
   });
 
   test('and ends its answers in the middle of a row is still read whole', async () => {
@@ -273,7 +277,7 @@ describe('datagrams that are not the answer', () => {
       heard = new Promise((sent) => setImmediate(() => stranger.send(forged, agent.askedFrom(), '127.0.0.1', sent)));
       return undefined;
     });
-    const source = sourceOf(agent, { timeoutMs: 400 });
+    const source = sourceOf(agent);
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     await heard;
     stranger.close();
@@ -290,8 +294,9 @@ describe('datagrams that are not the answer', () => {
       return undefined;
     };
     const agent = await startAgent(script);
-    await expect(sourceOf(agent, { timeoutMs: 200 }).collect(signal)).rejects.toMatchObject({
-      message: expect.stringMatching(/: VRF default: no answer within 200 ms; datagrams ignored: [34] from another address or port$/),
+    letTimersStandStill();
+    await expect(asTimePasses(25, sourceOf(agent).collect(signal))).rejects.toMatchObject({
+      message: expect.stringMatching(/: VRF default: no answer within 2000 ms; datagrams ignored: [34] from another address or port$/),
     });
   });
 
