@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBgpWatch, type WakeUpSource } from '../../../src/collector/index.ts';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/platform/index.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** Real time, but that no pause is longer than 20 ms: how often it tries is told by the pauses that it asked for. */
 function hurriedClock(): Clock & { readonly pauses: number[] } {
@@ -44,7 +45,7 @@ const listen = (): void =>
     life.signal,
     (event) => told.push(event.state === 'lost' ? `lost: ${event.error.code}` : 'back'),
   );
-const watching = () => expect.poll(() => face.stats().watches, { interval: 5 }).toBe(1);
+const watching = () => eventually(() => face.stats().watches).toBe(1);
 
 describe('the BGP watch of EosSdkRpc', () => {
   test('wakes on each change of a session, of a neighbor that comes, and of one that goes', async () => {
@@ -54,7 +55,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     sim.configure({ vrf: 'vrf2', address: '169.254.4.1', remoteAs: 65_000 });
     sim.unconfigure('vrf2', '169.254.4.1');
     sim.drop('vrf1', '169.254.0.1');
-    await expect.poll(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
+    await eventually(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
   });
 
   test('an acknowledgement alone wakes nobody', async () => {
@@ -67,23 +68,23 @@ describe('the BGP watch of EosSdkRpc', () => {
   test('a switch that is not there is told once, with growing pauses between the attempts, and so is its return, which wakes', async () => {
     await face.stop();
     listen();
-    await expect.poll(() => clock.pauses.length).toBeGreaterThan(5);
+    await eventually(() => clock.pauses.length).toBeGreaterThan(5);
     expect(told).toEqual(['lost: GRPC__UNREACHABLE']);
     const [first = 0, , , fourth = 0] = clock.pauses;
     expect(first).toBeLessThanOrEqual(1_000);
     expect(fourth).toBeGreaterThanOrEqual(4_000);
     face = createSimulatedGrpc({ switch: sim, faults, port });
     await face.start();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
     sim.establish('vrf1', '169.254.0.1');
-    await expect.poll(() => told.at(-1)).toBe('wake');
+    await eventually(() => told.at(-1)).toBe('wake');
   });
 
   test('a stream that is torn down is opened again', async () => {
     listen();
     await watching();
     face.hangUp();
-    await expect.poll(() => told).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'wake']);
+    await eventually(() => told).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'wake']);
     await watching();
   });
 
@@ -92,7 +93,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     await watching();
     await watch.close();
     await watch.close();
-    await expect.poll(() => face.stats().watches).toBe(0);
+    await eventually(() => face.stats().watches).toBe(0);
     sim.establish('vrf1', '169.254.0.1');
     expect(told).toEqual([]);
   });
@@ -106,18 +107,18 @@ describe('the BGP watch of EosSdkRpc', () => {
     );
     await watching();
     controller.abort(new Error('stop'));
-    await expect.poll(() => face.stats().watches).toBe(0);
+    await eventually(() => face.stats().watches).toBe(0);
     expect(told).toEqual([]);
   });
 
   test('a switch that is back and says nothing is back all the same', async () => {
     await face.stop();
     listen();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
+    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
     faults.begin({ kind: 'hang' });
     face = createSimulatedGrpc({ switch: sim, faults, port });
     await face.start();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
   });
 
   test('a switch that accepts and says nothing is not lost', async () => {

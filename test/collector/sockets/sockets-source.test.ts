@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
 import { createNamespaces, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/namespaces.ts';
 import { systemClock } from '../../../src/platform/index.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const never = new AbortController().signal;
 const LINE = 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312 cubic rtt:6.967/9.619 mss:1428\n';
@@ -147,7 +148,7 @@ describe('over the tools of the system', () => {
     await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('ss did not end within 1000 ms') });
     const started = (await readFile(pids, 'utf8')).trim().split('\n').map(Number);
     expect(started.length).toBe(2);
-    await expect.poll(() => started.filter(isRunning)).toEqual([]);
+    await eventually(() => started.filter(isRunning)).toEqual([]);
   });
 
   test('one that prints without end is ended', async () => {
