@@ -8,7 +8,7 @@ let fakes: readonly [FakeEndpoint, FakeEndpoint];
 let endpoints: readonly SingleEndpoint[];
 beforeEach(async () => {
   fakes = [await fakeEndpoint(), await fakeEndpoint()];
-  endpoints = openEndpoints({ urls: fakes.map(({ url }) => url), clock: systemClock, timeoutMs: 1_000 });
+  endpoints = openEndpoints({ urls: fakes.map(({ url }) => url), clock: systemClock, timeoutMs: 10_000 });
 });
 afterEach(async () => {
   await Promise.all([...endpoints, ...fakes].map((part) => part.close()));

@@ -151,12 +151,12 @@ describe('over a real connection', () => {
   test('a request that finds no room before its deadline was never made, and the endpoint is not blamed', async () => {
     const clock = createVirtualClock();
     fake.on('getBalance', slotted(5, 7));
-    const { rpc, events } = rpcOver([fake.url], { clock, requestsPerSecond: 1, sendsPerSecond: 1, requestTimeoutMs: 50 });
+    const { rpc, events } = rpcOver([fake.url], { clock, requestsPerSecond: 1, sendsPerSecond: 1, requestTimeoutMs: 900 });
     await rpc.balance(OUR_KEY, calm());
     const refused = await rpc.balance(OUR_KEY, calm()).catch((error) => error);
     expect(refused.code).toBe('LEDGER__BUSY');
     expect(refused.message).toBe(
-      `too many requests wait for the ledger endpoint ${fake.url}: no room within its rate for 50 ms: no answer within 50 ms`,
+      `too many requests wait for the ledger endpoint ${fake.url}: no room within its rate for 900 ms: no answer within 900 ms`,
     );
     expect(fake.methods()).toEqual(['getBalance']);
     expect(events).toEqual([]);

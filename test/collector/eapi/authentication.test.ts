@@ -7,7 +7,7 @@ let bed: EapiBed;
 afterEach(() => bed.end());
 
 async function with401Face(credentials: EapiCredentials, face: Partial<SimulatedEapiOptions> = {}): Promise<EapiBed> {
-  bed = await layEapiBed({ credentials: USER, ...face }, (): Partial<EapiSourceOptions> => ({ credentials, timeoutMs: 1_000 }));
+  bed = await layEapiBed({ credentials: USER, ...face }, (): Partial<EapiSourceOptions> => ({ credentials, timeoutMs: 10_000 }));
   return bed;
 }
 

@@ -9,7 +9,7 @@ afterEach(() => bed?.end());
 
 /** What a read of this endpoint comes to. */
 async function readOf(endpoint: string): Promise<unknown> {
-  const source = createEapiSource({ endpoint, clock: systemClock, timeoutMs: 1_000 });
+  const source = createEapiSource({ endpoint, clock: systemClock, timeoutMs: 10_000 });
   try {
     return await source.collect(never);
   } finally {
