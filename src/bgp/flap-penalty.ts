@@ -43,7 +43,7 @@ const HALF_LIVES_BETWEEN_NOTES = 1 / 32;
 
 /**
  * The penalty after time has passed and `transitions` were seen; the same object where little has changed. Undefined once there is nothing worth
- * remembering. Suppressed and forgotten to the millisecond; its value is that of `at`, at most 2.2 % above the decayed one.
+ * remembering. Whether it suppresses, and whether it is over, is true of `now`; its value is that of `at`, at most 2.2 % above the decayed one.
  */
 export function advancePenalty(
   previous: FlapPenalty | undefined,

@@ -82,21 +82,14 @@ export function advanceTrack(
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
   const foreignWrites = advanceForeignWrites(base.foreignWrites, isForeign, now);
-  return { track: withForeignWrites(withPenalty(track, penalty), foreignWrites), newFlaps, isForeignWrite: isForeign };
+  return { track: withPassing(track, penalty, foreignWrites), newFlaps, isForeignWrite: isForeign };
 }
 
-function withPenalty(track: UserTrack, penalty: FlapPenalty | undefined): UserTrack {
-  if (penalty === track.penalty) return track;
-  if (penalty !== undefined) return { ...track, penalty };
-  const { penalty: _, ...calm } = track;
-  return calm;
-}
-
-function withForeignWrites(track: UserTrack, foreignWrites: ForeignWrites | undefined): UserTrack {
-  if (foreignWrites === track.foreignWrites) return track;
-  if (foreignWrites !== undefined) return { ...track, foreignWrites };
-  const { foreignWrites: _, ...ours } = track;
-  return ours;
+/** The same object where nothing changes, as nearly always. */
+function withPassing(track: UserTrack, penalty: FlapPenalty | undefined, foreignWrites: ForeignWrites | undefined): UserTrack {
+  if (penalty === track.penalty && foreignWrites === track.foreignWrites) return track;
+  const { penalty: _, foreignWrites: __, ...lasting } = track;
+  return { ...lasting, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) };
 }
 
 function see(

@@ -7,6 +7,7 @@ const FLAGS = [
   // The next full collection comes when the heap is this much larger than what the last one left.
   '--heap-growing-percent=40',
   // An agent is at rest between two ticks, and the heap of a process at rest is compacted whole, for 20 ms in one piece: the next tick undoes it.
+  // This is in 23 days, which is never: each collection sets the delay anew.
   '--gc-memory-reducer-start-delay-ms=2000000000',
   // With helpers on other cores, the longest pauses are waits for them, where the cores have other work, too. Alone it is done in shorter steps.
   '--no-concurrent-marking',

@@ -24,10 +24,11 @@ export interface StatusBoard {
   readonly reporter: AgentReporter;
   /** Hears each request to an endpoint that has ended. */
   request: LedgerMeter['request'];
-  /** The users are looked through when they are asked for: a supervisor's question need not wait for thousands of them. */
   read(): AgentStatus;
-  /** The same with its users, looked through with a pause after each. */
+  /** The status of the moment when it is asked for, its users looked through with a pause after each. */
   readInSlices(breathe: Breathe): Promise<AgentStatus>;
+  /** For those who ask often and of no user. */
+  readWithoutUsers(): Omit<AgentStatus, 'users'>;
   /**
    * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
    */
@@ -157,18 +158,19 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     defect: (error) => note('failed', `defect: ${describeError(error)}`),
   };
 
+  /** Of the moment when it is called, however late its steps are taken. */
   function usersInSteps(): Generator<void, readonly UserReport[], void> {
     const inTheAir = transactions.inFlight();
+    const [refused, written] = [new Map(parked), new Map(lastWrites)];
     return userReports(lastTick?.report, clock.monotonic(), (user) => ({
       inFlight: inTheAir.get(user) ?? null,
-      parked: parked.get(user) ?? null,
-      lastWrite: lastWrites.get(user) ?? null,
+      parked: refused.get(user) ?? null,
+      lastWrite: written.get(user) ?? null,
     }));
   }
 
-  function statusOf(usersOf: () => readonly UserReport[]): AgentStatus {
+  function readWithoutUsers(): Omit<AgentStatus, 'users'> {
     const report = lastTick?.report;
-    let users: readonly UserReport[] | undefined;
     return {
       version: options.version,
       device: options.device,
@@ -188,10 +190,6 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
               slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
             },
       ready,
-      get users() {
-        users ??= usersOf();
-        return users;
-      },
       sources: sources.list(),
       endpoints: endpoints.list(),
       ledgerProblem,
@@ -217,11 +215,12 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       ledgerProblem = null;
       halted = undefined;
     },
-    read: () => statusOf(() => atOnce(usersInSteps())),
+    read: () => ({ ...readWithoutUsers(), users: atOnce(usersInSteps()) }),
     async readInSlices(breathe) {
-      const users = await inSlices(usersInSteps(), breathe);
-      return statusOf(() => users);
+      const [status, steps] = [readWithoutUsers(), usersInSteps()];
+      return { ...status, users: await inSlices(steps, breathe) };
     },
+    readWithoutUsers,
   };
 }
 

@@ -5,6 +5,7 @@ export * from './errors/index.ts';
 export { ANY_KEY, createJsonPosition, IN_LIST, type JsonPath, type JsonPosition } from './json-position.ts';
 export { parseJsonInSlices } from './parse-json-in-slices.ts';
 export { type Random, seededRandom } from './random.ts';
+export { shareWork } from './share-work.ts';
 export { createSlidingSum, type SlidingSum } from './sliding-sum.ts';
 export { atOnce, type Breathe, inSlices, timeSlices } from './time-slices.ts';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts';

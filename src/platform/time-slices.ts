@@ -6,15 +6,14 @@ export type Breathe = () => Promise<void> | undefined;
 /** So long work goes on at a time, milliseconds: the switch's answers and the timers of others wait no longer than this and one step. */
 const SLICE_MS = 5;
 
-/** Whose turn it is. */
 interface Turns {
-  /** Since when work has gone on without a pause, as far as anybody knows. */
+  /** When the last one who waited had its turn; all work since then counts as one. */
   since: MonotonicMs;
-  /** Over when nobody waits for a turn any more. */
-  last: Promise<void>;
+  /** Over when the newest of those who wait has had its turn, or has given up. */
+  newest: Promise<void>;
 }
 
-/** An event loop is all that works by one clock. */
+/** What works by one clock shares one event loop: the turns belong to the clock, and are kept beside it. */
 const turnsOf = new WeakMap<Clock, Turns>();
 
 /**
@@ -23,18 +22,27 @@ const turnsOf = new WeakMap<Clock, Turns>();
  * the event loop for itself: many short pieces hold it up as one long one does.
  */
 export function timeSlices(clock: Clock, signal: AbortSignal): Breathe {
-  const turns = turnsOf.get(clock) ?? { since: clock.monotonic(), last: Promise.resolve() };
+  const turns = turnsOf.get(clock) ?? { since: clock.monotonic(), newest: Promise.resolve() };
   turnsOf.set(clock, turns);
-  return () => {
-    if (clock.monotonic() - turns.since < SLICE_MS) return undefined;
-    const turn = turns.last
-      .then(() => clock.sleep(0, signal))
+  return () => (clock.monotonic() - turns.since < SLICE_MS ? undefined : nextTurn(turns, clock, signal));
+}
+
+/** Resolves when all who waited before have had theirs; rejects as soon as it is given up. */
+function nextTurn(turns: Turns, clock: Clock, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  const before = turns.newest;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    turns.newest = before
+      .then(() => (signal.aborted ? undefined : clock.sleep(0, signal)))
       .then(() => {
+        signal.removeEventListener('abort', onAbort);
         turns.since = clock.monotonic();
-      });
-    turns.last = turn.catch(() => undefined);
-    return turn;
-  };
+        resolve();
+      })
+      .catch(reject);
+  });
 }
 
 /** Takes the steps of a piece of work that is short, or that nobody waits beside. */

@@ -65,6 +65,25 @@ test('shows each user as the last tick left it, from neighbor to record', () => 
   });
 });
 
+test('is of one moment, though it is put together while ticks go on', async () => {
+  const { tick, readInSlices, reporter } = board();
+  const intents = tick(snapshotOf({ vrf1: [established(0), established(1)] }));
+  let pauses = 0;
+  const status = await readInSlices(async () => {
+    pauses += 1;
+    if (pauses > 1) return;
+    tick(snapshotOf({ vrf1: [active(0), active(1)] }));
+    reporter.sent({ signature: 'later', intents });
+    for (const intent of intents) reporter.landed({ intent, signature: 'later', slot: slot(10_002), latencyMs: 900 });
+  });
+  expect(pauses).toBe(2);
+  expect(status.users.map(({ observation, inFlight, lastWrite }) => [observation, inFlight, lastWrite])).toEqual([
+    ['up', null, null],
+    ['up', null, null],
+  ]);
+  expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
+});
+
 test('follows a transaction through its life, however it ends', () => {
   const { tick, read, reporter } = board();
   const intents = tick();

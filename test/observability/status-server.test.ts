@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs, systemClock } from '../../src/platform/index.ts';
+import { AgentError, type Breathe, createVirtualClock, epochMs, systemClock } from '../../src/platform/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
@@ -81,6 +81,37 @@ describe('the status server', () => {
     expect(status.users.map(({ observation }: { observation: string }) => observation)).toEqual(['up', 'down', 'unobserved']);
     expect(JSON.parse((await get(`/debug/users/${keyNumber(2)}`)).body)).toMatchObject({ because: 'vrf-not-collected', timeline: [] });
     expect(await get('/debug/users/nobody')).toMatchObject({ code: 404 });
+  });
+
+  test('puts an answer together once for all who ask at a time, and leaves it when the last of them is gone', async ({
+    onTestFinished,
+  }) => {
+    const readings: { readonly breathe: Breathe; readonly end: () => void }[] = [];
+    const { board, get } = await serve(onTestFinished, {
+      board: {
+        ...bed().board,
+        readInSlices: (breathe) =>
+          new Promise((resolve) => {
+            readings.push({ breathe, end: () => resolve(board.read()) });
+          }),
+      },
+    });
+    const reading = async (number: number) => {
+      await vi.waitFor(() => expect(readings).toHaveLength(number));
+      return readings[number - 1];
+    };
+    const asked = [get('/status.json'), get('/status.json'), get('/status'), get('/metrics')];
+    const first = await reading(1);
+    first?.end();
+    expect((await Promise.all(asked)).map(({ code }) => code)).toEqual([200, 200, 200, 200]);
+    expect(readings).toHaveLength(1);
+
+    const controller = new AbortController();
+    const impatient = get('/status.json', { signal: controller.signal });
+    const second = await reading(2);
+    controller.abort();
+    await expect(impatient).rejects.toThrow();
+    await vi.waitFor(() => expect(Promise.resolve(second?.breathe())).rejects.toThrow('nobody waits'));
   });
 
   test('asks for its token, but never a supervisor', async ({ onTestFinished }) => {

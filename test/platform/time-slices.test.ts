@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Clock, monotonicMs, systemClock, timeSlices } from '../../src/platform/index.ts';
+import { type Clock, createVirtualClock, monotonicMs, systemClock, timeSlices } from '../../src/platform/index.ts';
 
 const never = new AbortController().signal;
 
@@ -74,5 +74,18 @@ describe('long work', () => {
     await expect(pause).rejects.toThrow('given up');
     await other;
     loop.stop();
+  });
+
+  test('that is given up behind others does not wait for them', async () => {
+    const clock = createVirtualClock();
+    const controller = new AbortController();
+    const [breathe, breatheToo] = [timeSlices(clock, never), timeSlices(clock, controller.signal)];
+    await clock.advance(10);
+    const [first, second] = [breathe(), breatheToo()];
+    controller.abort(new Error('given up'));
+    // The clock stands still: the first one's turn has not come.
+    await expect(second).rejects.toThrow('given up');
+    await clock.advance(0);
+    await first;
   });
 });

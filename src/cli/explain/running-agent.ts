@@ -29,18 +29,20 @@ export async function askRunningAgent(
 ): Promise<RunningAgent> {
   if (!enabled || port === 0) return { kind: 'none', problem: 'by this configuration an agent serves no status that could be asked' };
   const where = `${loopbackOf(host)}:${port}`;
-  const client = new Client(`http://${where}`);
+  let client: Client | undefined;
   try {
+    const opened = new Client(`http://${where}`);
+    client = opened;
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
     const headers = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
-    const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(client, headers, inner));
+    const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(opened, headers, inner));
     if (sight.device === device) return { kind: 'answered', sight };
     return { kind: 'none', problem: `the agent at ${where} reports for another device, ${sight.device}` };
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'none', problem: `no agent answers at ${where} (${describeError(error)})` };
   } finally {
-    await client.destroy();
+    await client?.destroy();
   }
 }
 

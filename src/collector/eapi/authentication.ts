@@ -1,5 +1,5 @@
-import { AgentError, withDeadline } from '../../platform/index.ts';
-import { shareWork } from './shared-work.ts';
+import { AgentError, shareWork, withDeadline } from '../../platform/index.ts';
+
 import type { EapiTransport } from './transport.ts';
 
 export interface EapiCredentials {

@@ -2,10 +2,10 @@ import type { NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, inSlices, Stopped, timeSlices } from '../../platform/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import type { EapiCredentials } from './authentication.ts';
+import { breathing } from './breathing-filter.ts';
 import { commandError } from './command-error.ts';
 import { parseEapiEndpoint } from './endpoint.ts';
 import { createInFlight } from './in-flight.ts';
-import { breathing } from './object-filter.ts';
 import { openEapiClient } from './open-client.ts';
 import { readSummaryInSteps, SUMMARY_COMMAND } from './read-summary.ts';
 import { createRttReader } from './rtt-reader.ts';
@@ -56,13 +56,13 @@ export function createEapiSource(options: EapiSourceOptions): EapiSource {
     const switchTime = await client.time?.(signal);
     const breathe = timeSlices(clock, signal);
     const peers = createSummaryPeers();
-    const { results, failure } = await client.run([SUMMARY_COMMAND], signal, () => breathing(peers.filter(), breathe));
+    const { results, failure } = await client.run([SUMMARY_COMMAND], signal, breathing(peers.filter, breathe));
     const [result] = results;
     if (failure !== undefined || result === undefined) {
       throw commandError(endpoint.text, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
     }
     await breathe();
-    const summary = await inSlices(readSummaryInSteps(result, { endpoint: endpoint.text, source: name, switchTime }, peers), breathe);
+    const summary = await inSlices(readSummaryInSteps(result, { endpoint: endpoint.text, source: name, switchTime }, peers.read), breathe);
     established = summary.established;
     return { vrfs: summary.vrfs, takenAt };
   }

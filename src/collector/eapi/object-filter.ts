@@ -1,6 +1,9 @@
-import { type Breathe, createJsonPosition, type JsonPath, type JsonPosition } from '../../platform/index.ts';
+import { createJsonPosition, type JsonPath, type JsonPosition } from '../../platform/index.ts';
 
-/** Told of an object that was taken out and where it stood; says what JSON stands there from now on, in ASCII. */
+/**
+ * Told of an object that was taken out and where it stood; says what JSON stands there from now on, in ASCII. No text: that could be a key where
+ * an object can't, and make JSON of what is none.
+ */
 export type OnObject = (object: unknown, position: JsonPosition) => string;
 
 /**
@@ -44,13 +47,4 @@ export function createObjectFilter(path: JsonPath, onObject: OnObject): (chunk: 
     }
     return onObject(value, position);
   }
-}
-
-/** A filter that holds the answer back when it is time to give the event loop to others. */
-export function breathing(keep: (chunk: Buffer) => Buffer, breathe: Breathe): (chunk: Buffer) => Promise<Buffer> {
-  return async (chunk) => {
-    const kept = keep(chunk);
-    await breathe();
-    return kept;
-  };
 }

@@ -4,7 +4,7 @@ import { saysNoBgp } from './command-error.ts';
 import { isJsonObject, type JsonObject, typeName } from './json.ts';
 import { isPeerName, readEpochSeconds } from './peer-values.ts';
 import { readPeer } from './read-peer.ts';
-import type { SummaryPeers } from './summary-peers.ts';
+import type { PeerReader } from './summary-peers.ts';
 import { oneLine } from './text.ts';
 
 export const SUMMARY_COMMAND = 'show ip bgp summary vrf all';
@@ -33,15 +33,11 @@ export interface Summary {
  * `EAPI__MALFORMED` when nothing at all can be said.
  */
 export function readSummary(result: JsonObject, where: SummaryOrigin): Summary {
-  return atOnce(readSummaryInSteps(result, where, { read: readPeer }));
+  return atOnce(readSummaryInSteps(result, where, (_, address, value) => readPeer(address, value)));
 }
 
-/** The same, with a pause after each peer for whoever must not be held up by thousands. `peers` knows those that were taken out of the result. */
-export function* readSummaryInSteps(
-  result: JsonObject,
-  where: SummaryOrigin,
-  peers: Pick<SummaryPeers, 'read'>,
-): Generator<void, Summary, void> {
+/** The same, with a pause after each peer for whoever must not be held up by thousands, and with another reader of peers. */
+export function* readSummaryInSteps(result: JsonObject, where: SummaryOrigin, readOne: PeerReader): Generator<void, Summary, void> {
   const { endpoint, source } = where;
   const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
   if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: oneLine(warning) });
@@ -55,7 +51,7 @@ export function* readSummaryInSteps(
   let count = 0;
   let problem: string | undefined;
   for (const name of names) {
-    const reading = yield* readVrf(result.vrfs[name], source, switchTime, peers.read);
+    const reading = yield* readVrf(result.vrfs[name], source, switchTime, (address, value) => readOne(name, address, value));
     vrfs.set(name, reading);
     if (reading.kind === 'failed') {
       problem ??= `VRF ${oneLine(name, 40)}: ${reading.problem}`;
@@ -73,7 +69,7 @@ function* readVrf(
   value: unknown,
   source: string,
   switchTime: EpochMs | undefined,
-  readOne: SummaryPeers['read'],
+  readOne: (address: string, value: unknown) => Neighbor,
 ): Generator<void, VrfReading, void> {
   if (!isJsonObject(value)) return { kind: 'failed', source, problem: `it is ${typeName(value)}` };
   const { peers } = value;

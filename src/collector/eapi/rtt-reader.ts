@@ -3,12 +3,11 @@ import type { NeighborKey } from '../../bgp/index.ts';
 import { type Clock, timeSlices } from '../../platform/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../switch-source.ts';
+import { breathing } from './breathing-filter.ts';
 import type { EapiClient } from './client.ts';
 import { commandError, isOfThisCommandAlone } from './command-error.ts';
-import { breathing } from './object-filter.ts';
 import { createPeerListFilter } from './peer-list-filter.ts';
 import { collectRtts, takeRtt } from './read-rtts.ts';
-import type { AnswerFilter } from './transport.ts';
 
 export interface RttReaderOptions {
   readonly endpoint: string;
@@ -49,15 +48,12 @@ export function createRttReader({ endpoint, client, clock, established }: RttRea
   /** False when the switch would not run the one command, and each neighbor has to be asked for. */
   async function readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
     const found = new Map<string, Nanoseconds>();
-    const breathe = timeSlices(clock, signal);
-    const filter: AnswerFilter = () => {
+    const filter = (): ((chunk: Buffer) => Buffer) => {
       found.clear();
-      return breathing(
-        createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found)),
-        breathe,
-      );
+      return createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found));
     };
-    const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal, filter);
+    const breathe = timeSlices(clock, signal);
+    const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal, breathing(filter, breathe));
     if (failure !== undefined) return false;
     for (const [key, rtt] of found) rtts.set(key, rtt);
     // A result that came as text holds its peers still.

@@ -1,41 +1,45 @@
-import type { Neighbor } from '../../bgp/index.ts';
+import type { Neighbor, VrfName } from '../../bgp/index.ts';
 import { ANY_KEY, IN_LIST, type JsonPath } from '../../platform/index.ts';
 import { createObjectFilter } from './object-filter.ts';
 import { readPeer } from './read-peer.ts';
+
+/** Reads what the summary of this VRF has for this address. */
+export type PeerReader = (vrf: VrfName, address: string, value: unknown) => Neighbor;
 
 /** The peers of one summary, read while its answer came in. */
 export interface SummaryPeers {
   /** Begins anew: an answer may be asked for twice. */
   filter(): (chunk: Buffer) => Buffer;
-  /** The peer of this address for which `value` stands, or else is. */
-  read(address: string, value: unknown): Neighbor;
+  /** For what the filter left in the place of a peer, that peer. */
+  readonly read: PeerReader;
 }
 
 const PEERS: JsonPath = ['result', IN_LIST, 'vrfs', ANY_KEY, 'peers', ANY_KEY];
+const VRF_LEVEL = 3;
 const ADDRESS_LEVEL = 5;
-/** No switch's text begins with it. */
-const MARK = '\u0000peer ';
 
 /**
  * Takes the peers out of the answer to `show ip bgp summary vrf all` while it comes in:
  *
- *   …"peers":{"169.254.0.1":{…300 bytes…},…}…  ──►  a Neighbor each;  what is kept: …"peers":{"169.254.0.1":"\0peer 0",…}…
+ *   …"peers":{"169.254.0.1":{…300 bytes…},…}…  ──►  a Neighbor each;  what is kept: …"peers":{"169.254.0.1":[0],"169.254.0.3":[1],…}…
  *
- * Parsed as a whole, an answer for 4,096 neighbors holds everything else up for as long as all the rest of a tick.
+ * Parsed as a whole, an answer for 4,096 neighbors holds everything else up for as long as all the rest of a tick. A switch that writes such a list
+ * itself can name no peer but one that it has told of for this VRF and address.
  */
 export function createSummaryPeers(): SummaryPeers {
-  let neighbors: Neighbor[] = [];
+  let taken: { readonly vrf: VrfName; readonly neighbor: Neighbor }[] = [];
   return {
     filter() {
-      neighbors = [];
+      taken = [];
       return createObjectFilter(PEERS, (peer, position) => {
-        neighbors.push(readPeer(position.keyAt(ADDRESS_LEVEL), peer));
-        return JSON.stringify(`${MARK}${neighbors.length - 1}`);
+        taken.push({ vrf: position.keyAt(VRF_LEVEL), neighbor: readPeer(position.keyAt(ADDRESS_LEVEL), peer) });
+        return `[${taken.length - 1}]`;
       });
     },
-    read(address, value) {
-      const taken = typeof value === 'string' && value.startsWith(MARK) ? neighbors[Number(value.slice(MARK.length))] : undefined;
-      return taken?.address === address ? taken : readPeer(address, value);
+    read(vrf, address, value) {
+      const number: unknown = Array.isArray(value) && value.length === 1 ? value[0] : undefined;
+      const one = typeof number === 'number' ? taken[number] : undefined;
+      return one?.vrf === vrf && one.neighbor.address === address ? one.neighbor : readPeer(address, value);
     },
   };
 }

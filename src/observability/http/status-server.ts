@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type Breathe, type Clock, inSlices, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, Stopped } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
-import { jsonLineInSteps } from '../plain-json.ts';
 import type { StatusBoard } from '../status-board.ts';
 import { createAdmission } from './admission.ts';
 import { type Answer, json, jsonText, page, refused, text, writeAnswer } from './answer.ts';
 import { boundConnections } from './connections.ts';
+import { createWholeAnswers } from './whole-answers.ts';
 
 export interface StatusServerOptions {
   readonly host: string;
@@ -13,7 +13,7 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Asked for on everything but health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
-  readonly board: Pick<StatusBoard, 'read' | 'readInSlices'>;
+  readonly board: Pick<StatusBoard, 'readWithoutUsers' | 'readInSlices'>;
   readonly metrics: { text(status: AgentStatus): Promise<string>; readonly contentType: string };
   readonly clock: Clock;
   /** The page for people; whoever puts it together breathes. */
@@ -56,12 +56,10 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const admission = createAdmission({ host: options.host, token: options.token });
 
-  /** With thousands of users, an answer is put together in turns of the event loop: the ticks go on. */
-  const breathe = timeSlices(options.clock, new AbortController().signal);
-  const read = options.board.read;
-  const readWhole = (): Promise<AgentStatus> => options.board.readInSlices(breathe);
+  const answers = createWholeAnswers(options);
+  const read = options.board.readWithoutUsers;
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
+  async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
     const path = pathOf(request.url);
     if (path === undefined) return text(400, 'this is no path');
     const { method = 'GET' } = request;
@@ -74,15 +72,15 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     switch (path) {
       case '/':
       case '/status':
-        return page(await options.page(await readWhole(), breathe));
+        return page(await answers.page(signal));
       case '/status.json':
-        return jsonText(200, await inSlices(jsonLineInSteps(await readWhole()), breathe));
+        return jsonText(200, await answers.json(signal));
       case '/metrics':
-        return { code: 200, type: options.metrics.contentType, body: await options.metrics.text(await readWhole()) };
+        return { code: 200, type: options.metrics.contentType, body: await answers.metrics(signal) };
       default:
-        if (path.startsWith(USER_PAGES)) return userPage(await readWhole(), path.slice(USER_PAGES.length));
+        if (path.startsWith(USER_PAGES)) return userPage(await answers.status(signal), path.slice(USER_PAGES.length));
         return path.startsWith('/debug/users/')
-          ? debugUser(await readWhole(), path.slice('/debug/users/'.length))
+          ? debugUser(await answers.status(signal), path.slice('/debug/users/'.length))
           : text(404, 'there is nothing here; see /status');
     }
   }
@@ -124,7 +122,9 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
               return send(text(413, 'no request body is taken here'), false);
             }
             request.resume();
-            answer(request).then(
+            const gone = new AbortController();
+            response.once('close', () => gone.abort(new Stopped('nobody waits for the answer any more')));
+            answer(request, gone.signal).then(
               (found) => send(found, request.method === 'HEAD'),
               () => send(text(500, 'this could not be answered'), false),
             );
@@ -166,7 +166,7 @@ function pathOf(url: string | undefined): string | undefined {
   }
 }
 
-function healthy({ lastTick, now, startedAt }: AgentStatus, staleAfterMs: number): Answer {
+function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'now' | 'startedAt'>, staleAfterMs: number): Answer {
   const silentMs = now - (lastTick?.at ?? startedAt);
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has ended for ${Math.round(silentMs / 1_000)} s`);
 }

@@ -8,6 +8,7 @@ import Pool from 'undici/lib/dispatcher/pool.js';
 /*
  * What is used of undici. The package loads all of itself, fetch and WebSocket and caches and mocks, where any of it is asked for by its name: 9 MB of
  * resident memory that no request of ours needs. The files behind it are no promise of its makers, so the version is pinned, and an upgrade
- * that moves them fails to load here, in every test.
+ * that moves them fails to load here, in every test. What the package mixes into its dispatchers (`request`, `stream` …) is not there,
+ * whatever their types say: `request` is called on one, `request.call(client, …)`.
  */
 export { Agent, buildConnector, Client, errors, Pool, request };

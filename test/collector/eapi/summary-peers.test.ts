@@ -22,7 +22,7 @@ function readStreamed(text: string, cut: (left: number) => number = (left) => le
     at += size;
   }
   const kept = Buffer.concat(parts).toString('utf8');
-  return { summary: atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers)), kept };
+  return { summary: atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers.read)), kept };
 }
 
 const readWhole = (text: string): Summary => readSummary(resultIn(text), WHERE);
@@ -82,13 +82,21 @@ describe('the peers of a summary that are read while it comes in', () => {
     expect(readStreamed(text).summary).toEqual(readWhole(text));
   });
 
-  test('are not taken from the mark of another, which no switch writes', () => {
-    const text = answer({ vrf1: { peers: { '169.254.0.1': up, '169.254.0.3': '\u0000peer 0' } } });
-    const reading = readStreamed(text).summary.vrfs.get('vrf1');
-    expect(reading?.kind === 'collected' ? reading.neighbors.get('169.254.0.3') : reading).toEqual({
-      address: '169.254.0.3',
-      state: 'unrecognized',
-    });
+  test.each([
+    ['address', { vrf1: { peers: { '169.254.0.1': up, '169.254.0.3': [0] } } }, '169.254.0.3'],
+    ['VRF', { vrf2: { peers: { '169.254.0.1': up } }, vrf1: { peers: { '169.254.0.1': [0] } } }, '169.254.0.1'],
+  ])('are not taken from what stands for one of another %s, which no switch writes', (_, vrfs, address) => {
+    const reading = readStreamed(answer(vrfs)).summary.vrfs.get('vrf1');
+    expect(reading?.kind === 'collected' ? reading.neighbors.get(address) : reading).toEqual({ address, state: 'unrecognized' });
+  });
+
+  test('do not make JSON of an answer that is none: what stands for an object can be nothing that an object cannot', () => {
+    const broken = answer({ default: { peers: { '169.254.0.1': idle } }, vrf1: { peers: { '169.254.0.3': up } } }).replace(
+      '"169.254.0.3":{',
+      '"169.254.0.5":{},{"a":1}:1,"169.254.0.3":{',
+    );
+    expect(() => readWhole(broken)).toThrow('no result in');
+    expect(() => readStreamed(broken)).toThrow('no result in');
   });
 
   test('are forgotten when the answer is asked for again', () => {
@@ -96,7 +104,7 @@ describe('the peers of a summary that are read while it comes in', () => {
     peers.filter()(Buffer.from(answer({ vrf1: { peers: { '169.254.0.1': up } } })));
     const keep = peers.filter();
     const kept = keep(Buffer.from(answer({ vrf1: { peers: { '169.254.0.1': idle } } }))).toString('utf8');
-    const reading = atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers)).vrfs.get('vrf1');
+    const reading = atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers.read)).vrfs.get('vrf1');
     expect(reading?.kind === 'collected' ? reading.neighbors.get('169.254.0.1')?.state : reading).toBe('idle');
   });
 });

@@ -1,4 +1,4 @@
-import { Stopped } from '../../platform/index.ts';
+import { Stopped } from './abort.ts';
 
 /**
  * Lets everyone who asks while `work` runs wait for that one run. It is aborted when the last of them has lost patience: none of their

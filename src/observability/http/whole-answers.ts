@@ -1,0 +1,27 @@
+import { inSlices, shareWork, timeSlices } from '../../platform/index.ts';
+import type { AgentStatus } from '../agent-status.ts';
+import { jsonLineInSteps } from '../plain-json.ts';
+import type { StatusServerOptions } from './status-server.ts';
+
+type Shared<T> = (signal: AbortSignal) => Promise<T>;
+
+/** Answers that tell of all users. Each is put together in turns of the event loop, so that the ticks go on. */
+export interface WholeAnswers {
+  readonly status: Shared<AgentStatus>;
+  readonly page: Shared<string>;
+  readonly json: Shared<string>;
+  readonly metrics: Shared<string>;
+}
+
+/**
+ * However many ask, each answer is put together once at a time: who asks meanwhile gets the same one, and when all who asked are gone, it is left.
+ */
+export function createWholeAnswers({ board, page, metrics, clock }: StatusServerOptions): WholeAnswers {
+  const status = shareWork((signal) => board.readInSlices(timeSlices(clock, signal)));
+  return {
+    status,
+    page: shareWork(async (signal) => page(await status(signal), timeSlices(clock, signal))),
+    json: shareWork(async (signal) => inSlices(jsonLineInSteps(await status(signal)), timeSlices(clock, signal))),
+    metrics: shareWork(async (signal) => metrics.text(await status(signal))),
+  };
+}
