@@ -1,36 +1,42 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/platform/index.ts';
 import { lamports, slot, UserStatus } from '../../src/serviceability/index.ts';
-import { makeBed, settledBed, signerNumber } from '../support/agent-bed.ts';
+import { makeBed, PATIENTLY, settledBed, signerNumber } from '../support/agent-bed.ts';
 
 describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['grpc'] }, { sources: ['eapi', 'snmp'] }] as const)(
   'over $sources',
   ({ sources }) => {
-    test('a user that connects becomes up, one that is lost becomes down and only that one, and back', async ({ onTestFinished }) => {
-      const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { sources });
-      localnet.disconnect(user(1));
-      await until('one down', () => ledgerSays()[1] === 'down');
-      expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
-      localnet.connect(user(1));
-      await until('up again', () => ledgerSays()[1] === 'up');
-      expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-    });
+    test(
+      'a user that connects becomes up, one that is lost becomes down and only that one, and back',
+      PATIENTLY,
+      async ({ onTestFinished }) => {
+        const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { sources });
+        localnet.disconnect(user(1));
+        await until('one down', () => ledgerSays()[1] === 'down');
+        expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+        localnet.connect(user(1));
+        await until('up again', () => ledgerSays()[1] === 'up');
+        expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+      },
+    );
   },
 );
 
-test.concurrent('users of two tenants and a multicast user are told apart by VRF, and the round-trip time goes along with up', async ({
-  onTestFinished,
-}) => {
-  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 5 });
-  const records = [0, 1, 4].map((n) => localnet.ledger.admin.user(user(n)));
-  expect(records.map((record) => record?.bgpRttNs)).toEqual([4_200_000n, 4_200_000n, 4_200_000n]);
-  localnet.disconnect(user(4));
-  await until('the multicast user down', () => ledgerSays()[4] === 'down');
-  expect(localnet.ledger.admin.user(user(4))?.bgpRttNs).toBe(0n);
-  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up', 'down']);
-});
+test.concurrent(
+  'users of two tenants and a multicast user are told apart by VRF, and the round-trip time goes along with up',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 5 });
+    const records = [0, 1, 4].map((n) => localnet.ledger.admin.user(user(n)));
+    expect(records.map((record) => record?.bgpRttNs)).toEqual([4_200_000n, 4_200_000n, 4_200_000n]);
+    localnet.disconnect(user(4));
+    await until('the multicast user down', () => ledgerSays()[4] === 'down');
+    expect(localnet.ledger.admin.user(user(4))?.bgpRttNs).toBe(0n);
+    expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up', 'down']);
+  },
+);
 
-test.concurrent('a restart writes nothing that the ledger already says', async ({ onTestFinished }) => {
+test.concurrent('a restart writes nothing that the ledger already says', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, agent, lines, user, until, ledgerSays } = await settledBed(onTestFinished);
   localnet.disconnect(user(0));
   await until('one down', () => ledgerSays()[0] === 'down');
@@ -43,7 +49,7 @@ test.concurrent('a restart writes nothing that the ledger already says', async (
   expect(lines.filter((line) => line.startsWith('defect'))).toEqual([]);
 });
 
-test.concurrent('a user that is deleted and created again at the same address is written again', async ({ onTestFinished }) => {
+test.concurrent('a user that is deleted and created again at the same address is written again', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
   const clientIp = localnet.ledger.admin.user(user(2))?.clientIp;
   if (clientIp === undefined) throw new Error('user 2 has no account');
@@ -54,29 +60,35 @@ test.concurrent('a user that is deleted and created again at the same address is
   await until('up again', () => ledgerSays()[2] === 'up');
 });
 
-test.concurrent('a user created while the agent idles is noticed by its Established neighbor, long before the next idle reading', async ({
-  onTestFinished,
-}) => {
-  const { localnet, until } = await settledBed(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
-  const user = localnet.addUser();
-  localnet.connect(user);
-  await until('the newcomer up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1, 3_000);
-});
+test.concurrent(
+  'a user created while the agent idles is noticed by its Established neighbor, long before the next idle reading',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, until } = await settledBed(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
+    const user = localnet.addUser();
+    localnet.connect(user);
+    await until('the newcomer up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1);
+  },
+);
 
-test.concurrent('a user that never connects stays Unknown for the connect grace and becomes down then', async ({ onTestFinished }) => {
-  const { localnet, users, agent, until, ledgerSays } = await makeBed(onTestFinished, { policy: { connectGraceMs: 1_500 } });
-  for (const user of users.slice(1)) localnet.connect(user);
-  agent.start();
-  await until('the others up', () =>
-    ledgerSays()
-      .slice(1)
-      .every((status) => status === 'up'),
-  );
-  expect(ledgerSays()[0]).toBe('unknown');
-  await until('the first down', () => ledgerSays()[0] === 'down');
-});
+test.concurrent(
+  'a user that never connects stays Unknown for the connect grace and becomes down then',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, agent, until, ledgerSays } = await makeBed(onTestFinished, { policy: { connectGraceMs: 5_000 } });
+    for (const user of users.slice(1)) localnet.connect(user);
+    agent.start();
+    await until('the others up', () =>
+      ledgerSays()
+        .slice(1)
+        .every((status) => status === 'up'),
+    );
+    expect(ledgerSays()[0]).toBe('unknown');
+    await until('the first down', () => ledgerSays()[0] === 'down');
+  },
+);
 
-test.concurrent('a banned user whose session ends gets its last Up taken back', async ({ onTestFinished }) => {
+test.concurrent('a banned user whose session ends gets its last Up taken back', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
   // The ban frees the tunnel on the ledger; the controller takes the neighbor away with its next push.
   localnet.ledger.admin.banUser(user(3));
@@ -85,25 +97,29 @@ test.concurrent('a banned user whose session ends gets its last Up taken back', 
   expect(ledgerSays().slice(0, 3)).toEqual(['up', 'up', 'up']);
 });
 
-test.concurrent("another writer's word is corrected", async ({ onTestFinished }) => {
+test.concurrent("another writer's word is corrected", PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
   localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2 });
   await until('up again', () => ledgerSays()[1] === 'up');
 });
 
-test.concurrent('a record that grows old is refreshed, and others ride along in the same transaction', async ({ onTestFinished }) => {
-  const { localnet, until, told } = await settledBed(onTestFinished, {
-    users: 8,
-    policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
-  });
-  const first = localnet.ledger.bank.counters.succeeded;
-  const before = told('landed').length;
-  await until('two rounds of refreshes', () => told('landed').length >= before + 16);
-  // 8 users a round: one write a transaction would take 16 of them.
-  expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
-});
+test.concurrent(
+  'a record that grows old is refreshed, and others ride along in the same transaction',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, until, told } = await settledBed(onTestFinished, {
+      users: 8,
+      policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
+    });
+    const first = localnet.ledger.bank.counters.succeeded;
+    const before = told('landed').length;
+    await until('two rounds of refreshes', () => told('landed').length >= before + 16);
+    // 8 users a round: one write a transaction would take 16 of them.
+    expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
+  },
+);
 
-test.concurrent('a hundred users that flap at once land in a handful of transactions, once each', async ({ onTestFinished }) => {
+test.concurrent('a hundred users that flap at once land in a handful of transactions, once each', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, users, agent, until, ledgerSays, told } = await makeBed(onTestFinished, { users: 100 });
   for (const user of users) localnet.connect(user);
   agent.start();
@@ -113,16 +129,18 @@ test.concurrent('a hundred users that flap at once land in a handful of transact
   expect(told('sent').length).toBeLessThanOrEqual(7);
 });
 
-test.concurrent('when nearly all sessions read down at once the switch is asked again, and the truth is believed', async ({
-  onTestFinished,
-}) => {
-  const { localnet, users, until, ledgerSays, told } = await settledBed(onTestFinished, { users: 12 });
-  for (const user of users) localnet.disconnect(user);
-  await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
-  expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
-});
+test.concurrent(
+  'when nearly all sessions read down at once the switch is asked again, and the truth is believed',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, until, ledgerSays, told } = await settledBed(onTestFinished, { users: 12 });
+    for (const user of users) localnet.disconnect(user);
+    await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
+    expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
+  },
+);
 
-test.concurrent('once: one tick, everything landed, and what it came to', async ({ onTestFinished }) => {
+test.concurrent('once: one tick, everything landed, and what it came to', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
   for (const user of users) localnet.connect(user);
   const { report, problem, parked } = await agent.once(new AbortController().signal);
@@ -135,19 +153,21 @@ test.concurrent('once: one tick, everything landed, and what it came to', async 
   expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
 });
 
-test.concurrent('once: a slow switch and a ledger slower than a tick are waited for, and nothing is left unwritten', async ({
-  onTestFinished,
-}) => {
-  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
-  for (const user of users) localnet.connect(user);
-  localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
-  localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
-  const { report } = await agent.once(new AbortController().signal);
-  expect(report.intents.length).toBe(4);
-  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-});
+test.concurrent(
+  'once: a slow switch and a ledger slower than a tick are waited for, and nothing is left unwritten',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
+    for (const user of users) localnet.connect(user);
+    localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
+    localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
+    const { report } = await agent.once(new AbortController().signal);
+    expect(report.intents.length).toBe(4);
+    expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+  },
+);
 
-test.concurrent('a dry run wants the same and sends nothing', async ({ onTestFinished }) => {
+test.concurrent('a dry run wants the same and sends nothing', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished, { dryRun: true });
   for (const user of users) localnet.connect(user);
   const { report } = await agent.once(new AbortController().signal);
@@ -156,7 +176,7 @@ test.concurrent('a dry run wants the same and sends nothing', async ({ onTestFin
   expect(ledgerSays()).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
 });
 
-test.concurrent('stopping waits for what is in flight', async ({ onTestFinished }) => {
+test.concurrent('stopping waits for what is in flight', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, agent, until, told, ledgerSays } = await settledBed(onTestFinished);
   localnet.ledger.faults.set({ delaySlots: 10 });
   localnet.disconnect(user(0));
@@ -166,7 +186,7 @@ test.concurrent('stopping waits for what is in flight', async ({ onTestFinished 
   expect(ledgerSays()[0]).toBe('down');
 });
 
-test.concurrent('a second writer of the device is noticed, corrected once, and not fought', async ({ onTestFinished }) => {
+test.concurrent('a second writer of the device is noticed, corrected once, and not fought', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, told, ledgerSays } = await settledBed(onTestFinished);
   const overwrite = async () => {
     // What a second agent with the same key would do, at a slot of its own.
@@ -183,28 +203,36 @@ test.concurrent('a second writer of the device is noticed, corrected once, and n
   expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
 });
 
-test.concurrent('less money than is to be kept stops the writing, told once, and more of it resumes', async ({ onTestFinished }) => {
-  const { localnet, users, agent, until, told } = await makeBed(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
-  for (const user of users) localnet.connect(user);
-  agent.start();
-  await until('the halt', () => told('halted').length === 1);
-  await systemClock.sleep(1_500);
-  expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
-  localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
-  await until('everybody up', () => told('landed').length === 4);
-});
+test.concurrent(
+  'less money than is to be kept stops the writing, told once, and more of it resumes',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, agent, until, told } = await makeBed(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
+    for (const user of users) localnet.connect(user);
+    agent.start();
+    await until('the halt', () => told('halted').length === 1);
+    await systemClock.sleep(1_500);
+    expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
+    localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
+    await until('everybody up', () => told('landed').length === 4);
+  },
+);
 
-test.concurrent('a session that is lost is noticed when the switch tells of it, long before the next poll', async ({ onTestFinished }) => {
-  const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
-  const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
-    bgpWatch: true,
-    timing,
-    policy: { downGraceMs: 0, downConfirmations: 1 },
-  });
-  for (const each of users) localnet.connect(each);
-  agent.start();
-  await until('everybody up', () => told('landed').length === users.length);
-  localnet.disconnect(user(1));
-  await until('one down', () => ledgerSays()[1] === 'down');
-  expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
-});
+test.concurrent(
+  'a session that is lost is noticed when the switch tells of it, long before the next poll',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
+    const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
+      bgpWatch: true,
+      timing,
+      policy: { downGraceMs: 0, downConfirmations: 1 },
+    });
+    for (const each of users) localnet.connect(each);
+    agent.start();
+    await until('everybody up', () => told('landed').length === users.length);
+    localnet.disconnect(user(1));
+    await until('one down', () => ledgerSays()[1] === 'down');
+    expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+  },
+);

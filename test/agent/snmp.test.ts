@@ -2,54 +2,63 @@ import { expect, test } from 'vitest';
 import { createTrapWakeUp } from '../../src/collector/index.ts';
 import { LOCALNET_SNMP_USER } from '../../src/localnet/index.ts';
 import { seededRandom, systemClock } from '../../src/platform/index.ts';
-import { makeBed, settledBed } from '../support/agent-bed.ts';
+import { makeBed, PATIENTLY, settledBed } from '../support/agent-bed.ts';
 
-test.concurrent('over SNMPv3 alone, with the VRFs that the switch lists, the ledger says in the end what is true', async ({
-  onTestFinished,
-}) => {
-  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 6, sources: ['snmp-v3'] });
-  localnet.disconnect(user(0));
-  localnet.disconnect(user(4));
-  await until('two down', () => ledgerSays().filter((status) => status === 'down').length === 2);
-  expect(ledgerSays()).toEqual(['down', 'up', 'up', 'up', 'down', 'up']);
-  localnet.connect(user(4));
-  await until('one back', () => ledgerSays()[4] === 'up');
-});
+test.concurrent(
+  'over SNMPv3 alone, with the VRFs that the switch lists, the ledger says in the end what is true',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 6, sources: ['snmp-v3'] });
+    localnet.disconnect(user(0));
+    localnet.disconnect(user(4));
+    await until('two down', () => ledgerSays().filter((status) => status === 'down').length === 2);
+    expect(ledgerSays()).toEqual(['down', 'up', 'up', 'up', 'down', 'up']);
+    localnet.connect(user(4));
+    await until('one back', () => ledgerSays()[4] === 'up');
+  },
+);
 
-test.concurrent('a reboot of the switch, which gives its SNMP engine another boot, is seen as what it is', async ({ onTestFinished }) => {
-  const { localnet, users, until, ledgerSays } = await settledBed(onTestFinished, { sources: ['snmp-v3'] });
-  localnet.sim.reboot();
-  await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
-  for (const each of users) localnet.connect(each);
-  await until('everybody up', () => ledgerSays().every((status) => status === 'up'));
-});
+test.concurrent(
+  'a reboot of the switch, which gives its SNMP engine another boot, is seen as what it is',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, until, ledgerSays } = await settledBed(onTestFinished, { sources: ['snmp-v3'] });
+    localnet.sim.reboot();
+    await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
+    for (const each of users) localnet.connect(each);
+    await until('everybody up', () => ledgerSays().every((status) => status === 'up'));
+  },
+);
 
 for (const version of ['2c', '3'] as const) {
-  test.concurrent(`a trap of version ${version} brings the next poll at once: a lost session is Down long before the interval is over`, async ({
-    onTestFinished,
-  }) => {
-    const credentials = version === '3' ? { user: LOCALNET_SNMP_USER } : { community: 'public' };
-    const traps = createTrapWakeUp({
-      name: 'traps',
-      host: '127.0.0.1',
-      port: 0,
-      clock: systemClock,
-      random: seededRandom(5),
-      ...credentials,
-    });
-    const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
-      wakeUps: [traps],
-      timing: { intervalMs: 60_000, collectTimeoutMs: 2_000 },
-      policy: { downGraceMs: 0, downConfirmations: 1 },
-    });
-    for (const each of users) localnet.connect(each);
-    agent.start();
-    await until('everybody up', () => told('landed').length === users.length);
-    const { port = 0 } = traps.listening() ?? {};
-    localnet.snmp.sendTrapsTo({ host: '127.0.0.1', port, form: 'arista', version });
-    localnet.disconnect(user(1));
-    await until('one down', () => ledgerSays()[1] === 'down');
-    expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
-    expect(traps.counts()).toMatchObject({ woke: 1, refused: 0, malformed: 0 });
-  });
+  test.concurrent(
+    `a trap of version ${version} brings the next poll at once: a lost session is Down long before the interval is over`,
+    PATIENTLY,
+    async ({ onTestFinished }) => {
+      const credentials = version === '3' ? { user: LOCALNET_SNMP_USER } : { community: 'public' };
+      const traps = createTrapWakeUp({
+        name: 'traps',
+        host: '127.0.0.1',
+        port: 0,
+        clock: systemClock,
+        random: seededRandom(5),
+        ...credentials,
+      });
+      const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
+        wakeUps: [traps],
+        timing: { intervalMs: 60_000, collectTimeoutMs: 2_000 },
+        policy: { downGraceMs: 0, downConfirmations: 1 },
+      });
+      for (const each of users) localnet.connect(each);
+      agent.start();
+      await until('everybody up', () => told('landed').length === users.length);
+      await until('the traps heard', () => traps.listening() !== undefined);
+      const { port = 0 } = traps.listening() ?? {};
+      localnet.snmp.sendTrapsTo({ host: '127.0.0.1', port, form: 'arista', version });
+      localnet.disconnect(user(1));
+      await until('one down', () => ledgerSays()[1] === 'down');
+      expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+      expect(traps.counts()).toMatchObject({ woke: 1, refused: 0, malformed: 0 });
+    },
+  );
 }

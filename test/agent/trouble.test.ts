@@ -4,7 +4,7 @@ import type { Localnet } from '../../src/localnet/index.ts';
 import type { FaultPatch } from '../../src/localnet/ledger/index.ts';
 import { systemClock } from '../../src/platform/index.ts';
 import { type Address, ipv4, lamports } from '../../src/serviceability/index.ts';
-import { type AgentBed, makeBed, SLOT_MS, settledBed, signerNumber } from '../support/agent-bed.ts';
+import { type AgentBed, HANGING, makeBed, PATIENTLY, SLOT_MS, settledBed, signerNumber } from '../support/agent-bed.ts';
 
 /** What was just changed on the ledger is what everybody sees by then. */
 const confirmed = () => systemClock.sleep(3 * SLOT_MS);
@@ -14,11 +14,11 @@ function expectHonest({ told }: AgentBed): void {
   expect(told('defect', 'rejected', 'halted')).toEqual([]);
 }
 
-describe.concurrent('a switch that', () => {
+describe.concurrent('a switch that', PATIENTLY, () => {
   const faults: readonly [string, SwitchFault][] = [
     ['refuses connections', { kind: 'refuse' }],
     ['hangs', { kind: 'hang' }],
-    ['is too slow', { kind: 'slow', delayMs: 5_000 }],
+    ['is too slow', { kind: 'slow', delayMs: 15_000 }],
     ['answers HTML', { kind: 'garbage' }],
     ['is cut off in its answer', { kind: 'cut' }],
     ['answers with wrong types', { kind: 'wrong-types' }],
@@ -27,7 +27,7 @@ describe.concurrent('a switch that', () => {
     ['says that BGP is inactive', { kind: 'command-error', code: 1000, errors: ['BGP inactive'] }],
   ];
   test.for(faults)('%s makes nobody down, is told once, and is read again afterwards', async ([, fault], { onTestFinished }) => {
-    const bed = await settledBed(onTestFinished);
+    const bed = await settledBed(onTestFinished, ['hang', 'slow'].includes(fault.kind) ? HANGING : {});
     const landed = bed.told('landed').length;
     const end = bed.localnet.switchFaults.begin(fault);
     bed.localnet.disconnect(bed.user(2));
@@ -77,7 +77,7 @@ describe.concurrent('a switch that', () => {
   });
 });
 
-describe.concurrent('a ledger that', () => {
+describe.concurrent('a ledger that', PATIENTLY, () => {
   const faults: readonly [string, FaultPatch][] = [
     ['resets connections', { rpc: [{ kind: 'reset' }] }],
     ['answers 429', { rpc: [{ kind: 'rate-limited', retryAfterSeconds: 1 }] }],
@@ -95,7 +95,11 @@ describe.concurrent('a ledger that', () => {
   ];
   test.for(faults)('%s loses nothing: what changed meanwhile is right soon after', async ([, fault], { onTestFinished }) => {
     // A view from before the fault is too old to write on by the time that a Down is believed.
-    const bed = await settledBed(onTestFinished, { timing: { viewMaxAgeMs: 250 } });
+    const bed = await settledBed(onTestFinished, {
+      timing: { viewMaxAgeMs: 600 },
+      policy: { downGraceMs: 700 },
+      ...(fault.rpc?.some(({ kind }) => kind === 'hang') ? HANGING : {}),
+    });
     bed.localnet.ledger.faults.set(fault);
     bed.localnet.disconnect(bed.user(0));
     bed.localnet.disconnect(bed.user(3));
@@ -117,8 +121,8 @@ describe.concurrent('a ledger that', () => {
   ] as const)('answers accounts of another %s is not believed, and is again afterwards', async ([, kind, code], { onTestFinished }) => {
     const bed = await settledBed(onTestFinished);
     bed.localnet.ledger.faults.set({ account: { kind } });
-    bed.localnet.disconnect(bed.user(0));
     await bed.until('the halt', () => bed.told('halted').length === 1);
+    bed.localnet.disconnect(bed.user(0));
     await systemClock.sleep(1_000);
     expect(bed.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
     bed.localnet.ledger.faults.clear();
@@ -149,7 +153,7 @@ describe.concurrent('a ledger that', () => {
   });
 
   test('fails at its first endpoint is reached through the second', async ({ onTestFinished }) => {
-    const bed = await settledBed(onTestFinished, { endpoints: 1 });
+    const bed = await settledBed(onTestFinished, { endpoints: 1, ...HANGING });
     bed.localnet.ledger.faults.set({ rpc: [{ kind: 'hang' }] });
     bed.localnet.disconnect(bed.user(1));
     await bed.until('one down', () => bed.ledgerSays()[1] === 'down');
@@ -158,7 +162,7 @@ describe.concurrent('a ledger that', () => {
   });
 });
 
-describe.concurrent('a key or a device that', () => {
+describe.concurrent('a key or a device that', PATIENTLY, () => {
   test("is not the device's publisher: said once, nothing written", async ({ onTestFinished }) => {
     const bed = await makeBed(onTestFinished, { signer: signerNumber(8) });
     for (const user of bed.users) bed.localnet.connect(user);
@@ -172,8 +176,8 @@ describe.concurrent('a key or a device that', () => {
     const bed = await settledBed(onTestFinished);
     const { admin } = bed.localnet.ledger;
     admin.changeDevice(bed.localnet.device, { metricsPublisher: signerNumber(8).address });
-    bed.localnet.disconnect(bed.user(0));
     await bed.until('the halt', () => bed.told('halted').length === 1);
+    bed.localnet.disconnect(bed.user(0));
     await systemClock.sleep(1_000);
     expect(bed.ledgerSays()[0]).toBe('up');
     admin.changeDevice(bed.localnet.device, { metricsPublisher: signerNumber(7).address });
@@ -215,7 +219,7 @@ describe.concurrent('a key or a device that', () => {
   });
 });
 
-describe.concurrent('a user that', () => {
+describe.concurrent('a user that', PATIENTLY, () => {
   test('is deleted between decision and landing takes nobody else with it', async ({ onTestFinished }) => {
     const bed = await settledBed(onTestFinished, { users: 6 });
     bed.localnet.ledger.faults.set({ delaySlots: 8 });

@@ -11,7 +11,7 @@ import {
   createStateIngest,
   type Snapshotter,
 } from '../../src/snapshots/index.ts';
-import { type AgentBed, type AtEnd, type SnapshotterPlace, settledBed } from '../support/agent-bed.ts';
+import { type AgentBed, type AtEnd, PATIENTLY, type SnapshotterPlace, settledBed } from '../support/agent-bed.ts';
 
 const ALL_KINDS = ['bgp-sockets', ...DEFAULT_KINDS];
 
@@ -64,7 +64,7 @@ async function expectStatusesToGoOn(bed: AgentBed): Promise<void> {
   expect(told('defect', 'rejected', 'halted')).toEqual([]);
 }
 
-describe.concurrent('beside the ticks', () => {
+describe.concurrent('beside the ticks', PATIENTLY, () => {
   test('every kind arrives, signed by the publisher and with the hash that was announced', async ({ onTestFinished }) => {
     const bed = await bedWithSnapshots(onTestFinished);
     const { localnet } = bed;
@@ -144,7 +144,7 @@ describe.concurrent('beside the ticks', () => {
   });
 });
 
-test('an answer of 50 MB is given up, and the statuses go on', async ({ onTestFinished }) => {
+test('an answer of 50 MB is given up, and the statuses go on', PATIENTLY, async ({ onTestFinished }) => {
   const bed = await bedWithSnapshots(onTestFinished);
   bed.localnet.switchFaults.begin({ kind: 'large-answer', command: 'show ip mroute', bytes: 50 << 20 });
   await bed.until('it is told', () => bed.lines.includes('no snapshot of ip-mroute: EAPI__TOO_LARGE'));

@@ -27,15 +27,24 @@ export function signerNumber(number: number): Signer {
 /** No shorter: below 50 ms the agent does not believe it. */
 export const SLOT_MS = 60;
 
-/** A tenth of what a switch would have, so that a test takes a second and not ten. */
+/** For tests in which an agent has to get somewhere, which it does slowly on a busy machine. */
+export const PATIENTLY = { timeout: 120_000 };
+
+/** The bounds of a source's and of an endpoint's answer: long enough for a busy machine, and for tests of what hangs no longer than they can wait. */
+const ANSWER_WITHIN_MS = 10_000;
+export const HANGING = { answerWithinMs: 2_000 };
+
+/**
+ * A tenth of what a switch would have, so that a test takes a second and not ten; but not the bounds within which something has to succeed.
+ */
 const QUICK: AgentTiming = {
   intervalMs: 100,
-  collectTimeoutMs: 1_000,
-  viewMaxAgeMs: 500,
+  collectTimeoutMs: ANSWER_WITHIN_MS,
+  viewMaxAgeMs: 5_000,
   viewIdleIntervalMs: 300,
   maxLedgerAgeMs: 30_000,
   authorityIntervalMs: 500,
-  drainMs: 2_000,
+  drainMs: 10_000,
   worker: {
     statusPollIntervalMs: 50,
     rebroadcastIntervalMs: 200,
@@ -45,6 +54,8 @@ const QUICK: AgentTiming = {
     skipPreflight: false,
   },
 };
+
+const UNTIL_MS = 60_000;
 
 type SourceKind = 'eapi' | 'snmp' | 'snmp-v3' | 'grpc';
 
@@ -58,6 +69,8 @@ export interface AgentBedOptions {
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
   readonly limits?: Partial<AgentLimits>;
+  /** Upper bound of what a source or an endpoint takes to answer, milliseconds. */
+  readonly answerWithinMs?: number;
   /** The agent's key, where it is not the device's publisher. */
   readonly signer?: Signer;
   readonly dryRun?: boolean;
@@ -86,8 +99,8 @@ export interface AgentBed {
   user(number: number): Address;
   /** By user's number: what the ledger holds. */
   ledgerSays(): readonly string[];
-  /** Waits until it holds; fails after `ms` with both sides printed. */
-  until(what: string, holds: () => boolean, ms?: number): Promise<void>;
+  /** Waits until it holds; fails after a minute with both sides printed. */
+  until(what: string, holds: () => boolean): Promise<void>;
   /** The lines that begin with one of these. */
   told(...beginnings: readonly string[]): readonly string[];
   stop(): Promise<void>;
@@ -95,6 +108,7 @@ export interface AgentBed {
 
 /** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
 async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
+  const { answerWithinMs = ANSWER_WITHIN_MS } = options;
   const publisher = signerNumber(7);
   const localnet =
     options.localnet ??
@@ -116,8 +130,8 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     urls,
     programId: localnet.programId,
     random: seededRandom(2),
-    requestTimeoutMs: 1_000,
-    callTimeoutMs: 2_500,
+    requestTimeoutMs: answerWithinMs,
+    callTimeoutMs: 2.5 * answerWithinMs,
     onEndpoint: (event) => reporter.endpoint({ ...event, endpoint: `number ${urls.findIndex((url) => event.endpoint.startsWith(url))}` }),
   });
   const signer = options.signer ?? publisher;
@@ -126,7 +140,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     programId: localnet.programId,
     ...(options.dryRun === true ? {} : { signer }),
     rpc,
-    sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses)),
+    sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses, answerWithinMs)),
     ...(options.snapshotter === undefined ? {} : { snapshotter: options.snapshotter({ localnet, addresses, signer, reporter }) }),
     wakeUps: [...(options.bgpWatch === true ? [watchOf(addresses)] : []), ...(options.wakeUps ?? [])],
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
@@ -148,11 +162,11 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
       return user;
     },
     ledgerSays,
-    async until(what, holds, ms = 15_000) {
-      const deadline = performance.now() + ms;
+    async until(what, holds) {
+      const deadline = performance.now() + UNTIL_MS;
       while (!holds()) {
         if (performance.now() > deadline)
-          throw new Error(`not within ${ms} ms: ${what}; the ledger says ${ledgerSays().join(', ')}; told: ${lines.join(' | ')}`);
+          throw new Error(`not within ${UNTIL_MS} ms: ${what}; the ledger says ${ledgerSays().join(', ')}; told: ${lines.join(' | ')}`);
         await systemClock.sleep(10);
       }
     },
@@ -183,11 +197,16 @@ export async function settledBed(atEnd: AtEnd, options: AgentBedOptions = {}): P
   return bed;
 }
 
-function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses): SwitchSource {
-  if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 800 });
+function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses, timeoutMs: number): SwitchSource {
+  if (kind === 'eapi') return createEapiSource({ name: 'eapi', endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs });
   if (kind === 'grpc')
-    return createEapiSource({ name: 'grpc', endpoint: `grpc://${grpc.host}:${grpc.port}`, clock: systemClock, timeoutMs: 800 });
-  const bounds = { timeoutMs: 800, maxRows: 10_000, clock: systemClock };
+    return createEapiSource({
+      name: 'grpc',
+      endpoint: `grpc://${grpc.host}:${grpc.port}`,
+      clock: systemClock,
+      timeoutMs,
+    });
+  const bounds = { timeoutMs, maxRows: 10_000, clock: systemClock };
   if (kind === 'snmp') return createSnmpSource({ name: kind, ...snmp, vrfs: ['default', 'vrf1', 'vrf2'], ...bounds });
   const { host, port } = snmp;
   return createSnmpSource({ name: kind, host, port, user: LOCALNET_SNMP_USER, vrfs: 'auto', ...bounds });

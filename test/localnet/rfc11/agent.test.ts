@@ -15,7 +15,7 @@ import {
   UserStatus,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { type AgentBed, type AtEnd, makeBed, SLOT_MS, settledBed, signerNumber } from '../../support/agent-bed.ts';
+import { type AgentBed, type AtEnd, makeBed, PATIENTLY, SLOT_MS, settledBed, signerNumber } from '../../support/agent-bed.ts';
 import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from '../ledger/ledger-bed.ts';
 
 const extensionOf = ({ ledger, programId }: Localnet, device: Address): rfc11.ResourceExtension =>
@@ -50,7 +50,7 @@ test.concurrent("localnet's users are the program's own: created by instruction,
   ]);
 });
 
-describe.concurrent('two devices with the same tunnel_net', () => {
+describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
   /** A second device of the same ledger with a switch of its own, as a localnet that shares the first one's ledger. */
   async function secondDevice(atEnd: AtEnd, first: Localnet): Promise<Localnet> {
     const { admin } = first.ledger;
@@ -98,7 +98,7 @@ describe.concurrent('two devices with the same tunnel_net', () => {
   });
 });
 
-describe.concurrent('a /31 that goes from one user to another', () => {
+describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () => {
   /** Statuses that the ledger has held of a user since now, in order. */
   function watch({ localnet }: AgentBed, user: Address, atEnd: AtEnd): readonly number[] {
     const seen: number[] = [];
@@ -144,7 +144,7 @@ describe.concurrent('a /31 that goes from one user to another', () => {
   });
 });
 
-describe.concurrent('in mid-flight', () => {
+describe.concurrent('in mid-flight', PATIENTLY, () => {
   test('a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({ onTestFinished }) => {
     const bed = await makeBed(onTestFinished);
     const { localnet, agent } = bed;
