@@ -692,7 +692,7 @@ describe('a limit on spending', () => {
     expect(worker.allowance).toBe('nothing');
   });
 
-  test('on lamports holds for a day', async () => {
+  test('on lamports holds for a day', { timeout: 120_000 }, async () => {
     const { clock, offer, ledger, worker, told } = setUp({ limits: { maxLamportsPerDay: 10_000 } });
     offer(up(...range(60)));
     await clock.advance(20_000);
@@ -728,7 +728,9 @@ describe('stopping', () => {
   });
 });
 
-test('whatever is offered, whenever, and however the ledger behaves, no user ever has two unresolved statuses, and the last one wins', async () => {
+test('whatever is offered, whenever, and however the ledger behaves, no user ever has two unresolved statuses, and the last one wins', {
+  timeout: 120_000,
+}, async () => {
   for (let seed = 1; seed <= 30; seed += 1) {
     const random = seededRandom(seed);
     const { clock, offer, ledger, lines } = setUp();

@@ -40,7 +40,9 @@ function damaged(whole: Buffer, random: Random): Buffer {
   }
 }
 
-test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Established whom the answer does not spell out`, async () => {
+test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Established whom the answer does not spell out`, {
+  timeout: 120_000,
+}, async () => {
   const random = seededRandom(SEED);
   let answer = ANSWER;
   const client = createGrpcEapiClient({
@@ -85,7 +87,7 @@ test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Es
   expect(counts.failures).toBeGreaterThan(ROUNDS / 1_000);
 });
 
-test(`${ROUNDS} damaged messages of the watch are a reason to look or none, and never an exception`, () => {
+test(`${ROUNDS} damaged messages of the watch are a reason to look or none, and never an exception`, { timeout: 120_000 }, () => {
   const random = seededRandom(SEED + 1);
   let reasons = 0;
   for (let round = 0; round < ROUNDS; round += 1) if (tellsOfPeer(damaged(CHANGE, random))) reasons += 1;

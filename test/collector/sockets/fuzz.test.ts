@@ -50,7 +50,7 @@ const isSpeltOut = (line: string, address: string): boolean => {
   return state === 'ESTAB' && bgp && (peer.startsWith(`${address}:`) || peer.startsWith(`${address}%`) || peer.includes(`${address}]`));
 };
 
-test(`${ROUNDS} damaged lines name nobody that they do not spell out, and cost no more than the namespace`, () => {
+test(`${ROUNDS} damaged lines name nobody that they do not spell out, and cost no more than the namespace`, { timeout: 120_000 }, () => {
   const random = seededRandom(SEED);
   const counts = { read: 0, unreadable: 0 };
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -21,7 +21,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('advance' as const), slots: fc.integer({ min: 1, max: 40 }) }),
 );
 
-test('whatever happened, a restored ledger has every account as it was, and goes on as the first one would', () => {
+test('whatever happened, a restored ledger has every account as it was, and goes on as the first one would', { timeout: 120_000 }, () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
       const bed = createBed();
