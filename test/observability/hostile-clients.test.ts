@@ -5,6 +5,7 @@ import { createStatusServer, type StatusServerOptions } from '../../src/observab
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { systemClock } from '../../src/platform/index.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
+import { eventually } from '../support/eventually.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -233,10 +234,16 @@ describe('a crowd', () => {
   });
 
   test('that asks for much and takes none of it is cut off', async ({ onTestFinished }) => {
-    const { port } = await serve(onTestFinished, { requestTimeoutMs: 200, page: () => 'x'.repeat(50_000_000) });
+    let asked = false;
+    const page = () => {
+      asked = true;
+      return 'x'.repeat(50_000_000);
+    };
+    const { port } = await serve(onTestFinished, { requestTimeoutMs: 200, page });
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     socket.pause();
     socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually(() => asked).toBe(true);
     await systemClock.sleep(1_000);
     let heard = 0;
     socket.on('data', (chunk) => (heard += chunk.length)).resume();
@@ -245,8 +252,8 @@ describe('a crowd', () => {
   });
 
   test('waits for a reload as long as that takes', async ({ onTestFinished }) => {
-    const reload = () => systemClock.sleep(600).then(() => ({ successful: true, message: 'taken' }));
-    const { ask } = await serve(onTestFinished, { requestTimeoutMs: 100, reload });
+    const reload = () => systemClock.sleep(1_200).then(() => ({ successful: true, message: 'taken' }));
+    const { ask } = await serve(onTestFinished, { requestTimeoutMs: 500, reload });
     expect((await ask('POST', '/-/reload')).code).toBe(200);
   });
 
