@@ -51,7 +51,7 @@ function readWhileItComes(body: string): ReadonlyMap<string, VrfReading> | undef
   const envelope = readEnvelope(peers.filter()(Buffer.from(body)).toString('utf8'), 'x', 1);
   if (envelope.kind === 'malformed' || envelope.failure !== undefined) return undefined;
   try {
-    return atOnce(readSummaryInSteps(envelope.results[0] ?? {}, { endpoint: 'e', source: 's' }, peers)).vrfs;
+    return atOnce(readSummaryInSteps(envelope.results[0] ?? {}, { endpoint: 'e', source: 's' }, peers.read)).vrfs;
   } catch (error) {
     if (isAgentError(error)) return undefined;
     throw error;
