@@ -58,9 +58,9 @@ async function open(
     warnings,
     isOpen: snapshotter !== undefined,
     async until(holds) {
-      const deadline = performance.now() + 8_000;
+      const deadline = performance.now() + 15_000;
       while (!holds()) {
-        if (performance.now() > deadline) throw new Error(`not within 8 s; told: ${lines.join(' | ')}`);
+        if (performance.now() > deadline) throw new Error(`not within 15 s; told: ${lines.join(' | ')}`);
         await systemClock.sleep(10);
       }
     },

@@ -9,7 +9,7 @@ import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from './ledger-be
 
 const SLOT_MS = 20;
 const publisher = keypair('publisher');
-const WAIT = { timeout: 3_000, interval: 5 };
+const WAIT = { timeout: 10_000, interval: 5 };
 
 let ledger: LocalLedger;
 let connection: Connection;
