@@ -133,6 +133,12 @@ const ODD_VALUES: readonly unknown[] = [
   '__proto__',
 ];
 
+/** What may stand between two bytes of an answer and leave it JSON, or nearly so. */
+const MISPLACED = [
+  ...['{', '}', '[', ']', '"', ':', ',', '\\', ' ', '{}', '[0]', '[1]', 'null', '"a":1,', '"a":{},', '{"a":1}:1,', '{"peerState":"Idle"},'],
+  ...['"peers":{},', '"peers":', '"169.254.4.1":', '"169.254.4.1":{"peerState":"Established"},', '"169.254.4.1":[0],', '"a":{"b":[{}]},'],
+];
+
 /** Every place in a JSON value, each with its parent and key. */
 function places(value: unknown, into: [parent: Record<string, unknown> | unknown[], key: string][] = []): typeof into {
   if (typeof value !== 'object' || value === null) return into;
@@ -248,6 +254,26 @@ describe('answers that are not what a switch sends', { timeout: 120_000 * SCALE 
       if (kind === 0) expect(read(damaged.toString('utf8')), `seed ${SEED + 2}, round ${round}`).toBe('error');
     }
     expect(errors).toBeGreaterThan(2_000);
+  });
+
+  test('with marks, objects or members where none belong are read the same whole as while they come in', () => {
+    const random = seededRandom(SEED + 4);
+    let answers = 0;
+    for (let round = 0; round < SCALE * 4_000; round += 1) {
+      let bytes = Buffer.from(bodies[0] ?? '');
+      for (let times = 0; times < 3; times += 1) {
+        const at = Math.floor(random() * bytes.length);
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          Buffer.from(pick(MISPLACED, random) ?? ''),
+          bytes.subarray(at + Math.floor(random() * 3)),
+        ]);
+        // Two marks or three seldom make anything but garbage, and what is JSON in spite of them is what must be read the same.
+        if (random() < 0.7) break;
+      }
+      if (read(bytes.toString('utf8')) !== 'error') answers += 1;
+    }
+    expect(answers).toBeGreaterThan(100);
   });
 
   test('of any JSON at all name nobody that they do not spell out', () => {
