@@ -91,7 +91,7 @@ describe('check', () => {
   });
 
   test('a switch that cannot be read hides nothing of the ledger', async () => {
-    await using at = await commandBed();
+    await using at = await commandBed({}, { sourceTimeout: '800ms' });
     at.localnet.switchFaults.begin({ kind: 'hang' });
     const { exitCode, states, detail, remedy } = await check(at);
     expect(states.filter((state) => !state.startsWith('ok '))).toEqual([

@@ -39,7 +39,7 @@ export interface CommandBed extends AsyncDisposable {
 /** A localnet of three connected users, a key file and a configuration file for it. */
 export async function commandBed(
   settings: Readonly<Record<string, unknown>> = {},
-  more: { readonly stateIngestPort?: number } = {},
+  { sourceTimeout = '10s', ...more }: { readonly stateIngestPort?: number; readonly sourceTimeout?: string } = {},
 ): Promise<CommandBed> {
   const folder = temporaryFolder();
   const keypair = await writeNewKeypair(folder);
@@ -50,7 +50,7 @@ export async function commandBed(
   const settle = (): Promise<void> => systemClock.sleep(3 * SLOT_MS);
   await settle();
   const file = join(folder, 'config.yaml');
-  const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: '800ms' }];
+  const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: sourceTimeout }];
   const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] }, collector: { sources } };
   // Port 0: nothing on this host is asked by mistake.
   writeFileSync(file, JSON.stringify({ ...ours, http: { listen: '127.0.0.1:0' }, ...settings }), { mode: 0o600 });

@@ -30,7 +30,7 @@ async function bed(settings: Readonly<Record<string, unknown>> = {}): Promise<Be
   // What was just created is confirmed a slot later, and only then seen by everybody.
   await systemClock.sleep(3 * SLOT_MS);
   const file = join(folder, 'config.yaml');
-  const sources = [{ type: 'eapi', url: eapiUrl, timeout: '300ms' }];
+  const sources = [{ type: 'eapi', url: eapiUrl, timeout: '10s' }];
   const config = { env: 'localnet', device: localnet.device, ledger: { rpcUrls: [rpcUrl] }, collector: { sources }, ...settings };
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   return {

@@ -65,11 +65,11 @@ async function secretBed(): Promise<CommandBed & { readonly settings: Readonly<R
     keypair: bed.keypair,
     ledger: {
       rpcUrls: [...refusing.map((at) => `http://${user}${at}/v2/${path}${query}`), `${bed.addresses.rpcUrl}/${path}${query}`],
-      requestTimeout: '1s',
+      requestTimeout: '10s',
     },
     collector: {
       interval: '500ms',
-      timeout: '1s',
+      timeout: '10s',
       sources: [
         { type: 'eapi', name: 'refused', url: `http://${refusing[0]}`, username: 'dzd', passwordFile: place('eapi'), timeout: '300ms' },
         { type: 'snmp', name: 'silent', host, port, communityFile: place('community'), timeout: '150ms' },
@@ -87,7 +87,7 @@ async function secretBed(): Promise<CommandBed & { readonly settings: Readonly<R
           privPasswordFile: place('priv'),
           timeout: '150ms',
         },
-        { type: 'eapi', name: 'good', url: bed.addresses.eapiUrl, username: 'dzd', passwordFile: place('eapi'), timeout: '800ms' },
+        { type: 'eapi', name: 'good', url: bed.addresses.eapiUrl, username: 'dzd', passwordFile: place('eapi'), timeout: '10s' },
       ],
     },
     policy: { minWriteInterval: '1s' },
@@ -147,6 +147,7 @@ describe('no secret is written anywhere', () => {
     expect(await ask('/-/reload', { method: 'POST', headers })).toBe(400);
     writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify(bed.settings), { mode: 0o600 });
     expect(await ask('/-/reload', { method: 'POST', headers })).toBe(200);
+    for (const code of [/EAPI__/, /SNMP__/, /LEDGER__/]) await until(code);
     await systemClock.sleep(1_500);
     life.abort(new Stopped('the test is over'));
     const result = await running;

@@ -106,7 +106,7 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
 
 test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', async () => {
   await using bed = await commandBed();
-  bed.localnet.ledger.faults.set({ delaySlots: 12 });
+  bed.localnet.ledger.faults.set({ delaySlots: 40 });
   const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
   await agent.until('transaction sent');
   agent.child.kill('SIGHUP');
