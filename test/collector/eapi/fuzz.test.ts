@@ -139,6 +139,10 @@ const MISPLACED = [
   ...['"peers":{},', '"peers":', '"169.254.4.1":', '"169.254.4.1":{"peerState":"Established"},', '"169.254.4.1":[0],', '"a":{"b":[{}]},'],
 ];
 
+/** Where a member, an element or a value begins. */
+const seams = (bytes: Buffer): readonly number[] =>
+  [...bytes.keys()].filter((at) => '{,:['.includes(String.fromCharCode(bytes[at - 1] ?? 0)));
+
 /** Every place in a JSON value, each with its parent and key. */
 function places(value: unknown, into: [parent: Record<string, unknown> | unknown[], key: string][] = []): typeof into {
   if (typeof value !== 'object' || value === null) return into;
@@ -262,12 +266,8 @@ describe('answers that are not what a switch sends', { timeout: 120_000 * SCALE 
     for (let round = 0; round < SCALE * 4_000; round += 1) {
       let bytes = Buffer.from(bodies[0] ?? '');
       for (let times = 0; times < 3; times += 1) {
-        const at = Math.floor(random() * bytes.length);
-        bytes = Buffer.concat([
-          bytes.subarray(0, at),
-          Buffer.from(pick(MISPLACED, random) ?? ''),
-          bytes.subarray(at + Math.floor(random() * 3)),
-        ]);
+        const at = random() < 0.5 ? (pick(seams(bytes), random) ?? 0) : Math.floor(random() * bytes.length);
+        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from(pick(MISPLACED, random) ?? ''), bytes.subarray(at)]);
         // Two marks or three seldom make anything but garbage, and what is JSON in spite of them is what must be read the same.
         if (random() < 0.7) break;
       }
