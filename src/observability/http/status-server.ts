@@ -1,23 +1,20 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type Breathe, type Clock, Stopped } from '../../platform/index.ts';
+import { Stopped } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { StatusBoard } from '../status-board.ts';
 import { createAdmission } from './admission.ts';
 import { type Answer, json, jsonText, page, refused, text, writeAnswer } from './answer.ts';
 import { boundConnections } from './connections.ts';
-import { createWholeAnswers } from './whole-answers.ts';
+import { createWholeAnswers, type WholeAnswersOptions } from './whole-answers.ts';
 
-export interface StatusServerOptions {
+export interface StatusServerOptions extends WholeAnswersOptions {
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
   /** Asked for on everything but health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
-  readonly board: Pick<StatusBoard, 'readWithoutUsers' | 'readInSlices'>;
-  readonly metrics: { text(status: AgentStatus): Promise<string>; readonly contentType: string };
-  readonly clock: Clock;
-  /** The page for people; whoever puts it together breathes. */
-  readonly page: (status: AgentStatus, breathe: Breathe) => string | Promise<string>;
+  readonly board: WholeAnswersOptions['board'] & Pick<StatusBoard, 'readWithoutUsers'>;
+  readonly metrics: WholeAnswersOptions['metrics'] & { readonly contentType: string };
   /** The page of one user; undefined for one that is not there. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */

@@ -1,7 +1,15 @@
-import { inSlices, shareWork, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, inSlices, shareWork, timeSlices } from '../../platform/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import { jsonLineInSteps } from '../plain-json.ts';
-import type { StatusServerOptions } from './status-server.ts';
+import type { StatusBoard } from '../status-board.ts';
+
+export interface WholeAnswersOptions {
+  readonly board: Pick<StatusBoard, 'readInSlices'>;
+  readonly metrics: { text(status: AgentStatus): Promise<string> };
+  /** The page for people; whoever puts it together breathes. */
+  readonly page: (status: AgentStatus, breathe: Breathe) => string | Promise<string>;
+  readonly clock: Clock;
+}
 
 type Shared<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -16,7 +24,7 @@ export interface WholeAnswers {
 /**
  * However many ask, each answer is put together once at a time: who asks meanwhile gets the same one, and when all who asked are gone, it is left.
  */
-export function createWholeAnswers({ board, page, metrics, clock }: StatusServerOptions): WholeAnswers {
+export function createWholeAnswers({ board, page, metrics, clock }: WholeAnswersOptions): WholeAnswers {
   const status = shareWork((signal) => board.readInSlices(timeSlices(clock, signal)));
   return {
     status,
