@@ -18,7 +18,7 @@ test('every face of the switch shows the same neighbors', async ({ onTestFinishe
   const { eapiUrl, eapiSocket, grpc } = await startLocalnet({}, onTestFinished);
   const seen: string[][] = [];
   for (const endpoint of [eapiUrl, `unix://${eapiSocket}`, `grpc://${grpc.host}:${grpc.port}`]) {
-    const source = createEapiSource({ endpoint, clock: systemClock, timeoutMs: 2_000 });
+    const source = createEapiSource({ endpoint, clock: systemClock, timeoutMs: 10_000 });
     const { vrfs } = await source.collect(never);
     await source.close();
     seen.push(
@@ -33,7 +33,7 @@ test('with a certificate the eAPI is an HTTPS one', async ({ onTestFinished }) =
   const tls = selfSigned(['127.0.0.1']);
   const { eapiUrl } = await startLocalnet({ eapiTls: tls }, onTestFinished);
   const sha256 = new X509Certificate(tls.cert).fingerprint256;
-  const source = createEapiSource({ endpoint: eapiUrl, tls: { kind: 'fingerprint', sha256 }, clock: systemClock, timeoutMs: 2_000 });
+  const source = createEapiSource({ endpoint: eapiUrl, tls: { kind: 'fingerprint', sha256 }, clock: systemClock, timeoutMs: 10_000 });
   onTestFinished(() => source.close());
   expect(eapiUrl).toMatch(/^https:/);
   expect((await source.collect(never)).vrfs.get('vrf1')?.kind).toBe('collected');

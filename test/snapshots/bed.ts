@@ -31,7 +31,7 @@ export async function startServer(
 }
 
 export function ingestAt(url: string, clock: Pick<Clock, 'wall'> = { wall: () => NOON }, signer = PUBLISHER): SnapshotSink {
-  const sink = createStateIngest({ url, device: DEVICE, signer, timeoutMs: 2_000, clock });
+  const sink = createStateIngest({ url, device: DEVICE, signer, timeoutMs: 10_000, clock });
   onTestFinished(() => sink.close());
   return sink;
 }

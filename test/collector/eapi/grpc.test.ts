@@ -30,7 +30,7 @@ async function layGrpcBed({ neighbors = 1, maxAnswerBytes = 1 << 24 } = {}) {
   const source: EapiSource = createEapiSource({
     endpoint: `grpc://${host}:${port}`,
     clock: systemClock,
-    timeoutMs: 2_000,
+    timeoutMs: 10_000,
     maxAnswerBytes,
   });
   ends.push(face.stop, source.close);
@@ -88,7 +88,7 @@ describe('eAPI over EosSdkRpc', () => {
     const other = createSimulatedEapi({ switch: createSimulatedSwitch({ clock: systemClock }), faults: createSwitchFaults() });
     const { url } = await other.start();
     ends.push(other.stop);
-    const source = createEapiSource({ endpoint: url.replace('http:', 'grpc:'), clock: systemClock, timeoutMs: 1_000 });
+    const source = createEapiSource({ endpoint: url.replace('http:', 'grpc:'), clock: systemClock, timeoutMs: 10_000 });
     ends.push(source.close);
     await expect(source.collect(never)).rejects.toMatchObject({ code: expect.stringMatching(/^GRPC__(UNREACHABLE|FAILED|TIMEOUT)$/) });
   });

@@ -12,7 +12,7 @@ async function bedWithRunner(face: Partial<SimulatedEapiOptions> = {}, options: 
 }
 
 function runnerAt(endpoint: string, options: Partial<EapiShowRunnerOptions> = {}): ShowRunner {
-  const runner = createEapiShowRunner({ endpoint, timeoutMs: 2_000, maxAnswerBytes: 1 << 20, ...options });
+  const runner = createEapiShowRunner({ endpoint, timeoutMs: 10_000, maxAnswerBytes: 1 << 20, ...options });
   onTestFinished(() => runner.close());
   return runner;
 }

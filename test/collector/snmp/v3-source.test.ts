@@ -222,7 +222,7 @@ function forged(answer: Buffer): Buffer {
 
 /** The library as it comes. */
 async function askedByNetSnmp(port: number): Promise<unknown> {
-  const session = createV3Session('127.0.0.1', netSnmpUser(USER), { port, retries: 0, timeout: 1_000 });
+  const session = createV3Session('127.0.0.1', netSnmpUser(USER), { port, retries: 0, timeout: 10_000 });
   onTestFinished(() => void session.close());
   const columns = [2, 9, 15, 16].map((column) => STATE.with(9, column).join('.'));
   return new Promise((resolve) =>

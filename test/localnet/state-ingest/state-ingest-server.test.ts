@@ -155,7 +155,13 @@ test('a localnet has one when it is given a port, and it knows the publisher of 
   const localnet = createLocalnet({ users: 0, publisher: PUBLISHER.address, stateIngestPort: 0 });
   onTestFinished(() => localnet.stop());
   const { stateIngestUrl = '' } = await localnet.start();
-  const sink = createStateIngest({ url: stateIngestUrl, device: localnet.device, signer: PUBLISHER, timeoutMs: 2_000, clock: systemClock });
+  const sink = createStateIngest({
+    url: stateIngestUrl,
+    device: localnet.device,
+    signer: PUBLISHER,
+    timeoutMs: 10_000,
+    clock: systemClock,
+  });
   onTestFinished(() => sink.close());
   const { signal } = new AbortController();
   await sink.store(
