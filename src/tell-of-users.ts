@@ -1,5 +1,4 @@
 import { type Decided, type FlapPenalty, msUntilReuse, type Observation, type StatusPolicy } from './bgp/index.ts';
-import type { Breathe } from './platform/index.ts';
 import type { Address } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 
@@ -8,14 +7,11 @@ export interface UserTellerOptions {
   readonly damping: StatusPolicy['damping'];
 }
 
-/**
- * Tells, after each tick, what has changed of each user since the one before. Everybody may have changed at once, and each change is a line in
- * the log: `breathe` is awaited after each user.
- */
+/** Tells, after each tick, what has changed of each user since the one before. Everybody may have changed at once: it pauses after each. */
 export function createUserTeller({
   reporter,
   damping,
-}: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes'], breathe: Breathe) => Promise<void> {
+}: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes']) => Generator<void, void, void> {
   function tellOfDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
     const suppressed = penalty?.suppressed === true;
     if (suppressed === (before?.suppressed === true)) return;
@@ -23,7 +19,7 @@ export function createUserTeller({
     reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
   }
 
-  return async (before, outcomes, breathe) => {
+  return function* (before, outcomes) {
     const foreign: Address[] = [];
     for (const [user, outcome] of outcomes) {
       if (outcome.isForeignWrite) foreign.push(user);
@@ -32,7 +28,7 @@ export function createUserTeller({
       if (!sameObservation(former?.observation, outcome.observation)) {
         reporter.observed({ user, before: former?.observation, outcome });
       }
-      await breathe();
+      yield;
     }
     if (foreign.length > 0) reporter.foreignWrites({ users: foreign });
   };

@@ -144,7 +144,7 @@ export function createTicker(options: TickerOptions): Ticker {
       }
       strangers = new Map(newcomers.map((id) => [id, (strangers.get(id) ?? 0) + 1]));
       await breathe();
-      await tellOfUsers(before, decided.outcomes, breathe);
+      await inSlices(tellOfUsers(before, decided.outcomes), breathe);
       before = decided.outcomes;
       await breathe();
       const intents = views.isFreshEnoughToWrite(view)

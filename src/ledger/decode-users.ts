@@ -1,4 +1,4 @@
-import { AgentError, type Clock, timeSlices } from '../platform/index.ts';
+import { AgentError } from '../platform/index.ts';
 import { AccountDataError, type Address, createUserDecoder, type User } from '../serviceability/index.ts';
 
 /** A User with the bytes that it was decoded from. */
@@ -8,24 +8,21 @@ export interface DecodedUser {
 }
 
 /**
- * Decodes the accounts of one answer. Most users have not changed since the one before: those with the same bytes are taken over from it.
- * Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
+ * Decodes the accounts of one answer, and pauses after each. Most users have not changed since the answer before: those with the same bytes are
+ * taken over from it. Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
  */
-export async function decodeUsers(
+export function* decodeUsers(
   accounts: ReadonlyMap<Address, Uint8Array>,
   before: ReadonlyMap<Address, DecodedUser>,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Address, DecodedUser>> {
+): Generator<void, ReadonlyMap<Address, DecodedUser>, void> {
   const users = new Map<Address, DecodedUser>();
   const decode = createUserDecoder();
-  const breathe = timeSlices(clock, signal);
   for (const [pubkey, data] of accounts) {
     const former = before.get(pubkey);
     const isSame = former !== undefined && Buffer.compare(former.data, data) === 0;
     // With the new bytes, though they are the same: the old ones would hold on to all the memory that was set aside for their answer.
     users.set(pubkey, { data, user: isSame ? former.user : decodeOne(pubkey, data, decode) });
-    await breathe();
+    yield;
   }
   return users;
 }

@@ -5,7 +5,7 @@
  *                                                                              │
  *                              JsonRpc: envelope, deadline, bounded queue ◄────┘──► undici Pool, keep-alive
  */
-import { type Clock, type Random, systemClock } from '../platform/index.ts';
+import { type Clock, inSlices, type Random, systemClock, timeSlices } from '../platform/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { Resolve } from './address-book.ts';
 import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requireSlot } from './asking.ts';
@@ -78,7 +78,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
 
   return {
     async usersOfDevice(device, { minContextSlot }, signal) {
-      const query = { programId, device, clock };
+      const query = { programId, device };
       const config = {
         encoding: 'base64',
         commitment: COMMITMENT,
@@ -88,7 +88,9 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       };
       const request = { method: 'getProgramAccounts', params: [programId, config] };
       const users = await endpoints.onOne(async (endpoint, note, inner) => {
-        const answer = await endpoint.ask(request, (result, name) => readUserAccounts(result, name, query, lastUsers, inner), inner);
+        const read = (result: unknown, name: string): Promise<UserAccounts> =>
+          inSlices(readUserAccounts(result, name, query, lastUsers), timeSlices(clock, inner));
+        const answer = await endpoint.ask(request, read, inner);
         note(answer.slot);
         requireSlot(answer.slot, minContextSlot, endpoint, request.method);
         return answer;

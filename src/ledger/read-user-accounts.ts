@@ -1,4 +1,4 @@
-import { AgentError, type Clock, timeSlices } from '../platform/index.ts';
+import { AgentError } from '../platform/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Slot } from '../serviceability/index.ts';
 import { asArray, asBase64Data, asSlotted, isRecord, Malformed } from './json.ts';
 
@@ -9,7 +9,6 @@ const KEY_LENGTH = 32;
 export interface UserAccountsQuery {
   readonly programId: Address;
   readonly device: Address;
-  readonly clock: Clock;
 }
 
 export interface UserAccounts {
@@ -23,24 +22,22 @@ export function userFilters(device: Address): readonly unknown[] {
 }
 
 /**
- * Reads getProgramAccounts (base64, withContext) by hand, account by account: the usual decoders block the event loop for 150 ms at 3,600
+ * Reads getProgramAccounts (base64, withContext) by hand, account by account, and pauses after each: the usual decoders block the event loop for 150 ms at 3,600
  * accounts. Whatever is not a User of this device and program is an error that names the account, because an endpoint that sends one wrong
  * account cannot be trusted to have sent all the right ones.
  *
  * `known` are addresses that an earlier answer has proven to be some; checking base58 is half of the work.
  */
-export async function readUserAccounts(
+export function* readUserAccounts(
   result: unknown,
   endpoint: string,
-  { programId, device, clock }: UserAccountsQuery,
+  { programId, device }: UserAccountsQuery,
   known: ReadonlyMap<Address, unknown>,
-  signal: AbortSignal,
-): Promise<UserAccounts> {
+): Generator<void, UserAccounts, void> {
   const { slot, value } = asSlotted(result);
   const deviceKey = addressBytes(device);
   const accounts = new Map<Address, Uint8Array>();
   const isKnown = (text: unknown): text is Address => known.has(text as Address);
-  const breathe = timeSlices(clock, signal);
   for (const entry of asArray(value, 'the list of accounts')) {
     const pubkey = isRecord(entry) ? entry.pubkey : undefined;
     if (!isKnown(pubkey) && !isAddress(pubkey)) throw new Malformed('an account without an address');
@@ -48,7 +45,7 @@ export async function readUserAccounts(
     if (typeof data === 'string') throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: data });
     if (accounts.has(pubkey)) throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: 'it is listed twice' });
     accounts.set(pubkey, data);
-    await breathe();
+    yield;
   }
   return { slot, accounts };
 }

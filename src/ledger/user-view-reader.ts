@@ -59,9 +59,10 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
       slotClock.refresh(signal),
     ]);
-    const decoded = await decodeUsers(accounts, lastDecoded, clock, signal);
+    const breathe = timeSlices(clock, signal);
+    const decoded = await inSlices(decodeUsers(accounts, lastDecoded), breathe);
     const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
-    const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), timeSlices(clock, signal));
+    const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), breathe);
     // Judged last: another read may have been faster meanwhile.
     const floor = later(applied, needed);
     if (floor === undefined || slot >= floor) setBack.clear();

@@ -34,14 +34,14 @@ function nextTurn(turns: Turns, clock: Clock, signal: AbortSignal): Promise<void
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    turns.newest = before
-      .then(() => (signal.aborted ? undefined : clock.sleep(0, signal)))
-      .then(() => {
-        signal.removeEventListener('abort', onAbort);
-        turns.since = clock.monotonic();
-        resolve();
-      })
-      .catch(reject);
+    const take = async (): Promise<void> => {
+      if (signal.aborted) return;
+      await clock.sleep(0, signal);
+      turns.since = clock.monotonic();
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    };
+    turns.newest = before.then(take).catch(reject);
   });
 }
 

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { decodeUsers } from '../../src/ledger/decode-users.ts';
-import { createVirtualClock } from '../../src/platform/index.ts';
-import { encodeUser } from '../../src/serviceability/index.ts';
+import { type DecodedUser, decodeUsers } from '../../src/ledger/decode-users.ts';
+import { atOnce } from '../../src/platform/index.ts';
+import { type Address, encodeUser } from '../../src/serviceability/index.ts';
 import { keyNumber, userNumber } from '../support/bgp-builders.ts';
 
-test('an account that has not changed is the same user as before, with the bytes of the newest answer: old ones would hold memory', async () => {
-  const decode = (data: Uint8Array, before: Awaited<ReturnType<typeof decodeUsers>>) =>
-    decodeUsers(new Map([[keyNumber(1), data]]), before, createVirtualClock(), new AbortController().signal);
+test('an account that has not changed is the same user as before, with the bytes of the newest answer: old ones would hold memory', () => {
+  const decode = (data: Uint8Array, before: ReadonlyMap<Address, DecodedUser>) =>
+    atOnce(decodeUsers(new Map([[keyNumber(1), data]]), before));
   const bytes = encodeUser(userNumber(1).user);
-  const first = (await decode(bytes, new Map())).get(keyNumber(1));
+  const first = decode(bytes, new Map()).get(keyNumber(1));
   const again = Uint8Array.from(bytes);
-  const second = (await decode(again, new Map(first === undefined ? [] : [[keyNumber(1), first]]))).get(keyNumber(1));
+  const second = decode(again, new Map(first === undefined ? [] : [[keyNumber(1), first]])).get(keyNumber(1));
   expect(second?.user).toBe(first?.user);
   expect(second?.data).toBe(again);
 });
