@@ -22,7 +22,7 @@ beforeAll(async () => {
     outfile: join(folder, 'program.js'),
     logLevel: 'error',
   });
-});
+}, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -107,7 +107,7 @@ function textsBelow(folder: string): string {
 }
 
 describe('no secret is written anywhere', () => {
-  test.for(['json', 'pretty'])('by a running agent, its log as %s, its window and its snapshots', async (format) => {
+  test.for(['json', 'pretty'])('by a running agent, its log as %s, its window and its snapshots', { timeout: 120_000 }, async (format) => {
     const bed = await secretBed();
     mkdirSync(join(bed.folder, 'snapshots'), { recursive: true });
     const life = lifeController();

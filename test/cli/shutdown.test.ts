@@ -18,7 +18,7 @@ beforeAll(() => {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(stderr);
-});
+}, 120_000);
 
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
@@ -66,7 +66,7 @@ function start({ folder }: CommandBed, ...args: readonly string[]): Running {
 const ledgerSays = ({ localnet: { ledger, device } }: CommandBed) =>
   [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
 
-test('SIGTERM with nothing in flight: it says so and ends with 0', async () => {
+test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 120_000 }, async () => {
   await using bed = await commandBed();
   const agent = start(bed);
   await agent.until('status written');
@@ -77,7 +77,7 @@ test('SIGTERM with nothing in flight: it says so and ends with 0', async () => {
   ]);
 });
 
-test('SIGTERM while a transaction is in flight: it lands before the end', async () => {
+test('SIGTERM while a transaction is in flight: it lands before the end', { timeout: 120_000 }, async () => {
   await using bed = await commandBed();
   bed.localnet.ledger.faults.set({ delaySlots: 20 });
   const agent = start(bed, '--log-level', 'debug');
@@ -90,7 +90,7 @@ test('SIGTERM while a transaction is in flight: it lands before the end', async 
   ]);
 });
 
-test('SIGTERM while nothing lands: it waits for drainTimeout, names what was left, and ends with 0', async () => {
+test('SIGTERM while nothing lands: it waits for drainTimeout, names what was left, and ends with 0', { timeout: 120_000 }, async () => {
   await using bed = await commandBed();
   bed.localnet.ledger.faults.set({ dropProbability: 1 });
   const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
@@ -104,7 +104,9 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
   expect(ledgerSays(bed)).toEqual(['unknown', 'unknown', 'unknown']);
 });
 
-test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', async () => {
+test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', {
+  timeout: 120_000,
+}, async () => {
   await using bed = await commandBed();
   bed.localnet.ledger.faults.set({ delaySlots: 40 });
   const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
@@ -118,7 +120,7 @@ test('SIGHUP while a transaction is in flight: the agent after it waits for its 
   expect(ledgerSays(bed)).toEqual(['up', 'up', 'up']);
 });
 
-test('a second signal ends it at once, whatever is in flight', async () => {
+test('a second signal ends it at once, whatever is in flight', { timeout: 120_000 }, async () => {
   await using bed = await commandBed();
   bed.localnet.ledger.faults.set({ dropProbability: 1 });
   const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '5m');
@@ -129,7 +131,7 @@ test('a second signal ends it at once, whatever is in flight', async () => {
   expect([await agent.ended(), agent.log().at(-1)?.startsWith('stopped')]).toEqual([143, false]);
 });
 
-test('SIGHUP takes a changed configuration, and names what waits for a restart', async () => {
+test('SIGHUP takes a changed configuration, and names what waits for a restart', { timeout: 120_000 }, async () => {
   await using bed = await commandBed();
   const agent = start(bed);
   await agent.until('status written');
