@@ -8,7 +8,9 @@ export default defineConfig({
     // The files share a worker's modules: nothing in src keeps state between uses, and loading it anew for each file took longer than the tests.
     isolate: false,
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Bounds for what hangs. On a machine that does much else, what works takes many times as long as it should.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -4,7 +4,6 @@ import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts
 import { createSimulatedSwitch, type SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
 import { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
 import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/platform/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { describeRulesOfSeeing } from './source-rules.ts';
 
@@ -307,7 +306,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test('close ends the connections', async () => {
         await started.source.collect(signal);
         await started.source.close();
-        await eventually(() => started.openConnections?.() ?? 0).toBe(0);
+        await expect.poll(() => started.openConnections?.() ?? 0).toBe(0);
       });
 
       test.runIf(plays(harness, 'hang'))('close ends a poll that is under way', async () => {

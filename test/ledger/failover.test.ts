@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
@@ -29,7 +28,7 @@ const balance = (): Promise<bigint> => both.rpc.balance(OUR_KEY, calm());
 const codeOf = async (work: Promise<unknown>): Promise<unknown> => work.then(String, (error) => error.code);
 /** Asks until the endpoint of this balance serves, which a probe in the background brings about. */
 const servedBy = async (expected: bigint): Promise<void> => {
-  await eventually(balance).toBe(expected);
+  await expect.poll(balance).toBe(expected);
 };
 
 describe('reads', () => {
@@ -88,7 +87,7 @@ describe('a failing endpoint', () => {
     const before = first.calls.length;
     both.clock.advance(600);
     expect(await balance()).toBe(2n);
-    await eventually(() => first.calls.length).toBe(before + 1);
+    await expect.poll(() => first.calls.length).toBe(before + 1);
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`]);
 
     serving(first, 1000, 1);
@@ -162,7 +161,7 @@ describe('a lagging endpoint', () => {
   test('is found out by the standby, set aside, and used again when it has caught up', async () => {
     serving(second, 1051, 2);
     await balance();
-    await eventually(() => second.methods()).toContain('getEpochInfo');
+    await expect.poll(() => second.methods()).toContain('getEpochInfo');
     await servedBy(2n);
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__LAGGING`]);
 
@@ -175,7 +174,7 @@ describe('a lagging endpoint', () => {
   test('is one that is more than fifty slots behind', async () => {
     serving(second, 1050, 2);
     await balance();
-    await eventually(() => second.methods()).toContain('getEpochInfo');
+    await expect.poll(() => second.methods()).toContain('getEpochInfo');
     expect([await balance(), await balance()]).toEqual([1n, 1n]);
     expect(both.events).toEqual([]);
   });

@@ -1,7 +1,6 @@
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SendOutcome } from '../../src/ledger/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { base64, calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
@@ -118,7 +117,7 @@ describe('two endpoints', () => {
 
   test('get the same bytes at once, broadcast once by each node', async () => {
     await send(answering('accepts', 'accepts'));
-    await eventually(() => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length)).toEqual([1, 1]);
+    await expect.poll(() => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length)).toEqual([1, 1]);
     const config = { encoding: 'base64', skipPreflight: false, preflightCommitment: 'confirmed', maxRetries: 0 };
     expect(fakes[0]?.calls.find(({ method }) => method === 'sendTransaction')?.params).toEqual([base64(WIRE), config]);
     expect(fakes[1]?.calls.find(({ method }) => method === 'sendTransaction')?.params).toEqual([base64(WIRE), config]);
@@ -136,10 +135,10 @@ describe('a send', () => {
     const { rpc, clock } = rpcOver(answering('is unavailable', 'accepts'));
     await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
     const sends = (): number[] => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length);
-    await eventually(sends).toEqual([1, 1]);
-    await eventually(
-      async () => (await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1,
-    ).toBe(true);
+    await expect.poll(sends).toEqual([1, 1]);
+    await expect
+      .poll(async () => (await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1)
+      .toBe(true);
     fakes[0]?.always(REPLIES.accepts);
     fakes[1]?.always(REPLIES['is unavailable']);
     expect((await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind).toBe('unknown');
@@ -166,10 +165,10 @@ describe('a send', () => {
     const { rpc } = rpcOver([fake?.url ?? ''], { connections: 1 });
     const signal = calm();
     const reads = [rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal)];
-    await eventually(() => held.length).toBe(1);
+    await expect.poll(() => held.length).toBe(1);
     const sent = rpc.sendTransaction(WIRE, { skipPreflight: true }, signal);
     for (let released = 0; released < 3; released++) {
-      await eventually(() => held.length).toBe(released + 1);
+      await expect.poll(() => held.length).toBe(released + 1);
       held[released]?.();
     }
     expect(await sent).toEqual({ kind: 'accepted' });
@@ -182,7 +181,7 @@ describe('a send', () => {
     const { rpc } = rpcOver(answering('hangs', 'hangs'));
     const abort = new AbortController();
     const pending = rpc.sendTransaction(WIRE, { skipPreflight: true }, abort.signal);
-    await eventually(() => fakes.every((fake) => fake.methods().includes('sendTransaction'))).toBe(true);
+    await expect.poll(() => fakes.every((fake) => fake.methods().includes('sendTransaction'))).toBe(true);
     const reason = new Error('SIGTERM');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);

@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeError, type ErrorCode } from '../../src/platform/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeMethod, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
@@ -290,12 +289,12 @@ describe('connections', () => {
     fake.always('hang');
     const signal = calm();
     const calls = Promise.allSettled(Array.from({ length: 200 }, () => test1.rpc.balance(OUR_KEY, signal)));
-    await eventually(() => fake.calls.length).toBe(8);
+    await expect.poll(() => fake.calls.length).toBe(8);
     const answers = await asTimePasses(100, calls);
     expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
     expect(fake.sockets.mostOpen).toBeLessThanOrEqual(8);
     await test1.rpc.close();
-    await eventually(() => fake.sockets.open).toBe(0);
+    await expect.poll(() => fake.sockets.open).toBe(0);
   });
 
   test('a packed answer is unpacked', async () => {
@@ -320,7 +319,7 @@ describe('ending', () => {
     const abort = new AbortController();
     const other = rpcOver([fake.url]);
     const pending = other.rpc.balance(OUR_KEY, abort.signal);
-    await eventually(() => fake.calls.length).toBe(1);
+    await expect.poll(() => fake.calls.length).toBe(1);
     const reason = new Error('SIGTERM');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);
@@ -335,7 +334,7 @@ describe('ending', () => {
     const signal = calm();
     const ending = () => other.rpc.balance(OUR_KEY, signal).catch(describeError);
     const pending = Array.from({ length: 20 }, ending);
-    await eventually(() => fake.calls.length).toBe(8);
+    await expect.poll(() => fake.calls.length).toBe(8);
     await Promise.all([other.rpc.close(), other.rpc.close()]);
     await other.rpc.close();
     expect(new Set(await Promise.all(pending))).toEqual(new Set(['the connection to the ledger is closed']));

@@ -13,7 +13,6 @@ import {
   UserType,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { calm, DEVICE, key, manualClock, PROGRAM, userOf } from './builders.ts';
 
 type ReaderRpc = Pick<LedgerRpc, 'usersOfDevice' | 'accounts' | 'recentSlotTimeMs'>;
@@ -166,7 +165,7 @@ describe('an answer from before the last view', () => {
     gates[1]?.();
     expect((await fast).slot).toBe(101n);
     gates[0]?.();
-    await eventually(() => gates.length).toBe(3);
+    await expect.poll(() => gates.length).toBe(3);
     gates[2]?.();
     expect((await slow).slot).toBe(102n);
   });

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readDeviceAuthority } from '../../src/ledger/index.ts';
 import { addressBytes, encodeUser } from '../../src/serviceability/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { base64, calm, DEVICE, key, OUR_KEY, PROGRAM, rpcOver, slotted, type TestRpc, userOf } from './builders.ts';
 import { type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
 
@@ -80,13 +79,13 @@ describe('an endpoint', () => {
       both.clock.advance(60_000);
       const probes = first.calls.length;
       expect(await balance()).toBe(2n);
-      await eventually(() => first.calls.length).toBeGreaterThan(probes);
+      await expect.poll(() => first.calls.length).toBeGreaterThan(probes);
     }
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__WITHOUT_DEVICE`]);
 
     first.on('getMultipleAccounts', holding(deviceData()));
     both.clock.advance(60_000);
-    await eventually(balance).toBe(1n);
+    await expect.poll(balance).toBe(1n);
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__WITHOUT_DEVICE`, `back ${first.url}`]);
   });
 
@@ -139,9 +138,11 @@ describe('an endpoint of another cluster', () => {
     });
     second.on('getGenesisHash', { result: key(201) });
     await authority();
-    await eventually(() => lost).toEqual([
-      `the ledger endpoint ${second.url} belongs to another cluster (genesis hash ${key(201)}) than ${first.url} (${key(200)}), which has our device`,
-    ]);
+    await expect
+      .poll(() => lost)
+      .toEqual([
+        `the ledger endpoint ${second.url} belongs to another cluster (genesis hash ${key(201)}) than ${first.url} (${key(200)}), which has our device`,
+      ]);
     first.always({ status: 503 });
     both.clock.advance(300);
     expect(await balance().catch((error) => error.code)).toBe('LEDGER__UNAVAILABLE');
@@ -158,20 +159,20 @@ describe('an endpoint of another cluster', () => {
   test('is used once its URL leads to the right one', async () => {
     second.on('getGenesisHash', { result: key(201) });
     await authority();
-    await eventually(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`]);
+    await expect.poll(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`]);
     second.on('getGenesisHash', { result: key(200) });
     both.clock.advance(600);
     await balance();
-    await eventually(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`, `back ${second.url}`]);
+    await expect.poll(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`, `back ${second.url}`]);
   });
 
   test('is looked for once, and again a minute later where an endpoint would not tell', async () => {
     second.on('getGenesisHash', { error: { code: -32601, message: 'no' } });
     await authority();
-    await eventually(() => second.methods()).toContain('getGenesisHash');
+    await expect.poll(() => second.methods()).toContain('getGenesisHash');
     second.on('getGenesisHash', { result: key(201) });
     const eventsAfterAnother = () => authority().then(() => both.events);
-    await eventually(eventsAfterAnother).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`]);
+    await expect.poll(eventsAfterAnother).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`]);
     await authority();
     expect(first.methods().filter((method) => method === 'getGenesisHash')).toEqual(['getGenesisHash']);
   });

@@ -5,7 +5,6 @@ import { createStatusServer, type StatusServerOptions } from '../../src/observab
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { systemClock } from '../../src/platform/index.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
-import { eventually } from '../support/eventually.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -243,7 +242,7 @@ describe('a crowd', () => {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     socket.pause();
     socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await eventually(() => asked).toBe(true);
+    await expect.poll(() => asked).toBe(true);
     await systemClock.sleep(1_000);
     let heard = 0;
     socket.on('data', (chunk) => (heard += chunk.length)).resume();

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBgpWatch, type WakeUpSource } from '../../../src/collector/index.ts';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/platform/index.ts';
-import { eventually } from '../../support/eventually.ts';
 
 /** Real time, but that no pause is longer than 20 ms: how often it tries is told by the pauses that it asked for. */
 function hurriedClock(): Clock & { readonly pauses: number[] } {
@@ -45,7 +44,7 @@ const listen = (): void =>
     life.signal,
     (event) => told.push(event.state === 'lost' ? `lost: ${event.error.code}` : 'back'),
   );
-const watching = () => eventually(() => face.stats().watches).toBe(1);
+const watching = () => expect.poll(() => face.stats().watches).toBe(1);
 
 describe('the BGP watch of EosSdkRpc', () => {
   test('wakes on each change of a session, of a neighbor that comes, and of one that goes', async () => {
@@ -55,7 +54,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     sim.configure({ vrf: 'vrf2', address: '169.254.4.1', remoteAs: 65_000 });
     sim.unconfigure('vrf2', '169.254.4.1');
     sim.drop('vrf1', '169.254.0.1');
-    await eventually(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
+    await expect.poll(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
   });
 
   test('an acknowledgement alone wakes nobody', async () => {
@@ -68,23 +67,23 @@ describe('the BGP watch of EosSdkRpc', () => {
   test('a switch that is not there is told once, with growing pauses between the attempts, and so is its return, which wakes', async () => {
     await face.stop();
     listen();
-    await eventually(() => clock.pauses.length).toBeGreaterThan(5);
+    await expect.poll(() => clock.pauses.length).toBeGreaterThan(5);
     expect(told).toEqual(['lost: GRPC__UNREACHABLE']);
     const [first = 0, , , fourth = 0] = clock.pauses;
     expect(first).toBeLessThanOrEqual(1_000);
     expect(fourth).toBeGreaterThanOrEqual(4_000);
     face = createSimulatedGrpc({ switch: sim, faults, port });
     await face.start();
-    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
     sim.establish('vrf1', '169.254.0.1');
-    await eventually(() => told.at(-1)).toBe('wake');
+    await expect.poll(() => told.at(-1)).toBe('wake');
   });
 
   test('a stream that is torn down is opened again', async () => {
     listen();
     await watching();
     face.hangUp();
-    await eventually(() => told).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'wake']);
+    await expect.poll(() => told).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'wake']);
     await watching();
   });
 
@@ -93,7 +92,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     await watching();
     await watch.close();
     await watch.close();
-    await eventually(() => face.stats().watches).toBe(0);
+    await expect.poll(() => face.stats().watches).toBe(0);
     sim.establish('vrf1', '169.254.0.1');
     expect(told).toEqual([]);
   });
@@ -107,18 +106,18 @@ describe('the BGP watch of EosSdkRpc', () => {
     );
     await watching();
     controller.abort(new Error('stop'));
-    await eventually(() => face.stats().watches).toBe(0);
+    await expect.poll(() => face.stats().watches).toBe(0);
     expect(told).toEqual([]);
   });
 
   test('a switch that is back and says nothing is back all the same', async () => {
     await face.stop();
     listen();
-    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
+    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
     faults.begin({ kind: 'hang' });
     face = createSimulatedGrpc({ switch: sim, faults, port });
     await face.start();
-    await eventually(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
   });
 
   test('a switch that accepts and says nothing is not lost', async () => {

@@ -9,7 +9,6 @@ import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switc
 import { createSimulatedSnmp, type SimulatedSnmpUser, type TrapTarget } from '../../../src/localnet/dzd/snmp/index.ts';
 import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
 import { monotonicMs, seededRandom, systemClock } from '../../../src/platform/index.ts';
-import { eventually } from '../../support/eventually.ts';
 
 const USER: SnmpUser & SimulatedSnmpUser = {
   name: 'telemetry',
@@ -40,7 +39,7 @@ async function listen(
   receiver.start(() => {
     wakes += 1;
   }, new AbortController().signal);
-  await eventually(() => receiver.listening()).toBeDefined();
+  await expect.poll(() => receiver.listening()).toBeDefined();
   return { ...receiver, port: receiver.listening()?.port ?? 0, wakes: () => wakes };
 }
 
@@ -92,12 +91,12 @@ describe('the traps of the simulated switch', () => {
       const sim = await laySwitch(receiver, target);
       sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
       sim.establish('vrf1', '169.254.0.1');
-      await eventually(() => receiver.wakes()).toBe(1);
+      await expect.poll(() => receiver.wakes()).toBe(1);
       sim.drop('vrf1', '169.254.0.1', 'idle');
-      await eventually(() => receiver.wakes()).toBe(2);
+      await expect.poll(() => receiver.wakes()).toBe(2);
       sim.drop('vrf1', '169.254.0.1', 'active');
       sim.establish('vrf1', '169.254.0.1');
-      await eventually(() => receiver.wakes()).toBe(3);
+      await expect.poll(() => receiver.wakes()).toBe(3);
       expect(receiver.counts()).toEqual({ ...idle, woke: 3 });
     },
   );
@@ -109,7 +108,7 @@ describe('the traps of the simulated switch', () => {
     sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
     sim.establish('default', '2001:db8::1');
     sim.establish('default', '169.254.0.1');
-    await eventually(() => receiver.wakes()).toBe(1);
+    await expect.poll(() => receiver.wakes()).toBe(1);
     expect(receiver.counts()).toEqual({ ...idle, woke: 1 });
   });
 });
@@ -120,7 +119,7 @@ describe('the notifications of another implementation', () => {
     const session = sender(receiver.port, version);
     expect(await trap(session, '1.3.6.1.2.1.15.0.2')).toBeNull();
     expect(await inform(session, '1.3.6.1.4.1.30065.4.1.0.1')).toBeNull();
-    await eventually(() => receiver.wakes()).toBe(2);
+    await expect.poll(() => receiver.wakes()).toBe(2);
   });
 
   test('of something else than BGP are acknowledged and wake nobody', async () => {
@@ -137,7 +136,7 @@ describe('who may wake', () => {
     const receiver = await listen(V2C);
     const session = sender(receiver.port, 'v2c', { community: 'public' });
     await trap(session, '1.3.6.1.2.1.15.0.2');
-    await eventually(() => receiver.counts()).toEqual({ ...idle, refused: 1 });
+    await expect.poll(() => receiver.counts()).toEqual({ ...idle, refused: 1 });
     expect(receiver.wakes()).toBe(0);
   });
 
@@ -150,7 +149,7 @@ describe('who may wake', () => {
   ] satisfies readonly (readonly [string, SnmpUser])[])('not %s', async (_, user) => {
     const receiver = await listen(V3);
     void inform(sender(receiver.port, 'v3', { user }), '1.3.6.1.2.1.15.0.2');
-    await eventually(() => receiver.counts().refused).toBeGreaterThan(0);
+    await expect.poll(() => receiver.counts().refused).toBeGreaterThan(0);
     expect([receiver.wakes(), receiver.counts().woke]).toEqual([0, 0]);
   });
 
@@ -158,15 +157,15 @@ describe('who may wake', () => {
     const [v2c, v3] = [await listen(V2C), await listen(V3)];
     await trap(sender(v3.port, 'v2c'), '1.3.6.1.2.1.15.0.2');
     void inform(sender(v2c.port, 'v3'), '1.3.6.1.2.1.15.0.2');
-    await eventually(() => v3.counts()).toEqual({ ...idle, malformed: 1 });
-    await eventually(() => v2c.counts()).toEqual({ ...idle, malformed: 1 });
+    await expect.poll(() => v3.counts()).toEqual({ ...idle, malformed: 1 });
+    await expect.poll(() => v2c.counts()).toEqual({ ...idle, malformed: 1 });
   });
 
   test('only the addresses that are listened to, where they are named', async () => {
     const [ours, others] = [await listen(V2C, { from: ['127.0.0.1'] }), await listen(V2C, { from: ['192.0.2.1'] })];
     for (const { port } of [ours, others]) await trap(sender(port, 'v2c'), '1.3.6.1.2.1.15.0.2');
-    await eventually(() => ours.counts()).toEqual({ ...idle, woke: 1 });
-    await eventually(() => others.counts()).toEqual({ ...idle, strangers: 1 });
+    await expect.poll(() => ours.counts()).toEqual({ ...idle, woke: 1 });
+    await expect.poll(() => others.counts()).toEqual({ ...idle, strangers: 1 });
   });
 });
 
@@ -175,7 +174,7 @@ describe('a receiver in trouble', () => {
     const receiver = await listen(V2C);
     await send(receiver.port, Buffer.alloc(0), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(9_000, 0x30));
     await trap(sender(receiver.port, 'v2c'), '1.3.6.1.2.1.15.7.1');
-    await eventually(() => receiver.counts()).toEqual({ ...idle, malformed: 3, woke: 1 });
+    await expect.poll(() => receiver.counts()).toEqual({ ...idle, malformed: 3, woke: 1 });
   });
 
   test('reads 500 a second, and sheds the rest', async () => {
@@ -184,7 +183,7 @@ describe('a receiver in trouble', () => {
     const receiver = await listen(V2C, { clock });
     for (let part = 1; part <= 6; part += 1) {
       await send(receiver.port, ...Array.from({ length: 100 }, () => Buffer.from('noise')));
-      await eventually(() => receiver.counts().malformed + receiver.counts().shed).toBe(100 * part);
+      await expect.poll(() => receiver.counts().malformed + receiver.counts().shed).toBe(100 * part);
     }
     expect(receiver.counts()).toEqual({ ...idle, malformed: 500, shed: 100 });
   });
@@ -203,9 +202,9 @@ describe('a receiver in trouble', () => {
       new AbortController().signal,
       (event) => states.push(event),
     );
-    await eventually(() => states.length).toBe(1);
+    await expect.poll(() => states.length).toBe(1);
     await new Promise((closed) => other.close(() => closed(undefined)));
-    await eventually(() => states.map(({ state }) => state)).toEqual(['lost', 'back']);
+    await expect.poll(() => states.map(({ state }) => state)).toEqual(['lost', 'back']);
     const [lost] = states;
     expect(lost?.state === 'lost' ? lost.error.message : undefined).toBe(
       `SNMP traps cannot be received at 127.0.0.1:${port}: bind EADDRINUSE 127.0.0.1:${port}`,
@@ -219,9 +218,9 @@ describe('a receiver in trouble', () => {
     const stopping = new AbortController();
     const receiver = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V3 });
     receiver.start(() => undefined, stopping.signal);
-    await eventually(() => receiver.listening()).toBeDefined();
+    await expect.poll(() => receiver.listening()).toBeDefined();
     stopping.abort(new Error('the agent stops'));
-    await eventually(() => receiver.listening()).toBeUndefined();
+    await expect.poll(() => receiver.listening()).toBeUndefined();
     await receiver.close();
     await receiver.close();
   });

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
 import { createNamespaces, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/namespaces.ts';
 import { systemClock } from '../../../src/platform/index.ts';
-import { eventually } from '../../support/eventually.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 
 const never = new AbortController().signal;
@@ -150,10 +149,10 @@ describe('over the tools of the system', () => {
     letTimersStandStill();
     const source = await withIp(`trap "" TERM; echo $$ >> ${pids}; exec sleep 60`, 1_000);
     const problem = source.collect(never).then(String, ({ message }) => message);
-    await eventually(async () => (await started()).length).toBe(2);
+    await expect.poll(async () => (await started()).length).toBe(2);
     expect(await asTimePasses(25, problem)).toContain('ss did not end within 1000 ms');
     const all = await started();
-    await eventually(() => all.filter(isRunning)).toEqual([]);
+    await expect.poll(() => all.filter(isRunning)).toEqual([]);
   });
 
   test('one that prints without end is ended', async () => {

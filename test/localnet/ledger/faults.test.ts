@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalLedger, parseTransaction } from '../../../src/localnet/ledger/index.ts';
-import { eventually } from '../../support/eventually.ts';
 import { addressOfKey, type Bed, build, createBed, keypair } from './ledger-bed.ts';
 
 let bed: Bed;
@@ -242,9 +241,9 @@ test('on the real clock an airdrop is confirmed after a few slots', async () => 
   const { rpcUrl: url } = await ledger.start();
   try {
     const { result } = await ask('requestAirdrop', [addressOfKey(keypair('somebody')), 1_000_000_000], url);
-    await eventually(async () => (await ask('getSignatureStatuses', [[result]], url)).result.value[0]?.confirmationStatus).toBe(
-      'finalized',
-    );
+    await expect
+      .poll(async () => (await ask('getSignatureStatuses', [[result]], url)).result.value[0]?.confirmationStatus)
+      .toBe('finalized');
   } finally {
     await ledger.stop();
   }

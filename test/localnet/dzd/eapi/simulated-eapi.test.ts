@@ -9,7 +9,6 @@ import {
   type SimulatedSwitch,
 } from '../../../../src/localnet/dzd/index.ts';
 import { type Clock, epochMs, monotonicMs, systemClock } from '../../../../src/platform/index.ts';
-import { eventually } from '../../../support/eventually.ts';
 
 const USER = { username: 'admin', password: 'only-for-this-test' };
 const BASIC = { authorization: `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString('base64')}` };
@@ -230,7 +229,7 @@ describe('its life', () => {
   test('stops while somebody waits for a slow answer', async () => {
     faults.begin({ kind: 'slow', delayMs: 60_000 });
     const waiting = runCmds(['show hostname']).catch((error: unknown) => error);
-    await eventually(() => face.stats().requests).toBe(1);
+    await expect.poll(() => face.stats().requests).toBe(1);
     await face.stop();
     expect(await waiting).toBeInstanceOf(Error);
   });

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeMessage, encodeMessage, type Field } from '../../../../src/localnet/dzd/grpc/wire.ts';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../../src/localnet/dzd/index.ts';
 import { systemClock } from '../../../../src/platform/index.ts';
-import { eventually } from '../../../support/eventually.ts';
 
 const SHOW = '/eos.remote.EapiMgrService/run_show_cmd';
 const WATCH = '/eos.remote.BgpMgrService/watch';
@@ -50,7 +49,7 @@ function watch(...request: readonly Field[]): { readonly told: string[]; cancel(
   return { told, cancel: () => stream.cancel() };
 }
 
-const watching = () => eventually(() => face.stats().watches).toBe(1);
+const watching = () => expect.poll(() => face.stats().watches).toBe(1);
 
 describe('run_show_cmd', () => {
   test('answers with success and the result as JSON text', async () => {
@@ -88,7 +87,7 @@ describe('watch', () => {
     await watching();
     sim.establish('vrf1', '169.254.0.1');
     sim.unconfigure('vrf1', '169.254.0.3');
-    await eventually(() => told.length).toBe(3);
+    await expect.poll(() => told.length).toBe(3);
     const key = encodeMessage([1, 'vrf1'], [2, '169.254.0.1']);
     const gone = encodeMessage([1, 'vrf1'], [2, '169.254.0.3']);
     expect(told).toEqual(
@@ -99,7 +98,7 @@ describe('watch', () => {
       ].map((message) => message.toString('hex')),
     );
     cancel();
-    await eventually(() => face.stats().watches).toBe(0);
+    await expect.poll(() => face.stats().watches).toBe(0);
   });
 
   test('of one peer tells of that one', async () => {
@@ -107,12 +106,12 @@ describe('watch', () => {
     await watching();
     sim.establish('vrf1', '169.254.0.1');
     sim.establish('vrf1', '169.254.0.3');
-    await eventually(() => told.length).toBe(1);
+    await expect.poll(() => told.length).toBe(1);
     expect(told[0]).toContain(Buffer.from('169.254.0.3').toString('hex'));
   });
 
   test('of nobody is refused', async () => {
     const { told } = watch([1, true]);
-    await eventually(() => told).toEqual(['status 3']);
+    await expect.poll(() => told).toEqual(['status 3']);
   });
 });
