@@ -14,9 +14,9 @@ export async function measureRtts(
   for (const { user, to, rttNs } of intents) {
     const observation = outcomes.get(user)?.observation;
     if (to === 'up' && rttNs === 0n && observation?.kind === 'up') located.push(observation.at);
+    await breathe();
   }
   if (located.length === 0) return intents;
-  await breathe();
   const rtts = await collector.readRtts(located, signal);
   const measured: StatusIntent[] = [];
   for (const intent of intents) {

@@ -100,7 +100,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       const found = new Map<string, Nanoseconds>();
       for (const source of sources) {
         if (source.readRtts === undefined || healthOf(source).lost) continue;
-        const missing = neighbors.filter((key) => !found.has(neighborKeyText(key)));
+        const missing = found.size === 0 ? neighbors : neighbors.filter((key) => !found.has(neighborKeyText(key)));
         if (missing.length === 0) break;
         try {
           const readRtts = source.readRtts.bind(source);

@@ -36,7 +36,12 @@ const MAX_FAILED_COMMANDS = 20;
  */
 export function createRttReader({ endpoint, client, clock, established }: RttReaderOptions): RttReader {
   return async (neighbors, signal) => {
-    const askable = new Map(neighbors.filter(isAskable).map((key) => [neighborKeyText(key), key]));
+    const askable = new Map<string, NeighborKey>();
+    const breathe = timeSlices(clock, signal);
+    for (const key of neighbors) {
+      if (isAskable(key)) askable.set(neighborKeyText(key), key);
+      await breathe();
+    }
     const wanted: ReadonlySet<string> = new Set(askable.keys());
     const rtts = new Map<string, Nanoseconds>();
     if (wanted.size === 0) return rtts;

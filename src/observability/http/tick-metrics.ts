@@ -67,7 +67,9 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
       phases.observe({ phase: 'ledger' }, took.ledgerMs / 1_000);
       phases.observe({ phase: 'rest' }, Math.max(0, durationMs - Math.max(took.switchMs, took.ledgerMs)) / 1_000);
       timestamps(report);
-      for (const { newFlaps } of outcomes.values()) if (newFlaps > 0) flaps.inc(newFlaps);
+      let newFlaps = 0;
+      for (const outcome of outcomes.values()) newFlaps += outcome.newFlaps;
+      flaps.inc(newFlaps);
       // Without a view nobody was looked at: whoever waited goes on waiting.
       if (viewSlot === undefined) return;
       ambiguous.set(report.ambiguous);
