@@ -3,8 +3,10 @@
  *
  *   session changes ──► stream or trap ──► tick ──► decided          without: the next tick, at its interval
  *
- * The agent is a whole one, in a dry run, beside a localnet in this process; `downGrace` is 0, so that it is not what is measured. With wake-ups the
- * interval is a minute, so that no ordinary poll helps. Sessions change at random moments.
+ * And, with a key: from the moment at which it loses a session until Down is confirmed on the ledger, with slots of 400 ms and 50 ms added to each answer.
+ *
+ * The agent is a whole one beside a localnet in this process; `downGrace` is 0, so that it is not what is measured. With wake-ups the interval is a
+ * minute, so that no ordinary poll helps. Sessions change at random moments.
  */
 import { createAgent } from '../src/agent.ts';
 import { SILENT_REPORTER } from '../src/agent-reporter.ts';
@@ -16,15 +18,17 @@ import { createLedgerRpc } from '../src/ledger/index.ts';
 import { createSimulatedSnmp } from '../src/localnet/dzd/index.ts';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../src/localnet/index.ts';
 import { seededRandom, systemClock } from '../src/platform/index.ts';
+import type { Signer } from '../src/publisher/index.ts';
 import type { Address } from '../src/serviceability/index.ts';
 import { BENCH_SIGNER, DEFAULT_TIMING } from './support/agent.ts';
-import { type Bench, machineMs, quantile } from './support/bench.ts';
+import { type Bench, type Emit, machineMs, quantile } from './support/bench.ts';
 
 const USERS = 128;
 /** Without a wake-up a change waits for the interval: few samples, spread over it. */
 const INTERVAL_MS = 5_000;
 /** Polls follow each other no closer than 250 ms: a change before that would measure the one before it. */
 const MIN_PAUSE_MS = 300;
+const LATENCY_MS = 50;
 
 const bench: Bench = async (emit, { quick, users = USERS, runs }) => {
   const ways = [
@@ -33,13 +37,17 @@ const bench: Bench = async (emit, { quick, users = USERS, runs }) => {
     { name: 'no wake-up', changes: runs ?? (quick ? 2 : 20), intervalMs: INTERVAL_MS },
   ];
   for (const way of ways) {
-    const waits = await detect(users, way);
-    emit({ n: users, metric: `${way.name}: p50`, value: quantile(waits, 0.5), unit: 'ms' });
-    emit({ n: users, metric: `${way.name}: p99`, value: quantile(waits, 0.99), unit: 'ms' });
-    emit({ n: users, metric: `${way.name}: worst`, value: Math.max(...waits), unit: 'ms' });
+    tell(emit, users, way.name, await detect(users, way));
+    if (way.listen !== undefined) tell(emit, users, `${way.name}, Down confirmed`, await confirm(users, way));
   }
 };
 export default bench;
+
+function tell(emit: Emit, n: number, what: string, waits: readonly number[]): void {
+  emit({ n, metric: `${what}: p50`, value: quantile(waits, 0.5), unit: 'ms' });
+  emit({ n, metric: `${what}: p99`, value: quantile(waits, 0.99), unit: 'ms' });
+  emit({ n, metric: `${what}: worst`, value: Math.max(...waits), unit: 'ms' });
+}
 
 interface Way {
   readonly changes: number;
@@ -78,20 +86,28 @@ const byTraps: Listen = async ({ sim, switchFaults: faults }) => {
   };
 };
 
-async function detect(users: number, { changes, intervalMs, listen }: Way): Promise<readonly number[]> {
-  const random = seededRandom(5);
+interface Trial {
+  readonly localnet: Localnet;
+  readonly everybody: readonly Address[];
+  /** Who is told when a session was decided on, and when a status was confirmed. */
+  readonly hear: { decided?: (user: Address) => void; landed?: (user: Address) => void };
+  end(): Promise<void>;
+}
+
+async function layTrial(users: number, { intervalMs, listen }: Way, signer?: Signer): Promise<Trial> {
   const localnet = createLocalnet({ users, random: seededRandom(1), publisher: BENCH_SIGNER.address });
   const addresses = await localnet.start();
   const { rpcUrl, eapiSocket } = addresses;
   const listening = await listen?.(localnet, addresses);
   const everybody = [...localnet.truth().keys()];
   for (const user of everybody) localnet.connect(user);
-  let onDecided: ((user: Address) => void) | undefined;
+  const hear: Trial['hear'] = {};
   let ticks = 0;
   const agent = createAgent({
     device: localnet.device,
     programId: localnet.programId,
     publisher: BENCH_SIGNER.address,
+    ...(signer === undefined ? {} : { signer }),
     rpc: createLedgerRpc({
       urls: [rpcUrl],
       programId: localnet.programId,
@@ -108,8 +124,9 @@ async function detect(users: number, { changes, intervalMs, listen }: Way): Prom
     reporter: {
       ...SILENT_REPORTER,
       observed: ({ user, before, outcome }) => {
-        if (before !== undefined && outcome.observation.kind !== 'unobserved') onDecided?.(user);
+        if (before !== undefined && outcome.observation.kind !== 'unobserved') hear.decided?.(user);
       },
+      landed: ({ intent }) => hear.landed?.(intent.user),
       tick: () => {
         ticks += 1;
       },
@@ -120,14 +137,29 @@ async function detect(users: number, { changes, intervalMs, listen }: Way): Prom
   // The stream has to stand before anything is measured by it.
   await systemClock.sleep(500);
   listening?.begin();
+  return {
+    localnet,
+    everybody,
+    hear,
+    async end() {
+      await agent.stop();
+      await listening?.end();
+      await localnet.stop();
+    },
+  };
+}
 
+async function detect(users: number, way: Way): Promise<readonly number[]> {
+  const { changes, intervalMs, listen } = way;
+  const random = seededRandom(5);
+  const { localnet, everybody, hear, end } = await layTrial(users, way);
   const waits: number[] = [];
   for (let change = 0; change < changes; change += 1) {
     await systemClock.sleep(listen === undefined ? random() * intervalMs : MIN_PAUSE_MS + random() * 300);
     const user = everybody[change % everybody.length];
     if (user === undefined) break;
     const decided = new Promise<number>((resolve) => {
-      onDecided = (who) => {
+      hear.decided = (who) => {
         if (who === user) resolve(machineMs());
       };
     });
@@ -136,8 +168,28 @@ async function detect(users: number, { changes, intervalMs, listen }: Way): Prom
     else localnet.connect(user);
     waits.push((await decided) - began);
   }
-  await agent.stop();
-  await listening?.end();
-  await localnet.stop();
+  await end();
+  return waits;
+}
+
+/** Each user's session drops once, when all of them have been written up for longer than two writes must lie apart. */
+async function confirm(users: number, way: Way): Promise<readonly number[]> {
+  const random = seededRandom(6);
+  const { localnet, everybody, hear, end } = await layTrial(users, way, BENCH_SIGNER);
+  localnet.ledger.faults.set({ rpc: [{ kind: 'delay', delayMs: LATENCY_MS }] });
+  await systemClock.sleep(DEFAULT_POLICY.minWriteIntervalMs + 5_000);
+  const waits: number[] = [];
+  for (const user of everybody.slice(0, way.changes)) {
+    await systemClock.sleep(MIN_PAUSE_MS + random() * 400);
+    const confirmed = new Promise<number>((resolve) => {
+      hear.landed = (who) => {
+        if (who === user) resolve(machineMs());
+      };
+    });
+    const began = machineMs();
+    localnet.disconnect(user);
+    waits.push((await confirmed) - began);
+  }
+  await end();
   return waits;
 }
