@@ -1,4 +1,4 @@
-import { Agent, request } from '../platform/http/index.ts';
+import { Agent, readBody, request } from '../platform/http/index.ts';
 import { describeError, withDeadline } from '../platform/index.ts';
 
 export interface HttpRequest {
@@ -43,21 +43,15 @@ export function createHttpExchange({ timeoutMs }: { readonly timeoutMs: number }
     const { origin, pathname, search } = url;
     const path = `${pathname}${search}`;
     const reply = await request.call(agent, { origin, path, method, headers, signal, ...(body === undefined ? {} : { body }) });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of reply.body) {
-      if (!Buffer.isBuffer(chunk)) continue;
-      bytes += chunk.byteLength;
-      if (bytes > MAX_REPLY_BYTES) throw new NoReply(`the answer has more than ${MAX_REPLY_BYTES} bytes`);
-      chunks.push(chunk);
-    }
+    const tooLarge = (): Error => new NoReply(`the answer has more than ${MAX_REPLY_BYTES} bytes`);
+    const received = await readBody(reply.body, MAX_REPLY_BYTES, tooLarge);
     return {
       status: reply.statusCode,
       header: (name) => {
         const value = reply.headers[name];
         return typeof value === 'string' ? value : value?.[0];
       },
-      body: Buffer.concat(chunks),
+      body: received,
     };
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type HttpConfig, loadSecret } from '../../config/index.ts';
 import type { AgentStatus, PartReport } from '../../observability/index.ts';
-import { Client, request } from '../../platform/http/index.ts';
+import { Client, readBody, request } from '../../platform/http/index.ts';
 import { describeError, withDeadline } from '../../platform/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../../serviceability/index.ts';
 
@@ -48,16 +48,9 @@ export async function askRunningAgent(
 
 async function fetchSight(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Sight> {
   const { statusCode, body } = await request.call(client, { path: '/status.json', method: 'GET', headers, signal });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.byteLength;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`its answer has more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
+  const bytes = await readBody(body, MAX_ANSWER_BYTES, () => new Error(`its answer has more than ${MAX_ANSWER_BYTES} bytes`));
   if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
-  const parsed = sightSchema.safeParse(parseJson(Buffer.concat(chunks).toString('utf8')));
+  const parsed = sightSchema.safeParse(parseJson(bytes.toString('utf8')));
   if (!parsed.success) throw new Error('what answers there is no agent of this version');
   return parsed.data;
 }

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { NeighborKey } from '../../bgp/index.ts';
-import { type Clock, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, timeSlices } from '../../platform/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../switch-source.ts';
 import { breathing } from './breathing-filter.ts';
@@ -45,19 +45,23 @@ export function createRttReader({ endpoint, client, clock, established }: RttRea
     const wanted: ReadonlySet<string> = new Set(askable.keys());
     const rtts = new Map<string, Nanoseconds>();
     if (wanted.size === 0) return rtts;
-    if (wanted.size * 2 > established() && (await readAll(wanted, rtts, signal))) return rtts;
+    if (wanted.size * 2 > established() && (await readAll(wanted, rtts, breathe, signal))) return rtts;
     await readEach([...askable.values()], wanted, rtts, signal);
     return rtts;
   };
 
   /** False when the switch would not run the one command, and each neighbor has to be asked for. */
-  async function readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
+  async function readAll(
+    wanted: ReadonlySet<string>,
+    rtts: Map<string, Nanoseconds>,
+    breathe: Breathe,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const found = new Map<string, Nanoseconds>();
     const filter = (): ((chunk: Buffer) => Buffer) => {
       found.clear();
       return createPeerListFilter((vrf, peer) => takeRtt(vrf, peer, wanted, found));
     };
-    const breathe = timeSlices(clock, signal);
     const { results, failure } = await client.run([ALL_NEIGHBORS_COMMAND], signal, breathing(filter, breathe));
     if (failure !== undefined) return false;
     for (const [key, rtt] of found) rtts.set(key, rtt);

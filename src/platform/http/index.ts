@@ -5,6 +5,7 @@ import Agent from 'undici/lib/dispatcher/agent.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 
+export { readBody } from './read-body.ts';
 /*
  * What is used of undici. The package loads all of itself, fetch and WebSocket and caches and mocks, where any of it is asked for by its name: 9 MB of
  * resident memory that no request of ours needs. The files behind it are no promise of its makers, so the version is pinned, and an upgrade

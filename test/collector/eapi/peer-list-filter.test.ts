@@ -1,19 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { createPeerListFilter } from '../../../src/collector/eapi/peer-list-filter.ts';
 import { seededRandom } from '../../../src/platform/index.ts';
+import { keptOfPieces } from './in-pieces.ts';
 
 /** What the filter tells and keeps of `text`, fed in pieces that `cut` decides on. */
 function filter(text: string, cut: (left: number) => number = (left) => left): { readonly peers: unknown[]; readonly kept: string } {
   const peers: unknown[] = [];
   const keep = createPeerListFilter((vrf, peer) => peers.push([vrf, peer]));
-  const bytes = Buffer.from(text);
-  const kept: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const size = Math.max(1, cut(bytes.length - at));
-    kept.push(keep(bytes.subarray(at, at + size)));
-    at += size;
-  }
-  return { peers, kept: Buffer.concat(kept).toString('utf8') };
+  const kept = keptOfPieces(keep, text, cut);
+  return { peers, kept };
 }
 
 const answer = (vrfs: unknown): string => JSON.stringify({ jsonrpc: '2.0', id: 'x', result: [{ vrfs, _meta: { execStartTime: 1 } }] });

@@ -3,6 +3,7 @@ import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
 import { readSummary, readSummaryInSteps, type Summary } from '../../../src/collector/eapi/read-summary.ts';
 import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
 import { atOnce, seededRandom } from '../../../src/platform/index.ts';
+import { keptOfPieces } from './in-pieces.ts';
 
 const WHERE = { endpoint: 'https://dz1', source: 'eapi' };
 
@@ -13,15 +14,7 @@ const answer = (vrfs: unknown): string => JSON.stringify({ jsonrpc: '2.0', id: '
 /** What is read of `text` when its peers are taken out while it comes in, in pieces that `cut` decides on. */
 function readStreamed(text: string, cut: (left: number) => number = (left) => left): { readonly summary: Summary; readonly kept: string } {
   const peers = createSummaryPeers();
-  const keep = peers.filter();
-  const bytes = Buffer.from(text);
-  const parts: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const size = Math.max(1, cut(bytes.length - at));
-    parts.push(keep(bytes.subarray(at, at + size)));
-    at += size;
-  }
-  const kept = Buffer.concat(parts).toString('utf8');
+  const kept = keptOfPieces(peers.filter(), text, cut);
   return { summary: atOnce(readSummaryInSteps(resultIn(kept), WHERE, peers.read)), kept };
 }
 
