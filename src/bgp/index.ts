@@ -1,20 +1,37 @@
-export { byUrgency, type Decided, type DecideInput, decide, decideInSteps, ledgerStatus, type UserOutcome } from './decide.ts';
+export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './damping.ts';
 export {
+  byUrgency,
+  type Decided,
+  type DecideInput,
   type Decision,
+  decide,
+  decideInSteps,
   decideStatus,
   type HoldReason,
+  jitterShare,
   type LedgerStatus,
+  ledgerStatus,
   type ReportableStatus,
+  recordAgeMs,
+  type StatusIntent,
+  type UserOutcome,
   type UserStatusView,
   type WriteReason,
-} from './decide-status.ts';
-export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './flap-penalty.ts';
-export type { LedgerUser, LedgerView } from './ledger-view.ts';
+} from './decide.ts';
 export { detectMassDown, type MassDown, reconcileMassDown } from './mass-down.ts';
-export type { Neighbor, NeighborKey, NeighborSnapshot, NeighborState, VrfName, VrfReading } from './neighbor-snapshot.ts';
-export type { LocatedNeighbor, Observation, UnobservedReason } from './observation.ts';
 export { createTunnelAddressing, type Observations, observeInSteps, observeUsers, type Tunnel, type TunnelAddressing } from './observe.ts';
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
-export { jitterShare, recordAgeMs } from './record-age.ts';
-export type { StatusIntent } from './status-intent.ts';
-export { accountStateOf, advanceTrack, type OwnWrites, type TrackStep, type UserTrack } from './track.ts';
+export type {
+  LedgerUser,
+  LedgerView,
+  LocatedNeighbor,
+  Neighbor,
+  NeighborKey,
+  NeighborSnapshot,
+  NeighborState,
+  Observation,
+  UnobservedReason,
+  VrfName,
+  VrfReading,
+} from './types.ts';
+export { accountStateOf, advanceTrack, type OwnWrites, type TrackStep, type UserTrack } from './user-history.ts';

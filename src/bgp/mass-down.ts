@@ -1,6 +1,6 @@
 import type { Address } from '../serviceability/index.ts';
-import type { Observation } from './observation.ts';
 import type { StatusPolicy } from './policy.ts';
+import type { Observation } from './types.ts';
 
 export interface MassDown {
   readonly wentDown: readonly Address[];

@@ -1,4 +1,4 @@
-import { type DampingPolicy, DEFAULT_DAMPING } from './flap-penalty.ts';
+import { type DampingPolicy, DEFAULT_DAMPING } from './damping.ts';
 
 /** The knobs of the decision. All times in milliseconds, shares between 0 and 1. */
 export interface StatusPolicy {

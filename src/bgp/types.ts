@@ -1,0 +1,110 @@
+import type { EpochMs, MonotonicMs } from '../platform/index.ts';
+import type { Address, Nanoseconds, Slot, User } from '../serviceability/index.ts';
+
+/** A VRF as EOS names it: `default`, `vrf1`, … */
+export type VrfName = string;
+
+/**
+ * The BGP finite state machine's states (RFC 4271 8.2.2). `unrecognized` is anything else that a switch says, NotNegotiated included: it is
+ * neither up nor down.
+ */
+export type NeighborState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established' | 'unrecognized';
+
+/** One BGP peer of the switch, as one source saw it. Absent fields are facts that the source does not have. */
+export interface Neighbor {
+  /** The peer's address as the switch writes it, IPv4 dotted or IPv6 (perhaps with a zone). */
+  readonly address: string;
+  readonly state: NeighborState;
+  readonly description?: string;
+  readonly remoteAs?: number;
+  /** Why the switch keeps it idle: `Admin`, `NoInterface`, `MaxPath`, … */
+  readonly idleReason?: string;
+  /** When the session last went up or down, on the clock of `VrfReading.switchTime`. */
+  readonly changedAt?: EpochMs;
+  /** How often the session has become Established, a counter of the switch. */
+  readonly establishedTransitions?: number;
+  /** Smoothed round-trip time of the session's TCP connection; absent when the source has no sample. */
+  readonly rttNs?: Nanoseconds;
+}
+
+/** What one source could say of one VRF. A VRF that failed speaks for none of its users. */
+export type VrfReading =
+  | {
+      readonly kind: 'collected';
+      /** Name of the source in the configuration. */
+      readonly source: string;
+      /** By address. */
+      readonly neighbors: ReadonlyMap<string, Neighbor>;
+      /** The switch's own time when it answered; ages are `switchTime − changedAt`. */
+      readonly switchTime?: EpochMs;
+      /** By how much `changedAt` of one unchanged session may differ between two polls, milliseconds. */
+      readonly changedAtToleranceMs: number;
+    }
+  | { readonly kind: 'failed'; readonly source: string; readonly problem: string };
+
+/** Everything one poll of the switch saw. */
+export interface NeighborSnapshot {
+  readonly vrfs: ReadonlyMap<VrfName, VrfReading>;
+  /** When the poll began; what it says was true at or after this. */
+  readonly takenAt: MonotonicMs;
+}
+
+/** What names a neighbor: addresses repeat across VRFs (rule 2). */
+export interface NeighborKey {
+  readonly vrf: VrfName;
+  readonly address: string;
+}
+
+/** One user of this device, as the ledger has it. */
+export interface LedgerUser {
+  readonly pubkey: Address;
+  readonly user: User;
+  /** The VRF in which the controller configures this user: `default` for multicast, else `vrf<tenant.vrf_id>`; absent when unknown. */
+  readonly expectedVrf?: VrfName;
+}
+
+/** The users of this device at one slot: the reference of every decision (rule 9). */
+export interface LedgerView {
+  /** The slot for which the endpoint answered. */
+  readonly slot: Slot;
+  /** When the request for it was sent. */
+  readonly readAt: MonotonicMs;
+  /** Measured milliseconds a slot, absent until measured (rule 12: never a constant). */
+  readonly slotTimeMs?: number;
+  readonly users: ReadonlyMap<Address, LedgerUser>;
+}
+
+/** Why nothing was seen of a user in a tick (rule 1). Each value is shown as it stands by logs, metrics and `explain`. */
+export type UnobservedReason =
+  /** No source could be read. */
+  | 'switch-not-read'
+  /** The user's neighbor was in no VRF that was read, and its own VRF, or one that could hold it, was not (rule 3). */
+  | 'vrf-not-collected'
+  /** The switch shows no neighbor at all: an agent that restarts, not a fact about users. */
+  | 'no-neighbors-at-all'
+  /** The account's tunnel_net is not an IPv4 /31 (rule 6). */
+  | 'tunnel-net-invalid'
+  /** Another activated user of this device has the same tunnel_net (rule 5). */
+  | 'tunnel-net-shared'
+  /** The address is configured for another user (`USER-<other id>`): the switch has not caught up with the ledger. */
+  | 'neighbor-of-another-user'
+  /** The switch named a state that is not of RFC 4271. */
+  | 'state-unrecognized'
+  /** Most sessions went down at once, and a second look did not confirm this one (rule 8). */
+  | 'mass-down-unconfirmed';
+
+/** A neighbor and where it was found. */
+export interface LocatedNeighbor extends NeighborKey {
+  readonly neighbor: Neighbor;
+  readonly source: string;
+  /** How long the session has been as it is, by the switch's own clock, milliseconds; absent where the source can't tell. */
+  readonly sinceMs?: number;
+  readonly changedAtToleranceMs: number;
+}
+
+/** What one tick saw of one user: three values, never two (rule 1). */
+export type Observation =
+  | { readonly kind: 'up'; readonly at: LocatedNeighbor }
+  /** `at` is absent when the switch has no such neighbor although every VRF was read. */
+  | { readonly kind: 'down'; readonly at?: LocatedNeighbor }
+  | { readonly kind: 'unobserved'; readonly because: UnobservedReason };
