@@ -8,7 +8,13 @@ import {
   type Nanoseconds,
   setUserBgpStatusInstruction,
 } from '../serviceability/index.ts';
-import type { Signer } from './signer.ts';
+
+/** The metrics publisher's key. The private half stays behind `sign`. */
+export interface Signer {
+  readonly address: Address;
+  /** The 64-byte ed25519 signature of the message. */
+  sign(message: Uint8Array): Uint8Array;
+}
 
 /** One status as it goes into a transaction. */
 export interface StatusWrite {
