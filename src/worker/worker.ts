@@ -3,18 +3,12 @@ import type { LedgerRpc } from '../ledger/index.ts';
 import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController, type Random, Stopped } from '../platform/index.ts';
 import { createComputeModel, type Signer } from '../publisher/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
-import { createBlockhashCache } from './blockhash-cache.ts';
-import { createDesiredStates } from './desired-states.ts';
-import { createFlights, type Flight } from './flights.ts';
-import { createFollower } from './follow.ts';
-import type { HaltWatch } from './halts.ts';
-import { hasWork, launch } from './launch.ts';
-import { createParkedUsers } from './parked-users.ts';
-import type { WorkerReporter } from './reporter.ts';
-import { type Allowance, createSpendBudget, type SpendLimits } from './spend-budget.ts';
-import { createSuspects } from './suspects.ts';
-import type { WorkerContext, WorkerTiming } from './worker-context.ts';
-import { createWriteGate } from './write-gate.ts';
+import { createFollower } from './confirm.ts';
+import type { WorkerContext, WorkerTiming } from './context.ts';
+import { type Allowance, createSpendBudget, createWriteGate, type HaltWatch, type SpendLimits, type WorkerReporter } from './gate.ts';
+import { createBlockhashCache, createFlights, type Flight } from './in-flight.ts';
+import { createDesiredStates, createParkedUsers, createSuspects } from './pending.ts';
+import { hasWork, launch } from './submit.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;

@@ -2,14 +2,9 @@ import type { LedgerRpc } from '../ledger/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { ComputeModel, Signer } from '../publisher/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { BlockhashCache } from './blockhash-cache.ts';
-import type { DesiredStates } from './desired-states.ts';
-import type { Flights } from './flights.ts';
-import type { ParkedUsers } from './parked-users.ts';
-import type { WorkerReporter } from './reporter.ts';
-import type { SpendBudget } from './spend-budget.ts';
-import type { Suspects } from './suspects.ts';
-import type { WriteGate } from './write-gate.ts';
+import type { SpendBudget, WorkerReporter, WriteGate } from './gate.ts';
+import type { BlockhashCache, Flights } from './in-flight.ts';
+import type { DesiredStates, ParkedUsers, Suspects } from './pending.ts';
 
 export interface WorkerTiming {
   /** Between two looks at the statuses of all that is in the air, milliseconds. */

@@ -1,11 +1,11 @@
 import type { SignatureStatus } from '../ledger/index.ts';
 import { timeSlices } from '../platform/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
-import type { Flight } from './flights.ts';
-import { settleFailure } from './settle-failure.ts';
-import type { WorkerContext } from './worker-context.ts';
+import type { WorkerContext } from './context.ts';
+import { settleFailure } from './failures.ts';
+import type { Flight } from './in-flight.ts';
 
-export interface Follower {
+interface Follower {
   /** Looks once at everything in the air, with one request for all. Throws what the ledger throws. */
   follow(signal: AbortSignal): Promise<void>;
   readonly lastLandedSlot: Slot | undefined;
@@ -18,7 +18,7 @@ export interface Follower {
   forgetOthers(isKnown: (user: Address) => boolean): void;
 }
 
-export interface FollowerOptions {
+interface FollowerOptions {
   readonly context: WorkerContext;
   /** Users of an expired transaction are decided anew; the old payload is never sent again. */
   readonly onExpired: () => void;

@@ -9,11 +9,10 @@ import {
   type WaitingIntent,
 } from '../publisher/index.ts';
 import type { Slot } from '../serviceability/index.ts';
-import type { Blockhash } from './blockhash-cache.ts';
-import type { Flight } from './flights.ts';
-import { settleFailure } from './settle-failure.ts';
-import { type Allowance, LAMPORTS_PER_TRANSACTION } from './spend-budget.ts';
-import type { WorkerContext } from './worker-context.ts';
+import type { WorkerContext } from './context.ts';
+import { settleFailure } from './failures.ts';
+import { type Allowance, LAMPORTS_PER_TRANSACTION } from './gate.ts';
+import type { Blockhash, Flight } from './in-flight.ts';
 
 /** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
 function nextToPack(context: WorkerContext): Packed | undefined {
