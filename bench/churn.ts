@@ -2,7 +2,7 @@
  * Each second one user is created and connects, and one that was created before is deleted: how long until the new one is Up on the ledger? No
  * wake-ups: a new user is seen by the next tick, five seconds apart at most.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import type { Address } from '../src/serviceability/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';
 import { type Bench, machineMs, quantile } from './support/bench.ts';

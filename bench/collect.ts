@@ -15,7 +15,7 @@ import { createSnmpSource } from '../src/collector/snmp/index.ts';
 import { createSocketsSource } from '../src/collector/sockets/index.ts';
 import { createNamespaces } from '../src/collector/sockets/namespaces.ts';
 import type { SwitchSource } from '../src/collector/switch-source.ts';
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { type Bench, machineMs, median } from './support/bench.ts';
 import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './support/switch-faces.ts';
 

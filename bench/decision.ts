@@ -13,7 +13,7 @@ import {
   observeUsers,
   type VrfReading,
 } from '../src/bgp/index.ts';
-import { epochMs, monotonicMs } from '../src/platform/index.ts';
+import { epochMs, monotonicMs } from '../src/lib/index.ts';
 import {
   type Address,
   addressOf,

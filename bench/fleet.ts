@@ -7,7 +7,7 @@
  * Jitter shares, transaction sizes, token buckets, throttle and backoff are the agent's own code; ledger and gateway are modelled.
  */
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
-import { seededRandom } from '../src/platform/index.ts';
+import { seededRandom } from '../src/lib/index.ts';
 import type { Bench, Emit } from './support/bench.ts';
 import { type Quiet, quietDevice, type Restraints, WRITES_PER_TRANSACTION } from './support/fleet/quiet.ts';
 import { HORIZON_MS, rush } from './support/fleet/rush.ts';

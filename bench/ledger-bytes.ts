@@ -2,7 +2,7 @@
  * What a tick reads from the ledger, in bytes on the wire (both ways, HTTP and all), for a device with 128 users: while nothing happens, and in
  * a tick that reads all its users.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';
 import type { Bench } from './support/bench.ts';
 import { startHost } from './support/host.ts';

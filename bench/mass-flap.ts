@@ -7,7 +7,7 @@
  * settings are the defaults, but for the spend limits. Three weathers: clean; one send in five lost; a ledger that answers 503 for 60 s, with the
  * flap in the middle, where time runs from its return.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, machineMs, median, quantile } from './support/bench.ts';
 import { type LocalnetHost, startHost } from './support/host.ts';

@@ -5,7 +5,7 @@
  * It is measured with a few users, since each takes it as long as finality does; what it needs for more is that time times their number, and
  * is marked as extrapolated. Ours is measured with all of them.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { buildTransaction } from '../src/publisher/index.ts';
 import { type Address, nanoseconds } from '../src/serviceability/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';

@@ -1,7 +1,7 @@
 /*
  * A process that ends and begins again with nothing changed: what does it write? The ledger is the memory, so nothing.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';
 import type { Bench } from './support/bench.ts';
 import { startHost } from './support/host.ts';

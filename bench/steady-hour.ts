@@ -1,7 +1,7 @@
 /*
  * Hours in which nothing happens: what do they cost? The agent and the ledger's slots run sixty times as fast as on a network.
  */
-import { systemClock } from '../src/platform/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';
 import type { Bench } from './support/bench.ts';
 import { startHost } from './support/host.ts';

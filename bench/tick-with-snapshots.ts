@@ -9,8 +9,8 @@
  * up 50 MB.
  */
 import { createEapiShowRunner } from '../src/collector/eapi/index.ts';
+import { systemClock } from '../src/lib/index.ts';
 import type { SwitchFault } from '../src/localnet/dzd/index.ts';
-import { systemClock } from '../src/platform/index.ts';
 import { createCollectItem, createSnapshotter, createStateIngest, type Snapshotter } from '../src/snapshots/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, median, quantile } from './support/bench.ts';

@@ -7,8 +7,8 @@
  * The processor time of the longest block is what counts: on a machine that does other work, too, a block lasts longer than it costs.
  */
 import { get } from 'node:http';
+import { systemClock } from '../src/lib/index.ts';
 import { createStatusServer, statusPageInSlices } from '../src/observability/http/index.ts';
-import { systemClock } from '../src/platform/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, type Emit, median } from './support/bench.ts';
 import { startHost } from './support/host.ts';

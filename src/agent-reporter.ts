@@ -1,5 +1,5 @@
 import type { CollectorReporter, WakeUpReporter } from './collector/index.ts';
-import type { AgentError } from './platform/index.ts';
+import type { AgentError } from './lib/index.ts';
 import type { Address, Lamports } from './serviceability/index.ts';
 import type { SnapshotReporter } from './snapshots/index.ts';
 import type { TickReporter } from './tick-reporter.ts';

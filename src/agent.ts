@@ -4,7 +4,7 @@ import { createBalanceWatch } from './balance-watch.ts';
 import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
 import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from './collector/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './ledger/index.ts';
-import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './platform/index.ts';
+import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './lib/index.ts';
 import type { Signer } from './publisher/index.ts';
 import { type Address, type Lamports, lamports } from './serviceability/index.ts';
 import type { Snapshotter } from './snapshots/index.ts';

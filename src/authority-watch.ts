@@ -1,4 +1,4 @@
-import { type AgentError, type Clock, isAgentError } from './platform/index.ts';
+import { type AgentError, type Clock, isAgentError } from './lib/index.ts';
 
 export interface AuthorityWatchOptions {
   /** Throws the AgentError that tells why this key may not write for this device. */

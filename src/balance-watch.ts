@@ -1,4 +1,4 @@
-import { AgentError, type Clock, isAgentError } from './platform/index.ts';
+import { AgentError, type Clock, isAgentError } from './lib/index.ts';
 import type { Address, Lamports } from './serviceability/index.ts';
 
 export interface BalanceWatchOptions {

@@ -1,6 +1,6 @@
 import type { Decided, LocatedNeighbor, StatusIntent } from './bgp/index.ts';
 import { type Collector, neighborKeyText } from './collector/index.ts';
-import type { Breathe } from './platform/index.ts';
+import type { Breathe } from './lib/index.ts';
 
 /** Asks the switch for the round-trip times of those that are about to be written up and have none yet. What it does not tell stays 0. */
 export async function measureRtts(

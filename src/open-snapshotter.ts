@@ -1,6 +1,6 @@
 import type { AgentConfig, SnapshotsConfig } from './config/index.ts';
+import type { Random } from './lib/index.ts';
 import { eapiAccess, type Surroundings } from './open-sources.ts';
-import type { Random } from './platform/index.ts';
 import type { Signer } from './publisher/index.ts';
 import type { SnapshotReporter, SnapshotSink, Snapshotter } from './snapshots/index.ts';
 

@@ -9,7 +9,7 @@ import {
   type SourceConfig,
   type WakeUpConfig,
 } from './config/index.ts';
-import type { Clock, Random } from './platform/index.ts';
+import type { Clock, Random } from './lib/index.ts';
 
 export interface Surroundings {
   readonly clock: Clock;

@@ -8,8 +8,8 @@ import {
   type StatusPolicy,
 } from './bgp/index.ts';
 import type { Collector } from './collector/index.ts';
+import type { Breathe } from './lib/index.ts';
 import { neededVrfs } from './needed-vrfs.ts';
-import type { Breathe } from './platform/index.ts';
 import { type Address, BgpStatus } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 

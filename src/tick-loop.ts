@@ -1,4 +1,4 @@
-import { type Clock, createWakeUp, lifeController, Stopped } from './platform/index.ts';
+import { type Clock, createWakeUp, lifeController, Stopped } from './lib/index.ts';
 
 export interface TickLoopOptions {
   readonly tick: (signal: AbortSignal) => Promise<unknown>;

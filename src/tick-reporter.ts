@@ -1,5 +1,5 @@
 import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName } from './bgp/index.ts';
-import type { AgentError, MonotonicMs } from './platform/index.ts';
+import type { AgentError, MonotonicMs } from './lib/index.ts';
 import type { Address, Slot } from './serviceability/index.ts';
 
 /** What one tick saw and wanted. */

@@ -13,9 +13,9 @@ import {
   type UserOutcome,
 } from './bgp/index.ts';
 import type { Collector } from './collector/index.ts';
+import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from './lib/index.ts';
 import { measureRtts } from './measure-rtts.ts';
 import { neededVrfs } from './needed-vrfs.ts';
-import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from './platform/index.ts';
 import { trimRideAlongs } from './publisher/index.ts';
 import { createSecondLook } from './second-look.ts';
 import type { Address, Slot } from './serviceability/index.ts';

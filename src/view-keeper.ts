@@ -1,5 +1,5 @@
 import type { LedgerView } from './bgp/index.ts';
-import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, waitAtMost } from './platform/index.ts';
+import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, waitAtMost } from './lib/index.ts';
 import type { Slot } from './serviceability/index.ts';
 import type { TickReporter } from './tick-reporter.ts';
 

@@ -3,9 +3,10 @@
  *
  *   bench ── { id, op, args } ──► this process ── { id, value } or { id, error } ──► bench
  */
+
+import { seededRandom } from '../../src/lib/index.ts';
 import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
 import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
-import { seededRandom } from '../../src/platform/index.ts';
 import { type Address, BgpStatus, tunnelSides, UserType, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { machineMs } from './bench.ts';
 

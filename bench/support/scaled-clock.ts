@@ -1,4 +1,4 @@
-import { type Clock, epochMs, monotonicMs } from '../../src/platform/index.ts';
+import { type Clock, epochMs, monotonicMs } from '../../src/lib/index.ts';
 
 /** A clock on which `factor` milliseconds pass in each real one. */
 export function scaledClock(factor: number): Clock {

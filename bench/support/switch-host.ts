@@ -6,6 +6,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedGrpc,
@@ -14,7 +15,6 @@ import {
   createSimulatedSwitch,
   createSwitchFaults,
 } from '../../src/localnet/dzd/index.ts';
-import { systemClock } from '../../src/platform/index.ts';
 import { type Relay, tcpRelay, udpRelay } from './relay.ts';
 import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './switch-faces.ts';
 

@@ -1,6 +1,6 @@
+import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { createVirtualClock, epochMs } from '../../src/platform/index.ts';
 import { addressOf } from '../../src/serviceability/index.ts';
 
 export interface Metric {

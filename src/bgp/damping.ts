@@ -1,4 +1,4 @@
-import type { MonotonicMs } from '../platform/index.ts';
+import type { MonotonicMs } from '../lib/index.ts';
 
 /** Route-flap damping of RFC 2439 with the thresholds of RFC 7196, on users instead of routes. Times in milliseconds. */
 export interface DampingPolicy {

@@ -1,4 +1,4 @@
-import { atOnce, type MonotonicMs } from '../platform/index.ts';
+import { atOnce, type MonotonicMs } from '../lib/index.ts';
 import { type Address, BgpStatus, type Nanoseconds, type NetworkV4, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
 import type { StatusPolicy } from './policy.ts';
 import type { LedgerUser, LedgerView, NeighborKey, Observation, UnobservedReason } from './types.ts';

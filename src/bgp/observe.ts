@@ -1,4 +1,4 @@
-import { atOnce } from '../platform/index.ts';
+import { atOnce } from '../lib/index.ts';
 import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
 import type { LedgerUser, LocatedNeighbor, Neighbor, NeighborSnapshot, Observation, VrfName, VrfReading } from './types.ts';
 

@@ -1,4 +1,4 @@
-import type { EpochMs, MonotonicMs } from '../platform/index.ts';
+import type { EpochMs, MonotonicMs } from '../lib/index.ts';
 import type { Address, Nanoseconds, Slot, User } from '../serviceability/index.ts';
 
 /** A VRF as EOS names it: `default`, `vrf1`, … */

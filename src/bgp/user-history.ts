@@ -1,4 +1,4 @@
-import type { EpochMs, MonotonicMs } from '../platform/index.ts';
+import type { EpochMs, MonotonicMs } from '../lib/index.ts';
 import { formatNetworkV4, type Slot, tunnelSides, type User } from '../serviceability/index.ts';
 import { advancePenalty, type DampingPolicy, type FlapPenalty } from './damping.ts';
 import type { Tunnel } from './observe.ts';

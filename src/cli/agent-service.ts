@@ -1,6 +1,6 @@
 import type { Agent } from '../agent.ts';
+import { describeError } from '../lib/index.ts';
 import type { Logger } from '../observability/index.ts';
-import { describeError } from '../platform/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';
 
 export interface OpenedService {

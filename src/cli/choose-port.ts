@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { AgentError, describeError } from '../platform/index.ts';
+import { AgentError, describeError } from '../lib/index.ts';
 
 export interface PortChoice {
   /** The flag that names the port, for the error. */

@@ -1,5 +1,5 @@
+import { AgentError } from '../lib/index.ts';
 import { jsonLine, printable, span, type UserReport } from '../observability/index.ts';
-import { AgentError } from '../platform/index.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { loadChosen } from './config-options.ts';
 import { readAfresh } from './explain/fresh-reading.ts';

@@ -1,6 +1,6 @@
 import { configProblems } from '../config/index.ts';
+import { isAgentError, Stopped } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, printable } from '../observability/index.ts';
-import { isAgentError, Stopped } from '../platform/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { loadKeypair } from '../config/index.ts';
+import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { createLocalnet, createScenario, type Localnet } from '../localnet/index.ts';
 import { createEventSink, type ReadyEvent } from '../observability/index.ts';
-import { AgentError, describeError, systemClock } from '../platform/index.ts';
 import { choosePort } from './choose-port.ts';
 import { DEFAULT_RPC_URL } from './localnet/drive-options.ts';
 import { readGenesis } from './localnet/genesis-file.ts';

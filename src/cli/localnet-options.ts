@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import type { CommandBody } from './command.ts';
 import { choiceOption, type OptionValues, textOption, usage, wholeNumberOption } from './option-values.ts';
 

@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/index.ts';
-import { AgentError, isAgentError } from '../platform/index.ts';
+import { AgentError, isAgentError } from '../lib/index.ts';
 
 /**
  * The same error, with the line of the configuration that names the file or the address which could not be used: that is where a person has to

@@ -1,5 +1,5 @@
 import { nearest, parseDuration } from '../config/index.ts';
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 
 /** What the command line says, by the option's name; absent when it says nothing. */
 export type OptionValues = Readonly<Record<string, string | boolean>>;

@@ -1,4 +1,4 @@
-import { lifeController, Stopped } from '../platform/index.ts';
+import { lifeController, Stopped } from '../lib/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 import { logDefect } from './failure.ts';
 import { leadsToJournal } from './journal-stream.ts';

@@ -1,9 +1,9 @@
 import type { Agent, OnceOutcome } from '../agent.ts';
 import { type AgentReporter, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
+import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../lib/index.ts';
 import { createEventSink, createLogReporter, createNotifyRunner, createSdNotify, type Logger } from '../observability/index.ts';
 import { type OpenedAgent, openAgent } from '../open-agent.ts';
-import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../platform/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createAgentService, stopAgent } from './agent-service.ts';
 import { type AgentWindow, openAgentWindow } from './agent-window.ts';

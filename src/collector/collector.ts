@@ -1,5 +1,5 @@
 import type { LocatedNeighbor, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
-import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../platform/index.ts';
+import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../lib/index.ts';
 import type { Nanoseconds } from '../serviceability/index.ts';
 import { neighborKeyText, type SwitchSource } from './switch-source.ts';
 

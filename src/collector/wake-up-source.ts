@@ -1,4 +1,4 @@
-import type { AgentError } from '../platform/index.ts';
+import type { AgentError } from '../lib/index.ts';
 
 /**
  * Something that hears from the switch that a session may have changed: a trap, a stream. It is a hint that the next poll should come at

@@ -1,4 +1,4 @@
-import { type AgentError, type Clock, lifeController, type MonotonicMs, Stopped } from '../platform/index.ts';
+import { type AgentError, type Clock, lifeController, type MonotonicMs, Stopped } from '../lib/index.ts';
 import type { WakeUpSource } from './wake-up-source.ts';
 
 /** What happens to wake-ups, each told once, where it happens. */

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
 import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
 

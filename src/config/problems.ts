@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { AgentError, isAgentError } from '../platform/index.ts';
+import { AgentError, isAgentError } from '../lib/index.ts';
 import { meant } from './hints.ts';
 import { NOT_AS_EXPECTED, type SettingMeta, UNEXPANDED } from './setting.ts';
 import { member, nodeAt, type SettingNode } from './setting-tree.ts';

@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
 
 export interface LoadedSecret {

@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './problems.ts';
 import { FileProblem, readSmallFile } from './read-file.ts';
 import { isMapping } from './setting-tree.ts';

@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { isAddress } from '../serviceability/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { AskedEndpoint, EndpointWork } from './endpoint-work.ts';

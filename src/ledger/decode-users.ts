@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { AccountDataError, type Address, createUserDecoder, type User } from '../serviceability/index.ts';
 
 /** A User with the bytes that it was decoded from. */

@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { AccountDataError, type Address, type Device, decodeDevice, type Slot } from '../serviceability/index.ts';
 import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
 

@@ -1,4 +1,4 @@
-import { type AgentError, backoffDelays, type Clock, type MonotonicMs, monotonicMs, type Random } from '../platform/index.ts';
+import { type AgentError, backoffDelays, type Clock, type MonotonicMs, monotonicMs, type Random } from '../lib/index.ts';
 import type { EndpointFault } from './faults.ts';
 
 /** Told once when an endpoint is set aside and once when it serves again, not at every failure between. */

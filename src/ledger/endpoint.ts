@@ -1,4 +1,4 @@
-import { isAgentError } from '../platform/index.ts';
+import { isAgentError } from '../lib/index.ts';
 import { EndpointHealth, type EndpointHealthOptions } from './endpoint-health.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import type { AskedEndpoint } from './endpoint-work.ts';

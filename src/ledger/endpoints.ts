@@ -1,4 +1,4 @@
-import { type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../platform/index.ts';
+import { type Clock, DeadlineExceeded, type Random, Stopped, withDeadline } from '../lib/index.ts';
 import type { Resolve } from './address-book.ts';
 import { createClusterCheck } from './cluster-check.ts';
 import { createEndpoint, type Endpoint } from './endpoint.ts';

@@ -1,4 +1,4 @@
-import { AgentError, DeadlineExceeded, describeError, type ErrorCode } from '../platform/index.ts';
+import { AgentError, DeadlineExceeded, describeError, type ErrorCode } from '../lib/index.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import type { EndpointWork } from './endpoint-work.ts';
 import type { RpcReply } from './json-rpc.ts';

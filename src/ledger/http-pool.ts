@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
-import { buildConnector, Pool } from '../platform/http/index.ts';
-import { Stopped } from '../platform/index.ts';
+import { buildConnector, Pool } from '../lib/http.ts';
+import { Stopped } from '../lib/index.ts';
 import { type AddressBook, createAddressBook, type Resolve } from './address-book.ts';
 
 export interface HttpPoolOptions {

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { type Breathe, type Clock, DeadlineExceeded, parseJsonInSlices, timeSlices, withDeadline } from '../platform/index.ts';
+import { type Breathe, type Clock, DeadlineExceeded, parseJsonInSlices, timeSlices, withDeadline } from '../lib/index.ts';
 import { type Resolve, resolveHost } from './address-book.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { createHttpPool } from './http-pool.ts';

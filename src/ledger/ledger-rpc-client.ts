@@ -5,7 +5,7 @@
  *                                                                              │
  *                              JsonRpc: envelope, deadline, bounded queue ◄────┘──► undici Pool, keep-alive
  */
-import { type Clock, inSlices, type Random, systemClock, timeSlices } from '../platform/index.ts';
+import { type Clock, inSlices, type Random, systemClock, timeSlices } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { Resolve } from './address-book.ts';
 import { askEpochInfo, askStatuses, atLeast, COMMITMENT, inChunks, oldest, requireSlot } from './asking.ts';

@@ -1,4 +1,4 @@
-import { AgentError, isAgentError } from '../platform/index.ts';
+import { AgentError, isAgentError } from '../lib/index.ts';
 import { AccountDataError, type Address, readUsers, ServiceabilityError, type UsersAnswer } from '../serviceability/index.ts';
 import type { SingleEndpoint } from './open-endpoints.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { RpcCall, Slot } from '../serviceability/index.ts';
 import { readGenesisHash } from './cluster-check.ts';
 import { parseEndpointUrls } from './endpoint-url.ts';

@@ -1,4 +1,4 @@
-import { type Clock, DeadlineExceeded, Stopped, withDeadline } from '../platform/index.ts';
+import { type Clock, DeadlineExceeded, Stopped, withDeadline } from '../lib/index.ts';
 import type { JsonRpc, RpcReply } from './json-rpc.ts';
 import { createRateLimiter, type RateLimiterCounts, type RequestRates } from './rate-limiter.ts';
 

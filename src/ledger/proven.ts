@@ -1,4 +1,4 @@
-import { AgentError, isAgentError } from '../platform/index.ts';
+import { AgentError, isAgentError } from '../lib/index.ts';
 import type { AskedEndpoint, EndpointWork } from './endpoint-work.ts';
 import { EndpointFault } from './faults.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import { createThrottle } from './throttle.ts';
 import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 

@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Slot } from '../serviceability/index.ts';
 import { asArray, asBase64Data, asSlotted, isRecord, Malformed } from './json.ts';
 

@@ -1,4 +1,4 @@
-import type { EpochMs } from '../platform/index.ts';
+import type { EpochMs } from '../lib/index.ts';
 
 /**
  * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3), either seconds or an HTTP date; undefined when it is neither. A date is

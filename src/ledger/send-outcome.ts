@@ -1,5 +1,5 @@
 import bs58 from 'bs58';
-import { AgentError, Stopped } from '../platform/index.ts';
+import { AgentError, Stopped } from '../lib/index.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
 import { badAnswer, type EndpointFault, faultOf } from './faults.ts';
 import { isRecord, Malformed } from './json.ts';

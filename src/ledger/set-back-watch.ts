@@ -1,4 +1,4 @@
-import type { MonotonicMs } from '../platform/index.ts';
+import type { MonotonicMs } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 
 /** Tells a ledger that was set back (a restart from a snapshot, a fork of the cluster) from an endpoint that lags. */

@@ -1,4 +1,4 @@
-import { AgentError, type Clock, type MonotonicMs } from '../platform/index.ts';
+import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointFault } from './faults.ts';

@@ -1,4 +1,4 @@
-import { type Clock, type MonotonicMs, withDeadline } from '../platform/index.ts';
+import { type Clock, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
 import { plausibleSlotTime } from './slot-time.ts';

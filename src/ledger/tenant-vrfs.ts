@@ -1,5 +1,5 @@
 import type { VrfName } from '../bgp/index.ts';
-import { type Clock, withDeadline } from '../platform/index.ts';
+import { type Clock, withDeadline } from '../lib/index.ts';
 import { AccountDataError, type Address, decodeTenant } from '../serviceability/index.ts';
 import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 
 /** The share of its rates that an endpoint is asked at: halved when it refuses, given back a little each second. */
 export interface Throttle {

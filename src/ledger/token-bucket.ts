@@ -1,4 +1,4 @@
-import type { Clock, MonotonicMs } from '../platform/index.ts';
+import type { Clock, MonotonicMs } from '../lib/index.ts';
 
 export interface TokenBucket {
   /** Milliseconds until there is a token; 0 when there is one. */

@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, inSlices, isAgentError, timeSlices } from '../platform/index.ts';
+import { AgentError, type Clock, inSlices, isAgentError, timeSlices } from '../lib/index.ts';
 import { type Address, type Slot, type User, UserType, ZERO_ADDRESS } from '../serviceability/index.ts';
 import { type DecodedUser, decodeUsers } from './decode-users.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../platform/index.ts';
+import type { Clock, Random } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './dzd/index.ts';
 import type { Genesis } from './genesis.ts';

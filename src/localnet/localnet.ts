@@ -1,4 +1,4 @@
-import { Stopped, systemClock } from '../platform/index.ts';
+import { Stopped, systemClock } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { createLocalnetController } from './controller.ts';
 import {

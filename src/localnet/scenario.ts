@@ -1,4 +1,4 @@
-import { type Clock, type Random, Stopped } from '../platform/index.ts';
+import { type Clock, type Random, Stopped } from '../lib/index.ts';
 import type { Address, Ipv4 } from '../serviceability/index.ts';
 import type { Localnet } from './localnet-contract.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { FlapMinute } from './agent-status.ts';
 
 export interface FlapHistory {

@@ -1,6 +1,6 @@
 import type { AgentReporter } from '../agent-reporter.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
-import { type Clock, systemClock } from '../platform/index.ts';
+import { type Clock, systemClock } from '../lib/index.ts';
 import { createSnapshotLog } from './log-snapshots.ts';
 import type { LogFields, Logger } from './logger.ts';
 

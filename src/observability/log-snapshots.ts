@@ -1,5 +1,5 @@
 import type { AgentReporter } from '../agent-reporter.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { Logger } from './logger.ts';
 
 type SnapshotEvent = 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace';

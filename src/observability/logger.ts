@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { type Clock, systemClock } from '../platform/index.ts';
+import { type Clock, systemClock } from '../lib/index.ts';
 import { bigintAsJson } from './plain-json.ts';
 import { prettyLine } from './pretty-line.ts';
 import { serializeError } from './serialize-error.ts';

@@ -1,4 +1,4 @@
-import type { AgentError, Clock } from '../platform/index.ts';
+import type { AgentError, Clock } from '../lib/index.ts';
 import type { PartReport } from './agent-status.ts';
 
 /** How the sources, or the endpoints, are. */

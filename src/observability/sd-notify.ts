@@ -1,5 +1,5 @@
 import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
-import { type AgentError, type Clock, describeError, type MonotonicMs } from '../platform/index.ts';
+import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
 import type { Logger } from './logger.ts';
 import { printable } from './plain-json.ts';

@@ -1,4 +1,4 @@
-import { describeError, isAgentError } from '../platform/index.ts';
+import { describeError, isAgentError } from '../lib/index.ts';
 
 /** An error as a log line has it. */
 export interface SerializedError {

@@ -1,6 +1,6 @@
 import type { LedgerMeter } from '../agent-counts.ts';
 import type { AgentReporter } from '../agent-reporter.ts';
-import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices } from '../platform/index.ts';
+import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
 import type { AgentStatus, TimelineEntry, UserReport } from './agent-status.ts';

@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { AgentStatus, TransactionReport } from './agent-status.ts';
 

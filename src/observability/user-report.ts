@@ -1,5 +1,5 @@
 import { ledgerStatus, recordAgeMs, type UserOutcome } from '../bgp/index.ts';
-import type { MonotonicMs } from '../platform/index.ts';
+import type { MonotonicMs } from '../lib/index.ts';
 import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
 import type { UserReport } from './agent-status.ts';

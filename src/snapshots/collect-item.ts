@@ -1,5 +1,5 @@
 import type { ShowRunner } from '../collector/index.ts';
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { problemOfShowCommand } from './show-command.ts';
 import type { Collect } from './take-snapshots.ts';
 

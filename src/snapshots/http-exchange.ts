@@ -1,5 +1,5 @@
-import { Agent, readBody, request } from '../platform/http/index.ts';
-import { describeError, withDeadline } from '../platform/index.ts';
+import { Agent, readBody, request } from '../lib/http.ts';
+import { describeError, withDeadline } from '../lib/index.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT';

@@ -1,4 +1,4 @@
-import { AgentError, type EpochMs } from '../platform/index.ts';
+import { AgentError, type EpochMs } from '../lib/index.ts';
 import type { HttpReply } from './http-exchange.ts';
 
 /** How far the timestamp of a request may be from the server's clock. */

@@ -1,4 +1,4 @@
-import { AgentError, type Clock, describeError } from '../platform/index.ts';
+import { AgentError, type Clock, describeError } from '../lib/index.ts';
 import { createHttpExchange, type HttpReply } from './http-exchange.ts';
 import { readStateToCollect, type WantedState } from './wanted-state.ts';
 

@@ -1,5 +1,5 @@
 import { isNamespaceName, type Namespaces } from '../collector/sockets/index.ts';
-import { AgentError, DeadlineExceeded, withDeadline } from '../platform/index.ts';
+import { AgentError, DeadlineExceeded, withDeadline } from '../lib/index.ts';
 import { parseBgpSocket } from './bgp-sockets.ts';
 
 export interface ReadBgpSocketsOptions {

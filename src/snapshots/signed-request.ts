@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
-import type { EpochMs } from '../platform/index.ts';
+import type { EpochMs } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { rfc3339 } from './snapshot.ts';
 

@@ -1,4 +1,4 @@
-import type { AgentError } from '../platform/index.ts';
+import type { AgentError } from '../lib/index.ts';
 
 /** What happens to snapshots. None of it touches a user's status. */
 export interface SnapshotReporter {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EpochMs } from '../platform/index.ts';
+import type { EpochMs } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
 /** One raw state of the device, ready to be stored. */

@@ -1,4 +1,4 @@
-import { type AgentError, backoffDelays, type Clock, lifeController, type Random, Stopped } from '../platform/index.ts';
+import { type AgentError, backoffDelays, type Clock, lifeController, type Random, Stopped } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { SnapshotReporter } from './snapshot-reporter.ts';
 import type { SnapshotSink } from './snapshot-sink.ts';

@@ -1,4 +1,4 @@
-import { AgentError, type Clock, epochMs } from '../platform/index.ts';
+import { AgentError, type Clock, epochMs } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { createHttpExchange, type HttpReply, type HttpRequest } from './http-exchange.ts';
 import { ingestError } from './ingest-errors.ts';

@@ -1,4 +1,4 @@
-import { AgentError, type Clock, describeError, isAgentError } from '../platform/index.ts';
+import { AgentError, type Clock, describeError, isAgentError } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { makeSnapshot } from './snapshot.ts';
 import type { SnapshotReporter } from './snapshot-reporter.ts';

@@ -1,4 +1,4 @@
-import { AgentError } from '../platform/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { kindOfShowCommand, problemOfShowCommand } from './show-command.ts';
 
 /** One thing to collect. */

@@ -1,5 +1,5 @@
 import type { LedgerRpc } from '../ledger/index.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { ComputeModel, Signer } from '../publisher/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { SpendBudget, WorkerReporter, WriteGate } from './gate.ts';

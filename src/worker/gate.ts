@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { type AgentError, backoffDelays, type Clock, createSlidingSum, type Random } from '../platform/index.ts';
+import { type AgentError, backoffDelays, type Clock, createSlidingSum, type Random } from '../lib/index.ts';
 import { maxWritesPerTransaction } from '../publisher/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 

@@ -1,5 +1,5 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
-import type { AgentError, Clock, MonotonicMs } from '../platform/index.ts';
+import type { AgentError, Clock, MonotonicMs } from '../lib/index.ts';
 import type { WaitingIntent } from '../publisher/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 

@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { isAgentError } from '../platform/index.ts';
+import { isAgentError } from '../lib/index.ts';
 import {
   buildTransaction,
   type ComputeRequest,

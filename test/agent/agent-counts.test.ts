@@ -4,8 +4,8 @@ import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/
 import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { parseEndpointUrl } from '../../src/ledger/index.ts';
+import { DeadlineExceeded, Stopped, systemClock } from '../../src/lib/index.ts';
 import { openAgent } from '../../src/open-agent.ts';
-import { DeadlineExceeded, Stopped, systemClock } from '../../src/platform/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
 

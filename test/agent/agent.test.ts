@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/platform/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { lamports, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { makeBed, PATIENTLY, settledBed, signerNumber } from '../support/agent-bed.ts';
 

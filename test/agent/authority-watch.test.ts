@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createAuthorityWatch } from '../../src/authority-watch.ts';
-import { AgentError, createVirtualClock } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 
 const MINUTE = 60_000;
 const forever = new AbortController().signal;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/platform/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { makeBed, PATIENTLY, SLOT_MS } from '../support/agent-bed.ts';
 
 test(

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
+import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { openSource, openWakeUp } from '../../src/open-sources.ts';
-import { seededRandom, systemClock } from '../../src/platform/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
-import { createVirtualClock } from '../../src/platform/index.ts';
+import { createVirtualClock } from '../../src/lib/index.ts';
 import { createTicker } from '../../src/tick.ts';
 import type { ViewKeeper } from '../../src/view-keeper.ts';
 import { active, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createVirtualClock } from '../../src/platform/index.ts';
+import { createVirtualClock } from '../../src/lib/index.ts';
 import { createTickLoop } from '../../src/tick-loop.ts';
 
 const SECOND = 1_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
-import { createVirtualClock } from '../../src/platform/index.ts';
+import { createVirtualClock } from '../../src/lib/index.ts';
 import { createTicker } from '../../src/tick.ts';
 import type { TickReport } from '../../src/tick-reporter.ts';
 import { established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerView } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { createViewKeeper } from '../../src/view-keeper.ts';
 import { viewOf } from '../support/bgp-builders.ts';

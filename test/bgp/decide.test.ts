@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_DAMPING, type Decided, recordAgeMs } from '../../src/bgp/index.ts';
-import { monotonicMs } from '../../src/platform/index.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
 import { type Address, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

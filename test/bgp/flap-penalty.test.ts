@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { advancePenalty, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from '../../src/bgp/index.ts';
-import { monotonicMs } from '../../src/platform/index.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
 
 const MINUTE = 60_000;
 const step = (previous: FlapPenalty | undefined, transitions: number, atMs: number) =>

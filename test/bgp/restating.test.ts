@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY, decide, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
-import { monotonicMs } from '../../src/platform/index.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
 import { nanoseconds, type User } from '../../src/serviceability/index.ts';
 import { active, clientOf, decider, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent.ts';
 import { createAgentService } from '../../src/cli/agent-service.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
-import { monotonicMs } from '../../src/platform/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import type { Flight } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { AgentCounts } from '../../src/agent-counts.ts';
 import { openAgentWindow } from '../../src/cli/agent-window.ts';
 import { loadConfig } from '../../src/config/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
-import { AgentError } from '../../src/platform/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 
 function configOf(rpcUrls: string, interval: string) {

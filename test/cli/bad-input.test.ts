@@ -6,7 +6,7 @@ import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommand } from '../../src/cli/run.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
-import { lifeController } from '../../src/platform/index.ts';
+import { lifeController } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
 const DEVICE = 'DygSr5HvcVYGG62U2Tg9nJmwxc1uVkrFaoZoPRe2UeEX';

@@ -8,8 +8,8 @@ import { runCommandLine } from '../../src/cli/run-command-line.ts';
 import { statusCommand } from '../../src/cli/status.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { loadKeypair } from '../../src/config/index.ts';
+import { lifeController, systemClock } from '../../src/lib/index.ts';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
-import { lifeController, systemClock } from '../../src/platform/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

@@ -8,7 +8,7 @@ import { runCommand } from '../../src/cli/run.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
 import { readRunOptions } from '../../src/cli/run-options.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { AgentError, Stopped } from '../../src/platform/index.ts';
+import { AgentError, Stopped } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { demoCommand } from '../../src/cli/demo.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
-import { lifeController, Stopped } from '../../src/platform/index.ts';
+import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { jsonLines } from './command-bed.ts';
 
 test('a demo that is interrupted while changes are on their way ends well, and tells how many there were', async () => {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { lifeController, Stopped, systemClock } from '../../src/platform/index.ts';
+import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { commandBed } from './command-bed.ts';
 
 const HOSTILE = [

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { leadsToJournal } from '../../src/cli/journal-stream.ts';
 import { openLog } from '../../src/cli/open-log.ts';
-import { AgentError } from '../../src/platform/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
 function output(kind: { readonly isTerminal?: boolean; readonly isJournal?: boolean } = {}) {

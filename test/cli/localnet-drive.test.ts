@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { localnetCommand } from '../../src/cli/localnet.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
+import { lifeController } from '../../src/lib/index.ts';
 import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
-import { lifeController } from '../../src/platform/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 

@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { driveBody } from '../../src/cli/localnet/drive-body.ts';
 import { readDriveOptions } from '../../src/cli/localnet/drive-options.ts';
 import { readSnapshot, writeWhole } from '../../src/cli/localnet/state-file.ts';
+import { lifeController } from '../../src/lib/index.ts';
 import { createLocalnet } from '../../src/localnet/index.ts';
-import { lifeController } from '../../src/platform/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 

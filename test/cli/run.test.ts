@@ -6,8 +6,8 @@ import { runCommand } from '../../src/cli/run.ts';
 import { runCommandLine } from '../../src/cli/run-command-line.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { loadKeypair } from '../../src/config/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
-import { systemClock } from '../../src/platform/index.ts';
 import { bgpStatusName } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

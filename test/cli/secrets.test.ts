@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import bs58 from 'bs58';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lifeController, Stopped, systemClock } from '../../src/platform/index.ts';
+import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { leaksIn, type MarkedSecret, markedSeed, markedText } from '../support/marked-secrets.ts';
 import { type CommandBed, type CommandResult, commandBed } from './command-bed.ts';
 

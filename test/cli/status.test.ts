@@ -5,7 +5,7 @@ import { drawTable } from '../../src/cli/status/draw-table.ts';
 import type { UserRow, UserState } from '../../src/cli/status/user-rows.ts';
 import { statusCommand } from '../../src/cli/status.ts';
 import { SORT_FIELDS, type SortField } from '../../src/cli/status-options.ts';
-import { lifeController, Stopped } from '../../src/platform/index.ts';
+import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 import { commandBed, jsonLines } from './command-bed.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, VrfReading } from '../../src/bgp/index.ts';
 import { createCollector, type SwitchSource } from '../../src/collector/index.ts';
-import { createVirtualClock, monotonicMs, seededRandom } from '../../src/platform/index.ts';
+import { createVirtualClock, monotonicMs, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds } from '../../src/serviceability/index.ts';
 
 const established = (address: string): Neighbor => ({ address, state: 'established' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createWakeUps, type WakeUpEvent, type WakeUpSource } from '../../src/collector/index.ts';
-import { AgentError, createVirtualClock } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 
 function layWakeUps({ maxPerMinute = 3, names = ['traps'] }: { maxPerMinute?: number; names?: readonly string[] } = {}) {
   const clock = createVirtualClock();

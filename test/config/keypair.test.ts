@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import bs58 from 'bs58';
 import { describe, expect, test } from 'vitest';
 import { loadKeypair } from '../../src/config/index.ts';
-import { type AgentError, isAgentError } from '../../src/platform/index.ts';
+import { type AgentError, isAgentError } from '../../src/lib/index.ts';
 import { temporaryFile, temporaryFolder } from './temporary-files.ts';
 
 /** The first test vector of RFC 8032 section 7.1: an empty message. */

@@ -10,7 +10,7 @@ import {
   parseDuration,
   redactUrl,
 } from '../../src/config/index.ts';
-import { isAgentError } from '../../src/platform/index.ts';
+import { isAgentError } from '../../src/lib/index.ts';
 import { temporaryFile } from './temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';

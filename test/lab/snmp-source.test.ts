@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, NeighborState } from '../../src/bgp/index.ts';
 import { createSnmpSource } from '../../src/collector/index.ts';
-import { isAgentError, systemClock } from '../../src/platform/index.ts';
+import { isAgentError, systemClock } from '../../src/lib/index.ts';
 import { createBgpLab } from './bgp-lab.ts';
 
 const CONNECTED = ['169.254.0.1', '169.254.0.3', '169.254.0.5'];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createSnmpSource, createTrapWakeUp, type SnmpSource, type SnmpUser, type TrapWakeUp } from '../../src/collector/index.ts';
-import { isAgentError, seededRandom, systemClock } from '../../src/platform/index.ts';
+import { isAgentError, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type BgpLab, createBgpLab } from './bgp-lab.ts';
 
 const USER = {

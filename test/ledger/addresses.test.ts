@@ -3,7 +3,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server as TcpSe
 import { expect, onTestFinished, test } from 'vitest';
 import type { Resolve } from '../../src/ledger/index.ts';
 import { createLedgerRpc, type EndpointEvent } from '../../src/ledger/index.ts';
-import { seededRandom } from '../../src/platform/index.ts';
+import { seededRandom } from '../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, manualClock, OUR_KEY, PROGRAM } from './builders.ts';
 

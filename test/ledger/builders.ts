@@ -7,7 +7,7 @@ import {
   type LedgerRpcOptions,
   parseEndpointUrl,
 } from '../../src/ledger/index.ts';
-import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/platform/index.ts';
+import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/lib/index.ts';
 import {
   type Address,
   addressOf,

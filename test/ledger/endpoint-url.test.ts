@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseEndpointUrl, parseEndpointUrls } from '../../src/ledger/endpoint-url.ts';
 import { retryAfterMs } from '../../src/ledger/retry-after.ts';
-import { epochMs } from '../../src/platform/index.ts';
+import { epochMs } from '../../src/lib/index.ts';
 
 describe('an RPC URL', () => {
   test('shows only scheme, host and port', () => {

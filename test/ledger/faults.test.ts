@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseEndpointUrl } from '../../src/ledger/endpoint-url.ts';
 import { faultOf } from '../../src/ledger/faults.ts';
 import type { RpcReply } from '../../src/ledger/json-rpc.ts';
-import { DeadlineExceeded } from '../../src/platform/index.ts';
+import { DeadlineExceeded } from '../../src/lib/index.ts';
 
 const URL = parseEndpointUrl('https://rpc.example.com/token-of-ours');
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { paceRpc } from '../../src/ledger/paced-rpc.ts';
 import { createRateLimiter } from '../../src/ledger/rate-limiter.ts';
-import { createVirtualClock } from '../../src/platform/index.ts';
+import { createVirtualClock } from '../../src/lib/index.ts';
 import { calm, manualClock, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
 

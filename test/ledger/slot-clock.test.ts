@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createSlotClock } from '../../src/ledger/index.ts';
 import { medianSlotTime } from '../../src/ledger/slot-time.ts';
-import { monotonicMs } from '../../src/platform/index.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { calm, manualClock } from './builders.ts';
 

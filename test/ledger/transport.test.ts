@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describeError, type ErrorCode } from '../../src/platform/index.ts';
+import { describeError, type ErrorCode } from '../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeMethod, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createUserViewReader, type LedgerRpc } from '../../src/ledger/index.ts';
-import { AgentError } from '../../src/platform/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import {
   type Address,
   encodeTenant,

@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/index.ts';
 import { createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { systemClock } from '../../src/platform/index.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
 
 type Headers = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogReporter } from '../../src/observability/index.ts';
-import { createVirtualClock, monotonicMs } from '../../src/platform/index.ts';
 import { lamports } from '../../src/serviceability/index.ts';
 import { decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 import { createLogger, createLogReporter } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock } from '../../src/platform/index.ts';
 
 function snapshotLog() {
   const lines: string[] = [];

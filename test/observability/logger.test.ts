@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { AgentError, epochMs } from '../../src/lib/index.ts';
 import { createLogger, type LoggerOptions } from '../../src/observability/index.ts';
-import { AgentError, epochMs } from '../../src/platform/index.ts';
 
 const NOON = Date.UTC(2026, 10, 20, 12, 0, 1);
 const LOCAL_NOON = new Date(NOON).toTimeString().slice(0, 8);

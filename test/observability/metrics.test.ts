@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, type ProcessReadings } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

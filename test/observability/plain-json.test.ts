@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { atOnce } from '../../src/lib/index.ts';
 import { jsonLine, jsonLineInSteps } from '../../src/observability/index.ts';
-import { atOnce } from '../../src/platform/index.ts';
 
 describe('a status in JSON', () => {
   test('has small bigints as numbers and large ones as text, which no reader rounds', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createSdNotify } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import type { TickReport } from '../../src/tick-reporter.ts';
 import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';

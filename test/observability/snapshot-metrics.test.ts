@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 
 function bed() {

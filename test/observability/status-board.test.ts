@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/platform/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, clientOf, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

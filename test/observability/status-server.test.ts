@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import { AgentError, type Breathe, createVirtualClock, epochMs, systemClock } from '../../src/lib/index.ts';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
-import { AgentError, type Breathe, createVirtualClock, epochMs, systemClock } from '../../src/platform/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lifeController, Stopped } from '../../src/platform/index.ts';
+import { lifeController, Stopped } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { commandBed } from '../cli/command-bed.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseJsonInSlices } from '../../src/platform/index.ts';
+import { parseJsonInSlices } from '../../src/lib/index.ts';
 
 const SMALL = { large: 0, slice: 40 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { shareWork } from '../../src/platform/index.ts';
+import { shareWork } from '../../src/lib/index.ts';
 
 /** Work that ends when told to, and its history. */
 function controlledWork() {

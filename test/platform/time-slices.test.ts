@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Clock, createVirtualClock, monotonicMs, systemClock, timeSlices } from '../../src/platform/index.ts';
+import { type Clock, createVirtualClock, monotonicMs, systemClock, timeSlices } from '../../src/lib/index.ts';
 
 const never = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../src/platform/index.ts';
+import { seededRandom } from '../../src/lib/index.ts';
 import { type Account, AccountType, type AccountValues, decodeAccount, encodeAccount } from '../../src/serviceability/index.ts';
 import { ACCOUNT_TYPES, someAccount } from './account-builders.ts';
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { StatusIntent } from '../../src/bgp/index.ts';
+import { seededRandom } from '../../src/lib/index.ts';
 import type { LandedTransaction } from '../../src/localnet/ledger/index.ts';
 import { createDraw } from '../../src/localnet/simulation/draw.ts';
 import { createFlightJudge, type FlightJudge } from '../../src/localnet/simulation/flight-judge.ts';
@@ -8,7 +9,6 @@ import { createSimulationClock, type SimulationClock } from '../../src/localnet/
 import { createStory } from '../../src/localnet/simulation/story.ts';
 import { createVerdict, type Verdict } from '../../src/localnet/simulation/verdict.ts';
 import { createWorld, type World } from '../../src/localnet/simulation/world.ts';
-import { seededRandom } from '../../src/platform/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds } from '../../src/serviceability/index.ts';
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createEapiShowRunner } from '../../src/collector/eapi/index.ts';
 import type { Namespaces } from '../../src/collector/sockets/index.ts';
+import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { DEFAULT_KINDS } from '../../src/localnet/state-ingest/index.ts';
-import { seededRandom, systemClock } from '../../src/platform/index.ts';
 import {
   createCollectItem,
   createReadBgpSockets,

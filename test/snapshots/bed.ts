@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
+import { type Clock, createVirtualClock, type EpochMs, epochMs, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
 import { createStateIngestServer, type StateIngestServer } from '../../src/localnet/state-ingest/index.ts';
-import { type Clock, createVirtualClock, type EpochMs, epochMs, seededRandom, type VirtualClock } from '../../src/platform/index.ts';
 import { addressOf } from '../../src/serviceability/index.ts';
 import {
   type Collect,

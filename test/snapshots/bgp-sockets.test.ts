@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Namespaces } from '../../src/collector/sockets/index.ts';
-import { systemClock } from '../../src/platform/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { parseBgpSocket } from '../../src/snapshots/bgp-sockets.ts';
 import { createReadBgpSockets } from '../../src/snapshots/index.ts';
 import { never } from './bed.ts';

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { epochMs } from '../../src/platform/index.ts';
+import { epochMs } from '../../src/lib/index.ts';
 import { createFolderSink, type FolderSinkOptions } from '../../src/snapshots/index.ts';
 import { makeSnapshot } from '../../src/snapshots/snapshot.ts';
 import { DEVICE, NOON, never } from './bed.ts';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
 import { DEFAULT_KINDS } from '../../src/localnet/state-ingest/index.ts';
 import { openSnapshotter } from '../../src/open-snapshotter.ts';
-import { systemClock } from '../../src/platform/index.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 import { PUBLISHER } from './bed.ts';
 

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { epochMs, type MonotonicMs, monotonicMs } from '../../src/platform/index.ts';
+import { epochMs, type MonotonicMs, monotonicMs } from '../../src/lib/index.ts';
 import { probeStateIngest } from '../../src/snapshots/index.ts';
 import { never } from './bed.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AgentError } from '../../src/platform/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import type { Collect, SnapshotSink, WantedItem } from '../../src/snapshots/index.ts';
 import { runSnapshotter } from './bed.ts';
 

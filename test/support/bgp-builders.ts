@@ -12,7 +12,7 @@ import {
   type StatusPolicy,
   type VrfReading,
 } from '../../src/bgp/index.ts';
-import { epochMs, monotonicMs } from '../../src/platform/index.ts';
+import { epochMs, monotonicMs } from '../../src/lib/index.ts';
 import {
   type Address,
   addressOf,

@@ -1,5 +1,5 @@
 import { onTestFinished, vi } from 'vitest';
-import { systemClock } from '../../src/platform/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 
 /**
  * From here to the end of the test timers, of deadlines and of retransmissions, go on only where `asTimePasses` lets them. Sockets stay real,

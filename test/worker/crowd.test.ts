@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
-import { createVirtualClock, seededRandom } from '../../src/platform/index.ts';
+import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { createWorker } from '../../src/worker/index.ts';
 import { signerNumber } from '../support/agent-bed.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/platform/index.ts';
+import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { createWorker, type SpendLimits, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';

@@ -1,6 +1,6 @@
 import { createThrottle } from '../../../src/ledger/throttle.ts';
 import { createTokenBucket, type TokenBucket } from '../../../src/ledger/token-bucket.ts';
-import { backoffDelays, monotonicMs, type Random } from '../../../src/platform/index.ts';
+import { backoffDelays, monotonicMs, type Random } from '../../../src/lib/index.ts';
 
 /** Everything that many agents want to write at the same time, through one ledger. */
 export interface Rush {

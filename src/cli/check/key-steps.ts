@@ -1,5 +1,5 @@
 import type { AgentConfig, LoadedConfig } from '../../config/index.ts';
-import { isAgentError } from '../../platform/index.ts';
+import { isAgentError } from '../../lib/index.ts';
 import { DeviceStatus, deviceStatusName } from '../../serviceability/index.ts';
 import type { Lookups } from './lookups.ts';
 import { fail, ok, Skip, type Step, warn } from './step.ts';

@@ -8,8 +8,8 @@ import {
   readDeviceAuthority,
   type SingleEndpoint,
 } from '../../ledger/index.ts';
+import { AgentError, type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
 import { openSource } from '../../open-sources.ts';
-import { AgentError, type Clock, type EpochMs, epochMs } from '../../platform/index.ts';
 import { Skip } from './step.ts';
 
 /** One reading of one source. */

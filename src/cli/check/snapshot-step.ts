@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SnapshotsConfig } from '../../config/index.ts';
+import { type Clock, describeError } from '../../lib/index.ts';
 import { span } from '../../observability/index.ts';
-import { type Clock, describeError } from '../../platform/index.ts';
 import { type Finding, fail, ok, Skip, type Step, warn } from './step.ts';
 import { count, milliseconds } from './words.ts';
 

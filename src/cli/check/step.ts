@@ -1,4 +1,4 @@
-import { type Clock, DeadlineExceeded, describeError, isAgentError, withDeadline } from '../../platform/index.ts';
+import { type Clock, DeadlineExceeded, describeError, isAgentError, withDeadline } from '../../lib/index.ts';
 
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
 

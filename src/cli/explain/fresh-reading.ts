@@ -1,8 +1,8 @@
 import { SILENT_REPORTER, teeReporters } from '../../agent-reporter.ts';
 import type { AgentConfig } from '../../config/index.ts';
+import { AgentError, systemClock, withDeadline } from '../../lib/index.ts';
 import { createStatusBoard } from '../../observability/index.ts';
 import { openAgent } from '../../open-agent.ts';
-import { AgentError, systemClock, withDeadline } from '../../platform/index.ts';
 import type { Sight } from './running-agent.ts';
 
 export interface FreshReadingOptions {

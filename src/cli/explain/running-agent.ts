@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type HttpConfig, loadSecret } from '../../config/index.ts';
+import { Client, readBody, request } from '../../lib/http.ts';
+import { describeError, withDeadline } from '../../lib/index.ts';
 import type { AgentStatus, PartReport } from '../../observability/index.ts';
-import { Client, readBody, request } from '../../platform/http/index.ts';
-import { describeError, withDeadline } from '../../platform/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../../serviceability/index.ts';
 
 /** What of an agent's status is needed to explain a user. */

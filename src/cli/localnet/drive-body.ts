@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { AgentError, describeError, withDeadline } from '../../lib/index.ts';
 import { printable } from '../../observability/index.ts';
-import { AgentError, describeError, withDeadline } from '../../platform/index.ts';
 import { bgpStatusName, deviceStatusName, isIpv4, userStatusName, userTypeName } from '../../serviceability/index.ts';
 import type { CommandBody } from '../command.ts';
 import type { DriveOptions } from './drive-options.ts';

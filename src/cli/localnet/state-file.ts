@@ -1,6 +1,6 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { AgentError, describeError } from '../../lib/index.ts';
 import { type LocalnetSnapshot, localnetSnapshotSchema } from '../../localnet/index.ts';
-import { AgentError, describeError } from '../../platform/index.ts';
 
 const MAX_FILE_BYTES = 256 << 20;
 

@@ -1,4 +1,4 @@
-import { AgentError, shareWork, withDeadline } from '../../platform/index.ts';
+import { AgentError, shareWork, withDeadline } from '../../lib/index.ts';
 
 import type { EapiTransport } from './transport.ts';
 

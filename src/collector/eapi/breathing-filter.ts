@@ -1,4 +1,4 @@
-import type { Breathe } from '../../platform/index.ts';
+import type { Breathe } from '../../lib/index.ts';
 import type { AnswerFilter } from './transport.ts';
 
 /** A socket gives 64 kB at a time, and code that has never run takes 40 ms for so much. */

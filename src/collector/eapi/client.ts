@@ -1,4 +1,4 @@
-import { AgentError, type EpochMs } from '../../platform/index.ts';
+import { AgentError, type EpochMs } from '../../lib/index.ts';
 import type { Authentication } from './authentication.ts';
 import type { JsonObject } from './json.ts';
 import { type CommandFailure, readEnvelope } from './read-envelope.ts';

@@ -1,4 +1,4 @@
-import { AgentError } from '../../platform/index.ts';
+import { AgentError } from '../../lib/index.ts';
 import type { CommandFailure } from './read-envelope.ts';
 
 /** How EOS says that BGP does not run, in `errors` or `warnings`: `BGP inactive`, or `BGP is disabled for VRF default`. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { AgentError, Stopped } from '../../platform/index.ts';
+import { AgentError, Stopped } from '../../lib/index.ts';
 import type { ShowRunner } from '../show-runner.ts';
 import { commandError } from './command-error.ts';
 import type { EapiSourceOptions } from './eapi-source.ts';

@@ -1,5 +1,5 @@
 import type { NeighborSnapshot } from '../../bgp/index.ts';
-import { type Clock, inSlices, Stopped, timeSlices } from '../../platform/index.ts';
+import { type Clock, inSlices, Stopped, timeSlices } from '../../lib/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import type { EapiCredentials } from './authentication.ts';
 import { breathing } from './breathing-filter.ts';

@@ -1,4 +1,4 @@
-import { AgentError } from '../../platform/index.ts';
+import { AgentError } from '../../lib/index.ts';
 
 /** Where an eAPI listens. */
 export interface EapiEndpoint {

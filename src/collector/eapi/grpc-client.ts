@@ -1,4 +1,4 @@
-import { AgentError } from '../../platform/index.ts';
+import { AgentError } from '../../lib/index.ts';
 import { type GrpcChannel, loadMessages } from '../grpc/index.ts';
 import type { EapiClient, RunOutcome } from './client.ts';
 import { readEpochSeconds } from './peer-values.ts';

@@ -1,4 +1,4 @@
-import { createJsonPosition, type JsonPath, type JsonPosition } from '../../platform/index.ts';
+import { createJsonPosition, type JsonPath, type JsonPosition } from '../../lib/index.ts';
 
 /**
  * Told of an object that was taken out and where it stood; says what JSON stands there from now on, in ASCII. No text: that could be a key where

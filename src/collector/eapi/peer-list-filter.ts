@@ -1,4 +1,4 @@
-import { ANY_KEY, IN_LIST, type JsonPath } from '../../platform/index.ts';
+import { ANY_KEY, IN_LIST, type JsonPath } from '../../lib/index.ts';
 import { createObjectFilter } from './object-filter.ts';
 
 const PEERS: JsonPath = ['result', IN_LIST, 'vrfs', ANY_KEY, 'peerList', IN_LIST];

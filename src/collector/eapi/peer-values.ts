@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { NeighborState } from '../../bgp/index.ts';
-import { type EpochMs, epochMs } from '../../platform/index.ts';
+import { type EpochMs, epochMs } from '../../lib/index.ts';
 
 /** `peerState` of `show ip bgp summary`; the six of RFC 4271 8.2.2 as EOS writes them. */
 const STATES: ReadonlyMap<unknown, NeighborState> = new Map([

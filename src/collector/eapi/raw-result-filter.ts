@@ -1,4 +1,4 @@
-import { createJsonPosition, IN_LIST, type JsonPath } from '../../platform/index.ts';
+import { createJsonPosition, IN_LIST, type JsonPath } from '../../lib/index.ts';
 import { createJsonChecker, type JsonChecker } from './json-checker.ts';
 
 const RESULT: JsonPath = ['result', IN_LIST];

@@ -1,5 +1,5 @@
 import type { Neighbor, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, atOnce, type EpochMs } from '../../platform/index.ts';
+import { AgentError, atOnce, type EpochMs } from '../../lib/index.ts';
 import { saysNoBgp } from './command-error.ts';
 import { isJsonObject, type JsonObject, typeName } from './json.ts';
 import { isPeerName, readEpochSeconds } from './peer-values.ts';

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { NeighborKey } from '../../bgp/index.ts';
-import { type Breathe, type Clock, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, timeSlices } from '../../lib/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../switch-source.ts';
 import { breathing } from './breathing-filter.ts';

@@ -1,5 +1,5 @@
 import type { Neighbor, VrfName } from '../../bgp/index.ts';
-import { ANY_KEY, IN_LIST, type JsonPath } from '../../platform/index.ts';
+import { ANY_KEY, IN_LIST, type JsonPath } from '../../lib/index.ts';
 import { createObjectFilter } from './object-filter.ts';
 import { readPeer } from './read-peer.ts';
 

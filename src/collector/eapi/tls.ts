@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
-import { buildConnector } from '../../platform/http/index.ts';
-import { AgentError, describeError } from '../../platform/index.ts';
+import { buildConnector } from '../../lib/http.ts';
+import { AgentError, describeError } from '../../lib/index.ts';
 import type { EapiEndpoint } from './endpoint.ts';
 
 /** How the switch proves itself over HTTPS. */

@@ -1,5 +1,5 @@
-import { Client, errors, request as requestOn } from '../../platform/http/index.ts';
-import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, withDeadline } from '../../platform/index.ts';
+import { Client, errors, request as requestOn } from '../../lib/http.ts';
+import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, withDeadline } from '../../lib/index.ts';
 import type { EapiEndpoint } from './endpoint.ts';
 import { createConnector, type EapiTls } from './tls.ts';
 

@@ -1,4 +1,4 @@
-import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../platform/index.ts';
+import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../lib/index.ts';
 import type { WakeUpSource, WakeUpState } from '../wake-up-source.ts';
 import { createGrpcChannel } from './grpc-channel.ts';
 import { loadMessages } from './load-messages.ts';

@@ -1,5 +1,5 @@
 import type * as Grpc from '@grpc/grpc-js';
-import { AgentError, DeadlineExceeded, Stopped, withDeadline } from '../../platform/index.ts';
+import { AgentError, DeadlineExceeded, Stopped, withDeadline } from '../../lib/index.ts';
 import { stream, unary } from './grpc-calls.ts';
 import { grpcError } from './grpc-errors.ts';
 

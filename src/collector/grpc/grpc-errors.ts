@@ -1,5 +1,5 @@
 import type * as Grpc from '@grpc/grpc-js';
-import { AgentError, describeError, isAgentError } from '../../platform/index.ts';
+import { AgentError, describeError, isAgentError } from '../../lib/index.ts';
 import { StreamEnded } from './grpc-calls.ts';
 
 export interface CallPlace {

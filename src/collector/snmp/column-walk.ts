@@ -1,4 +1,4 @@
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import type { Oid } from './peer-mib.ts';
 import { DisorderlyAgent, type SnmpValue, type VarBind } from './response.ts';
 import type { SnmpSession } from './snmp-session.ts';

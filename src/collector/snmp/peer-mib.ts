@@ -1,5 +1,5 @@
 import type { Neighbor, NeighborState } from '../../bgp/index.ts';
-import { type EpochMs, epochMs } from '../../platform/index.ts';
+import { type EpochMs, epochMs } from '../../lib/index.ts';
 import { DisorderlyAgent, type SnmpValue } from './response.ts';
 
 export type Oid = readonly number[];

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
-import type { AgentError } from '../../platform/index.ts';
+import type { AgentError } from '../../lib/index.ts';
 import type { Oid } from './peer-mib.ts';
 import type { VarBind } from './response.ts';
 

@@ -10,7 +10,7 @@ import {
   lifeController,
   Stopped,
   withDeadline,
-} from '../../platform/index.ts';
+} from '../../lib/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import { addIgnored, describeIgnored, type IgnoredDatagrams, noneIgnored } from './ignored-datagrams.ts';
 import { mapAtOnce } from './map-at-once.ts';

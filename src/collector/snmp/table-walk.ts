@@ -1,4 +1,4 @@
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import { compareOids, walkColumns } from './column-walk.ts';
 import type { CellName, PeerMib, PeerRow } from './peer-mib.ts';
 import { DisorderlyAgent, type SnmpValue } from './response.ts';

@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { AgentError, backoffDelays, type Clock, describeError, lifeController, type Random, Stopped } from '../../platform/index.ts';
+import { AgentError, backoffDelays, type Clock, describeError, lifeController, type Random, Stopped } from '../../lib/index.ts';
 import type { WakeUpSource, WakeUpState } from '../wake-up-source.ts';
 import { MalformedDatagram } from './ber.ts';
 import { decodeNotification, isBgpNotification } from './notification.ts';

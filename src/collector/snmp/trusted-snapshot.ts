@@ -1,5 +1,5 @@
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError } from '../../platform/index.ts';
+import { AgentError } from '../../lib/index.ts';
 
 /** A VRF's reading; none for a VRF that says that it has nothing to say. */
 export interface ReadVrf {

@@ -1,7 +1,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import { isIP } from 'node:net';
 import { Packet, Session } from 'snmp-native';
-import { Stopped } from '../../platform/index.ts';
+import { Stopped } from '../../lib/index.ts';
 import { MalformedDatagram } from './ber.ts';
 import type { IgnoredDatagrams } from './ignored-datagrams.ts';
 import { decodeResponse, type SnmpMessage } from './response.ts';

@@ -1,5 +1,5 @@
 import { ResponseInvalidCode } from 'net-snmp';
-import { AgentError, describeError } from '../../platform/index.ts';
+import { AgentError, describeError } from '../../lib/index.ts';
 import { errorOfStatus, ViewRefused } from './snmp-session.ts';
 import type { SnmpUser } from './v3-user.ts';
 

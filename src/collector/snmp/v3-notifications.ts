@@ -1,7 +1,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, createReceiver } from 'net-snmp';
-import type { Clock } from '../../platform/index.ts';
+import type { Clock } from '../../lib/index.ts';
 import { TAG } from './ber.ts';
 import { netSnmpUser } from './net-snmp-user.ts';
 import type { Oid } from './peer-mib.ts';

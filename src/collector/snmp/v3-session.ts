@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { createV3Session as createLibrarySession, type Varbind } from 'net-snmp';
-import { AgentError, Stopped } from '../../platform/index.ts';
+import { AgentError, Stopped } from '../../lib/index.ts';
 import { FencedSocket } from './fenced-socket.ts';
 import type { IgnoredDatagrams } from './ignored-datagrams.ts';
 import { netSnmpUser } from './net-snmp-user.ts';

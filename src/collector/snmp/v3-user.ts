@@ -1,5 +1,5 @@
 import { createCipheriv } from 'node:crypto';
-import { AgentError } from '../../platform/index.ts';
+import { AgentError } from '../../lib/index.ts';
 
 /** Authentication protocols of SNMPv3: HMAC-MD5-96 and HMAC-SHA-96 (RFC 3414), the SHA-2 ones (RFC 7860). */
 export const SNMP_AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const;

@@ -1,5 +1,5 @@
 import type { VrfName } from '../../bgp/index.ts';
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import { walkColumns } from './column-walk.ts';
 import type { Oid } from './peer-mib.ts';
 import { DisorderlyAgent } from './response.ts';

@@ -1,5 +1,5 @@
 import type { VrfReading } from '../../bgp/index.ts';
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import { ARISTA_MIB } from './arista-mib.ts';
 import { BGP_LOCAL_AS, BGP4_MIB } from './bgp4-mib.ts';
 import { readKnownRows, requestsFor } from './known-rows.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { delimiter } from 'node:path';
 import type { VrfName } from '../../bgp/index.ts';
-import { AgentError, describeError } from '../../platform/index.ts';
+import { AgentError, describeError } from '../../lib/index.ts';
 
 /** The network namespaces of this host and what `ss` prints in each. The seam where a simulated switch steps in. */
 export interface Namespaces {

@@ -1,5 +1,5 @@
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, type Clock, DeadlineExceeded, describeError, lifeController, Stopped, withDeadline } from '../../platform/index.ts';
+import { AgentError, type Clock, DeadlineExceeded, describeError, lifeController, Stopped, withDeadline } from '../../lib/index.ts';
 import type { SwitchSource } from '../switch-source.ts';
 import { createNamespaces, isNamespaceName, type Namespaces, vrfOfNamespace } from './namespaces.ts';
 import { readSockets } from './read-sockets.ts';

@@ -1,6 +1,5 @@
 import type { NeighborState, VrfName } from '../../bgp/index.ts';
-import type { Clock, EpochMs } from '../../platform/index.ts';
-import { epochMs } from '../../platform/index.ts';
+import { type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
 
 /** One BGP peer of the simulated switch. */
 export interface SimulatedNeighbor {

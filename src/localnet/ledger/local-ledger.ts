@@ -1,4 +1,4 @@
-import { type Clock, type Random, systemClock } from '../../platform/index.ts';
+import { type Clock, type Random, systemClock } from '../../lib/index.ts';
 import { type Address, findNetwork, ZERO_ADDRESS } from '../../serviceability/index.ts';
 import { createWorldAdmin, type WorldAdmin } from './admin/index.ts';
 import { type Bank, createBank } from './bank/index.ts';

@@ -1,5 +1,5 @@
 import type { Agent } from '../../agent.ts';
-import { describeError } from '../../platform/index.ts';
+import { describeError } from '../../lib/index.ts';
 import { type AgentsOptions, createAgentOf } from './agent-of-life.ts';
 import { createLife, type Life } from './life.ts';
 

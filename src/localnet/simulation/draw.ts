@@ -1,4 +1,4 @@
-import type { Random } from '../../platform/index.ts';
+import type { Random } from '../../lib/index.ts';
 
 /** Draws from one seeded source of chance, so that a run can be repeated. */
 export interface Draw {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/index.ts';
+import type { Clock } from '../../lib/index.ts';
 import type { SimulationClock } from './simulation-clock.ts';
 
 /** One process of the agent, from its start until it is killed. Once dead it can neither wait, nor ask, nor be heard. */

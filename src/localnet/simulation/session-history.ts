@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/index.ts';
+import type { Clock } from '../../lib/index.ts';
 
 /** Whether a session was up, and when: what every answer of the switch is held against. */
 export interface SessionHistory {

@@ -7,7 +7,7 @@
  *   world ◄── simulated network, simulated sources ◄── the agent, one life after the other
  *     └──────────────── judges watch both sides at each slot and each event ────────────────┘
  */
-import { seededRandom } from '../../platform/index.ts';
+import { seededRandom } from '../../lib/index.ts';
 import { createAgents } from './agents.ts';
 import { waitUntilRight } from './calm.ts';
 import { createChaos } from './chaos.ts';

@@ -1,6 +1,6 @@
 import type { Neighbor, NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import { neighborKeyText, type SwitchSource } from '../../collector/index.ts';
-import { AgentError, epochMs, monotonicMs } from '../../platform/index.ts';
+import { AgentError, epochMs, monotonicMs } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../dzd/index.ts';
 import type { Draw } from './draw.ts';

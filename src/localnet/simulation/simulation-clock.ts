@@ -1,4 +1,4 @@
-import { type Clock, type EpochMs, epochMs, monotonicMs } from '../../platform/index.ts';
+import { type Clock, type EpochMs, epochMs, monotonicMs } from '../../lib/index.ts';
 
 export interface SimulationClock extends Clock {
   readonly after: NonNullable<Clock['after']>;

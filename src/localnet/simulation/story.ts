@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/index.ts';
+import type { Clock } from '../../lib/index.ts';
 
 /** What happened in one run, a line an event, for the reader of a failure. */
 export interface Story {

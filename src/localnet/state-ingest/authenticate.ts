@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import bs58 from 'bs58';
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import { type Address, addressBytes, isAddress } from '../../serviceability/index.ts';
 
 export interface RequestToAuthenticate {

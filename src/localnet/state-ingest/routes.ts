@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import type { Address } from '../../serviceability/index.ts';
 import { authenticate } from './authenticate.ts';
 import { ALLOWED_KINDS } from './default-state.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { EpochMs } from '../../platform/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
 import type { UploadRequest } from './upload-request.ts';
 
 /** A snapshot as it arrived. */

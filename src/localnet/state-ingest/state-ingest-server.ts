@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, epochMs, systemClock } from '../../platform/index.ts';
+import { type Clock, epochMs, systemClock } from '../../lib/index.ts';
 import type { Address } from '../../serviceability/index.ts';
 import { NO_FAULTS, type StateIngestFaults } from './faults.ts';
 import { createRoutes, pathOf } from './routes.ts';

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import type { AgentCounts, LedgerMeter } from '../../agent-counts.ts';
 import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
-import { type Clock, systemClock } from '../../platform/index.ts';
+import { type Clock, systemClock } from '../../lib/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import { createInstruments } from './instruments.ts';
 import { createPartMetrics } from './part-metrics.ts';

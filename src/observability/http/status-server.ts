@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { Stopped } from '../../platform/index.ts';
+import { Stopped } from '../../lib/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { StatusBoard } from '../status-board.ts';
 import { createAdmission } from './admission.ts';

@@ -1,4 +1,4 @@
-import { type Breathe, type Clock, inSlices, shareWork, timeSlices } from '../../platform/index.ts';
+import { type Breathe, type Clock, inSlices, shareWork, timeSlices } from '../../lib/index.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import { jsonLineInSteps } from '../plain-json.ts';
 import type { StatusBoard } from '../status-board.ts';

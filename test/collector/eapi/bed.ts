@@ -1,4 +1,5 @@
 import { createEapiSource, type EapiSource, type EapiSourceOptions } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedSwitch,
@@ -9,7 +10,6 @@ import {
   type SimulatedSwitch,
   type SwitchFaults,
 } from '../../../src/localnet/dzd/index.ts';
-import { systemClock } from '../../../src/platform/index.ts';
 
 export const USER = { username: 'telemetry', password: 'only-for-this-test' };
 

@@ -4,10 +4,10 @@ import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
 import { collectRtts } from '../../../src/collector/eapi/read-rtts.ts';
 import { readSummary, readSummaryInSteps } from '../../../src/collector/eapi/read-summary.ts';
 import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
+import { atOnce, isAgentError, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { CURRENT_EOS } from '../../../src/localnet/dzd/eapi/oddities.ts';
 import { answerRunCmds } from '../../../src/localnet/dzd/eapi/run-cmds.ts';
 import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../src/localnet/dzd/index.ts';
-import { atOnce, isAgentError, type Random, seededRandom, systemClock } from '../../../src/platform/index.ts';
 
 /** Replay a failure with the seed that its message names. */
 const SEED = 20_260_806;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createEapiSource, type EapiSource } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedGrpc,
@@ -7,7 +8,6 @@ import {
   createSwitchFaults,
   type SimulatedGrpc,
 } from '../../../src/localnet/dzd/index.ts';
-import { systemClock } from '../../../src/platform/index.ts';
 import { collected, statesOf } from '../source-contract.ts';
 
 const never = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createPeerListFilter } from '../../../src/collector/eapi/peer-list-filter.ts';
-import { seededRandom } from '../../../src/platform/index.ts';
+import { seededRandom } from '../../../src/lib/index.ts';
 import { keptOfPieces } from './in-pieces.ts';
 
 /** What the filter tells and keeps of `text`, fed in pieces that `cut` decides on. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readSummary } from '../../../src/collector/eapi/read-summary.ts';
-import { isAgentError } from '../../../src/platform/index.ts';
+import { isAgentError } from '../../../src/lib/index.ts';
 
 const WHERE = { endpoint: 'https://dz1', source: 'eapi' };
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
 import { readSummary, readSummaryInSteps, type Summary } from '../../../src/collector/eapi/read-summary.ts';
 import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
-import { atOnce, seededRandom } from '../../../src/platform/index.ts';
+import { atOnce, seededRandom } from '../../../src/lib/index.ts';
 import { keptOfPieces } from './in-pieces.ts';
 
 const WHERE = { endpoint: 'https://dz1', source: 'eapi' };

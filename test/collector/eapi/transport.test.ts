@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createEapiSource } from '../../../src/collector/index.ts';
-import { systemClock } from '../../../src/platform/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import { type EapiBed, layEapiBed, never } from './bed.ts';
 
 let bed: EapiBed | undefined;

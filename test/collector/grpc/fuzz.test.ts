@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { createGrpcEapiClient } from '../../../src/collector/eapi/grpc-client.ts';
 import { readSummary } from '../../../src/collector/eapi/read-summary.ts';
 import { decodeShowResponse, tellsOfPeer } from '../../../src/collector/grpc/messages.ts';
+import { isAgentError, type Random, seededRandom } from '../../../src/lib/index.ts';
 import { encodeMessage } from '../../../src/localnet/dzd/grpc/wire.ts';
-import { isAgentError, type Random, seededRandom } from '../../../src/platform/index.ts';
 
 /** Replay a failure with the seed and the round that its message names. */
 const SEED = 20_260_812;

@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/platform/index.ts';
+import type { Random } from '../../../src/lib/index.ts';
 
 /**
  * How many inputs a fuzz test takes: as many as DZD_FUZZ_INPUTS says, else these few, DZD_FUZZ_SCALE times over. Continuous integration has

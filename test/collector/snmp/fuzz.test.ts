@@ -7,11 +7,11 @@ import { neighborOf, type PeerMib } from '../../../src/collector/snmp/peer-mib.t
 import { DisorderlyAgent, decodeResponse } from '../../../src/collector/snmp/response.ts';
 import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
+import { epochMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { createAristaBgpView } from '../../../src/localnet/dzd/snmp/arista-view.ts';
 import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
-import { epochMs, seededRandom, systemClock } from '../../../src/platform/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { damaged, fuzzInputs, noise } from './damage.ts';
 import { manyNeighbors, peerTable, sourceOf, startAgent, waiting } from './scripted-agent.ts';

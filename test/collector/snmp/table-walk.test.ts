@@ -4,9 +4,9 @@ import { BGP4_MIB } from '../../../src/collector/snmp/bgp4-mib.ts';
 import { decodeResponse } from '../../../src/collector/snmp/response.ts';
 import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
+import { epochMs } from '../../../src/lib/index.ts';
 import { answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
 import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
-import { epochMs } from '../../../src/platform/index.ts';
 import { type Cells, peerTable } from './scripted-agent.ts';
 
 const signal = new AbortController().signal;

@@ -5,10 +5,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WakeUpState } from '../../../src/collector/index.ts';
 import { createTrapWakeUp, type SnmpUser, type TrapWakeUp, type TrapWakeUpOptions } from '../../../src/collector/snmp/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { monotonicMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { createSimulatedSnmp, type SimulatedSnmpUser, type TrapTarget } from '../../../src/localnet/dzd/snmp/index.ts';
 import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
-import { monotonicMs, seededRandom, systemClock } from '../../../src/platform/index.ts';
 
 const USER: SnmpUser & SimulatedSnmpUser = {
   name: 'telemetry',

@@ -8,13 +8,13 @@ import { readV3Header } from '../../../src/collector/snmp/v3-header.ts';
 import { createV3NotificationReader } from '../../../src/collector/snmp/v3-notifications.ts';
 import { createV3Session } from '../../../src/collector/snmp/v3-session.ts';
 import type { SnmpUser } from '../../../src/collector/snmp/v3-user.ts';
+import { monotonicMs, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { decodeRequest, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { encodeTrap } from '../../../src/localnet/dzd/snmp/traps.ts';
 import type { SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/usm/index.ts';
 import { asV2cMessage, createV3Face, pduOf } from '../../../src/localnet/dzd/snmp/v3-face.ts';
-import { monotonicMs, type Random, seededRandom, systemClock } from '../../../src/platform/index.ts';
 import { damaged, fuzzInputs, noise } from './damage.ts';
 
 const USER: SnmpUser & SimulatedSnmpUser = {

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/index.ts';
@@ -12,7 +13,6 @@ import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { decodeV3, encodeV3 } from '../../../src/localnet/dzd/snmp/usm/v3-message.ts';
 import { pduOf } from '../../../src/localnet/dzd/snmp/v3-face.ts';
 import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
-import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/platform/index.ts';
 
 const signal = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readSockets } from '../../../src/collector/sockets/read-sockets.ts';
-import { type Random, seededRandom } from '../../../src/platform/index.ts';
+import { type Random, seededRandom } from '../../../src/lib/index.ts';
 
 /** Replay a failure with the seed and the round that its message names. */
 const SEED = 20_260_811;

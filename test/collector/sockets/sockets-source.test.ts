@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
 import { createNamespaces, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/namespaces.ts';
-import { systemClock } from '../../../src/platform/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 
 const never = new AbortController().signal;

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encode, Packet, parse } from 'snmp-native';
 import { expect, onTestFinished, test } from 'vitest';
+import { type Clock, epochMs, monotonicMs } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch, type SimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { createSimulatedSnmp, type SimulatedSnmpOptions } from '../../../src/localnet/dzd/snmp/index.ts';
 import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
-import { type Clock, epochMs, monotonicMs } from '../../../src/platform/index.ts';
 
 const GET = 0;
 const GET_NEXT = 1;

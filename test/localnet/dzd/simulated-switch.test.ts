@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/index.ts';
-import { systemClock } from '../../../src/platform/index.ts';
 
 function layListenedSwitch() {
   const sim = createSimulatedSwitch({ clock: systemClock });

@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from '../../../src/platform/index.ts';
+import { type Random, seededRandom } from '../../../src/lib/index.ts';
 import type { Address, Instruction } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
 import { networkBed } from './network-bed.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../../../platform/index.ts';
+import type { Clock } from '../../../lib/index.ts';
 import type { Scene } from './render-summary.ts';
 import { answerRunCmds } from './run-cmds.ts';
 import type { EapiSessions } from './sessions.ts';

@@ -1,5 +1,5 @@
 import type { VrfName } from '../../../bgp/index.ts';
-import type { EpochMs } from '../../../platform/index.ts';
+import type { EpochMs } from '../../../lib/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
 import type { EapiOddities } from './oddities.ts';

@@ -1,5 +1,5 @@
 import type { NeighborState } from '../../../bgp/index.ts';
-import type { EpochMs } from '../../../platform/index.ts';
+import type { EpochMs } from '../../../lib/index.ts';
 import type { EapiOddities } from './oddities.ts';
 
 /** The switch's own AS: the one under which DoubleZero devices run BGP. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Clock, MonotonicMs } from '../../../platform/index.ts';
+import type { Clock, MonotonicMs } from '../../../lib/index.ts';
 
 export interface EapiUser {
   readonly username: string;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, Stopped, systemClock } from '../../../platform/index.ts';
+import { type Clock, Stopped, systemClock } from '../../../lib/index.ts';
 import type { SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
 import { createEapiHandler } from './eapi-handler.ts';

@@ -1,4 +1,4 @@
-import { type Clock, Stopped, systemClock } from '../../../platform/index.ts';
+import { type Clock, Stopped, systemClock } from '../../../lib/index.ts';
 import { CURRENT_EOS, type EapiOddities, type Scene } from '../eapi/index.ts';
 import type { SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';

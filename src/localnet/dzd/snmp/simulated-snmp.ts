@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { VrfName } from '../../../bgp/index.ts';
-import { type Clock, systemClock } from '../../../platform/index.ts';
+import { type Clock, systemClock } from '../../../lib/index.ts';
 import type { SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
 import { type AgentRequest, answerTo, decodeRequest, encodeFailure } from './answer.ts';

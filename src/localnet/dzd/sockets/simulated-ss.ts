@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../../platform/index.ts';
+import { type Clock, systemClock } from '../../../lib/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../simulated-switch.ts';
 import type { SwitchFaults } from '../switch-faults.ts';
 

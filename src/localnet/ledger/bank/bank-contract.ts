@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../../../platform/index.ts';
+import type { Clock, Random } from '../../../lib/index.ts';
 import type { Address, Lamports } from '../../../serviceability/index.ts';
 import type { Account, Executed, NotExecutable, Program } from '../runtime/index.ts';
 import type { ParsedTransaction } from '../transaction/index.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../platform/index.ts';
+import type { Clock } from '../../../lib/index.ts';
 
 export interface SlotTimer {
   /** Whether time has begun to run. */

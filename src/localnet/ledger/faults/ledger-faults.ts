@@ -1,4 +1,4 @@
-import type { Random } from '../../../platform/index.ts';
+import type { Random } from '../../../lib/index.ts';
 import { type Address, SYSTEM_PROGRAM_ID } from '../../../serviceability/index.ts';
 import type { Account } from '../runtime/index.ts';
 import { type FaultPatch, type FaultSettings, faultPatchSchema, NO_FAULTS, type RpcFault } from './fault-settings.ts';

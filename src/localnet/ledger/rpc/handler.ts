@@ -1,4 +1,4 @@
-import { describeError } from '../../../platform/index.ts';
+import { describeError } from '../../../lib/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import { stringifyJson } from './json.ts';
 import { answerError, answerResult, type RpcBody, type RpcRequest, type RpcResponse } from './json-rpc.ts';

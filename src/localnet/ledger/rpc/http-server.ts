@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, Stopped } from '../../../platform/index.ts';
+import { type Clock, Stopped } from '../../../lib/index.ts';
 import type { RpcFault } from '../faults/index.ts';
 import type { Endpoint } from './endpoint.ts';
 import { isFromThisHost } from './from-this-host.ts';

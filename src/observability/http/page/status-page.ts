@@ -1,4 +1,4 @@
-import { atOnce, type Breathe, inSlices } from '../../../platform/index.ts';
+import { atOnce, type Breathe, inSlices } from '../../../lib/index.ts';
 import type { AgentStatus, UserReport } from '../../agent-status.ts';
 import { lately, parts, transactions } from './activity.ts';
 import { flapStrip } from './flap-strip.ts';

@@ -1,4 +1,4 @@
-import { atOnce } from '../../../platform/index.ts';
+import { atOnce } from '../../../lib/index.ts';
 import { html, type Markup, type Part } from './markup.ts';
 
 export interface Column<Row> {

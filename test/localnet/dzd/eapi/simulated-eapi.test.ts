@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Client } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Clock, epochMs, monotonicMs, systemClock } from '../../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedSwitch,
@@ -8,7 +9,6 @@ import {
   type SimulatedEapi,
   type SimulatedSwitch,
 } from '../../../../src/localnet/dzd/index.ts';
-import { type Clock, epochMs, monotonicMs, systemClock } from '../../../../src/platform/index.ts';
 
 const USER = { username: 'admin', password: 'only-for-this-test' };
 const BASIC = { authorization: `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString('base64')}` };

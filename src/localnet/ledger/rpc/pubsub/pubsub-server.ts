@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { type Clock, describeError } from '../../../../platform/index.ts';
+import { type Clock, describeError } from '../../../../lib/index.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { stringifyJson } from '../json.ts';
 import { answerError, answerResult, parseBody, type RpcRequest, type RpcResponse } from '../json-rpc.ts';

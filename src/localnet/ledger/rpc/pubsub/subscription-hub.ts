@@ -1,4 +1,4 @@
-import { type Clock, Stopped } from '../../../../platform/index.ts';
+import { type Clock, Stopped } from '../../../../lib/index.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { createNewsReader, type NewsReader } from './read-news.ts';
 import type { Subscription } from './subscription.ts';

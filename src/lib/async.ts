@@ -1,0 +1,197 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock, Random } from './clock.ts';
+
+/**
+ * Abort reasons are Error objects without exception: libraries (web3.js for one) drop a string reason and leave the promise pending for ever.
+ */
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+  constructor(readonly ms: number) {
+    super(`no answer within ${ms} ms`);
+  }
+}
+
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+  constructor(what = 'stopping') {
+    super(what);
+  }
+}
+
+/**
+ * Runs `work` with a signal that aborts when `parent` does, or after `ms` milliseconds with a DeadlineExceeded. The inner signal is
+ * aborted when `work` settles either way, so nothing that it started outlives it; the timer and the listener are gone by then.
+ * The milliseconds are real ones, but for a clock that has deadlines of its own.
+ */
+export async function withDeadline<T>(
+  ms: number,
+  parent: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  clock?: Pick<Clock, 'after'>,
+): Promise<T> {
+  const controller = lifeController();
+  const onParentAbort = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted) onParentAbort();
+  else parent?.addEventListener('abort', onParentAbort, { once: true });
+  const startTimer = clock?.after ?? realTimer;
+  const stopTimer = startTimer(ms, () => controller.abort(new DeadlineExceeded(ms)));
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    stopTimer();
+    parent?.removeEventListener('abort', onParentAbort);
+    controller.abort(new Stopped('the work has settled'));
+  }
+}
+
+function realTimer(ms: number, onOver: () => void): () => void {
+  const timer = setTimeout(onOver, ms);
+  return () => clearTimeout(timer);
+}
+
+/**
+ * A controller for the life of a part: hundreds of requests may listen to its signal at once, which is no leak since each of them stops
+ * listening when it settles.
+ */
+export function lifeController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+export interface BackoffOptions {
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** Growth a step; 2 doubles. */
+  readonly factor?: number;
+  readonly random: Random;
+}
+
+/**
+ * Delays between attempts, in milliseconds, without end: base, base·factor, … up to max, each drawn from the upper half of its step so that
+ * a fleet that failed together does not return together.
+ */
+export function* backoffDelays({ baseMs, maxMs, factor = 2, random }: BackoffOptions): Generator<number, never> {
+  let step = baseMs;
+  for (;;) {
+    yield step / 2 + random() * (step / 2);
+    step = Math.min(maxMs, step * factor);
+  }
+}
+
+/**
+ * Lets everyone who asks while `work` runs wait for that one run. It is aborted when the last of them has lost patience: none of their
+ * signals alone ends it, and it never outlives them all.
+ */
+export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+  let running: { readonly outcome: Promise<T>; readonly controller: AbortController; waiting: number } | undefined;
+
+  function begin(): NonNullable<typeof running> {
+    const controller = new AbortController();
+    const begun = { outcome: work(controller.signal), controller, waiting: 0 };
+    const over = (): void => {
+      if (running === begun) running = undefined;
+    };
+    begun.outcome.then(over, over);
+    return begun;
+  }
+
+  return async (signal) => {
+    signal.throwIfAborted();
+    running ??= begin();
+    const mine = running;
+    mine.waiting += 1;
+    let onAbort = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([mine.outcome, aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      mine.waiting -= 1;
+      if (mine.waiting === 0) {
+        if (running === mine) running = undefined;
+        mine.controller.abort(new Stopped('nobody waits for it any more'));
+      }
+    }
+  };
+}
+
+/**
+ * Waits for `work` for at most `ms` milliseconds and tells whether it settled; late work goes on by itself. Never rejects for the work's
+ * sake: whoever started it hears of its errors. Rejects with the signal's reason when aborted.
+ */
+export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
+  const timer = new AbortController();
+  const onAbort = (): void => timer.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  const settled = work.then(
+    () => true,
+    () => true,
+  );
+  const late = clock.sleep(ms, timer.signal).then(
+    () => false,
+    () => false,
+  );
+  try {
+    const done = await Promise.race([settled, late]);
+    signal.throwIfAborted();
+    return done;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    timer.abort(new Stopped('no longer waiting'));
+  }
+}
+
+export interface WakeUp {
+  /** Ends the wait that goes on, or the next one. Any number of signals before it is one. */
+  signal(): void;
+  /** Resolves after `ms` (Infinity: only on a signal); rejects with the signal's reason when aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** A loop's alarm clock that others can ring. One waiter at a time. */
+export function createWakeUp(clock: Pick<Clock, 'sleep'>): WakeUp {
+  let rung = false;
+  let ring: (() => void) | undefined;
+  return {
+    signal() {
+      rung = true;
+      ring?.();
+    },
+    async wait(ms, signal) {
+      signal.throwIfAborted();
+      if (!rung && ms > 0) {
+        const controller = new AbortController();
+        const onAbort = (): void => controller.abort(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        const woken = new Promise<void>((resolve) => {
+          ring = resolve;
+        });
+        const slept = ms === Number.POSITIVE_INFINITY ? rejection(controller.signal) : clock.sleep(ms, controller.signal);
+        try {
+          await Promise.race([woken, slept]);
+        } finally {
+          ring = undefined;
+          signal.removeEventListener('abort', onAbort);
+          // The loser of the race must neither stay pending nor surface as an unhandled rejection.
+          slept.catch(() => undefined);
+          controller.abort(new Stopped('woken'));
+        }
+      }
+      rung = false;
+      signal.throwIfAborted();
+    },
+  };
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

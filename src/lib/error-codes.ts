@@ -1,0 +1,532 @@
+/** Configuration, command line and key files. All of them end the command with exit code 2. */
+export const CONFIG_CODES = {
+  CONFIG__INVALID: {
+    class: 'agent-never',
+    message: '{where}: {key}: {problem}',
+    remedy: 'correct the named key; docs/configuration.md lists every key with its unit and default',
+  },
+  CONFIG__SEVERAL: {
+    class: 'agent-never',
+    message: '{count} problems in the configuration: {list}',
+    remedy: 'correct the named keys; docs/configuration.md lists every key with its unit and default',
+  },
+  CONFIG__FILE_UNREADABLE: {
+    class: 'agent-never',
+    message: 'the configuration file {file} cannot be read: {problem}',
+    remedy: 'check the path given by --config or DZD_CONFIG, and that the user of this process may read it',
+  },
+  CONFIG__FILE_NOT_YAML: {
+    class: 'agent-never',
+    message: '{where}: {problem}',
+    remedy: 'the file is YAML: `key: value` lines, sections indented by spaces; the files in config/ are examples',
+  },
+  CONFIG__SECRET_UNREADABLE: {
+    class: 'agent-never',
+    message: '{key}: the secret file {file} cannot be used: {problem}',
+    remedy: 'the file holds the secret alone, on one line, readable by the user of this process',
+  },
+  CONFIG__USAGE: {
+    class: 'agent-never',
+    message: '{problem}',
+    remedy: 'see `dzd-telemetry --help`, or `dzd-telemetry COMMAND --help`',
+  },
+  CONFIG__PORT_IN_USE: {
+    class: 'agent-never',
+    message: 'port {port} of 127.0.0.1, which --{flag} asks for, cannot be used: {problem}',
+    remedy: 'name another port, or 0 for any that is free',
+  },
+  CONFIG__CANNOT_LISTEN: {
+    class: 'agent-never',
+    message: 'http.listen: {address} cannot be listened on: {problem}',
+    remedy: 'write another address or port there, or `http.enabled: false`; is another agent running on this host?',
+  },
+  CONFIG__KEYPAIR_NOT_NAMED: {
+    class: 'agent-never',
+    message: 'no key file is configured, and without one nothing can be written',
+    remedy: "name the file of the device's metrics publisher key with --keypair, DZD_KEYPAIR or `keypair`, or use --dry-run",
+  },
+  CONFIG__KEYPAIR_MISSING: {
+    class: 'agent-never',
+    message: 'there is no key file {file}',
+    remedy: "point `keypair` at the file of the device's metrics publisher key, as solana-keygen writes it, or use --dry-run",
+  },
+  CONFIG__KEYPAIR_UNREADABLE: {
+    class: 'agent-never',
+    message: 'the key file {file} cannot be read: {problem}',
+    remedy: 'check the path, and that the user of this process owns the file (chmod 400)',
+  },
+  CONFIG__KEYPAIR_INVALID: {
+    class: 'agent-never',
+    message: 'the key file {file} holds no keypair: {problem}',
+    remedy: 'the file is a JSON array of 64 numbers from 0 to 255, as solana-keygen writes it; restore it from its backup',
+  },
+  CONFIG__KEYPAIR_MISMATCH: {
+    class: 'agent-never',
+    message: 'the key file {file} is damaged: its public half does not belong to its private half',
+    remedy: 'restore the file from its backup; `solana-keygen verify` tells whether a file is whole',
+  },
+} as const;
+
+/**
+ * Reading the ledger. `{endpoint}` never carries the path, the query or the credentials of an RPC URL: they are often its secret.
+ * Trouble with an endpoint is never agent-never, a 403 included: gateways turn clients away for an hour and take them back without anybody
+ * here doing anything. Only what the ledger itself says of our device is final.
+ */
+export const LEDGER_CODES = {
+  LEDGER__UNREACHABLE: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} cannot be reached: {problem}',
+    remedy: 'check ledger.rpcUrls and the network between this host and the endpoint',
+  },
+  LEDGER__TIMEOUT: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} did not answer {method}: {problem}',
+    remedy: 'check the network to the endpoint, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__RATE_LIMITED: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} limits our requests: {problem}',
+    remedy: 'use an endpoint with a higher limit, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__UNAVAILABLE: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} is not able to serve {method}: {problem}',
+    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__BAD_ANSWER: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} answered {method} with something else: {problem}',
+    remedy: 'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint and that no proxy rewrites its answers',
+  },
+  LEDGER__BAD_ACCOUNT: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} sent account {account} in a wrong shape: {problem}',
+    remedy: 'check that ledger.rpcUrls and the program id belong to the same network; the whole answer was dropped',
+  },
+  LEDGER__NOT_YET: {
+    class: 'retry-now',
+    message: 'the ledger endpoint {endpoint} has not reached the slot that {method} needs: {problem}',
+    remedy: 'none needed unless it lasts; then the endpoint lags, so add a second one to ledger.rpcUrls',
+  },
+  LEDGER__LAGGING: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} is {slots} slots behind the others',
+    remedy: 'none needed: the other endpoints are used until it has caught up',
+  },
+  LEDGER__AHEAD: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} answers for slot {slot}, {slots} slots after the newest one that is believed',
+    remedy: 'no ledger moves that fast: check the endpoint; what nobody else says or denies is believed after two minutes',
+  },
+  LEDGER__OTHER_CLUSTER: {
+    class: 'retry-later',
+    message:
+      'the ledger endpoint {endpoint} belongs to another cluster (genesis hash {actual}) than {reference} ({expected}), which has our device',
+    remedy: 'name only endpoints of one cluster in ledger.rpcUrls; this one is not used',
+  },
+  LEDGER__WITHOUT_DEVICE: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} does not have our device as another endpoint has it: {problem}',
+    remedy: 'check that all of ledger.rpcUrls belong to one network; this one is not used until it has the device',
+  },
+  LEDGER__ACCESS_DENIED: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} turns us away: {problem}',
+    remedy: 'check the path, token and credentials of the URL in ledger.rpcUrls',
+  },
+  LEDGER__UNSUPPORTED: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} does not serve {method}: {problem}',
+    remedy: 'use an endpoint with getProgramAccounts and transaction history enabled',
+  },
+  LEDGER__REQUEST_REFUSED: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} refuses {method} as it was asked: {problem}',
+    remedy: 'this is a defect of the agent or of the endpoint; report it with this line',
+  },
+  LEDGER__NODE_ERROR: {
+    class: 'retry-later',
+    message: 'the ledger endpoint {endpoint} failed at {method}: {problem}',
+    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+  },
+  LEDGER__BUSY: {
+    class: 'retry-later',
+    message: 'too many requests wait for the ledger endpoint {endpoint}: {problem}',
+    remedy:
+      'the endpoint is too slow for this device, or ledger.requestsPerSecond too low: add a faster one to ledger.rpcUrls, or raise it',
+  },
+  LEDGER__NO_ENDPOINT: {
+    class: 'retry-later',
+    message: 'no ledger endpoint could answer: {problems}',
+    remedy: 'check ledger.rpcUrls and the network between this host and the endpoints',
+  },
+  LEDGER__VIEW_FAILED: {
+    class: 'retry-later',
+    message: 'the users of this device could not be read from the ledger: {problem}',
+    remedy: 'the agent goes on asking and writes nothing meanwhile; check ledger.rpcUrls',
+  },
+  LEDGER__STALE_ANSWER: {
+    class: 'retry-later',
+    message: 'the ledger answered for slot {slot}, older than slot {applied} that was already read',
+    remedy: 'an endpoint lags or the ledger was set back; an answer that lasts is believed after two minutes',
+  },
+  LEDGER__LOCALNET_UNREACHABLE: {
+    class: 'agent-never',
+    message: 'no localnet answers at {url}: {problem}',
+    remedy: 'start one with `dzd-telemetry localnet`, or name the address of its ledger with --rpc-url',
+  },
+  LEDGER__LOCALNET_REFUSED: {
+    class: 'agent-never',
+    message: 'the localnet refuses {method}: {problem}',
+    remedy: '`dzd-telemetry localnet user list`, `device show` and `faults show` tell what is there',
+  },
+  LEDGER__DEVICE_UNKNOWN: {
+    class: 'agent-never',
+    message: 'device {device} does not exist on this ledger',
+    remedy: 'check the device public key, and that env or ledger.rpcUrls name the network it lives on',
+  },
+  LEDGER__DEVICE_WRONG_OWNER: {
+    class: 'agent-never',
+    message: 'device {device} belongs to program {owner}, not to the serviceability program {programId}',
+    remedy: 'check the device public key and the program id of the network',
+  },
+  LEDGER__NOT_A_DEVICE: {
+    class: 'agent-never',
+    message: 'account {device} is not a device: {problem}',
+    remedy: 'check the device public key; `doublezero device list` shows it',
+  },
+  LEDGER__USER_UNKNOWN: {
+    class: 'user-never',
+    message: 'device {device} has no user {wanted} on this ledger',
+    remedy: 'give the public key, the client address or the tunnel id of one of its users; `dzd-telemetry status` lists them',
+  },
+  LEDGER__PUBLISHER_MISMATCH: {
+    class: 'agent-never',
+    message: 'device {device} takes reports from its metrics publisher {actual} only, and our key is {expected}',
+    remedy: 'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
+  },
+} as const;
+
+/** Raw state snapshots: what is collected, and where it goes. None of them touches a user's status. */
+export const SNAPSHOT_CODES = {
+  SNAPSHOT__SERVER_UNREACHABLE: {
+    class: 'retry-later',
+    message: 'the state-ingest server {server} cannot be reached: {problem}',
+    remedy: 'check snapshots.url, and that this host reaches it; statuses do not depend on it',
+  },
+  SNAPSHOT__SERVER_BUSY: {
+    class: 'retry-later',
+    message: 'the state-ingest server {server} takes nothing now (HTTP {status}); it is asked again in {seconds} s',
+    remedy: 'nothing to do: it says so while it cannot read the ledger itself; if it persists, ask who runs it',
+  },
+  SNAPSHOT__SERVER_STATUS: {
+    class: 'retry-later',
+    message: 'the state-ingest server {server} answered {request} with HTTP {status}: {problem}',
+    remedy: 'check that snapshots.url is that of a state-ingest server; a proxy or a redirect in front of it is not followed',
+  },
+  SNAPSHOT__SERVER_MALFORMED: {
+    class: 'retry-later',
+    message: 'the answer of the state-ingest server {server} to {request} makes no sense: {problem}',
+    remedy: 'check that snapshots.url is that of a state-ingest server',
+  },
+  SNAPSHOT__UNAUTHORIZED: {
+    class: 'retry-later',
+    message: 'the state-ingest server {server} refuses the signature of {publisher} for device {device}: {problem}',
+    remedy:
+      'the device must name this key as its metrics publisher, on the ledger that the server reads; it may take a minute to notice a change',
+  },
+  SNAPSHOT__CLOCK_SKEW: {
+    class: 'retry-later',
+    message: 'the clock of this host is {skew} {direction} the one of the state-ingest server {server}, which accepts 5 min',
+    remedy: 'set the clock (`ntp server` on the switch, chrony or systemd-timesyncd elsewhere)',
+  },
+  SNAPSHOT__TOO_LARGE: {
+    class: 'retry-later',
+    message: 'the snapshot of {kind} has {bytes} bytes, and {place} does not take it: {problem}',
+    remedy: 'raise the bound of whoever refuses it, or leave this kind out',
+  },
+  SNAPSHOT__UPLOAD_REFUSED: {
+    class: 'retry-later',
+    message: 'the snapshot of {kind} is not uploaded to {place}: {problem}',
+    remedy: 'the state-ingest server names where to upload; ask who runs it',
+  },
+  SNAPSHOT__UPLOAD_FAILED: {
+    class: 'retry-later',
+    message: 'the snapshot of {kind} could not be uploaded to {place}: {problem}',
+    remedy: 'check that this host reaches the storage behind the state-ingest server; the next snapshot is tried in any case',
+  },
+  SNAPSHOT__ENTRY_REFUSED: {
+    class: 'agent-never',
+    message: '{entry} is asked for and not collected: {problem}',
+    remedy: 'only plain `show` commands that reveal no configuration are run, and the custom kind bgp-sockets',
+  },
+  SNAPSHOT__NO_SHOW_SOURCE: {
+    class: 'agent-never',
+    message: 'no source can run `{command}`',
+    remedy: 'add a source of type eapi; if BGP is read in another way, put it last in collector.sources',
+  },
+  SNAPSHOT__FOLDER: {
+    class: 'retry-later',
+    message: 'the snapshot of {kind} could not be written to {directory}: {problem}',
+    remedy: 'check that the folder of snapshots.directory can be written by the user of this process, and that its disk has room',
+  },
+  SNAPSHOT__DEFECT: {
+    class: 'retry-later',
+    message: 'a snapshot met with a defect of the agent: {problem}',
+    remedy: 'report it with this line and the version; statuses do not depend on it',
+  },
+} as const;
+
+/** Reading the switch: eAPI, SNMP and the sources to come. */
+export const SWITCH_CODES = {
+  SWITCH__SOURCE_FAILED: {
+    class: 'retry-later',
+    message: 'source {source} could not read the switch: {problem}',
+    remedy: 'the agent goes on asking; if it persists, compare the source with docs/configuration.md',
+  },
+  EAPI__UNREACHABLE: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} cannot be reached: {problem}',
+    remedy: 'check that `management api http-commands` is on, in this VRF, and that the address and port are right',
+  },
+  EAPI__ENDPOINT_INVALID: {
+    class: 'agent-never',
+    message: '{endpoint} is no eAPI endpoint: {problem}',
+    remedy:
+      'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have keys of their own',
+  },
+  EAPI__TIMEOUT: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} did not answer within {ms} ms',
+    remedy:
+      'the switch answers one request after another: look for other eAPI clients in `show management api http-commands`, or raise the timeout',
+  },
+  EAPI__TLS: {
+    class: 'agent-never',
+    message: 'the certificate of eAPI at {endpoint} is not accepted: {problem}',
+    remedy: 'name the CA file, or pin the certificate by the SHA-256 fingerprint that `openssl x509 -noout -fingerprint -sha256` prints',
+  },
+  EAPI__UNAUTHORIZED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} refuses user {user}: HTTP {status}',
+    remedy: 'check user name and password; the user needs `show` commands only, and AAA must be reachable from the switch',
+  },
+  EAPI__HTTP_STATUS: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} answered {path} with HTTP {status}',
+    remedy: 'a switch answers 200: is it another service at this address, or a proxy between, or eAPI restarting?',
+  },
+  EAPI__INCOMPLETE: {
+    class: 'retry-now',
+    message: 'the answer of eAPI at {endpoint} broke off after {bytes} bytes: {problem}',
+    remedy: 'the agent asks again; if it persists, look for a proxy or a firewall that ends connections',
+  },
+  EAPI__TOO_LARGE: {
+    class: 'retry-later',
+    message: 'the answer of eAPI at {endpoint} is larger than {limit} bytes',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor: check what answers there, or raise the bound',
+  },
+  EAPI__MALFORMED: {
+    class: 'retry-later',
+    message: 'the answer of eAPI at {endpoint} makes no sense: {problem}',
+    remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
+  },
+  EAPI__EMPTY: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} names no BGP neighbor in any VRF',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while it names no neighbor, no user is reported up or down',
+  },
+  EAPI__NO_BGP: {
+    class: 'retry-later',
+    message: 'BGP is not running on the switch behind eAPI at {endpoint}: {problem}',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while BGP does not run, no user is reported up or down',
+  },
+  EAPI__COMMAND_FAILED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} could not run `{command}` ({code}): {problem}',
+    remedy: 'run the command on the switch; the agent of EOS behind it may be restarting',
+  },
+  EAPI__COMMAND_INTERNAL_ERROR: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} had an internal error in `{command}` (1001): {problem}',
+    remedy: 'run the command on the switch; `show agent logs crash` may tell more',
+  },
+  EAPI__COMMAND_INVALID: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} does not know `{command}` (1002): {problem}',
+    remedy: 'this EOS release lacks the command; use the snmp source on it',
+  },
+  EAPI__COMMAND_UNCONVERTED: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} has no JSON for `{command}` (1003): {problem}',
+    remedy: 'this EOS release is too old for JSON output of the command; use the snmp source on it',
+  },
+  EAPI__COMMAND_INCOMPATIBLE: {
+    class: 'agent-never',
+    message: 'eAPI at {endpoint} cannot answer `{command}` in this model version (1004): {problem}',
+    remedy: 'set the model version of the eapi source to latest',
+  },
+  EAPI__COMMAND_UNAUTHORIZED: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} does not let this user run `{command}` (1005): {problem}',
+    remedy: 'give the user a role that permits `show`: role <name> / 10 permit command show',
+  },
+  GRPC__UNREACHABLE: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} cannot be reached: {problem}',
+    remedy: 'check that `management api eos-sdk-rpc` has a transport on this address and is not disabled, and that this is its VRF',
+  },
+  GRPC__TIMEOUT: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} did not answer within {ms} ms',
+    remedy: 'the switch runs one command after another: look for other clients of it, or raise the timeout',
+  },
+  GRPC__NOT_SERVED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} does not serve {method}: {problem}',
+    remedy: 'no service is on by default: write `service all` under the transport of `management api eos-sdk-rpc`',
+  },
+  GRPC__EXHAUSTED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} or its answer is too much: {problem}',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check what answers at this address',
+  },
+  GRPC__FAILED: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} failed at {method} ({status}): {problem}',
+    remedy: 'the agent goes on asking; if it persists, check what answers at this address, and `show agent logs crash` on the switch',
+  },
+  GRPC__MALFORMED: {
+    class: 'retry-later',
+    message: 'the answer of EosSdkRpc at {endpoint} makes no sense: {problem}',
+    remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
+  },
+  GRPC__WATCH_ENDED: {
+    class: 'retry-later',
+    message: 'the watch of EosSdkRpc at {endpoint} has ended: {problem}',
+    remedy: 'the agent watches again and polls at its interval meanwhile; if it persists, look at `show agent logs crash` on the switch',
+  },
+  SOCKETS__FOLDER: {
+    class: 'retry-later',
+    message: 'the network namespaces in {folder} cannot be listed: {problem}',
+    remedy: "this source runs on the switch itself, where EOS keeps a VRF's namespace in /var/run/netns; in a container, mount that folder",
+  },
+  SOCKETS__SS_FAILED: {
+    class: 'retry-later',
+    message: 'ss could not run in namespace {namespace}: {problem}',
+    remedy: 'iproute2 has to be installed, and entering a namespace takes root, or CAP_SYS_ADMIN',
+  },
+  SOCKETS__UNREADABLE: {
+    class: 'retry-later',
+    message: 'the sockets of no namespace in {folder} could be read, VRF {vrf} first: {problem}',
+    remedy: 'run `ip netns exec NAMESPACE ss -tinHO` as the user of the agent; entering a namespace takes root, or CAP_SYS_ADMIN',
+  },
+  SOCKETS__EMPTY: {
+    class: 'retry-later',
+    message: 'there is no TCP session on port 179 in any of the {namespaces} namespaces in {folder}',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while there is no session at all, no user is reported up or down',
+  },
+  SNMP__UNREACHABLE: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} could not be read: {problem}',
+    remedy:
+      'check address, port and community, that `snmp-server vrf` allows the VRF that asks, and that no ACL drops UDP; snmpwalk -v2c with the same community shows what the agent says',
+  },
+  SNMP__EMPTY: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} has no BGP neighbor in any of the VRFs read ({collected} of {vrfs})',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch with the configured VRFs: each VRF is read as `<community>@<VRF>`',
+  },
+  SNMP__USER_INVALID: {
+    class: 'agent-never',
+    message: 'SNMPv3 user {user} cannot be used: {problem}',
+    remedy: 'compare with `show snmp user` on the switch; passwords have 8 characters or more',
+  },
+  SNMP__USER_UNKNOWN: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} has no user {user}',
+    remedy: 'compare with `show snmp user` on the switch: snmp-server user <name> <group> v3 auth sha … priv aes …',
+  },
+  SNMP__WRONG_PASSWORD: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} refuses the authentication of user {user}',
+    remedy: 'the password or the protocol for authentication (md5, sha, …) is not the one that the switch has for this user',
+  },
+  SNMP__WRONG_PRIVACY: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} and user {user} cannot decrypt each other: {problem}',
+    remedy: 'the password or the protocol for privacy (aes, des, …) is not the one that the switch has for this user',
+  },
+  SNMP__LEVEL_REFUSED: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} does not let user {user} ask with this authentication and privacy',
+    remedy: 'give the user of the switch the authentication and the privacy protocol that the configuration has',
+  },
+  SNMP__OUT_OF_TIME: {
+    class: 'retry-now',
+    message: 'the SNMP agent at {endpoint} and this host cannot agree on its time: {problem}',
+    remedy: 'the agent restarted a moment ago, or restarts over and over; the next poll begins with its new time',
+  },
+  SNMP__TRAPS_UNHEARD: {
+    class: 'retry-later',
+    message: 'SNMP traps cannot be received at {endpoint}: {problem}',
+    remedy:
+      'check that the address is of this host, that no other trap daemon has the port, and that the unit may bind ports below 1024; sessions are still polled',
+  },
+} as const;
+
+/** Landing transactions on the ledger. */
+export const WRITE_CODES = {
+  WRITE__USER_REJECTED: {
+    class: 'user-never',
+    message: 'the program rejected the status of user {user}: {problem}',
+    remedy:
+      'compare its device and tunnel on the ledger; it is tried again when its account changes, else after a minute, then after twice as long each time, an hour at most',
+  },
+  WRITE__NO_FUNDS: {
+    class: 'agent-never',
+    message: 'the metrics publisher {publisher} cannot pay for transactions: {problem}',
+    remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writing goes on by itself within a minute',
+  },
+  WRITE__BALANCE_LOW: {
+    class: 'agent-never',
+    message: 'the metrics publisher {publisher} holds {lamports} lamports, less than worker.minBalance ({minBalance})',
+    remedy:
+      'send SOL of the DoubleZero ledger to the metrics publisher, or lower worker.minBalance; writing goes on by itself within a minute',
+  },
+  WRITE__PROGRAM_TOO_OLD: {
+    class: 'agent-never',
+    message: 'program {program} does not know SetUserBGPStatus (instruction 106)',
+    remedy: 'check ledger.programId and env; the program must have RFC-19 deployed',
+  },
+  WRITE__MALFORMED: {
+    class: 'agent-never',
+    message: 'the ledger calls our transaction malformed: {problem}',
+    remedy: 'this is a defect of the agent: report it with this line and the version',
+  },
+  WRITE__BLOCKHASH_UNKNOWN: {
+    class: 'retry-now',
+    message: 'the ledger no longer knows the blockhash of transaction {signature}',
+    remedy: 'nothing to do: it is built again on a fresh blockhash; if it persists, one of ledger.rpcUrls lags',
+  },
+  WRITE__COMPUTE_EXCEEDED: {
+    class: 'retry-now',
+    message: 'transaction {signature} ran out of {resource}',
+    remedy: 'nothing to do: the agent measures again and asks for more',
+  },
+  WRITE__TRANSACTION_FAILED: {
+    class: 'retry-later',
+    message: 'transaction {signature} failed: {problem}',
+    remedy: 'its users are written again; if it persists, look the error up on the ledger',
+  },
+  WRITE__NOT_SETTLED: {
+    class: 'retry-later',
+    message: 'after {seconds} s not every write is known to have landed or failed',
+    remedy: 'the ledger does not answer, or lands nothing; run again: what is right already is not written twice',
+  },
+  WRITE__ALREADY_IN_FLIGHT: {
+    class: 'agent-never',
+    message: 'user {user} would have two unresolved statuses',
+    remedy: 'this is a defect of the agent: report it with this line and the version',
+  },
+} as const;

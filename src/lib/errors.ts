@@ -1,0 +1,65 @@
+import { CONFIG_CODES, LEDGER_CODES, SNAPSHOT_CODES, SWITCH_CODES, WRITE_CODES } from './error-codes.ts';
+
+/**
+ * What a caller does about an error (rule 20).
+ * retry-now: the same request may work at once; retry-later: back off first; user-never: not for this user as its account is, but for a try now and
+ * then in case the cause was another; agent-never: nothing this process can do until a person acts.
+ */
+export type ErrorClass = 'retry-now' | 'retry-later' | 'user-never' | 'agent-never';
+
+export interface CodeEntry {
+  readonly class: ErrorClass;
+  /** One line; `{name}` is filled from the context. */
+  readonly message: string;
+  /** What to do about it, one line, for logs, `check` and the docs. */
+  readonly remedy: string;
+}
+
+/** Every error of the agent, a table a domain. */
+export const CODES = { ...CONFIG_CODES, ...SWITCH_CODES, ...LEDGER_CODES, ...WRITE_CODES, ...SNAPSHOT_CODES } as const satisfies Record<
+  string,
+  CodeEntry
+>;
+
+export type ErrorCode = keyof typeof CODES;
+
+type Placeholder<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholder<Rest> : never;
+
+/** The values that a code's message names, at least. */
+export type ErrorContext<C extends ErrorCode> = { readonly [K in Placeholder<(typeof CODES)[C]['message']>]: string | number | bigint } & {
+  readonly [key: string]: unknown;
+};
+
+/**
+ * The one error family. A code is stable and carries its class and its remedy, so that no caller ever matches a message's text.
+ */
+export class AgentError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'AgentError';
+  readonly class: ErrorClass;
+  readonly remedy: string;
+
+  constructor(
+    readonly code: C,
+    readonly context: ErrorContext<C>,
+    options?: ErrorOptions,
+  ) {
+    super(fill(CODES[code].message, context), options);
+    this.class = CODES[code].class;
+    this.remedy = CODES[code].remedy;
+  }
+}
+
+export function isAgentError(error: unknown): error is AgentError {
+  return error instanceof AgentError;
+}
+
+/** What went wrong, in one line, whatever was thrown. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? `: ${describeError(error.cause)}` : '';
+  return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, ' ');
+}
+
+function fill(template: string, context: Readonly<Record<string, unknown>>): string {
+  return template.replaceAll(/\{(\w+)\}/g, (_, key: string) => String(context[key]));
+}

@@ -1,0 +1,38 @@
+export {
+  type BackoffOptions,
+  backoffDelays,
+  createWakeUp,
+  DeadlineExceeded,
+  lifeController,
+  Stopped,
+  shareWork,
+  type WakeUp,
+  waitAtMost,
+  withDeadline,
+} from './async.ts';
+export {
+  ANY_KEY,
+  atOnce,
+  type Breathe,
+  createJsonPosition,
+  IN_LIST,
+  inSlices,
+  type JsonPath,
+  type JsonPosition,
+  parseJsonInSlices,
+  timeSlices,
+} from './chunked.ts';
+export {
+  type Clock,
+  createVirtualClock,
+  type EpochMs,
+  epochMs,
+  type MonotonicMs,
+  monotonicMs,
+  type Random,
+  seededRandom,
+  systemClock,
+  type VirtualClock,
+} from './clock.ts';
+export * from './errors.ts';
+export { createSlidingSum, type SlidingSum } from './window.ts';
