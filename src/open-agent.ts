@@ -4,11 +4,11 @@ import type { AgentReporter } from './agent-reporter.ts';
 import type { StatusPolicy } from './bgp/index.ts';
 import type { SwitchSource, WakeUpSource } from './collector/index.ts';
 import type { AgentConfig, PolicyConfig } from './config/index.ts';
-import { createLedgerRpc } from './ledger/index.ts';
 import { type Clock, type Random, systemClock } from './lib/index.ts';
 import { openSnapshotter } from './open-snapshotter.ts';
 import { openSource, openWakeUp } from './open-sources.ts';
 import type { Signer } from './publisher/index.ts';
+import { createLedgerRpc } from './rpc/index.ts';
 import type { Address } from './serviceability/index.ts';
 
 export interface OpenAgentOptions {

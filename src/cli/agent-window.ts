@@ -1,10 +1,10 @@
 import type { LedgerMeter } from '../agent-counts.ts';
 import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
-import { parseEndpointUrls } from '../ledger/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { createStatusBoard, type Logger, type StatusBoard } from '../observability/index.ts';
 import type { OpenedAgent } from '../open-agent.ts';
+import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
 export interface AgentWindowOptions {

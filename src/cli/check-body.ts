@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config/index.ts';
-import { createLedgerRpc, openEndpoints } from '../ledger/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
 import { jsonLine, printable } from '../observability/index.ts';
+import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
 import { configurationStep, keySteps } from './check/key-steps.ts';
 import { createLookups } from './check/lookups.ts';
 import { programSteps } from './check/program-steps.ts';

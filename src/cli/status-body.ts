@@ -1,6 +1,6 @@
-import { createLedgerRpc, openEndpoints } from '../ledger/index.ts';
 import { describeError, systemClock } from '../lib/index.ts';
 import { jsonLine } from '../observability/index.ts';
+import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
 import { ZERO_ADDRESS } from '../serviceability/index.ts';
 import type { CommandIo, ExitCode } from './command.ts';
 import { loadChosen } from './config-options.ts';

@@ -1,5 +1,5 @@
-import type { SignatureStatus } from '../ledger/index.ts';
 import { timeSlices } from '../lib/index.ts';
+import type { SignatureStatus } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import type { WorkerContext } from './context.ts';
 import { settleFailure } from './failures.ts';

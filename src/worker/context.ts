@@ -1,6 +1,6 @@
-import type { LedgerRpc } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
 import type { ComputeModel, Signer } from '../publisher/index.ts';
+import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { SpendBudget, WorkerReporter, WriteGate } from './gate.ts';
 import type { BlockhashCache, Flights } from './in-flight.ts';

@@ -1,6 +1,6 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import type { TransactionErrorJson } from '../ledger/index.ts';
 import { AgentError, isAgentError } from '../lib/index.ts';
+import type { TransactionErrorJson } from '../rpc/index.ts';
 import { type Address, describeTransactionFailure, parseTransactionFailure, type TransactionFailure } from '../serviceability/index.ts';
 import type { WorkerContext } from './context.ts';
 import type { Flight } from './in-flight.ts';

@@ -1,7 +1,7 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
-import type { LedgerRpc } from '../ledger/index.ts';
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { SignedTransaction } from '../publisher/index.ts';
+import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 
 export interface Blockhash {

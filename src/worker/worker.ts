@@ -1,7 +1,7 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
-import type { LedgerRpc } from '../ledger/index.ts';
 import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController, type Random, Stopped } from '../lib/index.ts';
 import { createComputeModel, type Signer } from '../publisher/index.ts';
+import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import { createFollower } from './confirm.ts';
 import type { WorkerContext, WorkerTiming } from './context.ts';

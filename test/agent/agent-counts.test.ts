@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent-counts.ts';
 import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { parseEndpointUrl } from '../../src/ledger/index.ts';
 import { DeadlineExceeded, Stopped, systemClock } from '../../src/lib/index.ts';
 import { openAgent } from '../../src/open-agent.ts';
+import { parseEndpointUrl } from '../../src/rpc/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
 

@@ -1,9 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Resolve } from '../../src/ledger/index.ts';
-import { createLedgerRpc, type EndpointEvent } from '../../src/ledger/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
+import { createLedgerRpc, type EndpointEvent, type Resolve } from '../../src/rpc/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, manualClock, OUR_KEY, PROGRAM } from './builders.ts';
 

@@ -1,13 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { createEndpoint, type Endpoint } from '../../src/ledger/endpoint.ts';
-import {
-  createLedgerRpc,
-  type EndpointEvent,
-  type LedgerRpcClient,
-  type LedgerRpcOptions,
-  parseEndpointUrl,
-} from '../../src/ledger/index.ts';
 import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/lib/index.ts';
+import { createEndpoint, type Endpoint } from '../../src/rpc/endpoint.ts';
+import { createLedgerRpc, type EndpointEvent, type LedgerRpcClient, type LedgerRpcOptions, parseEndpointUrl } from '../../src/rpc/index.ts';
 import {
   type Address,
   addressOf,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type DecodedUser, decodeUsers } from '../../src/ledger/decode-users.ts';
 import { atOnce } from '../../src/lib/index.ts';
+import { type DecodedUser, decodeUsers } from '../../src/rpc/users.ts';
 import { type Address, encodeUser } from '../../src/serviceability/index.ts';
 import { keyNumber, userNumber } from '../support/bgp-builders.ts';
 

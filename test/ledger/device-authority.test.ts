@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type AccountInfo, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../../src/ledger/index.ts';
+import { type AccountInfo, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../../src/rpc/index.ts';
 import { type Address, addressBytes, encodeUser, lamports, slot } from '../../src/serviceability/index.ts';
 import { calm, DEVICE, key, OUR_KEY, PROGRAM, userOf } from './builders.ts';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { EndpointHealth } from '../../src/ledger/endpoint-health.ts';
-import { EndpointFault } from '../../src/ledger/faults.ts';
 import { AgentError } from '../../src/lib/index.ts';
+import { EndpointFault, EndpointHealth } from '../../src/rpc/endpoint.ts';
 import { endpointCalled, manualClock } from './builders.ts';
 
 const trouble = (retryAfterMs?: number): EndpointFault =>

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseEndpointUrl, parseEndpointUrls } from '../../src/ledger/endpoint-url.ts';
-import { retryAfterMs } from '../../src/ledger/retry-after.ts';
 import { epochMs } from '../../src/lib/index.ts';
+import { parseEndpointUrl, parseEndpointUrls, retryAfterMs } from '../../src/rpc/transport.ts';
 
 describe('an RPC URL', () => {
   test('shows only scheme, host and port', () => {

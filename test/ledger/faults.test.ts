@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseEndpointUrl } from '../../src/ledger/endpoint-url.ts';
-import { faultOf } from '../../src/ledger/faults.ts';
-import type { RpcReply } from '../../src/ledger/json-rpc.ts';
 import { DeadlineExceeded } from '../../src/lib/index.ts';
+import { faultOf } from '../../src/rpc/endpoint.ts';
+import { parseEndpointUrl, type RpcReply } from '../../src/rpc/transport.ts';
 
 const URL = parseEndpointUrl('https://rpc.example.com/token-of-ours');
 

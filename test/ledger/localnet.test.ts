@@ -1,7 +1,6 @@
 import { PublicKey, Transaction, TransactionInstruction } from '@solana/web3.js';
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SendOutcome } from '../../src/ledger/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
 import {
   createLocalLedger,
@@ -10,6 +9,7 @@ import {
   type LedgerEndpoint,
   type LocalLedger,
 } from '../../src/localnet/ledger/index.ts';
+import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SendOutcome } from '../../src/rpc/index.ts';
 import { type Address, lamports, nanoseconds, setUserBgpStatusInstruction, UserType } from '../../src/serviceability/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, type ManualClock, manualClock, rpcOver } from './builders.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LedgerRpc } from '../../src/ledger/index.ts';
+import type { LedgerRpc } from '../../src/rpc/index.ts';
 import { base64, calm, key, OUR_KEY, PROGRAM, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, type FakeMethod, fakeEndpoint } from './fake-endpoint.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openEndpoints, readNetworkUsers, type SingleEndpoint } from '../../src/ledger/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
+import { openEndpoints, readNetworkUsers, type SingleEndpoint } from '../../src/rpc/index.ts';
 import { calm, DEVICE, key, PROGRAM, slotted, userEntry } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
 

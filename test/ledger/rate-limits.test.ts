@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { paceRpc } from '../../src/ledger/paced-rpc.ts';
-import { createRateLimiter } from '../../src/ledger/rate-limiter.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
+import { createRateLimiter, paceRpc } from '../../src/rpc/rate-limit.ts';
 import { calm, manualClock, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
 

@@ -1,6 +1,6 @@
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { SendOutcome } from '../../src/ledger/index.ts';
+import type { SendOutcome } from '../../src/rpc/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { base64, calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';

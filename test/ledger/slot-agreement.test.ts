@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Endpoint } from '../../src/ledger/endpoint.ts';
-import { EndpointFault } from '../../src/ledger/faults.ts';
-import { createSlotAgreement } from '../../src/ledger/slot-agreement.ts';
+import { type Endpoint, EndpointFault } from '../../src/rpc/endpoint.ts';
+import { createSlotAgreement } from '../../src/rpc/failover.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { endpointCalled, manualClock } from './builders.ts';
 

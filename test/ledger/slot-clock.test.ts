@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createSlotClock } from '../../src/ledger/index.ts';
-import { medianSlotTime } from '../../src/ledger/slot-time.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
+import { createSlotClock } from '../../src/rpc/index.ts';
+import { medianSlotTime } from '../../src/rpc/slots.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { calm, manualClock } from './builders.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createUserViewReader, type LedgerRpc } from '../../src/ledger/index.ts';
 import { AgentError } from '../../src/lib/index.ts';
+import { createUserViewReader, type LedgerRpc } from '../../src/rpc/index.ts';
 import {
   type Address,
   encodeTenant,

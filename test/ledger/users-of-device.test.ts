@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readUserAccounts } from '../../src/ledger/read-user-accounts.ts';
+import { readUserAccounts } from '../../src/rpc/responses.ts';
 import { addressOf, encodeUser, slot } from '../../src/serviceability/index.ts';
 import { accountEntry, calm, DEVICE, key, PROGRAM, rpcOver, slotted, type TestRpc, userEntry, userOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readDeviceAuthority } from '../../src/ledger/index.ts';
+import { readDeviceAuthority } from '../../src/rpc/index.ts';
 import { addressBytes, encodeUser } from '../../src/serviceability/index.ts';
 import { base64, calm, DEVICE, key, OUR_KEY, PROGRAM, rpcOver, slotted, type TestRpc, userOf } from './builders.ts';
 import { type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';

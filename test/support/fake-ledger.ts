@@ -1,7 +1,7 @@
 import { VersionedTransaction } from '@solana/web3.js';
 import bs58 from 'bs58';
-import type { LedgerRpc, SendOutcome, SignatureStatus, TransactionErrorJson } from '../../src/ledger/index.ts';
 import { AgentError, type Clock } from '../../src/lib/index.ts';
+import type { LedgerRpc, SendOutcome, SignatureStatus, TransactionErrorJson } from '../../src/rpc/index.ts';
 import { type Address, addressOf, decodeSetUserBgpStatus, lamports, slot } from '../../src/serviceability/index.ts';
 
 export interface SeenWrite {

@@ -1,6 +1,5 @@
-import { createThrottle } from '../../../src/ledger/throttle.ts';
-import { createTokenBucket, type TokenBucket } from '../../../src/ledger/token-bucket.ts';
 import { backoffDelays, monotonicMs, type Random } from '../../../src/lib/index.ts';
+import { createThrottle, createTokenBucket, type TokenBucket } from '../../../src/rpc/rate-limit.ts';
 
 /** Everything that many agents want to write at the same time, through one ledger. */
 export interface Rush {

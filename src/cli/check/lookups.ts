@@ -1,5 +1,7 @@
 import type { LedgerView, NeighborSnapshot } from '../../bgp/index.ts';
 import { type AgentConfig, type LoadedKeypair, loadKeypair, type SourceConfig } from '../../config/index.ts';
+import { AgentError, type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
+import { openSource } from '../../open-sources.ts';
 import {
   createUserViewReader,
   type DeviceAuthority,
@@ -7,9 +9,7 @@ import {
   type LedgerRpc,
   readDeviceAuthority,
   type SingleEndpoint,
-} from '../../ledger/index.ts';
-import { AgentError, type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
-import { openSource } from '../../open-sources.ts';
+} from '../../rpc/index.ts';
 import { Skip } from './step.ts';
 
 /** One reading of one source. */

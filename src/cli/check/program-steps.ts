@@ -1,7 +1,7 @@
 import { type LedgerUser, ledgerStatus } from '../../bgp/index.ts';
 import type { AgentConfig } from '../../config/index.ts';
-import type { LedgerRpc } from '../../ledger/index.ts';
 import { sol, span } from '../../observability/index.ts';
+import type { LedgerRpc } from '../../rpc/index.ts';
 import {
   AccountDataError,
   type Address,

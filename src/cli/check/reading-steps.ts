@@ -1,7 +1,7 @@
 import type { NeighborSnapshot } from '../../bgp/index.ts';
 import type { SourceConfig } from '../../config/index.ts';
-import type { SingleEndpoint } from '../../ledger/index.ts';
 import { span } from '../../observability/index.ts';
+import type { SingleEndpoint } from '../../rpc/index.ts';
 import type { Slot } from '../../serviceability/index.ts';
 import type { Lookups } from './lookups.ts';
 import { type Finding, fail, ok, Skip, type Step, warn } from './step.ts';

@@ -1,5 +1,5 @@
-import { type LedgerRpc, readNetworkUsers, type SingleEndpoint } from '../../ledger/index.ts';
 import { AgentError } from '../../lib/index.ts';
+import { type LedgerRpc, readNetworkUsers, type SingleEndpoint } from '../../rpc/index.ts';
 import { AccountDataError, type Address, type Device, decodeDevice, type Slot } from '../../serviceability/index.ts';
 import { type UserRow, userRows } from './user-rows.ts';
 

@@ -1,6 +1,6 @@
 import { type Agent, type AgentTiming, createAgent } from '../../agent.ts';
-import { createLedgerRpc } from '../../ledger/index.ts';
 import { seededRandom } from '../../lib/index.ts';
+import { createLedgerRpc } from '../../rpc/index.ts';
 import { createDraw, type Draw } from './draw.ts';
 import type { FlightJudge } from './flight-judge.ts';
 import { judgingReporter } from './judging-reporter.ts';

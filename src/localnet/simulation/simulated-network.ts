@@ -1,5 +1,5 @@
-import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../ledger/index.ts';
 import { withDeadline } from '../../lib/index.ts';
+import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../rpc/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
 import type { Draw } from './draw.ts';
 import type { Life } from './life.ts';

@@ -1,6 +1,72 @@
-import type { Clock } from '../lib/index.ts';
-import { createThrottle } from './throttle.ts';
-import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
+import { type Clock, DeadlineExceeded, type MonotonicMs, Stopped, withDeadline } from '../lib/index.ts';
+import type { JsonRpc, RpcReply } from './transport.ts';
+
+/** The share of its rates that an endpoint is asked at: halved when it refuses, given back a little each second. */
+interface Throttle {
+  /** From LEAST to 1. */
+  readonly share: () => number;
+  slowDown(): void;
+}
+
+/** Refusals of requests that were under way together are one refusal. */
+const ONE_REFUSAL_MS = 1_000;
+/** How long the endpoint is left in peace at the lower rate. */
+const HOLD_MS = 5_000;
+/** Given back a second after that: from a half to the whole in ten seconds. */
+const REGAINED_PER_SECOND = 0.05;
+const LEAST = 1 / 64;
+
+export function createThrottle(clock: Pick<Clock, 'monotonic'>): Throttle {
+  let after = 1;
+  let slowedAt = Number.NEGATIVE_INFINITY;
+  const share = (): number => Math.min(1, after + (Math.max(0, clock.monotonic() - slowedAt - HOLD_MS) / 1_000) * REGAINED_PER_SECOND);
+  return {
+    share,
+    slowDown() {
+      const now = clock.monotonic();
+      if (now - slowedAt < ONE_REFUSAL_MS) return;
+      after = Math.max(LEAST, share() / 2);
+      slowedAt = now;
+    },
+  };
+}
+
+export interface TokenBucket {
+  /** Milliseconds until there is a token; 0 when there is one. */
+  msUntilToken(): number;
+  /** Only when there is one. */
+  take(): void;
+}
+
+interface TokenBucketOptions {
+  readonly perSecond: number;
+  /** The share of the rate that counts at the moment, above 0. */
+  readonly share: () => number;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** Fills at its rate and holds a second's worth of it, one token at least. Begins full. */
+export function createTokenBucket({ perSecond, share, clock }: TokenBucketOptions): TokenBucket {
+  let tokens = Math.max(1, perSecond);
+  let filledAt: MonotonicMs = clock.monotonic();
+
+  const rate = (): number => perSecond * share();
+  const fill = (): void => {
+    const now = clock.monotonic();
+    tokens = Math.min(Math.max(1, rate()), tokens + ((now - filledAt) / 1_000) * rate());
+    filledAt = now;
+  };
+  return {
+    msUntilToken() {
+      fill();
+      // What is left of rounding must not cost a sleep.
+      return tokens >= 1 - 1e-9 ? 0 : ((1 - tokens) / rate()) * 1_000;
+    },
+    take() {
+      tokens -= 1;
+    },
+  };
+}
 
 /** Requests a second that one endpoint is asked, at most, with as many at once as a second's worth. */
 export interface RequestRates {
@@ -25,7 +91,7 @@ export interface RateLimiterCounts {
   readonly share: number;
 }
 
-export interface RateLimiter {
+interface RateLimiter {
   /** Whether the request may go at once; its tokens are taken then. */
   admitNow(method: string): boolean;
   /** Resolves when the request may go. Rejects with the signal's reason. */
@@ -143,4 +209,58 @@ export function createRateLimiter({ requestsPerSecond, sendsPerSecond }: Request
       for (const waiter of [...waiters]) giveUp(waiter, reason);
     },
   };
+}
+
+interface PacedRpcOptions {
+  readonly rates: RequestRates;
+  readonly clock: Clock;
+  /** Upper bound for the wait alone, milliseconds; the deadline of the call may end it sooner. */
+  readonly timeoutMs: number;
+  /** Most requests that may wait; one more fails at once. */
+  readonly maxWaiting: number;
+}
+
+export interface PacedRpc extends JsonRpc {
+  counts(): RateLimiterCounts;
+}
+
+/** HTTP's status for too many requests, and what JSON-RPC front ends make of it. */
+const TOO_MANY: ReadonlySet<number> = new Set([429, -32429]);
+
+/** A connection to one endpoint that is asked no more often than it may be, and less often when it complains. */
+export function paceRpc(rpc: JsonRpc, { rates, clock, timeoutMs, maxWaiting }: PacedRpcOptions): PacedRpc {
+  const limiter = createRateLimiter(rates, clock);
+
+  /** What ends the call before it was made, if anything does. */
+  async function wait(what: { readonly method: string; readonly urgent: boolean }, signal: AbortSignal): Promise<RpcReply | undefined> {
+    if (limiter.waiting >= maxWaiting)
+      return { kind: 'failed', progress: 'overflow', cause: new Error(`${limiter.waiting} wait for room within its rate`) };
+    try {
+      await withDeadline(timeoutMs, signal, (inner) => limiter.admit(what, inner), clock);
+      return undefined;
+    } catch (error) {
+      const cause = error instanceof DeadlineExceeded ? new Error(`no room within its rate for ${error.ms} ms`, { cause: error }) : error;
+      return { kind: 'failed', progress: 'queued', cause: cause instanceof Error ? cause : new Error(String(cause)) };
+    }
+  }
+
+  return {
+    async call(request, signal) {
+      const { method, urgent = false } = request;
+      const ended = limiter.admitNow(method) ? undefined : await wait({ method, urgent }, signal);
+      if (ended !== undefined) return ended;
+      const reply = await rpc.call(request, signal);
+      if (isTooMany(reply)) limiter.refused();
+      return reply;
+    },
+    async close() {
+      limiter.close(new Stopped('the connection to the ledger is closed'));
+      await rpc.close();
+    },
+    counts: limiter.counts,
+  };
+}
+
+function isTooMany(reply: RpcReply): boolean {
+  return (reply.kind === 'http-error' && TOO_MANY.has(reply.status)) || (reply.kind === 'rpc-error' && TOO_MANY.has(reply.code));
 }

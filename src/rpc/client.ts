@@ -1,0 +1,417 @@
+import bs58 from 'bs58';
+import { AgentError, type Clock, inSlices, type Random, Stopped, systemClock, timeSlices } from '../lib/index.ts';
+import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
+import {
+  type AskedEndpoint,
+  badAnswer,
+  type EndpointEvent,
+  EndpointFault,
+  type EndpointWork,
+  faultOf,
+  type NoteSlot,
+  tooEarly,
+} from './endpoint.ts';
+import { createEndpoints, type EndpointTraffic, proven, readGenesisHash } from './failover.ts';
+import { isRecord, Malformed } from './json.ts';
+import type { LedgerRpc, SendOutcome, SignatureStatus } from './ledger-rpc.ts';
+import {
+  readAccounts,
+  readBalance,
+  readBlockhash,
+  readEpochInfo,
+  readSimulated,
+  readSimulation,
+  readStatuses,
+  readUserAccounts,
+  type UserAccounts,
+  userFilters,
+} from './responses.ts';
+import { medianSlotTime, readPerformanceSamples } from './slots.ts';
+import {
+  createJsonRpc,
+  type EndpointUrl,
+  type JsonRpc,
+  type JsonRpcOptions,
+  parseEndpointUrls,
+  type Resolve,
+  type RpcReply,
+} from './transport.ts';
+
+/** What the agent reads and sends by: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
+const COMMITMENT = 'confirmed';
+const STATUSES_A_REQUEST = 256;
+
+/** One host name can hide several nodes, so the slot is demanded in the request and checked in the answer. */
+async function askEpochInfo(endpoint: AskedEndpoint, note: NoteSlot, minContextSlot: Slot | undefined, signal: AbortSignal) {
+  const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, ...atLeast(minContextSlot) }] };
+  const info = await endpoint.ask(request, readEpochInfo, signal);
+  note(info.slot);
+  requireSlot(info.slot, minContextSlot, endpoint, request.method);
+  return info;
+}
+
+async function askStatuses(
+  endpoint: AskedEndpoint,
+  note: NoteSlot,
+  signatures: readonly string[],
+  searchTransactionHistory: boolean,
+  signal: AbortSignal,
+): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }> {
+  const parts = await inChunks(signatures, STATUSES_A_REQUEST, async (chunk) => {
+    const request = { method: 'getSignatureStatuses', params: [chunk, { searchTransactionHistory }] };
+    const part = await endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
+    note(part.slot);
+    return part;
+  });
+  return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
+}
+
+/** Throws an EndpointFault when the answer is from before the slot that was asked for. */
+function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
+  if (wanted !== undefined && actual < wanted)
+    throw tooEarly(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
+}
+
+function atLeast(minContextSlot: Slot | undefined): { readonly minContextSlot?: number } {
+  return minContextSlot === undefined ? {} : { minContextSlot: Number(minContextSlot) };
+}
+
+/** One request after the other: the first one's connection is warm, and an endpoint that fails is asked no more. An empty list is asked once. */
+async function inChunks<T, R>(items: readonly T[], size: number, work: (chunk: readonly T[]) => Promise<R>): Promise<readonly [R, ...R[]]> {
+  const results: [R, ...R[]] = [await work(items.slice(0, size))];
+  for (let start = size; start < items.length; start += size) results.push(await work(items.slice(start, start + size)));
+  return results;
+}
+
+/** The slot that all parts of an answer are at least of. */
+function oldest([first, ...rest]: readonly [{ readonly slot: Slot }, ...{ readonly slot: Slot }[]]): Slot {
+  let least = first.slot;
+  for (const { slot } of rest) if (slot < least) least = slot;
+  return least;
+}
+
+/** One endpoint on its own, without failover: for what has to be known of each of them. */
+export interface SingleEndpoint {
+  /** Without anything secret of its URL. */
+  readonly name: string;
+  /** One request. Throws AgentError `LEDGER__…`, or the signal's reason. */
+  readonly call: RpcCall;
+  /** The slot that it has confirmed, and how long it took to say so. Throws as `call` does. */
+  probe(signal: AbortSignal): Promise<EndpointProbe>;
+  /** The genesis hash of its cluster, base58. Throws as `call` does. */
+  genesisHash(signal: AbortSignal): Promise<string>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface EndpointProbe {
+  readonly slot: Slot;
+  /** From the request to the answer, milliseconds; the first one opens the connection, too. */
+  readonly latencyMs: number;
+}
+
+export interface OpenEndpointsOptions {
+  /** RPC URLs, http or https, at least one. */
+  readonly urls: readonly string[];
+  readonly clock: Clock;
+  /** Upper bound for one request, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+const CONNECTIONS = 2;
+const MOST_WAITING = 64;
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
+/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for what is no URL of an RPC endpoint. */
+export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions): readonly SingleEndpoint[] {
+  return parseEndpointUrls(urls).map((url) => {
+    const bounds = { connections: CONNECTIONS, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES };
+    const rpc = createJsonRpc({ url, clock, ...bounds });
+    const call: RpcCall = async (method, params, signal) => {
+      const reply = await rpc.call({ method, params }, signal);
+      signal.throwIfAborted();
+      if (reply.kind !== 'result') throw faultOf(reply, url, method).error;
+      return reply.value;
+    };
+    const ask = async <T>(method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal): Promise<T> => {
+      const result = await call(method, params, signal);
+      try {
+        return read(result);
+      } catch (error) {
+        throw error instanceof Malformed ? badAnswer(error.message, url, method).error : error;
+      }
+    };
+    return {
+      name: url.name,
+      call,
+      async probe(signal) {
+        const askedAt = clock.monotonic();
+        const { slot } = await ask('getEpochInfo', [{ commitment: 'confirmed' }], readEpochInfo, signal);
+        return { slot, latencyMs: clock.monotonic() - askedAt };
+      },
+      genesisHash: (signal) => ask('getGenesisHash', [], readGenesisHash, signal),
+      close: rpc.close,
+    };
+  });
+}
+
+const PREFLIGHT_FAILED = -32002;
+const SIGNATURE_DOES_NOT_VERIFY = -32003;
+
+/** The transaction's first signature, which names it: 64 bytes after their count. */
+function signatureOf(wire: Uint8Array): string {
+  return bs58.encode(wire.subarray(1, 65));
+}
+
+/**
+ * What one endpoint's reply to sendTransaction says about the transaction. Throws EndpointFault when the endpoint failed; its `mayHaveActed`
+ * then tells whether the transaction can have been broadcast.
+ */
+function readSendReply(reply: RpcReply, signature: string, url: EndpointUrl): SendOutcome {
+  if (reply.kind === 'result') {
+    if (reply.value === signature) return { kind: 'accepted' };
+    throw badAnswer('another signature than that of the transaction', url, 'sendTransaction');
+  }
+  if (reply.kind === 'rpc-error' && reply.code === PREFLIGHT_FAILED) return readPreflight(reply, url);
+  if (reply.kind === 'rpc-error' && reply.code === SIGNATURE_DOES_NOT_VERIFY)
+    return { kind: 'rejected', err: 'SignatureFailure', logs: [] };
+  throw faultOf(reply, url, 'sendTransaction');
+}
+
+/** A preflight that failed is a refusal before the broadcast, but for one: the transaction is already in. */
+function readPreflight(reply: RpcReply & { kind: 'rpc-error' }, url: EndpointUrl): SendOutcome {
+  if (!isRecord(reply.data)) throw faultOf(reply, url, 'sendTransaction');
+  try {
+    const { err, logs, unitsConsumed } = readSimulated(reply.data);
+    if (err === 'AlreadyProcessed') return { kind: 'accepted' };
+    if (err === null) throw new Malformed('a preflight that failed without an error');
+    return { kind: 'rejected', err, logs, ...(unitsConsumed === undefined ? {} : { unitsConsumed }) };
+  } catch (error) {
+    if (error instanceof Malformed) throw badAnswer(error.message, url, 'sendTransaction');
+    throw error;
+  }
+}
+
+/** What one endpoint that failed leaves us knowing. */
+function outcomeOfFault({ error, verdict }: EndpointFault): SendOutcome {
+  return verdict.mayHaveActed ? { kind: 'unknown', error } : { kind: 'not-sent', error };
+}
+
+/**
+ * All endpoints' outcomes as one, as soon as it is certain: the first `accepted` decides; for anything less every endpoint must have spoken.
+ * `unknown` outweighs `rejected`, because one endpoint that may have broadcast the transaction is enough for it to land.
+ */
+function combineOutcomes(pending: readonly Promise<SendOutcome>[]): Promise<SendOutcome> {
+  return new Promise((resolve, reject) => {
+    const outcomes: SendOutcome[] = [];
+    for (const one of pending) {
+      one.then((outcome) => {
+        outcomes.push(outcome);
+        if (outcome.kind === 'accepted') resolve(outcome);
+        else if (outcomes.length === pending.length) resolve(mostTelling(outcomes));
+      }, reject);
+    }
+    if (pending.length === 0)
+      resolve({ kind: 'not-sent', error: new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all are set aside or closed' }) });
+  });
+}
+
+function mostTelling(outcomes: readonly SendOutcome[]): SendOutcome {
+  const rejections = outcomes.filter((outcome) => outcome.kind === 'rejected');
+  return (
+    outcomes.find(({ kind }) => kind === 'unknown') ??
+    // A lagging endpoint does not know a new blockhash; one that got as far as running the transaction knows more.
+    rejections.find(({ err }) => err !== 'BlockhashNotFound') ??
+    rejections[0] ??
+    outcomes[0] ?? { kind: 'not-sent', error: new Stopped('no endpoint was asked') }
+  );
+}
+
+/*
+ * The ledger over JSON-RPC.
+ *
+ *   LedgerRpc method ──► Endpoints: which one, failover, sends to all ──► Endpoint: one request, its fault or its result read
+ *                                                                              │
+ *                              JsonRpc: envelope, deadline, bounded queue ◄────┘──► undici Pool, keep-alive
+ */
+
+export interface LedgerRpcOptions {
+  /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
+  readonly urls: readonly string[];
+  readonly programId: Address;
+  readonly random: Random;
+  readonly clock?: Clock;
+  /** Upper bound for one request to one endpoint, milliseconds; 8,000 unless told. */
+  readonly requestTimeoutMs?: number;
+  /** Upper bound for one call with all its failovers, milliseconds; 20,000 unless told. */
+  readonly callTimeoutMs?: number;
+  /** Most sockets to one endpoint; 8 unless told. */
+  readonly connections?: number;
+  /** Most bytes of one answer, unpacked; 32 MiB unless told. */
+  readonly maxResponseBytes?: number;
+  /** Most requests a second to one endpoint, all methods together; 150 unless told. */
+  readonly requestsPerSecond?: number;
+  /** Most of them that send a transaction; 100 unless told. */
+  readonly sendsPerSecond?: number;
+  /** How host names become addresses; the host's own resolver unless told. */
+  readonly resolve?: Resolve;
+  /** Told once when an endpoint is lost and once when it is back. */
+  readonly onEndpoint?: (event: EndpointEvent) => void;
+  /** What carries the requests to an endpoint; HTTP unless told. A simulation puts a network of its own here. */
+  readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
+}
+
+/** A blockhash is good for the 150 blocks after its own (MAX_PROCESSING_AGE); old nodes report twice as many. */
+const BLOCKHASH_LIFE = 150n;
+const ACCOUNTS_A_REQUEST = 100;
+
+export interface LedgerRpcClient extends LedgerRpc {
+  /** What was asked of each endpoint so far, in the order of the URLs. */
+  traffic(): readonly EndpointTraffic[];
+}
+
+/** The one LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for a URL that is none. */
+export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
+  const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
+  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
+  const { requestsPerSecond = 150, sendsPerSecond = 100, resolve, openTransport } = options;
+  const endpoints = createEndpoints({
+    urls,
+    clock,
+    random,
+    requestTimeoutMs,
+    callTimeoutMs,
+    connections,
+    maxResponseBytes,
+    rates: { requestsPerSecond, sendsPerSecond },
+    resolve,
+    onEndpoint,
+    openTransport,
+  });
+  let lastUsers: UserAccounts['accounts'] = new Map();
+
+  return {
+    async usersOfDevice(device, { minContextSlot }, signal) {
+      const query = { programId, device };
+      const config = {
+        encoding: 'base64',
+        commitment: COMMITMENT,
+        withContext: true,
+        filters: userFilters(device),
+        ...atLeast(minContextSlot),
+      };
+      const request = { method: 'getProgramAccounts', params: [programId, config] };
+      const users = await endpoints.onOne(async (endpoint, note, inner) => {
+        const read = (result: unknown, name: string): Promise<UserAccounts> =>
+          inSlices(readUserAccounts(result, name, query, lastUsers), timeSlices(clock, inner));
+        const answer = await endpoint.ask(request, read, inner);
+        note(answer.slot);
+        requireSlot(answer.slot, minContextSlot, endpoint, request.method);
+        return answer;
+      }, signal);
+      lastUsers = users.accounts;
+      return users;
+    },
+
+    accounts(addresses, signal, { prove } = {}) {
+      const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, note, inner) => {
+        const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, async (chunk) => {
+          const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
+          const part = await endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
+          note(part.slot);
+          return part;
+        });
+        return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
+      };
+      return endpoints.onOne(prove === undefined ? read : proven(read, ({ accounts }) => prove(accounts), endpoints.vouchFor), signal);
+    },
+
+    balance(address, signal) {
+      const request = { method: 'getBalance', params: [address, { commitment: COMMITMENT }] };
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const { slot, value } = await endpoint.ask(request, readBalance, inner);
+        note(slot);
+        return value;
+      }, signal);
+    },
+
+    latestBlockhash(signal) {
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
+        // The height is asked for afterwards, and not from before the blockhash: a height that is too low would end its life too early.
+        const { slot, blockHeight } = await askEpochInfo(endpoint, note, hash.slot, inner);
+        const bound = blockHeight + BLOCKHASH_LIFE;
+        const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;
+        return { slot, blockhash: hash.blockhash, lastValidBlockHeight, blockHeight };
+      }, signal);
+    },
+
+    async sendTransaction(wire, { skipPreflight, minContextSlot }, signal) {
+      signal.throwIfAborted();
+      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0, ...atLeast(minContextSlot) };
+      const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
+      const signature = signatureOf(wire);
+      const replies = endpoints.onEvery(
+        (endpoint, _, inner) => endpoint.offer(request, (reply) => readSendReply(reply, signature, endpoint.url), inner),
+        signal,
+      );
+      const outcome = await combineOutcomes(
+        replies.map(async (reply): Promise<SendOutcome> => {
+          const settled = await reply;
+          return settled instanceof EndpointFault ? outcomeOfFault(settled) : settled;
+        }),
+      );
+      if (outcome.kind !== 'accepted') signal.throwIfAborted();
+      return outcome;
+    },
+
+    simulateTransaction(wire, signal, { minContextSlot } = {}) {
+      const config = {
+        encoding: 'base64',
+        sigVerify: false,
+        replaceRecentBlockhash: true,
+        commitment: COMMITMENT,
+        ...atLeast(minContextSlot),
+      };
+      const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const simulation = await endpoint.ask(request, readSimulation, inner);
+        note(simulation.slot);
+        return simulation;
+      }, signal);
+    },
+
+    signatureStatuses(signatures, { searchHistory }, signal) {
+      return endpoints.onOne((endpoint, note, inner) => askStatuses(endpoint, note, signatures, searchHistory, inner), signal);
+    },
+
+    lastLook(signatures, signal) {
+      return endpoints.onOne(async (endpoint, note, inner) => {
+        const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
+        const look = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
+          // Without its history a node still has the statuses of some 300 slots, twice what a blockhash lives.
+          if (error instanceof EndpointFault && error.error.code === 'LEDGER__UNSUPPORTED')
+            return askStatuses(endpoint, note, signatures, false, inner);
+          throw error;
+        });
+        requireSlot(look.slot, slot, endpoint, 'getSignatureStatuses');
+        return { blockHeight, statuses: look.statuses };
+      }, signal);
+    },
+
+    recentSlotTimeMs(signal) {
+      const request = { method: 'getRecentPerformanceSamples', params: [30] };
+      return endpoints.onOne(
+        async (endpoint, _, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)),
+        signal,
+      );
+    },
+
+    traffic: endpoints.traffic,
+    close: endpoints.close,
+  };
+}
+
+function toBase64(wire: Uint8Array): string {
+  return Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('base64');
+}

@@ -1,0 +1,370 @@
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  DeadlineExceeded,
+  describeError,
+  type ErrorCode,
+  isAgentError,
+  type MonotonicMs,
+  monotonicMs,
+  type Random,
+} from '../lib/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+import { Malformed } from './json.ts';
+import type { PacedRpc, RateLimiterCounts } from './rate-limit.ts';
+import type { EndpointUrl, RpcReply, RpcRequest } from './transport.ts';
+
+/** Reads the result of one method, or throws Malformed (or an AgentError that says more). */
+type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T>;
+
+/** One endpoint, as the methods of the ledger client use it. */
+export interface AskedEndpoint {
+  readonly url: EndpointUrl;
+  /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
+  ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
+  /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
+  offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T>;
+}
+
+/** How work on one endpoint tells for which slot it was answered. Throws EndpointFault when that slot cannot be decided by. */
+export type NoteSlot = (slot: Slot) => void;
+export type EndpointWork<T> = (endpoint: AskedEndpoint, noteSlot: NoteSlot, signal: AbortSignal) => Promise<T>;
+
+/** Codes whose message is made of the endpoint, the method and the problem, as every trouble with one endpoint is. */
+type FaultCode = Extract<
+  ErrorCode,
+  | 'LEDGER__UNREACHABLE'
+  | 'LEDGER__TIMEOUT'
+  | 'LEDGER__RATE_LIMITED'
+  | 'LEDGER__UNAVAILABLE'
+  | 'LEDGER__BAD_ANSWER'
+  | 'LEDGER__NOT_YET'
+  | 'LEDGER__ACCESS_DENIED'
+  | 'LEDGER__UNSUPPORTED'
+  | 'LEDGER__REQUEST_REFUSED'
+  | 'LEDGER__NODE_ERROR'
+  | 'LEDGER__BUSY'
+>;
+
+/** What one kind of trouble means for the endpoint, for the call, and for a transaction that was in the request. */
+interface Verdict {
+  readonly code: FaultCode;
+  /** The endpoint is no good for other calls either, for now. */
+  readonly setAside: boolean;
+  /** Another endpoint may do better. */
+  readonly tryNext: boolean;
+  /** The request may have been acted upon all the same. */
+  readonly mayHaveActed: boolean;
+}
+
+/** One endpoint failed one request. */
+export class EndpointFault extends Error {
+  override readonly name = 'EndpointFault';
+  constructor(
+    readonly error: AgentError,
+    readonly verdict: Omit<Verdict, 'code'>,
+    /** What has to work again before the endpoint is said to be back: a method, or its slots. */
+    readonly topic: string,
+    readonly more: FaultMore = {},
+  ) {
+    super(error.message, { cause: error });
+  }
+}
+
+interface FaultMore {
+  /** The endpoint asked not to be asked again for so many milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Nothing but this work shows that the endpoint is good again; until then it is not used, not even as the last one left. */
+  readonly recheck?: EndpointWork<unknown>;
+  /** What it is found to be at fault with once another endpoint has answered better. Without one that does, it may be right. */
+  readonly ifContradicted?: EndpointFault;
+}
+
+const busyNode: Verdict = { code: 'LEDGER__UNAVAILABLE', setAside: true, tryNext: true, mayHaveActed: true };
+const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', setAside: true, tryNext: true, mayHaveActed: false };
+const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', setAside: true, tryNext: true, mayHaveActed: false };
+const notYet: Verdict = { code: 'LEDGER__NOT_YET', setAside: false, tryNext: true, mayHaveActed: false };
+const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', setAside: false, tryNext: true, mayHaveActed: false };
+const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', setAside: false, tryNext: false, mayHaveActed: false };
+const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', setAside: false, tryNext: true, mayHaveActed: true };
+
+/** The error codes of Solana's JSON-RPC (`rpc-client-api` custom errors), of JSON-RPC 2.0, and HTTP statuses that gateways put in their place. */
+const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map([
+  [-32002, refused], // preflight failed: the send reads the details before it comes here
+  [-32003, refused], // a signature does not verify
+  [-32004, notYet], // block not available
+  [-32005, { ...busyNode, mayHaveActed: false }], // node unhealthy or behind: checked before anything is done
+  [-32006, refused], // precompile verification failed
+  [-32007, { ...nodeError, mayHaveActed: false }], // slot skipped
+  [-32009, { ...nodeError, mayHaveActed: false }], // slot skipped in long-term storage
+  [-32010, unsupported], // key excluded from the account indexes
+  [-32011, unsupported], // no transaction history
+  [-32013, refused], // signature of a wrong length
+  [-32014, notYet], // block status not available yet
+  [-32015, refused], // unsupported transaction version
+  [-32016, notYet], // minContextSlot not reached
+  [-32429, rateLimited],
+  [-32600, refused],
+  [-32601, unsupported],
+  [-32602, { ...refused, tryNext: true }], // perhaps only this node is too old for the parameters
+  [-32700, { ...refused, tryNext: true }],
+  [429, rateLimited],
+  ...[500, 502, 503, 504].map((status): [number, Verdict] => [status, busyNode]),
+]);
+
+/** Any other answer than 2xx. A gateway's 5xx does not tell whether it had passed the request on. */
+function byHttpStatus(status: number): Verdict {
+  if (status === 429) return rateLimited;
+  if (status >= 500 || status === 408) return busyNode;
+  return status === 413 ? refused : denied;
+}
+
+/** What it means that an endpoint gave no usable result. */
+export function faultOf(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointFault {
+  switch (reply.kind) {
+    case 'rpc-error':
+      return fault(
+        BY_RPC_CODE.get(reply.code) ?? nodeError,
+        url,
+        method,
+        `${reply.message || 'no reason given'} (code ${reply.code})`,
+        reply,
+      );
+    case 'http-error':
+      return fault(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, reply);
+    case 'garbled':
+      return badAnswer(reply.problem, url, method, reply);
+    case 'failed':
+      return failed(reply, url, method);
+  }
+}
+
+/** The endpoint answered, but not what the method promises. */
+export function badAnswer(problem: string, url: EndpointUrl, method: string, more: FaultDetails = {}): EndpointFault {
+  return fault({ code: 'LEDGER__BAD_ANSWER', setAside: true, tryNext: true, mayHaveActed: true }, url, method, problem, more);
+}
+
+/** The endpoint's answer is from before what was asked for. */
+export function tooEarly(problem: string, url: EndpointUrl, method: string): EndpointFault {
+  return fault(notYet, url, method, problem);
+}
+
+function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointFault {
+  const mayHaveActed = progress === 'offered' || progress === 'answering';
+  const ours = progress === 'queued' || progress === 'overflow';
+  const code = ours ? 'LEDGER__BUSY' : cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE';
+  return fault({ code, setAside: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
+}
+
+interface FaultDetails {
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: Error;
+  /** Which address behind the host's name it was. */
+  readonly address?: string | undefined;
+}
+
+function fault(verdict: Verdict, url: EndpointUrl, method: string, problem: string, { retryAfterMs, cause, address }: FaultDetails = {}) {
+  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), ...(address === undefined ? {} : { address }) };
+  const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
+  return new EndpointFault(error, verdict, method, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
+/** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */
+function networkProblem(cause: Error): string {
+  const inner = cause instanceof AggregateError && cause.message === '' ? cause.errors : [cause];
+  return inner.map(describeError).join('; ');
+}
+
+const LONGEST_PROBLEM = 300;
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM - 1)}…` : line;
+}
+
+/** Told once when an endpoint is set aside and once when it serves again, not at every failure between. */
+export type EndpointEvent =
+  | { readonly endpoint: string; readonly state: 'lost'; readonly error: AgentError }
+  | { readonly endpoint: string; readonly state: 'back' };
+
+interface EndpointHealthOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onEndpoint: (event: EndpointEvent) => void;
+}
+
+/** First and longest time for which a failing endpoint is set aside. */
+const BACKOFF = { baseMs: 500, maxMs: 30_000 };
+/** A wait that an endpoint asks for is honoured, up to this. */
+const LONGEST_RETRY_AFTER_MS = 300_000;
+/** How soon a failed endpoint may be tried again when no other is left. */
+const LAST_RESORT_MS = 250;
+/** An endpoint that serves this long without failing is proven: its waits begin at the shortest again. */
+const PROVEN_AFTER_MS = 60_000;
+
+/** Why and until when an endpoint is set aside. */
+interface Loss {
+  readonly error: AgentError;
+  /** What has to work again before the endpoint is said to be back. */
+  readonly topic: string;
+  readonly failedAt: MonotonicMs;
+  /** When it should be probed. */
+  readonly until: MonotonicMs;
+  /** Until when it has asked to be left alone. */
+  readonly notBefore: MonotonicMs;
+  /** Since when it has been serving again, on trial. */
+  trialSince?: MonotonicMs;
+}
+
+/**
+ * Whether one endpoint may be asked, and since when. It decides nothing about other endpoints and starts nothing.
+ *
+ *   healthy ── failed ──► lost ── anything succeeds ──► on trial (serves) ── what had failed succeeds ──► healthy
+ *                          ▲                                │
+ *                          └──────────── failed ────────────┘
+ *
+ * The trial is there for endpoints that answer every probe and still fail at one method: they are told of as lost once, not each time.
+ */
+export class EndpointHealth {
+  readonly #options: EndpointHealthOptions;
+  #delays: Iterator<number, never>;
+  #loss: Loss | undefined;
+  #servingSince: MonotonicMs | undefined;
+  #heardAt: MonotonicMs | undefined;
+
+  constructor(options: EndpointHealthOptions) {
+    this.#options = options;
+    this.#delays = this.#newDelays();
+  }
+
+  /** Whether it is asked like any other; on trial it is. */
+  get healthy(): boolean {
+    return this.#loss === undefined || this.#loss.trialSince !== undefined;
+  }
+
+  /** Its last trouble, until it is back. */
+  get error(): AgentError | undefined {
+    return this.#loss?.error;
+  }
+
+  /** Whether the time for which it was set aside is over, so that it should be probed. */
+  get due(): boolean {
+    return !this.healthy && this.now >= this.dueAt;
+  }
+
+  get dueAt(): number {
+    return this.#loss?.until ?? 0;
+  }
+
+  /** Whether it may be asked although it is set aside, because no other endpoint is left. A wait that it asked for is still honoured. */
+  get lastResort(): boolean {
+    if (this.#loss === undefined || this.healthy) return false;
+    const { notBefore, until, failedAt } = this.#loss;
+    return this.now >= notBefore && this.now >= Math.min(until, failedAt + LAST_RESORT_MS);
+  }
+
+  /** Whether nothing was heard from it for so long. */
+  quietFor(ms: number): boolean {
+    return this.#heardAt === undefined || this.now - this.#heardAt >= ms;
+  }
+
+  /** When a request is being made, for `succeeded`. */
+  get now(): MonotonicMs {
+    return this.#options.clock.monotonic();
+  }
+
+  /**
+   * A method was served, or its slots were found good (see `EndpointFault.topic`). An answer to a request made before the last failure says
+   * nothing new, or it would cut short the wait that the endpoint has asked for meanwhile.
+   */
+  succeeded(topic: string, askedAt: MonotonicMs): void {
+    const now = this.now;
+    this.#heardAt = now;
+    if (this.#loss === undefined || askedAt < this.#loss.failedAt) return;
+    this.#loss.trialSince ??= now;
+    if (topic !== this.#loss.topic && now - this.#loss.trialSince < PROVEN_AFTER_MS) return;
+    this.#servingSince = this.#loss.trialSince;
+    this.#loss = undefined;
+    this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
+  }
+
+  failed({ error, topic, more: { retryAfterMs = 0 } }: EndpointFault): void {
+    const now = this.now;
+    const before = this.#loss;
+    // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
+    if (!this.healthy && !this.due && !this.lastResort && retryAfterMs === 0) return;
+    const wasProven = this.#servingSince === undefined || now - this.#servingSince >= PROVEN_AFTER_MS;
+    if (before === undefined && wasProven) this.#delays = this.#newDelays();
+    const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
+    const until = monotonicMs(Math.max(notBefore, now + this.#delays.next().value));
+    this.#loss = { error, topic, failedAt: now, until, notBefore };
+    if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
+  }
+
+  #newDelays(): Iterator<number, never> {
+    return backoffDelays({ ...BACKOFF, random: this.#options.random });
+  }
+}
+
+/** One endpoint, as those who choose among several see it. */
+export interface Endpoint extends AskedEndpoint {
+  readonly health: EndpointHealth;
+  /** Whether it is one to ask: healthy, and no fault stands that it has to disprove. */
+  readonly serves: boolean;
+  /** The fault that only its own recheck takes away, where there is one. */
+  readonly doubt: EndpointFault | undefined;
+  setAside(fault: EndpointFault): void;
+  /** Its recheck went well. */
+  acquit(): void;
+  /** What its rates have done. */
+  counts(): RateLimiterCounts;
+  close(): Promise<void>;
+}
+
+export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
+  const ownHealth = new EndpointHealth({ ...health, name: url.name });
+  let doubt: EndpointFault | undefined;
+  return {
+    url,
+    health: ownHealth,
+    get serves() {
+      return doubt === undefined && ownHealth.healthy;
+    },
+    get doubt() {
+      return doubt;
+    },
+    setAside(fault) {
+      ownHealth.failed(fault);
+      if (fault.more.recheck !== undefined) doubt = fault;
+    },
+    acquit() {
+      const topic = doubt?.topic;
+      doubt = undefined;
+      if (topic !== undefined) ownHealth.succeeded(topic, ownHealth.now);
+    },
+    counts: rpc.counts,
+    close: rpc.close,
+    async ask(request, read, signal) {
+      const askedAt = ownHealth.now;
+      const reply = await rpc.call(request, signal);
+      if (reply.kind !== 'result') throw faultOf(reply, url, request.method);
+      try {
+        const value = await read(reply.value, url.name);
+        ownHealth.succeeded(request.method, askedAt);
+        return value;
+      } catch (error) {
+        if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
+        if (isAgentError(error)) throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: true }, request.method);
+        throw error;
+      }
+    },
+    async offer(request, read, signal) {
+      const askedAt = ownHealth.now;
+      const value = read(await rpc.call(request, signal));
+      ownHealth.succeeded(request.method, askedAt);
+      return value;
+    },
+  };
+}

@@ -1,0 +1,470 @@
+import {
+  AgentError,
+  type Clock,
+  DeadlineExceeded,
+  isAgentError,
+  type MonotonicMs,
+  type Random,
+  Stopped,
+  withDeadline,
+} from '../lib/index.ts';
+import { isAddress, type Slot } from '../serviceability/index.ts';
+import { type AskedEndpoint, createEndpoint, type Endpoint, type EndpointEvent, EndpointFault, type EndpointWork } from './endpoint.ts';
+import { Malformed } from './json.ts';
+import { paceRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
+import { readEpochInfo } from './responses.ts';
+import { mostSlotsIn } from './slots.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
+
+/** Whether all endpoints belong to the cluster on which our device lives. */
+interface ClusterCheck {
+  /** This endpoint has our device, so its cluster is the right one. Those that have not told theirs yet are asked, in the background. */
+  vouchFor(endpoint: AskedEndpoint): void;
+}
+
+interface ClusterCheckOptions {
+  readonly all: readonly Endpoint[];
+  /** Does the work on an endpoint beside whatever else goes on; what it throws sets the endpoint aside. Never rejects. */
+  readonly inBackground: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<void>;
+}
+
+/**
+ * Compares genesis hashes. Nobody has to configure one: the first endpoint that has our device gives it. A single endpoint is not asked, since
+ * there is nothing to compare with.
+ */
+function createClusterCheck({ all, inBackground }: ClusterCheckOptions): ClusterCheck {
+  const told = new Set<AskedEndpoint>();
+  let right: { readonly hash: string; readonly of: string } | undefined;
+  let asking = false;
+
+  const identify =
+    (voucher: AskedEndpoint): EndpointWork<void> =>
+    async (endpoint, _, signal) => {
+      const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
+      told.add(endpoint);
+      if (endpoint === voucher) right ??= { hash, of: endpoint.url.name };
+      if (right === undefined || right.hash === hash) return;
+      const error = new AgentError('LEDGER__OTHER_CLUSTER', {
+        endpoint: endpoint.url.name,
+        actual: hash,
+        reference: right.of,
+        expected: right.hash,
+      });
+      const verdict = { setAside: true, tryNext: true, mayHaveActed: false };
+      throw new EndpointFault(error, verdict, 'cluster', { recheck: identify(voucher) });
+    };
+
+  async function askAll(voucher: AskedEndpoint): Promise<void> {
+    for (const endpoint of all.toSorted((a, b) => Number(b === voucher) - Number(a === voucher))) {
+      // Without the one to compare with, the others would have to be asked twice.
+      if (endpoint !== voucher && right === undefined) return;
+      if (endpoint.serves && !told.has(endpoint)) await inBackground(endpoint, identify(voucher));
+    }
+  }
+
+  return {
+    vouchFor(endpoint) {
+      if (asking || all.length === 1 || told.size === all.length) return;
+      asking = true;
+      void askAll(endpoint).finally(() => {
+        asking = false;
+      });
+    },
+  };
+}
+
+/** getGenesisHash: 32 bytes of base58. */
+export function readGenesisHash(result: unknown): string {
+  if (!isAddress(result)) throw new Malformed('the genesis hash is not 32 bytes of base58');
+  return result;
+}
+
+/** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
+function noEndpoint(faults: readonly EndpointFault[], all: readonly Endpoint[]): AgentError {
+  const errors = faults.length > 0 ? faults.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
+  const [first, ...rest] = errors;
+  if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none answered in time' });
+  const alike = rest.every((error) => error.class === first.class);
+  if (rest.length === 0 || (alike && first.class !== 'retry-later')) return first;
+  return new AgentError(
+    'LEDGER__NO_ENDPOINT',
+    { problems: errors.map(({ message }) => message).join('; ') },
+    { cause: new AggregateError(errors) },
+  );
+}
+
+/** What is asked of endpoints beside the calls, to know in time which of them are good. */
+interface Probes {
+  /** Begins the probes that are due. */
+  beginDue(): void;
+  /** Does the work beside the calls; what it throws sets the endpoint aside. Never rejects. */
+  begin(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void>;
+  /** The end of what goes on at this endpoint, if anything does. */
+  of(endpoint: Endpoint): Promise<void> | undefined;
+  ended(): Promise<void>;
+}
+
+interface ProbesOptions {
+  readonly all: readonly Endpoint[];
+  /** Does the work, and sets the endpoint aside for what it throws. */
+  readonly attempt: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<unknown>;
+}
+
+/** A healthy endpoint that nobody asks is probed this often, so that one that lags is found out before it is needed. */
+const PROBE_QUIET_AFTER_MS = 10_000;
+
+function createProbes({ all, attempt }: ProbesOptions): Probes {
+  const underWay = new Map<Endpoint, Promise<void>>();
+
+  function begin(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> {
+    const probe = attempt(endpoint, work)
+      .catch(() => undefined)
+      .then(() => void underWay.delete(endpoint));
+    underWay.set(endpoint, probe);
+    return probe;
+  }
+
+  return {
+    beginDue() {
+      // The first one that serves is about to be asked anyway; without any, the call itself tries those that it may.
+      const serving = all.find(({ serves }) => serves);
+      for (const endpoint of all) {
+        const { health, doubt } = endpoint;
+        if (underWay.has(endpoint) || (serving === undefined && doubt === undefined)) continue;
+        const wanted = endpoint.serves ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
+        if (wanted) void begin(endpoint, doubt === undefined ? probeWork : recheckOf(endpoint));
+      }
+    },
+    begin,
+    of: (endpoint) => underWay.get(endpoint),
+    async ended() {
+      await Promise.all(underWay.values());
+    },
+  };
+}
+
+const probeWork: EndpointWork<void> = async (endpoint, note, signal) => {
+  const { slot } = await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
+  note(slot);
+};
+
+/** Has it repeat what it failed at. A fault that needs a second endpoint to be one stands while it is repeated. */
+const recheckOf =
+  (endpoint: Endpoint): EndpointWork<void> =>
+  async (asked, note, signal) => {
+    try {
+      await endpoint.doubt?.more.recheck?.(asked, note, signal);
+    } catch (error) {
+      throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
+    }
+    endpoint.acquit();
+  };
+
+/**
+ * Work whose result shows whether the endpoint has our device as it should. A result that fails `prove` may be the truth, or the endpoint's
+ * own: it is the endpoint's fault as soon as another one passes.
+ */
+export function proven<T>(work: EndpointWork<T>, prove: (result: T) => void, onProven: (endpoint: AskedEndpoint) => void): EndpointWork<T> {
+  const provenWork: EndpointWork<T> = async (endpoint, note, signal) => {
+    const result = await work(endpoint, note, signal);
+    try {
+      prove(result);
+    } catch (error) {
+      if (!isAgentError(error)) throw error;
+      const own = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: endpoint.url.name, problem: error.message }, { cause: error });
+      const ifContradicted = new EndpointFault(own, { setAside: true, tryNext: true, mayHaveActed: false }, 'device', {
+        recheck: provenWork,
+      });
+      throw new EndpointFault(error, { setAside: false, tryNext: true, mayHaveActed: false }, 'device', { ifContradicted });
+    }
+    onProven(endpoint);
+    return result;
+  };
+  return provenWork;
+}
+
+/** Whether the slots that endpoints answer for can be true, judged by time and by one another. */
+interface SlotAgreement {
+  /** Notes that an endpoint answered for a slot. Throws EndpointFault when that lies too far behind the others, or ahead of what can be. */
+  note(endpoint: Endpoint, slot: Slot): void;
+}
+
+/** What one endpoint says. */
+interface Claim {
+  /** The newest slot of its story. */
+  readonly slot: Slot;
+  readonly at: MonotonicMs;
+  /** Since when its answers tell one story, each no further than time allows from the one before. */
+  readonly since: MonotonicMs;
+  readonly believed: boolean;
+}
+
+/** The newest slot that is believed. */
+interface Tip {
+  readonly slot: Slot;
+  readonly at: MonotonicMs;
+  /** Since when it has been followed without a leap that nothing explains. */
+  readonly since: MonotonicMs;
+  /** When somebody was last heard at it. */
+  readonly heardAt: MonotonicMs;
+}
+
+/** More slots than this behind the others, and an endpoint's answers are too old to decide by. */
+const MOST_SLOTS_BEHIND = 50n;
+/** What may lie between two endpoints beyond the time that has passed: a minute of slots. */
+const LEEWAY = 150n;
+/** Endpoints lag, often, and by up to an hour when they start; none is ahead. Up to this a difference means that the lower one lags. */
+const AN_HOUR = 9_000n;
+/** What an endpoint said longer ago speaks for nothing any more. */
+const RECENT_MS = 60_000;
+/** What nobody else says or denies is believed when it was said for so long. */
+const PATIENCE_MS = 120_000;
+const SLOTS = 'slots';
+
+/**
+ * A tip is followed: the newest slot believed so far, and when. It rises with time, at most as fast as slots can pass.
+ *
+ *   near the tip, or up to an hour above ──► the tip
+ *   further above ── most endpoints say so, or it alone for long ──► the tip     else the endpoint is ahead, and set aside
+ *   below ── most say so and it is more than an hour, or nobody has spoken for the tip for long ──► the tip: it was set back, or never true
+ *         ── another one that serves is above ──► the endpoint lags, and is set aside
+ *         ── none is ──► it serves: the last one left is the truth there is
+ */
+export function createSlotAgreement({ clock, all }: { readonly clock: Clock; readonly all: readonly Endpoint[] }): SlotAgreement {
+  const claims = new Map<Endpoint, Claim>();
+  let tip: Tip | undefined;
+
+  /** Endpoints that were heard lately, but for this one, whose claims are like this. */
+  const others = (endpoint: Endpoint, now: MonotonicMs, isSo: (claim: Claim) => boolean): number =>
+    all.filter((other) => {
+      const claim = other === endpoint ? undefined : claims.get(other);
+      return claim !== undefined && now - claim.at < RECENT_MS && isSo(claim);
+    }).length;
+
+  function mayLeap(endpoint: Endpoint, claim: Claim, from: Tip, now: MonotonicMs): boolean {
+    const { slot } = claim;
+    if (slot <= reach(from, now) + AN_HOUR) return true;
+    const against = others(endpoint, now, (other) => slot > reach(other, now));
+    const alongside = 1 + others(endpoint, now, (other) => agrees(other, slot, now));
+    if (against > alongside) return false;
+    return !isProven(from) || (alongside > against && (alongside > 1 || isOld(claim, now)));
+  }
+
+  function mayFall(endpoint: Endpoint, slot: Slot, from: Tip, now: MonotonicMs): boolean {
+    if (now - from.heardAt >= PATIENCE_MS) return true;
+    if (slot + AN_HOUR >= from.slot) return false;
+    const against = others(endpoint, now, (other) => slot + LEEWAY < other.slot);
+    const alongside = 1 + others(endpoint, now, (other) => agrees(other, slot, now));
+    return alongside > 1 && alongside > against;
+  }
+
+  /** How far the best of the others that serve is above. */
+  function behindOthers(endpoint: Endpoint, slot: Slot, now: MonotonicMs): bigint {
+    let most = 0n;
+    for (const other of all) {
+      const claim = claims.get(other);
+      if (other === endpoint || claim === undefined || !claim.believed || !other.serves || now - claim.at >= RECENT_MS) continue;
+      if (claim.slot - slot > most) most = claim.slot - slot;
+    }
+    return most;
+  }
+
+  function follow(slot: Slot, now: MonotonicMs, since: MonotonicMs): void {
+    tip = { slot, at: now, since, heardAt: now };
+  }
+
+  return {
+    note(endpoint, slot) {
+      const now = clock.monotonic();
+      const name = endpoint.url.name;
+      const claim = continued(claims.get(endpoint), slot, now);
+      claims.set(endpoint, claim);
+      if (tip === undefined) follow(slot, now, now);
+      else if (slot > reach(tip, now)) {
+        if (!mayLeap(endpoint, claim, tip, now)) {
+          claims.set(endpoint, { ...claim, believed: false });
+          throw setAside(new AgentError('LEDGER__AHEAD', { endpoint: name, slot, slots: slot - tip.slot }));
+        }
+        follow(slot, now, slot > reach(tip, now) + AN_HOUR ? now : tip.since);
+      } else if (slot > tip.slot) follow(slot, now, tip.since);
+      else if (slot + MOST_SLOTS_BEHIND >= tip.slot) tip = { ...tip, heardAt: now };
+      else if (mayFall(endpoint, slot, tip, now)) follow(slot, now, now);
+      else {
+        const slots = behindOthers(endpoint, slot, now);
+        if (slots > MOST_SLOTS_BEHIND) throw setAside(new AgentError('LEDGER__LAGGING', { endpoint: name, slots }));
+      }
+      if (endpoint.health.healthy) endpoint.health.succeeded(SLOTS, now);
+    },
+  };
+}
+
+/** The highest slot that an endpoint which was seen at one can have come to by now. */
+function reach({ slot, at }: { readonly slot: Slot; readonly at: MonotonicMs }, now: MonotonicMs): bigint {
+  return slot + mostSlotsIn(now - at) + LEEWAY;
+}
+
+function agrees(claim: Claim, slot: Slot, now: MonotonicMs): boolean {
+  return slot + LEEWAY >= claim.slot && slot <= reach(claim, now);
+}
+
+function continued(before: Claim | undefined, slot: Slot, now: MonotonicMs): Claim {
+  if (before === undefined || !agrees(before, slot, now)) return { slot, at: now, since: now, believed: true };
+  return { slot, at: now, since: before.since, believed: true };
+}
+
+const isOld = ({ since }: Claim, now: MonotonicMs): boolean => now - since >= PATIENCE_MS;
+
+/** Followed for a while, and moving as long as it was heard. The first answer of all, and a node that stands still, prove nothing. */
+const isProven = ({ since, at, heardAt }: Tip): boolean => at - since >= RECENT_MS && heardAt - at < RECENT_MS;
+
+function setAside(error: AgentError): EndpointFault {
+  return new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, SLOTS);
+}
+
+interface EndpointsOptions {
+  /** In order of preference. */
+  readonly urls: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Upper bound for one request to one endpoint, milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** Upper bound for one call, whatever number of endpoints it has to try, milliseconds. */
+  readonly callTimeoutMs: number;
+  /** Most sockets to one endpoint. */
+  readonly connections: number;
+  readonly maxResponseBytes: number;
+  readonly onEndpoint: (event: EndpointEvent) => void;
+  readonly rates: RequestRates;
+  readonly resolve?: Resolve | undefined;
+  /** What carries the requests to an endpoint; HTTP without it. */
+  readonly openTransport?: ((options: JsonRpcOptions) => JsonRpc) | undefined;
+}
+
+interface Endpoints {
+  /**
+   * Does the work on the first healthy endpoint that manages it, within the deadline of one call. Throws the AgentError of the endpoint, or
+   * LEDGER__NO_ENDPOINT with all their problems. An endpoint whose answer a later one contradicts is set aside.
+   */
+  onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T>;
+  /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
+  onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointFault>[];
+  /** This endpoint has our device: those of other clusters are found out, in the background, and set aside. */
+  vouchFor(endpoint: AskedEndpoint): void;
+  traffic(): readonly EndpointTraffic[];
+  close(): Promise<void>;
+}
+
+/** What was asked of one endpoint since it was opened, and what its rates did to it. */
+export interface EndpointTraffic extends RateLimiterCounts {
+  readonly endpoint: string;
+}
+
+/** Most requests that wait for a free connection to one endpoint. */
+const MOST_WAITING = 1024;
+
+/**
+ * Several RPC endpoints as one. An endpoint that fails or lags is set aside, probed in the background once its backoff is over, and used
+ * again when a probe succeeds. Nothing runs between calls: they start the probes that are due.
+ */
+export function createEndpoints(options: EndpointsOptions): Endpoints {
+  const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
+  const all = parseEndpointUrls(options.urls).map((url) => {
+    const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
+    const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
+    const rpc = paceRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
+    return createEndpoint(url, rpc, { clock, random, onEndpoint });
+  });
+  const closing = new AbortController();
+  const slots = createSlotAgreement({ clock, all });
+
+  const attempt = async <T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> => {
+    try {
+      return await work(endpoint, (slot) => slots.note(endpoint, slot), signal);
+    } catch (error) {
+      // A call that its caller gave up, or that we cut off ourselves, says nothing about the endpoint.
+      const isTelling = !isCancelled() && !closing.signal.aborted;
+      if (isTelling && error instanceof EndpointFault && error.verdict.setAside) endpoint.setAside(error);
+      throw error;
+    }
+  };
+
+  const probes = createProbes({ all, attempt: (endpoint, work) => attempt(endpoint, work, closing.signal, () => false) });
+  const cluster = createClusterCheck({
+    all,
+    inBackground: async (endpoint, work) => {
+      await probes.of(endpoint);
+      if (!closing.signal.aborted) await probes.begin(endpoint, work);
+    },
+  });
+
+  const candidates = (): readonly Endpoint[] => {
+    closing.signal.throwIfAborted();
+    probes.beginDue();
+    return all.filter(({ serves }) => serves);
+  };
+  const lastResorts = (): readonly Endpoint[] =>
+    all.filter(({ health, doubt }) => health.lastResort && doubt === undefined).sort((a, b) => a.health.dueAt - b.health.dueAt);
+
+  return {
+    async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
+      signal.throwIfAborted();
+      const faults: EndpointFault[] = [];
+      const contradictable: (() => void)[] = [];
+      const firstToManage = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
+        for (const endpoint of endpoints) {
+          try {
+            const value = await attempt(endpoint, work, inner, () => signal.aborted);
+            for (const contradict of contradictable) contradict();
+            return { value };
+          } catch (error) {
+            if (!(error instanceof EndpointFault)) throw error;
+            if (!error.verdict.tryNext) throw error.error;
+            faults.push(error);
+            const { ifContradicted } = error.more;
+            if (ifContradicted !== undefined) contradictable.push(() => endpoint.setAside(ifContradicted));
+            inner.throwIfAborted();
+          }
+        }
+        return undefined;
+      };
+      try {
+        const tryAll = async (inner: AbortSignal): Promise<T> => {
+          const done = await firstToManage(candidates(), inner);
+          if (done !== undefined) return done.value;
+          // Who was set aside has no say against all those that serve.
+          const agreed = faults.length > 0 && faults.length === contradictable.length;
+          const late = agreed ? undefined : await firstToManage(lastResorts(), inner);
+          if (late === undefined) throw noEndpoint(faults, all);
+          return late.value;
+        };
+        return await withDeadline(options.callTimeoutMs, signal, tryAll, clock);
+      } catch (error) {
+        signal.throwIfAborted();
+        closing.signal.throwIfAborted();
+        throw error instanceof DeadlineExceeded ? noEndpoint(faults, all) : error;
+      }
+    },
+
+    onEvery(work, signal) {
+      if (closing.signal.aborted) return [];
+      const healthy = candidates();
+      return (healthy.length > 0 ? healthy : lastResorts()).map(async (endpoint) => {
+        try {
+          return await attempt(endpoint, work, signal, () => signal.aborted);
+        } catch (error) {
+          if (error instanceof EndpointFault) return error;
+          throw error;
+        }
+      });
+    },
+
+    vouchFor: cluster.vouchFor,
+    traffic: () => all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() })),
+
+    async close() {
+      if (!closing.signal.aborted) closing.abort(new Stopped('the connection to the ledger is closed'));
+      await Promise.all(all.map((endpoint) => endpoint.close()));
+      await probes.ended();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+export {
+  createLedgerRpc,
+  type EndpointProbe,
+  type LedgerRpcClient,
+  type LedgerRpcOptions,
+  type OpenEndpointsOptions,
+  openEndpoints,
+  type SingleEndpoint,
+} from './client.ts';
+export type { EndpointEvent } from './endpoint.ts';
+export type { EndpointTraffic } from './failover.ts';
+export type { AccountInfo, LedgerRpc, SendOutcome, SignatureStatus, SimulationResult, TransactionErrorJson } from './ledger-rpc.ts';
+export { createSlotClock, type SlotClock, type SlotClockOptions } from './slots.ts';
+export {
+  createJsonRpc,
+  type JsonRpc,
+  type JsonRpcOptions,
+  parseEndpointUrl,
+  parseEndpointUrls,
+  type Resolve,
+  type ResolvedAddress,
+  type RpcReply,
+  type RpcRequest,
+} from './transport.ts';
+export {
+  createUserViewReader,
+  type DeviceAuthority,
+  type DeviceAuthorityQuery,
+  type NetworkUsersQuery,
+  readDeviceAuthority,
+  readNetworkUsers,
+  type UserViewReader,
+  type UserViewReaderOptions,
+} from './users.ts';

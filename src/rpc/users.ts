@@ -1,0 +1,327 @@
+import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
+import { AgentError, type Clock, inSlices, isAgentError, timeSlices, withDeadline } from '../lib/index.ts';
+import {
+  AccountDataError,
+  type Address,
+  createUserDecoder,
+  type Device,
+  decodeDevice,
+  decodeTenant,
+  readUsers,
+  ServiceabilityError,
+  type Slot,
+  type User,
+  type UsersAnswer,
+  UserType,
+  ZERO_ADDRESS,
+} from '../serviceability/index.ts';
+import type { SingleEndpoint } from './client.ts';
+import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
+import { createSetBackWatch, createSlotClock } from './slots.ts';
+
+/** A User with the bytes that it was decoded from. */
+export interface DecodedUser {
+  readonly data: Uint8Array;
+  readonly user: User;
+}
+
+/**
+ * Decodes the accounts of one answer, and pauses after each. Most users have not changed since the answer before: those with the same bytes are
+ * taken over from it. Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
+ */
+export function* decodeUsers(
+  accounts: ReadonlyMap<Address, Uint8Array>,
+  before: ReadonlyMap<Address, DecodedUser>,
+): Generator<void, ReadonlyMap<Address, DecodedUser>, void> {
+  const users = new Map<Address, DecodedUser>();
+  const decode = createUserDecoder();
+  for (const [pubkey, data] of accounts) {
+    const former = before.get(pubkey);
+    const isSame = former !== undefined && Buffer.compare(former.data, data) === 0;
+    // With the new bytes, though they are the same: the old ones would hold on to all the memory that was set aside for their answer.
+    users.set(pubkey, { data, user: isSame ? former.user : decodeOne(pubkey, data, decode) });
+    yield;
+  }
+  return users;
+}
+
+function decodeOne(account: Address, data: Uint8Array, decode: (data: Uint8Array) => User): User {
+  try {
+    return decode(data);
+  } catch (error) {
+    if (!(error instanceof AccountDataError)) throw error;
+    throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint: 'in use', account, problem: error.message }, { cause: error });
+  }
+}
+
+/** What the ledger says about the device that we report for. */
+export interface DeviceAuthority {
+  /** The slot for which the endpoint answered. */
+  readonly slot: Slot;
+  readonly device: Address;
+  /** The device's name, e.g. `ams-dz001`. */
+  readonly code: string;
+  /** Byte value, see DeviceStatus. */
+  readonly status: number;
+  /** The only key whose reports the program takes for this device. */
+  readonly metricsPublisher: Address;
+}
+
+export interface DeviceAuthorityQuery {
+  readonly rpc: Pick<LedgerRpc, 'accounts'>;
+  readonly device: Address;
+  readonly programId: Address;
+  /** Our key; without it (a dry run) the device's publisher is not compared. */
+  readonly publisher?: Address;
+}
+
+/**
+ * Reads the Device account and checks that we may report for it, as the program does for every SetUserBGPStatus. Throws AgentError
+ * LEDGER__DEVICE_UNKNOWN, LEDGER__DEVICE_WRONG_OWNER or LEDGER__NOT_A_DEVICE when every endpoint that serves says so,
+ * LEDGER__PUBLISHER_MISMATCH, and whatever the RPC throws. An endpoint that lacks what another one has is set aside.
+ */
+export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: AbortSignal): Promise<DeviceAuthority> {
+  const { rpc, device, programId, publisher } = query;
+  const readDevice = (account: AccountInfo | null | undefined): Device => {
+    if (account === null || account === undefined) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+    if (account.owner !== programId) throw new AgentError('LEDGER__DEVICE_WRONG_OWNER', { device, owner: account.owner, programId });
+    return decode(device, account.data);
+  };
+  const { slot, accounts } = await rpc.accounts([device], signal, { prove: ([account]) => void readDevice(account) });
+  const { code, status, metricsPublisherPk } = readDevice(accounts[0]);
+  if (publisher !== undefined && metricsPublisherPk !== publisher) {
+    throw new AgentError('LEDGER__PUBLISHER_MISMATCH', { device, expected: publisher, actual: metricsPublisherPk });
+  }
+  return { slot, device, code, status, metricsPublisher: metricsPublisherPk };
+}
+
+function decode(device: Address, data: Uint8Array): Device {
+  try {
+    return decodeDevice(data);
+  } catch (error) {
+    if (!(error instanceof AccountDataError)) throw error;
+    throw new AgentError('LEDGER__NOT_A_DEVICE', { device, problem: error.message }, { cause: error });
+  }
+}
+
+export interface NetworkUsersQuery {
+  /** In order of preference, at least one. */
+  readonly endpoints: readonly SingleEndpoint[];
+  readonly programId: Address;
+  /** Only the users of this device; absent: those of every device. */
+  readonly device?: Address;
+}
+
+/**
+ * The users of a device or of the whole network (getProgramAccounts by account type, and by device where one is named), from the first endpoint
+ * that manages it. Throws AgentError: the endpoint's own, or LEDGER__NO_ENDPOINT with all their problems.
+ */
+export async function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuery, signal: AbortSignal): Promise<UsersAnswer> {
+  const problems: AgentError[] = [];
+  for (const endpoint of endpoints) {
+    try {
+      return await readUsers({ ...query, rpc: endpoint.call }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      problems.push(asAgentError(error, endpoint.name));
+    }
+  }
+  const [first, ...rest] = problems;
+  if (first !== undefined && rest.length === 0) throw first;
+  throw new AgentError('LEDGER__NO_ENDPOINT', { problems: problems.map(({ message }) => message).join('; ') });
+}
+
+/** An answer with one wrong account is no answer; anything else that is thrown is a defect. */
+function asAgentError(error: unknown, endpoint: string): AgentError {
+  if (isAgentError(error)) return error;
+  if (!(error instanceof ServiceabilityError) && !(error instanceof AccountDataError)) throw error;
+  return new AgentError('LEDGER__BAD_ANSWER', { endpoint, method: 'getProgramAccounts', problem: error.message }, { cause: error });
+}
+
+interface TenantVrfs {
+  /** The VRF of each tenant that can be read; the others are absent. Rejects only for an aborted signal. */
+  resolve(tenants: ReadonlySet<Address>, signal: AbortSignal): Promise<ReadonlyMap<Address, VrfName>>;
+}
+
+interface TenantVrfsOptions {
+  readonly rpc: Pick<LedgerRpc, 'accounts'>;
+  readonly programId: Address;
+  readonly clock: Clock;
+}
+
+const GOOD_FOR_MS = 60_000;
+const RETRY_MS = 5_000;
+const ANSWER_WITHIN_MS = 4_000;
+/** The VRF ids that the program allocates (ResourceExtension VrfIds). */
+const FIRST_VRF_ID = 1;
+const LAST_VRF_ID = 1023;
+
+/** Tenants' VRFs, read once a minute for the tenants in use. A VRF that is already known outlives a read that failed. */
+function createTenantVrfs({ rpc, programId, clock }: TenantVrfsOptions): TenantVrfs {
+  let known: ReadonlyMap<Address, VrfName> = new Map();
+  let asked: ReadonlySet<Address> = new Set();
+  let goodUntil: number = Number.NEGATIVE_INFINITY;
+
+  return {
+    async resolve(tenants, signal) {
+      const now = clock.monotonic();
+      const keys = [...tenants];
+      if (keys.length === 0 || (now < goodUntil && keys.every((key) => asked.has(key)))) return known;
+      try {
+        const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
+        const vrfs = new Map<Address, VrfName>();
+        keys.forEach((key, index) => {
+          const vrf = vrfOf(accounts[index] ?? null, programId);
+          if (vrf !== undefined) vrfs.set(key, vrf);
+        });
+        known = vrfs;
+        goodUntil = now + GOOD_FOR_MS;
+      } catch {
+        signal.throwIfAborted();
+        goodUntil = now + RETRY_MS;
+      }
+      asked = tenants;
+      return known;
+    },
+  };
+}
+
+function vrfOf(account: AccountInfo | null, programId: Address): VrfName | undefined {
+  if (account === null || account.owner !== programId) return undefined;
+  try {
+    const { vrfId } = decodeTenant(account.data);
+    return vrfId >= FIRST_VRF_ID && vrfId <= LAST_VRF_ID ? `vrf${vrfId}` : undefined;
+  } catch (error) {
+    if (error instanceof AccountDataError) return undefined;
+    throw error;
+  }
+}
+
+export interface UserViewReaderOptions {
+  readonly rpc: Pick<LedgerRpc, 'usersOfDevice' | 'accounts' | 'recentSlotTimeMs'>;
+  readonly device: Address;
+  readonly programId: Address;
+  readonly clock: Clock;
+}
+
+export interface UserViewReader {
+  /**
+   * The users of the device as the ledger has them now, never from before an earlier view or `minContextSlot`, but for a ledger that was set
+   * back: answers that stay older and move on for two minutes are the truth. Throws AgentError LEDGER__STALE_ANSWER when only older answers
+   * can be had, and whatever the RPC throws.
+   */
+  read(signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<LedgerView>;
+}
+
+const ATTEMPTS = 3;
+/** Between attempts, when the endpoint is behind by a slot or two. */
+const PAUSE_MS = 250;
+/** Where the controller configures users that have no VRF of their own (multicast), or no tenant. */
+const DEFAULT_VRF: VrfName = 'default';
+const TENANTLESS_VRF: VrfName = 'vrf1';
+
+/**
+ * Turns the raw accounts of one device into views.
+ *
+ *   usersOfDevice ──► not older than the last view? ──► decode what changed ──► + tenants' VRFs, + slot time ──► LedgerView
+ *                          └─ older for two minutes: the ledger was set back ─┘
+ */
+export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
+  const slotClock = createSlotClock({ rpc, clock });
+  const tenantVrfs = createTenantVrfs({ rpc, programId, clock });
+  const setBack = createSetBackWatch();
+  let applied: Slot | undefined;
+  /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
+  let voided: Slot | undefined;
+  let lastDecoded: ReadonlyMap<Address, DecodedUser> = new Map();
+  let lastUsers: LedgerView['users'] = new Map();
+
+  interface Demand {
+    /** What the endpoint is asked for. */
+    readonly asked: Slot | undefined;
+    /** What the caller needs. */
+    readonly needed: Slot | undefined;
+  }
+
+  const readOnce = async ({ asked, needed }: Demand, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
+    const readAt = clock.monotonic();
+    const [{ slot, accounts }] = await Promise.all([
+      rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
+      slotClock.refresh(signal),
+    ]);
+    const breathe = timeSlices(clock, signal);
+    const decoded = await inSlices(decodeUsers(accounts, lastDecoded), breathe);
+    const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
+    const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), breathe);
+    // Judged last: another read may have been faster meanwhile.
+    const floor = later(applied, needed);
+    if (floor === undefined || slot >= floor) setBack.clear();
+    else if (!setBack.isProvenBy(slot, readAt)) return { staleSlot: slot };
+    else {
+      setBack.clear();
+      voided = later(voided, floor);
+      slotClock.restart();
+    }
+    slotClock.note(slot, readAt);
+    applied = slot;
+    lastDecoded = decoded;
+    lastUsers = users;
+    const slotTimeMs = slotClock.slotTimeMs();
+    return { slot, readAt, users, ...(slotTimeMs === undefined ? {} : { slotTimeMs }) };
+  };
+
+  return {
+    async read(signal, { minContextSlot } = {}) {
+      const needed = minContextSlot !== undefined && voided !== undefined && minContextSlot <= voided ? undefined : minContextSlot;
+      let asked = needed;
+      for (let attempt = 1; ; attempt++) {
+        const result = await readOnce({ asked, needed }, signal).catch((error: unknown) => {
+          if (attempt < ATTEMPTS && isAgentError(error) && error.class === 'retry-now') return undefined;
+          throw error;
+        });
+        if (result !== undefined && !('staleSlot' in result)) return result;
+        if (attempt === ATTEMPTS && result !== undefined)
+          throw new AgentError('LEDGER__STALE_ANSWER', { slot: result.staleSlot, applied: later(applied, needed) ?? 0n });
+        // Asked with the slot that we want, an endpoint that lags refuses, and another one is tried. The last attempt asks for nothing: only
+        // what an endpoint tells freely shows whether it lags, or the ledger was set back.
+        asked = attempt + 1 < ATTEMPTS ? later(needed, applied) : undefined;
+        await clock.sleep(PAUSE_MS, signal);
+      }
+    },
+  };
+}
+
+/** Those of whom nothing has changed are the same objects as before. */
+function* usersInSteps(
+  decoded: ReadonlyMap<Address, DecodedUser>,
+  vrfs: ReadonlyMap<Address, VrfName>,
+  before: LedgerView['users'],
+): Generator<void, LedgerView['users'], void> {
+  const users = new Map<Address, LedgerUser>();
+  for (const [pubkey, { user }] of decoded) {
+    const expectedVrf = expectedVrfOf(user, vrfs);
+    const former = before.get(pubkey);
+    if (former !== undefined && former.user === user && former.expectedVrf === expectedVrf) users.set(pubkey, former);
+    else users.set(pubkey, { pubkey, user, ...(expectedVrf === undefined ? {} : { expectedVrf }) });
+    yield;
+  }
+  return users;
+}
+
+function expectedVrfOf(user: User, vrfs: ReadonlyMap<Address, VrfName>): VrfName | undefined {
+  if (user.userType === UserType.multicast) return DEFAULT_VRF;
+  return user.tenantPk === ZERO_ADDRESS ? TENANTLESS_VRF : vrfs.get(user.tenantPk);
+}
+
+function tenantsOf(users: ReadonlyMap<Address, DecodedUser>): ReadonlySet<Address> {
+  const tenants = new Set<Address>();
+  for (const { user } of users.values()) {
+    if (user.userType !== UserType.multicast && user.tenantPk !== ZERO_ADDRESS) tenants.add(user.tenantPk);
+  }
+  return tenants;
+}
+
+function later(one: Slot | undefined, other: Slot | undefined): Slot | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
+}
