@@ -1,11 +1,7 @@
-export { formatDuration, parseDuration } from './duration.ts';
-export { effectiveConfig } from './effective-config.ts';
-export { isLoopback, redactUrl } from './endpoints.ts';
-export { configJsonSchema } from './json-schema.ts';
-export { type Keypair, type LoadedKeypair, loadKeypair } from './keypair.ts';
-export { DEFAULT_CONFIG_FILE, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
-export { configProblems } from './problems.ts';
-export { keepUntilRestart } from './restart-settings.ts';
+export { formatDuration, parseDuration, type SettingForm, type SettingMeta } from './fields.ts';
+export { type Keypair, type LoadedKeypair, type LoadedSecret, loadKeypair, loadSecret } from './keys.ts';
+export { DEFAULT_CONFIG_FILE, effectiveConfig, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
+export { configProblems, nearest } from './messages.ts';
 export type {
   AgentConfig,
   CollectorConfig,
@@ -22,9 +18,6 @@ export type {
   WakeUpConfig,
   WorkerConfig,
 } from './schema.ts';
-export { type LoadedSecret, loadSecret } from './secret-file.ts';
-export type { SettingForm, SettingMeta } from './setting.ts';
-export { plainSettings, type SettingNode, settingTree } from './setting-tree.ts';
-export { nearest } from './suggest.ts';
-export { environmentNameOf } from './text-values.ts';
-export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml-file.ts';
+export { isLoopback, redactUrl } from './schema-sources.ts';
+export { configJsonSchema, environmentNameOf, plainSettings, type SettingNode, settingTree } from './schema-tree.ts';
+export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';

@@ -1,8 +1,226 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { EOS_COMMAND_API_SOCKET, eapiUrl } from './endpoints.ts';
-import { defaultName, sourceName, sourceTimeout, typeOf } from './schema-items.ts';
-import { snmpSource } from './schema-snmp.ts';
-import { about, choice, filePath, section, settings, systemFolder, text, yesOrNo } from './setting.ts';
+import {
+  type About,
+  about,
+  choice,
+  duration,
+  filePath,
+  hostName,
+  NOT_AS_EXPECTED,
+  type SettingMeta,
+  secretText,
+  section,
+  settings,
+  systemFolder,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './fields.ts';
+
+/** The local eAPI listener of EOS, reachable from every network namespace because it is a path. */
+const EOS_COMMAND_API_SOCKET = 'unix:///var/run/command-api.sock';
+
+/** The room for a path in `sockaddr_un`, less its terminating zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** The schemes of an eAPI address. */
+export type EapiScheme = 'https' | 'http' | 'unix' | 'grpc';
+
+/** Which scheme the address has, or undefined when it is no eAPI address. */
+export function eapiScheme(url: string): EapiScheme | undefined {
+  if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
+  if (url.startsWith('grpc://')) return isHostAndPort(url.slice('grpc://'.length), false) ? 'grpc' : undefined;
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !['', '/', '/command-api'].includes(parsed.pathname) || `${parsed.search}${parsed.hash}` !== '')
+    return undefined;
+  return parsed.protocol === 'https:' ? 'https' : parsed.protocol === 'http:' ? 'http' : undefined;
+}
+
+function eapiUrl(options: About) {
+  return z
+    .string()
+    .refine((url) => eapiScheme(url) !== undefined, { error: NOT_AS_EXPECTED, abort: true })
+    .refine((url) => !hasCredentials(url), { error: 'must not hold a user or password; use username and passwordFile' })
+    .register(settings, {
+      ...about(options),
+      expects: 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"',
+      form: 'text',
+      guess: eapiUrlMeant,
+    });
+}
+
+function eapiUrlMeant(text: string): string | undefined {
+  if (/^\/\S+$/.test(text)) return `"unix://${text}"`;
+  return /^[\w.-]+(?::\d{1,5})?\/?$/.test(text) && /[.:]|localhost/.test(text) ? `"https://${text}"` : undefined;
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+function hostAndPort(options: About & { readonly default: string }) {
+  return z
+    .string()
+    .refine((value) => isHostAndPort(value, true), { error: NOT_AS_EXPECTED })
+    .prefault(options.default)
+    .register(settings, { ...about(options), expects: `a host and a port such as "${options.default}"`, form: 'text' });
+}
+
+function isHostAndPort(value: string, withPort: boolean): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?\/?$/.exec(value) ?? [];
+  if (port === undefined) return !withPort && /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)\/?$/.test(value);
+  return Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+/** Ledger endpoints in order of preference; they may carry an access token and are printed without it. */
+export function rpcUrls(options: About) {
+  const url = z.string().refine((text) => text.length <= 2_048 && isHttp(text), { error: NOT_AS_EXPECTED });
+  const many = z.array(url).min(1).max(8);
+  return many
+    .refine((urls) => new Set(urls).size === urls.length, { error: 'names an endpoint twice' })
+    .register(settings, { ...about(options), expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
+}
+
+/**
+ * The address without anything that may be a token: user, path, query. Enough to tell endpoints apart in a log.
+ * Text that is no address at all is hidden altogether.
+ */
+export function redactUrl(url: string): string {
+  if (url.startsWith('unix://')) return url;
+  if (!URL.canParse(url)) return '[hidden]';
+  const { protocol, host, username, password, pathname, search } = new URL(url);
+  const hidden = `${username}${password}${search}` !== '' || pathname.length > 1;
+  return `${protocol}//${host}${hidden ? '/[hidden]' : ''}`;
+}
+
+/** Whether the address leads to this host itself, so that nobody listens in between. */
+export function isLoopback(url: string): boolean {
+  const host = URL.canParse(url) ? new URL(url).hostname : '';
+  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function isHttp(text: string): boolean {
+  return URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol);
+}
+
+function hasCredentials(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return `${username}${password}` !== '';
+}
+
+/** What the items of the lists of sources and of wake-ups have in common. */
+
+const sourceName = () =>
+  z.exactOptional(
+    text({
+      description: 'Name in logs and metrics; by default the type, numbered when it occurs more than once.',
+      expects: 'a short name',
+      max: 40,
+    }),
+  );
+
+const sourceTimeout = (standard: string, description: string) => duration({ default: standard, min: '100ms', max: '1m', description });
+
+/** The setting that says which of the shapes `expects` an item has. */
+const typeOf = (description: string, expects: string): SettingMeta => ({ ...about({ description }), expects, form: 'choice' });
+
+/** Names an item by its type, and by its type and a number from the second of its kind on. */
+function defaultName(list: readonly { readonly type: string }[], index: number): string {
+  const type = list[index]?.type ?? '';
+  const earlier = list.slice(0, index).filter((other) => other.type === type).length;
+  return earlier === 0 ? type : `${type}-${earlier + 1}`;
+}
+
+const AUTO = 'auto';
+
+const community = () =>
+  z.exactOptional(
+    secretText({
+      description: 'Community in clear text; prefer communityFile.',
+      expects: 'a community (one line, without spaces at its ends)',
+    }),
+  );
+
+const communityFile = () => z.exactOptional(filePath({ description: 'File that holds the community.' }));
+
+/** The user-based security model (RFC 3414), for a source and for traps alike. */
+const userFields = {
+  user: z.exactOptional(text({ description: 'SNMPv3 user.', expects: 'a user name', max: 32 })),
+  authProtocol: choice({
+    of: ['none', 'md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'],
+    default: 'sha256',
+    description: 'How the SNMPv3 user is authenticated.',
+  }),
+  authPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's authentication passphrase." })),
+  privProtocol: choice({
+    of: ['none', 'des', 'aes', 'aes256b', 'aes256r'],
+    default: 'aes',
+    description:
+      'How SNMPv3 messages are encrypted: aes is AES-128, aes256r is AES-256 as Cisco and EOS extend its key, aes256b as Net-SNMP does.',
+  }),
+  privPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's encryption passphrase." })),
+};
+
+/** YAML takes `version: 3` for a number. */
+export const snmpVersion = z
+  .preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    choice({ of: ['2c', '3'], default: '2c', description: 'Version of SNMP: 2c with communities, 3 with a user.' }),
+  )
+  .prefault('2c');
+
+/** A VRF; a name alone stands for a section with that name. */
+export const vrf = z.preprocess(
+  (value) => (typeof value === 'string' ? { name: value } : value),
+  z.strictObject({
+    name: text({ description: 'VRF as EOS names it; the global one is "default".', expects: 'the name of a VRF', max: 100 }),
+    community: community(),
+    communityFile: communityFile(),
+    context: z.exactOptional(
+      text({ description: "SNMPv3 context of the VRF; by default the VRF's name.", expects: 'the name of a context', max: 100 }),
+    ),
+  }),
+);
+
+/** `auto` is kept as the list without an entry, which cannot be written; the transformation gives it its name back. */
+export const vrfs = z
+  .preprocess((value) => (value === AUTO ? [] : Array.isArray(value) && value.length === 0 ? null : value), z.array(vrf).max(1_024))
+  .transform((list) => (list.length === 0 ? AUTO : list))
+  .prefault(['default'])
+  .register(settings, {
+    ...about({
+      description:
+        'VRFs to read, each a name or a section with a community of its own; without one, COMMUNITY@VRF is asked. auto reads those that the switch lists.',
+    }),
+    expects: 'auto or a list of VRF names',
+    guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : undefined),
+    form: 'list',
+  });
+
+/** BGP4-MIB and ARISTA-BGP4V2-MIB over SNMP v2c or v3. */
+const snmpSource = z.strictObject({
+  type: z.literal('snmp').register(settings, typeOf('SNMP.', 'eapi, snmp or sockets')),
+  name: sourceName(),
+  host: hostName({ description: 'Host name or address of the SNMP agent.' }),
+  port: wholeNumber({ default: 161, min: 1, max: 65_535, description: 'UDP port of the SNMP agent.' }),
+  version: snmpVersion,
+  community: community(),
+  communityFile: communityFile(),
+  ...userFields,
+  mib: choice({
+    of: ['auto', 'bgp4', 'arista'],
+    default: 'auto',
+    description: 'Tables to read: BGP4-MIB, ARISTA-BGP4V2-MIB (which has descriptions and 4-octet AS numbers), or what the switch has.',
+  }),
+  vrfs,
+  timeout: sourceTimeout('2s', 'Longest wait for one answer.'),
+  maxRows: wholeNumber({
+    default: 8_192,
+    min: 16,
+    max: 1_000_000,
+    unit: 'neighbors',
+    description: 'A VRF with more neighbors than this is refused rather than read on.',
+  }),
+});
 
 const SOURCE_TYPES = 'eapi, snmp or sockets';
 
@@ -32,7 +250,7 @@ const tls = z
   .register(settings, section('How the certificate of an https:// address is verified.'));
 
 /** EOS command API, over HTTPS, HTTP, the local Unix socket or EosSdkRpc. */
-export const eapiSource = z.strictObject({
+const eapiSource = z.strictObject({
   type: z.literal('eapi').register(settings, typeOf('EOS command API.', SOURCE_TYPES)),
   name: sourceName(),
   url: eapiUrl({
@@ -52,7 +270,7 @@ export const eapiSource = z.strictObject({
 });
 
 /** TCP sessions on port 179, as the kernel of the switch has them. */
-export const socketsSource = z.strictObject({
+const socketsSource = z.strictObject({
   type: z
     .literal('sockets')
     .register(settings, typeOf('Kernel sockets, by ss in each network namespace of the switch itself.', SOURCE_TYPES)),
@@ -73,5 +291,50 @@ export const sources = z
   .register(settings, {
     ...about({ description: 'Ways to read the switch, in order: the first complete answer wins, the others fill the VRFs that it lacks.' }),
     expects: 'a list of sources, each with a type of eapi, snmp or sockets',
+    form: 'list',
+  });
+
+const WAKE_UP_TYPES = 'bgp-watch or snmp-traps';
+
+/** The stream of peer changes that EosSdkRpc offers. */
+const bgpWatch = z.strictObject({
+  type: z.literal('bgp-watch').register(settings, typeOf("EosSdkRpc's stream of BGP peer changes.", WAKE_UP_TYPES)),
+  name: sourceName(),
+  address: hostAndPort({ description: 'Where EosSdkRpc listens.', default: '127.0.0.1:9543' }),
+});
+
+const senders = z
+  .array(z.string().refine((value) => isIP(value) !== 0, { error: NOT_AS_EXPECTED }))
+  .min(1)
+  .max(64)
+  .register(settings, {
+    ...about({ description: 'Addresses to listen to, those that the switch sends from; without it, to everybody.' }),
+    expects: 'a list of IP addresses',
+    form: 'list',
+  });
+
+/** BGP traps and informs that the switch sends here. */
+const snmpTraps = z.strictObject({
+  type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends here.', WAKE_UP_TYPES)),
+  name: sourceName(),
+  host: text({ description: 'Local address to listen on.', expects: 'an address', max: 255, default: '127.0.0.1' }),
+  port: wholeNumber({ default: 162, min: 1, max: 65_535, description: 'UDP port to listen on; below 1024 takes a privilege.' }),
+  version: snmpVersion,
+  community: community(),
+  communityFile: communityFile(),
+  ...userFields,
+  from: z.exactOptional(senders),
+});
+
+const wakeUp = z.discriminatedUnion('type', [bgpWatch, snmpTraps]);
+
+export const wakeUps = z
+  .array(wakeUp)
+  .max(8)
+  .transform((list) => list.map((item, index) => ({ ...item, name: item.name ?? defaultName(list, index) })))
+  .prefault([])
+  .register(settings, {
+    ...about({ description: 'What makes the next poll come at once, when the switch tells of a change; none of it is needed.' }),
+    expects: `a list of wake-ups, each with a type of ${WAKE_UP_TYPES}`,
     form: 'list',
   });

@@ -1,9 +1,117 @@
 import type { z } from 'zod';
 import { AgentError, isAgentError } from '../lib/index.ts';
-import { meant } from './hints.ts';
-import { NOT_AS_EXPECTED, type SettingMeta, UNEXPANDED } from './setting.ts';
-import { member, nodeAt, type SettingNode } from './setting-tree.ts';
-import { nearest } from './suggest.ts';
+import { NOT_AS_EXPECTED, type SettingMeta, SHARE_UNIT, UNEXPANDED } from './fields.ts';
+import { member, nodeAt, type SettingNode } from './schema-tree.ts';
+
+/**
+ * The candidate that a person most likely meant, or undefined when none is near: at most a third of the characters may differ.
+ * Case, dashes and underscores do not count, so `poll_interval` finds `pollInterval`.
+ */
+export function nearest(text: string, candidates: Iterable<string>): string | undefined {
+  const wanted = plain(text);
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(wanted, plain(candidate), bestDistance);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+const plain = (text: string): string => text.slice(0, 80).toLowerCase().replaceAll(/[-_]/g, '');
+
+/** Edits that turn one text into the other, an exchange of neighboring characters being one of them (optimal string alignment), or `limit` as soon as it cannot be less. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  let beforePrevious: readonly number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const replaced = at(previous, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const exchanged = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1] ? at(beforePrevious, column - 2) + 1 : limit;
+      current.push(Math.min(replaced, exchanged, at(previous, column) + 1, at(current, column - 1) + 1));
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return Math.min(limit, at(previous, b.length));
+}
+
+const at = (row: readonly number[], column: number): number => row[column] ?? Number.POSITIVE_INFINITY;
+
+const UNIT_WORDS: Readonly<Record<string, string>> = {
+  '': 's',
+  s: 's',
+  sec: 's',
+  secs: 's',
+  second: 's',
+  seconds: 's',
+  ms: 'ms',
+  msec: 'ms',
+  millis: 'ms',
+  millisecond: 'ms',
+  milliseconds: 'ms',
+  m: 'm',
+  min: 'm',
+  mins: 'm',
+  minute: 'm',
+  minutes: 'm',
+  h: 'h',
+  hr: 'h',
+  hrs: 'h',
+  hour: 'h',
+  hours: 'h',
+  d: 'd',
+  day: 'd',
+  days: 'd',
+};
+const YES = ['yes', 'on', 'true', 'y', '1'];
+const NO = ['no', 'off', 'false', 'n', '0'];
+
+/**
+ * What a person who wrote this value most likely meant, as it would be written; undefined where there is no good guess. Never called for a value
+ * that may be a secret.
+ */
+function meant({ form, expects, unit, guess }: SettingMeta, value: unknown): string | undefined {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : undefined;
+  if (text === undefined) return undefined;
+  switch (form) {
+    case 'duration':
+      return durationMeant(text);
+    case 'number':
+      return numberMeant(text, typeof value === 'string', unit);
+    case 'boolean':
+      return YES.includes(text.toLowerCase()) ? 'true' : NO.includes(text.toLowerCase()) ? 'false' : undefined;
+    case 'choice':
+      return choiceMeant(text, expects);
+    default:
+      return guess?.(text);
+  }
+}
+
+function numberMeant(text: string, isQuoted: boolean, unit: string | undefined): string | undefined {
+  const [, percent, sign] = /^(\d{1,2}(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
+  if (unit === SHARE_UNIT && percent !== undefined && (sign === '%' || Number(percent) > 1)) return String(Number(percent) / 100);
+  return isQuoted && /^\d[\d,_ ]*$/.test(text) ? text.replaceAll(/[,_ ]/g, '') : undefined;
+}
+
+function durationMeant(text: string): string | undefined {
+  const [, amount, word = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)\.?$/i.exec(text) ?? [];
+  const unit = UNIT_WORDS[word.toLowerCase()];
+  return amount === undefined || unit === undefined ? undefined : `"${amount}${unit}"`;
+}
+
+function choiceMeant(text: string, expects: string): string | undefined {
+  // Of names as short as versions each is as near as the other.
+  const names = expects.split(/, | or /).filter((name) => name.length > 2);
+  const longer = names.filter((name) => text.length > 2 && (name.startsWith(text.toLowerCase()) || text.toLowerCase().startsWith(name)));
+  const found = nearest(text, names) ?? (longer.length === 1 ? longer[0] : undefined);
+  return found === undefined ? undefined : `"${found}"`;
+}
 
 /** Something that is wrong with one key, before it is known where the key was written. */
 export interface KeyProblem {

@@ -1,6 +1,46 @@
+import { parse } from 'yaml';
 import { z } from 'zod';
+import { NETWORKS } from '../serviceability/index.ts';
+import { type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
-import { type SettingMeta, settings } from './setting.ts';
+import { snmpVersion, vrf, vrfs } from './schema-sources.ts';
+
+/**
+ * JSON Schema (draft 2020-12) of a configuration file, for editors. It is weaker than the validation: it knows no rule between two settings,
+ * and nothing outside of lists is required, since flags and variables may say it.
+ */
+export function configJsonSchema(): Readonly<Record<string, unknown>> {
+  const sections: readonly unknown[] = Object.values(configSchema.shape);
+  return z.toJSONSchema(configSchema, {
+    io: 'input',
+    metadata: settings,
+    unrepresentable: 'any',
+    override: ({ jsonSchema, zodSchema }) => {
+      const { expects, form } = jsonSchema;
+      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork', 'guess']) delete jsonSchema[ours];
+      if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
+      if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
+      // A section of which every line is commented out is null.
+      if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
+      if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
+      if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
+      if (zodSchema === snmpVersion) {
+        jsonSchema.enum = ['2c', '3', 3];
+        delete jsonSchema.type;
+      }
+      if (zodSchema === vrfs) {
+        const { description, default: standard, ...list } = jsonSchema;
+        replace(jsonSchema, { description, default: standard, anyOf: [{ const: 'auto' }, { ...list, minItems: 1 }] });
+      }
+      if (zodSchema === configSchema.shape.env) jsonSchema.enum = NETWORKS.flatMap(({ name, aliases }) => [name, ...aliases]);
+    },
+  });
+}
+
+function replace(target: object, content: object): void {
+  for (const key of Object.keys(target)) Reflect.deleteProperty(target, key);
+  Object.assign(target, content);
+}
 
 /** One field, section or list of the schema, with what the documents, the flags and the messages need to know of it. */
 export interface SettingNode {
@@ -39,7 +79,7 @@ export function nodeAt(root: SettingNode, path: readonly PropertyKey[], value: u
 }
 
 /** The shape that an item of a list has: by its `type`, or the only one. */
-export function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
+function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
   return list.variants.get(String(member(item, 'type'))) ?? list.variants.get('') ?? undefined;
 }
 
@@ -133,4 +173,45 @@ function innerOf(schema: unknown): unknown {
   // `preprocess` has its transformation in front, `transform` behind.
   if (schema instanceof z.ZodPipe) return schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in;
   return undefined;
+}
+
+/** The environment variable of a setting: `ledger.rpcUrls` is DZD_LEDGER_RPC_URLS. */
+export function environmentNameOf(key: string): string {
+  return `DZD_${key
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`;
+}
+
+/**
+ * The value of a flag or an environment variable as a file would have it. Text that does not fit is handed on as it is, so that the
+ * validation says what was expected of it. A list of addresses is separated by commas; a list of sections is written in YAML's one-line form,
+ * of which JSON is a part.
+ */
+export function valueFromText(node: SettingNode, text: string): unknown {
+  switch (node.meta.form) {
+    case 'number':
+      return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text;
+    case 'urls':
+      return text.split(',').map((part) => part.trim());
+    case 'list':
+      return fromYaml(text);
+    case 'section':
+    case 'text':
+    case 'choice':
+    case 'duration':
+    case 'file':
+    case 'publicKey':
+      return text;
+  }
+}
+
+function fromYaml(text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 0, prettyErrors: false, logLevel: 'silent', stringKeys: true });
+  } catch {
+    return text;
+  }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
-import { FileProblem, readSmallFile, warnIfOpenToOthers } from './read-file.ts';
+import { FileProblem, readSmallFile, warnIfOpenToOthers } from './yaml.ts';
 
 /** A key that signs and cannot be read: its bytes live in a node:crypto KeyObject behind the closure, out of reach of logs and inspection. */
 export interface Keypair {
@@ -105,4 +105,36 @@ function privateKeyOf(seed: Uint8Array): KeyObject {
 /** The last 32 bytes of the SubjectPublicKeyInfo (RFC 8410 section 4) are the key. */
 function publicBytesOf(privateKey: KeyObject): Buffer {
   return createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-SEED_BYTES);
+}
+
+export interface LoadedSecret {
+  readonly value: string;
+  /** One line each; the caller logs them. */
+  readonly warnings: readonly string[];
+}
+
+const MAX_SECRET_BYTES = 1_024;
+
+/**
+ * Reads a secret (a password, a community) from the file that the setting `key` names: one line, without its line end.
+ * Throws AgentError `CONFIG__SECRET_UNREADABLE`, which never holds a part of the file.
+ */
+export function loadSecret(key: string, file: string): LoadedSecret {
+  const refuse = (problem: string): AgentError => new AgentError('CONFIG__SECRET_UNREADABLE', { key, file, problem });
+  const content = readOr(refuse, file);
+  const value = Buffer.from(content.bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  if (value.trim() === '') throw refuse('it is empty');
+  if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
+  const warning = warnIfOpenToOthers(`the file of ${key},`, file, content);
+  return { value, warnings: warning === undefined ? [] : [warning] };
+}
+
+function readOr(refuse: (problem: string) => AgentError, file: string) {
+  try {
+    return readSmallFile(file, MAX_SECRET_BYTES);
+  } catch (error) {
+    throw error instanceof FileProblem ? refuse(error.message) : error;
+  }
 }

@@ -1,0 +1,245 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { findNetwork } from '../serviceability/index.ts';
+import { formatDuration, PATH_SHAPE } from './fields.ts';
+import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal } from './messages.ts';
+import { type AgentConfig, configSchema } from './schema.ts';
+import { redactUrl } from './schema-sources.ts';
+import {
+  environmentNameOf,
+  isMapping,
+  mapSettings,
+  member,
+  plainSettings,
+  type SettingNode,
+  settingTree,
+  valueFromText,
+} from './schema-tree.ts';
+import { crossCheck } from './validate.ts';
+import { type ConfigFile, readConfigFile, warnIfOpenToOthers } from './yaml.ts';
+
+/**
+ * The configuration as it could be written in a file, fit to be printed: durations with units, secrets as [hidden], ledger addresses without
+ * the part that may be a token.
+ */
+export function effectiveConfig(config: AgentConfig): Readonly<Record<string, unknown>> {
+  const printed = mapSettings(settingTree(), config, print);
+  return isMapping(printed) ? printed : {};
+}
+
+function print({ meta }: SettingNode, value: unknown): unknown {
+  if (meta.secret) return '[hidden]';
+  if (meta.form === 'urls' && Array.isArray(value)) return value.map((url) => redactUrl(String(url)));
+  if (meta.form === 'duration' && typeof value === 'number') return formatDuration(value);
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+/** The layers of a configuration put on top of each other, not yet validated, and where each value came from. */
+interface Layers {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly warnings: readonly string[];
+  /** What is wrong before any validation, such as a secret in a flag. */
+  readonly problems: readonly Problem[];
+  /** Names the flag, the variable or the line of the file to which the problem belongs. */
+  locate(problem: KeyProblem): Problem;
+}
+
+interface LayersOptions {
+  readonly root: SettingNode;
+  readonly file: ConfigFile | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+/** Names of the environment that are ours and no settings. */
+const OTHER_VARIABLES = ['DZD_CONFIG'];
+
+function stackLayers({ root, file, environment, flags }: LayersOptions): Layers {
+  const value = file === undefined ? {} : fileValues(root, file);
+  const problems: Problem[] = [];
+  const origins = new Map<string, string>();
+  const nodes = plainSettings(root);
+
+  for (const node of nodes) {
+    const name = environmentNameOf(node.key);
+    const flag = flags[node.key];
+    // An empty variable is one that a unit or a compose file left blank: not set.
+    const text = flag ?? (environment[name] || undefined);
+    if (text === undefined) continue;
+    const origin = flag === undefined ? name : `--${node.key}`;
+    const given = valueFromText(node, text);
+    if (flag !== undefined) problems.push(...secretsIn(node, given, origin));
+    put(value, node.key, given);
+    origins.set(node.key, origin);
+  }
+  addPreset(value);
+
+  return {
+    value,
+    problems,
+    warnings: strangers(nodes, environment),
+    locate: ({ path, problem }) => {
+      const key = pathText(path);
+      const origin = [...origins].find(([setting]) => key === setting || key.startsWith(`${setting}[`))?.[1];
+      if (origin !== undefined || file === undefined) return { where: origin ?? 'configuration', key, problem };
+      const line = file.lineOf(path);
+      return { where: `${file.path}:${line}`, line, key, problem };
+    },
+  };
+}
+
+/** The file's values: paths in it are relative to its folder, and a section of which every line is commented out is empty, not wrong. */
+function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown> {
+  const folder = dirname(file.path);
+  const absolute = mapSettings(root, file.value, ({ meta }, value) =>
+    meta.form === 'file' && typeof value === 'string' && PATH_SHAPE.test(value) ? resolve(folder, value) : value,
+  );
+  const entries = isMapping(absolute) ? Object.entries(absolute) : [];
+  return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(root, name) ? {} : value]));
+}
+
+const isSection = (root: SettingNode, name: string): boolean => root.children.get(name)?.meta.form === 'section';
+
+function addPreset(value: Record<string, unknown>): void {
+  const network = typeof value.env === 'string' ? findNetwork(value.env) : undefined;
+  if (network === undefined) return;
+  if (member(value.ledger, 'rpcUrls') === undefined) put(value, 'ledger.rpcUrls', [network.rpcUrl]);
+  if (member(value.ledger, 'programId') === undefined) put(value, 'ledger.programId', network.programId);
+}
+
+/** Sets a value of at most two levels. A section that the file has as something else stays, for the validation to refuse. */
+function put(target: Record<string, unknown>, key: string, value: unknown): void {
+  const [head = '', tail] = key.split('.');
+  if (tail === undefined) target[head] = value;
+  else if (target[head] === undefined) target[head] = { [tail]: value };
+  else if (isMapping(target[head])) target[head] = { ...target[head], [tail]: value };
+}
+
+function secretsIn(node: SettingNode, value: unknown, where: string): readonly Problem[] {
+  const found: Problem[] = [];
+  mapSettings(node, value, (setting, inner) => {
+    if (setting.meta.secret) found.push({ where, key: setting.key, problem: `a secret is not taken from a flag; use ${setting.name}File` });
+    return inner;
+  });
+  return found;
+}
+
+/**
+ * A misspelt variable would be passed over in silence, so it is named. It is no error: container platforms put variables of their own beside
+ * ours, named after the service.
+ */
+function strangers(nodes: readonly SettingNode[], environment: LayersOptions['environment']): readonly string[] {
+  const known = [...OTHER_VARIABLES, ...nodes.map((node) => environmentNameOf(node.key))];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('DZD_') && !known.includes(name))
+    .sort()
+    .map((name) => {
+      const near = nearest(name, known);
+      return `the variable ${name} sets nothing${near === undefined ? '' : `, did you mean ${near}?`}`;
+    });
+}
+
+/** Read when nothing else is named and it exists. */
+export const DEFAULT_CONFIG_FILE = '/etc/dzd-telemetry/config.yaml';
+
+export interface LoadConfigOptions {
+  /** The file that `--config` names. */
+  readonly file?: string;
+  /** Values of flags by setting: `{ 'collector.interval': '2s' }`. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** The process's environment; only names that begin with DZD_ matter. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Instead of DEFAULT_CONFIG_FILE. */
+  readonly defaultFile?: string;
+}
+
+export interface LoadedConfig {
+  readonly config: AgentConfig;
+  /** The file that was read, if any. */
+  readonly file?: string;
+  /** Allowed, but hardly meant; one line each, for the log. */
+  readonly warnings: readonly string[];
+  /** Where the setting was written that has this value, a path or an address: `config.yaml:5`, a flag, a variable. Undefined for a default. */
+  readonly placeOf: (value: string) => string | undefined;
+}
+
+/**
+ * Puts the configuration together: flags win over environment over file over the network's preset over defaults. Lists are replaced as a whole.
+ * Throws AgentError `CONFIG__…` with every problem that there is, each with the file and line, the variable or the flag that holds it.
+ */
+export function loadConfig(options: LoadConfigOptions): LoadedConfig {
+  const root = settingTree();
+  const path = options.file ?? (options.environment.DZD_CONFIG || defaultFileIfThere(options.defaultFile ?? DEFAULT_CONFIG_FILE));
+  const file = path === undefined ? undefined : readConfigFile(path);
+  const layers = stackLayers({ root, file, environment: options.environment, flags: options.flags ?? {} });
+
+  const parsed = configSchema.safeParse(layers.value);
+  const checked = parsed.success ? crossCheck(parsed.data) : undefined;
+  const found = parsed.success
+    ? (checked?.problems ?? [])
+    : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers.value)));
+  const problems = [...layers.problems, ...found.map(layers.locate)];
+  if (!parsed.success || problems.length > 0) throw refusal(problems);
+
+  const open =
+    file !== undefined && holdsCommunity(parsed.data)
+      ? warnIfOpenToOthers('the configuration file', file.path, { openToOthers: file.openToOthers })
+      : undefined;
+  const warnings = [...layers.warnings, ...(checked?.warnings ?? []), ...(open === undefined ? [] : [open])];
+  const placeOf = (wanted: string): string | undefined => {
+    const path = pathOf(parsed.data, wanted);
+    const isWritten = path?.reduce<unknown>(member, layers.value) !== undefined;
+    return path === undefined || !isWritten ? undefined : layers.locate({ path, problem: '' }).where;
+  };
+  return { config: parsed.data, warnings, placeOf, ...(path === undefined ? {} : { file: path }) };
+}
+
+/** The way to the first setting with this value. An address to listen on has been read into its halves. */
+function pathOf(value: unknown, wanted: string): readonly PropertyKey[] | undefined {
+  if (value === wanted) return [];
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (`${String(member(value, 'host'))}:${String(member(value, 'port'))}` === wanted) return [];
+  for (const [name, inner] of Object.entries(value)) {
+    const rest = pathOf(inner, wanted);
+    if (rest !== undefined) return [Array.isArray(value) ? Number(name) : name, ...rest];
+  }
+  return undefined;
+}
+
+function holdsCommunity({ collector: { sources, wakeUps } }: AgentConfig): boolean {
+  const ofVrfs = sources.flatMap((source) => (source.type === 'snmp' && source.vrfs !== 'auto' ? source.vrfs : []));
+  return [...sources, ...wakeUps, ...ofVrfs].some((holder) => 'community' in holder && holder.community !== undefined);
+}
+
+function defaultFileIfThere(path: string): string | undefined {
+  return existsSync(path) ? path : undefined;
+}
+
+/** With a network that is missing or misspelt, what it would have preset is missing too; only the first cause is worth a line. */
+function withoutEchoes(problems: readonly KeyProblem[]): readonly KeyProblem[] {
+  if (!problems.some(({ path }) => path[0] === 'env')) return problems;
+  return problems.filter(({ path, problem }) => path[0] !== 'ledger' || !problem.startsWith('is required'));
+}
+
+interface KeptUntilRestart {
+  /** The new configuration with the values of the running one where a reload changes nothing. */
+  readonly config: AgentConfig;
+  /** Keys that were changed and wait for a restart, in the order of the schema. */
+  readonly waiting: readonly string[];
+}
+
+/**
+ * What of a configuration that was read again can be taken by a reload. The key, the device, the log and the window outlive it: the agent is
+ * built anew between them.
+ */
+export function keepUntilRestart(running: AgentConfig, read: AgentConfig): KeptUntilRestart {
+  const waiting = plainSettings(settingTree())
+    .filter(({ key, meta }) => !meta.reloadable && !isDeepStrictEqual(valueAt(running, key), valueAt(read, key)))
+    .map(({ key }) => key);
+  const { keypair: _, ...rest } = read;
+  const { device, keypair, http, log } = running;
+  return { config: { ...rest, device, http, log, ...(keypair === undefined ? {} : { keypair }) }, waiting };
+}
+
+const valueAt = (config: AgentConfig, key: string): unknown => key.split('.').reduce<unknown>(member, config);
