@@ -1,24 +1,51 @@
-import { type AccessPass, decodeAccessPass, encodeAccessPass } from './access-pass.ts';
-import { accountType } from './account-type.ts';
-import { type Contributor, decodeContributor, encodeContributor } from './contributor.ts';
-import type { Device } from './device.ts';
-import { decodeDevice, encodeDevice } from './device-codec.ts';
-import { decodeExchange, type Exchange, encodeExchange } from './exchange.ts';
-import { decodeFeed, encodeFeed, type Feed } from './feed.ts';
-import { decodeGlobalConfig, encodeGlobalConfig, type GlobalConfig } from './global-config.ts';
-import { decodeGlobalState, encodeGlobalState, type GlobalState } from './global-state.ts';
-import { decodeIndexEntry, encodeIndexEntry, type IndexEntry } from './index-entry.ts';
-import { decodeLink, encodeLink, type Link } from './link.ts';
-import { decodeLocation, encodeLocation, type Location } from './location.ts';
-import { decodeMulticastGroup, encodeMulticastGroup, type MulticastGroup } from './multicast-group.ts';
-import { decodePermission, encodePermission, type Permission } from './permission.ts';
-import { decodeProgramConfig, encodeProgramConfig, type ProgramConfig } from './program-config.ts';
-import { decodeResourceExtension, encodeResourceExtension, type ResourceExtension } from './resource-extension.ts';
-import { AccountDataError } from './serviceability-error.ts';
-import { decodeTenant, encodeTenant, type Tenant } from './tenant.ts';
-import { decodeTopology, encodeTopology, type Topology } from './topology.ts';
-import type { User } from './user.ts';
-import { decodeUser, encodeUser } from './user-codec.ts';
+import { type AccessPass, decodeAccessPass, decodePermission, encodeAccessPass, encodePermission, type Permission } from './access.ts';
+import {
+  type Contributor,
+  decodeContributor,
+  decodeExchange,
+  decodeFeed,
+  decodeIndexEntry,
+  decodeLink,
+  decodeLocation,
+  decodeMulticastGroup,
+  decodeTenant,
+  decodeTopology,
+  type Exchange,
+  encodeContributor,
+  encodeExchange,
+  encodeFeed,
+  encodeIndexEntry,
+  encodeLink,
+  encodeLocation,
+  encodeMulticastGroup,
+  encodeTenant,
+  encodeTopology,
+  type Feed,
+  type IndexEntry,
+  type Link,
+  type Location,
+  type MulticastGroup,
+  type Tenant,
+  type Topology,
+} from './accounts.ts';
+import { accountType } from './borsh.ts';
+import { type Device, decodeDevice, encodeDevice } from './device.ts';
+import {
+  decodeGlobalConfig,
+  decodeGlobalState,
+  decodeProgramConfig,
+  decodeResourceExtension,
+  encodeGlobalConfig,
+  encodeGlobalState,
+  encodeProgramConfig,
+  encodeResourceExtension,
+  type GlobalConfig,
+  type GlobalState,
+  type ProgramConfig,
+  type ResourceExtension,
+} from './program-accounts.ts';
+import { AccountDataError } from './units.ts';
+import { decodeUser, encodeUser, type User } from './user.ts';
 
 /** The value of each type of account. */
 export interface AccountValues {

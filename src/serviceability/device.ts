@@ -1,5 +1,85 @@
-import type { DeprecatedInterface, DeviceInterface } from './device-interface.ts';
+import { type AccountReader, AccountType, AccountWriter, openAccount } from './borsh.ts';
 import type { Address, Ipv4, NetworkV4 } from './units.ts';
+
+/** A flex-algo segment of an interface: its topology and the segment's number. */
+export interface FlexAlgoNodeSegment {
+  readonly topology: Address;
+  readonly nodeSegmentIdx: number;
+}
+
+/** What the first layout of an interface holds. */
+export interface BasicInterface {
+  readonly status: number;
+  readonly name: string;
+  readonly interfaceType: number;
+  readonly loopbackType: number;
+  readonly vlanId: number;
+  readonly ipNet: NetworkV4;
+  readonly nodeSegmentIdx: number;
+  readonly userTunnelEndpoint: boolean;
+}
+
+/** What every later layout holds. */
+export interface FullInterface extends BasicInterface {
+  readonly cyoa: number;
+  readonly dia: number;
+  /** Bits a second. */
+  readonly bandwidth: bigint;
+  /** Committed rate, bits a second. */
+  readonly cir: bigint;
+  readonly mtu: number;
+  readonly routingMode: number;
+}
+
+/** An element of the first, unversioned vector; `layout` is its discriminant. Layout 3 is no longer written, but some accounts have it. */
+export type DeprecatedInterface =
+  | ({ readonly layout: 0 } & BasicInterface)
+  | ({ readonly layout: 1 | 2 } & FullInterface)
+  | ({ readonly layout: 3; readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[] } & FullInterface);
+
+/** An interface of a layout that this SDK knows (version 4). */
+export interface KnownInterface extends FullInterface {
+  readonly kind: 'known';
+  readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[];
+  /** Bytes of this element after the fields that are known. */
+  readonly surplus: Uint8Array;
+}
+
+/** An interface of another version, or one whose fields do not fit its size: its bytes after the version, as they are. */
+export interface UnknownInterface {
+  readonly kind: 'unknown';
+  readonly version: number;
+  readonly body: Uint8Array;
+}
+
+/** An element of the second vector, which says its size, so that one of an unknown version can be passed over. */
+export type DeviceInterface = KnownInterface | UnknownInterface;
+
+/** The two vectors of interfaces that a device has, for old and new readers. */
+export interface InterfaceVectors {
+  readonly deprecatedInterfaces: readonly DeprecatedInterface[];
+  readonly interfaces: readonly DeviceInterface[];
+}
+
+/**
+ * Whether the two vectors of a device contradict each other in length. The deployed program aborts every instruction that reads such a
+ * device, SetUserBGPStatus included.
+ */
+export function interfacesDisagree({ deprecatedInterfaces, interfaces }: InterfaceVectors): boolean {
+  return interfaces.length > 0 && interfaces.length !== deprecatedInterfaces.length;
+}
+
+/** The interfaces of a device: the second vector, or the first in today's form for a device from before there was a second one. */
+export function currentInterfaces({ deprecatedInterfaces, interfaces }: InterfaceVectors): readonly DeviceInterface[] {
+  return interfaces.length > 0 ? interfaces : deprecatedInterfaces.map(modernized);
+}
+
+/** The values that the program itself fills in for what the first layout lacks. */
+const ABSENT_IN_FIRST_LAYOUT = { cyoa: 0, dia: 0, bandwidth: 0n, cir: 0n, mtu: 9000, routingMode: 0 } as const;
+
+function modernized({ layout, ...fields }: DeprecatedInterface): KnownInterface {
+  return { ...ABSENT_IN_FIRST_LAYOUT, flexAlgoNodeSegments: [], surplus: new Uint8Array(), ...fields, kind: 'known' };
+}
 
 /** Byte values of Device.status as the program numbers them (2 is retired); any other byte is kept as it is. */
 export const DeviceStatus = {
@@ -54,4 +134,239 @@ export interface Device {
 export interface UnreadTail {
   readonly from: 'deprecatedInterfaces' | 'interfaces';
   readonly bytes: Uint8Array;
+}
+
+/** The size-prefixed layout that the program writes today. */
+const CURRENT_VERSION = 4;
+/** u16 size, counting itself, and u8 version. */
+const PREFIX_LENGTH = 3;
+const SEGMENT_LENGTH = 34;
+/** The shortest element of the first vector: a discriminant and a basic interface without a name. */
+const SHORTEST_DEPRECATED = 18;
+
+/** Reads the first vector; undefined when it cannot be read to its end, because then nothing after it can be found either. */
+function readDeprecatedInterfaces(reader: AccountReader): readonly DeprecatedInterface[] | undefined {
+  return readAll(reader, SHORTEST_DEPRECATED, readDeprecated);
+}
+
+/** Reads the second, size-prefixed vector; undefined when its sizes do not add up. Unknown versions are kept as bytes. */
+function readInterfaces(reader: AccountReader): readonly DeviceInterface[] | undefined {
+  return readAll(reader, PREFIX_LENGTH, readInterface);
+}
+
+function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInterface): void {
+  writer.u8(element.layout);
+  if (element.layout === 0) writeBasic(writer, element);
+  else writeFullInterface(writer, element);
+  if (element.layout === 3) writeSegments(writer, element.flexAlgoNodeSegments);
+}
+
+function writeInterface(writer: AccountWriter, element: DeviceInterface): void {
+  const version = element.kind === 'known' ? CURRENT_VERSION : element.version;
+  const body = element.kind === 'known' ? knownBody(element) : element.body;
+  writer
+    .u16(PREFIX_LENGTH + body.length)
+    .u8(version)
+    .raw(body);
+}
+
+function knownBody(element: DeviceInterface & { kind: 'known' }): Uint8Array {
+  const writer = new AccountWriter();
+  writeFullInterface(writer, element);
+  writeSegments(writer, element.flexAlgoNodeSegments);
+  return writer.raw(element.surplus).finish();
+}
+
+/** A u32 count and its elements, all or nothing; the count is believed only when that many of the shortest kind would fit. */
+function readAll<T>(reader: AccountReader, shortest: number, read: (reader: AccountReader) => T | undefined): readonly T[] | undefined {
+  const count = reader.u32();
+  if (reader.cut || count * shortest > reader.remaining) return undefined;
+  const elements: T[] = [];
+  while (elements.length < count) {
+    const element = read(reader);
+    if (element === undefined || reader.cut) return undefined;
+    elements.push(element);
+  }
+  return elements;
+}
+
+function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined {
+  const layout = reader.u8();
+  switch (layout) {
+    case 0:
+      return { layout, ...readBasic(reader) };
+    case 1:
+    case 2:
+      return { layout, ...readFullInterface(reader) };
+    case 3:
+      return { layout, ...readFullInterface(reader), flexAlgoNodeSegments: readSegments(reader) };
+    default:
+      return undefined;
+  }
+}
+
+function readInterface(reader: AccountReader): DeviceInterface | undefined {
+  const length = reader.u16() - PREFIX_LENGTH;
+  const version = reader.u8();
+  if (length < 0 || length > reader.remaining) return undefined;
+  const body = reader.window(length);
+  if (version === CURRENT_VERSION) {
+    const fields = readFullInterface(body);
+    const flexAlgoNodeSegments = readSegments(body);
+    if (!body.cut) return { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
+  }
+  return { kind: 'unknown', version, body: body.all() };
+}
+
+function readBasic(reader: AccountReader): BasicInterface {
+  return { status: reader.u8(), name: reader.text(), interfaceType: reader.u8(), loopbackType: reader.u8(), ...readNumbering(reader) };
+}
+
+export function readFullInterface(reader: AccountReader): FullInterface {
+  return {
+    status: reader.u8(),
+    name: reader.text(),
+    interfaceType: reader.u8(),
+    cyoa: reader.u8(),
+    dia: reader.u8(),
+    loopbackType: reader.u8(),
+    bandwidth: reader.u64(),
+    cir: reader.u64(),
+    mtu: reader.u16(),
+    routingMode: reader.u8(),
+    ...readNumbering(reader),
+  };
+}
+
+type Numbering = Pick<BasicInterface, 'vlanId' | 'ipNet' | 'nodeSegmentIdx' | 'userTunnelEndpoint'>;
+
+function readNumbering(reader: AccountReader): Numbering {
+  return { vlanId: reader.u16(), ipNet: reader.network(), nodeSegmentIdx: reader.u16(), userTunnelEndpoint: reader.bool() };
+}
+
+function readSegments(reader: AccountReader): readonly FlexAlgoNodeSegment[] {
+  return reader.vector(SEGMENT_LENGTH, () => ({ topology: reader.key(), nodeSegmentIdx: reader.u16() }));
+}
+
+function writeBasic(writer: AccountWriter, element: BasicInterface): void {
+  writer.u8(element.status).text(element.name).u8(element.interfaceType).u8(element.loopbackType);
+  writeNumbering(writer, element);
+}
+
+export function writeFullInterface(writer: AccountWriter, element: FullInterface): void {
+  writer.u8(element.status).text(element.name).u8(element.interfaceType).u8(element.cyoa).u8(element.dia).u8(element.loopbackType);
+  writer.u64(element.bandwidth).u64(element.cir).u16(element.mtu).u8(element.routingMode);
+  writeNumbering(writer, element);
+}
+
+function writeNumbering(writer: AccountWriter, element: Numbering): void {
+  writer.u16(element.vlanId).network(element.ipNet).u16(element.nodeSegmentIdx).bool(element.userTunnelEndpoint);
+}
+
+function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSegment[]): void {
+  writer.vector(segments, ({ topology, nodeSegmentIdx }) => writer.key(topology).u16(nodeSegmentIdx));
+}
+
+/**
+ * Reads a Device account (type 5). All that says who may write for the device stands before its interfaces, so it reads whatever those are.
+ * Throws AccountDataError, and nothing else, when the data is empty or of another type.
+ */
+export function decodeDevice(data: Uint8Array): Device {
+  const reader = openAccount(data, 'device');
+  const head = {
+    owner: reader.key(),
+    index: reader.u128(),
+    bumpSeed: reader.u8(),
+    locationPk: reader.key(),
+    exchangePk: reader.key(),
+    deviceType: reader.u8(),
+    publicIp: reader.ipv4(),
+    status: reader.u8(),
+    code: reader.text(),
+    dzPrefixes: reader.networks(),
+    metricsPublisherPk: reader.key(),
+    contributorPk: reader.key(),
+    mgmtVrf: reader.text(),
+  };
+  const deprecated = readOrKeep(data, reader, 'deprecatedInterfaces', readDeprecatedInterfaces);
+  const counters = {
+    referenceCount: reader.u32(),
+    usersCount: reader.u16(),
+    maxUsers: reader.u16(),
+    deviceHealth: reader.u8(),
+    desiredStatus: reader.u8(),
+    unicastUsersCount: reader.u16(),
+    multicastSubscribersCount: reader.u16(),
+    maxUnicastUsers: reader.u16(),
+    maxMulticastSubscribers: reader.u16(),
+    reservedSeats: reader.u16(),
+    multicastPublishersCount: reader.u16(),
+    maxMulticastPublishers: reader.u16(),
+  };
+  const current = readOrKeep(data, reader, 'interfaces', readInterfaces);
+  const unreadTail = deprecated.unreadTail ?? current.unreadTail;
+  return {
+    ...head,
+    deprecatedInterfaces: deprecated.elements,
+    ...counters,
+    interfaces: current.elements,
+    ...(unreadTail === undefined ? {} : { unreadTail }),
+  };
+}
+
+/**
+ * The account's bytes; a tail that was not understood is written back as it was. Throws ServiceabilityError for a value that its field
+ * cannot hold.
+ */
+export function encodeDevice(device: Device): Uint8Array {
+  const writer = new AccountWriter()
+    .u8(AccountType.device)
+    .key(device.owner)
+    .u128(device.index)
+    .u8(device.bumpSeed)
+    .key(device.locationPk)
+    .key(device.exchangePk)
+    .u8(device.deviceType)
+    .ipv4(device.publicIp)
+    .u8(device.status)
+    .text(device.code)
+    .networks(device.dzPrefixes)
+    .key(device.metricsPublisherPk)
+    .key(device.contributorPk)
+    .text(device.mgmtVrf);
+  if (device.unreadTail?.from === 'deprecatedInterfaces') return writer.raw(device.unreadTail.bytes).finish();
+  writer
+    .vector(device.deprecatedInterfaces, (element) => writeDeprecatedInterface(writer, element))
+    .u32(device.referenceCount)
+    .u16(device.usersCount)
+    .u16(device.maxUsers)
+    .u8(device.deviceHealth)
+    .u8(device.desiredStatus)
+    .u16(device.unicastUsersCount)
+    .u16(device.multicastSubscribersCount)
+    .u16(device.maxUnicastUsers)
+    .u16(device.maxMulticastSubscribers)
+    .u16(device.reservedSeats)
+    .u16(device.multicastPublishersCount)
+    .u16(device.maxMulticastPublishers);
+  if (device.unreadTail !== undefined) return writer.raw(device.unreadTail.bytes).finish();
+  return writer.vector(device.interfaces, (element) => writeInterface(writer, element)).finish();
+}
+
+/** Reads a vector of interfaces, or ends the account before it and keeps its bytes. An account that is too old to have it has none. */
+function readOrKeep<T>(
+  data: Uint8Array,
+  reader: AccountReader,
+  from: UnreadTail['from'],
+  read: (reader: AccountReader) => readonly T[] | undefined,
+): { readonly elements: readonly T[]; readonly unreadTail?: UnreadTail } {
+  if (reader.remaining === 0) {
+    reader.cutHere();
+    return { elements: [] };
+  }
+  const start = reader.offset;
+  const elements = read(reader);
+  if (elements !== undefined) return { elements };
+  reader.cutHere();
+  return { elements: [], unreadTail: { from, bytes: new Uint8Array(data.subarray(start)) } };
 }

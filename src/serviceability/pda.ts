@@ -1,8 +1,8 @@
 import { ed25519 } from '@noble/curves/ed25519';
 import { sha256 } from '@noble/hashes/sha2';
 import { addressBytes, addressOf } from './address.ts';
-import { ServiceabilityError } from './serviceability-error.ts';
-import type { Address } from './units.ts';
+import { ipv4ToNumber } from './network.ts';
+import { type Address, type Ipv4, ServiceabilityError } from './units.ts';
 
 const MAX_SEEDS = 16;
 const MAX_SEED_LENGTH = 32;
@@ -44,4 +44,95 @@ function isOnCurve(bytes: Uint8Array): boolean {
 
 function badSeeds(problem: string): ServiceabilityError {
   return new ServiceabilityError('PDA__BAD_SEEDS', { problem });
+}
+
+/*
+ * Where the deployed program keeps each account. Every seed list begins with "doublezero"; numbers are little-endian.
+ * All of these throw ServiceabilityError `PDA__BAD_SEEDS` for a code or name above 32 bytes.
+ */
+
+/** The one GlobalState account of a network. */
+export const globalStateAddress = (programId: Address): ProgramAddress => derive(programId, 'globalstate');
+/** The one GlobalConfig account of a network. */
+export const globalConfigAddress = (programId: Address): ProgramAddress => derive(programId, 'config');
+/** The one ProgramConfig account of a network. */
+export const programConfigAddress = (programId: Address): ProgramAddress => derive(programId, 'programconfig');
+
+/** A Location, by its index (u128). */
+export const locationAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'location', little(index, 16));
+/** An Exchange, by its index (u128). */
+export const exchangeAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'exchange', little(index, 16));
+/** A Device, by its index (u128). */
+export const deviceAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'device', little(index, 16));
+/** A Link, by its index (u128). */
+export const linkAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'link', little(index, 16));
+/** A MulticastGroup, by its index (u128). */
+export const multicastGroupAddress = (programId: Address, index: bigint): ProgramAddress =>
+  derive(programId, 'multicast', little(index, 16));
+/** A Contributor, by its index (u128). */
+export const contributorAddress = (programId: Address, index: bigint): ProgramAddress =>
+  derive(programId, 'contributor', little(index, 16));
+
+/**
+ * A user's account depends on nothing but its client address and type: deleted and created again, on whatever device, it is the same
+ * address with other data.
+ */
+export const userAddress = (programId: Address, clientIp: Ipv4, userType: number): ProgramAddress =>
+  derive(programId, 'user', ipv4Bytes(clientIp), Uint8Array.of(userType));
+/** A user from before accounts were keyed by client address. */
+export const legacyUserAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'user', little(index, 16));
+
+/** A Tenant, by its code. */
+export const tenantAddress = (programId: Address, code: string): ProgramAddress => derive(programId, 'tenant', utf8(code));
+/** The Permission of one key. */
+export const permissionAddress = (programId: Address, userPayer: Address): ProgramAddress =>
+  derive(programId, 'permission', addressBytes(userPayer));
+/** `clientIp` 0.0.0.0 is a pass for any address. */
+export const accessPassAddress = (programId: Address, clientIp: Ipv4, userPayer: Address): ProgramAddress =>
+  derive(programId, 'accesspass', ipv4Bytes(clientIp), addressBytes(userPayer));
+/** A Feed, by its code and its Exchange. */
+export const feedAddress = (programId: Address, code: string, exchange: Address): ProgramAddress =>
+  derive(programId, 'feed', utf8(code), addressBytes(exchange));
+/** Names differ by more than case: the seed is the name in upper case. */
+export const topologyAddress = (programId: Address, name: string): ProgramAddress =>
+  derive(programId, 'topology', utf8(name.toUpperCase()));
+/** `entitySeed` is the entity's own first seed, such as `device`; the key counts in lower case. */
+export const indexAddress = (programId: Address, entitySeed: string, key: string): ProgramAddress =>
+  derive(programId, 'index', utf8(entitySeed), utf8(key.toLowerCase()));
+
+/** A pool of resources that the program allocates from (RFC-11); those of a device come in numbered parts. */
+export type ResourcePool =
+  | {
+      readonly kind:
+        | 'devicetunnelblock'
+        | 'usertunnelblock'
+        | 'multicastgroupblock'
+        | 'multicastpublisherblock'
+        | 'linkids'
+        | 'segmentroutingids'
+        | 'vrfids'
+        | 'admingroupbits';
+    }
+  | { readonly kind: 'dzprefixblock' | 'tunnelids'; readonly device: Address; readonly index: bigint };
+
+/** The ResourceExtension account of a pool: as deployed one account a pool, not one a device as RFC-11 drafted it. */
+export const resourceExtensionAddress = (programId: Address, pool: ResourcePool): ProgramAddress =>
+  'device' in pool ? derive(programId, pool.kind, addressBytes(pool.device), little(pool.index, 8)) : derive(programId, pool.kind);
+
+function derive(programId: Address, kind: string, ...seeds: readonly Uint8Array[]): ProgramAddress {
+  return findProgramAddress([utf8('doublezero'), utf8(kind), ...seeds], programId);
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function ipv4Bytes(address: Ipv4): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, ipv4ToNumber(address));
+  return bytes;
+}
+
+function little(value: bigint, length: 8 | 16): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => Number((value >> BigInt(8 * index)) & 0xffn));
 }

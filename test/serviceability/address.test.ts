@@ -2,7 +2,7 @@ import { PublicKey } from '@solana/web3.js';
 import bs58 from 'bs58';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeBase58 } from '../../src/serviceability/base58.ts';
+import { decodeBase58 } from '../../src/serviceability/address.ts';
 import { address, addressBytes, addressOf, isAddress, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { someKeyBytes } from './builders.ts';
 

@@ -36,15 +36,11 @@ test('a page that decodes users gets what that takes, and neither curves nor the
   const { gzipped, inputs } = await bundle(`export { decodeUser } from './src/serviceability/index.ts';`);
   expect(inputs.filter((path) => !path.startsWith('src/serviceability/'))).toEqual([]);
   expect(inputs.map((path) => path.replace('src/serviceability/', '')).sort()).toEqual([
-    'account-reader.ts',
-    'account-type.ts',
     'address.ts',
-    'base58.ts',
-    'ipv4.ts',
-    'network-v4.ts',
-    'serviceability-error.ts',
+    'borsh.ts',
+    'network.ts',
     'units.ts',
-    'user-codec.ts',
+    'user.ts',
   ]);
   expect(gzipped).toBeLessThan(4_000);
 });

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { decodeBase64 } from '../../src/serviceability/base64.ts';
+import { decodeBase64 } from '../../src/serviceability/address.ts';
 import { fetchRpc } from '../../src/serviceability/index.ts';
 
 const never = new AbortController().signal;

@@ -1,0 +1,187 @@
+import {
+  type AccountReader,
+  type AccountWriter,
+  decodeAs,
+  encodeAs,
+  type FieldCodec,
+  i64,
+  ipv4,
+  key,
+  keys,
+  type Layout,
+  readFields,
+  u8,
+  u16,
+  u64,
+  u128,
+  writeFields,
+} from './borsh.ts';
+import type { Address, Ipv4 } from './units.ts';
+
+/** A seat on a feed, 52 bytes inside an AccessPass. */
+export interface FeedSeat {
+  readonly feedKey: Address;
+  readonly maxUsers: number;
+  readonly maxFutureUsers: number;
+  readonly currentUsers: number;
+  /** Day of the month. */
+  readonly anniversaryDay: number;
+  /** Unix time, seconds. */
+  readonly windowEnd: bigint;
+  /** Unix time, seconds. */
+  readonly terminatesAt: bigint;
+}
+
+/** What an access pass is for. A tag that is not known ends what can be read of the pass: how long its form is cannot be known. */
+export type AccessPassKind =
+  | { readonly kind: 'prepaid' }
+  | { readonly kind: 'solana-validator'; readonly key: Address }
+  | { readonly kind: 'solana-rpc'; readonly key: Address }
+  | { readonly kind: 'others'; readonly texts: readonly [string, string] }
+  | { readonly kind: 'edge-seat'; readonly seats: readonly FeedSeat[] }
+  | { readonly kind: 'unknown'; readonly tag: number };
+
+/** Byte values of the kind's tag. */
+const TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
+const SEAT_LENGTH = 52;
+
+const SEAT: Layout<FeedSeat> = {
+  feedKey: key,
+  maxUsers: u8,
+  maxFutureUsers: u8,
+  currentUsers: u8,
+  anniversaryDay: u8,
+  windowEnd: i64,
+  terminatesAt: i64,
+};
+
+const accessPassKindField: FieldCodec<AccessPassKind> = { read: readKind, write: writeKind };
+
+function readKind(reader: AccountReader): AccessPassKind {
+  const tag = reader.u8();
+  switch (tag) {
+    case TAG.prepaid:
+      return { kind: 'prepaid' };
+    case TAG['solana-validator']:
+      return { kind: 'solana-validator', key: reader.key() };
+    case TAG['solana-rpc']:
+      return { kind: 'solana-rpc', key: reader.key() };
+    case TAG.others:
+      return { kind: 'others', texts: [reader.text(), reader.text()] };
+    case TAG['edge-seat']:
+      return { kind: 'edge-seat', seats: reader.vector(SEAT_LENGTH, () => readFields(SEAT, reader)) };
+    default:
+      reader.cutHere();
+      return { kind: 'unknown', tag };
+  }
+}
+
+function writeKind(writer: AccountWriter, kind: AccessPassKind): void {
+  writer.u8(kind.kind === 'unknown' ? kind.tag : TAG[kind.kind]);
+  if (kind.kind === 'solana-validator' || kind.kind === 'solana-rpc') writer.key(kind.key);
+  if (kind.kind === 'others') writer.text(kind.texts[0]).text(kind.texts[1]);
+  if (kind.kind === 'edge-seat') writer.vector(kind.seats, (seat) => writeFields(SEAT, writer, seat));
+}
+
+/** Byte values of AccessPass.status; any other byte is kept as it is. The last is no longer given. */
+export const AccessPassStatus = { requested: 0, connected: 1, disconnected: 2, expired: 3 } as const;
+
+/** Bits of AccessPass.flags. */
+export const AccessPassFlag = { dzfLocked: 1, allowMultipleIp: 2 } as const;
+
+/** AccessPass.last_access_epoch of a pass without an end. */
+export const UNLIMITED_EPOCH = (1n << 64n) - 1n;
+
+/**
+ * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, but for
+ * the two maxima: for the program itself a pass from before them allows one user of each kind.
+ */
+export interface AccessPass {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  readonly accessPassType: AccessPassKind;
+  /** 0.0.0.0 is a pass for any address. */
+  readonly clientIp: Ipv4;
+  readonly userPayer: Address;
+  /** The last epoch in which the pass is good; UNLIMITED_EPOCH for no end. */
+  readonly lastAccessEpoch: bigint;
+  readonly connectionCount: number;
+  /** See AccessPassStatus. */
+  readonly status: number;
+  /** Multicast groups that users of this pass may send to. */
+  readonly mgroupPubAllowlist: readonly Address[];
+  /** Multicast groups that users of this pass may receive. */
+  readonly mgroupSubAllowlist: readonly Address[];
+  /** See AccessPassFlag. */
+  readonly flags: number;
+  readonly tenantAllowlist: readonly Address[];
+  readonly unicastUserCount: number;
+  readonly maxUnicastUsers: number;
+  readonly multicastUserCount: number;
+  readonly maxMulticastUsers: number;
+}
+
+const u16OrOne: FieldCodec<number> = {
+  read(reader) {
+    const absent = reader.remaining < 2;
+    const value = reader.u16();
+    return absent ? 1 : value;
+  },
+  write: (writer, value) => writer.u16(value),
+};
+
+const ACCESS_PASS_LAYOUT: Layout<AccessPass> = {
+  owner: key,
+  bumpSeed: u8,
+  accessPassType: accessPassKindField,
+  clientIp: ipv4,
+  userPayer: key,
+  lastAccessEpoch: u64,
+  connectionCount: u16,
+  status: u8,
+  mgroupPubAllowlist: keys,
+  mgroupSubAllowlist: keys,
+  flags: u8,
+  tenantAllowlist: keys,
+  unicastUserCount: u16,
+  maxUnicastUsers: u16OrOne,
+  multicastUserCount: u16,
+  maxMulticastUsers: u16OrOne,
+};
+
+/** Reads an AccessPass account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeAccessPass(data: Uint8Array): AccessPass {
+  return decodeAs('accessPass', ACCESS_PASS_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeAccessPass(pass: AccessPass): Uint8Array {
+  return encodeAs('accessPass', ACCESS_PASS_LAYOUT, pass);
+}
+
+/** Byte values of Permission.status; any other byte is kept as it is. */
+export const PermissionStatus = { none: 0, activated: 1, suspended: 2 } as const;
+
+/** The Permission account (type 15): what one key may do. A field that the account is too short to hold reads as zero. */
+export interface Permission {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  /** See PermissionStatus. */
+  readonly status: number;
+  /** The key that is permitted. */
+  readonly userPayer: Address;
+  /** One bit a permission. */
+  readonly permissions: bigint;
+}
+
+const PERMISSION_LAYOUT: Layout<Permission> = { owner: key, bumpSeed: u8, status: u8, userPayer: key, permissions: u128 };
+
+/** Reads a Permission account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodePermission(data: Uint8Array): Permission {
+  return decodeAs('permission', PERMISSION_LAYOUT, data);
+}
+
+/** The account's 83 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodePermission(permission: Permission): Uint8Array {
+  return encodeAs('permission', PERMISSION_LAYOUT, permission);
+}

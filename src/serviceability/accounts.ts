@@ -1,0 +1,438 @@
+import {
+  type AccountReader,
+  AccountType,
+  AccountWriter,
+  decodeAs,
+  encodeAs,
+  f64,
+  ipv4,
+  key,
+  keys,
+  type Layout,
+  nanosecondsField,
+  network,
+  openAccount,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  u128,
+} from './borsh.ts';
+import type { Address, Ipv4, Nanoseconds, NetworkV4 } from './units.ts';
+
+/** Byte values of Contributor.status; any other byte is kept as it is. */
+export const ContributorStatus = { none: 0, activated: 1, suspended: 2, deleting: 3 } as const;
+
+/** The Contributor account (type 10): who brings devices and links. A field that the account is too short to hold reads as zero. */
+export interface Contributor {
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly bumpSeed: number;
+  /** See ContributorStatus. */
+  readonly status: number;
+  readonly code: string;
+  readonly referenceCount: number;
+  readonly opsManagerPk: Address;
+}
+
+const CONTRIBUTOR_LAYOUT: Layout<Contributor> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  status: u8,
+  code: text,
+  referenceCount: u32,
+  opsManagerPk: key,
+};
+
+/** Reads a Contributor account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeContributor(data: Uint8Array): Contributor {
+  return decodeAs('contributor', CONTRIBUTOR_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeContributor(contributor: Contributor): Uint8Array {
+  return encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
+}
+
+/** The Exchange account (type 4): a metro where devices meet. A field that the account is too short to hold reads as zero. */
+export interface Exchange {
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly bumpSeed: number;
+  /** Degrees north. */
+  readonly lat: number;
+  /** Degrees east. */
+  readonly lng: number;
+  /** The second half of the BGP community that marks this metro's routes. */
+  readonly bgpCommunity: number;
+  /** Not used by the program. */
+  readonly unused: number;
+  /** See PlaceStatus. */
+  readonly status: number;
+  readonly code: string;
+  readonly name: string;
+  readonly referenceCount: number;
+  readonly device1Pk: Address;
+  readonly device2Pk: Address;
+}
+
+const EXCHANGE_LAYOUT: Layout<Exchange> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  lat: f64,
+  lng: f64,
+  bgpCommunity: u16,
+  unused: u16,
+  status: u8,
+  code: text,
+  name: text,
+  referenceCount: u32,
+  device1Pk: key,
+  device2Pk: key,
+};
+
+/** Reads an Exchange account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeExchange(data: Uint8Array): Exchange {
+  return decodeAs('exchange', EXCHANGE_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeExchange(exchange: Exchange): Uint8Array {
+  return encodeAs('exchange', EXCHANGE_LAYOUT, exchange);
+}
+
+/** The Feed account (type 18): multicast groups that are sold as seats. A field that the account is too short to hold reads as zero. */
+export interface Feed {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  readonly code: string;
+  readonly name: string;
+  /** The Exchange account of its metro. */
+  readonly exchange: Address;
+  /** MulticastGroup accounts. */
+  readonly groups: readonly Address[];
+}
+
+const FEED_LAYOUT: Layout<Feed> = { owner: key, bumpSeed: u8, code: text, name: text, exchange: key, groups: keys };
+
+/** Reads a Feed account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeFeed(data: Uint8Array): Feed {
+  return decodeAs('feed', FEED_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeFeed(feed: Feed): Uint8Array {
+  return encodeAs('feed', FEED_LAYOUT, feed);
+}
+
+/** The Index account (type 16): leads from a code to the account that has it. A field that the account is too short to hold reads as zero. */
+export interface IndexEntry {
+  /** The account that has the key. */
+  readonly pk: Address;
+  /** What that account is: see AccountType. */
+  readonly entityAccountType: number;
+  /** In lower case. */
+  readonly key: string;
+  readonly bumpSeed: number;
+}
+
+const INDEX_ENTRY_LAYOUT: Layout<IndexEntry> = { pk: key, entityAccountType: u8, key: text, bumpSeed: u8 };
+
+/** Reads an Index account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeIndexEntry(data: Uint8Array): IndexEntry {
+  return decodeAs('index', INDEX_ENTRY_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
+  return encodeAs('index', INDEX_ENTRY_LAYOUT, entry);
+}
+
+/** Byte values of Link.link_type (Link account layout); any other byte is kept as it is. */
+export const LinkType = { wan: 1, dzx: 127 } as const;
+
+/** Byte values of Link.status (2 is retired); any other byte is kept as it is. */
+export const LinkStatus = {
+  pending: 0,
+  activated: 1,
+  deleting: 3,
+  rejected: 4,
+  requested: 5,
+  hardDrained: 6,
+  softDrained: 7,
+  provisioning: 8,
+} as const;
+
+/** Bits of Link.link_flags. */
+export const LinkFlag = { unicastDrained: 1 } as const;
+
+/** The Link account (type 6): a circuit between two devices. A field that the account is too short to hold reads as zero. */
+export interface Link {
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly bumpSeed: number;
+  readonly sideAPk: Address;
+  readonly sideZPk: Address;
+  /** See LinkType. */
+  readonly linkType: number;
+  /** Bits a second. */
+  readonly bandwidth: bigint;
+  /** Bytes. */
+  readonly mtu: number;
+  readonly delayNs: Nanoseconds;
+  readonly jitterNs: Nanoseconds;
+  readonly tunnelId: number;
+  readonly tunnelNet: NetworkV4;
+  /** See LinkStatus. */
+  readonly status: number;
+  readonly code: string;
+  readonly contributorPk: Address;
+  readonly sideAIfaceName: string;
+  readonly sideZIfaceName: string;
+  /** Counts instead of the measured delay where it is not 0. */
+  readonly delayOverrideNs: Nanoseconds;
+  /** See linkHealthName. */
+  readonly linkHealth: number;
+  /** See linkDesiredStatusName. */
+  readonly desiredStatus: number;
+  readonly linkTopologies: readonly Address[];
+  /** See LinkFlag. */
+  readonly linkFlags: number;
+}
+
+const LINK_LAYOUT: Layout<Link> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  sideAPk: key,
+  sideZPk: key,
+  linkType: u8,
+  bandwidth: u64,
+  mtu: u32,
+  delayNs: nanosecondsField,
+  jitterNs: nanosecondsField,
+  tunnelId: u16,
+  tunnelNet: network,
+  status: u8,
+  code: text,
+  contributorPk: key,
+  sideAIfaceName: text,
+  sideZIfaceName: text,
+  delayOverrideNs: nanosecondsField,
+  linkHealth: u8,
+  desiredStatus: u8,
+  linkTopologies: keys,
+  linkFlags: u32,
+};
+
+/** Reads a Link account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeLink(data: Uint8Array): Link {
+  return decodeAs('link', LINK_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeLink(link: Link): Uint8Array {
+  return encodeAs('link', LINK_LAYOUT, link);
+}
+
+/** Byte values of Location.status and Exchange.status; any other byte is kept as it is. */
+export const PlaceStatus = { pending: 0, activated: 1, suspended: 2 } as const;
+
+/** The Location account (type 3): a data center. A field that the account is too short to hold reads as zero. */
+export interface Location {
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly bumpSeed: number;
+  /** Degrees north. */
+  readonly lat: number;
+  /** Degrees east. */
+  readonly lng: number;
+  readonly locId: number;
+  /** See PlaceStatus. */
+  readonly status: number;
+  readonly code: string;
+  readonly name: string;
+  /** Two letters. */
+  readonly country: string;
+  readonly referenceCount: number;
+}
+
+const LOCATION_LAYOUT: Layout<Location> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  lat: f64,
+  lng: f64,
+  locId: u32,
+  status: u8,
+  code: text,
+  name: text,
+  country: text,
+  referenceCount: u32,
+};
+
+/** Reads a Location account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeLocation(data: Uint8Array): Location {
+  return decodeAs('location', LOCATION_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeLocation(location: Location): Uint8Array {
+  return encodeAs('location', LOCATION_LAYOUT, location);
+}
+
+/** Byte values of MulticastGroup.status; any other byte is kept as it is. */
+export const MulticastGroupStatus = { pending: 0, activated: 1, suspended: 2, deleting: 3, rejected: 4 } as const;
+
+/** The MulticastGroup account (type 8). A field that the account is too short to hold reads as zero. */
+export interface MulticastGroup {
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly bumpSeed: number;
+  /** The zero address for a group without a tenant. */
+  readonly tenantPk: Address;
+  readonly multicastIp: Ipv4;
+  /** Bits a second. */
+  readonly maxBandwidth: bigint;
+  /** See MulticastGroupStatus. */
+  readonly status: number;
+  readonly code: string;
+  readonly publisherCount: number;
+  readonly subscriberCount: number;
+}
+
+const MULTICAST_GROUP_LAYOUT: Layout<MulticastGroup> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  tenantPk: key,
+  multicastIp: ipv4,
+  maxBandwidth: u64,
+  status: u8,
+  code: text,
+  publisherCount: u32,
+  subscriberCount: u32,
+};
+
+/** Reads a MulticastGroup account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeMulticastGroup(data: Uint8Array): MulticastGroup {
+  return decodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeMulticastGroup(group: MulticastGroup): Uint8Array {
+  return encodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, group);
+}
+
+/** How a tenant pays. Kind 0 is a flat rate an epoch; for any other kind the program's form is not known, and the rest reads as zero. */
+export interface TenantBilling {
+  readonly kind: number;
+  readonly rate: bigint;
+  readonly lastDeductionDzEpoch: bigint;
+}
+
+/** The Tenant account (type 13). A field that the account is too short to hold reads as zero. */
+export interface Tenant {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  readonly code: string;
+  /** Unicast users of the tenant are in the switch's VRF `vrf<vrfId>`. */
+  readonly vrfId: number;
+  readonly referenceCount: number;
+  readonly administrators: readonly Address[];
+  readonly paymentStatus: number;
+  readonly tokenAccount: Address;
+  readonly metroRouting: boolean;
+  readonly routeLiveness: boolean;
+  readonly billing: TenantBilling;
+  readonly includeTopologies: readonly Address[];
+}
+
+const FLAT_PER_EPOCH = 0;
+
+/** Reads a Tenant account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeTenant(data: Uint8Array): Tenant {
+  const reader = openAccount(data, 'tenant');
+  return {
+    owner: reader.key(),
+    bumpSeed: reader.u8(),
+    code: reader.text(),
+    vrfId: reader.u16(),
+    referenceCount: reader.u32(),
+    administrators: reader.keys(),
+    paymentStatus: reader.u8(),
+    tokenAccount: reader.key(),
+    metroRouting: reader.bool(),
+    routeLiveness: reader.bool(),
+    billing: readBilling(reader),
+    includeTopologies: reader.keys(),
+  };
+}
+
+/** The account's bytes. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeTenant(tenant: Tenant): Uint8Array {
+  return new AccountWriter()
+    .u8(AccountType.tenant)
+    .key(tenant.owner)
+    .u8(tenant.bumpSeed)
+    .text(tenant.code)
+    .u16(tenant.vrfId)
+    .u32(tenant.referenceCount)
+    .keys(tenant.administrators)
+    .u8(tenant.paymentStatus)
+    .key(tenant.tokenAccount)
+    .bool(tenant.metroRouting)
+    .bool(tenant.routeLiveness)
+    .u8(tenant.billing.kind)
+    .u64(tenant.billing.rate)
+    .u64(tenant.billing.lastDeductionDzEpoch)
+    .keys(tenant.includeTopologies)
+    .finish();
+}
+
+function readBilling(reader: AccountReader): TenantBilling {
+  const kind = reader.u8();
+  // How long another kind is cannot be known, so neither where the next field begins.
+  if (kind !== FLAT_PER_EPOCH) reader.cutHere();
+  return { kind, rate: reader.u64(), lastDeductionDzEpoch: reader.u64() };
+}
+
+/** Byte values of Topology.constraint; any other byte is kept as it is. */
+export const TopologyConstraint = { includeAny: 0, exclude: 1 } as const;
+
+/** The Topology account (type 17): a flexible algorithm over marked links. A field that the account is too short to hold reads as zero. */
+export interface Topology {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  readonly name: string;
+  /** The bit that marks the links. */
+  readonly adminGroupBit: number;
+  /** 128 and the bit. */
+  readonly flexAlgoNumber: number;
+  /** See TopologyConstraint. */
+  readonly constraint: number;
+  readonly referenceCount: number;
+}
+
+const TOPOLOGY_LAYOUT: Layout<Topology> = {
+  owner: key,
+  bumpSeed: u8,
+  name: text,
+  adminGroupBit: u8,
+  flexAlgoNumber: u8,
+  constraint: u8,
+  referenceCount: u32,
+};
+
+/** Reads a Topology account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+export function decodeTopology(data: Uint8Array): Topology {
+  return decodeAs('topology', TOPOLOGY_LAYOUT, data);
+}
+
+/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeTopology(topology: Topology): Uint8Array {
+  return encodeAs('topology', TOPOLOGY_LAYOUT, topology);
+}

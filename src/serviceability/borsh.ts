@@ -1,0 +1,458 @@
+import { addressAt, addressBytes, type KeyMemo, ZERO_ADDRESS } from './address.ts';
+import { ipv4FromNumber, ipv4ToNumber, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from './network.ts';
+import {
+  AccountDataError,
+  type Address,
+  type Ipv4,
+  type Lamports,
+  lamports,
+  type Nanoseconds,
+  type NetworkV4,
+  nanoseconds,
+  ServiceabilityError,
+} from './units.ts';
+
+const KEY_LENGTH = 32;
+const NO_BYTES = /* @__PURE__ */ new Uint8Array();
+/** Most vectors of most accounts are empty, and none is ever changed. */
+const NO_ELEMENTS: readonly never[] = [];
+
+/**
+ * Reads an account's fields in order (borsh: little-endian, u32 counts), and never throws.
+ *
+ * Accounts only ever grow at their end, so an old account is a short one. A field that does not fit reads as its default and consumes
+ * nothing, and the account ends there: what follows it reads as default too, never as the first bytes of a field that was cut.
+ */
+export class AccountReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #memo: KeyMemo | undefined;
+  #offset = 0;
+  #end: number;
+  #cut = false;
+  #latestIpv4Value = 0;
+  #latestIpv4 = UNSPECIFIED_IPV4;
+
+  constructor(bytes: Uint8Array, memo?: KeyMemo) {
+    this.#bytes = bytes;
+    this.#memo = memo;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#end = bytes.length;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get remaining(): number {
+    return this.#end - this.#offset;
+  }
+
+  /** Whether some field did not fit. */
+  get cut(): boolean {
+    return this.#cut;
+  }
+
+  /** Ends the account here: every later field reads as its default. */
+  cutHere(): void {
+    this.#cut = true;
+    this.#end = this.#offset;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#view.getUint8(at);
+  }
+
+  bool(): boolean {
+    return this.u8() !== 0;
+  }
+
+  u16(): number {
+    const at = this.#take(2);
+    return at < 0 ? 0 : this.#view.getUint16(at, true);
+  }
+
+  u32(): number {
+    const at = this.#take(4);
+    return at < 0 ? 0 : this.#view.getUint32(at, true);
+  }
+
+  u64(): bigint {
+    const at = this.#take(8);
+    return at < 0 ? 0n : this.#view.getBigUint64(at, true);
+  }
+
+  i64(): bigint {
+    const at = this.#take(8);
+    return at < 0 ? 0n : this.#view.getBigInt64(at, true);
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return at < 0 ? 0 : this.#view.getFloat64(at, true);
+  }
+
+  u128(): bigint {
+    const at = this.#take(16);
+    if (at < 0) return 0n;
+    const high = this.#view.getBigUint64(at + 8, true);
+    const low = this.#view.getBigUint64(at, true);
+    return high === 0n ? low : (high << 64n) | low;
+  }
+
+  key(): Address {
+    const at = this.#take(KEY_LENGTH);
+    if (at < 0) return ZERO_ADDRESS;
+    return this.#memo === undefined ? addressAt(this.#bytes, at) : this.#memo.addressAt(this.#bytes, at);
+  }
+
+  ipv4(): Ipv4 {
+    const at = this.#take(4);
+    return at < 0 ? UNSPECIFIED_IPV4 : this.#ipv4At(at);
+  }
+
+  /** A prefix length above 32 is no network: the program reads 0.0.0.0/0, and so do we. */
+  network(): NetworkV4 {
+    const at = this.#take(5);
+    if (at < 0) return UNSPECIFIED_NETWORK;
+    const prefixLength = this.#view.getUint8(at + 4);
+    return prefixLength > 32 ? UNSPECIFIED_NETWORK : { address: this.#ipv4At(at), prefixLength };
+  }
+
+  /** UTF-8 after a u32 length in bytes; bytes that are not UTF-8 read as the empty string. */
+  text(): string {
+    const at = this.#takeVector(1);
+    return at < 0 ? '' : decodeUtf8(this.#bytes.subarray(at, this.#offset));
+  }
+
+  keys(): readonly Address[] {
+    const start = this.#takeVector(KEY_LENGTH);
+    const end = this.#offset;
+    if (start < 0 || start === end) return NO_ELEMENTS;
+    this.#offset = start;
+    const keys: Address[] = [];
+    while (this.#offset < end) keys.push(this.key());
+    return keys;
+  }
+
+  networks(): readonly NetworkV4[] {
+    return this.vector(5, () => this.network());
+  }
+
+  /** A u32 count and that many elements of a fixed size; empty when the account cannot hold as many. */
+  vector<T>(elementSize: number, element: () => T): readonly T[] {
+    const start = this.#takeVector(elementSize);
+    if (start < 0) return NO_ELEMENTS;
+    const end = this.#offset;
+    if (start === end) return NO_ELEMENTS;
+    this.#offset = start;
+    const elements: T[] = [];
+    while (this.#offset < end) elements.push(element());
+    return elements;
+  }
+
+  /** A copy of the next `length` bytes; empty when there are fewer. */
+  copy(length: number): Uint8Array {
+    const at = this.#take(length);
+    return at < 0 ? NO_BYTES : new Uint8Array(this.#bytes.subarray(at, at + length));
+  }
+
+  /** A copy of all bytes, read or not. */
+  all(): Uint8Array {
+    return new Uint8Array(this.#bytes);
+  }
+
+  /** A reader of the next `length` bytes alone, which this one passes over. */
+  window(length: number): AccountReader {
+    const at = this.#take(length);
+    return new AccountReader(at < 0 ? NO_BYTES : this.#bytes.subarray(at, at + length));
+  }
+
+  /** Where the next `length` bytes begin, passing over them; -1 when there are fewer. */
+  #take(length: number): number {
+    const at = this.#offset;
+    if (at + length > this.#end) {
+      this.cutHere();
+      return -1;
+    }
+    this.#offset = at + length;
+    return at;
+  }
+
+  /** Like #take, for a vector: its count is believed only when the account holds that many elements. */
+  #takeVector(elementSize: number): number {
+    const at = this.#offset;
+    const length = this.u32() * elementSize;
+    if (!this.#cut && length <= this.remaining) return this.#take(length);
+    this.#offset = at;
+    this.cutHere();
+    return -1;
+  }
+
+  #ipv4At(at: number): Ipv4 {
+    const value = this.#view.getUint32(at);
+    if (value === 0) return UNSPECIFIED_IPV4;
+    // A user's two addresses are often the same.
+    if (value !== this.#latestIpv4Value) {
+      this.#latestIpv4Value = value;
+      this.#latestIpv4 = ipv4FromNumber(value);
+    }
+    return this.#latestIpv4;
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '';
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return '';
+  }
+}
+
+/** Byte 0 of every account of the program. 14 is not used. */
+export const AccountType = {
+  none: 0,
+  globalState: 1,
+  globalConfig: 2,
+  location: 3,
+  exchange: 4,
+  device: 5,
+  link: 6,
+  user: 7,
+  multicastGroup: 8,
+  programConfig: 9,
+  contributor: 10,
+  accessPass: 11,
+  resourceExtension: 12,
+  tenant: 13,
+  permission: 15,
+  index: 16,
+  topology: 17,
+  feed: 18,
+} as const;
+
+/** The name of a type of account; `none` is byte 0. */
+export type AccountTypeName = keyof typeof AccountType;
+
+const NAMES: ReadonlyMap<number, AccountTypeName> = /* @__PURE__ */ (() =>
+  new Map(Object.entries(AccountType).map(([name, byte]) => [byte, name as AccountTypeName])))();
+
+/** What an account of the program is, by its first byte; `none` for empty data and for bytes that the program does not know either. */
+export function accountType(data: Uint8Array): AccountTypeName {
+  return NAMES.get(data[0] ?? AccountType.none) ?? 'none';
+}
+
+/** A reader that stands after the type byte. Throws AccountDataError when the data is empty or of another type. */
+export function openAccount(data: Uint8Array, expected: AccountTypeName, memo?: KeyMemo): AccountReader {
+  const actual = data[0];
+  if (actual === undefined) throw new AccountDataError('ACCOUNT__EMPTY', { expected });
+  const expectedType = AccountType[expected];
+  if (actual !== expectedType) throw new AccountDataError('ACCOUNT__WRONG_TYPE', { actual, expected, expectedType });
+  const reader = new AccountReader(data, memo);
+  reader.u8();
+  return reader;
+}
+
+const INITIAL_LENGTH = 256;
+const U64_END = 1n << 64n;
+const I64_END = 1n << 63n;
+
+/**
+ * Writes an account's fields in order, the counterpart of AccountReader. A value that its field cannot hold is never wrapped: it throws
+ * ServiceabilityError `ENCODING__OUT_OF_RANGE`.
+ */
+export class AccountWriter {
+  #bytes = new Uint8Array(INITIAL_LENGTH);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    this.#checkInteger(value, 0xff, 'u8');
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  bool(value: boolean): this {
+    return this.u8(value ? 1 : 0);
+  }
+
+  u16(value: number): this {
+    this.#checkInteger(value, 0xffff, 'u16');
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#checkInteger(value, 0xffff_ffff, 'u32');
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    if (value < 0n || value >= U64_END) this.#refuse(value, 'u64');
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value, true);
+    return this;
+  }
+
+  i64(value: bigint): this {
+    if (value < -I64_END || value >= I64_END) this.#refuse(value, 'i64');
+    const at = this.#grow(8);
+    this.#view.setBigInt64(at, value, true);
+    return this;
+  }
+
+  f64(value: number): this {
+    const at = this.#grow(8);
+    this.#view.setFloat64(at, value, true);
+    return this;
+  }
+
+  u128(value: bigint): this {
+    if (value < 0n || value >= U64_END * U64_END) this.#refuse(value, 'u128');
+    return this.u64(value % U64_END).u64(value / U64_END);
+  }
+
+  key(value: Address): this {
+    if (value !== ZERO_ADDRESS) return this.raw(addressBytes(value));
+    this.#grow(32);
+    return this;
+  }
+
+  ipv4(value: Ipv4): this {
+    const at = this.#grow(4);
+    this.#view.setUint32(at, ipv4ToNumber(value));
+    return this;
+  }
+
+  network(value: NetworkV4): this {
+    if (value.prefixLength > 32) this.#refuse(value.prefixLength, 'prefix length');
+    return this.ipv4(value.address).u8(value.prefixLength);
+  }
+
+  text(value: string): this {
+    const bytes = new TextEncoder().encode(value);
+    return this.u32(bytes.length).raw(bytes);
+  }
+
+  keys(values: readonly Address[]): this {
+    return this.vector(values, (value) => this.key(value));
+  }
+
+  networks(values: readonly NetworkV4[]): this {
+    return this.vector(values, (value) => this.network(value));
+  }
+
+  vector<T>(values: readonly T[], write: (value: T) => void): this {
+    this.u32(values.length);
+    for (const value of values) write(value);
+    return this;
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
+  /** A copy of everything written so far. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #grow(by: number): number {
+    const at = this.#length;
+    this.#length += by;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return at;
+  }
+
+  #checkInteger(value: number, max: number, type: string): void {
+    if (!Number.isInteger(value) || value < 0 || value > max) this.#refuse(value, type);
+  }
+
+  #refuse(value: number | bigint, type: string): never {
+    throw new ServiceabilityError('ENCODING__OUT_OF_RANGE', { value, type, offset: this.#length });
+  }
+}
+
+/*
+ * An account's layout written once, for both directions: its fields in their order on the ledger, each with its wire form.
+ *
+ *   { owner: key, bumpSeed: u8, code: text, … }  ──► decodeAs ──► value
+ *                                                 ──► encodeAs ──► bytes
+ */
+
+/** One field's wire form. */
+export interface FieldCodec<T> {
+  read(reader: AccountReader): T;
+  write(writer: AccountWriter, value: T): void;
+}
+
+/** Every field of `T` in the order of the account; the type makes sure that none is forgotten. */
+export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
+
+type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };
+
+/** Reads the fields of a struct in order. */
+export function readFields<T extends object>(layout: Layout<T>, reader: AccountReader): T {
+  const value: Mutable<T> = {};
+  for (const field of fieldsOf(layout)) value[field] = layout[field].read(reader);
+  // Complete, because Layout<T> names every field of T.
+  return value as T;
+}
+
+/** Writes the fields of a struct in order. */
+export function writeFields<T extends object>(layout: Layout<T>, writer: AccountWriter, value: T): void {
+  for (const field of fieldsOf(layout)) layout[field].write(writer, value[field]);
+}
+
+export function decodeAs<T extends object>(type: AccountTypeName, layout: Layout<T>, data: Uint8Array): T {
+  return readFields(layout, openAccount(data, type));
+}
+
+export function encodeAs<T extends object>(type: AccountTypeName, layout: Layout<T>, value: T): Uint8Array {
+  const writer = new AccountWriter().u8(AccountType[type]);
+  writeFields(layout, writer, value);
+  return writer.finish();
+}
+
+function fieldsOf<T extends object>(layout: Layout<T>): readonly (keyof T)[] {
+  return Object.keys(layout) as (keyof T)[];
+}
+
+export const u8: FieldCodec<number> = { read: (reader) => reader.u8(), write: (writer, value) => writer.u8(value) };
+export const u16: FieldCodec<number> = { read: (reader) => reader.u16(), write: (writer, value) => writer.u16(value) };
+export const u32: FieldCodec<number> = { read: (reader) => reader.u32(), write: (writer, value) => writer.u32(value) };
+export const u64: FieldCodec<bigint> = { read: (reader) => reader.u64(), write: (writer, value) => writer.u64(value) };
+export const i64: FieldCodec<bigint> = { read: (reader) => reader.i64(), write: (writer, value) => writer.i64(value) };
+export const f64: FieldCodec<number> = { read: (reader) => reader.f64(), write: (writer, value) => writer.f64(value) };
+export const u128: FieldCodec<bigint> = { read: (reader) => reader.u128(), write: (writer, value) => writer.u128(value) };
+export const key: FieldCodec<Address> = { read: (reader) => reader.key(), write: (writer, value) => writer.key(value) };
+export const keys: FieldCodec<readonly Address[]> = { read: (reader) => reader.keys(), write: (writer, value) => writer.keys(value) };
+export const ipv4: FieldCodec<Ipv4> = { read: (reader) => reader.ipv4(), write: (writer, value) => writer.ipv4(value) };
+export const network: FieldCodec<NetworkV4> = { read: (reader) => reader.network(), write: (writer, value) => writer.network(value) };
+export const text: FieldCodec<string> = { read: (reader) => reader.text(), write: (writer, value) => writer.text(value) };
+export const lamportsField: FieldCodec<Lamports> = {
+  read: (reader) => lamports(reader.u64()),
+  write: (writer, value) => writer.u64(value),
+};
+export const nanosecondsField: FieldCodec<Nanoseconds> = {
+  read: (reader) => nanoseconds(reader.u64()),
+  write: (writer, value) => writer.u64(value),
+};

@@ -1,0 +1,582 @@
+import { decodeLink, decodeMulticastGroup, encodeLink, encodeMulticastGroup, type Link, type MulticastGroup } from '../accounts.ts';
+import {
+  AccountReader,
+  AccountType,
+  AccountWriter,
+  type FieldCodec,
+  key,
+  type Layout,
+  openAccount,
+  readFields,
+  u16,
+  u32,
+  writeFields,
+} from '../borsh.ts';
+import { type FullInterface, readFullInterface, writeFullInterface } from '../device.ts';
+import { ipv4FromNumber, ipv4ToNumber } from '../network.ts';
+import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
+import { decodeUser, encodedUserLength, encodeUser, type User } from '../user.ts';
+
+/**
+ * Byte 0 of an Interface account. The deployed program keeps interfaces inside of the device's account and has no such type; numbers that it may
+ * still give to others are left to it.
+ */
+export const INTERFACE_ACCOUNT_TYPE = 160;
+
+/** Byte values of an interface's type and status (Interface layout). */
+export const InterfaceType = { loopback: 1, physical: 2 } as const;
+export const InterfaceStatus = { activated: 3, unlinked: 6 } as const;
+
+/** RFC-11's Interface account: an interface of a device, in the deployed layout of one, with the slots that it holds. */
+export interface InterfaceAccount extends FullInterface {
+  readonly owner: Address;
+  readonly bumpSeed: number;
+  readonly devicePk: Address;
+  /** In the device's SegmentRoutingId. */
+  readonly segmentRoutingSlot: number | undefined;
+  /** In the device's DzIp. */
+  readonly dzIpSlot: number | undefined;
+}
+
+/** Reads an Interface account of RFC-11. Throws ServiceabilityError `ACCOUNT__INCONSISTENT` for anything else. */
+export function decodeInterfaceAccount(data: Uint8Array): InterfaceAccount {
+  const reader = new AccountReader(data);
+  const type = reader.u8();
+  const head = { owner: reader.key(), bumpSeed: reader.u8(), devicePk: reader.key() };
+  const fields = readFullInterface(reader);
+  const segmentRoutingSlot = readOption(reader, () => reader.u16());
+  const dzIpSlot = readOption(reader, () => reader.u32());
+  if (type !== INTERFACE_ACCOUNT_TYPE || reader.cut) {
+    throw new ServiceabilityError('ACCOUNT__INCONSISTENT', { what: 'an Interface of RFC-11', problem: `its type byte is ${type}` });
+  }
+  return { ...head, ...fields, segmentRoutingSlot, dzIpSlot };
+}
+
+/** The account's bytes. Throws ServiceabilityError for a value that its field cannot hold. */
+export function encodeInterfaceAccount(account: InterfaceAccount): Uint8Array {
+  const writer = new AccountWriter().u8(INTERFACE_ACCOUNT_TYPE).key(account.owner).u8(account.bumpSeed).key(account.devicePk);
+  writeFullInterface(writer, account);
+  const { segmentRoutingSlot, dzIpSlot } = account;
+  writer.bool(segmentRoutingSlot !== undefined);
+  if (segmentRoutingSlot !== undefined) writer.u16(segmentRoutingSlot);
+  writer.bool(dzIpSlot !== undefined);
+  if (dzIpSlot !== undefined) writer.u32(dzIpSlot);
+  return writer.finish();
+}
+
+function readOption(reader: AccountReader, read: () => number): number | undefined {
+  return reader.u8() === 1 ? read() : undefined;
+}
+
+/** RFC-11's IdType, in its order. */
+export const IdType = { tunnelId: 0, segmentRoutingId: 1 } as const;
+
+/** RFC-11's IpBlockType, in its order. */
+export const IpBlockType = { userTunnelNet: 0, linkTunnelNet: 1, dzIp: 2, multicast: 3 } as const;
+
+/** The bitmaps that AllocateResource, ReleaseResource and SetResourceState can name: RFC-11 lists the names, and leaves the bytes open. */
+export const ResourceType = { tunnelId: 0, segmentRoutingId: 1, userTunnelNet: 2, linkTunnelNet: 3, dzIp: 4, multicast: 5 } as const;
+
+export type IdTypeName = keyof typeof IdType;
+export type IpBlockTypeName = keyof typeof IpBlockType;
+export type ResourceTypeName = keyof typeof ResourceType;
+
+/** Addresses of a slot, as a power of two: a tunnel takes a /31, everything else a /32. */
+export const SLOT_SIZE: Readonly<Record<IpBlockTypeName, number>> = { userTunnelNet: 1, linkTunnelNet: 1, dzIp: 0, multicast: 0 };
+
+/** As RFC-11 writes them, in its logs and tables. */
+export const RESOURCE_LABEL: Readonly<Record<ResourceTypeName, string>> = {
+  tunnelId: 'TunnelId',
+  segmentRoutingId: 'SegmentRoutingId',
+  userTunnelNet: 'UserTunnelNet',
+  linkTunnelNet: 'LinkTunnelNet',
+  dzIp: 'DzIp',
+  multicast: 'Multicast',
+};
+
+export const idTypeOf = (byte: number): IdTypeName | undefined => nameOf(IdType, byte);
+export const ipBlockTypeOf = (byte: number): IpBlockTypeName | undefined => nameOf(IpBlockType, byte);
+export const resourceTypeOf = (byte: number): ResourceTypeName | undefined => nameOf(ResourceType, byte);
+
+function nameOf<Name extends string>(bytes: Readonly<Record<Name, number>>, byte: number): Name | undefined {
+  for (const name in bytes) if (bytes[name] === byte) return name;
+  return undefined;
+}
+
+const BYTES_PER_WORD = 8;
+const BITS_PER_WORD = 64;
+const FULL_HALF = 0xffff_ffff;
+
+/**
+ * One bit a slot, 0 free and 1 taken, in 64-bit little-endian words as RFC-11 has them: slot n is bit n % 64 of word n / 64.
+ * Bits past the last slot fill up the last word; they are never given out.
+ */
+export class SlotBitmap {
+  /** Slots that it tells about. */
+  readonly slots: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  /** `bytes` are the words, ceil(slots / 64) of them; they are kept and changed, so hand in a copy where the original must stay. */
+  constructor(slots: number, bytes: Uint8Array = new Uint8Array(wordsFor(slots) * BYTES_PER_WORD)) {
+    this.slots = slots;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  isSet(slot: number): boolean {
+    return ((this.#bytes[slot >>> 3] ?? 0) & (1 << (slot & 7))) !== 0;
+  }
+
+  set(slot: number): void {
+    this.#bytes[slot >>> 3] = (this.#bytes[slot >>> 3] ?? 0) | (1 << (slot & 7));
+  }
+
+  clear(slot: number): void {
+    this.#bytes[slot >>> 3] = (this.#bytes[slot >>> 3] ?? 0) & ~(1 << (slot & 7));
+  }
+
+  /** The lowest free slot, found word by word; undefined when all are taken. */
+  firstFree(): number | undefined {
+    for (let at = 0; at < this.#bytes.length; at += BYTES_PER_WORD) {
+      const low = this.#view.getUint32(at, true);
+      const high = this.#view.getUint32(at + 4, true);
+      if (low === FULL_HALF && high === FULL_HALF) continue;
+      const bit = low === FULL_HALF ? 32 + lowestZero(high) : lowestZero(low);
+      const slot = at * 8 + bit;
+      return slot < this.slots ? slot : undefined;
+    }
+    return undefined;
+  }
+
+  /** How many slots are taken. */
+  countSet(): number {
+    let count = 0;
+    for (let slot = 0; slot < this.slots; slot++) if (this.isSet(slot)) count += 1;
+    return count;
+  }
+}
+
+/** 64-bit words that so many slots take. */
+export const wordsFor = (slots: number): number => Math.ceil(slots / BITS_PER_WORD);
+
+/** The position of the lowest zero bit of a half word that has one. */
+function lowestZero(half: number): number {
+  const inverted = ~half;
+  return 31 - Math.clz32(inverted & -inverted);
+}
+
+/** Slots of every id bitmap (RFC-11: `bitmap: [u64; 64]`). */
+export const ID_SLOTS = 4096;
+
+/** RFC-11's IdBitmap: numbers from `startOffset` up, one a slot. */
+export interface IdBitmap {
+  readonly idType: IdTypeName;
+  readonly startOffset: number;
+  readonly bitmap: SlotBitmap;
+  /** Slots from here to the end are marked when the bitmap is made and never given out: numbers that the switch has no interface for. */
+  readonly usableSlots: number;
+  /** Slots that somebody holds; the ones marked from the start are not counted. */
+  allocatedCount: number;
+}
+
+export interface IdBitmapConfig {
+  readonly idType: IdTypeName;
+  readonly startOffset: number;
+  /** 1 to 4,096. */
+  readonly usableSlots: number;
+}
+
+/** RFC-11's tunnel ids: Tunnel500 to Tunnel4095, which is as far as EOS counts. */
+export const TUNNEL_IDS: IdBitmapConfig = { idType: 'tunnelId', startOffset: 500, usableSlots: 4096 - 500 };
+/** Segment 0 is none. */
+export const SEGMENT_ROUTING_IDS: IdBitmapConfig = { idType: 'segmentRoutingId', startOffset: 1, usableSlots: ID_SLOTS };
+
+export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig): IdBitmap {
+  const bitmap = new SlotBitmap(ID_SLOTS);
+  for (let slot = usableSlots; slot < ID_SLOTS; slot++) bitmap.set(slot);
+  return { idType, startOffset, bitmap, usableSlots, allocatedCount: 0 };
+}
+
+/** RFC-11's IpBlockBitmap: the networks of a block, one a slot. */
+export interface IpBlockBitmap {
+  readonly blockType: IpBlockTypeName;
+  readonly block: NetworkV4;
+  /** Bits of an address that lie within a slot: 1 for /31 networks, 0 for single addresses. */
+  readonly slotSize: number;
+  /** Slots at either end that are marked when the bitmap is made and never given out: network and gateway, broadcast. */
+  readonly reservedStart: number;
+  readonly reservedEnd: number;
+  readonly bitmap: SlotBitmap;
+  /** Slots that somebody holds; the reserved ones are not counted. */
+  allocatedCount: number;
+}
+
+export interface IpBlockConfig {
+  readonly blockType: IpBlockTypeName;
+  readonly reservedStart: number;
+  readonly reservedEnd: number;
+}
+
+/** Both ends of every tunnel are used, so nothing of a block of /31 networks is set apart, and nothing of the group addresses. */
+export const UNRESERVED = { reservedStart: 0, reservedEnd: 0 } as const;
+/** RFC-11's typical values: network and gateway at the start, broadcast at the end. */
+export const DZ_IP_RESERVED = { reservedStart: 2, reservedEnd: 1 } as const;
+
+export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBlockConfig, block: NetworkV4): IpBlockBitmap {
+  const slotSize = SLOT_SIZE[blockType];
+  const bitmap = new SlotBitmap(slotsOfBlock(block, slotSize));
+  for (let slot = 0; slot < bitmap.slots; slot++) if (isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd)) bitmap.set(slot);
+  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: 0 };
+}
+
+/** Whether the slot is set apart rather than given out. */
+export const isReserved = ({ bitmap, reservedStart, reservedEnd }: IpBlockBitmap, slot: number): boolean =>
+  isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd);
+
+/** How many slots a block has; none for a block that is smaller than a slot. */
+export const slotsOfBlock = ({ prefixLength }: NetworkV4, slotSize: number): number => Math.floor(2 ** (32 - prefixLength - slotSize));
+
+/** The network of a slot: the block's base, and 2^slotSize addresses for each slot before it. */
+export function slotNetwork({ block, slotSize }: IpBlockBitmap, slot: number): NetworkV4 {
+  return { address: ipv4FromNumber(baseOf(block) + slot * 2 ** slotSize), prefixLength: 32 - slotSize };
+}
+
+/** The slot that a network is, or undefined for one that is none of this block's. */
+export function networkSlot({ block, slotSize, bitmap }: IpBlockBitmap, { address, prefixLength }: NetworkV4): number | undefined {
+  const slot = (ipv4ToNumber(address) - baseOf(block)) / 2 ** slotSize;
+  return prefixLength === 32 - slotSize && Number.isInteger(slot) && slot >= 0 && slot < bitmap.slots ? slot : undefined;
+}
+
+/** The block's first address: a NetworkV4 is stored as it was given, not masked. */
+function baseOf({ address, prefixLength }: NetworkV4): number {
+  const size = 2 ** (32 - prefixLength);
+  return Math.floor(ipv4ToNumber(address) / size) * size;
+}
+
+const isWithinReserve = (slot: number, slots: number, start: number, end: number): boolean => slot < start || slot >= slots - end;
+
+/**
+ * The ResourceExtension account as RFC-11 drafts it: every pool of a device, or of the whole network, in one account. Its bitmaps are this value's
+ * own and may be changed; what is stored changes when it is encoded and written. (The deployed program has one account a pool, laid out otherwise.)
+ */
+export interface ResourceExtension {
+  /** The device, or the zero address for the network's own. */
+  readonly associatedWith: Address;
+  readonly idAllocations: readonly IdBitmap[];
+  readonly ipAllocations: readonly IpBlockBitmap[];
+  /** Interfaces of the device. Physical ones hold no slot, so nothing else here would tell DeleteDevice of them. */
+  interfaceCount: number;
+}
+
+const ID_BITMAP_BYTES = ID_SLOTS / 8;
+
+/**
+ * Reads a ResourceExtension as drafted. Throws AccountDataError for data of another type, and ServiceabilityError `ACCOUNT__INCONSISTENT` for data
+ * that no such account can hold: the deployed program's extensions, which bear the same type byte, are told apart by that.
+ */
+export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
+  const reader = openAccount(data, 'resourceExtension');
+  const associatedWith = reader.key();
+  const ids = times(readCount(reader, ID_BITMAP_BYTES), () => readIdBitmap(reader));
+  const ipAllocations = times(readCount(reader, 16), () => readIpBlockBitmap(reader));
+  const idAllocations = ids.map((bitmap): IdBitmap => ({ ...bitmap, usableSlots: reader.u16() }));
+  const interfaceCount = reader.u16();
+  if (reader.cut || reader.remaining > 0) throw inconsistent('its length does not fit its contents');
+  return { associatedWith, idAllocations, ipAllocations, interfaceCount };
+}
+
+/** The account's bytes: the drafted fields, and after them the usable slots of each id bitmap (u16) and the count of interfaces (u16). */
+export function encodeResourceExtension(extension: ResourceExtension): Uint8Array {
+  const writer = new AccountWriter().u8(AccountType.resourceExtension).key(extension.associatedWith);
+  writer.vector(extension.idAllocations, ({ idType, startOffset, bitmap, allocatedCount }) =>
+    writer.u8(IdType[idType]).u16(startOffset).raw(bitmap.bytes).u16(allocatedCount),
+  );
+  writer.vector(extension.ipAllocations, (pool) => {
+    writer.u8(IpBlockType[pool.blockType]).network(pool.block).u8(pool.slotSize).u8(pool.reservedStart).u8(pool.reservedEnd);
+    writer.u32(wordsFor(pool.bitmap.slots)).raw(pool.bitmap.bytes).u32(pool.allocatedCount);
+  });
+  for (const { usableSlots } of extension.idAllocations) writer.u16(usableSlots);
+  return writer.u16(extension.interfaceCount).finish();
+}
+
+/** Whether nobody holds anything of it. */
+export const isUnused = ({ idAllocations, ipAllocations, interfaceCount }: ResourceExtension): boolean =>
+  interfaceCount === 0 && [...idAllocations, ...ipAllocations].every(({ allocatedCount }) => allocatedCount === 0);
+
+function readIdBitmap(reader: AccountReader): Omit<IdBitmap, 'usableSlots'> {
+  const idType = idTypeOf(reader.u8());
+  const startOffset = reader.u16();
+  const bytes = reader.copy(ID_BITMAP_BYTES);
+  if (idType === undefined || reader.cut) throw inconsistent('an id bitmap is cut or of an unknown type');
+  return { idType, startOffset, bitmap: new SlotBitmap(ID_SLOTS, bytes), allocatedCount: reader.u16() };
+}
+
+function readIpBlockBitmap(reader: AccountReader): IpBlockBitmap {
+  const blockType = ipBlockTypeOf(reader.u8());
+  const block = reader.network();
+  const [slotSize, reservedStart, reservedEnd] = [reader.u8(), reader.u8(), reader.u8()];
+  const words = reader.u32();
+  if (blockType === undefined || reader.cut) throw inconsistent('an IP block is cut or of an unknown type');
+  const slots = slotsOfBlock(block, slotSize);
+  if (words !== wordsFor(slots)) throw inconsistent(`a block of ${slots} slots has ${words} words`);
+  const bytes = reader.copy(words * 8);
+  if (bytes.length !== words * 8) throw inconsistent('an IP block is cut');
+  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap: new SlotBitmap(slots, bytes), allocatedCount: reader.u32() };
+}
+
+/** A count of elements that the account can hold, each of them at least so long. */
+function readCount(reader: AccountReader, shortest: number): number {
+  const count = reader.u32();
+  if (count * shortest > reader.remaining) throw inconsistent(`it says that it has ${count} bitmaps`);
+  return count;
+}
+
+const times = <T>(count: number, read: () => T): readonly T[] => Array.from({ length: count }, read);
+
+const inconsistent = (problem: string): ServiceabilityError =>
+  new ServiceabilityError('ACCOUNT__INCONSISTENT', { what: 'a ResourceExtension of RFC-11', problem });
+
+/** Why a slot cannot be marked or released. */
+export type SlotProblem = 'out-of-range' | 'reserved' | 'already-allocated' | 'not-allocated';
+
+/** All the slots of one kind that an extension has. Slots of several blocks (a device's prefixes) are numbered on from one block to the next. */
+export interface ResourcePool {
+  readonly slots: number;
+  /** Takes the lowest free slot; undefined when there is none. */
+  allocate(): number | undefined;
+  /** Takes this very slot. */
+  mark(slot: number): SlotProblem | undefined;
+  /** Gives a slot back that is taken. */
+  release(slot: number): SlotProblem | undefined;
+  isAllocated(slot: number): boolean;
+  readonly allocatedCount: number;
+}
+
+export interface IdPool extends ResourcePool {
+  /** The number of a slot. */
+  idOf(slot: number): number;
+  /** undefined: no slot has this number. */
+  slotOf(id: number): number | undefined;
+}
+
+export interface NetworkPool extends ResourcePool {
+  /** The network of a slot; undefined past the last one. */
+  networkOf(slot: number): NetworkV4 | undefined;
+  /** undefined: it is no slot of this pool. */
+  slotOf(network: NetworkV4): number | undefined;
+}
+
+/** The bitmap of this kind, or undefined when the extension has none. */
+export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName): IdPool | undefined {
+  const bitmap = idAllocations.find((candidate) => candidate.idType === idType);
+  if (bitmap === undefined) return undefined;
+  const { startOffset, usableSlots } = bitmap;
+  return {
+    ...poolOver([bitmap], (_, slot) => slot >= usableSlots),
+    get allocatedCount() {
+      return bitmap.allocatedCount;
+    },
+    idOf: (slot) => startOffset + slot,
+    slotOf: (id) => (id >= startOffset && id < startOffset + ID_SLOTS ? id - startOffset : undefined),
+  };
+}
+
+/** The blocks of this kind, or undefined when the extension has none. */
+export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpBlockTypeName): NetworkPool | undefined {
+  const blocks = ipAllocations.filter((candidate) => candidate.blockType === blockType);
+  if (blocks.length === 0) return undefined;
+  return {
+    ...poolOver(blocks, isReserved),
+    get allocatedCount() {
+      return blocks.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
+    },
+    networkOf(slot) {
+      const found = locate(blocks, slot);
+      return found === undefined ? undefined : slotNetwork(found.part, found.slot);
+    },
+    slotOf(network) {
+      let before = 0;
+      for (const block of blocks) {
+        const slot = networkSlot(block, network);
+        if (slot !== undefined) return before + slot;
+        before += block.bitmap.slots;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** The pool of any kind, for the instructions that name one. */
+export function resourcePool(extension: ResourceExtension, type: ResourceTypeName): ResourcePool | undefined {
+  return isIdType(type) ? idPool(extension, type) : networkPool(extension, type);
+}
+
+const isIdType = (type: ResourceTypeName): type is IdTypeName => type in IdType;
+
+type Part = IdBitmap | IpBlockBitmap;
+
+function poolOver<P extends Part>(
+  parts: readonly P[],
+  isSetApart: (part: P, slot: number) => boolean,
+): Omit<ResourcePool, 'allocatedCount'> {
+  return {
+    slots: parts.reduce((sum, { bitmap }) => sum + bitmap.slots, 0),
+    allocate() {
+      let before = 0;
+      for (const part of parts) {
+        const slot = part.bitmap.firstFree();
+        if (slot !== undefined) {
+          part.bitmap.set(slot);
+          part.allocatedCount += 1;
+          return before + slot;
+        }
+        before += part.bitmap.slots;
+      }
+      return undefined;
+    },
+    mark(slot) {
+      const found = locate(parts, slot);
+      if (found === undefined) return 'out-of-range';
+      if (isSetApart(found.part, found.slot)) return 'reserved';
+      if (found.part.bitmap.isSet(found.slot)) return 'already-allocated';
+      found.part.bitmap.set(found.slot);
+      found.part.allocatedCount += 1;
+      return undefined;
+    },
+    release(slot) {
+      const found = locate(parts, slot);
+      if (found === undefined) return 'out-of-range';
+      if (isSetApart(found.part, found.slot)) return 'reserved';
+      if (!found.part.bitmap.isSet(found.slot)) return 'not-allocated';
+      found.part.bitmap.clear(found.slot);
+      found.part.allocatedCount -= 1;
+      return undefined;
+    },
+    isAllocated(slot) {
+      const found = locate(parts, slot);
+      return found !== undefined && !isSetApart(found.part, found.slot) && found.part.bitmap.isSet(found.slot);
+    },
+  };
+}
+
+function locate<P extends Part>(parts: readonly P[], slot: number): { readonly part: P; readonly slot: number } | undefined {
+  if (!Number.isInteger(slot) || slot < 0) return undefined;
+  let left = slot;
+  for (const part of parts) {
+    if (left < part.bitmap.slots) return { part, slot: left };
+    left -= part.bitmap.slots;
+  }
+  return undefined;
+}
+
+/*
+ * The fields that RFC-11 adds to an account lie after the deployed layout's last one, so that every deployed reader passes over them:
+ *
+ *   | deployed layout | slot fields |        an account that ends with the deployed layout is from before RFC-11
+ */
+
+/** In a slot field: the entity holds no slot of this kind, because its value lies outside of the pool (an IBRL user's own address). */
+export const NO_SLOT = 0xffff_ffff;
+
+export interface UserSlots {
+  /** In the device's UserTunnelNet. */
+  readonly tunnelNetSlot: number;
+  /** In the device's DzIp. */
+  readonly dzIpSlot: number;
+  /** In the device's TunnelId. */
+  readonly tunnelIdSlot: number;
+  /** The pass that the user was created with. RFC-11 reads `user.accesspass_pk`, which the deployed layout does not have. */
+  readonly accessPassPk: Address;
+}
+
+export interface LinkSlots {
+  /** In the network's LinkTunnelNet. */
+  readonly tunnelNetSlot: number;
+  /** In the TunnelId of the device on side A. */
+  readonly tunnelIdSlotA: number;
+  /** In the TunnelId of the device on side Z, which RFC-11 calls b. */
+  readonly tunnelIdSlotB: number;
+}
+
+export interface MulticastGroupSlots {
+  /** In the network's Multicast. */
+  readonly multicastSlot: number;
+}
+
+/** An account of the deployed layout with the slots that RFC-11 keeps in it; `slots` is undefined for one that has none. */
+export interface WithSlots<T, S> {
+  readonly value: T;
+  readonly slots: S | undefined;
+}
+
+const USER_SLOTS: Layout<UserSlots> = { tunnelNetSlot: u32, dzIpSlot: u32, tunnelIdSlot: u16, accessPassPk: key };
+const LINK_SLOTS: Layout<LinkSlots> = { tunnelNetSlot: u32, tunnelIdSlotA: u16, tunnelIdSlotB: u16 };
+const MULTICAST_GROUP_SLOTS: Layout<MulticastGroupSlots> = { multicastSlot: u32 };
+
+/** Bytes of a user's slot fields. */
+export const USER_SLOTS_LENGTH = 42;
+const LINK_SLOTS_LENGTH = 8;
+const MULTICAST_GROUP_SLOTS_LENGTH = 4;
+
+/** Throw AccountDataError when the data is empty or of another type. */
+export function decodeUserWithSlots(data: Uint8Array): WithSlots<User, UserSlots> {
+  const value = decodeUser(data);
+  return { value, slots: readTail(data, encodedUserLength(value), USER_SLOTS, USER_SLOTS_LENGTH) };
+}
+
+export function decodeLinkWithSlots(data: Uint8Array): WithSlots<Link, LinkSlots> {
+  const value = decodeLink(data);
+  return { value, slots: readTail(data, encodeLink(value).length, LINK_SLOTS, LINK_SLOTS_LENGTH) };
+}
+
+export function decodeMulticastGroupWithSlots(data: Uint8Array): WithSlots<MulticastGroup, MulticastGroupSlots> {
+  const value = decodeMulticastGroup(data);
+  return {
+    value,
+    slots: readTail(data, encodeMulticastGroup(value).length, MULTICAST_GROUP_SLOTS, MULTICAST_GROUP_SLOTS_LENGTH),
+  };
+}
+
+export function encodeUserWithSlots({ value, slots }: WithSlots<User, UserSlots>): Uint8Array {
+  return append(encodeUser(value), USER_SLOTS, slots);
+}
+
+export function encodeLinkWithSlots({ value, slots }: WithSlots<Link, LinkSlots>): Uint8Array {
+  return append(encodeLink(value), LINK_SLOTS, slots);
+}
+
+export function encodeMulticastGroupWithSlots({ value, slots }: WithSlots<MulticastGroup, MulticastGroupSlots>): Uint8Array {
+  return append(encodeMulticastGroup(value), MULTICAST_GROUP_SLOTS, slots);
+}
+
+/** Exactly as many bytes as the fields take are the fields: a former layout of users ends with 28 others. */
+function readTail<S extends object>(data: Uint8Array, from: number, layout: Layout<S>, length: number): S | undefined {
+  return data.length === from + length ? readFields(layout, new AccountReader(data.subarray(from))) : undefined;
+}
+
+function append<S extends object>(deployed: Uint8Array, layout: Layout<S>, slots: S | undefined): Uint8Array {
+  if (slots === undefined) return deployed;
+  const writer = new AccountWriter().raw(deployed);
+  writeFields(layout, writer, slots);
+  return writer.finish();
+}
+
+/** Borsh's Option: a byte that is 0 or 1, and the value after a 1. */
+export function option<T>(inner: FieldCodec<T>): FieldCodec<T | undefined> {
+  return {
+    read(reader) {
+      const tag = reader.u8();
+      if (tag > 1) reader.cutHere();
+      return tag === 1 ? inner.read(reader) : undefined;
+    },
+    write(writer, value) {
+      writer.u8(value === undefined ? 0 : 1);
+      if (value !== undefined) inner.write(writer, value);
+    },
+  };
+}

@@ -1,0 +1,590 @@
+import { addressBytes, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from '../address.ts';
+import {
+  AccountReader,
+  AccountWriter,
+  type FieldCodec,
+  ipv4,
+  key,
+  type Layout,
+  network,
+  readFields,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  writeFields,
+} from '../borsh.ts';
+import type { AccountMeta, Instruction } from '../instruction.ts';
+import { ipv4ToNumber } from '../network.ts';
+import {
+  findProgramAddress,
+  type ProgramAddress,
+  globalConfigAddress as programAddressesGlobalConfigAddress,
+  globalStateAddress as programAddressesGlobalStateAddress,
+} from '../pda.ts';
+import type { Address, Ipv4, NetworkV4 } from '../units.ts';
+import { option } from './accounts.ts';
+
+/*
+ * Where RFC-11 keeps its accounts. Users are where the deployed program has them too (userAddress); the others are found by what they are and
+ * not by an index: links by their two devices, interfaces by name, groups by address, devices by code.
+ */
+
+/** How an address comes from its seeds; findProgramAddress itself, or one that remembers. */
+export type Derive = (seeds: readonly Uint8Array[], programId: Address) => ProgramAddress;
+
+/** The pools of a device, or with the zero address those of the network: `["resource_ext", …]`, without the prefix that all others have. */
+export function resourceExtensionAddress(
+  programId: Address,
+  associatedWith: Address = ZERO_ADDRESS,
+  derive: Derive = findProgramAddress,
+): ProgramAddress {
+  return derive([utf8('resource_ext'), addressBytes(associatedWith)], programId);
+}
+
+/** The same account whichever device is named first: the seeds are the devices' keys in the order of their bytes. */
+export function linkAddress(programId: Address, deviceA: Address, deviceB: Address, derive: Derive = findProgramAddress): ProgramAddress {
+  const devices = [addressBytes(deviceA), addressBytes(deviceB)].sort(compareBytes);
+  return derive([DOUBLEZERO, utf8('link'), ...devices], programId);
+}
+
+/** Throws ServiceabilityError `PDA__BAD_SEEDS` for a name above 32 bytes. */
+export function interfaceAddress(programId: Address, device: Address, name: string, derive: Derive = findProgramAddress): ProgramAddress {
+  return derive([DOUBLEZERO, utf8('interface'), addressBytes(device), utf8(name)], programId);
+}
+
+export function multicastGroupAddress(programId: Address, group: Ipv4, derive: Derive = findProgramAddress): ProgramAddress {
+  return derive([DOUBLEZERO, utf8('multicast'), ipv4Bytes(group)], programId);
+}
+
+/** RFC-11 gives no seeds for devices, and its instruction has no account to count an index in. Throws like interfaceAddress. */
+export function deviceAddress(programId: Address, code: string, derive: Derive = findProgramAddress): ProgramAddress {
+  return derive([DOUBLEZERO, utf8('device'), utf8(code)], programId);
+}
+
+/** A user's account, as deployed; here so that a remembering `derive` can be handed in. */
+export function userAddress(programId: Address, clientIp: Ipv4, userType: number, derive: Derive = findProgramAddress): ProgramAddress {
+  return derive([DOUBLEZERO, utf8('user'), ipv4Bytes(clientIp), Uint8Array.of(userType)], programId);
+}
+
+/** As deployed, like userAddress. */
+export const globalStateAddress = (programId: Address, derive: Derive = findProgramAddress): ProgramAddress =>
+  derive([DOUBLEZERO, utf8('globalstate')], programId);
+
+/** As deployed, like userAddress. */
+export const globalConfigAddress = (programId: Address, derive: Derive = findProgramAddress): ProgramAddress =>
+  derive([DOUBLEZERO, utf8('config')], programId);
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, index) => byte !== b[index]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function ipv4Bytes(address: Ipv4): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, ipv4ToNumber(address));
+  return bytes;
+}
+
+const DOUBLEZERO = utf8('doublezero');
+
+/**
+ * What RFC-11's instructions refuse, beside the deployed program's own errors: RFC-11 gives names for some and numbers for none, so they are
+ * counted from 160, apart from all deployed codes. Six names are its own: AccountAlreadyExists, LinkAlreadyExists, and the Exhausted ones of
+ * tunnel ids, user and link tunnel networks and DoubleZero addresses.
+ */
+const ERRORS = {
+  AccountAlreadyExists: [160, 'there is an account already at the address that this one would get'],
+  TunnelIdExhausted: [161, 'all tunnel ids of the device are taken'],
+  UserTunnelNetExhausted: [162, "all tunnel networks of the device's users are taken"],
+  DzIpExhausted: [163, "all DoubleZero addresses of the device's prefixes are taken"],
+  LinkAlreadyExists: [164, 'there is a link between these two devices already'],
+  LinkTunnelNetExhausted: [165, 'all tunnel networks of links are taken'],
+  SegmentRoutingIdExhausted: [166, 'all segment routing ids of the device are taken'],
+  MulticastExhausted: [167, 'all group addresses are taken'],
+  ResourceNotFound: [168, 'the extension has no bitmap of this kind'],
+  SlotOutOfRange: [169, 'the bitmap has no such slot'],
+  SlotReserved: [170, 'the slot is set apart, and neither given out nor taken back'],
+  SlotAlreadyAllocated: [171, 'the slot is taken'],
+  SlotNotAllocated: [172, 'the slot is free already'],
+  SlotMismatch: [173, 'the slot is not the one that the account holds'],
+  SlotsNotTracked: [174, 'the account is from before slots were kept in accounts, and has to be backfilled first'],
+  SlotsAlreadyTracked: [175, 'the account has its slots already'],
+  AccessPassNotExpired: [176, 'the access pass is still good'],
+  ResourceInUse: [177, 'the device still has users, links or interfaces'],
+} as const satisfies Readonly<Record<string, readonly [code: number, explanation: string]>>;
+
+export type Rfc11ErrorName = keyof typeof ERRORS;
+
+/** The `Custom` code of an error. */
+export const rfc11ErrorCode = (name: Rfc11ErrorName): number => ERRORS[name][0];
+
+export interface Rfc11Error {
+  readonly code: number;
+  readonly name: string;
+  readonly explanation: string;
+}
+
+/** Every error of RFC-11's instructions on this ledger, in the order of their codes. */
+export const RFC11_ERRORS: readonly Rfc11Error[] = Object.entries(ERRORS).map(([name, [code, explanation]]) => ({
+  code,
+  name,
+  explanation,
+}));
+
+/** undefined for a code that is none of RFC-11's: then it is the deployed program's (programError). */
+export const rfc11Error = (code: number): Rfc11Error | undefined => RFC11_ERRORS.find((error) => error.code === code);
+
+/** RFC-11's instructions; it gives them no numbers, so these are from 160 up, apart from all deployed ones. The number is the data's first byte. */
+export const Rfc11Instruction = {
+  CreateResourceExtension: 160,
+  AllocateResource: 161,
+  ReleaseResource: 162,
+  SetResourceState: 163,
+  BackfillEntitySlots: 164,
+  CreateAndActivateDevice: 165,
+  CreateAndActivateUser: 166,
+  CreateAndActivateLink: 167,
+  CreateAndActivateInterface: 168,
+  CreateAndActivateMulticastGroup: 169,
+  DeleteUser: 170,
+  DeleteLink: 171,
+  DeleteDevice: 172,
+  DeleteInterface: 173,
+  DeleteMulticastGroup: 174,
+  BanUser: 175,
+  SweepExpiredUsers: 176,
+  UpdateDeviceContributor: 177,
+} as const;
+
+export type Rfc11InstructionName = keyof typeof Rfc11Instruction;
+
+/** The instruction's name, or undefined for a number that is none of RFC-11's. */
+export function rfc11InstructionName(number: number): Rfc11InstructionName | undefined {
+  for (const name of Object.keys(Rfc11Instruction)) if (isName(name) && Rfc11Instruction[name] === number) return name;
+  return undefined;
+}
+
+const isName = (name: string): name is Rfc11InstructionName => name in Rfc11Instruction;
+
+/** What to make of the bytes of an id bitmap's configuration: see IdType. */
+export interface IdBitmapArgs {
+  readonly idType: number;
+  readonly startOffset: number;
+  readonly usableSlots: number;
+}
+
+/** See IpBlockType. The block itself comes from GlobalConfig or the device. */
+export interface IpBlockArgs {
+  readonly blockType: number;
+  readonly reservedStart: number;
+  readonly reservedEnd: number;
+}
+
+export interface CreateDeviceArgs {
+  readonly code: string;
+  readonly deviceType: number;
+  readonly publicIp: Ipv4;
+  readonly dzPrefixes: readonly NetworkV4[];
+  readonly metricsPublisher: Address;
+  readonly mgmtVrf: string;
+}
+
+export interface CreateUserArgs {
+  readonly userType: number;
+  readonly cyoaType: number;
+  readonly clientIp: Ipv4;
+  readonly tunnelEndpoint: Ipv4;
+}
+
+export interface CreateLinkArgs {
+  readonly code: string;
+  readonly linkType: number;
+  readonly bandwidth: bigint;
+  readonly mtu: number;
+  readonly delayNs: bigint;
+  readonly jitterNs: bigint;
+  readonly sideAIfaceName: string;
+  readonly sideZIfaceName: string;
+}
+
+export interface CreateInterfaceArgs {
+  readonly name: string;
+  /** See InterfaceType. */
+  readonly interfaceType: number;
+  readonly loopbackType: number;
+  readonly bandwidth: bigint;
+  readonly mtu: number;
+  readonly vlanId: number;
+  /** Whether a loopback gets an address of the device's DzIp: 0 or 1. */
+  readonly withDzIp: number;
+}
+
+/** Each instruction's arguments after its number. */
+export interface Rfc11Arguments {
+  readonly CreateResourceExtension: { readonly idBitmaps: readonly IdBitmapArgs[]; readonly ipBlocks: readonly IpBlockArgs[] };
+  /** See ResourceType. */
+  readonly AllocateResource: { readonly resourceType: number };
+  readonly ReleaseResource: { readonly resourceType: number; readonly slot: number };
+  readonly SetResourceState: { readonly resourceType: number; readonly slots: readonly number[] };
+  /** Those that the entity has; `dzIpSlot` is NO_SLOT for a user whose DoubleZero address is none of the device's. */
+  readonly BackfillEntitySlots: {
+    readonly tunnelNetSlot: number | undefined;
+    readonly dzIpSlot: number | undefined;
+    readonly tunnelIdSlot: number | undefined;
+    readonly tunnelIdSlotB: number | undefined;
+    readonly multicastSlot: number | undefined;
+  };
+  readonly CreateAndActivateDevice: CreateDeviceArgs;
+  readonly CreateAndActivateUser: CreateUserArgs;
+  readonly CreateAndActivateLink: CreateLinkArgs;
+  readonly CreateAndActivateInterface: CreateInterfaceArgs;
+  readonly CreateAndActivateMulticastGroup: { readonly code: string; readonly maxBandwidth: bigint; readonly owner: Address };
+  readonly DeleteUser: NoArguments;
+  readonly DeleteLink: NoArguments;
+  readonly DeleteDevice: NoArguments;
+  readonly DeleteInterface: NoArguments;
+  readonly DeleteMulticastGroup: NoArguments;
+  readonly BanUser: NoArguments;
+  readonly SweepExpiredUsers: NoArguments;
+  readonly UpdateDeviceContributor: NoArguments;
+}
+
+export type NoArguments = Readonly<Record<never, never>>;
+
+const idBitmap: Layout<IdBitmapArgs> = { idType: u8, startOffset: u16, usableSlots: u16 };
+const ipBlock: Layout<IpBlockArgs> = { blockType: u8, reservedStart: u8, reservedEnd: u8 };
+
+const LAYOUTS: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[Name]> } = {
+  CreateResourceExtension: { idBitmaps: structs(idBitmap, 5), ipBlocks: structs(ipBlock, 3) },
+  AllocateResource: { resourceType: u8 },
+  ReleaseResource: { resourceType: u8, slot: u32 },
+  SetResourceState: { resourceType: u8, slots: vector(u32, 4) },
+  BackfillEntitySlots: {
+    tunnelNetSlot: option(u32),
+    dzIpSlot: option(u32),
+    tunnelIdSlot: option(u16),
+    tunnelIdSlotB: option(u16),
+    multicastSlot: option(u32),
+  },
+  CreateAndActivateDevice: {
+    code: text,
+    deviceType: u8,
+    publicIp: ipv4,
+    dzPrefixes: vector(network, 5),
+    metricsPublisher: key,
+    mgmtVrf: text,
+  },
+  CreateAndActivateUser: { userType: u8, cyoaType: u8, clientIp: ipv4, tunnelEndpoint: ipv4 },
+  CreateAndActivateLink: {
+    code: text,
+    linkType: u8,
+    bandwidth: u64,
+    mtu: u32,
+    delayNs: u64,
+    jitterNs: u64,
+    sideAIfaceName: text,
+    sideZIfaceName: text,
+  },
+  CreateAndActivateInterface: {
+    name: text,
+    interfaceType: u8,
+    loopbackType: u8,
+    bandwidth: u64,
+    mtu: u16,
+    vlanId: u16,
+    withDzIp: u8,
+  },
+  CreateAndActivateMulticastGroup: { code: text, maxBandwidth: u64, owner: key },
+  DeleteUser: {},
+  DeleteLink: {},
+  DeleteDevice: {},
+  DeleteInterface: {},
+  DeleteMulticastGroup: {},
+  BanUser: {},
+  SweepExpiredUsers: {},
+  UpdateDeviceContributor: {},
+};
+
+/** The instruction's data. Throws ServiceabilityError `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold. */
+export function encodeRfc11<Name extends Rfc11InstructionName>(name: Name, args: Rfc11Arguments[Name]): Uint8Array {
+  const writer = new AccountWriter().u8(Rfc11Instruction[name]);
+  writeFields<Rfc11Arguments[Name]>(LAYOUTS[name], writer, args);
+  return writer.finish();
+}
+
+/** The arguments, or undefined for data that is cut, too long, or another instruction's. What a byte stands for is for its reader to judge. */
+export function decodeRfc11<Name extends Rfc11InstructionName>(name: Name, data: Uint8Array): Rfc11Arguments[Name] | undefined {
+  const reader = new AccountReader(data);
+  if (reader.u8() !== Rfc11Instruction[name]) return undefined;
+  const args = readFields<Rfc11Arguments[Name]>(LAYOUTS[name], reader);
+  return reader.cut || reader.remaining > 0 ? undefined : args;
+}
+
+function structs<T extends object>(layout: Layout<T>, length: number): FieldCodec<readonly T[]> {
+  return vector({ read: (reader) => readFields(layout, reader), write: (writer, value) => writeFields(layout, writer, value) }, length);
+}
+
+/** A u32 count and its elements, each so long. */
+function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly T[]> {
+  return {
+    read: (reader) => reader.vector(length, () => element.read(reader)),
+    write: (writer, values) => void writer.vector(values, (value) => element.write(writer, value)),
+  };
+}
+
+/*
+ * What the builders of RFC-11's instructions share. The accounts of each are RFC-11's, in its order; after them come those that it leaves out and
+ * that nobody can do without: GlobalState where the foundation's list is asked, the Contributor where its owner is, the System program where an
+ * account is made.
+ */
+
+type Input<Name extends Rfc11InstructionName, Accounts> = { readonly programId: Address } & Accounts & Rfc11Arguments[Name];
+
+type LinkEnds = Record<'link' | 'deviceA' | 'deviceB' | 'extensionA' | 'extensionB' | 'globalExtension', Address>;
+
+const linkEnds = (ends: LinkEnds): readonly AccountMeta[] => [
+  writable(ends.link),
+  readonly(ends.deviceA),
+  readonly(ends.deviceB),
+  writable(ends.extensionA),
+  writable(ends.extensionB),
+  writable(ends.globalExtension),
+];
+
+function build<Name extends Rfc11InstructionName>(
+  name: Name,
+  input: { readonly programId: Address } & Rfc11Arguments[Name],
+  accounts: readonly AccountMeta[],
+): Instruction {
+  return { programId: input.programId, accounts, data: encodeRfc11(name, input) };
+}
+
+const writable = (address: Address): AccountMeta => ({ address, signer: false, writable: true });
+const readonly = (address: Address): AccountMeta => ({ address, signer: false, writable: false });
+const signer = (address: Address): AccountMeta => ({ address, signer: true, writable: false });
+/** Signs, and gives or gets lamports. */
+const payerOf = (address: Address): AccountMeta => ({ address, signer: true, writable: true });
+
+export function createAndActivateDevice(
+  input: Input<
+    'CreateAndActivateDevice',
+    Record<'device' | 'extension' | 'contributor' | 'authority' | 'payer' | 'location' | 'exchange', Address>
+  >,
+): Instruction {
+  const { programId, device, extension, contributor, authority, payer, location, exchange } = input;
+  return build('CreateAndActivateDevice', input, [
+    writable(device),
+    writable(extension),
+    readonly(programAddressesGlobalConfigAddress(programId).address),
+    readonly(contributor),
+    signer(authority),
+    payerOf(payer),
+    readonly(location),
+    readonly(exchange),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
+
+/** `payer` is the access pass's owner. */
+export function createAndActivateUser(
+  input: Input<
+    'CreateAndActivateUser',
+    Record<'user' | 'device' | 'extension' | 'accessPass' | 'payer', Address> & { readonly tenant?: Address | undefined }
+  >,
+): Instruction {
+  const { user, device, extension, accessPass, payer, tenant } = input;
+  return build('CreateAndActivateUser', input, [
+    writable(user),
+    readonly(device),
+    writable(extension),
+    writable(accessPass),
+    payerOf(payer),
+    readonly(SYSTEM_PROGRAM_ID),
+    ...(tenant === undefined ? [] : [readonly(tenant)]),
+  ]);
+}
+
+export function createAndActivateLink(
+  input: Input<'CreateAndActivateLink', LinkEnds & Record<'contributorA' | 'contributorB' | 'payer', Address>>,
+): Instruction {
+  const { contributorA, contributorB, payer } = input;
+  return build('CreateAndActivateLink', input, [
+    ...linkEnds(input),
+    readonly(contributorA),
+    readonly(contributorB),
+    payerOf(payer),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
+
+export function createAndActivateInterface(
+  input: Input<'CreateAndActivateInterface', Record<'interface' | 'device' | 'extension' | 'authority' | 'payer' | 'contributor', Address>>,
+): Instruction {
+  const { device, extension, authority, payer, contributor } = input;
+  return build('CreateAndActivateInterface', input, [
+    writable(input.interface),
+    readonly(device),
+    writable(extension),
+    signer(authority),
+    payerOf(payer),
+    readonly(contributor),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
+
+export function createAndActivateMulticastGroup(
+  input: Input<'CreateAndActivateMulticastGroup', Record<'group' | 'globalExtension' | 'authority' | 'payer', Address>>,
+): Instruction {
+  const { programId, group, globalExtension, authority, payer } = input;
+  return build('CreateAndActivateMulticastGroup', input, [
+    writable(group),
+    writable(globalExtension),
+    signer(authority),
+    payerOf(payer),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
+
+/** `authority` is the access pass's owner, who gets the account's lamports. */
+export function deleteUser(
+  input: Input<'DeleteUser', Record<'user' | 'device' | 'extension' | 'accessPass' | 'authority', Address>>,
+): Instruction {
+  const { user, device, extension, accessPass, authority } = input;
+  return build('DeleteUser', input, [writable(user), readonly(device), writable(extension), writable(accessPass), payerOf(authority)]);
+}
+
+/** `contributor`, of either device, for an authority that did not create the link. */
+export function deleteLink(
+  input: Input<'DeleteLink', LinkEnds & { readonly authority: Address; readonly contributor?: Address | undefined }>,
+): Instruction {
+  const { authority, contributor } = input;
+  return build('DeleteLink', input, [
+    ...linkEnds(input),
+    payerOf(authority),
+    ...(contributor === undefined ? [] : [readonly(contributor)]),
+  ]);
+}
+
+export function deleteDevice(
+  input: Input<'DeleteDevice', Record<'device' | 'extension' | 'authority' | 'contributor', Address>>,
+): Instruction {
+  const { device, extension, authority, contributor } = input;
+  return build('DeleteDevice', input, [writable(device), writable(extension), payerOf(authority), readonly(contributor)]);
+}
+
+export function deleteInterface(
+  input: Input<'DeleteInterface', Record<'interface' | 'device' | 'extension' | 'authority' | 'contributor', Address>>,
+): Instruction {
+  const { device, extension, authority, contributor } = input;
+  return build('DeleteInterface', input, [
+    writable(input.interface),
+    readonly(device),
+    writable(extension),
+    payerOf(authority),
+    readonly(contributor),
+  ]);
+}
+
+export function deleteMulticastGroup(
+  input: Input<'DeleteMulticastGroup', Record<'group' | 'globalExtension' | 'authority', Address>>,
+): Instruction {
+  const { programId, group, globalExtension, authority } = input;
+  return build('DeleteMulticastGroup', input, [
+    writable(group),
+    writable(globalExtension),
+    payerOf(authority),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+  ]);
+}
+
+export function banUser(
+  input: Input<'BanUser', Record<'user' | 'device' | 'extension' | 'accessPass' | 'authority', Address>>,
+): Instruction {
+  const { programId, user, device, extension, accessPass, authority } = input;
+  return build('BanUser', input, [
+    writable(user),
+    readonly(device),
+    writable(extension),
+    writable(accessPass),
+    signer(authority),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+  ]);
+}
+
+/** At most ten users; anybody may call. */
+export function sweepExpiredUsers(
+  input: Input<'SweepExpiredUsers', { readonly accessPass: Address; readonly users: readonly Address[]; readonly caller: Address }>,
+): Instruction {
+  return build('SweepExpiredUsers', input, [writable(input.accessPass), ...input.users.map(writable), payerOf(input.caller)]);
+}
+
+export function updateDeviceContributor(
+  input: Input<'UpdateDeviceContributor', Record<'device' | 'newContributor' | 'authority', Address>>,
+): Instruction {
+  const { programId, device, newContributor, authority } = input;
+  return build('UpdateDeviceContributor', input, [
+    writable(device),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(newContributor),
+    signer(authority),
+  ]);
+}
+
+/** `associatedWith` is the device, or the zero address (the System program's) for the network's own extension. */
+export function createResourceExtension(
+  input: Input<'CreateResourceExtension', Record<'extension' | 'associatedWith' | 'authority' | 'payer', Address>>,
+): Instruction {
+  const { programId, extension, associatedWith, authority, payer } = input;
+  return build('CreateResourceExtension', input, [
+    writable(extension),
+    readonly(programAddressesGlobalConfigAddress(programId).address),
+    readonly(associatedWith),
+    signer(authority),
+    payerOf(payer),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
+
+type OnExtension = Record<'extension' | 'authority', Address>;
+
+export const allocateResource = (input: Input<'AllocateResource', OnExtension>): Instruction =>
+  build('AllocateResource', input, onExtension(input));
+
+export const releaseResource = (input: Input<'ReleaseResource', OnExtension>): Instruction =>
+  build('ReleaseResource', input, onExtension(input));
+
+export const setResourceState = (input: Input<'SetResourceState', OnExtension>): Instruction =>
+  build('SetResourceState', input, onExtension(input));
+
+function onExtension({ programId, extension, authority }: { readonly programId: Address } & OnExtension): readonly AccountMeta[] {
+  return [writable(extension), signer(authority), readonly(programAddressesGlobalStateAddress(programId).address)];
+}
+
+/**
+ * `extensions` are those that the entity's slots lie in: a user's device's; the network's and the devices' of side A and Z for a link; the network's
+ * for a group. A user's access pass goes along with them.
+ */
+export function backfillEntitySlots(
+  input: Input<
+    'BackfillEntitySlots',
+    { readonly entity: Address; readonly authority: Address; readonly extensions: readonly Address[]; readonly accessPass?: Address }
+  >,
+): Instruction {
+  const { programId, entity, authority, extensions, accessPass } = input;
+  return build('BackfillEntitySlots', input, [
+    writable(entity),
+    payerOf(authority),
+    readonly(programAddressesGlobalStateAddress(programId).address),
+    ...extensions.map(readonly),
+    ...(accessPass === undefined ? [] : [readonly(accessPass)]),
+    readonly(SYSTEM_PROGRAM_ID),
+  ]);
+}
