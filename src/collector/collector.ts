@@ -1,7 +1,7 @@
 import type { LocatedNeighbor, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
 import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../lib/index.ts';
 import type { Nanoseconds } from '../serviceability/index.ts';
-import { neighborKeyText, type SwitchSource } from './switch-source.ts';
+import { neighborKeyText, type SwitchSource } from './source.ts';
 
 export interface CollectorReporter {
   /** A source was polled and answered; how long that took, milliseconds. */

@@ -11,7 +11,6 @@ export {
   parseEapiEndpoint,
 } from './eapi/index.ts';
 export { type BgpWatchOptions, createBgpWatch } from './grpc/index.ts';
-export type { ShowRunner } from './show-runner.ts';
 export {
   createSnmpSource,
   createTrapWakeUp,
@@ -26,6 +25,13 @@ export {
   type TrapWakeUpOptions,
 } from './snmp/index.ts';
 export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
-export { neighborKeyText, type SwitchSource } from './switch-source.ts';
-export type { WakeUpSource, WakeUpState } from './wake-up-source.ts';
-export { createWakeUps, type WakeUpEvent, type WakeUpReporter, type WakeUps, type WakeUpsOptions } from './wake-ups.ts';
+export { neighborKeyText, type ShowRunner, type SwitchSource } from './source.ts';
+export {
+  createWakeUps,
+  type WakeUpEvent,
+  type WakeUpReporter,
+  type WakeUpSource,
+  type WakeUpState,
+  type WakeUps,
+  type WakeUpsOptions,
+} from './triggers.ts';

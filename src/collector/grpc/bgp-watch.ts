@@ -1,7 +1,6 @@
 import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../lib/index.ts';
-import type { WakeUpSource, WakeUpState } from '../wake-up-source.ts';
-import { createGrpcChannel } from './grpc-channel.ts';
-import { loadMessages } from './load-messages.ts';
+import type { WakeUpSource, WakeUpState } from '../triggers.ts';
+import { createGrpcChannel, loadMessages } from './channel.ts';
 
 export interface BgpWatchOptions {
   /** Its name in the configuration. */

@@ -1,3 +1,2 @@
 export { type BgpWatchOptions, createBgpWatch } from './bgp-watch.ts';
-export { createGrpcChannel, type GrpcChannel, type GrpcChannelOptions } from './grpc-channel.ts';
-export { loadMessages } from './load-messages.ts';
+export { createGrpcChannel, type GrpcChannel, type GrpcChannelOptions, loadMessages } from './channel.ts';

@@ -1,2 +1,2 @@
-export { createNamespaces, isNamespaceName, type Namespaces, type NamespacesOptions } from './namespaces.ts';
-export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets-source.ts';
+export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './source.ts';
+export { createNamespaces, isNamespaceName, type Namespaces, type NamespacesOptions } from './ss.ts';

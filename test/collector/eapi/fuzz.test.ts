@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
-import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
-import { collectRtts } from '../../../src/collector/eapi/read-rtts.ts';
-import { readSummary, readSummaryInSteps } from '../../../src/collector/eapi/read-summary.ts';
-import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
+import { readEnvelope } from '../../../src/collector/eapi/client.ts';
+import { collectRtts } from '../../../src/collector/eapi/rtt.ts';
+import { createSummaryPeers, readSummary, readSummaryInSteps } from '../../../src/collector/eapi/summary.ts';
 import { atOnce, isAgentError, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { CURRENT_EOS } from '../../../src/localnet/dzd/eapi/oddities.ts';
 import { answerRunCmds } from '../../../src/localnet/dzd/eapi/run-cmds.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createPeerListFilter } from '../../../src/collector/eapi/peer-list-filter.ts';
+import { createPeerListFilter } from '../../../src/collector/eapi/rtt.ts';
 import { seededRandom } from '../../../src/lib/index.ts';
 import { keptOfPieces } from './in-pieces.ts';
 

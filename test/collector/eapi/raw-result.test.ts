@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createJsonChecker, type JsonProgress } from '../../../src/collector/eapi/json-checker.ts';
-import { createRawResultFilter } from '../../../src/collector/eapi/raw-result-filter.ts';
+import { createJsonChecker, createRawResultFilter, type JsonProgress } from '../../../src/collector/eapi/json-stream.ts';
 
 /** Reads the text in pieces of these sizes, the last of them for all that is left. */
 function check(text: string, sizes: readonly number[] = []): JsonProgress {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { commandError } from '../../../src/collector/eapi/command-error.ts';
-import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
+import { commandError, readEnvelope } from '../../../src/collector/eapi/client.ts';
 
 const read = (answer: unknown, count = 1): unknown =>
   readEnvelope(typeof answer === 'string' ? answer : JSON.stringify(answer), 'id-1', count);

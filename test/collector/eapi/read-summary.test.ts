@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readSummary } from '../../../src/collector/eapi/read-summary.ts';
+import { readSummary } from '../../../src/collector/eapi/summary.ts';
 import { isAgentError } from '../../../src/lib/index.ts';
 
 const WHERE = { endpoint: 'https://dz1', source: 'eapi' };

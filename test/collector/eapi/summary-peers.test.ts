@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readEnvelope } from '../../../src/collector/eapi/read-envelope.ts';
-import { readSummary, readSummaryInSteps, type Summary } from '../../../src/collector/eapi/read-summary.ts';
-import { createSummaryPeers } from '../../../src/collector/eapi/summary-peers.ts';
+import { readEnvelope } from '../../../src/collector/eapi/client.ts';
+import { createSummaryPeers, readSummary, readSummaryInSteps, type Summary } from '../../../src/collector/eapi/summary.ts';
 import { atOnce, seededRandom } from '../../../src/lib/index.ts';
 import { keptOfPieces } from './in-pieces.ts';
 

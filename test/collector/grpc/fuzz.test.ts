@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createGrpcEapiClient } from '../../../src/collector/eapi/grpc-client.ts';
-import { readSummary } from '../../../src/collector/eapi/read-summary.ts';
+import { createGrpcEapiClient } from '../../../src/collector/eapi/client.ts';
+import { readSummary } from '../../../src/collector/eapi/summary.ts';
 import { decodeShowResponse, tellsOfPeer } from '../../../src/collector/grpc/messages.ts';
 import { isAgentError, type Random, seededRandom } from '../../../src/lib/index.ts';
 import { encodeMessage } from '../../../src/localnet/dzd/grpc/wire.ts';

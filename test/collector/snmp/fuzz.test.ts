@@ -1,12 +1,9 @@
 import { expect, test } from 'vitest';
 import type { NeighborState } from '../../../src/bgp/index.ts';
-import { ARISTA_MIB } from '../../../src/collector/snmp/arista-mib.ts';
 import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
-import { BGP4_MIB } from '../../../src/collector/snmp/bgp4-mib.ts';
-import { neighborOf, type PeerMib } from '../../../src/collector/snmp/peer-mib.ts';
-import { DisorderlyAgent, decodeResponse } from '../../../src/collector/snmp/response.ts';
-import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
-import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
+import { ARISTA_MIB, BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
+import { DisorderlyAgent, decodeResponse, neighborOf, type PeerMib, type SnmpSession } from '../../../src/collector/snmp/session.ts';
+import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';

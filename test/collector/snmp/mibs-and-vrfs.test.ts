@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot } from '../../../src/bgp/index.ts';
-import { ARISTA_MIB } from '../../../src/collector/snmp/arista-mib.ts';
+import { ARISTA_MIB } from '../../../src/collector/snmp/mibs.ts';
 import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';

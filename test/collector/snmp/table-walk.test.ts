@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BGP4_MIB } from '../../../src/collector/snmp/bgp4-mib.ts';
-import { decodeResponse } from '../../../src/collector/snmp/response.ts';
-import type { SnmpSession } from '../../../src/collector/snmp/snmp-session.ts';
-import { walkPeerTable } from '../../../src/collector/snmp/table-walk.ts';
+import { BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
+import { decodeResponse, type SnmpSession } from '../../../src/collector/snmp/session.ts';
+import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs } from '../../../src/lib/index.ts';
 import { answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
 import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';

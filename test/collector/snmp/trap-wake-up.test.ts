@@ -4,7 +4,7 @@ import { createSession, createV3Session, ObjectType, type Session, Version2c } f
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WakeUpState } from '../../../src/collector/index.ts';
 import { createTrapWakeUp, type SnmpUser, type TrapWakeUp, type TrapWakeUpOptions } from '../../../src/collector/snmp/index.ts';
-import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { monotonicMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { createSimulatedSnmp, type SimulatedSnmpUser, type TrapTarget } from '../../../src/localnet/dzd/snmp/index.ts';

@@ -4,7 +4,7 @@ import { createV3Session } from 'net-snmp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
-import { netSnmpUser } from '../../../src/collector/snmp/net-snmp-user.ts';
+import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/lib/index.ts';
 import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
 import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';

@@ -1,0 +1,224 @@
+import type * as Grpc from '@grpc/grpc-js';
+import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, withDeadline } from '../../lib/index.ts';
+import type * as Messages from './messages.ts';
+
+/** The switch ended a stream in good order, which it is not meant to. */
+class StreamEnded extends Error {
+  override readonly name = 'StreamEnded';
+  constructor() {
+    super('the switch ended it');
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
+
+/** One request and its answer; the call is cancelled, and rejects with the reason, when the signal aborts. */
+function unary(client: Grpc.Client, method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      call.cancel();
+      reject(signal.reason);
+    };
+    const call = client.makeUnaryRequest<Uint8Array, Buffer>(
+      method,
+      asBuffer,
+      (bytes) => bytes,
+      request,
+      (error, answer) => {
+        signal.removeEventListener('abort', onAbort);
+        if (error !== null) reject(error);
+        else if (answer === undefined) reject(new Error('an answer without a message'));
+        else resolve(answer);
+      },
+    );
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** One request and the messages of its stream. Never resolves: it rejects with what ended it, or with the signal's reason. */
+function stream(
+  client: Grpc.Client,
+  method: string,
+  request: Uint8Array,
+  onMessage: (message: Buffer) => void,
+  signal: AbortSignal,
+): Promise<never> {
+  return new Promise((_, reject) => {
+    const call = client.makeServerStreamRequest<Uint8Array, Buffer>(method, asBuffer, (bytes) => bytes, request);
+    const over = (reason: unknown): void => {
+      signal.removeEventListener('abort', onAbort);
+      reject(reason);
+    };
+    const onAbort = (): void => {
+      call.cancel();
+      over(signal.reason);
+    };
+    call.on('data', (message: unknown) => {
+      if (Buffer.isBuffer(message)) onMessage(message);
+    });
+    call.on('error', over);
+    call.on('end', () => over(new StreamEnded()));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+interface CallPlace {
+  readonly endpoint: string;
+  readonly method: string;
+}
+
+/** The AgentError `GRPC__…` of a failed call, by its status. */
+function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { endpoint, method }: CallPlace): AgentError {
+  if (isAgentError(error)) return error;
+  if (error instanceof StreamEnded) return new AgentError('GRPC__WATCH_ENDED', { endpoint, problem: error.message }, { cause: error });
+  const { code, details } = serviceError(error);
+  const problem = oneLine(details);
+  const options = { cause: error };
+  switch (code) {
+    case status.UNAVAILABLE:
+      return new AgentError('GRPC__UNREACHABLE', { endpoint, problem }, options);
+    case status.UNIMPLEMENTED:
+      return new AgentError('GRPC__NOT_SERVED', { endpoint, method, problem }, options);
+    case status.RESOURCE_EXHAUSTED:
+      return new AgentError('GRPC__EXHAUSTED', { endpoint, problem }, options);
+    default:
+      return new AgentError(
+        'GRPC__FAILED',
+        { endpoint, method, status: code === undefined ? 'no status' : `${status[code]}`, problem },
+        options,
+      );
+  }
+}
+
+/** The status of a failed call, where it has one. */
+function serviceError(error: unknown): { readonly code?: number; readonly details: string } {
+  if (!(error instanceof Error)) return { details: describeError(error) };
+  const details = 'details' in error && typeof error.details === 'string' && error.details !== '' ? error.details : describeError(error);
+  return 'code' in error && typeof error.code === 'number' ? { code: error.code, details } : { details };
+}
+
+/** The library's texts name every address it tried; the beginning tells. */
+function oneLine(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}
+
+export interface GrpcChannelOptions {
+  /** As it appears in messages, such as `grpc://127.0.0.1:9543`. */
+  readonly endpoint: string;
+  /** `host:port`. */
+  readonly address: string;
+  /** Upper bound for one call and its answer, milliseconds; a watch has none. */
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
+}
+
+export interface GrpcChannel {
+  /** One request, one answer. Throws AgentError `GRPC__…`, or the signal's reason. */
+  call(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer>;
+  /**
+   * One request, and answers until the signal aborts, which rejects with its reason; the end of the stream, with an error or without, rejects
+   * with an AgentError `GRPC__…`.
+   */
+  watch(method: string, request: Uint8Array, onMessage: (message: Buffer) => void, signal: AbortSignal): Promise<never>;
+  /** Whether there is a connection now, which a stream that says nothing does not tell. */
+  isConnected(): boolean;
+  close(): Promise<void>;
+}
+
+/** Nothing of a switch's loopback listener is asked of proxies or name servers, and whoever calls decides how soon to try again. */
+const CHANNEL_OPTIONS = {
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_retries': 0,
+  // A watch of a switch that was cut off would be silent for ever. Servers take pings more often than each five minutes for abuse.
+  'grpc.keepalive_time_ms': 330_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+};
+
+/**
+ * gRPC to one address, in clear text: EosSdkRpc has no other on its loopback listener. The library is loaded with the first call, and the
+ * connection opened; one that failed or went silent is given up, so that the next call finds a new one.
+ */
+export function createGrpcChannel({ endpoint, address, timeoutMs, maxAnswerBytes }: GrpcChannelOptions): GrpcChannel {
+  let closed = false;
+  let current: { readonly grpc: typeof Grpc; readonly client: Grpc.Client; served: boolean } | undefined;
+
+  async function connection(): Promise<NonNullable<typeof current>> {
+    const grpc = await import('@grpc/grpc-js');
+    if (closed) throw new Stopped(`the channel to ${endpoint} is closed`);
+    current ??= {
+      grpc,
+      client: new grpc.Client(address, grpc.credentials.createInsecure(), {
+        ...CHANNEL_OPTIONS,
+        'grpc.max_receive_message_length': maxAnswerBytes,
+      }),
+      served: false,
+    };
+    return current;
+  }
+
+  function giveUp(given: NonNullable<typeof current>): void {
+    given.client.close();
+    if (current === given) current = undefined;
+  }
+
+  async function exchange(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+    const used = await connection();
+    try {
+      const answer = await unary(used.client, method, request, signal);
+      used.served = true;
+      return answer;
+    } catch (error) {
+      if (signal.aborted) {
+        if (signal.reason instanceof DeadlineExceeded) giveUp(used);
+        throw error;
+      }
+      const failure = grpcError(error, used.grpc, { endpoint, method });
+      if (failure.code === 'GRPC__UNREACHABLE') {
+        giveUp(used);
+        // The switch's agent may have restarted since the last call: a show command may be run twice.
+        if (used.served) return exchange(method, request, signal);
+      }
+      throw failure;
+    }
+  }
+
+  return {
+    async call(method, request, signal) {
+      signal.throwIfAborted();
+      try {
+        return await withDeadline(timeoutMs, signal, (inner) => exchange(method, request, inner));
+      } catch (error) {
+        if (signal.aborted || !(error instanceof DeadlineExceeded)) throw error;
+        throw new AgentError('GRPC__TIMEOUT', { endpoint, ms: error.ms }, { cause: error });
+      }
+    },
+    async watch(method, request, onMessage, signal) {
+      signal.throwIfAborted();
+      const used = await connection();
+      try {
+        return await stream(used.client, method, request, onMessage, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        giveUp(used);
+        throw grpcError(error, used.grpc, { endpoint, method });
+      }
+    },
+    isConnected() {
+      if (current === undefined) return false;
+      return current.client.getChannel().getConnectivityState(false) === current.grpc.connectivityState.READY;
+    },
+    async close() {
+      closed = true;
+      current?.client.close();
+      current = undefined;
+    },
+  };
+}
+
+/** The messages, with the library that reads them: it is loaded only where gRPC is used. */
+export const loadMessages = (): Promise<typeof Messages> => import('./messages.ts');

@@ -1,0 +1,214 @@
+import { isIP } from 'node:net';
+import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
+import { AgentError, describeError, Stopped } from '../../lib/index.ts';
+import { TAG } from './ber.ts';
+import {
+  DisorderlyAgent,
+  errorOfStatus,
+  type IgnoredDatagrams,
+  type SnmpRequest,
+  type SnmpSession,
+  type SnmpUser,
+  type SnmpValue,
+  type VarBind,
+  ViewRefused,
+} from './session.ts';
+import { createV3Admission, FencedSocket, netSnmpUser } from './usm-filter.ts';
+
+/** `report` is the counter that the agent's last Report told of: net-snmp has it in words only. */
+function errorOfV3(error: unknown, report: readonly number[] | undefined, { name: user }: SnmpUser, endpoint: string): Error {
+  const { code, status } = numbersOf(error);
+  if (status !== undefined) return errorOfStatus(status);
+  switch (code) {
+    case ResponseInvalidCode.EAuthFailure:
+      return refusalOf(report, user, endpoint);
+    case ResponseInvalidCode.ECouldNotDecrypt:
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'its answer is not readable with this password' });
+    case NOT_IN_TIME_WINDOW:
+      return outOfTime(endpoint);
+    case ResponseInvalidCode.EUnexpectedReport:
+      return new ViewRefused('the agent refuses this context');
+    default:
+      return error instanceof Error ? error : new Error(describeError(error));
+  }
+}
+
+/** usmStats (RFC 3414 section 5), by the last number but the instance's. */
+function refusalOf(report: readonly number[] | undefined, user: string, endpoint: string): AgentError {
+  switch (report?.at(-2)) {
+    case 1:
+      return new AgentError('SNMP__LEVEL_REFUSED', { endpoint, user });
+    case 2:
+      return outOfTime(endpoint);
+    case 3:
+      return new AgentError('SNMP__USER_UNKNOWN', { endpoint, user });
+    case 6:
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'the agent could not read the request' });
+    default:
+      return new AgentError('SNMP__WRONG_PASSWORD', { endpoint, user });
+  }
+}
+
+const outOfTime = (endpoint: string): AgentError =>
+  new AgentError('SNMP__OUT_OF_TIME', { endpoint, problem: 'what one says is outside the other’s window of 150 s' });
+
+/** ENotInTimeWindow, which the library's types do not know yet. */
+const NOT_IN_TIME_WINDOW = 14;
+
+function numbersOf(error: unknown): { readonly code: unknown; readonly status: number | undefined } {
+  if (typeof error !== 'object' || error === null) return { code: undefined, status: undefined };
+  return {
+    code: 'code' in error ? error.code : undefined,
+    status: 'status' in error && typeof error.status === 'number' ? error.status : undefined,
+  };
+}
+
+/** Throws DisorderlyAgent for values that no agent may send. */
+function varbindOf({ oid, type, value }: Varbind): VarBind {
+  return { oid: oid.split('.').map(Number), value: cellOf(type, value) };
+}
+
+function cellOf(type: ObjectType | undefined, value: unknown): SnmpValue {
+  switch (type) {
+    case ObjectType.Integer:
+      return { kind: 'integer', value: numberIn(value, -(2 ** 31), 2 ** 31 - 1) };
+    case ObjectType.Counter:
+      return { kind: 'unsigned', type: 'counter32', value: numberIn(value, 0, 2 ** 32 - 1) };
+    case ObjectType.Gauge:
+      return { kind: 'unsigned', type: 'gauge32', value: numberIn(value, 0, 2 ** 32 - 1) };
+    case ObjectType.TimeTicks:
+      return { kind: 'unsigned', type: 'timeTicks', value: numberIn(value, 0, 2 ** 32 - 1) };
+    case ObjectType.OctetString:
+      return Buffer.isBuffer(value) ? { kind: 'octets', value } : { kind: 'other', tag: TAG.octetString };
+    case ObjectType.NoSuchObject:
+      return { kind: 'exception', exception: 'noSuchObject' };
+    case ObjectType.NoSuchInstance:
+      return { kind: 'exception', exception: 'noSuchInstance' };
+    case ObjectType.EndOfMibView:
+      return { kind: 'exception', exception: 'endOfMibView' };
+    default:
+      return { kind: 'other', tag: Number(type ?? 0) };
+  }
+}
+
+function numberIn(value: unknown, least: number, most: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
+    throw new DisorderlyAgent('a number that does not fit its type');
+  return value;
+}
+
+interface V3SessionOptions {
+  /** Numeric address of the agent. */
+  readonly address: string;
+  readonly port: number;
+  /** What messages call the agent. */
+  readonly endpoint: string;
+  readonly user: SnmpUser;
+  /** The empty one is that of the default VRF. */
+  readonly context: string;
+  /** Upper bound for all that the session is used for, milliseconds. */
+  readonly timeoutMs: number;
+  readonly ignored: IgnoredDatagrams;
+}
+
+const TRANSMISSIONS = 4;
+
+/**
+ * SNMPv3 (RFC 3414), authenticated and encrypted as the user is, over net-snmp. Each session begins by discovering the
+ * agent's engine, its boots and its time, so that no restart of the agent outlives a poll. Besides what requests reject with by contract: SNMP__USER_UNKNOWN,
+ * SNMP__WRONG_PASSWORD, SNMP__WRONG_PRIVACY, SNMP__LEVEL_REFUSED, SNMP__OUT_OF_TIME.
+ */
+export function createV3Session({ address, port, endpoint, user, context, timeoutMs, ignored }: V3SessionOptions): SnmpSession {
+  const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
+  let closed = false;
+  const admission = createV3Admission(user);
+  const socket = new FencedSocket(
+    transport,
+    (datagram, from) => {
+      if (from.address !== address || from.port !== port) {
+        ignored.strangers += 1;
+        return false;
+      }
+      if (admission.admits(datagram)) return true;
+      ignored.malformed += 1;
+      return false;
+    },
+    () => {
+      ignored.malformed += 1;
+    },
+  );
+  const session = createLibrarySession(address, netSnmpUser(user), {
+    port,
+    transport,
+    context,
+    timeout: timeoutMs / TRANSMISSIONS,
+    retries: TRANSMISSIONS - 1,
+    dgramModule: { createSocket: () => socket },
+  });
+  session.on('error', () => {
+    ignored.malformed += 1;
+  });
+
+  return {
+    request(request, signal) {
+      if (closed) return Promise.reject(new Stopped('the SNMP session is closed'));
+      if (signal.aborted) return Promise.reject(signal.reason);
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        const answered: Answered = (error, varbinds) => {
+          signal.removeEventListener('abort', onAbort);
+          if (error !== null)
+            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, admission.lastReport(), user, endpoint));
+          try {
+            resolve((varbinds ?? []).map(varbindOf));
+          } catch (disorder) {
+            reject(disorder);
+          }
+        };
+        try {
+          send(session, request, answered);
+        } catch (error) {
+          answered(error, undefined);
+        }
+      });
+    },
+    meaningOfSilence() {
+      // Agents that decrypt a request to nonsense drop it. They also drop one for a context that they do not have.
+      if (!admission.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user: user.name, problem: 'it tells its engine, and answers no request' });
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      session.close();
+    },
+  };
+}
+
+type Answered = (error: unknown, varbinds: readonly Varbind[] | undefined) => void;
+
+function send(session: ReturnType<typeof createLibrarySession>, request: SnmpRequest, answered: Answered): void {
+  const oids = request.oids.map((oid) => oid.join('.'));
+  switch (request.kind) {
+    case 'get':
+      session.get(oids, answered);
+      return;
+    case 'get-next':
+      session.getNext(oids, answered);
+      return;
+    case 'get-bulk':
+      // It comes sorted by the names that were asked for; the order of the answer is row by row.
+      session.getBulk(oids, 0, request.maxRepetitions, (error, columns) =>
+        answered(
+          error,
+          error === null ? rowByRow((columns ?? []).map((column) => (Array.isArray(column) ? column : [column]))) : undefined,
+        ),
+      );
+  }
+}
+
+function rowByRow(columns: readonly (readonly Varbind[])[]): readonly Varbind[] {
+  const rows = Math.max(0, ...columns.map(({ length }) => length));
+  return Array.from({ length: rows }, (_, row) => columns.flatMap((column) => column[row] ?? [])).flat();
+}

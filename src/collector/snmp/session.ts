@@ -1,0 +1,312 @@
+import { createCipheriv } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { isIP, SocketAddress } from 'node:net';
+import type { Neighbor, NeighborState } from '../../bgp/index.ts';
+import { AgentError, type EpochMs, epochMs } from '../../lib/index.ts';
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+
+/** How many datagrams were dropped unread, by reason. */
+export interface IgnoredDatagrams {
+  /** Sent from another address or port than the agent's. */
+  strangers: number;
+  /** Not, to the last octet, an SNMPv2c response. */
+  malformed: number;
+  /** For no request under way (late, repeated or invented), or with another community than that request's. */
+  unasked: number;
+}
+
+export function noneIgnored(): IgnoredDatagrams {
+  return { strangers: 0, malformed: 0, unasked: 0 };
+}
+
+export function addIgnored(total: IgnoredDatagrams, { strangers, malformed, unasked }: IgnoredDatagrams): void {
+  total.strangers += strangers;
+  total.malformed += malformed;
+  total.unasked += unasked;
+}
+
+/**
+ * What was ignored, for the line that says why a VRF failed: an agent that answers from another of its addresses looks like silence
+ * otherwise. Empty when nothing was.
+ */
+export function describeIgnored({ strangers, malformed, unasked }: IgnoredDatagrams): string {
+  const parts = [
+    ...(strangers > 0 ? [`${strangers} from another address or port`] : []),
+    ...(malformed > 0 ? [`${malformed} malformed`] : []),
+    ...(unasked > 0 ? [`${unasked} that nobody had asked for`] : []),
+  ];
+  return parts.length === 0 ? '' : `; datagrams ignored: ${parts.join(', ')}`;
+}
+
+/** A value of a response, as far as this collector has a use for its type. */
+export type SnmpValue =
+  | { readonly kind: 'integer'; readonly value: number }
+  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32' | 'timeTicks'; readonly value: number }
+  | { readonly kind: 'octets'; readonly value: Buffer }
+  | { readonly kind: 'oid'; readonly value: readonly number[] }
+  | { readonly kind: 'exception'; readonly exception: 'noSuchObject' | 'noSuchInstance' | 'endOfMibView' }
+  | { readonly kind: 'other'; readonly tag: number };
+
+export interface VarBind {
+  readonly oid: readonly number[];
+  readonly value: SnmpValue;
+}
+
+/** An SNMPv2c message (RFC 1901, RFC 3416): a response, a trap or an inform. */
+export interface SnmpMessage {
+  /** BER tag of the PDU. */
+  readonly pdu: number;
+  readonly requestId: number;
+  readonly community: string;
+  /** In a response: 0 is success; the others are RFC 3416's error-status. */
+  readonly errorStatus: number;
+  readonly varbinds: readonly VarBind[];
+}
+
+/** Well-formed answers that break the rules of SNMP or of the MIB; nothing that this agent said in the same walk is used. */
+export class DisorderlyAgent extends Error {
+  override readonly name = 'DisorderlyAgent';
+}
+
+const VERSION_2C = 1;
+
+/**
+ * Decodes one datagram that is to be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for everything that is not so to
+ * the last octet: snmp-native's own parser checks few lengths and would hand out a cut message's values.
+ */
+export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMessage {
+  const outer = BerReader.of(datagram);
+  const message = outer.expect(TAG.sequence);
+  outer.finish();
+  if (message.expect(TAG.integer).signed() !== VERSION_2C) throw new MalformedDatagram('not SNMPv2c');
+  const community = message.expect(TAG.octetString).rest().toString('utf8');
+  const { tag, content: pdu } = message.next();
+  if (!pdus.includes(tag)) throw new MalformedDatagram(`a PDU with tag ${tag}`);
+  message.finish();
+  return { pdu: tag, community, ...readPdu(pdu) };
+}
+
+/** What every PDU but those of SNMPv1's traps holds, to its end. Throws MalformedDatagram. */
+export function readPdu(pdu: BerReader): Pick<SnmpMessage, 'requestId' | 'errorStatus' | 'varbinds'> {
+  const requestId = pdu.expect(TAG.integer).signed();
+  const errorStatus = pdu.expect(TAG.integer).signed();
+  pdu.expect(TAG.integer).signed();
+  const list = pdu.expect(TAG.sequence);
+  pdu.finish();
+  const varbinds: VarBind[] = [];
+  while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
+  return { requestId, errorStatus, varbinds };
+}
+
+export function decodeResponse(datagram: Buffer): SnmpMessage {
+  return decodeMessage(datagram, [TAG.response]);
+}
+
+function varbind(reader: BerReader): VarBind {
+  const oid = reader.expect(TAG.oid).objectIdentifier();
+  const { tag, content } = reader.next();
+  reader.finish();
+  return { oid, value: snmpValue(tag, content) };
+}
+
+function snmpValue(tag: number, content: BerReader): SnmpValue {
+  switch (tag) {
+    case TAG.integer:
+      return { kind: 'integer', value: content.signed() };
+    case TAG.counter32:
+      return { kind: 'unsigned', type: 'counter32', value: content.unsigned() };
+    case TAG.gauge32:
+      return { kind: 'unsigned', type: 'gauge32', value: content.unsigned() };
+    case TAG.timeTicks:
+      return { kind: 'unsigned', type: 'timeTicks', value: content.unsigned() };
+    case TAG.octetString:
+      return { kind: 'octets', value: content.rest() };
+    case TAG.oid:
+      return { kind: 'oid', value: content.objectIdentifier() };
+    case TAG.noSuchObject:
+    case TAG.noSuchInstance:
+    case TAG.endOfMibView:
+      content.finish();
+      return { kind: 'exception', exception: EXCEPTIONS[tag] };
+    default:
+      return { kind: 'other', tag };
+  }
+}
+
+const EXCEPTIONS = {
+  [TAG.noSuchObject]: 'noSuchObject',
+  [TAG.noSuchInstance]: 'noSuchInstance',
+  [TAG.endOfMibView]: 'endOfMibView',
+} as const;
+
+export type Oid = readonly number[];
+
+export type CellName = 'state' | 'adminStatus' | 'description' | 'remoteAs' | 'establishedTransitions' | 'establishedTime';
+
+export interface PeerColumn {
+  readonly cell: CellName;
+  readonly oid: Oid;
+  /** Whether it changes with the session; the others change with the neighbor's configuration only. */
+  readonly moves: boolean;
+}
+
+/** A table with a row a neighbor, of which only these columns are read: the whole of it would be ten times as much. */
+export interface PeerMib {
+  readonly name: 'bgp4' | 'arista';
+  /** The first is the state. */
+  readonly columns: readonly PeerColumn[];
+  /** As many rows as keep an answer in one unfragmented datagram. */
+  readonly rowsPerAnswer: number;
+  /** The state's name, for messages. */
+  readonly stateObject: string;
+  /** The address that a row's index says. Throws DisorderlyAgent for an index that the MIB does not allow. */
+  addressOf(index: Oid): string;
+  /** Undefined for what stands for no AS. */
+  remoteAsOf(cell: SnmpValue): number | undefined;
+}
+
+/** What was read of one neighbor. */
+export interface PeerRow {
+  readonly index: Oid;
+  readonly address: string;
+  /** A cell that the agent did not answer for this row is absent. */
+  readonly cells: ReadonlyMap<CellName, SnmpValue>;
+  /** When the row's last cell came in, on the clock of the snapshot. */
+  readonly readAt: EpochMs;
+}
+
+/** bgpPeerState and aristaBgp4V2PeerState: idle(1) to established(6). */
+const STATES: readonly (NeighborState | undefined)[] = [undefined, 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'established'];
+
+/** aristaBgp4V2PeerAdminStatus: halted(1), running(2). */
+const HALTED = 1;
+
+/** Throws DisorderlyAgent when the state is no INTEGER at all: such an agent answers from another table than it was asked. */
+export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): Neighbor {
+  const state = stateOf(cells.get('state'), mib);
+  const remoteAs = cells.get('remoteAs');
+  const as = remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs);
+  const transitions = unsigned(cells.get('establishedTransitions'), 'counter32');
+  const seconds = unsigned(cells.get('establishedTime'), 'gauge32');
+  const changedAt = seconds === undefined ? undefined : changedAtOf(state, seconds, readAt);
+  const description = textOf(cells.get('description'));
+  const adminStatus = cells.get('adminStatus');
+  return {
+    address,
+    state,
+    ...(description === undefined ? {} : { description }),
+    ...(as === undefined ? {} : { remoteAs: as }),
+    ...(state === 'idle' && adminStatus?.kind === 'integer' && adminStatus.value === HALTED ? { idleReason: 'Admin' } : {}),
+    ...(changedAt === undefined ? {} : { changedAt }),
+    ...(transitions === undefined ? {} : { establishedTransitions: transitions }),
+  };
+}
+
+function stateOf(cell: SnmpValue | undefined, { stateObject }: PeerMib): NeighborState {
+  if (cell === undefined) return 'unrecognized';
+  if (cell.kind !== 'integer') throw new DisorderlyAgent(`a ${stateObject} that is not an INTEGER`);
+  return STATES[cell.value] ?? 'unrecognized';
+}
+
+function unsigned(cell: SnmpValue | undefined, type: 'counter32' | 'gauge32'): number | undefined {
+  return cell?.kind === 'unsigned' && cell.type === type ? cell.value : undefined;
+}
+
+/** Text of an OCTET STRING; none where it is empty, or holds what no description does. */
+function textOf(cell: SnmpValue | undefined): string | undefined {
+  if (cell?.kind !== 'octets' || cell.value.length === 0 || cell.value.length > MAX_DESCRIPTION) return undefined;
+  const text = cell.value.toString('utf8');
+  return /^[^\p{Cc}\ufffd]+$/u.test(text) ? text : undefined;
+}
+
+const MAX_DESCRIPTION = 255;
+
+/**
+ * The seconds in Established or since the session was last Established, and 0 for a session that never was: so 0 says something only of a
+ * session that is up. Both MIBs define it so.
+ */
+function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): EpochMs | undefined {
+  if (state === 'unrecognized') return undefined;
+  return state === 'established' || seconds > 0 ? epochMs(readAt - seconds * 1_000) : undefined;
+}
+
+export type SnmpRequest = { readonly oids: readonly Oid[] } & (
+  | { readonly kind: 'get' }
+  | { readonly kind: 'get-next' }
+  | { readonly kind: 'get-bulk'; readonly maxRepetitions: number }
+);
+
+/** One socket to one agent, to read one VRF, for as many requests at once as wanted. */
+export interface SnmpSession {
+  /**
+   * Resolves with the varbinds of the answer. Rejects on an error-status (with ViewRefused when it says that this VRF is not for us), when
+   * all transmissions stay unanswered, and with the signal's reason; over SNMPv3 with an AgentError when the agent refuses the user.
+   */
+  request(request: SnmpRequest, signal: AbortSignal): Promise<readonly VarBind[]>;
+  /** What it probably means that requests stay without an answer, where this session can tell. */
+  meaningOfSilence?(): AgentError | undefined;
+  /** Ends the socket; requests under way reject. Idempotent. */
+  close(): void;
+}
+
+/** The agent says that this community or context has no access. */
+export class ViewRefused extends Error {
+  override readonly name = 'ViewRefused';
+}
+
+/** RFC 3416 error-status: noAccess, authorizationError. */
+const REFUSALS: readonly number[] = [6, 16];
+
+export function errorOfStatus(errorStatus: number): Error {
+  const problem = `the agent answered with error status ${errorStatus}`;
+  return REFUSALS.includes(errorStatus) ? new ViewRefused(problem) : new Error(problem);
+}
+
+/** The agent's numeric address, as a received datagram would show it. Rejects when the name does not resolve. */
+export async function resolveHost(host: string): Promise<string> {
+  const address = isIP(host) === 0 ? (await lookup(host, { order: 'ipv4first' })).address : host;
+  return isIP(address) === 6 ? new SocketAddress({ address, family: 'ipv6' }).address : address;
+}
+
+/** Authentication protocols of SNMPv3: HMAC-MD5-96 and HMAC-SHA-96 (RFC 3414), the SHA-2 ones (RFC 7860). */
+export const SNMP_AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
+export type SnmpAuthProtocol = (typeof SNMP_AUTH_PROTOCOLS)[number];
+
+/**
+ * Privacy protocols: CBC-DES (RFC 3414), CFB128-AES-128 (RFC 3826), and AES-256, for which two drafts extend the key differently:
+ * `aes256b` is draft-blumenthal-aes-usm (Net-SNMP's), `aes256r` draft-reeder-snmpv3-usm-3desede (Cisco's and EOS's).
+ */
+export const SNMP_PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const;
+export type SnmpPrivProtocol = (typeof SNMP_PRIV_PROTOCOLS)[number];
+
+/** A user of the switch's SNMP agent, as in `snmp-server user NAME GROUP v3 auth sha … priv aes …`. Privacy needs authentication. */
+export interface SnmpUser {
+  readonly name: string;
+  readonly auth?: { readonly protocol: SnmpAuthProtocol; readonly password: string };
+  readonly priv?: { readonly protocol: SnmpPrivProtocol; readonly password: string };
+}
+
+/** RFC 3414 section 11.2. */
+const SHORTEST_PASSWORD = 8;
+
+/** Throws SNMP__USER_INVALID for what no agent could accept, and for a cipher that this Node.js lacks. */
+export function requireUsable({ name, auth, priv }: SnmpUser): void {
+  const invalid = (problem: string): AgentError => new AgentError('SNMP__USER_INVALID', { user: name, problem });
+  if (name === '' || Buffer.byteLength(name) > 32) throw invalid('a name has 1 to 32 octets');
+  if (auth === undefined && priv !== undefined) throw invalid('privacy needs authentication');
+  if (auth !== undefined && auth.password.length < SHORTEST_PASSWORD)
+    throw invalid(`the password for authentication has less than ${SHORTEST_PASSWORD} characters`);
+  if (priv !== undefined && priv.password.length < SHORTEST_PASSWORD)
+    throw invalid(`the password for privacy has less than ${SHORTEST_PASSWORD} characters`);
+  if (priv?.protocol === 'des' && !hasDes()) throw invalid('the OpenSSL of this Node.js has no DES; use aes');
+}
+
+/** OpenSSL 3 lists DES among its ciphers also where it refuses to use it. */
+function hasDes(): boolean {
+  try {
+    createCipheriv('des-cbc', Buffer.alloc(8, 1), Buffer.alloc(8));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,252 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { AgentError, backoffDelays, type Clock, describeError, lifeController, type Random, Stopped } from '../../lib/index.ts';
+import type { WakeUpSource, WakeUpState } from '../triggers.ts';
+import type { SnmpCredentials } from './access.ts';
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { decodeMessage, type Oid, requireUsable, type VarBind } from './session.ts';
+import type { V3NotificationReader } from './traps-v3.ts';
+import { compareOids } from './walk.ts';
+
+/** A trap or an inform of SNMPv2c. */
+interface Notification {
+  readonly community: string;
+  /** snmpTrapOID.0; undefined in a notification that lacks it. */
+  readonly what: Oid | undefined;
+  /** For an inform: the message that acknowledges it. */
+  readonly acknowledgement?: Buffer;
+}
+
+const SNMP_TRAP_OID: Oid = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+
+const BGP: Oid = [1, 3, 6, 1, 2, 1, 15];
+const ARISTA_BGP: Oid = [1, 3, 6, 1, 4, 1, 30_065, 4, 1];
+
+/**
+ * A session came up, or went down: bgpEstablishedNotification and bgpBackwardTransNotification (RFC 4273), the same under their older names
+ * (RFC 1657), and ARISTA-BGP4V2-MIB's.
+ */
+const BGP_NOTIFICATIONS: readonly Oid[] = [
+  [...BGP, 0, 1],
+  [...BGP, 0, 2],
+  [...BGP, 7, 1],
+  [...BGP, 7, 2],
+  [...ARISTA_BGP, 0, 1],
+  [...ARISTA_BGP, 0, 2],
+];
+
+export function isBgpNotification(what: Oid): boolean {
+  return BGP_NOTIFICATIONS.some((known) => compareOids(known, what) === 0);
+}
+
+/** Throws MalformedDatagram for whatever is not, to the last octet, a trap or an inform of SNMPv2c. */
+export function decodeNotification(datagram: Buffer): Notification {
+  const { pdu, community, varbinds } = decodeMessage(datagram, [TAG.trap, TAG.informRequest]);
+  return {
+    community,
+    what: trapOidIn(varbinds),
+    ...(pdu === TAG.informRequest ? { acknowledgement: acknowledgementOf(datagram) } : {}),
+  };
+}
+
+/** RFC 3416 section 4.2.6: the second varbind, after sysUpTime.0. */
+function trapOidIn(varbinds: readonly VarBind[]): Oid | undefined {
+  const second = varbinds[1];
+  return second?.value.kind === 'oid' && compareOids(second.oid, SNMP_TRAP_OID) === 0 ? second.value.value : undefined;
+}
+
+/** RFC 3416 section 4.2.7: the same message as a response. */
+function acknowledgementOf(datagram: Buffer): Buffer {
+  const message = BerReader.of(datagram).expect(TAG.sequence);
+  message.expect(TAG.integer);
+  message.expect(TAG.octetString);
+  const response = Buffer.from(datagram);
+  response[message.position] = TAG.response;
+  return response;
+}
+
+/** What became of the datagrams that came in, since the start. */
+export interface TrapCounts {
+  /** Told of a session of BGP. */
+  woke: number;
+  /** Notifications of something else. */
+  unrelated: number;
+  /** From an address that is not among those allowed. */
+  strangers: number;
+  /** Not, to the last octet, a message of the version that is listened for. */
+  malformed: number;
+  /** With another community, or not from the user, or not authentic. */
+  refused: number;
+  /** Unread, because there were too many. */
+  shed: number;
+}
+
+function noTraps(): TrapCounts {
+  return { woke: 0, unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 };
+}
+
+export type TrapWakeUpOptions = SnmpCredentials & {
+  /** Its name in the configuration. */
+  readonly name: string;
+  /** Address of this host to listen at. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Addresses to listen to; to everybody without it. */
+  readonly from?: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+};
+
+export interface TrapWakeUp extends WakeUpSource {
+  /** Where it listens now; undefined while it does not. */
+  listening(): { readonly host: string; readonly port: number } | undefined;
+  counts(): Readonly<TrapCounts>;
+}
+
+/** A reboot of the largest switch sends some 4,000 at once, and the first one is enough. */
+const DATAGRAMS_A_SECOND = 500;
+
+/**
+ * Hears the switch's traps and informs of BGP, over SNMPv2c with a community or over SNMPv3 from a user:
+ *
+ *   datagram ──► allowed address? ──► well-formed? ──► community or user? ──► a session of BGP? ──► wake
+ *                       └──────────────────┴────────────────────┴──────────────────┴──► counted, ignored
+ *
+ * A trap is only a hint (rule 1): what it says of the session is not even read, so a forged or repeated one costs a poll, and no more. Throws
+ * SNMP__USER_INVALID itself; a socket that cannot be bound is told as lost, with SNMP__TRAPS_UNHEARD, and tried again.
+ */
+export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
+  const { name, host, port, user, community, clock, random } = options;
+  if (user !== undefined) requireUsable(user);
+  const allowed = options.from === undefined ? undefined : new Set(options.from);
+  const counts = noTraps();
+  const life = lifeController();
+  const shedding = createShedding(clock);
+  let listening: { readonly host: string; readonly port: number } | undefined;
+  let v3: V3NotificationReader | undefined;
+  let started: Promise<void> | undefined;
+
+  /** What the datagram notifies of; a reason for which it is ignored; nothing for a mere question. */
+  const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): { readonly what: Oid | undefined } | keyof TrapCounts | undefined => {
+    if (v3 !== undefined) {
+      const outcome = v3.receive(datagram, from);
+      return outcome.kind === 'discovery' ? undefined : outcome.kind === 'notification' ? outcome : outcome.kind;
+    }
+    try {
+      const notification = decodeNotification(datagram);
+      if (notification.community !== community) return 'refused';
+      if (notification.acknowledgement !== undefined) reply(socket, notification.acknowledgement, from);
+      return notification;
+    } catch (error) {
+      if (error instanceof MalformedDatagram) return 'malformed';
+      throw error;
+    }
+  };
+
+  const onDatagram = (datagram: Buffer, from: RemoteInfo, socket: Socket, onWake: () => void): void => {
+    if (allowed?.has(plainAddress(from.address)) === false) {
+      counts.strangers += 1;
+      return;
+    }
+    const outcome = shedding.isTooMuch() ? 'shed' : read(datagram, from, socket);
+    if (outcome === undefined) return;
+    if (typeof outcome === 'string') {
+      counts[outcome] += 1;
+    } else if (outcome.what === undefined || !isBgpNotification(outcome.what)) {
+      counts.unrelated += 1;
+    } else {
+      counts.woke += 1;
+      onWake();
+    }
+  };
+
+  /** Listens until the socket fails, which it rejects with, or the signal aborts. */
+  const listen = async (onWake: () => void, onListening: () => void, signal: AbortSignal): Promise<void> => {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    if (user !== undefined) {
+      const { createV3NotificationReader } = await import('./traps-v3.ts');
+      v3 = createV3NotificationReader({ user, clock, reply: (message, to) => reply(socket, message, to) });
+    }
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = (): void => resolve();
+        if (signal.aborted) return onAbort();
+        signal.addEventListener('abort', onAbort, { once: true });
+        socket.on('error', reject);
+        socket.on('message', (datagram, from) => onDatagram(datagram, from, socket, onWake));
+        socket.on('listening', () => {
+          const { address, port: bound } = socket.address();
+          listening = { host: address, port: bound };
+          onListening();
+        });
+        socket.bind(port, host);
+      });
+    } finally {
+      listening = undefined;
+      socket.close();
+    }
+  };
+
+  const run = async (onWake: () => void, onState: (event: WakeUpState) => void, signal: AbortSignal): Promise<void> => {
+    let lost = false;
+    let delays = backoffDelays({ baseMs: 1_000, maxMs: 60_000, random });
+    const onListening = (): void => {
+      if (lost) onState({ state: 'back' });
+      lost = false;
+      delays = backoffDelays({ baseMs: 1_000, maxMs: 60_000, random });
+    };
+    while (!signal.aborted) {
+      try {
+        await listen(onWake, onListening, signal);
+      } catch (cause) {
+        const error = new AgentError('SNMP__TRAPS_UNHEARD', { endpoint: `${host}:${port}`, problem: describeError(cause) }, { cause });
+        if (!lost) onState({ state: 'lost', error });
+        lost = true;
+        await clock.sleep(delays.next().value, signal).catch(() => undefined);
+      }
+    }
+  };
+
+  return {
+    name,
+    start(onWake, signal, onState = () => undefined) {
+      started ??= run(onWake, onState, AbortSignal.any([signal, life.signal]));
+    },
+    async close() {
+      life.abort(new Stopped('the trap receiver is closed'));
+      await started;
+    },
+    listening: () => listening,
+    counts: () => ({ ...counts }),
+    leftOut() {
+      const { woke: _, ...ignored } = counts;
+      return ignored;
+    },
+  };
+}
+
+/** The same address, whether it came over a socket of IPv4 or one of both. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+}
+
+function reply(socket: Socket, message: Buffer, to: { readonly port: number; readonly address: string }): void {
+  socket.send(message, to.port, to.address, () => {
+    // A sender that misses its answer sends again.
+  });
+}
+
+/** Counts a second's datagrams. */
+function createShedding(clock: Pick<Clock, 'monotonic'>): { isTooMuch(): boolean } {
+  let second = 0;
+  let inSecond = 0;
+  return {
+    isTooMuch() {
+      const now = Math.floor(clock.monotonic() / 1_000);
+      if (now !== second) inSecond = 0;
+      second = now;
+      inSecond += 1;
+      return inSecond > DATAGRAMS_A_SECOND;
+    },
+  };
+}

@@ -1,0 +1,277 @@
+import { createDecipheriv } from 'node:crypto';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { EventEmitter } from 'node:events';
+import { Authentication, AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
+import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { readPdu, type SnmpAuthProtocol, type SnmpPrivProtocol, type SnmpUser } from './session.ts';
+
+/** What net-snmp uses of a UDP socket. */
+type Sent = (error: Error | null, bytes: number) => void;
+
+/**
+ * Stands between net-snmp and the network, given to it through its option `dgramModule`. The library hands out answers that are not
+ * authenticated, asks nobody who sent them, and throws out of its listener at some that are malformed; so it gets to see only what `admit` lets
+ * through, and what it throws ends here.
+ */
+export class FencedSocket extends EventEmitter {
+  readonly #socket: Socket;
+
+  /** `onThrow` hears what the library threw at a datagram that was let through. */
+  constructor(family: 'udp4' | 'udp6', admit: (datagram: Buffer, from: RemoteInfo) => boolean, onThrow: () => void) {
+    super();
+    this.#socket = createSocket(family);
+    this.#socket.on('message', (datagram, from) => {
+      try {
+        if (admit(datagram, from)) this.emit('message', datagram, from);
+      } catch {
+        onThrow();
+      }
+    });
+    this.#socket.on('close', () => this.emit('close'));
+    this.#socket.on('error', () => {
+      // Errors of sending come to the callback of `send`; a request without an answer ends by its deadline.
+    });
+  }
+
+  send(bytes: Buffer, offset: number, length: number, port: number, address: string, sent: Sent): void {
+    this.#socket.send(bytes, offset, length, port, address, sent);
+  }
+
+  ref(): this {
+    this.#socket.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#socket.unref();
+    return this;
+  }
+
+  close(): this {
+    this.#socket.close();
+    return this;
+  }
+}
+
+/** The protocols by the library's numbers. */
+const AUTH: Readonly<Record<SnmpAuthProtocol, Exclude<AuthProtocols, AuthProtocols.none>>> = {
+  md5: AuthProtocols.md5,
+  sha: AuthProtocols.sha,
+  sha224: AuthProtocols.sha224,
+  sha256: AuthProtocols.sha256,
+  sha384: AuthProtocols.sha384,
+  sha512: AuthProtocols.sha512,
+};
+
+const PRIV: Readonly<Record<SnmpPrivProtocol, Exclude<PrivProtocols, PrivProtocols.none>>> = {
+  des: PrivProtocols.des,
+  aes: PrivProtocols.aes,
+  aes256b: PrivProtocols.aes256b,
+  aes256r: PrivProtocols.aes256r,
+};
+
+/** The user in net-snmp's words. Only files that are loaded on demand may import this one: it loads the library. */
+export function netSnmpUser({ name, auth, priv }: SnmpUser): User {
+  return {
+    name,
+    level: auth === undefined ? SecurityLevel.noAuthNoPriv : priv === undefined ? SecurityLevel.authNoPriv : SecurityLevel.authPriv,
+    ...(auth === undefined ? {} : { authProtocol: AUTH[auth.protocol], authKey: auth.password }),
+    ...(priv === undefined ? {} : { privProtocol: PRIV[priv.protocol], privKey: priv.password }),
+  };
+}
+
+/** What an SNMPv3 message says of itself in clear (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
+export interface V3Header {
+  readonly messageId: number;
+  readonly isAuthenticated: boolean;
+  readonly isEncrypted: boolean;
+  /** Whether the sender wants a Report about a message that is not understood. */
+  readonly isReportable: boolean;
+  /** Empty in a discovery. */
+  readonly engineId: Buffer;
+  /** The engine's boots, and its seconds since the last. */
+  readonly boots: number;
+  readonly time: number;
+  readonly userName: string;
+  /** For the decryption. */
+  readonly salt: Buffer;
+  readonly data: { readonly encrypted: Buffer } | ScopedPdu;
+}
+
+/** What is inside the security. */
+interface ScopedPdu {
+  /** BER tag. */
+  readonly pdu: number;
+  /** The first name in it: in a Report the counter that it tells of, such as usmStatsUnknownUserNames. */
+  readonly about: readonly number[] | undefined;
+}
+
+const VERSION_3 = 3;
+const USER_SECURITY_MODEL = 3;
+const FLAG = { authenticated: 1, encrypted: 2, reportable: 4 } as const;
+/** RFC 3411: SnmpEngineID has 5 to 32 octets. */
+const MAX_ENGINE_ID = 32;
+const MAX_NAME = 32;
+/** HMAC-384-SHA-512 (RFC 7860) has the longest code. */
+const MAX_AUTHENTICATION = 48;
+
+/**
+ * Reads the header, and finds the message whole to the last octet. Throws MalformedDatagram for everything else: net-snmp's own parser believes
+ * lengths that it should not.
+ */
+export function readV3Header(datagram: Buffer): V3Header {
+  const outer = BerReader.of(datagram);
+  const message = outer.expect(TAG.sequence);
+  outer.finish();
+  if (message.expect(TAG.integer).signed() !== VERSION_3) throw new MalformedDatagram('not SNMPv3');
+
+  const global = message.expect(TAG.sequence);
+  const messageId = global.expect(TAG.integer).signed();
+  global.expect(TAG.integer).signed();
+  const flags = octets(global, 1)[0] ?? 0;
+  if (global.expect(TAG.integer).signed() !== USER_SECURITY_MODEL) throw new MalformedDatagram('not the user-based security model');
+  global.finish();
+
+  const security = message.expect(TAG.octetString);
+  const parameters = security.expect(TAG.sequence);
+  security.finish();
+  const engineId = octets(parameters, MAX_ENGINE_ID);
+  const boots = parameters.expect(TAG.integer).signed();
+  const time = parameters.expect(TAG.integer).signed();
+  if (boots < 0 || time < 0) throw new MalformedDatagram('an engine of a negative time');
+  const userName = octets(parameters, MAX_NAME).toString('utf8');
+  const authentication = octets(parameters, MAX_AUTHENTICATION).length;
+  const salt = octets(parameters, 8);
+  parameters.finish();
+
+  const isAuthenticated = (flags & FLAG.authenticated) !== 0;
+  const isEncrypted = (flags & FLAG.encrypted) !== 0;
+  if (isAuthenticated && authentication === 0) throw new MalformedDatagram('authenticated without a code');
+  if (isEncrypted && (!isAuthenticated || salt.length !== 8)) throw new MalformedDatagram('encrypted without authentication or salt');
+  const data = isEncrypted ? { encrypted: message.expect(TAG.octetString).rest() } : readScopedPdu(message);
+  message.finish();
+  const isReportable = (flags & FLAG.reportable) !== 0;
+  return { messageId, isAuthenticated, isEncrypted, isReportable, engineId, boots, time, userName, salt, data };
+}
+
+/** The next element, which has to be a scoped PDU that is whole and well-formed in all of its values. Throws MalformedDatagram. */
+function readScopedPdu(reader: BerReader): ScopedPdu {
+  const scoped = reader.expect(TAG.sequence);
+  octets(scoped, MAX_ENGINE_ID);
+  scoped.expect(TAG.octetString);
+  const { tag, content } = scoped.next();
+  scoped.finish();
+  return { pdu: tag, about: readPdu(content).varbinds[0]?.oid };
+}
+
+export function headerOrUndefined(datagram: Buffer): V3Header | undefined {
+  try {
+    return readV3Header(datagram);
+  } catch (error) {
+    if (error instanceof MalformedDatagram) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the message claims to be from this user, with all of its security. The claim is still to be verified. */
+export function isSecuredBy({ isAuthenticated, isEncrypted, userName }: V3Header, { name, auth, priv }: SnmpUser): boolean {
+  return userName === name && isAuthenticated === (auth !== undefined) && isEncrypted === (priv !== undefined);
+}
+
+function octets(reader: BerReader, longest: number): Buffer {
+  const bytes = reader.expect(TAG.octetString).rest();
+  if (bytes.length > longest) throw new MalformedDatagram(`a string of ${bytes.length} octets where ${longest} fit`);
+  return bytes;
+}
+
+/**
+ * Decrypts what the header's message holds. Nothing tells whether the key was the right one but that sense comes out. Undefined for a user
+ * without privacy, and for what cannot be of the cipher.
+ */
+function decrypted(encrypted: Buffer, { engineId, boots, time, salt }: V3Header, { auth, priv }: SnmpUser): Buffer | undefined {
+  if (auth === undefined || priv === undefined) return undefined;
+  const algorithm = Encryption.algorithms[PRIV[priv.protocol]];
+  const key = algorithm.localizationAlgorithm(algorithm, AUTH[auth.protocol], priv.password, engineId);
+  try {
+    const iv =
+      priv.protocol === 'des'
+        ? desVector(Authentication.passwordToKey(AUTH[auth.protocol], priv.password, engineId), salt)
+        : aesVector(boots, time, salt);
+    return createDecipheriv(algorithm.CRYPTO_ALGORITHM, key, iv).setAutoPadding(false).update(encrypted);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 3826 section 3.1.2.1. */
+function aesVector(boots: number, time: number, salt: Buffer): Buffer {
+  const clock = Buffer.alloc(8);
+  clock.writeUInt32BE(boots, 0);
+  clock.writeUInt32BE(time, 4);
+  return Buffer.concat([clock, salt]);
+}
+
+/** RFC 3414 section 8.1.1.1: the salt upon the key's second half. */
+function desVector(key: Buffer, salt: Buffer): Buffer {
+  return Buffer.from(salt.map((octet, position) => octet ^ (key[8 + position] ?? 0)));
+}
+
+/** Decides what net-snmp gets to see of what comes from the agent's address, and remembers what it was. */
+interface V3Admission {
+  admits(datagram: Buffer): boolean;
+  /** The counter that the last Report told of. */
+  lastReport(): readonly number[] | undefined;
+  /** Whether the agent has told its engine, and answered nothing since. */
+  knowsEngineOnly(): boolean;
+}
+
+/** usmStatsUnknownEngineIDs (RFC 3414): the Report that ends a discovery. */
+const UNKNOWN_ENGINE = 4;
+/** An agent has one, and another after a restart at most. */
+const MAX_ENGINES = 4;
+
+/**
+ * Admits what the user has secured as asked and is well-formed inside; and Reports, which tell of what could not be. Whether the security is
+ * genuine is for net-snmp to verify.
+ */
+export function createV3Admission(user: SnmpUser): V3Admission {
+  const engines = new Set<string>();
+  let report: readonly number[] | undefined;
+  let understood = false;
+  return {
+    admits(datagram) {
+      const header = headerOrUndefined(datagram);
+      if (header === undefined) return false;
+      const { data, engineId } = header;
+      if ('pdu' in data && data.pdu === TAG.report) {
+        report = data.about ?? report;
+        if (engines.size < MAX_ENGINES) engines.add(engineId.toString('hex'));
+        return true;
+      }
+      // A key is derived for the agent's own engine only.
+      if (!isSecuredBy(header, user) || !engines.has(engineId.toString('hex')) || !isWhole(header, user)) return false;
+      understood = true;
+      return true;
+    },
+    lastReport: () => report,
+    knowsEngineOnly: () => report?.at(-2) === UNKNOWN_ENGINE && !understood,
+  };
+}
+
+/** net-snmp's own parser believes lengths that it should not, also inside of what is authentic. */
+function isWhole(header: V3Header, user: SnmpUser): boolean {
+  const { data } = header;
+  // In clear it has been read to the end already.
+  if ('pdu' in data) return true;
+  const scoped = decrypted(data.encrypted, header, user);
+  if (scoped === undefined) return false;
+  try {
+    const reader = BerReader.of(scoped);
+    readScopedPdu(reader);
+    // DES fills its last block.
+    return reader.remaining < 8;
+  } catch (error) {
+    if (error instanceof MalformedDatagram) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,450 @@
+import type { VrfName, VrfReading } from '../../bgp/index.ts';
+import type { EpochMs } from '../../lib/index.ts';
+import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB } from './mibs.ts';
+import {
+  type CellName,
+  DisorderlyAgent,
+  neighborOf,
+  type Oid,
+  type PeerColumn,
+  type PeerMib,
+  type PeerRow,
+  type SnmpSession,
+  type SnmpValue,
+  type VarBind,
+} from './session.ts';
+
+interface ColumnWalkOptions {
+  readonly session: SnmpSession;
+  readonly columns: readonly Oid[];
+  readonly rowsPerAnswer: number;
+  readonly now: () => EpochMs;
+}
+
+/** A cell that the walk came over. */
+interface WalkedCell {
+  /** Position in `columns`. */
+  readonly column: number;
+  /** What follows the column's name: the row's index. */
+  readonly index: Oid;
+  readonly value: SnmpValue;
+  readonly readAt: EpochMs;
+}
+
+/** One column's place in its walk. */
+interface Cursor {
+  readonly column: number;
+  readonly root: Oid;
+  at: Oid;
+  done: boolean;
+}
+
+/**
+ * Reads columns side by side, by GETBULK:
+ *
+ *   ask (.2.<last> .9.<last> .15.<last> .16.<last>) ──► row, row, row, … ──► ask from the last row on ──► … ──► every column left
+ *
+ * so that a row's cells come from one moment, and 4,000 rows from 350 answers. Each column keeps its own place, because agents may end an
+ * answer in the middle of a row, and tables have holes. Resolves with the number of answers that it took; rejects with DisorderlyAgent, with
+ * what `onCell` throws (which is how the caller bounds the table), or as the session does.
+ */
+async function walkColumns(
+  { session, columns, rowsPerAnswer, now }: ColumnWalkOptions,
+  onCell: (cell: WalkedCell) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let answers = 0;
+  const cursors = columns.map((root, column): Cursor => ({ column, root, at: root, done: false }));
+  for (let open = cursors; open.length > 0; open = open.filter(({ done }) => !done)) {
+    const varbinds = await session.request({ kind: 'get-bulk', oids: open.map(({ at }) => at), maxRepetitions: rowsPerAnswer }, signal);
+    answers += 1;
+    if (varbinds.length < open.length) throw new DisorderlyAgent('an answer without a value for every column asked for');
+    if (varbinds.length > open.length * rowsPerAnswer) throw new DisorderlyAgent('an answer with more values than were asked for');
+    const readAt = now();
+    for (const [position, varbind] of varbinds.entries()) {
+      const cursor = open[position % open.length];
+      if (cursor === undefined || !advance(cursor, varbind)) continue;
+      onCell({ column: cursor.column, index: varbind.oid.slice(cursor.root.length), value: varbind.value, readAt });
+    }
+  }
+  return answers;
+}
+
+/** Moves the cursor over the varbind; false when its column has ended. */
+function advance(cursor: Cursor, { oid, value }: VarBind): boolean {
+  if (cursor.done) return false;
+  if (value.kind === 'exception' || !isUnder(oid, cursor.root)) {
+    cursor.done = true;
+    return false;
+  }
+  // An agent that steps back or stays would be walked for ever.
+  if (compareOids(oid, cursor.at) <= 0) throw new DisorderlyAgent('rows that are not in order');
+  cursor.at = oid;
+  return true;
+}
+
+function isUnder(oid: Oid, root: Oid): boolean {
+  return root.every((part, position) => oid[position] === part);
+}
+
+/** Lexicographic order of object identifiers (RFC 3416 section 2.2). */
+export function compareOids(left: Oid, right: Oid): number {
+  for (const [position, part] of left.entries()) {
+    const other = right[position];
+    if (other === undefined) return 1;
+    if (part !== other) return part - other;
+  }
+  return left.length - right.length;
+}
+
+/** Maps with at most `limit` works under way; results in the order of the items. Rejects with the first failure. */
+export async function mapAtOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  const queue = items.entries();
+  const worker = async (): Promise<void> => {
+    for (const [position, item] of queue) results[position] = await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}
+
+/** SNMPv2-MIB sysUpTime, hundredths of a second since the agent's start. */
+const SYS_UP_TIME: Oid = [1, 3, 6, 1, 2, 1, 1, 3, 0];
+
+interface RestartWatch {
+  /** Whether the agent has started anew since the last look; false where it does not tell. Rejects as the session does. */
+  hasRestarted(session: SnmpSession, signal: AbortSignal): Promise<boolean>;
+}
+
+/** The counter wraps after 497 days, which passes for a restart and costs one probe. */
+export function createRestartWatch(): RestartWatch {
+  let last = 0;
+  return {
+    async hasRestarted(session, signal) {
+      const [upTime] = await session.request({ kind: 'get', oids: [SYS_UP_TIME] }, signal);
+      if (upTime?.value.kind !== 'unsigned') return false;
+      const restarted = upTime.value.value < last;
+      last = upTime.value.value;
+      return restarted;
+    },
+  };
+}
+
+interface TableOptions {
+  readonly session: SnmpSession;
+  readonly mib: PeerMib;
+  /** More rows than this end the walk with an error, since a part of a table says nothing of the rest. */
+  readonly maxRows: number;
+  readonly now: () => EpochMs;
+}
+
+interface Walk {
+  /** By address, in the order of their indices. */
+  readonly rows: ReadonlyMap<string, PeerRow>;
+  /** How many answers it took; one answer is of one moment, several may not be. */
+  readonly answers: number;
+}
+
+interface WalkedRow extends PeerRow {
+  readonly cells: Map<CellName, SnmpValue>;
+  readAt: EpochMs;
+}
+
+/** Walks the wanted columns of the table of neighbors. Rejects as walkColumns does. */
+export async function walkPeerTable({ session, mib, maxRows, now }: TableOptions, signal: AbortSignal): Promise<Walk> {
+  const rows = new Map<string, WalkedRow>();
+  const answers = await walkColumns(
+    { session, columns: mib.columns.map(({ oid }) => oid), rowsPerAnswer: mib.rowsPerAnswer, now },
+    ({ column, index, value, readAt }) => {
+      const cell = mib.columns[column]?.cell;
+      if (cell === undefined) return;
+      const address = mib.addressOf(index);
+      const row = rows.get(address) ?? { index, address, cells: new Map(), readAt };
+      if (compareOids(row.index, index) !== 0) throw new DisorderlyAgent(`${address} in two rows of one table`);
+      row.cells.set(cell, value);
+      row.readAt = readAt;
+      rows.set(address, row);
+      if (rows.size > maxRows) throw new DisorderlyAgent(`more than ${maxRows} neighbors`);
+    },
+    signal,
+  );
+  return { rows, answers };
+}
+
+/** Twelve rows of three columns: a request and its answer stay in one unfragmented datagram each. */
+const ROWS_PER_REQUEST = 12;
+/** Unlike a walk's, these requests do not wait for one another. */
+const REQUESTS_AT_ONCE = 4;
+
+/** How many requests it takes to look at so many known rows, and behind the last. */
+const requestsFor = (rows: number): number => Math.ceil((rows + 1) / ROWS_PER_REQUEST);
+
+/**
+ * Looks at the rows of the last walk by their exact names, several to a request, and only at the columns that move:
+ *
+ *   GETNEXT (state.<row 1> transitions.<row 1> time.<row 1> state.<row 2> …) ──► must be exactly row 2, row 3, …, and nothing behind the last
+ *
+ * GETNEXT and not GET: the answer to the name of one row is the row after it, so it proves at once that this one is there and that none has
+ * come in between; a GET would see no new neighbor. Resolves with undefined whenever the table is not just those rows any more; only a
+ * walk can then say what it is, so no neighbor is ever reported gone from here. `known` is in the order of the indices. Rejects as the
+ * session does.
+ */
+async function readKnownRows(
+  { session, mib, now }: TableOptions,
+  known: readonly PeerRow[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, PeerRow> | undefined> {
+  const moving = mib.columns.filter(({ moves, cell }) => moves && (cell === 'state' || known.some(({ cells }) => cells.has(cell))));
+  if (known.some(({ cells }) => moving.some(({ cell }) => !cells.has(cell)))) return undefined;
+  // Each step asks for what follows `after`, and expects `row`; the last expects the end.
+  const steps = [undefined, ...known].map((before, position) => ({ after: before?.index ?? [], row: known[position] }));
+  const requests = Array.from({ length: requestsFor(known.length) }, (_, part) =>
+    steps.slice(part * ROWS_PER_REQUEST, (part + 1) * ROWS_PER_REQUEST),
+  );
+
+  const parts = await mapAtOnce(REQUESTS_AT_ONCE, requests, async (part) => {
+    const oids = part.flatMap(({ after }) => moving.map(({ oid }) => [...oid, ...after]));
+    const varbinds = await session.request({ kind: 'get-next', oids }, signal);
+    if (varbinds.length !== oids.length) return undefined;
+    const readAt = now();
+    return part.map(({ row }, step) => {
+      const answers = varbinds.slice(step * moving.length, (step + 1) * moving.length);
+      return row === undefined ? isEnd(answers, moving) : moved(row, answers, moving, readAt);
+    });
+  });
+
+  const rows = new Map<string, PeerRow>();
+  for (const row of parts.flatMap((part) => part ?? [undefined])) {
+    if (row === undefined) return undefined;
+    if (row !== 'end') rows.set(row.address, row);
+  }
+  return rows;
+}
+
+/** The row with what its moving columns say now; undefined unless the answers are that row's. */
+function moved(row: PeerRow, answers: readonly VarBind[], moving: readonly PeerColumn[], readAt: PeerRow['readAt']): PeerRow | undefined {
+  const cells = new Map<CellName, SnmpValue>(row.cells);
+  for (const [position, { oid, cell }] of moving.entries()) {
+    const answer = answers[position];
+    if (answer === undefined || answer.value.kind === 'exception' || !isCell(answer.oid, oid, row.index)) return undefined;
+    cells.set(cell, answer.value);
+  }
+  return { ...row, cells, readAt };
+}
+
+function isCell(oid: Oid, column: Oid, index: Oid): boolean {
+  return compareOids(oid, [...column, ...index]) === 0;
+}
+
+function isEnd(answers: readonly VarBind[], moving: readonly PeerColumn[]): 'end' | undefined {
+  const over = ({ oid, value }: VarBind, column: Oid | undefined): boolean =>
+    value.kind === 'exception' || (column !== undefined && !isUnder(oid, column) && compareOids(oid, column) > 0);
+  return answers.every((answer, position) => over(answer, moving[position]?.oid)) ? 'end' : undefined;
+}
+
+/**
+ * Reads one VRF's table. One that changed while it was read (a neighbor gone from one column and not from another, or gone by the end, as
+ * when the switch's BGP restarts) is read once more; rejects when that one changed too, and as walkPeerTable does. So a row that vanished
+ * in the middle of a walk never passes for a neighbor that is not configured. Whether an empty table means anything is for the caller to
+ * find out.
+ */
+async function readTable(options: TableOptions, signal: AbortSignal): Promise<Walk> {
+  const first = await walkPeerTable(options, signal);
+  const stood = await stillStands(first, options, signal);
+  if (stood && gapsOf(first, options.mib) === '') return first;
+
+  const second = await walkPeerTable(options, signal);
+  const stoodAgain = await stillStands(second, options, signal);
+  // A gap that is there both times is no change but an agent without that cell: the row has no state, and is unrecognized.
+  const gaps = gapsOf(second, options.mib);
+  if (!stoodAgain || (gaps !== '' && gaps !== gapsOf(first, options.mib)))
+    throw new Error('the neighbors changed while they were read, twice in a row');
+  return second;
+}
+
+/** Whether the walk's first and last row are there now. */
+async function stillStands({ rows, answers }: Walk, { session, mib }: TableOptions, signal: AbortSignal): Promise<boolean> {
+  if (answers === 1) return true;
+  const [state] = mib.columns;
+  const withState = [...rows.values()].filter(({ cells }) => cells.has('state'));
+  const oids = [withState.at(0), withState.at(-1)].flatMap((row) =>
+    row === undefined || state === undefined ? [] : [[...state.oid, ...row.index]],
+  );
+  if (oids.length === 0) return true;
+  const varbinds = await session.request({ kind: 'get', oids }, signal);
+  return varbinds.length === oids.length && varbinds.every(({ value }) => value.kind !== 'exception');
+}
+
+/** The rows that lack a cell that others have, or the state, as text, so that two walks can be compared. */
+function gapsOf({ rows }: Walk, { columns }: PeerMib): string {
+  const all = [...rows.values()];
+  const expected = columns.map(({ cell }) => cell).filter((cell) => cell === 'state' || all.some(({ cells }) => cells.has(cell)));
+  const lacking = ({ cells }: PeerRow): string[] => expected.filter((cell) => !cells.has(cell));
+  return all
+    .filter(({ cells }) => cells.size < expected.length)
+    .map((row) => `${row.address} ${lacking(row)}`)
+    .sort()
+    .join('\n');
+}
+
+/** ARISTA-VRF-MIB aristaVrfState; the index is the VRF's name, its length first. */
+const ARISTA_VRF_STATE: Oid = [1, 3, 6, 1, 4, 1, 30_065, 3, 18, 1, 1, 1, 4];
+
+/** An EOS switch has 1,024 at most. */
+const MAX_VRFS = 1_024;
+const ROWS_PER_ANSWER = 24;
+
+/**
+ * The VRFs of the switch, `default` first: ARISTA-VRF-MIB lists the others only, and an agent without that MIB has none. Asked in the
+ * default VRF's view, which alone has it. Rejects with DisorderlyAgent, or as the session does.
+ */
+export async function listVrfs(session: SnmpSession, now: () => EpochMs, signal: AbortSignal): Promise<readonly VrfName[]> {
+  const vrfs = new Set<VrfName>(['default']);
+  await walkColumns(
+    { session, columns: [ARISTA_VRF_STATE], rowsPerAnswer: ROWS_PER_ANSWER, now },
+    ({ index }) => {
+      vrfs.add(nameOf(index));
+      if (vrfs.size > MAX_VRFS) throw new DisorderlyAgent(`more than ${MAX_VRFS} VRFs`);
+    },
+    signal,
+  );
+  return [...vrfs];
+}
+
+function nameOf([length, ...characters]: Oid): VrfName {
+  if (length !== characters.length || length === 0 || !characters.every((code) => code > 0x20 && code < 0x7f))
+    throw new DisorderlyAgent('a VRF whose index is not a name');
+  return String.fromCharCode(...characters);
+}
+
+/** Which MIB is read; `auto` takes ARISTA-BGP4V2-MIB where there is one, else BGP4-MIB. */
+export type MibChoice = 'auto' | PeerMib['name'];
+
+type Collected = Extract<VrfReading, { kind: 'collected' }>;
+
+interface VrfReaderOptions {
+  readonly source: string;
+  readonly mib: MibChoice;
+  readonly maxRows: number;
+  readonly now: () => EpochMs;
+}
+
+/** Reads one VRF, poll after poll, and remembers from one to the next what spares requests. */
+export interface VrfReader {
+  /** Rejects with NoBgp when the agent says that there is no BGP in this VRF; otherwise as readTable does. */
+  read(session: SnmpSession, signal: AbortSignal): Promise<Collected>;
+  /** Forgets which MIB the agent has and which neighbors: it may be another agent by now. */
+  forget(): void;
+}
+
+/** The agent has a view of this VRF, and there is no BGP in it. */
+export class NoBgp extends Error {
+  override readonly name = 'NoBgp';
+}
+
+interface Memory {
+  readonly mib: PeerMib;
+  readonly rows: readonly PeerRow[];
+  /** What the last walk took, its look back included. */
+  readonly walkRequests: number;
+  readonly pollsSinceWalk: number;
+}
+
+/** Descriptions and AS numbers, which only walks read, are at most so many polls old. */
+const POLLS_BETWEEN_WALKS = 11;
+
+/** Ages come in whole seconds, and the answer's way and the agent's cache add theirs. */
+const CHANGED_AT_TOLERANCE_MS = 3_000;
+
+const MIBS: Readonly<Record<MibChoice, readonly PeerMib[]>> = { auto: [ARISTA_MIB, BGP4_MIB], arista: [ARISTA_MIB], bgp4: [BGP4_MIB] };
+
+/**
+ *   known rows, where that is cheaper ──► all there, nothing new? ──► collected
+ *                                              │ else
+ *   walk of the MIB that had rows last, or of each in turn ──► rows ──► collected
+ *                                              │ none
+ *   bgpLocalAs ──► BGP runs: collected, empty (at the second time, where there were neighbors) · it does not: NoBgp
+ *
+ * Whatever fails makes it forget: the next poll begins from nothing, as after an agent's restart.
+ */
+export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReaderOptions): VrfReader {
+  let memory: Memory | undefined;
+  let byName = true;
+
+  const collected = (rows: Iterable<PeerRow>, mib: PeerMib): Collected => ({
+    kind: 'collected',
+    source,
+    neighbors: new Map([...rows].map((row) => [row.address, neighborOf(row, mib)])),
+    switchTime: now(),
+    changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
+  });
+
+  const lookAtKnown = async (known: Memory, options: TableOptions, signal: AbortSignal): Promise<Collected | undefined> => {
+    if (!byName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests) return undefined;
+    const rows = await readKnownRows(options, known.rows, signal).catch((error: unknown) => {
+      // Agents differ in how many names they take at once; one that refuses them, or is silent, is walked from now on.
+      byName = false;
+      signal.throwIfAborted();
+      if (error instanceof DisorderlyAgent) throw error;
+      return undefined;
+    });
+    if (rows === undefined) return undefined;
+    memory = { ...known, rows: [...rows.values()], pollsSinceWalk: known.pollsSinceWalk + 1 };
+    return collected(rows.values(), known.mib);
+  };
+
+  const walkOne = async (mib: PeerMib, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> => {
+    const { rows, answers } = await readTable({ session, mib, maxRows, now }, signal);
+    if (rows.size === 0) return undefined;
+    const reading = collected(rows.values(), mib);
+    memory = { mib, rows: [...rows.values()], walkRequests: answers + (answers > 1 ? 1 : 0), pollsSinceWalk: 0 };
+    return reading;
+  };
+
+  /** The first of the MIBs that has rows; an empty table of one says nothing before the others have been asked. */
+  const walk = async (mibs: readonly PeerMib[], session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> => {
+    for (const mib of mibs) {
+      const reading = await walkOne(mib, session, signal).catch((error: unknown) => {
+        // Arista promises no stable structure of its own MIB; where it makes no sense there is the standard one.
+        if (choice === 'auto' && mib === ARISTA_MIB && error instanceof DisorderlyAgent) return undefined;
+        throw error;
+      });
+      if (reading !== undefined) return reading;
+    }
+    return undefined;
+  };
+
+  return {
+    async read(session, signal) {
+      const known = memory;
+      memory = undefined;
+      if (known !== undefined) {
+        const options = { session, mib: known.mib, maxRows, now };
+        const reading = (await lookAtKnown(known, options, signal)) ?? (await walk([known.mib], session, signal));
+        if (reading !== undefined) return reading;
+      }
+      const reading = await walk(
+        MIBS[choice].filter((mib) => mib !== known?.mib),
+        session,
+        signal,
+      );
+      if (reading !== undefined) return reading;
+      await requireBgp(session, signal);
+      // So it looks, too, while the switch's BGP starts anew; what is forgotten by now is believed at the next poll.
+      if (known !== undefined)
+        throw new Error(`all ${known.rows.length} neighbors are gone at once, which is believed when it is so twice`);
+      return collected([], BGP4_MIB);
+    },
+    forget() {
+      memory = undefined;
+      byName = true;
+    },
+  };
+}
+
+/** A view without BGP says nothing about neighbors. */
+async function requireBgp(session: SnmpSession, signal: AbortSignal): Promise<void> {
+  const [localAs] = await session.request({ kind: 'get', oids: [BGP_LOCAL_AS] }, signal);
+  if (localAs?.value.kind !== 'integer' || localAs.value.value === 0)
+    throw new NoBgp('no BGP here: the agent has neither neighbors nor bgpLocalAs');
+}
