@@ -1,9 +1,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError, describeError } from '../lib/index.ts';
-import { rfc3339, type Snapshot } from './snapshot.ts';
-import type { SnapshotSink } from './snapshot-sink.ts';
-import { readConfiguredState } from './wanted-state.ts';
+import { readConfiguredState, rfc3339, type Snapshot, type SnapshotSink } from './types.ts';
 
 export interface FolderSinkOptions {
   /** Made when it is missing. */

@@ -1,13 +1,19 @@
-export type { BgpSocket } from './bgp-sockets.ts';
-export { type CollectItemOptions, createCollectItem } from './collect-item.ts';
+export { type BgpSocket, createReadBgpSockets, type ReadBgpSocketsOptions } from './bgp-sockets.ts';
 export { createFolderSink, type FolderSinkOptions } from './folder-sink.ts';
-export { probeStateIngest, type StateIngestProbe, type StateIngestProbeOptions } from './probe-state-ingest.ts';
-export { createReadBgpSockets, type ReadBgpSocketsOptions } from './read-bgp-sockets.ts';
-export type { SnapshotSigner } from './signed-request.ts';
-export type { Snapshot } from './snapshot.ts';
-export type { SnapshotReporter } from './snapshot-reporter.ts';
-export type { SnapshotSink } from './snapshot-sink.ts';
-export { createSnapshotter, type Snapshotter, type SnapshotterOptions } from './snapshotter.ts';
-export { createStateIngest, type StateIngestOptions } from './state-ingest.ts';
-export type { Collect } from './take-snapshots.ts';
-export { BGP_SOCKETS, type WantedItem, type WantedState } from './wanted-state.ts';
+export {
+  type Collect,
+  type CollectItemOptions,
+  createCollectItem,
+  createSnapshotter,
+  type Snapshotter,
+  type SnapshotterOptions,
+} from './snapshotter.ts';
+export {
+  createStateIngest,
+  probeStateIngest,
+  type SnapshotSigner,
+  type StateIngestOptions,
+  type StateIngestProbe,
+  type StateIngestProbeOptions,
+} from './state-ingest.ts';
+export { BGP_SOCKETS, type Snapshot, type SnapshotReporter, type SnapshotSink, type WantedItem, type WantedState } from './types.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { address } from '../../src/serviceability/index.ts';
-import { canonicalText, signedHeaders } from '../../src/snapshots/signed-request.ts';
+import { canonicalText, signedHeaders } from '../../src/snapshots/state-ingest.ts';
 import { signerNumber } from '../support/agent-bed.ts';
 import { NOON } from './bed.ts';
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_KINDS, type StateIngestFaults } from '../../src/localnet/state-ingest/index.ts';
-import { makeSnapshot } from '../../src/snapshots/snapshot.ts';
+import { makeSnapshot } from '../../src/snapshots/types.ts';
 import { signerNumber } from '../support/agent-bed.ts';
 import { DEVICE, ingestAt, NOON, never, PUBLISHER, startServer } from './bed.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readUploadTarget } from '../../src/snapshots/upload-target.ts';
+import { readUploadTarget } from '../../src/snapshots/state-ingest.ts';
 
 const https = new URL('https://ingest.example');
 const http = new URL('http://127.0.0.1:8080');

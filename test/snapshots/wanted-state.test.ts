@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { problemOfShowCommand } from '../../src/snapshots/show-command.ts';
-import { readConfiguredState, readStateToCollect } from '../../src/snapshots/wanted-state.ts';
+import { problemOfShowCommand, readConfiguredState, readStateToCollect } from '../../src/snapshots/types.ts';
 
 const messages = (state: ReturnType<typeof readStateToCollect>): readonly string[] => (state?.refused ?? []).map(({ message }) => message);
 

@@ -6,7 +6,7 @@ import { createLocalnet } from '../../../src/localnet/index.ts';
 import { createStateIngestServer } from '../../../src/localnet/state-ingest/index.ts';
 import { addressOf } from '../../../src/serviceability/index.ts';
 import { createStateIngest } from '../../../src/snapshots/index.ts';
-import { makeSnapshot } from '../../../src/snapshots/snapshot.ts';
+import { makeSnapshot } from '../../../src/snapshots/types.ts';
 import { signerNumber } from '../../support/agent-bed.ts';
 
 const NOON = epochMs(Date.UTC(2026, 2, 1, 12, 0, 0));
