@@ -1,11 +1,38 @@
-export type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './agent-status.ts';
-export { createEventSink, type EventSink, type EventSinkOptions } from './event-sink.ts';
-export { HOLD_WORDS, milliseconds, shortKey, sol, span } from './http/page/words.ts';
-export { createLogReporter } from './log-reporter.ts';
-export { createLogger, JOURNAL_PRIORITY, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel } from './logger.ts';
-export { createNotifyRunner } from './notify-runner.ts';
-export type { IntentEvent, OutputEvent, ReadyEvent, SummaryEvent } from './output-events.ts';
-export { bigintAsJson, jsonLine, jsonLineInSteps, printable } from './plain-json.ts';
-export { createSdNotify, type NotifyRunner, type SdNotify, type SdNotifyOptions } from './sd-notify.ts';
-export { type SerializedError, serializeError } from './serialize-error.ts';
-export { createStatusBoard, type StatusBoard, type StatusBoardOptions } from './status-board.ts';
+export {
+  createEventSink,
+  type EventSink,
+  type EventSinkOptions,
+  type IntentEvent,
+  type OutputEvent,
+  type ReadyEvent,
+  type SummaryEvent,
+} from './json-output.ts';
+export { createLogReporter } from './log-events.ts';
+export {
+  bigintAsJson,
+  createLogger,
+  JOURNAL_PRIORITY,
+  jsonLine,
+  jsonLineInSteps,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  printable,
+  type SerializedError,
+  serializeError,
+} from './logger.ts';
+export { HOLD_WORDS, milliseconds, shortKey, sol, span } from './page/findings.ts';
+export {
+  type AgentStatus,
+  createStatusBoard,
+  type FlapMinute,
+  type PartReport,
+  type StatusBoard,
+  type StatusBoardOptions,
+  type TimelineEntry,
+  type TransactionReport,
+  type UserReport,
+} from './status.ts';
+export { createNotifyRunner, createSdNotify, type NotifyRunner, type SdNotify, type SdNotifyOptions } from './systemd.ts';

@@ -1,8 +1,109 @@
 import { pino } from 'pino';
-import { type Clock, systemClock } from '../lib/index.ts';
-import { bigintAsJson } from './plain-json.ts';
-import { prettyLine } from './pretty-line.ts';
-import { serializeError } from './serialize-error.ts';
+import { type Clock, describeError, isAgentError, systemClock } from '../lib/index.ts';
+
+/**
+ * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.
+ * Slots, lamports and nanoseconds of this agent are numbers; only a u64 that is no real measurement becomes a string.
+ */
+export function bigintAsJson(value: bigint): number | string {
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
+}
+
+/** One line of JSON. Bigints as `bigintAsJson`. */
+export function jsonLine(value: object): string {
+  return `${plainJson(value)}\n`;
+}
+
+/** The same, with a pause after each element of the lists that the object has: the longest of them holds thousands. */
+export function* jsonLineInSteps(value: object): Generator<void, string, void> {
+  const members: string[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    if (!Array.isArray(member)) members.push(`${JSON.stringify(key)}:${plainJson(member)}`);
+    else {
+      const elements: string[] = [];
+      for (const element of member) {
+        elements.push(plainJson(element ?? null));
+        yield;
+      }
+      members.push(`${JSON.stringify(key)}:[${elements.join(',')}]`);
+    }
+  }
+  return `{${members.join(',')}}\n`;
+}
+
+function plainJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner));
+}
+
+/** Text without control characters: what a switch or an endpoint said must not move the cursor or begin a line of its own. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** One line for a person: `12:00:01 INFO text key=value`, in the time of this host. */
+function prettyLine({ time, level, msg, ...fields }: Readonly<Record<string, unknown>>): string {
+  const at = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '--:--:--';
+  const parts = [at, String(level).toUpperCase().padEnd(5), printable(String(msg ?? ''))];
+  return `${[...parts, ...fieldTexts(fields)].join(' ')}\n${stackText(fields.error)}`;
+}
+
+function fieldTexts(fields: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(fields).flatMap(([key, value]) => {
+    if (key !== 'error' || !isObject(value)) return [`${key}=${valueText(value)}`];
+    const { message, code, remedy } = value;
+    // The class is for machines; a person needs what happened and what to do.
+    return [
+      `error=${valueText(message)}`,
+      ...(code === undefined ? [] : [`code=${valueText(code)}`]),
+      ...(remedy === undefined ? [] : [`remedy=${valueText(remedy)}`]),
+    ];
+  });
+}
+
+/** The frames of an unexpected error, indented below its line. */
+function stackText(error: unknown): string {
+  if (!isObject(error) || typeof error.stack !== 'string') return '';
+  const frames = error.stack.split('\n').filter((line) => line.startsWith('    at '));
+  return frames.map((frame) => `${printable(frame)}\n`).join('');
+}
+
+function valueText(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const plain = typeof value !== 'string' || /^[^\s"=]+$/.test(text);
+  return printable(plain ? text : JSON.stringify(text));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** An error as a log line has it. */
+export interface SerializedError {
+  readonly message: string;
+  /** Stable; of an AgentError only. */
+  readonly code?: string;
+  /** What the agent does about it; of an AgentError only. */
+  readonly class?: string;
+  /** What a person can do about it; of an AgentError only. */
+  readonly remedy?: string;
+  /** Where it came from; only of an error that nobody expected. */
+  readonly stack?: string;
+}
+
+/** The frames that lead to the cause; the rest is the runtime's. */
+const STACK_LINES = 12;
+
+/**
+ * What went wrong and what to do about it. An AgentError explains itself, so its stack would only hide the line that matters; whatever else
+ * was thrown is a defect, and the stack is what finds it. The context of an AgentError is left out: its message says what of it is fit to print.
+ */
+export function serializeError(error: unknown): SerializedError {
+  const message = describeError(error);
+  if (isAgentError(error)) return { message, code: error.code, class: error.class, remedy: error.remedy };
+  if (!(error instanceof Error) || error.stack === undefined) return { message };
+  return { message, stack: error.stack.split('\n').slice(0, STACK_LINES).join('\n') };
+}
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 

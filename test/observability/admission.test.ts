@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createAdmission } from '../../src/observability/http/admission.ts';
+import { createAdmission } from '../../src/observability/http-server.ts';
 
 const from = (remoteAddress: string | undefined) => ({ headers: { host: 'localhost:50100' }, socket: { remoteAddress } });
 

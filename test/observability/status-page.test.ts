@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { PAGE_POLICY } from '../../src/observability/http/page/policy.ts';
-import { statusPage } from '../../src/observability/http/page/status-page.ts';
-import { userPage } from '../../src/observability/http/page/user-page.ts';
-import { findings, howItStands } from '../../src/observability/http/page/verdict.ts';
 import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
+import { findings, howItStands } from '../../src/observability/page/findings.ts';
+import { userPage } from '../../src/observability/page/sections.ts';
+import { PAGE_POLICY, statusPage } from '../../src/observability/page/status-page.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 

@@ -4,8 +4,9 @@
  *   reporter events ──► metrics (counters) ──┐
  *   status board ─────► gauges, page, JSON ──┴──► status server
  */
-export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from './metrics.ts';
-export { statusPage, statusPageInSlices } from './page/status-page.ts';
-export { userPage } from './page/user-page.ts';
-export type { ProcessReadings } from './process-metrics.ts';
-export { createStatusServer, type StatusServer, type StatusServerOptions } from './status-server.ts';
+
+export { createStatusServer, type StatusServer, type StatusServerOptions } from '../http-server.ts';
+export type { ProcessReadings } from '../metric-gauges.ts';
+export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from '../metrics.ts';
+export { userPage } from '../page/sections.ts';
+export { statusPage, statusPageInSlices } from '../page/status-page.ts';

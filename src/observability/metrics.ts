@@ -1,16 +1,18 @@
 import { Registry } from 'prom-client';
-import type { AgentCounts, LedgerMeter } from '../../agent-counts.ts';
-import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
-import { type Clock, systemClock } from '../../lib/index.ts';
-import type { AgentStatus } from '../agent-status.ts';
-import { createInstruments } from './instruments.ts';
-import { createPartMetrics } from './part-metrics.ts';
-import { type ProcessReadings, registerProcessMetrics, THIS_PROCESS } from './process-metrics.ts';
-import { createSnapshotMetrics } from './snapshot-metrics.ts';
-import { type LastReload, registerStatusGauges } from './status-gauges.ts';
-import { createTickMetrics } from './tick-metrics.ts';
-import { registerUserGauges } from './user-gauges.ts';
-import { createWriteMetrics } from './write-metrics.ts';
+import type { AgentCounts, LedgerMeter } from '../agent-counts.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import { type Clock, systemClock } from '../lib/index.ts';
+import { createInstruments, createSnapshotMetrics, createTickMetrics, createWriteMetrics } from './metric-families.ts';
+import {
+  createPartMetrics,
+  type LastReload,
+  type ProcessReadings,
+  registerProcessMetrics,
+  registerStatusGauges,
+  registerUserGauges,
+  THIS_PROCESS,
+} from './metric-gauges.ts';
+import type { AgentStatus } from './status.ts';
 
 export interface MetricsOptions {
   /** Read at each scrape: gauges are what the board says, counters what the events said. */

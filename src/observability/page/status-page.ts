@@ -1,12 +1,23 @@
-import { atOnce, type Breathe, inSlices } from '../../../lib/index.ts';
-import type { AgentStatus, UserReport } from '../../agent-status.ts';
-import { lately, parts, transactions } from './activity.ts';
-import { flapStrip } from './flap-strip.ts';
-import { layout, verdictBox } from './layout.ts';
-import { html, type Markup } from './markup.ts';
-import { usersByState } from './users.ts';
-import { type Finding, findings, howItStands } from './verdict.ts';
-import { clockTime, shortKey, sol, span } from './words.ts';
+import { createHash } from 'node:crypto';
+import { atOnce, type Breathe, inSlices } from '../../lib/index.ts';
+import type { AgentStatus, UserReport } from '../status.ts';
+import { SCRIPT, STYLE } from './assets.ts';
+import { clockTime, type Finding, findings, howItStands, shortKey, sol, span } from './findings.ts';
+import { html, layout, type Markup, verdictBox } from './html.ts';
+import { flapStrip, lately, parts, transactions, usersByState } from './sections.ts';
+
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** What a browser may do with the page: run this script and no other, ask this host, and never show it inside of another page. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  `style-src ${hashOf(STYLE)}`,
+  `script-src ${hashOf(SCRIPT)}`,
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 /**
  * The page for people: what is wrong and what to do, then what is so and what happened lately. Whole without scripts; renews itself with them.

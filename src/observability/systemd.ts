@@ -1,8 +1,9 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import type { TickReport } from '../tick-reporter.ts';
-import type { Logger } from './logger.ts';
-import { printable } from './plain-json.ts';
+import { type Logger, printable } from './logger.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
 export type NotifyRunner = (assignments: readonly string[]) => Promise<void>;
@@ -146,4 +147,22 @@ function statusLine({ switchRead, viewSlot, outcomes }: TickReport, halted: Agen
   for (const { observation } of outcomes.values()) counts[observation.kind] += 1;
   const seen = `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
   return halted === undefined ? seen : `${seen}; nothing is written: ${printable(halted.message)}`;
+}
+
+/** Longer than a busy switch takes to start a small program. */
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Tells the service manager through the program `systemd-notify`, as Node.js has no datagrams over Unix sockets. The manager has to accept
+ * what children of the service say: `NotifyAccess=all` in the unit.
+ */
+export function createNotifyRunner({ NOTIFY_SOCKET, PATH }: Readonly<Record<string, string | undefined>>): NotifyRunner {
+  const run = promisify(execFile);
+  return async (assignments) => {
+    await run('systemd-notify', [...assignments], {
+      timeout: TIMEOUT_MS,
+      // Nothing else of our environment is its business.
+      env: { PATH: PATH ?? '/usr/bin:/bin', ...(NOTIFY_SOCKET === undefined ? {} : { NOTIFY_SOCKET }) },
+    });
+  };
 }

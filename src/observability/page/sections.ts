@@ -1,0 +1,320 @@
+import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
+import { clockTime, HOLD_WORDS, type Level, milliseconds, shortKey, span } from './findings.ts';
+import { type Column, html, layout, type Markup, table, tableInSteps, verdictBox } from './html.ts';
+
+/** The rest is folded away. */
+const NEWEST = 8;
+const MOST_TRANSACTIONS = 40;
+const MOST_EVENTS = 100;
+/** What the same tick or the same transaction did to many is one line. */
+const TOGETHER_MS = 2_000;
+
+/** The last transactions, the newest first. A signature is there whole, to be copied. */
+export function transactions({ recentTransactions, transactions: counts, writes }: AgentStatus): Markup {
+  const { sent, landed, expired, failed } = counts;
+  const sums = html`<p class="dim">${sent} sent, ${landed} landed with ${writes.landed} statuses, ${expired} expired, ${failed} failed, ${writes.rejected} statuses refused</p>`;
+  if (recentTransactions.length === 0)
+    return html`${sums}<p class="dim">None since the start: the ledger already says what the switch says.</p>`;
+  const newest = recentTransactions.slice(-MOST_TRANSACTIONS).reverse();
+  return html`${sums}${foldedBelow('earlier-tx', newest, (rows) => table('Transactions', TRANSACTION_COLUMNS, rows))}`;
+}
+
+const TRANSACTION_COLUMNS: readonly Column<TransactionReport>[] = [
+  { title: 'Sent', kind: 'mono', isName: true, cell: ({ sentAt }) => clockTime(sentAt) },
+  { title: 'State', cell: ({ state }) => html`<span class="tx-${state}">${state === 'in-flight' ? 'in flight' : state}</span>` },
+  { title: 'Took', cell: ({ tookMs }) => (tookMs === null ? '–' : seconds(tookMs)) },
+  { title: 'Users', cell: ({ users }) => users },
+  { title: 'Signature', kind: 'mono sig', cell: ({ signature }) => html`<span title="${signature}">${signature}</span>` },
+  { title: 'Problem', kind: 'wrap', cell: ({ problem }) => problem ?? '' },
+];
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+
+/** Where the agent reads from and writes to. */
+export function parts({ sources, endpoints, now }: AgentStatus): Markup {
+  const rows = [...sources.map((part) => ({ kind: 'source', part })), ...endpoints.map((part) => ({ kind: 'ledger endpoint', part }))];
+  const columns: readonly Column<(typeof rows)[number]>[] = [
+    { title: 'Name', kind: 'mono', isName: true, cell: ({ part }) => part.name },
+    { title: 'What', cell: ({ kind }) => kind },
+    { title: 'State', cell: ({ part }) => html`<span class="${part.state}">${part.state}</span> for ${span(now - part.since)}` },
+    { title: 'Last answer took', cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`) },
+    { title: 'Last problem', kind: 'wrap', cell: ({ part }) => problemOf(part, now) },
+  ];
+  return table('Sources and ledger endpoints', columns, rows);
+}
+
+function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): Markup {
+  if (problem !== null) return html`${problem}${remedy === null ? '' : html`<br><span class="dim">${remedy}</span>`}`;
+  return lastProblem === null
+    ? html`<span class="dim">none</span>`
+    : html`<span class="dim">${span(now - lastProblem.at)} ago: ${lastProblem.text}</span>`;
+}
+
+/** What happened, the newest first. */
+export function lately({ timeline }: AgentStatus): Markup {
+  return timeline.length === 0 ? html`<p class="dim">Nothing has happened since the start.</p>` : eventList(timeline);
+}
+
+/** Events as a list; the newest come last, and are shown first. */
+function eventList(timeline: readonly TimelineEntry[]): Markup {
+  const groups = together(timeline).slice(-MOST_EVENTS).reverse();
+  return foldedBelow('earlier-events', groups, (rows) => html`<ol class="card">${rows.map(eventMarkup)}</ol>`);
+}
+
+/** The newest ones, and those before them to be unfolded. */
+function foldedBelow<Row>(id: string, rows: readonly Row[], draw: (rows: readonly Row[]) => Markup): Markup {
+  const earlier = rows.slice(NEWEST);
+  const fold = html`<details id="${id}"><summary>${earlier.length} before these</summary>${draw(earlier)}</details>`;
+  return html`${draw(rows.slice(0, NEWEST))}${earlier.length === 0 ? '' : fold}`;
+}
+
+interface EventGroup {
+  readonly first: TimelineEntry;
+  readonly count: number;
+}
+
+function together(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
+  const groups: EventGroup[] = [];
+  for (const entry of timeline) {
+    const last = groups.at(-1);
+    if (last !== undefined && last.first.kind === entry.kind && last.first.text === entry.text && entry.at - last.first.at <= TOGETHER_MS) {
+      groups[groups.length - 1] = { first: last.first, count: last.count + 1 };
+    } else groups.push({ first: entry, count: 1 });
+  }
+  return groups;
+}
+
+function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Markup {
+  const whom = count > 1 ? html`<b>${count} ×</b> ` : html``;
+  const who =
+    count > 1 || user === null ? html`` : html` <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
+  const tone = kind === 'up' || kind === 'down' ? kind : BAD.has(kind) ? 'lost' : '';
+  return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${whom}<span class="${tone}">${text}</span>${who}</li>
+`;
+}
+
+const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 'failed', 'halted', 'mass-down']);
+
+const MINUTES = 60;
+const MINUTE_MS = 60_000;
+const WIDTH = 600;
+/** Of one direction: ups rise from the middle line, downs hang from it. */
+const HALF = 30;
+const MOST_NAMED = 5;
+/** A single transition is no flapping. */
+const WORTH_NAMING = 1_500;
+
+/** The transitions of the last hour, minute by minute, and who flaps. */
+export function flapStrip({ flaps, users, now }: Pick<AgentStatus, 'flaps' | 'users' | 'now'>): Markup {
+  const up = flaps.reduce((sum, minute) => sum + minute.up, 0);
+  const down = flaps.reduce((sum, minute) => sum + minute.down, 0);
+  const most = Math.max(1, ...flaps.map((minute) => Math.max(minute.up, minute.down)));
+  const words = `${down} sessions went down and ${up} came up in the last hour`;
+  return html`<figure class="card pad"><svg viewBox="0 0 ${WIDTH} ${2 * HALF}" preserveAspectRatio="none" role="img" aria-label="${words}"><line x1="0" y1="${HALF}" x2="${WIDTH}" y2="${HALF}"/>${flaps.map((minute) => bars(minute, most, now))}</svg>
+<p class="axis dim" aria-hidden="true"><span>60 min ago</span><span>30</span><span>now</span></p>
+<figcaption>${words}${up + down === 0 ? '' : html`<span class="dim">, at most ${most} of a kind in a minute</span>`}${flappers(users)}</figcaption></figure>`;
+}
+
+function bars({ at, up, down }: FlapMinute, most: number, now: number): Markup {
+  const age = Math.floor(now / MINUTE_MS) - Math.floor(at / MINUTE_MS);
+  if (age < 0 || age >= MINUTES) return html``;
+  const width = WIDTH / MINUTES;
+  const x = (MINUTES - 1 - age) * width + 1;
+  const height = (count: number): number => (count === 0 ? 0 : Math.max(2, (count / most) * HALF));
+  const title = html`<title>${age === 0 ? 'this minute' : `${age} min ago`}: ${down} down, ${up} up</title>`;
+  return html`<rect class="bar-up" x="${x}" y="${HALF - height(up)}" width="${width - 2}" height="${height(up)}">${title}</rect><rect class="bar-down" x="${x}" y="${HALF}" width="${width - 2}" height="${height(down)}">${title}</rect>`;
+}
+
+/** Whose penalty is highest: they have flapped most, most lately. */
+function flappers(users: readonly UserReport[]): Markup {
+  const most = users.filter(({ penalty }) => penalty >= WORTH_NAMING).sort((a, b) => b.penalty - a.penalty);
+  if (most.length === 0) return html``;
+  const names = most
+    .slice(0, MOST_NAMED)
+    .map(
+      ({ user, tunnelId, flaps, suppressed }) =>
+        html`<li>tunnel ${tunnelId} <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="lost">too many</b>` : html``}</li>`,
+    );
+  return html`<ul class="flappers">${names}${most.length > MOST_NAMED ? html`<li class="dim">and ${most.length - MOST_NAMED} more</li>` : html``}</ul>`;
+}
+
+/** All that is known of one user, from the neighbor on the switch to the record on the ledger. Undefined for a user that the device does not have. */
+export function userPage(status: AgentStatus, wanted: string): string | undefined {
+  const user = status.users.find((each) => each.user === wanted);
+  if (user === undefined) return undefined;
+  const { level, what } = verdictOf(user);
+  const events = status.timeline.filter((entry) => entry.user === wanted);
+  const name = status.deviceCode ?? shortKey(status.device);
+  return layout({
+    level,
+    title: `tunnel ${user.tunnelId} of ${name}`,
+    header: html`<nav aria-label="Up"><a href="/status">← ${name}</a></nav><h1>Tunnel ${user.tunnelId}</h1>
+<p class="dim">user <span class="mono">${user.user}</span><br>as of <time datetime="${new Date(status.now).toISOString()}">${clockTime(status.now)}</time> UTC</p>`,
+    main: html`${verdictBox(level, 'State of the user', what, html``)}
+<section aria-labelledby="h-chain"><h2 id="h-chain">From the switch to the ledger</h2><dl class="card facts">${factsOf(
+      user,
+      status.now,
+    ).map(
+      ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
+`,
+    )}</dl></section>
+<section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${happened(events)}</section>`,
+    footer: html`Times are UTC. For programs: <a href="/debug/users/${user.user}">/debug/users/${shortKey(user.user)}</a>`,
+  });
+}
+
+function verdictOf({ parked, observation, because, ledger, inFlight, decision, decisionReason }: UserReport): {
+  level: Level;
+  what: string;
+} {
+  if (parked !== null)
+    return {
+      level: 'wrong',
+      what: `The program refuses its status, and is asked again when the account changes, or after a minute to an hour: ${parked}`,
+    };
+  if (observation === 'unobserved')
+    return { level: 'look', what: `Nothing is reported: ${HOLD_WORDS[because ?? ''] ?? because ?? 'no reason given'}` };
+  if (ledger.status === observation) return { level: 'well', what: `The session is ${observation}, and the ledger says so` };
+  const why =
+    inFlight !== null
+      ? `${inFlight} is on its way`
+      : decision === 'hold'
+        ? (HOLD_WORDS[decisionReason ?? ''] ?? decisionReason ?? 'it waits')
+        : 'it is about to be written';
+  return { level: 'look', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
+}
+
+type Fact = readonly [term: string, words: Markup];
+
+function factsOf(user: UserReport, now: number): readonly Fact[] {
+  const { neighbor, expectedVrf, ledger, lastWrite, sinceMs } = user;
+  const seen =
+    neighbor === null
+      ? html`no neighbor that speaks for it`
+      : html`<span class="mono">${neighbor.address}</span> in ${neighbor.vrf}, <span class="${user.observation}">${neighbor.state}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}${neighbor.description === null ? '' : `, described ${neighbor.description}`}, by source ${neighbor.source}`;
+  return [
+    [
+      'Account',
+      html`${user.accountStatus}, ${user.userType}, client <span class="mono">${user.clientIp}</span>, tunnel net <span class="mono">${user.tunnelNet}</span>`,
+    ],
+    ['Expected', html`a neighbor in ${expectedVrf ?? 'a VRF that is not known'}`],
+    ['Switch', seen],
+    [
+      'Ledger',
+      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, reported ${span(ledger.ageMs)} ago in slot ${ledger.reportedAtSlot}`}, last up in slot ${ledger.lastUpAtSlot}, RTT ${milliseconds(ledger.rttNs)}`,
+    ],
+    [
+      'Flaps',
+      html`${user.flaps} seen, penalty ${Math.round(user.penalty)}${user.suppressed ? html`, <b class="lost">too many</b>` : html``}`,
+    ],
+    ['In flight', html`${user.inFlight ?? 'nothing'}`],
+    [
+      'Last write',
+      lastWrite === null
+        ? html`none since the start`
+        : html`${lastWrite.to} (${lastWrite.reason}), landed ${span(now - lastWrite.at)} ago in slot ${lastWrite.slot}, ${Math.round(lastWrite.latencyMs)} ms after it was sent<br><span class="mono">${lastWrite.signature}</span>`,
+    ],
+  ];
+}
+
+function happened(events: readonly TimelineEntry[]): Markup {
+  return events.length === 0
+    ? html`<p class="dim">Nothing has happened since the start.</p>`
+    : eventList(events.map((event) => ({ ...event, user: null })));
+}
+
+/** So many rows a browser on a phone still draws at once; the rest is in /status.json. */
+const MOST_SHOWN = 500;
+/** A group that is well and longer than this begins folded. */
+const FOLDED_ABOVE = 25;
+/** One transition is no flapping. */
+const FLAPPING = 2;
+
+interface Group {
+  readonly id: string;
+  readonly title: string;
+  readonly isWell: boolean;
+  readonly users: readonly UserReport[];
+}
+
+/** The users by state; who needs a look comes first. Pauses after each row. */
+export function* usersByState({ users }: AgentStatus): Generator<void, Markup, void> {
+  if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or it has not been read yet.</p>`;
+  const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
+  let room = MOST_SHOWN;
+  const groups: Markup[] = [];
+  for (const group of groupsOf(sorted)) {
+    if (group.users.length === 0) continue;
+    const shown = group.users.slice(0, room);
+    room -= shown.length;
+    groups.push(yield* groupMarkup(group, shown));
+  }
+  return html`${groups}`;
+}
+
+function groupsOf(users: readonly UserReport[]): readonly Group[] {
+  const is = (id: string) => (user: UserReport) => groupOf(user) === id;
+  const group = (id: string, title: string, isWell = false): Group => ({ id, title, isWell, users: users.filter(is(id)) });
+  return [
+    group('refused', 'Refused by the program'),
+    group('unobserved', 'Not observed: nothing is reported'),
+    group('changing', 'Changing: the ledger does not say it yet'),
+    group('down', 'Down, and the ledger says so'),
+    group('up', 'Up, and the ledger says so', true),
+  ];
+}
+
+function groupOf({ parked, observation, ledger }: UserReport): string {
+  if (parked !== null) return 'refused';
+  if (observation === 'unobserved') return 'unobserved';
+  return ledger.status === observation ? observation : 'changing';
+}
+
+function* groupMarkup({ id, title, isWell, users }: Group, shown: readonly UserReport[]): Generator<void, Markup, void> {
+  const isOpen = !isWell || users.length <= FOLDED_ABOVE;
+  const more =
+    shown.length < users.length
+      ? html`<p class="dim pad">… and ${users.length - shown.length} more in <a href="/status.json">/status.json</a></p>`
+      : html``;
+  const rows = yield* tableInSteps(title, COLUMNS, shown);
+  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${rows}${more}</details>`;
+}
+
+const COLUMNS: readonly Column<UserReport>[] = [
+  { title: 'Tunnel', isName: true, cell: ({ tunnelId }) => tunnelId },
+  { title: 'User', kind: 'mono', cell: ({ user }) => html`<a href="/status/users/${user}" title="${user}">${shortKey(user)}</a>` },
+  {
+    title: 'VRF and neighbor',
+    kind: 'mono',
+    cell: ({ neighbor, expectedVrf }) =>
+      neighbor === null ? `${expectedVrf ?? 'VRF unknown'}, none` : `${neighbor.vrf} ${neighbor.address}`,
+  },
+  {
+    title: 'Switch',
+    cell: ({ observation, neighbor, sinceMs }) =>
+      html`<span class="${observation}">${neighbor?.state ?? (observation === 'down' ? 'no neighbor' : 'not seen')}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}`,
+  },
+  {
+    title: 'Ledger',
+    cell: ({ ledger }) =>
+      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, ${span(ledger.ageMs)} old`}`,
+  },
+  { title: 'RTT', cell: ({ ledger }) => (ledger.rttNs === 0n ? '' : milliseconds(ledger.rttNs)) },
+  { title: 'Remark', kind: 'wrap', cell: remark },
+];
+
+function remark({ parked, inFlight, decision, decisionReason, suppressed, flaps, penalty }: UserReport): string {
+  const flapping =
+    penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', flaps too often' : ''}`;
+  const state =
+    parked !== null
+      ? `rejected: ${parked}`
+      : inFlight !== null
+        ? `${inFlight} is on its way`
+        : decision === 'hold'
+          ? (HOLD_WORDS[decisionReason ?? ''] ?? decisionReason ?? '')
+          : decision === 'write' && decisionReason === 'change'
+            ? 'to be written'
+            : '';
+  return [state, flapping].filter((part) => part !== '').join('; ');
+}

@@ -1,0 +1,562 @@
+import type { LedgerMeter } from '../agent-counts.ts';
+import type { AgentReporter } from '../agent-reporter.ts';
+import {
+  type Decision,
+  ledgerStatus,
+  type NeighborKey,
+  type Observation,
+  recordAgeMs,
+  type StatusIntent,
+  type UserOutcome,
+} from '../bgp/index.ts';
+import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices, type MonotonicMs } from '../lib/index.ts';
+import { type Address, formatNetworkV4, type Lamports, type Slot, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { TickReport } from '../tick-reporter.ts';
+
+/** One user, as the last tick left it: the whole chain from neighbor to record. */
+export interface UserReport {
+  readonly user: Address;
+  readonly tunnelId: number;
+  readonly tunnelNet: string;
+  readonly clientIp: string;
+  readonly userType: string;
+  /** User.status by name. */
+  readonly accountStatus: string;
+  readonly expectedVrf: string | null;
+  readonly observation: Observation['kind'];
+  /** Why it is unobserved. */
+  readonly because: string | null;
+  readonly neighbor: (NeighborKey & { readonly state: string; readonly description: string | null; readonly source: string }) | null;
+  /** Since when the session has been as it is, by the switch's clock, milliseconds ago. */
+  readonly sinceMs: number | null;
+  readonly decision: Decision['kind'];
+  /** What was decided, in one word: a write's reason, or why it is held. */
+  readonly decisionReason: string | null;
+  readonly ledger: {
+    readonly status: string;
+    readonly reportedAtSlot: Slot;
+    readonly lastUpAtSlot: Slot;
+    readonly rttNs: bigint;
+    /** Age of the record, milliseconds; null when nothing was ever reported, or while slots are not measured. */
+    readonly ageMs: number | null;
+  };
+  readonly inFlight: string | null;
+  /** Why the program's rejection parked it. */
+  readonly parked: string | null;
+  readonly flaps: number;
+  readonly penalty: number;
+  readonly suppressed: boolean;
+  readonly lastWrite: {
+    readonly to: string;
+    readonly reason: string;
+    readonly signature: string;
+    readonly slot: Slot;
+    readonly at: number;
+    readonly latencyMs: number;
+  } | null;
+}
+
+/** What happened lately; the newest last. */
+export interface TimelineEntry {
+  /** Milliseconds since 1970, this host's clock. */
+  readonly at: number;
+  readonly kind:
+    | 'up'
+    | 'down'
+    | 'landed'
+    | 'rejected'
+    | 'expired'
+    | 'failed'
+    | 'source'
+    | 'endpoint'
+    | 'ledger'
+    | 'halted'
+    | 'resumed'
+    | 'mass-down'
+    | 'damping'
+    | 'foreign'
+    | 'snapshot'
+    | 'balance';
+  readonly user: Address | null;
+  readonly text: string;
+}
+
+/** One transaction, on its way or ended. */
+export interface TransactionReport {
+  /** Base58. */
+  readonly signature: string;
+  /** How many users' statuses it carries. */
+  readonly users: number;
+  /** Milliseconds since 1970, this host's clock. */
+  readonly sentAt: number;
+  readonly state: 'in-flight' | 'landed' | 'expired' | 'failed';
+  /** From the first send to the end; null while it is in flight. */
+  readonly tookMs: number | null;
+  /** Why it failed. */
+  readonly problem: string | null;
+}
+
+/** Transitions of all sessions in one minute. */
+export interface FlapMinute {
+  /** When the minute began, milliseconds since 1970. */
+  readonly at: number;
+  readonly up: number;
+  readonly down: number;
+}
+
+/** A source or an endpoint of the ledger. */
+export interface PartReport {
+  readonly name: string;
+  readonly state: 'ok' | 'lost';
+  readonly since: number;
+  /** How long the last answer took: of a source for a whole poll, of an endpoint for one request. Null before the first. */
+  readonly latencyMs: number | null;
+  /** What is wrong now. */
+  readonly problem: string | null;
+  /** What a person can do about it. */
+  readonly remedy: string | null;
+  /** What was wrong when it was last lost, and when that was; null where it never was. */
+  readonly lastProblem: { readonly at: number; readonly text: string } | null;
+}
+
+/** Everything that an agent can tell about itself, JSON but for bigints. */
+export interface AgentStatus {
+  readonly version: string;
+  readonly device: Address;
+  readonly deviceCode: string | null;
+  readonly publisher: Address | null;
+  readonly startedAt: number;
+  readonly now: number;
+  readonly dryRun: boolean;
+  readonly lastTick: {
+    readonly at: number;
+    readonly durationMs: number;
+    readonly switchRead: boolean;
+    readonly viewSlot: Slot | null;
+    readonly slotTimeMs: number | null;
+  } | null;
+  readonly ready: boolean;
+  readonly users: readonly UserReport[];
+  readonly sources: readonly PartReport[];
+  readonly endpoints: readonly PartReport[];
+  /** Why the users cannot be read from the ledger; null where they can. Nothing is written meanwhile. */
+  readonly ledgerProblem: { readonly since: number; readonly message: string; readonly remedy: string | null } | null;
+  /** VRFs that the last poll of the switch could not read, and why. */
+  readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string }[];
+  readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
+  readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
+  readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };
+  /** The last ones, the newest last, as many as are kept. */
+  readonly recentTransactions: readonly TransactionReport[];
+  readonly writes: { readonly landed: number; readonly rejected: number };
+  /** Of the last hour, the newest last; minutes without any are absent. */
+  readonly flaps: readonly FlapMinute[];
+  readonly timeline: readonly TimelineEntry[];
+}
+
+interface FlapHistory {
+  /** So many transitions of one session, of which the last one led to `kind`. */
+  add(kind: 'up' | 'down', transitions: number): void;
+  /** The minutes of the last hour in which there were any, the newest last. */
+  list(): readonly FlapMinute[];
+}
+
+const MINUTE_MS = 60_000;
+const MINUTES_KEPT = 60;
+
+/** Counts transitions by the minute for an hour. It does not lose any in a mass flap, as a list of events that is bounded would. */
+export function createFlapHistory(clock: Pick<Clock, 'wall'>): FlapHistory {
+  let minutes: FlapMinute[] = [];
+  const thisMinute = (): number => Math.floor(clock.wall() / MINUTE_MS) * MINUTE_MS;
+  const forgetOld = (): void => {
+    const oldest = thisMinute() - (MINUTES_KEPT - 1) * MINUTE_MS;
+    minutes = minutes.filter(({ at }) => at >= oldest && at <= thisMinute());
+  };
+  return {
+    add(kind, transitions) {
+      forgetOld();
+      const at = thisMinute();
+      const last = minutes.at(-1);
+      const { up, down } = last?.at === at ? last : { up: 0, down: 0 };
+      const toKind = Math.ceil(transitions / 2);
+      const back = transitions - toKind;
+      const now = { at, up: up + (kind === 'up' ? toKind : back), down: down + (kind === 'down' ? toKind : back) };
+      minutes = [...(last?.at === at ? minutes.slice(0, -1) : minutes), now];
+    },
+    list() {
+      forgetOld();
+      return minutes;
+    },
+  };
+}
+
+/** How the sources, or the endpoints, are. */
+interface PartHealths {
+  answered(name: string, latencyMs: number): void;
+  changed(name: string, state: 'lost' | 'back', error?: AgentError): void;
+  /** In the order of the configuration. */
+  list(): readonly PartReport[];
+}
+
+/** Who is never told of as lost is well: parts tell of changes only. */
+function createPartHealths(names: readonly string[], clock: Pick<Clock, 'wall'>): PartHealths {
+  const well = (name: string): PartReport => {
+    return { name, state: 'ok', since: clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
+  };
+  const parts = new Map(names.map((name) => [name, well(name)]));
+  return {
+    answered(name, latencyMs) {
+      const part = parts.get(name);
+      if (part !== undefined) parts.set(name, { ...part, latencyMs });
+    },
+    changed(name, state, error) {
+      const before = parts.get(name) ?? well(name);
+      const since = clock.wall();
+      const problem = error?.message ?? null;
+      parts.set(name, {
+        ...before,
+        state: state === 'lost' ? 'lost' : 'ok',
+        since,
+        problem,
+        remedy: error?.remedy ?? null,
+        lastProblem: problem === null ? before.lastProblem : { at: since, text: problem },
+      });
+    },
+    list: () => [...parts.values()],
+  };
+}
+
+interface TransactionLog {
+  sent(signature: string, intents: readonly StatusIntent[]): void;
+  /** How it ended; only the first word about a signature counts. `problem` says why it failed. */
+  settled(signature: string, how: 'landed' | 'expired' | 'failed', problem?: string): void;
+  counts(): AgentStatus['transactions'];
+  /** The newest last. */
+  list(): readonly TransactionReport[];
+  /** The status that is on its way, by user. */
+  inFlight(): ReadonlyMap<Address, string>;
+}
+
+/** More than the worker has in flight at once would be history that nobody reads. */
+const MOST_KEPT = 100;
+/** By then a blockhash has expired for long: whoever followed it does no more. */
+const FORGOTTEN_MS = 300_000;
+
+interface Flight {
+  readonly sentAt: number;
+  readonly intents: readonly StatusIntent[];
+}
+
+/** Remembers the transactions in flight, and how the last ones ended. */
+function createTransactionLog(clock: Pick<Clock, 'wall'>): TransactionLog {
+  const flights = new Map<string, Flight>();
+  const ended: TransactionReport[] = [];
+  const counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
+
+  const forgetOld = (): void => {
+    for (const [signature, { sentAt }] of flights) if (clock.wall() - sentAt > FORGOTTEN_MS) flights.delete(signature);
+  };
+  return {
+    sent(signature, intents) {
+      forgetOld();
+      counts.sent += 1;
+      flights.set(signature, { sentAt: clock.wall(), intents });
+    },
+    settled(signature, how, problem) {
+      const flight = flights.get(signature);
+      if (flight === undefined) return;
+      flights.delete(signature);
+      counts[how] += 1;
+      const { sentAt, intents } = flight;
+      ended.push({ signature, users: intents.length, sentAt, state: how, tookMs: clock.wall() - sentAt, problem: problem ?? null });
+      if (ended.length > MOST_KEPT) ended.shift();
+    },
+    counts: () => ({ ...counts }),
+    list() {
+      forgetOld();
+      const flying = [...flights].map(([signature, { sentAt, intents }]): TransactionReport => {
+        return { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null };
+      });
+      return [...ended, ...flying].sort((a, b) => a.sentAt - b.sentAt);
+    },
+    inFlight() {
+      forgetOld();
+      return new Map([...flights.values()].flatMap(({ intents }) => intents).map(({ user, to }): [Address, string] => [user, to]));
+    },
+  };
+}
+
+/** What is known of a user beside the last tick. */
+type Surroundings = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
+
+/** The users as the last tick saw them, in the words of the status; a pause after each. */
+function* userReports(
+  tick: Pick<TickReport, 'view' | 'outcomes'> | undefined,
+  now: MonotonicMs,
+  surroundingsOf: (user: Address) => Surroundings,
+): Generator<void, readonly UserReport[], void> {
+  const users: UserReport[] = [];
+  for (const [user, outcome] of tick?.outcomes ?? []) {
+    const ageMs = tick?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, tick.view, now);
+    users.push(userReport(outcome, ageMs, surroundingsOf(user)));
+    yield;
+  }
+  return users;
+}
+
+function userReport(
+  { entry, observation, decision, track }: UserOutcome,
+  ageMs: number | undefined,
+  { inFlight, parked, lastWrite }: Surroundings,
+): UserReport {
+  const { pubkey, user, expectedVrf } = entry;
+  const at = observation.kind === 'unobserved' ? undefined : observation.at;
+  return {
+    user: pubkey,
+    tunnelId: user.tunnelId,
+    tunnelNet: formatNetworkV4(user.tunnelNet),
+    clientIp: user.clientIp,
+    userType: userTypeName(user.userType),
+    accountStatus: userStatusName(user.status),
+    expectedVrf: expectedVrf ?? null,
+    observation: observation.kind,
+    because: observation.kind === 'unobserved' ? observation.because : null,
+    neighbor:
+      at === undefined
+        ? null
+        : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
+    sinceMs: at?.sinceMs ?? null,
+    decision: decision.kind,
+    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.because : null,
+    ledger: {
+      status: ledgerStatus(user.bgpStatus),
+      reportedAtSlot: user.lastBgpReportedAt,
+      lastUpAtSlot: user.lastBgpUpAt,
+      rttNs: user.bgpRttNs,
+      ageMs: ageMs === undefined || !Number.isFinite(ageMs) ? null : ageMs,
+    },
+    inFlight,
+    parked,
+    flaps: track.flaps,
+    penalty: track.penalty?.value ?? 0,
+    suppressed: track.penalty?.suppressed === true,
+    lastWrite,
+  };
+}
+
+export interface StatusBoardOptions {
+  readonly version: string;
+  readonly device: Address;
+  readonly publisher: Address | undefined;
+  readonly dryRun: boolean;
+  /** Names of the configured sources and endpoints: what was never lost is never told of. */
+  readonly sources: readonly string[];
+  readonly endpoints: readonly string[];
+  readonly clock: Clock;
+}
+
+export interface StatusBoard {
+  readonly reporter: AgentReporter;
+  /** Hears each request to an endpoint that has ended. */
+  request: LedgerMeter['request'];
+  read(): AgentStatus;
+  /** The status of the moment when it is asked for, its users looked through with a pause after each. */
+  readInSlices(breathe: Breathe): Promise<AgentStatus>;
+  /** For those who ask often and of no user. */
+  readWithoutUsers(): Omit<AgentStatus, 'users'>;
+  /**
+   * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
+   */
+  replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void;
+}
+
+/** The timeline and the last writes are bounded, however long the agent runs. */
+const MOST_TIMELINE = 500;
+
+/** Listens to everything that happens to the agent, and keeps what people ask for: the last tick, the last write of each user, a timeline. */
+export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
+  const { clock } = options;
+  const startedAt = clock.wall();
+  let sources = createPartHealths(options.sources, clock);
+  let endpoints = createPartHealths(options.endpoints, clock);
+  const timeline: TimelineEntry[] = [];
+  const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
+  const parked = new Map<Address, string>();
+  const transactions = createTransactionLog(clock);
+  const flaps = createFlapHistory(clock);
+  const writes = { landed: 0, rejected: 0 };
+  let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
+  let ready = false;
+  let deviceCode: string | null = null;
+  let halted: AgentError | undefined;
+  let balance: AgentStatus['balance'] = null;
+  let ledgerProblem: AgentStatus['ledgerProblem'] = null;
+
+  const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
+    timeline.push({ at: clock.wall(), kind, user, text });
+    if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
+  };
+  const noteOfPart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
+    note(kind, `${kind} ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`);
+
+  const reporter: AgentReporter = {
+    tick(report) {
+      lastTick = { report, at: clock.wall() };
+      if (report.switchRead && report.viewSlot !== undefined) ready = true;
+      for (const user of lastWrites.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) lastWrites.delete(user);
+      for (const user of parked.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) parked.delete(user);
+    },
+    observed({ user, before, outcome }) {
+      const { observation } = outcome;
+      if (before === undefined || observation.kind === 'unobserved' || outcome.newFlaps === 0) return;
+      flaps.add(observation.kind, outcome.newFlaps);
+      note(observation.kind, `session is ${observation.kind}`, user);
+    },
+    wakeUp(event) {
+      if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
+      if (event.kind === 'back') note('source', `wake-ups of ${event.source} are back`);
+      if (event.kind === 'storm') note('source', `wake-ups of ${event.source} are held back: over ${event.maxPerMinute} a minute`);
+    },
+    sent: ({ signature, intents }) => transactions.sent(signature, intents),
+    landed({ intent, signature, slot, latencyMs }) {
+      transactions.settled(signature, 'landed');
+      writes.landed += 1;
+      parked.delete(intent.user);
+      lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
+      note('landed', `${intent.to} written (${intent.reason})`, intent.user);
+    },
+    rejected({ intent, signature, error }) {
+      transactions.settled(signature, 'failed', error.message);
+      writes.rejected += 1;
+      parked.set(intent.user, error.message);
+      note('rejected', error.message, intent.user);
+    },
+    expired({ signature, intents }) {
+      transactions.settled(signature, 'expired');
+      note('expired', `a transaction of ${peopleCount(intents.length)} expired without landing`);
+    },
+    failed({ signature, error }) {
+      const problem = describeError(error);
+      transactions.settled(signature, 'failed', problem);
+      note('failed', problem);
+    },
+    rebroadcast: () => undefined,
+    withdrawn: ({ signature }) => transactions.settled(signature, 'failed', 'withdrawn: no endpoint took it, or writing was halted'),
+    halted(error) {
+      halted = error;
+      note('halted', error.message);
+    },
+    resumed() {
+      halted = undefined;
+      note('resumed', 'writing again');
+    },
+    polled: ({ source, durationMs }) => sources.answered(source, durationMs),
+    source({ source, state, error }) {
+      sources.changed(source, state, error);
+      noteOfPart('source', source, state, error);
+    },
+    endpoint({ endpoint, state, error }) {
+      endpoints.changed(endpoint, state, error);
+      noteOfPart('endpoint', endpoint, state, error);
+    },
+    ledgerView({ state, error }) {
+      if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
+      else if (state === 'back') ledgerProblem = null;
+      note(
+        'ledger',
+        `the view of the ledger is ${state === 'set-back' ? 'of an older slot: it was set back' : state}${error === undefined ? '' : `: ${error.message}`}`,
+      );
+    },
+    massDown: ({ wentDown, wereUp, confirmed }) =>
+      note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
+    damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
+    foreignWrites: ({ users }) => note('foreign', `another writer reported ${peopleCount(users.length)} of this device`),
+    budget: ({ allowance }) => note('balance', `the spending limit allows ${allowance}`),
+    authorized({ code }) {
+      deviceCode = code;
+      if (halted?.code.startsWith('LEDGER__')) halted = undefined;
+    },
+    balance({ lamports, hoursToEmpty }) {
+      balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };
+    },
+    snapshotStored: ({ kind, failures }) => {
+      if (failures > 0) note('snapshot', `snapshots of ${kind} are stored again`);
+    },
+    snapshotFailed: ({ kind, error, failures }) => {
+      if (failures === 1) note('snapshot', `a snapshot of ${kind} failed: ${error.message}`);
+    },
+    snapshotRefused: ({ errors }) => {
+      for (const error of errors) note('snapshot', error.message);
+    },
+    snapshotPlace: ({ place, state, error }) =>
+      note('snapshot', `snapshots to ${place} are ${state}${error === undefined ? '' : `: ${error.message}`}`),
+    defect: (error) => note('failed', `defect: ${describeError(error)}`),
+  };
+
+  /** Of the moment when it is called, however late its steps are taken. */
+  function usersInSteps(): Generator<void, readonly UserReport[], void> {
+    const inTheAir = transactions.inFlight();
+    const [refused, written] = [new Map(parked), new Map(lastWrites)];
+    return userReports(lastTick?.report, clock.monotonic(), (user) => ({
+      inFlight: inTheAir.get(user) ?? null,
+      parked: refused.get(user) ?? null,
+      lastWrite: written.get(user) ?? null,
+    }));
+  }
+
+  function readWithoutUsers(): Omit<AgentStatus, 'users'> {
+    const report = lastTick?.report;
+    return {
+      version: options.version,
+      device: options.device,
+      deviceCode,
+      publisher: options.publisher ?? null,
+      startedAt,
+      now: clock.wall(),
+      dryRun: options.dryRun,
+      lastTick:
+        lastTick === undefined
+          ? null
+          : {
+              at: lastTick.at,
+              durationMs: lastTick.report.durationMs,
+              switchRead: lastTick.report.switchRead,
+              viewSlot: lastTick.report.view?.slot ?? null,
+              slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
+            },
+      ready,
+      sources: sources.list(),
+      endpoints: endpoints.list(),
+      ledgerProblem,
+      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
+      halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+      balance,
+      transactions: transactions.counts(),
+      recentTransactions: transactions.list(),
+      writes: { ...writes },
+      flaps: flaps.list(),
+      timeline: [...timeline],
+    };
+  }
+
+  return {
+    reporter,
+    request({ endpoint, result, durationMs }) {
+      if (result === 'ok') endpoints.answered(endpoint, durationMs);
+    },
+    replaced(parts) {
+      sources = createPartHealths(parts.sources, clock);
+      endpoints = createPartHealths(parts.endpoints, clock);
+      ledgerProblem = null;
+      halted = undefined;
+    },
+    read: () => ({ ...readWithoutUsers(), users: atOnce(usersInSteps()) }),
+    async readInSlices(breathe) {
+      const [status, steps] = [readWithoutUsers(), usersInSteps()];
+      return { ...status, users: await inSlices(steps, breathe) };
+    },
+    readWithoutUsers,
+  };
+}
+
+const peopleCount = (number: number): string => (number === 1 ? 'one user' : `${number} users`);
