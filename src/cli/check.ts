@@ -1,14 +1,99 @@
-import { type CheckOptions, readCheckOptions } from './check-options.ts';
-import { defineCommand } from './command.ts';
-import { configOptions } from './config-options.ts';
+import type { LoadedConfig } from '../config/index.ts';
+import { describeError, isAgentError, systemClock } from '../lib/index.ts';
+import { jsonLine, printable } from '../observability/index.ts';
+import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
+import {
+  type CheckEvent,
+  type CheckState,
+  configurationStep,
+  createLookups,
+  endpointSteps,
+  keySteps,
+  programSteps,
+  snapshotStep,
+  sourceSteps,
+  takeStep,
+  userStep,
+} from './check-steps.ts';
+import { type CommandIo, type ExitCode, loadChosen, type Output } from './command.ts';
+import type { CheckBody, CheckOptions } from './options.ts';
 
-export const checkCommand = defineCommand<CheckOptions>({
-  name: 'check',
-  describe: 'Look at everything that the agent needs, and say what is missing. Sends nothing.',
-  options: {
-    output: { type: 'string', value: 'table|json', describe: 'A line a check for people, or an object a line' },
-    ...configOptions(),
-  },
-  read: readCheckOptions,
-  load: async () => (await import('./check-body.ts')).checkBody,
-});
+/** Longer than any request of the configuration is waited for, failover included. */
+const STEP_DEADLINE_MS = 25_000;
+
+/** How a check ended. */
+interface CheckSummaryEvent extends Record<CheckState, number> {
+  readonly event: 'summary';
+}
+
+/** `dzd-telemetry check`: all steps at the same time, told in their order. */
+export const checkBody: CheckBody = async (options, io) => {
+  const print = printer(options.output, io.stdout);
+  const loaded = load(options, io, print);
+  const { config } = loaded;
+  const { ledger, collector } = config;
+  const clock = systemClock;
+  const rpc = createLedgerRpc({
+    urls: ledger.rpcUrls,
+    programId: ledger.programId,
+    random: Math.random,
+    clock,
+    requestTimeoutMs: ledger.requestTimeout,
+  });
+  const endpoints = openEndpoints({ urls: ledger.rpcUrls, clock, timeoutMs: ledger.requestTimeout });
+  const lookups = createLookups({ config, rpc, clock, signal: io.signal });
+  const steps = [
+    configurationStep(loaded),
+    ...keySteps(config, lookups),
+    ...endpointSteps(endpoints, lookups),
+    ...programSteps(config, rpc, lookups),
+    ...sourceSteps(collector.sources, lookups),
+    userStep(collector.sources, lookups),
+    snapshotStep(config.snapshots, clock),
+  ];
+  const events: CheckEvent[] = [];
+  try {
+    const looking = steps.map((step) => takeStep(step, STEP_DEADLINE_MS, clock, io.signal));
+    // One that rejects ends the loop below; the others must not be left to reject unheard.
+    void Promise.allSettled(looking);
+    for (const look of looking) {
+      const event = await look;
+      events.push(event);
+      print(event);
+    }
+  } finally {
+    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+  }
+  const summary = summaryOf(events);
+  print(summary);
+  return (summary.fail === 0 ? 0 : 1) satisfies ExitCode;
+};
+
+/** A configuration that cannot be loaded is a finding, too, and the end of the check. */
+function load(options: CheckOptions, io: CommandIo, print: (event: CheckEvent | CheckSummaryEvent) => void): LoadedConfig {
+  try {
+    return loadChosen(options, io);
+  } catch (error) {
+    const remedy = isAgentError(error) ? error.remedy : null;
+    const event: CheckEvent = { event: 'check', name: 'configuration', state: 'fail', detail: describeError(error), remedy };
+    if (options.output === 'json') for (const line of [event, summaryOf([event])]) print(line);
+    throw error;
+  }
+}
+
+function summaryOf(events: readonly CheckEvent[]): CheckSummaryEvent {
+  const number = (wanted: CheckState): number => events.filter(({ state }) => state === wanted).length;
+  return { event: 'summary', ok: number('ok'), warn: number('warn'), fail: number('fail'), skipped: number('skipped') };
+}
+
+function printer(output: CheckOptions['output'], stdout: Output): (event: CheckEvent | CheckSummaryEvent) => void {
+  if (output === 'json') return (event) => stdout.write(jsonLine(event));
+  return (event) => {
+    if (event.event === 'summary') {
+      stdout.write(`\n${event.ok} ok, ${event.warn} to look at, ${event.fail} failed, ${event.skipped} skipped\n`);
+      return;
+    }
+    stdout.write(`${event.state.padEnd(7)}  ${printable(event.name)}: ${printable(event.detail)}\n`);
+    if (event.remedy !== null) stdout.write(`         → ${event.remedy}\n`);
+  };
+}

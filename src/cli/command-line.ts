@@ -1,11 +1,11 @@
 import yargs from 'yargs';
 import { nearest } from '../config/index.ts';
 import { printable } from '../observability/index.ts';
-import type { Command, CommandIo, ExitCode, OptionSpec } from './command.ts';
-import { type OptionValues, usage } from './option-values.ts';
+import { type Command, type CommandIo, type ExitCode, type OptionSpec, type OptionValues, usage } from './command.ts';
+import { reportFailure } from './process.ts';
 
 /** What a command line asks for. */
-export type ParsedCommandLine =
+type ParsedCommandLine =
   /** A text to print, and how to end after it. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | { readonly kind: 'run'; readonly command: string; readonly start: (io: CommandIo) => Promise<ExitCode> };
@@ -147,3 +147,15 @@ function hint(text: string, candidates: readonly string[], prefix = ''): string 
 
 const shown = (text: string): string => printable(text.slice(0, 60));
 const quoted = (text: string): string => `"${shown(text)}"`;
+
+/** Runs what the arguments ask for, from the first check to the exit code. Never throws. */
+export async function runCommandLine(args: readonly string[], commands: readonly Command[], io: CommandIo): Promise<ExitCode> {
+  try {
+    const parsed = parseCommandLine(args, commands, io.version);
+    if (parsed.kind === 'run') return await parsed.start(io);
+    (parsed.exitCode === 0 ? io.stdout : io.stderr).write(parsed.text);
+    return parsed.exitCode;
+  } catch (error) {
+    return reportFailure(error, io);
+  }
+}

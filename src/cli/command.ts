@@ -1,4 +1,59 @@
-import type { OptionValues } from './option-values.ts';
+import { environmentNameOf, type LoadedConfig, loadConfig, nearest, parseDuration, plainSettings, settingTree } from '../config/index.ts';
+import { AgentError } from '../lib/index.ts';
+
+/** What the command line says, by the option's name; absent when it says nothing. */
+export type OptionValues = Readonly<Record<string, string | boolean>>;
+
+export const usage = (problem: string): AgentError => new AgentError('CONFIG__USAGE', { problem });
+
+/** Whether a switch was given. */
+export function isOn(values: OptionValues, name: string): boolean {
+  return values[name] === true;
+}
+
+/** The text of an option, or undefined. Throws AgentError `CONFIG__USAGE` when the option stands without one. */
+export function textOption(values: OptionValues, name: string): string | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'boolean' || value === '') throw usage(`--${name} needs a value`);
+  return value;
+}
+
+/** A whole number within inclusive bounds, or undefined. Throws AgentError `CONFIG__USAGE`. */
+export function wholeNumberOption(
+  values: OptionValues,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = textOption(values, name);
+  if (text === undefined) return undefined;
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw usage(`--${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`);
+}
+
+/** A time in milliseconds, more than none, or undefined. Throws AgentError `CONFIG__USAGE`. */
+export function durationOption(values: OptionValues, name: string): number | undefined {
+  const text = textOption(values, name);
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0 && ms <= MAX_TIMER_MS) return ms;
+  throw usage(`--${name}: expected a duration such as "30s" of at most 24d, got ${JSON.stringify(text)}`);
+}
+
+/** The runtime's timers hold 31 bits. */
+const MAX_TIMER_MS = 24 * 86_400_000;
+
+/** One of a few names, the first of them when the option is absent. Throws AgentError `CONFIG__USAGE`. */
+export function choiceOption<const T extends string>(values: OptionValues, name: string, choices: readonly [T, ...T[]]): T {
+  const text = textOption(values, name);
+  if (text === undefined) return choices[0];
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  const near = nearest(text, choices);
+  const hint = near === undefined ? '' : `, did you mean "${near}"?`;
+  throw usage(`--${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(text)}${hint}`);
+}
 
 /** A stream that text goes to. Writing to one that was closed does nothing. */
 export interface Output {
@@ -40,14 +95,14 @@ export interface OptionSpec {
 }
 
 /** A word that follows the command's name. It is handed on beside the options, under its name. */
-export interface ArgumentSpec {
+interface ArgumentSpec {
   readonly name: string;
   readonly describe: string;
   /** None, one or several words; they are handed on with a line feed between them. */
   readonly many?: boolean;
 }
 
-export interface CommandDefinition<Options> {
+interface CommandDefinition<Options> {
   readonly name: string;
   readonly describe: string;
   /** The one word that the command takes; most take none. */
@@ -80,4 +135,83 @@ export function defineCommand<Options>({ name, describe, argument, options, read
       return async (io) => (await load())(parsed, io);
     },
   };
+}
+
+export interface RunOptions {
+  /** The file that `--config` names. */
+  readonly configFile?: string;
+  /** Flags that are settings, as they were written, by setting. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Print each intended write instead of sending it. */
+  readonly dryRun: boolean;
+  /** End after the first tick and what it wrote. */
+  readonly once: boolean;
+  readonly output: 'table' | 'json';
+}
+
+export type RunBody = CommandBody<RunOptions>;
+
+/** Settings that the help text shows, and what stands for their value. */
+const PROMINENT: Readonly<Record<string, Pick<OptionSpec, 'value' | 'alias'>>> = {
+  env: { value: 'NAME' },
+  device: { value: 'PUBKEY' },
+  keypair: { value: 'FILE' },
+  'log.level': { value: 'LEVEL', alias: 'log-level' },
+  'log.format': { value: 'FORMAT', alias: 'log-format' },
+};
+
+export function readRunOptions(values: OptionValues): RunOptions {
+  const configFile = textOption(values, 'config');
+  return {
+    ...(configFile === undefined ? {} : { configFile }),
+    settings: settingsOf(values),
+    dryRun: isOn(values, 'dry-run'),
+    once: isOn(values, 'once'),
+    output: choiceOption(values, 'output', ['table', 'json']),
+  };
+}
+
+export function settingOptions(): Readonly<Record<string, OptionSpec>> {
+  const options = plainSettings(settingTree()).map(({ key, meta, default: standard }) => {
+    const prominent = PROMINENT[key];
+    const group = prominent === undefined ? { group: 'Settings (see docs/configuration.md):', hidden: true } : {};
+    const byDefault = typeof standard === 'object' || standard === undefined ? '' : `, by default ${String(standard)}`;
+    return [
+      key,
+      { type: 'string', describe: `${meta.description} Also ${environmentNameOf(key)}${byDefault}`, ...group, ...prominent },
+    ] as const;
+  });
+  return Object.fromEntries(options);
+}
+
+/** Flags that are settings, as they were written, by setting. */
+function settingsOf(values: OptionValues): Readonly<Record<string, string>> {
+  const given = plainSettings(settingTree()).flatMap(({ key }) => {
+    const text = textOption(values, key);
+    return text === undefined ? [] : [[key, text] as const];
+  });
+  return Object.fromEntries(given);
+}
+
+/** Which configuration a command works by. */
+export interface ConfigChoice {
+  /** The file that `--config` names. */
+  readonly configFile?: string;
+  /** Flags that are settings, as they were written, by setting. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** `--config`, and every setting as a flag. */
+export function configOptions(): Readonly<Record<string, OptionSpec>> {
+  return { config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' }, ...settingOptions() };
+}
+
+export function readConfigChoice(values: OptionValues): ConfigChoice {
+  const configFile = textOption(values, 'config');
+  return { ...(configFile === undefined ? {} : { configFile }), settings: settingsOf(values) };
+}
+
+/** Loads it as `run` would. Throws AgentError `CONFIG__…`. */
+export function loadChosen({ configFile, settings }: ConfigChoice, { environment }: Pick<CommandIo, 'environment'>): LoadedConfig {
+  return loadConfig({ ...(configFile === undefined ? {} : { file: configFile }), flags: settings, environment });
 }

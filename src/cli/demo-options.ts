@@ -1,6 +1,5 @@
-import type { CommandBody } from './command.ts';
+import { type CommandBody, choiceOption, durationOption, type OptionValues, wholeNumberOption } from './command.ts';
 import { MAX_USERS } from './localnet-options.ts';
-import { choiceOption, durationOption, type OptionValues, wholeNumberOption } from './option-values.ts';
 
 export interface DemoOptions {
   readonly users: number;

@@ -1,6 +1,5 @@
 import { AgentError } from '../lib/index.ts';
-import type { CommandBody } from './command.ts';
-import { choiceOption, type OptionValues, textOption, usage, wholeNumberOption } from './option-values.ts';
+import { type CommandBody, choiceOption, type OptionValues, textOption, usage, wholeNumberOption } from './command.ts';
 
 export interface LocalnetOptions {
   /** How many users the device has. */

@@ -1,16 +1,184 @@
-import { defineCommand } from './command.ts';
-import { type RunOptions, readRunOptions, settingOptions } from './run-options.ts';
+import type { Agent, OnceOutcome } from '../agent.ts';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
+import type { StatusIntent } from '../bgp/index.ts';
+import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
+import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../lib/index.ts';
+import {
+  createEventSink,
+  createLogReporter,
+  createNotifyRunner,
+  createSdNotify,
+  type EventSink,
+  type IntentEvent,
+  type Logger,
+} from '../observability/index.ts';
+import { type OpenedAgent, openAgent } from '../open-agent.ts';
+import type { Signer } from '../publisher/index.ts';
+import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
+import { type CommandIo, type ExitCode, loadChosen, type RunBody, type RunOptions } from './command.ts';
+import { type AgentWindow, createAgentService, openAgentWindow, stopAgent } from './daemon.ts';
+import { nameThePlace, openLog } from './process.ts';
 
-export const runCommand = defineCommand<RunOptions>({
-  name: 'run',
-  describe: 'Watch a device and keep the ledger right.',
-  options: {
-    config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' },
-    'dry-run': { type: 'boolean', describe: 'Send nothing; print each intended write' },
-    once: { type: 'boolean', describe: 'End after one tick and what it wrote' },
-    output: { type: 'string', value: 'table|json', describe: 'How intended writes are printed' },
-    ...settingOptions(),
-  },
-  read: readRunOptions,
-  load: async () => (await import('./run-body.ts')).runBody,
-});
+/**
+ * Prints each intended write of a dry run once: again only when it has become another one, or was gone in between. Nothing lands in a dry
+ * run, so every tick wants the same writes anew.
+ */
+function createIntentPrinter(device: Address, sink: EventSink<IntentEvent>): AgentReporter {
+  let printed: ReadonlyMap<Address, string> = new Map();
+  return {
+    ...SILENT_REPORTER,
+    tick({ intents, viewSlot }) {
+      if (viewSlot === undefined) return;
+      const now = new Map(intents.map((intent): [Address, string] => [intent.user, `${intent.from} ${intent.to} ${intent.reason}`]));
+      for (const intent of intents) {
+        if (printed.get(intent.user) !== now.get(intent.user)) sink.emit(intentEvent(device, intent));
+      }
+      printed = now;
+    },
+  };
+}
+
+function intentEvent(device: Address, { user, tunnelNet, neighbor, from, to, reason, rttNs }: StatusIntent): IntentEvent {
+  return {
+    event: 'intent',
+    user,
+    device,
+    tunnelNet: formatNetworkV4(tunnelNet),
+    vrf: neighbor?.vrf ?? null,
+    peer: neighbor?.address ?? null,
+    from,
+    to,
+    reason,
+    rttNs,
+    instruction: Buffer.from(encodeSetUserBgpStatus({ status: to, rttNs })).toString('hex'),
+  };
+}
+
+/** A blockhash lives for about a minute: by then everything that one tick wanted has landed or provably can't. */
+const ONCE_DEADLINE_MS = 120_000;
+
+/** `dzd-telemetry run`: the agent itself, until a signal ends it. */
+export const runBody: RunBody = async (options, io) => {
+  const loaded = loadChosen(options, io);
+  try {
+    return await run(loaded, options, io);
+  } catch (error) {
+    throw nameThePlace(error, loaded);
+  }
+};
+
+async function run({ config, warnings, file }: LoadedConfig, options: RunOptions, io: CommandIo): Promise<ExitCode> {
+  const logger = openLog(config.log, io);
+  for (const line of warnings) logger.warn(line);
+  const signer = signerFor(options, config, logger);
+  logger.info('starting', {
+    version: io.version,
+    env: config.env,
+    device: config.device,
+    sources: config.collector.sources.map(({ name }) => name),
+    dryRun: options.dryRun,
+    ...(file === undefined ? {} : { file }),
+    ...(signer === undefined ? {} : { publisher: signer.address }),
+  });
+
+  const open = (of: AgentConfig, reporters: readonly AgentReporter[], window?: AgentWindow): Promise<OpenedAgent> =>
+    openAgent({
+      config: of,
+      ...(options.dryRun || signer === undefined ? {} : { signer }),
+      ...(signer === undefined ? {} : { publisher: signer.address }),
+      warn: (line) => logger.warn(line),
+      reporter: teeReporters(reporters),
+      ...(window === undefined ? {} : { meter: window.meter }),
+    });
+  const log = createLogReporter(logger);
+  const sink = createEventSink({ output: options.output, destination: io.stdout });
+  const printer = createIntentPrinter(config.device, sink);
+  if (options.once) return runOnce(await open(config, options.dryRun ? [log, printer] : [log]), logger, io);
+
+  const window = options.dryRun
+    ? undefined
+    : await openAgentWindow({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
+  const notify = createNotifyRunner(io.environment);
+  const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
+  const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
+  let isFirst = true;
+  const service = createAgentService({
+    open: async () => {
+      const again = isFirst ? undefined : loadChosen(options, io);
+      isFirst = false;
+      for (const line of again?.warnings ?? []) logger.warn(line);
+      const { config: next, waiting } = again === undefined ? { config, waiting: [] } : keepUntilRestart(config, again.config);
+      try {
+        const agent = await open(next, reporters, window);
+        window?.watch(agent, next);
+        return { agent, waiting };
+      } catch (error) {
+        throw again === undefined ? error : nameThePlace(error, again);
+      }
+    },
+    logger,
+    onReloading: () => manager.reloading(),
+    onReload: (successful) => {
+      window?.reloaded(successful);
+      manager.reloaded();
+    },
+  });
+  io.onHangup(() => void service.reload());
+  try {
+    await service.start();
+    await untilAborted(io.signal);
+    logger.info('stopping: what is in flight is waited for, and a second signal ends it at once', {
+      because: describeError(io.signal.reason),
+      atMostSeconds: config.worker.drainTimeout / 1_000,
+    });
+  } finally {
+    manager.stopping();
+    await service.stop();
+    await window?.close();
+    await manager.flush();
+  }
+  return 0;
+}
+
+/** A dry run does without the key; only a `--keypair` on the command line makes it compare the key with the device's publisher. */
+function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentConfig, logger: Logger): Signer | undefined {
+  if (dryRun && settings.keypair === undefined) return undefined;
+  if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
+  const { keypair, warnings } = loadKeypair(file);
+  for (const line of warnings) logger.warn(line);
+  return keypair;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Promise<ExitCode> {
+  try {
+    const outcome = await withDeadline(ONCE_DEADLINE_MS, signal, (inner) => agent.once(inner));
+    return tellOnce(outcome, logger);
+  } catch (error) {
+    if (!(error instanceof DeadlineExceeded)) throw error;
+    throw new AgentError('WRITE__NOT_SETTLED', { seconds: ONCE_DEADLINE_MS / 1_000 }, { cause: error });
+  } finally {
+    await stopAgent(agent, logger);
+    logger.info('stopped');
+  }
+}
+
+function tellOnce({ report, problem, parked, unlanded }: OnceOutcome, logger: Logger): ExitCode {
+  const counts = { up: 0, down: 0, unobserved: 0 };
+  for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
+  logger.info('one tick done', {
+    users: report.outcomes.size,
+    ...counts,
+    intents: report.intents.length,
+    rejected: parked.size,
+    notLanded: unlanded.length,
+  });
+  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0 || unlanded.length > 0;
+  return failed ? 1 : 0;
+}

@@ -1,24 +1,219 @@
-import { defineCommand } from './command.ts';
-import { configOptions } from './config-options.ts';
-import { readStatusOptions, type StatusOptions } from './status-options.ts';
+import { AgentError, describeError, systemClock } from '../lib/index.ts';
+import { jsonLine, milliseconds, printable, span } from '../observability/index.ts';
+import { createLedgerRpc, type LedgerRpc, openEndpoints, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
+import {
+  AccountDataError,
+  type Address,
+  type Device,
+  decodeDevice,
+  ipv4ToNumber,
+  isIpv4,
+  type Slot,
+  ZERO_ADDRESS,
+} from '../serviceability/index.ts';
+import { type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import type { SortField, StatusBody, StatusOptions } from './options.ts';
+import { USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
-export const statusCommand = defineCommand<StatusOptions>({
-  name: 'status',
-  describe: 'Show what the ledger says of the users of a device, or of all devices. Needs no switch and no key.',
-  options: {
-    all: { type: 'boolean', describe: 'The users of every device of the network' },
-    watch: { type: 'boolean', describe: 'Read again every few seconds, until interrupted' },
-    interval: { type: 'string', value: 'DURATION', describe: 'With --watch: the time between two readings, 5s by default' },
-    sort: { type: 'string', value: 'FIELD', describe: 'state, user, device, tunnel, client-ip, rtt or age; state by default' },
-    filter: {
-      type: 'string',
-      value: 'STATE',
-      describe: 'Only these, separated by commas: connected, down, stale, never-connected, unreported, not-in-service, device-unknown',
-    },
-    'stale-after': { type: 'string', value: 'DURATION', describe: 'A record that is older is stale, 2h by default' },
-    output: { type: 'string', value: 'table|json', describe: 'A table for people, or an object a line' },
-    ...configOptions(),
-  },
-  read: readStatusOptions,
-  load: async () => (await import('./status-body.ts')).statusBody,
-});
+/** Those of the states that were asked for, sorted; what is equal is sorted by device and tunnel. Pure. */
+export function arrangeRows(rows: readonly UserRow[], sort: SortField, filter?: readonly UserState[]): readonly UserRow[] {
+  const kept = filter === undefined ? [...rows] : rows.filter(({ state }) => filter.includes(state));
+  return kept.sort((a, b) => BY[sort](a, b) || byDevice(a, b) || a.tunnelId - b.tunnelId || byText(a.user, b.user));
+}
+
+type Order = (a: UserRow, b: UserRow) => number;
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const byDevice: Order = (a, b) => byText(a.deviceCode ?? a.device, b.deviceCode ?? b.device);
+const byNumber = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);
+/** What is worst first: the longest round trip, the oldest record, those without one before all. */
+const BY: Readonly<Record<SortField, Order>> = {
+  state: (a, b) => USER_STATES.indexOf(a.state) - USER_STATES.indexOf(b.state),
+  user: (a, b) => byText(a.user, b.user),
+  device: byDevice,
+  tunnel: (a, b) => a.tunnelId - b.tunnelId,
+  'client-ip': (a, b) => byNumber(addressNumber(a.clientIp), addressNumber(b.clientIp)),
+  rtt: (a, b) => byNumber(Number(b.rttNs), Number(a.rttNs)),
+  age: (a, b) => byNumber(ageOf(b), ageOf(a)),
+};
+
+/** An age that could not be measured sorts with those that have none. */
+function ageOf({ ageMs }: UserRow): number {
+  return ageMs === null || Number.isNaN(ageMs) ? Number.POSITIVE_INFINITY : ageMs;
+}
+
+function addressNumber(text: string): number {
+  return isIpv4(text) ? ipv4ToNumber(text) : 0;
+}
+
+type Column = readonly [title: string, cell: (row: UserRow, key: (pubkey: string) => string) => string];
+
+const DEVICE: Column = ['DEVICE', ({ deviceCode, device }, key) => deviceCode ?? key(device)];
+const COLUMNS: readonly Column[] = [
+  ['USER', ({ user }, key) => key(user)],
+  ['TUNNEL', ({ tunnelId, tunnelNet }) => `${tunnelId} ${tunnelNet}`],
+  ['CLIENT IP', ({ clientIp }) => clientIp],
+  ['ACCOUNT', ({ accountStatus }) => accountStatus],
+  ['STATE', ({ state }) => state],
+  ['LAST UP', ({ state, lastUpMs }) => (state === 'connected' ? 'now' : ago(lastUpMs))],
+  ['REPORTED', ({ ageMs }) => ago(ageMs)],
+  ['RTT', ({ rttNs }) => milliseconds(rttNs)],
+];
+
+/** NaN is an age that could not be measured. */
+function ago(ms: number | null): string {
+  if (ms === null) return 'never';
+  return Number.isNaN(ms) ? 'unknown' : `${span(ms)} ago`;
+}
+
+interface TableOptions {
+  readonly withDevice: boolean;
+  /** Characters of a line of the terminal; where the table is wider, keys are shortened. Absent where it is no terminal. */
+  readonly columns?: number | undefined;
+  /** A screen that is drawn again and again: what is beyond it is cut off, and told. Absent: everything is shown. */
+  readonly screen?: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+/** Of a screen: the titles, an empty line, the counts, a problem of two lines below them, and where the cursor is. */
+const LINES_BESIDE_ROWS = 6;
+
+/** The rows as a table, each column as wide as it must be, and a line that counts them. Pure. */
+export function drawTable(rows: readonly UserRow[], { withDevice, columns: wide, screen }: TableOptions): string {
+  const room = screen === undefined ? rows.length : Math.max(1, screen.rows - LINES_BESIDE_ROWS);
+  // One row less makes room for the line that tells of the others.
+  const shown = rows.length <= room ? rows : rows.slice(0, room - 1);
+  const whole = linesOf(shown, withDevice, (key) => key);
+  const isTooWide = wide !== undefined && whole.some(({ length }) => length > wide);
+  const drawn = isTooWide ? linesOf(shown, withDevice, shortened) : whole;
+  const cut = screen === undefined ? drawn : drawn.map((line) => line.slice(0, screen.columns));
+  const lines =
+    shown.length === rows.length ? cut : [...cut, `… and ${rows.length - shown.length} more: ${countsOf(rows.slice(shown.length))}`];
+  const total = `${rows.length} ${rows.length === 1 ? 'user' : 'users'}`;
+  const tail = rows.length === 0 ? total : `${total}: ${countsOf(rows)}`;
+  return `${[...lines, '', tail].join('\n')}\n`;
+}
+
+function countsOf(rows: readonly UserRow[]): string {
+  return USER_STATES.map((state) => [state, rows.filter((row) => row.state === state).length] as const)
+    .filter(([, number]) => number > 0)
+    .map(([state, number]) => `${number} ${state}`)
+    .join(', ');
+}
+
+function linesOf(rows: readonly UserRow[], withDevice: boolean, key: (pubkey: string) => string): readonly string[] {
+  const columns = withDevice ? [DEVICE, ...COLUMNS] : COLUMNS;
+  const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => printable(cell(row, key))))];
+  const widths = columns.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
+  return cells.map((line) =>
+    line
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Enough to tell users apart; the tunnel and the client address stand beside it, and `explain` takes either. */
+const shortened = (key: string): string => `${key.slice(0, 8)}…`;
+
+interface UsersReaderOptions {
+  readonly rpc: Pick<LedgerRpc, 'accounts' | 'recentSlotTimeMs'>;
+  readonly endpoints: readonly SingleEndpoint[];
+  readonly programId: Address;
+  /** Absent: the users of every device. */
+  readonly device?: Address;
+  readonly staleAfterMs: number;
+}
+
+interface UsersReading {
+  readonly slot: Slot;
+  readonly rows: readonly UserRow[];
+}
+
+/**
+ * Reads users and their devices, and how long a slot takes. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a device that is named
+ * and not there.
+ */
+async function readUserRows(options: UsersReaderOptions, signal: AbortSignal): Promise<UsersReading> {
+  const { rpc, endpoints, programId, device, staleAfterMs } = options;
+  const only = device === undefined ? {} : { device };
+  const [{ slot, users }, slotTimeMs] = await Promise.all([
+    readNetworkUsers({ endpoints, programId, ...only }, signal),
+    rpc.recentSlotTimeMs(signal),
+  ]);
+  const wanted = device === undefined ? [...new Set([...users.values()].map(({ user }) => user.devicePk))] : [device];
+  const devices = await readDevices(wanted, options, signal);
+  if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+  // Without a measured slot an age cannot be told from zero by a guess: NaN makes every record of any age stale.
+  const freshness = { slot, slotTimeMs: slotTimeMs ?? Number.NaN, staleAfterMs };
+  return { slot, rows: userRows({ users, devices, freshness }) };
+}
+
+async function readDevices(
+  addresses: readonly Address[],
+  { rpc, programId }: UsersReaderOptions,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Address, Device>> {
+  const devices = new Map<Address, Device>();
+  if (addresses.length === 0) return devices;
+  const { accounts } = await rpc.accounts(addresses, signal);
+  addresses.forEach((address, index) => {
+    const account = accounts[index];
+    if (account === undefined || account === null || account.owner !== programId) return;
+    try {
+      devices.set(address, decodeDevice(account.data));
+    } catch (error) {
+      if (!(error instanceof AccountDataError)) throw error;
+    }
+  });
+  return devices;
+}
+
+const CLEAR = '\u001b[H\u001b[J';
+
+/** `dzd-telemetry status`: the ledger alone, read once or until a signal. */
+export const statusBody: StatusBody = async (options, io) => {
+  const { all, watchMs, staleAfterMs } = options;
+  // All devices need none of their own.
+  const settings = all ? { ...options.settings, device: ZERO_ADDRESS } : options.settings;
+  const { config } = loadChosen({ ...options, settings }, io);
+  const { rpcUrls, programId, requestTimeout } = config.ledger;
+  const clock = systemClock;
+  const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
+  const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: requestTimeout });
+  const query = { rpc, endpoints, programId, staleAfterMs, ...(all ? {} : { device: config.device }) };
+  const read = (): Promise<UsersReading> => readUserRows(query, io.signal);
+  try {
+    show(await read(), options, io);
+    let told: string | undefined;
+    while (watchMs !== undefined) {
+      await clock.sleep(watchMs, io.signal);
+      try {
+        show(await read(), options, io);
+        told = undefined;
+      } catch (error) {
+        io.signal.throwIfAborted();
+        // Who watches wants to see the ledger come back, and has read the problem once.
+        const problem = describeError(error);
+        if (problem !== told) io.stderr.write(`dzd-telemetry: ${problem}; what was read before stays, and is read again\n`);
+        told = problem;
+      }
+    }
+    return 0 satisfies ExitCode;
+  } finally {
+    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+  }
+};
+
+function show({ slot, rows }: UsersReading, { all, sort, filter, output, watchMs }: StatusOptions, { stdout }: CommandIo): void {
+  const arranged = arrangeRows(rows, sort, filter);
+  if (output === 'table') {
+    const columns = stdout.isTerminal ? stdout.columns : undefined;
+    const isScreen = watchMs !== undefined && columns !== undefined;
+    const screen = isScreen ? { columns, rows: process.stdout.rows ?? 24 } : undefined;
+    stdout.write(`${isScreen ? CLEAR : ''}${drawTable(arranged, { withDevice: all, columns, screen })}`);
+    return;
+  }
+  for (const row of arranged) stdout.write(jsonLine(row));
+  const counts = Object.fromEntries(USER_STATES.map((state) => [state, arranged.filter((row) => row.state === state).length]));
+  stdout.write(jsonLine({ event: 'summary', slot, users: arranged.length, ...counts }));
+}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent.ts';
-import { createAgentService } from '../../src/cli/agent-service.ts';
+import { createAgentService } from '../../src/cli/daemon.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { takeStep } from '../../src/cli/check/step.ts';
+import { takeStep } from '../../src/cli/check-steps.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { createLocalLedger } from '../../src/localnet/ledger/index.ts';

@@ -1,11 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkCommand } from '../../src/cli/check.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
-import { explainCommand } from '../../src/cli/explain.ts';
-import { runCommand } from '../../src/cli/run.ts';
-import { runCommandLine } from '../../src/cli/run-command-line.ts';
-import { statusCommand } from '../../src/cli/status.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { checkCommand, explainCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
 import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { lifeController, systemClock } from '../../src/lib/index.ts';

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type CommandIo, defineCommand } from '../../src/cli/command.ts';
+import { type CommandIo, defineCommand, type OptionValues, readRunOptions } from '../../src/cli/command.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommand } from '../../src/cli/commands.ts';
 import { readDemoOptions } from '../../src/cli/demo-options.ts';
 import { localnetCommand } from '../../src/cli/localnet.ts';
 import { readLocalnetOptions } from '../../src/cli/localnet-options.ts';
-import type { OptionValues } from '../../src/cli/option-values.ts';
-import { runCommand } from '../../src/cli/run.ts';
-import { runCommandLine } from '../../src/cli/run-command-line.ts';
-import { readRunOptions } from '../../src/cli/run-options.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError, Stopped } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';

@@ -1,9 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { reportFailure } from '../../src/cli/failure.ts';
-import { leadsToJournal } from '../../src/cli/journal-stream.ts';
-import { openLog } from '../../src/cli/open-log.ts';
+import { leadsToJournal, openLog, reportFailure } from '../../src/cli/process.ts';
 import { AgentError } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

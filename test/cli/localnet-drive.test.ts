@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CommandIo } from '../../src/cli/command.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
 import { localnetCommand } from '../../src/cli/localnet.ts';
-import { runCommandLine } from '../../src/cli/run-command-line.ts';
 import { lifeController } from '../../src/lib/index.ts';
 import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';

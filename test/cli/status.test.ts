@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
-import { arrangeRows } from '../../src/cli/status/arrange-rows.ts';
-import { drawTable } from '../../src/cli/status/draw-table.ts';
-import type { UserRow, UserState } from '../../src/cli/status/user-rows.ts';
-import { statusCommand } from '../../src/cli/status.ts';
-import { SORT_FIELDS, type SortField } from '../../src/cli/status-options.ts';
+import { statusCommand } from '../../src/cli/commands.ts';
+import { SORT_FIELDS, type SortField } from '../../src/cli/options.ts';
+import { arrangeRows, drawTable } from '../../src/cli/status.ts';
+import type { UserRow, UserState } from '../../src/cli/user-rows.ts';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';

@@ -1,6 +1,5 @@
 import { nearest } from '../../config/index.ts';
-import type { OptionSpec } from '../command.ts';
-import { choiceOption, isOn, type OptionValues, textOption, usage } from '../option-values.ts';
+import { choiceOption, isOn, type OptionSpec, type OptionValues, textOption, usage } from '../command.ts';
 import { type Request, VERBS } from './verbs.ts';
 
 /** What is asked of a localnet that runs. */

@@ -1,5 +1,5 @@
 import { DeviceStatus, isAddress, isIpv4 } from '../../serviceability/index.ts';
-import { choiceOption, isOn, type OptionValues, textOption, usage, wholeNumberOption } from '../option-values.ts';
+import { choiceOption, isOn, type OptionValues, textOption, usage, wholeNumberOption } from '../command.ts';
 
 export interface Request {
   readonly method: string;

@@ -1,8 +1,67 @@
 import { nearest } from '../config/index.ts';
-import type { CommandBody } from './command.ts';
-import { type ConfigChoice, readConfigChoice } from './config-options.ts';
-import { choiceOption, durationOption, isOn, type OptionValues, textOption, usage } from './option-values.ts';
-import { USER_STATES, type UserState } from './status/user-rows.ts';
+import { type Address, type Ipv4, isAddress, isIpv4 } from '../serviceability/index.ts';
+import {
+  type CommandBody,
+  type ConfigChoice,
+  choiceOption,
+  durationOption,
+  isOn,
+  type OptionValues,
+  readConfigChoice,
+  textOption,
+  usage,
+} from './command.ts';
+import { USER_STATES, type UserState } from './user-rows.ts';
+
+export interface CheckOptions extends ConfigChoice {
+  readonly output: 'table' | 'json';
+}
+
+export type CheckBody = CommandBody<CheckOptions>;
+
+export function readCheckOptions(values: OptionValues): CheckOptions {
+  return { ...readConfigChoice(values), output: choiceOption(values, 'output', ['table', 'json']) };
+}
+
+/** What a user is asked for by. */
+export type Wanted =
+  | { readonly by: 'pubkey'; readonly user: Address }
+  | { readonly by: 'client-ip'; readonly clientIp: Ipv4 }
+  | { readonly by: 'tunnel'; readonly tunnelId: number };
+
+export interface ExplainOptions extends ConfigChoice {
+  readonly wanted: Wanted;
+  /** As it was written. */
+  readonly text: string;
+  /** Do not ask a running agent. */
+  readonly fresh: boolean;
+  readonly output: 'table' | 'json';
+}
+
+export type ExplainBody = CommandBody<ExplainOptions>;
+
+/** The name of the word that follows the command. */
+export const WANTED = 'user';
+const LARGEST_TUNNEL_ID = 65_535;
+
+export function readExplainOptions(values: OptionValues): ExplainOptions {
+  const text = textOption(values, WANTED);
+  if (text === undefined) throw usage('explain needs to know whom: the public key, the client address or the tunnel id of a user');
+  return {
+    ...readConfigChoice(values),
+    wanted: readWanted(text),
+    text,
+    fresh: isOn(values, 'fresh'),
+    output: choiceOption(values, 'output', ['table', 'json']),
+  };
+}
+
+function readWanted(text: string): Wanted {
+  if (isIpv4(text)) return { by: 'client-ip', clientIp: text };
+  if (/^\d{1,5}$/.test(text) && Number(text) <= LARGEST_TUNNEL_ID) return { by: 'tunnel', tunnelId: Number(text) };
+  if (isAddress(text)) return { by: 'pubkey', user: text };
+  throw usage(`${JSON.stringify(text.slice(0, 60))} is no public key, no IPv4 address and no tunnel id`);
+}
 
 export interface StatusOptions extends ConfigChoice {
   /** Every device of the network instead of one. */

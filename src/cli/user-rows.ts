@@ -8,7 +8,7 @@ import {
   type User,
   userStatusName,
   userTypeName,
-} from '../../serviceability/index.ts';
+} from '../serviceability/index.ts';
 
 /**
  * How a user is, as far as the ledger alone can tell.
@@ -44,7 +44,7 @@ export interface UserRow {
   readonly rttNs: bigint;
 }
 
-export interface RowsInput {
+interface RowsInput {
   readonly users: ReadonlyMap<Address, { readonly user: User }>;
   readonly devices: ReadonlyMap<Address, Device>;
   readonly freshness: Freshness;

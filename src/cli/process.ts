@@ -1,0 +1,157 @@
+import { fstatSync } from 'node:fs';
+import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
+import { AgentError, isAgentError, lifeController, Stopped } from '../lib/index.ts';
+import { createLogger, JOURNAL_PRIORITY, type Logger, printable } from '../observability/index.ts';
+import type { CommandIo, ExitCode, Output } from './command.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * Tells a person why a command ended, and returns the exit code that says the same to a program. What was wrong with the usage or the
+ * configuration is told in plain lines, one a problem; a defect in one log line with its stack.
+ */
+export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo, 'stderr' | 'signal'>): ExitCode {
+  if (error instanceof Stopped || (signal.aborted && error === signal.reason)) return 0;
+  if (!isAgentError(error)) {
+    logDefect('the command failed', error, stderr);
+    return 1;
+  }
+  // Of the journal's lines, those of an error are found by their priority.
+  const mark = stderr.isJournal === true ? `<${JOURNAL_PRIORITY.error}>` : '';
+  const isConfig = error.code.startsWith('CONFIG__');
+  for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`${mark}dzd-telemetry: ${printable(line)}\n`);
+  stderr.write(`${mark}dzd-telemetry: ${error.remedy}\n`);
+  return isConfig ? 2 : 1;
+}
+
+/** One log line about something that should not have happened. */
+function logDefect(message: string, error: unknown, stderr: Output): void {
+  createLogger({
+    level: 'error',
+    format: stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json',
+    destination: stderr,
+  }).error(message, {
+    error: error instanceof Error ? error : new Error(String(error)),
+  });
+}
+
+/**
+ * Whether what is written to this file descriptor goes to systemd's journal: `JOURNAL_STREAM` of the environment names device and inode of the
+ * stream that systemd connected (systemd.exec(5)). A redirection after that leads elsewhere, and then the numbers differ.
+ */
+export function leadsToJournal(descriptor: number, { JOURNAL_STREAM: stream = '' }: Readonly<Record<string, string | undefined>>): boolean {
+  const [, device, inode] = /^(\d+):(\d+)$/.exec(stream) ?? [];
+  if (device === undefined || inode === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    return dev === BigInt(device) && ino === BigInt(inode);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The same error, with the line of the configuration that names the file or the address which could not be used: that is where a person has to
+ * look. Other errors stay as they are.
+ */
+export function nameThePlace(error: unknown, { placeOf }: Pick<LoadedConfig, 'placeOf'>): unknown {
+  if (!isAgentError(error)) return error;
+  const context: Readonly<Record<string, unknown>> = error.context;
+  const text = (name: string): string => String(context[name]);
+  const placed = (name: string): string => {
+    const place = placeOf(text(name));
+    return place === undefined ? text(name) : `${text(name)} (${place})`;
+  };
+  const { code, cause } = error;
+  switch (code) {
+    case 'CONFIG__SECRET_UNREADABLE':
+      return new AgentError(code, { key: text('key'), file: placed('file'), problem: text('problem') }, { cause });
+    case 'CONFIG__KEYPAIR_UNREADABLE':
+    case 'CONFIG__KEYPAIR_INVALID':
+      return new AgentError(code, { file: placed('file'), problem: text('problem') }, { cause });
+    case 'CONFIG__KEYPAIR_MISSING':
+    case 'CONFIG__KEYPAIR_MISMATCH':
+      return new AgentError(code, { file: placed('file') }, { cause });
+    case 'CONFIG__CANNOT_LISTEN':
+      return new AgentError(code, { address: placed('address'), problem: text('problem') }, { cause });
+    default:
+      return error;
+  }
+}
+
+/** The log that the configuration asks for, on standard error. */
+export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>): Logger {
+  const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
+  const chosen = format === 'auto' ? fitting : format;
+  return createLogger({ level, format: chosen, destination: stderr });
+}
+
+/** Signals that ask for an orderly end, and the exit code of a process that one of them kills. */
+const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Gives a program its process: signals become an AbortSignal, broken pipes an orderly end, and what nobody caught one log line.
+ *
+ *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
+ *   the same again  ──► 130, 143 at once
+ *   stdout closed   ──► signal aborts (`| head` has seen enough)
+ *   uncaught        ──► one log line, 1
+ */
+export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
+  const controller = lifeController();
+  const stop = (why: string): void => controller.abort(new Stopped(why));
+  const stdout = guard(process.stdout, 1, () => stop('the reader of standard output has gone'));
+  const stderr = guard(process.stderr, 2, () => undefined);
+
+  let asked = false;
+  for (const [name, code] of Object.entries(STOP_SIGNALS)) {
+    process.on(name, () => {
+      if (asked) process.exit(code);
+      asked = true;
+      stop(name);
+    });
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      logDefect(`${event}, this is a defect`, error, stderr);
+      process.exit(1);
+    });
+  }
+
+  const code = await program(process.argv.slice(2), {
+    stdout,
+    stderr,
+    environment: process.env,
+    signal: controller.signal,
+    onHangup: (listener) => void process.on('SIGHUP', listener),
+    version: VERSION,
+  });
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  process.exit(code);
+}
+
+/** A stream whose closing is an event, not an exception. */
+function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => void): Output {
+  let open = true;
+  stream.on('error', () => {
+    if (!open) return;
+    open = false;
+    onClosed();
+  });
+  return {
+    write: (text) => {
+      if (open) stream.write(text);
+    },
+    isTerminal: stream.isTTY === true,
+    isJournal: leadsToJournal(descriptor, process.env),
+    get columns() {
+      return stream.columns;
+    },
+  };
+}
+
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0 || stream.destroyed) resolve();
+    else stream.write('', () => resolve());
+  });
+}
