@@ -2,6 +2,8 @@
  * The parts of a tick that run without giving the event loop back, for 4,096 users of whom nothing has changed: finding each user's session, and
  * deciding. In processor time of the fastest of many rounds: other work on the machine only ever adds.
  */
+
+import { strangersOf } from '../src/agent/tick.ts';
 import {
   DEFAULT_POLICY,
   type Decided,
@@ -25,7 +27,6 @@ import {
   type User,
   ZERO_ADDRESS,
 } from '../src/serviceability/index.ts';
-import { strangersOf } from '../src/strangers.ts';
 import { type Bench, median } from './support/bench.ts';
 
 const USERS = 4_096;

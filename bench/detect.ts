@@ -8,8 +8,8 @@
  * The agent is a whole one beside a localnet in this process; `downGrace` is 0, so that it is not what is measured. With wake-ups the interval is a
  * minute, so that no ordinary poll helps. Sessions change at random moments.
  */
-import { createAgent } from '../src/agent.ts';
-import { SILENT_REPORTER } from '../src/agent-reporter.ts';
+import { createAgent } from '../src/agent/agent.ts';
+import { SILENT_REPORTER } from '../src/agent/events.ts';
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createBgpWatch, type WakeUpSource } from '../src/collector/index.ts';

@@ -1,13 +1,13 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../../src/agent-reporter.ts';
+import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../../src/agent/events.ts';
+import { timingOf } from '../../src/agent/from-config.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { createMetrics, type Metrics } from '../../src/observability/http/index.ts';
 import { createLogger, createLogReporter, createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
-import { timingOf } from '../../src/open-agent.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { createLedgerRpc, type LedgerRpcClient } from '../../src/rpc/index.ts';
 import { type Address, addressOf, lamports, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';

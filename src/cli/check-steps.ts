@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { openSource } from '../agent/from-config.ts';
 import { type LedgerUser, type LedgerView, ledgerStatus, type NeighborSnapshot, type VrfName, type VrfReading } from '../bgp/index.ts';
 import {
   type AgentConfig,
@@ -21,7 +22,6 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { sol, span } from '../observability/index.ts';
-import { openSource } from '../open-sources.ts';
 import {
   createUserViewReader,
   type DeviceAuthority,

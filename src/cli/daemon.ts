@@ -1,10 +1,10 @@
-import type { Agent } from '../agent.ts';
-import type { LedgerMeter } from '../agent-counts.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { LedgerMeter } from '../agent/counts.ts';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { createStatusBoard, type Logger, type StatusBoard } from '../observability/index.ts';
-import type { OpenedAgent } from '../open-agent.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';

@@ -1,4 +1,4 @@
-import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../agent/events.ts';
 import type { Observation } from '../bgp/index.ts';
 import type { Localnet } from '../localnet/index.ts';
 import { type Address, BgpStatus, bgpStatusName, formatNetworkV4 } from '../serviceability/index.ts';

@@ -1,4 +1,5 @@
-import { teeReporters } from '../agent-reporter.ts';
+import { teeReporters } from '../agent/events.ts';
+import { openAgent } from '../agent/from-config.ts';
 import { loadKeypair } from '../config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../lib/index.ts';
 import { createLocalnet, createScenario, type ScenarioEvent } from '../localnet/index.ts';
@@ -10,7 +11,6 @@ import {
   type OutputEvent,
   type SummaryEvent,
 } from '../observability/index.ts';
-import { openAgent } from '../open-agent.ts';
 import type { CommandIo } from './command.ts';
 import { createDemoBoard, type DemoBoard } from './demo-board.ts';
 import { demoConfig } from './demo-config.ts';

@@ -1,4 +1,4 @@
-import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../agent/events.ts';
 import type { ScenarioEvent } from '../localnet/index.ts';
 
 /** What the demo prints besides the summary, with `--output json`: the world's moves, and the agent's answers to them. */

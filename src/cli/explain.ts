@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
+import { SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import { openAgent } from '../agent/from-config.ts';
 import { jitterShare } from '../bgp/index.ts';
 import { type AgentConfig, type HttpConfig, loadSecret, type PolicyConfig } from '../config/index.ts';
 import { Client, readBody, request } from '../lib/http.ts';
@@ -16,7 +17,6 @@ import {
   type TimelineEntry,
   type UserReport,
 } from '../observability/index.ts';
-import { openAgent } from '../open-agent.ts';
 import { type Address, isAddress, nanoseconds, parseNetworkV4, ServiceabilityError, slot, tunnelSides } from '../serviceability/index.ts';
 import { type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import type { ExplainBody, ExplainOptions, Wanted } from './options.ts';

@@ -1,5 +1,6 @@
-import type { Agent, OnceOutcome } from '../agent.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent-reporter.ts';
+import type { Agent, OnceOutcome } from '../agent/agent.ts';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import { type OpenedAgent, openAgent } from '../agent/from-config.ts';
 import type { StatusIntent } from '../bgp/index.ts';
 import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
 import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../lib/index.ts';
@@ -12,7 +13,6 @@ import {
   type IntentEvent,
   type Logger,
 } from '../observability/index.ts';
-import { type OpenedAgent, openAgent } from '../open-agent.ts';
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 import { type CommandIo, type ExitCode, loadChosen, type RunBody, type RunOptions } from './command.ts';

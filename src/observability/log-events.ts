@@ -1,4 +1,4 @@
-import type { AgentReporter } from '../agent-reporter.ts';
+import type { AgentReporter } from '../agent/events.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
 import type { LogFields, Logger } from './logger.ts';

@@ -1,8 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { AgentReporter } from '../agent-reporter.ts';
+import type { AgentReporter, TickReport } from '../agent/events.ts';
 import { ledgerStatus, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { TickReport } from '../tick-reporter.ts';
 
 /** Every value of each label that is known beforehand; an empty list where only use can tell. */
 type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;

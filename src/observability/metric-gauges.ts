@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
-import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent-counts.ts';
-import type { AgentReporter } from '../agent-reporter.ts';
+import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
+import type { AgentReporter } from '../agent/events.ts';
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
 import type { AgentStatus } from './status.ts';

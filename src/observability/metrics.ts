@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
-import type { AgentCounts, LedgerMeter } from '../agent-counts.ts';
-import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import type { AgentCounts, LedgerMeter } from '../agent/counts.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../agent/events.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
 import { createInstruments, createSnapshotMetrics, createTickMetrics, createWriteMetrics } from './metric-families.ts';
 import {

@@ -1,5 +1,5 @@
-import type { LedgerMeter } from '../agent-counts.ts';
-import type { AgentReporter } from '../agent-reporter.ts';
+import type { LedgerMeter } from '../agent/counts.ts';
+import type { AgentReporter, TickReport } from '../agent/events.ts';
 import {
   type Decision,
   ledgerStatus,
@@ -11,7 +11,6 @@ import {
 } from '../bgp/index.ts';
 import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices, type MonotonicMs } from '../lib/index.ts';
 import { type Address, formatNetworkV4, type Lamports, type Slot, userStatusName, userTypeName } from '../serviceability/index.ts';
-import type { TickReport } from '../tick-reporter.ts';
 
 /** One user, as the last tick left it: the whole chain from neighbor to record. */
 export interface UserReport {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type AgentReporter, SILENT_REPORTER } from '../agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER, type TickReport } from '../agent/events.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
-import type { TickReport } from '../tick-reporter.ts';
 import { type Logger, printable } from './logger.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */

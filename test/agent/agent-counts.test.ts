@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
-import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent-counts.ts';
-import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent/counts.ts';
+import { SILENT_REPORTER } from '../../src/agent/events.ts';
+import { openAgent } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { DeadlineExceeded, Stopped, systemClock } from '../../src/lib/index.ts';
-import { openAgent } from '../../src/open-agent.ts';
 import { parseEndpointUrl } from '../../src/rpc/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 import { DEVICE } from '../support/bgp-builders.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthorityWatch } from '../../src/authority-watch.ts';
+import { createAuthorityWatch } from '../../src/agent/preconditions.ts';
 import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 
 const MINUTE = 60_000;

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { openSource, openWakeUp } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
-import { openSource, openWakeUp } from '../../src/open-sources.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { ViewKeeper } from '../../src/agent/ledger-cache.ts';
+import { createTicker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
-import { createTicker } from '../../src/tick.ts';
-import type { ViewKeeper } from '../../src/view-keeper.ts';
 import { active, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 

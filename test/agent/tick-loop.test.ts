@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { createTickLoop } from '../../src/agent/scheduler.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
-import { createTickLoop } from '../../src/tick-loop.ts';
 
 const SECOND = 1_000;
 

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { SILENT_REPORTER, type TickReport } from '../../src/agent/events.ts';
+import { createTicker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
-import { createTicker } from '../../src/tick.ts';
-import type { TickReport } from '../../src/tick-reporter.ts';
 import { established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 const forever = new AbortController().signal;

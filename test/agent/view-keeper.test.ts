@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { createViewKeeper } from '../../src/agent/ledger-cache.ts';
 import type { LedgerView } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
-import { createViewKeeper } from '../../src/view-keeper.ts';
 import { viewOf } from '../support/bgp-builders.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Agent } from '../../src/agent.ts';
+import type { Agent } from '../../src/agent/agent.ts';
 import { createAgentService } from '../../src/cli/daemon.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { AgentCounts } from '../../src/agent-counts.ts';
+import type { AgentCounts } from '../../src/agent/counts.ts';
 import { openAgentWindow } from '../../src/cli/daemon.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError } from '../../src/lib/index.ts';

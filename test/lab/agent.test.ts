@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Agent, createAgent } from '../../src/agent.ts';
+import { type Agent, createAgent } from '../../src/agent/agent.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
 import { createSnmpSource } from '../../src/collector/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';

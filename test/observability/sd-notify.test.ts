@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { TickReport } from '../../src/agent/events.ts';
 import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createSdNotify } from '../../src/observability/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
-import type { TickReport } from '../../src/tick-reporter.ts';
 import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';
 
 const ASKED = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };

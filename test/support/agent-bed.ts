@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent.ts';
-import type { AgentReporter } from '../../src/agent-reporter.ts';
+import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
+import type { AgentReporter } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { createBgpWatch, type SwitchSource, type WakeUpSource } from '../../src/collector/index.ts';

@@ -1,4 +1,4 @@
-import { type AgentReporter, SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../../src/agent/events.ts';
 
 /** Records each event as one line of words, so that a test can compare all that was told. */
 export function recordingReporter(nameOf: (user: string) => string = (user) => user) {

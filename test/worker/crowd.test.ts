@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SILENT_REPORTER } from '../../src/agent-reporter.ts';
+import { SILENT_REPORTER } from '../../src/agent/events.ts';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';

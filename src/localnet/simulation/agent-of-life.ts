@@ -1,4 +1,4 @@
-import { type Agent, type AgentTiming, createAgent } from '../../agent.ts';
+import { type Agent, type AgentTiming, createAgent } from '../../agent/agent.ts';
 import { seededRandom } from '../../lib/index.ts';
 import { createLedgerRpc } from '../../rpc/index.ts';
 import { createDraw, type Draw } from './draw.ts';

@@ -1,4 +1,4 @@
-import type { Agent } from '../../agent.ts';
+import type { Agent } from '../../agent/agent.ts';
 import { describeError } from '../../lib/index.ts';
 import { type AgentsOptions, createAgentOf } from './agent-of-life.ts';
 import { createLife, type Life } from './life.ts';

@@ -1,4 +1,4 @@
-import { type AgentReporter, SILENT_REPORTER } from '../../agent-reporter.ts';
+import { type AgentReporter, SILENT_REPORTER } from '../../agent/events.ts';
 import type { FlightJudge } from './flight-judge.ts';
 import type { Life } from './life.ts';
 import type { Story } from './story.ts';

@@ -1,4 +1,4 @@
-import { type AgentLimits, DEFAULT_LIMITS } from '../../agent.ts';
+import { type AgentLimits, DEFAULT_LIMITS } from '../../agent/agent.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../bgp/index.ts';
 import type { Draw } from './draw.ts';
 

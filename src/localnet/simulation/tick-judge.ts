@@ -1,6 +1,6 @@
+import type { TickReport } from '../../agent/events.ts';
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../bgp/index.ts';
 import { type Address, tunnelSides } from '../../serviceability/index.ts';
-import type { TickReport } from '../../tick-reporter.ts';
 import { sessionName } from './session-history.ts';
 import type { Poll } from './simulated-source.ts';
 import type { Verdict } from './verdict.ts';

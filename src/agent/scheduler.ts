@@ -1,6 +1,6 @@
-import { type Clock, createWakeUp, lifeController, Stopped } from './lib/index.ts';
+import { type Clock, createWakeUp, lifeController, Stopped } from '../lib/index.ts';
 
-export interface TickLoopOptions {
+interface TickLoopOptions {
   readonly tick: (signal: AbortSignal) => Promise<unknown>;
   readonly intervalMs: number;
   /** Sooner than the interval while this is true: something that failed is being tried again. */
@@ -10,7 +10,7 @@ export interface TickLoopOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface TickLoop {
+interface TickLoop {
   start(): void;
   /** Waits for the tick that goes on. */
   stop(): Promise<void>;

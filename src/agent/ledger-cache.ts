@@ -1,9 +1,9 @@
-import type { LedgerView } from './bgp/index.ts';
-import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, waitAtMost } from './lib/index.ts';
-import type { Slot } from './serviceability/index.ts';
-import type { TickReporter } from './tick-reporter.ts';
+import type { LedgerView } from '../bgp/index.ts';
+import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, waitAtMost } from '../lib/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+import type { TickReporter } from './events.ts';
 
-export interface ViewKeeperOptions {
+interface ViewKeeperOptions {
   readonly read: (options: { readonly minContextSlot?: Slot }, signal: AbortSignal) => Promise<LedgerView>;
   readonly clock: Clock;
   readonly reporter: Pick<TickReporter, 'ledgerView'>;

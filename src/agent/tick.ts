@@ -2,29 +2,157 @@ import {
   createTunnelAddressing,
   type Decided,
   decideInSteps,
+  detectMassDown,
+  type FlapPenalty,
   type LedgerView,
+  type LocatedNeighbor,
+  msUntilReuse,
   type NeighborSnapshot,
   type Observation,
   type Observations,
   observeInSteps,
   type ReportableStatus,
+  reconcileMassDown,
   type StatusIntent,
   type StatusPolicy,
   type UserOutcome,
-} from './bgp/index.ts';
-import type { Collector } from './collector/index.ts';
-import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from './lib/index.ts';
-import { measureRtts } from './measure-rtts.ts';
-import { neededVrfs } from './needed-vrfs.ts';
-import { trimRideAlongs } from './publisher/index.ts';
-import { createSecondLook } from './second-look.ts';
-import type { Address, Slot } from './serviceability/index.ts';
-import { strangersOf } from './strangers.ts';
-import { createUserTeller } from './tell-of-users.ts';
-import type { TickReport, TickReporter } from './tick-reporter.ts';
-import type { ViewKeeper } from './view-keeper.ts';
+  type VrfName,
+} from '../bgp/index.ts';
+import { type Collector, neighborKeyText } from '../collector/index.ts';
+import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from '../lib/index.ts';
+import { trimRideAlongs } from '../publisher/index.ts';
+import { type Address, BgpStatus, type Slot } from '../serviceability/index.ts';
+import type { TickReport, TickReporter } from './events.ts';
+import type { ViewKeeper } from './ledger-cache.ts';
 
-export interface TickerOptions {
+/** Asks the switch for the round-trip times of those that are about to be written up and have none yet. What it does not tell stays 0. */
+async function measureRtts(
+  collector: Pick<Collector, 'readRtts'>,
+  intents: readonly StatusIntent[],
+  outcomes: Decided['outcomes'],
+  breathe: Breathe,
+  signal: AbortSignal,
+): Promise<readonly StatusIntent[]> {
+  const located: LocatedNeighbor[] = [];
+  for (const { user, to, rttNs } of intents) {
+    const observation = outcomes.get(user)?.observation;
+    if (to === 'up' && rttNs === 0n && observation?.kind === 'up') located.push(observation.at);
+    await breathe();
+  }
+  if (located.length === 0) return intents;
+  const rtts = await collector.readRtts(located, signal);
+  const measured: StatusIntent[] = [];
+  for (const intent of intents) {
+    const rttNs = intent.to === 'up' && intent.neighbor !== undefined ? rtts.get(neighborKeyText(intent.neighbor)) : undefined;
+    measured.push(rttNs === undefined ? intent : { ...intent, rttNs });
+    await breathe();
+  }
+  return measured;
+}
+
+/** The VRFs that hold users of this device, by the ledger: those that a poll of the switch must not leave out. */
+function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
+  const needed = new Set<VrfName>();
+  for (const { expectedVrf } of view.users.values()) {
+    if (expectedVrf !== undefined) needed.add(expectedVrf);
+  }
+  return needed;
+}
+
+interface SecondLookOptions {
+  readonly collector: Collector;
+  readonly policy: StatusPolicy;
+  readonly reporter: Pick<TickReporter, 'massDown'>;
+  readonly observe: (view: LedgerView, snapshot: NeighborSnapshot, breathe: Breathe) => Promise<Observations>;
+  /** What the ticks before saw of a user, if they saw it. */
+  readonly lastSeen: (user: Address) => 'up' | 'down' | undefined;
+}
+
+/** What a second look says of those that went down in a mass; nothing when there was none. */
+type SecondLook = (
+  first: ReadonlyMap<Address, Observation>,
+  view: LedgerView,
+  breathe: Breathe,
+  signal: AbortSignal,
+) => Promise<ReadonlyMap<Address, Observation>>;
+
+/** Looks at the switch once more where most sessions went down at once: the switch is the likelier cause (rule 8). */
+function createSecondLook({ collector, policy, reporter, observe, lastSeen }: SecondLookOptions): SecondLook {
+  return async (first, view, breathe, signal) => {
+    const wasUp = (user: Address): boolean => {
+      const seen = lastSeen(user);
+      return seen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : seen === 'up';
+    };
+    const mass = detectMassDown(first, wasUp, policy);
+    if (mass === undefined) return new Map();
+    const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
+    await breathe();
+    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : (await observe(view, again, breathe)).byUser);
+    const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
+    reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
+    return secondLook;
+  };
+}
+
+/** How the controller describes a user's neighbor: with its tunnel id. */
+const USER_DESCRIPTION = /^USER-\d+$/;
+
+/** Tunnel ids of Established `USER-…` neighbors of no user that this view knows: somebody may just have been created. */
+export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undefined): readonly number[] {
+  if (snapshot === undefined) return [];
+  const known = new Set<number>();
+  for (const { user } of view.users.values()) known.add(user.tunnelId);
+  const strangers: number[] = [];
+  for (const reading of snapshot.vrfs.values()) {
+    if (reading.kind === 'failed') continue;
+    for (const { state, description } of reading.neighbors.values()) {
+      if (state !== 'established' || description === undefined) continue;
+      if (!USER_DESCRIPTION.test(description)) continue;
+      const id = Number(description.slice('USER-'.length));
+      if (!known.has(id)) strangers.push(id);
+    }
+  }
+  return strangers;
+}
+
+interface UserTellerOptions {
+  readonly reporter: Pick<TickReporter, 'observed' | 'damping' | 'foreignWrites'>;
+  readonly damping: StatusPolicy['damping'];
+}
+
+/** Tells, after each tick, what has changed of each user since the one before. Everybody may have changed at once: it pauses after each. */
+function createUserTeller({
+  reporter,
+  damping,
+}: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes']) => Generator<void, void, void> {
+  function tellOfDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
+    const suppressed = penalty?.suppressed === true;
+    if (suppressed === (before?.suppressed === true)) return;
+    const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
+    reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
+  }
+
+  return function* (before, outcomes) {
+    const foreign: Address[] = [];
+    for (const [user, outcome] of outcomes) {
+      if (outcome.isForeignWrite) foreign.push(user);
+      const former = before.get(user);
+      tellOfDamping(user, former?.track.penalty, outcome.track.penalty);
+      if (!sameObservation(former?.observation, outcome.observation)) {
+        reporter.observed({ user, before: former?.observation, outcome });
+      }
+      yield;
+    }
+    if (foreign.length > 0) reporter.foreignWrites({ users: foreign });
+  };
+}
+
+function sameObservation(a: Observation | undefined, b: Observation): boolean {
+  if (a === undefined || a.kind !== b.kind) return false;
+  return a.kind !== 'unobserved' || b.kind !== 'unobserved' || a.because === b.because;
+}
+
+interface TickerOptions {
   readonly collector: Collector;
   readonly views: ViewKeeper;
   readonly policy: StatusPolicy;
@@ -40,7 +168,7 @@ export interface TickerOptions {
   readonly offer: (intents: readonly StatusIntent[], view: LedgerView) => void;
 }
 
-export interface Ticker {
+interface Ticker {
   /** One tick. Rejects only when aborted: a switch or a ledger that can't be read is an outcome, not an error. */
   tick(signal: AbortSignal): Promise<TickReport>;
 }

@@ -1,18 +1,16 @@
-import type { AgentReporter } from './agent-reporter.ts';
-import { createAuthorityWatch } from './authority-watch.ts';
-import { createBalanceWatch } from './balance-watch.ts';
-import type { LedgerView, StatusIntent, StatusPolicy } from './bgp/index.ts';
-import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from './collector/index.ts';
-import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from './lib/index.ts';
-import type { Signer } from './publisher/index.ts';
-import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from './rpc/index.ts';
-import { type Address, type Lamports, lamports } from './serviceability/index.ts';
-import type { Snapshotter } from './snapshots/index.ts';
+import type { LedgerView, StatusIntent, StatusPolicy } from '../bgp/index.ts';
+import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from '../collector/index.ts';
+import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from '../lib/index.ts';
+import type { Signer } from '../publisher/index.ts';
+import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
+import { type Address, type Lamports, lamports } from '../serviceability/index.ts';
+import type { Snapshotter } from '../snapshots/index.ts';
+import { createWorker, type LeftInFlight, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from '../worker/index.ts';
+import type { AgentReporter, TickReport } from './events.ts';
+import { createViewKeeper } from './ledger-cache.ts';
+import { createAuthorityWatch, createBalanceWatch } from './preconditions.ts';
+import { createTickLoop } from './scheduler.ts';
 import { createTicker } from './tick.ts';
-import { createTickLoop } from './tick-loop.ts';
-import type { TickReport } from './tick-reporter.ts';
-import { createViewKeeper } from './view-keeper.ts';
-import { createWorker, type LeftInFlight, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from './worker/index.ts';
 
 /** All times in milliseconds. */
 export interface AgentTiming {
@@ -37,7 +35,7 @@ export interface AgentLimits extends SpendLimits {
 /** Room for ten times what a device of the largest kind needs on a bad day. */
 export const DEFAULT_LIMITS: AgentLimits = { maxTransactionsPerMinute: 600, maxLamportsPerDay: 100_000_000, minBalance: lamports(0) };
 
-export interface AgentOptions {
+interface AgentOptions {
   readonly device: Address;
   readonly programId: Address;
   /** Absent in a dry run: everything is decided and told, nothing is sent. */

@@ -1,5 +1,5 @@
-import { DeadlineExceeded } from './lib/index.ts';
-import { createJsonRpc, type EndpointTraffic, type JsonRpc, type JsonRpcOptions, type RpcReply } from './rpc/index.ts';
+import { DeadlineExceeded } from '../lib/index.ts';
+import { createJsonRpc, type EndpointTraffic, type JsonRpc, type JsonRpcOptions, type RpcReply } from '../rpc/index.ts';
 
 /** Figures that parts of an agent keep for themselves, each since the agent was opened. */
 export interface AgentCounts {

@@ -1,0 +1,342 @@
+import type { StatusPolicy } from '../bgp/index.ts';
+import type { EapiSourceOptions, EapiTls } from '../collector/eapi/index.ts';
+import type { SwitchSource, WakeUpSource } from '../collector/index.ts';
+import type { NamedSnmpVrf, SnmpCredentials, SnmpUser } from '../collector/snmp/index.ts';
+import {
+  type AgentConfig,
+  type EapiSourceConfig,
+  loadSecret,
+  type PolicyConfig,
+  type SnapshotsConfig,
+  type SnmpSourceConfig,
+  type SnmpTrapsConfig,
+  type SourceConfig,
+  type WakeUpConfig,
+} from '../config/index.ts';
+import { type Clock, type Random, systemClock } from '../lib/index.ts';
+import type { Signer } from '../publisher/index.ts';
+import { createLedgerRpc } from '../rpc/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import type { SnapshotReporter, SnapshotSink, Snapshotter } from '../snapshots/index.ts';
+import { type Agent, type AgentTiming, createAgent } from './agent.ts';
+import { type AgentCounts, createMeteredRpc, type LedgerMeter } from './counts.ts';
+import type { AgentReporter } from './events.ts';
+
+interface Surroundings {
+  readonly clock: Clock;
+  /** What is worth a warning: secrets that others can read, certificates that nobody verifies. */
+  readonly warn: (line: string) => void;
+}
+
+/** Reads the secret that the setting `key` of one item names. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
+type ReadSecret = (key: string, file: string) => string;
+
+const secretsOf =
+  (list: 'sources' | 'wakeUps', name: string, warn: Surroundings['warn']): ReadSecret =>
+  (key, file) => {
+    const { value, warnings } = loadSecret(`collector.${list}.${name}.${key}`, file);
+    for (const line of warnings) warn(line);
+    return value;
+  };
+
+/**
+ * The source that the configuration describes. A source's library is loaded only when the configuration uses it: together they cost tens of
+ * megabytes. Throws AgentError `CONFIG__SECRET_UNREADABLE`, or what a source throws for settings that no switch could accept.
+ */
+export async function openSource(config: SourceConfig, { clock, warn }: Surroundings): Promise<SwitchSource> {
+  const secret = secretsOf('sources', config.name, warn);
+  switch (config.type) {
+    case 'eapi': {
+      const { createEapiSource } = await import('../collector/eapi/index.ts');
+      const { name, timeout } = config;
+      if (config.tls.insecure) warn(`source ${name} does not verify the switch's certificate: whoever answers is believed`);
+      return createEapiSource({ name, ...eapiAccess(config, warn), timeoutMs: timeout, clock });
+    }
+    case 'snmp': {
+      const { createSnmpSource } = await import('../collector/snmp/index.ts');
+      const { name, host, port, mib, vrfs, timeout, maxRows } = config;
+      return createSnmpSource({
+        name,
+        host,
+        port,
+        ...credentialsOf(config, secret),
+        mib,
+        vrfs: vrfs === 'auto' ? vrfs : vrfs.map((vrf) => vrfOf(vrf, secret)),
+        timeoutMs: timeout,
+        maxRows,
+        clock,
+      });
+    }
+    case 'sockets': {
+      const { createSocketsSource } = await import('../collector/sockets/index.ts');
+      const { name, folder, timeout } = config;
+      return createSocketsSource({ name, folder, timeoutMs: timeout, clock });
+    }
+  }
+}
+
+/** Where an eAPI is, and how it and this agent prove themselves to each other. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
+function eapiAccess(config: EapiSourceConfig, warn: Surroundings['warn']): Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> {
+  const { name, url, username, passwordFile, session } = config;
+  const access = { endpoint: url, tls: tlsOf(config) };
+  if (username === undefined || passwordFile === undefined) return access;
+  const password = secretsOf('sources', name, warn)('passwordFile', passwordFile);
+  return { ...access, credentials: { username, password, login: session === 'cookie' ? 'session' : 'basic' } };
+}
+
+/** The wake-up that the configuration describes; as for a source. */
+export async function openWakeUp(
+  config: WakeUpConfig,
+  { clock, warn, random }: Surroundings & { readonly random: Random },
+): Promise<WakeUpSource> {
+  switch (config.type) {
+    case 'bgp-watch': {
+      const { createBgpWatch } = await import('../collector/grpc/index.ts');
+      return createBgpWatch({ name: config.name, address: config.address, clock, random });
+    }
+    case 'snmp-traps': {
+      const { createTrapWakeUp } = await import('../collector/snmp/index.ts');
+      const { name, host, port, from } = config;
+      const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
+      return createTrapWakeUp({ name, host, port, ...credentials, ...(from === undefined ? {} : { from }), clock, random });
+    }
+  }
+}
+
+function tlsOf({ tls }: EapiSourceConfig): EapiTls {
+  if (tls.insecure) return { kind: 'insecure' };
+  if (tls.fingerprint !== undefined) return { kind: 'fingerprint', sha256: tls.fingerprint };
+  if (tls.caFile === undefined) return { kind: 'system' };
+  return { kind: 'ca', caFile: tls.caFile, ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }) };
+}
+
+function credentialsOf(config: SnmpSourceConfig | SnmpTrapsConfig, secret: ReadSecret): SnmpCredentials {
+  return config.version === '3' ? { user: userOf(config, secret) } : { community: communityOf(config, secret) ?? '' };
+}
+
+function communityOf(
+  { community, communityFile }: Pick<SnmpTrapsConfig, 'community' | 'communityFile'>,
+  secret: ReadSecret,
+): string | undefined {
+  return community ?? (communityFile === undefined ? undefined : secret('communityFile', communityFile));
+}
+
+function userOf(config: SnmpSourceConfig | SnmpTrapsConfig, secret: ReadSecret): SnmpUser {
+  const { user = '', authProtocol, authPasswordFile = '', privProtocol, privPasswordFile = '' } = config;
+  return {
+    name: user,
+    ...(authProtocol === 'none' ? {} : { auth: { protocol: authProtocol, password: secret('authPasswordFile', authPasswordFile) } }),
+    ...(privProtocol === 'none' ? {} : { priv: { protocol: privProtocol, password: secret('privPasswordFile', privPasswordFile) } }),
+  };
+}
+
+function vrfOf(vrf: Exclude<SnmpSourceConfig['vrfs'], 'auto'>[number], secret: ReadSecret): NamedSnmpVrf {
+  const community = communityOf(vrf, secret);
+  return {
+    vrf: vrf.name,
+    ...(community === undefined ? {} : { community }),
+    ...(vrf.context === undefined ? {} : { context: vrf.context }),
+  };
+}
+
+interface OpenSnapshotterOptions extends Surroundings {
+  readonly config: AgentConfig;
+  /** Absent in a dry run, in which nothing is sent. */
+  readonly signer?: Signer;
+  readonly random: Random;
+  readonly reporter: SnapshotReporter & { defect(error: unknown): void };
+}
+
+/** Where the switch's network namespaces are mounted, unless a source of type sockets says otherwise. */
+const NAMESPACES = '/var/run/netns';
+
+/**
+ * What takes the snapshots that the configuration describes; undefined where it describes none. Its code is loaded only then. Throws AgentError
+ * `CONFIG__SECRET_UNREADABLE`.
+ */
+export async function openSnapshotter({
+  config,
+  signer,
+  clock,
+  random,
+  reporter,
+  warn,
+}: OpenSnapshotterOptions): Promise<Snapshotter | undefined> {
+  const { snapshots, device } = config;
+  if (snapshots.sink === 'none') return undefined;
+  const sink = await openSink(config, { signer, clock, warn });
+  if (sink === undefined) return undefined;
+  const { createCollectItem, createReadBgpSockets, createSnapshotter } = await import('../snapshots/index.ts');
+  const { createNamespaces } = await import('../collector/sockets/index.ts');
+  const shows = await openShowRunner(config);
+  const folder = config.collector.sources.find((source) => source.type === 'sockets')?.folder ?? NAMESPACES;
+  const namespaces = createNamespaces({ folder, flags: '-tinemoHO' });
+  return createSnapshotter({
+    device,
+    sink,
+    collect: createCollectItem({
+      ...(shows === undefined ? {} : { shows }),
+      readBgpSockets: createReadBgpSockets({ namespaces, timeoutMs: snapshots.commandTimeout }),
+    }),
+    intervalMs: snapshots.interval,
+    clock,
+    random,
+    reporter,
+    onDefect: (error) => reporter.defect(error),
+    ...(shows === undefined ? {} : { close: () => shows.close() }),
+  });
+}
+
+async function openSink(
+  { snapshots, device }: AgentConfig,
+  { signer, clock, warn }: Surroundings & { readonly signer: Signer | undefined },
+): Promise<SnapshotSink | undefined> {
+  const { sink, url, directory, requestTimeout } = snapshots;
+  if (sink === 'folder' && directory !== undefined) {
+    const { createFolderSink } = await import('../snapshots/index.ts');
+    return createFolderSink({ directory, ...folderOf(snapshots) });
+  }
+  if (sink !== 'state-ingest' || url === undefined) return undefined;
+  if (signer === undefined) {
+    warn('no snapshots are sent in a dry run');
+    return undefined;
+  }
+  const { createStateIngest } = await import('../snapshots/index.ts');
+  return createStateIngest({ url, device, signer, timeoutMs: requestTimeout, clock });
+}
+
+function folderOf({ collect, maxFiles, maxBytes }: SnapshotsConfig) {
+  return { collect, maxFiles, maxBytes };
+}
+
+/** Through the configured source, or the first of type eapi; on a connection of its own, so that no poll waits behind an answer of megabytes. */
+async function openShowRunner({ snapshots, collector }: AgentConfig) {
+  const { source: name, commandTimeout, maxAnswerBytes } = snapshots;
+  const source = collector.sources.find((each) => each.type === 'eapi' && (name === undefined || each.name === name));
+  if (source?.type !== 'eapi') return undefined;
+  const { createEapiShowRunner } = await import('../collector/eapi/index.ts');
+  // What there is to warn of was said when the source was opened.
+  const access = eapiAccess(source, () => undefined);
+  return createEapiShowRunner({ ...access, timeoutMs: commandTimeout, maxAnswerBytes });
+}
+
+interface OpenAgentOptions {
+  readonly config: AgentConfig;
+  /** Absent in a dry run. */
+  readonly signer?: Signer;
+  /** Compared with the device's publisher; the signer's address by default. */
+  readonly publisher?: Address;
+  /** What else is worth a warning: secrets that others can read. */
+  readonly warn: (line: string) => void;
+  readonly reporter: AgentReporter;
+  /** Told of the traffic with the ledger. */
+  readonly meter?: LedgerMeter;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface OpenedAgent extends Agent {
+  counts(): AgentCounts;
+}
+
+/** Builds the agent that a configuration describes: real sockets, real files. Throws AgentError `CONFIG__…` for a secret that can't be read. */
+export async function openAgent({
+  config,
+  signer,
+  publisher,
+  warn,
+  reporter,
+  meter,
+  clock = systemClock,
+  random = Math.random,
+}: OpenAgentOptions): Promise<OpenedAgent> {
+  const { device, ledger } = config;
+  const sources: SwitchSource[] = [];
+  for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
+  const wakeUps: WakeUpSource[] = [];
+  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, { clock, warn, random }));
+  const rpc = createLedgerRpc({
+    urls: ledger.rpcUrls,
+    programId: ledger.programId,
+    random,
+    clock,
+    requestTimeoutMs: ledger.requestTimeout,
+    requestsPerSecond: ledger.requestsPerSecond,
+    sendsPerSecond: ledger.sendsPerSecond,
+    onEndpoint: (event) => reporter.endpoint(event),
+    ...(meter === undefined ? {} : { openTransport: (options) => createMeteredRpc(options, meter) }),
+  });
+  const snapshotter = await openSnapshotter({ config, ...(signer === undefined ? {} : { signer }), clock, random, reporter, warn });
+  const agent = createAgent({
+    device,
+    programId: ledger.programId,
+    ...(signer === undefined ? {} : { signer }),
+    ...(publisher === undefined ? {} : { publisher }),
+    rpc,
+    sources,
+    wakeUps,
+    ...(snapshotter === undefined ? {} : { snapshotter }),
+    policy: policyOf(config.policy),
+    timing: timingOf(config),
+    limits: {
+      maxTransactionsPerMinute: config.worker.maxTransactionsPerMinute,
+      maxLamportsPerDay: config.worker.maxLamportsPerDay,
+      minBalance: config.worker.minBalance,
+    },
+    clock,
+    random,
+    reporter,
+  });
+  return {
+    ...agent,
+    counts: () => ({
+      endpoints: rpc.traffic(),
+      leftOut: [...sources, ...wakeUps].flatMap(({ name, leftOut }) => (leftOut === undefined ? [] : [{ part: name, counts: leftOut() }])),
+    }),
+  };
+}
+
+function policyOf(policy: PolicyConfig): StatusPolicy {
+  return {
+    downGraceMs: policy.downGrace,
+    downConfirmations: policy.downConfirmations,
+    connectGraceMs: policy.connectGrace,
+    refreshIntervalMs: policy.refreshInterval,
+    refreshJitter: policy.refreshJitter,
+    rideAlongAfter: policy.rideAlongAfter,
+    massDownShare: policy.massDownShare,
+    massDownMinimum: policy.massDownMinimum,
+    minWriteIntervalMs: policy.minWriteInterval,
+    damping: {
+      mode: policy.damping.mode,
+      penaltyPerTransition: policy.damping.penalty,
+      halfLifeMs: policy.damping.halfLife,
+      suppressAbove: policy.damping.suppress,
+      reuseBelow: policy.damping.reuse,
+      maxSuppressMs: policy.damping.maxSuppress,
+      suppressedIntervalMs: policy.damping.suppressedInterval,
+    },
+  };
+}
+
+/** The timing that a configuration asks for. */
+export function timingOf({ collector, ledger, worker }: AgentConfig): AgentTiming {
+  return {
+    intervalMs: collector.interval,
+    collectTimeoutMs: collector.timeout,
+    viewMaxAgeMs: ledger.viewMaxAge,
+    viewIdleIntervalMs: ledger.viewIdleInterval,
+    maxLedgerAgeMs: ledger.maxLedgerAge,
+    authorityIntervalMs: ledger.authorityInterval,
+    drainMs: worker.drainTimeout,
+    wakeUpsPerMinute: collector.maxWakeUpsPerMinute,
+    worker: {
+      statusPollIntervalMs: worker.statusPollInterval,
+      rebroadcastIntervalMs: worker.rebroadcastInterval,
+      blockhashMaxAgeMs: worker.blockhashMaxAge,
+      sendStaggerMs: worker.sendStagger,
+      maxInFlight: worker.maxInFlight,
+      skipPreflight: worker.skipPreflight,
+    },
+  };
+}

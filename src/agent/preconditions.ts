@@ -1,0 +1,112 @@
+import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
+import type { Address, Lamports } from '../serviceability/index.ts';
+
+interface AuthorityWatchOptions {
+  /** Throws the AgentError that tells why this key may not write for this device. */
+  readonly verify: (signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly onAuthorized: () => void;
+  /** Called with each refusal; the same one may come again. */
+  readonly onRefused: (error: AgentError) => void;
+}
+
+interface AuthorityWatch {
+  /** Whether the key is known to be the device's metrics publisher. False until the account was read. */
+  readonly isAuthorized: boolean;
+  /** The last refusal or failure to read. */
+  readonly problem: AgentError | undefined;
+  /** Reads the account when it is due: each interval, and at each call while nothing is known. One reading at a time. Rejects only for a defect. */
+  check(signal: AbortSignal): Promise<void>;
+}
+
+/** Is our key still the device's metrics publisher? The contributor may change it at any time. */
+export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, onRefused }: AuthorityWatchOptions): AuthorityWatch {
+  let isAuthorized = false;
+  let problem: AgentError | undefined;
+  let dueAt = Number.NEGATIVE_INFINITY;
+  let checking: Promise<void> | undefined;
+  return {
+    get isAuthorized() {
+      return isAuthorized;
+    },
+    get problem() {
+      return problem;
+    },
+    check(signal) {
+      if (clock.monotonic() < dueAt) return Promise.resolve();
+      checking ??= checkOnce(signal).finally(() => {
+        checking = undefined;
+      });
+      return checking;
+    },
+  };
+
+  async function checkOnce(signal: AbortSignal): Promise<void> {
+    try {
+      await verify(signal);
+      isAuthorized = true;
+      problem = undefined;
+      dueAt = clock.monotonic() + intervalMs;
+      onAuthorized();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isAgentError(error)) throw error;
+      problem = error;
+      // A ledger that can't be read takes nothing away from a key that was good a minute ago.
+      if (error.class !== 'agent-never') return;
+      isAuthorized = false;
+      dueAt = clock.monotonic() + intervalMs;
+      onRefused(error);
+    }
+  }
+}
+
+interface BalanceWatchOptions {
+  readonly read: (signal: AbortSignal) => Promise<Lamports>;
+  readonly publisher: Address;
+  /** Below this nothing is written. */
+  readonly minBalance: Lamports;
+  readonly intervalMs: number;
+  /** Lamports an hour that this process spends. */
+  readonly spendRate: () => number;
+  readonly clock: Clock;
+  readonly onBalance: (event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }) => void;
+  readonly onTooLow: (error: AgentError) => void;
+  readonly onEnough: () => void;
+}
+
+interface BalanceWatch {
+  /** Reads the balance when it is due. Rejects only for a defect: a ledger that can't be read is told of elsewhere. */
+  check(signal: AbortSignal): Promise<void>;
+}
+
+/** Watches what the metrics publisher can still pay for. */
+export function createBalanceWatch(options: BalanceWatchOptions): BalanceWatch {
+  const { read, publisher, minBalance, intervalMs, spendRate, clock, onBalance, onTooLow, onEnough } = options;
+  let dueAt = Number.NEGATIVE_INFINITY;
+  let checking: Promise<void> | undefined;
+
+  async function checkOnce(signal: AbortSignal): Promise<void> {
+    try {
+      const lamports = await read(signal);
+      dueAt = clock.monotonic() + intervalMs;
+      const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
+      onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
+      if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
+      else onEnough();
+    } catch (error) {
+      if (!signal.aborted && !isAgentError(error)) throw error;
+    }
+  }
+
+  return {
+    check(signal) {
+      if (clock.monotonic() < dueAt) return Promise.resolve();
+      checking ??= checkOnce(signal).finally(() => {
+        checking = undefined;
+      });
+      return checking;
+    },
+  };
+}
