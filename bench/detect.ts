@@ -8,6 +8,9 @@
  * The agent is a whole one beside a localnet in this process; `downGrace` is 0, so that it is not what is measured. With wake-ups the interval is a
  * minute, so that no ordinary poll helps. Sessions change at random moments.
  */
+
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../localnet/index.ts';
+import { createSimulatedSnmp } from '../localnet/switch/index.ts';
 import { createAgent } from '../src/agent/agent.ts';
 import { SILENT_REPORTER } from '../src/agent/events.ts';
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
@@ -15,8 +18,6 @@ import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createBgpWatch, type WakeUpSource } from '../src/collector/index.ts';
 import { createTrapWakeUp } from '../src/collector/snmp/index.ts';
 import { seededRandom, systemClock } from '../src/lib/index.ts';
-import { createSimulatedSnmp } from '../src/localnet/dzd/index.ts';
-import { createLocalnet, type Localnet, type LocalnetAddresses } from '../src/localnet/index.ts';
 import type { Signer } from '../src/publisher/index.ts';
 import { createLedgerRpc } from '../src/rpc/index.ts';
 import type { Address } from '../src/serviceability/index.ts';

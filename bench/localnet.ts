@@ -8,8 +8,8 @@
  * All figures are by processor time: on a machine that does other work, too, they last longer than they cost.
  */
 import { createHash } from 'node:crypto';
+import { createLocalLedger, createSigner, parseTransaction } from '../localnet/ledger/index.ts';
 import { createVirtualClock, seededRandom } from '../src/lib/index.ts';
-import { createLocalLedger, createSigner, parseTransaction } from '../src/localnet/ledger/index.ts';
 import {
   type Address,
   encodeLegacyMessage,

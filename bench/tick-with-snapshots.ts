@@ -8,9 +8,10 @@
  * the second way. The third asks a switch in another process still, so that what it shows is the agent, and not how long a simulation takes to make
  * up 50 MB.
  */
+
+import type { SwitchFault } from '../localnet/switch/index.ts';
 import { createEapiShowRunner } from '../src/collector/eapi/index.ts';
 import { systemClock } from '../src/lib/index.ts';
-import type { SwitchFault } from '../src/localnet/dzd/index.ts';
 import { createCollectItem, createSnapshotter, createStateIngest, type Snapshotter } from '../src/snapshots/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, median, quantile } from './support/bench.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /*
- * node scripts/sim.mjs … : bundles src/localnet/simulation/main.ts and runs it with the same arguments (see docs/simulation.md).
+ * node scripts/sim.mjs … : bundles localnet/simulation/main.ts and runs it with the same arguments (see docs/simulation.md).
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ const outfile = join(outdir, 'sim.js');
 try {
   await build({
     absWorkingDir: root,
-    entryPoints: ['src/localnet/simulation/main.ts'],
+    entryPoints: ['localnet/simulation/main.ts'],
     outfile,
     bundle: true,
     format: 'esm',

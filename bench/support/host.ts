@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
+import type { SwitchFault } from '../../localnet/switch/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import type { HostFaults, HostStart } from './localnet-host.ts';
 

@@ -4,9 +4,9 @@
  *   bench ── { id, op, args } ──► this process ── { id, value } or { id, error } ──► bench
  */
 
+import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import type { SwitchFault } from '../../localnet/switch/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
-import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
-import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { type Address, BgpStatus, tunnelSides, UserType, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { machineMs } from './bench.ts';
 

@@ -6,7 +6,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedGrpc,
@@ -14,7 +13,8 @@ import {
   createSimulatedSs,
   createSimulatedSwitch,
   createSwitchFaults,
-} from '../../src/localnet/dzd/index.ts';
+} from '../../localnet/switch/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { type Relay, tcpRelay, udpRelay } from './relay.ts';
 import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './switch-faces.ts';
 

@@ -1,7 +1,6 @@
+import { demoCommand, localnetCommand } from '../../localnet/commands.ts';
 import { configOptions, defineCommand, type RunOptions, readRunOptions, settingOptions } from './command.ts';
 import { runCommandLine } from './command-line.ts';
-import { demoCommand } from './demo.ts';
-import { localnetCommand } from './localnet.ts';
 import {
   type CheckOptions,
   type ExplainOptions,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { LOCALNET_SNMP_USER } from '../../localnet/index.ts';
 import { createTrapWakeUp } from '../../src/collector/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
-import { LOCALNET_SNMP_USER } from '../../src/localnet/index.ts';
 import { makeBed, PATIENTLY, settledBed } from '../support/agent-bed.ts';
 
 test.concurrent(

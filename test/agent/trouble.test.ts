@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Localnet } from '../../localnet/index.ts';
+import type { FaultPatch } from '../../localnet/ledger/index.ts';
+import type { SwitchFault } from '../../localnet/switch/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import type { SwitchFault } from '../../src/localnet/dzd/index.ts';
-import type { Localnet } from '../../src/localnet/index.ts';
-import type { FaultPatch } from '../../src/localnet/ledger/index.ts';
 import { type Address, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { type AgentBed, HANGING, makeBed, PATIENTLY, SLOT_MS, settledBed, signerNumber } from '../support/agent-bed.ts';
 

@@ -3,12 +3,15 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const SRC = join(ROOT, 'src');
+/** Folders that hold code of the house; each folder of `src/` is a room, and `localnet/` is one. */
+const HOUSE = ['src', 'localnet'];
 /**
  * What others import by file. The HTTP client holds undici, which only those who need it should load. `agent` has no face: one with all of it would close a
- * circle through the composition.
+ * circle through the composition. `cli/command.ts` is how any command is defined.
  */
-const SIDE_DOORS = /^(lib\/http|agent\/[a-z-]+)\.ts$/;
+const SIDE_DOORS = /^src\/(lib\/http|agent\/[a-z-]+|cli\/command)\.ts$/;
+/** The commands of localnet are in the agent's command line until they have one of their own. */
+const LOCALNET_COMMANDS = 'localnet/commands.ts';
 
 interface Import {
   readonly file: string;
@@ -31,20 +34,28 @@ function allowances(): ReadonlyMap<string, (room: string) => boolean> {
 }
 
 function roomOf(path: string): string {
-  return relative(SRC, path).split(sep)[0] ?? '';
+  const [top = '', room = ''] = relative(ROOT, path).split(sep);
+  return top === 'src' ? room : top;
+}
+
+function sourceFiles(): readonly string[] {
+  const namesIn = (folder: string) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+  return HOUSE.flatMap((folder) => namesIn(folder).map((name) => join(ROOT, folder, name))).filter((file) => file.endsWith('.ts'));
+}
+
+function posixPath(file: string): string {
+  return relative(ROOT, file).split(sep).join('/');
 }
 
 function importsBetweenRooms(): readonly Import[] {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  return files
-    .flatMap((name) => {
-      const file = join(SRC, name);
+  return sourceFiles()
+    .flatMap((file) => {
       const specifiers = [...readFileSync(file, 'utf8').matchAll(/(?:\bfrom|\bimport\()\s*'(\.[^']*)'/g)].map(
         ([, specifier = '']) => specifier,
       );
       return specifiers.map((specifier) => {
         const target = resolve(dirname(file), specifier);
-        return { file: relative(ROOT, file), from: roomOf(file), to: roomOf(target), target: relative(SRC, target) };
+        return { file: posixPath(file), from: roomOf(file), to: roomOf(target), target: posixPath(target) };
       });
     })
     .filter(({ from, to }) => from !== to);
@@ -58,20 +69,19 @@ test('each room imports only what docs/architecture.md lets it', () => {
 
 test('a room is entered through its index', () => {
   const sideDoors = importsBetweenRooms().filter(
-    ({ target }) => !/(^|[/\\])index\.ts$/.test(target) && !SIDE_DOORS.test(target.split(sep).join('/')),
+    ({ target }) => !/(^|\/)index\.ts$/.test(target) && !SIDE_DOORS.test(target) && target !== LOCALNET_COMMANDS,
   );
   expect(sideDoors.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
 });
 
-test('the table names every room', () => {
-  const rooms = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  expect(rooms.map(({ name }) => name).filter((name) => !allowances().has(name))).toEqual([]);
+test('the table names every room, and no file of src/ is outside of one', () => {
+  const entries = readdirSync(join(ROOT, 'src'), { withFileTypes: true });
+  expect(entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual([]);
+  expect([...entries.map(({ name }) => name), 'localnet'].filter((name) => !allowances().has(name))).toEqual([]);
 });
 
 test('undici is taken file by file, in one place: by its name it loads 9 MB that no request needs', () => {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
-  const byName = files.filter((name) => /^import (?!type\b)[^;]*'undici'/m.test(readFileSync(join(SRC, name), 'utf8')));
-  expect(byName).toEqual([]);
-  const byFile = files.filter((name) => /'undici\/lib\//.test(readFileSync(join(SRC, name), 'utf8')));
-  expect(byFile.map((name) => name.split(sep).join('/'))).toEqual(['lib/http.ts']);
+  const files = sourceFiles().filter((file) => !file.endsWith('.d.ts'));
+  expect(files.filter((file) => /^import (?!type\b)[^;]*'undici'/m.test(readFileSync(file, 'utf8')))).toEqual([]);
+  expect(files.filter((file) => /'undici\/lib\//.test(readFileSync(file, 'utf8'))).map(posixPath)).toEqual(['src/lib/http.ts']);
 });

@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { runCommand } from '../../src/cli/commands.ts';
-import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { lifeController } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

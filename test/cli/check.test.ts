@@ -1,10 +1,10 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createLocalLedger } from '../../localnet/ledger/index.ts';
+import { writeNewKeypair } from '../../localnet/start.ts';
 import { takeStep } from '../../src/cli/check-steps.ts';
-import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
-import { createLocalLedger } from '../../src/localnet/ledger/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 import { type CommandBed, commandBed, jsonLines } from './command-bed.ts';

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { choosePort } from '../../src/cli/choose-port.ts';
+import { choosePort } from '../../localnet/start.ts';
 
 async function takenTcpPort(atEnd: (stop: () => void) => void): Promise<number> {
   const server = createServer().listen({ host: '127.0.0.1', port: 0 });

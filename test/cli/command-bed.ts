@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
+import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { checkCommand, explainCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
-import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { lifeController, systemClock } from '../../src/lib/index.ts';
-import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { localnetCommand } from '../../localnet/commands.ts';
+import { readDemoOptions, readLocalnetOptions } from '../../localnet/options.ts';
 import { type CommandIo, defineCommand, type OptionValues, readRunOptions } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { runCommand } from '../../src/cli/commands.ts';
-import { readDemoOptions } from '../../src/cli/demo-options.ts';
-import { localnetCommand } from '../../src/cli/localnet.ts';
-import { readLocalnetOptions } from '../../src/cli/localnet-options.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError, Stopped } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';

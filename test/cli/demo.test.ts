@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { demoCommand } from '../../localnet/commands.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { demoCommand } from '../../src/cli/demo.ts';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { jsonLines } from './command-bed.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { localnetCommand } from '../../localnet/commands.ts';
+import { createLocalnet, type Localnet } from '../../localnet/index.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { localnetCommand } from '../../src/cli/localnet.ts';
 import { lifeController } from '../../src/lib/index.ts';
-import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readGenesis } from '../../src/cli/localnet/genesis-file.ts';
-import { readLocalnetOptions } from '../../src/cli/localnet-options.ts';
+import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import { readLocalnetOptions } from '../../localnet/options.ts';
+import { readGenesis } from '../../localnet/start.ts';
 import { configProblems } from '../../src/config/index.ts';
-import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { UserStatus, UserType } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 import { keyNumber } from '../support/bgp-builders.ts';

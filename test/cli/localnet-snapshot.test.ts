@@ -2,11 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { driveBody } from '../../src/cli/localnet/drive-body.ts';
-import { readDriveOptions } from '../../src/cli/localnet/drive-options.ts';
-import { readSnapshot, writeWhole } from '../../src/cli/localnet/state-file.ts';
+import { driveBody, readSnapshot, writeWhole } from '../../localnet/drive.ts';
+import { createLocalnet } from '../../localnet/index.ts';
+import { readDriveOptions } from '../../localnet/options.ts';
 import { lifeController } from '../../src/lib/index.ts';
-import { createLocalnet } from '../../src/localnet/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 

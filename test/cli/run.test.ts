@@ -1,13 +1,13 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { runCommand } from '../../src/cli/commands.ts';
-import { writeNewKeypair } from '../../src/cli/temporary-keypair.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import { createLocalnet, type Localnet } from '../../src/localnet/index.ts';
 import { bgpStatusName } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 

@@ -1,9 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  createSimulatedSwitch,
+  createSwitchFaults,
+  type SimulatedSwitch,
+  type SwitchFault,
+  type SwitchFaultKind,
+  type SwitchFaults,
+} from '../../localnet/switch/switch.ts';
 import type { NeighborSnapshot, NeighborState, VrfReading } from '../../src/bgp/index.ts';
 import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts';
 import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/lib/index.ts';
-import { createSimulatedSwitch, type SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
-import { createSwitchFaults, type SwitchFault, type SwitchFaultKind, type SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { describeRulesOfSeeing } from './source-rules.ts';
 

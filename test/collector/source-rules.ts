@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { SimulatedSwitch, SwitchFaults } from '../../localnet/switch/switch.ts';
 import { type LedgerUser, observeUsers } from '../../src/bgp/index.ts';
 import type { SwitchSource } from '../../src/collector/index.ts';
-import type { SimulatedSwitch } from '../../src/localnet/dzd/simulated-switch.ts';
-import type { SwitchFaults } from '../../src/localnet/dzd/switch-faults.ts';
 import { userNumber } from '../support/bgp-builders.ts';
 
 /** What the rules need of the contract's bed: `USER-500` Established and `USER-501` not in vrf1, `USER-510` Established in the default VRF. */

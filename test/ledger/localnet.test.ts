@@ -1,14 +1,8 @@
 import { PublicKey, Transaction, TransactionInstruction } from '@solana/web3.js';
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLocalLedger, createSigner, type Ed25519Signer, type LedgerEndpoint, type LocalLedger } from '../../localnet/ledger/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
-import {
-  createLocalLedger,
-  createSigner,
-  type Ed25519Signer,
-  type LedgerEndpoint,
-  type LocalLedger,
-} from '../../src/localnet/ledger/index.ts';
 import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SendOutcome } from '../../src/rpc/index.ts';
 import { type Address, lamports, nanoseconds, setUserBgpStatusInstruction, UserType } from '../../src/serviceability/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';

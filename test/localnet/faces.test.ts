@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { createLocalnet, type LocalnetOptions } from '../../localnet/index.ts';
 import { createEapiSource } from '../../src/collector/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import { createLocalnet, type LocalnetOptions } from '../../src/localnet/index.ts';
 import { signerNumber } from '../support/agent-bed.ts';
 import { selfSigned } from '../support/self-signed.ts';
 

@@ -1,14 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { LandedTransaction } from '../../localnet/ledger/index.ts';
+import { createFlightJudge, createVerdict, type FlightJudge, type Verdict } from '../../localnet/simulation/invariants.ts';
+import { createLife, type Life } from '../../localnet/simulation/life.ts';
+import { createDraw } from '../../localnet/simulation/plan.ts';
+import { createSimulationClock, createStory, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
 import type { StatusIntent } from '../../src/bgp/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
-import type { LandedTransaction } from '../../src/localnet/ledger/index.ts';
-import { createDraw } from '../../src/localnet/simulation/draw.ts';
-import { createFlightJudge, type FlightJudge } from '../../src/localnet/simulation/flight-judge.ts';
-import { createLife, type Life } from '../../src/localnet/simulation/life.ts';
-import { createSimulationClock, type SimulationClock } from '../../src/localnet/simulation/simulation-clock.ts';
-import { createStory } from '../../src/localnet/simulation/story.ts';
-import { createVerdict, type Verdict } from '../../src/localnet/simulation/verdict.ts';
-import { createWorld, type World } from '../../src/localnet/simulation/world.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds } from '../../src/serviceability/index.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { simulate } from '../../src/localnet/simulation/index.ts';
+import { simulate } from '../../localnet/simulation/simulate.ts';
 
 /** Two minutes of trouble, and the calm after it: longer runs are for `npm run sim`. */
 const SHORT = 0.03;

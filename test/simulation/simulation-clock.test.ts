@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createSimulationClock } from '../../localnet/simulation/world.ts';
 import { Stopped, withDeadline } from '../../src/lib/index.ts';
-import { createSimulationClock } from '../../src/localnet/simulation/index.ts';
 
 const never = (): boolean => false;
 

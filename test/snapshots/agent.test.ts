@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_KINDS } from '../../localnet/state-ingest.ts';
 import { createEapiShowRunner } from '../../src/collector/eapi/index.ts';
 import type { Namespaces } from '../../src/collector/sockets/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
-import { DEFAULT_KINDS } from '../../src/localnet/state-ingest/index.ts';
 import {
   createCollectItem,
   createReadBgpSockets,

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
+import { createStateIngestServer, type StateIngestServer } from '../../localnet/state-ingest.ts';
 import { type Clock, createVirtualClock, type EpochMs, epochMs, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
-import { createStateIngestServer, type StateIngestServer } from '../../src/localnet/state-ingest/index.ts';
 import { addressOf } from '../../src/serviceability/index.ts';
 import {
   type Collect,

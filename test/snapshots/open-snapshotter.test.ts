@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
+import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
+import { DEFAULT_KINDS } from '../../localnet/state-ingest.ts';
 import { openSnapshotter } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
-import { DEFAULT_KINDS } from '../../src/localnet/state-ingest/index.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 import { PUBLISHER } from './bed.ts';
 

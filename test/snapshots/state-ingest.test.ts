@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { DEFAULT_KINDS, type StateIngestFaults } from '../../src/localnet/state-ingest/index.ts';
+import { DEFAULT_KINDS, type StateIngestFaults } from '../../localnet/state-ingest.ts';
 import { makeSnapshot } from '../../src/snapshots/types.ts';
 import { signerNumber } from '../support/agent-bed.ts';
 import { DEVICE, ingestAt, NOON, never, PUBLISHER, startServer } from './bed.ts';

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createLocalnet, LOCALNET_SNMP_USER, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
 import type { AgentReporter } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
@@ -6,7 +7,6 @@ import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { createBgpWatch, type SwitchSource, type WakeUpSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
-import { createLocalnet, LOCALNET_SNMP_USER, type Localnet, type LocalnetAddresses } from '../../src/localnet/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { type Address, addressOf, bgpStatusName, lamports } from '../../src/serviceability/index.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import type { EapiCredentials, EapiSourceOptions } from '../../../src/collector/index.ts';
-import type { SimulatedEapiOptions } from '../../../src/localnet/dzd/index.ts';
 import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
 
 let bed: EapiBed;

@@ -1,5 +1,3 @@
-import { createEapiSource, type EapiSource, type EapiSourceOptions } from '../../../src/collector/index.ts';
-import { systemClock } from '../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedSwitch,
@@ -9,7 +7,9 @@ import {
   type SimulatedEapiOptions,
   type SimulatedSwitch,
   type SwitchFaults,
-} from '../../../src/localnet/dzd/index.ts';
+} from '../../../localnet/switch/index.ts';
+import { createEapiSource, type EapiSource, type EapiSourceOptions } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 
 export const USER = { username: 'telemetry', password: 'only-for-this-test' };
 

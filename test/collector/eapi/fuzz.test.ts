@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { answerRunCmds } from '../../../localnet/switch/eapi.ts';
+import { CURRENT_EOS } from '../../../localnet/switch/eapi-render.ts';
+import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../localnet/switch/index.ts';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
 import { readEnvelope } from '../../../src/collector/eapi/client.ts';
 import { collectRtts } from '../../../src/collector/eapi/rtt.ts';
 import { createSummaryPeers, readSummary, readSummaryInSteps } from '../../../src/collector/eapi/summary.ts';
 import { atOnce, isAgentError, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { CURRENT_EOS } from '../../../src/localnet/dzd/eapi/oddities.ts';
-import { answerRunCmds } from '../../../src/localnet/dzd/eapi/run-cmds.ts';
-import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../src/localnet/dzd/index.ts';
 
 /** Replay a failure with the seed that its message names. */
 const SEED = 20_260_806;

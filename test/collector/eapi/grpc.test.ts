@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { createEapiSource, type EapiSource } from '../../../src/collector/index.ts';
-import { systemClock } from '../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedGrpc,
   createSimulatedSwitch,
   createSwitchFaults,
   type SimulatedGrpc,
-} from '../../../src/localnet/dzd/index.ts';
+} from '../../../localnet/switch/index.ts';
+import { createEapiSource, type EapiSource } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import { collected, statesOf } from '../source-contract.ts';
 
 const never = new AbortController().signal;

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import { createEapiShowRunner, type EapiShowRunnerOptions, type ShowRunner } from '../../../src/collector/index.ts';
-import type { SimulatedEapiOptions } from '../../../src/localnet/dzd/index.ts';
 import { layEapiBed, never, USER } from './bed.ts';
 
 async function bedWithRunner(face: Partial<SimulatedEapiOptions> = {}, options: Partial<EapiShowRunnerOptions> = {}) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
 import { createBgpWatch, type WakeUpSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
 
 /** Real time, but that no pause is longer than 20 ms: how often it tries is told by the pauses that it asked for. */
 function hurriedClock(): Clock & { readonly pauses: number[] } {

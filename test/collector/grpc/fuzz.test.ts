@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { encodeMessage } from '../../../localnet/switch/grpc.ts';
 import { createGrpcEapiClient } from '../../../src/collector/eapi/client.ts';
 import { readSummary } from '../../../src/collector/eapi/summary.ts';
 import { decodeShowResponse, tellsOfPeer } from '../../../src/collector/grpc/messages.ts';
 import { isAgentError, type Random, seededRandom } from '../../../src/lib/index.ts';
-import { encodeMessage } from '../../../src/localnet/dzd/grpc/wire.ts';
 
 /** Replay a failure with the seed and the round that its message names. */
 const SEED = 20_260_812;

@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
+import { type AgentRequest, answerTo, encodeAnswer } from '../../../localnet/switch/snmp.ts';
+import { createAristaBgpView, type MibObject } from '../../../localnet/switch/snmp-mibs.ts';
+import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import type { NeighborState } from '../../../src/bgp/index.ts';
 import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
 import { ARISTA_MIB, BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
 import { DisorderlyAgent, decodeResponse, neighborOf, type PeerMib, type SnmpSession } from '../../../src/collector/snmp/session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { createAristaBgpView } from '../../../src/localnet/dzd/snmp/arista-view.ts';
-import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { damaged, fuzzInputs, noise } from './damage.ts';
 import { manyNeighbors, peerTable, sourceOf, startAgent, waiting } from './scripted-agent.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { encodeAnswer, encodeFailure } from '../../../localnet/switch/snmp.ts';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
-import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
 import { layViews, type ViewsBed } from './simulated-views.ts';

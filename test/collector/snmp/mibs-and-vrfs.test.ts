@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { encodeAnswer, encodeFailure } from '../../../localnet/switch/snmp.ts';
+import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { Neighbor, NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { ARISTA_MIB } from '../../../src/collector/snmp/mibs.ts';
-import { encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
 import { layViews } from './simulated-views.ts';

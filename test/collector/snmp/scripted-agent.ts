@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
+import { type AgentRequest, answerTo, decodeRequest, encodeAnswer } from '../../../localnet/switch/snmp.ts';
+import { compareOids, type MibObject, type MibValue, TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import { createSnmpSource, type SnmpSource, type SnmpSourceOptions } from '../../../src/collector/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
-import { type AgentRequest, answerTo, decodeRequest, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { compareOids, type MibObject, type MibValue, TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 
 /** What the agent sends for its n-th request (from 1): one datagram, several, or nothing. */
 export type Script = (request: AgentRequest, number: number) => Buffer | readonly Buffer[] | undefined;

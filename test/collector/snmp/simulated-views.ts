@@ -1,7 +1,7 @@
+import { type AgentRequest, answerTo, encodeAnswer } from '../../../localnet/switch/snmp.ts';
+import { createBgpView, type SimulatedMib } from '../../../localnet/switch/snmp-mibs.ts';
+import { createSimulatedSwitch, type SimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch, type SimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { type AgentRequest, answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { createBgpView, type SimulatedMib } from '../../../src/localnet/dzd/snmp/bgp-view.ts';
 import { type Script, type ScriptedAgent, startAgent } from './scripted-agent.ts';
 
 export interface ViewsBed {

@@ -1,5 +1,6 @@
+import { createSimulatedSnmp } from '../../../localnet/switch/snmp.ts';
+import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
-import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/index.ts';
 import { describeSwitchSource, type SourceBed, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so a VRF that the switch leaves out costs the whole of its bound: the suite's is made shorter. */

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { answerTo, encodeAnswer, encodeFailure } from '../../../localnet/switch/snmp.ts';
+import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
 import type { SnmpSource } from '../../../src/collector/index.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/lib/index.ts';
-import { answerTo, encodeAnswer, encodeFailure } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { type Cells, manyNeighbors, peerTable, type Script, sourceOf, startAgent, truthfully, up, waiting } from './scripted-agent.ts';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { answerTo, encodeAnswer } from '../../../localnet/switch/snmp.ts';
+import type { MibObject } from '../../../localnet/switch/snmp-mibs.ts';
 import { BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
 import { decodeResponse, type SnmpSession } from '../../../src/collector/snmp/session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs } from '../../../src/lib/index.ts';
-import { answerTo, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import type { MibObject } from '../../../src/localnet/dzd/snmp/mib-view.ts';
 import { type Cells, peerTable } from './scripted-agent.ts';
 
 const signal = new AbortController().signal;

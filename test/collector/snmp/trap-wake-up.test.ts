@@ -2,13 +2,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createSession, createV3Session, ObjectType, type Session, Version2c } from 'net-snmp';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createSimulatedSnmp, type TrapTarget } from '../../../localnet/switch/snmp.ts';
+import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
+import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
 import type { WakeUpState } from '../../../src/collector/index.ts';
 import { createTrapWakeUp, type SnmpUser, type TrapWakeUp, type TrapWakeUpOptions } from '../../../src/collector/snmp/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { monotonicMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { createSimulatedSnmp, type SimulatedSnmpUser, type TrapTarget } from '../../../src/localnet/dzd/snmp/index.ts';
-import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
 
 const USER: SnmpUser & SimulatedSnmpUser = {
   name: 'telemetry',

@@ -1,6 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
+import { asV2cMessage, createV3Face, decodeRequest, encodeAnswer, encodeTrap, pduOf } from '../../../localnet/switch/snmp.ts';
+import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
+import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
+import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
 import { noneIgnored, type SnmpUser } from '../../../src/collector/snmp/session.ts';
 import { createV3Session } from '../../../src/collector/snmp/session-v3.ts';
@@ -8,12 +12,6 @@ import { decodeNotification, isBgpNotification } from '../../../src/collector/sn
 import { createV3NotificationReader } from '../../../src/collector/snmp/traps-v3.ts';
 import { readV3Header } from '../../../src/collector/snmp/usm-filter.ts';
 import { monotonicMs, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { decodeRequest, encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
-import { encodeTrap } from '../../../src/localnet/dzd/snmp/traps.ts';
-import type { SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/usm/index.ts';
-import { asV2cMessage, createV3Face, pduOf } from '../../../src/localnet/dzd/snmp/v3-face.ts';
 import { damaged, fuzzInputs, noise } from './damage.ts';
 
 const USER: SnmpUser & SimulatedSnmpUser = {

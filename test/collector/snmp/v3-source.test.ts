@@ -2,17 +2,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createV3Session } from 'net-snmp';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createSimulatedSnmp, encodeAnswer, pduOf } from '../../../localnet/switch/snmp.ts';
+import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
+import { decodeV3, encodeV3, type SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
+import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { encodeAnswer } from '../../../src/localnet/dzd/snmp/answer.ts';
-import { createSimulatedSnmp, type SimulatedSnmpUser } from '../../../src/localnet/dzd/snmp/index.ts';
-import { TYPE } from '../../../src/localnet/dzd/snmp/mib-view.ts';
-import { decodeV3, encodeV3 } from '../../../src/localnet/dzd/snmp/usm/v3-message.ts';
-import { pduOf } from '../../../src/localnet/dzd/snmp/v3-face.ts';
-import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
 
 const signal = new AbortController().signal;
 

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encode, Packet, parse } from 'snmp-native';
 import { expect, onTestFinished, test } from 'vitest';
+import { createSimulatedSnmp, type SimulatedSnmpOptions } from '../../../localnet/switch/snmp.ts';
+import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch, type SimulatedSwitch } from '../../../src/localnet/dzd/simulated-switch.ts';
-import { createSimulatedSnmp, type SimulatedSnmpOptions } from '../../../src/localnet/dzd/snmp/index.ts';
-import { createSwitchFaults } from '../../../src/localnet/dzd/switch-faults.ts';
 
 const GET = 0;
 const GET_NEXT = 1;

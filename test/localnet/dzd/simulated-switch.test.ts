@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { createSimulatedSwitch } from '../../../localnet/switch/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
-import { createSimulatedSwitch } from '../../../src/localnet/dzd/index.ts';
 
 function layListenedSwitch() {
   const sim = createSimulatedSwitch({ clock: systemClock });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
+import { createSwitchFaults } from '../../../localnet/switch/index.ts';
 
 test('a fault holds from its beginning to its end', () => {
   const faults = createSwitchFaults();

@@ -1,6 +1,6 @@
 import { ComputeBudgetProgram, PublicKey, SystemProgram } from '@solana/web3.js';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type LandedTransaction, parseTransaction } from '../../../src/localnet/ledger/index.ts';
+import { type LandedTransaction, parseTransaction } from '../../../localnet/ledger/index.ts';
 import { type Address, lamports } from '../../../src/serviceability/index.ts';
 import { addressOfKey, type Bed, build, createBed, existing, keypair, SOL, unitLimit } from './ledger-bed.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLocalLedger, parseTransaction } from '../../../src/localnet/ledger/index.ts';
+import { createLocalLedger, parseTransaction } from '../../../localnet/ledger/index.ts';
 import { addressOfKey, type Bed, build, createBed, keypair } from './ledger-bed.ts';
 
 let bed: Bed;

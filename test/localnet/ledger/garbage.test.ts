@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { decompress } from 'fzstd';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseTransaction } from '../../../src/localnet/ledger/index.ts';
-import { zstdFrame } from '../../../src/localnet/ledger/rpc/zstd-frame.ts';
-import { MalformedTransaction } from '../../../src/localnet/ledger/transaction/index.ts';
+import { parseTransaction } from '../../../localnet/ledger/index.ts';
+import { zstdFrame } from '../../../localnet/ledger/rpc-encoding.ts';
+import { MalformedTransaction } from '../../../localnet/ledger/transaction.ts';
 import { type Bed, build, createBed } from './ledger-bed.ts';
 
 let bed: Bed;

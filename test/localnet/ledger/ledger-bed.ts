@@ -8,8 +8,8 @@ import {
   TransactionMessage,
   VersionedTransaction,
 } from '@solana/web3.js';
+import { createLocalLedger, type LocalLedger, type LocalLedgerOptions, parseTransaction } from '../../../localnet/ledger/index.ts';
 import { type Clock, epochMs, monotonicMs, seededRandom } from '../../../src/lib/index.ts';
-import { createLocalLedger, type LocalLedger, type LocalLedgerOptions, parseTransaction } from '../../../src/localnet/ledger/index.ts';
 import {
   type Address,
   address,

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLocalLedger, type LocalLedger } from '../../../src/localnet/ledger/index.ts';
+import { createLocalLedger, type LocalLedger } from '../../../localnet/ledger/index.ts';
 
 let ledger: LocalLedger;
 let port: number;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { WorldError } from '../../../src/localnet/ledger/index.ts';
+import { WorldError } from '../../../localnet/ledger/index.ts';
 import {
   type Address,
   accessPassAddress,

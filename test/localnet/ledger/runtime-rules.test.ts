@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPrograms, programAccounts } from '../../../src/localnet/ledger/programs/index.ts';
+import { createPrograms, programAccounts } from '../../../localnet/ledger/program-registry.ts';
 import {
   type Account,
   createAccount,
@@ -7,8 +7,8 @@ import {
   type InstructionContext,
   type Program,
   rentExemptMinimum,
-} from '../../../src/localnet/ledger/runtime/index.ts';
-import { SYSTEM_PROGRAM } from '../../../src/localnet/ledger/transaction/index.ts';
+} from '../../../localnet/ledger/runtime.ts';
+import { SYSTEM_PROGRAM } from '../../../localnet/ledger/transaction.ts';
 import { type Address, lamports, slot } from '../../../src/serviceability/index.ts';
 import { compile } from '../rfc11/compile.ts';
 import { CUSTOMER, key, PROGRAM } from '../rfc11/rfc11-world.ts';

@@ -1,6 +1,6 @@
 import { PublicKey, SystemProgram, TransactionInstruction } from '@solana/web3.js';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createAccount, rentExemptMinimum } from '../../../src/localnet/ledger/index.ts';
+import { createAccount, rentExemptMinimum } from '../../../localnet/ledger/index.ts';
 import { type Address, encodeDevice, ipv4, lamports, parseNetworkV4, UserStatus, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
 import { addressOfKey, type Bed, createBed, existing, keypair, SOL } from './ledger-bed.ts';
 

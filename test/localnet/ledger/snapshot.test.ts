@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createLocalLedger, parseTransaction } from '../../../src/localnet/ledger/index.ts';
+import { createLocalLedger, parseTransaction } from '../../../localnet/ledger/index.ts';
 import { lamports, UserType } from '../../../src/serviceability/index.ts';
 import { addressOfKey, build, createBed, createTestClock, existing, keypair } from './ledger-bed.ts';
 

@@ -2,8 +2,8 @@ import { createServer } from 'node:net';
 import { Connection, PublicKey } from '@solana/web3.js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { createLocalLedger, type LocalLedger } from '../../../localnet/ledger/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
-import { createLocalLedger, type LocalLedger } from '../../../src/localnet/ledger/index.ts';
 import { type Address, decodeUser, lamports, nanoseconds, setUserBgpStatusInstruction } from '../../../src/serviceability/index.ts';
 import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from './ledger-bed.ts';
 

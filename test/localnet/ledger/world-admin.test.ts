@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createFreePool } from '../../../src/localnet/ledger/admin/free-pool.ts';
-import { WorldError } from '../../../src/localnet/ledger/index.ts';
+import { createFreePool } from '../../../localnet/ledger/factories.ts';
+import { WorldError } from '../../../localnet/ledger/index.ts';
 import {
   type Address,
   decodeGlobalConfig,

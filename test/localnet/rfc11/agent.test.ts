@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { createLocalnet, type Localnet } from '../../../localnet/index.ts';
+import { parseTransaction } from '../../../localnet/ledger/index.ts';
+import { createSimulatedEapi, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
+import { createLocalnetController } from '../../../localnet/world.ts';
 import { seededRandom, systemClock } from '../../../src/lib/index.ts';
-import { createLocalnetController } from '../../../src/localnet/controller.ts';
-import { createSimulatedEapi, createSimulatedSwitch, createSwitchFaults } from '../../../src/localnet/dzd/index.ts';
-import { createLocalnet, type Localnet } from '../../../src/localnet/index.ts';
-import { parseTransaction } from '../../../src/localnet/ledger/index.ts';
 import {
   type Address,
   accessPassAddress,

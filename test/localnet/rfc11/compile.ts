@@ -1,4 +1,4 @@
-import { type ParsedTransaction, SYSTEM_PROGRAM } from '../../../src/localnet/ledger/transaction/index.ts';
+import { type ParsedTransaction, SYSTEM_PROGRAM } from '../../../localnet/ledger/transaction.ts';
 import { type Address, addressBytes, type Instruction } from '../../../src/serviceability/index.ts';
 
 /**

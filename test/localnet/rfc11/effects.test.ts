@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { rentExemptMinimum } from '../../../src/localnet/ledger/index.ts';
+import { rentExemptMinimum } from '../../../localnet/ledger/index.ts';
 import {
   type Address,
   decodeAccessPass,

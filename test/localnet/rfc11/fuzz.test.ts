@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseTransaction } from '../../../src/localnet/ledger/index.ts';
-import { MalformedTransaction } from '../../../src/localnet/ledger/transaction/index.ts';
+import { parseTransaction } from '../../../localnet/ledger/index.ts';
+import { MalformedTransaction } from '../../../localnet/ledger/transaction.ts';
 import type { AccountMeta, Address, Instruction } from '../../../src/serviceability/index.ts';
 import { RFC11_ERRORS } from '../../../src/serviceability/rfc11/index.ts';
 import { createRandomLife, type RandomLife } from './random-life.ts';

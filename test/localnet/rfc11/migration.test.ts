@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newTenant } from '../../../src/localnet/ledger/admin/tenant-factory.ts';
+import { newTenant } from '../../../localnet/ledger/factories.ts';
 import {
   type Address,
   decodeAccessPass,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { networkAccounts } from '../../../src/localnet/ledger/admin/network-accounts.ts';
-import { createPrograms, programAccounts } from '../../../src/localnet/ledger/programs/index.ts';
-import { type Account, createAccount, executeTransaction } from '../../../src/localnet/ledger/runtime/index.ts';
-import { SYSTEM_PROGRAM } from '../../../src/localnet/ledger/transaction/index.ts';
+import { networkAccounts } from '../../../localnet/ledger/admin.ts';
+import { createPrograms, programAccounts } from '../../../localnet/ledger/program-registry.ts';
+import { type Account, createAccount, executeTransaction } from '../../../localnet/ledger/runtime.ts';
+import { SYSTEM_PROGRAM } from '../../../localnet/ledger/transaction.ts';
 import {
   type AccessPass,
   type Address,

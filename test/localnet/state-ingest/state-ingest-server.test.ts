@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createLocalnet } from '../../../localnet/index.ts';
+import { createStateIngestServer } from '../../../localnet/state-ingest.ts';
 import { epochMs, systemClock } from '../../../src/lib/index.ts';
-import { createLocalnet } from '../../../src/localnet/index.ts';
-import { createStateIngestServer } from '../../../src/localnet/state-ingest/index.ts';
 import { addressOf } from '../../../src/serviceability/index.ts';
 import { createStateIngest } from '../../../src/snapshots/index.ts';
 import { makeSnapshot } from '../../../src/snapshots/types.ts';

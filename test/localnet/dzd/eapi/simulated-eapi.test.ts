@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { Client } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Clock, epochMs, monotonicMs, systemClock } from '../../../../src/lib/index.ts';
 import {
   createSimulatedEapi,
   createSimulatedSwitch,
   createSwitchFaults,
   type SimulatedEapi,
   type SimulatedSwitch,
-} from '../../../../src/localnet/dzd/index.ts';
+} from '../../../../localnet/switch/index.ts';
+import { type Clock, epochMs, monotonicMs, systemClock } from '../../../../src/lib/index.ts';
 
 const USER = { username: 'admin', password: 'only-for-this-test' };
 const BASIC = { authorization: `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString('base64')}` };

@@ -1,8 +1,8 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decodeMessage, encodeMessage, type Field } from '../../../../localnet/switch/grpc.ts';
+import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../../localnet/switch/index.ts';
 import { systemClock } from '../../../../src/lib/index.ts';
-import { decodeMessage, encodeMessage, type Field } from '../../../../src/localnet/dzd/grpc/wire.ts';
-import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../../src/localnet/dzd/index.ts';
 
 const SHOW = '/eos.remote.EapiMgrService/run_show_cmd';
 const WATCH = '/eos.remote.BgpMgrService/watch';

@@ -1,0 +1,352 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../src/agent/events.ts';
+import { openAgent } from '../src/agent/from-config.ts';
+import type { Observation } from '../src/bgp/index.ts';
+import type { CommandIo } from '../src/cli/command.ts';
+import { type AgentConfig, loadConfig, loadKeypair } from '../src/config/index.ts';
+import { type Clock, seededRandom, systemClock } from '../src/lib/index.ts';
+import {
+  createEventSink,
+  createLogger,
+  createLogReporter,
+  type EventSink,
+  type OutputEvent,
+  type SummaryEvent,
+} from '../src/observability/index.ts';
+import { type Address, BgpStatus, bgpStatusName, formatNetworkV4 } from '../src/serviceability/index.ts';
+import { createLocalnet } from './localnet.ts';
+import type { DemoBody } from './options.ts';
+import { createScenario, type ScenarioEvent } from './scenario.ts';
+import { temporaryFolder, writeNewKeypair } from './start.ts';
+import type { Localnet, LocalnetAddresses } from './world.ts';
+
+/** What the demo knows of the agent's work: counts for the summary, and each user's last word for the table. */
+interface DemoBoard {
+  readonly reporter: AgentReporter;
+  readonly transactions: number;
+  readonly writesLanded: number;
+  readonly writesFailed: number;
+  /** Users whose status on the ledger is not the truth. */
+  mismatches(): readonly Address[];
+  /** Users by the truth. */
+  counts(): { readonly users: number; readonly up: number; readonly down: number };
+  rows(): readonly DemoRow[];
+}
+
+interface DemoRow {
+  readonly user: Address;
+  readonly tunnel: string;
+  readonly vrf: string;
+  readonly switchSays: string;
+  readonly ledgerSays: string;
+  readonly rttMs: string;
+  readonly lastTransaction: string;
+}
+
+function createDemoBoard(localnet: Localnet): DemoBoard {
+  const landedTransactions = new Set<string>();
+  const observations = new Map<Address, Observation>();
+  const lastTransaction = new Map<Address, string>();
+  let writesLanded = 0;
+  let writesFailed = 0;
+  const statusOf = (user: Address) => localnet.ledger.admin.user(user)?.bgpStatus ?? BgpStatus.unknown;
+
+  return {
+    reporter: {
+      ...SILENT_REPORTER,
+      tick({ outcomes }) {
+        observations.clear();
+        for (const [user, { observation }] of outcomes) observations.set(user, observation);
+        for (const user of lastTransaction.keys()) if (!outcomes.has(user)) lastTransaction.delete(user);
+      },
+      landed({ intent, signature }) {
+        landedTransactions.add(signature);
+        lastTransaction.set(intent.user, signature);
+        writesLanded += 1;
+      },
+      rejected() {
+        writesFailed += 1;
+      },
+    },
+    get transactions() {
+      return landedTransactions.size;
+    },
+    get writesLanded() {
+      return writesLanded;
+    },
+    get writesFailed() {
+      return writesFailed;
+    },
+    mismatches: () => [...localnet.truth()].filter(([user, truth]) => statusOf(user) !== BgpStatus[truth]).map(([user]) => user),
+    counts() {
+      const truth = [...localnet.truth().values()];
+      const up = truth.filter((state) => state === 'up').length;
+      return { users: truth.length, up, down: truth.length - up };
+    },
+    rows() {
+      return [...localnet.ledger.admin.users(localnet.device)].map(([user, account]) => {
+        const observation = observations.get(user);
+        const located = observation === undefined || observation.kind === 'unobserved' ? undefined : observation.at;
+        return {
+          user,
+          tunnel: `${account.tunnelId} ${formatNetworkV4(account.tunnelNet)}`,
+          vrf: located?.vrf ?? '-',
+          switchSays: wordsFor(observation),
+          ledgerSays: bgpStatusName(account.bgpStatus),
+          rttMs: account.bgpRttNs === 0n ? '-' : (Number(account.bgpRttNs) / 1e6).toFixed(2),
+          lastTransaction: lastTransaction.get(user) ?? '-',
+        };
+      });
+    },
+  };
+}
+
+function wordsFor(observation: Observation | undefined): string {
+  if (observation === undefined) return 'not read yet';
+  if (observation.kind === 'unobserved') return observation.because;
+  return observation.at?.neighbor.state ?? 'no neighbor';
+}
+
+/** A screen is watched for seconds: everything is quicker than on a switch, and nothing is skipped. */
+const QUICK = {
+  ledger: { viewIdleInterval: '5s' },
+  collector: { interval: '1s' },
+  policy: { downGrace: '3s', connectGrace: '5s', minWriteInterval: '2s' },
+};
+
+/** Writes the configuration file of the demo's agent, and loads it as `run` would. */
+async function demoConfig(folder: string, addresses: LocalnetAddresses, device: Address, keypair: string): Promise<AgentConfig> {
+  const file = join(folder, 'config.yaml');
+  const content = {
+    env: 'localnet',
+    device,
+    keypair,
+    ledger: { rpcUrls: [addresses.rpcUrl], ...QUICK.ledger },
+    collector: {
+      ...QUICK.collector,
+      sources: [
+        { type: 'eapi', url: `unix://${addresses.eapiSocket}` },
+        {
+          type: 'snmp',
+          host: addresses.snmp.host,
+          port: addresses.snmp.port,
+          community: addresses.snmp.community,
+          vrfs: ['default', 'vrf1', 'vrf2'],
+        },
+      ],
+      wakeUps: [{ type: 'bgp-watch', address: `${addresses.grpc.host}:${addresses.grpc.port}` }],
+    },
+    policy: QUICK.policy,
+  };
+  await writeFile(file, stringify(content), { mode: 0o600 });
+  return loadConfig({ file, environment: {} }).config;
+}
+
+/** What the demo prints besides the summary, with `--output json`: the world's moves, and the agent's answers to them. */
+type DemoEvent =
+  | { readonly event: 'world'; readonly kind: ScenarioEvent['kind']; readonly user: string }
+  | { readonly event: 'observed'; readonly user: string; readonly observation: string; readonly because: string | null }
+  | {
+      readonly event: 'landed';
+      readonly user: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string;
+      readonly rttNs: bigint;
+      readonly signature: string;
+      readonly slot: bigint;
+    }
+  | { readonly event: 'rejected'; readonly user: string; readonly to: string; readonly problem: string }
+  | { readonly event: 'expired'; readonly signature: string; readonly users: number };
+
+interface DemoEvents {
+  readonly reporter: AgentReporter;
+  world(event: ScenarioEvent): void;
+}
+
+function createDemoEvents(emit: (event: DemoEvent) => void): DemoEvents {
+  return {
+    reporter: {
+      ...SILENT_REPORTER,
+      observed: ({ user, outcome: { observation } }) =>
+        emit({
+          event: 'observed',
+          user,
+          observation: observation.kind,
+          because: observation.kind === 'unobserved' ? observation.because : null,
+        }),
+      landed: ({ intent: { user, from, to, reason, rttNs }, signature, slot }) =>
+        emit({ event: 'landed', user, from, to, reason, rttNs, signature, slot }),
+      rejected: ({ intent: { user, to }, error }) => emit({ event: 'rejected', user, to, problem: error.message }),
+      expired: ({ signature, intents }) => emit({ event: 'expired', signature, users: intents.length }),
+    },
+    world: ({ kind, user }) => emit({ event: 'world', kind, user }),
+  };
+}
+
+interface DemoScreenOptions {
+  readonly board: DemoBoard;
+  /** The newest lines of the agent's log and the world's events. */
+  readonly news: () => readonly string[];
+  readonly columns: number;
+  readonly rows: number;
+  readonly elapsedMs: number;
+}
+
+const CLEAR = '\u001b[H\u001b[J';
+const NEWS_LINES = 8;
+const TITLES: readonly (readonly [title: string, width: number, cell: (row: DemoRow) => string])[] = [
+  ['USER', 10, ({ user }) => `${user.slice(0, 8)}…`],
+  ['TUNNEL', 22, ({ tunnel }) => tunnel],
+  ['VRF', 8, ({ vrf }) => vrf],
+  ['SWITCH SAYS', 14, ({ switchSays }) => switchSays],
+  ['LEDGER SAYS', 12, ({ ledgerSays }) => ledgerSays],
+  ['RTT MS', 8, ({ rttMs }) => rttMs],
+  ['LAST TRANSACTION', 20, ({ lastTransaction }) => (lastTransaction.length > 19 ? `${lastTransaction.slice(0, 18)}…` : lastTransaction)],
+];
+
+/** One picture of the demo, as text for a terminal; the caller clears the screen by what `liveFrame` puts before it. */
+function drawDemo({ board, news, columns, rows, elapsedMs }: DemoScreenOptions): string {
+  const { users, up, down } = board.counts();
+  const head = `dzd-telemetry demo  ${seconds(elapsedMs)}   users ${users}: ${up} up, ${down} down   transactions ${board.transactions}   writes ${board.writesLanded}   ledger behind the truth for ${board.mismatches().length}`;
+  const lines = board.rows().map((row) => TITLES.map(([, width, cell]) => cell(row).padEnd(width)).join(' '));
+  const room = Math.max(3, rows - NEWS_LINES - 5);
+  const shown = lines.length > room ? [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`] : lines;
+  const body = [head, '', TITLES.map(([title, width]) => title.padEnd(width)).join(' '), ...shown, '', ...news().slice(-NEWS_LINES)];
+  return `${body.map((line) => line.trimEnd().slice(0, columns)).join('\n')}\n`;
+}
+
+function liveFrame(options: DemoScreenOptions): string {
+  return `${CLEAR}${drawDemo(options)}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.floor(ms / 1_000)}s`;
+}
+
+/** Before the end the world stands still for this long, so that the ledger can catch up with it: grace, tick and landing. */
+const SETTLE_MS = 9_000;
+/** … and if it has not by the end, so much longer. */
+const MERCY_MS = 10_000;
+const EVENT_INTERVAL_MS = 1_200;
+const FRAME_MS = 500;
+/** Between two pictures where the output is no terminal. */
+const PICTURE_MS = 10_000;
+
+/**
+ * `dzd-telemetry demo`: the real agent between a ledger and a switch of its own.
+ *
+ *   scenario ─► switch ─► agent ─► ledger        over real sockets on loopback
+ *       └──────────► truth ◄── compared ──┘
+ */
+export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.floor(Math.random() * 0x1_0000_0000) }, io) => {
+  const clock = systemClock;
+  const folder = await temporaryFolder();
+  const keypair = await writeNewKeypair(folder.path);
+  const signer = loadKeypair(keypair).keypair;
+  const random = seededRandom(seed);
+  const localnet = createLocalnet({ users, random, publisher: signer.address });
+  const board = createDemoBoard(localnet);
+  const sink: EventSink<OutputEvent | DemoEvent> = createEventSink({ output, destination: io.stdout });
+  const news: string[] = [];
+  const events = createDemoEvents((event) => sink.emit(event));
+  const log = createLogger({
+    level: output === 'json' ? 'warn' : 'info',
+    format: output === 'json' ? 'json' : 'pretty',
+    destination: output === 'json' ? io.stderr : { write: (line) => remember(news, line) },
+  });
+  const onEvent = (event: ScenarioEvent): void => {
+    if (output === 'json') events.world(event);
+    else remember(news, `world: ${event.kind} ${event.user}`);
+  };
+  const scenario = createScenario({ localnet, clock, random, meanIntervalMs: EVENT_INTERVAL_MS, onEvent });
+  const startedAt = clock.monotonic();
+  const screen = startScreen(output, io, (width, height) => ({
+    board,
+    news: () => news,
+    columns: width,
+    rows: height,
+    elapsedMs: clock.monotonic() - startedAt,
+  }));
+  try {
+    const config = await demoConfig(folder.path, await localnet.start(), localnet.device, keypair);
+    const agent = await openAgent({
+      config,
+      signer,
+      warn: (line) => log.warn(line),
+      reporter: teeReporters([createLogReporter(log), board.reporter, ...(output === 'json' ? [events.reporter] : [])]),
+    });
+    agent.start();
+    scenario.start();
+    await play({ forMs, startedAt, clock, signal: io.signal, freeze: () => scenario.stop(), board });
+    await agent.stop();
+  } finally {
+    await scenario.stop();
+    screen.stop();
+    await localnet.stop();
+    await folder.remove();
+  }
+  const summary = summaryOf(board);
+  sink.emit(summary);
+  // Whoever interrupts the world in the middle finds changes on their way; only a world that was let come to rest is judged.
+  return io.signal.aborted || summary.mismatches === 0 ? 0 : 1;
+};
+
+interface Play {
+  readonly forMs: number | undefined;
+  readonly startedAt: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly freeze: () => Promise<void>;
+  readonly board: DemoBoard;
+}
+
+/** Lets the world move, freezes it before the end, and gives the ledger time to agree with it. A signal ends it at once. */
+async function play({ forMs, startedAt, clock, signal, freeze, board }: Play): Promise<void> {
+  const sleepUntil = async (ms: number): Promise<void> => {
+    const left = startedAt + ms - clock.monotonic();
+    if (left > 0) await clock.sleep(left, signal);
+  };
+  try {
+    if (forMs === undefined) return await clock.sleep(2 ** 31 - 1, signal);
+    await sleepUntil(Math.max(forMs - SETTLE_MS, forMs / 2));
+    await freeze();
+    await sleepUntil(forMs);
+    while (board.mismatches().length > 0 && clock.monotonic() < startedAt + forMs + MERCY_MS) await clock.sleep(100, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function summaryOf(board: DemoBoard): SummaryEvent {
+  const { transactions, writesLanded, writesFailed } = board;
+  return { event: 'summary', ...board.counts(), transactions, writesLanded, writesFailed, mismatches: board.mismatches().length };
+}
+
+function startScreen(
+  output: 'table' | 'json',
+  { stdout }: CommandIo,
+  contents: (columns: number, rows: number) => Parameters<typeof drawDemo>[0],
+): { stop(): void } {
+  if (output === 'json') return { stop: () => undefined };
+  const columns = stdout.columns ?? 120;
+  const draw = (): void => {
+    stdout.write(stdout.isTerminal ? liveFrame(contents(columns, process.stdout.rows ?? 40)) : `${drawDemo(contents(columns, 1_000))}\n`);
+  };
+  const timer = setInterval(draw, stdout.isTerminal ? FRAME_MS : PICTURE_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      draw();
+    },
+  };
+}
+
+const MOST_NEWS = 100;
+
+function remember(news: string[], line: string): void {
+  news.push(line.trimEnd());
+  if (news.length > MOST_NEWS) news.splice(0, news.length - MOST_NEWS);
+}

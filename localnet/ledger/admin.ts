@@ -1,0 +1,304 @@
+import {
+  type Address,
+  type Device,
+  decodeDevice,
+  decodeTenant,
+  decodeUser,
+  deviceAddress,
+  encodeDevice,
+  encodeGlobalConfig,
+  encodeGlobalState,
+  encodeProgramConfig,
+  encodeTenant,
+  encodeUser,
+  globalConfigAddress,
+  globalStateAddress,
+  type Lamports,
+  lamports,
+  NETWORKS,
+  parseNetworkV4,
+  programConfigAddress,
+  SYSTEM_PROGRAM_ID,
+  type Tenant,
+  tenantAddress,
+  UNSPECIFIED_IPV4,
+  UNSPECIFIED_NETWORK,
+  type User,
+  UserStatus,
+  UserType,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
+import { type Derive, userAddress } from '../../src/serviceability/rfc11/index.ts';
+import type { Bank } from './bank.ts';
+import {
+  changedDevice,
+  createFoundation,
+  createProgramUsers,
+  createUserResources,
+  type DeviceChange,
+  type NewDevice,
+  type NewUser,
+  newDevice,
+  newTenant,
+  newUser,
+  WorldError,
+} from './factories.ts';
+import { createAccount } from './runtime.ts';
+
+/** The release whose rules this ledger follows. */
+const PROGRAM_VERSION = { major: 0, minor: 34, patch: 0 };
+const CLIENT_ASN = 65_000;
+const FIRST_BGP_COMMUNITY = 10_000;
+
+/** The accounts that a network has one of: ProgramConfig, GlobalConfig and GlobalState, with the numbers of a DoubleZero localnet and one founder. */
+export function networkAccounts(programId: Address, owner: Address): ReadonlyMap<Address, Uint8Array> {
+  const state = globalStateAddress(programId);
+  const program = programConfigAddress(programId);
+  const config = globalConfigAddress(programId);
+  const localAsn = NETWORKS.find(({ name }) => name === 'localnet')?.deviceAsn ?? 0;
+  return new Map([
+    [
+      program.address,
+      encodeProgramConfig({ bumpSeed: program.bump, version: PROGRAM_VERSION, minCompatibleVersion: { major: 0, minor: 1, patch: 0 } }),
+    ],
+    [
+      config.address,
+      encodeGlobalConfig({
+        owner,
+        bumpSeed: config.bump,
+        localAsn,
+        remoteAsn: CLIENT_ASN,
+        deviceTunnelBlock: parseNetworkV4('172.16.0.0/16'),
+        userTunnelBlock: parseNetworkV4('169.254.0.0/16'),
+        multicastGroupBlock: parseNetworkV4('233.84.178.0/24'),
+        nextBgpCommunity: FIRST_BGP_COMMUNITY,
+        multicastPublisherBlock: parseNetworkV4('198.19.248.0/24'),
+      }),
+    ],
+    [
+      state.address,
+      encodeGlobalState({
+        bumpSeed: state.bump,
+        accountIndex: 0n,
+        foundationAllowlist: [owner],
+        deviceAllowlist: [],
+        userAllowlist: [],
+        activatorAuthorityPk: ZERO_ADDRESS,
+        sentinelAuthorityPk: ZERO_ADDRESS,
+        contributorAirdropLamports: lamports(0),
+        userAirdropLamports: lamports(0),
+        healthOraclePk: ZERO_ADDRESS,
+        qaAllowlist: [],
+        featureFlags: 0n,
+        feedAuthorityPk: ZERO_ADDRESS,
+      }),
+    ],
+  ]);
+}
+
+/** Fields of a user that UpdateUser and its kin can change; anything goes here, so that clients can be shown what they should refuse. */
+export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K] | undefined };
+
+/**
+ * Builds and changes the DoubleZero world directly, with the effects that the program's own instructions have. Every change is there at
+ * once, as of the newest slot (processed; confirmed a slot later); changes made before time begins are genesis, and finalized.
+ * Methods throw WorldError for an address that holds no such account, or one that is taken.
+ */
+export interface WorldAdmin {
+  readonly programId: Address;
+  createDevice(input: NewDevice): Address;
+  changeDevice(device: Address, change: DeviceChange): void;
+  /**
+   * Gives a device without users its ResourceExtension of RFC-11. From then on its users are created, banned and deleted by the program's own
+   * instructions, which the foundation signs; what those cannot do is still done by hand, with the slots kept right.
+   */
+  createExtension(device: Address): void;
+  device(address: Address): Device | undefined;
+  /** `vrfId` counts up from 1 without one. */
+  createTenant(input: { readonly code: string; readonly vrfId?: number | undefined }): Address;
+  tenant(address: Address): Tenant | undefined;
+  /** At the address that its client address and type give: a deleted user comes back at the same one. */
+  createUser(input: NewUser): Address;
+  changeUser(user: Address, change: UserChange): void;
+  /** Status 6; tunnel and DoubleZero address zeroed and free for others; the BGP fields stay as they are. */
+  banUser(user: Address): void;
+  /** Closes the account; tunnel network and id are free for others at once. */
+  deleteUser(user: Address): void;
+  user(address: Address): User | undefined;
+  users(device?: Address): ReadonlyMap<Address, User>;
+  /** Gives the account an older layout: cut (177 bytes: before the BGP fields), or longer with zeros; with just the rent of that length. */
+  setUserLayout(user: Address, bytes: number): void;
+  /** The world is one that was there before, in these accounts of the bank: counts go on, and what its users hold is taken. Before time begins. */
+  adopt(accounts: ReadonlyMap<Address, unknown>): void;
+  /** Sets the balance of a plain account, at once and without a transaction. */
+  fund(address: Address, balance: Lamports): void;
+}
+
+interface WorldAdminOptions {
+  readonly bank: Bank;
+  readonly programId: Address;
+  readonly derive: Derive;
+}
+
+export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions): WorldAdmin {
+  const foundation = createFoundation(bank);
+  const owner = foundation.address;
+  const resources = createUserResources();
+  let devices = 0;
+  let tenants = 0;
+
+  const write = (address: Address, data: Uint8Array): void => bank.putAccount(address, createAccount(programId, data));
+  const read = <T>(address: Address, decode: (data: Uint8Array) => T): T | undefined => {
+    const account = bank.account(address);
+    if (account?.owner !== programId) return undefined;
+    try {
+      return decode(account.data);
+    } catch {
+      return undefined; // another type of account
+    }
+  };
+  const existing = <T>(what: string, address: Address, decode: (data: Uint8Array) => T): T => {
+    const found = read(address, decode);
+    if (found === undefined) throw new WorldError(`there is no ${what} at ${address}`);
+    return found;
+  };
+  const countUser = (address: Address, { userType }: User, by: 1 | -1): void => {
+    const device = read(address, decodeDevice);
+    if (device === undefined) return;
+    const isMulticast = userType === UserType.multicast;
+    write(
+      address,
+      encodeDevice({
+        ...device,
+        referenceCount: device.referenceCount + by,
+        usersCount: device.usersCount + by,
+        unicastUsersCount: device.unicastUsersCount + (isMulticast ? 0 : by),
+        multicastSubscribersCount: device.multicastSubscribersCount + (isMulticast ? by : 0),
+      }),
+    );
+  };
+
+  const usersOf = (device?: Address): ReadonlyMap<Address, User> => {
+    const users = new Map<Address, User>();
+    for (const [address] of bank.replica().view('processed').accountsOf(programId)) {
+      const user = read(address, decodeUser);
+      if (user !== undefined && (device === undefined || user.devicePk === device)) users.set(address, user);
+    }
+    return users;
+  };
+
+  for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
+  const programUsers = createProgramUsers({ programId, derive, foundation, read, write, usersOf });
+  /** Gives back what the user holds; true when the program's own instruction has seen to the account as well. */
+  const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
+    if (programUsers.has(user.devicePk)) return programUsers.remove(address, user, how);
+    resources.release(user);
+    if (how === 'delete') countUser(user.devicePk, user, -1);
+    return false;
+  };
+
+  function changeUser(address: Address, change: UserChange): void {
+    const before = existing('user', address, decodeUser);
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    const after: User = { ...before, ...given };
+    if (programUsers.has(before.devicePk)) {
+      write(address, programUsers.moved(address, before, after));
+    } else {
+      resources.move(before, after);
+      write(address, encodeUser(after));
+    }
+  }
+
+  return {
+    programId,
+    createDevice(input) {
+      devices += 1;
+      const { address, bump } = deviceAddress(programId, BigInt(devices));
+      write(address, encodeDevice(newDevice(devices, bump, owner, input)));
+      return address;
+    },
+    changeDevice(address, change) {
+      write(address, encodeDevice(changedDevice(existing('device', address, decodeDevice), change)));
+    },
+    createExtension(device) {
+      // Not by looking for them: the first look at the chain lets time begin.
+      if (existing('device', device, decodeDevice).usersCount > 0)
+        throw new WorldError(`device ${device} has users from before its extension`);
+      programUsers.createExtension(device);
+    },
+    device: (address) => read(address, decodeDevice),
+    createTenant({ code, vrfId }) {
+      const { address, bump } = tenantAddress(programId, code);
+      if (read(address, decodeTenant) !== undefined) throw new WorldError(`there is a tenant ${code} already`);
+      tenants += 1;
+      write(address, encodeTenant(newTenant({ code, vrfId: vrfId ?? tenants, bumpSeed: bump, owner })));
+      return address;
+    },
+    tenant: (address) => read(address, decodeTenant),
+    createUser(input) {
+      const device = existing('device', input.device, decodeDevice);
+      const clientIp = input.clientIp ?? resources.nextClientIp();
+      const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0, derive);
+      if (bank.account(address) !== undefined) throw new WorldError(`there is a user with client address ${clientIp} already: ${address}`);
+      if (programUsers.has(input.device)) {
+        programUsers.create({ device: input.device, clientIp, userType: input.userType ?? 0, tenant: input.tenant });
+        resources.rememberClient(clientIp);
+        if (wantsMore(input)) changeUser(address, changeFor(input));
+        return address;
+      }
+      const allocated = resources.allocate(input, clientIp, device);
+      const user = newUser(input, { ...allocated, bumpSeed: bump }, owner);
+      write(address, encodeUser(user));
+      countUser(input.device, user, 1);
+      return address;
+    },
+    changeUser,
+    banUser(address) {
+      const user = existing('user', address, decodeUser);
+      if (giveBack(address, user, 'ban')) return;
+      const banned = { status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
+      write(address, encodeUser({ ...user, ...banned }));
+    },
+    deleteUser(address) {
+      const user = existing('user', address, decodeUser);
+      resources.forgetClient(user.clientIp);
+      if (!giveBack(address, user, 'delete')) bank.putAccount(address, undefined);
+    },
+    user: (address) => read(address, decodeUser),
+    users: usersOf,
+    setUserLayout(address, bytes) {
+      existing('user', address, decodeUser);
+      const data = new Uint8Array(bytes);
+      data.set(bank.account(address)?.data.subarray(0, bytes) ?? []);
+      write(address, data);
+    },
+    adopt(accounts) {
+      for (const address of accounts.keys()) {
+        const device = read(address, decodeDevice);
+        if (device !== undefined) devices = Math.max(devices, Number(device.index));
+        const tenant = read(address, decodeTenant);
+        if (tenant !== undefined) tenants = Math.max(tenants, tenant.vrfId);
+        const user = read(address, decodeUser);
+        if (user === undefined) continue;
+        if (programUsers.has(user.devicePk)) resources.rememberClient(user.clientIp);
+        else resources.adopt(user, read(user.devicePk, decodeDevice));
+      }
+    },
+    fund(address, balance) {
+      const account = bank.account(address) ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array());
+      bank.putAccount(address, { ...account, lamports: balance });
+    },
+  };
+}
+
+/** What CreateAndActivateUser cannot be asked for. */
+const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewUser): UserChange => ({
+  owner,
+  publishers,
+  subscribers,
+  tunnelNet,
+  tunnelId,
+  tunnelFlags: publishers === undefined || publishers.length === 0 ? undefined : 1,
+});
+
+const wantsMore = (input: NewUser): boolean => Object.values(changeFor(input)).some((value) => value !== undefined);

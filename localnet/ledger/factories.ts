@@ -1,0 +1,557 @@
+import { createHash } from 'node:crypto';
+import {
+  type AccessPass,
+  type Address,
+  accessPassAddress,
+  type DeprecatedInterface,
+  type Device,
+  type DeviceInterface,
+  decodeAccessPass,
+  encodeAccessPass,
+  encodeLegacyMessage,
+  encodeTransaction,
+  type FullInterface,
+  type Instruction,
+  type Ipv4,
+  ipv4,
+  ipv4FromNumber,
+  ipv4ToNumber,
+  lamports,
+  type NetworkV4,
+  nanoseconds,
+  programError,
+  slot,
+  type Tenant,
+  UNLIMITED_EPOCH,
+  UNSPECIFIED_IPV4,
+  UNSPECIFIED_NETWORK,
+  type User,
+  UserStatus,
+  UserType,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
+import * as rfc11 from '../../src/serviceability/rfc11/index.ts';
+import { rfc11Error } from '../../src/serviceability/rfc11/index.ts';
+import type { Bank } from './bank.ts';
+import { UNUSED_DEVICE } from './program-accounts.ts';
+import { createAccount, describeTransactionError, type TransactionErrorJson } from './runtime.ts';
+import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM } from './transaction.ts';
+
+export interface NewDevice {
+  /** The key that may write the status of this device's users. */
+  readonly metricsPublisher: Address;
+  /** At most 32 characters; `dz1`, `dz2`, … without one. */
+  readonly code?: string | undefined;
+  readonly publicIp?: Ipv4 | undefined;
+  /** Where DoubleZero addresses come from; a /24 of 198.19.0.0/16 without it. */
+  readonly dzPrefixes?: readonly NetworkV4[] | undefined;
+  /** A DeviceStatus; activated without one. */
+  readonly status?: number | undefined;
+  /** How many interfaces it has: the account, and what reading it costs the program, grow with them. None without it. */
+  readonly interfaces?: number | undefined;
+}
+
+/** Changes to a device; what is not named stays. */
+export type DeviceChange = { readonly [K in keyof NewDevice]?: NewDevice[K] | undefined };
+
+const ALLOCATED_ENDPOINTS = ipv4ToNumber(ipv4('198.19.255.0'));
+const FIRST_DZ_PREFIX = ipv4ToNumber(ipv4('198.19.0.0'));
+
+/** The Device account number `serial` (from 1), with addresses from 198.18.0.0/15, which the program takes as routable and no network uses. */
+export function newDevice(serial: number, bumpSeed: number, owner: Address, input: NewDevice): Device {
+  return {
+    ...UNUSED_DEVICE,
+    owner,
+    index: BigInt(serial),
+    bumpSeed,
+    deviceType: 0,
+    mgmtVrf: 'management',
+    locationPk: owner,
+    exchangePk: owner,
+    contributorPk: owner,
+    publicIp: input.publicIp ?? ipv4FromNumber(ALLOCATED_ENDPOINTS + serial),
+    status: input.status ?? UNUSED_DEVICE.status,
+    code: input.code ?? `dz${serial}`,
+    dzPrefixes: input.dzPrefixes ?? [{ address: ipv4FromNumber(FIRST_DZ_PREFIX + serial * 256), prefixLength: 24 }],
+    metricsPublisherPk: input.metricsPublisher,
+    ...interfacesOf(input.interfaces ?? 0),
+    maxUsers: 4096,
+  };
+}
+
+export function changedDevice(device: Device, change: DeviceChange): Device {
+  return {
+    ...device,
+    metricsPublisherPk: change.metricsPublisher ?? device.metricsPublisherPk,
+    code: change.code ?? device.code,
+    publicIp: change.publicIp ?? device.publicIp,
+    status: change.status ?? device.status,
+    ...(change.interfaces === undefined ? {} : interfacesOf(change.interfaces)),
+  };
+}
+
+/** Both vectors, as the program writes them: each interface once in the old form and once in the new. */
+function interfacesOf(count: number): {
+  readonly deprecatedInterfaces: readonly DeprecatedInterface[];
+  readonly interfaces: readonly DeviceInterface[];
+} {
+  const all = Array.from({ length: count }, (_, index) => physicalInterface(index + 1));
+  return {
+    deprecatedInterfaces: all.map((element) => ({ layout: 1, ...element })),
+    interfaces: all.map((element) => ({ kind: 'known', ...element, flexAlgoNodeSegments: [], surplus: new Uint8Array() })),
+  };
+}
+
+function physicalInterface(port: number): FullInterface {
+  return {
+    status: 3,
+    name: `Ethernet${port}`,
+    interfaceType: 2,
+    loopbackType: 0,
+    vlanId: 0,
+    ipNet: UNSPECIFIED_NETWORK,
+    nodeSegmentIdx: 0,
+    userTunnelEndpoint: false,
+    cyoa: 0,
+    dia: 0,
+    bandwidth: 10_000_000_000n,
+    cir: 0n,
+    mtu: 9000,
+    routingMode: 1,
+  };
+}
+
+const MOST_USERS = 65_535;
+
+/** The pass without one of its users. */
+function withOneLess(pass: AccessPass, { userType }: User): AccessPass {
+  const isMulticast = userType === UserType.multicast;
+  return {
+    ...pass,
+    connectionCount: Math.max(0, pass.connectionCount - 1),
+    unicastUserCount: Math.max(0, pass.unicastUserCount - (isMulticast ? 0 : 1)),
+    multicastUserCount: Math.max(0, pass.multicastUserCount - (isMulticast ? 1 : 0)),
+  };
+}
+
+/** A pass for any client address, without an end, for as many users as a pass can count. */
+const foundationPass = (owner: Address, bumpSeed: number): AccessPass => ({
+  owner,
+  bumpSeed,
+  accessPassType: { kind: 'prepaid' },
+  clientIp: UNSPECIFIED_IPV4,
+  userPayer: owner,
+  lastAccessEpoch: UNLIMITED_EPOCH,
+  connectionCount: 0,
+  status: 0,
+  mgroupPubAllowlist: [],
+  mgroupSubAllowlist: [],
+  flags: 0,
+  tenantAllowlist: [],
+  unicastUserCount: 0,
+  maxUnicastUsers: MOST_USERS,
+  multicastUserCount: 0,
+  maxMulticastUsers: MOST_USERS,
+});
+
+/** Numbers from `first` up to `end` (exclusive), of which the lowest free one is given out, as the program's allocators do (RFC-11). */
+interface FreePool {
+  /** Takes the lowest free number; undefined when all are taken. */
+  takeLowest(): number | undefined;
+  /** Takes this very number, in the range or not. One that is taken is then taken once more, and free after as many releases. */
+  take(value: number): void;
+  /** Gives a number back; nothing when it is free. */
+  release(value: number): void;
+}
+
+export function createFreePool(first: number, end: number): FreePool {
+  const holders = new Map<number, number>();
+  /** Every number of the range below it is taken. */
+  let hint = first;
+
+  const take = (value: number): void => void holders.set(value, (holders.get(value) ?? 0) + 1);
+  return {
+    takeLowest() {
+      while (holders.has(hint)) hint += 1;
+      if (hint >= end) return undefined;
+      take(hint);
+      return hint;
+    },
+    take,
+    release(value) {
+      const left = (holders.get(value) ?? 0) - 1;
+      if (left > 0) holders.set(value, left);
+      else if (holders.delete(value) && value >= first && value < hint) hint = value;
+    },
+  };
+}
+
+const PAID = 1;
+
+export function newTenant({
+  code,
+  vrfId,
+  bumpSeed,
+  owner,
+}: Pick<Tenant, 'code' | 'vrfId' | 'bumpSeed'> & { readonly owner: Address }): Tenant {
+  return {
+    owner,
+    bumpSeed,
+    code,
+    vrfId,
+    referenceCount: 0,
+    administrators: [owner],
+    paymentStatus: PAID,
+    tokenAccount: ZERO_ADDRESS,
+    metroRouting: false,
+    routeLiveness: false,
+    billing: { kind: 0, rate: 0n, lastDeductionDzEpoch: 0n },
+    includeTopologies: [],
+  };
+}
+
+export interface NewUser {
+  readonly device: Address;
+  /** A UserType; IBRL without one. */
+  readonly userType?: number | undefined;
+  /** Decides, with the type, the account's address; the next one of 198.18.0.0/16 that nobody has without it. */
+  readonly clientIp?: Ipv4 | undefined;
+  /** Decides the VRF of a unicast user; none without it. */
+  readonly tenant?: Address | undefined;
+  readonly owner?: Address | undefined;
+  readonly publishers?: readonly Address[] | undefined;
+  readonly subscribers?: readonly Address[] | undefined;
+  /** The lowest free /31 of 169.254.0.0/16 without it. Taken as given, also when another user has it. */
+  readonly tunnelNet?: NetworkV4 | undefined;
+  /** The lowest free number of the device from 500 without it. */
+  readonly tunnelId?: number | undefined;
+}
+
+interface Allocation {
+  readonly bumpSeed: number;
+  readonly clientIp: Ipv4;
+  readonly dzIp: Ipv4;
+  readonly tunnelId: number;
+  readonly tunnelNet: NetworkV4;
+}
+
+/** A user as CreateUser leaves it: activated, its addresses allocated, no BGP status yet. */
+export function newUser(input: NewUser, allocated: Allocation, owner: Address): User {
+  return {
+    owner: input.owner ?? owner,
+    index: 0n,
+    bumpSeed: allocated.bumpSeed,
+    userType: input.userType ?? 0,
+    tenantPk: input.tenant ?? ZERO_ADDRESS,
+    devicePk: input.device,
+    cyoaType: GRE_OVER_DIA,
+    clientIp: allocated.clientIp,
+    dzIp: allocated.dzIp,
+    tunnelId: allocated.tunnelId,
+    tunnelNet: allocated.tunnelNet,
+    status: UserStatus.activated,
+    publishers: input.publishers ?? [],
+    subscribers: input.subscribers ?? [],
+    validatorPubkey: ZERO_ADDRESS,
+    tunnelEndpoint: UNSPECIFIED_IPV4,
+    tunnelFlags: (input.publishers ?? []).length > 0 ? 1 : 0,
+    bgpStatus: 0,
+    lastBgpUpAt: slot(0),
+    lastBgpReportedAt: slot(0),
+    bgpRttNs: nanoseconds(0),
+    feedPks: [],
+  };
+}
+
+/** The world cannot be changed as asked: no such device, an address that is taken, a pool that is empty. */
+export class WorldError extends Error {
+  override readonly name = 'WorldError';
+}
+
+/** Enough for every account that a localnet can make. */
+const BALANCE = lamports(1_000_000n * 1_000_000_000n);
+const MOST_UNITS = 1_400_000;
+/** Limits are drawn from so many, one a transaction, so that no two of them in one block have the same bytes. */
+const DISTINCT_LIMITS = 100_000;
+
+/** The one member of the foundation's list on this ledger, with its key: it signs what the administration does by instruction. */
+interface Foundation {
+  readonly address: Address;
+  /** Lands the instruction at once. Throws WorldError, with the program's reason, when it is refused. */
+  send(instruction: Instruction): void;
+}
+
+export function createFoundation(bank: Bank): Foundation {
+  const signer = createSigner(createHash('sha256').update('localnet foundation').digest());
+  let serial = 0;
+  bank.putAccount(signer.address, createAccount(SYSTEM_PROGRAM, new Uint8Array(), BALANCE));
+
+  return {
+    address: signer.address,
+    send(instruction) {
+      serial += 1;
+      const limit = MOST_UNITS - (serial % DISTINCT_LIMITS);
+      const landed = bank.include((blockhash) => {
+        const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions: [unitLimit(limit), instruction] });
+        return parseTransaction(encodeTransaction(message, [signer.sign(message)]));
+      });
+      if (landed === undefined) throw new WorldError('no block can hold what the foundation sends');
+      const { err, logs } = landed.result;
+      if (err !== null) throw new WorldError(`the program refused: ${reasonOf(err)}; ${logs.at(-1) ?? ''}`);
+    },
+  };
+}
+
+function reasonOf(err: TransactionErrorJson): string {
+  const cause = typeof err === 'object' && 'InstructionError' in err ? err.InstructionError[1] : undefined;
+  const known = typeof cause === 'object' ? (rfc11Error(cause.Custom) ?? programError(cause.Custom)) : undefined;
+  return known === undefined ? describeTransactionError(err) : `${known.name}, ${known.explanation}`;
+}
+
+function unitLimit(units: number): Instruction {
+  const data = Buffer.alloc(5);
+  data[0] = 2;
+  data.writeUInt32LE(units, 1);
+  return { programId: COMPUTE_BUDGET_PROGRAM, accounts: [], data };
+}
+
+const GRE_OVER_DIA = 1;
+/** A slot field for a value that lies in no pool. */
+const NO_ID_SLOT = 0xffff;
+
+interface ProgramUsersOptions {
+  readonly programId: Address;
+  readonly derive: rfc11.Derive;
+  readonly foundation: Foundation;
+  readonly read: <T>(address: Address, decode: (data: Uint8Array) => T) => T | undefined;
+  readonly write: (address: Address, data: Uint8Array) => void;
+  readonly usersOf: (device: Address) => ReadonlyMap<Address, User>;
+}
+
+/** The users of devices that have an extension: the program makes and unmakes them, by RFC-11's instructions, and keeps their slots. */
+interface ProgramUsers {
+  /** Whether the device has RFC-11's extension. */
+  has(device: Address): boolean;
+  /** Gives the device its extension (CreateResourceExtension). */
+  createExtension(device: Address): void;
+  /** CreateAndActivateUser with the foundation's pass, which is for any client address. */
+  create(input: {
+    readonly device: Address;
+    readonly clientIp: Ipv4;
+    readonly userType: number;
+    readonly tenant?: Address | undefined;
+  }): void;
+  /** DeleteUser, or BanUser. False for a user that the program does not take: what it held is given back, and the account is as it was. */
+  remove(address: Address, user: User, how: 'delete' | 'ban'): boolean;
+  /** The user's bytes with the slots of the values that it has now; bits move with them, but for one that another user holds as well. */
+  moved(address: Address, before: User, after: User): Uint8Array;
+}
+
+export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
+  const pass = accessPassAddress(programId, UNSPECIFIED_IPV4, foundation.address);
+  const extensions = new Map<Address, Address>();
+  write(pass.address, encodeAccessPass(foundationPass(foundation.address, pass.bump)));
+
+  const extensionOf = (device: Address): Address => {
+    const address = extensions.get(device) ?? rfc11.resourceExtensionAddress(programId, device, derive).address;
+    extensions.set(device, address);
+    return address;
+  };
+  const isHeldByOther = (self: Address, { devicePk }: User, holds: (user: User) => boolean): boolean =>
+    [...usersOf(devicePk)].some(([address, user]) => address !== self && holds(user));
+
+  /** Frees what changed and nobody else holds, takes what is new and free, and answers the slots of the new values. */
+  function move(address: Address, before: User, after: User): Omit<rfc11.UserSlots, 'accessPassPk'> | undefined {
+    const extension = read(extensionOf(before.devicePk), rfc11.decodeResourceExtension);
+    if (extension === undefined) return undefined;
+    const ids = rfc11.idPool(extension, 'tunnelId');
+    const nets = rfc11.networkPool(extension, 'userTunnelNet');
+    const dzIps = rfc11.networkPool(extension, 'dzIp');
+    const dzIpSlotOf = (user: User): number | undefined => dzIps?.slotOf({ address: user.dzIp, prefixLength: 32 });
+    const parts: readonly (readonly [rfc11.ResourcePool | undefined, (user: User) => number | undefined])[] = [
+      [ids, (user) => ids?.slotOf(user.tunnelId)],
+      [nets, (user) => nets?.slotOf(user.tunnelNet)],
+      [dzIps, dzIpSlotOf],
+    ];
+    for (const [pool, slotOf] of parts) {
+      const [from, to] = [slotOf(before), slotOf(after)];
+      if (pool === undefined || from === to) continue;
+      if (from !== undefined && !isHeldByOther(address, before, (user) => slotOf(user) === from)) pool.release(from);
+      if (to !== undefined) pool.mark(to);
+    }
+    write(extensionOf(before.devicePk), rfc11.encodeResourceExtension(extension));
+    return {
+      tunnelIdSlot: ids?.slotOf(after.tunnelId) ?? NO_ID_SLOT,
+      tunnelNetSlot: nets?.slotOf(after.tunnelNet) ?? rfc11.NO_SLOT,
+      dzIpSlot: dzIpSlotOf(after) ?? rfc11.NO_SLOT,
+    };
+  }
+
+  function forget(address: Address, user: User): void {
+    move(address, user, { ...user, tunnelId: 0, tunnelNet: UNSPECIFIED_NETWORK, dzIp: UNSPECIFIED_IPV4 });
+    const counted = read(pass.address, decodeAccessPass);
+    if (counted !== undefined && user.status !== UserStatus.banned) write(pass.address, encodeAccessPass(withOneLess(counted, user)));
+  }
+
+  return {
+    has: (device) => read(extensionOf(device), rfc11.decodeResourceExtension) !== undefined,
+    createExtension(device) {
+      const authority = foundation.address;
+      foundation.send(
+        rfc11.createResourceExtension({
+          programId,
+          extension: extensionOf(device),
+          associatedWith: device,
+          authority,
+          payer: authority,
+          // All 4,096 ids from 500 on, as deployed: RFC-11 itself ends at 4095, which is 3,596 of them.
+          idBitmaps: [
+            { idType: rfc11.IdType.tunnelId, startOffset: rfc11.TUNNEL_IDS.startOffset, usableSlots: rfc11.ID_SLOTS },
+            { idType: rfc11.IdType.segmentRoutingId, startOffset: 1, usableSlots: rfc11.ID_SLOTS },
+          ],
+          ipBlocks: [
+            { blockType: rfc11.IpBlockType.userTunnelNet, ...rfc11.UNRESERVED },
+            { blockType: rfc11.IpBlockType.dzIp, ...rfc11.DZ_IP_RESERVED },
+          ],
+        }),
+      );
+    },
+    create({ device, clientIp, userType, tenant }) {
+      foundation.send(
+        rfc11.createAndActivateUser({
+          programId,
+          user: rfc11.userAddress(programId, clientIp, userType, derive).address,
+          device,
+          extension: extensionOf(device),
+          accessPass: pass.address,
+          payer: foundation.address,
+          tenant,
+          userType,
+          cyoaType: GRE_OVER_DIA,
+          clientIp,
+          tunnelEndpoint: UNSPECIFIED_IPV4,
+        }),
+      );
+    },
+    remove(address, user, how) {
+      const instruction = how === 'ban' ? rfc11.banUser : rfc11.deleteUser;
+      const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass: pass.address };
+      try {
+        foundation.send(instruction({ programId, ...accounts, authority: foundation.address }));
+        return true;
+      } catch (error) {
+        if (!(error instanceof WorldError)) throw error;
+        forget(address, user);
+        return false;
+      }
+    },
+    moved(address, before, after) {
+      const slots = move(address, before, after);
+      return rfc11.encodeUserWithSlots({ value: after, slots: slots && { ...slots, accessPassPk: pass.address } });
+    },
+  };
+}
+
+/** TunnelIds of a device: from here, 4,096 of them. */
+const FIRST_TUNNEL_ID = 500;
+const TUNNEL_ID_END = 4596;
+const TUNNEL_BLOCK = ipv4ToNumber(ipv4('169.254.0.0'));
+const TUNNEL_NETS = 32_768;
+const CLIENT_BLOCK = ipv4ToNumber(ipv4('198.18.0.0'));
+const CLIENTS = 65_534;
+
+/** What a user occupies, besides its account. */
+type Occupied = Pick<User, 'clientIp' | 'devicePk' | 'tunnelId' | 'tunnelNet' | 'userType' | 'dzIp'>;
+
+interface UserResources {
+  /** The next client address, in turn, that no user has. */
+  nextClientIp(): Ipv4;
+  /** Takes what the user asks for, and the lowest free of the rest. Throws WorldError when a pool is empty. */
+  allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'>;
+  /** Gives back its tunnel and its DoubleZero address. */
+  release(user: Occupied): void;
+  /** Somebody has this client address, whose resources are the program's. */
+  rememberClient(clientIp: Ipv4): void;
+  /** This user was there before: what it holds is taken. */
+  adopt(user: Occupied, device: Device | undefined): void;
+  /** The account at this client address is gone. */
+  forgetClient(clientIp: Ipv4): void;
+  /** A user now holds other things than before. */
+  move(from: Occupied, to: Occupied): void;
+}
+
+/** The pools that CreateUser allocates from: client addresses, tunnel networks of the whole world, tunnel ids and DoubleZero addresses by device. */
+export function createUserResources(): UserResources {
+  const clients = new Set<Ipv4>();
+  let lastClient = 0;
+  const tunnelNets = createFreePool(0, TUNNEL_NETS);
+  const tunnelIds = new Map<Address, FreePool>();
+  const dzIps = new Map<Address, FreePool>();
+
+  const poolOf = (pools: Map<Address, FreePool>, device: Address, first: number, end: number): FreePool => {
+    const pool = pools.get(device) ?? createFreePool(first, end);
+    pools.set(device, pool);
+    return pool;
+  };
+  const idsOf = (device: Address): FreePool => poolOf(tunnelIds, device, FIRST_TUNNEL_ID, TUNNEL_ID_END);
+  const each = ({ devicePk, tunnelId, tunnelNet, userType, dzIp }: Occupied, act: 'take' | 'release'): void => {
+    if (tunnelId > 0) idsOf(devicePk)[act](tunnelId);
+    if (tunnelNet.prefixLength === 31) tunnelNets[act](netNumber(tunnelNet));
+    if (hasAllocatedIp(userType)) dzIps.get(devicePk)?.[act](ipv4ToNumber(dzIp));
+  };
+
+  return {
+    nextClientIp() {
+      for (let tries = 0; tries < CLIENTS; tries++) {
+        lastClient = (lastClient % CLIENTS) + 1;
+        const clientIp = ipv4FromNumber(CLIENT_BLOCK + lastClient);
+        if (!clients.has(clientIp)) return clientIp;
+      }
+      throw new WorldError('no client addresses are left');
+    },
+    allocate(input, clientIp, device) {
+      const tunnelId = input.tunnelId ?? lowest(idsOf(input.device), 'tunnel ids');
+      if (input.tunnelId !== undefined) idsOf(input.device).take(tunnelId);
+      const tunnelNet = input.tunnelNet ?? netOf(lowest(tunnelNets, 'tunnel networks'));
+      if (input.tunnelNet !== undefined) tunnelNets.take(netNumber(tunnelNet));
+      clients.add(clientIp);
+      return { clientIp, tunnelId, tunnelNet, dzIp: hasAllocatedIp(input.userType ?? 0) ? allocateDzIp(input.device, device) : clientIp };
+    },
+    release: (user) => each(user, 'release'),
+    rememberClient: (clientIp) => void clients.add(clientIp),
+    adopt(user, device) {
+      clients.add(user.clientIp);
+      if (device !== undefined && hasAllocatedIp(user.userType)) dzPoolOf(user.devicePk, device);
+      each(user, 'take');
+    },
+    forgetClient: (clientIp) => void clients.delete(clientIp),
+    move(from, to) {
+      each(from, 'release');
+      each(to, 'take');
+    },
+  };
+
+  function dzPoolOf(address: Address, { dzPrefixes: [prefix] }: Device): FreePool | undefined {
+    if (prefix === undefined) return undefined;
+    const base = ipv4ToNumber(prefix.address);
+    return poolOf(dzIps, address, base + 1, base + 2 ** (32 - prefix.prefixLength));
+  }
+
+  /** From the device's first prefix, whose first address is the device's own. */
+  function allocateDzIp(address: Address, device: Device): Ipv4 {
+    const pool = dzPoolOf(address, device);
+    if (pool === undefined) throw new WorldError(`device ${device.code} has no prefix to allocate from`);
+    return ipv4FromNumber(lowest(pool, 'DoubleZero addresses'));
+  }
+}
+
+const hasAllocatedIp = (userType: number): boolean => userType === UserType.ibrlWithAllocatedIp || userType === UserType.edgeFiltering;
+
+const netNumber = ({ address }: NetworkV4): number => (ipv4ToNumber(address) - TUNNEL_BLOCK) >> 1;
+const netOf = (number: number): NetworkV4 => ({ address: ipv4FromNumber(TUNNEL_BLOCK + 2 * number), prefixLength: 31 });
+
+function lowest(pool: FreePool, what: string): number {
+  const value = pool.takeLowest();
+  if (value === undefined) throw new WorldError(`no ${what} are left`);
+  return value;
+}

@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { type Clock, type Random, systemClock } from '../../src/lib/index.ts';
+import { type Address, findNetwork, isAddress, lamports, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
+import { createDerivations } from '../rfc11/state.ts';
+import { createWorldAdmin, type WorldAdmin } from './admin.ts';
+import { createLocalnetMethods } from './admin-methods.ts';
+import { type Bank, type BankState, createBank } from './bank.ts';
+import { createLedgerFaults, type LedgerFaults } from './faults.ts';
+import { createPrograms, programAccounts } from './program-registry.ts';
+import { createRpcHandler, createRpcServer, type RpcServer } from './rpc-server.ts';
+import { createEndpoint, parseBody, type RpcMethods } from './rpc-types.ts';
+import type { Account } from './runtime.ts';
+import { decodeBase58 } from './transaction.ts';
+
+const U64_END = 1n << 64n;
+/** Far from where numbers lose their digits, however long the restored chain runs. */
+const LAST_SLOT = 2 ** 48;
+/** The largest account that Solana has. */
+const MAX_DATA_BYTES = 10 << 20;
+const BLOCKS_BEFORE = 64;
+
+export const addressText = z.custom<Address>(isAddress, 'expected a base58 address of 32 bytes');
+const u64 = z
+  .string()
+  .regex(/^\d{1,20}$/, 'expected a whole number, as text')
+  .transform(BigInt)
+  .refine((value) => value < U64_END, 'expected a number of 64 bits');
+
+const account = z.strictObject({
+  address: addressText,
+  owner: addressText,
+  lamports: u64.refine((value) => value > 0n, 'expected more than none: an account without lamports is none'),
+  executable: z.boolean(),
+  rentEpoch: u64,
+  data: z.base64().refine((text) => text.length <= (MAX_DATA_BYTES / 3) * 4 + 4, 'expected at most 10 MiB'),
+});
+
+/** A ledger's state as JSON. */
+export const ledgerSnapshotSchema = z.strictObject({
+  programId: addressText,
+  genesisHash: z.string().refine((text) => text.length <= 44 && decodeBase58(text)?.length === 32, 'expected 32 bytes in base58'),
+  slot: z.int().min(BLOCKS_BEFORE).max(LAST_SLOT),
+  blockHeight: z.int().min(BLOCKS_BEFORE).max(LAST_SLOT),
+  accounts: z.array(account).refine((all) => new Set(all.map(({ address }) => address)).size === all.length, 'expected each address once'),
+});
+
+export type LedgerSnapshot = z.input<typeof ledgerSnapshotSchema>;
+
+function encodeLedger({ genesisHash, slot, height, accounts }: BankState, programId: Address): LedgerSnapshot {
+  return {
+    programId,
+    genesisHash,
+    slot,
+    blockHeight: height,
+    accounts: [...accounts].map(([address, { owner, lamports: balance, executable, rentEpoch, data }]) => ({
+      address,
+      owner,
+      lamports: String(balance),
+      executable,
+      rentEpoch: String(rentEpoch),
+      data: Buffer.from(data).toString('base64'),
+    })),
+  };
+}
+
+/** Throws ZodError. */
+function decodeLedger(snapshot: LedgerSnapshot): BankState & { readonly programId: Address } {
+  const { programId, genesisHash, slot, blockHeight, accounts } = ledgerSnapshotSchema.parse(snapshot);
+  const read = new Map<Address, Account>();
+  for (const { address, data, lamports: balance, ...rest } of accounts) {
+    read.set(address, { ...rest, lamports: lamports(balance), data: new Uint8Array(Buffer.from(data, 'base64')) });
+  }
+  return { programId, genesisHash, slot, height: blockHeight, accounts: read };
+}
+
+export interface LocalLedgerOptions {
+  readonly clock?: Clock;
+  /** Draws for faults, and names the chain. */
+  readonly random?: Random;
+  /** The port of the first endpoint, on 127.0.0.1; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** The serviceability program's address; DoubleZero's localnet one without it. */
+  readonly programId?: Address;
+  /** Milliseconds a slot, 400 without it. */
+  readonly slotMs?: number | undefined;
+  /** Blocks on top of a block until it is confirmed; 1 without it. */
+  readonly confirmedAfter?: number | undefined;
+  /** Blocks on top of a block until it is finalized; 32 without it. */
+  readonly finalizedAfter?: number | undefined;
+  /** 432,000 without it. */
+  readonly slotsPerEpoch?: bigint | undefined;
+  /** Landed transactions that are remembered, 8,192 without it. */
+  readonly rememberedTransactions?: number | undefined;
+  /** The ledger goes on from this state. Throws ZodError for what is none. */
+  readonly restore?: LedgerSnapshot | undefined;
+  /** JSON-RPC methods of the world around the ledger, beside its own. */
+  readonly methods?: RpcMethods;
+}
+
+/** Another node of the same ledger: its own port, its own faults but for those of the chain. */
+export interface LedgerEndpoint {
+  readonly rpcUrl: string;
+  readonly wsUrl: string;
+  readonly faults: LedgerFaults;
+}
+
+/** Another node of the same ledger, asked in process. */
+export interface LedgerNode {
+  readonly faults: LedgerFaults;
+  /** Answers one JSON-RPC body, with every fault but the HTTP ones. */
+  call(body: string): string;
+}
+
+export interface LocalLedger {
+  readonly programId: Address;
+  readonly bank: Bank;
+  readonly admin: WorldAdmin;
+  /** Faults of the first endpoint, and of the chain. */
+  readonly faults: LedgerFaults;
+  /** Serves JSON-RPC, and lets time begin: what the administration built before is genesis. Idempotent. */
+  start(): Promise<{ readonly rpcUrl: string; readonly wsUrl: string }>;
+  /** Adds a node, for clients that know several; it ends with the ledger. */
+  addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
+  /** Answers one JSON-RPC body without HTTP, with every fault but the HTTP ones. */
+  call(body: string): string;
+  /** Another node without HTTP, with faults of its own but for those of the chain. */
+  addNode(): LedgerNode;
+  /** The state as the newest block left it, for `restore`. */
+  snapshot(): LedgerSnapshot;
+  stop(): Promise<void>;
+}
+
+/**
+ * A Solana ledger in this process that runs the serviceability program's SetUserBGPStatus. It does nothing by itself: time is read from
+ * the clock when somebody looks, and only while clients are subscribed does it look itself.
+ *
+ *   JSON-RPC over HTTP, subscriptions over WebSocket
+ *                      ──► RpcServer ──► RpcHandler ──► Endpoint (faults) ──► Bank ──► programs
+ *   localnet_… / in process ───────────────────────► WorldAdmin ───────────────┘
+ */
+export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger {
+  const { clock = systemClock, random = Math.random, port = 0 } = options;
+  const restored = options.restore === undefined ? undefined : decodeLedger(options.restore);
+  const programId = restored?.programId ?? options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
+  const faults = createLedgerFaults({ random });
+  const derive = createDerivations();
+  const bank = createBank({
+    clock,
+    random,
+    slotMs: options.slotMs,
+    confirmedAfter: options.confirmedAfter,
+    finalizedAfter: options.finalizedAfter,
+    slotsPerEpoch: options.slotsPerEpoch,
+    rememberedTransactions: options.rememberedTransactions,
+    programs: createPrograms(programId, derive),
+    genesis: programAccounts(programId),
+    chainFaults: () => faults.settings,
+    origin: restored,
+  });
+  const admin = createWorldAdmin({ bank, programId, derive });
+  if (restored !== undefined) {
+    bank.load(restored.accounts);
+    admin.adopt(restored.accounts);
+  }
+  const handler = createRpcHandler({ ...createLocalnetMethods(admin), ...options.methods });
+  const endpoint = createEndpoint({ bank, faults });
+  const first = createRpcServer({ endpoint, handler, clock, port });
+  const others: RpcServer[] = [];
+
+  return {
+    programId,
+    bank,
+    admin,
+    faults,
+    async start() {
+      const { rpcUrl, wsUrl } = await first.start();
+      bank.begin();
+      return { rpcUrl, wsUrl };
+    },
+    async addEndpoint({ port: otherPort = 0 } = {}) {
+      const otherFaults = createLedgerFaults({ random });
+      const other = createRpcServer({ endpoint: createEndpoint({ bank, faults: otherFaults }), handler, clock, port: otherPort });
+      others.push(other);
+      const { rpcUrl, wsUrl } = await other.start();
+      return { rpcUrl, wsUrl, faults: otherFaults };
+    },
+    call: (body) => handler.answer(parseBody(body), endpoint),
+    addNode() {
+      const ownFaults = createLedgerFaults({ random });
+      const node = createEndpoint({ bank, faults: ownFaults });
+      return { faults: ownFaults, call: (body) => handler.answer(parseBody(body), node) };
+    },
+    snapshot: () => encodeLedger(bank.save(), programId),
+    async stop() {
+      await Promise.all([first, ...others.splice(0)].map((server) => server.stop()));
+    },
+  };
+}

@@ -1,0 +1,373 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { z } from 'zod';
+import { type Clock, describeError, Stopped } from '../../src/lib/index.ts';
+import { type Address, lamports, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
+import type { BankView, Commitment, Replica } from './bank.ts';
+import { accountPredicate, encodeAccount, programConfig } from './rpc-encoding.ts';
+import {
+  type AccountConfig,
+  accountConfig,
+  addressParam,
+  answerError,
+  answerResult,
+  contextConfig,
+  type Endpoint,
+  invalidParams,
+  parseBody,
+  RpcCode,
+  RpcError,
+  type RpcRequest,
+  type RpcResponse,
+  readParams,
+  signatureParam,
+  stringifyJson,
+  withContext,
+} from './rpc-types.ts';
+import { type Account, createAccount } from './runtime.ts';
+import type { AccountWrite } from './stores.ts';
+
+type SubscriptionKind = 'account' | 'program' | 'signature' | 'slot';
+
+/** What has become known since the last look, at one commitment. */
+interface News {
+  readonly replica: Replica;
+  readonly view: BankView;
+  readonly writes: readonly AccountWrite[];
+  /** New blocks, oldest first, whatever the commitment. */
+  readonly blocks: readonly { readonly slot: number; readonly parent: number }[];
+}
+
+interface Subscription {
+  readonly kind: SubscriptionKind;
+  readonly commitment: Commitment;
+  /** The values to notify of, in order. */
+  read(news: News): readonly unknown[];
+  /** It ends with its first notification. */
+  readonly once: boolean;
+}
+
+const TOO_LONG = 'error: data too large for bs58 encoding';
+const signatureConfig = contextConfig.extend({ enableReceivedNotification: z.boolean().nullish() });
+
+/** Reads the parameters of `accountSubscribe`, `programSubscribe`, `signatureSubscribe` and `slotSubscribe`. Throws RpcError -32602. */
+const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: readonly unknown[]) => Subscription>> = {
+  accountSubscribe(endpoint, params) {
+    const [address, config] = readParams(z.tuple([addressParam, accountConfig.nullish()]), params);
+    return {
+      kind: 'account',
+      commitment: config?.commitment ?? 'finalized',
+      once: false,
+      read: ({ view, writes }) =>
+        writes
+          .filter((write) => write.address === address)
+          .map(({ account }) => withContext(view, notified(seenBy(endpoint, address, account), config?.encoding, config?.dataSlice))),
+    };
+  },
+  /** An account that was closed belongs to the system program, so it is not told of, as on a node. */
+  programSubscribe(endpoint, params) {
+    const [program, config] = readParams(z.tuple([addressParam, programConfig.nullish()]), params);
+    const passes = accountPredicate(config ?? {});
+    return {
+      kind: 'program',
+      commitment: config?.commitment ?? 'finalized',
+      once: false,
+      read: ({ view, writes }) =>
+        writes.flatMap(({ address, account }) => {
+          if (account?.owner !== program || !passes(account.data)) return [];
+          const seen = endpoint.faults.distort(address, account);
+          if (seen === undefined) return [];
+          return [withContext(view, { pubkey: address, account: notified(seen, config?.encoding, config?.dataSlice) })];
+        }),
+    };
+  },
+  signatureSubscribe(_, params) {
+    const [signature, config] = readParams(z.tuple([signatureParam, signatureConfig.nullish()]), params);
+    const commitment = config?.commitment ?? 'finalized';
+    return {
+      kind: 'signature',
+      commitment,
+      once: true,
+      read({ replica, view }) {
+        const status = replica.status(signature);
+        if (status === undefined || status.slot > view.slot) return [];
+        return [withContext({ slot: status.slot }, { err: status.landed.result.err })];
+      },
+    };
+  },
+  slotSubscribe: () => ({
+    kind: 'slot',
+    commitment: 'processed',
+    once: false,
+    read: ({ replica, blocks }) => blocks.map(({ slot, parent }) => ({ slot, parent, root: replica.view('finalized').slot })),
+  }),
+};
+
+/** An account that is gone is an empty one without lamports. */
+function seenBy(endpoint: Endpoint, address: Address, account: Account | undefined): Account {
+  const seen = account === undefined ? undefined : endpoint.faults.distort(address, account);
+  return seen ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array(), lamports(0));
+}
+
+/** Nobody waits for the refusal that a read would get, so the account says itself that it is too long for base58, as on a node. */
+function notified(account: Account, ...[encoding, slice]: readonly [AccountConfig['encoding'], AccountConfig['dataSlice']]): unknown {
+  try {
+    return encodeAccount(account, encoding, slice);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    const { data, executable, lamports: balance, owner, rentEpoch } = account;
+    const text = encoding === 'base58' ? [TOO_LONG, 'base58'] : TOO_LONG;
+    return { data: text, executable, lamports: balance, owner, rentEpoch, space: data.length };
+  }
+}
+
+/** Finds what is new since it was asked last; the first answer has nothing. */
+interface NewsReader {
+  read(replica: Replica): ReadonlyMap<Commitment, News>;
+}
+
+const COMMITMENTS: readonly Commitment[] = ['processed', 'confirmed', 'finalized'];
+
+/** Where one commitment's reader stands: a slot that can still be written, and what it has told of it. */
+interface Cursor {
+  readonly slot: number;
+  readonly told: ReadonlyMap<AccountWrite['address'], AccountWrite['account']>;
+}
+
+/** Reads the chain's news by slot. A write is told once at each commitment; of several to one account between two looks, the newest. */
+function createNewsReader(): NewsReader {
+  const cursors = new Map<Commitment, Cursor>();
+  let newestBlock: number | undefined;
+
+  return {
+    read(replica) {
+      const blocks = newestBlock === undefined ? [] : replica.blocksAfter(newestBlock);
+      newestBlock = Number(replica.view('processed').slot);
+      const news = new Map<Commitment, News>();
+      for (const commitment of COMMITMENTS) {
+        const view = replica.view(commitment);
+        const slot = Number(view.slot);
+        const cursor = cursors.get(commitment);
+        const found = [...view.writtenSince(Math.min(cursor?.slot ?? slot, slot))];
+        const writes = found.filter(({ address, account }) => !(cursor?.told.has(address) && cursor.told.get(address) === account));
+        const told = new Map(found.filter((write) => write.slot === slot).map(({ address, account }) => [address, account]));
+        cursors.set(commitment, { slot, told });
+        news.set(commitment, { replica, view, blocks, writes: cursor === undefined ? [] : writes });
+      }
+      return news;
+    },
+  };
+}
+
+interface SubscriptionHub {
+  /** Adds a subscription and returns its number. `notify` gets each value; it is not called before this returns. */
+  add(subscription: Subscription, notify: (id: number, result: unknown) => void): number;
+  /** False when there is none of this number. */
+  remove(id: number): boolean;
+  /** Ends the ticking. */
+  stop(): void;
+}
+
+interface Entry {
+  readonly subscription: Subscription;
+  readonly notify: (id: number, result: unknown) => void;
+}
+
+/** Looks a slot's time has, so that a subscriber hears of a slot soon after it has begun. */
+const LOOKS_PER_SLOT = 4;
+const SHORTEST_TICK_MS = 5;
+
+/** The subscriptions of one node. The ledger moves when somebody looks, so while there are subscribers the hub looks. */
+function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoint; readonly clock: Clock }): SubscriptionHub {
+  const entries = new Map<number, Entry>();
+  const tickMs = Math.max(SHORTEST_TICK_MS, endpoint.bank.slotMs / LOOKS_PER_SLOT);
+  let nextId = 0;
+  let reader: NewsReader | undefined;
+  let ticking: AbortController | undefined;
+
+  function look(): void {
+    const news = reader?.read(endpoint.replica());
+    for (const [id, { subscription, notify }] of entries) {
+      const own = news?.get(subscription.commitment);
+      if (own === undefined) continue;
+      for (const result of subscription.read(own)) {
+        notify(id, result);
+        if (subscription.once) entries.delete(id);
+      }
+    }
+  }
+
+  async function tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(tickMs, signal).catch(() => undefined);
+      if (!signal.aborted) look();
+      if (entries.size === 0) stop();
+    }
+  }
+
+  function stop(): void {
+    ticking?.abort(new Stopped('nobody is subscribed'));
+    ticking = undefined;
+    reader = undefined;
+  }
+
+  return {
+    add(subscription, notify) {
+      reader ??= createNewsReader();
+      // What happened before belongs to those who were there.
+      look();
+      const id = nextId;
+      nextId += 1;
+      entries.set(id, { subscription, notify });
+      if (ticking === undefined) {
+        ticking = new AbortController();
+        void tick(ticking.signal);
+      }
+      return id;
+    },
+    remove(id) {
+      const isThere = entries.delete(id);
+      if (entries.size === 0) stop();
+      return isThere;
+    },
+    stop() {
+      entries.clear();
+      stop();
+    },
+  };
+}
+
+interface PubsubLimits {
+  readonly connections: number;
+  readonly subscriptionsPerConnection: number;
+  /** Bytes that may wait for a client that does not read; one that has more is cut off. */
+  readonly waitingBytes: number;
+}
+
+export interface PubsubServer {
+  /** Takes over an HTTP connection that asks to be a WebSocket. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Cuts every connection. */
+  stop(): void;
+}
+
+const LIMITS: PubsubLimits = { connections: 64, subscriptionsPerConnection: 256, waitingBytes: 4 << 20 };
+const MAX_MESSAGE_BYTES = 50 * 1024;
+
+/**
+ * Solana's subscriptions over WebSocket: account, program, signature and slot, and their unsubscribes.
+ *
+ *   message ──► parse ──► faults ──► subscribe ──► SubscriptionHub ──(the ledger moves)──► notification
+ */
+export function createPubsubServer(options: {
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  readonly limits?: PubsubLimits;
+}): PubsubServer {
+  const { endpoint, clock, limits = LIMITS } = options;
+  const hub = createSubscriptionHub({ endpoint, clock });
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+
+  const accept = (socket: WebSocket): void => {
+    /** The connection's own subscriptions, with the name of what ends each. */
+    const own = new Map<number, string>();
+    const life = new AbortController();
+    const send = (message: unknown): void => {
+      if (socket.readyState !== socket.OPEN) return;
+      socket.send(stringifyJson(message));
+      if (socket.bufferedAmount > limits.waitingBytes) socket.terminate();
+    };
+    const subscribe = (method: string, params: readonly unknown[]): number => {
+      const subscription = SUBSCRIBE[method]?.(endpoint, params);
+      if (subscription === undefined) throw new RpcError(RpcCode.methodNotFound, 'Method not found');
+      if (own.size >= limits.subscriptionsPerConnection) {
+        throw new RpcError(RpcCode.internalError, `more than ${limits.subscriptionsPerConnection} subscriptions on one connection`);
+      }
+      const id = hub.add(subscription, (number, result) => {
+        if (subscription.once) own.delete(number);
+        send({ jsonrpc: '2.0', method: `${subscription.kind}Notification`, params: { result, subscription: number } });
+      });
+      own.set(id, `${subscription.kind}Unsubscribe`);
+      return id;
+    };
+    const unsubscribe = (method: string, [id]: readonly unknown[]): boolean => {
+      if (typeof id !== 'number' || own.get(id) !== method) throw invalidParams('Invalid subscription id.');
+      own.delete(id);
+      hub.remove(id);
+      return true;
+    };
+    const answer = ({ id, method, params }: RpcRequest): RpcResponse => {
+      try {
+        return answerResult(id, method.endsWith('Unsubscribe') ? unsubscribe(method, params) : subscribe(method, params));
+      } catch (error) {
+        const known = error instanceof RpcError ? error : new RpcError(RpcCode.internalError, `Internal error: ${describeError(error)}`);
+        return answerError(id, known);
+      }
+    };
+    const serve = async (text: string): Promise<void> => {
+      for (const request of parseBody(text).requests) {
+        if (request instanceof RpcError) send(answerError(null, request));
+        else if (request.id !== undefined) {
+          const struck = endpoint.faults.strike([request.method]);
+          for (const { kind, delayMs = 1000 } of struck) if (kind === 'delay') await clock.sleep(delayMs, life.signal);
+          const fault = struck.find(({ kind }) => kind !== 'delay');
+          if (fault === undefined) send(answer(request));
+          else if (fault.kind === 'error')
+            send(answerError(request.id, new RpcError(fault.code ?? RpcCode.internalError, fault.message ?? '')));
+          else if (fault.kind !== 'hang') socket.terminate();
+        }
+      }
+    };
+    socket.on('message', (data) => {
+      serve(textOf(data)).catch(() => socket.terminate());
+    });
+    // What the client breaks ends its connection, and that is all.
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => {
+      life.abort(new Error('the connection is closed'));
+      for (const id of own.keys()) hub.remove(id);
+      own.clear();
+    });
+  };
+
+  return {
+    upgrade(request, socket, head) {
+      socket.on('error', () => socket.destroy());
+      if (server.clients.size >= limits.connections) {
+        socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      server.handleUpgrade(request, socket, head, accept);
+    },
+    stop() {
+      hub.stop();
+      for (const client of server.clients) client.terminate();
+      server.close();
+    },
+  };
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return (Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8');
+}
+
+const LAST_PORT = 65_535;
+
+/**
+ * Serves subscriptions at the port after that of the HTTP side as well, where Solana's clients look for them unless told otherwise. undefined when
+ * somebody else has that port: it is a courtesy, the HTTP port serves them too.
+ */
+export async function serveNextPort(pubsub: PubsubServer, httpPort: number): Promise<Server | undefined> {
+  if (httpPort >= LAST_PORT) return undefined;
+  const server = createServer((_, response) => {
+    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' });
+    response.end('this port is for WebSockets');
+  });
+  server.on('upgrade', pubsub.upgrade);
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(httpPort + 1, '127.0.0.1', () => resolve(server));
+  });
+}

@@ -1,0 +1,575 @@
+import { type Address, type Lamports, lamports, type Slot } from '../../src/serviceability/index.ts';
+import { COMPUTE_BUDGET_PROGRAM, isSigner, isWritable, type ParsedTransaction, SYSTEM_PROGRAM, writableAddresses } from './transaction.ts';
+
+/** An account as it stood at one moment. Never changed in place: a write makes a new one. */
+export interface Account {
+  readonly owner: Address;
+  readonly lamports: Lamports;
+  readonly data: Uint8Array;
+  readonly executable: boolean;
+  readonly rentEpoch: bigint;
+}
+
+/** The rent epoch of every rent-exempt account. */
+const RENT_EXEMPT_EPOCH = 0xffff_ffff_ffff_ffffn;
+
+const ACCOUNT_OVERHEAD_BYTES = 128;
+const LAMPORTS_PER_BYTE = 6960n;
+
+/** Lamports that an account with `dataLength` bytes must hold: two years of rent at Solana's default rate. */
+export function rentExemptMinimum(dataLength: number): Lamports {
+  return lamports(BigInt(ACCOUNT_OVERHEAD_BYTES + dataLength) * LAMPORTS_PER_BYTE);
+}
+
+/** What a program sees at an address that holds nothing. */
+export const EMPTY_ACCOUNT: Account = {
+  owner: SYSTEM_PROGRAM,
+  lamports: lamports(0),
+  data: new Uint8Array(),
+  executable: false,
+  rentEpoch: RENT_EXEMPT_EPOCH,
+};
+
+/** An account with just enough lamports for its data, where no balance is given. */
+export function createAccount(owner: Address, data: Uint8Array, balance: Lamports = rentExemptMinimum(data.length)): Account {
+  return { owner, lamports: balance, data, executable: false, rentEpoch: RENT_EXEMPT_EPOCH };
+}
+
+const isRentExempt = (account: Account): boolean => account.lamports >= rentExemptMinimum(account.data.length);
+
+/**
+ * Whether a transaction may take an account from `before` to `after`: it ends empty or rent-exempt; one that already paid rent may go on,
+ * at the same size and without gaining lamports (Solana's rent-state transition rule).
+ */
+function isRentTransitionAllowed(before: Account, after: Account): boolean {
+  if (after.lamports === 0n || isRentExempt(after)) return true;
+  const paidRentBefore = before.lamports > 0n && !isRentExempt(before);
+  return paidRentBefore && before.data.length === after.data.length && after.lamports <= before.lamports;
+}
+
+/** An instruction's error as Solana's JSON has it: a name, or the program's own number. */
+type InstructionErrorJson = string | { readonly Custom: number };
+
+/** A transaction's error as Solana's JSON has it, e.g. `"BlockhashNotFound"` or `{"InstructionError":[3,{"Custom":8}]}`. */
+export type TransactionErrorJson =
+  | keyof typeof TRANSACTION_ERROR_TEXT
+  | { readonly InstructionError: readonly [number, InstructionErrorJson] }
+  | { readonly InsufficientFundsForRent: { readonly account_index: number } }
+  | { readonly DuplicateInstruction: number };
+
+/** What Solana prints for each error; clients in the field match these texts. */
+const TRANSACTION_ERROR_TEXT = {
+  AccountLoadedTwice: 'Account loaded twice',
+  AccountNotFound: 'Attempt to debit an account but found no record of a prior credit.',
+  AddressLookupTableNotFound: "Transaction loads an address table account that doesn't exist",
+  AlreadyProcessed: 'This transaction has already been processed',
+  BlockhashNotFound: 'Blockhash not found',
+  InsufficientFundsForFee: 'Insufficient funds for fee',
+  InvalidAccountForFee: 'This account may not be used to pay transaction fees',
+  InvalidLoadedAccountsDataSizeLimit: 'LoadedAccountsDataSizeLimit set for transaction must be greater than 0.',
+  InvalidProgramForExecution: 'This program may not be used for executing instructions',
+  MaxLoadedAccountsDataSizeExceeded: 'Transaction exceeded max loaded accounts data size cap',
+  ProgramAccountNotFound: 'Attempt to load a program that does not exist',
+  SignatureFailure: 'Transaction did not pass signature verification',
+  TooManyAccountLocks: 'Transaction locked too many accounts',
+} as const;
+
+const INSTRUCTION_ERROR_TEXT: Readonly<Record<string, string>> = {
+  ComputationalBudgetExceeded: 'Computational budget exceeded',
+  ExternalAccountDataModified: 'instruction modified data of an account it does not own',
+  ExternalAccountLamportSpend: 'instruction spent from the balance of an account it does not own',
+  InvalidAccountData: 'invalid account data for instruction',
+  InvalidAccountOwner: 'Invalid account owner',
+  InvalidArgument: 'invalid program argument',
+  InvalidInstructionData: 'invalid instruction data',
+  InvalidRealloc: 'Failed to reallocate account data',
+  InvalidSeeds: 'Provided seeds do not result in a valid address',
+  MaxInstructionTraceLengthExceeded: 'Max instruction trace length exceeded',
+  MaxSeedLengthExceeded: 'Length of the seed is too long for address generation',
+  MissingAccount: 'An account required by the instruction is missing',
+  MissingRequiredSignature: 'missing required signature for instruction',
+  ModifiedProgramId: 'instruction illegally modified the program id of an account',
+  NotEnoughAccountKeys: 'insufficient account keys for instruction',
+  PrivilegeEscalation: 'Cross-program invocation with unauthorized signer or writable account',
+  ProgramFailedToComplete: 'Program failed to complete',
+  ReadonlyDataModified: 'instruction modified data of a read-only account',
+  ReadonlyLamportChange: 'instruction changed the balance of a read-only account',
+  UnbalancedInstruction: 'sum of account balances before and after instruction do not match',
+  UnsupportedProgramId: 'Unsupported program id',
+};
+
+function describeInstructionError(error: InstructionErrorJson): string {
+  if (typeof error !== 'string') return `custom program error: 0x${error.Custom.toString(16)}`;
+  return INSTRUCTION_ERROR_TEXT[error] ?? error;
+}
+
+export function describeTransactionError(error: TransactionErrorJson): string {
+  if (typeof error === 'string') return TRANSACTION_ERROR_TEXT[error];
+  if ('InstructionError' in error) {
+    const [index, cause] = error.InstructionError;
+    return `Error processing Instruction ${index}: ${describeInstructionError(cause)}`;
+  }
+  if ('DuplicateInstruction' in error)
+    return `Transaction contains a duplicate instruction (${error.DuplicateInstruction}) that is not allowed`;
+  return `Transaction results in an account (${error.InsufficientFundsForRent.account_index}) with insufficient funds for rent`;
+}
+
+export interface ComputeBudget {
+  /** Units that the whole transaction may consume; also what the block scheduler reserves for it. */
+  readonly unitLimit: number;
+  readonly microLamportsPerUnit: bigint;
+  readonly heapBytes: number;
+  /** Bytes of accounts that the transaction may load. */
+  readonly loadedAccountsBytes: number;
+}
+
+const MAX_UNITS_PER_TRANSACTION = 1_400_000;
+const DEFAULT_UNITS_PER_INSTRUCTION = 200_000;
+const DEFAULT_HEAP_BYTES = 32 * 1024;
+const MAX_HEAP_BYTES = 256 * 1024;
+const MAX_LOADED_ACCOUNTS_BYTES = 64 * 1024 * 1024;
+
+const REQUEST_HEAP_FRAME = 1;
+const SET_UNIT_LIMIT = 2;
+const SET_UNIT_PRICE = 3;
+const SET_LOADED_ACCOUNTS_SIZE = 4;
+
+type ComputeBudgetResult =
+  | { readonly ok: true; readonly budget: ComputeBudget }
+  | { readonly ok: false; readonly err: TransactionErrorJson };
+
+/**
+ * Reads the compute-budget instructions (ComputeBudget111…: tag u8, then u32 LE, or u64 LE for the price). Without a limit, 200,000 units for
+ * each other instruction; never more than 1.4 M.
+ */
+export function readComputeBudget(transaction: ParsedTransaction): ComputeBudgetResult {
+  const values = new Map<number, bigint>();
+  let others = 0;
+  for (const [index, { programIndex, data }] of transaction.instructions.entries()) {
+    if (transaction.accountKeys[programIndex] !== COMPUTE_BUDGET_PROGRAM) {
+      others += 1;
+      continue;
+    }
+    const request = readRequest(data);
+    if (request === undefined) return { ok: false, err: { InstructionError: [index, 'InvalidInstructionData'] } };
+    if (values.has(request.tag)) return { ok: false, err: { DuplicateInstruction: index } };
+    values.set(request.tag, request.value);
+  }
+  const loadedAccountsBytes = Number(values.get(SET_LOADED_ACCOUNTS_SIZE) ?? BigInt(MAX_LOADED_ACCOUNTS_BYTES));
+  if (loadedAccountsBytes === 0) return { ok: false, err: 'InvalidLoadedAccountsDataSizeLimit' };
+  return {
+    ok: true,
+    budget: {
+      unitLimit: Math.min(MAX_UNITS_PER_TRANSACTION, Number(values.get(SET_UNIT_LIMIT) ?? BigInt(others * DEFAULT_UNITS_PER_INSTRUCTION))),
+      microLamportsPerUnit: values.get(SET_UNIT_PRICE) ?? 0n,
+      heapBytes: Number(values.get(REQUEST_HEAP_FRAME) ?? BigInt(DEFAULT_HEAP_BYTES)),
+      loadedAccountsBytes: Math.min(MAX_LOADED_ACCOUNTS_BYTES, loadedAccountsBytes),
+    },
+  };
+}
+
+function readRequest(data: Uint8Array): { readonly tag: number; readonly value: bigint } | undefined {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const tag = data[0];
+  if (tag === SET_UNIT_PRICE) return data.length >= 9 ? { tag, value: view.getBigUint64(1, true) } : undefined;
+  if (tag === undefined || tag < REQUEST_HEAP_FRAME || tag > SET_LOADED_ACCOUNTS_SIZE || data.length < 5) return undefined;
+  const value = view.getUint32(1, true);
+  const isHeapValid = value >= DEFAULT_HEAP_BYTES && value <= MAX_HEAP_BYTES && value % 1024 === 0;
+  return tag === REQUEST_HEAP_FRAME && !isHeapValid ? undefined : { tag, value: BigInt(value) };
+}
+
+const LAMPORTS_PER_SIGNATURE = 5000n;
+
+/** 5,000 lamports a signature, and price · limit, rounded up, on top. */
+export function transactionFee(transaction: ParsedTransaction, { unitLimit, microLamportsPerUnit }: ComputeBudget): Lamports {
+  const priority = (BigInt(unitLimit) * microLamportsPerUnit + 999_999n) / 1_000_000n;
+  return lamports(BigInt(transaction.header.requiredSignatures) * LAMPORTS_PER_SIGNATURE + priority);
+}
+
+const UNITS_PER_SIGNATURE = 720;
+const UNITS_PER_WRITE_LOCK = 300;
+const UNITS_PER_LOADED_PAGE = 8;
+const LOADED_PAGE_BYTES = 32 * 1024;
+const DATA_BYTES_PER_UNIT = 4;
+
+/**
+ * What the block scheduler books for a transaction: the units it asked for (not the ones it consumes), 720 a signature, 300 a write lock, a
+ * unit for four bytes of instruction data, and 8 for each 32 KiB of accounts it may load (16,384 for the default 64 MiB).
+ */
+export function blockCost(transaction: ParsedTransaction, budget: ComputeBudget): number {
+  const dataBytes = transaction.instructions.reduce((sum, { data }) => sum + data.length, 0);
+  return (
+    budget.unitLimit +
+    transaction.header.requiredSignatures * UNITS_PER_SIGNATURE +
+    writableAddresses(transaction).length * UNITS_PER_WRITE_LOCK +
+    Math.floor(dataBytes / DATA_BYTES_PER_UNIT) +
+    Math.ceil(budget.loadedAccountsBytes / LOADED_PAGE_BYTES) * UNITS_PER_LOADED_PAGE
+  );
+}
+
+/** An account as an instruction names it. */
+export interface AccountMeta {
+  readonly address: Address;
+  readonly isSigner: boolean;
+  readonly isWritable: boolean;
+}
+
+/** What a program may see and do while it runs one instruction. */
+export interface InstructionContext {
+  readonly programId: Address;
+  readonly data: Uint8Array;
+  readonly accounts: readonly AccountMeta[];
+  /** The slot of the block that runs it (the Clock sysvar). */
+  readonly slot: Slot;
+  /** The epoch of that slot (the Clock sysvar). */
+  readonly epoch: bigint;
+  /** Bytes of heap that the transaction asked for. */
+  readonly heapBytes: number;
+  /** The account as it stands now, with the changes of this transaction; an empty one where there is none. */
+  read(address: Address): Account;
+  /**
+   * Throws InstructionFailure for what the runtime does not let this program do: change an account that the instruction did not name as writable
+   * (`ReadonlyDataModified`, `ReadonlyLamportChange`), or one that another program owns, but for adding lamports (`ExternalAccount…`).
+   */
+  write(address: Address, account: Account): void;
+  /** A line of the program's own; it appears as `Program log: …`. */
+  log(message: string): void;
+  /** A line as the runtime writes it, without prefix. */
+  logRaw(line: string): void;
+  /** Takes compute units; throws InstructionFailure `ComputationalBudgetExceeded` once the transaction's limit is reached. */
+  consume(units: number): void;
+  /**
+   * Calls another program. Its failure ends this instruction with its error: a program cannot catch it. `programSigners` are addresses derived from
+   * this program, for which it signs.
+   */
+  invoke(programId: Address, accounts: readonly AccountMeta[], data: Uint8Array, programSigners?: readonly Address[]): void;
+}
+
+/** A program of this ledger. Signals failure by throwing InstructionFailure; anything else that it throws is a defect. */
+export interface Program {
+  /** Builtin programs leave no `consumed … compute units` line. */
+  readonly builtin: boolean;
+  execute(context: InstructionContext): void;
+}
+
+export class InstructionFailure extends Error {
+  override readonly name = 'InstructionFailure';
+  constructor(readonly error: InstructionErrorJson) {
+    super(typeof error === 'string' ? error : `Custom(${error.Custom})`);
+  }
+}
+
+interface AccountChange {
+  /** The program that makes it. */
+  readonly programId: Address;
+  /** The accounts of its instruction. */
+  readonly metas: readonly AccountMeta[];
+  readonly address: Address;
+  readonly before: Account;
+  readonly after: Account;
+}
+
+/** What Solana's runtime lets no program do to an account, checked at each write, in its order: lamports, data, owner. Throws InstructionFailure. */
+function requireWriteAllowed({ programId, metas, address, before, after }: AccountChange): void {
+  const isWritable = metas.some((meta) => meta.address === address && meta.isWritable);
+  const isOwner = before.owner === programId;
+  if (before.lamports !== after.lamports) {
+    if (after.lamports < before.lamports && !isOwner) throw new InstructionFailure('ExternalAccountLamportSpend');
+    if (!isWritable) throw new InstructionFailure('ReadonlyLamportChange');
+  }
+  if (before.data !== after.data) {
+    if (!isOwner) throw new InstructionFailure('ExternalAccountDataModified');
+    if (!isWritable) throw new InstructionFailure('ReadonlyDataModified');
+  }
+  if (before.owner !== after.owner && !(isOwner && isWritable)) throw new InstructionFailure('ModifiedProgramId');
+}
+
+/** Lamports are moved by instructions, never made or lost. */
+function requireBalance(before: bigint, after: bigint): void {
+  if (before !== after) throw new InstructionFailure('UnbalancedInstruction');
+}
+
+/** Instructions of one transaction, inner ones included. */
+const MAX_INSTRUCTION_TRACE = 64;
+
+interface InnerInstruction {
+  readonly programId: Address;
+  readonly accounts: readonly Address[];
+  readonly data: Uint8Array;
+  readonly stackHeight: number;
+}
+
+interface InstructionRunnerOptions {
+  readonly programs: ReadonlyMap<Address, Program>;
+  readonly slot: Slot;
+  readonly epoch: bigint;
+  readonly unitLimit: number;
+  readonly heapBytes: number;
+  /** The transaction's accounts, changed in place as its instructions write. */
+  readonly accounts: Map<Address, Account>;
+}
+
+interface InstructionRunner {
+  /** Runs one instruction with the calls that it makes; throws InstructionFailure. */
+  run(programId: Address, accounts: readonly AccountMeta[], data: Uint8Array): void;
+  readonly logs: readonly string[];
+  readonly unitsConsumed: number;
+  /** The calls made by the instructions so far, an array for each of them. */
+  readonly inner: readonly (readonly InnerInstruction[])[];
+}
+
+/** Runs a transaction's instructions one after the other over one set of accounts, one meter and one log. */
+function createInstructionRunner(options: InstructionRunnerOptions): InstructionRunner {
+  const { programs, slot, epoch, unitLimit, heapBytes, accounts } = options;
+  const logs: string[] = [];
+  const inner: InnerInstruction[][] = [];
+  let unitsConsumed = 0;
+  let trace = 0;
+
+  const consume = (units: number): void => {
+    const total = unitsConsumed + units;
+    unitsConsumed = Math.min(unitLimit, total);
+    if (total > unitLimit) throw new InstructionFailure('ComputationalBudgetExceeded');
+  };
+
+  const execute = (programId: Address, metas: readonly AccountMeta[], data: Uint8Array, depth: number): void => {
+    trace += 1;
+    if (trace > MAX_INSTRUCTION_TRACE) throw new InstructionFailure('MaxInstructionTraceLengthExceeded');
+    logs.push(`Program ${programId} invoke [${depth}]`);
+    const remaining = unitLimit - unitsConsumed;
+    const consumedBefore = unitsConsumed;
+    const program = programs.get(programId);
+    try {
+      if (program === undefined) throw new InstructionFailure('UnsupportedProgramId');
+      const before = lamportsOf(metas);
+      program.execute(contextOf(programId, metas, data, depth));
+      requireBalance(before, lamportsOf(metas));
+    } catch (error) {
+      if (error instanceof InstructionFailure)
+        logs.push(...consumedLine(), `Program ${programId} failed: ${describeInstructionError(error.error)}`);
+      throw error;
+    }
+    logs.push(...consumedLine(), `Program ${programId} success`);
+
+    function consumedLine(): readonly string[] {
+      if (program?.builtin !== false) return [];
+      return [`Program ${programId} consumed ${unitsConsumed - consumedBefore} of ${remaining} compute units`];
+    }
+  };
+
+  const lamportsOf = (metas: readonly AccountMeta[]): bigint => {
+    let sum = 0n;
+    for (const address of new Set(metas.map((meta) => meta.address))) sum += accounts.get(address)?.lamports ?? 0n;
+    return sum;
+  };
+
+  const contextOf = (programId: Address, metas: readonly AccountMeta[], data: Uint8Array, depth: number): InstructionContext => {
+    const read = (address: Address): Account => {
+      const account = accounts.get(address);
+      if (account === undefined) throw new InstructionFailure('MissingAccount');
+      return account;
+    };
+    return {
+      programId,
+      data,
+      accounts: metas,
+      slot,
+      epoch,
+      heapBytes,
+      read,
+      write(address, account) {
+        requireWriteAllowed({ programId, metas, address, before: read(address), after: account });
+        accounts.set(address, account);
+      },
+      log: (message) => void logs.push(`Program log: ${message}`),
+      logRaw: (line) => void logs.push(line),
+      consume,
+      invoke(callee, calleeMetas, calleeData, programSigners = []) {
+        if (!metas.some(({ address }) => address === callee)) {
+          logs.push(`Instruction references an unknown account ${callee}`);
+          throw new InstructionFailure('MissingAccount');
+        }
+        for (const wanted of calleeMetas) requirePrivileges(wanted, metas, logs, programSigners);
+        inner
+          .at(-1)
+          ?.push({ programId: callee, accounts: calleeMetas.map(({ address }) => address), data: calleeData, stackHeight: depth + 1 });
+        execute(callee, calleeMetas, calleeData, depth + 1);
+      },
+    };
+  };
+
+  return {
+    run(programId, metas, data) {
+      inner.push([]);
+      execute(programId, metas, data, 1);
+    },
+    logs,
+    get unitsConsumed() {
+      return unitsConsumed;
+    },
+    inner,
+  };
+}
+
+/** A called program gets no signer and no write access that its caller does not have. */
+function requirePrivileges(wanted: AccountMeta, held: readonly AccountMeta[], logs: string[], programSigners: readonly Address[]): void {
+  const mine = held.filter(({ address }) => address === wanted.address);
+  if (mine.length === 0) {
+    logs.push(`Instruction references an unknown account ${wanted.address}`);
+    throw new InstructionFailure('MissingAccount');
+  }
+  const escalated =
+    wanted.isWritable && !mine.some(({ isWritable }) => isWritable)
+      ? 'writable'
+      : wanted.isSigner && !mine.some(({ isSigner }) => isSigner) && !programSigners.includes(wanted.address)
+        ? 'signer'
+        : undefined;
+  if (escalated === undefined) return;
+  logs.push(`${wanted.address}'s ${escalated} privilege escalated`);
+  throw new InstructionFailure('PrivilegeEscalation');
+}
+
+const MAX_ACCOUNT_LOCKS = 64;
+export const SLOTS_PER_EPOCH = 432_000n;
+
+interface ExecutionEnvironment {
+  readonly slot: Slot;
+  /** 432,000 without it, as on Solana. */
+  readonly slotsPerEpoch?: bigint | undefined;
+  readonly programs: ReadonlyMap<Address, Program>;
+  readAccount(address: Address): Account | undefined;
+}
+
+/** What running the transaction would leave behind, or left behind. */
+export interface Executed {
+  readonly kind: 'executed';
+  /** null: all its instructions succeeded. Otherwise nothing but the fee was taken. */
+  readonly err: TransactionErrorJson | null;
+  readonly fee: Lamports;
+  readonly unitsConsumed: number;
+  readonly logs: readonly string[];
+  readonly writes: ReadonlyMap<Address, Account>;
+  readonly preBalances: readonly Lamports[];
+  readonly postBalances: readonly Lamports[];
+  readonly inner: readonly (readonly InnerInstruction[])[];
+}
+
+/** A transaction that no block can hold: it is dropped, and costs nothing. */
+export interface NotExecutable {
+  readonly kind: 'not-executable';
+  readonly err: TransactionErrorJson;
+}
+
+/**
+ * Runs a transaction whole or not at all: locks, fee payer, programs, then instruction by instruction; a failing instruction undoes the others
+ * and leaves the fee paid. Blockhash, signatures and repetition are the bank's affair.
+ */
+export function executeTransaction(transaction: ParsedTransaction, environment: ExecutionEnvironment): Executed | NotExecutable {
+  const accounts = new Map<Address, Account>();
+  for (const address of transaction.accountKeys) accounts.set(address, environment.readAccount(address) ?? EMPTY_ACCOUNT);
+  const before = new Map(accounts);
+
+  const prepared = prepare(transaction, accounts);
+  if (prepared.kind === 'not-executable') return prepared;
+  const { budget, fee, payer, payerAddress } = prepared;
+  accounts.set(payerAddress, payer);
+
+  const runner = createInstructionRunner({
+    programs: environment.programs,
+    slot: environment.slot,
+    epoch: environment.slot / (environment.slotsPerEpoch ?? SLOTS_PER_EPOCH),
+    unitLimit: budget.unitLimit,
+    heapBytes: budget.heapBytes,
+    accounts,
+  });
+  const err = runInstructions(transaction, runner.run) ?? findRentProblem(transaction, before, accounts);
+  const after = err === null ? accounts : new Map([...before, [payerAddress, payer]]);
+  return {
+    kind: 'executed',
+    err,
+    fee,
+    unitsConsumed: runner.unitsConsumed,
+    logs: runner.logs,
+    writes: new Map([...after].filter(([address, account]) => account !== before.get(address))),
+    preBalances: balances(transaction, before),
+    postBalances: balances(transaction, after),
+    inner: runner.inner,
+  };
+}
+
+interface Prepared {
+  readonly kind: 'prepared';
+  readonly budget: ComputeBudget;
+  readonly fee: Lamports;
+  readonly payerAddress: Address;
+  /** The payer's account with the fee taken. */
+  readonly payer: Account;
+}
+
+function prepare(transaction: ParsedTransaction, accounts: ReadonlyMap<Address, Account>): Prepared | NotExecutable {
+  const refuse = (err: TransactionErrorJson): NotExecutable => ({ kind: 'not-executable', err });
+  if (transaction.addressTableLookups.length > 0) return refuse('AddressLookupTableNotFound'); // this ledger holds no tables
+  if (transaction.accountKeys.length > MAX_ACCOUNT_LOCKS) return refuse('TooManyAccountLocks');
+  if (accounts.size !== transaction.accountKeys.length) return refuse('AccountLoadedTwice');
+  const parsed = readComputeBudget(transaction);
+  if (!parsed.ok) return refuse(parsed.err);
+  const { budget } = parsed;
+
+  const payerAddress = transaction.accountKeys[0];
+  const payer = payerAddress === undefined ? undefined : accounts.get(payerAddress);
+  const fee = transactionFee(transaction, budget);
+  if (payerAddress === undefined || payer === undefined || payer.lamports === 0n) return refuse('AccountNotFound');
+  if (payer.owner !== SYSTEM_PROGRAM || payer.data.length > 0) return refuse('InvalidAccountForFee');
+  if (payer.lamports < fee) return refuse('InsufficientFundsForFee');
+  const charged: Account = { ...payer, lamports: lamports(payer.lamports - fee) };
+  if (!isRentTransitionAllowed(payer, charged)) return refuse({ InsufficientFundsForRent: { account_index: 0 } });
+
+  let loadedBytes = 0;
+  for (const account of accounts.values()) loadedBytes += account.data.length;
+  if (loadedBytes > budget.loadedAccountsBytes) return refuse('MaxLoadedAccountsDataSizeExceeded');
+  for (const { programIndex } of transaction.instructions) {
+    const program = accounts.get(transaction.accountKeys[programIndex] ?? SYSTEM_PROGRAM);
+    if (program === undefined || program.lamports === 0n) return refuse('ProgramAccountNotFound');
+    if (!program.executable) return refuse('InvalidProgramForExecution');
+  }
+  return { kind: 'prepared', budget, fee, payerAddress, payer: charged };
+}
+
+type Run = ReturnType<typeof createInstructionRunner>['run'];
+
+function runInstructions(transaction: ParsedTransaction, run: Run): TransactionErrorJson | null {
+  for (const [index, { programIndex, accountIndexes, data }] of transaction.instructions.entries()) {
+    const programId = transaction.accountKeys[programIndex] ?? SYSTEM_PROGRAM;
+    const metas = accountIndexes.map((account) => ({
+      address: transaction.accountKeys[account] ?? SYSTEM_PROGRAM,
+      isSigner: isSigner(transaction, account),
+      isWritable: isWritable(transaction, account),
+    }));
+    try {
+      run(programId, metas, data);
+    } catch (error) {
+      return { InstructionError: [index, causeOf(error)] };
+    }
+  }
+  return null;
+}
+
+function causeOf(error: unknown): InstructionErrorJson {
+  if (error instanceof InstructionFailure) return error.error;
+  throw error;
+}
+
+function findRentProblem(
+  transaction: ParsedTransaction,
+  before: ReadonlyMap<Address, Account>,
+  after: ReadonlyMap<Address, Account>,
+): TransactionErrorJson | null {
+  const index = transaction.accountKeys.findIndex((address) => {
+    const [was, is] = [before.get(address), after.get(address)];
+    return was !== undefined && is !== undefined && was !== is && !isRentTransitionAllowed(was, is);
+  });
+  return index < 0 ? null : { InsufficientFundsForRent: { account_index: index } };
+}
+
+const balances = (transaction: ParsedTransaction, accounts: ReadonlyMap<Address, Account>): readonly Lamports[] =>
+  transaction.accountKeys.map((address) => accounts.get(address)?.lamports ?? EMPTY_ACCOUNT.lamports);

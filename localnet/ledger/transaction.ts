@@ -1,0 +1,254 @@
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import bs58 from 'bs58';
+import { type Address, address, addressOf, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
+
+/** Bytes, or undefined where the text is not base58. */
+export function decodeBase58(text: string): Uint8Array | undefined {
+  return bs58.decodeUnsafe(text);
+}
+
+/** Base58 of bytes of any length (signatures, filters); 32-byte keys have addressOf. */
+export const encodeBase58 = (bytes: Uint8Array): string => bs58.encode(bytes);
+
+/** Thrown for bytes that are no transaction; `stage` says whether they could not be read at all, or read but make no sense. */
+export class MalformedTransaction extends Error {
+  override readonly name = 'MalformedTransaction';
+  constructor(
+    readonly stage: 'deserialize' | 'sanitize',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+interface ByteReader {
+  readonly offset: number;
+  readonly remaining: number;
+  u8(): number;
+  bytes(length: number): Uint8Array;
+  /** Solana's compact-u16: 7 bits a byte, three bytes at most, no superfluous continuation. */
+  shortLength(): number;
+}
+
+/** Reads forward over `source`; running out throws MalformedTransaction. */
+function createByteReader(source: Uint8Array): ByteReader {
+  let offset = 0;
+  const bytes = (length: number): Uint8Array => {
+    if (length > source.length - offset) throw new MalformedTransaction('deserialize', 'io error: unexpected end of file');
+    offset += length;
+    return source.subarray(offset - length, offset);
+  };
+  const u8 = (): number => bytes(1)[0] ?? 0;
+  return {
+    get offset() {
+      return offset;
+    },
+    get remaining() {
+      return source.length - offset;
+    },
+    u8,
+    bytes,
+    shortLength() {
+      let value = 0;
+      for (let position = 0; position < 3; position++) {
+        const byte = u8();
+        if (position > 0 && byte === 0) throw new MalformedTransaction('deserialize', 'io error: alias encoding of a length');
+        value |= (byte & 0x7f) << (7 * position);
+        if ((byte & 0x80) === 0) {
+          if (value > 0xffff) break;
+          return value;
+        }
+      }
+      throw new MalformedTransaction('deserialize', 'io error: a length does not fit u16');
+    },
+  };
+}
+
+export const SYSTEM_PROGRAM = SYSTEM_PROGRAM_ID;
+export const COMPUTE_BUDGET_PROGRAM = address('ComputeBudget111111111111111111111111111111');
+export const NATIVE_LOADER = address('NativeLoader1111111111111111111111111111111');
+export const UPGRADEABLE_LOADER = address('BPFLoaderUpgradeab1e11111111111111111111111');
+
+/** Keys that no transaction may write, however it asks: builtin programs and sysvars (the ones that a client of this ledger meets). */
+const RESERVED_ADDRESSES: ReadonlySet<Address> = new Set([
+  SYSTEM_PROGRAM,
+  COMPUTE_BUDGET_PROGRAM,
+  NATIVE_LOADER,
+  UPGRADEABLE_LOADER,
+  address('SysvarC1ock11111111111111111111111111111111'),
+  address('SysvarRent111111111111111111111111111111111'),
+  address('SysvarRecentB1ockHashes11111111111111111111'),
+  address('Sysvar1nstructions1111111111111111111111111'),
+]);
+
+interface CompiledInstruction {
+  readonly programIndex: number;
+  readonly accountIndexes: readonly number[];
+  readonly data: Uint8Array;
+}
+
+interface AddressTableLookup {
+  readonly table: Address;
+  readonly writableIndexes: readonly number[];
+  readonly readonlyIndexes: readonly number[];
+}
+
+interface MessageHeader {
+  readonly requiredSignatures: number;
+  readonly readonlySigned: number;
+  readonly readonlyUnsigned: number;
+}
+
+/** A transaction whose bytes could be read and whose indexes all point at something. Signatures are not verified yet. */
+export interface ParsedTransaction {
+  readonly version: 'legacy' | 0;
+  /** The whole packet. */
+  readonly wire: Uint8Array;
+  /** What is signed. */
+  readonly message: Uint8Array;
+  readonly signatures: readonly Uint8Array[];
+  /** The first signature in base58: the transaction's name. */
+  readonly signature: string;
+  readonly header: MessageHeader;
+  readonly accountKeys: readonly Address[];
+  /** The 32 bytes of each account key. */
+  readonly keyBytes: readonly Uint8Array[];
+  readonly recentBlockhash: string;
+  readonly instructions: readonly CompiledInstruction[];
+  readonly addressTableLookups: readonly AddressTableLookup[];
+}
+
+export const isSigner = ({ header }: ParsedTransaction, index: number): boolean => index < header.requiredSignatures;
+
+/** Whether the transaction takes the write lock of its account `index`: asked for, and not demoted (reserved keys, programs it calls). */
+export function isWritable(transaction: ParsedTransaction, index: number): boolean {
+  const { requiredSignatures, readonlySigned, readonlyUnsigned } = transaction.header;
+  const asked =
+    index < requiredSignatures ? index < requiredSignatures - readonlySigned : index < transaction.accountKeys.length - readonlyUnsigned;
+  const key = transaction.accountKeys[index];
+  if (!asked || key === undefined || RESERVED_ADDRESSES.has(key)) return false;
+  return !transaction.instructions.some(({ programIndex }) => programIndex === index);
+}
+
+export function writableAddresses(transaction: ParsedTransaction): readonly Address[] {
+  return transaction.accountKeys.filter((_, index) => isWritable(transaction, index));
+}
+
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** Whether each required signature is the one of its key over the message (RFC 8032). */
+export function hasValidSignatures({ message, signatures, keyBytes }: ParsedTransaction): boolean {
+  return signatures.every((signature, index) => {
+    const key = keyBytes[index];
+    if (key === undefined) return false;
+    try {
+      return verify(null, message, publicKeyOf(key), signature);
+    } catch {
+      return false; // 32 bytes that are no point of the curve
+    }
+  });
+}
+
+function publicKeyOf(raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
+}
+
+export interface Ed25519Signer {
+  readonly address: Address;
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** A signer from a 32-byte seed. */
+export function createSigner(seed: Uint8Array): Ed25519Signer {
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  const publicKey = new Uint8Array(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length));
+  return { address: addressOf(publicKey), publicKey, sign: (message) => new Uint8Array(sign(null, message, privateKey)) };
+}
+
+/** The IPv6 minimum MTU less 48 bytes of headers: what fits one UDP packet, and so the largest transaction. */
+export const MAX_TRANSACTION_BYTES = 1232;
+
+const VERSION_FLAG = 0x80;
+
+/**
+ * Reads the wire form of a transaction: compact array of 64-byte signatures, then the message (legacy, or version 0 behind 0x80).
+ * Throws MalformedTransaction, and nothing else, for whatever bytes it is given.
+ */
+export function parseTransaction(wire: Uint8Array): ParsedTransaction {
+  const reader = createByteReader(wire);
+  const signatures = list(reader.shortLength(), () => reader.bytes(64));
+  const message = wire.subarray(reader.offset);
+  const version = readVersion(message, reader);
+  const header = readHeader(reader);
+  const keyBytes = list(reader.shortLength(), () => reader.bytes(32));
+  const recentBlockhash = encodeBase58(reader.bytes(32));
+  const instructions = list(reader.shortLength(), () => readInstruction(reader));
+  const addressTableLookups = version === 0 ? list(reader.shortLength(), () => readLookup(reader)) : [];
+  if (reader.remaining > 0) throw new MalformedTransaction('deserialize', `${reader.remaining} bytes after the end of the transaction`);
+
+  const transaction: ParsedTransaction = {
+    version,
+    wire,
+    message,
+    signatures,
+    signature: encodeBase58(signatures[0] ?? new Uint8Array(64)),
+    header,
+    accountKeys: keyBytes.map((key) => addressOf(key)),
+    keyBytes,
+    recentBlockhash,
+    instructions,
+    addressTableLookups,
+  };
+  sanitize(transaction);
+  return transaction;
+}
+
+function readVersion(message: Uint8Array, reader: ByteReader): 'legacy' | 0 {
+  const first = message[0] ?? 0;
+  if ((first & VERSION_FLAG) === 0) return 'legacy';
+  const version = reader.u8() & 0x7f;
+  if (version !== 0)
+    throw new MalformedTransaction('deserialize', `invalid value: integer \`${version}\`, expected a message of version 0`);
+  return 0;
+}
+
+function readHeader(reader: ByteReader): MessageHeader {
+  return { requiredSignatures: reader.u8(), readonlySigned: reader.u8(), readonlyUnsigned: reader.u8() };
+}
+
+function readInstruction(reader: ByteReader): CompiledInstruction {
+  const programIndex = reader.u8();
+  const accountIndexes = [...reader.bytes(reader.shortLength())];
+  return { programIndex, accountIndexes, data: reader.bytes(reader.shortLength()) };
+}
+
+function readLookup(reader: ByteReader): AddressTableLookup {
+  const table = addressOf(reader.bytes(32));
+  return { table, writableIndexes: [...reader.bytes(reader.shortLength())], readonlyIndexes: [...reader.bytes(reader.shortLength())] };
+}
+
+function list<T>(length: number, read: () => T): T[] {
+  const items: T[] = [];
+  for (let index = 0; index < length; index++) items.push(read());
+  return items;
+}
+
+/** The checks that Solana calls sanitizing: every index in range, the fee payer a writable signer, the program not the payer. */
+function sanitize({ header, signatures, keyBytes, instructions, addressTableLookups }: ParsedTransaction): void {
+  const { requiredSignatures, readonlySigned, readonlyUnsigned } = header;
+  const looked = addressTableLookups.reduce((sum, table) => sum + table.writableIndexes.length + table.readonlyIndexes.length, 0);
+  const accounts = keyBytes.length + looked;
+  require(requiredSignatures > 0 && readonlySigned < requiredSignatures, 'index out of bounds');
+  require(signatures.length === requiredSignatures, 'index out of bounds');
+  require(requiredSignatures + readonlyUnsigned <= keyBytes.length && accounts <= 256, 'index out of bounds');
+  for (const { programIndex, accountIndexes } of instructions) {
+    require(programIndex !== 0 && programIndex < keyBytes.length, 'index out of bounds');
+    require(accountIndexes.every((index) => index < accounts), 'index out of bounds');
+  }
+}
+
+function require(condition: boolean, otherwise: string): void {
+  if (!condition) throw new MalformedTransaction('sanitize', otherwise);
+}

@@ -1,0 +1,365 @@
+import {
+  type AccessPass,
+  type Address,
+  type Contributor,
+  ContributorStatus,
+  decodeContributor,
+  decodeGlobalState,
+  findProgramAddress,
+  formatNetworkV4,
+  lamports,
+  type ProgramAddress,
+  type User,
+  UserType,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
+import {
+  type Derive,
+  decodeResourceExtension,
+  encodeResourceExtension,
+  globalStateAddress,
+  idPool,
+  NO_SLOT,
+  networkPool,
+  RESOURCE_LABEL,
+  type ResourceExtension,
+  type ResourcePool,
+  type ResourceTypeName,
+  type Rfc11Arguments,
+  type Rfc11ErrorName,
+  resourceExtensionAddress,
+  resourcePool,
+  resourceTypeOf,
+  rfc11ErrorCode,
+  type SlotProblem,
+  type UserSlots,
+} from '../../src/serviceability/rfc11/index.ts';
+import { accountAt } from '../ledger/program-accounts.ts';
+import { encodeAllocate, encodeAssign, encodeCreateAccount, encodeTransfer } from '../ledger/programs.ts';
+import { type AccountMeta, EMPTY_ACCOUNT, type InstructionContext, InstructionFailure, rentExemptMinimum } from '../ledger/runtime.ts';
+import { SYSTEM_PROGRAM } from '../ledger/transaction.ts';
+
+/** As many as a device's users, links and interfaces, twice over. */
+const REMEMBERED = 8_192;
+
+/**
+ * findProgramAddress with a memory: the curve arithmetic behind an address takes longer than all the rest of an instruction. The oldest is
+ * forgotten when it is full.
+ */
+export function createDerivations(): Derive {
+  const known = new Map<string, ProgramAddress>();
+
+  return (seeds: readonly Uint8Array[], programId: Address): ProgramAddress => {
+    const key = `${programId}|${seeds.map((seed) => Buffer.from(seed).toString('hex')).join('|')}`;
+    const found = known.get(key) ?? findProgramAddress(seeds, programId);
+    if (known.size >= REMEMBERED && !known.has(key)) {
+      for (const oldest of known.keys()) {
+        known.delete(oldest);
+        break;
+      }
+    }
+    known.set(key, found);
+    return found;
+  };
+}
+
+/** What a processor of RFC-11 works with. */
+export interface Frame {
+  readonly context: InstructionContext;
+  /** Finds program addresses, and takes the units for it. */
+  readonly derive: Derive;
+}
+
+/** Refuses with an error of RFC-11. */
+export function fail(name: Rfc11ErrorName): never {
+  throw new InstructionFailure({ Custom: rfc11ErrorCode(name) });
+}
+
+/** The deployed program's errors that RFC-11's instructions give too, where it has one for the case. */
+const DEPLOYED = {
+  InvalidDeviceAPubkey: 4,
+  InvalidDeviceZPubkey: 5,
+  InvalidStatus: 7,
+  NotAllowed: 8,
+  InvalidInterfaceName: 12,
+  InvalidContributor: 14,
+  InvalidAccountCode: 19,
+  InvalidLastAccessEpoch: 21,
+  AccessPassUnauthorized: 25,
+  NoDzPrefixes: 35,
+  InvalidDzPrefix: 38,
+  InvalidInterfaceType: 57,
+  InvalidLoopbackType: 58,
+  InvalidPublicIp: 62,
+  InvalidArgument: 65,
+  MulticastGroupNotEmpty: 71,
+  TenantNotInAccessPassAllowlist: 79,
+  AccessPassMaxUnicastUsersExceeded: 89,
+  AccessPassMaxMulticastUsersExceeded: 90,
+  UserDeviceMismatch: 102,
+} as const;
+
+/** Refuses with one of the deployed program's errors. */
+export function refuse(name: keyof typeof DEPLOYED): never {
+  throw new InstructionFailure({ Custom: DEPLOYED[name] });
+}
+
+/** Codes of devices, links and groups: at least one of the characters that the program allows, at most 32. */
+export function requireCode(code: string): void {
+  if (!/^[A-Za-z0-9_:.-]{1,32}$/.test(code)) refuse('InvalidAccountCode');
+}
+
+export interface Held<T> {
+  readonly address: Address;
+  readonly value: T;
+}
+
+/** The account at this position, which must have signed. */
+export function signerAt(context: InstructionContext, index: number): AccountMeta {
+  const meta = accountAt(context, index);
+  if (!meta.isSigner) throw new InstructionFailure('MissingRequiredSignature');
+  return meta;
+}
+
+/** The account at this position, which must be the program's own; InvalidAccountOwner otherwise, also for one that is closed. */
+export function heldAt<T>(context: InstructionContext, index: number, decode: (data: Uint8Array) => T): Held<T> {
+  const { address } = accountAt(context, index);
+  return { address, value: decode(ownData(context, address)) };
+}
+
+export function ownData(context: InstructionContext, address: Address): Uint8Array {
+  const { owner, data } = context.read(address);
+  if (owner !== context.programId) throw new InstructionFailure('InvalidAccountOwner');
+  return data;
+}
+
+/** The account at this position, which must be the one at this derived address. */
+export function derivedAt(context: InstructionContext, index: number, expected: Address): Address {
+  const { address } = accountAt(context, index);
+  if (address !== expected) throw new InstructionFailure('InvalidSeeds');
+  return address;
+}
+
+/** Throws NotAllowed unless the authority is on the foundation's list, which GlobalState at this position holds. */
+export function requireFoundation({ context, derive }: Frame, authority: AccountMeta, globalStateIndex: number): void {
+  const address = derivedAt(context, globalStateIndex, globalStateAddress(context.programId, derive).address);
+  const { foundationAllowlist } = decodeGlobalState(ownData(context, address));
+  if (!foundationAllowlist.includes(authority.address)) refuse('NotAllowed');
+}
+
+/** A contributor that is one: activated. */
+export function contributorAt(context: InstructionContext, index: number): Held<Contributor> {
+  const contributor = heldAt(context, index, decodeContributor);
+  if (contributor.value.status !== ContributorStatus.activated) refuse('InvalidContributor');
+  return contributor;
+}
+
+/** Whether nothing was ever made at the address; lamports that somebody sent there in advance make nothing. */
+export function isVacant(context: InstructionContext, address: Address): boolean {
+  const { owner, data } = context.read(address);
+  return owner === SYSTEM_PROGRAM && data.length === 0;
+}
+
+/** A program may let an account grow by so much in one call. */
+const MAX_NEW_BYTES = 10_240;
+
+/**
+ * Makes an account of the program at a derived address, at the payer's expense, and signs for that address. Where lamports wait already, they count
+ * towards the rent: nobody can keep an account from being made by sending some in advance.
+ */
+export function createAt({ context }: Frame, address: Address, payer: AccountMeta, data: Uint8Array): void {
+  if (data.length > MAX_NEW_BYTES) throw new InstructionFailure('InvalidRealloc');
+  const from = { address: payer.address, isSigner: true, isWritable: true };
+  const to = { address, isSigner: true, isWritable: true };
+  const rent = rentExemptMinimum(data.length);
+  const waiting = context.read(address).lamports;
+  if (waiting === 0n) {
+    context.invoke(SYSTEM_PROGRAM, [from, to], encodeCreateAccount(rent, data.length, context.programId), [address]);
+  } else {
+    if (waiting < rent) context.invoke(SYSTEM_PROGRAM, [from, { ...to, isSigner: false }], encodeTransfer(rent - waiting));
+    context.invoke(SYSTEM_PROGRAM, [to], encodeAllocate(data.length), [address]);
+    context.invoke(SYSTEM_PROGRAM, [to], encodeAssign(context.programId), [address]);
+  }
+  context.write(address, { ...context.read(address), data });
+}
+
+/** Closes an account of the program; its lamports go to `to`. */
+export function close({ context }: Frame, address: Address, to: AccountMeta): void {
+  const { lamports: freed } = context.read(address);
+  if (to.address === address) throw new InstructionFailure('InvalidArgument');
+  const heir = context.read(to.address);
+  context.write(address, EMPTY_ACCOUNT);
+  context.write(to.address, { ...heir, lamports: lamports(heir.lamports + freed) });
+}
+
+/**
+ * Writes fields of an account without changing its length: an account of an older layout stays as short as it is, and what a newer program
+ * appended stays behind the fields that are known here.
+ */
+export function overwrite({ context }: Frame, address: Address, content: Uint8Array): void {
+  const account = context.read(address);
+  const data = new Uint8Array(account.data);
+  data.set(content.subarray(0, data.length));
+  context.write(address, { ...account, data });
+}
+
+/** An extension that an instruction works on; what it changes is written by `save`. */
+export interface OpenExtension {
+  readonly address: Address;
+  readonly extension: ResourceExtension;
+  save(): void;
+}
+
+/** The extension of a device, or of the network without one, at this position. InvalidSeeds when another account stands there. */
+export function extensionAt(frame: Frame, index: number, associatedWith: Address = ZERO_ADDRESS): OpenExtension {
+  const { context, derive } = frame;
+  return open(frame, derivedAt(context, index, resourceExtensionAddress(context.programId, associatedWith, derive).address));
+}
+
+function open({ context }: Frame, address: Address): OpenExtension {
+  const extension = decodeResourceExtension(ownData(context, address));
+  return {
+    address,
+    extension,
+    save: () => context.write(address, { ...context.read(address), data: encodeResourceExtension(extension) }),
+  };
+}
+
+const EXHAUSTED: Readonly<Record<ResourceTypeName, Rfc11ErrorName>> = {
+  tunnelId: 'TunnelIdExhausted',
+  segmentRoutingId: 'SegmentRoutingIdExhausted',
+  userTunnelNet: 'UserTunnelNetExhausted',
+  linkTunnelNet: 'LinkTunnelNetExhausted',
+  dzIp: 'DzIpExhausted',
+  multicast: 'MulticastExhausted',
+};
+
+const PROBLEM: Readonly<Record<SlotProblem, Rfc11ErrorName>> = {
+  'out-of-range': 'SlotOutOfRange',
+  reserved: 'SlotReserved',
+  'already-allocated': 'SlotAlreadyAllocated',
+  'not-allocated': 'SlotNotAllocated',
+};
+
+/** A pool that must be there. */
+export function poolOf<Pool extends ResourcePool>(pool: Pool | undefined): Pool {
+  return pool ?? fail('ResourceNotFound');
+}
+
+/**
+ * AllocateResource as another instruction uses it: the lowest free slot of the pool, told in the log. RFC-11 makes this a call of the program to
+ * itself; for that the program would have to be among the accounts, and RFC-11 lists it nowhere.
+ */
+export function allocate({ context }: Frame, { extension }: OpenExtension, type: ResourceTypeName): number {
+  const slot = poolOf(resourcePool(extension, type)).allocate();
+  if (slot === undefined) return fail(EXHAUSTED[type]);
+  context.log(`AllocateResource: ${RESOURCE_LABEL[type]} slot ${slot}`);
+  return slot;
+}
+
+/** ReleaseResource as another instruction uses it. */
+export function release({ context }: Frame, { extension }: OpenExtension, type: ResourceTypeName, slot: number): void {
+  const problem = poolOf(resourcePool(extension, type)).release(slot);
+  if (problem !== undefined) fail(PROBLEM[problem]);
+  context.log(`ReleaseResource: ${RESOURCE_LABEL[type]} slot ${slot}`);
+}
+
+/** Takes this very slot, which must be free. */
+function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): void {
+  const problem = poolOf(resourcePool(extension, type)).mark(slot);
+  if (problem !== undefined) fail(PROBLEM[problem]);
+}
+
+/*
+ * What the foundation does to a bitmap by hand. Accounts of all three: extension, authority; GlobalState. "Program CPI", the other authority that
+ * RFC-11 grants, is the use of the same operations by its other instructions.
+ */
+
+/** AllocateResource. The slot goes into the log, and into the return data (u32 LE). */
+export function allocateResource(frame: Frame, { resourceType }: Rfc11Arguments['AllocateResource']): void {
+  const target = extensionOfFoundation(frame);
+  const slot = allocate(frame, target, typeOf(resourceType));
+  target.save();
+  const data = Buffer.alloc(4);
+  data.writeUInt32LE(slot);
+  frame.context.logRaw(`Program return: ${frame.context.programId} ${data.toString('base64')}`);
+}
+
+/** ReleaseResource. */
+export function releaseResource(frame: Frame, { resourceType, slot }: Rfc11Arguments['ReleaseResource']): void {
+  const target = extensionOfFoundation(frame);
+  release(frame, target, typeOf(resourceType), slot);
+  target.save();
+}
+
+/** SetResourceState. A slot that is taken already refuses the whole call: counted twice, it could never be given back. */
+export function setResourceState(frame: Frame, { resourceType, slots }: Rfc11Arguments['SetResourceState']): void {
+  const target = extensionOfFoundation(frame);
+  const type = typeOf(resourceType);
+  for (const slot of slots) mark(target, type, slot);
+  target.save();
+  frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${slots.length} slots: ${slots.join(', ')}`);
+}
+
+function extensionOfFoundation(frame: Frame): OpenExtension {
+  const { context, derive } = frame;
+  requireFoundation(frame, signerAt(context, 1), 2);
+  const target = open(frame, accountAt(context, 0).address);
+  derivedAt(context, 0, resourceExtensionAddress(context.programId, target.extension.associatedWith, derive).address);
+  return target;
+}
+
+function typeOf(byte: number): ResourceTypeName {
+  return resourceTypeOf(byte) ?? refuse('InvalidArgument');
+}
+
+/** Takes a tunnel id, a tunnel network and a DoubleZero address for a user, in RFC-11's order, and tells them in the log. */
+export function allocateForUser(
+  frame: Frame,
+  target: OpenExtension,
+  allocate: (type: 'tunnelId' | 'userTunnelNet' | 'dzIp') => number,
+): Pick<User, 'tunnelId' | 'tunnelNet' | 'dzIp'> & Omit<UserSlots, 'accessPassPk'> {
+  const tunnelIdSlot = allocate('tunnelId');
+  const tunnelNetSlot = allocate('userTunnelNet');
+  const dzIpSlot = allocate('dzIp');
+  const tunnelId = poolOf(idPool(target.extension, 'tunnelId')).idOf(tunnelIdSlot);
+  const tunnelNet = networkPool(target.extension, 'userTunnelNet')?.networkOf(tunnelNetSlot) ?? fail('SlotOutOfRange');
+  const dzIp = networkPool(target.extension, 'dzIp')?.networkOf(dzIpSlot)?.address ?? fail('SlotOutOfRange');
+  frame.context.log(
+    `Allocated tunnel_net: ${formatNetworkV4(tunnelNet)} (slot ${tunnelNetSlot}), dz_ip: ${dzIp} (slot ${dzIpSlot}), tunnel_id: ${tunnelId} (slot ${tunnelIdSlot})`,
+  );
+  return { tunnelId, tunnelNet, dzIp, tunnelIdSlot, tunnelNetSlot, dzIpSlot };
+}
+
+/** Throws SlotMismatch unless the slots are those of the user's own values. NO_SLOT stands for an address that is none of the device's. */
+export function requireOwnSlots({ extension }: OpenExtension, user: User, slots: Omit<UserSlots, 'accessPassPk'>): void {
+  const dzIps = poolOf(networkPool(extension, 'dzIp'));
+  const dzIpSlot = dzIps.slotOf({ address: user.dzIp, prefixLength: 32 }) ?? NO_SLOT;
+  const isOwn =
+    poolOf(idPool(extension, 'tunnelId')).slotOf(user.tunnelId) === slots.tunnelIdSlot &&
+    poolOf(networkPool(extension, 'userTunnelNet')).slotOf(user.tunnelNet) === slots.tunnelNetSlot &&
+    dzIpSlot === slots.dzIpSlot;
+  if (!isOwn) fail('SlotMismatch');
+}
+
+/** Gives back all that the user holds, in RFC-11's order, and tells it in the log. */
+export function releaseUser(frame: Frame, target: OpenExtension, user: User, slots: UserSlots): void {
+  requireOwnSlots(target, user, slots);
+  release(frame, target, 'tunnelId', slots.tunnelIdSlot);
+  release(frame, target, 'userTunnelNet', slots.tunnelNetSlot);
+  if (slots.dzIpSlot !== NO_SLOT) release(frame, target, 'dzIp', slots.dzIpSlot);
+  const dzIp = slots.dzIpSlot === NO_SLOT ? 'none' : slots.dzIpSlot;
+  frame.context.log(`Deallocated slots: tunnel_id ${slots.tunnelIdSlot}, tunnel_net ${slots.tunnelNetSlot}, dz_ip ${dzIp}`);
+}
+
+/** The pass with one user more or less. RFC-11's `active_user_count` is kept by kind of user, as deployed. Never below zero. */
+export function countedOn(pass: AccessPass, { userType }: Pick<User, 'userType'>, by: 1 | -1): AccessPass {
+  const isMulticast = userType === UserType.multicast;
+  const add = (count: number, amount: number): number => Math.max(0, count + amount);
+  return {
+    ...pass,
+    connectionCount: add(pass.connectionCount, by),
+    unicastUserCount: add(pass.unicastUserCount, isMulticast ? 0 : by),
+    multicastUserCount: add(pass.multicastUserCount, isMulticast ? by : 0),
+  };
+}

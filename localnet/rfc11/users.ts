@@ -1,0 +1,211 @@
+import {
+  type AccessPass,
+  AccessPassStatus,
+  BgpStatus,
+  DeviceStatus,
+  decodeAccessPass,
+  decodeDevice,
+  decodeTenant,
+  encodeAccessPass,
+  nanoseconds,
+  slot,
+  UNSPECIFIED_IPV4,
+  UNSPECIFIED_NETWORK,
+  type User,
+  UserStatus,
+  UserType,
+  validateUser,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
+import {
+  type CreateUserArgs,
+  decodeUserWithSlots,
+  encodeUserWithSlots,
+  type Rfc11Arguments,
+  type UserSlots,
+  userAddress,
+} from '../../src/serviceability/rfc11/index.ts';
+import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
+import { InstructionFailure } from '../ledger/runtime.ts';
+import {
+  allocate,
+  allocateForUser,
+  close,
+  countedOn,
+  createAt,
+  derivedAt,
+  extensionAt,
+  type Frame,
+  fail,
+  type Held,
+  heldAt,
+  isVacant,
+  type OpenExtension,
+  overwrite,
+  refuse,
+  releaseUser,
+  requireFoundation,
+  signerAt,
+} from './state.ts';
+
+const LAST_CYOA_TYPE = 5;
+const TENANT_INDEX = 6;
+
+/** CreateAndActivateUser: accounts user, device, the device's extension, access pass, payer; System program, and a tenant where there is one. */
+export function createAndActivateUser(frame: Frame, args: Rfc11Arguments['CreateAndActivateUser']): void {
+  const { context, derive } = frame;
+  const payer = signerAt(context, 4);
+  accountAt(context, 5);
+  if (args.userType > UserType.multicast || args.cyoaType > LAST_CYOA_TYPE) refuse('InvalidArgument');
+  const { address, bump } = userAddress(context.programId, args.clientIp, args.userType, derive);
+  derivedAt(context, 0, address);
+  if (!isVacant(context, address)) fail('AccountAlreadyExists');
+  const device = heldAt(context, 1, decodeDevice);
+  if (device.value.status !== DeviceStatus.activated) refuse('InvalidStatus');
+  const pass = heldAt(context, 3, decodeAccessPass);
+  if (pass.value.userPayer !== payer.address) refuse('NotAllowed');
+  requirePassAllows(pass.value, args, context.epoch);
+  const tenantPk = readTenant(frame, pass.value);
+
+  const target = extensionAt(frame, 2, device.address);
+  const { tunnelId, tunnelNet, dzIp, ...slots } = allocateForUser(frame, target, (type) => allocate(frame, target, type));
+  const { accessPassType } = pass.value;
+  const user: User = {
+    owner: pass.value.userPayer,
+    index: 0n,
+    bumpSeed: bump,
+    userType: args.userType,
+    tenantPk,
+    devicePk: device.address,
+    cyoaType: args.cyoaType,
+    clientIp: args.clientIp,
+    dzIp,
+    tunnelId,
+    tunnelNet,
+    status: UserStatus.activated,
+    publishers: [],
+    subscribers: [],
+    validatorPubkey: accessPassType.kind === 'solana-validator' ? accessPassType.key : ZERO_ADDRESS,
+    tunnelEndpoint: args.tunnelEndpoint,
+    tunnelFlags: 0,
+    bgpStatus: BgpStatus.unknown,
+    lastBgpUpAt: slot(0),
+    lastBgpReportedAt: slot(0),
+    bgpRttNs: nanoseconds(0),
+    feedPks: [],
+  };
+  const invalid = validateUser(user);
+  if (invalid !== undefined) throw new InstructionFailure({ Custom: invalid });
+  target.save();
+  createAt(frame, address, payer, encodeUserWithSlots({ value: user, slots: { ...slots, accessPassPk: pass.address } }));
+  writeProgramAccount(context, accountAt(context, 3), payer, encodeAccessPass(countedOn(pass.value, user, 1)));
+}
+
+/** Good in this epoch, for this client address, and not used up. */
+function requirePassAllows(pass: AccessPass, { clientIp, userType }: CreateUserArgs, epoch: bigint): void {
+  if (pass.clientIp !== UNSPECIFIED_IPV4 && pass.clientIp !== clientIp) refuse('AccessPassUnauthorized');
+  if (pass.lastAccessEpoch < epoch) refuse('InvalidLastAccessEpoch');
+  if (userType === UserType.multicast) {
+    if (pass.multicastUserCount >= pass.maxMulticastUsers) refuse('AccessPassMaxMulticastUsersExceeded');
+  } else if (pass.unicastUserCount >= pass.maxUnicastUsers) refuse('AccessPassMaxUnicastUsersExceeded');
+}
+
+/** The tenant that decides the user's VRF; a pass that lists tenants allows only those. */
+function readTenant({ context }: Frame, { tenantAllowlist }: AccessPass): User['tenantPk'] {
+  if (context.accounts.length <= TENANT_INDEX) return ZERO_ADDRESS;
+  const { address } = heldAt(context, TENANT_INDEX, decodeTenant);
+  if (tenantAllowlist.length > 0 && !tenantAllowlist.includes(address)) refuse('TenantNotInAccessPassAllowlist');
+  return address;
+}
+
+interface HeldUser {
+  readonly address: User['owner'];
+  readonly user: User;
+  readonly slots: UserSlots;
+  readonly pass: Held<AccessPass>;
+  readonly target: OpenExtension;
+}
+
+/** DeleteUser: accounts user, device, the device's extension, access pass, authority. */
+export function deleteUser(frame: Frame): void {
+  const { context } = frame;
+  const authority = signerAt(context, 4);
+  const { address, user, slots, pass, target } = readUser(frame);
+  if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
+  // A banned user gave everything back when it was banned, and counts no longer.
+  if (user.status !== UserStatus.banned) {
+    releaseUser(frame, target, user, slots);
+    target.save();
+    overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
+  }
+  close(frame, address, authority);
+}
+
+/** BanUser: accounts user, device, the device's extension, access pass, authority; GlobalState. The BGP fields stay as they are, as deployed. */
+export function banUser(frame: Frame): void {
+  const { context } = frame;
+  requireFoundation(frame, signerAt(context, 4), 5);
+  const { address, user, slots, pass, target } = readUser(frame);
+  if (user.status === UserStatus.banned) refuse('InvalidStatus');
+  releaseUser(frame, target, user, slots);
+  target.save();
+  overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
+  const banned: User = {
+    ...user,
+    status: UserStatus.banned,
+    tunnelNet: UNSPECIFIED_NETWORK,
+    tunnelId: 0,
+    dzIp: UNSPECIFIED_IPV4,
+  };
+  const none: UserSlots = { tunnelIdSlot: 0, tunnelNetSlot: 0, dzIpSlot: 0, accessPassPk: slots.accessPassPk };
+  overwrite(frame, address, encodeUserWithSlots({ value: banned, slots: none }));
+}
+
+/** The user with its device's extension and its own access pass; neither may be another's. */
+function readUser(frame: Frame): HeldUser {
+  const { context } = frame;
+  const { address, value } = heldAt(context, 0, decodeUserWithSlots);
+  const { value: user, slots } = value;
+  if (slots === undefined) fail('SlotsNotTracked');
+  if (accountAt(context, 1).address !== user.devicePk) refuse('UserDeviceMismatch');
+  const target = extensionAt(frame, 2, user.devicePk);
+  const pass = heldAt(context, 3, decodeAccessPass);
+  if (pass.address !== slots.accessPassPk) refuse('AccessPassUnauthorized');
+  return { address, user, slots, pass, target };
+}
+
+const MOST_USERS = 10;
+
+/**
+ * SweepExpiredUsers: accounts access pass, up to ten users, caller. Permissionless, idempotent, and releases nothing. Users that are gone, that belong
+ * to another pass or are not activated are passed over, so that a sweep cannot fail for what happened while it was under way.
+ */
+export function sweepExpiredUsers(frame: Frame): void {
+  const { context } = frame;
+  if (context.accounts.length < 2) throw new InstructionFailure('NotEnoughAccountKeys');
+  signerAt(context, context.accounts.length - 1);
+  const users = context.accounts.slice(1, -1);
+  if (users.length > MOST_USERS) refuse('InvalidArgument');
+  const pass = heldAt(context, 0, decodeAccessPass);
+  if (pass.value.lastAccessEpoch >= context.epoch) fail('AccessPassNotExpired');
+  if (pass.value.status !== AccessPassStatus.expired) {
+    overwrite(frame, pass.address, encodeAccessPass({ ...pass.value, status: AccessPassStatus.expired }));
+  }
+
+  let swept = 0;
+  for (const [index, { address }] of users.entries()) {
+    if (isVacant(context, address)) continue;
+    const user = heldAt(context, 1 + index, decodeUserWithSlots);
+    if (!belongsTo(user.value, pass) || user.value.value.status !== UserStatus.activated) continue;
+    const { value, slots } = user.value;
+    overwrite(frame, address, encodeUserWithSlots({ value: { ...value, status: UserStatus.outOfCredits }, slots }));
+    swept += 1;
+  }
+  context.log(`Marked ${swept} users as OutOfCredits`);
+}
+
+/** A user from before RFC-11 does not say which pass it has; its owner's pass for its address, or for any, is taken as it. */
+function belongsTo({ value: user, slots }: ReturnType<typeof decodeUserWithSlots>, { address, value: pass }: Held<AccessPass>): boolean {
+  if (slots !== undefined) return slots.accessPassPk === address;
+  return user.owner === pass.userPayer && (pass.clientIp === UNSPECIFIED_IPV4 || pass.clientIp === user.clientIp);
+}

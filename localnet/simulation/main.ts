@@ -1,0 +1,117 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { megabytes } from './invariants.ts';
+import { createTally, type SimulationResult, simulate } from './simulate.ts';
+
+const USAGE = `npm run sim -- --seed N [--hours H] [--verbose]     one run, its story told
+npm run sim -- --runs N [--from SEED] [--hours H] [--jobs J]     many runs, seeds counted up
+
+  --hours    simulated hours of trouble in each run, 0.25 without it; the calm after it comes on top
+  --verbose  the whole story, not only the last lines before a violation
+  --jobs     processes that share the runs, one a core without it`;
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const DEFAULT_HOURS = 0.25;
+const STORY_LINES = 60;
+/** Runs between two signs of life. */
+const PROGRESS_RUNS = 500;
+/** Seeds that a process is given at a time. */
+const PORTION = 20;
+
+interface Portion {
+  readonly from: number;
+  readonly count: number;
+  readonly hours: number;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      runs: { type: 'string' },
+      from: { type: 'string', default: '1' },
+      hours: { type: 'string', default: String(DEFAULT_HOURS) },
+      jobs: { type: 'string', default: String(availableParallelism()) },
+      verbose: { type: 'boolean', default: false },
+    },
+  });
+  const hours = Number(values.hours);
+  const [seed, runs, from, jobs] = [values.seed, values.runs, values.from, values.jobs].map((text) => Number(text ?? Number.NaN));
+  if (!(hours > 0)) return usage();
+  if (Number.isSafeInteger(seed)) return tellOne(seed ?? 0, hours, values.verbose);
+  if (!Number.isSafeInteger(runs) || !Number.isSafeInteger(from) || !Number.isSafeInteger(jobs) || (jobs ?? 0) < 1) return usage();
+  return runMany({ from: from ?? 1, count: runs ?? 0, hours }, jobs ?? 1);
+}
+
+function usage(): number {
+  process.stderr.write(`${USAGE}\n`);
+  return 2;
+}
+
+async function tellOne(seed: number, hours: number, verbose: boolean): Promise<number> {
+  const startedAt = performance.now();
+  const result = await simulate({ seed, hours, ...(verbose ? { onLine: print } : {}) });
+  if (!verbose) for (const line of result.story.slice(-STORY_LINES)) print(line);
+  const tally = createTally();
+  tally.add(result);
+  if (result.heapByHour.length > 0) print(`heap after each hour: ${result.heapByHour.map(megabytes).join(', ')}`);
+  print(tally.summary(performance.now() - startedAt));
+  return result.violation === undefined ? 0 : 1;
+}
+
+/** Shares the seeds among processes, a portion at a time, and tells of each that failed how to replay it. */
+async function runMany({ from, count, hours }: Portion, jobs: number): Promise<number> {
+  const startedAt = performance.now();
+  const tally = createTally();
+  const end = from + count;
+  let next = from;
+  const portion = (): Portion | undefined => {
+    if (next >= end) return undefined;
+    const taken = { from: next, count: Math.min(PORTION, end - next), hours };
+    next += taken.count;
+    return taken;
+  };
+  const onResult = (result: SimulationResult): void => {
+    tally.add(result);
+    if (tally.runs % PROGRESS_RUNS === 0) print(`${tally.runs} of ${count} runs, ${tally.failed} failed`);
+    if (result.violation === undefined) return;
+    print(`seed ${result.seed}: ${result.violation.invariant}: ${result.violation.detail}`);
+    print(`  replay: npm run sim -- --seed ${result.seed} --hours ${hours} --verbose`);
+  };
+  const codes = await Promise.all(Array.from({ length: jobs }, () => employ(portion, onResult)));
+  print(tally.summary(performance.now() - startedAt));
+  const isWhole = tally.runs === count && codes.every((code) => code === 0);
+  if (!isWhole) print(`only ${tally.runs} of ${count} runs came to an end`);
+  return isWhole && tally.failed === 0 ? 0 : 1;
+}
+
+/** One process that works until there are no portions left; resolves to its exit code. */
+function employ(portion: () => Portion | undefined, onResult: (result: SimulationResult) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const worker = fork(fileURLToPath(import.meta.url), ['--worker'], { serialization: 'advanced', execArgv: [] });
+    const giveWork = (): void => {
+      const work = portion();
+      if (work === undefined) worker.disconnect();
+      else worker.send(work);
+    };
+    worker.on('message', (message: SimulationResult | 'done') => (message === 'done' ? giveWork() : onResult(message)));
+    worker.on('error', reject);
+    worker.on('exit', (code) => resolve(code ?? 1));
+    giveWork();
+  });
+}
+
+function work(): void {
+  // Thousands of errors are made to end waits, and nobody reads where. A replay has the stacks.
+  Error.stackTraceLimit = 0;
+  process.on('message', async ({ from, count, hours }: Portion) => {
+    for (let seed = from; seed < from + count; seed += 1) process.send?.(await simulate({ seed, hours }));
+    process.send?.('done');
+  });
+}
+
+if (process.argv.includes('--worker')) work();
+else process.exitCode = await main();

@@ -1,0 +1,287 @@
+import type { Neighbor, NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../../src/bgp/index.ts';
+import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts';
+import { AgentError, epochMs, monotonicMs, withDeadline } from '../../src/lib/index.ts';
+import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../src/rpc/index.ts';
+import { type Nanoseconds, nanoseconds } from '../../src/serviceability/index.ts';
+import type { LedgerNode } from '../ledger/index.ts';
+import type { SimulatedNeighbor, SimulatedSwitch } from '../switch/index.ts';
+import type { Life } from './life.ts';
+import type { Draw } from './plan.ts';
+import type { SimulationClock } from './world.ts';
+
+/** How the way to one node, and its front end, are now. Changed while it runs; read at each request. */
+export interface PathConditions {
+  /** Nobody answers at the address. */
+  down: boolean;
+  /** Requests arrive, and no answer ever comes. */
+  hangs: boolean;
+  /** Chances that a request, or the answer to it, is lost. */
+  loseRequest: number;
+  loseAnswer: number;
+  /** HTTP 429 for this share of requests, before the node sees them, with this Retry-After. */
+  rateLimit: number;
+  retryAfterMs: number | undefined;
+  /** HTTP 503 by a gateway, which may or may not have passed the request on. */
+  unavailable: number;
+  /** Half an answer, or a page. */
+  garble: number;
+  /** Chance that a transaction that was taken arrives once more, a good deal later. */
+  repeat: number;
+  /** Its answers name slots so much later than they are of. Heights and blockhashes stay true. */
+  slotsAhead: number;
+  /** Longest time on the way in one direction, milliseconds: what is drawn from it puts requests out of order. */
+  latencyMs: number;
+}
+
+export const healthyPath = (): PathConditions => ({
+  down: false,
+  hangs: false,
+  loseRequest: 0,
+  loseAnswer: 0,
+  rateLimit: 0,
+  retryAfterMs: undefined,
+  unavailable: 0,
+  garble: 0,
+  repeat: 0,
+  slotsAhead: 0,
+  latencyMs: 60,
+});
+
+/** What the judge of the run must know of each transaction on its way. */
+export interface SendWatcher {
+  /** A request that carries it sets out; called before it can have arrived anywhere. */
+  departed(wire: string): void;
+  /** It has reached a node, or is lost for good. `taken`: the node has it now. */
+  arrived(wire: string, taken: boolean): void;
+}
+
+interface SimulatedNetworkOptions {
+  readonly clock: SimulationClock;
+  readonly draw: Draw;
+  readonly life: Life;
+  readonly node: LedgerNode;
+  readonly conditions: PathConditions;
+  readonly watcher: SendWatcher;
+}
+
+const LONGEST_REPEAT_MS = 40_000;
+
+/** JSON-RPC to one node, over a network that loses, delays, repeats and reorders. What has departed arrives although its sender is dead. */
+export function createSimulatedTransport(
+  { timeoutMs }: Pick<JsonRpcOptions, 'timeoutMs'>,
+  { clock, draw, life, node, conditions, watcher }: SimulatedNetworkOptions,
+): JsonRpc {
+  let lastId = 0;
+
+  /** Carries the request to the node after `delayMs`; undefined when the answer is lost. */
+  async function deliver({ method, params }: RpcRequest, wire: string | undefined, lost: boolean): Promise<RpcReply | undefined> {
+    if (wire !== undefined) watcher.departed(wire);
+    await clock.sleep(draw.between(1, conditions.latencyMs));
+    if (lost) {
+      if (wire !== undefined) watcher.arrived(wire, false);
+      return undefined;
+    }
+    lastId += 1;
+    const { slotsAhead } = conditions;
+    const request = JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }, (name, value) =>
+      shifted(name, value, DEMANDS, -slotsAhead),
+    );
+    const reply = readAnswer(node.call(request), slotsAhead);
+    if (wire !== undefined) watcher.arrived(wire, reply.kind === 'result');
+    return reply;
+  }
+
+  async function repeatLater(request: RpcRequest, wire: string): Promise<void> {
+    watcher.departed(wire);
+    await clock.sleep(draw.between(100, LONGEST_REPEAT_MS));
+    await deliver(request, wire, false);
+    watcher.arrived(wire, false);
+  }
+
+  async function exchange(request: RpcRequest): Promise<RpcReply> {
+    const { down, hangs, loseRequest, loseAnswer, rateLimit, retryAfterMs, unavailable, garble, repeat } = conditions;
+    const wire = request.method === 'sendTransaction' && typeof request.params[0] === 'string' ? request.params[0] : undefined;
+    if (down) {
+      await clock.sleep(draw.between(0, 30));
+      return { kind: 'failed', progress: 'waiting', cause: new Error('connect ECONNREFUSED') };
+    }
+    if (draw.chance(rateLimit)) {
+      await clock.sleep(draw.between(1, conditions.latencyMs));
+      return { kind: 'http-error', status: 429, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    }
+    const isUnavailable = draw.chance(unavailable);
+    const isLost = draw.chance(loseRequest) || (isUnavailable && draw.chance(0.5));
+    const reply = await deliver(request, wire, isLost);
+    // What a node refused nobody repeats; what it took may reach it, or its leader, again.
+    if (wire !== undefined && reply?.kind === 'result' && draw.chance(repeat)) void repeatLater(request, wire);
+    if (hangs || draw.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
+    await clock.sleep(draw.between(1, conditions.latencyMs));
+    if (isUnavailable) return { kind: 'http-error', status: 503 };
+    if (draw.chance(garble)) return { kind: 'garbled', problem: 'an HTML page' };
+    return reply ?? { kind: 'garbled', problem: 'nothing' };
+  }
+
+  return {
+    async call(request, signal) {
+      life.step();
+      if (!life.isAlive) return new Promise(() => undefined);
+      const answered = exchange(request);
+      const untilAborted = (inner: AbortSignal): Promise<RpcReply> =>
+        new Promise((resolve, reject) => {
+          inner.addEventListener('abort', () => reject(inner.reason), { once: true });
+          answered.then(resolve, reject);
+        });
+      try {
+        return await life.hold(withDeadline(timeoutMs, signal, untilAborted, life.clock));
+      } catch (cause) {
+        return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
+      }
+    },
+    close: async () => undefined,
+  };
+}
+
+const DEMANDS: ReadonlySet<string> = new Set(['minContextSlot']);
+const SLOTS: ReadonlySet<string> = new Set(['slot', 'absoluteSlot']);
+
+/** What JSON makes of a member: slots are moved, all else stays. */
+function shifted(name: string, value: unknown, names: ReadonlySet<string>, slots: number): unknown {
+  return typeof value === 'number' && names.has(name) ? Math.max(0, value + slots) : value;
+}
+
+function readAnswer(text: string, slotsAhead: number): RpcReply {
+  const answer: unknown = JSON.parse(text, (name, value) => shifted(name, value, SLOTS, slotsAhead));
+  if (typeof answer !== 'object' || answer === null) return { kind: 'garbled', problem: 'no object' };
+  if ('error' in answer) {
+    const { error } = answer;
+    if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'number')
+      return { kind: 'garbled', problem: 'an error without a code' };
+    const message = 'message' in error ? String(error.message) : '';
+    return { kind: 'rpc-error', code: error.code, message, data: 'data' in error ? error.data : undefined };
+  }
+  return { kind: 'result', value: 'result' in answer ? answer.result : undefined };
+}
+
+/** How the switch answers one of its readers now. Changed while it runs; read at each poll. */
+export interface SourceConditions {
+  /** Nobody answers at the address. */
+  unreachable: boolean;
+  /** Requests are taken and never answered. */
+  hangs: boolean;
+  /** Added to each answer, milliseconds. */
+  slowMs: number;
+  /** VRFs that can't be read. */
+  failingVrfs: ReadonlySet<VrfName>;
+  /** VRFs that the answer leaves out as though they did not exist. */
+  missingVrfs: ReadonlySet<VrfName>;
+  /** All VRFs, and not one neighbor: an agent of the switch that restarts. */
+  empty: boolean;
+  withoutDescriptions: boolean;
+}
+
+export const healthySource = (): SourceConditions => ({
+  unreachable: false,
+  hangs: false,
+  slowMs: 0,
+  failingVrfs: new Set(),
+  missingVrfs: new Set(),
+  empty: false,
+  withoutDescriptions: false,
+});
+
+/** What a poll was given, and when that was true. */
+export interface Poll {
+  readonly at: number;
+  readonly snapshot: NeighborSnapshot;
+}
+
+interface SimulatedSourceOptions {
+  readonly name: string;
+  readonly sim: SimulatedSwitch;
+  readonly life: Life;
+  readonly draw: Draw;
+  readonly conditions: SourceConditions;
+  /** Tells states only: neither since when, nor how often (as the sockets source does). */
+  readonly blind: boolean;
+  readonly onPoll: (poll: Poll) => void;
+}
+
+/** Longest that a source of this kind waits for the switch. */
+const TIMEOUT_MS = 8_000;
+const MICROSECOND_NS = 1_000;
+
+/** A reader of the simulated switch without protocol and sockets; those have tests of their own. */
+export function createSimulatedSource(options: SimulatedSourceOptions): SwitchSource {
+  const { name, sim, life, draw, conditions, onPoll } = options;
+  const fail = (problem: string): AgentError => new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem });
+
+  async function exchange<T>(answer: () => T, signal: AbortSignal): Promise<T> {
+    if (conditions.unreachable) {
+      await life.clock.sleep(draw.between(0, 20), signal);
+      throw fail('connection refused');
+    }
+    if (conditions.hangs || conditions.slowMs > TIMEOUT_MS) {
+      await life.clock.sleep(TIMEOUT_MS, signal);
+      throw fail('no answer in time');
+    }
+    const answersInTheMiddle = conditions.slowMs * draw.random();
+    await life.clock.sleep(draw.between(1, 40) + answersInTheMiddle, signal);
+    const value = answer();
+    await life.clock.sleep(draw.between(1, 40) + conditions.slowMs - answersInTheMiddle, signal);
+    return value;
+  }
+
+  return {
+    name,
+    async collect(signal) {
+      const takenAt = life.clock.monotonic();
+      const { at, vrfs } = await exchange(() => ({ at: life.clock.monotonic(), vrfs: readVrfs(options) }), signal);
+      if (vrfs.size === 0) throw fail('an answer without a VRF');
+      const snapshot = { vrfs, takenAt: monotonicMs(takenAt) };
+      onPoll({ at, snapshot });
+      return snapshot;
+    },
+    async readRtts(neighbors: readonly NeighborKey[], signal) {
+      return exchange(() => {
+        const rtts = new Map<string, Nanoseconds>();
+        for (const key of neighbors) {
+          const found = sim.find(key.vrf, key.address);
+          if (found?.state === 'established') rtts.set(neighborKeyText(key), nanoseconds(BigInt(found.rttUs * MICROSECOND_NS)));
+        }
+        return rtts;
+      }, signal);
+    },
+    close: async () => undefined,
+  };
+}
+
+function readVrfs({ name, sim, conditions, blind }: SimulatedSourceOptions): Map<VrfName, VrfReading> {
+  const readings = new Map<VrfName, VrfReading>();
+  for (const vrf of sim.vrfs()) {
+    if (conditions.missingVrfs.has(vrf)) continue;
+    if (conditions.failingVrfs.has(vrf)) {
+      readings.set(vrf, { kind: 'failed', source: name, problem: 'simulated' });
+      continue;
+    }
+    const seen = conditions.empty ? [] : sim.neighbors(vrf).map((neighbor) => seenAs(neighbor, conditions, blind));
+    readings.set(vrf, {
+      kind: 'collected',
+      source: name,
+      neighbors: new Map(seen.map((neighbor) => [neighbor.address, neighbor])),
+      ...(blind ? {} : { switchTime: sim.now() }),
+      changedAtToleranceMs: 1_000,
+    });
+  }
+  return readings;
+}
+
+function seenAs(neighbor: SimulatedNeighbor, { withoutDescriptions }: SourceConditions, blind: boolean): Neighbor {
+  const { address, state, description, remoteAs, changedAt, establishedTransitions } = neighbor;
+  return {
+    address,
+    state,
+    remoteAs,
+    ...(description === undefined || withoutDescriptions ? {} : { description }),
+    ...(blind ? {} : { changedAt: epochMs(changedAt), establishedTransitions }),
+  };
+}

@@ -1,0 +1,283 @@
+/*
+ * One seeded run of the whole agent.
+ *
+ *   chaos ──► happenings (users, accounts, forks, kills, clocks) ──► world: embedded ledger, simulated switch
+ *     └─────► troubles (nodes, paths, chain, sources) ──► what lies between the world and the agent
+ *
+ *   world ◄── simulated network, simulated sources ◄── the agent, one life after the other
+ *     └──────────────── judges watch both sides at each slot and each event ────────────────┘
+ */
+
+import { seededRandom } from '../../src/lib/index.ts';
+import { type Address, BgpStatus, UserStatus } from '../../src/serviceability/index.ts';
+import { createAgents } from './agents.ts';
+import { type Happening, happeningsOf, type Trouble, troublesOf } from './events.ts';
+import { createFlightJudge, createMemoryJudge, createVerdict, type Verdict, type Violation } from './invariants.ts';
+import { healthyPath, healthySource } from './network.ts';
+import { createDraw, type Draw, drawPlan } from './plan.ts';
+import { createLater, createSimulationClock, createStory, createWorld, type SimulationClock, type Story, type World } from './world.ts';
+
+interface CalmOptions {
+  readonly clock: SimulationClock;
+  readonly world: World;
+  readonly verdict: Verdict;
+  readonly isOver: () => boolean;
+  /** How long the ledger may stay wrong, milliseconds. */
+  readonly boundMs: number;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** Right is what stays right until every transaction of the bad times is dead: the 150 blocks of a blockhash, and some. */
+const STAYS_MS = 75_000;
+
+/** Lets time pass without any trouble until the ledger is right for good; resolves to how long that took, or undefined when it never was. */
+async function waitUntilRight({ clock, world, verdict, isOver, boundMs }: CalmOptions): Promise<number | undefined> {
+  const from = clock.monotonic();
+  let rightSince: number | undefined;
+  while (!isOver()) {
+    const wrong = mismatches(world);
+    const now = clock.monotonic();
+    rightSince = wrong.length > 0 ? undefined : (rightSince ?? now);
+    if (rightSince !== undefined && now - rightSince >= STAYS_MS) return rightSince - from;
+    if (rightSince === undefined && now - from >= boundMs) verdict.fail('converges', `after ${(now - from) / 1000} s: ${wrong.join(', ')}`);
+    await clock.run(now + LOOK_EVERY_MS, isOver);
+  }
+  return undefined;
+}
+
+/** Users whose record differs from the truth. One that is banned has no truth any more. */
+function mismatches(world: World): readonly string[] {
+  const wrong: string[] = [];
+  for (const [address, { status, bgpStatus }] of world.users()) {
+    const truth = status === UserStatus.activated ? world.truthOf(address) : undefined;
+    if (truth !== undefined && bgpStatus !== BgpStatus[truth]) wrong.push(describe(world, address, truth, bgpStatus));
+  }
+  return wrong;
+}
+
+function describe(world: World, user: Address, truth: 'up' | 'down', status: number): string {
+  const says = status === BgpStatus.up ? 'up' : status === BgpStatus.down ? 'down' : 'unknown';
+  return `${world.nameOf(user)} is ${truth}, and the ledger says ${says}`;
+}
+
+interface Chaos {
+  start(): void;
+  /** Ends every trouble that holds, and begins none any more. */
+  stop(): void;
+}
+
+interface ChaosOptions {
+  readonly draw: Draw;
+  readonly clock: SimulationClock;
+  readonly story: Story;
+  readonly happenings: readonly Happening[];
+  readonly troubles: readonly Trouble[];
+}
+
+/** Lets things happen and go wrong, each at a pace of its own for this run. */
+function createChaos({ draw, clock, story, happenings, troubles }: ChaosOptions): Chaos {
+  const holding = new Map<Trouble, () => void>();
+  let stopped = false;
+  const pace = { happening: draw.between(2_000, 60_000), trouble: draw.between(5_000, 240_000) };
+
+  function happen(): void {
+    if (stopped) return;
+    const happening = draw.weighted(happenings);
+    const told = happening?.happen();
+    if (happening !== undefined && told !== undefined) story.tell(`world: ${happening.name} ${told}`);
+    clock.after(pace.happening * draw.between(0.05, 1.95), happen);
+  }
+
+  function trouble(): void {
+    if (stopped) return;
+    const next = draw.weighted(troubles);
+    if (next !== undefined && !holding.has(next)) {
+      story.tell(`trouble: ${next.name} ${next.begin()}`);
+      const cancel = clock.after(draw.between(...next.lasts), () => end(next));
+      holding.set(next, cancel);
+    }
+    clock.after(pace.trouble * draw.between(0.05, 1.95), trouble);
+  }
+
+  function end(which: Trouble): void {
+    holding.get(which)?.();
+    holding.delete(which);
+    which.end();
+    story.tell(`trouble over: ${which.name}`);
+  }
+
+  return {
+    start() {
+      happen();
+      trouble();
+    },
+    stop() {
+      stopped = true;
+      for (const which of [...holding.keys()]) end(which);
+    },
+  };
+}
+
+interface SimulationOptions {
+  readonly seed: number;
+  /** How long things go wrong, simulated hours; the calm after it comes on top. */
+  readonly hours: number;
+  /** Hears the story as it goes on. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  /** The newest lines of the story. */
+  readonly story: readonly string[];
+  /** From the end of all trouble until the ledger said what the switch says, and went on to; milliseconds. */
+  readonly convergedAfterMs: number | undefined;
+  readonly simulatedMs: number;
+  readonly lives: number;
+  readonly transactions: number;
+  readonly writes: number;
+  /** Older statuses that landed after newer ones: of dead processes, or brought back by a fork. */
+  readonly outOfOrder: number;
+  readonly heapByHour: readonly number[];
+}
+
+const SLOT_MS = 400;
+const HOUR_MS = 3_600_000;
+/** A trap or a stream is quick, when it comes at all. */
+const HINTS = { share: 0.8, latestMs: 300 };
+
+/** One run: a world, an agent, some hours of trouble, and the calm in which everything must come right. The same seed is the same run. */
+export async function simulate({ seed, hours, onLine }: SimulationOptions): Promise<SimulationResult> {
+  const clock = createSimulationClock();
+  const draw = createDraw(seededRandom(seed));
+  const plan = drawPlan(draw);
+  const story = createStory({ clock, ...(onLine === undefined ? {} : { onLine }) });
+  const verdict = createVerdict(({ invariant, detail }) => story.tell(`VIOLATION of ${invariant}: ${detail}`));
+  const isOver = (): boolean => verdict.violation !== undefined;
+
+  const world = createWorld({ clock, draw, users: plan.users });
+  const nodes = Array.from({ length: plan.nodes }, () => ({ node: world.ledger.addNode(), path: healthyPath() }));
+  const sources = Array.from({ length: plan.sources }, healthySource);
+  const { maxTransactionsPerMinute } = plan.limits;
+  const slotsAreFalse = (): boolean => nodes.some(({ path }) => path.slotsAhead > 0);
+  const flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
+  const memory = createMemoryJudge({ clock, verdict });
+  let switchClockMovedAt = Number.NEGATIVE_INFINITY;
+  const agents = createAgents({
+    plan,
+    clock,
+    draw,
+    world,
+    nodes,
+    sources,
+    story,
+    verdict,
+    flights,
+    switchClockMovedAt: () => switchClockMovedAt,
+  });
+
+  const { schedule, flush } = createLater(clock);
+  const happenings = happeningsOf({
+    world,
+    draw,
+    clock,
+    later: schedule,
+    onDisturbed: flights.disturbed,
+    onSwitchClockMoved: () => {
+      switchClockMovedAt = clock.monotonic();
+    },
+    lightFuse: agents.lightFuse,
+    restartAgent: agents.restart,
+  });
+  /** Each run knows only some of what can happen: rare things meet more often among few than among many. */
+  const some = <T>(all: readonly T[]): readonly T[] => {
+    const share = draw.between(0.1, 1);
+    return all.filter(() => draw.chance(share));
+  };
+  const troubles = some(troublesOf({ world, draw, nodes, sources }));
+  const known = some(happenings);
+  const chaos = createChaos({ draw, clock, story, happenings: known, troubles });
+
+  world.ledger.bank.onLanded(flights.landed);
+  if (plan.hints) {
+    world.sim.onChange(() => {
+      if (draw.chance(HINTS.share)) clock.after(draw.between(1, HINTS.latestMs), agents.wake);
+    });
+  }
+  const everySlot = (): void => {
+    flights.step();
+    memory.step();
+    clock.after(SLOT_MS, everySlot);
+  };
+  everySlot();
+  agents.start();
+  chaos.start();
+  await clock.run(hours * HOUR_MS, isOver);
+
+  chaos.stop();
+  agents.calm();
+  flush();
+  world.push();
+  story.tell('all trouble is over');
+  const delayMs = Math.max(0, ...[...known, ...troubles].map(({ delaysMs = 0 }) => delaysMs));
+  const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
+  const convergedAfterMs = await waitUntilRight({ clock, world, verdict, isOver, boundMs });
+
+  return {
+    seed,
+    violation: verdict.violation,
+    story: story.lines,
+    convergedAfterMs,
+    simulatedMs: clock.monotonic(),
+    lives: agents.lives,
+    transactions: flights.counts.signatures,
+    writes: flights.counts.writes,
+    outOfOrder: flights.counts.outOfOrder,
+    heapByHour: memory.heapByHour,
+  };
+}
+
+/** Sums over many runs. */
+interface Tally {
+  add(result: SimulationResult): void;
+  readonly runs: number;
+  readonly failed: number;
+  /** A few lines for people; `tookMs` is real time. */
+  summary(tookMs: number): string;
+}
+
+export function createTally(): Tally {
+  const converged: number[] = [];
+  const sum = { runs: 0, failed: 0, simulatedMs: 0, lives: 0, transactions: 0, writes: 0, outOfOrder: 0 };
+  const quantile = (share: number): string => {
+    const sorted = converged.toSorted((a, b) => a - b);
+    return ((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN) / 1000).toFixed(1);
+  };
+  return {
+    add(result) {
+      sum.runs += 1;
+      if (result.violation !== undefined) sum.failed += 1;
+      if (result.convergedAfterMs !== undefined) converged.push(result.convergedAfterMs);
+      sum.simulatedMs += result.simulatedMs;
+      sum.lives += result.lives;
+      sum.transactions += result.transactions;
+      sum.writes += result.writes;
+      sum.outOfOrder += result.outOfOrder;
+    },
+    get runs() {
+      return sum.runs;
+    },
+    get failed() {
+      return sum.failed;
+    },
+    summary(tookMs) {
+      const hours = sum.simulatedMs / HOUR_MS;
+      return [
+        `${sum.runs} runs, ${sum.failed} failed; ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(1)} s, ${((hours * 1000) / tookMs).toFixed(1)} a second`,
+        `${sum.lives} lives of the agent, ${sum.transactions} transactions, ${sum.writes} writes landed, ${sum.outOfOrder} of dead processes or forks out of order`,
+        `from the end of all trouble until the ledger is right: p50 ${quantile(0.5)} s, p99 ${quantile(0.99)} s, longest ${quantile(1)} s`,
+      ].join('\n');
+    },
+  };
+}

@@ -1,0 +1,399 @@
+import { type Clock, type EpochMs, epochMs, monotonicMs } from '../../src/lib/index.ts';
+import { type Address, type Ipv4, lamports, tunnelSides, type User, UserStatus, UserType } from '../../src/serviceability/index.ts';
+import { createLocalLedger, createSigner, type Ed25519Signer, type LocalLedger } from '../ledger/index.ts';
+import { createSimulatedSwitch, type SimulatedSwitch } from '../switch/index.ts';
+import { createLocalnetController, type LocalnetController } from '../world.ts';
+import type { Draw } from './plan.ts';
+
+/** Whether a session was up, and when: what every answer of the switch is held against. */
+interface SessionHistory {
+  /** The sessions that are Established now; those not named are down, or not there. Called after each change of the switch. */
+  record(established: ReadonlySet<string>): void;
+  isUp(session: string): boolean;
+  /** Whether it was down all the time from `from` to `to`, monotonic milliseconds. */
+  wasDownThroughout(session: string, from: number, to: number): boolean;
+}
+
+/** One stretch of being up; `end` is Infinity while it lasts. */
+interface Stretch {
+  readonly begin: number;
+  end: number;
+}
+
+/** Longer ago than anything is judged by. */
+const REMEMBERED_MS = 600_000;
+
+/** A session is named by its client's address and the description of its neighbor: the same address under another user is another session. */
+export function sessionName(address: string, tunnelId: number): string {
+  return `${address} USER-${tunnelId}`;
+}
+
+function createSessionHistory(clock: Pick<Clock, 'monotonic'>): SessionHistory {
+  const sessions = new Map<string, Stretch[]>();
+  let up = new Set<string>();
+  return {
+    record(established) {
+      const now = clock.monotonic();
+      for (const session of up) {
+        const last = sessions.get(session)?.at(-1);
+        if (!established.has(session) && last !== undefined) last.end = now;
+      }
+      for (const session of established) {
+        if (up.has(session)) continue;
+        const recent = (sessions.get(session) ?? []).filter(({ end }) => end > now - REMEMBERED_MS);
+        sessions.set(session, [...recent, { begin: now, end: Number.POSITIVE_INFINITY }]);
+      }
+      up = new Set(established);
+    },
+    isUp: (session) => up.has(session),
+    wasDownThroughout(session, from, to) {
+      return !(sessions.get(session) ?? []).some(({ begin, end }) => begin < to && end > from);
+    },
+  };
+}
+
+export interface SimulationClock extends Clock {
+  readonly after: NonNullable<Clock['after']>;
+  /** Lets time pass until `at` (monotonic milliseconds), or until `isOver` says so: whoever sleeps until then wakes in turn. */
+  run(at: number, isOver: () => boolean): Promise<void>;
+  /** Moves the wall clock only, as an operator or NTP does. */
+  jumpWall(ms: number): void;
+  /** How many sleep now; what grows without bound here is a leak. */
+  readonly sleepers: number;
+}
+
+interface Sleeper {
+  readonly at: number;
+  readonly order: number;
+  wake: (() => void) | undefined;
+}
+
+/** After so many wake-ups the event loop gets a turn, or messages and the garbage of finished promises would pile up. */
+const WAKES_A_TURN = 512;
+
+/**
+ * Time passes in steps of a power of two, so that sums and differences of times are exact: a loop that finds by one that it is not yet time,
+ * and by the other that there is nothing left to wait for, would spin for ever where no time passes by itself.
+ */
+const TICKS_PER_MS = 1_024;
+
+/**
+ * A clock that jumps from one sleeper to the next. Between two of them it waits for one `process.nextTick`, which Node runs when no
+ * microtask is left: everything that the first one set in motion has come to its next sleep by then, and no turn of the event loop is spent.
+ */
+export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000_000)): SimulationClock {
+  const heap: Sleeper[] = [];
+  let now = 0;
+  let wallOffset: number = wallStart;
+  let order = 0;
+  let cancelled = 0;
+
+  const add = (ms: number, wake: () => void): Sleeper => {
+    const sleeper: Sleeper = { at: Math.ceil((now + Math.max(0, ms)) * TICKS_PER_MS) / TICKS_PER_MS, order: order++, wake };
+    push(heap, sleeper);
+    return sleeper;
+  };
+  const cancel = (sleeper: Sleeper): void => {
+    if (sleeper.wake === undefined) return;
+    sleeper.wake = undefined;
+    cancelled += 1;
+  };
+
+  return {
+    monotonic: () => monotonicMs(now),
+    wall: () => epochMs(wallOffset + now),
+    get sleepers() {
+      return heap.length - cancelled;
+    },
+    sleep(ms, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const onAbort = (): void => {
+          cancel(sleeper);
+          reject(signal?.reason);
+        };
+        const sleeper = add(ms, () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        });
+        signal?.addEventListener('abort', onAbort, { once: true });
+      });
+    },
+    after(ms, onOver) {
+      const sleeper = add(ms, onOver);
+      return () => cancel(sleeper);
+    },
+    async run(at, isOver) {
+      let wakes = 0;
+      await settled();
+      while (!isOver()) {
+        const next = heap[0];
+        if (next === undefined || next.at > at) break;
+        pop(heap);
+        const { wake } = next;
+        if (wake === undefined) {
+          cancelled -= 1;
+          continue;
+        }
+        now = next.at;
+        next.wake = undefined;
+        wake();
+        wakes += 1;
+        await (wakes % WAKES_A_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
+      }
+      if (!isOver()) now = Math.max(now, Math.floor(at * TICKS_PER_MS) / TICKS_PER_MS);
+    },
+    jumpWall(ms) {
+      wallOffset += ms;
+    },
+  };
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
+const isBefore = (a: Sleeper, b: Sleeper): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+/** The two halves of a binary heap, the earliest first. */
+function push(heap: Sleeper[], sleeper: Sleeper): void {
+  let index = heap.length;
+  heap.push(sleeper);
+  while (index > 0) {
+    const above = (index - 1) >> 1;
+    const parent = heap[above];
+    if (parent === undefined || !isBefore(sleeper, parent)) break;
+    heap[index] = parent;
+    index = above;
+  }
+  heap[index] = sleeper;
+}
+
+function pop(heap: Sleeper[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let index = 0;
+  for (;;) {
+    const left = heap[2 * index + 1];
+    const right = heap[2 * index + 2];
+    if (left === undefined) break;
+    const smaller = right !== undefined && isBefore(right, left) ? right : left;
+    if (!isBefore(smaller, last)) break;
+    heap[index] = smaller;
+    index = 2 * index + (smaller === right ? 2 : 1);
+  }
+  heap[index] = last;
+}
+
+/** Acts that are due some time later, or when the run calms down, whichever comes first. */
+interface Later {
+  readonly schedule: (ms: number, act: () => void) => void;
+  /** Does at once whatever is still due. */
+  flush(): void;
+}
+
+export function createLater(clock: Pick<SimulationClock, 'after'>): Later {
+  const due = new Map<() => void, () => void>();
+  return {
+    schedule(ms, act) {
+      const once = (): void => {
+        due.delete(once);
+        act();
+      };
+      due.set(once, clock.after(ms, once));
+    },
+    flush() {
+      for (const [act, cancel] of [...due]) {
+        cancel();
+        act();
+      }
+    },
+  };
+}
+
+/** What happened in one run, a line an event, for the reader of a failure. */
+export interface Story {
+  tell(line: string): void;
+  /** The newest lines. */
+  readonly lines: readonly string[];
+}
+
+const REMEMBERED = 400;
+
+export function createStory({
+  clock,
+  onLine,
+}: {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly onLine?: (line: string) => void;
+}): Story {
+  const lines: string[] = [];
+  return {
+    lines,
+    tell(line) {
+      const stamped = `${timeOf(clock.monotonic())}  ${line}`;
+      lines.push(stamped);
+      if (lines.length > REMEMBERED) lines.shift();
+      onLine?.(stamped);
+    },
+  };
+}
+
+function timeOf(ms: number): string {
+  const seconds = ms / 1000;
+  const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return `${String(h).padStart(2, '0')}:${String(m).padStart(2, '0')}:${(seconds % 60).toFixed(3).padStart(6, '0')}`;
+}
+
+/** The ledger and the switch as they truly are, and the hands that change them. */
+export interface World {
+  readonly ledger: LocalLedger;
+  readonly sim: SimulatedSwitch;
+  readonly sessions: SessionHistory;
+  readonly device: Address;
+  readonly signer: Ed25519Signer;
+  /** A short name for the story. */
+  nameOf(user: Address): string;
+  users(): ReadonlyMap<Address, User>;
+  /** Whether the user's session is up; undefined for one that has none, being banned or gone. */
+  truthOf(user: Address): 'up' | 'down' | undefined;
+  createUser(clientIp?: Ipv4): Address;
+  deleteUser(user: Address): Ipv4 | undefined;
+  banUser(user: Address): void;
+  connect(user: Address): void;
+  disconnect(user: Address): void;
+  /** The controller brings the switch in line with the ledger. */
+  push(): void;
+  reboot(): void;
+  setFunds(sol: number): void;
+  /** The ledger goes on from so many slots ago, at most, and counts anew from there; returns how many they were. */
+  setBack(slots: number): number;
+  /** How far it is from the furthest slot to which it had come. */
+  slotsToCatchUp(): number;
+  setPublisher(publisher: Address): void;
+}
+
+const USER_VRFS = ['vrf1', 'vrf2'];
+const FABRIC_PEER = '172.16.0.1';
+const USER_SEED_BYTE = 7;
+
+export function createWorld({
+  clock,
+  draw,
+  users,
+}: {
+  readonly clock: SimulationClock;
+  readonly draw: Draw;
+  readonly users: number;
+}): World {
+  const ledger = createLocalLedger({ clock, random: draw.random, rememberedTransactions: 2_048 });
+  const { admin } = ledger;
+  const signer = createSigner(new Uint8Array(32).fill(USER_SEED_BYTE));
+  const device = admin.createDevice({ metricsPublisher: signer.address, code: 'sim-dz1' });
+  const tenants = ['a', 'b'].map((code) => admin.createTenant({ code: `tenant-${code}` }));
+  const sim = createSimulatedSwitch({ clock, hostname: 'sim-dz1' });
+  for (const vrf of USER_VRFS) sim.addVrf(vrf);
+  sim.configure({ vrf: 'default', address: FABRIC_PEER, remoteAs: 65_342, description: 'fabric' });
+  sim.establish('default', FABRIC_PEER);
+  const controller = createLocalnetController({ admin, device, sim });
+  const sessions = createSessionHistory(clock);
+  const names = new Map<Address, string>();
+  /** Those that were created and not deleted: cheaper to ask than the ledger, which tries each of its accounts. */
+  const living = new Set<Address>();
+
+  const observe = (): void => sessions.record(establishedSessions(sim));
+  const slotNow = (): number => Number(ledger.bank.replica().view('processed').slot);
+  let furthest = 0;
+  const setFunds = (sol: number): void => admin.fund(signer.address, lamports(BigInt(Math.round(sol * 1e9))));
+  const createUser = (clientIp?: Ipv4): Address => {
+    const kind = draw.whole(0, 4);
+    // The same client comes back as the same kind of user, so at the same address.
+    const isMulticast = clientIp === undefined && kind === 4;
+    const user = admin.createUser({
+      device,
+      ...(clientIp === undefined ? {} : { clientIp }),
+      ...(isMulticast ? { userType: UserType.multicast } : { tenant: tenants[kind % 2] }),
+    });
+    if (!names.has(user)) names.set(user, `u${names.size}`);
+    living.add(user);
+    return user;
+  };
+  const at = (user: Address, act: (vrf: string, address: string) => void): void => {
+    const session = sessionOnSwitch(user, controller, ledger, sim);
+    if (session !== undefined) act(session.vrf, session.address);
+    observe();
+  };
+
+  setFunds(10);
+  for (let n = 0; n < users; n += 1) createUser();
+  controller.sync();
+  ledger.bank.begin();
+
+  return {
+    ledger,
+    sim,
+    sessions,
+    device,
+    signer,
+    nameOf: (user) => names.get(user) ?? user,
+    users() {
+      const users = new Map<Address, User>();
+      for (const address of living) {
+        const user = admin.user(address);
+        if (user !== undefined) users.set(address, user);
+      }
+      return users;
+    },
+    truthOf(address) {
+      const user = admin.user(address);
+      const sides = user === undefined ? undefined : tunnelSides(user.tunnelNet);
+      if (user === undefined || sides === undefined || user.status !== UserStatus.activated) return undefined;
+      return sessions.isUp(sessionName(sides.clientSide, user.tunnelId)) ? 'up' : 'down';
+    },
+    createUser,
+    deleteUser(user) {
+      const clientIp = admin.user(user)?.clientIp;
+      admin.deleteUser(user);
+      living.delete(user);
+      return clientIp;
+    },
+    banUser: (user) => admin.banUser(user),
+    connect: (user) => at(user, (vrf, address) => sim.establish(vrf, address, draw.whole(500, 90_000))),
+    disconnect: (user) => at(user, (vrf, address) => sim.drop(vrf, address, draw.one(['active', 'idle', 'connect'] as const))),
+    push() {
+      controller.sync();
+      observe();
+    },
+    reboot() {
+      sim.reboot();
+      observe();
+    },
+    setFunds,
+    setBack(slots) {
+      const from = slotNow();
+      furthest = Math.max(furthest, from);
+      ledger.bank.setBack(BigInt(Math.max(0, from - slots)));
+      return from - slotNow();
+    },
+    slotsToCatchUp: () => Math.max(0, furthest - slotNow()),
+    setPublisher: (publisher) => admin.changeDevice(device, { metricsPublisher: publisher }),
+  };
+}
+
+function establishedSessions(sim: SimulatedSwitch): Set<string> {
+  const established = new Set<string>();
+  for (const vrf of sim.vrfs()) {
+    for (const { state, address, description } of sim.neighbors(vrf)) {
+      if (state === 'established') established.add(`${address} ${description ?? ''}`);
+    }
+  }
+  return established;
+}
+
+/** Where the user's own neighbor is; undefined while the controller has not pushed it yet. */
+function sessionOnSwitch(user: Address, controller: LocalnetController, { admin }: LocalLedger, sim: SimulatedSwitch) {
+  const session = controller.sessionOf(user);
+  if (session === undefined) return undefined;
+  const neighbor = sim.find(session.vrf, session.address);
+  return neighbor?.description === `USER-${admin.user(user)?.tunnelId}` ? session : undefined;
+}

@@ -1,0 +1,179 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadKeypair, readYaml, yamlRefusal } from '../src/config/index.ts';
+import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
+import { createEventSink, type ReadyEvent } from '../src/observability/index.ts';
+import { readSnapshot } from './drive.ts';
+import { createLocalnet } from './localnet.ts';
+import { DEFAULT_RPC_URL, type LocalnetBody, type LocalnetOptions } from './options.ts';
+import { createScenario } from './scenario.ts';
+import { type Genesis, genesisSchema, type Localnet } from './world.ts';
+
+interface PortChoice {
+  /** The flag that names the port, for the error. */
+  readonly flag: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** What the user asked for; 0 means any. */
+  readonly wanted: number | undefined;
+  /** Taken when the user asks for nothing and it is free. */
+  readonly usual: number;
+}
+
+/** The port on 127.0.0.1 to listen on; 0 where any will do. Throws AgentError `CONFIG__PORT_IN_USE` when the one that was asked for is taken. */
+export async function choosePort({ flag, protocol, wanted, usual }: PortChoice): Promise<number> {
+  const port = wanted ?? usual;
+  const problem = port === 0 ? undefined : await bindProblem(port, protocol);
+  if (problem === undefined) return port;
+  if (wanted === undefined) return 0;
+  throw new AgentError('CONFIG__PORT_IN_USE', { flag, port, problem: describeError(problem) });
+}
+
+/** Why the port can't be bound now; somebody may still take it before we do. */
+async function bindProblem(port: number, protocol: 'tcp' | 'udp'): Promise<unknown> {
+  try {
+    if (protocol === 'tcp') {
+      const server = createServer().listen({ host: '127.0.0.1', port });
+      await once(server, 'listening');
+      server.close();
+      await once(server, 'close');
+    } else {
+      const socket = createSocket('udp4');
+      socket.bind(port, '127.0.0.1');
+      await once(socket, 'listening');
+      socket.close();
+      await once(socket, 'close');
+    }
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** A folder of this process's own, removed at its end. */
+interface TemporaryFolder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+export async function temporaryFolder(): Promise<TemporaryFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'dzd-telemetry-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Writes a new key into the folder, in the form of solana-keygen: 64 numbers, the seed and the public key. */
+export async function writeNewKeypair(folder: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
+  const file = join(folder, 'metrics-publisher.json');
+  const bytes = [...Buffer.from(d, 'base64url'), ...Buffer.from(x, 'base64url')];
+  await writeFile(file, `${JSON.stringify(bytes)}\n`, { mode: 0o600 });
+  return file;
+}
+
+/** Reads the world that `--genesis` names. Throws AgentError `CONFIG__…` with file and line of each thing that is wrong. */
+export function readGenesis(path: string): Genesis {
+  const file = readYaml(path);
+  const checked = genesisSchema.safeParse(file.value);
+  if (checked.success) return checked.data;
+  const problems = checked.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], problem: 'unknown key' }))
+      : [{ path: issue.path, problem: issue.message }],
+  );
+  throw yamlRefusal(file, problems);
+}
+
+/** Mean time between two events of the scenario `churn`. */
+const CHURN_INTERVAL_MS = 2_000;
+
+/** `dzd-telemetry localnet`: a ledger and a switch, until a signal ends them. */
+export const localnetBody: LocalnetBody = async (options, io) => {
+  const restore = options.restore === undefined ? undefined : await readSnapshot(options.restore);
+  const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
+  const folder = await temporaryFolder();
+  const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
+  const localnet = createLocalnet({
+    users: options.users,
+    rpcPort: await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: options.rpcPort, usual: 8_899 }),
+    eapiPort: await choosePort({ flag: 'eapi-port', protocol: 'tcp', wanted: options.eapiPort, usual: 8_080 }),
+    snmpPort: await choosePort({ flag: 'snmp-port', protocol: 'udp', wanted: options.snmpPort, usual: 1_161 }),
+    grpcPort: await choosePort({ flag: 'grpc-port', protocol: 'tcp', wanted: options.grpcPort, usual: 9_543 }),
+    ...(options.eapiTls === undefined ? {} : { eapiTls: await readTls(options.eapiTls) }),
+    ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
+    ...(options.stateIngestPort === undefined ? {} : { stateIngestPort: await stateIngestPort(options.stateIngestPort) }),
+    ...(restore === undefined ? {} : { restore }),
+    ...(genesis === undefined ? {} : { genesis }),
+    publisher: loadKeypair(keypair).keypair.address,
+  });
+  const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
+  try {
+    const { rpcUrl, wsUrl, eapiUrl, eapiSocket, snmp, grpc, stateIngestUrl } = await localnet.start();
+    const ready: ReadyEvent = {
+      event: 'ready',
+      rpcUrl,
+      wsUrl,
+      programId: localnet.programId,
+      device: localnet.device,
+      keypair,
+      eapiUrl,
+      eapiSocket,
+      snmp: `${snmp.host}:${snmp.port}`,
+      grpc: `${grpc.host}:${grpc.port}`,
+      ...(stateIngestUrl === undefined ? {} : { stateIngestUrl }),
+    };
+    createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
+    if (options.output === 'table') io.stdout.write(howToUse(ready));
+    if (options.scenario === 'churn') scenario.start();
+    else if (restore === undefined && genesis === undefined) connectEveryone(localnet);
+    await new Promise<void>((resolve) => {
+      if (io.signal.aborted) resolve();
+      else io.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    return 0;
+  } finally {
+    await scenario.stop();
+    await localnet.stop();
+    await folder.remove();
+  }
+};
+
+async function readTls({ keyFile, certFile }: NonNullable<LocalnetOptions['eapiTls']>) {
+  const read = (flag: string, file: string): Promise<string> =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      throw new AgentError('CONFIG__USAGE', { problem: `--${flag}: ${describeError(error)}` }, { cause: error });
+    });
+  return { key: await read('eapi-key', keyFile), cert: await read('eapi-cert', certFile) };
+}
+
+function stateIngestPort(wanted: number): Promise<number> {
+  return choosePort({ flag: 'state-ingest-port', protocol: 'tcp', wanted, usual: 0 });
+}
+
+function connectEveryone(localnet: Localnet): void {
+  for (const user of localnet.truth().keys()) localnet.connect(user);
+}
+
+function howToUse({ rpcUrl, device, keypair, eapiUrl }: ReadyEvent): string {
+  return `
+Try the agent on it, in another terminal. A configuration file for it:
+
+  env: localnet
+  device: ${device}
+  keypair: ${keypair}
+  ledger:
+    rpcUrls: [${rpcUrl}]
+  collector:
+    sources:
+      - type: eapi
+        url: ${eapiUrl}
+
+  dzd-telemetry run --config FILE --dry-run
+${rpcUrl === DEFAULT_RPC_URL ? '' : `\nWhat drives this localnet wants its address: dzd-telemetry localnet user list --rpc-url ${rpcUrl}\n`}
+docs/localnet.md tells how users are created and connected from outside, and how faults are set. Ctrl-C ends it.
+`;
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { type Address, type Ipv4, isIpv4 } from '../../src/serviceability/index.ts';
+import { addressParam, invalidParams, type RpcMethods, readParams, WorldError } from '../ledger/index.ts';
+import type { Localnet } from '../world.ts';
+import type { SwitchFault } from './switch.ts';
+
+const vrf = z.string().min(1).max(100);
+const fault: z.ZodType<SwitchFault> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal(['refuse', 'hang', 'cut', 'garbage', 'wrong-types', 'empty', 'wrong-request-id']) }),
+  z.strictObject({ kind: z.literal('slow'), delayMs: z.number().min(0).max(600_000) }),
+  z.strictObject({ kind: z.literal(['vrf-missing', 'vrf-failing']), vrf }),
+  z.strictObject({ kind: z.literal('http-status'), status: z.literal([401, 403, 404, 500, 502, 503]) }),
+  z.strictObject({ kind: z.literal('command-error'), code: z.int(), errors: z.array(z.string()), command: z.exactOptional(z.string()) }),
+  z.strictObject({
+    kind: z.literal('large-answer'),
+    command: z.string(),
+    bytes: z
+      .int()
+      .min(0)
+      .max(64 << 20),
+  }),
+]);
+const newUser = z.strictObject({
+  clientIp: z.custom<Ipv4>(isIpv4, 'expected an IPv4 address').optional(),
+  kind: z.exactOptional(z.enum(['unicast', 'multicast'])),
+  tenant: z.exactOptional(z.literal([0, 1])),
+  connect: z.exactOptional(z.boolean()),
+});
+const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
+
+/**
+ * `localnet_…`: the clients and the switch, for tools in other processes, over the ledger's JSON-RPC. Each takes one object
+ * (docs/localnet.md).
+ */
+export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
+  const existing = (user: Address): Address => {
+    if (localnet().truth().has(user)) return user;
+    throw invalidParams(`${user} is no activated user of the device`);
+  };
+  const refusing = <T>(change: () => T): T => {
+    try {
+      return change();
+    } catch (error) {
+      throw error instanceof WorldError ? invalidParams(error.message) : error;
+    }
+  };
+  return {
+    localnet_connectUser(_, [params]) {
+      const { user, rttUs } = readParams(oneUser, params ?? {});
+      localnet().connect(existing(user), rttUs);
+      return null;
+    },
+    localnet_disconnectUser(_, [params]) {
+      const { user } = readParams(oneUser, params ?? {});
+      localnet().disconnect(existing(user));
+      return null;
+    },
+    /** As `addUser` in process: on the device, configured on the switch, and connected when asked for. */
+    localnet_addUser(_, [params]) {
+      const { connect, clientIp, ...wanted } = readParams(newUser, params ?? {});
+      const user = refusing(() => localnet().addUser({ ...wanted, ...(clientIp === undefined ? {} : { clientIp }) }));
+      if (connect === true) localnet().connect(user);
+      return { address: user };
+    },
+    localnet_device() {
+      const { device, programId, ledger } = localnet();
+      const { code, status, publicIp, metricsPublisherPk } = ledger.admin.device(device) ?? {};
+      return {
+        address: device,
+        programId,
+        code,
+        status,
+        publicIp,
+        metricsPublisher: metricsPublisherPk,
+        users: ledger.admin.users(device).size,
+      };
+    },
+    localnet_snapshot: () => localnet().snapshot(),
+    localnet_rebootSwitch() {
+      localnet().sim.reboot();
+      return null;
+    },
+    localnet_beginSwitchFault(_, [params]) {
+      localnet().switchFaults.begin(readParams(fault, params ?? {}));
+      return localnet().switchFaults.active();
+    },
+    localnet_switchFaults: () => localnet().switchFaults.active(),
+    localnet_clearSwitchFaults() {
+      localnet().switchFaults.clear();
+      return [];
+    },
+    /** What is so, by user: what the ledger should say in the end. */
+    localnet_truth: () => Object.fromEntries(localnet().truth()),
+  };
+}

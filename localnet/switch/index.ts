@@ -1,0 +1,27 @@
+export {
+  type CommandOutcome,
+  createSimulatedEapi,
+  type EapiAddresses,
+  type EapiStats,
+  type EapiUser,
+  runCommand,
+  type SimulatedEapi,
+  type SimulatedEapiOptions,
+} from './eapi.ts';
+export { CURRENT_EOS, type EapiOddities, type Scene } from './eapi-render.ts';
+export { createSimulatedGrpc, type GrpcStats, type SimulatedGrpc, type SimulatedGrpcOptions } from './grpc.ts';
+export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions, type TrapForm, type TrapTarget } from './snmp.ts';
+export type { SimulatedMib } from './snmp-mibs.ts';
+export type { SimulatedSnmpUser } from './snmp-usm.ts';
+export * from './sockets.ts';
+export {
+  createSimulatedSwitch,
+  createSwitchFaults,
+  type NeighborConfiguration,
+  type SimulatedNeighbor,
+  type SimulatedSwitch,
+  type SwitchChange,
+  type SwitchFault,
+  type SwitchFaultKind,
+  type SwitchFaults,
+} from './switch.ts';

@@ -1,1 +1,0 @@
-export { createSimulatedGrpc, type GrpcStats, type SimulatedGrpc, type SimulatedGrpcOptions } from './simulated-grpc.ts';

@@ -1,1 +1,0 @@
-export { createSimulatedSs, type SimulatedSs, type SimulatedSsOptions } from './simulated-ss.ts';

@@ -1,2 +1,0 @@
-export { createPubsubServer, type PubsubLimits, type PubsubServer } from './pubsub-server.ts';
-export { serveNextPort } from './websocket-port.ts';
