@@ -22,11 +22,11 @@ import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './support/
 const SIZES = [128, 755, 3_595];
 const WARM_UP = 2;
 
-type Face = 'eapi' | 'grpc' | 'snmp' | 'ss';
+type Protocol = 'eapi' | 'grpc' | 'snmp' | 'ss';
 
 interface Way {
   readonly name: string;
-  readonly face: Face;
+  readonly protocol: Protocol;
   readonly source: SwitchSource;
   /** Polls every neighbor's detail too. */
   readonly details?: boolean;
@@ -38,7 +38,7 @@ const bench: Bench = async (emit, { quick, users, runs = quick ? 2 : 15, hostPat
   for (const n of users === undefined ? (quick ? [128] : SIZES) : [users]) {
     const host = await startSwitch(join(dirname(hostPath), 'switch-host.js'), n);
     const polled = new Map<string, number>();
-    for (const way of waysOf(host.faces)) {
+    for (const way of waysOf(host.protocols)) {
       const figures = await measure(way, n, runs, host);
       polled.set(way.name, figures.bytes);
       emit({ n, metric: `${way.name}: time`, value: figures.ms, unit: 'ms' });
@@ -59,12 +59,12 @@ function waysOf({ eapi, grpc, snmp, netns, ip }: SwitchFaces): readonly Way[] {
     createSnmpSource({ ...base, name: 'snmp', host: '127.0.0.1', port: snmp, community: COMMUNITY, vrfs: VRFS, mib, maxRows: 10_000 });
   const http = (): SwitchSource => createEapiSource({ ...base, endpoint: `http://127.0.0.1:${eapi}` });
   return [
-    { name: 'eapi http', face: 'eapi', source: http() },
-    { name: 'eapi details', face: 'eapi', source: http(), details: true },
-    { name: 'eapi grpc', face: 'grpc', source: createEapiSource({ ...base, endpoint: `grpc://127.0.0.1:${grpc}` }) },
-    { name: 'snmp bgp4', face: 'snmp', source: snmpOf('bgp4') },
-    { name: 'snmp arista', face: 'snmp', source: snmpOf('arista') },
-    { name: 'sockets', face: 'ss', source: createSocketsSource({ ...base, namespaces: createNamespaces({ folder: netns, ip }) }) },
+    { name: 'eapi http', protocol: 'eapi', source: http() },
+    { name: 'eapi details', protocol: 'eapi', source: http(), details: true },
+    { name: 'eapi grpc', protocol: 'grpc', source: createEapiSource({ ...base, endpoint: `grpc://127.0.0.1:${grpc}` }) },
+    { name: 'snmp bgp4', protocol: 'snmp', source: snmpOf('bgp4') },
+    { name: 'snmp arista', protocol: 'snmp', source: snmpOf('arista') },
+    { name: 'sockets', protocol: 'ss', source: createSocketsSource({ ...base, namespaces: createNamespaces({ folder: netns, ip }) }) },
   ];
 }
 
@@ -74,7 +74,7 @@ interface Figures {
   readonly blockedMs: number;
 }
 
-async function measure({ source, face, details = false }: Way, n: number, runs: number, host: SwitchHost): Promise<Figures> {
+async function measure({ source, protocol, details = false }: Way, n: number, runs: number, host: SwitchHost): Promise<Figures> {
   const keys = Array.from({ length: n }, (_, index) => addressOfNeighbor(index));
   const poll = async (): Promise<number> => {
     if (details) return (await source.readRtts?.(keys, signal))?.size ?? 0;
@@ -89,7 +89,7 @@ async function measure({ source, face, details = false }: Way, n: number, runs: 
   }
   const times: number[] = [];
   const blocks: number[] = [];
-  const before = await host.bytes(face);
+  const before = await host.bytes(protocol);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   for (let run = 0; run < runs; run += 1) {
     delay.enable();
@@ -102,13 +102,13 @@ async function measure({ source, face, details = false }: Way, n: number, runs: 
     blocks.push(Math.max(0, delay.max / 1e6 - 1));
     delay.disable();
   }
-  const bytes = face === 'ss' ? host.faces.ssBytes : ((await host.bytes(face)) - before) / runs;
+  const bytes = protocol === 'ss' ? host.protocols.ssBytes : ((await host.bytes(protocol)) - before) / runs;
   return { ms: median(times), bytes, blockedMs: median(blocks) };
 }
 
 interface SwitchHost {
-  readonly faces: SwitchFaces;
-  bytes(face: Face): Promise<number>;
+  readonly protocols: SwitchFaces;
+  bytes(protocol: Protocol): Promise<number>;
   stop(): void;
 }
 
@@ -122,10 +122,10 @@ async function startSwitch(path: string, neighbors: number): Promise<SwitchHost>
       child.once('message', (answer: T) => resolve(answer));
       child.send(request);
     });
-  const faces = await ask<SwitchFaces>({ neighbors });
+  const protocols = await ask<SwitchFaces>({ neighbors });
   return {
-    faces,
-    bytes: async (face) => (await ask<Readonly<Record<string, number>>>('bytes'))[face] ?? 0,
+    protocols,
+    bytes: async (protocol) => (await ask<Readonly<Record<string, number>>>('bytes'))[protocol] ?? 0,
     stop: () => child.send('stop'),
   };
 }

@@ -117,7 +117,7 @@ async function layTrial(users: number, { intervalMs, listen }: Way, signer?: Sig
       onEndpoint: () => undefined,
     }),
     sources: [createEapiSource({ endpoint: `unix://${eapiSocket}`, clock: systemClock, timeoutMs: 5_000 })],
-    wakeUps: listening === undefined ? [] : [listening.source],
+    triggers: listening === undefined ? [] : [listening.source],
     policy: { ...DEFAULT_POLICY, downGraceMs: 0, downConfirmations: 1 },
     timing: { ...DEFAULT_TIMING, intervalMs, wakeUpsPerMinute: 240 },
     clock: systemClock,
@@ -127,7 +127,7 @@ async function layTrial(users: number, { intervalMs, listen }: Way, signer?: Sig
       observed: ({ user, before, outcome }) => {
         if (before !== undefined && outcome.observation.kind !== 'unobserved') hear.decided?.(user);
       },
-      landed: ({ intent }) => hear.landed?.(intent.user),
+      confirmed: ({ intent }) => hear.landed?.(intent.user),
       tick: () => {
         ticks += 1;
       },

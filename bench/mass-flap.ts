@@ -94,7 +94,7 @@ async function flap(host: LocalnetHost, ours: BenchAgent, n: number, to: 'up' | 
   const broken = since?.();
   if (broken !== undefined) await systemClock.sleep(1_000);
   const flippedAt = await host.flip(to);
-  ours.agent.wake();
+  ours.agent.trigger();
   const from = (await broken) ?? flippedAt;
   await ours.until(`everybody ${to}`, () => ours.record.landings.length >= n, 120_000);
   const times = ours.record.landings.map(({ at }) => at - from);

@@ -71,7 +71,7 @@ async function writeWithOurs(host: LocalnetHost, n: number): Promise<number> {
   ours.agent.start();
   await ours.until('a first decision', () => ours.record.ticks.some(({ decided }) => decided));
   const from = await host.flip('up');
-  ours.agent.wake();
+  ours.agent.trigger();
   await ours.until('everybody up', () => ours.record.landings.length >= n, 120_000);
   const took = machineMs() - from;
   await ours.agent.stop();

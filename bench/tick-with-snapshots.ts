@@ -73,7 +73,7 @@ export default bench;
 async function tick({ agent, record, until }: BenchAgent): Promise<number> {
   await systemClock.sleep(250 + Math.random() * 50);
   const before = record.ticks.length;
-  agent.wake();
+  agent.trigger();
   await until('a tick', () => record.ticks.length > before);
   return record.ticks.at(-1)?.durationMs ?? Number.NaN;
 }
@@ -100,7 +100,7 @@ function snapshotterOf({ device, stateIngestUrl = '' }: LocalnetHost, { eapiSock
         if (error !== undefined) throw error;
       },
     },
-    onDefect: (error) => {
+    onInternalError: (error) => {
       throw error;
     },
     close: () => shows.close(),

@@ -45,7 +45,7 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
     ours.clear();
     await host.flip(run % 2 === 0 ? 'down' : 'up');
     loop.reset();
-    ours.agent.wake();
+    ours.agent.trigger();
     await ours.until('everybody written', () => ours.record.landings.length >= n, 120_000);
     flaps.push({ ...loop.read(), durationMs: ours.record.ticks[0]?.durationMs ?? Number.NaN });
     await systemClock.sleep(BETWEEN_FLAPS_MS);
@@ -102,7 +102,7 @@ function taken(port: number, path: string): Promise<void> {
 
 async function tick(ours: BenchAgent): Promise<void> {
   const before = ours.record.ticks.length;
-  ours.agent.wake();
+  ours.agent.trigger();
   await ours.until('a tick', () => ours.record.ticks.length > before);
   await systemClock.sleep(20);
 }

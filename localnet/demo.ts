@@ -61,7 +61,7 @@ function createDemoBoard(localnet: Localnet): DemoBoard {
         for (const [user, { observation }] of outcomes) observations.set(user, observation);
         for (const user of lastTransaction.keys()) if (!outcomes.has(user)) lastTransaction.delete(user);
       },
-      landed({ intent, signature }) {
+      confirmed({ intent, signature }) {
         landedTransactions.add(signature);
         lastTransaction.set(intent.user, signature);
         writesLanded += 1;
@@ -105,7 +105,7 @@ function createDemoBoard(localnet: Localnet): DemoBoard {
 
 function wordsFor(observation: Observation | undefined): string {
   if (observation === undefined) return 'not read yet';
-  if (observation.kind === 'unobserved') return observation.because;
+  if (observation.kind === 'unobserved') return observation.reason;
   return observation.at?.neighbor.state ?? 'no neighbor';
 }
 
@@ -175,9 +175,9 @@ function createDemoEvents(emit: (event: DemoEvent) => void): DemoEvents {
           event: 'observed',
           user,
           observation: observation.kind,
-          because: observation.kind === 'unobserved' ? observation.because : null,
+          because: observation.kind === 'unobserved' ? observation.reason : null,
         }),
-      landed: ({ intent: { user, from, to, reason, rttNs }, signature, slot }) =>
+      confirmed: ({ intent: { user, from, to, reason, rttNs }, signature, slot }) =>
         emit({ event: 'landed', user, from, to, reason, rttNs, signature, slot }),
       rejected: ({ intent: { user, to }, error }) => emit({ event: 'rejected', user, to, problem: error.message }),
       expired: ({ signature, intents }) => emit({ event: 'expired', signature, users: intents.length }),

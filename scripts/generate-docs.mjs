@@ -4,6 +4,7 @@
  *
  *   src/config        ──► scripts/docs/*.ts ──► docs/configuration.md, docs/configuration.schema.json, config/*.yaml
  *   src/observability ──► scripts/docs/*.ts ──► docs/metrics.md
+ *   test              ──► scripts/docs/*.ts ──► docs/rules.md
  *
  * With --check nothing is written, and files that are not up to date are named with exit code 1.
  */
@@ -15,6 +16,7 @@ import { build } from 'esbuild';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const check = process.argv.includes('--check');
+process.chdir(root);
 
 const stale = (await generatedFiles()).filter(({ path, content }) => content !== currentContent(path));
 for (const { path, content } of check ? [] : stale) {

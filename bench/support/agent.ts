@@ -71,7 +71,7 @@ export function benchAgent(
   const counting: AgentReporter = {
     ...SILENT_REPORTER,
     tick: ({ durationMs, view }) => void record.ticks.push({ durationMs, decided: view !== undefined, at: machineMs() }),
-    landed: ({ intent }) => void record.landings.push({ user: intent.user, to: intent.to, at: machineMs() }),
+    confirmed: ({ intent }) => void record.landings.push({ user: intent.user, to: intent.to, at: machineMs() }),
     sent: () => {
       record.signatures += 1;
     },
@@ -80,7 +80,7 @@ export function benchAgent(
     halted: (error) => trouble(error.message),
     endpoint: ({ state, error }) => trouble(`endpoint ${state} ${error?.message ?? ''}`),
     source: ({ state, error }) => trouble(`source ${state} ${error?.message ?? ''}`),
-    defect: (error) => trouble(`defect ${String(error)}`),
+    internalError: (error) => trouble(`defect ${String(error)}`),
   };
   const usual = usualReporters(device, clock);
   const reporter = teeReporters([counting, ...usual.reporters]);

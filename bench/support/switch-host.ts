@@ -53,5 +53,5 @@ async function start(neighbors: number): Promise<SwitchFaces> {
 process.on('message', (request: { readonly neighbors: number } | 'bytes' | 'stop') => {
   if (request === 'bytes') process.send?.({ eapi: relays?.eapi.bytes(), grpc: relays?.grpc.bytes(), snmp: relays?.snmp.bytes() });
   else if (request === 'stop') void rm(folder ?? '', { recursive: true, force: true }).finally(() => process.exit(0));
-  else void start(request.neighbors).then((faces) => process.send?.(faces));
+  else void start(request.neighbors).then((protocols) => process.send?.(protocols));
 });

@@ -307,7 +307,7 @@ export interface Bank {
    * back with them. Accounts are remembered for 512 slots; what was not written by a transaction stays as it is. Throws Error for a slot
    * that is forgotten.
    */
-  setBack(to: bigint): void;
+  rollBackToSlot(to: bigint): void;
   /** When the slot began, milliseconds since 1970; undefined for a slot to come, or one no longer remembered. */
   slotTimeMs(slot: bigint): number | undefined;
   performanceSamples(limit: number): readonly PerformanceSample[];
@@ -464,7 +464,7 @@ export function createBank(options: BankOptions): Bank {
       catchUp();
       for (let count = 0; count < slots; count++) playSlot(timer.skipAhead());
     },
-    setBack(to) {
+    rollBackToSlot(to) {
       catchUp();
       const kept = blocks.atOrBefore(Number(to));
       if (kept === undefined) throw new Error(`slot ${to} is not remembered`);

@@ -3,10 +3,10 @@ import { describeError, seededRandom } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import type { NodeOnPath } from './events.ts';
 import { createTickJudge, type FlightJudge, judgingReporter, type Verdict } from './invariants.ts';
-import { createLife, type Life } from './life.ts';
+import { createIncarnation, type Incarnation } from './life.ts';
 import { createSimulatedSource, createSimulatedTransport, type SourceConditions } from './network.ts';
-import { createDraw, type Draw, type RunPlan } from './plan.ts';
-import type { SimulationClock, Story, World } from './world.ts';
+import { createPrng, type Prng, type RunPlan } from './plan.ts';
+import type { SimulationClock, Trace, World } from './world.ts';
 
 /** The defaults of the configuration. */
 const TIMING: AgentTiming = {
@@ -32,21 +32,21 @@ const REQUEST_TIMEOUT_MS = 10_000;
 interface AgentsOptions {
   readonly plan: RunPlan;
   readonly clock: SimulationClock;
-  readonly draw: Draw;
+  readonly prng: Prng;
   readonly world: World;
   readonly nodes: readonly NodeOnPath[];
   readonly sources: readonly SourceConditions[];
-  readonly story: Story;
+  readonly trace: Trace;
   readonly verdict: Verdict;
   readonly flights: FlightJudge;
   readonly switchClockMovedAt: () => number;
 }
 
 /** Builds the agent that one process would run, between the simulated network and the simulated switch. */
-function createAgentOf(life: Life, options: AgentsOptions): Agent {
-  const { plan, clock, draw, world, nodes, sources, story, verdict, flights } = options;
+function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent {
+  const { plan, clock, prng, world, nodes, sources, trace, verdict, flights } = options;
   const { policy, limits, blind, skipPreflight } = plan;
-  const random = seededRandom(draw.whole(0, 2 ** 31));
+  const random = seededRandom(prng.whole(0, 2 ** 31));
   const ticks = createTickJudge({
     world,
     verdict,
@@ -55,19 +55,19 @@ function createAgentOf(life: Life, options: AgentsOptions): Agent {
     now: clock.monotonic,
     switchClockMovedAt: options.switchClockMovedAt,
   });
-  const watcher = flights.watcherOf(life);
+  const watcher = flights.watcherOf(incarnation);
   const urls = nodes.map((_, n) => `http://node-${n}`);
   const rpc = createLedgerRpc({
     urls,
     programId: world.ledger.programId,
     random,
-    clock: life.clock,
+    clock: incarnation.clock,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    onEndpoint: ({ endpoint, state }) => story.tell(`agent: ${endpoint} ${state}`),
+    onEndpoint: ({ endpoint, state }) => trace.tell(`agent: ${endpoint} ${state}`),
     openTransport(transport) {
       const place = nodes[urls.indexOf(transport.url.origin)];
       if (place === undefined) throw new Error(`no node at ${transport.url.origin}`);
-      return createSimulatedTransport(transport, { clock, draw, life, node: place.node, conditions: place.path, watcher });
+      return createSimulatedTransport(transport, { clock, prng, incarnation, node: place.node, conditions: place.path, watcher });
     },
   });
   return createAgent({
@@ -79,8 +79,8 @@ function createAgentOf(life: Life, options: AgentsOptions): Agent {
       createSimulatedSource({
         name: `source-${n}`,
         sim: world.sim,
-        life,
-        draw: createDraw(random),
+        incarnation,
+        prng: createPrng(random),
         conditions,
         blind,
         onPoll: ticks.polled,
@@ -89,9 +89,9 @@ function createAgentOf(life: Life, options: AgentsOptions): Agent {
     policy,
     limits,
     timing: { ...TIMING, worker: { ...TIMING.worker, skipPreflight } },
-    clock: life.clock,
+    clock: incarnation.clock,
     random,
-    reporter: judgingReporter(life, ticks, options),
+    reporter: judgingReporter(incarnation, ticks, options),
   });
 }
 
@@ -101,7 +101,7 @@ interface Agents {
   /** The one that lives now dies at its `steps`-th step. */
   lightFuse(steps: number): void;
   /** A trap or a stream says that something has changed. */
-  wake(): void;
+  trigger(): void;
   /** Stops it as systemd would, and starts the next. */
   restart(): void;
   /** From now on the one that lives goes on living. */
@@ -113,48 +113,48 @@ interface Agents {
 const LONGEST_PAUSE_MS = 20_000;
 
 export function createAgents(options: AgentsOptions): Agents {
-  const { clock, draw, story, verdict, flights } = options;
+  const { clock, prng, trace, verdict, flights } = options;
   let lives = 0;
-  let current: { readonly life: Life; readonly agent: Agent } | undefined;
+  let current: { readonly incarnation: Incarnation; readonly agent: Agent } | undefined;
   let isCalm = false;
 
   function begin(): void {
     lives += 1;
     const number = lives;
-    story.tell(`life ${number} begins`);
-    const life = createLife({ number, clock, onDeath: () => onDeath(life) });
-    const agent = createAgentOf(life, options);
-    current = { life, agent };
+    trace.tell(`life ${number} begins`);
+    const incarnation = createIncarnation({ number, clock, onDeath: () => onDeath(incarnation) });
+    const agent = createAgentOf(incarnation, options);
+    current = { incarnation, agent };
     agent.start();
   }
 
-  function onDeath({ number }: Life): void {
-    story.tell(`life ${number} is over`);
+  function onDeath({ number }: Incarnation): void {
+    trace.tell(`life ${number} is over`);
     flights.disturbed();
-    clock.after(draw.between(0, LONGEST_PAUSE_MS), begin);
+    clock.after(prng.between(0, LONGEST_PAUSE_MS), begin);
   }
 
   return {
     start: begin,
     lightFuse(steps) {
-      if (!isCalm) current?.life.lightFuse(steps);
+      if (!isCalm) current?.incarnation.lightFuse(steps);
     },
-    wake() {
-      if (current?.life.isAlive) current.agent.wake();
+    trigger() {
+      if (current?.incarnation.isAlive) current.agent.trigger();
     },
     restart() {
       const stopping = current;
-      if (isCalm || stopping === undefined || !stopping.life.isAlive) return;
-      story.tell(`life ${stopping.life.number} is asked to stop`);
+      if (isCalm || stopping === undefined || !stopping.incarnation.isAlive) return;
+      trace.tell(`life ${stopping.incarnation.number} is asked to stop`);
       // `stop` may be asked twice, and the second asks nothing more.
       stopping.agent.stop().then(
-        () => stopping.life.kill(),
+        () => stopping.incarnation.kill(),
         (error: unknown) => verdict.fail('no-defect', `stop failed: ${describeError(error)}`),
       );
     },
     calm() {
       isCalm = true;
-      current?.life.lightFuse(Number.POSITIVE_INFINITY);
+      current?.incarnation.lightFuse(Number.POSITIVE_INFINITY);
     },
     get lives() {
       return lives;

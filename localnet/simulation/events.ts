@@ -1,11 +1,11 @@
 import { type Address, addressOf, type Ipv4 } from '../../src/serviceability/index.ts';
 import type { FaultPatch, LedgerFaults, LedgerNode } from '../ledger/index.ts';
 import { healthyPath, healthySource, type PathConditions, type SourceConditions } from './network.ts';
-import type { Draw } from './plan.ts';
+import type { Prng } from './plan.ts';
 import type { SimulationClock, World } from './world.ts';
 
 /** Something that happens to users, to the ledger's accounts, to clocks, or to the agent. */
-export interface Happening {
+export interface SimulationEvent {
   readonly name: string;
   readonly weight: number;
   /** How much longer than else the ledger may then take to come right, milliseconds. */
@@ -16,7 +16,7 @@ export interface Happening {
 
 interface HappeningOptions {
   readonly world: World;
-  readonly draw: Draw;
+  readonly prng: Prng;
   readonly clock: SimulationClock;
   /** Runs after `ms` milliseconds, also when the run has calmed down by then. */
   readonly later: (ms: number, act: () => void) => void;
@@ -29,16 +29,16 @@ interface HappeningOptions {
 }
 
 /** What becomes of users' accounts, and so of their tunnels. */
-function accountHappenings({ world, draw, later, onDisturbed }: HappeningOptions): readonly Happening[] {
+function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions): readonly SimulationEvent[] {
   const gone: Ipv4[] = [];
-  const anyone = (): Address | undefined => draw.one([...world.users().keys()]);
+  const anyone = (): Address | undefined => prng.one([...world.users().keys()]);
   /** The controller is not always there at once. */
-  const pushSoon = (): void => (draw.chance(0.5) ? world.push() : later(draw.between(0, 20_000), world.push));
+  const pushSoon = (): void => (prng.chance(0.5) ? world.push() : later(prng.between(0, 20_000), world.push));
   const create = (clientIp: Ipv4 | undefined): Address => {
     const user = world.createUser(clientIp);
     onDisturbed();
     pushSoon();
-    if (draw.chance(0.6)) later(draw.between(0, 30_000), () => world.connect(user));
+    if (prng.chance(0.6)) later(prng.between(0, 30_000), () => world.connect(user));
     return user;
   };
   return [
@@ -73,8 +73,8 @@ function accountHappenings({ world, draw, later, onDisturbed }: HappeningOptions
         if (user === undefined || clientIp === undefined) return undefined;
         onDisturbed();
         // What takes the tunnel meanwhile is another user.
-        if (draw.chance(0.3)) create(undefined);
-        later(draw.between(0, 8_000), () => create(clientIp));
+        if (prng.chance(0.3)) create(undefined);
+        later(prng.between(0, 8_000), () => create(clientIp));
         return world.nameOf(user);
       },
     },
@@ -82,7 +82,7 @@ function accountHappenings({ world, draw, later, onDisturbed }: HappeningOptions
       name: 'is banned',
       weight: 1,
       happen() {
-        const user = draw.one([...world.users().keys()].filter((candidate) => world.truthOf(candidate) !== undefined));
+        const user = prng.one([...world.users().keys()].filter((candidate) => world.truthOf(candidate) !== undefined));
         if (user === undefined) return undefined;
         world.banUser(user);
         onDisturbed();
@@ -96,13 +96,13 @@ function accountHappenings({ world, draw, later, onDisturbed }: HappeningOptions
 const HOUR = 3_600_000;
 
 /** What users' sessions, the switch and the clocks do. */
-function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: HappeningOptions): readonly Happening[] {
+function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: HappeningOptions): readonly SimulationEvent[] {
   const some = (truth: 'up' | 'down'): Address | undefined =>
-    draw.one([...world.users().keys()].filter((user) => world.truthOf(user) === truth));
+    prng.one([...world.users().keys()].filter((user) => world.truthOf(user) === truth));
   const flap = (lowMs: number, highMs: number) => () => {
     const user = some('up');
     if (user === undefined) return undefined;
-    const ms = draw.between(lowMs, highMs);
+    const ms = prng.between(lowMs, highMs);
     world.disconnect(user);
     later(ms, () => world.connect(user));
     return `${world.nameOf(user)} for ${Math.round(ms)} ms`;
@@ -137,7 +137,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
         const user = some('down');
         if (user === undefined) return undefined;
         world.connect(user);
-        later(draw.between(100, 4_000), () => world.disconnect(user));
+        later(prng.between(100, 4_000), () => world.disconnect(user));
         return world.nameOf(user);
       },
     },
@@ -145,7 +145,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
       name: 'everybody drops',
       weight: 1,
       happen() {
-        for (const user of world.users().keys()) if (world.truthOf(user) === 'up' && draw.chance(0.9)) world.disconnect(user);
+        for (const user of world.users().keys()) if (world.truthOf(user) === 'up' && prng.chance(0.9)) world.disconnect(user);
         return '';
       },
     },
@@ -153,7 +153,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
       name: 'everybody connects',
       weight: 2,
       happen() {
-        for (const user of world.users().keys()) if (world.truthOf(user) === 'down' && draw.chance(0.9)) world.connect(user);
+        for (const user of world.users().keys()) if (world.truthOf(user) === 'down' && prng.chance(0.9)) world.connect(user);
         return '';
       },
     },
@@ -163,8 +163,8 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
       happen() {
         const were = [...world.users().keys()].filter((user) => world.truthOf(user) === 'up');
         world.reboot();
-        later(draw.between(5_000, 60_000), () => {
-          for (const user of were) if (draw.chance(0.9)) world.connect(user);
+        later(prng.between(5_000, 60_000), () => {
+          for (const user of were) if (prng.chance(0.9)) world.connect(user);
         });
         return '';
       },
@@ -173,7 +173,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
       name: "the switch's clock jumps",
       weight: 1,
       happen() {
-        const ms = draw.between(-HOUR, HOUR);
+        const ms = prng.between(-HOUR, HOUR);
         world.sim.setClockSkew(ms);
         onSwitchClockMoved();
         return `${Math.round(ms)} ms`;
@@ -183,7 +183,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
       name: 'the wall clock jumps',
       weight: 1,
       happen() {
-        const ms = draw.between(-HOUR, HOUR);
+        const ms = prng.between(-HOUR, HOUR);
         clock.jumpWall(ms);
         onSwitchClockMoved();
         return `${Math.round(ms)} ms`;
@@ -193,7 +193,7 @@ function sessionHappenings({ world, draw, later, onSwitchClockMoved, clock }: Ha
 }
 
 /** Something that goes wrong for a while. */
-export interface Trouble {
+export interface SimulationFault {
   readonly name: string;
   readonly weight: number;
   /** How long it lasts, milliseconds. */
@@ -211,7 +211,7 @@ export interface NodeOnPath {
 
 interface TroubleOptions {
   readonly world: World;
-  readonly draw: Draw;
+  readonly prng: Prng;
   readonly nodes: readonly NodeOnPath[];
   readonly sources: readonly SourceConditions[];
 }
@@ -222,27 +222,27 @@ const MINUTE = 60_000;
 const SET_BACK_PATIENCE_MS = 120_000;
 
 /** Every trouble that this world knows. Each sets its own conditions and takes back what it set. */
-export function troublesOf({ world, draw, nodes, sources }: TroubleOptions): readonly Trouble[] {
+export function faultsOf({ world, prng, nodes, sources }: TroubleOptions): readonly SimulationFault[] {
   return [
-    ...nodes.flatMap((node, n) => nodeTroubles(node, n, draw)),
-    ...sources.flatMap((source, n) => sourceTroubles(source, n, draw, world)),
-    ...chainTroubles(world.ledger.faults, draw),
+    ...nodes.flatMap((node, n) => nodeTroubles(node, n, prng)),
+    ...sources.flatMap((source, n) => sourceTroubles(source, n, prng, world)),
+    ...chainTroubles(world.ledger.faults, prng),
   ];
 }
 
-type MakeTrouble<C> = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => Partial<C>) => Trouble;
+type MakeTrouble<C> = (name: string, weight: number, lasts: SimulationFault['lasts'], draw: () => Partial<C>) => SimulationFault;
 
 /** Troubles that change some of a part's conditions, and make just those healthy again. */
 function troublesOfConditions<C extends object>(part: string, conditions: C, healthy: C): MakeTrouble<C> {
-  return (name, weight, lasts, draws) => {
-    const touched = new Set(Object.keys(draws()));
+  return (name, weight, lasts, draw) => {
+    const touched = new Set(Object.keys(draw()));
     const cure = Object.fromEntries(Object.entries(healthy).filter(([key]) => touched.has(key)));
     return {
       name: `${part} ${name}`,
       weight,
       lasts,
       begin() {
-        const set = draws();
+        const set = draw();
         Object.assign(conditions, set);
         return JSON.stringify(set, (_, value) => (value instanceof Set ? [...value] : value));
       },
@@ -251,16 +251,22 @@ function troublesOfConditions<C extends object>(part: string, conditions: C, hea
   };
 }
 
-type MakeFault = (name: string, weight: number, lasts: Trouble['lasts'], draws: () => FaultPatch, cure: FaultPatch) => Trouble;
+type MakeFault = (
+  name: string,
+  weight: number,
+  lasts: SimulationFault['lasts'],
+  draw: () => FaultPatch,
+  cure: FaultPatch,
+) => SimulationFault;
 
 /** Troubles among the faults of a ledger's chain, or of one node. */
 function troublesOfFaults(part: string, faults: LedgerFaults): MakeFault {
-  return (name, weight, lasts, draws, cure) => ({
+  return (name, weight, lasts, draw, cure) => ({
     name: `${part} ${name}`,
     weight,
     lasts,
     begin() {
-      const set = draws();
+      const set = draw();
       faults.set(set);
       return JSON.stringify(set);
     },
@@ -268,56 +274,56 @@ function troublesOfFaults(part: string, faults: LedgerFaults): MakeFault {
   });
 }
 
-function nodeTroubles({ node, path }: NodeOnPath, number: number, draw: Draw): readonly Trouble[] {
+function nodeTroubles({ node, path }: NodeOnPath, number: number, prng: Prng): readonly SimulationFault[] {
   const onPath = troublesOfConditions(`node ${number}`, path, healthyPath());
   const onNode = troublesOfFaults(`node ${number}`, node.faults);
   return [
     onPath('is down', 3, [SECOND, 8 * MINUTE], () => ({ down: true })),
     onPath('hangs', 2, [SECOND, MINUTE], () => ({ hangs: true })),
-    onPath('loses requests', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseRequest: draw.between(0.05, 0.6) })),
-    onPath('loses answers', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseAnswer: draw.between(0.05, 0.6) })),
+    onPath('loses requests', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseRequest: prng.between(0.05, 0.6) })),
+    onPath('loses answers', 3, [5 * SECOND, 2 * MINUTE], () => ({ loseAnswer: prng.between(0.05, 0.6) })),
     onPath('limits the rate', 3, [5 * SECOND, 2 * MINUTE], () => ({
-      rateLimit: draw.between(0.1, 1),
-      retryAfterMs: draw.chance(0.5) ? draw.whole(1, 20) * SECOND : undefined,
+      rateLimit: prng.between(0.1, 1),
+      retryAfterMs: prng.chance(0.5) ? prng.whole(1, 20) * SECOND : undefined,
     })),
-    onPath('is unavailable', 3, [5 * SECOND, 2 * MINUTE], () => ({ unavailable: draw.between(0.1, 1) })),
-    onPath('garbles', 1, [5 * SECOND, MINUTE], () => ({ garble: draw.between(0.1, 1) })),
-    onPath('repeats', 2, [5 * SECOND, 3 * MINUTE], () => ({ repeat: draw.between(0.1, 0.8) })),
-    onPath('is slow and reorders', 3, [5 * SECOND, 3 * MINUTE], () => ({ latencyMs: draw.between(200, 9 * SECOND) })),
+    onPath('is unavailable', 3, [5 * SECOND, 2 * MINUTE], () => ({ unavailable: prng.between(0.1, 1) })),
+    onPath('garbles', 1, [5 * SECOND, MINUTE], () => ({ garble: prng.between(0.1, 1) })),
+    onPath('repeats', 2, [5 * SECOND, 3 * MINUTE], () => ({ repeat: prng.between(0.1, 0.8) })),
+    onPath('is slow and reorders', 3, [5 * SECOND, 3 * MINUTE], () => ({ latencyMs: prng.between(200, 9 * SECOND) })),
     {
-      ...onPath('names slots far ahead', 2, [SECOND, 5 * MINUTE], () => ({ slotsAhead: Math.round(10 ** draw.between(2, 9)) })),
+      ...onPath('names slots far ahead', 2, [SECOND, 5 * MINUTE], () => ({ slotsAhead: Math.round(10 ** prng.between(2, 9)) })),
       delaysMs: SET_BACK_PATIENCE_MS,
     },
-    onNode('lags', 3, [5 * SECOND, 3 * MINUTE], () => ({ lagSlots: draw.whole(1, 140) }), { lagSlots: 0 }),
+    onNode('lags', 3, [5 * SECOND, 3 * MINUTE], () => ({ lagSlots: prng.whole(1, 140) }), { lagSlots: 0 }),
     onNode('is unhealthy', 1, [5 * SECOND, MINUTE], () => ({ unhealthy: true }), { unhealthy: false }),
-    onNode('drops transactions', 4, [5 * SECOND, 3 * MINUTE], () => ({ dropProbability: draw.between(0.1, 1) }), { dropProbability: 0 }),
-    onNode('duplicates transactions', 2, [5 * SECOND, 3 * MINUTE], () => ({ duplicateProbability: draw.between(0.2, 1) }), {
+    onNode('drops transactions', 4, [5 * SECOND, 3 * MINUTE], () => ({ dropProbability: prng.between(0.1, 1) }), { dropProbability: 0 }),
+    onNode('duplicates transactions', 2, [5 * SECOND, 3 * MINUTE], () => ({ duplicateProbability: prng.between(0.2, 1) }), {
       duplicateProbability: 0,
     }),
-    onNode('delays transactions', 3, [5 * SECOND, 3 * MINUTE], () => ({ delaySlots: draw.whole(1, 160) }), { delaySlots: 0 }),
+    onNode('delays transactions', 3, [5 * SECOND, 3 * MINUTE], () => ({ delaySlots: prng.whole(1, 160) }), { delaySlots: 0 }),
   ];
 }
 
-function chainTroubles(faults: LedgerFaults, draw: Draw): readonly Trouble[] {
+function chainTroubles(faults: LedgerFaults, prng: Prng): readonly SimulationFault[] {
   const onChain = troublesOfFaults('the chain', faults);
   return [
     onChain('stands still', 1, [SECOND, 3 * MINUTE], () => ({ frozen: true }), { frozen: false }),
-    onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: draw.between(0.1, 0.8) }), {
+    onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: prng.between(0.1, 0.8) }), {
       skipSlotProbability: 0,
     }),
-    onChain('forgets blockhashes early', 2, [5 * SECOND, 2 * MINUTE], () => ({ blockhashLifetime: draw.whole(0, 100) }), {
+    onChain('forgets blockhashes early', 2, [5 * SECOND, 2 * MINUTE], () => ({ blockhashLifetime: prng.whole(0, 100) }), {
       blockhashLifetime: 150,
     }),
   ];
 }
 
-function sourceTroubles(source: SourceConditions, number: number, draw: Draw, world: World): readonly Trouble[] {
+function sourceTroubles(source: SourceConditions, number: number, prng: Prng, world: World): readonly SimulationFault[] {
   const onSource = troublesOfConditions(`source ${number}`, source, healthySource());
-  const someVrfs = () => new Set(world.sim.vrfs().filter(() => draw.chance(0.5)));
+  const someVrfs = () => new Set(world.sim.vrfs().filter(() => prng.chance(0.5)));
   return [
     onSource('is unreachable', 3, [SECOND, 2 * MINUTE], () => ({ unreachable: true })),
     onSource('hangs', 2, [SECOND, MINUTE], () => ({ hangs: true })),
-    onSource('is slow', 2, [5 * SECOND, 2 * MINUTE], () => ({ slowMs: draw.between(500, 9 * SECOND) })),
+    onSource('is slow', 2, [5 * SECOND, 2 * MINUTE], () => ({ slowMs: prng.between(500, 9 * SECOND) })),
     onSource('fails in part', 3, [5 * SECOND, 2 * MINUTE], () => ({ failingVrfs: someVrfs() })),
     onSource('misses VRFs', 3, [5 * SECOND, 2 * MINUTE], () => ({ missingVrfs: someVrfs() })),
     onSource('shows nobody', 2, [5 * SECOND, MINUTE], () => ({ empty: true })),
@@ -330,17 +336,17 @@ const DEEPEST_SET_BACK = 450;
 const STRANGER = addressOf(new Uint8Array(32).fill(9));
 
 /** Everything that can happen in this world; what goes wrong for a while is a trouble. */
-export function happeningsOf(options: HappeningOptions): readonly Happening[] {
+export function eventsOf(options: HappeningOptions): readonly SimulationEvent[] {
   return [...sessionHappenings(options), ...accountHappenings(options), ...agentHappenings(options), ...ledgerHappenings(options)];
 }
 
-function agentHappenings({ draw, lightFuse, restartAgent }: HappeningOptions): readonly Happening[] {
+function agentHappenings({ prng, lightFuse, restartAgent }: HappeningOptions): readonly SimulationEvent[] {
   return [
     {
       name: 'the agent is killed',
       weight: 3,
       happen() {
-        const steps = draw.whole(1, 80);
+        const steps = prng.whole(1, 80);
         lightFuse(steps);
         return `at its step ${steps}`;
       },
@@ -356,13 +362,13 @@ function agentHappenings({ draw, lightFuse, restartAgent }: HappeningOptions): r
   ];
 }
 
-function ledgerHappenings({ world, draw, later, onDisturbed }: HappeningOptions): readonly Happening[] {
+function ledgerHappenings({ world, prng, later, onDisturbed }: HappeningOptions): readonly SimulationEvent[] {
   return [
     {
       name: 'a fork',
       weight: 2,
       happen() {
-        const [blocks, requeue] = [draw.whole(1, 12), draw.chance(0.5)];
+        const [blocks, requeue] = [prng.whole(1, 12), prng.chance(0.5)];
         world.ledger.bank.rollBack(blocks, { requeue });
         onDisturbed();
         return `${blocks} blocks, ${requeue ? 'their transactions wait again' : 'their transactions are lost'}`;
@@ -376,7 +382,7 @@ function ledgerHappenings({ world, draw, later, onDisturbed }: HappeningOptions)
         // The ledger remembers its accounts for 512 slots before the furthest one to which it had come.
         const most = DEEPEST_SET_BACK - world.slotsToCatchUp();
         if (most < SHALLOWEST_SET_BACK) return undefined;
-        const slots = world.setBack(draw.whole(SHALLOWEST_SET_BACK, most));
+        const slots = world.rollBack(prng.whole(SHALLOWEST_SET_BACK, most));
         onDisturbed();
         return `${slots} slots`;
       },
@@ -386,7 +392,7 @@ function ledgerHappenings({ world, draw, later, onDisturbed }: HappeningOptions)
       weight: 1,
       happen() {
         world.setPublisher(STRANGER);
-        const ms = draw.between(200, 90_000);
+        const ms = prng.between(200, 90_000);
         later(ms, () => world.setPublisher(world.signer.address));
         return `for ${Math.round(ms)} ms`;
       },
@@ -396,7 +402,7 @@ function ledgerHappenings({ world, draw, later, onDisturbed }: HappeningOptions)
       weight: 1,
       happen() {
         world.setFunds(0);
-        const ms = draw.between(1_000, 120_000);
+        const ms = prng.between(1_000, 120_000);
         later(ms, () => world.setFunds(10));
         return `for ${Math.round(ms)} ms`;
       },

@@ -2,9 +2,9 @@ import { type AgentReporter, SILENT_REPORTER, type TickReport } from '../../src/
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/index.ts';
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
-import type { Life } from './life.ts';
+import type { Incarnation } from './life.ts';
 import type { Poll, SendWatcher } from './network.ts';
-import { type SimulationClock, type Story, sessionName, type World } from './world.ts';
+import { type SimulationClock, sessionName, type Trace, type World } from './world.ts';
 
 /** The promises that a run is held to; docs/simulation.md says each in words. */
 type Invariant =
@@ -86,7 +86,7 @@ export function megabytes(bytes: number): string {
 /** Whether a process keeps within its transactions a minute. What every node refused costs nothing. */
 interface SpendJudge {
   /** A node took a transaction of this life that had set out at this time, monotonic milliseconds. */
-  taken(life: Life, departedAt: number): void;
+  taken(incarnation: Incarnation, departedAt: number): void;
 }
 
 interface SpendJudgeOptions {
@@ -99,11 +99,11 @@ interface SpendJudgeOptions {
 const NEARLY_A_MINUTE_MS = 58_000;
 
 function createSpendJudge({ verdict, now, maxTransactionsPerMinute }: SpendJudgeOptions): SpendJudge {
-  let expenses: readonly { readonly life: Life; readonly at: number }[] = [];
+  let expenses: readonly { readonly incarnation: Incarnation; readonly at: number }[] = [];
   return {
-    taken(life, departedAt) {
-      const recent = expenses.filter((expense) => expense.life === life && now() - expense.at < 2 * NEARLY_A_MINUTE_MS);
-      expenses = [...recent, { life, at: departedAt }];
+    taken(incarnation, departedAt) {
+      const recent = expenses.filter((expense) => expense.incarnation === incarnation && now() - expense.at < 2 * NEARLY_A_MINUTE_MS);
+      expenses = [...recent, { incarnation, at: departedAt }];
       for (const { at } of expenses) {
         const ofAMinute = expenses.filter((expense) => expense.at <= at && at - expense.at < NEARLY_A_MINUTE_MS).length;
         if (ofAMinute <= maxTransactionsPerMinute) continue;
@@ -116,7 +116,7 @@ function createSpendJudge({ verdict, now, maxTransactionsPerMinute }: SpendJudge
 /** A transaction of some life, as the ledger and the network know it; the agent's own word is not asked. */
 interface Flight {
   readonly wire: string;
-  readonly life: Life;
+  readonly incarnation: Incarnation;
   /** Lives count from 1, and so do the transactions of all of them: what was decided later has the higher number. */
   readonly number: number;
   readonly users: readonly Address[];
@@ -132,7 +132,7 @@ interface Flight {
 }
 
 export interface FlightJudge {
-  watcherOf(life: Life): SendWatcher;
+  watcherOf(incarnation: Incarnation): SendWatcher;
   /** The worker of this life tells what it sends. */
   sent(signature: string, intents: readonly StatusIntent[]): void;
   landed(landed: LandedTransaction): void;
@@ -151,7 +151,7 @@ const DISTURBANCE_MS = 130_000;
 
 export function createFlightJudge({
   world,
-  story,
+  trace,
   verdict,
   now,
   slotsAreFalse,
@@ -176,7 +176,7 @@ export function createFlightJudge({
     return !flight.settled;
   };
 
-  function register(wire: string, life: Life): Flight {
+  function register(wire: string, incarnation: Incarnation): Flight {
     const { signature, instructions, accountKeys, recentBlockhash } = parseTransaction(Buffer.from(wire, 'base64'));
     const users: Address[] = [];
     for (const { data, accountIndexes } of instructions) {
@@ -184,7 +184,7 @@ export function createFlightJudge({
       if (decodeSetUserBgpStatus(data) !== undefined && user !== undefined) users.push(user);
     }
     for (const [other, open] of flights) {
-      if (open.life !== life || !isOpen(other, open)) continue;
+      if (open.incarnation !== incarnation || !isOpen(other, open)) continue;
       const twice = users.find((user) => open.users.includes(user));
       if (twice !== undefined)
         verdict.fail('one-unresolved-status', `${world.nameOf(twice)}: ${brief(signature)} departs while ${brief(other)} may still land`);
@@ -193,7 +193,7 @@ export function createFlightJudge({
     const height = Buffer.from(decodeBase58(recentBlockhash) ?? new Uint8Array(32)).readBigUInt64BE(24);
     const flight: Flight = {
       wire,
-      life,
+      incarnation,
       number: counts.signatures,
       users,
       lastValidHeight: height + BigInt(BLOCKHASH_LIFE),
@@ -211,15 +211,15 @@ export function createFlightJudge({
 
   return {
     counts,
-    watcherOf: (life) => ({
+    watcherOf: (incarnation) => ({
       departed(wire) {
-        (ofWire(wire) ?? register(wire, life)).underWay += 1;
+        (ofWire(wire) ?? register(wire, incarnation)).underWay += 1;
       },
       arrived(wire, taken) {
         const flight = ofWire(wire);
         if (flight === undefined) return;
         flight.underWay -= 1;
-        if (taken && !flight.taken) spending.taken(life, flight.departedAt);
+        if (taken && !flight.taken) spending.taken(incarnation, flight.departedAt);
         flight.taken ||= taken;
       },
     }),
@@ -234,7 +234,7 @@ export function createFlightJudge({
         const status = decodeSetUserBgpStatus(data)?.status;
         if (user === undefined || status === undefined) continue;
         counts.writes += 1;
-        story.tell(`ledger: ${world.nameOf(user)} ${status} (${brief(transaction.signature)}, life ${flight.life.number})`);
+        trace.tell(`ledger: ${world.nameOf(user)} ${status} (${brief(transaction.signature)}, life ${flight.incarnation.number})`);
         const last = lastLanded.get(user);
         if (last !== undefined && last.flight.number > flight.number) judgeOrder(user, flight, last.flight, transaction.signature);
         const isNeedless = last?.status === status && reasons.get(transaction.signature)?.get(user)?.reason === 'change';
@@ -257,17 +257,17 @@ export function createFlightJudge({
   function judgeOrder(user: Address, older: Flight, newer: Flight, signature: string): void {
     counts.outOfOrder += 1;
     // What a dead process has sent nobody can call back; and what a fork brings back was settled when the newer one was decided.
-    if (older.settled || (older.life !== newer.life && !older.life.isAlive)) return;
+    if (older.settled || (older.incarnation !== newer.incarnation && !older.incarnation.isAlive)) return;
     verdict.fail(
       'no-older-after-newer',
-      `${world.nameOf(user)}: ${brief(signature)} lands after a younger one of life ${newer.life.number}`,
+      `${world.nameOf(user)}: ${brief(signature)} lands after a younger one of life ${newer.incarnation.number}`,
     );
   }
 
-  function judgeNeed(user: Address, status: string, { life }: Flight): void {
+  function judgeNeed(user: Address, status: string, { incarnation }: Flight): void {
     counts.needless += 1;
     // A node that lags and names later slots shows an old record as a new one: nobody can tell, and telling it again costs a fee.
-    if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS || !life.isAlive) return;
+    if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS || !incarnation.isAlive) return;
     verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
   }
 
@@ -281,7 +281,7 @@ export function createFlightJudge({
 
 interface FlightJudgeOptions {
   readonly world: World;
-  readonly story: Story;
+  readonly trace: Trace;
   readonly verdict: Verdict;
   readonly now: () => number;
   /** Whether some node names slots that are not. */
@@ -387,32 +387,36 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
 
 interface JudgingReporterOptions {
   readonly world: World;
-  readonly story: Story;
+  readonly trace: Trace;
   readonly verdict: Verdict;
   readonly flights: FlightJudge;
 }
 
 /** Hears the agent while it lives, for the judges and for the story. */
-export function judgingReporter(life: Life, ticks: TickJudge, { world, story, verdict, flights }: JudgingReporterOptions): AgentReporter {
+export function judgingReporter(
+  incarnation: Incarnation,
+  ticks: TickJudge,
+  { world, trace, verdict, flights }: JudgingReporterOptions,
+): AgentReporter {
   const brief = (signature: string): string => signature.slice(0, 6);
   const tell = (line: string): void => {
-    if (life.isAlive) story.tell(`agent: ${line}`);
+    if (incarnation.isAlive) trace.tell(`agent: ${line}`);
   };
   return {
     ...SILENT_REPORTER,
     tick(report) {
-      if (life.isAlive) ticks.ticked(report);
+      if (incarnation.isAlive) ticks.ticked(report);
     },
     sent({ signature, intents }) {
-      life.step();
-      if (!life.isAlive) return;
-      story.tell(
+      incarnation.step();
+      if (!incarnation.isAlive) return;
+      trace.tell(
         `agent: sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`,
       );
       ticks.sent(intents);
       flights.sent(signature, intents);
     },
-    landed: ({ intent, signature }) => tell(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`),
+    confirmed: ({ intent, signature }) => tell(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`),
     expired: ({ signature }) => tell(`${brief(signature)} expired`),
     rejected: ({ intent, signature, error }) => tell(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`),
     failed: ({ signature, error }) => tell(`${brief(signature)} failed: ${error.message}`),
@@ -421,8 +425,8 @@ export function judgingReporter(life: Life, ticks: TickJudge, { world, story, ve
     source: ({ source, state }) => tell(`${source} ${state}`),
     ledgerView: ({ state }) => tell(`ledger view ${state}`),
     massDown: ({ wentDown, wereUp, confirmed }) => tell(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`),
-    defect(error) {
-      if (life.isAlive) verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    internalError(error) {
+      if (incarnation.isAlive) verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error));
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/lib/index.ts';
 import type { SimulationClock } from './world.ts';
 
 /** One process of the agent, from its start until it is killed. Once dead it can neither wait, nor ask, nor be heard. */
-export interface Life {
+export interface Incarnation {
   readonly number: number;
   readonly isAlive: boolean;
   /** When it died, monotonic milliseconds; Infinity while it lives. */
@@ -18,7 +18,7 @@ export interface Life {
   hold<T>(work: Promise<T>): Promise<T>;
 }
 
-export function createLife({
+export function createIncarnation({
   number,
   clock,
   onDeath,
@@ -26,7 +26,7 @@ export function createLife({
   readonly number: number;
   readonly clock: SimulationClock;
   readonly onDeath: () => void;
-}): Life {
+}): Incarnation {
   let diedAt = Number.POSITIVE_INFINITY;
   let fuse = Number.POSITIVE_INFINITY;
 

@@ -54,7 +54,7 @@ function usage(): number {
 async function tellOne(seed: number, hours: number, verbose: boolean): Promise<number> {
   const startedAt = performance.now();
   const result = await simulate({ seed, hours, ...(verbose ? { onLine: print } : {}) });
-  if (!verbose) for (const line of result.story.slice(-STORY_LINES)) print(line);
+  if (!verbose) for (const line of result.trace.slice(-STORY_LINES)) print(line);
   const tally = createTally();
   tally.add(result);
   if (result.heapByHour.length > 0) print(`heap after each hour: ${result.heapByHour.map(megabytes).join(', ')}`);

@@ -5,8 +5,8 @@ import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../src/rp
 import { type Nanoseconds, nanoseconds } from '../../src/serviceability/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../switch/index.ts';
-import type { Life } from './life.ts';
-import type { Draw } from './plan.ts';
+import type { Incarnation } from './life.ts';
+import type { Prng } from './plan.ts';
 import type { SimulationClock } from './world.ts';
 
 /** How the way to one node, and its front end, are now. Changed while it runs; read at each request. */
@@ -57,8 +57,8 @@ export interface SendWatcher {
 
 interface SimulatedNetworkOptions {
   readonly clock: SimulationClock;
-  readonly draw: Draw;
-  readonly life: Life;
+  readonly prng: Prng;
+  readonly incarnation: Incarnation;
   readonly node: LedgerNode;
   readonly conditions: PathConditions;
   readonly watcher: SendWatcher;
@@ -69,14 +69,14 @@ const LONGEST_REPEAT_MS = 40_000;
 /** JSON-RPC to one node, over a network that loses, delays, repeats and reorders. What has departed arrives although its sender is dead. */
 export function createSimulatedTransport(
   { timeoutMs }: Pick<JsonRpcOptions, 'timeoutMs'>,
-  { clock, draw, life, node, conditions, watcher }: SimulatedNetworkOptions,
+  { clock, prng, incarnation, node, conditions, watcher }: SimulatedNetworkOptions,
 ): JsonRpc {
   let lastId = 0;
 
   /** Carries the request to the node after `delayMs`; undefined when the answer is lost. */
   async function deliver({ method, params }: RpcRequest, wire: string | undefined, lost: boolean): Promise<RpcReply | undefined> {
     if (wire !== undefined) watcher.departed(wire);
-    await clock.sleep(draw.between(1, conditions.latencyMs));
+    await clock.sleep(prng.between(1, conditions.latencyMs));
     if (lost) {
       if (wire !== undefined) watcher.arrived(wire, false);
       return undefined;
@@ -93,7 +93,7 @@ export function createSimulatedTransport(
 
   async function repeatLater(request: RpcRequest, wire: string): Promise<void> {
     watcher.departed(wire);
-    await clock.sleep(draw.between(100, LONGEST_REPEAT_MS));
+    await clock.sleep(prng.between(100, LONGEST_REPEAT_MS));
     await deliver(request, wire, false);
     watcher.arrived(wire, false);
   }
@@ -102,29 +102,29 @@ export function createSimulatedTransport(
     const { down, hangs, loseRequest, loseAnswer, rateLimit, retryAfterMs, unavailable, garble, repeat } = conditions;
     const wire = request.method === 'sendTransaction' && typeof request.params[0] === 'string' ? request.params[0] : undefined;
     if (down) {
-      await clock.sleep(draw.between(0, 30));
+      await clock.sleep(prng.between(0, 30));
       return { kind: 'failed', progress: 'waiting', cause: new Error('connect ECONNREFUSED') };
     }
-    if (draw.chance(rateLimit)) {
-      await clock.sleep(draw.between(1, conditions.latencyMs));
+    if (prng.chance(rateLimit)) {
+      await clock.sleep(prng.between(1, conditions.latencyMs));
       return { kind: 'http-error', status: 429, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     }
-    const isUnavailable = draw.chance(unavailable);
-    const isLost = draw.chance(loseRequest) || (isUnavailable && draw.chance(0.5));
+    const isUnavailable = prng.chance(unavailable);
+    const isLost = prng.chance(loseRequest) || (isUnavailable && prng.chance(0.5));
     const reply = await deliver(request, wire, isLost);
     // What a node refused nobody repeats; what it took may reach it, or its leader, again.
-    if (wire !== undefined && reply?.kind === 'result' && draw.chance(repeat)) void repeatLater(request, wire);
-    if (hangs || draw.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
-    await clock.sleep(draw.between(1, conditions.latencyMs));
+    if (wire !== undefined && reply?.kind === 'result' && prng.chance(repeat)) void repeatLater(request, wire);
+    if (hangs || prng.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
+    await clock.sleep(prng.between(1, conditions.latencyMs));
     if (isUnavailable) return { kind: 'http-error', status: 503 };
-    if (draw.chance(garble)) return { kind: 'garbled', problem: 'an HTML page' };
+    if (prng.chance(garble)) return { kind: 'garbled', problem: 'an HTML page' };
     return reply ?? { kind: 'garbled', problem: 'nothing' };
   }
 
   return {
     async call(request, signal) {
-      life.step();
-      if (!life.isAlive) return new Promise(() => undefined);
+      incarnation.step();
+      if (!incarnation.isAlive) return new Promise(() => undefined);
       const answered = exchange(request);
       const untilAborted = (inner: AbortSignal): Promise<RpcReply> =>
         new Promise((resolve, reject) => {
@@ -132,7 +132,7 @@ export function createSimulatedTransport(
           answered.then(resolve, reject);
         });
       try {
-        return await life.hold(withDeadline(timeoutMs, signal, untilAborted, life.clock));
+        return await incarnation.hold(withDeadline(timeoutMs, signal, untilAborted, incarnation.clock));
       } catch (cause) {
         return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
       }
@@ -198,8 +198,8 @@ export interface Poll {
 interface SimulatedSourceOptions {
   readonly name: string;
   readonly sim: SimulatedSwitch;
-  readonly life: Life;
-  readonly draw: Draw;
+  readonly incarnation: Incarnation;
+  readonly prng: Prng;
   readonly conditions: SourceConditions;
   /** Tells states only: neither since when, nor how often (as the sockets source does). */
   readonly blind: boolean;
@@ -212,30 +212,30 @@ const MICROSECOND_NS = 1_000;
 
 /** A reader of the simulated switch without protocol and sockets; those have tests of their own. */
 export function createSimulatedSource(options: SimulatedSourceOptions): SwitchSource {
-  const { name, sim, life, draw, conditions, onPoll } = options;
+  const { name, sim, incarnation, prng, conditions, onPoll } = options;
   const fail = (problem: string): AgentError => new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem });
 
   async function exchange<T>(answer: () => T, signal: AbortSignal): Promise<T> {
     if (conditions.unreachable) {
-      await life.clock.sleep(draw.between(0, 20), signal);
+      await incarnation.clock.sleep(prng.between(0, 20), signal);
       throw fail('connection refused');
     }
     if (conditions.hangs || conditions.slowMs > TIMEOUT_MS) {
-      await life.clock.sleep(TIMEOUT_MS, signal);
+      await incarnation.clock.sleep(TIMEOUT_MS, signal);
       throw fail('no answer in time');
     }
-    const answersInTheMiddle = conditions.slowMs * draw.random();
-    await life.clock.sleep(draw.between(1, 40) + answersInTheMiddle, signal);
+    const answersInTheMiddle = conditions.slowMs * prng.random();
+    await incarnation.clock.sleep(prng.between(1, 40) + answersInTheMiddle, signal);
     const value = answer();
-    await life.clock.sleep(draw.between(1, 40) + conditions.slowMs - answersInTheMiddle, signal);
+    await incarnation.clock.sleep(prng.between(1, 40) + conditions.slowMs - answersInTheMiddle, signal);
     return value;
   }
 
   return {
     name,
     async collect(signal) {
-      const takenAt = life.clock.monotonic();
-      const { at, vrfs } = await exchange(() => ({ at: life.clock.monotonic(), vrfs: readVrfs(options) }), signal);
+      const takenAt = incarnation.clock.monotonic();
+      const { at, vrfs } = await exchange(() => ({ at: incarnation.clock.monotonic(), vrfs: readVrfs(options) }), signal);
       if (vrfs.size === 0) throw fail('an answer without a VRF');
       const snapshot = { vrfs, takenAt: monotonicMs(takenAt) };
       onPoll({ at, snapshot });

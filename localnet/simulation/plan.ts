@@ -3,7 +3,7 @@ import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import type { Random } from '../../src/lib/index.ts';
 
 /** Draws from one seeded source of chance, so that a run can be repeated. */
-export interface Draw {
+export interface Prng {
   readonly random: Random;
   /** A number between the two. */
   between(low: number, high: number): number;
@@ -16,7 +16,7 @@ export interface Draw {
   weighted<T extends { readonly weight: number }>(from: readonly T[]): T | undefined;
 }
 
-export function createDraw(random: Random): Draw {
+export function createPrng(random: Random): Prng {
   const between = (low: number, high: number): number => low + random() * (high - low);
   return {
     random,
@@ -61,22 +61,22 @@ const CONVERGENCE_BOUND_MS = 180_000;
 const QUICK_REFRESH_MS = 300_000;
 const SMALL_BUDGET = 12;
 
-export function drawPlan(draw: Draw): RunPlan {
-  const enforces = draw.chance(0.15);
+export function createPlan(prng: Prng): RunPlan {
+  const enforces = prng.chance(0.15);
   const { damping, refreshIntervalMs } = DEFAULT_POLICY;
   return {
-    users: draw.whole(1, 24),
-    nodes: draw.whole(1, 3),
-    sources: draw.chance(0.3) ? 2 : 1,
-    blind: draw.chance(0.25),
-    hints: draw.chance(0.4),
-    skipPreflight: draw.chance(0.3),
+    users: prng.whole(1, 24),
+    nodes: prng.whole(1, 3),
+    sources: prng.chance(0.3) ? 2 : 1,
+    blind: prng.chance(0.25),
+    hints: prng.chance(0.4),
+    skipPreflight: prng.chance(0.3),
     policy: {
       ...DEFAULT_POLICY,
-      refreshIntervalMs: draw.chance(0.3) ? QUICK_REFRESH_MS : refreshIntervalMs,
+      refreshIntervalMs: prng.chance(0.3) ? QUICK_REFRESH_MS : refreshIntervalMs,
       damping: { ...damping, mode: enforces ? 'enforce' : damping.mode },
     },
-    limits: { ...DEFAULT_LIMITS, maxTransactionsPerMinute: draw.chance(0.3) ? SMALL_BUDGET : DEFAULT_LIMITS.maxTransactionsPerMinute },
+    limits: { ...DEFAULT_LIMITS, maxTransactionsPerMinute: prng.chance(0.3) ? SMALL_BUDGET : DEFAULT_LIMITS.maxTransactionsPerMinute },
     convergenceBoundMs: CONVERGENCE_BOUND_MS + (enforces ? damping.suppressedIntervalMs : 0),
   };
 }

@@ -11,11 +11,11 @@
 import { seededRandom } from '../../src/lib/index.ts';
 import { type Address, BgpStatus, UserStatus } from '../../src/serviceability/index.ts';
 import { createAgents } from './agents.ts';
-import { type Happening, happeningsOf, type Trouble, troublesOf } from './events.ts';
+import { eventsOf, faultsOf, type SimulationEvent, type SimulationFault } from './events.ts';
 import { createFlightJudge, createMemoryJudge, createVerdict, type Verdict, type Violation } from './invariants.ts';
 import { healthyPath, healthySource } from './network.ts';
-import { createDraw, type Draw, drawPlan } from './plan.ts';
-import { createLater, createSimulationClock, createStory, createWorld, type SimulationClock, type Story, type World } from './world.ts';
+import { createPlan, createPrng, type Prng } from './plan.ts';
+import { createLater, createSimulationClock, createTrace, createWorld, type SimulationClock, type Trace, type World } from './world.ts';
 
 interface CalmOptions {
   readonly clock: SimulationClock;
@@ -67,49 +67,49 @@ interface Chaos {
 }
 
 interface ChaosOptions {
-  readonly draw: Draw;
+  readonly prng: Prng;
   readonly clock: SimulationClock;
-  readonly story: Story;
-  readonly happenings: readonly Happening[];
-  readonly troubles: readonly Trouble[];
+  readonly trace: Trace;
+  readonly events: readonly SimulationEvent[];
+  readonly faults: readonly SimulationFault[];
 }
 
 /** Lets things happen and go wrong, each at a pace of its own for this run. */
-function createChaos({ draw, clock, story, happenings, troubles }: ChaosOptions): Chaos {
-  const holding = new Map<Trouble, () => void>();
+function createChaos({ prng, clock, trace, events, faults }: ChaosOptions): Chaos {
+  const holding = new Map<SimulationFault, () => void>();
   let stopped = false;
-  const pace = { happening: draw.between(2_000, 60_000), trouble: draw.between(5_000, 240_000) };
+  const pace = { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 240_000) };
 
   function happen(): void {
     if (stopped) return;
-    const happening = draw.weighted(happenings);
-    const told = happening?.happen();
-    if (happening !== undefined && told !== undefined) story.tell(`world: ${happening.name} ${told}`);
-    clock.after(pace.happening * draw.between(0.05, 1.95), happen);
+    const event = prng.weighted(events);
+    const told = event?.happen();
+    if (event !== undefined && told !== undefined) trace.tell(`world: ${event.name} ${told}`);
+    clock.after(pace.event * prng.between(0.05, 1.95), happen);
   }
 
-  function trouble(): void {
+  function fault(): void {
     if (stopped) return;
-    const next = draw.weighted(troubles);
+    const next = prng.weighted(faults);
     if (next !== undefined && !holding.has(next)) {
-      story.tell(`trouble: ${next.name} ${next.begin()}`);
-      const cancel = clock.after(draw.between(...next.lasts), () => end(next));
+      trace.tell(`trouble: ${next.name} ${next.begin()}`);
+      const cancel = clock.after(prng.between(...next.lasts), () => end(next));
       holding.set(next, cancel);
     }
-    clock.after(pace.trouble * draw.between(0.05, 1.95), trouble);
+    clock.after(pace.fault * prng.between(0.05, 1.95), fault);
   }
 
-  function end(which: Trouble): void {
+  function end(which: SimulationFault): void {
     holding.get(which)?.();
     holding.delete(which);
     which.end();
-    story.tell(`trouble over: ${which.name}`);
+    trace.tell(`trouble over: ${which.name}`);
   }
 
   return {
     start() {
       happen();
-      trouble();
+      fault();
     },
     stop() {
       stopped = true;
@@ -130,7 +130,7 @@ export interface SimulationResult {
   readonly seed: number;
   readonly violation: Violation | undefined;
   /** The newest lines of the story. */
-  readonly story: readonly string[];
+  readonly trace: readonly string[];
   /** From the end of all trouble until the ledger said what the switch says, and went on to; milliseconds. */
   readonly convergedAfterMs: number | undefined;
   readonly simulatedMs: number;
@@ -150,37 +150,37 @@ const HINTS = { share: 0.8, latestMs: 300 };
 /** One run: a world, an agent, some hours of trouble, and the calm in which everything must come right. The same seed is the same run. */
 export async function simulate({ seed, hours, onLine }: SimulationOptions): Promise<SimulationResult> {
   const clock = createSimulationClock();
-  const draw = createDraw(seededRandom(seed));
-  const plan = drawPlan(draw);
-  const story = createStory({ clock, ...(onLine === undefined ? {} : { onLine }) });
-  const verdict = createVerdict(({ invariant, detail }) => story.tell(`VIOLATION of ${invariant}: ${detail}`));
+  const prng = createPrng(seededRandom(seed));
+  const plan = createPlan(prng);
+  const trace = createTrace({ clock, ...(onLine === undefined ? {} : { onLine }) });
+  const verdict = createVerdict(({ invariant, detail }) => trace.tell(`VIOLATION of ${invariant}: ${detail}`));
   const isOver = (): boolean => verdict.violation !== undefined;
 
-  const world = createWorld({ clock, draw, users: plan.users });
+  const world = createWorld({ clock, prng, users: plan.users });
   const nodes = Array.from({ length: plan.nodes }, () => ({ node: world.ledger.addNode(), path: healthyPath() }));
   const sources = Array.from({ length: plan.sources }, healthySource);
   const { maxTransactionsPerMinute } = plan.limits;
   const slotsAreFalse = (): boolean => nodes.some(({ path }) => path.slotsAhead > 0);
-  const flights = createFlightJudge({ world, story, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
+  const flights = createFlightJudge({ world, trace, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
   const agents = createAgents({
     plan,
     clock,
-    draw,
+    prng,
     world,
     nodes,
     sources,
-    story,
+    trace,
     verdict,
     flights,
     switchClockMovedAt: () => switchClockMovedAt,
   });
 
   const { schedule, flush } = createLater(clock);
-  const happenings = happeningsOf({
+  const events = eventsOf({
     world,
-    draw,
+    prng,
     clock,
     later: schedule,
     onDisturbed: flights.disturbed,
@@ -192,17 +192,17 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   });
   /** Each run knows only some of what can happen: rare things meet more often among few than among many. */
   const some = <T>(all: readonly T[]): readonly T[] => {
-    const share = draw.between(0.1, 1);
-    return all.filter(() => draw.chance(share));
+    const share = prng.between(0.1, 1);
+    return all.filter(() => prng.chance(share));
   };
-  const troubles = some(troublesOf({ world, draw, nodes, sources }));
-  const known = some(happenings);
-  const chaos = createChaos({ draw, clock, story, happenings: known, troubles });
+  const faults = some(faultsOf({ world, prng, nodes, sources }));
+  const known = some(events);
+  const chaos = createChaos({ prng, clock, trace, events: known, faults });
 
   world.ledger.bank.onLanded(flights.landed);
   if (plan.hints) {
     world.sim.onChange(() => {
-      if (draw.chance(HINTS.share)) clock.after(draw.between(1, HINTS.latestMs), agents.wake);
+      if (prng.chance(HINTS.share)) clock.after(prng.between(1, HINTS.latestMs), agents.trigger);
     });
   }
   const everySlot = (): void => {
@@ -219,15 +219,15 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   agents.calm();
   flush();
   world.push();
-  story.tell('all trouble is over');
-  const delayMs = Math.max(0, ...[...known, ...troubles].map(({ delaysMs = 0 }) => delaysMs));
+  trace.tell('all trouble is over');
+  const delayMs = Math.max(0, ...[...known, ...faults].map(({ delaysMs = 0 }) => delaysMs));
   const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
   const convergedAfterMs = await waitUntilRight({ clock, world, verdict, isOver, boundMs });
 
   return {
     seed,
     violation: verdict.violation,
-    story: story.lines,
+    trace: trace.lines,
     convergedAfterMs,
     simulatedMs: clock.monotonic(),
     lives: agents.lives,

@@ -3,7 +3,7 @@ import { type Address, type Ipv4, lamports, tunnelSides, type User, UserStatus, 
 import { createLocalLedger, createSigner, type Ed25519Signer, type LocalLedger } from '../ledger/index.ts';
 import { createSimulatedSwitch, type SimulatedSwitch } from '../switch/index.ts';
 import { createLocalnetController, type LocalnetController } from '../world.ts';
-import type { Draw } from './plan.ts';
+import type { Prng } from './plan.ts';
 
 /** Whether a session was up, and when: what every answer of the switch is held against. */
 interface SessionHistory {
@@ -65,7 +65,7 @@ export interface SimulationClock extends Clock {
 interface Sleeper {
   readonly at: number;
   readonly order: number;
-  wake: (() => void) | undefined;
+  trigger: (() => void) | undefined;
 }
 
 /** After so many wake-ups the event loop gets a turn, or messages and the garbage of finished promises would pile up. */
@@ -88,14 +88,14 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
   let order = 0;
   let cancelled = 0;
 
-  const add = (ms: number, wake: () => void): Sleeper => {
-    const sleeper: Sleeper = { at: Math.ceil((now + Math.max(0, ms)) * TICKS_PER_MS) / TICKS_PER_MS, order: order++, wake };
+  const add = (ms: number, trigger: () => void): Sleeper => {
+    const sleeper: Sleeper = { at: Math.ceil((now + Math.max(0, ms)) * TICKS_PER_MS) / TICKS_PER_MS, order: order++, trigger };
     push(heap, sleeper);
     return sleeper;
   };
   const cancel = (sleeper: Sleeper): void => {
-    if (sleeper.wake === undefined) return;
-    sleeper.wake = undefined;
+    if (sleeper.trigger === undefined) return;
+    sleeper.trigger = undefined;
     cancelled += 1;
   };
 
@@ -124,22 +124,22 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
       return () => cancel(sleeper);
     },
     async run(at, isOver) {
-      let wakes = 0;
+      let triggers = 0;
       await settled();
       while (!isOver()) {
         const next = heap[0];
         if (next === undefined || next.at > at) break;
         pop(heap);
-        const { wake } = next;
-        if (wake === undefined) {
+        const { trigger } = next;
+        if (trigger === undefined) {
           cancelled -= 1;
           continue;
         }
         now = next.at;
-        next.wake = undefined;
-        wake();
-        wakes += 1;
-        await (wakes % WAKES_A_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
+        next.trigger = undefined;
+        trigger();
+        triggers += 1;
+        await (triggers % WAKES_A_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
       }
       if (!isOver()) now = Math.max(now, Math.floor(at * TICKS_PER_MS) / TICKS_PER_MS);
     },
@@ -212,7 +212,7 @@ export function createLater(clock: Pick<SimulationClock, 'after'>): Later {
 }
 
 /** What happened in one run, a line an event, for the reader of a failure. */
-export interface Story {
+export interface Trace {
   tell(line: string): void;
   /** The newest lines. */
   readonly lines: readonly string[];
@@ -220,13 +220,13 @@ export interface Story {
 
 const REMEMBERED = 400;
 
-export function createStory({
+export function createTrace({
   clock,
   onLine,
 }: {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly onLine?: (line: string) => void;
-}): Story {
+}): Trace {
   const lines: string[] = [];
   return {
     lines,
@@ -267,7 +267,7 @@ export interface World {
   reboot(): void;
   setFunds(sol: number): void;
   /** The ledger goes on from so many slots ago, at most, and counts anew from there; returns how many they were. */
-  setBack(slots: number): number;
+  rollBack(slots: number): number;
   /** How far it is from the furthest slot to which it had come. */
   slotsToCatchUp(): number;
   setPublisher(publisher: Address): void;
@@ -279,14 +279,14 @@ const USER_SEED_BYTE = 7;
 
 export function createWorld({
   clock,
-  draw,
+  prng,
   users,
 }: {
   readonly clock: SimulationClock;
-  readonly draw: Draw;
+  readonly prng: Prng;
   readonly users: number;
 }): World {
-  const ledger = createLocalLedger({ clock, random: draw.random, rememberedTransactions: 2_048 });
+  const ledger = createLocalLedger({ clock, random: prng.random, rememberedTransactions: 2_048 });
   const { admin } = ledger;
   const signer = createSigner(new Uint8Array(32).fill(USER_SEED_BYTE));
   const device = admin.createDevice({ metricsPublisher: signer.address, code: 'sim-dz1' });
@@ -306,7 +306,7 @@ export function createWorld({
   let furthest = 0;
   const setFunds = (sol: number): void => admin.fund(signer.address, lamports(BigInt(Math.round(sol * 1e9))));
   const createUser = (clientIp?: Ipv4): Address => {
-    const kind = draw.whole(0, 4);
+    const kind = prng.whole(0, 4);
     // The same client comes back as the same kind of user, so at the same address.
     const isMulticast = clientIp === undefined && kind === 4;
     const user = admin.createUser({
@@ -358,8 +358,8 @@ export function createWorld({
       return clientIp;
     },
     banUser: (user) => admin.banUser(user),
-    connect: (user) => at(user, (vrf, address) => sim.establish(vrf, address, draw.whole(500, 90_000))),
-    disconnect: (user) => at(user, (vrf, address) => sim.drop(vrf, address, draw.one(['active', 'idle', 'connect'] as const))),
+    connect: (user) => at(user, (vrf, address) => sim.establish(vrf, address, prng.whole(500, 90_000))),
+    disconnect: (user) => at(user, (vrf, address) => sim.drop(vrf, address, prng.one(['active', 'idle', 'connect'] as const))),
     push() {
       controller.sync();
       observe();
@@ -369,10 +369,10 @@ export function createWorld({
       observe();
     },
     setFunds,
-    setBack(slots) {
+    rollBack(slots) {
       const from = slotNow();
       furthest = Math.max(furthest, from);
-      ledger.bank.setBack(BigInt(Math.max(0, from - slots)));
+      ledger.bank.rollBackToSlot(BigInt(Math.max(0, from - slots)));
       return from - slotNow();
     },
     slotsToCatchUp: () => Math.max(0, furthest - slotNow()),

@@ -4,7 +4,7 @@ import type { EpochMs } from '../../src/lib/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch, SwitchFaults } from './switch.ts';
 
 /** How this face deviates from a current EOS; every one of them has been seen on a real switch. */
-export interface EapiOddities {
+export interface EosQuirks {
   /** How AS numbers are written: text (multi-agent), a number (older EOS), or asdot text (`bgp asn notation asdot`). */
   readonly asn: 'text' | 'number' | 'asdot';
   /** Some releases write the epoch seconds of `upDownTime` as text. */
@@ -26,7 +26,7 @@ export interface EapiOddities {
 }
 
 /** What cEOS 4.33 with the multi-agent model does. */
-export const CURRENT_EOS: EapiOddities = {
+export const CURRENT_EOS: EosQuirks = {
   asn: 'text',
   upDownTime: 'number',
   jitter: true,
@@ -39,7 +39,7 @@ export const CURRENT_EOS: EapiOddities = {
 };
 
 /** `peerTcpInfo` of the neighbor detail; times in microseconds, as the kernel's tcp_info has them. */
-function renderTcpInfo({ state, rttUs }: SimulatedNeighbor, { tcpInfoWhenDown }: EapiOddities): Record<string, unknown> {
+function renderTcpInfo({ state, rttUs }: SimulatedNeighbor, { tcpInfoWhenDown }: EosQuirks): Record<string, unknown> {
   const up = state === 'established';
   if (!up && tcpInfoWhenDown === 'absent') return {};
   const info = {
@@ -113,7 +113,7 @@ const EOS_STATES: Readonly<Record<NeighborState, string>> = {
   unrecognized: 'NotNegotiated',
 };
 
-function renderAs(asn: number, { asn: notation }: EapiOddities): string | number {
+function renderAs(asn: number, { asn: notation }: EosQuirks): string | number {
   if (notation === 'number') return asn;
   return notation === 'asdot' && asn > 0xffff ? `${asn >>> 16}.${asn & 0xffff}` : String(asn);
 }
@@ -122,7 +122,7 @@ function renderAs(asn: number, { asn: notation }: EapiOddities): string | number
  * Epoch seconds of a change with microseconds below the millisecond that the truth knows. `answer` counts the answers of this face: it is
  * what the last microsecond of a real switch's answer wanders with.
  */
-function renderChangeTime(changedAt: EpochMs, answer: number, { upDownTime, jitter }: EapiOddities): number | string {
+function renderChangeTime(changedAt: EpochMs, answer: number, { upDownTime, jitter }: EosQuirks): number | string {
   const seconds = changedAt / 1_000 + 0.000_273 + (jitter && answer % 2 === 1 ? 0.000_001 : 0);
   return upDownTime === 'text' ? seconds.toFixed(6) : Number(seconds.toFixed(6));
 }
@@ -195,30 +195,30 @@ function multicastClients(sim: SimulatedSwitch): readonly string[] {
 export interface Scene {
   readonly sim: SimulatedSwitch;
   readonly faults: SwitchFaults;
-  readonly oddities: EapiOddities;
+  readonly eosQuirks: EosQuirks;
   /** How many answers this face has given. */
   readonly answer: number;
 }
 
 /** `show ip bgp summary vrf …`: the shape of EOS 4.30 to 4.34, one object a VRF. */
 export function renderSummary(scene: Scene, vrfs: readonly VrfName[]): Record<string, unknown> {
-  const { faults, oddities } = scene;
-  if (oddities.noBgp === 'warning') return { vrfs: {}, warnings: ['BGP inactive'] };
-  if (oddities.noBgp === 'no-vrfs' || faults.current('empty') !== undefined) return { vrfs: {} };
+  const { faults, eosQuirks } = scene;
+  if (eosQuirks.noBgp === 'warning') return { vrfs: {}, warnings: ['BGP inactive'] };
+  if (eosQuirks.noBgp === 'no-vrfs' || faults.current('empty') !== undefined) return { vrfs: {} };
   const shown = vrfs.filter((vrf) => !faults.affects('vrf-missing', vrf));
   return { vrfs: Object.fromEntries(shown.map((vrf) => [vrf, renderVrf(scene, vrf)])) };
 }
 
 function renderVrf(scene: Scene, vrf: VrfName): Record<string, unknown> {
-  const { sim, faults, oddities, answer } = scene;
-  const head = { vrf, routerId: `100.0.0.${1 + spread(vrf, 200)}`, asn: renderAs(LOCAL_AS, oddities) };
+  const { sim, faults, eosQuirks, answer } = scene;
+  const head = { vrf, routerId: `100.0.0.${1 + spread(vrf, 200)}`, asn: renderAs(LOCAL_AS, eosQuirks) };
   // A VRF object without `peers` is how a VRF that could not be read shows itself.
   if (faults.affects('vrf-failing', vrf)) return head;
   if (faults.current('wrong-types') !== undefined) return { ...head, peers: sim.neighbors(vrf).length };
   const peers: Record<string, unknown> = {};
-  for (const neighbor of sim.neighbors(vrf)) peers[neighbor.address] = renderPeer(neighbor, sim.now(), answer, oddities);
+  for (const neighbor of sim.neighbors(vrf)) peers[neighbor.address] = renderPeer(neighbor, sim.now(), answer, eosQuirks);
   if (vrf === 'default') {
-    for (let index = 0; index < oddities.ipv6Peers; index += 1) {
+    for (let index = 0; index < eosQuirks.ipv6Peers; index += 1) {
       const address = index % 2 === 0 ? `fe80::a8c1:abff:fe94:${(0x4171 + index).toString(16)}%Et${index + 1}` : `2001:db8::${index}`;
       const neighbor: SimulatedNeighbor = {
         address,
@@ -229,33 +229,33 @@ function renderVrf(scene: Scene, vrf: VrfName): Record<string, unknown> {
         establishedTransitions: 1,
         rttUs: 900,
       };
-      peers[address] = renderPeer(neighbor, sim.now(), answer, oddities);
+      peers[address] = renderPeer(neighbor, sim.now(), answer, eosQuirks);
     }
   }
   return { ...head, peers };
 }
 
 /** One peer, about a quarter of a kilobyte. */
-function renderPeer(neighbor: SimulatedNeighbor, now: EpochMs, answer: number, oddities: EapiOddities): Record<string, unknown> {
+function renderPeer(neighbor: SimulatedNeighbor, now: EpochMs, answer: number, eosQuirks: EosQuirks): Record<string, unknown> {
   const { address, state, idleReason, description, remoteAs, changedAt } = neighbor;
   const up = state === 'established';
   // `timers bgp 1 3`: a keepalive a second, each way.
   const keepalives = up ? Math.floor((now - changedAt) / 1_000) : 0;
   return {
     ...(state === 'idle' ? { peerStateIdleReason: idleReason ?? 'NoInterface' } : {}),
-    ...(oddities.descriptions && description !== undefined ? { description } : {}),
+    ...(eosQuirks.descriptions && description !== undefined ? { description } : {}),
     version: 4,
     msgReceived: keepalives + spread(address, 9),
     msgSent: keepalives + spread(address, 7),
     inMsgQueue: 0,
     outMsgQueue: 0,
-    asn: renderAs(remoteAs, oddities),
+    asn: renderAs(remoteAs, eosQuirks),
     prefixAccepted: up ? 1 : 0,
     prefixReceived: up ? 1 : 0,
-    upDownTime: renderChangeTime(changedAt, answer, oddities),
+    upDownTime: renderChangeTime(changedAt, answer, eosQuirks),
     underMaintenance: false,
     peerState: EOS_STATES[state],
-    ...(oddities.descriptions ? { prefixAdvertised: up ? 180 : 0 } : {}),
+    ...(eosQuirks.descriptions ? { prefixAdvertised: up ? 180 : 0 } : {}),
   };
 }
 
@@ -264,9 +264,9 @@ function renderPeer(neighbor: SimulatedNeighbor, now: EpochMs, answer: number, o
  * multi-agent model.
  */
 export function renderNeighbors(scene: Scene, vrfs: readonly VrfName[], only?: string): Record<string, unknown> {
-  const { sim, faults, oddities } = scene;
-  if (oddities.noBgp === 'warning') return { vrfs: {}, warnings: ['BGP inactive'] };
-  if (oddities.noBgp === 'no-vrfs' || faults.current('empty') !== undefined) return { vrfs: {} };
+  const { sim, faults, eosQuirks } = scene;
+  if (eosQuirks.noBgp === 'warning') return { vrfs: {}, warnings: ['BGP inactive'] };
+  if (eosQuirks.noBgp === 'no-vrfs' || faults.current('empty') !== undefined) return { vrfs: {} };
   const rendered = vrfs
     .filter((vrf) => !faults.affects('vrf-missing', vrf))
     .map((vrf): [VrfName, unknown] => {
@@ -279,15 +279,15 @@ export function renderNeighbors(scene: Scene, vrfs: readonly VrfName[], only?: s
 }
 
 function renderNeighbor(scene: Scene, neighbor: SimulatedNeighbor): Record<string, unknown> {
-  const { sim, oddities, faults } = scene;
+  const { sim, eosQuirks, faults } = scene;
   const { address, vrf, remoteAs, state, description, changedAt, establishedTransitions } = neighbor;
   const up = state === 'established';
   const seconds = Math.max(0, Math.floor((sim.now() - changedAt) / 1_000));
   const local = `169.254.${address.split('.')[2] ?? '0'}.${Math.max(0, Number(address.split('.')[3] ?? 1) - 1)}`;
   return {
     peerAddress: address,
-    asn: renderAs(remoteAs, oddities),
-    localAsn: renderAs(LOCAL_AS, oddities),
+    asn: renderAs(remoteAs, eosQuirks),
+    localAsn: renderAs(LOCAL_AS, eosQuirks),
     linkType: remoteAs === LOCAL_AS ? 'internal' : 'external',
     ...(description === undefined ? {} : { description }),
     ...(state === 'idle'
@@ -341,7 +341,7 @@ function renderNeighbor(scene: Scene, neighbor: SimulatedNeighbor): Record<strin
     underMaintenance: false,
     routeReflectorClient: false,
     isDynamic: false,
-    ...renderTcpInfo(neighbor, oddities),
+    ...renderTcpInfo(neighbor, eosQuirks),
   };
 }
 

@@ -15,7 +15,7 @@ import type { VrfName } from '../../src/bgp/index.ts';
 import { type Clock, type MonotonicMs, Stopped, systemClock } from '../../src/lib/index.ts';
 import {
   CURRENT_EOS,
-  type EapiOddities,
+  type EosQuirks,
   renderClock,
   renderHostname,
   renderInterfaceIndexes,
@@ -85,8 +85,8 @@ export function runCommand(scene: Scene, command: string, revision: number): Com
 /** A BGP command: its VRF argument resolved, and what the whole process or one VRF can be suffering from. */
 function bgp(render: (scene: Scene, vrfs: readonly VrfName[], address?: string) => Record<string, unknown>): Render {
   return (scene, { vrf = 'default', address }) => {
-    const { sim, faults, oddities } = scene;
-    if (oddities.noBgp === 'error') return failure(1000, 'BGP inactive');
+    const { sim, faults, eosQuirks } = scene;
+    if (eosQuirks.noBgp === 'error') return failure(1000, 'BGP inactive');
     if (vrf === 'all') return result(render(scene, sim.vrfs(), address));
     if (!sim.vrfs().includes(vrf)) return failure(1000, `VRF '${vrf}' is not active`);
     if (address !== undefined && faults.affects('vrf-failing', vrf)) return failure(1000, `BGP did not answer for VRF ${vrf}`);
@@ -218,18 +218,18 @@ function run(id: string | number | null, params: RunCmds, scene: Scene, onComman
   return failed === undefined ? { jsonrpc: '2.0', id, result: results } : fail(id, failed.code, failed.message, results);
 }
 
-function present(outcome: CommandOutcome, cmd: string, { format, timestamps }: RunCmds, { sim, oddities }: Scene): unknown {
+function present(outcome: CommandOutcome, cmd: string, { format, timestamps }: RunCmds, { sim, eosQuirks }: Scene): unknown {
   const meta = timestamps ? { _meta: { execStartTime: sim.now() / 1_000, execDuration: 0.002_406_120_300_292_968_8 } } : {};
   if (outcome.kind === 'failure') return { errors: outcome.errors, ...meta };
   if (format === 'text') return { output: renderText(cmd, outcome.result), ...meta };
   const result = { ...outcome.result, ...meta };
-  return oddities.resultsAsText ? JSON.stringify(result) : result;
+  return eosQuirks.resultsAsText ? JSON.stringify(result) : result;
 }
 
 /** The parameters, or what is wrong with them. */
-function readParams(params: unknown, { oddities }: Scene): RunCmds | string {
+function readParams(params: unknown, { eosQuirks }: Scene): RunCmds | string {
   if (!isRecord(params)) return 'Invalid params';
-  const unknown = Object.keys(params).find((key) => !PARAMETERS.includes(key) || (key === 'timestamps' && !oddities.knowsTimestamps));
+  const unknown = Object.keys(params).find((key) => !PARAMETERS.includes(key) || (key === 'timestamps' && !eosQuirks.knowsTimestamps));
   if (unknown !== undefined) return `runCmds() got an unexpected keyword argument '${unknown}'`;
   const { version = 1, cmds, format = 'json', timestamps = false, stopOnError = true } = params;
   if (version !== 'latest' && !Number.isInteger(version)) return 'Invalid version';
@@ -490,7 +490,7 @@ export interface SimulatedEapiOptions {
   readonly socketPath?: string;
   /** HTTPS instead of HTTP on the TCP face, PEM. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  readonly oddities?: Partial<EapiOddities>;
+  readonly eosQuirks?: Partial<EosQuirks>;
 }
 
 export interface SimulatedEapi {
@@ -498,7 +498,7 @@ export interface SimulatedEapi {
   start(): Promise<EapiAddresses>;
   /** Hangs up, stops listening and removes the socket. */
   stop(): Promise<void>;
-  setOddities(oddities: Partial<EapiOddities>): void;
+  setOddities(eosQuirks: Partial<EosQuirks>): void;
   /** Every cookie session ends now. */
   expireSessions(): void;
   openSessions(): number;
@@ -526,7 +526,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
   const { switch: sim, faults, clock = systemClock, credentials, sessionLifetimeMs = 86_400_000, tls } = options;
   const sessions = createEapiSessions(credentials, clock, sessionLifetimeMs);
   const stats = createEapiStats();
-  let oddities: EapiOddities = { ...CURRENT_EOS, ...options.oddities };
+  let eosQuirks: EosQuirks = { ...CURRENT_EOS, ...options.eosQuirks };
   let answers = 0;
   let running: { readonly listeners: readonly Listener[]; readonly directory: string; readonly addresses: EapiAddresses } | undefined;
   let life = new AbortController();
@@ -535,7 +535,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
     clock,
     sessions,
     stats,
-    nextScene: () => ({ sim, faults, oddities, answer: answers++ }),
+    nextScene: () => ({ sim, faults, eosQuirks, answer: answers++ }),
     stopping: () => life.signal,
   });
   const listener = (local: boolean): Listener =>
@@ -575,7 +575,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
       await rm(ending.directory, { recursive: true, force: true });
     },
     setOddities(changed) {
-      oddities = { ...oddities, ...changed };
+      eosQuirks = { ...eosQuirks, ...changed };
     },
     expireSessions: () => sessions.expire(),
     openSessions: () => sessions.open(),

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { NeighborState } from '../../src/bgp/index.ts';
 import { type Clock, Stopped, systemClock } from '../../src/lib/index.ts';
 import { runCommand } from './eapi.ts';
-import { CURRENT_EOS, type EapiOddities, type Scene } from './eapi-render.ts';
+import { CURRENT_EOS, type EosQuirks, type Scene } from './eapi-render.ts';
 import type { SimulatedSwitch, SwitchChange, SwitchFaults } from './switch.ts';
 
 /** The status codes of gRPC that this face uses. */
@@ -285,7 +285,7 @@ export interface SimulatedGrpcOptions {
   readonly clock?: Clock;
   /** On 127.0.0.1; a free one without it. */
   readonly port?: number;
-  readonly oddities?: Partial<EapiOddities>;
+  readonly eosQuirks?: Partial<EosQuirks>;
 }
 
 export interface GrpcStats {
@@ -320,14 +320,14 @@ const HOST = '127.0.0.1';
  */
 export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrpc {
   const { switch: sim, faults, clock = systemClock } = options;
-  const oddities: EapiOddities = { ...CURRENT_EOS, ...options.oddities };
+  const eosQuirks: EosQuirks = { ...CURRENT_EOS, ...options.eosQuirks };
   const counts = { calls: 0, watches: 0, bytesOut: 0, commands: 0 };
   let answers = 0;
   let running: GrpcListener | undefined;
   let starting: Promise<{ readonly host: string; readonly port: number }> | undefined;
   let life = new AbortController();
 
-  const nextScene = (): Scene => ({ sim, faults, oddities, answer: answers++ });
+  const nextScene = (): Scene => ({ sim, faults, eosQuirks, answer: answers++ });
 
   async function serve(method: string, call: GrpcCall): Promise<void> {
     counts.calls += 1;

@@ -215,7 +215,7 @@ function aristaObjects({ address, state }: Readonly<SimulatedNeighbor>): readonl
 }
 
 /** A new engine for the switch: it counts its boots from 1, and its time from the last reboot. */
-export function createV3Face(sim: SimulatedSwitch, user: SimulatedSnmpUser): UsmEngine {
+export function createV3Agent(sim: SimulatedSwitch, user: SimulatedSnmpUser): UsmEngine {
   let bootedAt = sim.bootedAt();
   let boots = 1;
   return createUsmEngine({
@@ -303,7 +303,7 @@ export function createSimulatedSnmp({
   clock = systemClock,
 }: SimulatedSnmpOptions): SimulatedSnmp {
   const views = new Map<VrfName, MibView>();
-  const v3 = user === undefined ? undefined : createV3Face(sim, user);
+  const v3 = user === undefined ? undefined : createV3Agent(sim, user);
   const targets = new Set<TrapTarget>();
   let running: { readonly socket: Socket; readonly stopping: AbortController; readonly unwatch: () => void } | undefined;
   let late = 0;

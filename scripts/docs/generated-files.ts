@@ -3,6 +3,7 @@ import { NETWORKS } from '../../src/serviceability/index.ts';
 import { configurationPage } from './configuration-page.ts';
 import { exampleFile } from './example-file.ts';
 import { metricsPage } from './metrics-page.ts';
+import { rulesPage } from './rules-page.ts';
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -10,11 +11,12 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Every file of the repository that is written from the configuration's schema, or from the metrics. */
+/** Every file of the repository that is written from the configuration's schema, the metrics, or the titles of the tests. */
 export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   return [
     { path: 'docs/configuration.md', content: configurationPage() },
     { path: 'docs/metrics.md', content: await metricsPage() },
+    { path: 'docs/rules.md', content: rulesPage() },
     { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
     ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),
   ];

@@ -7,7 +7,7 @@ import { type Address, type Lamports, lamports } from '../serviceability/index.t
 import type { Snapshotter } from '../snapshots/index.ts';
 import { createWorker, type LeftInFlight, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
-import { createViewKeeper } from './ledger-cache.ts';
+import { createLedgerCache } from './ledger-cache.ts';
 import { createAuthorityWatch, createBalanceWatch } from './preconditions.ts';
 import { createTickLoop } from './scheduler.ts';
 import { createTicker } from './tick.ts';
@@ -45,7 +45,7 @@ interface AgentOptions {
   readonly rpc: LedgerRpc;
   readonly sources: readonly SwitchSource[];
   /** What tells of changes between the polls. */
-  readonly wakeUps?: readonly WakeUpSource[];
+  readonly triggers?: readonly WakeUpSource[];
   /** Takes raw snapshots beside the ticks: it is started and stopped with the agent, and neither knows of the other. */
   readonly snapshotter?: Pick<Snapshotter, 'start' | 'stop'>;
   readonly policy: StatusPolicy;
@@ -62,7 +62,7 @@ export interface OnceOutcome {
   /** Why nothing may be written, where that is so. */
   readonly problem: AgentError | undefined;
   /** Users that the program rejected. */
-  readonly parked: ReadonlyMap<Address, AgentError>;
+  readonly backedOffUsers: ReadonlyMap<Address, AgentError>;
   /** Writes that were wanted and are not on the ledger: their transaction expired, or nothing may be written. */
   readonly unlanded: readonly StatusIntent[];
 }
@@ -73,7 +73,7 @@ export interface Agent {
   /** One tick, and then until everything it wanted has landed or can't. Does not combine with `start`. */
   once(signal: AbortSignal): Promise<OnceOutcome>;
   /** Hints that something happened: the next tick comes at once, at most one each 250 ms. */
-  wake(): void;
+  trigger(): void;
   /** Stops collecting, drains what is in the air within `drainMs`, closes sockets. Idempotent. */
   stop(): Promise<LeftInFlight>;
 }
@@ -95,7 +95,7 @@ export function createAgent(options: AgentOptions): Agent {
   const stopping = lifeController();
   const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
   const reader = createUserViewReader({ rpc, device, programId, clock });
-  const views = createViewKeeper({
+  const views = createLedgerCache({
     read: (readOptions, signal) => reader.read(signal, readOptions),
     clock,
     reporter,
@@ -121,8 +121,8 @@ export function createAgent(options: AgentOptions): Agent {
           limits,
           reporter,
           verifyAuthority: async (signal) => void (await readAuthority(signal)),
-          onRedecide: () => loop.wake(),
-          onDefect: (error) => reporter.defect(error),
+          onRedecide: () => loop.trigger(),
+          onInternalError: (error) => reporter.internalError(error),
         });
 
   let toldAuthority = false;
@@ -139,7 +139,7 @@ export function createAgent(options: AgentOptions): Agent {
     onAuthorized: () => {
       worker?.resume();
       // What was decided before the right to write was known is decided again at once, not an interval later.
-      if (withheld) loop.wake();
+      if (withheld) loop.trigger();
       withheld = false;
     },
     onRefused: (error) => {
@@ -172,33 +172,33 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     reporter,
     inFlight: () => worker?.inFlight() ?? new Map(),
-    landedIn: (user) => worker?.landedIn(user),
-    lastLandedSlot: () => worker?.lastLandedSlot,
+    confirmedIn: (user) => worker?.confirmedIn(user),
+    lastConfirmedSlot: () => worker?.lastConfirmedSlot,
     // Before the device's account was read nobody knows whether this key may write.
-    offer(intents: readonly StatusIntent[], view: LedgerView) {
+    setDesired(intents: readonly StatusIntent[], view: LedgerView) {
       withheld ||= !authority.isAuthorized && intents.length > 0;
-      worker?.offer(authority.isAuthorized ? intents : [], view);
+      worker?.setDesired(authority.isAuthorized ? intents : [], view);
     },
   });
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
     const checking = Promise.all([authority.check(signal), balance?.check(signal)]);
-    checking.catch((error: unknown) => reporter.defect(error));
+    checking.catch((error: unknown) => reporter.internalError(error));
     if (!authority.isAuthorized) await waitAtMost(clock, checking, timing.intervalMs, signal);
     return ticker.tick(signal);
   };
   const loop = createTickLoop({
     tick,
     intervalMs: timing.intervalMs,
-    isImpatient: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'agent-never'),
+    isImpatient: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'fatal'),
     clock,
-    onError: (error) => reporter.defect(error),
+    onError: (error) => reporter.internalError(error),
   });
-  const wakeUps = createWakeUps({
-    sources: options.wakeUps ?? [],
+  const triggers = createWakeUps({
+    sources: options.triggers ?? [],
     maxPerMinute: timing.wakeUpsPerMinute ?? 60,
     clock,
-    onWake: () => loop.wake(),
+    onTrigger: () => loop.trigger(),
     reporter,
   });
   let stopped: Promise<LeftInFlight> | undefined;
@@ -208,7 +208,7 @@ export function createAgent(options: AgentOptions): Agent {
       worker?.adopt(left.unresolved);
       worker?.start();
       loop.start();
-      wakeUps.start();
+      triggers.start();
       options.snapshotter?.start();
     },
     async once(signal) {
@@ -221,19 +221,19 @@ export function createAgent(options: AgentOptions): Agent {
       return {
         report,
         problem: worker?.halted ?? authority.problem,
-        parked: worker?.parked() ?? new Map(),
+        backedOffUsers: worker?.backedOffUsers() ?? new Map(),
         unlanded:
           worker === undefined
             ? []
-            : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.landedIn(user) === undefined),
+            : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.confirmedIn(user) === undefined),
       };
     },
-    wake: () => loop.wake(),
+    trigger: () => loop.trigger(),
     stop() {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
         const snapshotsStopped = options.snapshotter?.stop();
-        await wakeUps.stop();
+        await triggers.stop();
         await loop.stop();
         const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
         await collector.close();

@@ -6,7 +6,7 @@ export interface AgentCounts {
   /** In the order of the URLs. */
   readonly endpoints: readonly EndpointTraffic[];
   /** What sources and wake-ups that count it received and made nothing of, by their name. */
-  readonly leftOut: readonly { readonly part: string; readonly counts: Readonly<Record<string, number>> }[];
+  readonly dropCounters: readonly { readonly part: string; readonly counts: Readonly<Record<string, number>> }[];
 }
 
 /** How a request to an endpoint ended, as far as the endpoint's own words go; a refusal by the program is an `rpc-error`, too. */

@@ -73,7 +73,7 @@ export interface AgentReporter
     BalanceReporter,
     SnapshotReporter {
   /** Something threw that should not: a defect, survived. */
-  defect(error: unknown): void;
+  internalError(error: unknown): void;
 }
 
 type Handler = (...args: never[]) => void;
@@ -92,10 +92,10 @@ export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter
     ledgerView: tell('ledgerView'),
     polled: tell('polled'),
     source: tell('source'),
-    wakeUp: tell('wakeUp'),
+    trigger: tell('trigger'),
     sent: tell('sent'),
     rebroadcast: tell('rebroadcast'),
-    landed: tell('landed'),
+    confirmed: tell('confirmed'),
     rejected: tell('rejected'),
     expired: tell('expired'),
     failed: tell('failed'),
@@ -112,7 +112,7 @@ export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter
     snapshotFailed: tell('snapshotFailed'),
     snapshotRefused: tell('snapshotRefused'),
     snapshotPlace: tell('snapshotPlace'),
-    defect: tell('defect'),
+    internalError: tell('internalError'),
   };
 }
 
@@ -126,10 +126,10 @@ export const SILENT_REPORTER: AgentReporter = {
   ledgerView: ignore,
   polled: ignore,
   source: ignore,
-  wakeUp: ignore,
+  trigger: ignore,
   sent: ignore,
   rebroadcast: ignore,
-  landed: ignore,
+  confirmed: ignore,
   rejected: ignore,
   expired: ignore,
   failed: ignore,
@@ -146,5 +146,5 @@ export const SILENT_REPORTER: AgentReporter = {
   snapshotFailed: ignore,
   snapshotRefused: ignore,
   snapshotPlace: ignore,
-  defect: ignore,
+  internalError: ignore,
 };

@@ -22,7 +22,7 @@ import { type Agent, type AgentTiming, createAgent } from './agent.ts';
 import { type AgentCounts, createMeteredRpc, type LedgerMeter } from './counts.ts';
 import type { AgentReporter } from './events.ts';
 
-interface Surroundings {
+interface SourceContext {
   readonly clock: Clock;
   /** What is worth a warning: secrets that others can read, certificates that nobody verifies. */
   readonly warn: (line: string) => void;
@@ -32,7 +32,7 @@ interface Surroundings {
 type ReadSecret = (key: string, file: string) => string;
 
 const secretsOf =
-  (list: 'sources' | 'wakeUps', name: string, warn: Surroundings['warn']): ReadSecret =>
+  (list: 'sources' | 'wakeUps', name: string, warn: SourceContext['warn']): ReadSecret =>
   (key, file) => {
     const { value, warnings } = loadSecret(`collector.${list}.${name}.${key}`, file);
     for (const line of warnings) warn(line);
@@ -43,7 +43,7 @@ const secretsOf =
  * The source that the configuration describes. A source's library is loaded only when the configuration uses it: together they cost tens of
  * megabytes. Throws AgentError `CONFIG__SECRET_UNREADABLE`, or what a source throws for settings that no switch could accept.
  */
-export async function openSource(config: SourceConfig, { clock, warn }: Surroundings): Promise<SwitchSource> {
+export async function openSource(config: SourceConfig, { clock, warn }: SourceContext): Promise<SwitchSource> {
   const secret = secretsOf('sources', config.name, warn);
   switch (config.type) {
     case 'eapi': {
@@ -76,7 +76,7 @@ export async function openSource(config: SourceConfig, { clock, warn }: Surround
 }
 
 /** Where an eAPI is, and how it and this agent prove themselves to each other. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
-function eapiAccess(config: EapiSourceConfig, warn: Surroundings['warn']): Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> {
+function eapiAccess(config: EapiSourceConfig, warn: SourceContext['warn']): Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> {
   const { name, url, username, passwordFile, session } = config;
   const access = { endpoint: url, tls: tlsOf(config) };
   if (username === undefined || passwordFile === undefined) return access;
@@ -85,9 +85,9 @@ function eapiAccess(config: EapiSourceConfig, warn: Surroundings['warn']): Pick<
 }
 
 /** The wake-up that the configuration describes; as for a source. */
-export async function openWakeUp(
+export async function openTrigger(
   config: WakeUpConfig,
-  { clock, warn, random }: Surroundings & { readonly random: Random },
+  { clock, warn, random }: SourceContext & { readonly random: Random },
 ): Promise<WakeUpSource> {
   switch (config.type) {
     case 'bgp-watch': {
@@ -139,12 +139,12 @@ function vrfOf(vrf: Exclude<SnmpSourceConfig['vrfs'], 'auto'>[number], secret: R
   };
 }
 
-interface OpenSnapshotterOptions extends Surroundings {
+interface OpenSnapshotterOptions extends SourceContext {
   readonly config: AgentConfig;
   /** Absent in a dry run, in which nothing is sent. */
   readonly signer?: Signer;
   readonly random: Random;
-  readonly reporter: SnapshotReporter & { defect(error: unknown): void };
+  readonly reporter: SnapshotReporter & { internalError(error: unknown): void };
 }
 
 /** Where the switch's network namespaces are mounted, unless a source of type sockets says otherwise. */
@@ -182,14 +182,14 @@ export async function openSnapshotter({
     clock,
     random,
     reporter,
-    onDefect: (error) => reporter.defect(error),
+    onInternalError: (error) => reporter.internalError(error),
     ...(shows === undefined ? {} : { close: () => shows.close() }),
   });
 }
 
 async function openSink(
   { snapshots, device }: AgentConfig,
-  { signer, clock, warn }: Surroundings & { readonly signer: Signer | undefined },
+  { signer, clock, warn }: SourceContext & { readonly signer: Signer | undefined },
 ): Promise<SnapshotSink | undefined> {
   const { sink, url, directory, requestTimeout } = snapshots;
   if (sink === 'folder' && directory !== undefined) {
@@ -253,8 +253,8 @@ export async function openAgent({
   const { device, ledger } = config;
   const sources: SwitchSource[] = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
-  const wakeUps: WakeUpSource[] = [];
-  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, { clock, warn, random }));
+  const triggers: WakeUpSource[] = [];
+  for (const trigger of config.collector.wakeUps) triggers.push(await openTrigger(trigger, { clock, warn, random }));
   const rpc = createLedgerRpc({
     urls: ledger.rpcUrls,
     programId: ledger.programId,
@@ -274,7 +274,7 @@ export async function openAgent({
     ...(publisher === undefined ? {} : { publisher }),
     rpc,
     sources,
-    wakeUps,
+    triggers,
     ...(snapshotter === undefined ? {} : { snapshotter }),
     policy: policyOf(config.policy),
     timing: timingOf(config),
@@ -291,7 +291,9 @@ export async function openAgent({
     ...agent,
     counts: () => ({
       endpoints: rpc.traffic(),
-      leftOut: [...sources, ...wakeUps].flatMap(({ name, leftOut }) => (leftOut === undefined ? [] : [{ part: name, counts: leftOut() }])),
+      dropCounters: [...sources, ...triggers].flatMap(({ name, dropCounters }) =>
+        dropCounters === undefined ? [] : [{ part: name, counts: dropCounters() }],
+      ),
     }),
   };
 }

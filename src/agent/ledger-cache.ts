@@ -3,7 +3,7 @@ import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, 
 import type { Slot } from '../serviceability/index.ts';
 import type { TickReporter } from './events.ts';
 
-interface ViewKeeperOptions {
+interface LedgerCacheOptions {
   readonly read: (options: { readonly minContextSlot?: Slot }, signal: AbortSignal) => Promise<LedgerView>;
   readonly clock: Clock;
   readonly reporter: Pick<TickReporter, 'ledgerView'>;
@@ -17,7 +17,7 @@ interface ViewKeeperOptions {
   readonly patienceMs: number;
 }
 
-export interface ViewKeeper {
+export interface LedgerCache {
   /** The last view read, however old. */
   latest(): LedgerView | undefined;
   /** The view to decide on: read again when it is due or from before `notBefore`; undefined while there is none or it is too old. */
@@ -35,7 +35,7 @@ export interface ViewKeeper {
 const MIN_INTERVAL_SHARE = 0.8;
 
 /** Decides when the users are read from the ledger again, and how old a view may be for what (rule 9). */
-export function createViewKeeper({
+export function createLedgerCache({
   read,
   clock,
   reporter,
@@ -43,7 +43,7 @@ export function createViewKeeper({
   idleIntervalMs,
   maxLedgerAgeMs,
   patienceMs,
-}: ViewKeeperOptions): ViewKeeper {
+}: LedgerCacheOptions): LedgerCache {
   let view: LedgerView | undefined;
   let lost = false;
   let toldTooOld = false;

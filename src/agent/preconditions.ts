@@ -54,7 +54,7 @@ export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, 
       if (!isAgentError(error)) throw error;
       problem = error;
       // A ledger that can't be read takes nothing away from a key that was good a minute ago.
-      if (error.class !== 'agent-never') return;
+      if (error.class !== 'fatal') return;
       isAuthorized = false;
       dueAt = clock.monotonic() + intervalMs;
       onRefused(error);

@@ -15,7 +15,7 @@ interface TickLoop {
   /** Waits for the tick that goes on. */
   stop(): Promise<void>;
   /** Asks for a tick at once; any number of wake-ups make one early tick per `MIN_GAP_MS`. */
-  wake(): void;
+  trigger(): void;
 }
 
 /** Wake-ups are coalesced to one tick in this time, so that no storm of hints can starve the switch. */
@@ -25,7 +25,7 @@ const IMPATIENT_MS = 1_000;
 /** Runs ticks one after the other, never two at once, each `intervalMs` after the last one began. */
 export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }: TickLoopOptions): TickLoop {
   const controller = lifeController();
-  const wakeUp = createWakeUp(clock);
+  const notifier = createWakeUp(clock);
   let running: Promise<void> | undefined;
 
   async function loop(signal: AbortSignal): Promise<void> {
@@ -40,7 +40,7 @@ export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }
       const interval = isImpatient() ? Math.min(intervalMs, IMPATIENT_MS) : intervalMs;
       const elapsed = clock.monotonic() - startedAt;
       if (elapsed < MIN_GAP_MS) await clock.sleep(Math.min(MIN_GAP_MS, interval) - elapsed, signal);
-      await wakeUp.wait(Math.max(0, interval - (clock.monotonic() - startedAt)), signal);
+      await notifier.wait(Math.max(0, interval - (clock.monotonic() - startedAt)), signal);
     }
   }
 
@@ -54,6 +54,6 @@ export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }
       controller.abort(new Stopped('the agent stops'));
       await running;
     },
-    wake: () => wakeUp.signal(),
+    trigger: () => notifier.signal(),
   };
 }

@@ -23,7 +23,7 @@ import { type Breathe, type Clock, inSlices, type MonotonicMs, timeSlices } from
 import { trimRideAlongs } from '../publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from '../serviceability/index.ts';
 import type { TickReport, TickReporter } from './events.ts';
-import type { ViewKeeper } from './ledger-cache.ts';
+import type { LedgerCache } from './ledger-cache.ts';
 
 /** Asks the switch for the round-trip times of those that are about to be written up and have none yet. What it does not tell stays 0. */
 async function measureRtts(
@@ -59,7 +59,7 @@ function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
   return needed;
 }
 
-interface SecondLookOptions {
+interface ConfirmationPollOptions {
   readonly collector: Collector;
   readonly policy: StatusPolicy;
   readonly reporter: Pick<TickReporter, 'massDown'>;
@@ -69,7 +69,7 @@ interface SecondLookOptions {
 }
 
 /** What a second look says of those that went down in a mass; nothing when there was none. */
-type SecondLook = (
+type ConfirmationPoll = (
   first: ReadonlyMap<Address, Observation>,
   view: LedgerView,
   breathe: Breathe,
@@ -77,7 +77,7 @@ type SecondLook = (
 ) => Promise<ReadonlyMap<Address, Observation>>;
 
 /** Looks at the switch once more where most sessions went down at once: the switch is the likelier cause (rule 8). */
-function createSecondLook({ collector, policy, reporter, observe, lastSeen }: SecondLookOptions): SecondLook {
+function createConfirmationPoll({ collector, policy, reporter, observe, lastSeen }: ConfirmationPollOptions): ConfirmationPoll {
   return async (first, view, breathe, signal) => {
     const wasUp = (user: Address): boolean => {
       const seen = lastSeen(user);
@@ -85,12 +85,12 @@ function createSecondLook({ collector, policy, reporter, observe, lastSeen }: Se
     };
     const mass = detectMassDown(first, wasUp, policy);
     if (mass === undefined) return new Map();
-    const again = await collector.collect({ needed: neededVrfs(view), secondLook: true }, signal);
+    const again = await collector.collect({ needed: neededVrfs(view), confirmationPoll: true }, signal);
     await breathe();
-    const secondLook = reconcileMassDown(mass, again === undefined ? undefined : (await observe(view, again, breathe)).byUser);
-    const confirmed = [...secondLook.values()].filter(({ kind }) => kind === 'down').length;
+    const confirmationPoll = reconcileMassDown(mass, again === undefined ? undefined : (await observe(view, again, breathe)).byUser);
+    const confirmed = [...confirmationPoll.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
-    return secondLook;
+    return confirmationPoll;
   };
 }
 
@@ -102,17 +102,17 @@ export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undef
   if (snapshot === undefined) return [];
   const known = new Set<number>();
   for (const { user } of view.users.values()) known.add(user.tunnelId);
-  const strangers: number[] = [];
+  const unmatchedPeers: number[] = [];
   for (const reading of snapshot.vrfs.values()) {
     if (reading.kind === 'failed') continue;
     for (const { state, description } of reading.neighbors.values()) {
       if (state !== 'established' || description === undefined) continue;
       if (!USER_DESCRIPTION.test(description)) continue;
       const id = Number(description.slice('USER-'.length));
-      if (!known.has(id)) strangers.push(id);
+      if (!known.has(id)) unmatchedPeers.push(id);
     }
   }
-  return strangers;
+  return unmatchedPeers;
 }
 
 interface UserTellerOptions {
@@ -121,7 +121,7 @@ interface UserTellerOptions {
 }
 
 /** Tells, after each tick, what has changed of each user since the one before. Everybody may have changed at once: it pauses after each. */
-function createUserTeller({
+function createUserChangeEmitter({
   reporter,
   damping,
 }: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes']) => Generator<void, void, void> {
@@ -149,23 +149,23 @@ function createUserTeller({
 
 function sameObservation(a: Observation | undefined, b: Observation): boolean {
   if (a === undefined || a.kind !== b.kind) return false;
-  return a.kind !== 'unobserved' || b.kind !== 'unobserved' || a.because === b.because;
+  return a.kind !== 'unobserved' || b.kind !== 'unobserved' || a.reason === b.reason;
 }
 
 interface TickerOptions {
   readonly collector: Collector;
-  readonly views: ViewKeeper;
+  readonly views: LedgerCache;
   readonly policy: StatusPolicy;
   readonly clock: Clock;
   readonly reporter: TickReporter;
   /** Statuses sent and not resolved; empty in a dry run. */
   readonly inFlight: () => ReadonlyMap<Address, ReportableStatus>;
   /** The newest slot in which a write of ours landed for this user. */
-  readonly landedIn: (user: Address) => Slot | undefined;
+  readonly confirmedIn: (user: Address) => Slot | undefined;
   /** The newest slot in which a write of ours landed: a view from before it is renewed. */
-  readonly lastLandedSlot: () => Slot | undefined;
+  readonly lastConfirmedSlot: () => Slot | undefined;
   /** Takes what the tick wants; must not wait. */
-  readonly offer: (intents: readonly StatusIntent[], view: LedgerView) => void;
+  readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView) => void;
 }
 
 interface Ticker {
@@ -188,16 +188,16 @@ const MOST_ASKED = 4;
 export function createTicker(options: TickerOptions): Ticker {
   const { collector, views, policy, clock, reporter, inFlight } = options;
   let before: Decided['outcomes'] = new Map();
-  const tellOfUsers = createUserTeller({ reporter, damping: policy.damping });
+  const emitUserChanges = createUserChangeEmitter({ reporter, damping: policy.damping });
   /** Established neighbors, by tunnel id, of which no view knows a user, and how often one was read for their sake. */
-  let strangers: ReadonlyMap<number, number> = new Map();
+  let unmatchedPeers: ReadonlyMap<number, number> = new Map();
 
   const addressesOf = createTunnelAddressing();
   const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
   const observe = (view: LedgerView, snapshot: NeighborSnapshot | undefined, breathe: Breathe): Promise<Observations> =>
     inSlices(observeInSteps(view.users.values(), snapshot, lastTunnel, addressesOf), breathe);
   const lastSeen = (user: Address) => before.get(user)?.track.lastSeen;
-  const lookAgain = createSecondLook({ collector, policy, reporter, observe, lastSeen });
+  const pollAgain = createConfirmationPoll({ collector, policy, reporter, observe, lastSeen });
 
   function decideOn(
     view: LedgerView,
@@ -206,8 +206,8 @@ export function createTicker(options: TickerOptions): Ticker {
     breathe: Breathe,
   ): Promise<Decided> {
     const now = clock.monotonic();
-    const { landedIn } = options;
-    const input = { view, observations, before, inFlight: inFlight(), landedIn, policy, now, lookedAt: lookedAt ?? now };
+    const { confirmedIn } = options;
+    const input = { view, observations, before, inFlight: inFlight(), confirmedIn, policy, now, lookedAt: lookedAt ?? now };
     return inSlices(decideInSteps(input), breathe);
   }
 
@@ -227,17 +227,17 @@ export function createTicker(options: TickerOptions): Ticker {
       // With thousands of users each step takes milliseconds: between two of them others have their turn.
       const breathe = timeSlices(clock, signal);
       const known = views.latest();
-      const landed = options.lastLandedSlot();
+      const confirmed = options.lastConfirmedSlot();
       const [[snapshot, switchMs], [currentView, ledgerMs]] = await Promise.all([
         timed(collector.collect({ needed: known === undefined ? new Set() : neededVrfs(known) }, signal)),
-        timed(views.current(landed === undefined ? {} : { notBefore: landed }, signal)),
+        timed(views.current(confirmed === undefined ? {} : { notBefore: confirmed }, signal)),
       ]);
       const phases = { switchMs, ledgerMs };
       let view = currentView;
       if (view === undefined) {
         // Nobody stands behind what an earlier tick wanted any more, and the looks of two ticks around this one are not in a row.
         before = withoutDownRuns(before);
-        if (known !== undefined) options.offer([], known);
+        if (known !== undefined) options.setDesired([], known);
         return finish({
           startedAt,
           durationMs: clock.monotonic() - startedAt,
@@ -251,35 +251,37 @@ export function createTicker(options: TickerOptions): Ticker {
       await breathe();
       const { byUser: first, ambiguous } = await observe(view, snapshot, breathe);
       await breathe();
-      const secondLook = await lookAgain(first, view, breathe, signal);
-      let decided = await decideOn(view, overlaid(first, secondLook), snapshot?.takenAt, breathe);
+      const confirmationPoll = await pollAgain(first, view, breathe, signal);
+      let decided = await decideOn(view, overlaid(first, confirmationPoll), snapshot?.takenAt, breathe);
       await breathe();
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
       let newcomers = strangersOf(view, snapshot);
-      const somebodyIsNew = newcomers.some((id) => (strangers.get(id) ?? 0) < MOST_ASKED);
+      const somebodyIsNew = newcomers.some((id) => (unmatchedPeers.get(id) ?? 0) < MOST_ASKED);
       if (wantsToWrite || somebodyIsNew) {
         // A view from before the switch was asked can't know of whoever came in between.
         const renewed = await views.renew(signal, somebodyIsNew ? snapshot?.takenAt : undefined);
         if (renewed !== undefined && renewed !== view) {
           // The renewed view may add or change users, not sessions: what the second look said of them stands.
           const read = view;
-          const stands = [...secondLook].filter(([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId);
+          const stands = [...confirmationPoll].filter(
+            ([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId,
+          );
           view = renewed;
           const { byUser } = await observe(view, snapshot, breathe);
           decided = await decideOn(view, overlaid(byUser, stands), snapshot?.takenAt, breathe);
           newcomers = strangersOf(view, snapshot);
         }
       }
-      strangers = new Map(newcomers.map((id) => [id, (strangers.get(id) ?? 0) + 1]));
+      unmatchedPeers = new Map(newcomers.map((id) => [id, (unmatchedPeers.get(id) ?? 0) + 1]));
       await breathe();
-      await inSlices(tellOfUsers(before, decided.outcomes), breathe);
+      await inSlices(emitUserChanges(before, decided.outcomes), breathe);
       before = decided.outcomes;
       await breathe();
       const intents = views.isFreshEnoughToWrite(view)
         ? await measureRtts(collector, trimRideAlongs(decided.intents), decided.outcomes, breathe, signal)
         : [];
       await breathe();
-      options.offer(intents, view);
+      options.setDesired(intents, view);
       await breathe();
       return finish({
         startedAt,

@@ -69,7 +69,7 @@ export type Decision =
   /** `ride-along` is an offer, not a demand: it goes only where a batch has room (rule 13). */
   | { readonly kind: 'write'; readonly to: ReportableStatus; readonly reason: WriteReason }
   /** Something keeps us from writing, or from knowing. */
-  | { readonly kind: 'hold'; readonly because: HoldReason }
+  | { readonly kind: 'hold'; readonly reason: HoldReason }
   /** The ledger says, or is about to say, what the switch says. */
   | { readonly kind: 'settled' };
 
@@ -90,9 +90,9 @@ export function decideStatus(
 ): Decision {
   switch (observation.kind) {
     case 'unobserved':
-      return { kind: 'hold', because: observation.because };
+      return { kind: 'hold', reason: observation.reason };
     case 'up':
-      return view.activated ? agree('up', view, track, policy) : { kind: 'hold', because: 'not-activated' };
+      return view.activated ? agree('up', view, track, policy) : { kind: 'hold', reason: 'not-activated' };
     case 'down':
       return whenDown(view, observation, track, policy, now, lookedAt);
   }
@@ -107,11 +107,11 @@ function whenDown(
   lookedAt: MonotonicMs,
 ): Decision {
   const prospect = view.inFlight ?? view.status;
-  if (!view.activated && prospect !== 'up') return { kind: 'hold', because: 'not-activated' };
+  if (!view.activated && prospect !== 'up') return { kind: 'hold', reason: 'not-activated' };
   if (prospect !== 'down') {
-    if (!isBelievable(observation, track, policy, lookedAt)) return { kind: 'hold', because: 'down-unconfirmed' };
+    if (!isBelievable(observation, track, policy, lookedAt)) return { kind: 'hold', reason: 'down-unconfirmed' };
     if (prospect === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
-      return { kind: 'hold', because: 'connect-grace' };
+      return { kind: 'hold', reason: 'connect-grace' };
     }
   }
   return agree('down', view, track, policy);
@@ -149,9 +149,9 @@ function change(to: ReportableStatus, ageMs: number | undefined, { penalty, fore
   const { damping, minWriteIntervalMs } = policy;
   const age = ageMs ?? Number.POSITIVE_INFINITY;
   if (damping.mode === 'enforce' && penalty?.suppressed === true && age < damping.suppressedIntervalMs)
-    return { kind: 'hold', because: 'damped' };
-  if (isContested(foreignWrites) && age < damping.suppressedIntervalMs) return { kind: 'hold', because: 'contested' };
-  if (age < minWriteIntervalMs) return { kind: 'hold', because: 'write-interval' };
+    return { kind: 'hold', reason: 'damped' };
+  if (isContested(foreignWrites) && age < damping.suppressedIntervalMs) return { kind: 'hold', reason: 'contested' };
+  if (age < minWriteIntervalMs) return { kind: 'hold', reason: 'write-interval' };
   return { kind: 'write', to, reason: 'change' };
 }
 
@@ -179,7 +179,7 @@ export interface DecideInput {
   readonly before: ReadonlyMap<Address, Pick<UserOutcome, 'track'>>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
   /** The newest slot in which a write of ours landed, by user; of this process only. */
-  readonly landedIn: (user: Address) => Slot | undefined;
+  readonly confirmedIn: (user: Address) => Slot | undefined;
   readonly policy: StatusPolicy;
   readonly now: MonotonicMs;
   /** When the switch was asked, which may be seconds before `now`; `now` unless told. */
@@ -212,7 +212,7 @@ export function* decideInSteps({
   observations,
   before,
   inFlight,
-  landedIn,
+  confirmedIn,
   policy,
   now,
   lookedAt = now,
@@ -221,9 +221,9 @@ export function* decideInSteps({
   let somethingGoes = false;
   for (const entry of view.users.values()) {
     const { pubkey, user } = entry;
-    const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', because: 'switch-not-read' };
+    const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', reason: 'switch-not-read' };
     const sent = inFlight.get(pubkey);
-    const own = { landedIn: landedIn(pubkey), inFlight: sent !== undefined };
+    const own = { confirmedIn: confirmedIn(pubkey), inFlight: sent !== undefined };
     const { track, newFlaps, isForeignWrite } = advanceTrack(before.get(pubkey)?.track, entry, observation, own, policy.damping, now);
     const status = ledgerStatus(user.bgpStatus);
     const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);

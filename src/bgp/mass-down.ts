@@ -33,12 +33,12 @@ export function detectMassDown(
  */
 export function reconcileMassDown(
   { wentDown }: MassDown,
-  secondLook: ReadonlyMap<Address, Observation> | undefined,
+  confirmationPoll: ReadonlyMap<Address, Observation> | undefined,
 ): ReadonlyMap<Address, Observation> {
   return new Map(
     wentDown.map((user): [Address, Observation] => {
-      const again = secondLook?.get(user);
-      return [user, again === undefined || again.kind === 'unobserved' ? { kind: 'unobserved', because: 'mass-down-unconfirmed' } : again];
+      const again = confirmationPoll?.get(user);
+      return [user, again === undefined || again.kind === 'unobserved' ? { kind: 'unobserved', reason: 'mass-down-unconfirmed' } : again];
     }),
   );
 }

@@ -114,7 +114,7 @@ export function* observeInSteps(
   const byUser = new Map<Address, Observation>();
   const everyone = [...users];
   if (snapshot === undefined) {
-    for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', because: 'switch-not-read' });
+    for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', reason: 'switch-not-read' });
     return { byUser, ambiguous: 0 };
   }
   const index = yield* indexNeighbors(snapshot);
@@ -131,9 +131,9 @@ export function* observeInSteps(
     const shared = activated ? claimants > 1 : claimants > 0;
     const observation: Observation =
       tunnel === undefined
-        ? { kind: 'unobserved', because: 'tunnel-net-invalid' }
+        ? { kind: 'unobserved', reason: 'tunnel-net-invalid' }
         : shared
-          ? { kind: 'unobserved', because: 'tunnel-net-shared' }
+          ? { kind: 'unobserved', reason: 'tunnel-net-shared' }
           : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, onAmbiguous);
     byUser.set(entry.pubkey, observation);
     yield;
@@ -159,8 +159,8 @@ function observeTunnel(
   index: NeighborIndex,
   onAmbiguous: () => void,
 ): Observation {
-  if (sides === undefined) return { kind: 'unobserved', because: 'tunnel-net-invalid' };
-  if (index.neighborCount === 0) return { kind: 'unobserved', because: 'no-neighbors-at-all' };
+  if (sides === undefined) return { kind: 'unobserved', reason: 'tunnel-net-invalid' };
+  if (index.neighborCount === 0) return { kind: 'unobserved', reason: 'no-neighbors-at-all' };
 
   const atClient = index.byAddress(sides.clientSide);
   const found = atClient.length > 0 ? atClient : index.byAddress(sides.deviceSide);
@@ -169,17 +169,17 @@ function observeTunnel(
 
   const chosen = choose(candidates, description, expectedVrf);
   if (chosen === undefined) {
-    if (found.length > 0) return { kind: 'unobserved', because: 'neighbor-of-another-user' };
-    return couldBeElsewhere(expectedVrf, index) ? { kind: 'unobserved', because: 'vrf-not-collected' } : { kind: 'down' };
+    if (found.length > 0) return { kind: 'unobserved', reason: 'neighbor-of-another-user' };
+    return couldBeElsewhere(expectedVrf, index) ? { kind: 'unobserved', reason: 'vrf-not-collected' } : { kind: 'down' };
   }
   switch (chosen.neighbor.state) {
     case 'established':
       return { kind: 'up', at: chosen };
     case 'unrecognized':
-      return { kind: 'unobserved', because: 'state-unrecognized' };
+      return { kind: 'unobserved', reason: 'state-unrecognized' };
     default: {
       const surelyOurs = chosen.neighbor.description === description || chosen.vrf === expectedVrf;
-      if (!surelyOurs && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', because: 'vrf-not-collected' };
+      if (!surelyOurs && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', reason: 'vrf-not-collected' };
       return { kind: 'down', at: chosen };
     }
   }

@@ -107,4 +107,4 @@ export type Observation =
   | { readonly kind: 'up'; readonly at: LocatedNeighbor }
   /** `at` is absent when the switch has no such neighbor although every VRF was read. */
   | { readonly kind: 'down'; readonly at?: LocatedNeighbor }
-  | { readonly kind: 'unobserved'; readonly because: UnobservedReason };
+  | { readonly kind: 'unobserved'; readonly reason: UnobservedReason };

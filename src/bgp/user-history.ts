@@ -76,7 +76,7 @@ export interface TrackStep {
 /** What of our own doing the next memory needs to know. */
 export interface OwnWrites {
   /** The newest slot in which a write of ours landed for this user. */
-  readonly landedIn: Slot | undefined;
+  readonly confirmedIn: Slot | undefined;
   readonly inFlight: boolean;
 }
 
@@ -108,7 +108,7 @@ export function advanceTrack(
     isForeignWrite({
       before: previous.account.lastBgpReportedAt,
       now: entry.user.lastBgpReportedAt,
-      own: own.landedIn,
+      own: own.confirmedIn,
       inFlight: own.inFlight,
     });
   const { track, newFlaps } =

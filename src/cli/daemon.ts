@@ -116,7 +116,7 @@ function tellOfLeft({ unresolved }: LeftInFlight, logger: Logger): void {
   });
 }
 
-interface AgentWindowOptions {
+interface AdminServerOptions {
   readonly config: AgentConfig;
   readonly version: string;
   readonly publisher: Address | undefined;
@@ -125,7 +125,7 @@ interface AgentWindowOptions {
 }
 
 /** What people and programs see of a running agent. It outlives a reload. */
-export interface AgentWindow {
+export interface AdminServer {
   readonly reporter: AgentReporter;
   readonly board: StatusBoard;
   /** What the agent tells of its traffic with the ledger. */
@@ -140,7 +140,7 @@ export interface AgentWindow {
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
 
-const CLOSED: Omit<AgentWindow, 'board'> = {
+const CLOSED: Omit<AdminServer, 'board'> = {
   reporter: SILENT_REPORTER,
   meter: { request: () => undefined, bytes: () => undefined },
   watch: () => undefined,
@@ -173,7 +173,7 @@ function whyNotListening(error: unknown): string {
 }
 
 /** Opens the window that the configuration describes. Throws AgentError `CONFIG__PORT_IN_USE` where it can't be listened on. */
-export async function openAgentWindow({ config, version, publisher, logger, reload }: AgentWindowOptions): Promise<AgentWindow> {
+export async function openAdminServer({ config, version, publisher, logger, reload }: AdminServerOptions): Promise<AdminServer> {
   const board = createStatusBoard({
     version,
     device: config.device,

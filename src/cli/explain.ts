@@ -185,7 +185,7 @@ async function readAfresh({ config, version, warn }: FreshReadingOptions, signal
     const { report, problem } = await withDeadline(READ_WITHIN_MS, signal, (inner) => agent.once(inner));
     if (report.viewSlot === undefined)
       throw lost ?? problem ?? new AgentError('LEDGER__VIEW_FAILED', { problem: 'it did not answer in time' });
-    if (problem?.class === 'agent-never') throw problem;
+    if (problem?.class === 'fatal') throw problem;
     return board.read();
   } finally {
     await agent.stop();

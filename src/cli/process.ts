@@ -12,7 +12,7 @@ import { VERSION } from './version.ts';
 export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo, 'stderr' | 'signal'>): ExitCode {
   if (error instanceof Stopped || (signal.aborted && error === signal.reason)) return 0;
   if (!isAgentError(error)) {
-    logDefect('the command failed', error, stderr);
+    logInternalError('the command failed', error, stderr);
     return 1;
   }
   // Of the journal's lines, those of an error are found by their priority.
@@ -24,7 +24,7 @@ export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo
 }
 
 /** One log line about something that should not have happened. */
-function logDefect(message: string, error: unknown, stderr: Output): void {
+function logInternalError(message: string, error: unknown, stderr: Output): void {
   createLogger({
     level: 'error',
     format: stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json',
@@ -53,7 +53,7 @@ export function leadsToJournal(descriptor: number, { JOURNAL_STREAM: stream = ''
  * The same error, with the line of the configuration that names the file or the address which could not be used: that is where a person has to
  * look. Other errors stay as they are.
  */
-export function nameThePlace(error: unknown, { placeOf }: Pick<LoadedConfig, 'placeOf'>): unknown {
+export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfig, 'placeOf'>): unknown {
   if (!isAgentError(error)) return error;
   const context: Readonly<Record<string, unknown>> = error.context;
   const text = (name: string): string => String(context[name]);
@@ -112,7 +112,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   }
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
-      logDefect(`${event}, this is a defect`, error, stderr);
+      logInternalError(`${event}, this is a defect`, error, stderr);
       process.exit(1);
     });
   }

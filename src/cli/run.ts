@@ -16,8 +16,8 @@ import {
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 import { type CommandIo, type ExitCode, loadChosen, type RunBody, type RunOptions } from './command.ts';
-import { type AgentWindow, createAgentService, openAgentWindow, stopAgent } from './daemon.ts';
-import { nameThePlace, openLog } from './process.ts';
+import { type AdminServer, createAgentService, openAdminServer, stopAgent } from './daemon.ts';
+import { openLog, withConfigLocation } from './process.ts';
 
 /**
  * Prints each intended write of a dry run once: again only when it has become another one, or was gone in between. Nothing lands in a dry
@@ -63,7 +63,7 @@ export const runBody: RunBody = async (options, io) => {
   try {
     return await run(loaded, options, io);
   } catch (error) {
-    throw nameThePlace(error, loaded);
+    throw withConfigLocation(error, loaded);
   }
 };
 
@@ -81,7 +81,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     ...(signer === undefined ? {} : { publisher: signer.address }),
   });
 
-  const open = (of: AgentConfig, reporters: readonly AgentReporter[], window?: AgentWindow): Promise<OpenedAgent> =>
+  const open = (of: AgentConfig, reporters: readonly AgentReporter[], window?: AdminServer): Promise<OpenedAgent> =>
     openAgent({
       config: of,
       ...(options.dryRun || signer === undefined ? {} : { signer }),
@@ -97,7 +97,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
 
   const window = options.dryRun
     ? undefined
-    : await openAgentWindow({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
+    : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
@@ -113,7 +113,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
         window?.watch(agent, next);
         return { agent, waiting };
       } catch (error) {
-        throw again === undefined ? error : nameThePlace(error, again);
+        throw again === undefined ? error : withConfigLocation(error, again);
       }
     },
     logger,
@@ -169,7 +169,7 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
   }
 }
 
-function tellOnce({ report, problem, parked, unlanded }: OnceOutcome, logger: Logger): ExitCode {
+function tellOnce({ report, problem, backedOffUsers: parked, unlanded }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
   logger.info('one tick done', {

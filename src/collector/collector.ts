@@ -26,7 +26,7 @@ export interface Collector {
    * which users are expected. A second look begins with another source than the first where there is one (rule 8).
    */
   collect(
-    options: { readonly needed: ReadonlySet<VrfName>; readonly secondLook?: boolean },
+    options: { readonly needed: ReadonlySet<VrfName>; readonly confirmationPoll?: boolean },
     signal: AbortSignal,
   ): Promise<NeighborSnapshot | undefined>;
   /** RTTs by `neighborKeyText`, from whichever sources have them. Never throws but for an aborted signal: an RTT is not worth a status. */
@@ -79,8 +79,8 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   }
 
   return {
-    async collect({ needed, secondLook = false }, signal) {
-      const order = secondLook ? [...sources.slice(1), ...sources.slice(0, 1)] : sources;
+    async collect({ needed, confirmationPoll = false }, signal) {
+      const order = confirmationPoll ? [...sources.slice(1), ...sources.slice(0, 1)] : sources;
       const resting = order.filter((source) => healthOf(source).lost && clock.monotonic() < healthOf(source).retryAt);
       // A source that was just lost rests while another speaks; when none does, every one is asked.
       const candidates = [...order.filter((source) => !resting.includes(source)), ...resting];

@@ -27,11 +27,11 @@ export {
 export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
 export { neighborKeyText, type ShowRunner, type SwitchSource } from './source.ts';
 export {
-  createWakeUps,
-  type WakeUpEvent,
-  type WakeUpReporter,
-  type WakeUpSource,
-  type WakeUpState,
-  type WakeUps,
-  type WakeUpsOptions,
+  createTriggers as createWakeUps,
+  type TriggerEvent as WakeUpEvent,
+  type TriggerReporter as WakeUpReporter,
+  type TriggerSource as WakeUpSource,
+  type TriggerState as WakeUpState,
+  type Triggers as WakeUps,
+  type TriggersOptions as WakeUpsOptions,
 } from './triggers.ts';

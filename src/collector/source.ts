@@ -33,7 +33,7 @@ export interface SwitchSource {
    * What came in since it was made and could not be made anything of, by the reason: figures for the operator. Only sources that count it
    * have it, always with the same reasons.
    */
-  leftOut?(): Readonly<Record<string, number>>;
+  dropCounters?(): Readonly<Record<string, number>>;
   /** Ends sessions and sockets. Idempotent. */
   close(): Promise<void>;
 }

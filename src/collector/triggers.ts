@@ -4,25 +4,25 @@ import { type AgentError, type Clock, lifeController, type MonotonicMs, Stopped 
  * Something that hears from the switch that a session may have changed: a trap, a stream. It is a hint that the next poll should come at
  * once, never an observation by itself; an agent without any only notices a little later.
  */
-export interface WakeUpSource {
+export interface TriggerSource {
   /** Its name in the configuration, for logs and metrics. */
   readonly name: string;
   /**
    * Listens until the signal aborts or it is closed, and by itself tries again, with growing pauses, when it can't. `onWake` may be called
    * any number of times: whoever started it coalesces and bounds. Never throws; what goes wrong is told by `onState`.
    */
-  start(onWake: () => void, signal: AbortSignal, onState?: (event: WakeUpState) => void): void;
+  start(onTrigger: () => void, signal: AbortSignal, onState?: (event: TriggerState) => void): void;
   /** What came in since it was made and was no hint, by the reason, always the same ones; only sources that count it have it. */
-  leftOut?(): Readonly<Record<string, number>>;
+  dropCounters?(): Readonly<Record<string, number>>;
   /** Ends sockets and streams. Idempotent. */
   close(): Promise<void>;
 }
 
 /** Told once when a source can't listen any more, with the reason, and once when it listens again; the first success is not told. */
-export type WakeUpState = { readonly state: 'lost'; readonly error: AgentError } | { readonly state: 'back' };
+export type TriggerState = { readonly state: 'lost'; readonly error: AgentError } | { readonly state: 'back' };
 
 /** What happens to wake-ups, each told once, where it happens. */
-export type WakeUpEvent =
+export type TriggerEvent =
   /** A hint that was let through: a poll comes at once. */
   | { readonly kind: 'woke'; readonly source: string }
   /** A hint over the bound: the next poll comes at its interval. */
@@ -32,19 +32,19 @@ export type WakeUpEvent =
   | { readonly kind: 'lost'; readonly source: string; readonly error: AgentError }
   | { readonly kind: 'back'; readonly source: string };
 
-export interface WakeUpReporter {
-  wakeUp(event: WakeUpEvent): void;
+export interface TriggerReporter {
+  trigger(event: TriggerEvent): void;
 }
 
-export interface WakeUpsOptions {
-  readonly sources: readonly WakeUpSource[];
+export interface TriggersOptions {
+  readonly sources: readonly TriggerSource[];
   readonly maxPerMinute: number;
   readonly clock: Pick<Clock, 'monotonic'>;
-  readonly onWake: () => void;
-  readonly reporter: WakeUpReporter;
+  readonly onTrigger: () => void;
+  readonly reporter: TriggerReporter;
 }
 
-export interface WakeUps {
+export interface Triggers {
   /** Listens to all sources. Idempotent. */
   start(): void;
   stop(): Promise<void>;
@@ -58,7 +58,7 @@ const TOGETHER_MS = 250;
  * All wake-up sources as one, bounded: a mass flap is thousands of hints in a second, and a session that flaps for ever is a hint each second,
  * and neither may make the agent poll the switch more than `maxPerMinute` times a minute beyond its interval.
  */
-export function createWakeUps({ sources, maxPerMinute, clock, onWake, reporter }: WakeUpsOptions): WakeUps {
+export function createTriggers({ sources, maxPerMinute, clock, onTrigger, reporter }: TriggersOptions): Triggers {
   const life = lifeController();
   /** When the last ones were let through that counted, the oldest first; never more than `maxPerMinute`. */
   const passed: MonotonicMs[] = [];
@@ -72,16 +72,16 @@ export function createWakeUps({ sources, maxPerMinute, clock, onWake, reporter }
     const last = passed.at(-1);
     const together = last !== undefined && now - last < TOGETHER_MS;
     if (!together && passed.length >= maxPerMinute) {
-      if (heldBackAt === undefined || now - heldBackAt >= MINUTE_MS) reporter.wakeUp({ kind: 'storm', source, maxPerMinute });
+      if (heldBackAt === undefined || now - heldBackAt >= MINUTE_MS) reporter.trigger({ kind: 'storm', source, maxPerMinute });
       heldBackAt = now;
-      reporter.wakeUp({ kind: 'held-back', source });
+      reporter.trigger({ kind: 'held-back', source });
       return;
     }
     if (!together) {
       passed.push(now);
-      reporter.wakeUp({ kind: 'woke', source });
+      reporter.trigger({ kind: 'woke', source });
     }
-    onWake();
+    onTrigger();
   }
 
   return {
@@ -94,7 +94,7 @@ export function createWakeUps({ sources, maxPerMinute, clock, onWake, reporter }
           () => hint(name),
           life.signal,
           (event) =>
-            reporter.wakeUp(event.state === 'back' ? { kind: 'back', source: name } : { kind: 'lost', source: name, error: event.error }),
+            reporter.trigger(event.state === 'back' ? { kind: 'back', source: name } : { kind: 'lost', source: name, error: event.error }),
         );
       }
     },

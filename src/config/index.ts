@@ -15,7 +15,7 @@ export type {
   SnmpTrapsConfig,
   SocketsSourceConfig,
   SourceConfig,
-  WakeUpConfig,
+  TriggerConfig as WakeUpConfig,
   WorkerConfig,
 } from './schema.ts';
 export { isLoopback, redactUrl } from './schema-sources.ts';

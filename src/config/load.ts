@@ -78,7 +78,7 @@ function stackLayers({ root, file, environment, flags }: LayersOptions): Layers 
   return {
     value,
     problems,
-    warnings: strangers(nodes, environment),
+    warnings: unknownVariables(nodes, environment),
     locate: ({ path, problem }) => {
       const key = pathText(path);
       const origin = [...origins].find(([setting]) => key === setting || key.startsWith(`${setting}[`))?.[1];
@@ -129,7 +129,7 @@ function secretsIn(node: SettingNode, value: unknown, where: string): readonly P
  * A misspelt variable would be passed over in silence, so it is named. It is no error: container platforms put variables of their own beside
  * ours, named after the service.
  */
-function strangers(nodes: readonly SettingNode[], environment: LayersOptions['environment']): readonly string[] {
+function unknownVariables(nodes: readonly SettingNode[], environment: LayersOptions['environment']): readonly string[] {
   const known = [...OTHER_VARIABLES, ...nodes.map((node) => environmentNameOf(node.key))];
   return Object.keys(environment)
     .filter((name) => name.startsWith('DZD_') && !known.includes(name))

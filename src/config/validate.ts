@@ -1,6 +1,6 @@
 import { formatDuration } from './fields.ts';
 import type { KeyProblem } from './messages.ts';
-import type { AgentConfig, EapiSourceConfig, SnmpSourceConfig, SnmpTrapsConfig, SourceConfig, WakeUpConfig } from './schema.ts';
+import type { AgentConfig, EapiSourceConfig, SnmpSourceConfig, SnmpTrapsConfig, SourceConfig, TriggerConfig } from './schema.ts';
 import { type EapiScheme, eapiScheme, isLoopback } from './schema-sources.ts';
 
 /** What is found when settings are held against each other. */
@@ -209,7 +209,7 @@ function checkSource(source: SourceConfig): CrossChecked {
   }
 }
 
-function checkWakeUp(wakeUp: WakeUpConfig): CrossChecked {
+function checkWakeUp(wakeUp: TriggerConfig): CrossChecked {
   return wakeUp.type === 'snmp-traps' ? checkSnmpTraps(wakeUp) : NOTHING_WRONG;
 }
 

@@ -29,7 +29,7 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   clock?: Pick<Clock, 'after'>,
 ): Promise<T> {
-  const controller = lifeController();
+  const controller = createAbortController();
   const onParentAbort = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) onParentAbort();
   else parent?.addEventListener('abort', onParentAbort, { once: true });
@@ -55,7 +55,7 @@ function realTimer(ms: number, onOver: () => void): () => void {
  * A controller for the life of a part: hundreds of requests may listen to its signal at once, which is no leak since each of them stops
  * listening when it settles.
  */
-export function lifeController(): AbortController {
+export function createAbortController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   return controller;
@@ -85,7 +85,7 @@ export function* backoffDelays({ baseMs, maxMs, factor = 2, random }: BackoffOpt
  * Lets everyone who asks while `work` runs wait for that one run. It is aborted when the last of them has lost patience: none of their
  * signals alone ends it, and it never outlives them all.
  */
-export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
   let running: { readonly outcome: Promise<T>; readonly controller: AbortController; waiting: number } | undefined;
 
   function begin(): NonNullable<typeof running> {
@@ -148,7 +148,7 @@ export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unkn
   }
 }
 
-export interface WakeUp {
+export interface Notifier {
   /** Ends the wait that goes on, or the next one. Any number of signals before it is one. */
   signal(): void;
   /** Resolves after `ms` (Infinity: only on a signal); rejects with the signal's reason when aborted. */
@@ -156,7 +156,7 @@ export interface WakeUp {
 }
 
 /** A loop's alarm clock that others can ring. One waiter at a time. */
-export function createWakeUp(clock: Pick<Clock, 'sleep'>): WakeUp {
+export function createNotifier(clock: Pick<Clock, 'sleep'>): Notifier {
   let rung = false;
   let ring: (() => void) | undefined;
   return {

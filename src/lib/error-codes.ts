@@ -1,67 +1,67 @@
 /** Configuration, command line and key files. All of them end the command with exit code 2. */
 export const CONFIG_CODES = {
   CONFIG__INVALID: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{where}: {key}: {problem}',
     remedy: 'correct the named key; docs/configuration.md lists every key with its unit and default',
   },
   CONFIG__SEVERAL: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{count} problems in the configuration: {list}',
     remedy: 'correct the named keys; docs/configuration.md lists every key with its unit and default',
   },
   CONFIG__FILE_UNREADABLE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the configuration file {file} cannot be read: {problem}',
     remedy: 'check the path given by --config or DZD_CONFIG, and that the user of this process may read it',
   },
   CONFIG__FILE_NOT_YAML: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{where}: {problem}',
     remedy: 'the file is YAML: `key: value` lines, sections indented by spaces; the files in config/ are examples',
   },
   CONFIG__SECRET_UNREADABLE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{key}: the secret file {file} cannot be used: {problem}',
     remedy: 'the file holds the secret alone, on one line, readable by the user of this process',
   },
   CONFIG__USAGE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{problem}',
     remedy: 'see `dzd-telemetry --help`, or `dzd-telemetry COMMAND --help`',
   },
   CONFIG__PORT_IN_USE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'port {port} of 127.0.0.1, which --{flag} asks for, cannot be used: {problem}',
     remedy: 'name another port, or 0 for any that is free',
   },
   CONFIG__CANNOT_LISTEN: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'http.listen: {address} cannot be listened on: {problem}',
     remedy: 'write another address or port there, or `http.enabled: false`; is another agent running on this host?',
   },
   CONFIG__KEYPAIR_NOT_NAMED: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'no key file is configured, and without one nothing can be written',
     remedy: "name the file of the device's metrics publisher key with --keypair, DZD_KEYPAIR or `keypair`, or use --dry-run",
   },
   CONFIG__KEYPAIR_MISSING: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'there is no key file {file}',
     remedy: "point `keypair` at the file of the device's metrics publisher key, as solana-keygen writes it, or use --dry-run",
   },
   CONFIG__KEYPAIR_UNREADABLE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the key file {file} cannot be read: {problem}',
     remedy: 'check the path, and that the user of this process owns the file (chmod 400)',
   },
   CONFIG__KEYPAIR_INVALID: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the key file {file} holds no keypair: {problem}',
     remedy: 'the file is a JSON array of 64 numbers from 0 to 255, as solana-keygen writes it; restore it from its backup',
   },
   CONFIG__KEYPAIR_MISMATCH: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the key file {file} is damaged: its public half does not belong to its private half',
     remedy: 'restore the file from its backup; `solana-keygen verify` tells whether a file is whole',
   },
@@ -69,7 +69,7 @@ export const CONFIG_CODES = {
 
 /**
  * Reading the ledger. `{endpoint}` never carries the path, the query or the credentials of an RPC URL: they are often its secret.
- * Trouble with an endpoint is never agent-never, a 403 included: gateways turn clients away for an hour and take them back without anybody
+ * Trouble with an endpoint is never fatal, a 403 included: gateways turn clients away for an hour and take them back without anybody
  * here doing anything. Only what the ledger itself says of our device is final.
  */
 export const LEDGER_CODES = {
@@ -171,37 +171,37 @@ export const LEDGER_CODES = {
     remedy: 'an endpoint lags or the ledger was set back; an answer that lasts is believed after two minutes',
   },
   LEDGER__LOCALNET_UNREACHABLE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'no localnet answers at {url}: {problem}',
     remedy: 'start one with `dzd-telemetry localnet`, or name the address of its ledger with --rpc-url',
   },
   LEDGER__LOCALNET_REFUSED: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the localnet refuses {method}: {problem}',
     remedy: '`dzd-telemetry localnet user list`, `device show` and `faults show` tell what is there',
   },
   LEDGER__DEVICE_UNKNOWN: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'device {device} does not exist on this ledger',
     remedy: 'check the device public key, and that env or ledger.rpcUrls name the network it lives on',
   },
   LEDGER__DEVICE_WRONG_OWNER: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'device {device} belongs to program {owner}, not to the serviceability program {programId}',
     remedy: 'check the device public key and the program id of the network',
   },
   LEDGER__NOT_A_DEVICE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'account {device} is not a device: {problem}',
     remedy: 'check the device public key; `doublezero device list` shows it',
   },
   LEDGER__USER_UNKNOWN: {
-    class: 'user-never',
+    class: 'fatal-for-user',
     message: 'device {device} has no user {wanted} on this ledger',
     remedy: 'give the public key, the client address or the tunnel id of one of its users; `dzd-telemetry status` lists them',
   },
   LEDGER__PUBLISHER_MISMATCH: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'device {device} takes reports from its metrics publisher {actual} only, and our key is {expected}',
     remedy: 'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
   },
@@ -256,12 +256,12 @@ export const SNAPSHOT_CODES = {
     remedy: 'check that this host reaches the storage behind the state-ingest server; the next snapshot is tried in any case',
   },
   SNAPSHOT__ENTRY_REFUSED: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{entry} is asked for and not collected: {problem}',
     remedy: 'only plain `show` commands that reveal no configuration are run, and the custom kind bgp-sockets',
   },
   SNAPSHOT__NO_SHOW_SOURCE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'no source can run `{command}`',
     remedy: 'add a source of type eapi; if BGP is read in another way, put it last in collector.sources',
   },
@@ -290,7 +290,7 @@ export const SWITCH_CODES = {
     remedy: 'check that `management api http-commands` is on, in this VRF, and that the address and port are right',
   },
   EAPI__ENDPOINT_INVALID: {
-    class: 'agent-never',
+    class: 'fatal',
     message: '{endpoint} is no eAPI endpoint: {problem}',
     remedy:
       'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have keys of their own',
@@ -302,7 +302,7 @@ export const SWITCH_CODES = {
       'the switch answers one request after another: look for other eAPI clients in `show management api http-commands`, or raise the timeout',
   },
   EAPI__TLS: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the certificate of eAPI at {endpoint} is not accepted: {problem}',
     remedy: 'name the CA file, or pin the certificate by the SHA-256 fingerprint that `openssl x509 -noout -fingerprint -sha256` prints',
   },
@@ -352,17 +352,17 @@ export const SWITCH_CODES = {
     remedy: 'run the command on the switch; `show agent logs crash` may tell more',
   },
   EAPI__COMMAND_INVALID: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'eAPI at {endpoint} does not know `{command}` (1002): {problem}',
     remedy: 'this EOS release lacks the command; use the snmp source on it',
   },
   EAPI__COMMAND_UNCONVERTED: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'eAPI at {endpoint} has no JSON for `{command}` (1003): {problem}',
     remedy: 'this EOS release is too old for JSON output of the command; use the snmp source on it',
   },
   EAPI__COMMAND_INCOMPATIBLE: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'eAPI at {endpoint} cannot answer `{command}` in this model version (1004): {problem}',
     remedy: 'set the model version of the eapi source to latest',
   },
@@ -438,7 +438,7 @@ export const SWITCH_CODES = {
     remedy: 'compare `show ip bgp summary vrf all` on the switch with the configured VRFs: each VRF is read as `<community>@<VRF>`',
   },
   SNMP__USER_INVALID: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'SNMPv3 user {user} cannot be used: {problem}',
     remedy: 'compare with `show snmp user` on the switch; passwords have 8 characters or more',
   },
@@ -478,29 +478,29 @@ export const SWITCH_CODES = {
 /** Landing transactions on the ledger. */
 export const WRITE_CODES = {
   WRITE__USER_REJECTED: {
-    class: 'user-never',
+    class: 'fatal-for-user',
     message: 'the program rejected the status of user {user}: {problem}',
     remedy:
       'compare its device and tunnel on the ledger; it is tried again when its account changes, else after a minute, then after twice as long each time, an hour at most',
   },
   WRITE__NO_FUNDS: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the metrics publisher {publisher} cannot pay for transactions: {problem}',
     remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writing goes on by itself within a minute',
   },
   WRITE__BALANCE_LOW: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the metrics publisher {publisher} holds {lamports} lamports, less than worker.minBalance ({minBalance})',
     remedy:
       'send SOL of the DoubleZero ledger to the metrics publisher, or lower worker.minBalance; writing goes on by itself within a minute',
   },
   WRITE__PROGRAM_TOO_OLD: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'program {program} does not know SetUserBGPStatus (instruction 106)',
     remedy: 'check ledger.programId and env; the program must have RFC-19 deployed',
   },
   WRITE__MALFORMED: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'the ledger calls our transaction malformed: {problem}',
     remedy: 'this is a defect of the agent: report it with this line and the version',
   },
@@ -525,7 +525,7 @@ export const WRITE_CODES = {
     remedy: 'the ledger does not answer, or lands nothing; run again: what is right already is not written twice',
   },
   WRITE__ALREADY_IN_FLIGHT: {
-    class: 'agent-never',
+    class: 'fatal',
     message: 'user {user} would have two unresolved statuses',
     remedy: 'this is a defect of the agent: report it with this line and the version',
   },

@@ -2,10 +2,10 @@ import { CONFIG_CODES, LEDGER_CODES, SNAPSHOT_CODES, SWITCH_CODES, WRITE_CODES }
 
 /**
  * What a caller does about an error (rule 20).
- * retry-now: the same request may work at once; retry-later: back off first; user-never: not for this user as its account is, but for a try now and
- * then in case the cause was another; agent-never: nothing this process can do until a person acts.
+ * retry-now: the same request may work at once; retry-later: back off first; fatal-for-user: not for this user as its account is, but for a try now and
+ * then in case the cause was another; fatal: nothing this process can do until a person acts.
  */
-export type ErrorClass = 'retry-now' | 'retry-later' | 'user-never' | 'agent-never';
+export type ErrorClass = 'retry-now' | 'retry-later' | 'fatal-for-user' | 'fatal';
 
 export interface CodeEntry {
   readonly class: ErrorClass;

@@ -1,12 +1,12 @@
 export {
   type BackoffOptions,
   backoffDelays,
-  createWakeUp,
+  createAbortController as lifeController,
+  createNotifier as createWakeUp,
   DeadlineExceeded,
-  lifeController,
+  type Notifier as WakeUp,
   Stopped,
-  shareWork,
-  type WakeUp,
+  singleFlight as shareWork,
   waitAtMost,
   withDeadline,
 } from './async.ts';

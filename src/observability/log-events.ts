@@ -85,9 +85,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
   const held = new Map<string, number>();
   const tellHeld = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
     for (const because of ABOUT_THE_SWITCH) {
-      const users = [...outcomes.values()].filter(
-        ({ observation }) => observation.kind === 'unobserved' && observation.because === because,
-      );
+      const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === because);
       const before = held.get(because) ?? 0;
       held.set(because, users.length);
       if (before === 0 && users.length > 0) {
@@ -144,7 +142,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       if (state === 'back') logger.info('source is back', { source });
       else logger.warn('source is lost', { source, ...(error === undefined ? {} : { error }) });
     },
-    wakeUp(event) {
+    trigger(event) {
       const { kind, source } = event;
       switch (kind) {
         case 'woke':
@@ -208,7 +206,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     sent({ signature, intents }) {
       logger.debug('transaction sent', { signature, users: intents.length });
     },
-    landed({ intent, signature, slot, latencyMs }) {
+    confirmed({ intent, signature, slot, latencyMs }) {
       logger.info('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
     },
     rejected({ intent, signature, error }) {
@@ -244,7 +242,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     resumed() {
       logger.info('writing again');
     },
-    defect(error) {
+    internalError(error) {
       logger.error('a defect of the agent, survived; please report it', {
         error: error instanceof Error ? error : new Error(String(error)),
       });
@@ -254,8 +252,8 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
 
 function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
   if (observation.kind === 'unobserved') {
-    if (WORTH_A_LINE.has(observation.because))
-      logger.warn(EXPLANATIONS[observation.because] ?? observation.because, { user, because: observation.because });
+    if (WORTH_A_LINE.has(observation.reason))
+      logger.warn(EXPLANATIONS[observation.reason] ?? observation.reason, { user, because: observation.reason });
     return;
   }
   const at =

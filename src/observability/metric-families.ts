@@ -142,7 +142,7 @@ interface TickMetricsOptions {
   readonly now: () => number;
 }
 
-type TickEvents = Pick<AgentReporter, 'tick' | 'landed' | 'rejected' | 'massDown' | 'foreignWrites' | 'ledgerView'>;
+type TickEvents = Pick<AgentReporter, 'tick' | 'confirmed' | 'rejected' | 'massDown' | 'foreignWrites' | 'ledgerView'>;
 
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -208,7 +208,7 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
       for (const user of refused) if (!outcomes.has(user)) refused.delete(user);
       pending = stillPending(pending, outcomes, refused, now());
     },
-    landed({ intent }) {
+    confirmed({ intent }) {
       pending.delete(intent.user);
       refused.delete(intent.user);
     },
@@ -254,7 +254,7 @@ interface WriteMetrics {
   replaced(): void;
 }
 
-type WriteEvents = Pick<AgentReporter, 'sent' | 'rebroadcast' | 'landed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
+type WriteEvents = Pick<AgentReporter, 'sent' | 'rebroadcast' | 'confirmed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
 
 const LANDING_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
@@ -314,7 +314,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
         for (const { reason } of intents) sent.inc({ reason });
       },
       rebroadcast: () => rebroadcasts.inc(),
-      landed({ intent, signature, latencyMs }) {
+      confirmed({ intent, signature, latencyMs }) {
         landed.inc({ reason: intent.reason });
         submitted('success', [intent]);
         submissionSeconds.observe(latencyMs / 1_000);

@@ -17,7 +17,7 @@ interface PartMetricsOptions {
 }
 
 interface PartMetrics {
-  readonly reporter: Pick<AgentReporter, 'source' | 'endpoint' | 'wakeUp' | 'defect'>;
+  readonly reporter: Pick<AgentReporter, 'source' | 'endpoint' | 'trigger' | 'internalError'>;
   readonly meter: LedgerMeter;
 }
 
@@ -50,7 +50,7 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
     'left_out_total',
     'What sources and wake-ups received and made nothing of, by the reason: ignored datagrams, duplicate sockets.',
     (set) => {
-      for (const { part, counts: reasons } of counts()?.leftOut ?? [])
+      for (const { part, counts: reasons } of counts()?.dropCounters ?? [])
         for (const [reason, count] of Object.entries(reasons)) set(count, { part, reason });
     },
     ['part', 'reason'],
@@ -102,11 +102,11 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
     reporter: {
       source: ({ source, state }) => (state === 'lost' ? sourceLosses.inc({ source }) : undefined),
       endpoint: ({ endpoint, state }) => (state === 'lost' ? endpointLosses.inc({ endpoint }) : undefined),
-      wakeUp({ kind }) {
+      trigger({ kind }) {
         if (kind === 'woke' || kind === 'held-back') wakeUps.inc({ result: kind });
         if (kind === 'lost') wakeUpLosses.inc();
       },
-      defect: () => defects.inc(),
+      internalError: () => defects.inc(),
     },
     meter: {
       request({ endpoint, method, result, durationMs }) {

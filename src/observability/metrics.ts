@@ -113,9 +113,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       ...snapshots.reporter,
       ...ticks,
       ...writes.reporter,
-      landed(event) {
-        ticks.landed(event);
-        writes.reporter.landed(event);
+      confirmed(event) {
+        ticks.confirmed(event);
+        writes.reporter.confirmed(event);
       },
       rejected(event) {
         ticks.rejected(event);

@@ -286,13 +286,13 @@ function createTransactionLog(clock: Pick<Clock, 'wall'>): TransactionLog {
 }
 
 /** What is known of a user beside the last tick. */
-type Surroundings = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
+type UserWriteState = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
 
 /** The users as the last tick saw them, in the words of the status; a pause after each. */
 function* userReports(
   tick: Pick<TickReport, 'view' | 'outcomes'> | undefined,
   now: MonotonicMs,
-  surroundingsOf: (user: Address) => Surroundings,
+  surroundingsOf: (user: Address) => UserWriteState,
 ): Generator<void, readonly UserReport[], void> {
   const users: UserReport[] = [];
   for (const [user, outcome] of tick?.outcomes ?? []) {
@@ -306,7 +306,7 @@ function* userReports(
 function userReport(
   { entry, observation, decision, track }: UserOutcome,
   ageMs: number | undefined,
-  { inFlight, parked, lastWrite }: Surroundings,
+  { inFlight, parked, lastWrite }: UserWriteState,
 ): UserReport {
   const { pubkey, user, expectedVrf } = entry;
   const at = observation.kind === 'unobserved' ? undefined : observation.at;
@@ -319,14 +319,14 @@ function userReport(
     accountStatus: userStatusName(user.status),
     expectedVrf: expectedVrf ?? null,
     observation: observation.kind,
-    because: observation.kind === 'unobserved' ? observation.because : null,
+    because: observation.kind === 'unobserved' ? observation.reason : null,
     neighbor:
       at === undefined
         ? null
         : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
     sinceMs: at?.sinceMs ?? null,
     decision: decision.kind,
-    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.because : null,
+    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.reason : null,
     ledger: {
       status: ledgerStatus(user.bgpStatus),
       reportedAtSlot: user.lastBgpReportedAt,
@@ -411,13 +411,13 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       flaps.add(observation.kind, outcome.newFlaps);
       note(observation.kind, `session is ${observation.kind}`, user);
     },
-    wakeUp(event) {
+    trigger(event) {
       if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
       if (event.kind === 'back') note('source', `wake-ups of ${event.source} are back`);
       if (event.kind === 'storm') note('source', `wake-ups of ${event.source} are held back: over ${event.maxPerMinute} a minute`);
     },
     sent: ({ signature, intents }) => transactions.sent(signature, intents),
-    landed({ intent, signature, slot, latencyMs }) {
+    confirmed({ intent, signature, slot, latencyMs }) {
       transactions.settled(signature, 'landed');
       writes.landed += 1;
       parked.delete(intent.user);
@@ -489,7 +489,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     },
     snapshotPlace: ({ place, state, error }) =>
       note('snapshot', `snapshots to ${place} are ${state}${error === undefined ? '' : `: ${error.message}`}`),
-    defect: (error) => note('failed', `defect: ${describeError(error)}`),
+    internalError: (error) => note('failed', `defect: ${describeError(error)}`),
   };
 
   /** Of the moment when it is called, however late its steps are taken. */

@@ -4,14 +4,14 @@ import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
   badAnswer,
+  EndpointError,
   type EndpointEvent,
-  EndpointFault,
   type EndpointWork,
-  faultOf,
+  minContextSlotNotReached,
   type NoteSlot,
-  tooEarly,
+  toEndpointError,
 } from './endpoint.ts';
-import { createEndpoints, type EndpointTraffic, proven, readGenesisHash } from './failover.ts';
+import { createEndpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import { isRecord, Malformed } from './json.ts';
 import type { LedgerRpc, SendOutcome, SignatureStatus } from './ledger-rpc.ts';
 import {
@@ -69,7 +69,7 @@ async function askStatuses(
 /** Throws an EndpointFault when the answer is from before the slot that was asked for. */
 function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
   if (wanted !== undefined && actual < wanted)
-    throw tooEarly(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
+    throw minContextSlotNotReached(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
 }
 
 function atLeast(minContextSlot: Slot | undefined): { readonly minContextSlot?: number } {
@@ -130,7 +130,7 @@ export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions):
     const call: RpcCall = async (method, params, signal) => {
       const reply = await rpc.call({ method, params }, signal);
       signal.throwIfAborted();
-      if (reply.kind !== 'result') throw faultOf(reply, url, method).error;
+      if (reply.kind !== 'result') throw toEndpointError(reply, url, method).error;
       return reply.value;
     };
     const ask = async <T>(method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal): Promise<T> => {
@@ -175,12 +175,12 @@ function readSendReply(reply: RpcReply, signature: string, url: EndpointUrl): Se
   if (reply.kind === 'rpc-error' && reply.code === PREFLIGHT_FAILED) return readPreflight(reply, url);
   if (reply.kind === 'rpc-error' && reply.code === SIGNATURE_DOES_NOT_VERIFY)
     return { kind: 'rejected', err: 'SignatureFailure', logs: [] };
-  throw faultOf(reply, url, 'sendTransaction');
+  throw toEndpointError(reply, url, 'sendTransaction');
 }
 
 /** A preflight that failed is a refusal before the broadcast, but for one: the transaction is already in. */
 function readPreflight(reply: RpcReply & { kind: 'rpc-error' }, url: EndpointUrl): SendOutcome {
-  if (!isRecord(reply.data)) throw faultOf(reply, url, 'sendTransaction');
+  if (!isRecord(reply.data)) throw toEndpointError(reply, url, 'sendTransaction');
   try {
     const { err, logs, unitsConsumed } = readSimulated(reply.data);
     if (err === 'AlreadyProcessed') return { kind: 'accepted' };
@@ -193,7 +193,7 @@ function readPreflight(reply: RpcReply & { kind: 'rpc-error' }, url: EndpointUrl
 }
 
 /** What one endpoint that failed leaves us knowing. */
-function outcomeOfFault({ error, verdict }: EndpointFault): SendOutcome {
+function outcomeOfError({ error, verdict }: EndpointError): SendOutcome {
   return verdict.mayHaveActed ? { kind: 'unknown', error } : { kind: 'not-sent', error };
 }
 
@@ -313,7 +313,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return users;
     },
 
-    accounts(addresses, signal, { prove } = {}) {
+    accounts(addresses, signal, { verifyAccounts } = {}) {
       const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, note, inner) => {
         const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, async (chunk) => {
           const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
@@ -323,7 +323,10 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         });
         return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
       };
-      return endpoints.onOne(prove === undefined ? read : proven(read, ({ accounts }) => prove(accounts), endpoints.vouchFor), signal);
+      return endpoints.onOne(
+        verifyAccounts === undefined ? read : verified(read, ({ accounts }) => verifyAccounts(accounts), endpoints.verifyCluster),
+        signal,
+      );
     },
 
     balance(address, signal) {
@@ -358,7 +361,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       const outcome = await combineOutcomes(
         replies.map(async (reply): Promise<SendOutcome> => {
           const settled = await reply;
-          return settled instanceof EndpointFault ? outcomeOfFault(settled) : settled;
+          return settled instanceof EndpointError ? outcomeOfError(settled) : settled;
         }),
       );
       if (outcome.kind !== 'accepted') signal.throwIfAborted();
@@ -385,12 +388,12 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return endpoints.onOne((endpoint, note, inner) => askStatuses(endpoint, note, signatures, searchHistory, inner), signal);
     },
 
-    lastLook(signatures, signal) {
+    checkExpiry(signatures, signal) {
       return endpoints.onOne(async (endpoint, note, inner) => {
         const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
         const look = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
           // Without its history a node still has the statuses of some 300 slots, twice what a blockhash lives.
-          if (error instanceof EndpointFault && error.error.code === 'LEDGER__UNSUPPORTED')
+          if (error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED')
             return askStatuses(endpoint, note, signatures, false, inner);
           throw error;
         });

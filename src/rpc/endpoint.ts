@@ -51,7 +51,7 @@ type FaultCode = Extract<
 interface Verdict {
   readonly code: FaultCode;
   /** The endpoint is no good for other calls either, for now. */
-  readonly setAside: boolean;
+  readonly quarantine: boolean;
   /** Another endpoint may do better. */
   readonly tryNext: boolean;
   /** The request may have been acted upon all the same. */
@@ -59,7 +59,7 @@ interface Verdict {
 }
 
 /** One endpoint failed one request. */
-export class EndpointFault extends Error {
+export class EndpointError extends Error {
   override readonly name = 'EndpointFault';
   constructor(
     readonly error: AgentError,
@@ -78,22 +78,22 @@ interface FaultMore {
   /** Nothing but this work shows that the endpoint is good again; until then it is not used, not even as the last one left. */
   readonly recheck?: EndpointWork<unknown>;
   /** What it is found to be at fault with once another endpoint has answered better. Without one that does, it may be right. */
-  readonly ifContradicted?: EndpointFault;
+  readonly ifContradicted?: EndpointError;
 }
 
-const busyNode: Verdict = { code: 'LEDGER__UNAVAILABLE', setAside: true, tryNext: true, mayHaveActed: true };
-const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', setAside: true, tryNext: true, mayHaveActed: false };
-const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', setAside: true, tryNext: true, mayHaveActed: false };
-const notYet: Verdict = { code: 'LEDGER__NOT_YET', setAside: false, tryNext: true, mayHaveActed: false };
-const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', setAside: false, tryNext: true, mayHaveActed: false };
-const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', setAside: false, tryNext: false, mayHaveActed: false };
-const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', setAside: false, tryNext: true, mayHaveActed: true };
+const busyNode: Verdict = { code: 'LEDGER__UNAVAILABLE', quarantine: true, tryNext: true, mayHaveActed: true };
+const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', quarantine: true, tryNext: true, mayHaveActed: false };
+const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', quarantine: true, tryNext: true, mayHaveActed: false };
+const minContextSlotVerdict: Verdict = { code: 'LEDGER__NOT_YET', quarantine: false, tryNext: true, mayHaveActed: false };
+const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', quarantine: false, tryNext: true, mayHaveActed: false };
+const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', quarantine: false, tryNext: false, mayHaveActed: false };
+const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', quarantine: false, tryNext: true, mayHaveActed: true };
 
 /** The error codes of Solana's JSON-RPC (`rpc-client-api` custom errors), of JSON-RPC 2.0, and HTTP statuses that gateways put in their place. */
 const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map([
   [-32002, refused], // preflight failed: the send reads the details before it comes here
   [-32003, refused], // a signature does not verify
-  [-32004, notYet], // block not available
+  [-32004, minContextSlotVerdict], // block not available
   [-32005, { ...busyNode, mayHaveActed: false }], // node unhealthy or behind: checked before anything is done
   [-32006, refused], // precompile verification failed
   [-32007, { ...nodeError, mayHaveActed: false }], // slot skipped
@@ -101,9 +101,9 @@ const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map([
   [-32010, unsupported], // key excluded from the account indexes
   [-32011, unsupported], // no transaction history
   [-32013, refused], // signature of a wrong length
-  [-32014, notYet], // block status not available yet
+  [-32014, minContextSlotVerdict], // block status not available yet
   [-32015, refused], // unsupported transaction version
-  [-32016, notYet], // minContextSlot not reached
+  [-32016, minContextSlotVerdict], // minContextSlot not reached
   [-32429, rateLimited],
   [-32600, refused],
   [-32601, unsupported],
@@ -121,7 +121,7 @@ function byHttpStatus(status: number): Verdict {
 }
 
 /** What it means that an endpoint gave no usable result. */
-export function faultOf(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointFault {
+export function toEndpointError(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointError {
   switch (reply.kind) {
     case 'rpc-error':
       return fault(
@@ -141,20 +141,20 @@ export function faultOf(reply: Exclude<RpcReply, { kind: 'result' }>, url: Endpo
 }
 
 /** The endpoint answered, but not what the method promises. */
-export function badAnswer(problem: string, url: EndpointUrl, method: string, more: FaultDetails = {}): EndpointFault {
-  return fault({ code: 'LEDGER__BAD_ANSWER', setAside: true, tryNext: true, mayHaveActed: true }, url, method, problem, more);
+export function badAnswer(problem: string, url: EndpointUrl, method: string, more: FaultDetails = {}): EndpointError {
+  return fault({ code: 'LEDGER__BAD_ANSWER', quarantine: true, tryNext: true, mayHaveActed: true }, url, method, problem, more);
 }
 
 /** The endpoint's answer is from before what was asked for. */
-export function tooEarly(problem: string, url: EndpointUrl, method: string): EndpointFault {
-  return fault(notYet, url, method, problem);
+export function minContextSlotNotReached(problem: string, url: EndpointUrl, method: string): EndpointError {
+  return fault(minContextSlotVerdict, url, method, problem);
 }
 
-function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointFault {
+function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointError {
   const mayHaveActed = progress === 'offered' || progress === 'answering';
   const ours = progress === 'queued' || progress === 'overflow';
   const code = ours ? 'LEDGER__BUSY' : cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE';
-  return fault({ code, setAside: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
+  return fault({ code, quarantine: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
 }
 
 interface FaultDetails {
@@ -167,7 +167,7 @@ interface FaultDetails {
 function fault(verdict: Verdict, url: EndpointUrl, method: string, problem: string, { retryAfterMs, cause, address }: FaultDetails = {}) {
   const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), ...(address === undefined ? {} : { address }) };
   const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
-  return new EndpointFault(error, verdict, method, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return new EndpointError(error, verdict, method, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 /** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */
@@ -200,7 +200,7 @@ const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** A wait that an endpoint asks for is honoured, up to this. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
 /** How soon a failed endpoint may be tried again when no other is left. */
-const LAST_RESORT_MS = 250;
+const FALLBACK_INTERVAL_MS = 250;
 /** An endpoint that serves this long without failing is proven: its waits begin at the shortest again. */
 const PROVEN_AFTER_MS = 60_000;
 
@@ -262,7 +262,7 @@ export class EndpointHealth {
   get lastResort(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
     const { notBefore, until, failedAt } = this.#loss;
-    return this.now >= notBefore && this.now >= Math.min(until, failedAt + LAST_RESORT_MS);
+    return this.now >= notBefore && this.now >= Math.min(until, failedAt + FALLBACK_INTERVAL_MS);
   }
 
   /** Whether nothing was heard from it for so long. */
@@ -290,7 +290,7 @@ export class EndpointHealth {
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
   }
 
-  failed({ error, topic, more: { retryAfterMs = 0 } }: EndpointFault): void {
+  failed({ error, topic, more: { retryAfterMs = 0 } }: EndpointError): void {
     const now = this.now;
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
@@ -314,10 +314,10 @@ export interface Endpoint extends AskedEndpoint {
   /** Whether it is one to ask: healthy, and no fault stands that it has to disprove. */
   readonly serves: boolean;
   /** The fault that only its own recheck takes away, where there is one. */
-  readonly doubt: EndpointFault | undefined;
-  setAside(fault: EndpointFault): void;
+  readonly doubt: EndpointError | undefined;
+  quarantine(fault: EndpointError): void;
   /** Its recheck went well. */
-  acquit(): void;
+  release(): void;
   /** What its rates have done. */
   counts(): RateLimiterCounts;
   close(): Promise<void>;
@@ -325,7 +325,7 @@ export interface Endpoint extends AskedEndpoint {
 
 export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
   const ownHealth = new EndpointHealth({ ...health, name: url.name });
-  let doubt: EndpointFault | undefined;
+  let doubt: EndpointError | undefined;
   return {
     url,
     health: ownHealth,
@@ -335,11 +335,11 @@ export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<End
     get doubt() {
       return doubt;
     },
-    setAside(fault) {
+    quarantine(fault) {
       ownHealth.failed(fault);
       if (fault.more.recheck !== undefined) doubt = fault;
     },
-    acquit() {
+    release() {
       const topic = doubt?.topic;
       doubt = undefined;
       if (topic !== undefined) ownHealth.succeeded(topic, ownHealth.now);
@@ -349,14 +349,14 @@ export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<End
     async ask(request, read, signal) {
       const askedAt = ownHealth.now;
       const reply = await rpc.call(request, signal);
-      if (reply.kind !== 'result') throw faultOf(reply, url, request.method);
+      if (reply.kind !== 'result') throw toEndpointError(reply, url, request.method);
       try {
         const value = await read(reply.value, url.name);
         ownHealth.succeeded(request.method, askedAt);
         return value;
       } catch (error) {
         if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
-        if (isAgentError(error)) throw new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: true }, request.method);
+        if (isAgentError(error)) throw new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: true }, request.method);
         throw error;
       }
     },

@@ -9,7 +9,7 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { isAddress, type Slot } from '../serviceability/index.ts';
-import { type AskedEndpoint, createEndpoint, type Endpoint, type EndpointEvent, EndpointFault, type EndpointWork } from './endpoint.ts';
+import { type AskedEndpoint, createEndpoint, type Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
 import { Malformed } from './json.ts';
 import { paceRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
 import { readEpochInfo } from './responses.ts';
@@ -19,7 +19,7 @@ import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, ty
 /** Whether all endpoints belong to the cluster on which our device lives. */
 interface ClusterCheck {
   /** This endpoint has our device, so its cluster is the right one. Those that have not told theirs yet are asked, in the background. */
-  vouchFor(endpoint: AskedEndpoint): void;
+  verifyCluster(endpoint: AskedEndpoint): void;
 }
 
 interface ClusterCheckOptions {
@@ -38,11 +38,11 @@ function createClusterCheck({ all, inBackground }: ClusterCheckOptions): Cluster
   let asking = false;
 
   const identify =
-    (voucher: AskedEndpoint): EndpointWork<void> =>
+    (reference: AskedEndpoint): EndpointWork<void> =>
     async (endpoint, _, signal) => {
       const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
       told.add(endpoint);
-      if (endpoint === voucher) right ??= { hash, of: endpoint.url.name };
+      if (endpoint === reference) right ??= { hash, of: endpoint.url.name };
       if (right === undefined || right.hash === hash) return;
       const error = new AgentError('LEDGER__OTHER_CLUSTER', {
         endpoint: endpoint.url.name,
@@ -50,20 +50,20 @@ function createClusterCheck({ all, inBackground }: ClusterCheckOptions): Cluster
         reference: right.of,
         expected: right.hash,
       });
-      const verdict = { setAside: true, tryNext: true, mayHaveActed: false };
-      throw new EndpointFault(error, verdict, 'cluster', { recheck: identify(voucher) });
+      const verdict = { quarantine: true, tryNext: true, mayHaveActed: false };
+      throw new EndpointError(error, verdict, 'cluster', { recheck: identify(reference) });
     };
 
-  async function askAll(voucher: AskedEndpoint): Promise<void> {
-    for (const endpoint of all.toSorted((a, b) => Number(b === voucher) - Number(a === voucher))) {
+  async function askAll(reference: AskedEndpoint): Promise<void> {
+    for (const endpoint of all.toSorted((a, b) => Number(b === reference) - Number(a === reference))) {
       // Without the one to compare with, the others would have to be asked twice.
-      if (endpoint !== voucher && right === undefined) return;
-      if (endpoint.serves && !told.has(endpoint)) await inBackground(endpoint, identify(voucher));
+      if (endpoint !== reference && right === undefined) return;
+      if (endpoint.serves && !told.has(endpoint)) await inBackground(endpoint, identify(reference));
     }
   }
 
   return {
-    vouchFor(endpoint) {
+    verifyCluster(endpoint) {
       if (asking || all.length === 1 || told.size === all.length) return;
       asking = true;
       void askAll(endpoint).finally(() => {
@@ -80,7 +80,7 @@ export function readGenesisHash(result: unknown): string {
 }
 
 /** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
-function noEndpoint(faults: readonly EndpointFault[], all: readonly Endpoint[]): AgentError {
+function noEndpoint(faults: readonly EndpointError[], all: readonly Endpoint[]): AgentError {
   const errors = faults.length > 0 ? faults.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
   const [first, ...rest] = errors;
   if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none answered in time' });
@@ -155,32 +155,36 @@ const recheckOf =
     try {
       await endpoint.doubt?.more.recheck?.(asked, note, signal);
     } catch (error) {
-      throw error instanceof EndpointFault ? (error.more.ifContradicted ?? error) : error;
+      throw error instanceof EndpointError ? (error.more.ifContradicted ?? error) : error;
     }
-    endpoint.acquit();
+    endpoint.release();
   };
 
 /**
  * Work whose result shows whether the endpoint has our device as it should. A result that fails `prove` may be the truth, or the endpoint's
  * own: it is the endpoint's fault as soon as another one passes.
  */
-export function proven<T>(work: EndpointWork<T>, prove: (result: T) => void, onProven: (endpoint: AskedEndpoint) => void): EndpointWork<T> {
-  const provenWork: EndpointWork<T> = async (endpoint, note, signal) => {
+export function verified<T>(
+  work: EndpointWork<T>,
+  verifyAccounts: (result: T) => void,
+  onVerified: (endpoint: AskedEndpoint) => void,
+): EndpointWork<T> {
+  const verifiedWork: EndpointWork<T> = async (endpoint, note, signal) => {
     const result = await work(endpoint, note, signal);
     try {
-      prove(result);
+      verifyAccounts(result);
     } catch (error) {
       if (!isAgentError(error)) throw error;
       const own = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: endpoint.url.name, problem: error.message }, { cause: error });
-      const ifContradicted = new EndpointFault(own, { setAside: true, tryNext: true, mayHaveActed: false }, 'device', {
-        recheck: provenWork,
+      const ifContradicted = new EndpointError(own, { quarantine: true, tryNext: true, mayHaveActed: false }, 'device', {
+        recheck: verifiedWork,
       });
-      throw new EndpointFault(error, { setAside: false, tryNext: true, mayHaveActed: false }, 'device', { ifContradicted });
+      throw new EndpointError(error, { quarantine: false, tryNext: true, mayHaveActed: false }, 'device', { ifContradicted });
     }
-    onProven(endpoint);
+    onVerified(endpoint);
     return result;
   };
-  return provenWork;
+  return verifiedWork;
 }
 
 /** Whether the slots that endpoints answer for can be true, judged by time and by one another. */
@@ -283,7 +287,7 @@ export function createSlotAgreement({ clock, all }: { readonly clock: Clock; rea
       else if (slot > reach(tip, now)) {
         if (!mayLeap(endpoint, claim, tip, now)) {
           claims.set(endpoint, { ...claim, believed: false });
-          throw setAside(new AgentError('LEDGER__AHEAD', { endpoint: name, slot, slots: slot - tip.slot }));
+          throw quarantine(new AgentError('LEDGER__AHEAD', { endpoint: name, slot, slots: slot - tip.slot }));
         }
         follow(slot, now, slot > reach(tip, now) + AN_HOUR ? now : tip.since);
       } else if (slot > tip.slot) follow(slot, now, tip.since);
@@ -291,7 +295,7 @@ export function createSlotAgreement({ clock, all }: { readonly clock: Clock; rea
       else if (mayFall(endpoint, slot, tip, now)) follow(slot, now, now);
       else {
         const slots = behindOthers(endpoint, slot, now);
-        if (slots > MOST_SLOTS_BEHIND) throw setAside(new AgentError('LEDGER__LAGGING', { endpoint: name, slots }));
+        if (slots > MOST_SLOTS_BEHIND) throw quarantine(new AgentError('LEDGER__LAGGING', { endpoint: name, slots }));
       }
       if (endpoint.health.healthy) endpoint.health.succeeded(SLOTS, now);
     },
@@ -317,8 +321,8 @@ const isOld = ({ since }: Claim, now: MonotonicMs): boolean => now - since >= PA
 /** Followed for a while, and moving as long as it was heard. The first answer of all, and a node that stands still, prove nothing. */
 const isProven = ({ since, at, heardAt }: Tip): boolean => at - since >= RECENT_MS && heardAt - at < RECENT_MS;
 
-function setAside(error: AgentError): EndpointFault {
-  return new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, SLOTS);
+function quarantine(error: AgentError): EndpointError {
+  return new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: false }, SLOTS);
 }
 
 interface EndpointsOptions {
@@ -347,9 +351,9 @@ interface Endpoints {
    */
   onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T>;
   /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
-  onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointFault>[];
+  onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointError>[];
   /** This endpoint has our device: those of other clusters are found out, in the background, and set aside. */
-  vouchFor(endpoint: AskedEndpoint): void;
+  verifyCluster(endpoint: AskedEndpoint): void;
   traffic(): readonly EndpointTraffic[];
   close(): Promise<void>;
 }
@@ -383,7 +387,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     } catch (error) {
       // A call that its caller gave up, or that we cut off ourselves, says nothing about the endpoint.
       const isTelling = !isCancelled() && !closing.signal.aborted;
-      if (isTelling && error instanceof EndpointFault && error.verdict.setAside) endpoint.setAside(error);
+      if (isTelling && error instanceof EndpointError && error.verdict.quarantine) endpoint.quarantine(error);
       throw error;
     }
   };
@@ -402,13 +406,13 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     probes.beginDue();
     return all.filter(({ serves }) => serves);
   };
-  const lastResorts = (): readonly Endpoint[] =>
+  const fallbacks = (): readonly Endpoint[] =>
     all.filter(({ health, doubt }) => health.lastResort && doubt === undefined).sort((a, b) => a.health.dueAt - b.health.dueAt);
 
   return {
     async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
       signal.throwIfAborted();
-      const faults: EndpointFault[] = [];
+      const faults: EndpointError[] = [];
       const contradictable: (() => void)[] = [];
       const firstToManage = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
         for (const endpoint of endpoints) {
@@ -417,11 +421,11 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
             for (const contradict of contradictable) contradict();
             return { value };
           } catch (error) {
-            if (!(error instanceof EndpointFault)) throw error;
+            if (!(error instanceof EndpointError)) throw error;
             if (!error.verdict.tryNext) throw error.error;
             faults.push(error);
             const { ifContradicted } = error.more;
-            if (ifContradicted !== undefined) contradictable.push(() => endpoint.setAside(ifContradicted));
+            if (ifContradicted !== undefined) contradictable.push(() => endpoint.quarantine(ifContradicted));
             inner.throwIfAborted();
           }
         }
@@ -433,7 +437,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
           if (done !== undefined) return done.value;
           // Who was set aside has no say against all those that serve.
           const agreed = faults.length > 0 && faults.length === contradictable.length;
-          const late = agreed ? undefined : await firstToManage(lastResorts(), inner);
+          const late = agreed ? undefined : await firstToManage(fallbacks(), inner);
           if (late === undefined) throw noEndpoint(faults, all);
           return late.value;
         };
@@ -448,17 +452,17 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     onEvery(work, signal) {
       if (closing.signal.aborted) return [];
       const healthy = candidates();
-      return (healthy.length > 0 ? healthy : lastResorts()).map(async (endpoint) => {
+      return (healthy.length > 0 ? healthy : fallbacks()).map(async (endpoint) => {
         try {
           return await attempt(endpoint, work, signal, () => signal.aborted);
         } catch (error) {
-          if (error instanceof EndpointFault) return error;
+          if (error instanceof EndpointError) return error;
           throw error;
         }
       });
     },
 
-    vouchFor: cluster.vouchFor,
+    verifyCluster: cluster.verifyCluster,
     traffic: () => all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() })),
 
     async close() {

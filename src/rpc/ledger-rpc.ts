@@ -59,7 +59,7 @@ export interface LedgerRpc {
   accounts(
     addresses: readonly Address[],
     signal: AbortSignal,
-    options?: { readonly prove?: (accounts: readonly (AccountInfo | null)[]) => void },
+    options?: { readonly verifyAccounts?: (accounts: readonly (AccountInfo | null)[]) => void },
   ): Promise<{ readonly slot: Slot; readonly accounts: readonly (AccountInfo | null)[] }>;
   balance(address: Address, signal: AbortSignal): Promise<Lamports>;
   /** Slot and block height of the answer are of the same moment and endpoint, and the blockhash lives 150 blocks at most, whatever a node says. */
@@ -91,7 +91,7 @@ export interface LedgerRpc {
    * blockhash lives 150 blocks: within 300 slots of the blockhash a null there proves as much as one from the history, that it has not
    * landed and never will. After that it still proves that it will not land any more; whether it did, only the accounts can tell.
    */
-  lastLook(
+  checkExpiry(
     signatures: readonly string[],
     signal: AbortSignal,
   ): Promise<{ readonly blockHeight: bigint; readonly statuses: readonly (SignatureStatus | null)[] }>;

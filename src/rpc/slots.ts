@@ -4,7 +4,7 @@ import { asArray, asCount, asRecord } from './json.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
 
 /** Tells a ledger that was set back (a restart from a snapshot, a fork of the cluster) from an endpoint that lags. */
-interface SetBackWatch {
+interface RollbackWatch {
   /**
    * An answer asked for at `at` was older than one before it. True when such answers have been all there was for two minutes and move on: who
    * lags by less has caught up by then, and who stands still has no news.
@@ -21,7 +21,7 @@ const LONGEST_GAP_MS = 60_000;
 /** Several nodes behind one address are a few slots apart. */
 const LEEWAY = 50n;
 
-export function createSetBackWatch(): SetBackWatch {
+export function createRollbackWatch(): RollbackWatch {
   let run: { readonly slot: Slot; readonly since: MonotonicMs; readonly heardAt: MonotonicMs } | undefined;
   return {
     isProvenBy(slot, at) {

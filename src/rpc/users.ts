@@ -17,7 +17,7 @@ import {
 } from '../serviceability/index.ts';
 import type { SingleEndpoint } from './client.ts';
 import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
-import { createSetBackWatch, createSlotClock } from './slots.ts';
+import { createRollbackWatch, createSlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */
 export interface DecodedUser {
@@ -87,7 +87,7 @@ export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: A
     if (account.owner !== programId) throw new AgentError('LEDGER__DEVICE_WRONG_OWNER', { device, owner: account.owner, programId });
     return decode(device, account.data);
   };
-  const { slot, accounts } = await rpc.accounts([device], signal, { prove: ([account]) => void readDevice(account) });
+  const { slot, accounts } = await rpc.accounts([device], signal, { verifyAccounts: ([account]) => void readDevice(account) });
   const { code, status, metricsPublisherPk } = readDevice(accounts[0]);
   if (publisher !== undefined && metricsPublisherPk !== publisher) {
     throw new AgentError('LEDGER__PUBLISHER_MISMATCH', { device, expected: publisher, actual: metricsPublisherPk });
@@ -229,7 +229,7 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
 export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
   const slotClock = createSlotClock({ rpc, clock });
   const tenantVrfs = createTenantVrfs({ rpc, programId, clock });
-  const setBack = createSetBackWatch();
+  const rollbackWatch = createRollbackWatch();
   let applied: Slot | undefined;
   /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
   let voided: Slot | undefined;
@@ -255,10 +255,10 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
     const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), breathe);
     // Judged last: another read may have been faster meanwhile.
     const floor = later(applied, needed);
-    if (floor === undefined || slot >= floor) setBack.clear();
-    else if (!setBack.isProvenBy(slot, readAt)) return { staleSlot: slot };
+    if (floor === undefined || slot >= floor) rollbackWatch.clear();
+    else if (!rollbackWatch.isProvenBy(slot, readAt)) return { staleSlot: slot };
     else {
-      setBack.clear();
+      rollbackWatch.clear();
       voided = later(voided, floor);
       slotClock.restart();
     }

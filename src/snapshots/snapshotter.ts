@@ -102,7 +102,7 @@ export interface SnapshotterOptions {
   readonly random: Random;
   readonly reporter: SnapshotReporter;
   /** A round threw what no round should: a defect, told and survived. */
-  readonly onDefect: (error: unknown) => void;
+  readonly onInternalError: (error: unknown) => void;
   /** Ends what `collect` uses. */
   readonly close?: () => Promise<void>;
 }
@@ -125,7 +125,7 @@ const MAX_PAUSE_MS = 15 * 60_000;
  *        └ a place that takes nothing ends the round, and is tried again later and later
  */
 export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
-  const { sink, intervalMs, clock, random, reporter, onDefect } = options;
+  const { sink, intervalMs, clock, random, reporter, onInternalError } = options;
   const life = lifeController();
   const take = createTakeSnapshots(options);
   const freshPauses = (): Generator<number, never> =>
@@ -173,7 +173,7 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
         pauseMs = await round(signal);
       } catch (error) {
         if (signal.aborted) return;
-        onDefect(error);
+        onInternalError(error);
       }
       await clock.sleep(pauseMs, signal);
     }

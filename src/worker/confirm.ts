@@ -2,23 +2,23 @@ import { timeSlices } from '../lib/index.ts';
 import type { SignatureStatus } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import type { WorkerContext } from './context.ts';
-import { settleFailure } from './failures.ts';
-import type { Flight } from './in-flight.ts';
+import { handleFailure } from './failures.ts';
+import type { InFlightTransaction } from './in-flight.ts';
 
-interface Follower {
+interface Confirmer {
   /** Looks once at everything in the air, with one request for all. Throws what the ledger throws. */
-  follow(signal: AbortSignal): Promise<void>;
-  readonly lastLandedSlot: Slot | undefined;
-  landedIn(user: Address): Slot | undefined;
+  confirm(signal: AbortSignal): Promise<void>;
+  readonly lastConfirmedSlot: Slot | undefined;
+  confirmedIn(user: Address): Slot | undefined;
   /** Follows these to their end as well: another worker sent them, perhaps to another ledger. Their users are in the air from here on. */
-  adopt(left: readonly Flight[]): void;
+  adopt(left: readonly InFlightTransaction[]): void;
   /** The ledger was set back: landings may have gone with it, and the heights of what is in the air are those of another ledger. */
   startOver(): void;
   /** Forgets the landings of users that are no longer on the ledger. */
   forgetOthers(isKnown: (user: Address) => boolean): void;
 }
 
-interface FollowerOptions {
+interface ConfirmerOptions {
   readonly context: WorkerContext;
   /** Users of an expired transaction are decided anew; the old payload is never sent again. */
   readonly onExpired: () => void;
@@ -31,27 +31,27 @@ const LONG_SLOT_MS = 600;
  * So many blocks after a first look at a ledger that was set back, no blockhash of before is good for anything: 150 blocks are its life, and as
  * many are left for a look that came from a node that lags.
  */
-const BLOCKS_AFTER_SET_BACK = 300n;
+const BLOCKS_AFTER_ROLLBACK = 300n;
 
 /** Follows each transaction until it is landed, failed or provably dead. */
-export function createFollower({ context, onExpired }: FollowerOptions): Follower {
-  const { rpc, clock, timing, flights, desired, parked, gate, suspects, reporter } = context;
-  const landings = new Map<Address, Slot>();
+export function createConfirmer({ context, onExpired }: ConfirmerOptions): Confirmer {
+  const { rpc, clock, timing, flights, desired, backedOffUsers, gate, bisector, reporter } = context;
+  const confirmations = new Map<Address, Slot>();
   /** In the air since before the ledger was set back, or another worker's, and not yet measured by the heights that the ledger has now. */
-  const ofBefore = new Set<Flight>();
-  let lastLandedSlot: Slot | undefined;
-  let lastLookAt = Number.NEGATIVE_INFINITY;
+  const ofBefore = new Set<InFlightTransaction>();
+  let lastConfirmedSlot: Slot | undefined;
+  let lastExpiryCheckAt = Number.NEGATIVE_INFINITY;
 
-  async function lookLast(overdue: readonly Flight[], slot: Slot, signal: AbortSignal): Promise<void> {
+  async function checkExpiry(overdue: readonly InFlightTransaction[], slot: Slot, signal: AbortSignal): Promise<void> {
     const toMeasure = new Set(overdue.filter((flight) => ofBefore.has(flight)));
-    lastLookAt = clock.monotonic();
-    const { blockHeight, statuses } = await rpc.lastLook(
+    lastExpiryCheckAt = clock.monotonic();
+    const { blockHeight, statuses } = await rpc.checkExpiry(
       overdue.map(({ signature }) => signature),
       signal,
     );
     for (const [index, flight] of overdue.entries()) {
       const status = statuses[index];
-      if (status !== null && status !== undefined) await settle(flight, status, signal);
+      if (status !== null && status !== undefined) await handleStatus(flight, status, signal);
       else if (toMeasure.has(flight)) measure(flight, slot, blockHeight);
       else if (blockHeight > flight.lastValidBlockHeight && flights.remove(flight)) {
         for (const { user } of flight.intents) desired.remove(user);
@@ -61,28 +61,32 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     }
   }
 
-  function measure(flight: Flight, slot: Slot, blockHeight: bigint): void {
+  function measure(flight: InFlightTransaction, slot: Slot, blockHeight: bigint): void {
     ofBefore.delete(flight);
-    const bound = blockHeight + BLOCKS_AFTER_SET_BACK;
+    const bound = blockHeight + BLOCKS_AFTER_ROLLBACK;
     flight.slot = slot;
     flight.blockHeight = blockHeight;
     if (bound < flight.lastValidBlockHeight) flight.lastValidBlockHeight = bound;
   }
 
-  async function settle(flight: Flight, { slot, confirmationStatus, err }: SignatureStatus, signal: AbortSignal): Promise<void> {
+  async function handleStatus(
+    flight: InFlightTransaction,
+    { slot, confirmationStatus, err }: SignatureStatus,
+    signal: AbortSignal,
+  ): Promise<void> {
     // A processed transaction may still be forked away.
     if (confirmationStatus === 'processed' || !flights.remove(flight)) return;
-    if (err !== null) return settleFailure(context, flight, err, [], signal);
-    if (lastLandedSlot === undefined || slot > lastLandedSlot) lastLandedSlot = slot;
-    gate.landed();
-    suspects.clear(flight.intents.map(({ user }) => user));
-    suspects.ledgerWorks();
+    if (err !== null) return handleFailure(context, flight, err, [], signal);
+    if (lastConfirmedSlot === undefined || slot > lastConfirmedSlot) lastConfirmedSlot = slot;
+    gate.confirmed();
+    bisector.clear(flight.intents.map(({ user }) => user));
+    bisector.ledgerWorks();
     const latencyMs = clock.monotonic() - flight.sentAt;
     for (const intent of flight.intents) {
-      desired.landed(intent.user, intent.to, slot);
-      landings.set(intent.user, slot);
-      parked.release(intent.user);
-      reporter.landed({ intent, signature: flight.signature, slot, latencyMs });
+      desired.confirmed(intent.user, intent.to, slot);
+      confirmations.set(intent.user, slot);
+      backedOffUsers.release(intent.user);
+      reporter.confirmed({ intent, signature: flight.signature, slot, latencyMs });
     }
   }
 
@@ -90,12 +94,12 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
    * Whether it is worth a last look. Slots pass at least as fast as block heights, so that before this many slots nothing can have expired. But a
    * slot may have been told wrong, or the ledger set back since: time passes all the same.
    */
-  function mayHaveExpired(flight: Flight, slot: Slot): boolean {
+  function mayHaveExpired(flight: InFlightTransaction, slot: Slot): boolean {
     const blocks = flight.lastValidBlockHeight - flight.blockHeight;
     return slot - flight.slot > blocks || clock.monotonic() - flight.sentAt > Number(blocks) * LONG_SLOT_MS;
   }
 
-  function rebroadcast(flight: Flight, signal: AbortSignal): void {
+  function rebroadcast(flight: InFlightTransaction, signal: AbortSignal): void {
     const now = clock.monotonic();
     if (now - flight.lastSentAt < timing.rebroadcastIntervalMs) return;
     flight.lastSentAt = now;
@@ -105,7 +109,7 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
   }
 
   return {
-    async follow(signal) {
+    async confirm(signal) {
       const all = flights.all();
       if (all.length === 0) return;
       const { slot, statuses } = await rpc.signatureStatuses(
@@ -114,25 +118,26 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
         signal,
       );
       gate.answered();
-      const overdue: Flight[] = [];
+      const overdue: InFlightTransaction[] = [];
       const breathe = timeSlices(clock, signal);
       for (const [index, flight] of all.entries()) {
         // Refused in preflight while we asked: what is offered again now could land beside the transaction that follows it (rule 17).
         if (!flights.holds(flight)) continue;
         const status = statuses[index];
-        if (status !== null && status !== undefined) await settle(flight, status, signal);
+        if (status !== null && status !== undefined) await handleStatus(flight, status, signal);
         else {
           if (ofBefore.has(flight) || mayHaveExpired(flight, slot)) overdue.push(flight);
           rebroadcast(flight, signal);
         }
         await breathe();
       }
-      if (overdue.length > 0 && clock.monotonic() - lastLookAt >= timing.rebroadcastIntervalMs) await lookLast(overdue, slot, signal);
+      if (overdue.length > 0 && clock.monotonic() - lastExpiryCheckAt >= timing.rebroadcastIntervalMs)
+        await checkExpiry(overdue, slot, signal);
     },
-    get lastLandedSlot() {
-      return lastLandedSlot;
+    get lastConfirmedSlot() {
+      return lastConfirmedSlot;
     },
-    landedIn: (user) => landings.get(user),
+    confirmedIn: (user) => confirmations.get(user),
     adopt(left) {
       for (const flight of left) {
         flights.add(flight);
@@ -142,12 +147,12 @@ export function createFollower({ context, onExpired }: FollowerOptions): Followe
     startOver() {
       ofBefore.clear();
       for (const flight of flights.all()) ofBefore.add(flight);
-      landings.clear();
-      lastLandedSlot = undefined;
+      confirmations.clear();
+      lastConfirmedSlot = undefined;
     },
     forgetOthers(isKnown) {
-      for (const user of landings.keys()) {
-        if (!isKnown(user)) landings.delete(user);
+      for (const user of confirmations.keys()) {
+        if (!isKnown(user)) confirmations.delete(user);
       }
     },
   };

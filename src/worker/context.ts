@@ -2,9 +2,9 @@ import type { Clock } from '../lib/index.ts';
 import type { ComputeModel, Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { SpendBudget, WorkerReporter, WriteGate } from './gate.ts';
-import type { BlockhashCache, Flights } from './in-flight.ts';
-import type { DesiredStates, ParkedUsers, Suspects } from './pending.ts';
+import type { SpendBudget, SubmissionGate, WorkerReporter } from './gate.ts';
+import type { BlockhashCache, InFlightTransactions } from './in-flight.ts';
+import type { BackedOffUsers, DesiredStates, FailureBisector } from './pending.ts';
 
 export interface WorkerTiming {
   /** Between two looks at the statuses of all that is in the air, milliseconds. */
@@ -30,13 +30,13 @@ export interface WorkerContext {
   readonly reporter: WorkerReporter;
   readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
   readonly desired: DesiredStates;
-  readonly flights: Flights;
-  readonly parked: ParkedUsers;
+  readonly flights: InFlightTransactions;
+  readonly backedOffUsers: BackedOffUsers;
   readonly compute: ComputeModel;
   readonly blockhashes: BlockhashCache;
-  readonly gate: WriteGate;
+  readonly gate: SubmissionGate;
   readonly budget: SpendBudget;
-  readonly suspects: Suspects;
+  readonly bisector: FailureBisector;
   /** Runs beside the loop; the loop is woken when it settles, and `stop` waits for it. */
   readonly inBackground: (work: Promise<void>) => void;
 }

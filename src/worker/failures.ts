@@ -3,7 +3,7 @@ import { AgentError, isAgentError } from '../lib/index.ts';
 import type { TransactionErrorJson } from '../rpc/index.ts';
 import { type Address, describeTransactionFailure, parseTransactionFailure, type TransactionFailure } from '../serviceability/index.ts';
 import type { WorkerContext } from './context.ts';
-import type { Flight } from './in-flight.ts';
+import type { InFlightTransaction } from './in-flight.ts';
 
 interface FailureFacts {
   readonly err: TransactionErrorJson;
@@ -24,7 +24,7 @@ interface FailureFacts {
  */
 type FailureVerdict =
   | { readonly kind: 'user' | 'not-allowed'; readonly index: number; readonly error: AgentError }
-  | { readonly kind: 'retry'; readonly because: 'blockhash' | 'units' | 'heap' | 'unexplained'; readonly error: AgentError }
+  | { readonly kind: 'retry'; readonly reason: 'blockhash' | 'units' | 'heap' | 'unexplained'; readonly error: AgentError }
   | { readonly kind: 'halt'; readonly error: AgentError };
 
 const NOT_ALLOWED = 8;
@@ -55,12 +55,12 @@ function classifyFailure(facts: FailureFacts): FailureVerdict {
       if (failure.name === 'ComputationalBudgetExceeded') {
         return {
           kind: 'retry',
-          because: 'units',
+          reason: 'units',
           error: new AgentError('WRITE__COMPUTE_EXCEEDED', { signature, resource: 'compute units' }),
         };
       }
       if (ranOutOfHeap(facts.logs)) {
-        return { kind: 'retry', because: 'heap', error: new AgentError('WRITE__COMPUTE_EXCEEDED', { signature, resource: 'heap' }) };
+        return { kind: 'retry', reason: 'heap', error: new AgentError('WRITE__COMPUTE_EXCEEDED', { signature, resource: 'heap' }) };
       }
       if (failure.name === 'InvalidInstructionData')
         return { kind: 'halt', error: new AgentError('WRITE__PROGRAM_TOO_OLD', { program: programId }) };
@@ -68,19 +68,19 @@ function classifyFailure(facts: FailureFacts): FailureVerdict {
       return ofUser('user', failure, problem, facts);
     }
     case 'unrecognized':
-      return { kind: 'retry', because: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
+      return { kind: 'retry', reason: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
   }
 }
 
 function ofTransaction(name: string, problem: string, { signature, publisher, programId }: FailureFacts): FailureVerdict {
   if (name === 'BlockhashNotFound')
-    return { kind: 'retry', because: 'blockhash', error: new AgentError('WRITE__BLOCKHASH_UNKNOWN', { signature }) };
+    return { kind: 'retry', reason: 'blockhash', error: new AgentError('WRITE__BLOCKHASH_UNKNOWN', { signature }) };
   if (NO_FUNDS.has(name)) return { kind: 'halt', error: new AgentError('WRITE__NO_FUNDS', { publisher, problem }) };
   if (name === 'ProgramAccountNotFound' || name === 'InvalidProgramForExecution') {
     return { kind: 'halt', error: new AgentError('WRITE__PROGRAM_TOO_OLD', { program: programId }) };
   }
   if (MALFORMED.has(name)) return { kind: 'halt', error: new AgentError('WRITE__MALFORMED', { problem }) };
-  return { kind: 'retry', because: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
+  return { kind: 'retry', reason: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
 }
 
 function ofUser(
@@ -92,7 +92,7 @@ function ofUser(
   const index = instructionIndex - prefixInstructions;
   const user = users[index];
   if (user === undefined) {
-    return { kind: 'retry', because: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
+    return { kind: 'retry', reason: 'unexplained', error: new AgentError('WRITE__TRANSACTION_FAILED', { signature, problem }) };
   }
   return { kind, index, error: new AgentError('WRITE__USER_REJECTED', { user, problem }) };
 }
@@ -102,13 +102,13 @@ function ranOutOfHeap(logs: readonly string[]): boolean {
   return logs.some((line) => /memory allocation failed|out of memory|Access violation/i.test(line));
 }
 
-type FailedTransaction = Pick<Flight, 'signature' | 'intents' | 'prefixInstructions'>;
+type FailedTransaction = Pick<InFlightTransaction, 'signature' | 'intents' | 'prefixInstructions'>;
 
 /**
  * Draws the consequence of a transaction that failed, in preflight, in simulation or on the ledger. Its users are free again by then: all but
  * a culprit are still wanted, and go out with the next transaction (rule 19).
  */
-export async function settleFailure(
+export async function handleFailure(
   context: WorkerContext,
   { signature, intents, prefixInstructions }: FailedTransaction,
   err: TransactionErrorJson,
@@ -120,15 +120,15 @@ export async function settleFailure(
   const verdict = classifyFailure({ err, logs, signature, prefixInstructions, users, programId, publisher: signer.address });
   switch (verdict.kind) {
     case 'user':
-      park(context, intents[verdict.index], signature, verdict.error);
+      backOff(context, intents[verdict.index], signature, verdict.error);
       return;
     case 'not-allowed': {
       const problem = await authorityProblem(context, signal);
       if (problem === undefined) {
-        park(context, intents[verdict.index], signature, verdict.error);
+        backOff(context, intents[verdict.index], signature, verdict.error);
         return;
       }
-      if (problem.class === 'agent-never') gate.halt(problem, 'failure');
+      if (problem.class === 'fatal') gate.halt(problem, 'failure');
       else gate.pause();
       reporter.withdrawn({ signature, intents });
       return;
@@ -138,18 +138,18 @@ export async function settleFailure(
       reporter.withdrawn({ signature, intents });
       return;
     case 'retry':
-      if (verdict.because === 'blockhash') blockhashes.invalidate();
-      if (verdict.because === 'units') compute.exceeded();
-      if (verdict.because === 'heap') compute.needHeap();
-      if (verdict.because === 'unexplained') accuse(context, intents, signature, verdict.error);
+      if (verdict.reason === 'blockhash') blockhashes.invalidate();
+      if (verdict.reason === 'units') compute.exceeded();
+      if (verdict.reason === 'heap') compute.needHeap();
+      if (verdict.reason === 'unexplained') isolate(context, intents, signature, verdict.error);
       else gate.pause();
       reporter.failed({ signature, intents, error: verdict.error });
   }
 }
 
 /** Nobody said whose fault it was: halves go again, until one user is left alone with it (rule 19). */
-function accuse(context: WorkerContext, intents: readonly StatusIntent[], signature: string, error: AgentError): void {
-  switch (context.suspects.accuse(intents.map(({ user }) => user))) {
+function isolate(context: WorkerContext, intents: readonly StatusIntent[], signature: string, error: AgentError): void {
+  switch (context.bisector.isolate(intents.map(({ user }) => user))) {
     case 'split':
       return;
     case 'alone':
@@ -157,14 +157,19 @@ function accuse(context: WorkerContext, intents: readonly StatusIntent[], signat
       return;
     case 'guilty':
       for (const intent of intents) {
-        park(context, intent, signature, new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: error.message }));
+        backOff(context, intent, signature, new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: error.message }));
       }
   }
 }
 
-function park({ parked, desired, reporter }: WorkerContext, intent: StatusIntent | undefined, signature: string, error: AgentError): void {
+function backOff(
+  { backedOffUsers, desired, reporter }: WorkerContext,
+  intent: StatusIntent | undefined,
+  signature: string,
+  error: AgentError,
+): void {
   if (intent === undefined) return;
-  parked.park(intent, error);
+  backedOffUsers.backOff(intent, error);
   desired.remove(intent.user);
   reporter.rejected({ intent, signature, error });
 }

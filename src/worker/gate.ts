@@ -69,7 +69,7 @@ export interface WorkerReporter {
   /** The same transaction goes out once more: nobody has seen it land yet. */
   rebroadcast(event: { readonly signature: string }): void;
   /** One write is on the ledger. `latencyMs` is from the first send. */
-  landed(event: { readonly intent: StatusIntent; readonly signature: string; readonly slot: Slot; readonly latencyMs: number }): void;
+  confirmed(event: { readonly intent: StatusIntent; readonly signature: string; readonly slot: Slot; readonly latencyMs: number }): void;
   /** The program refused this user's status; the user is parked (see ParkedUsers). */
   rejected(event: { readonly intent: StatusIntent; readonly signature: string; readonly error: AgentError }): void;
   /** Provably never landed; its users are decided anew. */
@@ -92,7 +92,7 @@ export interface WorkerReporter {
 type HaltHolder = HaltWatch | 'failure';
 export type HaltWatch = 'authority' | 'balance';
 
-interface Halts {
+interface HaltReasons {
   /** Why nothing may be written, where that is so. */
   readonly current: AgentError | undefined;
   /** Told once a cause, however often it is found again. */
@@ -100,10 +100,10 @@ interface Halts {
   /** This holder's cause is gone; a halt that another one holds goes on, and is told again. */
   release(holder: HaltWatch): void;
   /** Something landed: what transactions failed for is over, unless it was found again since. */
-  landed(): void;
+  confirmed(): void;
 }
 
-function createHalts(reporter: Pick<WorkerReporter, 'halted' | 'resumed'>): Halts {
+function createHaltReasons(reporter: Pick<WorkerReporter, 'halted' | 'resumed'>): HaltReasons {
   const held = new Map<HaltHolder, AgentError>();
   /** What was said to be so, and not yet to be over. */
   const told = new Map<HaltHolder, AgentError>();
@@ -133,14 +133,14 @@ function createHalts(reporter: Pick<WorkerReporter, 'halted' | 'resumed'>): Halt
       if (holder === 'authority') held.delete('failure');
       tellOver(holder);
     },
-    landed() {
+    confirmed() {
       if (!held.has('failure')) tellOver('failure');
     },
   };
 }
 
 /** Whether new transactions may go out: closed for a while after the ledger failed, closed until resumed after a halt. */
-export interface WriteGate {
+export interface SubmissionGate {
   readonly isOpen: boolean;
   /** Milliseconds until a pause ends; 0 when there is none. */
   readonly pausedForMs: number;
@@ -152,12 +152,12 @@ export interface WriteGate {
   /** Closes it until its holder, see Halts, opens it again. */
   halt(error: AgentError, holder: HaltHolder): void;
   resume(holder: HaltWatch): void;
-  landed(): void;
+  confirmed(): void;
 }
 
 const PAUSES = { baseMs: 200, maxMs: 2_000 };
 
-export function createWriteGate({
+export function createSubmissionGate({
   clock,
   random,
   reporter,
@@ -165,20 +165,20 @@ export function createWriteGate({
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly random: Random;
   readonly reporter: Pick<WorkerReporter, 'halted' | 'resumed'>;
-}): WriteGate {
+}): SubmissionGate {
   const freshDelays = () => backoffDelays({ ...PAUSES, random });
   let delays = freshDelays();
   let pausedUntil = Number.NEGATIVE_INFINITY;
-  const halts = createHalts(reporter);
+  const haltReasons = createHaltReasons(reporter);
   return {
     get isOpen() {
-      return halts.current === undefined && clock.monotonic() >= pausedUntil;
+      return haltReasons.current === undefined && clock.monotonic() >= pausedUntil;
     },
     get pausedForMs() {
       return Math.max(0, pausedUntil - clock.monotonic());
     },
     get halted() {
-      return halts.current;
+      return haltReasons.current;
     },
     pause() {
       pausedUntil = clock.monotonic() + delays.next().value;
@@ -186,8 +186,8 @@ export function createWriteGate({
     answered() {
       delays = freshDelays();
     },
-    halt: halts.hold,
-    resume: halts.release,
-    landed: halts.landed,
+    halt: haltReasons.hold,
+    resume: haltReasons.release,
+    confirmed: haltReasons.confirmed,
   };
 }

@@ -43,7 +43,7 @@ export function createBlockhashCache({
 }
 
 /** A transaction whose fate is not known yet. */
-export interface Flight extends SignedTransaction {
+export interface InFlightTransaction extends SignedTransaction {
   readonly intents: readonly StatusIntent[];
   /** Slot and block height when its blockhash was fetched, or first looked at on a ledger that was set back. */
   slot: Slot;
@@ -56,22 +56,22 @@ export interface Flight extends SignedTransaction {
 }
 
 /** All transactions in the air. Keeps the first invariant of this agent: a user is in at most one of them (rule 17). */
-export interface Flights {
+export interface InFlightTransactions {
   readonly size: number;
   /** Throws when one of its users is in the air already: that is a defect of the caller, and must not become two statuses on the ledger. */
-  add(flight: Flight): void;
+  add(flight: InFlightTransaction): void;
   /** False when it was settled before; whoever gets true settles it. */
-  remove(flight: Flight): boolean;
+  remove(flight: InFlightTransaction): boolean;
   has(user: Address): boolean;
   /** Whether it is in the air still, and not settled meanwhile. */
-  holds(flight: Flight): boolean;
+  holds(flight: InFlightTransaction): boolean;
   statuses(): ReadonlyMap<Address, ReportableStatus>;
-  all(): readonly Flight[];
+  all(): readonly InFlightTransaction[];
 }
 
-export function createFlights(): Flights {
-  const flights = new Set<Flight>();
-  const byUser = new Map<Address, Flight>();
+export function createInFlightTransactions(): InFlightTransactions {
+  const flights = new Set<InFlightTransaction>();
+  const byUser = new Map<Address, InFlightTransaction>();
   return {
     get size() {
       return flights.size;

@@ -16,7 +16,7 @@ export interface DesiredStates {
   /** Whether any of what is wanted, in the air or not, is like this. */
   some(isSo: (wanted: WaitingIntent) => boolean): boolean;
   /** This status of this user is on the ledger as of `slot`. */
-  landed(user: Address, status: ReportableStatus, slot: Slot): void;
+  confirmed(user: Address, status: ReportableStatus, slot: Slot): void;
   remove(user: Address): void;
   has(user: Address): boolean;
 }
@@ -26,21 +26,21 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
   let wanted = new Map<Address, WaitingIntent & { readonly since: MonotonicMs }>();
   let decidedAt: Slot | undefined;
   /** Landed after the view of the newest tick was read: that view can't know of them. */
-  const landings = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
+  const confirmations = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
   return {
     get viewSlot() {
       return decidedAt;
     },
     replace(intents, viewSlot) {
       // Views go back only with the ledger itself: what had landed may have gone with it.
-      if (decidedAt !== undefined && viewSlot < decidedAt) landings.clear();
+      if (decidedAt !== undefined && viewSlot < decidedAt) confirmations.clear();
       decidedAt = viewSlot;
-      for (const [user, { slot }] of landings) {
-        if (slot <= viewSlot) landings.delete(user);
+      for (const [user, { slot }] of confirmations) {
+        if (slot <= viewSlot) confirmations.delete(user);
       }
       const next: typeof wanted = new Map();
       for (const intent of intents) {
-        if (landings.get(intent.user)?.status === intent.to) continue;
+        if (confirmations.get(intent.user)?.status === intent.to) continue;
         const before = wanted.get(intent.user);
         next.set(intent.user, { intent, since: before?.intent.to === intent.to ? before.since : clock.monotonic() });
       }
@@ -53,8 +53,8 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
       for (const each of wanted.values()) if (isSo(each)) return true;
       return false;
     },
-    landed(user, status, slot) {
-      landings.set(user, { status, slot });
+    confirmed(user, status, slot) {
+      confirmations.set(user, { status, slot });
       if (wanted.get(user)?.intent.to === status) wanted.delete(user);
     },
     remove(user) {
@@ -65,8 +65,8 @@ export function createDesiredStates(clock: Pick<Clock, 'monotonic'>): DesiredSta
 }
 
 /** Users whose status the program rejected: left alone until their account changes, or until it is time for another try (rule 20). */
-export interface ParkedUsers {
-  park(intent: StatusIntent, error: AgentError): void;
+export interface BackedOffUsers {
+  backOff(intent: StatusIntent, error: AgentError): void;
   /** Whether this intent must wait; a user whose account has changed since is let go. */
   holds(intent: StatusIntent): boolean;
   /** A status of this user has landed: it is not to blame for anything. */
@@ -90,30 +90,30 @@ interface Entry {
   readonly waitMs: number;
 }
 
-export function createParkedUsers(clock: Pick<Clock, 'monotonic'>): ParkedUsers {
-  const parked = new Map<Address, Entry>();
+export function createBackedOffUsers(clock: Pick<Clock, 'monotonic'>): BackedOffUsers {
+  const backedOffUsers = new Map<Address, Entry>();
   return {
-    park({ user, accountState }, error) {
-      const before = parked.get(user);
+    backOff({ user, accountState }, error) {
+      const before = backedOffUsers.get(user);
       const waitMs = before?.accountState === accountState ? Math.min(LONGEST_RETRY_MS, 2 * before.waitMs) : FIRST_RETRY_MS;
-      parked.set(user, { accountState, error, waitMs, until: clock.monotonic() + waitMs });
+      backedOffUsers.set(user, { accountState, error, waitMs, until: clock.monotonic() + waitMs });
     },
     holds({ user, accountState }) {
-      const entry = parked.get(user);
+      const entry = backedOffUsers.get(user);
       if (entry === undefined) return false;
       if (entry.accountState === accountState) return clock.monotonic() < entry.until;
-      parked.delete(user);
+      backedOffUsers.delete(user);
       return false;
     },
     release(user) {
-      parked.delete(user);
+      backedOffUsers.delete(user);
     },
     keepOnly(isKnown) {
-      for (const user of parked.keys()) {
-        if (!isKnown(user)) parked.delete(user);
+      for (const user of backedOffUsers.keys()) {
+        if (!isKnown(user)) backedOffUsers.delete(user);
       }
     },
-    all: () => new Map([...parked].map(([user, { error }]) => [user, error])),
+    all: () => new Map([...backedOffUsers].map(([user, { error }]) => [user, error])),
   };
 }
 
@@ -125,9 +125,9 @@ type SuspectVerdict =
   /** Alone, it failed again although others have landed meanwhile: it is to blame. */
   | 'guilty';
 
-export interface Suspects {
+export interface FailureBisector {
   /** A transaction of these users failed and nobody said whose fault it was. */
-  accuse(users: readonly Address[]): SuspectVerdict;
+  isolate(users: readonly Address[]): SuspectVerdict;
   /** A transaction of these users landed, or they are no longer wanted. */
   clear(users: readonly Address[]): void;
   /** Forgets users that are no longer on the ledger. */
@@ -142,11 +142,11 @@ export interface Suspects {
  * Finds the user that fails a transaction when the endpoint hides the instruction's index: halves go again, and halves of the half that fails.
  * At most log2(20) rounds, in which everybody else gets through.
  */
-export function createSuspects(): Suspects {
+export function createFailureBisector(): FailureBisector {
   /** Each suspected user's group. */
   const groups = new Map<Address, number>();
   /** Users that failed alone, and whether anything has landed since. */
-  const alone = new Map<Address, { landedSince: boolean }>();
+  const alone = new Map<Address, { confirmedSince: boolean }>();
   let nextGroup = 0;
 
   const assign = (users: readonly Address[]): void => {
@@ -154,16 +154,16 @@ export function createSuspects(): Suspects {
     for (const user of users) groups.set(user, nextGroup);
   };
   return {
-    accuse(users) {
+    isolate(users) {
       const [only] = users;
       if (users.length === 1 && only !== undefined) {
         const before = alone.get(only);
-        if (before?.landedSince === true) {
+        if (before?.confirmedSince === true) {
           alone.delete(only);
           groups.delete(only);
           return 'guilty';
         }
-        if (before === undefined) alone.set(only, { landedSince: false });
+        if (before === undefined) alone.set(only, { confirmedSince: false });
         assign(users);
         return 'alone';
       }
@@ -186,7 +186,7 @@ export function createSuspects(): Suspects {
       }
     },
     ledgerWorks() {
-      for (const entry of alone.values()) entry.landedSince = true;
+      for (const entry of alone.values()) entry.confirmedSince = true;
     },
     select(all, userOf) {
       if (groups.size === 0) return all;

@@ -10,9 +10,9 @@ import {
 } from '../publisher/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { WorkerContext } from './context.ts';
-import { settleFailure } from './failures.ts';
+import { handleFailure } from './failures.ts';
 import { type Allowance, LAMPORTS_PER_TRANSACTION } from './gate.ts';
-import type { Blockhash, Flight } from './in-flight.ts';
+import type { Blockhash, InFlightTransaction } from './in-flight.ts';
 
 /** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
 function nextToPack(context: WorkerContext): Packed | undefined {
@@ -20,7 +20,7 @@ function nextToPack(context: WorkerContext): Packed | undefined {
   if (allowance === 'nothing') return undefined;
   const waiting = affordable(context, allowance);
   return packNext(
-    context.suspects.select(waiting, ({ intent }) => intent.user),
+    context.bisector.select(waiting, ({ intent }) => intent.user),
     context.compute,
   );
 }
@@ -40,10 +40,10 @@ export function hasWork({ desired, flights, budget }: WorkerContext): boolean {
 }
 
 /** Sends transactions until nothing waits that may go. Throws nothing but what the signal throws. */
-export async function launch(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
+export async function submit(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
   const { gate, flights, timing, blockhashes, compute, budget, clock, reporter } = context;
-  const mayLaunch = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
-  while (mayLaunch() && hasWork(context)) {
+  const maySubmit = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
+  while (maySubmit() && hasWork(context)) {
     let blockhash: Blockhash;
     try {
       blockhash = await blockhashes.get(signal);
@@ -55,10 +55,10 @@ export async function launch(context: WorkerContext, isDraining: () => boolean, 
       return;
     }
     // After the last wait and not before: what goes out is what is wanted now (rule 18).
-    const packed = mayLaunch() ? nextToPack(context) : undefined;
+    const packed = maySubmit() ? nextToPack(context) : undefined;
     if (packed === undefined) return;
     const now = clock.monotonic();
-    const flight: Flight = {
+    const flight: InFlightTransaction = {
       ...sign(context, packed.intents, packed.compute, blockhash),
       intents: packed.intents,
       slot: blockhash.slot,
@@ -106,12 +106,12 @@ async function measure(context: WorkerContext, blockhash: Blockhash, signal: Abo
   if (packed === undefined) return;
   const transaction = sign(context, packed.intents, packed.compute, blockhash);
   const { err, unitsConsumed, logs } = await context.rpc.simulateTransaction(transaction.wire, signal, notBefore(context));
-  if (err !== null) await settleFailure(context, { ...transaction, intents: packed.intents }, err, logs, signal);
+  if (err !== null) await handleFailure(context, { ...transaction, intents: packed.intents }, err, logs, signal);
   // A node that does not tell the units leaves the transaction without a limit.
   else if (unitsConsumed !== undefined) context.compute.learn(packed.intents.length, unitsConsumed);
 }
 
-async function firstSend(context: WorkerContext, flight: Flight, signal: AbortSignal): Promise<void> {
+async function firstSend(context: WorkerContext, flight: InFlightTransaction, signal: AbortSignal): Promise<void> {
   const { rpc, timing, gate, flights } = context;
   const outcome = await rpc.sendTransaction(flight.wire, { skipPreflight: timing.skipPreflight, ...notBefore(context) }, signal);
   switch (outcome.kind) {
@@ -127,6 +127,6 @@ async function firstSend(context: WorkerContext, flight: Flight, signal: AbortSi
       return;
     case 'rejected':
       // A rebroadcast may have reached a node meanwhile; then only its status, or its expiry, is proof.
-      if (flight.sends === 1 && flights.remove(flight)) await settleFailure(context, flight, outcome.err, outcome.logs, signal);
+      if (flight.sends === 1 && flights.remove(flight)) await handleFailure(context, flight, outcome.err, outcome.logs, signal);
   }
 }

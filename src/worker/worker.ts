@@ -3,12 +3,12 @@ import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController
 import { createComputeModel, type Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
-import { createFollower } from './confirm.ts';
+import { createConfirmer } from './confirm.ts';
 import type { WorkerContext, WorkerTiming } from './context.ts';
-import { type Allowance, createSpendBudget, createWriteGate, type HaltWatch, type SpendLimits, type WorkerReporter } from './gate.ts';
-import { createBlockhashCache, createFlights, type Flight } from './in-flight.ts';
-import { createDesiredStates, createParkedUsers, createSuspects } from './pending.ts';
-import { hasWork, launch } from './submit.ts';
+import { type Allowance, createSpendBudget, createSubmissionGate, type HaltWatch, type SpendLimits, type WorkerReporter } from './gate.ts';
+import { createBlockhashCache, createInFlightTransactions, type InFlightTransaction } from './in-flight.ts';
+import { createBackedOffUsers, createDesiredStates, createFailureBisector } from './pending.ts';
+import { hasWork, submit } from './submit.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -25,30 +25,30 @@ export interface WorkerOptions {
   /** Called when users need a new decision before anything else is written for them: a transaction of theirs expired. */
   readonly onRedecide: () => void;
   /** Something threw that should not: a defect, survived. */
-  readonly onDefect: (error: unknown) => void;
+  readonly onInternalError: (error: unknown) => void;
 }
 
 /** Transactions that may land yet. */
 export interface LeftInFlight {
-  readonly unresolved: readonly Flight[];
+  readonly unresolved: readonly InFlightTransaction[];
 }
 
 export interface Worker {
   /** Takes over, before `start`, what another worker of this key left in the air: nothing is written for its users before it is resolved. */
-  adopt(left: readonly Flight[]): void;
+  adopt(left: readonly InFlightTransaction[]): void;
   start(): void;
   /** Sends nothing new, waits up to `drainMs` for what is in the air, and tells what was left there. */
   stop(drainMs: number): Promise<LeftInFlight>;
   /** Hands over what the newest tick wants; everything that waited before is replaced. Never waits, never throws. */
-  offer(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void;
+  setDesired(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void;
   /** Statuses that are neither landed nor provably dead. */
   inFlight(): ReadonlyMap<Address, ReportableStatus>;
   /** Users that the program rejected, and why. */
-  parked(): ReadonlyMap<Address, AgentError>;
+  backedOffUsers(): ReadonlyMap<Address, AgentError>;
   /** The newest slot in which a write of ours landed: a view from before it does not show the write. */
-  readonly lastLandedSlot: Slot | undefined;
+  readonly lastConfirmedSlot: Slot | undefined;
   /** The newest slot in which a write of ours landed for this user, since this process began. */
-  landedIn(user: Address): Slot | undefined;
+  confirmedIn(user: Address): Slot | undefined;
   /** Stops writing until this watch, the one over the device's account unless told, resumes it; what is in the air is followed to its end. */
   halt(error: AgentError, watch?: HaltWatch): void;
   resume(watch?: HaltWatch): void;
@@ -75,24 +75,24 @@ const BUDGET_POLL_MS = 1_000;
  * One loop does everything but the sending itself, so that no two steps race. At most one unresolved status a user, ever (rule 17).
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { rpc, clock, random, timing, reporter, onDefect } = options;
+  const { rpc, clock, random, timing, reporter, onInternalError } = options;
   const wake = createWakeUp(clock);
   const controller = lifeController();
   const background = new Set<Promise<void>>();
   const context: WorkerContext = {
     ...options,
     desired: createDesiredStates(clock),
-    flights: createFlights(),
-    parked: createParkedUsers(clock),
+    flights: createInFlightTransactions(),
+    backedOffUsers: createBackedOffUsers(clock),
     compute: createComputeModel(),
     blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
-    gate: createWriteGate({ clock, random, reporter }),
+    gate: createSubmissionGate({ clock, random, reporter }),
     budget: createSpendBudget(options.limits, clock),
-    suspects: createSuspects(),
+    bisector: createFailureBisector(),
     inBackground(work) {
       const settled = work
         .catch((error: unknown) => {
-          if (!controller.signal.aborted) onDefect(error);
+          if (!controller.signal.aborted) onInternalError(error);
         })
         .finally(() => {
           background.delete(settled);
@@ -101,22 +101,22 @@ export function createWorker(options: WorkerOptions): Worker {
       background.add(settled);
     },
   };
-  const { desired, flights, parked, gate } = context;
-  const follower = createFollower({ context, onExpired: options.onRedecide });
+  const { desired, flights, backedOffUsers, gate } = context;
+  const confirmer = createConfirmer({ context, onExpired: options.onRedecide });
   let draining = false;
   let toldAllowance: Allowance = 'everything';
   let running: Promise<void> | undefined;
   let followedAt = Number.NEGATIVE_INFINITY;
 
   async function step(signal: AbortSignal): Promise<void> {
-    await launch(context, () => draining, signal);
+    await submit(context, () => draining, signal);
     const allowance = context.budget.allowance();
     if (allowance !== toldAllowance) reporter.budget({ allowance });
     toldAllowance = allowance;
     if (clock.monotonic() - followedAt < timing.statusPollIntervalMs) return;
     followedAt = clock.monotonic();
     try {
-      await follower.follow(signal);
+      await confirmer.confirm(signal);
     } catch (error) {
       // The endpoints' own reporter has told of it; what is in the air stays there until there is proof.
       if (!isAgentError(error)) throw error;
@@ -137,7 +137,7 @@ export function createWorker(options: WorkerOptions): Worker {
         await step(signal);
       } catch (error) {
         signal.throwIfAborted();
-        onDefect(error);
+        onInternalError(error);
         gate.pause();
       }
       await wake.wait(msUntilNextStep(), signal);
@@ -145,10 +145,10 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   return {
-    adopt: follower.adopt,
+    adopt: confirmer.adopt,
     start() {
       running ??= loop(controller.signal).catch((error: unknown) => {
-        if (!controller.signal.aborted) onDefect(error);
+        if (!controller.signal.aborted) onInternalError(error);
       });
     },
     async stop(drainMs) {
@@ -161,24 +161,24 @@ export function createWorker(options: WorkerOptions): Worker {
       await Promise.allSettled(background);
       return { unresolved: flights.all() };
     },
-    offer(intents, view) {
+    setDesired(intents, view) {
       const isKnown = (user: Address): boolean => view.users.has(user);
-      parked.keepOnly(isKnown);
-      context.suspects.keepOnly(isKnown);
-      if (desired.viewSlot !== undefined && view.slot < desired.viewSlot) follower.startOver();
-      follower.forgetOthers(isKnown);
+      backedOffUsers.keepOnly(isKnown);
+      context.bisector.keepOnly(isKnown);
+      if (desired.viewSlot !== undefined && view.slot < desired.viewSlot) confirmer.startOver();
+      confirmer.forgetOthers(isKnown);
       desired.replace(
-        intents.filter((intent) => !parked.holds(intent)),
+        intents.filter((intent) => !backedOffUsers.holds(intent)),
         view.slot,
       );
       wake.signal();
     },
     inFlight: () => flights.statuses(),
-    parked: () => parked.all(),
-    get lastLandedSlot() {
-      return follower.lastLandedSlot;
+    backedOffUsers: () => backedOffUsers.all(),
+    get lastConfirmedSlot() {
+      return confirmer.lastConfirmedSlot;
     },
-    landedIn: follower.landedIn,
+    confirmedIn: confirmer.confirmedIn,
     halt: (error, watch = 'authority') => gate.halt(error, watch),
     resume(watch = 'authority') {
       gate.resume(watch);

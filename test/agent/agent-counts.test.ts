@@ -10,7 +10,7 @@ import { temporaryFile } from '../config/temporary-files.ts';
 import { DEVICE } from '../support/bgp-builders.ts';
 
 /** An endpoint that answers each method by its own name, metered. */
-async function bed(atEnd: (stop: () => Promise<void>) => void) {
+async function fixture(atEnd: (stop: () => Promise<void>) => void) {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => {
@@ -44,7 +44,7 @@ async function bed(atEnd: (stop: () => Promise<void>) => void) {
 }
 
 test('each request is told when it has ended, with how it did, and without the secret of its URL', async ({ onTestFinished }) => {
-  const { call, requests, name } = await bed(onTestFinished);
+  const { call, requests, name } = await fixture(onTestFinished);
   for (const method of ['getSlot', 'refusal', 'trouble', 'noise']) await call(method);
   expect(requests.map(({ endpoint, method, result }) => [endpoint, method, result])).toEqual([
     [name, 'getSlot', 'ok'],
@@ -56,7 +56,7 @@ test('each request is told when it has ended, with how it did, and without the s
 });
 
 test('one that nobody waits for any more is not told; one whose time is over has failed', async ({ onTestFinished }) => {
-  const { call, requests } = await bed(onTestFinished);
+  const { call, requests } = await fixture(onTestFinished);
   for (const reason of [new Stopped('the agent stops'), new DeadlineExceeded(20)]) {
     const controller = new AbortController();
     const reply = call('silence', controller.signal);
@@ -68,7 +68,7 @@ test('one that nobody waits for any more is not told; one whose time is over has
 });
 
 test('the bytes of bodies are told in both directions', async ({ onTestFinished }) => {
-  const { call, bytes, name } = await bed(onTestFinished);
+  const { call, bytes, name } = await fixture(onTestFinished);
   await call('getSlot');
   expect(bytes).toEqual([
     { endpoint: name, direction: 'sent', bytes: '{"jsonrpc":"2.0","id":1,"method":"getSlot","params":[]}'.length },
@@ -96,10 +96,10 @@ collector:
       { endpoint: 'http://192.0.2.1/… #1', ...none },
       { endpoint: 'http://192.0.2.1/… #2', ...none },
     ],
-    leftOut: [
-      { part: 'snmp', counts: { strangers: 0, malformed: 0, unasked: 0 } },
+    dropCounters: [
+      { part: 'snmp', counts: { wrongSource: 0, malformed: 0, unasked: 0 } },
       { part: 'sockets', counts: { duplicates: 0 } },
-      { part: 'snmp-traps', counts: { unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 } },
+      { part: 'snmp-traps', counts: { unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 } },
     ],
   });
   await agent.stop();

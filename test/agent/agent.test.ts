@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/index.ts';
 import { lamports, slot, UserStatus } from '../../src/serviceability/index.ts';
-import { makeBed, PATIENTLY, settledBed, signerNumber } from '../support/agent-bed.ts';
+import { makeFixture, PATIENTLY, settledFixture, signerNumber } from '../support/agent-fixture.ts';
 
 describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { sources: ['grpc'] }, { sources: ['eapi', 'snmp'] }] as const)(
   'over $sources',
@@ -10,7 +10,7 @@ describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { source
       'a user that connects becomes up, one that is lost becomes down and only that one, and back',
       PATIENTLY,
       async ({ onTestFinished }) => {
-        const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { sources });
+        const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { sources });
         localnet.disconnect(user(1));
         await until('one down', () => ledgerSays()[1] === 'down');
         expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
@@ -26,7 +26,7 @@ test.concurrent(
   'users of two tenants and a multicast user are told apart by VRF, and the round-trip time goes along with up',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 5 });
+    const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { users: 5 });
     const records = [0, 1, 4].map((n) => localnet.ledger.admin.user(user(n)));
     expect(records.map((record) => record?.bgpRttNs)).toEqual([4_200_000n, 4_200_000n, 4_200_000n]);
     localnet.disconnect(user(4));
@@ -36,35 +36,39 @@ test.concurrent(
   },
 );
 
-test.concurrent('a restart writes nothing that the ledger already says', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, agent, lines, user, until, ledgerSays } = await settledBed(onTestFinished);
+test.concurrent('rule 9: a restart writes nothing that the ledger already says', PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, agent, lines, user, until, ledgerSays } = await settledFixture(onTestFinished);
   localnet.disconnect(user(0));
   await until('one down', () => ledgerSays()[0] === 'down');
   await agent.stop();
   const before = localnet.ledger.bank.counters.received;
-  const { agent: restarted } = await makeBed(onTestFinished, { localnet });
+  const { agent: restarted } = await makeFixture(onTestFinished, { localnet });
   restarted.start();
   await systemClock.sleep(1_000);
   expect(localnet.ledger.bank.counters.received).toBe(before);
   expect(lines.filter((line) => line.startsWith('defect'))).toEqual([]);
 });
 
-test.concurrent('a user that is deleted and created again at the same address is written again', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
-  const clientIp = localnet.ledger.admin.user(user(2))?.clientIp;
-  if (clientIp === undefined) throw new Error('user 2 has no account');
-  localnet.removeUser(user(2));
-  expect(localnet.addUser({ clientIp })).toBe(user(2));
-  expect(ledgerSays()[2]).toBe('unknown');
-  localnet.connect(user(2));
-  await until('up again', () => ledgerSays()[2] === 'up');
-});
+test.concurrent(
+  'rule 9: a user that is deleted and created again at the same address is written again',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished);
+    const clientIp = localnet.ledger.admin.user(user(2))?.clientIp;
+    if (clientIp === undefined) throw new Error('user 2 has no account');
+    localnet.removeUser(user(2));
+    expect(localnet.addUser({ clientIp })).toBe(user(2));
+    expect(ledgerSays()[2]).toBe('unknown');
+    localnet.connect(user(2));
+    await until('up again', () => ledgerSays()[2] === 'up');
+  },
+);
 
 test.concurrent(
   'a user created while the agent idles is noticed by its Established neighbor, long before the next idle reading',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, until } = await settledBed(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
+    const { localnet, until } = await settledFixture(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
     const user = localnet.addUser();
     localnet.connect(user);
     await until('the newcomer up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1);
@@ -72,10 +76,10 @@ test.concurrent(
 );
 
 test.concurrent(
-  'a user that never connects stays Unknown for the connect grace and becomes down then',
+  'rule 11: a user that never connects stays Unknown for the connect grace and becomes down then',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, agent, until, ledgerSays } = await makeBed(onTestFinished, { policy: { connectGraceMs: 5_000 } });
+    const { localnet, users, agent, until, ledgerSays } = await makeFixture(onTestFinished, { policy: { connectGraceMs: 5_000 } });
     for (const user of users.slice(1)) localnet.connect(user);
     agent.start();
     await until('the others up', () =>
@@ -88,8 +92,8 @@ test.concurrent(
   },
 );
 
-test.concurrent('a banned user whose session ends gets its last Up taken back', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
+test.concurrent('rule 14: a banned user whose session ends gets its last Up taken back', PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished);
   // The ban frees the tunnel on the ledger; the controller takes the neighbor away with its next push.
   localnet.ledger.admin.banUser(user(3));
   await until('the banned one down', () => ledgerSays()[3] === 'down');
@@ -97,8 +101,8 @@ test.concurrent('a banned user whose session ends gets its last Up taken back', 
   expect(ledgerSays().slice(0, 3)).toEqual(['up', 'up', 'up']);
 });
 
-test.concurrent("another writer's word is corrected", PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished);
+test.concurrent("rule 9: another writer's word is corrected", PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished);
   localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2 });
   await until('up again', () => ledgerSays()[1] === 'up');
 });
@@ -107,7 +111,7 @@ test.concurrent(
   'a record that grows old is refreshed, and others ride along in the same transaction',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, until, told } = await settledBed(onTestFinished, {
+    const { localnet, until, told } = await settledFixture(onTestFinished, {
       users: 8,
       policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
     });
@@ -119,21 +123,25 @@ test.concurrent(
   },
 );
 
-test.concurrent('a hundred users that flap at once land in a handful of transactions, once each', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, users, agent, until, ledgerSays, told } = await makeBed(onTestFinished, { users: 100 });
-  for (const user of users) localnet.connect(user);
-  agent.start();
-  await until('everybody up', () => told('landed').length >= 100);
-  expect(ledgerSays()).toEqual(Array(100).fill('up'));
-  expect(told('landed').length).toBe(100);
-  expect(told('sent').length).toBeLessThanOrEqual(7);
-});
+test.concurrent(
+  'rule 18: a hundred users that flap at once land in a handful of transactions, once each',
+  PATIENTLY,
+  async ({ onTestFinished }) => {
+    const { localnet, users, agent, until, ledgerSays, told } = await makeFixture(onTestFinished, { users: 100 });
+    for (const user of users) localnet.connect(user);
+    agent.start();
+    await until('everybody up', () => told('landed').length >= 100);
+    expect(ledgerSays()).toEqual(Array(100).fill('up'));
+    expect(told('landed').length).toBe(100);
+    expect(told('sent').length).toBeLessThanOrEqual(7);
+  },
+);
 
 test.concurrent(
   'when nearly all sessions read down at once the switch is asked again, and the truth is believed',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, until, ledgerSays, told } = await settledBed(onTestFinished, { users: 12 });
+    const { localnet, users, until, ledgerSays, told } = await settledFixture(onTestFinished, { users: 12 });
     for (const user of users) localnet.disconnect(user);
     await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
     expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
@@ -141,9 +149,9 @@ test.concurrent(
 );
 
 test.concurrent('once: one tick, everything landed, and what it came to', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
+  const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished);
   for (const user of users) localnet.connect(user);
-  const { report, problem, parked } = await agent.once(new AbortController().signal);
+  const { report, problem, backedOffUsers: parked } = await agent.once(new AbortController().signal);
   expect({ intents: report.intents.length, switchRead: report.switchRead, problem, parked: parked.size }).toEqual({
     intents: 4,
     switchRead: true,
@@ -157,7 +165,7 @@ test.concurrent(
   'once: a slow switch and a ledger slower than a tick are waited for, and nothing is left unwritten',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished);
+    const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished);
     for (const user of users) localnet.connect(user);
     localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
     localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
@@ -168,7 +176,7 @@ test.concurrent(
 );
 
 test.concurrent('a dry run wants the same and sends nothing', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, users, agent, ledgerSays } = await makeBed(onTestFinished, { dryRun: true });
+  const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished, { dryRun: true });
   for (const user of users) localnet.connect(user);
   const { report } = await agent.once(new AbortController().signal);
   expect(report.intents.map(({ to, reason }) => `${to} ${reason}`)).toEqual(Array(4).fill('up change'));
@@ -176,8 +184,8 @@ test.concurrent('a dry run wants the same and sends nothing', PATIENTLY, async (
   expect(ledgerSays()).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
 });
 
-test.concurrent('stopping waits for what is in flight', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, agent, until, told, ledgerSays } = await settledBed(onTestFinished);
+test.concurrent('rule 17: stopping waits for what is in flight', PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, user, agent, until, told, ledgerSays } = await settledFixture(onTestFinished);
   localnet.ledger.faults.set({ delaySlots: 10 });
   localnet.disconnect(user(0));
   await until('a transaction in flight', () => told('sent u0 down').length === 1);
@@ -187,7 +195,7 @@ test.concurrent('stopping waits for what is in flight', PATIENTLY, async ({ onTe
 });
 
 test.concurrent('a second writer of the device is noticed, corrected once, and not fought', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, until, told, ledgerSays } = await settledBed(onTestFinished);
+  const { localnet, user, until, told, ledgerSays } = await settledFixture(onTestFinished);
   const overwrite = async () => {
     // What a second agent with the same key would do, at a slot of its own.
     const record = localnet.ledger.admin.user(user(1));
@@ -204,10 +212,10 @@ test.concurrent('a second writer of the device is noticed, corrected once, and n
 });
 
 test.concurrent(
-  'less money than is to be kept stops the writing, told once, and more of it resumes',
+  'rule 21: less money than is to be kept stops the writing, told once, and more of it resumes',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, agent, until, told } = await makeBed(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
+    const { localnet, users, agent, until, told } = await makeFixture(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
     for (const user of users) localnet.connect(user);
     agent.start();
     await until('the halt', () => told('halted').length === 1);
@@ -223,7 +231,7 @@ test.concurrent(
   PATIENTLY,
   async ({ onTestFinished }) => {
     const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
-    const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
+    const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
       bgpWatch: true,
       timing,
       policy: { downGraceMs: 0, downConfirmations: 1 },

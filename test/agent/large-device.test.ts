@@ -1,18 +1,20 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/index.ts';
-import { makeBed, PATIENTLY, SLOT_MS } from '../support/agent-bed.ts';
+import { makeFixture, PATIENTLY, SLOT_MS } from '../support/agent-fixture.ts';
 
 test(
-  'a device with so many interfaces that a write runs out of heap is written all the same, with more heap',
+  'rule 19: a device with so many interfaces that a write runs out of heap is written all the same, with more heap',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const bed = await makeBed(onTestFinished);
-    bed.localnet.ledger.admin.changeDevice(bed.localnet.device, { interfaces: 80 });
+    const fixture = await makeFixture(onTestFinished);
+    fixture.localnet.ledger.admin.changeDevice(fixture.localnet.device, { interfaces: 80 });
     await systemClock.sleep(3 * SLOT_MS);
-    for (const user of bed.users) bed.localnet.connect(user);
-    bed.agent.start();
-    await bed.until('everybody landed', () => bed.told('landed').length === 4);
-    expect(bed.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-    expect(bed.told('failed', 'rejected', 'halted', 'defect')).toEqual([expect.stringMatching(/^failed transaction \w+ ran out of heap$/)]);
+    for (const user of fixture.users) fixture.localnet.connect(user);
+    fixture.agent.start();
+    await fixture.until('everybody landed', () => fixture.told('landed').length === 4);
+    expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+    expect(fixture.told('failed', 'rejected', 'halted', 'defect')).toEqual([
+      expect.stringMatching(/^failed transaction \w+ ran out of heap$/),
+    ]);
   },
 );

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openSource, openWakeUp } from '../../src/agent/from-config.ts';
+import { openSource, openTrigger } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
@@ -20,7 +20,7 @@ async function open(collector: string) {
   const sources = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, surroundings));
   const wakeUps = [];
-  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openWakeUp(wakeUp, surroundings));
+  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openTrigger(wakeUp, surroundings));
   const names = [...sources, ...wakeUps].map(({ name }) => name);
   await Promise.all([...sources, ...wakeUps].map((each) => each.close()));
   return { names, warnings: warnings.map((line) => line.replaceAll(dirname(file), '…')) };

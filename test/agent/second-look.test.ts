@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ViewKeeper } from '../../src/agent/ledger-cache.ts';
+import type { LedgerCache } from '../../src/agent/ledger-cache.ts';
 import { createTicker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
@@ -21,11 +21,11 @@ async function tickWith({ first, secondLook }: { first: NeighborSnapshot; second
   const old = viewOf(users);
   const renewed = viewOf(users, { at: 10_001 });
   const collector: Collector = {
-    collect: async (options) => (options.secondLook === true ? secondLook : first),
+    collect: async (options) => (options.confirmationPoll === true ? secondLook : first),
     readRtts: async () => new Map(),
     close: async () => undefined,
   };
-  const views: ViewKeeper = {
+  const views: LedgerCache = {
     latest: () => old,
     current: async () => old,
     renew: async () => renewed,
@@ -42,23 +42,23 @@ async function tickWith({ first, secondLook }: { first: NeighborSnapshot; second
     clock: createVirtualClock(),
     reporter,
     inFlight: () => new Map(),
-    landedIn: () => undefined,
-    lastLandedSlot: () => undefined,
-    offer: (intents) => wanted.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),
+    confirmedIn: () => undefined,
+    lastConfirmedSlot: () => undefined,
+    setDesired: (intents) => wanted.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),
   });
   await ticker.tick(forever);
   return { wanted, told: lines.filter((line) => line.startsWith('mass down')) };
 }
 
 describe('when everybody reads down at once, and the ledger is read again before anything is written', () => {
-  test('users that the second look sees up stay up', async () => {
+  test('rule 8: users that the second look sees up stay up', async () => {
     expect(await tickWith({ first: allDown, secondLook: allUp })).toEqual({
       wanted: ['up (change)'],
       told: ['mass down: 12 of 12, 0 confirmed'],
     });
   });
 
-  test('users of whom the second look can say nothing are held', async () => {
+  test('rule 8: users of whom the second look can say nothing are held', async () => {
     expect(await tickWith({ first: allDown, secondLook: undefined })).toEqual({
       wanted: ['up (change)'],
       told: ['mass down: 12 of 12, 0 confirmed'],

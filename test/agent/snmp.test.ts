@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { LOCALNET_SNMP_USER } from '../../localnet/index.ts';
 import { createTrapWakeUp } from '../../src/collector/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
-import { makeBed, PATIENTLY, settledBed } from '../support/agent-bed.ts';
+import { makeFixture, PATIENTLY, settledFixture } from '../support/agent-fixture.ts';
 
 test.concurrent(
   'over SNMPv3 alone, with the VRFs that the switch lists, the ledger says in the end what is true',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, user, until, ledgerSays } = await settledBed(onTestFinished, { users: 6, sources: ['snmp-v3'] });
+    const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { users: 6, sources: ['snmp-v3'] });
     localnet.disconnect(user(0));
     localnet.disconnect(user(4));
     await until('two down', () => ledgerSays().filter((status) => status === 'down').length === 2);
@@ -22,7 +22,7 @@ test.concurrent(
   'a reboot of the switch, which gives its SNMP engine another boot, is seen as what it is',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, until, ledgerSays } = await settledBed(onTestFinished, { sources: ['snmp-v3'] });
+    const { localnet, users, until, ledgerSays } = await settledFixture(onTestFinished, { sources: ['snmp-v3'] });
     localnet.sim.reboot();
     await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
     for (const each of users) localnet.connect(each);
@@ -44,7 +44,7 @@ for (const version of ['2c', '3'] as const) {
         random: seededRandom(5),
         ...credentials,
       });
-      const { localnet, user, users, agent, until, told, ledgerSays } = await makeBed(onTestFinished, {
+      const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
         wakeUps: [traps],
         timing: { intervalMs: 60_000, collectTimeoutMs: 2_000 },
         policy: { downGraceMs: 0, downConfirmations: 1 },
@@ -58,7 +58,7 @@ for (const version of ['2c', '3'] as const) {
       localnet.disconnect(user(1));
       await until('one down', () => ledgerSays()[1] === 'down');
       expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
-      expect(traps.counts()).toMatchObject({ woke: 1, refused: 0, malformed: 0 });
+      expect(traps.counts()).toMatchObject({ triggered: 1, refused: 0, malformed: 0 });
     },
   );
 }

@@ -73,7 +73,7 @@ describe('a wake-up', () => {
     const { clock, begun, loop } = setUp();
     loop.start();
     await clock.advance(2 * SECOND);
-    loop.wake();
+    loop.trigger();
     await clock.advance(6 * SECOND);
     expect(begun).toEqual([0, 2_000, 7_000]);
   });
@@ -82,7 +82,7 @@ describe('a wake-up', () => {
     const { clock, begun, loop } = setUp();
     loop.start();
     for (let ms = 0; ms < SECOND; ms += 10) {
-      loop.wake();
+      loop.trigger();
       await clock.advance(10);
     }
     expect(begun).toEqual([0, 250, 500, 750, 1_000]);
@@ -92,7 +92,7 @@ describe('a wake-up', () => {
     const { clock, begun, loop } = setUp({ tickMs: SECOND });
     loop.start();
     await clock.advance(500);
-    loop.wake();
+    loop.trigger();
     await clock.advance(1_000);
     expect(begun).toEqual([0, 1_000]);
   });
@@ -107,7 +107,7 @@ test('stopping ends the tick that goes on, begins no other, and may be asked for
   expect([begun, errors, state.running]).toEqual([[0], [], 0]);
 });
 
-test('stopping waits until the tick that goes on has ended, however long that takes', async () => {
+test('rule 17: stopping waits until the tick that goes on has ended, however long that takes', async () => {
   const clock = createVirtualClock();
   const ended: string[] = [];
   const loop = createTickLoop({

@@ -36,9 +36,9 @@ async function tickOn(snapshot: ReturnType<typeof snapshotOf> | undefined, isLed
     clock,
     reporter: { ...SILENT_REPORTER, tick: (report) => reports.push(report) },
     inFlight: () => new Map(),
-    landedIn: () => undefined,
-    lastLandedSlot: () => undefined,
-    offer: () => undefined,
+    confirmedIn: () => undefined,
+    lastConfirmedSlot: () => undefined,
+    setDesired: () => undefined,
   });
   const ticking = ticker.tick(forever);
   await clock.advance(1_000);

@@ -7,7 +7,7 @@ import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf
 /** Decisions in the users' order: `up (change)`, `hold: reason`, `settled`. */
 function said({ outcomes }: Decided): readonly string[] {
   return [...outcomes.values()].map(({ decision }) =>
-    decision.kind === 'write' ? `${decision.to} (${decision.reason})` : decision.kind === 'hold' ? `hold: ${decision.because}` : 'settled',
+    decision.kind === 'write' ? `${decision.to} (${decision.reason})` : decision.kind === 'hold' ? `hold: ${decision.reason}` : 'settled',
   );
 }
 
@@ -53,7 +53,7 @@ describe('a session that comes up', () => {
 describe('a session that goes down', () => {
   const up = [userNumber(0, { status: 'up', reportedAt: 9_900 })];
 
-  test('is published when the switch says that it has been down for the grace', () => {
+  test('rule 10: is published when the switch says that it has been down for the grace', () => {
     const tick = decider();
     expect(said(tick({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 5_999 })] }, 0) }))).toEqual([
       'hold: down-unconfirmed',
@@ -61,7 +61,7 @@ describe('a session that goes down', () => {
     expect(said(tick({ at: 1, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }, 1) }))).toEqual(['down (change)']);
   });
 
-  test('is published after two observations that span the grace, where the switch does not say since when', () => {
+  test('rule 10: is published after two observations that span the grace, where the switch does not say since when', () => {
     const tick = decider();
     const down = snapshotOf({ vrf1: [active(0)] });
     expect(said(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
@@ -69,7 +69,7 @@ describe('a session that goes down', () => {
     expect(said(tick({ at: 6_000, users: up, snapshot: down }))).toEqual(['down (change)']);
   });
 
-  test('takes as many observations as are asked for, however long fewer of them span, and without a grace as well', () => {
+  test('rule 10: takes as many observations as are asked for, however long fewer of them span, and without a grace as well', () => {
     const down = snapshotOf({ vrf1: [active(0)] });
     for (const downGraceMs of [0, 6_000]) {
       const tick = decider({ downGraceMs, downConfirmations: 3 });
@@ -112,7 +112,7 @@ describe('a session that goes down', () => {
     expect(said(decider({ downGraceMs: 300_000 })({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
   });
 
-  test('after a restart within the grace is not written off: the ledger says Up, one look says down', () => {
+  test('rule 10: after a restart within the grace is not written off: the ledger says Up, one look says down', () => {
     expect(said(decider()({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) }))).toEqual([
       'hold: down-unconfirmed',
     ]);
@@ -136,7 +136,7 @@ describe('a user that never connected', () => {
     expect(said(tick({ at: 10_000, users: [userNumber(0)], snapshot: down(10_000) }))).toEqual(['down (change)']);
   });
 
-  test('whose tunnel the switch does not have becomes Down, not Unknown for ever, and is refreshed afterwards', () => {
+  test('rule 12: whose tunnel the switch does not have becomes Down, not Unknown for ever, and is refreshed afterwards', () => {
     const tick = decider();
     const others = snapshotOf({ vrf1: [established(9)] });
     tick({ at: 0, users: [userNumber(0)], snapshot: others });
@@ -164,7 +164,7 @@ describe('a record that grows old', () => {
   const decided = (slots: number, slotTimeMs: number | null = 400) =>
     said(decider({ refreshJitter: 0 })({ at: 0, users: aged(slots), snapshot: seen, slot: 100_000, slotTimeMs }));
 
-  test('is settled, may ride along from three quarters of the interval, and is refreshed at its end', () => {
+  test('rule 12: is settled, may ride along from three quarters of the interval, and is refreshed at its end', () => {
     expect([decided(6_749), decided(6_750), decided(8_999), decided(9_000)]).toEqual([
       ['settled'],
       ['up (ride-along)'],
@@ -259,7 +259,7 @@ describe('a status that is in flight', () => {
     ]);
   });
 
-  test('is superseded when the switch says otherwise, even where the ledger has not changed yet, and not before the write interval', () => {
+  test('rule 17: is superseded when the switch says otherwise, even where the ledger has not changed yet, and not before the write interval', () => {
     const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
     expect(said(decider()({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['hold: write-interval']);
     expect(said(decider({ minWriteIntervalMs: 0 })({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['down (change)']);
@@ -283,7 +283,7 @@ describe('flaps', () => {
     expect([flapsOf({}, {}, 'up-down'), flapsOf({}, {}, 'down-up'), flapsOf({}, {}, 'up-up')]).toEqual([1, 1, 0]);
   });
 
-  test('a down and up that hides between two polls is two, by the counter or by the time of the last change', () => {
+  test('rule 7: a down and up that hides between two polls is two, by the counter or by the time of the last change', () => {
     expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'up-up')).toBe(2);
     expect(flapsOf({ sinceMs: 60_000 }, { sinceMs: 2_000 }, 'up-up')).toBe(2);
     expect(flapsOf({ transitions: 4 }, { transitions: 7 }, 'up-up')).toBe(6);
@@ -303,7 +303,7 @@ describe('a limit', () => {
   const changed = (reportedAt: number) => [userNumber(0, { status: 'down', reportedAt })];
   const up = snapshotOf({ vrf1: [established(0)] });
 
-  test('of one write in ten seconds delays a change, and the tick after it wants what is true then', () => {
+  test('rule 10: of one write in ten seconds delays a change, and the tick after it wants what is true then', () => {
     const tick = decider();
     // The record is 25 slots, ten seconds, old in the end.
     expect(said(tick({ at: 0, users: changed(9_980), snapshot: up }))).toEqual(['hold: write-interval']);
@@ -326,7 +326,7 @@ describe('a limit', () => {
     });
   };
 
-  test('on flapping users is measured, and only enforced where that is asked for', () => {
+  test('rule 16: on flapping users is measured, and only enforced where that is asked for', () => {
     expect(said(flappy({}, 4))).toEqual(['up (change)']);
     expect(flappy({}, 4).outcomes.get(keyNumber(0))?.track.penalty).toEqual({ value: 8_000, at: 5_000, suppressed: true });
     expect(said(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 4))).toEqual(['hold: damped']);

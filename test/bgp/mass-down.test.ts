@@ -17,7 +17,7 @@ function observation(word: Word): Observation {
     case 'down':
       return { kind: 'down' };
     case 'unobserved':
-      return { kind: 'unobserved', because: 'switch-not-read' };
+      return { kind: 'unobserved', reason: 'switch-not-read' };
   }
 }
 
@@ -25,7 +25,7 @@ const NEIGHBOR = { address: '169.254.0.1', state: 'established' } as const;
 const everybodyWasUp = () => true;
 const times = (count: number, word: Word): readonly Word[] => Array(count).fill(word);
 const kinds = (of: ReadonlyMap<Address, Observation>) =>
-  [...of.values()].map((one) => (one.kind === 'unobserved' ? `unobserved: ${one.because}` : one.kind));
+  [...of.values()].map((one) => (one.kind === 'unobserved' ? `unobserved: ${one.reason}` : one.kind));
 
 describe('a mass of users that went down', () => {
   test('is ten of them and half of those that were up, at least', () => {

@@ -12,12 +12,12 @@ function observe(users: readonly LedgerUser[], snapshot: NeighborSnapshot | unde
 
 function short(observation: Observation | undefined): string {
   if (observation === undefined) return 'missing';
-  if (observation.kind === 'unobserved') return `unobserved: ${observation.because}`;
+  if (observation.kind === 'unobserved') return `unobserved: ${observation.reason}`;
   return observation.at === undefined ? observation.kind : `${observation.kind} at ${observation.at.vrf}/${observation.at.address}`;
 }
 
 describe('what one snapshot says of a user', () => {
-  test('Established is up, every other state of RFC 4271 is down, and a state of no RFC is neither', () => {
+  test('rule 4: Established is up, every other state of RFC 4271 is down, and a state of no RFC is neither', () => {
     const states = ['established', 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'unrecognized'] as const;
     const users = states.map((_, n) => userNumber(n));
     const snapshot = snapshotOf({ vrf1: states.map((state, n) => ({ address: clientOf(n), state })) });
@@ -32,7 +32,7 @@ describe('what one snapshot says of a user', () => {
     ]);
   });
 
-  test('the neighbor is the client side of the /31, and the device side only where there is no client side', () => {
+  test('rule 2: the neighbor is the client side of the /31, and the device side only where there is no client side', () => {
     const snapshot = snapshotOf({
       vrf1: [
         { address: '169.254.0.0', state: 'active' },
@@ -43,7 +43,7 @@ describe('what one snapshot says of a user', () => {
     expect(observe([userNumber(0), userNumber(1)], snapshot)).toEqual(['up at vrf1/169.254.0.1', 'up at vrf1/169.254.0.2']);
   });
 
-  test('a switch that could not be read says nothing', () => {
+  test('rule 1: a switch that could not be read says nothing', () => {
     expect(observe([userNumber(0)], undefined)).toEqual(['unobserved: switch-not-read']);
   });
 
@@ -55,13 +55,13 @@ describe('what one snapshot says of a user', () => {
     expect(observe([userNumber(0)], snapshotOf({ default: [], vrf1: [established(5)] }))).toEqual(['down']);
   });
 
-  test('a user in a VRF that could not be read is held, and those in the others are not', () => {
+  test('rule 3: a user in a VRF that could not be read is held, and those in the others are not', () => {
     const users = [userNumber(0), userNumber(1, { expectedVrf: 'vrf2' }), userNumber(2)];
     const snapshot = snapshotOf({ vrf1: [established(0), active(2)], vrf2: 'failed' });
     expect(observe(users, snapshot)).toEqual(['up at vrf1/169.254.0.1', 'unobserved: vrf-not-collected', 'down at vrf1/169.254.0.5']);
   });
 
-  test('while one VRF failed, a user found in no other is held whichever VRF it is expected in', () => {
+  test('rule 3: while one VRF failed, a user found in no other is held whichever VRF it is expected in', () => {
     const snapshot = snapshotOf({ vrf1: [established(5)], vrf2: 'failed' });
     expect(observe([userNumber(0), userNumber(1, { expectedVrf: null })], snapshot)).toEqual([
       'unobserved: vrf-not-collected',
@@ -81,7 +81,7 @@ describe('what one snapshot says of a user', () => {
     expect(observe(users, snapshot)).toEqual(['unobserved: vrf-not-collected', 'down at default/169.254.0.3']);
   });
 
-  test('of several candidates the described one counts, else the Established one, and the case is counted', () => {
+  test('rule 2: of several candidates the described one counts, else the Established one, and the case is counted', () => {
     const users = [userNumber(0), userNumber(1)];
     const snapshot = snapshotOf({
       default: [established(0), established(1)],
@@ -91,7 +91,7 @@ describe('what one snapshot says of a user', () => {
     expect(observeUsers(users, snapshot, nothingRemembered).ambiguous).toBe(2);
   });
 
-  test("of two that say the same of themselves the one in the user's own VRF speaks, in whatever order they come", () => {
+  test("rule 2: of two that say the same of themselves the one in the user's own VRF speaks, in whatever order they come", () => {
     const snapshot = snapshotOf({
       default: [active(0), established(1)],
       vrf1: [active(0), established(1)],
@@ -117,7 +117,7 @@ describe('what one snapshot says of a user', () => {
     expect(observe(users, snapshot)).toEqual(['unobserved: tunnel-net-shared', 'unobserved: tunnel-net-shared', 'up at vrf1/169.254.0.5']);
   });
 
-  test('the whole 0.0.0.0/0, a /30 and a /32 match no neighbor loosely', () => {
+  test('rule 6: the whole 0.0.0.0/0, a /30 and a /32 match no neighbor loosely', () => {
     const users = ['0.0.0.0/0', '169.254.0.0/30', '169.254.0.1/32'].map((net, n) => userNumber(n, { net }));
     expect(observe(users, snapshotOf({ vrf1: [established(0)] }))).toEqual([
       'unobserved: tunnel-net-invalid',

@@ -7,7 +7,7 @@ import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/inde
 import type { Flight } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
-function bed() {
+function fixture() {
   const events: string[] = [];
   const logger = createLogger({
     level: 'warn',
@@ -26,7 +26,7 @@ function bed() {
       events.push(`${name} stops`);
       return { unresolved: [] };
     },
-    wake: () => undefined,
+    trigger: () => undefined,
     once: () => Promise.reject(new Error('not in this test')),
   });
   const configured: (() => Agent | Promise<Agent>)[] = [];
@@ -44,7 +44,7 @@ function bed() {
 }
 
 test('a reload builds the new agent before it stops the old one, and starts it after', async () => {
-  const { events, service } = bed();
+  const { events, service } = fixture();
   await service.start();
   expect(await service.reload()).toEqual({ successful: true, message: 'the configuration was read again' });
   await service.stop();
@@ -52,7 +52,7 @@ test('a reload builds the new agent before it stops the old one, and starts it a
 });
 
 test('a configuration with a mistake leaves the running agent as it is, and says what is wrong', async () => {
-  const { events, service, configured } = bed();
+  const { events, service, configured } = fixture();
   await service.start();
   configured.push(() => {
     throw new Error('config.yaml:3: policy.downGrace: expected a duration');
@@ -64,7 +64,7 @@ test('a configuration with a mistake leaves the running agent as it is, and says
 });
 
 test('a reload names what was changed and needs a restart', async () => {
-  const { events, service, changed } = bed();
+  const { events, service, changed } = fixture();
   await service.start();
   changed(['http.listen', 'log.level']);
   expect(await service.reload()).toEqual({
@@ -76,14 +76,14 @@ test('a reload names what was changed and needs a restart', async () => {
 });
 
 test('reloads that are asked for at once are one', async () => {
-  const { events, service } = bed();
+  const { events, service } = fixture();
   await service.start();
   await Promise.all([service.reload(), service.reload(), service.reload()]);
   expect(events.filter((event) => event === 'reloaded')).toEqual(['reloaded']);
 });
 
 test('a stop during a reload waits for it, and stops what it started', async () => {
-  const { events, service } = bed();
+  const { events, service } = fixture();
   await service.start();
   void service.reload();
   await service.stop();
@@ -92,7 +92,7 @@ test('a stop during a reload waits for it, and stops what it started', async () 
 });
 
 test('a reload that is asked for while the first agent is being built comes after it: never two of one key', async () => {
-  const { events, service } = bed();
+  const { events, service } = fixture();
   const started = service.start();
   const reloaded = service.reload();
   await Promise.all([started, reloaded]);
@@ -102,7 +102,7 @@ test('a reload that is asked for while the first agent is being built comes afte
 });
 
 test('a reload waits for a first agent that takes longer to build than the second', async () => {
-  const { events, service, configured, agentNamed } = bed();
+  const { events, service, configured, agentNamed } = fixture();
   configured.push(async () => {
     for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
     return agentNamed('slow agent');
@@ -113,7 +113,7 @@ test('a reload waits for a first agent that takes longer to build than the secon
 });
 
 test('a reload of an agent that could not be built comes to nothing', async () => {
-  const { events, service, configured } = bed();
+  const { events, service, configured } = fixture();
   configured.push(() => Promise.reject(new Error('no such source')));
   const started = service.start();
   const reloaded = service.reload();
@@ -150,12 +150,12 @@ const notNow = (): void => undefined;
 const leaving = (): Agent => ({
   start: notNow,
   stop: async () => ({ unresolved: [inFlight] }),
-  wake: notNow,
+  trigger: notNow,
   once: () => Promise.reject(new Error('not in this test')),
 });
 
 test('what is in flight at a reload is handed over to the new agent', async () => {
-  const { events, service, configured } = bed();
+  const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();
   await service.reload();
@@ -164,7 +164,7 @@ test('what is in flight at a reload is handed over to the new agent', async () =
 });
 
 test('a stop during a reload that leaves statuses in flight says which', async () => {
-  const { events, service, configured } = bed();
+  const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();
   void service.reload();
@@ -172,8 +172,8 @@ test('a stop during a reload that leaves statuses in flight says which', async (
   expect(events).toContain(`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`);
 });
 
-test('a stop that leaves statuses in flight says which, and is in order all the same', async () => {
-  const { events, service, configured } = bed();
+test('rule 17: a stop that leaves statuses in flight says which, and is in order all the same', async () => {
+  const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();
   await service.stop();

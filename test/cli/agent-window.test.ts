@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentCounts } from '../../src/agent/counts.ts';
-import { openAgentWindow } from '../../src/cli/daemon.ts';
+import { openAdminServer } from '../../src/cli/daemon.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
@@ -20,7 +20,7 @@ function configOf(rpcUrls: string, interval: string) {
 const agentThatWaited = (endpoint: string, delayed: number) => ({
   counts: (): AgentCounts => ({
     endpoints: [{ endpoint, requests: 9, delayed, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 }],
-    leftOut: [],
+    dropCounters: [],
   }),
 });
 
@@ -31,7 +31,7 @@ async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
       url = JSON.parse(line).url ?? url;
     },
   };
-  const window = await openAgentWindow({
+  const window = await openAdminServer({
     config: configOf('http://a.example', '5s'),
     version: '1.2.3',
     publisher: keyNumber(7),

@@ -7,10 +7,10 @@ import { takeStep } from '../../src/cli/check-steps.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
-import { type CommandBed, commandBed, jsonLines } from './command-bed.ts';
+import { type CommandFixture, commandFixture, jsonLines } from './command-fixture.ts';
 
 /** Each line as `state name`, and the details by name. */
-async function check(at: CommandBed, ...args: readonly string[]) {
+async function check(at: CommandFixture, ...args: readonly string[]) {
   const { exitCode, stdout } = await at.run(['check', '--output', 'json', ...args]);
   const events = jsonLines(stdout) as readonly Readonly<Record<string, string>>[];
   const steps = events.filter(({ event }) => event === 'check');
@@ -40,7 +40,7 @@ const ALL_WELL = [
 
 describe('check', () => {
   test('finds nothing wrong where nothing is, says what it saw, and sends nothing', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, states, detail, summary } = await check(at);
     expect(states).toEqual(ALL_WELL);
     expect([exitCode, summary]).toEqual([0, { event: 'summary', ok: 11, warn: 0, fail: 0, skipped: 1 }]);
@@ -59,7 +59,7 @@ describe('check', () => {
   });
 
   test('tells people a line each, with what to do below it', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     chmodSync(at.keypair, 0o644);
     const { exitCode, stdout } = await at.run(['check']);
     expect(exitCode).toBe(0);
@@ -71,7 +71,7 @@ describe('check', () => {
   });
 
   test('a ledger that cannot be reached hides nothing of the switch', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, states } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
     expect(states).toEqual([
       'ok configuration',
@@ -91,7 +91,7 @@ describe('check', () => {
   });
 
   test('a switch that cannot be read hides nothing of the ledger', async () => {
-    await using at = await commandBed({}, { sourceTimeout: '800ms' });
+    await using at = await commandFixture({}, { sourceTimeout: '800ms' });
     at.localnet.switchFaults.begin({ kind: 'hang' });
     const { exitCode, states, detail, remedy } = await check(at);
     expect(states.filter((state) => !state.startsWith('ok '))).toEqual([
@@ -108,21 +108,21 @@ describe('check', () => {
   });
 
   test("with a key that is not the device's publisher fails, and names both", async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(temporaryFolder()));
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
     expect(detail.publisher).toContain(at.publisher);
   });
 
   test('a program id of another network fails by its own words', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, states, detail } = await check(at, '--ledger.programId', at.publisher);
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail device', 'fail program']]);
     expect(detail.program).toBe(`${at.publisher} has no ProgramConfig on this ledger`);
   });
 
   test('without a key file the rest is looked at all the same', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, states } = await check(at, '--keypair', '/nonexistent/id.json');
     expect([exitCode, states.filter((state) => !state.startsWith('ok '))]).toEqual([
       1,
@@ -134,7 +134,7 @@ describe('check', () => {
     ['drained', DeviceStatus.drained, 'warn device', 'lo-dz001 is drained', 0],
     ['pending', DeviceStatus.pending, 'fail device', 'lo-dz001 is pending', 1],
   ] as const)('a %s device is told by the name that the program has for it', async ([, status, state, words, code]) => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     at.localnet.ledger.admin.changeDevice(at.localnet.device, { status });
     await at.settle();
     const { exitCode, states, detail } = await check(at);
@@ -142,7 +142,7 @@ describe('check', () => {
   });
 
   test('an empty balance fails, and one that lasts hours is worth a warning', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     at.localnet.ledger.admin.fund(at.publisher, lamports(100_000));
     await at.settle();
     const scant = await check(at);
@@ -162,7 +162,7 @@ describe('check', () => {
   });
 
   test('users and neighbors that do not belong together are named', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const [first = '', second = '', third = ''] = at.users.map(String);
     const { admin } = at.localnet.ledger;
     const tunnelOf = (user: string) => admin.user(address(user));
@@ -187,7 +187,7 @@ describe('check', () => {
   });
 
   test('an endpoint that lags is told beside the one that does not', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const second = await at.localnet.ledger.addEndpoint();
     second.faults.set({ lagSlots: 80 });
     await systemClock.sleep(0);
@@ -199,7 +199,7 @@ describe('check', () => {
   });
 
   test('an endpoint of another cluster fails, and is named with both genesis hashes', async ({ onTestFinished }) => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const stranger = createLocalLedger();
     onTestFinished(() => stranger.stop());
     const { rpcUrl } = await stranger.start();
@@ -211,14 +211,14 @@ describe('check', () => {
   });
 
   test('a clock of the switch that is off is worth a warning', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     at.localnet.sim.setClockSkew(-120_000);
     const { states, detail } = await check(at);
     expect([states[9], detail['clock eapi']]).toEqual(['warn clock eapi', "the clock of the switch is 2 min behind this host's"]);
   });
 
   test('a program that refuses the instruction fails, by its own error', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     for (const user of at.users) admin.changeUser(user, { tunnelId: 9_999 });
     await at.settle();
@@ -228,7 +228,7 @@ describe('check', () => {
   });
 
   test('snapshots: the server answers, or the folder can be written into, or not', async () => {
-    await using at = await commandBed({}, { stateIngestPort: 0 });
+    await using at = await commandFixture({}, { stateIngestPort: 0 });
     const server = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? '');
     expect([server.states.at(-1), server.detail.snapshots]).toEqual([
       'ok snapshots',
@@ -248,7 +248,7 @@ describe('check', () => {
   });
 
   test('a configuration with a mistake ends with 2, and programs are told so, too', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, stdout, stderr } = await at.run(['check', '--output', 'json', '--collector.interval', 'soon']);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--collector.interval')]);
     expect(jsonLines(stdout)).toEqual([

@@ -3,7 +3,7 @@ import { demoCommand } from '../../localnet/commands.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
-import { jsonLines } from './command-bed.ts';
+import { jsonLines } from './command-fixture.ts';
 
 test('a demo that is interrupted while changes are on their way ends well, and tells how many there were', async () => {
   const life = lifeController();

@@ -9,7 +9,7 @@ import { lifeController, Stopped } from '../../src/lib/index.ts';
 import type { UserReport } from '../../src/observability/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
-import { commandBed, jsonLines } from './command-bed.ts';
+import { commandFixture, jsonLines } from './command-fixture.ts';
 
 /** What is told of each subject; the last of several of one name. */
 const subjects = (stdout: string): Readonly<Record<string, string>> =>
@@ -23,7 +23,7 @@ const subjects = (stdout: string): Readonly<Record<string, string>> =>
 
 describe('explain, without a running agent', () => {
   test.for(['501', '198.18.0.2', 'its public key'])('finds the user by %s, and reads switch and ledger once', async (by) => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const user = at.users[1] ?? '';
     const { exitCode, stdout, stderr } = await at.run(['explain', by === 'its public key' ? user : by]);
     expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([
@@ -44,7 +44,7 @@ describe('explain, without a running agent', () => {
   });
 
   test('gives the report itself as JSON', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { stdout } = await at.run(['explain', '500', '--fresh', '--output', 'json']);
     expect(jsonLines(stdout)).toEqual([
       expect.objectContaining({
@@ -59,7 +59,7 @@ describe('explain, without a running agent', () => {
   });
 
   test('says why nothing is known where the switch cannot be read', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     at.localnet.switchFaults.begin({ kind: 'garbage' });
     const { exitCode, stdout } = await at.run(['explain', '500', '--fresh']);
     expect([exitCode, subjects(stdout)]).toEqual([
@@ -73,7 +73,7 @@ describe('explain, without a running agent', () => {
   });
 
   test('names the VRF that cannot be read, and why', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     at.localnet.switchFaults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
     const { stdout } = await at.run(['explain', '500', '--fresh']);
     expect(subjects(stdout)).toMatchObject({
@@ -86,7 +86,7 @@ describe('explain, without a running agent', () => {
     ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
     ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
   ] as const)('%s is told in one line', async ([, args, code, problem]) => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, stdout, stderr } = await at.run(['explain', ...args]);
     expect([exitCode, stdout, stderr]).toEqual([code, '', expect.stringContaining(problem)]);
   });
@@ -120,7 +120,7 @@ function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value
 
 describe('explain, with a running agent', () => {
   test('asks the agent, with its token, and knows what came before', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');
     writeFileSync(tokenFile, 'sesame\n', { mode: 0o600 });
     const life = lifeController();
@@ -155,7 +155,7 @@ describe('explain, with a running agent', () => {
     ['something else', 'Not found', 'what answers there is no agent of this version'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
   ] as const)('where %s answers, the switch and the ledger are read instead', async ([, body, problem]) => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const listen = await serve((_, response) => void response.end(body));
     const { exitCode, stdout, stderr } = await at.run(['explain', '500', '--http.listen', listen]);
     expect([exitCode, stdout, stderr]).toEqual([0, expect.stringContaining('read just now'), expect.stringContaining(problem)]);

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
-import { commandBed } from './command-bed.ts';
+import { commandFixture } from './command-fixture.ts';
 
 const HOSTILE = [
   '',
@@ -14,12 +14,12 @@ const HOSTILE = [
 ];
 
 test('a thousand hostile connections do not keep the agent from its ticks, nor people from its page', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
+  await using fixture = await commandFixture();
   const life = lifeController();
   let url = '';
   let ticks = 0;
   const quick = ['--collector.interval', '500ms', '--log-level', 'debug'];
-  const running = bed.run(['run', ...quick], life.signal, (text) => {
+  const running = fixture.run(['run', ...quick], life.signal, (text) => {
     url ||= /"url":"(http[^"]+)\/status"/.exec(text)?.[1] ?? '';
     ticks += text.match(/"msg":"tick"/g)?.length ?? 0;
   });

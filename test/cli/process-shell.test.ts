@@ -33,7 +33,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a command in order, with 0', async (signal) => {
+test.each(['SIGTERM', 'SIGINT'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
   const child = start('orderly');
   await once(child.stdout, 'data');
   child.kill(signal);

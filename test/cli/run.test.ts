@@ -13,7 +13,7 @@ import { temporaryFolder } from '../config/temporary-files.ts';
 
 const SLOT_MS = 60;
 
-interface Bed {
+interface Fixture {
   readonly localnet: Localnet;
   readonly keypair: string;
   /** Runs `dzd-telemetry run` on the localnet, with these arguments besides the configuration file. */
@@ -21,7 +21,7 @@ interface Bed {
 }
 
 /** A localnet of three connected users, a key file and a configuration file for it. */
-async function bed(settings: Readonly<Record<string, unknown>> = {}): Promise<Bed & AsyncDisposable> {
+async function fixture(settings: Readonly<Record<string, unknown>> = {}): Promise<Fixture & AsyncDisposable> {
   const folder = temporaryFolder();
   const keypair = await writeNewKeypair(folder);
   const localnet = createLocalnet({ users: 3, publisher: loadKeypair(keypair).keypair.address, slotMs: SLOT_MS });
@@ -65,7 +65,7 @@ const jsonLines = (text: string): readonly unknown[] =>
 
 describe('run --dry-run --once', () => {
   test('prints each intended write as one line of JSON, and sends nothing', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     const { exitCode, stdout } = await at.run('--dry-run', '--once', '--output', 'json');
     expect(exitCode).toBe(0);
     expect(jsonLines(stdout)).toEqual(
@@ -89,12 +89,12 @@ describe('run --dry-run --once', () => {
   });
 
   test('needs no key, and does not even look at one that the configuration names', async () => {
-    await using at = await bed({ keypair: '/nonexistent/id.json' });
+    await using at = await fixture({ keypair: '/nonexistent/id.json' });
     expect((await at.run('--dry-run', '--once')).exitCode).toBe(0);
   });
 
   test('compares the key that the command line names with the publisher of the device', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     expect((await at.run('--dry-run', '--once', '--keypair', at.keypair)).exitCode).toBe(0);
     const stranger = await writeNewKeypair(temporaryFolder());
     const { exitCode, stderr } = await at.run('--dry-run', '--once', '--keypair', stranger);
@@ -102,14 +102,14 @@ describe('run --dry-run --once', () => {
   });
 
   test('fails when the switch cannot be read', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     at.localnet.switchFaults.begin({ kind: 'garbage' });
     const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
     expect([exitCode, stdout, stderr.includes('EAPI__MALFORMED')]).toEqual([1, '', true]);
   });
 
   test('fails when the ledger cannot be read', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     at.localnet.ledger.faults.set({ rpc: [{ kind: 'unavailable' }] });
     const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
     expect([exitCode, stdout, stderr.includes('LEDGER__UNAVAILABLE')]).toEqual([1, '', true]);
@@ -118,7 +118,7 @@ describe('run --dry-run --once', () => {
 
 describe('run --once', () => {
   test('writes what is not right, and nothing the second time', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);
     expect(ledgerSays(at.localnet)).toEqual(['up', 'up', 'up']);
     const { received } = at.localnet.ledger.bank.counters;
@@ -127,7 +127,7 @@ describe('run --once', () => {
   });
 
   test('takes a key that others may read, and says so', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     chmodSync(at.keypair, 0o644);
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair);
     expect([exitCode, stderr.includes(`${at.keypair} may be read by other users of this host; run: chmod 400`)]).toEqual([0, true]);
@@ -139,7 +139,7 @@ describe('run --once', () => {
     ['is no key', '{"not":"a key"}', 'it is JSON, but not an array'],
     ['is half a key', '[1,2,3]', 'it has 3 numbers instead of 64'],
   ] as const)('with a key file that %s ends with 2 before anything is asked', async ([, content, problem]) => {
-    await using at = await bed();
+    await using at = await fixture();
     const file = join(temporaryFolder(), 'id.json');
     if (content !== undefined) writeFileSync(file, content, { mode: 0o600 });
     const { exitCode, stderr } = await at.run('--once', '--keypair', file);
@@ -148,13 +148,13 @@ describe('run --once', () => {
   });
 
   test('without a key file ends with 2 and names the ways to give one', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     const { exitCode, stderr } = await at.run('--once');
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--keypair, DZD_KEYPAIR or `keypair`')]);
   });
 
   test("with a key that is not the device's publisher ends with 1, and writes nothing", async () => {
-    await using at = await bed();
+    await using at = await fixture();
     const { exitCode, stderr } = await at.run('--once', '--keypair', await writeNewKeypair(temporaryFolder()));
     expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
@@ -162,7 +162,7 @@ describe('run --once', () => {
   });
 
   test('for a device that the ledger does not have ends with 1, and says which', async () => {
-    await using at = await bed();
+    await using at = await fixture();
     const elsewhere = loadKeypair(at.keypair).keypair.address;
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair, '--device', elsewhere);
     expect([exitCode, stderr.includes(elsewhere), stderr.includes('LEDGER__DEVICE_')]).toEqual([1, true, true]);

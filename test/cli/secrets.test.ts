@@ -5,7 +5,7 @@ import bs58 from 'bs58';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { leaksIn, type MarkedSecret, markedSeed, markedText } from '../support/marked-secrets.ts';
-import { type CommandBed, type CommandResult, commandBed } from './command-bed.ts';
+import { type CommandFixture, type CommandResult, commandFixture } from './command-fixture.ts';
 
 /** Characters that each encoding writes in another way. */
 const PASSWORD = 'Pw-7f3a/+?"\\ü';
@@ -23,7 +23,7 @@ const TEXTS = {
 
 const secretOf = (name: keyof typeof TEXTS): string => TEXTS[name][1];
 
-function secretsOf({ keypair }: CommandBed): readonly MarkedSecret[] {
+function secretsOf({ keypair }: CommandFixture): readonly MarkedSecret[] {
   const bytes = Uint8Array.from(JSON.parse(readFileSync(keypair, 'utf8')), Number);
   return [
     ...Object.values(TEXTS).map(([name, text, user]) => markedText(name, text, user)),
@@ -49,22 +49,22 @@ async function gossip(status: number): Promise<string> {
 }
 
 /** A bed whose configuration holds every secret there is, most of them refused by the other side. */
-async function secretBed(): Promise<CommandBed & { readonly settings: Readonly<Record<string, unknown>> }> {
-  const bed = await commandBed();
+async function secretFixture(): Promise<CommandFixture & { readonly settings: Readonly<Record<string, unknown>> }> {
+  const fixture = await commandFixture();
   const place = (name: keyof typeof TEXTS): string => {
-    const file = join(bed.folder, `secret-${name}`);
+    const file = join(fixture.folder, `secret-${name}`);
     writeFileSync(file, `${secretOf(name)}\n`, { mode: 0o400 });
     return file;
   };
-  const { host, port } = bed.addresses.snmp;
+  const { host, port } = fixture.addresses.snmp;
   const [query, path, user] = [`?api-key=${secretOf('query')}`, secretOf('path'), `rpcuser:${secretOf('user')}@`];
   const refusing = await Promise.all([401, 429, 500, 200].map(gossip));
   const settings = {
     env: 'localnet',
-    device: bed.localnet.device,
-    keypair: bed.keypair,
+    device: fixture.localnet.device,
+    keypair: fixture.keypair,
     ledger: {
-      rpcUrls: [...refusing.map((at) => `http://${user}${at}/v2/${path}${query}`), `${bed.addresses.rpcUrl}/${path}${query}`],
+      rpcUrls: [...refusing.map((at) => `http://${user}${at}/v2/${path}${query}`), `${fixture.addresses.rpcUrl}/${path}${query}`],
       requestTimeout: '10s',
     },
     collector: {
@@ -87,16 +87,16 @@ async function secretBed(): Promise<CommandBed & { readonly settings: Readonly<R
           privPasswordFile: place('priv'),
           timeout: '150ms',
         },
-        { type: 'eapi', name: 'good', url: bed.addresses.eapiUrl, username: 'dzd', passwordFile: place('eapi'), timeout: '10s' },
+        { type: 'eapi', name: 'good', url: fixture.addresses.eapiUrl, username: 'dzd', passwordFile: place('eapi'), timeout: '10s' },
       ],
     },
     policy: { minWriteInterval: '1s' },
-    snapshots: { sink: 'folder', directory: join(bed.folder, 'snapshots'), interval: '5s' },
+    snapshots: { sink: 'folder', directory: join(fixture.folder, 'snapshots'), interval: '5s' },
     http: { listen: '127.0.0.1:0', tokenFile: place('http') },
     log: { level: 'debug', format: 'json' },
   };
-  writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify(settings), { mode: 0o600 });
-  return { ...bed, settings };
+  writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify(settings), { mode: 0o600 });
+  return { ...fixture, settings };
 }
 
 const all = ({ stdout, stderr }: CommandResult): string => stdout + stderr;
@@ -108,11 +108,11 @@ function textsBelow(folder: string): string {
 
 describe('no secret is written anywhere', () => {
   test.for(['json', 'pretty'])('by a running agent, its log as %s, its window and its snapshots', { timeout: 120_000 }, async (format) => {
-    const bed = await secretBed();
-    mkdirSync(join(bed.folder, 'snapshots'), { recursive: true });
+    const fixture = await secretFixture();
+    mkdirSync(join(fixture.folder, 'snapshots'), { recursive: true });
     const life = lifeController();
     let said = '';
-    const running = bed.run(['run', '--log-format', format], life.signal, (text) => {
+    const running = fixture.run(['run', '--log-format', format], life.signal, (text) => {
       said += text;
     });
     const ended = running.then(() => true);
@@ -120,7 +120,7 @@ describe('no secret is written anywhere', () => {
       while (!pattern.test(said)) if (await Promise.race([ended, systemClock.sleep(50)])) throw new Error(said);
     };
     await until(/status written/);
-    bed.localnet.disconnect(bed.users[0] ?? expect.fail('no user'));
+    fixture.localnet.disconnect(fixture.users[0] ?? expect.fail('no user'));
     const url = /(http:\/\/127\.0\.0\.1:\d+)\/status/.exec(said)?.[1] ?? expect.fail(said);
     const headers = { authorization: `Bearer ${Buffer.from(secretOf('http')).toString('latin1')}` };
     const answers: string[] = [];
@@ -135,51 +135,51 @@ describe('no secret is written anywhere', () => {
       '/status',
       '/status.json',
       '/metrics',
-      `/debug/users/${bed.users[0]}`,
-      `/status/users/${bed.users[0]}`,
+      `/debug/users/${fixture.users[0]}`,
+      `/status/users/${fixture.users[0]}`,
       '/-/healthy',
       '/-/ready',
       '/nothing',
     ])
       codes.push(await ask(path, { headers }));
     expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
-    writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify({ ...bed.settings, policy: { downGrace: 5 } }), { mode: 0o600 });
+    writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify({ ...fixture.settings, policy: { downGrace: 5 } }), { mode: 0o600 });
     expect(await ask('/-/reload', { method: 'POST', headers })).toBe(400);
-    writeFileSync(join(bed.folder, 'config.yaml'), JSON.stringify(bed.settings), { mode: 0o600 });
+    writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify(fixture.settings), { mode: 0o600 });
     expect(await ask('/-/reload', { method: 'POST', headers })).toBe(200);
     for (const code of [/EAPI__/, /SNMP__/, /LEDGER__/]) await until(code);
     await systemClock.sleep(1_500);
     life.abort(new Stopped('the test is over'));
     const result = await running;
-    await bed[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
 
-    const written = [all(result), ...answers, textsBelow(join(bed.folder, 'snapshots'))].join('\n');
+    const written = [all(result), ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
     // What was to go wrong has gone wrong, so that the paths of failure were taken.
     for (const code of ['EAPI__', 'SNMP__', 'LEDGER__']) expect(written).toContain(code);
-    expect(leaksIn(written, secretsOf(bed))).toEqual([]);
+    expect(leaksIn(written, secretsOf(fixture))).toEqual([]);
   });
 
   test.for(['json', 'table'])('by the commands that look, with %s', async (output) => {
-    const bed = await secretBed();
+    const fixture = await secretFixture();
     const results = [];
     for (const args of [['check'], ['status'], ['explain', '500', '--fresh'], ['explain', '500']] as const)
-      results.push(await bed.run([args[0], ...args.slice(1), '--output', output]));
-    await bed[Symbol.asyncDispose]();
+      results.push(await fixture.run([args[0], ...args.slice(1), '--output', output]));
+    await fixture[Symbol.asyncDispose]();
     expect(results.map(({ stdout }) => stdout.length > 50)).toEqual([true, true, true, true]);
-    expect(leaksIn(results.map(all).join('\n'), secretsOf(bed))).toEqual([]);
+    expect(leaksIn(results.map(all).join('\n'), secretsOf(fixture))).toEqual([]);
   });
 
   test('by the refusal of a configuration that has them in the wrong places', async () => {
-    await using bed = await commandBed();
-    const key = readFileSync(bed.keypair, 'utf8');
+    await using fixture = await commandFixture();
+    const key = readFileSync(fixture.keypair, 'utf8');
     const bytes = Uint8Array.from(JSON.parse(key), Number);
     const keyFile = (content: string): string => {
-      const file = join(bed.folder, `key-${content.length}`);
+      const file = join(fixture.folder, `key-${content.length}`);
       writeFileSync(file, content, { mode: 0o600 });
       return file;
     };
     const eapi = { type: 'eapi', url: 'https://sw', username: 'dzd' };
-    const base = { env: 'localnet', device: bed.localnet.device };
+    const base = { env: 'localnet', device: fixture.localnet.device };
     const wrong: readonly Readonly<Record<string, unknown>>[] = [
       { ...base, keypair: key },
       { ...base, keypair: bs58.encode(bytes) },
@@ -201,11 +201,11 @@ describe('no secret is written anywhere', () => {
       { ...base, http: { token: secretOf('http') } },
     ];
     const told: string[] = [];
-    const file = join(bed.folder, 'config.yaml');
+    const file = join(fixture.folder, 'config.yaml');
     for (const settings of wrong) {
       writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
       for (const command of ['run', 'check'] as const) {
-        const result = await bed.run([command, '--output', 'json']);
+        const result = await fixture.run([command, '--output', 'json']);
         told.push(`${result.exitCode} ${all(result)}`);
       }
     }
@@ -213,16 +213,16 @@ describe('no secret is written anywhere', () => {
       file,
       `env: localnet\nkeypair: ${secretOf('path')}: x\nledger: {rpcUrls: [https://${secretOf('user')}@a]\n\tcommunity: ${secretOf('inline')}\n`,
     );
-    told.push(all(await bed.run(['run'])));
+    told.push(all(await fixture.run(['run'])));
     writeFileSync(file, JSON.stringify(base));
     const flags = [
       `--password=${secretOf('user')}`,
       `--snmp-community=${secretOf('inline')}`,
       `--collector.sources=[{type: snmp, host: a, community: ${secretOf('inline')}}]`,
     ];
-    for (const flag of flags) told.push(all(await bed.run(['run', flag])));
+    for (const flag of flags) told.push(all(await fixture.run(['run', flag])));
     expect(told.filter((text) => text.startsWith('0 '))).toEqual([]);
-    expect(leaksIn(told.join('\n'), secretsOf(bed))).toEqual([]);
+    expect(leaksIn(told.join('\n'), secretsOf(fixture))).toEqual([]);
   });
 
   test('and the search finds what it is to find', () => {

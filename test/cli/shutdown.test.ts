@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { bgpStatusName } from '../../src/serviceability/index.ts';
-import { type CommandBed, commandBed } from './command-bed.ts';
+import { type CommandFixture, commandFixture } from './command-fixture.ts';
 
 const root = join(import.meta.dirname, '../..');
 let dist = '';
@@ -32,7 +32,7 @@ interface Running {
 }
 
 /** The built command, as a process of its own. */
-function start({ folder }: CommandBed, ...args: readonly string[]): Running {
+function start({ folder }: CommandFixture, ...args: readonly string[]): Running {
   const child = spawn(process.execPath, [join(dist, 'dzd-telemetry.js'), 'run', '--config', join(folder, 'config.yaml'), ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -63,12 +63,12 @@ function start({ folder }: CommandBed, ...args: readonly string[]): Running {
   };
 }
 
-const ledgerSays = ({ localnet: { ledger, device } }: CommandBed) =>
+const ledgerSays = ({ localnet: { ledger, device } }: CommandFixture) =>
   [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
 
 test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
-  const agent = start(bed);
+  await using fixture = await commandFixture();
+  const agent = start(fixture);
   await agent.until('status written');
   agent.child.kill('SIGTERM');
   expect([await agent.ended(), agent.log().slice(-2)]).toEqual([
@@ -78,12 +78,12 @@ test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 12
 });
 
 test('SIGTERM while a transaction is in flight: it lands before the end', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
-  bed.localnet.ledger.faults.set({ delaySlots: 20 });
-  const agent = start(bed, '--log-level', 'debug');
+  await using fixture = await commandFixture();
+  fixture.localnet.ledger.faults.set({ delaySlots: 20 });
+  const agent = start(fixture, '--log-level', 'debug');
   await agent.until('transaction sent');
   agent.child.kill('SIGTERM');
-  expect([await agent.ended(), ledgerSays(bed), agent.log().filter((line) => line.includes('in flight:'))]).toEqual([
+  expect([await agent.ended(), ledgerSays(fixture), agent.log().filter((line) => line.includes('in flight:'))]).toEqual([
     0,
     ['up', 'up', 'up'],
     [],
@@ -91,9 +91,9 @@ test('SIGTERM while a transaction is in flight: it lands before the end', { time
 });
 
 test('SIGTERM while nothing lands: it waits for drainTimeout, names what was left, and ends with 0', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
-  bed.localnet.ledger.faults.set({ dropProbability: 1 });
-  const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
+  await using fixture = await commandFixture();
+  fixture.localnet.ledger.faults.set({ dropProbability: 1 });
+  const agent = start(fixture, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
   await agent.until('transaction sent');
   agent.child.kill('SIGTERM');
   await agent.until('"users":[');
@@ -101,29 +101,29 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
     0,
     ['stopped with statuses in flight: whether they landed is seen at the next start', 'stopped'],
   ]);
-  expect(ledgerSays(bed)).toEqual(['unknown', 'unknown', 'unknown']);
+  expect(ledgerSays(fixture)).toEqual(['unknown', 'unknown', 'unknown']);
 });
 
 test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', {
   timeout: 120_000,
 }, async () => {
-  await using bed = await commandBed();
-  bed.localnet.ledger.faults.set({ delaySlots: 40 });
-  const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
+  await using fixture = await commandFixture();
+  fixture.localnet.ledger.faults.set({ delaySlots: 40 });
+  const agent = start(fixture, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
   await agent.until('transaction sent');
   agent.child.kill('SIGHUP');
   await agent.until('status written');
   agent.child.kill('SIGTERM');
   await agent.ended();
   const told = agent.log().filter((line) => ['transaction sent', 'the configuration was read again', 'status written'].includes(line));
-  expect(told).toEqual(['transaction sent', 'the configuration was read again', ...bed.users.map(() => 'status written')]);
-  expect(ledgerSays(bed)).toEqual(['up', 'up', 'up']);
+  expect(told).toEqual(['transaction sent', 'the configuration was read again', ...fixture.users.map(() => 'status written')]);
+  expect(ledgerSays(fixture)).toEqual(['up', 'up', 'up']);
 });
 
 test('a second signal ends it at once, whatever is in flight', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
-  bed.localnet.ledger.faults.set({ dropProbability: 1 });
-  const agent = start(bed, '--log-level', 'debug', '--worker.drainTimeout', '5m');
+  await using fixture = await commandFixture();
+  fixture.localnet.ledger.faults.set({ dropProbability: 1 });
+  const agent = start(fixture, '--log-level', 'debug', '--worker.drainTimeout', '5m');
   await agent.until('transaction sent');
   agent.child.kill('SIGTERM');
   await agent.until('stopping:');
@@ -132,10 +132,10 @@ test('a second signal ends it at once, whatever is in flight', { timeout: 120_00
 });
 
 test('SIGHUP takes a changed configuration, and names what waits for a restart', { timeout: 120_000 }, async () => {
-  await using bed = await commandBed();
-  const agent = start(bed);
+  await using fixture = await commandFixture();
+  const agent = start(fixture);
   await agent.until('status written');
-  const file = join(bed.folder, 'config.yaml');
+  const file = join(fixture.folder, 'config.yaml');
   const settings = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...settings, log: { level: 'debug' }, policy: { downGrace: '9s' } }));
   agent.child.kill('SIGHUP');

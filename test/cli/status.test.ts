@@ -7,14 +7,14 @@ import type { UserRow, UserState } from '../../src/cli/user-rows.ts';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
-import { commandBed, jsonLines } from './command-bed.ts';
+import { commandFixture, jsonLines } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonly Line[]).filter(({ event }) => event === 'user');
 
 describe('status', () => {
   test('tells of users that nobody has reported, and of those that are connected, from the ledger alone', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const mend = at.localnet.switchFaults.begin({ kind: 'refuse' });
     const before = await at.run(['status', '--output', 'json']);
     expect([before.exitCode, users(before.stdout).map(({ state }) => state)]).toEqual([0, ['unreported', 'unreported', 'unreported']]);
@@ -52,7 +52,7 @@ describe('status', () => {
   });
 
   test('tells down from never connected, stale and out of service', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     const [first, second, third] = at.users;
     if (first === undefined || second === undefined || third === undefined) throw new Error('three users are expected');
@@ -69,7 +69,7 @@ describe('status', () => {
   });
 
   test('--all shows the users of every device, and takes no --device', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     const elsewhere = admin.createDevice({ code: 'far-dz002', metricsPublisher: at.publisher });
     const stranger = admin.createUser({ device: elsewhere });
@@ -86,7 +86,7 @@ describe('status', () => {
   });
 
   test('--watch reads again until it is stopped, and lives through a ledger that fails', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const life = lifeController();
     let readings = 0;
     const { exitCode, stderr } = await at.run(['status', '--watch', '--interval', '50ms'], life.signal, (text) => {
@@ -99,7 +99,7 @@ describe('status', () => {
   });
 
   test('an endpoint that fails gives way to the next, and without any it says so', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const second = await at.run(['status', '--output', 'json', '--ledger.rpcUrls', `http://127.0.0.1:1,${at.addresses.rpcUrl}`]);
     expect([second.exitCode, users(second.stdout).length]).toEqual([0, 3]);
     const none = await at.run(['status', '--ledger.rpcUrls', 'http://127.0.0.1:1']);
@@ -107,7 +107,7 @@ describe('status', () => {
   });
 
   test('a device that is not on the ledger is no empty list', async () => {
-    await using at = await commandBed();
+    await using at = await commandFixture();
     const { exitCode, stderr } = await at.run(['status', '--device', at.publisher]);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`device ${at.publisher} does not exist on this ledger`)]);
   });

@@ -71,7 +71,7 @@ test('a VRF that one source lacks is filled by the next, and a VRF that it has s
   expect([...(snapshot?.vrfs ?? [])].map(([vrf, { source }]) => `${vrf} by ${source}`)).toEqual(['default by eapi', 'vrf1 by snmp']);
 });
 
-test('a source that stays silent is given up, told of once, and the next one is asked', async () => {
+test('rule 20: a source that stays silent is given up, told of once, and the next one is asked', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), collect: silence };
   const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: collected('snmp') });
   const { collector, told } = collectorOf(silent, other);

@@ -14,7 +14,7 @@ import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { describeRulesOfSeeing } from './source-rules.ts';
 
 /** What the suite lays out before a source is started on it. */
-export interface SourceBed {
+export interface SourceFixture {
   /** VRFs `default`, `vrf1` and `vrf2` exist from the start and stay. */
   readonly sim: SimulatedSwitch;
   readonly faults: SwitchFaults;
@@ -35,7 +35,7 @@ export interface StartedSource {
 }
 
 export interface SourceHarness {
-  start(bed: SourceBed): Promise<StartedSource>;
+  start(fixture: SourceFixture): Promise<StartedSource>;
   /** The faults that make the whole answer worthless over this protocol. */
   readonly fatalFaults: readonly SwitchFault[];
   /** False where the protocol cannot fail for one VRF alone. */
@@ -57,12 +57,12 @@ export interface SourceHarness {
 export function describeSwitchSource(name: string, harness: SourceHarness): void {
   describe(`${name} as a switch source`, () => {
     const signal = new AbortController().signal;
-    let bed: SourceBed & { advance(ms: number): void };
+    let fixture: SourceFixture & { advance(ms: number): void };
     let started: StartedSource;
 
     const use = async (): Promise<SwitchSource> => {
-      bed = layBed();
-      started = await harness.start(bed);
+      fixture = layFixture();
+      started = await harness.start(fixture);
       return started.source;
     };
     const restartWhereTimeStandsStill = async (): Promise<SwitchSource> => {
@@ -99,8 +99,8 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         });
       });
 
-      test('the same address in two VRFs as two neighbors, each with its own state', async () => {
-        bed.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000 });
+      test('rule 2: the same address in two VRFs as two neighbors, each with its own state', async () => {
+        fixture.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000 });
         const { vrf1, vrf2 } = statesOf(await started.source.collect(signal));
         expect([vrf1?.['169.254.0.1'], vrf2]).toEqual(['established', visible({ '169.254.4.1': 'active', '169.254.0.1': 'active' })]);
       });
@@ -111,18 +111,18 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
           seen.push(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']);
         };
         await look();
-        bed.sim.drop('vrf1', '169.254.0.1');
+        fixture.sim.drop('vrf1', '169.254.0.1');
         await look();
-        bed.sim.establish('vrf1', '169.254.0.1');
+        fixture.sim.establish('vrf1', '169.254.0.1');
         await look();
         expect(seen).toEqual(['established', visible({ lost: 'active' }).lost, 'established']);
       });
 
       test('a neighbor that is configured and removed while it polls', async () => {
-        bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.3', remoteAs: 65_000 });
-        bed.sim.establish('vrf2', '169.254.4.3');
+        fixture.sim.configure({ vrf: 'vrf2', address: '169.254.4.3', remoteAs: 65_000 });
+        fixture.sim.establish('vrf2', '169.254.4.3');
         const during = statesOf(await started.source.collect(signal)).vrf2;
-        bed.sim.unconfigure('vrf2', '169.254.4.3');
+        fixture.sim.unconfigure('vrf2', '169.254.4.3');
         const after = statesOf(await started.source.collect(signal)).vrf2;
         expect({ during, after }).toEqual({
           during: visible({ '169.254.4.1': 'active', '169.254.4.3': 'established' }),
@@ -132,8 +132,8 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 
       test('no session as up after the switch has rebooted', async () => {
         await started.source.collect(signal);
-        bed.advance(60_000);
-        bed.sim.reboot();
+        fixture.advance(60_000);
+        fixture.sim.reboot();
         if (harness.seesSessionsThatAreDown === false) {
           // It can't tell a switch without sessions from one that it does not see.
           expect(problemsOf(await thrownBy(started.source.collect(signal)), started.where)).toEqual([]);
@@ -146,8 +146,8 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test('all of 1,000 foreign neighbors beside ours', async () => {
         for (let index = 0; index < 1_000; index += 1) {
           const address = `10.${index >> 8}.${index & 255}.2`;
-          bed.sim.configure({ vrf: 'default', address, remoteAs: 64_512 + index });
-          if (index % 3 === 0) bed.sim.establish('default', address);
+          fixture.sim.configure({ vrf: 'default', address, remoteAs: 64_512 + index });
+          if (index % 3 === 0) fixture.sim.establish('default', address);
         }
         const snapshot = await started.source.collect(signal);
         const foreign = [...collected(snapshot, 'default').neighbors.values()].filter(({ address }) => address.startsWith('10.'));
@@ -174,9 +174,9 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
 
       test('a snapshot taken no earlier than it was asked for', async () => {
-        const before = bed.clock.monotonic();
+        const before = fixture.clock.monotonic();
         const { takenAt } = await started.source.collect(signal);
-        expect(takenAt >= before && takenAt <= bed.clock.monotonic()).toBe(true);
+        expect(takenAt >= before && takenAt <= fixture.clock.monotonic()).toBe(true);
       });
 
       test('the truth twice when asked twice at once', async () => {
@@ -186,26 +186,26 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
     });
 
-    describeRulesOfSeeing(() => ({ source: started.source, sim: bed.sim, faults: bed.faults }), harness);
+    describeRulesOfSeeing(() => ({ source: started.source, sim: fixture.sim, faults: fixture.faults }), harness);
 
     describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls (rule 7)', () => {
       const history = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf1', '169.254.0.1');
 
       test('shows, although both polls find the session established', async () => {
-        bed.advance(60_000);
+        fixture.advance(60_000);
         const before = await history();
-        bed.advance(60_000);
-        bed.sim.drop('vrf1', '169.254.0.1');
-        bed.advance(3_000);
-        bed.sim.establish('vrf1', '169.254.0.1');
-        bed.advance(5_000);
+        fixture.advance(60_000);
+        fixture.sim.drop('vrf1', '169.254.0.1');
+        fixture.advance(3_000);
+        fixture.sim.establish('vrf1', '169.254.0.1');
+        fixture.advance(5_000);
         expect(flapped(before, await history())).toBe(true);
       });
 
       test('does not show on a session that stayed up, however often and late it is read', async () => {
         const before = await history();
         for (const pause of [1_500, 5_000, 60_000, 86_400_000]) {
-          bed.advance(pause);
+          fixture.advance(pause);
           expect(flapped(before, await history())).toBe(false);
         }
       });
@@ -213,15 +213,15 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test('does not show on a session that stays down', async () => {
         const read = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf2', '169.254.4.1');
         const before = await read();
-        bed.advance(60_000);
+        fixture.advance(60_000);
         expect(flapped(before, await read())).toBe(false);
       });
 
       test('is dated on the switch’s own clock, however wrong that is', async () => {
-        bed.sim.setClockSkew(-3_600_000);
-        bed.sim.drop('vrf1', '169.254.0.1');
-        bed.sim.establish('vrf1', '169.254.0.1');
-        bed.advance(90_000);
+        fixture.sim.setClockSkew(-3_600_000);
+        fixture.sim.drop('vrf1', '169.254.0.1');
+        fixture.sim.establish('vrf1', '169.254.0.1');
+        fixture.advance(90_000);
         const reading = collected(await started.source.collect(signal), 'vrf1');
         const changedAt = reading.neighbors.get('169.254.0.1')?.changedAt;
         if (reading.switchTime === undefined || changedAt === undefined) return;
@@ -231,14 +231,14 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 
     describe('a VRF on its own', () => {
       test.runIf(harness.failsByVrf !== false)('that cannot be read is failed, not absent, and costs the others nothing', async () => {
-        bed.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
+        fixture.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
         const snapshot = await started.source.collect(signal);
         expect(snapshot.vrfs.get('vrf1')).toEqual({ kind: 'failed', source: started.source.name, problem: expect.stringMatching(/^.+$/) });
         expect(statesOf(snapshot)).toEqual({ default: { '169.254.8.1': 'established' }, vrf2: visible({ '169.254.4.1': 'active' }) });
       });
 
       test.runIf(harness.failsByVrf !== false)('is read again once it can be', async () => {
-        const over = bed.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
+        const over = fixture.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
         await started.source.collect(signal);
         over();
         expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
@@ -246,7 +246,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 
       test('that the switch leaves out is not reported as read', async () => {
         const source = await restartWhereTimeStandsStill();
-        bed.faults.begin({ kind: 'vrf-missing', vrf: 'vrf2' });
+        fixture.faults.begin({ kind: 'vrf-missing', vrf: 'vrf2' });
         const snapshot = await asTimePasses(25, source.collect(signal));
         expect([undefined, 'failed']).toContain(snapshot.vrfs.get('vrf2')?.kind);
         expect(statesOf(snapshot).vrf1?.['169.254.0.1']).toBe('established');
@@ -255,9 +255,9 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 
     describe('when the switch cannot be read', () => {
       for (const fault of harness.fatalFaults) {
-        test(`(${labelOf(fault)}) it throws one clear line instead of an empty answer, and recovers by itself`, async () => {
+        test(`rule 20: (${labelOf(fault)}) it throws one clear line instead of an empty answer, and recovers by itself`, async () => {
           const source = await restartWhereTimeStandsStill();
-          const over = bed.faults.begin(fault);
+          const over = fixture.faults.begin(fault);
           expect(problemsOf(await inHaste(thrownBy(source.collect(signal))), started.where)).toEqual([]);
           over();
           await expect(atLeisure(source.collect(signal).then(statesOf))).resolves.toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
@@ -266,13 +266,13 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         test(`(${labelOf(fault)}) it throws also after it has read the switch before`, async () => {
           const source = await restartWhereTimeStandsStill();
           await atLeisure(source.collect(signal));
-          bed.faults.begin(fault);
+          fixture.faults.begin(fault);
           expect(problemsOf(await inHaste(thrownBy(source.collect(signal))), started.where)).toEqual([]);
         });
       }
 
       test('but only slowly, it waits', async () => {
-        bed.faults.begin({ kind: 'slow', delayMs: 20 });
+        fixture.faults.begin({ kind: 'slow', delayMs: 20 });
         expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
       });
 
@@ -293,7 +293,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       test.runIf(plays(harness, 'hang'))(
         'a signal that aborts on the way ends the wait with its own reason, and costs the next poll nothing',
         async () => {
-          const over = bed.faults.begin({ kind: 'hang' });
+          const over = fixture.faults.begin({ kind: 'hang' });
           const controller = new AbortController();
           const reason = new Error('shutting down');
           const polling = started.source.collect(controller.signal);
@@ -316,7 +316,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
 
       test.runIf(plays(harness, 'hang'))('close ends a poll that is under way', async () => {
-        bed.faults.begin({ kind: 'hang' });
+        fixture.faults.begin({ kind: 'hang' });
         const polling = thrownBy(started.source.collect(signal));
         setTimeout(() => void started.source.close(), 30);
         await expect(polling).resolves.toBeInstanceOf(Error);
@@ -343,8 +343,8 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       };
 
       test('in nanoseconds for sessions that are up; none for those that are down, without a sample, or unknown', async () => {
-        bed.sim.configure({ vrf: 'vrf2', address: '169.254.4.5', remoteAs: 65_000, rttUs: 0 });
-        bed.sim.establish('vrf2', '169.254.4.5');
+        fixture.sim.configure({ vrf: 'vrf2', address: '169.254.4.5', remoteAs: 65_000, rttUs: 0 });
+        fixture.sim.establish('vrf2', '169.254.4.5');
         await started.source.collect(signal);
         const rtts = await read(
           ['vrf1', '169.254.0.1'],
@@ -362,9 +362,9 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         );
       });
 
-      test('each VRF its own where two neighbors have one address', async () => {
-        bed.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000, rttUs: 9_000 });
-        bed.sim.establish('vrf2', '169.254.0.1');
+      test('rule 2: each VRF its own where two neighbors have one address', async () => {
+        fixture.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000, rttUs: 9_000 });
+        fixture.sim.establish('vrf2', '169.254.0.1');
         await started.source.collect(signal);
         expect(await read(['vrf1', '169.254.0.1'], ['vrf2', '169.254.0.1'])).toEqual(
           new Map([
@@ -382,7 +382,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 }
 
 /** The neighbors that most tests look at: ours in every state, in three VRFs. */
-function layBed(): SourceBed & { advance(ms: number): void } {
+function layFixture(): SourceFixture & { advance(ms: number): void } {
   const clock = shiftingClock();
   const sim = createSimulatedSwitch({ clock, hostname: 'chi-dz1' });
   for (const vrf of ['vrf1', 'vrf2']) sim.addVrf(vrf);

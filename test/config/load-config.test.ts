@@ -27,7 +27,7 @@ function problems(yaml: string | undefined, options: Partial<LoadConfigOptions> 
 const MINIMAL = `env: testnet\ndevice: ${DEVICE}\n`;
 
 describe('defaults and presets', () => {
-  test('a network and a device are enough', () => {
+  test('rule 10: a network and a device are enough', () => {
     expect(load(MINIMAL).config).toEqual({
       env: 'testnet',
       device: DEVICE,

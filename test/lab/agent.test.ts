@@ -7,7 +7,7 @@ import { createSnmpSource } from '../../src/collector/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { type Address, bgpStatusName, lamports, parseNetworkV4 } from '../../src/serviceability/index.ts';
-import { signerNumber } from '../support/agent-bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 import { createBgpLab } from './bgp-lab.ts';
 

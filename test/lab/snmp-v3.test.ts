@@ -142,7 +142,7 @@ describe('notifications that bgpd sends through snmpd', () => {
   });
 
   test('wake nobody who listens for another community', () => {
-    expect([wakes.foreign, receivers.foreign.counts().woke]).toEqual([0, 0]);
+    expect([wakes.foreign, receivers.foreign.counts().triggered]).toEqual([0, 0]);
     expect(receivers.foreign.counts().refused).toBeGreaterThan(0);
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createLocalnet, type LocalnetOptions } from '../../localnet/index.ts';
 import { createEapiSource } from '../../src/collector/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import { signerNumber } from '../support/agent-bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const never = new AbortController().signal;

@@ -14,7 +14,7 @@ const PROCESS: ProcessReadings = {
   busySeconds: () => 0.25,
 };
 
-function bed() {
+function fixture() {
   const clock = createVirtualClock(epochMs(START * 1_000));
   const board = createStatusBoard({
     version: '1.2.3',
@@ -66,15 +66,18 @@ function bed() {
 }
 
 /** The samples whose names begin with one of these, without our prefix. */
-async function samples({ metrics }: ReturnType<typeof bed>, ...beginnings: readonly string[]): Promise<Readonly<Record<string, number>>> {
+async function samples(
+  { metrics }: ReturnType<typeof fixture>,
+  ...beginnings: readonly string[]
+): Promise<Readonly<Record<string, number>>> {
   const lines = (await metrics.text()).replaceAll(/^dzd_telemetry_/gm, '').split('\n');
   const wanted = lines.filter((line) => beginnings.some((beginning) => line.startsWith(beginning)) && !line.includes('_bucket{'));
   return Object.fromEntries(wanted.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
 }
 
 describe('timestamps', () => {
-  test('are 0 before anything was read, and those of the readings afterwards', async () => {
-    const agent = bed();
+  test('rule 20: are 0 before anything was read, and those of the readings afterwards', async () => {
+    const agent = fixture();
     const names = ['last_', 'switch_read', 'ledger_view_timestamp'];
     expect(await samples(agent, ...names)).toEqual({
       last_tick_timestamp_seconds: 0,
@@ -101,7 +104,7 @@ describe('timestamps', () => {
   });
 
   test('tell since when the longest waiting user waits, until its status has landed', async () => {
-    const agent = bed();
+    const agent = fixture();
     const pending = async () => (await samples(agent, 'oldest_pending')).oldest_pending_timestamp_seconds;
     expect(await pending()).toBe(0);
     await agent.clock.advance(1_000);
@@ -111,7 +114,7 @@ describe('timestamps', () => {
     agent.blindTick();
     expect(await pending()).toBe(START + 1);
     if (intent === undefined) throw new Error('user 0 should be written');
-    agent.tell(({ landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+    agent.tell(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
     expect(await pending()).toBe(0);
     agent.tick({ up: 'up' });
     expect(await pending()).toBe(0);
@@ -119,7 +122,7 @@ describe('timestamps', () => {
 });
 
 test('a user that the program refuses does not wait for a landing, until one of its statuses lands', async () => {
-  const agent = bed();
+  const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
   const waiting = () => samples(agent, 'oldest_pending', 'pending_users', 'parked_users');
@@ -127,13 +130,13 @@ test('a user that the program refuses does not wait for a landing, until one of 
   agent.tell(({ rejected }) => rejected({ intent, signature: 's', error }));
   agent.tick();
   expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: 0, pending_users: 0, parked_users: 1 });
-  agent.tell(({ landed }) => landed({ intent, signature: 't', slot: slot(10_001), latencyMs: 800 }));
+  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 't', slot: slot(10_001), latencyMs: 800 }));
   agent.tick();
   expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: START, pending_users: 1, parked_users: 0 });
 });
 
 test('a refresh on its way makes nobody wait: the ledger says already what it repeats', async () => {
-  const agent = bed();
+  const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
   const waiting = () => samples(agent, 'pending_users', 'in_flight_users');
@@ -144,7 +147,7 @@ test('a refresh on its way makes nobody wait: the ledger says already what it re
 });
 
 test('users are counted by what was seen; a banned one without a tunnel is not missed', async () => {
-  const agent = bed();
+  const agent = fixture();
   agent.tick();
   const { 'unobserved_users{reason="vrf-not-collected"}': notCollected, ...others } = await samples(agent, 'unobserved_users');
   expect([notCollected, new Set(Object.values(others))]).toEqual([1, new Set([0])]);
@@ -158,7 +161,7 @@ test('users are counted by what was seen; a banned one without a tunnel is not m
 });
 
 test('the phases of a tick are what its readings took, and the rest', async () => {
-  const agent = bed();
+  const agent = fixture();
   agent.tick();
   expect(await samples(agent, 'tick_phase')).toEqual({
     'tick_phase_duration_seconds_sum{phase="switch"}': 0.009,
@@ -177,7 +180,7 @@ describe('a halt', () => {
     ['program', new AgentError('WRITE__PROGRAM_TOO_OLD', { program: keyNumber(9) })],
     ['other', new AgentError('WRITE__MALFORMED', { problem: 'x' })],
   ])('is shown with its cause: %s', async (cause, error) => {
-    const agent = bed();
+    const agent = fixture();
     agent.tell(({ halted }) => halted(error));
     const { halted, ...causes } = await samples(agent, 'halted');
     expect(halted).toBe(1);
@@ -188,7 +191,7 @@ describe('a halt', () => {
 });
 
 test('the balance is absent until it was read: a start is no empty purse', async () => {
-  const agent = bed();
+  const agent = fixture();
   expect(await samples(agent, 'payer_')).toEqual({ payer_empty_timestamp_seconds: 0 });
   agent.tell(({ balance }) => balance({ lamports: lamports(5_000), hoursToEmpty: 2, publisher: keyNumber(7) }));
   expect(await samples(agent, 'payer_')).toEqual({
@@ -198,7 +201,7 @@ test('the balance is absent until it was read: a start is no empty purse', async
 });
 
 test('what the spending limits leave is one of three', async () => {
-  const agent = bed();
+  const agent = fixture();
   const allowances = () => samples(agent, 'spend_allowance');
   const one = (allowance: string) => ({
     'spend_allowance{allowance="everything"}': 0,
@@ -212,12 +215,12 @@ test('what the spending limits leave is one of three', async () => {
 });
 
 test('a reload clears what only the former agent had: its used up limits, its lost place', async () => {
-  const agent = bed();
+  const agent = fixture();
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
   agent.tell(({ budget }) => budget({ allowance: 'nothing' }));
   agent.tell(({ snapshotPlace }) => snapshotPlace({ place: 'ingest.example', state: 'lost', error }));
   const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
-  agent.metrics.watch(settings, () => ({ endpoints: [], leftOut: [] }));
+  agent.metrics.watch(settings, () => ({ endpoints: [], dropCounters: [] }));
   expect(await samples(agent, 'spend_allowance{allowance="nothing"', 'snapshot_place_up', 'snapshot_place_losses')).toEqual({
     'spend_allowance{allowance="nothing"}': 0,
     snapshot_place_up: 1,
@@ -229,12 +232,12 @@ describe('figures that the agent keeps', () => {
   const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2, share: 0.5 });
 
   test('are those of the agent that runs, also after a reload', async () => {
-    const agent = bed();
+    const agent = fixture();
     const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
     const shown = () => samples(agent, 'rpc_d', 'rpc_r', 'left_out', 'interval');
     agent.metrics.watch(settings, () => ({
       endpoints: [traffic('http://a')],
-      leftOut: [{ part: 'snmp', counts: { strangers: 4, malformed: 0 } }],
+      dropCounters: [{ part: 'snmp', counts: { wrongSource: 4, malformed: 0 } }],
     }));
     const first = await shown();
     expect(first).toMatchObject({
@@ -242,12 +245,12 @@ describe('figures that the agent keeps', () => {
       'rpc_delay_seconds_total{endpoint="http://a"}': 1.5,
       'rpc_refusals_total{endpoint="http://a"}': 2,
       'rpc_rate_ratio{endpoint="http://a"}': 0.5,
-      'left_out_total{part="snmp",reason="strangers"}': 4,
+      'left_out_total{part="snmp",reason="wrongSource"}': 4,
       'left_out_total{part="snmp",reason="malformed"}': 0,
       interval_seconds: 5,
     });
     expect(await shown()).toEqual(first);
-    agent.metrics.watch({ ...settings, intervalSeconds: 9 }, () => ({ endpoints: [traffic('http://c')], leftOut: [] }));
+    agent.metrics.watch({ ...settings, intervalSeconds: 9 }, () => ({ endpoints: [traffic('http://c')], dropCounters: [] }));
     const second = await shown();
     expect(second).toMatchObject({ 'rpc_refusals_total{endpoint="http://c"}': 2, interval_seconds: 9 });
     expect(Object.keys(second).filter((name) => name.startsWith('left_out') || name.includes('refusals'))).toEqual([
@@ -256,7 +259,7 @@ describe('figures that the agent keeps', () => {
   });
 
   test('requests are counted by endpoint, method and result, every one of them from 0', async () => {
-    const agent = bed();
+    const agent = fixture();
     const before = await samples(agent, 'rpc_requests_total');
     expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 10 * 5, new Set([0])]);
     agent.metrics.meter.request({ endpoint: 'http://b', method: 'getProgramAccounts', result: 'http-error', durationMs: 250 });
@@ -271,7 +274,7 @@ describe('figures that the agent keeps', () => {
 });
 
 test('the process is measured by the names that every exporter has; what nobody can tell is absent', async () => {
-  expect(await samples(bed(), 'process_', 'nodejs_')).toEqual({
+  expect(await samples(fixture(), 'process_', 'nodejs_')).toEqual({
     process_cpu_seconds_total: 1.5,
     process_resident_memory_bytes: 100,
     process_start_time_seconds: START - 1,
@@ -282,7 +285,7 @@ test('the process is measured by the names that every exporter has; what nobody 
 });
 
 test('transactions in flight are those sent and not resolved', async () => {
-  const agent = bed();
+  const agent = fixture();
   const intents = agent.tick();
   agent.tell(({ sent }) => sent({ signature: 'one', intents }));
   agent.tell(({ sent }) => sent({ signature: 'two', intents }));
@@ -296,13 +299,13 @@ test('transactions in flight are those sent and not resolved', async () => {
   });
 });
 
-test('what goes wrong is counted as well as what lands: transactions, and statuses by the names of the agent before this one', async () => {
-  const agent = bed();
+test('rule 20: what goes wrong is counted as well as what lands: transactions, and statuses by the names of the agent before this one', async () => {
+  const agent = fixture();
   const intents = agent.tick();
   const [intent] = intents;
   if (intent === undefined) throw new Error('user 0 should be written');
   const error = new AgentError('WRITE__TRANSACTION_FAILED', { signature: 's', problem: 'x' });
-  agent.tell(({ landed }) => landed({ intent, signature: 'landed', slot: slot(10_001), latencyMs: 800 }));
+  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 'landed', slot: slot(10_001), latencyMs: 800 }));
   agent.tell(({ rejected }) => rejected({ intent, signature: 'rejected', error }));
   agent.tell(({ expired }) => expired({ signature: 'expired', intents }));
   agent.tell(({ failed }) => failed({ signature: 'failed', intents, error }));
@@ -322,8 +325,8 @@ test('what goes wrong is counted as well as what lands: transactions, and status
   });
 });
 
-test('what could not be read is counted: ticks, sources, endpoints and the users that were held for it', async () => {
-  const agent = bed();
+test('rule 20: what could not be read is counted: ticks, sources, endpoints and the users that were held for it', async () => {
+  const agent = fixture();
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'x' });
   agent.blindTick();
   agent.tick();
@@ -356,10 +359,10 @@ test('what could not be read is counted: ticks, sources, endpoints and the users
 });
 
 test('no user is named in any label', async () => {
-  const agent = bed();
+  const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
-  agent.tell(({ landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
   const text = await agent.metrics.text();
   for (const user of [0, 1, 2, 3]) expect(text).not.toContain(keyNumber(user));
 });

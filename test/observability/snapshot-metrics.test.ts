@@ -4,7 +4,7 @@ import { createMetrics } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 
-function bed() {
+function fixture() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));
   const names = { version: '1.2.3', device: DEVICE, publisher: keyNumber(7), dryRun: false, sources: [], endpoints: [] };
   const board = createStatusBoard({ ...names, clock });
@@ -18,7 +18,7 @@ async function told({ text }: { text(): Promise<string> }): Promise<Readonly<Rec
 }
 
 test('metrics of snapshots are all there before the first of them', async () => {
-  expect(await told(bed())).toEqual({
+  expect(await told(fixture())).toEqual({
     'snapshots_total{result="stored"}': 0,
     'snapshots_total{result="failed"}': 0,
     snapshot_bytes_total: 0,
@@ -32,7 +32,7 @@ test('metrics of snapshots are all there before the first of them', async () => 
 });
 
 test('metrics of snapshots count what happened to them, and name no kind', async () => {
-  const metrics = bed();
+  const metrics = fixture();
   const { reporter } = metrics;
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
   const refusal = new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: 'kind x', problem: 'it is in the list twice' });

@@ -74,7 +74,7 @@ test('is of one moment, though it is put together while ticks go on', async () =
     if (pauses > 1) return;
     tick(snapshotOf({ vrf1: [active(0), active(1)] }));
     reporter.sent({ signature: 'later', intents });
-    for (const intent of intents) reporter.landed({ intent, signature: 'later', slot: slot(10_002), latencyMs: 900 });
+    for (const intent of intents) reporter.confirmed({ intent, signature: 'later', slot: slot(10_002), latencyMs: 900 });
   });
   expect(pauses).toBe(2);
   expect(status.users.map(({ observation, inFlight, lastWrite }) => [observation, inFlight, lastWrite])).toEqual([
@@ -89,7 +89,7 @@ test('follows a transaction through its life, however it ends', () => {
   const intents = tick();
   for (const signature of ['a', 'b', 'c', 'd']) reporter.sent({ signature, intents });
   expect(read().users.map(({ inFlight }) => inFlight)).toEqual(['up', null]);
-  for (const intent of intents) reporter.landed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
+  for (const intent of intents) reporter.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
   reporter.expired({ signature: 'b', intents });
   reporter.failed({ signature: 'c', intents, error: new Error('no') });
   reporter.withdrawn({ signature: 'd', intents });

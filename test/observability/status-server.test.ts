@@ -7,7 +7,7 @@ import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber
 
 const WAIT = { timeout: 10_000 };
 
-function bed() {
+function fixture() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));
   const board = createStatusBoard({
     version: '1.2.3',
@@ -44,7 +44,7 @@ function bed() {
 }
 
 async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partial<StatusServerOptions> = {}) {
-  const made = bed();
+  const made = fixture();
   const server = createStatusServer({
     host: '127.0.0.1',
     port: 0,
@@ -91,7 +91,7 @@ describe('the status server', () => {
     const readings: { readonly breathe: Breathe; readonly end: () => void }[] = [];
     const { board, get } = await serve(onTestFinished, {
       board: {
-        ...bed().board,
+        ...fixture().board,
         readInSlices: (breathe) =>
           new Promise((resolve) => {
             readings.push({ breathe, end: () => resolve(board.read()) });
@@ -148,7 +148,7 @@ describe('the metrics', () => {
   const value = (text: string, line: string) => Number(new RegExp(`^${line.replaceAll(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
 
   test('have every label set from the start, and no user in any label', async () => {
-    const { metrics, tick } = bed();
+    const { metrics, tick } = fixture();
     tick();
     const text = await metrics.text();
     for (const line of [
@@ -164,11 +164,11 @@ describe('the metrics', () => {
   });
 
   test('count wake-ups, those held back and those lost', async () => {
-    const { metrics } = bed();
-    for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.reporter.wakeUp({ kind, source: 'traps' });
-    metrics.reporter.wakeUp({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
+    const { metrics } = fixture();
+    for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.reporter.trigger({ kind, source: 'traps' });
+    metrics.reporter.trigger({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
     const error = new AgentError('GRPC__WATCH_ENDED', { endpoint: 'grpc://127.0.0.1:9543', problem: 'the switch ended it' });
-    metrics.reporter.wakeUp({ kind: 'lost', source: 'traps', error });
+    metrics.reporter.trigger({ kind: 'lost', source: 'traps', error });
     const text = await metrics.text();
     const counted = ['wake_ups_total{result="woke"}', 'wake_ups_total{result="held-back"}', 'wake_up_losses_total'].map((line) =>
       value(text, `dzd_telemetry_${line}`),
@@ -176,12 +176,12 @@ describe('the metrics', () => {
     expect(counted).toEqual([2, 1, 1]);
   });
 
-  test('say what the board says, and count what happened', async () => {
-    const { metrics, board, tick } = bed();
+  test('rule 20: say what the board says, and count what happened', async () => {
+    const { metrics, board, tick } = fixture();
     const intents = tick();
     for (const reporter of [board.reporter, metrics.reporter]) {
       reporter.sent({ signature: 'a', intents });
-      for (const intent of intents) reporter.landed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
+      for (const intent of intents) reporter.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
       reporter.expired({ signature: 'b', intents });
       reporter.balance({ lamports: lamports(5_000), hoursToEmpty: 1, publisher: keyNumber(7) });
       reporter.endpoint({

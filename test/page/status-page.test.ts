@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Browser, type Page, startBrowser, type View } from './browser.ts';
 import { TOO_FAINT } from './contrast.ts';
-import { type PageBed, pageBed } from './page-bed.ts';
+import { type PageFixture, pageFixture } from './page-fixture.ts';
 import { decodePng } from './png.ts';
 
 /** Where the screenshots are kept, for people to look at; nowhere unless told. */
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => browser?.[Symbol.asyncDispose]());
 
 /** Opens the page once the agent has written everything that it sees. */
-async function open({ url }: PageBed, view: View): Promise<Page> {
+async function open({ url }: PageFixture, view: View): Promise<Page> {
   const page = await browser.page(view);
   await page.open(url);
   await page.until("document.body.innerText.includes('Up, and the ledger says so')", 20_000);
@@ -39,8 +39,8 @@ const overflow = 'document.documentElement.scrollWidth - document.documentElemen
 const brightness = ([red, green, blue]: readonly [number, number, number]): number => (red + green + blue) / 3;
 
 test.concurrent('a desktop that likes light pages: everything is there, legible, and nothing breaks the policy', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, DESKTOP);
+  await using fixture = await pageFixture();
+  const page = await open(fixture, DESKTOP);
   const text = await page.text();
   for (const words of [
     'lo-dz001',
@@ -62,8 +62,8 @@ test.concurrent('a desktop that likes light pages: everything is there, legible,
 });
 
 test.concurrent('a phone that likes dark pages: nothing to scroll sideways, and tables that a screen reader still knows', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, PHONE);
+  await using fixture = await pageFixture();
+  const page = await open(fixture, PHONE);
   const shown = await picture(page, 'status-page-phone');
   expect(brightness(shown.at(4, 4))).toBeLessThan(40);
   expect([shown.width, shown.colours() > 100]).toEqual([360, true]);
@@ -75,10 +75,10 @@ test.concurrent('a phone that likes dark pages: nothing to scroll sideways, and 
 });
 
 test.concurrent('a session that goes down is on the page without loading it again, and what was folded stays so', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, DESKTOP);
+  await using fixture = await pageFixture();
+  const page = await open(fixture, DESKTOP);
   await page.evaluate("window.mark = 'same page'; document.querySelector('#users-up summary').click()");
-  bed.disconnect(1);
+  fixture.disconnect(1);
   await page.until("document.querySelector('#users-down .down') !== null", 15_000);
   expect(await page.evaluate("[window.mark, document.querySelector('#users-up').open]")).toEqual(['same page', false]);
   expect(await page.text()).toContain('session is down');
@@ -86,19 +86,19 @@ test.concurrent('a session that goes down is on the page without loading it agai
 });
 
 test.concurrent('without scripts it is as complete, and loads itself again', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, { ...PHONE, scheme: 'light', scripts: false });
+  await using fixture = await pageFixture();
+  const page = await open(fixture, { ...PHONE, scheme: 'light', scripts: false });
   expect(await page.text()).not.toContain('Down, and the ledger says so');
   expect(await page.evaluate(overflow)).toBe(0);
   const shown = decodePng(await page.screenshot());
   expect([brightness(shown.at(4, 4)) > 230, shown.colours() > 100]).toEqual([true, true]);
-  bed.disconnect(1);
+  fixture.disconnect(1);
   await page.until("document.body.innerText.includes('Down, and the ledger says so')", 20_000);
 });
 
 test.concurrent('one user: a tap on its key leads to all that is known of it, as legible', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, PHONE);
+  await using fixture = await pageFixture();
+  const page = await open(fixture, PHONE);
   await page.evaluate("document.querySelector('#users-up a').click()");
   await page.until("document.querySelector('.facts') !== null && document.readyState === 'complete'");
   const text = await page.text();
@@ -109,17 +109,17 @@ test.concurrent('one user: a tap on its key leads to all that is known of it, as
 });
 
 test.concurrent('a browser that gave the token as its password reads the page, and goes on reading it', async () => {
-  await using bed = await pageBed('open sesame');
-  const page = await open({ ...bed, url: bed.url.replace('//', '//any:open%20sesame@') }, DESKTOP);
-  bed.disconnect(2);
+  await using fixture = await pageFixture('open sesame');
+  const page = await open({ ...fixture, url: fixture.url.replace('//', '//any:open%20sesame@') }, DESKTOP);
+  fixture.disconnect(2);
   await page.until("document.querySelector('#users-down .down') !== null", 20_000);
   expect([await page.evaluate("document.querySelector('#stale').hidden"), page.complaints]).toEqual([true, []]);
 });
 
 test.concurrent('an agent that has gone is told of: old figures do not pass for new ones', async () => {
-  await using bed = await pageBed();
-  const page = await open(bed, PHONE);
-  await bed.stopAgent();
+  await using fixture = await pageFixture();
+  const page = await open(fixture, PHONE);
+  await fixture.stopAgent();
   await page.until("document.querySelector('#stale').innerText.includes('does not answer')", 15_000);
   expect(await page.evaluate(overflow)).toBe(0);
 });

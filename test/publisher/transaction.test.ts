@@ -10,7 +10,7 @@ import {
   trimRideAlongs,
 } from '../../src/publisher/index.ts';
 import { addressOf, decodeSetUserBgpStatus, nanoseconds, parseNetworkV4, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
-import { signerNumber } from '../support/agent-bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 
 const BLOCKHASH = keyNumber(1_234);
@@ -104,7 +104,7 @@ describe('packing', () => {
     expect(packNext(waiting, model)?.intents.map(({ user }) => user)).toEqual([5, 3, 4, 2, 1].map(keyNumber));
   });
 
-  test('makes nothing of ride-alongs alone, and keeps only as many as transactions that go anyway have room for', () => {
+  test('rule 13: makes nothing of ride-alongs alone, and keeps only as many as transactions that go anyway have room for', () => {
     expect(packNext([{ intent: intent(1, 'ride-along'), since: 0 }], model)).toBeUndefined();
     const rides = Array.from({ length: 50 }, (_, n) => intent(100 + n, 'ride-along'));
     expect(trimRideAlongs(rides)).toEqual([]);

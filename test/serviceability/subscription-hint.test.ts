@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Slot, subscriptionHint, type WebSocketLike } from '../../src/serviceability/index.ts';
 import { keyOf } from './builders.ts';
-import { manualSleep } from './watch-bed.ts';
+import { manualSleep } from './watch-fixture.ts';
 
 const [PROGRAM, DEVICE] = [keyOf(250), keyOf(2)];
 

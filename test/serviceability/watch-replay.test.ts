@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Address, type Sleep, type User, watchUsers } from '../../src/serviceability/index.ts';
 import { aUser, keyOf } from './builders.ts';
-import { PROGRAM, scriptedLedger } from './watch-bed.ts';
+import { PROGRAM, scriptedLedger } from './watch-fixture.ts';
 
 /** What happens between two polls, or to one. */
 const someEvent = fc.oneof(

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { parseNetworkV4, slot, type UserChange, type WatchUsersOptions, watchUsers } from '../../src/serviceability/index.ts';
 import { aUser, keyOf } from './builders.ts';
-import { accountOf, DEVICE, lineOf, type ManualSleep, manualSleep, PROGRAM, type ScriptedLedger, scriptedLedger } from './watch-bed.ts';
+import { accountOf, DEVICE, lineOf, type ManualSleep, manualSleep, PROGRAM, type ScriptedLedger, scriptedLedger } from './watch-fixture.ts';
 
 const [ANN, BEN] = [keyOf(11), keyOf(12)];
 const NAMES = new Map([

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LandedTransaction } from '../../localnet/ledger/index.ts';
 import { createFlightJudge, createVerdict, type FlightJudge, type Verdict } from '../../localnet/simulation/invariants.ts';
-import { createLife, type Life } from '../../localnet/simulation/life.ts';
-import { createDraw } from '../../localnet/simulation/plan.ts';
-import { createSimulationClock, createStory, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
+import { createIncarnation, type Incarnation } from '../../localnet/simulation/life.ts';
+import { createPrng } from '../../localnet/simulation/plan.ts';
+import { createSimulationClock, createTrace, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
 import type { StatusIntent } from '../../src/bgp/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
@@ -20,12 +20,12 @@ let slotsAreFalse: boolean;
 beforeEach(() => {
   clock = createSimulationClock();
   slotsAreFalse = false;
-  world = createWorld({ clock, draw: createDraw(seededRandom(1)), users: 2 });
+  world = createWorld({ clock, prng: createPrng(seededRandom(1)), users: 2 });
   verdict = createVerdict(() => undefined);
-  const story = createStory({ clock });
+  const story = createTrace({ clock });
   flights = createFlightJudge({
     world,
-    story,
+    trace: story,
     verdict,
     now: clock.monotonic,
     slotsAreFalse: () => slotsAreFalse,
@@ -37,7 +37,7 @@ beforeEach(() => {
   user = first;
 });
 
-const lifeNumber = (number: number): Life => createLife({ number, clock, onDeath: () => undefined });
+const lifeNumber = (number: number): Incarnation => createIncarnation({ number, clock, onDeath: () => undefined });
 /** The ledger plays its slots when somebody looks. */
 const pass = async (ms: number): Promise<void> => {
   await clock.run(clock.monotonic() + ms, () => false);
@@ -64,7 +64,7 @@ function intentOf(to: 'up' | 'down'): StatusIntent {
 }
 
 /** What a network would do with a request to send. */
-function send(life: Life, { wire }: { readonly wire: string }): void {
+function send(life: Incarnation, { wire }: { readonly wire: string }): void {
   const watcher = flights.watcherOf(life);
   watcher.departed(wire);
   const params = [wire, { encoding: 'base64', skipPreflight: true }];

@@ -11,7 +11,7 @@ import {
   createStateIngest,
   type Snapshotter,
 } from '../../src/snapshots/index.ts';
-import { type AgentBed, type AtEnd, PATIENTLY, type SnapshotterPlace, settledBed } from '../support/agent-bed.ts';
+import { type AgentFixture, type AtEnd, PATIENTLY, type SnapshotterPlace, settledFixture } from '../support/agent-fixture.ts';
 
 const ALL_KINDS = ['bgp-sockets', ...DEFAULT_KINDS];
 
@@ -46,19 +46,19 @@ function quickSnapshotter(place: SnapshotterPlace): Snapshotter {
     clock: systemClock,
     random: seededRandom(4),
     reporter,
-    onDefect: (error) => reporter.defect(error),
+    onInternalError: (error) => reporter.internalError(error),
     close: () => shows.close(),
   });
 }
 
-const bedWithSnapshots = (atEnd: AtEnd): Promise<AgentBed> => settledBed(atEnd, { snapshotter: quickSnapshotter });
+const bedWithSnapshots = (atEnd: AtEnd): Promise<AgentFixture> => settledFixture(atEnd, { snapshotter: quickSnapshotter });
 
 /** One change after the other is written, whatever happens to the snapshots meanwhile. */
-async function expectStatusesToGoOn(bed: AgentBed): Promise<void> {
-  const { localnet, ledgerSays, until, told } = bed;
-  localnet.disconnect(bed.user(1));
+async function expectStatusesToGoOn(fixture: AgentFixture): Promise<void> {
+  const { localnet, ledgerSays, until, told } = fixture;
+  localnet.disconnect(fixture.user(1));
   await until('one down', () => ledgerSays()[1] === 'down');
-  localnet.connect(bed.user(1));
+  localnet.connect(fixture.user(1));
   await until('it is up again', () => ledgerSays()[1] === 'up');
   expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
   expect(told('defect', 'rejected', 'halted')).toEqual([]);
@@ -66,9 +66,9 @@ async function expectStatusesToGoOn(bed: AgentBed): Promise<void> {
 
 describe.concurrent('beside the ticks', PATIENTLY, () => {
   test('every kind arrives, signed by the publisher and with the hash that was announced', async ({ onTestFinished }) => {
-    const bed = await bedWithSnapshots(onTestFinished);
-    const { localnet } = bed;
-    await bed.until('every kind', () => new Set(localnet.stateIngest.snapshots().map(({ kind }) => kind)).size === ALL_KINDS.length);
+    const fixture = await bedWithSnapshots(onTestFinished);
+    const { localnet } = fixture;
+    await fixture.until('every kind', () => new Set(localnet.stateIngest.snapshots().map(({ kind }) => kind)).size === ALL_KINDS.length);
     const arrived = localnet.stateIngest.snapshots();
     expect([...new Set(arrived.map(({ kind }) => kind))].sort()).toEqual([...ALL_KINDS].sort());
     for (const { bytes, sha256, hashMatches, kind, timestamp, device } of arrived) {
@@ -76,14 +76,14 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
       expect(JSON.parse(bytes.toString())).toEqual({ metadata: { kind, timestamp, device }, data: expect.anything() });
       expect(device).toBe(localnet.device);
     }
-    await bed.until('all four sessions', () => {
+    await fixture.until('all four sessions', () => {
       const last = localnet.stateIngest.snapshots().findLast(({ kind }) => kind === 'bgp-sockets');
       return JSON.parse(last?.bytes.toString() ?? '{}').data?.length === 7;
     });
     const routes = arrived.findLast(({ kind }) => kind === 'ip-mroute-count');
     expect(JSON.parse(routes?.bytes.toString() ?? '').data).toEqual({ groups: 1, starG: 1, sG: 0 });
-    expect(bed.told('no snapshot', 'snapshots')).toEqual([]);
-    await expectStatusesToGoOn(bed);
+    expect(fixture.told('no snapshot', 'snapshots')).toEqual([]);
+    await expectStatusesToGoOn(fixture);
   });
 
   const evil = {
@@ -94,7 +94,7 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
     ],
   };
   const long = { show_commands: Array.from({ length: 10_000 }, (_, n) => ({ kind: `k${n}`, command: 'show version' })) };
-  const troubles: readonly [string, (bed: AgentBed) => void, string][] = [
+  const troubles: readonly [string, (fixture: AgentFixture) => void, string][] = [
     [
       'a server whose clock is 10 min off',
       ({ localnet }) => localnet.stateIngest.set({ clockOffsetMs: 600_000 }),
@@ -135,20 +135,20 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
     ['a server that is gone', ({ localnet }) => void localnet.stateIngest.stop(), 'snapshots lost: SNAPSHOT__SERVER_UNREACHABLE'],
   ];
   test.for(troubles)('%s is told, and the statuses go on', async ([, begin, line], { onTestFinished }) => {
-    const bed = await bedWithSnapshots(onTestFinished);
-    begin(bed);
-    await bed.until(line, () => bed.lines.includes(line));
-    await expectStatusesToGoOn(bed);
-    expect(bed.told('snapshots').length).toBeLessThanOrEqual(1);
-    expect(bed.localnet.stateIngest.snapshots().some(({ kind }) => ['evil', 'pipe'].includes(kind))).toBe(false);
+    const fixture = await bedWithSnapshots(onTestFinished);
+    begin(fixture);
+    await fixture.until(line, () => fixture.lines.includes(line));
+    await expectStatusesToGoOn(fixture);
+    expect(fixture.told('snapshots').length).toBeLessThanOrEqual(1);
+    expect(fixture.localnet.stateIngest.snapshots().some(({ kind }) => ['evil', 'pipe'].includes(kind))).toBe(false);
   });
 });
 
 test('an answer of 50 MB is given up, and the statuses go on', PATIENTLY, async ({ onTestFinished }) => {
-  const bed = await bedWithSnapshots(onTestFinished);
-  bed.localnet.switchFaults.begin({ kind: 'large-answer', command: 'show ip mroute', bytes: 50 << 20 });
-  await bed.until('it is told', () => bed.lines.includes('no snapshot of ip-mroute: EAPI__TOO_LARGE'));
-  await expectStatusesToGoOn(bed);
-  const [last] = bed.localnet.stateIngest.snapshots().slice(-1);
-  await bed.until('other kinds', () => bed.localnet.stateIngest.snapshots().at(-1) !== last);
+  const fixture = await bedWithSnapshots(onTestFinished);
+  fixture.localnet.switchFaults.begin({ kind: 'large-answer', command: 'show ip mroute', bytes: 50 << 20 });
+  await fixture.until('it is told', () => fixture.lines.includes('no snapshot of ip-mroute: EAPI__TOO_LARGE'));
+  await expectStatusesToGoOn(fixture);
+  const [last] = fixture.localnet.stateIngest.snapshots().slice(-1);
+  await fixture.until('other kinds', () => fixture.localnet.stateIngest.snapshots().at(-1) !== last);
 });

@@ -4,7 +4,7 @@ import type { Namespaces } from '../../src/collector/sockets/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { parseBgpSocket } from '../../src/snapshots/bgp-sockets.ts';
 import { createReadBgpSockets } from '../../src/snapshots/index.ts';
-import { never } from './bed.ts';
+import { never } from './fixture.ts';
 
 /* Printed by `ss -tinemoHO` of iproute2 6.1 on Linux 6, addresses replaced. */
 const SENDING =

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { epochMs } from '../../src/lib/index.ts';
 import { createFolderSink, type FolderSinkOptions } from '../../src/snapshots/index.ts';
 import { makeSnapshot } from '../../src/snapshots/types.ts';
-import { DEVICE, NOON, never } from './bed.ts';
+import { DEVICE, NOON, never } from './fixture.ts';
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dzd-snapshots-'));

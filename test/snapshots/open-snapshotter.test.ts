@@ -9,7 +9,7 @@ import { openSnapshotter } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
-import { PUBLISHER } from './bed.ts';
+import { PUBLISHER } from './fixture.ts';
 
 const ALL_KINDS = ['bgp-sockets', ...DEFAULT_KINDS].sort();
 

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { epochMs, type MonotonicMs, monotonicMs } from '../../src/lib/index.ts';
 import { probeStateIngest } from '../../src/snapshots/index.ts';
-import { never } from './bed.ts';
+import { never } from './fixture.ts';
 
 const NOON = Date.UTC(2026, 2, 1, 12);
 const clock = { wall: () => epochMs(NOON), monotonic: (): MonotonicMs => monotonicMs(0) };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { address } from '../../src/serviceability/index.ts';
 import { canonicalText, signedHeaders } from '../../src/snapshots/state-ingest.ts';
-import { signerNumber } from '../support/agent-bed.ts';
-import { NOON } from './bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
+import { NOON } from './fixture.ts';
 
 /*
  * Made with OpenSSL 3.0, independently of this code. The key is the seed of 32 bytes 07:

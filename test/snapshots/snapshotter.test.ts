@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AgentError } from '../../src/lib/index.ts';
 import type { Collect, SnapshotSink, WantedItem } from '../../src/snapshots/index.ts';
-import { runSnapshotter } from './bed.ts';
+import { runSnapshotter } from './fixture.ts';
 
 const show = (kind: string): WantedItem => ({ type: 'show', kind, command: `show ${kind}` });
 const busy = (retryAfterMs: number) =>

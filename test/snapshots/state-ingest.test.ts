@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_KINDS, type StateIngestFaults } from '../../localnet/state-ingest.ts';
 import { makeSnapshot } from '../../src/snapshots/types.ts';
-import { signerNumber } from '../support/agent-bed.ts';
-import { DEVICE, ingestAt, NOON, never, PUBLISHER, startServer } from './bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
+import { DEVICE, ingestAt, NOON, never, PUBLISHER, startServer } from './fixture.ts';
 
 const snapshotOf = (kind: string, data: string) => makeSnapshot({ kind, device: DEVICE, takenAt: NOON, data: Buffer.from(data) });
 

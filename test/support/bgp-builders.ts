@@ -170,7 +170,7 @@ export function decider(policy: Partial<StatusPolicy> = {}) {
       observations: byUser,
       before,
       inFlight,
-      landedIn: (user) => landedIn?.get(user),
+      confirmedIn: (user) => landedIn?.get(user),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
     });

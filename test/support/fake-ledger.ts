@@ -125,7 +125,7 @@ export function createFakeLedger(clock: Clock) {
       enter('signatureStatuses');
       return { slot: slot(now()), statuses: signatures.map(statusOf) };
     },
-    async lastLook(signatures) {
+    async checkExpiry(signatures) {
       enter('lastLook');
       return { blockHeight: BigInt(now() - 100), statuses: signatures.map(statusOf) };
     },

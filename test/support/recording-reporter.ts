@@ -8,7 +8,7 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
   const reporter: AgentReporter = {
     ...SILENT_REPORTER,
     sent: ({ intents }) => lines.push(`sent ${names(intents)}`),
-    landed: ({ intent }) => lines.push(`landed ${names([intent])}`),
+    confirmed: ({ intent }) => lines.push(`landed ${names([intent])}`),
     rejected: ({ intent, error }) => lines.push(`rejected ${names([intent])}: ${error.code}`),
     expired: ({ intents }) => lines.push(`expired ${names(intents)}`),
     failed: ({ error }) => lines.push(`failed ${error.message}`),
@@ -26,7 +26,7 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     snapshotFailed: ({ kind, error }) => lines.push(`no snapshot of ${kind}: ${error.code}`),
     snapshotRefused: ({ errors }) => lines.push(`snapshots refused: ${errors.map(({ message }) => message).join('; ')}`),
     snapshotPlace: ({ state, error }) => lines.push(`snapshots ${state}${error === undefined ? '' : `: ${error.code}`}`),
-    defect: (error) => lines.push(`defect ${String(error)}`),
+    internalError: (error) => lines.push(`defect ${String(error)}`),
   };
   return { lines, reporter };
 }

@@ -4,7 +4,7 @@ import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { createWorker } from '../../src/worker/index.ts';
-import { signerNumber } from '../support/agent-bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
 
@@ -23,7 +23,7 @@ function wanted(to: ReportableStatus): readonly StatusIntent[] {
   }));
 }
 
-test('a thousand users that wait for a ledger lose no place: each is written once, with the newest status', async () => {
+test('rule 18: a thousand users that wait for a ledger lose no place: each is written once, with the newest status', async () => {
   const clock = createVirtualClock();
   const ledger = createFakeLedger(clock);
   const defects: unknown[] = [];
@@ -46,9 +46,9 @@ test('a thousand users that wait for a ledger lose no place: each is written onc
     reporter: SILENT_REPORTER,
     verifyAuthority: async () => undefined,
     onRedecide: () => undefined,
-    onDefect: (error) => defects.push(error),
+    onInternalError: (error) => defects.push(error),
   });
-  const offer = (to: ReportableStatus): void => worker.offer(wanted(to), { slot: slot(ledger.slot()), users: { has: () => true } });
+  const offer = (to: ReportableStatus): void => worker.setDesired(wanted(to), { slot: slot(ledger.slot()), users: { has: () => true } });
 
   ledger.state.outage = ledgerOutage();
   worker.start();

@@ -86,7 +86,7 @@ function setUp(options: SetUpOptions = {}) {
     onRedecide: () => {
       redecisions += 1;
     },
-    onDefect: reporter.defect,
+    onInternalError: reporter.internalError,
   });
   worker.start();
   return {
@@ -97,14 +97,15 @@ function setUp(options: SetUpOptions = {}) {
     redecisions: () => redecisions,
     rebroadcasts: () => rebroadcasts,
     /** Offers what a tick would, on a view of now unless told. */
-    offer: (intents: readonly StatusIntent[], at = ledger.slot()) => worker.offer(intents, { slot: slot(at), users: { has: () => true } }),
+    offer: (intents: readonly StatusIntent[], at = ledger.slot()) =>
+      worker.setDesired(intents, { slot: slot(at), users: { has: () => true } }),
     history: () => ledger.history().map(({ user, status }) => `${numbers.get(user)} ${status}`),
     told: (...kinds: readonly string[]) => lines.filter((line) => kinds.some((kind) => line.startsWith(kind))),
   };
 }
 
 describe('landing', () => {
-  test('packs a hundred users into six transactions, each user once, after one simulation', async () => {
+  test('rule 18: packs a hundred users into six transactions, each user once, after one simulation', async () => {
     const { clock, ledger, offer, history } = setUp();
     offer(up(...range(100)));
     await clock.advance(3_000);
@@ -158,7 +159,7 @@ describe('landing', () => {
 });
 
 describe('the newest status', () => {
-  test('replaces one that waits: what goes out is what is wanted when the batch is built', async () => {
+  test('rule 18: replaces one that waits: what goes out is what is wanted when the batch is built', async () => {
     const { clock, offer, ledger, history } = setUp();
     ledger.state.outage = ledgerOutage();
     offer(up(1));
@@ -169,7 +170,7 @@ describe('the newest status', () => {
     expect(history()).toEqual(['u1 down']);
   });
 
-  test('waits for one that is in flight and goes right after it', async () => {
+  test('rule 17: waits for one that is in flight and goes right after it', async () => {
     const { clock, offer, lines, history } = setUp();
     offer(up(1));
     await clock.advance(100);
@@ -179,7 +180,7 @@ describe('the newest status', () => {
     expect(history()).toEqual(['u1 up', 'u1 down']);
   });
 
-  test('is withdrawn when the next tick does not want it any more', async () => {
+  test('rule 18: is withdrawn when the next tick does not want it any more', async () => {
     const { clock, offer, ledger } = setUp();
     ledger.state.outage = ledgerOutage();
     offer(down(1));
@@ -190,7 +191,7 @@ describe('the newest status', () => {
     expect(ledger.sends).toEqual([]);
   });
 
-  test('is not written again for a view that was read before it landed, and is for one that says otherwise', async () => {
+  test('rule 9: is not written again for a view that was read before it landed, and is for one that says otherwise', async () => {
     const { clock, offer, ledger } = setUp();
     const before = ledger.slot();
     offer(up(1));
@@ -207,9 +208,13 @@ describe('the newest status', () => {
     const { clock, worker, offer, history } = setUp();
     offer(up(1));
     await clock.advance(3_000);
-    expect([history(), worker.landedIn(keyNumber(1)), worker.lastLandedSlot]).toEqual([['u1 up'], expect.any(BigInt), expect.any(BigInt)]);
+    expect([history(), worker.confirmedIn(keyNumber(1)), worker.lastConfirmedSlot]).toEqual([
+      ['u1 up'],
+      expect.any(BigInt),
+      expect.any(BigInt),
+    ]);
     offer([], 500);
-    expect([worker.landedIn(keyNumber(1)), worker.lastLandedSlot]).toEqual([undefined, undefined]);
+    expect([worker.confirmedIn(keyNumber(1)), worker.lastConfirmedSlot]).toEqual([undefined, undefined]);
     offer(up(1), 501);
     await clock.advance(3_000);
     expect(history()).toEqual(['u1 up', 'u1 up']);
@@ -255,7 +260,7 @@ describe('a transaction that was in the air when the ledger was set back', () =>
 });
 
 describe('a transaction that gets lost', () => {
-  test('is offered again every two seconds with the same bytes until it lands', async () => {
+  test('rule 17: is offered again every two seconds with the same bytes until it lands', async () => {
     const { clock, offer, ledger, lines, rebroadcasts } = setUp();
     ledger.state.fate = ({ skipPreflight }) => ({ landsAfterSlots: skipPreflight && ledger.sends.length > 3 ? 1 : 'never' });
     offer(up(1));
@@ -266,7 +271,7 @@ describe('a transaction that gets lost', () => {
     expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
   });
 
-  test('is given up only when its blockhash is dead and a last look finds nothing; then it is decided anew, never sent as it was', async () => {
+  test('rule 17: is given up only when its blockhash is dead and a last look finds nothing; then it is decided anew, never sent as it was', async () => {
     const { clock, offer, ledger, lines, redecisions, worker } = setUp();
     ledger.state.fate = () => ({ landsAfterSlots: 'never' });
     offer(up(1));
@@ -322,7 +327,7 @@ describe('a transaction that gets lost', () => {
     expect(ledger.sends.filter(({ skipPreflight }) => skipPreflight)).toEqual([]);
   });
 
-  test('that landed after all is found by the last look', async () => {
+  test('rule 17: that landed after all is found by the last look', async () => {
     const { clock, offer, ledger, lines } = setUp();
     const statuses = ledger.rpc.signatureStatuses;
     const forgetful: typeof statuses = async (signatures, options, signal) => ({
@@ -335,7 +340,7 @@ describe('a transaction that gets lost', () => {
     expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
   });
 
-  test('stays in flight when the send got no answer, and counts once when it has landed', async () => {
+  test('rule 17: stays in flight when the send got no answer, and counts once when it has landed', async () => {
     const { clock, offer, ledger, history } = setUp();
     ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: new Error('timeout') } });
     offer(up(1));
@@ -344,7 +349,7 @@ describe('a transaction that gets lost', () => {
     expect(new Set(ledger.sends.map(({ signature }) => signature)).size).toBe(1);
   });
 
-  test('stays in flight while its status cannot be read, and is not sent as another', async () => {
+  test('rule 17: stays in flight while its status cannot be read, and is not sent as another', async () => {
     const { clock, offer, ledger, lines, worker } = setUp();
     const statuses = ledger.rpc.signatureStatuses;
     ledger.rpc.signatureStatuses = () => Promise.reject(ledgerOutage());
@@ -358,7 +363,7 @@ describe('a transaction that gets lost', () => {
     expect(lines).toEqual(['sent u1 up', 'landed u1 up']);
   });
 
-  test('that no endpoint took goes again soon, without waiting for its expiry', async () => {
+  test('rule 20: that no endpoint took goes again soon, without waiting for its expiry', async () => {
     const { clock, offer, ledger, history } = setUp();
     ledger.state.fate = () => (ledger.sends.length === 1 ? { outcome: { kind: 'not-sent', error: new Error('refused') } } : {});
     offer(up(1));
@@ -373,7 +378,7 @@ describe('one bad user', () => {
     ['whose account fails validation', { Custom: 26 }],
     ['whose account was deleted', 'ProgramFailedToComplete'],
     ['whose account is of another type', 'InvalidAccountData'],
-  ])('%s is taken out, and the nineteen others go again at once', async (_, error) => {
+  ])('rule 19: %s is taken out, and the nineteen others go again at once', async (_, error) => {
     const { clock, offer, ledger, history, told } = setUp();
     offer(up(900));
     await clock.advance(2_000); // the units are known: no simulation finds the bad user first
@@ -388,7 +393,7 @@ describe('one bad user', () => {
     expect(told('rejected')).toEqual(['rejected u7 up: WRITE__USER_REJECTED']);
   });
 
-  test('is left alone for a minute, and written at once when its account changes', async () => {
+  test('rule 20: is left alone for a minute, and written at once when its account changes', async () => {
     const { clock, offer, ledger, history, told, worker } = setUp();
     ledger.refused.set(keyNumber(7), { Custom: 26 });
     for (let tick = 0; tick < 5; tick += 1) {
@@ -397,15 +402,15 @@ describe('one bad user', () => {
     }
     expect(ledger.calls.filter((call) => call === 'simulateTransaction' || call === 'sendTransaction').length).toBe(1);
     expect(told('rejected').length).toBe(1);
-    expect([...worker.parked().keys()]).toEqual([keyNumber(7)]);
+    expect([...worker.backedOffUsers().keys()]).toEqual([keyNumber(7)]);
     ledger.refused.clear();
     offer([intentFor(7, 'up', { accountState: 'mended' })]);
     await clock.advance(3_000);
     expect(history()).toEqual(['u7 up']);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
   });
 
-  test('is tried again after a minute, then two, then four: the cause may not have been its account', async () => {
+  test('rule 20: is tried again after a minute, then two, then four: the cause may not have been its account', async () => {
     const { clock, offer, ledger, told, history, worker } = setUp();
     ledger.refused.set(keyNumber(7), { Custom: 8 });
     const rejections: number[] = [];
@@ -421,7 +426,7 @@ describe('one bad user', () => {
       await clock.advance(5_000);
     }
     expect(history().slice(0, 1)).toEqual(['u7 up']);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
   });
 
   test('is found on the ledger as well, where preflight is skipped', async () => {
@@ -449,7 +454,7 @@ describe('what only a person can mend', () => {
       worker.resume();
     }
     expect(lines).toEqual(['halted LEDGER__PUBLISHER_MISMATCH']);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
     ours = true;
     ledger.refused.clear();
     offer(up(1, 2));
@@ -523,7 +528,7 @@ describe('a halt whose end is known', () => {
 });
 
 describe('a ledger in trouble', () => {
-  test('an outage of a minute loses nothing, and writing resumes within seconds of its end', async () => {
+  test('rule 20: an outage of a minute loses nothing, and writing resumes within seconds of its end', async () => {
     const { clock, offer, ledger, history } = setUp();
     ledger.state.outage = ledgerOutage();
     for (let tick = 0; tick < 12; tick += 1) {
@@ -535,7 +540,7 @@ describe('a ledger in trouble', () => {
     expect(history()).toEqual(['u1 up', 'u2 up']);
   });
 
-  test('an unknown blockhash is replaced and the write goes again', async () => {
+  test('rule 17: an unknown blockhash is replaced and the write goes again', async () => {
     const { clock, offer, ledger, history } = setUp({ timing: { blockhashMaxAgeMs: 60_000 } });
     offer(up(900));
     await clock.advance(1_900);
@@ -547,7 +552,7 @@ describe('a ledger in trouble', () => {
     expect(ledger.calls.filter((call) => call === 'latestBlockhash').length).toBe(2);
   });
 
-  test('running out of compute units leads to another measurement, not to a rejected user', async () => {
+  test('rule 19: running out of compute units leads to another measurement, not to a rejected user', async () => {
     const { clock, offer, ledger, history, worker } = setUp();
     offer(up(900));
     await clock.advance(2_000);
@@ -557,7 +562,7 @@ describe('a ledger in trouble', () => {
     ledger.state.refuseAll = undefined;
     await clock.advance(4_000);
     expect(history()).toEqual(['u900 up', 'u1 up']);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
     expect(ledger.calls.filter((call) => call === 'simulateTransaction').length).toBe(2);
   });
 
@@ -579,7 +584,7 @@ describe('a ledger in trouble', () => {
     expect(ledger.calls.length).toBeLessThan(80);
     ledger.state.refuseAll = undefined;
     await clock.advance(4_000);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
     expect(history()).toEqual(['u1 up']);
   });
 });
@@ -606,7 +611,7 @@ describe('a culprit that the endpoint hides', () => {
       ),
     );
     expect(told('rejected')).toEqual(['rejected u13 up: WRITE__USER_REJECTED']);
-    expect([...worker.parked().keys()]).toEqual([keyNumber(13)]);
+    expect([...worker.backedOffUsers().keys()]).toEqual([keyNumber(13)]);
     expect(ledger.sends.length).toBeLessThan(20);
   });
 
@@ -617,7 +622,7 @@ describe('a culprit that the endpoint hides', () => {
     ledger.state.fate = () => ({ outcome: { kind: 'rejected', err: { Mystery: 'of this node' }, logs: [] } });
     offer(up(...range(6)));
     await clock.advance(60_000);
-    expect(worker.parked().size).toBe(0);
+    expect(worker.backedOffUsers().size).toBe(0);
     ledger.state.fate = () => ({});
     await clock.advance(20_000);
     expect(history().length).toBe(7);
@@ -649,7 +654,7 @@ describe('a worker that takes the place of another one', () => {
     await clock.advance(6_000);
     expect(lines).toEqual(['landed u1 down', 'sent u1 up', 'landed u1 up']);
     expect(history()).toEqual(['u1 down', 'u1 up']);
-    expect(worker.landedIn(keyNumber(1))).toBeDefined();
+    expect(worker.confirmedIn(keyNumber(1))).toBeDefined();
   });
 
   test('offers it again, and lets its users go when it has provably expired', async () => {
@@ -717,7 +722,7 @@ describe('stopping', () => {
     expect(ledger.sends.length).toBe(1);
   });
 
-  test('ends at its deadline', async () => {
+  test('rule 17: ends at its deadline', async () => {
     const { clock, offer, ledger, worker } = setUp();
     ledger.state.fate = () => ({ landsAfterSlots: 'never' });
     offer(up(1));
@@ -728,7 +733,7 @@ describe('stopping', () => {
   });
 });
 
-test('whatever is offered, whenever, and however the ledger behaves, no user ever has two unresolved statuses, and the last one wins', {
+test('rule 17: whatever is offered, whenever, and however the ledger behaves, no user ever has two unresolved statuses, and the last one wins', {
   timeout: 120_000,
 }, async () => {
   for (let seed = 1; seed <= 30; seed += 1) {

@@ -1,5 +1,5 @@
 import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../lib/index.ts';
-import type { WakeUpSource, WakeUpState } from '../triggers.ts';
+import type { TriggerSource, TriggerState } from '../triggers.ts';
 import { createGrpcChannel, loadMessages } from './channel.ts';
 
 export interface BgpWatchOptions {
@@ -26,14 +26,14 @@ const RETRY = { baseMs: 1_000, maxMs: 30_000 };
  *
  * EOS does not say whether it begins with all that it has: if it does, that is one wake-up more.
  */
-export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: BgpWatchOptions): WakeUpSource {
+export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: BgpWatchOptions): TriggerSource {
   const endpoint = `grpc://${address}`;
   // A watch has no bound in time; the channel asks for one.
   const channel = createGrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
   const life = lifeController();
   let running: Promise<void> | undefined;
 
-  async function listen(onWake: () => void, onState: (event: WakeUpState) => void, signal: AbortSignal): Promise<void> {
+  async function listen(onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> {
     let isLost = false;
     let delays = backoffDelays({ ...RETRY, random });
     const onListening = (): void => {
@@ -41,10 +41,10 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
       if (!isLost) return;
       isLost = false;
       onState({ state: 'back' });
-      onWake();
+      onTrigger();
     };
     while (!signal.aborted) {
-      const error = await watchOnce(onListening, onWake, signal);
+      const error = await watchOnce(onListening, onTrigger, signal);
       if (signal.aborted || error === undefined) return;
       if (!isLost) onState({ state: 'lost', error });
       isLost = true;
@@ -53,7 +53,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   }
 
   /** One stream, until it ends; resolves with why. */
-  async function watchOnce(onListening: () => void, onWake: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
+  async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
     const { WATCH_BGP, encodeWatchAll, tellsOfPeer } = await loadMessages();
     const stream = lifeController();
     const onAbort = (): void => stream.abort(signal.reason);
@@ -73,7 +73,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
         encodeWatchAll(),
         (message) => {
           listening();
-          if (tellsOfPeer(message)) onWake();
+          if (tellsOfPeer(message)) onTrigger();
         },
         stream.signal,
       );
@@ -87,8 +87,8 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
 
   return {
     name,
-    start(onWake, signal, onState = () => undefined) {
-      running ??= listen(onWake, onState, AbortSignal.any([signal, life.signal]));
+    start(onTrigger, signal, onState = () => undefined) {
+      running ??= listen(onTrigger, onState, AbortSignal.any([signal, life.signal]));
     },
     async close() {
       life.abort(new Stopped('the watch is closed'));

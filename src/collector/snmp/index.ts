@@ -8,5 +8,10 @@ export {
   type SnmpUser,
 } from './session.ts';
 export { createSnmpSource, type SnmpSource, type SnmpSourceOptions } from './source.ts';
-export { createTrapWakeUp, type TrapCounts, type TrapWakeUp, type TrapWakeUpOptions } from './traps.ts';
+export {
+  createTrapTrigger as createTrapWakeUp,
+  type TrapCounts,
+  type TrapTrigger as TrapWakeUp,
+  type TrapTriggerOptions as TrapWakeUpOptions,
+} from './traps.ts';
 export type { MibChoice } from './walk.ts';

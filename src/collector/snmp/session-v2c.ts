@@ -26,7 +26,7 @@ export function createV2cSession({ address, port, community, waits, ignored }: V
 
   const receive = (datagram: Buffer, from: RemoteInfo): void => {
     if (from.address !== address || from.port !== port) {
-      ignored.strangers += 1;
+      ignored.wrongSource += 1;
       return;
     }
     const response = decodeOrUndefined(datagram);

@@ -13,7 +13,7 @@ import {
   type VarBind,
   ViewRefused,
 } from './session.ts';
-import { createV3Admission, FencedSocket, netSnmpUser } from './usm-filter.ts';
+import { createUsmFilter, FilteringSocket, netSnmpUser } from './usm-filter.ts';
 
 /** `report` is the counter that the agent's last Report told of: net-snmp has it in words only. */
 function errorOfV3(error: unknown, report: readonly number[] | undefined, { name: user }: SnmpUser, endpoint: string): Error {
@@ -121,15 +121,15 @@ const TRANSMISSIONS = 4;
 export function createV3Session({ address, port, endpoint, user, context, timeoutMs, ignored }: V3SessionOptions): SnmpSession {
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
   let closed = false;
-  const admission = createV3Admission(user);
-  const socket = new FencedSocket(
+  const usmFilter = createUsmFilter(user);
+  const socket = new FilteringSocket(
     transport,
     (datagram, from) => {
       if (from.address !== address || from.port !== port) {
-        ignored.strangers += 1;
+        ignored.wrongSource += 1;
         return false;
       }
-      if (admission.admits(datagram)) return true;
+      if (usmFilter.admits(datagram)) return true;
       ignored.malformed += 1;
       return false;
     },
@@ -159,7 +159,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         const answered: Answered = (error, varbinds) => {
           signal.removeEventListener('abort', onAbort);
           if (error !== null)
-            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, admission.lastReport(), user, endpoint));
+            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, usmFilter.lastReport(), user, endpoint));
           try {
             resolve((varbinds ?? []).map(varbindOf));
           } catch (disorder) {
@@ -175,7 +175,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
     },
     meaningOfSilence() {
       // Agents that decrypt a request to nonsense drop it. They also drop one for a context that they do not have.
-      if (!admission.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
+      if (!usmFilter.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
       return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user: user.name, problem: 'it tells its engine, and answers no request' });
     },
     close() {

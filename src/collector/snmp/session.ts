@@ -8,7 +8,7 @@ import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 /** How many datagrams were dropped unread, by reason. */
 export interface IgnoredDatagrams {
   /** Sent from another address or port than the agent's. */
-  strangers: number;
+  wrongSource: number;
   /** Not, to the last octet, an SNMPv2c response. */
   malformed: number;
   /** For no request under way (late, repeated or invented), or with another community than that request's. */
@@ -16,11 +16,11 @@ export interface IgnoredDatagrams {
 }
 
 export function noneIgnored(): IgnoredDatagrams {
-  return { strangers: 0, malformed: 0, unasked: 0 };
+  return { wrongSource: 0, malformed: 0, unasked: 0 };
 }
 
-export function addIgnored(total: IgnoredDatagrams, { strangers, malformed, unasked }: IgnoredDatagrams): void {
-  total.strangers += strangers;
+export function addIgnored(total: IgnoredDatagrams, { wrongSource, malformed, unasked }: IgnoredDatagrams): void {
+  total.wrongSource += wrongSource;
   total.malformed += malformed;
   total.unasked += unasked;
 }
@@ -29,9 +29,9 @@ export function addIgnored(total: IgnoredDatagrams, { strangers, malformed, unas
  * What was ignored, for the line that says why a VRF failed: an agent that answers from another of its addresses looks like silence
  * otherwise. Empty when nothing was.
  */
-export function describeIgnored({ strangers, malformed, unasked }: IgnoredDatagrams): string {
+export function describeIgnored({ wrongSource, malformed, unasked }: IgnoredDatagrams): string {
   const parts = [
-    ...(strangers > 0 ? [`${strangers} from another address or port`] : []),
+    ...(wrongSource > 0 ? [`${wrongSource} from another address or port`] : []),
     ...(malformed > 0 ? [`${malformed} malformed`] : []),
     ...(unasked > 0 ? [`${unasked} that nobody had asked for`] : []),
   ];

@@ -200,7 +200,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       return trusted(reads, takenAt, endpoint);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),
-    leftOut: () => ({ ...ignoredInAll }),
+    dropCounters: () => ({ ...ignoredInAll }),
     close() {
       closed = true;
       for (const session of sessions) session.close();

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { AgentError, backoffDelays, type Clock, describeError, lifeController, type Random, Stopped } from '../../lib/index.ts';
-import type { WakeUpSource, WakeUpState } from '../triggers.ts';
+import type { TriggerSource, TriggerState } from '../triggers.ts';
 import type { SnmpCredentials } from './access.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 import { decodeMessage, type Oid, requireUsable, type VarBind } from './session.ts';
@@ -67,11 +67,11 @@ function acknowledgementOf(datagram: Buffer): Buffer {
 /** What became of the datagrams that came in, since the start. */
 export interface TrapCounts {
   /** Told of a session of BGP. */
-  woke: number;
+  triggered: number;
   /** Notifications of something else. */
   unrelated: number;
   /** From an address that is not among those allowed. */
-  strangers: number;
+  wrongSource: number;
   /** Not, to the last octet, a message of the version that is listened for. */
   malformed: number;
   /** With another community, or not from the user, or not authentic. */
@@ -81,10 +81,10 @@ export interface TrapCounts {
 }
 
 function noTraps(): TrapCounts {
-  return { woke: 0, unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 };
+  return { triggered: 0, unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 };
 }
 
-export type TrapWakeUpOptions = SnmpCredentials & {
+export type TrapTriggerOptions = SnmpCredentials & {
   /** Its name in the configuration. */
   readonly name: string;
   /** Address of this host to listen at. */
@@ -97,7 +97,7 @@ export type TrapWakeUpOptions = SnmpCredentials & {
   readonly random: Random;
 };
 
-export interface TrapWakeUp extends WakeUpSource {
+export interface TrapTrigger extends TriggerSource {
   /** Where it listens now; undefined while it does not. */
   listening(): { readonly host: string; readonly port: number } | undefined;
   counts(): Readonly<TrapCounts>;
@@ -115,7 +115,7 @@ const DATAGRAMS_A_SECOND = 500;
  * A trap is only a hint (rule 1): what it says of the session is not even read, so a forged or repeated one costs a poll, and no more. Throws
  * SNMP__USER_INVALID itself; a socket that cannot be bound is told as lost, with SNMP__TRAPS_UNHEARD, and tried again.
  */
-export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
+export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   const { name, host, port, user, community, clock, random } = options;
   if (user !== undefined) requireUsable(user);
   const allowed = options.from === undefined ? undefined : new Set(options.from);
@@ -143,9 +143,9 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     }
   };
 
-  const onDatagram = (datagram: Buffer, from: RemoteInfo, socket: Socket, onWake: () => void): void => {
+  const onDatagram = (datagram: Buffer, from: RemoteInfo, socket: Socket, onTrigger: () => void): void => {
     if (allowed?.has(plainAddress(from.address)) === false) {
-      counts.strangers += 1;
+      counts.wrongSource += 1;
       return;
     }
     const outcome = shedding.isTooMuch() ? 'shed' : read(datagram, from, socket);
@@ -155,13 +155,13 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     } else if (outcome.what === undefined || !isBgpNotification(outcome.what)) {
       counts.unrelated += 1;
     } else {
-      counts.woke += 1;
-      onWake();
+      counts.triggered += 1;
+      onTrigger();
     }
   };
 
   /** Listens until the socket fails, which it rejects with, or the signal aborts. */
-  const listen = async (onWake: () => void, onListening: () => void, signal: AbortSignal): Promise<void> => {
+  const listen = async (onTrigger: () => void, onListening: () => void, signal: AbortSignal): Promise<void> => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     if (user !== undefined) {
       const { createV3NotificationReader } = await import('./traps-v3.ts');
@@ -173,7 +173,7 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
         if (signal.aborted) return onAbort();
         signal.addEventListener('abort', onAbort, { once: true });
         socket.on('error', reject);
-        socket.on('message', (datagram, from) => onDatagram(datagram, from, socket, onWake));
+        socket.on('message', (datagram, from) => onDatagram(datagram, from, socket, onTrigger));
         socket.on('listening', () => {
           const { address, port: bound } = socket.address();
           listening = { host: address, port: bound };
@@ -187,7 +187,7 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     }
   };
 
-  const run = async (onWake: () => void, onState: (event: WakeUpState) => void, signal: AbortSignal): Promise<void> => {
+  const run = async (onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> => {
     let lost = false;
     let delays = backoffDelays({ baseMs: 1_000, maxMs: 60_000, random });
     const onListening = (): void => {
@@ -197,7 +197,7 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     };
     while (!signal.aborted) {
       try {
-        await listen(onWake, onListening, signal);
+        await listen(onTrigger, onListening, signal);
       } catch (cause) {
         const error = new AgentError('SNMP__TRAPS_UNHEARD', { endpoint: `${host}:${port}`, problem: describeError(cause) }, { cause });
         if (!lost) onState({ state: 'lost', error });
@@ -209,8 +209,8 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
 
   return {
     name,
-    start(onWake, signal, onState = () => undefined) {
-      started ??= run(onWake, onState, AbortSignal.any([signal, life.signal]));
+    start(onTrigger, signal, onState = () => undefined) {
+      started ??= run(onTrigger, onState, AbortSignal.any([signal, life.signal]));
     },
     async close() {
       life.abort(new Stopped('the trap receiver is closed'));
@@ -218,8 +218,8 @@ export function createTrapWakeUp(options: TrapWakeUpOptions): TrapWakeUp {
     },
     listening: () => listening,
     counts: () => ({ ...counts }),
-    leftOut() {
-      const { woke: _, ...ignored } = counts;
+    dropCounters() {
+      const { triggered: _, ...ignored } = counts;
       return ignored;
     },
   };

@@ -13,7 +13,7 @@ type Sent = (error: Error | null, bytes: number) => void;
  * authenticated, asks nobody who sent them, and throws out of its listener at some that are malformed; so it gets to see only what `admit` lets
  * through, and what it throws ends here.
  */
-export class FencedSocket extends EventEmitter {
+export class FilteringSocket extends EventEmitter {
   readonly #socket: Socket;
 
   /** `onThrow` hears what the library threw at a datagram that was let through. */
@@ -217,7 +217,7 @@ function desVector(key: Buffer, salt: Buffer): Buffer {
 }
 
 /** Decides what net-snmp gets to see of what comes from the agent's address, and remembers what it was. */
-interface V3Admission {
+interface UsmFilter {
   admits(datagram: Buffer): boolean;
   /** The counter that the last Report told of. */
   lastReport(): readonly number[] | undefined;
@@ -234,7 +234,7 @@ const MAX_ENGINES = 4;
  * Admits what the user has secured as asked and is well-formed inside; and Reports, which tell of what could not be. Whether the security is
  * genuine is for net-snmp to verify.
  */
-export function createV3Admission(user: SnmpUser): V3Admission {
+export function createUsmFilter(user: SnmpUser): UsmFilter {
   const engines = new Set<string>();
   let report: readonly number[] | undefined;
   let understood = false;

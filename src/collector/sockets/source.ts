@@ -89,7 +89,7 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
   return {
     name,
     duplicates: () => duplicates,
-    leftOut: () => ({ duplicates }),
+    dropCounters: () => ({ duplicates }),
     async collect(signal) {
       life.signal.throwIfAborted();
       signal.throwIfAborted();

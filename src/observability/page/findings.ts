@@ -29,7 +29,7 @@ export function clockTime(at: number): string {
 }
 
 /** What holds a user, in a sentence. */
-export const HOLD_WORDS: Readonly<Record<string, string>> = {
+export const HOLD_REASON_TEXT: Readonly<Record<string, string>> = {
   'switch-not-read': 'the switch could not be read',
   'vrf-not-collected': 'its VRF could not be read',
   'no-neighbors-at-all': 'the switch shows no BGP neighbor at all',
@@ -140,7 +140,7 @@ function ofUsers({ users, lastTick, failedVrfs }: AgentStatus): readonly Finding
   // Without a reading of the switch nobody is observed, and that has been said.
   const unobserved = lastTick?.switchRead === true ? users.filter(({ observation }) => observation === 'unobserved') : [];
   for (const [because, these] of byReason(unobserved)) {
-    const words = HOLD_WORDS[because] ?? because;
+    const words = HOLD_REASON_TEXT[because] ?? because;
     const said = `Nothing is reported for ${people(these)}: ${these.length === 1 ? words : words.replace(/^its /, 'their ')}`;
     const [failed] = because === 'vrf-not-collected' ? failedVrfs : [];
     found.push(failed === undefined ? look(said, null) : look(`${said}; ${failed.vrf}: ${failed.problem}`, COMPARE_VRFS));

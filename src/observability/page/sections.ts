@@ -1,5 +1,5 @@
 import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
-import { clockTime, HOLD_WORDS, type Level, milliseconds, shortKey, span } from './findings.ts';
+import { clockTime, HOLD_REASON_TEXT, type Level, milliseconds, shortKey, span } from './findings.ts';
 import { type Column, html, layout, type Markup, table, tableInSteps, verdictBox } from './html.ts';
 
 /** The rest is folded away. */
@@ -173,13 +173,13 @@ function verdictOf({ parked, observation, because, ledger, inFlight, decision, d
       what: `The program refuses its status, and is asked again when the account changes, or after a minute to an hour: ${parked}`,
     };
   if (observation === 'unobserved')
-    return { level: 'look', what: `Nothing is reported: ${HOLD_WORDS[because ?? ''] ?? because ?? 'no reason given'}` };
+    return { level: 'look', what: `Nothing is reported: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
   if (ledger.status === observation) return { level: 'well', what: `The session is ${observation}, and the ledger says so` };
   const why =
     inFlight !== null
       ? `${inFlight} is on its way`
       : decision === 'hold'
-        ? (HOLD_WORDS[decisionReason ?? ''] ?? decisionReason ?? 'it waits')
+        ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'it waits')
         : 'it is about to be written';
   return { level: 'look', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
 }
@@ -312,7 +312,7 @@ function remark({ parked, inFlight, decision, decisionReason, suppressed, flaps,
       : inFlight !== null
         ? `${inFlight} is on its way`
         : decision === 'hold'
-          ? (HOLD_WORDS[decisionReason ?? ''] ?? decisionReason ?? '')
+          ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? '')
           : decision === 'write' && decisionReason === 'change'
             ? 'to be written'
             : '';

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import type { EapiCredentials, EapiSourceOptions } from '../../../src/collector/index.ts';
-import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
+import { type EapiBed, layEapiBed, never, USER } from './fixture.ts';
 
-let bed: EapiBed;
-afterEach(() => bed.end());
+let fixture: EapiBed;
+afterEach(() => fixture.end());
 
 async function with401Face(credentials: EapiCredentials, face: Partial<SimulatedEapiOptions> = {}): Promise<EapiBed> {
-  bed = await layEapiBed({ credentials: USER, ...face }, (): Partial<EapiSourceOptions> => ({ credentials, timeoutMs: 10_000 }));
-  return bed;
+  fixture = await layEapiBed({ credentials: USER, ...face }, (): Partial<EapiSourceOptions> => ({ credentials, timeoutMs: 10_000 }));
+  return fixture;
 }
 
 const SESSION: EapiCredentials = { ...USER, login: 'session' };
@@ -38,7 +38,7 @@ describe('a login session', () => {
 
   test('that nobody can open ends the poll after one login, and the next poll tries again', async () => {
     const { source, face } = await with401Face({ ...WRONG, login: 'session' });
-    const refusal = { code: 'EAPI__UNAUTHORIZED', message: `eAPI at ${bed.url} refuses user telemetry: HTTP 401` };
+    const refusal = { code: 'EAPI__UNAUTHORIZED', message: `eAPI at ${fixture.url} refuses user telemetry: HTTP 401` };
     await expect(source.collect(never)).rejects.toMatchObject(refusal);
     expect(face.stats()).toMatchObject({ logins: 1, requests: 1 });
     await expect(source.collect(never)).rejects.toMatchObject(refusal);
@@ -95,12 +95,12 @@ describe('basic authentication', () => {
 });
 
 test('without credentials nothing is sent, and the refusal says so', async () => {
-  bed = await layEapiBed({ credentials: USER });
-  await expect(bed.source.collect(never)).rejects.toMatchObject({ message: `eAPI at ${bed.url} refuses user (none): HTTP 401` });
+  fixture = await layEapiBed({ credentials: USER });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({ message: `eAPI at ${fixture.url} refuses user (none): HTTP 401` });
 });
 
 test('a Unix socket asks for no credentials, and is sent none', async () => {
-  bed = await layEapiBed({ credentials: USER }, ({ socketPath }) => ({ endpoint: `unix://${socketPath}`, credentials: SESSION }));
-  await expect(bed.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
-  expect(bed.face.stats().logins).toBe(0);
+  fixture = await layEapiBed({ credentials: USER }, ({ socketPath }) => ({ endpoint: `unix://${socketPath}`, credentials: SESSION }));
+  await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
+  expect(fixture.face.stats().logins).toBe(0);
 });

@@ -1,6 +1,6 @@
 import { createSimulatedEapi, createSimulatedGrpc } from '../../../localnet/switch/index.ts';
 import { createEapiSource } from '../../../src/collector/index.ts';
-import { describeSwitchSource, type SourceBed, type SourceHarness, type StartedSource } from '../source-contract.ts';
+import { describeSwitchSource, type SourceFixture, type SourceHarness, type StartedSource } from '../source-contract.ts';
 
 const FATAL_FAULTS: SourceHarness['fatalFaults'] = [
   { kind: 'refuse' },
@@ -25,34 +25,40 @@ const TRANSPORT_FAULTS = FATAL_FAULTS.filter(({ kind }) => ['refuse', 'hang', 'c
 
 const USER = { username: 'telemetry', password: 'only-for-this-test' };
 
-async function startTcp(bed: SourceBed, login: 'basic' | 'session'): Promise<StartedSource> {
-  const face = createSimulatedEapi({ switch: bed.sim, faults: bed.faults, clock: bed.clock, credentials: USER });
+async function startTcp(fixture: SourceFixture, login: 'basic' | 'session'): Promise<StartedSource> {
+  const face = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
   const { url } = await face.start();
-  const source = createEapiSource({ endpoint: url, credentials: { ...USER, login }, clock: bed.clock, timeoutMs: bed.timeoutMs });
+  const source = createEapiSource({ endpoint: url, credentials: { ...USER, login }, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
   return { source, where: url, openConnections: face.openConnections, stop: face.stop };
 }
 
-describeSwitchSource('eAPI over HTTP with a login session', { fatalFaults: FATAL_FAULTS, start: (bed) => startTcp(bed, 'session') });
+describeSwitchSource('eAPI over HTTP with a login session', {
+  fatalFaults: FATAL_FAULTS,
+  start: (fixture) => startTcp(fixture, 'session'),
+});
 
-describeSwitchSource('eAPI over HTTP with basic authentication', { fatalFaults: TRANSPORT_FAULTS, start: (bed) => startTcp(bed, 'basic') });
+describeSwitchSource('eAPI over HTTP with basic authentication', {
+  fatalFaults: TRANSPORT_FAULTS,
+  start: (fixture) => startTcp(fixture, 'basic'),
+});
 
 describeSwitchSource('eAPI over a Unix socket', {
   fatalFaults: TRANSPORT_FAULTS,
-  async start(bed) {
-    const face = createSimulatedEapi({ switch: bed.sim, faults: bed.faults, clock: bed.clock, credentials: USER });
+  async start(fixture) {
+    const face = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
     const { socketPath } = await face.start();
-    const source = createEapiSource({ endpoint: `unix://${socketPath}`, clock: bed.clock, timeoutMs: bed.timeoutMs });
+    const source = createEapiSource({ endpoint: `unix://${socketPath}`, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
     return { source, where: `unix://${socketPath}`, openConnections: face.openConnections, stop: face.stop };
   },
 });
 
 describeSwitchSource('eAPI over gRPC', {
   fatalFaults: FATAL_FAULTS.filter((fault) => fault.kind !== 'http-status' || fault.status !== 401),
-  async start(bed) {
-    const face = createSimulatedGrpc({ switch: bed.sim, faults: bed.faults, clock: bed.clock });
+  async start(fixture) {
+    const face = createSimulatedGrpc({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock });
     const { host, port } = await face.start();
     const endpoint = `grpc://${host}:${port}`;
-    const source = createEapiSource({ endpoint, clock: bed.clock, timeoutMs: bed.timeoutMs });
+    const source = createEapiSource({ endpoint, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
     return { source, where: endpoint, openConnections: face.openConnections, stop: face.stop };
   },
 });

@@ -28,7 +28,7 @@ function laySwitch(): SimulatedSwitch {
 }
 
 function answer(sim: SimulatedSwitch, command: string): string {
-  const scene = { sim, faults: createSwitchFaults(), oddities: CURRENT_EOS, answer: 0 };
+  const scene = { sim, faults: createSwitchFaults(), eosQuirks: CURRENT_EOS, answer: 0 };
   const request = { jsonrpc: '2.0', method: 'runCmds', id: 'x', params: { version: 1, cmds: [command], timestamps: true } };
   return JSON.stringify(answerRunCmds(JSON.stringify(request), scene, () => undefined));
 }

@@ -1,34 +1,34 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { NeighborKey } from '../../../src/bgp/index.ts';
-import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
+import { type EapiBed, layEapiBed, never, USER } from './fixture.ts';
 
-let bed: EapiBed;
-afterEach(() => bed.end());
+let fixture: EapiBed;
+afterEach(() => fixture.end());
 
 /** `count` Established neighbors of vrf2, each with its index as its RTT in microseconds, from 1 on. */
 function establishMany(count: number): NeighborKey[] {
   return Array.from({ length: count }, (_, index) => {
     const key = { vrf: 'vrf2', address: `169.254.${16 + (index >> 7)}.${(index & 127) * 2 + 1}` };
-    bed.sim.configure({ ...key, remoteAs: 65_000, rttUs: index + 1 });
-    bed.sim.establish(key.vrf, key.address);
+    fixture.sim.configure({ ...key, remoteAs: 65_000, rttUs: index + 1 });
+    fixture.sim.establish(key.vrf, key.address);
     return key;
   });
 }
 
 describe('round-trip times over eAPI', () => {
   test('of a few are asked for one by one, in one request', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(10);
-    await bed.source.collect(never);
-    bed.face.resetStats();
-    await expect(bed.source.readRtts(keys.slice(0, 3), never)).resolves.toEqual(
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
+    await expect(fixture.source.readRtts(keys.slice(0, 3), never)).resolves.toEqual(
       new Map([
         ['vrf2|169.254.16.1', 1_000n],
         ['vrf2|169.254.16.3', 2_000n],
         ['vrf2|169.254.16.5', 3_000n],
       ]),
     );
-    expect(bed.face.stats()).toMatchObject({
+    expect(fixture.face.stats()).toMatchObject({
       requests: 1,
       commands: {
         'show ip bgp neighbors 169.254.16.1 vrf vrf2': 1,
@@ -39,91 +39,96 @@ describe('round-trip times over eAPI', () => {
   });
 
   test('of many go twenty to a request', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(110);
-    await bed.source.collect(never);
-    bed.face.resetStats();
-    const rtts = await bed.source.readRtts(keys.slice(0, 45), never);
-    expect([rtts.size, bed.face.stats().requests]).toEqual([45, 3]);
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
+    const rtts = await fixture.source.readRtts(keys.slice(0, 45), never);
+    expect([rtts.size, fixture.face.stats().requests]).toEqual([45, 3]);
   });
 
   test('of more than half of what is Established come from one command', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(110);
-    await bed.source.collect(never);
-    bed.face.resetStats();
-    const rtts = await bed.source.readRtts(keys, never);
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
+    const rtts = await fixture.source.readRtts(keys, never);
     expect([rtts.size, rtts.get('vrf2|169.254.16.219')]).toEqual([110, 110_000n]);
-    expect(bed.face.stats()).toMatchObject({ requests: 1, commands: { 'show ip bgp neighbors vrf all': 1 } });
+    expect(fixture.face.stats()).toMatchObject({ requests: 1, commands: { 'show ip bgp neighbors vrf all': 1 } });
   });
 
   test('are those asked for and no others, also from the one command', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(3);
-    await bed.source.collect(never);
-    await expect(bed.source.readRtts([...keys, { vrf: 'vrf1', address: '169.254.0.3' }], never)).resolves.toHaveProperty('size', 3);
+    await fixture.source.collect(never);
+    await expect(fixture.source.readRtts([...keys, { vrf: 'vrf1', address: '169.254.0.3' }], never)).resolves.toHaveProperty('size', 3);
   });
 
   test('come from the one command also where its result is text, and also after a new login', async () => {
-    bed = await layEapiBed({ credentials: USER, oddities: { resultsAsText: true } }, () => ({
+    fixture = await layEapiBed({ credentials: USER, eosQuirks: { resultsAsText: true } }, () => ({
       credentials: { ...USER, login: 'session' },
     }));
     const keys = establishMany(30);
-    await bed.source.collect(never);
-    bed.face.expireSessions();
-    await expect(bed.source.readRtts(keys, never)).resolves.toHaveProperty('size', 30);
+    await fixture.source.collect(never);
+    fixture.face.expireSessions();
+    await expect(fixture.source.readRtts(keys, never)).resolves.toHaveProperty('size', 30);
   });
 
   test('are none when the one answer breaks off', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(30);
-    await bed.source.collect(never);
-    bed.faults.begin({ kind: 'cut' });
-    await expect(bed.source.readRtts(keys, never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE' });
+    await fixture.source.collect(never);
+    fixture.faults.begin({ kind: 'cut' });
+    await expect(fixture.source.readRtts(keys, never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE' });
   });
 
   test('of the others come when one command fails in the middle', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(20);
-    await bed.source.collect(never);
-    bed.face.resetStats();
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
     const asked = [...keys.slice(0, 4), { vrf: 'gone', address: '169.254.0.1' }, ...keys.slice(4, 8)];
-    const rtts = await bed.source.readRtts(asked, never);
-    expect([[...rtts.values()], bed.face.stats().requests]).toEqual([[1, 2, 3, 4, 5, 6, 7, 8].map((index) => BigInt(index) * 1_000n), 2]);
+    const rtts = await fixture.source.readRtts(asked, never);
+    expect([[...rtts.values()], fixture.face.stats().requests]).toEqual([
+      [1, 2, 3, 4, 5, 6, 7, 8].map((index) => BigInt(index) * 1_000n),
+      2,
+    ]);
   });
 
   test('are given up after so many failures that there is a cause to them', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     establishMany(200);
-    await bed.source.collect(never);
-    bed.face.resetStats();
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
     const asked = Array.from({ length: 90 }, (_, index) => ({ vrf: `gone${index}`, address: '169.254.0.1' }));
-    await expect(bed.source.readRtts(asked, never)).resolves.toEqual(new Map());
-    expect(bed.face.stats().requests).toBe(21);
+    await expect(fixture.source.readRtts(asked, never)).resolves.toEqual(new Map());
+    expect(fixture.face.stats().requests).toBe(21);
   });
 
   test('are asked for one by one when the switch will not run the one command', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const keys = establishMany(3);
-    await bed.source.collect(never);
-    bed.face.resetStats();
-    bed.faults.begin({ kind: 'command-error', code: 1000, errors: ['timeout'], command: 'show ip bgp neighbors vrf all' });
-    await expect(bed.source.readRtts(keys, never)).resolves.toHaveProperty('size', 3);
-    expect(bed.face.stats().requests).toBe(2);
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
+    fixture.faults.begin({ kind: 'command-error', code: 1000, errors: ['timeout'], command: 'show ip bgp neighbors vrf all' });
+    await expect(fixture.source.readRtts(keys, never)).resolves.toHaveProperty('size', 3);
+    expect(fixture.face.stats().requests).toBe(2);
   });
 
   test('fail as a whole where the user may not run the command', async () => {
-    bed = await layEapiBed();
+    fixture = await layEapiBed();
     const [key] = establishMany(10);
-    await bed.source.collect(never);
-    bed.faults.begin({ kind: 'command-error', code: 1005, errors: ['Command unauthorized'] });
-    await expect(bed.source.readRtts(key === undefined ? [] : [key], never)).rejects.toMatchObject({ code: 'EAPI__COMMAND_UNAUTHORIZED' });
+    await fixture.source.collect(never);
+    fixture.faults.begin({ kind: 'command-error', code: 1005, errors: ['Command unauthorized'] });
+    await expect(fixture.source.readRtts(key === undefined ? [] : [key], never)).rejects.toMatchObject({
+      code: 'EAPI__COMMAND_UNAUTHORIZED',
+    });
   });
 
   test('ask for nothing that is no IPv4 address in a plain VRF, so that nothing can be slipped into a command', async () => {
-    bed = await layEapiBed();
-    await bed.source.collect(never);
-    bed.face.resetStats();
+    fixture = await layEapiBed();
+    await fixture.source.collect(never);
+    fixture.face.resetStats();
     const asked: NeighborKey[] = [
       { vrf: 'vrf1', address: '169.254.0.1 | json' },
       { vrf: 'vrf1 ; reload now', address: '169.254.0.1' },
@@ -132,36 +137,36 @@ describe('round-trip times over eAPI', () => {
       { vrf: 'vrf1', address: 'fe80::1%Et3' },
       { vrf: 'vrf1', address: '999.1.1.1' },
     ];
-    await expect(bed.source.readRtts(asked, never)).resolves.toEqual(new Map());
-    expect(bed.face.stats().requests).toBe(0);
+    await expect(fixture.source.readRtts(asked, never)).resolves.toEqual(new Map());
+    expect(fixture.face.stats().requests).toBe(0);
   });
 
   test.each([0, -5, 60_000_001, 0.4, Number.NaN])('are absent where the sample is %d microseconds', async (rttUs) => {
-    bed = await layEapiBed();
-    bed.sim.configure({ vrf: 'vrf2', address: '169.254.16.1', remoteAs: 65_000, rttUs });
-    bed.sim.establish('vrf2', '169.254.16.1');
-    await bed.source.collect(never);
-    await expect(bed.source.readRtts([{ vrf: 'vrf2', address: '169.254.16.1' }], never)).resolves.toEqual(new Map());
+    fixture = await layEapiBed();
+    fixture.sim.configure({ vrf: 'vrf2', address: '169.254.16.1', remoteAs: 65_000, rttUs });
+    fixture.sim.establish('vrf2', '169.254.16.1');
+    await fixture.source.collect(never);
+    await expect(fixture.source.readRtts([{ vrf: 'vrf2', address: '169.254.16.1' }], never)).resolves.toEqual(new Map());
   });
 
   test('are absent for a session that is down on a release that writes null into every field', async () => {
-    bed = await layEapiBed({ oddities: { tcpInfoWhenDown: 'nulls', asn: 'number' } });
-    await bed.source.collect(never);
+    fixture = await layEapiBed({ eosQuirks: { tcpInfoWhenDown: 'nulls', asn: 'number' } });
+    await fixture.source.collect(never);
     const asked = [
       { vrf: 'vrf1', address: '169.254.0.1' },
       { vrf: 'vrf1', address: '169.254.0.3' },
     ];
-    await expect(bed.source.readRtts(asked, never)).resolves.toEqual(new Map([['vrf1|169.254.0.1', 4_287_000n]]));
+    await expect(fixture.source.readRtts(asked, never)).resolves.toEqual(new Map([['vrf1|169.254.0.1', 4_287_000n]]));
   });
 
   test('cost a poll nothing when they cannot be read', async () => {
-    bed = await layEapiBed();
-    await bed.source.collect(never);
-    const over = bed.faults.begin({ kind: 'http-status', status: 503 });
-    await expect(bed.source.readRtts([{ vrf: 'vrf1', address: '169.254.0.1' }], never)).rejects.toMatchObject({
+    fixture = await layEapiBed();
+    await fixture.source.collect(never);
+    const over = fixture.faults.begin({ kind: 'http-status', status: 503 });
+    await expect(fixture.source.readRtts([{ vrf: 'vrf1', address: '169.254.0.1' }], never)).rejects.toMatchObject({
       code: 'EAPI__HTTP_STATUS',
     });
     over();
-    await expect(bed.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
+    await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
   });
 });

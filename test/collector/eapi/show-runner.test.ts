@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import { createEapiShowRunner, type EapiShowRunnerOptions, type ShowRunner } from '../../../src/collector/index.ts';
-import { layEapiBed, never, USER } from './bed.ts';
+import { layEapiBed, never, USER } from './fixture.ts';
 
 async function bedWithRunner(face: Partial<SimulatedEapiOptions> = {}, options: Partial<EapiShowRunnerOptions> = {}) {
-  const bed = await layEapiBed(face);
-  onTestFinished(() => bed.end());
-  return { ...bed, runner: runnerAt(bed.url, options) };
+  const fixture = await layEapiBed(face);
+  onTestFinished(() => fixture.end());
+  return { ...fixture, runner: runnerAt(fixture.url, options) };
 }
 
 function runnerAt(endpoint: string, options: Partial<EapiShowRunnerOptions> = {}): ShowRunner {
@@ -52,7 +52,7 @@ describe('a show command', () => {
   });
 
   test('that answers with text that is JSON is answered all the same', async () => {
-    const { runner } = await bedWithRunner({ oddities: { resultsAsText: true } });
+    const { runner } = await bedWithRunner({ eosQuirks: { resultsAsText: true } });
     expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
   });
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { EapiTls } from '../../../src/collector/index.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { statesOf } from '../source-contract.ts';
-import { type EapiBed, layEapiBed, never, USER } from './bed.ts';
+import { type EapiBed, layEapiBed, never, USER } from './fixture.ts';
 
 describe('an https endpoint', () => {
   const certificate = selfSigned(['127.0.0.1']);
@@ -14,7 +14,7 @@ describe('an https endpoint', () => {
   const stranger = selfSigned(['127.0.0.1']);
   const VRF1 = { '169.254.0.1': 'established', '169.254.0.3': 'active' };
   let directory: string;
-  let bed: EapiBed | undefined;
+  let fixture: EapiBed | undefined;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dzd-tls-'));
@@ -24,16 +24,16 @@ describe('an https endpoint', () => {
     await writeFile(join(directory, 'nonsense.pem'), 'not a certificate');
   });
   afterAll(() => rm(directory, { recursive: true }));
-  afterEach(() => bed?.end());
+  afterEach(() => fixture?.end());
 
   /** What VRF vrf1 reads as, and what the switch heard. */
   const read = async (tls: EapiTls | undefined, served = certificate): Promise<{ states: unknown; requests: number }> => {
-    bed = await layEapiBed({ tls: served, credentials: USER }, () => ({
+    fixture = await layEapiBed({ tls: served, credentials: USER }, () => ({
       credentials: { ...USER, login: 'session' },
       ...(tls === undefined ? {} : { tls }),
     }));
-    const states = await bed.source.collect(never).then(statesOf);
-    return { states: states.vrf1, requests: bed.face.stats().requests };
+    const states = await fixture.source.collect(never).then(statesOf);
+    return { states: states.vrf1, requests: fixture.face.stats().requests };
   };
   const pin = ({ cert }: { readonly cert: string }): string => new X509Certificate(cert).fingerprint256;
 
@@ -48,7 +48,7 @@ describe('an https endpoint', () => {
 
   test('is believed when its certificate is the pinned one, however the fingerprint is written', async () => {
     await expect(read({ kind: 'fingerprint', sha256: pin(certificate) })).resolves.toEqual({ states: VRF1, requests: 2 });
-    await bed?.end();
+    await fixture?.end();
     const plain = pin(certificate).replaceAll(':', '').toLowerCase();
     await expect(read({ kind: 'fingerprint', sha256: plain })).resolves.toEqual({ states: VRF1, requests: 2 });
   });
@@ -75,7 +75,7 @@ describe('an https endpoint', () => {
   for (const [name, tls, problem] of refusals) {
     test(`whose certificate is ${name} hears not one byte of a request`, async () => {
       await expect(read(tls())).rejects.toMatchObject({ code: 'EAPI__TLS', message: expect.stringMatching(problem) });
-      expect(bed?.face.stats().requests).toBe(0);
+      expect(fixture?.face.stats().requests).toBe(0);
     });
   }
 
@@ -88,10 +88,10 @@ describe('an https endpoint', () => {
   });
 
   test('that speaks plain HTTP is refused', async () => {
-    bed = await layEapiBed({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
-    await expect(bed.source.collect(never)).rejects.toMatchObject({
+    fixture = await layEapiBed({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
+    await expect(fixture.source.collect(never)).rejects.toMatchObject({
       code: 'EAPI__TLS',
-      message: expect.stringContaining(bed.url.slice(7)),
+      message: expect.stringContaining(fixture.url.slice(7)),
     });
   });
 });

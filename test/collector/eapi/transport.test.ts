@@ -2,10 +2,10 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createEapiSource } from '../../../src/collector/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
-import { type EapiBed, layEapiBed, never } from './bed.ts';
+import { type EapiBed, layEapiBed, never } from './fixture.ts';
 
-let bed: EapiBed | undefined;
-afterEach(() => bed?.end());
+let fixture: EapiBed | undefined;
+afterEach(() => fixture?.end());
 
 /** What a read of this endpoint comes to. */
 async function readOf(endpoint: string): Promise<unknown> {
@@ -35,61 +35,61 @@ describe('an endpoint at which nobody listens', () => {
 });
 
 test('creating a source opens nothing', async () => {
-  bed = await layEapiBed();
-  await bed.source.close();
-  expect(bed.face.stats().connections).toBe(0);
+  fixture = await layEapiBed();
+  await fixture.source.close();
+  expect(fixture.face.stats().connections).toBe(0);
 });
 
 test('an idle connection that the switch has ended is replaced without the poll noticing', async () => {
-  bed = await layEapiBed();
+  fixture = await layEapiBed();
   for (let poll = 0; poll < 3; poll += 1) {
-    await bed.source.collect(never);
+    await fixture.source.collect(never);
     // The source hears of the end only after it has sent its next request.
-    bed.face.hangUp();
+    fixture.face.hangUp();
   }
-  expect(bed.face.stats().connections).toBe(3);
+  expect(fixture.face.stats().connections).toBe(3);
 });
 
 test('an answer beyond the bound is given up while it comes, and said to be too large', async () => {
-  bed = await layEapiBed({}, () => ({ maxAnswerBytes: 200 }));
-  await expect(bed.source.collect(never)).rejects.toMatchObject({
+  fixture = await layEapiBed({}, () => ({ maxAnswerBytes: 200 }));
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__TOO_LARGE',
-    message: `the answer of eAPI at ${bed.url} is larger than 200 bytes`,
+    message: `the answer of eAPI at ${fixture.url} is larger than 200 bytes`,
   });
 });
 
 test('an answer that breaks off is said to be incomplete, with how much came', async () => {
-  bed = await layEapiBed();
-  bed.faults.begin({ kind: 'cut' });
-  await expect(bed.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
+  fixture = await layEapiBed();
+  fixture.faults.begin({ kind: 'cut' });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
 });
 
 test('a web page in place of an answer is said to be no JSON, with how it begins', async () => {
-  bed = await layEapiBed();
-  bed.faults.begin({ kind: 'garbage' });
-  await expect(bed.source.collect(never)).rejects.toMatchObject({
+  fixture = await layEapiBed();
+  fixture.faults.begin({ kind: 'garbage' });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__MALFORMED',
-    message: `the answer of eAPI at ${bed.url} makes no sense: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
+    message: `the answer of eAPI at ${fixture.url} makes no sense: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
   });
 });
 
 test('a switch that is slower than the bound is said to be, with the bound', async () => {
-  bed = await layEapiBed({}, () => ({ timeoutMs: 60 }));
-  bed.faults.begin({ kind: 'slow', delayMs: 1_000 });
-  await expect(bed.source.collect(never)).rejects.toMatchObject({
+  fixture = await layEapiBed({}, () => ({ timeoutMs: 60 }));
+  fixture.faults.begin({ kind: 'slow', delayMs: 1_000 });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__TIMEOUT',
-    message: `eAPI at ${bed.url} did not answer within 60 ms`,
+    message: `eAPI at ${fixture.url} did not answer within 60 ms`,
   });
 });
 
 test('an EOS that does not know timestamps is asked without them from then on, and its sessions have no age', async () => {
-  bed = await layEapiBed({ oddities: { knowsTimestamps: false } });
+  fixture = await layEapiBed({ eosQuirks: { knowsTimestamps: false } });
   for (let poll = 0; poll < 3; poll += 1) {
-    const reading = (await bed.source.collect(never)).vrfs.get('vrf1');
+    const reading = (await fixture.source.collect(never)).vrfs.get('vrf1');
     expect(reading).toMatchObject({ kind: 'collected' });
     expect(reading).not.toHaveProperty('switchTime');
   }
-  expect(bed.face.stats().requests).toBe(4);
+  expect(fixture.face.stats().requests).toBe(4);
 });
 
 /** A loopback port that was free a moment ago. */

@@ -11,12 +11,12 @@ const address = (number: number): string => `169.254.${number >> 7}.${2 * (numbe
 
 /** So many neighbors in `default`, every second one up. */
 async function layNeighbors(count: number): Promise<ViewsBed> {
-  const bed = await layViews();
+  const fixture = await layViews();
   for (let number = 0; number < count; number += 1) {
-    bed.sim.configure({ vrf: 'default', address: address(number), remoteAs: 65_000, description: `USER-${number}` });
-    if (number % 2 === 0) bed.sim.establish('default', address(number));
+    fixture.sim.configure({ vrf: 'default', address: address(number), remoteAs: 65_000, description: `USER-${number}` });
+    if (number % 2 === 0) fixture.sim.establish('default', address(number));
   }
-  return bed;
+  return fixture;
 }
 
 function statesOf(snapshot: NeighborSnapshot): Record<string, string> {
@@ -29,9 +29,9 @@ const truthOf = ({ sim }: ViewsBed): Record<string, string> =>
   Object.fromEntries(sim.neighbors('default').map((neighbor) => [neighbor.address, neighbor.state]));
 
 /** How many requests of each kind. */
-const kindsOf = (bed: ViewsBed): Record<string, number> => {
+const kindsOf = (fixture: ViewsBed): Record<string, number> => {
   const counts: Record<string, number> = {};
-  for (const line of bed.asked()) {
+  for (const line of fixture.asked()) {
     const kind = line.split(' ', 1)[0] ?? '';
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
@@ -40,24 +40,24 @@ const kindsOf = (bed: ViewsBed): Record<string, number> => {
 
 describe('neighbors that are known from the poll before', () => {
   test('are asked for by name, twelve to a request, instead of walked', async () => {
-    const bed = await layNeighbors(50);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)).toEqual({ 'get-bulk': 9, get: 1 });
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)).toEqual({ 'get-next': 5 });
+    const fixture = await layNeighbors(50);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)).toEqual({ 'get-bulk': 9, get: 1 });
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)).toEqual({ 'get-next': 5 });
   });
 
   test('show every change of a session, and keep what only a walk reads', async () => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.asked();
-    bed.sim.establish('default', address(1));
-    bed.sim.drop('default', address(2));
+    fixture.asked();
+    fixture.sim.establish('default', address(1));
+    fixture.sim.drop('default', address(2));
     const snapshot = await source.collect(signal);
-    expect(kindsOf(bed)).toEqual({ 'get-next': 3 });
-    expect(statesOf(snapshot)).toEqual(truthOf(bed));
+    expect(kindsOf(fixture)).toEqual({ 'get-next': 3 });
+    expect(statesOf(snapshot)).toEqual(truthOf(fixture));
     const reading = snapshot.vrfs.get('default');
     expect(reading?.kind === 'collected' ? reading.neighbors.get(address(1)) : undefined).toMatchObject({
       state: 'established',
@@ -72,85 +72,85 @@ describe('neighbors that are known from the poll before', () => {
     ['among them', '169.254.0.20'],
     ['behind them', '169.255.0.1'],
   ])('do not hide a new one %s', async (_, added) => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.sim.configure({ vrf: 'default', address: added, remoteAs: 65_000 });
-    bed.sim.establish('default', added);
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    fixture.sim.configure({ vrf: 'default', address: added, remoteAs: 65_000 });
+    fixture.sim.establish('default', added);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
   });
 
   test.each([0, 13, 29])('that is removed (number %i) is missed by a walk only', async (gone) => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.asked();
-    bed.sim.unconfigure('default', address(gone));
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)).toMatchObject({ 'get-bulk': 5 });
+    fixture.asked();
+    fixture.sim.unconfigure('default', address(gone));
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)).toMatchObject({ 'get-bulk': 5 });
   });
 
   test('that vanish all at once, as when the switch’s BGP restarts, are gone only when the next poll says so, too', async () => {
-    const bed = await layNeighbors(30);
-    bed.sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
-    const source = sourceOf(bed.agent, { mib: 'arista', vrfs: ['default', 'vrf1'] });
+    const fixture = await layNeighbors(30);
+    fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
+    const source = sourceOf(fixture.agent, { mib: 'arista', vrfs: ['default', 'vrf1'] });
     const read = async (): Promise<unknown> => {
       const reading = (await source.collect(signal)).vrfs.get('default');
       return reading?.kind === 'collected' ? reading.neighbors.size : reading?.problem;
     };
     const seen = [await read()];
-    for (let number = 0; number < 30; number += 1) bed.sim.unconfigure('default', address(number));
+    for (let number = 0; number < 30; number += 1) fixture.sim.unconfigure('default', address(number));
     seen.push(await read(), await read());
     expect(seen).toEqual([30, 'all 30 neighbors are gone at once, which is believed when it is so twice', 0]);
   });
 
   test('are walked all the same each twelfth poll, for what their names do not say', async () => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     const walks: number[] = [];
     for (let poll = 0; poll < 25; poll += 1) {
       await source.collect(signal);
-      if ('get-bulk' in kindsOf(bed)) walks.push(poll);
+      if ('get-bulk' in kindsOf(fixture)) walks.push(poll);
     }
     expect(walks).toEqual([0, 12, 24]);
   });
 
   test('are walked where that takes no more requests', async () => {
-    const bed = await layNeighbors(5);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(5);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     for (let poll = 0; poll < 2; poll += 1) await source.collect(signal);
-    expect(kindsOf(bed)).toEqual({ 'get-bulk': 2 });
+    expect(kindsOf(fixture)).toEqual({ 'get-bulk': 2 });
   });
 
   test('and that the agent answers wrongly are walked', async () => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.asked();
-    bed.intercept = (request) => (request.kind === 'get-next' ? encodeAnswer(request, []) : undefined);
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)).toMatchObject({ 'get-bulk': 6 });
+    fixture.asked();
+    fixture.intercept = (request) => (request.kind === 'get-next' ? encodeAnswer(request, []) : undefined);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)).toMatchObject({ 'get-bulk': 6 });
   });
 
   test('and that the agent refuses to look up so many at once are walked in the same poll, and from then on', async () => {
-    const bed = await layNeighbors(30);
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const fixture = await layNeighbors(30);
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.intercept = (request) => (request.kind === 'get-next' ? encodeFailure(request) : undefined);
-    bed.asked();
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)['get-next']).toBeGreaterThan(0);
-    expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
-    expect(kindsOf(bed)).toEqual({ 'get-bulk': 6, get: 1 });
+    fixture.intercept = (request) => (request.kind === 'get-next' ? encodeFailure(request) : undefined);
+    fixture.asked();
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)['get-next']).toBeGreaterThan(0);
+    expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
+    expect(kindsOf(fixture)).toEqual({ 'get-bulk': 6, get: 1 });
   });
 
   test('and that the agent meets with silence are walked from the next poll on', async () => {
-    const bed = await layNeighbors(30);
+    const fixture = await layNeighbors(30);
     letTimersStandStill();
-    const source = sourceOf(bed.agent, { mib: 'arista' });
+    const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
-    bed.intercept = (request) => (request.kind === 'get-next' ? 'silence' : undefined);
+    fixture.intercept = (request) => (request.kind === 'get-next' ? 'silence' : undefined);
     await expect(asTimePasses(100, source.collect(signal))).rejects.toMatchObject({ code: 'SNMP__UNREACHABLE' });
-    for (let poll = 0; poll < 3; poll += 1) expect(statesOf(await source.collect(signal))).toEqual(truthOf(bed));
+    for (let poll = 0; poll < 3; poll += 1) expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
   });
 });

@@ -70,103 +70,104 @@ describe('ARISTA-BGP4V2-MIB', () => {
 
 describe('which MIB is read', () => {
   const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof layViews>>> => {
-    const bed = await layViews();
-    bed.sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500' });
-    return bed;
+    const fixture = await layViews();
+    fixture.sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500' });
+    return fixture;
   };
   const isArista = (snapshot: NeighborSnapshot): boolean => neighborsIn(snapshot)[0]?.description === 'USER-500';
 
   test('Arista’s where the agent has it, and BGP4-MIB is not even asked for', async () => {
-    const bed = await oneNeighbor();
-    expect(isArista(await sourceOf(bed.agent, { mib: 'auto' }).collect(signal))).toBe(true);
-    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista']);
+    const fixture = await oneNeighbor();
+    expect(isArista(await sourceOf(fixture.agent, { mib: 'auto' }).collect(signal))).toBe(true);
+    expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista']);
   });
 
   test('BGP4-MIB where it has not, and Arista’s is not asked for again', async () => {
-    const bed = await oneNeighbor();
-    bed.mibs = ['bgp4'];
-    const source = sourceOf(bed.agent, { mib: 'auto' });
+    const fixture = await oneNeighbor();
+    fixture.mibs = ['bgp4'];
+    const source = sourceOf(fixture.agent, { mib: 'auto' });
     expect(isArista(await source.collect(signal))).toBe(false);
-    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista', 'get-bulk default bgp4']);
+    expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista', 'get-bulk default bgp4']);
     await source.collect(signal);
-    expect([...bed.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default bgp4']);
+    expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default bgp4']);
   });
 
   test('is asked anew once the agent has restarted', async () => {
-    const bed = await oneNeighbor();
-    bed.mibs = ['bgp4'];
-    bed.pass(60_000);
-    const source = sourceOf(bed.agent, { mib: 'auto' });
+    const fixture = await oneNeighbor();
+    fixture.mibs = ['bgp4'];
+    fixture.pass(60_000);
+    const source = sourceOf(fixture.agent, { mib: 'auto' });
     await source.collect(signal);
-    bed.mibs = ['bgp4', 'arista'];
+    fixture.mibs = ['bgp4', 'arista'];
     expect(isArista(await source.collect(signal))).toBe(false);
-    bed.sim.reboot();
+    fixture.sim.reboot();
     await source.collect(signal);
     expect(isArista(await source.collect(signal))).toBe(true);
   });
 
   test('falls back to BGP4-MIB when Arista’s is gone or makes no sense any more: nobody is gone for that', async () => {
-    const bed = await oneNeighbor();
-    const source = sourceOf(bed.agent, { mib: 'auto' });
+    const fixture = await oneNeighbor();
+    const source = sourceOf(fixture.agent, { mib: 'auto' });
     await source.collect(signal);
-    bed.mibs = ['bgp4'];
+    fixture.mibs = ['bgp4'];
     expect(neighborsIn(await source.collect(signal))).toHaveLength(1);
-    const other = sourceOf(bed.agent, { mib: 'auto' });
-    bed.mibs = ['bgp4', 'arista'];
-    bed.intercept = (request) => (request.kind === 'get-bulk' && (request.oids[0]?.[6] ?? 0) === 30_065 ? nonsense(request) : undefined);
+    const other = sourceOf(fixture.agent, { mib: 'auto' });
+    fixture.mibs = ['bgp4', 'arista'];
+    fixture.intercept = (request) =>
+      request.kind === 'get-bulk' && (request.oids[0]?.[6] ?? 0) === 30_065 ? nonsense(request) : undefined;
     expect(neighborsIn(await other.collect(signal)).map(({ address }) => address)).toEqual(['169.254.0.1']);
   });
 
   test('only the one that the configuration names', async () => {
-    const bed = await oneNeighbor();
-    bed.mibs = ['bgp4'];
-    await expect(sourceOf(bed.agent, { mib: 'arista' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
-    bed.mibs = ['arista'];
-    await expect(sourceOf(bed.agent, { mib: 'bgp4' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
+    const fixture = await oneNeighbor();
+    fixture.mibs = ['bgp4'];
+    await expect(sourceOf(fixture.agent, { mib: 'arista' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
+    fixture.mibs = ['arista'];
+    await expect(sourceOf(fixture.agent, { mib: 'bgp4' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
   });
 });
 
 describe('the VRFs that the switch lists', () => {
   const layVrfs = async (...vrfs: readonly string[]): Promise<Awaited<ReturnType<typeof layViews>>> => {
-    const bed = await layViews();
+    const fixture = await layViews();
     for (const vrf of ['default', ...vrfs]) {
-      bed.sim.addVrf(vrf);
-      bed.sim.configure({ vrf, address: '169.254.0.1', remoteAs: 65_000 });
+      fixture.sim.addVrf(vrf);
+      fixture.sim.configure({ vrf, address: '169.254.0.1', remoteAs: 65_000 });
     }
-    return bed;
+    return fixture;
   };
 
   test('are read, and default with them; one that is made later is read from the next poll on, one that is removed no longer', async () => {
-    const bed = await layVrfs('vrf1', 'MGMT-2');
-    const source = sourceOf(bed.agent, { vrfs: 'auto' });
+    const fixture = await layVrfs('vrf1', 'MGMT-2');
+    const source = sourceOf(fixture.agent, { vrfs: 'auto' });
     const read = async (): Promise<readonly string[]> => [...(await source.collect(signal)).vrfs.keys()].sort();
     expect(await read()).toEqual(['MGMT-2', 'default', 'vrf1']);
-    bed.sim.removeVrf('MGMT-2');
-    bed.sim.configure({ vrf: 'vrf7', address: '169.254.0.9', remoteAs: 65_000 });
+    fixture.sim.removeVrf('MGMT-2');
+    fixture.sim.configure({ vrf: 'vrf7', address: '169.254.0.9', remoteAs: 65_000 });
     expect(await read()).toEqual(['default', 'vrf1', 'vrf7']);
   });
 
   test('are just default where the agent does not list any', async () => {
-    const bed = await layVrfs('vrf1');
-    bed.mibs = ['bgp4'];
-    expect([...(await sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()]).toEqual(['default']);
+    const fixture = await layVrfs('vrf1');
+    fixture.mibs = ['bgp4'];
+    expect([...(await sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()]).toEqual(['default']);
   });
 
   test('leave out one in which there is no BGP, or that the agent refuses, when it says so', async () => {
-    const bed = await layVrfs('vrf1', 'MGMT', 'closed');
-    bed.sim.unconfigure('MGMT', '169.254.0.1');
-    bed.intercept = (request, vrf) => {
+    const fixture = await layVrfs('vrf1', 'MGMT', 'closed');
+    fixture.sim.unconfigure('MGMT', '169.254.0.1');
+    fixture.intercept = (request, vrf) => {
       if (vrf === 'MGMT' && request.kind === 'get') return noSuchObject(request);
       return vrf === 'closed' ? refusal(request) : undefined;
     };
-    expect([...(await sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
+    expect([...(await sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
   });
 
   test('have as failed one that is silent, or in trouble', async () => {
-    const bed = await layVrfs('vrf1', 'vrf2', 'vrf3');
-    bed.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
+    const fixture = await layVrfs('vrf1', 'vrf2', 'vrf3');
+    fixture.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
     letTimersStandStill();
-    const { vrfs } = await asTimePasses(25, sourceOf(bed.agent, { vrfs: 'auto' }).collect(signal));
+    const { vrfs } = await asTimePasses(25, sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal));
     expect([...vrfs].map(([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`)).toEqual([
       'default collected',
       'vrf1 no answer within 2000 ms',
@@ -176,19 +177,19 @@ describe('the VRFs that the switch lists', () => {
   });
 
   test('have as failed one that is named in the configuration, whatever it says', async () => {
-    const bed = await layVrfs('MGMT');
-    bed.sim.unconfigure('MGMT', '169.254.0.1');
-    bed.intercept = (request, vrf) => (vrf === 'MGMT' && request.kind === 'get' ? noSuchObject(request) : undefined);
-    const { vrfs } = await sourceOf(bed.agent, { vrfs: ['default', 'MGMT'] }).collect(signal);
+    const fixture = await layVrfs('MGMT');
+    fixture.sim.unconfigure('MGMT', '169.254.0.1');
+    fixture.intercept = (request, vrf) => (vrf === 'MGMT' && request.kind === 'get' ? noSuchObject(request) : undefined);
+    const { vrfs } = await sourceOf(fixture.agent, { vrfs: ['default', 'MGMT'] }).collect(signal);
     expect(vrfs.get('MGMT')).toMatchObject({ kind: 'failed' });
   });
 
   test('that cannot be listed make no snapshot: one of default alone would say too much', async () => {
-    const bed = await layVrfs('vrf1');
-    bed.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
-    await expect(sourceOf(bed.agent, { vrfs: 'auto', timeoutMs: 300 }).collect(signal)).rejects.toMatchObject({
+    const fixture = await layVrfs('vrf1');
+    fixture.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
+    await expect(sourceOf(fixture.agent, { vrfs: 'auto', timeoutMs: 300 }).collect(signal)).rejects.toMatchObject({
       code: 'SNMP__UNREACHABLE',
-      message: `the SNMP agent at 127.0.0.1:${bed.agent.port} could not be read: the list of VRFs: no answer within 300 ms`,
+      message: `the SNMP agent at 127.0.0.1:${fixture.agent.port} could not be read: the list of VRFs: no answer within 300 ms`,
     });
   });
 });

@@ -37,13 +37,13 @@ export async function layViews(): Promise<ViewsBed> {
   let told = 0;
   const script: Script = (request) => {
     const vrf = vrfOf(request);
-    const intercepted = bed.intercept(request, vrf);
+    const intercepted = fixture.intercept(request, vrf);
     if (intercepted !== undefined) return intercepted === 'silence' ? undefined : intercepted;
     if (!sim.vrfs().includes(vrf)) return undefined;
-    return encodeAnswer(request, answerTo(request, createBgpView(sim, vrf, bed.mibs)()));
+    return encodeAnswer(request, answerTo(request, createBgpView(sim, vrf, fixture.mibs)()));
   };
   const agent = await startAgent(script);
-  const bed: ViewsBed = {
+  const fixture: ViewsBed = {
     sim,
     agent,
     clock,
@@ -58,7 +58,7 @@ export async function layViews(): Promise<ViewsBed> {
       return news;
     },
   };
-  return bed;
+  return fixture;
 }
 
 function vrfOf({ community }: AgentRequest): string {

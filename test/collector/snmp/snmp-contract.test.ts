@@ -1,7 +1,7 @@
 import { createSimulatedSnmp } from '../../../localnet/switch/snmp.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
-import { describeSwitchSource, type SourceBed, type SourceHarness } from '../source-contract.ts';
+import { describeSwitchSource, type SourceFixture, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so a VRF that the switch leaves out costs the whole of its bound: the suite's is made shorter. */
 const TIMEOUT_MS = 4_000;
@@ -20,7 +20,7 @@ interface Setting {
 
 function harness({ version, mib, vrfs }: Setting): SourceHarness {
   return {
-    async start({ sim, faults, clock }: SourceBed) {
+    async start({ sim, faults, clock }: SourceFixture) {
       const agent = createSimulatedSnmp({ switch: sim, faults, community: 'telemetry', user: USER, clock });
       const { host, port } = await agent.start();
       const source: SnmpSource = createSnmpSource({

@@ -262,7 +262,7 @@ describe('datagrams that are not the answer', () => {
     const source = sourceOf(agent);
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     // The last one comes after the answer: counted when its socket is still open then.
-    expect(source.ignoredDatagrams()).toMatchObject({ strangers: 0, malformed: 2 });
+    expect(source.ignoredDatagrams()).toMatchObject({ wrongSource: 0, malformed: 2 });
     expect(source.ignoredDatagrams().unasked).toBeGreaterThanOrEqual(2);
   });
 
@@ -281,7 +281,7 @@ describe('datagrams that are not the answer', () => {
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     await heard;
     stranger.close();
-    expect(source.ignoredDatagrams()).toEqual({ strangers: 1, malformed: 0, unasked: 0 });
+    expect(source.ignoredDatagrams()).toEqual({ wrongSource: 1, malformed: 0, unasked: 0 });
   });
 
   test('are named when there was no answer beside them: an agent that answers from elsewhere looks silent', async () => {

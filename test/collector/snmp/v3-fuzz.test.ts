@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
-import { asV2cMessage, createV3Face, decodeRequest, encodeAnswer, encodeTrap, pduOf } from '../../../localnet/switch/snmp.ts';
+import { asV2cMessage, createV3Agent, decodeRequest, encodeAnswer, encodeTrap, pduOf } from '../../../localnet/switch/snmp.ts';
 import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
@@ -29,7 +29,7 @@ sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
 
 /** An SNMPv3 agent that answers each request first with what `spoil` makes of its answer, and then in earnest. */
 async function laySpoiler(spoil: (authentic: (pdu: Buffer) => Buffer, pdu: Buffer) => Buffer): Promise<number> {
-  const face = createV3Face(sim, USER);
+  const face = createV3Agent(sim, USER);
   const socket = createSocket('udp4');
   socket.on('message', (datagram, { port, address }) => {
     const received = face.receive(datagram);
@@ -145,7 +145,7 @@ test('random and damaged SNMPv2c notifications: read, or refused as malformed', 
 
 test('the simulated agent’s own security takes random and damaged messages as calmly: reported, or dropped', () => {
   const random = seededRandom(36);
-  const face = createV3Face(sim, USER);
+  const face = createV3Agent(sim, USER);
   const message = trapOfV3();
   const inputs = fuzzInputs(5_000);
   const counts = { request: 0, report: 0, dropped: 0 };
@@ -167,7 +167,7 @@ function trapOfV2c(form: 'rfc4273' | 'rfc1657' | 'arista'): Buffer {
 }
 
 function trapOfV3(): Buffer {
-  return createV3Face(sim, USER).send(pduOf(trapOfV2c('rfc4273')), '');
+  return createV3Agent(sim, USER).send(pduOf(trapOfV2c('rfc4273')), '');
 }
 
 function spoiled(message: Buffer, round: number, random: Random): Buffer {

@@ -54,7 +54,7 @@ describe('what ss prints', () => {
     ]);
   });
 
-  test('of several sockets with one peer the established one counts, and the others are counted', () => {
+  test('rule 2: of several sockets with one peer the established one counts, and the others are counted', () => {
     const output = [
       line('169.254.0.0:179', '169.254.0.1:40310', { state: 'CLOSE-WAIT', details: 'rtt:1/1' }),
       line('169.254.0.0:179', '169.254.0.1:40312'),

@@ -90,7 +90,7 @@ describe('nothing to believe', () => {
       Object.fromEntries(Array.from({ length: 1_025 }, (_, n) => [`ns-${n}`, LINE])),
       'SOCKETS__FOLDER',
     ],
-  ])('%s is an error, not an empty answer', async (_, outputs, code) => {
+  ])('rule 20: %s is an error, not an empty answer', async (_, outputs, code) => {
     await expect(over(outputs).collect(never)).rejects.toMatchObject({ code });
   });
 });
@@ -160,7 +160,7 @@ describe('over the tools of the system', () => {
     await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('maxBuffer') });
   });
 
-  test('a folder that is not there is told with its path', async () => {
+  test('rule 20: a folder that is not there is told with its path', async () => {
     const source = createSocketsSource({ folder: join(folder, 'missing'), timeoutMs: 1_000, clock: systemClock });
     await expect(source.collect(never)).rejects.toMatchObject({
       code: 'SOCKETS__FOLDER',

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalLedger, parseTransaction } from '../../../localnet/ledger/index.ts';
-import { addressOfKey, type Bed, build, createBed, keypair } from './ledger-bed.ts';
+import { addressOfKey, build, createBed, type Fixture, keypair } from './ledger-fixture.ts';
 
-let bed: Bed;
+let fixture: Fixture;
 let rpcUrl: string;
 
 beforeEach(async () => {
-  bed = createBed();
-  ({ rpcUrl } = await bed.ledger.start());
+  fixture = createBed();
+  ({ rpcUrl } = await fixture.ledger.start());
 });
 
 afterEach(async () => {
-  await bed.ledger.stop();
+  await fixture.ledger.stop();
 });
 
 async function post(method: string, params: readonly unknown[] = [], url = rpcUrl): Promise<Response> {
@@ -29,19 +29,24 @@ const ask = async (method: string, params: readonly unknown[] = [], url = rpcUrl
 
 /** Sends a status over RPC, without preflight; returns its signature. */
 async function send(status: 'up' | 'down' = 'up') {
-  const user = bed.user();
-  const { blockhash } = bed.ledger.bank.replica().view('processed').latestBlockhash();
-  const wire = build([bed.setStatus(user, status)], { signers: [bed.publisher], payer: bed.publisher, version: 'legacy', blockhash });
+  const user = fixture.user();
+  const { blockhash } = fixture.ledger.bank.replica().view('processed').latestBlockhash();
+  const wire = build([fixture.setStatus(user, status)], {
+    signers: [fixture.publisher],
+    payer: fixture.publisher,
+    version: 'legacy',
+    blockhash,
+  });
   const { result } = await ask('sendTransaction', [Buffer.from(wire).toString('base64'), { encoding: 'base64', skipPreflight: true }]);
   expect(result).toBe(parseTransaction(wire).signature);
   return { user, signature: String(result) };
 }
 
-const isThere = (signature: string) => bed.ledger.bank.replica().status(signature) !== undefined;
+const isThere = (signature: string) => fixture.ledger.bank.replica().status(signature) !== undefined;
 
 describe('of requests', () => {
   test('a rate limit is a 429 with Retry-After, for the methods named and as often as said', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'rate-limited', methods: ['getSlot'], times: 2, retryAfterSeconds: 7 }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'rate-limited', methods: ['getSlot'], times: 2, retryAfterSeconds: 7 }] });
     const refused = await post('getSlot');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '7']);
     expect((await post('getBlockHeight')).status).toBe(200);
@@ -50,9 +55,9 @@ describe('of requests', () => {
   });
 
   test('unavailable is a 503, html a page where JSON should be', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'unavailable' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'unavailable' }] });
     expect((await post('getSlot')).status).toBe(503);
-    bed.ledger.faults.set({ rpc: [{ kind: 'html' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'html' }] });
     const page = await post('getSlot');
     expect([page.status, page.headers.get('content-type'), await page.text()]).toEqual([
       200,
@@ -62,35 +67,35 @@ describe('of requests', () => {
   });
 
   test('a reset cuts the connection, a truncated answer ends in the middle', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'reset' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'reset' }] });
     await expect(post('getSlot')).rejects.toThrow();
-    bed.ledger.faults.set({ rpc: [{ kind: 'truncate' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'truncate' }] });
     await expect(ask('getSlot')).rejects.toThrow();
   });
 
   test('a hanging request is answered by nobody, and does not keep the ledger from stopping', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'hang' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'hang' }] });
     const hanging = post('getSlot').then(
       () => 'answered',
       () => 'cut',
     );
     expect(await Promise.race([hanging, delay(50, 'waiting')])).toBe('waiting');
-    await bed.ledger.stop();
+    await fixture.ledger.stop();
     expect(await hanging).toBe('cut');
   });
 
   test('a delay passes on the ledger clock before the answer', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'delay', delayMs: 4_000 }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'delay', delayMs: 4_000 }] });
     expect(await ask('getSlot', [{ commitment: 'processed' }])).toEqual({ jsonrpc: '2.0', id: 1, result: 74 });
   });
 
   test('a JSON-RPC error has the code and the text that were asked for', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'error', code: -32007, message: 'Slot was skipped' }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'error', code: -32007, message: 'Slot was skipped' }] });
     expect(await ask('getSlot')).toEqual({ jsonrpc: '2.0', id: 1, error: { code: -32007, message: 'Slot was skipped' } });
   });
 
   test('a fault with a probability strikes that part of the requests', async () => {
-    bed.ledger.faults.set({ rpc: [{ kind: 'unavailable', probability: 0.3 }] });
+    fixture.ledger.faults.set({ rpc: [{ kind: 'unavailable', probability: 0.3 }] });
     const statuses = await Promise.all(Array.from({ length: 100 }, async () => (await post('getHealth')).status));
     const refused = statuses.filter((status) => status === 503).length;
     expect(refused).toBeGreaterThan(15);
@@ -106,68 +111,68 @@ test('a fault of every method spares the administration, so that it can be ended
 
 describe('of transactions', () => {
   test('a dropped one is accepted and never seen again', async () => {
-    bed.ledger.faults.set({ dropProbability: 1 });
+    fixture.ledger.faults.set({ dropProbability: 1 });
     const { signature } = await send();
-    bed.ledger.bank.advance(200);
-    expect([isThere(signature), bed.ledger.bank.counters.received]).toEqual([false, 0]);
+    fixture.ledger.bank.advance(200);
+    expect([isThere(signature), fixture.ledger.bank.counters.received]).toEqual([false, 0]);
   });
 
   test('a delayed one lands so many slots later', async () => {
-    bed.ledger.faults.set({ delaySlots: 10 });
+    fixture.ledger.faults.set({ delaySlots: 10 });
     const { signature } = await send();
-    bed.ledger.bank.advance(10);
+    fixture.ledger.bank.advance(10);
     expect(isThere(signature)).toBe(false);
-    bed.ledger.bank.advance();
+    fixture.ledger.bank.advance();
     expect(isThere(signature)).toBe(true);
   });
 
   test('a duplicate reaches the leader, and is not run again', async () => {
-    bed.ledger.faults.set({ duplicateProbability: 1 });
+    fixture.ledger.faults.set({ duplicateProbability: 1 });
     await send();
-    bed.ledger.bank.advance(5);
-    expect(bed.ledger.bank.counters).toMatchObject({ received: 2, succeeded: 1, droppedRepeated: 1 });
+    fixture.ledger.bank.advance(5);
+    expect(fixture.ledger.bank.counters).toMatchObject({ received: 2, succeeded: 1, droppedRepeated: 1 });
   });
 });
 
 describe('of the chain', () => {
   test('frozen, no slot begins and nothing lands, until it thaws', async () => {
     const { signature } = await send();
-    bed.ledger.faults.set({ frozen: true });
-    bed.clock.pass(60_000);
-    expect([bed.slot(), isThere(signature)]).toEqual([64n, false]);
-    bed.ledger.faults.set({ frozen: false });
-    bed.clock.pass(400);
-    expect([bed.slot(), isThere(signature)]).toEqual([65n, true]);
+    fixture.ledger.faults.set({ frozen: true });
+    fixture.clock.pass(60_000);
+    expect([fixture.slot(), isThere(signature)]).toEqual([64n, false]);
+    fixture.ledger.faults.set({ frozen: false });
+    fixture.clock.pass(400);
+    expect([fixture.slot(), isThere(signature)]).toEqual([65n, true]);
   });
 
   test('skipped slots have no block: the slot rises faster than the height', () => {
-    bed.ledger.faults.set({ skipSlotProbability: 0.5 });
-    bed.ledger.bank.advance(200);
-    const { blockHeight } = bed.ledger.bank.replica().view('processed');
+    fixture.ledger.faults.set({ skipSlotProbability: 0.5 });
+    fixture.ledger.bank.advance(200);
+    const { blockHeight } = fixture.ledger.bank.replica().view('processed');
     expect(blockHeight).toBeGreaterThan(64n + 70n);
     expect(blockHeight).toBeLessThan(64n + 130n);
-    expect(bed.slot()).toBeGreaterThan(blockHeight + 50n);
+    expect(fixture.slot()).toBeGreaterThan(blockHeight + 50n);
   });
 
   test('a blockhash can expire long before it is promised to', async () => {
-    bed.ledger.faults.set({ blockhashLifetime: 2, delaySlots: 2 });
+    fixture.ledger.faults.set({ blockhashLifetime: 2, delaySlots: 2 });
     const { signature } = await send();
-    bed.ledger.bank.advance(5);
-    expect([isThere(signature), bed.ledger.bank.counters.droppedExpired]).toEqual([false, 1]);
-    expect(bed.ledger.bank.replica().view('processed').latestBlockhash().lastValidBlockHeight).toBe(69n + 150n);
+    fixture.ledger.bank.advance(5);
+    expect([isThere(signature), fixture.ledger.bank.counters.droppedExpired]).toEqual([false, 1]);
+    expect(fixture.ledger.bank.replica().view('processed').latestBlockhash().lastValidBlockHeight).toBe(69n + 150n);
   });
 });
 
 describe('of reads', () => {
   test('a node that lags shows the past: slots, accounts, statuses, blockhashes', async () => {
     const { user, signature } = await send('down');
-    bed.ledger.bank.advance(4);
-    bed.ledger.faults.set({ lagSlots: 5 });
+    fixture.ledger.bank.advance(4);
+    fixture.ledger.faults.set({ lagSlots: 5 });
     expect(await ask('getSlot', [{ commitment: 'processed' }])).toMatchObject({ result: 63 });
     expect(await ask('getSignatureStatuses', [[signature]])).toMatchObject({ result: { value: [null] } });
     const old = await ask('getAccountInfo', [user, { commitment: 'processed', encoding: 'base64' }]);
     expect(old.result.value).toBeNull();
-    bed.ledger.faults.set({ lagSlots: 3 });
+    fixture.ledger.faults.set({ lagSlots: 3 });
     expect(await ask('getSignatureStatuses', [[signature]])).toMatchObject({ result: { value: [{ confirmationStatus: 'processed' }] } });
     expect(await ask('getSlot', [{ commitment: 'processed', minContextSlot: 66 }])).toEqual({
       jsonrpc: '2.0',
@@ -177,38 +182,38 @@ describe('of reads', () => {
   });
 
   test('a node far behind says so, and takes no transaction with preflight', async () => {
-    bed.ledger.bank.advance(300);
-    bed.ledger.faults.set({ lagSlots: 129 });
+    fixture.ledger.bank.advance(300);
+    fixture.ledger.faults.set({ lagSlots: 129 });
     expect(await ask('getHealth')).toEqual({
       jsonrpc: '2.0',
       id: 1,
       error: { code: -32005, message: 'Node is behind by 129 slots', data: { numSlotsBehind: 129 } },
     });
     expect(await (await fetch(`${rpcUrl}/health`)).text()).toBe('unknown');
-    bed.ledger.faults.set({ lagSlots: 0, unhealthy: true });
+    fixture.ledger.faults.set({ lagSlots: 0, unhealthy: true });
     expect(await ask('getHealth')).toMatchObject({ error: { code: -32005, message: 'Node is unhealthy' } });
   });
 
   test('accounts come back with another owner, another type, cut, or not at all', async () => {
-    const user = bed.user();
+    const user = fixture.user();
     const read = async () => (await ask('getAccountInfo', [user, { commitment: 'processed', encoding: 'base64' }])).result.value;
     const right = await read();
-    bed.ledger.faults.set({ account: { kind: 'wrong-owner' } });
+    fixture.ledger.faults.set({ account: { kind: 'wrong-owner' } });
     expect((await read()).owner).toBe('11111111111111111111111111111111');
-    bed.ledger.faults.set({ account: { kind: 'wrong-type' } });
+    fixture.ledger.faults.set({ account: { kind: 'wrong-type' } });
     expect(Buffer.from((await read()).data[0], 'base64')[0]).toBe(14);
-    bed.ledger.faults.set({ account: { kind: 'truncated' } });
+    fixture.ledger.faults.set({ account: { kind: 'truncated' } });
     expect((await read()).space).toBe(103);
-    bed.ledger.faults.set({ account: { kind: 'missing', addresses: [user] } });
+    fixture.ledger.faults.set({ account: { kind: 'missing', addresses: [user] } });
     expect(await read()).toBeNull();
-    bed.ledger.faults.set({ account: { kind: 'missing', addresses: [bed.device] } });
+    fixture.ledger.faults.set({ account: { kind: 'missing', addresses: [fixture.device] } });
     expect(await read()).toEqual(right);
   });
 });
 
 test('another endpoint of the same ledger has faults of its own', async () => {
-  const other = await bed.ledger.addEndpoint();
-  bed.ledger.bank.advance(10);
+  const other = await fixture.ledger.addEndpoint();
+  fixture.ledger.bank.advance(10);
   other.faults.set({ lagSlots: 4 });
   const config = [{ commitment: 'processed' }];
   expect([await ask('getSlot', config), await ask('getSlot', config, other.rpcUrl)]).toMatchObject([{ result: 74 }, { result: 70 }]);
@@ -223,14 +228,14 @@ test('they are set and ended over JSON-RPC, and what makes no sense is refused',
   expect((await ask('localnet_setFaults', [{ dropProbability: 2 }])).error).toMatchObject({ code: -32602 });
   expect((await ask('localnet_setFaults', [{ nonsense: 1 }])).error).toMatchObject({ code: -32602 });
   expect((await ask('localnet_clearFaults')).result).toMatchObject({ dropProbability: 0, frozen: false });
-  expect(() => bed.ledger.faults.set({ lagSlots: -1 })).toThrow();
+  expect(() => fixture.ledger.faults.set({ lagSlots: -1 })).toThrow();
 });
 
 test('the ledger starts and stops as often as it is told', async () => {
-  expect((await bed.ledger.start()).rpcUrl).toBe(rpcUrl);
-  await Promise.all([bed.ledger.stop(), bed.ledger.stop()]);
+  expect((await fixture.ledger.start()).rpcUrl).toBe(rpcUrl);
+  await Promise.all([fixture.ledger.stop(), fixture.ledger.stop()]);
   await expect(post('getHealth')).rejects.toThrow();
-  ({ rpcUrl } = await bed.ledger.start());
+  ({ rpcUrl } = await fixture.ledger.start());
   expect((await ask('getHealth')).result).toBe('ok');
   const port = Number(new URL(rpcUrl).port);
   await expect(createLocalLedger({ port }).start()).rejects.toMatchObject({ code: 'EADDRINUSE' });

@@ -4,21 +4,26 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseTransaction } from '../../../localnet/ledger/index.ts';
 import { zstdFrame } from '../../../localnet/ledger/rpc-encoding.ts';
 import { MalformedTransaction } from '../../../localnet/ledger/transaction.ts';
-import { type Bed, build, createBed } from './ledger-bed.ts';
+import { build, createBed, type Fixture } from './ledger-fixture.ts';
 
-let bed: Bed;
+let fixture: Fixture;
 let rpcUrl: string;
 let good: Uint8Array;
 
 beforeAll(async () => {
-  bed = createBed();
-  ({ rpcUrl } = await bed.ledger.start());
-  const { blockhash } = bed.ledger.bank.replica().view('finalized').latestBlockhash();
-  good = build([bed.setStatus(bed.user(), 'up')], { signers: [bed.publisher], payer: bed.publisher, version: 'legacy', blockhash });
+  fixture = createBed();
+  ({ rpcUrl } = await fixture.ledger.start());
+  const { blockhash } = fixture.ledger.bank.replica().view('finalized').latestBlockhash();
+  good = build([fixture.setStatus(fixture.user(), 'up')], {
+    signers: [fixture.publisher],
+    payer: fixture.publisher,
+    version: 'legacy',
+    blockhash,
+  });
 });
 
 afterAll(async () => {
-  await bed.ledger.stop();
+  await fixture.ledger.stop();
 });
 
 const raw = async (body: string | Uint8Array, init: RequestInit = {}) =>
@@ -26,7 +31,7 @@ const raw = async (body: string | Uint8Array, init: RequestInit = {}) =>
 
 /** The answer to one call, in process. */
 function call(method: string, params?: unknown) {
-  return JSON.parse(bed.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
+  return JSON.parse(fixture.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
 }
 
 const send = (wire: Uint8Array) => call('sendTransaction', [Buffer.from(wire).toString('base64'), { encoding: 'base64' }]);
@@ -169,23 +174,23 @@ test('only JSON by POST, and no more than 50 KiB of it', async () => {
 test('any text is answered, in process and without a crash', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-      expect(() => JSON.parse(bed.ledger.call(text) || 'null')).not.toThrow();
+      expect(() => JSON.parse(fixture.ledger.call(text) || 'null')).not.toThrow();
     }),
   );
 });
 
 test('u64 values keep all their digits', () => {
-  expect(bed.ledger.call('{"jsonrpc":"2.0","id":1,"method":"getAccountInfo","params":["11111111111111111111111111111111"]}')).toContain(
+  expect(fixture.ledger.call('{"jsonrpc":"2.0","id":1,"method":"getAccountInfo","params":["11111111111111111111111111111111"]}')).toContain(
     '"rentEpoch":18446744073709551615',
   );
 });
 
 test('base58 and plain encodings are refused beyond 128 bytes, as nodes do', () => {
-  expect(call('getAccountInfo', [bed.device, { encoding: 'base58' }]).error).toEqual({
+  expect(call('getAccountInfo', [fixture.device, { encoding: 'base58' }]).error).toEqual({
     code: -32600,
     message: 'Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding.',
   });
-  expect(call('getAccountInfo', [bed.device, { encoding: 'base58', dataSlice: { offset: 0, length: 1 } }]).result.value).toMatchObject({
+  expect(call('getAccountInfo', [fixture.device, { encoding: 'base58', dataSlice: { offset: 0, length: 1 } }]).result.value).toMatchObject({
     data: ['6', 'base58'],
     space: expect.any(Number),
   });
@@ -199,6 +204,6 @@ test('a Zstandard frame gives back what went in', () => {
   );
   const large = new Uint8Array(300_000).map((_, index) => index * 31);
   expect(Buffer.compare(decompress(zstdFrame(large)), large)).toBe(0);
-  const [data, encoding] = call('getAccountInfo', [bed.device, { commitment: 'processed', encoding: 'base64+zstd' }]).result.value.data;
+  const [data, encoding] = call('getAccountInfo', [fixture.device, { commitment: 'processed', encoding: 'base64+zstd' }]).result.value.data;
   expect([encoding, decompress(Buffer.from(data, 'base64'))[0]]).toEqual(['base64+zstd', 5]);
 });

@@ -2,25 +2,25 @@ import { PublicKey, SystemProgram, TransactionInstruction } from '@solana/web3.j
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAccount, rentExemptMinimum } from '../../../localnet/ledger/index.ts';
 import { type Address, encodeDevice, ipv4, lamports, parseNetworkV4, UserStatus, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
-import { addressOfKey, type Bed, createBed, existing, keypair, SOL } from './ledger-bed.ts';
+import { addressOfKey, createBed, existing, type Fixture, keypair, SOL } from './ledger-fixture.ts';
 
-let bed: Bed;
+let fixture: Fixture;
 let user: Address;
 
 beforeEach(() => {
-  bed = createBed();
-  user = bed.user();
+  fixture = createBed();
+  user = fixture.user();
 });
 
 const failedWith = (cause: unknown) => ({ InstructionError: [0, cause] });
-const lastLine = (logs: readonly string[]) => logs.at(-1)?.replace(bed.ledger.programId, '<program>');
+const lastLine = (logs: readonly string[]) => logs.at(-1)?.replace(fixture.ledger.programId, '<program>');
 
 /** The instruction with other data, or other accounts. */
 function altered(change: {
   data?: string;
   keys?: (keys: TransactionInstruction['keys']) => TransactionInstruction['keys'];
 }): TransactionInstruction {
-  const original = bed.setStatus(user, 'up', 5);
+  const original = fixture.setStatus(user, 'up', 5);
   return new TransactionInstruction({
     programId: original.programId,
     keys: change.keys?.(original.keys) ?? original.keys,
@@ -30,48 +30,53 @@ function altered(change: {
 
 describe('effects', () => {
   test('a first Up stores status, both slots and the round-trip time', () => {
-    expect(bed.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
-    expect(bed.land([bed.setStatus(user, 'up', 7_500_000)]).err).toBeNull();
-    expect(bed.record(user)).toEqual({ bgpStatus: 1, lastBgpUpAt: bed.slot(), lastBgpReportedAt: bed.slot(), bgpRttNs: 7_500_000n });
+    expect(fixture.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
+    expect(fixture.land([fixture.setStatus(user, 'up', 7_500_000)]).err).toBeNull();
+    expect(fixture.record(user)).toEqual({
+      bgpStatus: 1,
+      lastBgpUpAt: fixture.slot(),
+      lastBgpReportedAt: fixture.slot(),
+      bgpRttNs: 7_500_000n,
+    });
   });
 
   test('a first Down leaves the slot of the last Up at zero', () => {
-    bed.land([bed.setStatus(user, 'down')]);
-    expect(bed.record(user)).toEqual({ bgpStatus: 2, lastBgpUpAt: 0n, lastBgpReportedAt: bed.slot(), bgpRttNs: 0n });
+    fixture.land([fixture.setStatus(user, 'down')]);
+    expect(fixture.record(user)).toEqual({ bgpStatus: 2, lastBgpUpAt: 0n, lastBgpReportedAt: fixture.slot(), bgpRttNs: 0n });
   });
 
   test('Up, Down and Up again: Down keeps the slot of the last Up, each Up moves it, also a repeated one', () => {
-    bed.land([bed.setStatus(user, 'up', 5)]);
-    const firstUp = bed.slot();
-    bed.land([bed.setStatus(user, 'down')]);
-    expect(bed.record(user)).toEqual({ bgpStatus: 2, lastBgpUpAt: firstUp, lastBgpReportedAt: firstUp + 1n, bgpRttNs: 0n });
-    bed.land([bed.setStatus(user, 'up', 6)]);
-    bed.land([bed.setStatus(user, 'up')]);
-    expect(bed.record(user)).toEqual({ bgpStatus: 1, lastBgpUpAt: firstUp + 3n, lastBgpReportedAt: firstUp + 3n, bgpRttNs: 0n });
+    fixture.land([fixture.setStatus(user, 'up', 5)]);
+    const firstUp = fixture.slot();
+    fixture.land([fixture.setStatus(user, 'down')]);
+    expect(fixture.record(user)).toEqual({ bgpStatus: 2, lastBgpUpAt: firstUp, lastBgpReportedAt: firstUp + 1n, bgpRttNs: 0n });
+    fixture.land([fixture.setStatus(user, 'up', 6)]);
+    fixture.land([fixture.setStatus(user, 'up')]);
+    expect(fixture.record(user)).toEqual({ bgpStatus: 1, lastBgpUpAt: firstUp + 3n, lastBgpReportedAt: firstUp + 3n, bgpRttNs: 0n });
   });
 
   test('nothing but the four BGP fields changes', () => {
-    const before = existing(bed.ledger.admin.user(user));
-    bed.land([bed.setStatus(user, 'up', 5)]);
-    expect(bed.ledger.admin.user(user)).toEqual({ ...before, ...bed.record(user) });
+    const before = existing(fixture.ledger.admin.user(user));
+    fixture.land([fixture.setStatus(user, 'up', 5)]);
+    expect(fixture.ledger.admin.user(user)).toEqual({ ...before, ...fixture.record(user) });
   });
 
   test.each(['deleting', 'banned', 'suspended', 'outOfCredits'] as const)('a user that is %s takes a status like any other', (status) => {
-    bed.ledger.admin.changeUser(user, { status: UserStatus[status] });
-    expect(bed.land([bed.setStatus(user, 'down')]).err).toBeNull();
-    expect(bed.record(user).bgpStatus).toBe(2);
+    fixture.ledger.admin.changeUser(user, { status: UserStatus[status] });
+    expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
+    expect(fixture.record(user).bgpStatus).toBe(2);
   });
 
   test('a banned user keeps a stale Up, and its zeroed tunnel is not held against a last Down', () => {
-    bed.land([bed.setStatus(user, 'up', 5)]);
-    bed.ledger.admin.banUser(user);
-    expect(bed.ledger.admin.user(user)).toMatchObject({ status: 6, tunnelId: 0, bgpStatus: 1, bgpRttNs: 5n });
-    expect(bed.land([bed.setStatus(user, 'down')]).err).toBeNull();
+    fixture.land([fixture.setStatus(user, 'up', 5)]);
+    fixture.ledger.admin.banUser(user);
+    expect(fixture.ledger.admin.user(user)).toMatchObject({ status: 6, tunnelId: 0, bgpStatus: 1, bgpRttNs: 5n });
+    expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
   });
 
   test('the log tells the arguments and the units', () => {
-    const { logs, unitsConsumed } = bed.land([bed.setStatus(user, 'up', 7_500_000)]);
-    const program = bed.ledger.programId;
+    const { logs, unitsConsumed } = fixture.land([fixture.setStatus(user, 'up', 7_500_000)]);
+    const program = fixture.ledger.programId;
     expect(unitsConsumed).toBe(12_342);
     expect(logs).toEqual([
       `Program ${program} invoke [1]`,
@@ -91,9 +96,9 @@ describe('payloads', () => {
     ['surplus bytes', '6a020000000000000000ffff', 2, 0n],
     ['a round-trip time beside Down', '6a020100000000000000', 2, 1n],
   ])('%s: accepted', (_, data, bgpStatus, bgpRttNs) => {
-    bed.land([bed.setStatus(user, 'down')]);
-    expect(bed.land([altered({ data })]).err).toBeNull();
-    expect(bed.record(user)).toMatchObject({ bgpStatus, bgpRttNs, lastBgpReportedAt: bed.slot() });
+    fixture.land([fixture.setStatus(user, 'down')]);
+    expect(fixture.land([altered({ data })]).err).toBeNull();
+    expect(fixture.record(user)).toMatchObject({ bgpStatus, bgpRttNs, lastBgpReportedAt: fixture.slot() });
   });
 
   test.each([
@@ -102,58 +107,58 @@ describe('payloads', () => {
     ['', 'InvalidInstructionData'],
     ['25', { Custom: 67 }],
   ])('variant %s is refused', (data, cause) => {
-    expect(bed.land([altered({ data })]).err).toEqual(failedWith(cause));
+    expect(fixture.land([altered({ data })]).err).toEqual(failedWith(cause));
   });
 });
 
 describe('accounts', () => {
   test('another signer than the metrics publisher is NotAllowed', () => {
     const stranger = keypair('stranger');
-    bed.ledger.admin.fund(addressOfKey(stranger), lamports(SOL));
+    fixture.ledger.admin.fund(addressOfKey(stranger), lamports(SOL));
     const instruction = altered({ keys: (keys) => keys.map((key, index) => (index === 2 ? { ...key, pubkey: stranger.publicKey } : key)) });
-    const { err, logs } = bed.land([instruction], { signers: [stranger], payer: stranger });
+    const { err, logs } = fixture.land([instruction], { signers: [stranger], payer: stranger });
     expect(err).toEqual(failedWith({ Custom: 8 }));
     expect(lastLine(logs)).toBe('Program <program> failed: custom program error: 0x8');
-    expect(bed.record(user).bgpStatus).toBe(0);
+    expect(fixture.record(user).bgpStatus).toBe(0);
   });
 
   test('a publisher that was replaced is NotAllowed from then on', () => {
-    bed.ledger.admin.changeDevice(bed.device, { metricsPublisher: addressOfKey(keypair('new publisher')) });
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: 8 }));
+    fixture.ledger.admin.changeDevice(fixture.device, { metricsPublisher: addressOfKey(keypair('new publisher')) });
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: 8 }));
   });
 
   test('another device of the same publisher is NotAllowed', () => {
-    const other = bed.ledger.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher) });
+    const other = fixture.ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) });
     const instruction = altered({
       keys: (keys) => keys.map((key, index) => (index === 1 ? { ...key, pubkey: new PublicKey(other) } : key)),
     });
-    expect(bed.land([instruction]).err).toEqual(failedWith({ Custom: 8 }));
+    expect(fixture.land([instruction]).err).toEqual(failedWith({ Custom: 8 }));
   });
 
   test('a publisher that only pays and does not sign for the instruction aborts it', () => {
     const payer = keypair('payer');
-    bed.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
+    fixture.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
     const unsigned = altered({ keys: (keys) => keys.map((key) => ({ ...key, isSigner: false })) });
-    const { err, logs } = bed.land([unsigned], { signers: [payer], payer });
+    const { err, logs } = fixture.land([unsigned], { signers: [payer], payer });
     expect(err).toEqual(failedWith('ProgramFailedToComplete'));
     expect(logs).toContain('Program log: panicked: Metrics publisher must be a signer');
   });
 
   test('three accounts are too few', () => {
-    expect(bed.land([altered({ keys: (keys) => keys.slice(0, 3) })]).err).toEqual(failedWith('NotEnoughAccountKeys'));
+    expect(fixture.land([altered({ keys: (keys) => keys.slice(0, 3) })]).err).toEqual(failedWith('NotEnoughAccountKeys'));
   });
 
   test('more than four are ignored', () => {
     const permission = { pubkey: keypair('permission').publicKey, isSigner: false, isWritable: false };
-    expect(bed.land([altered({ keys: (keys) => [...keys, permission] })]).err).toBeNull();
+    expect(fixture.land([altered({ keys: (keys) => [...keys, permission] })]).err).toBeNull();
   });
 
   test('the system program may be marked writable: the lock is demoted', () => {
-    expect(bed.land([altered({ keys: (keys) => keys.map((key) => ({ ...key, isWritable: true })) })]).err).toBeNull();
+    expect(fixture.land([altered({ keys: (keys) => keys.map((key) => ({ ...key, isWritable: true })) })]).err).toBeNull();
   });
 
   test('a user that is not writable aborts', () => {
-    const { err, logs } = bed.land([
+    const { err, logs } = fixture.land([
       altered({ keys: (keys) => keys.map((key, index) => (index === 0 ? { ...key, isWritable: false } : key)) }),
     ]);
     expect(err).toEqual(failedWith('ProgramFailedToComplete'));
@@ -161,26 +166,26 @@ describe('accounts', () => {
   });
 
   test('a closed user aborts: its address belongs to the system program', () => {
-    bed.ledger.admin.deleteUser(user);
-    const { err, logs } = bed.land([bed.setStatus(user, 'down')]);
+    fixture.ledger.admin.deleteUser(user);
+    const { err, logs } = fixture.land([fixture.setStatus(user, 'down')]);
     expect(err).toEqual(failedWith('ProgramFailedToComplete'));
     expect(logs).toContain('Program log: panicked: Invalid User Account Owner');
   });
 
   test('a user created again at the same address starts with no status', () => {
-    bed.land([bed.setStatus(user, 'up', 5)]);
-    const { clientIp } = existing(bed.ledger.admin.user(user));
-    bed.ledger.admin.deleteUser(user);
-    expect(bed.ledger.admin.createUser({ device: bed.device, clientIp })).toBe(user);
-    expect(bed.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
+    fixture.land([fixture.setStatus(user, 'up', 5)]);
+    const { clientIp } = existing(fixture.ledger.admin.user(user));
+    fixture.ledger.admin.deleteUser(user);
+    expect(fixture.ledger.admin.createUser({ device: fixture.device, clientIp })).toBe(user);
+    expect(fixture.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
   });
 
   test('an account of another type is InvalidAccountData', () => {
-    const owner = bed.ledger.programId;
-    bed.ledger.bank.putAccount(user, createAccount(owner, Uint8Array.of(11, ...new Uint8Array(205))));
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
-    bed.ledger.bank.putAccount(bed.device, createAccount(owner, Uint8Array.of(4, ...new Uint8Array(300))));
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
+    const owner = fixture.ledger.programId;
+    fixture.ledger.bank.putAccount(user, createAccount(owner, Uint8Array.of(11, ...new Uint8Array(205))));
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
+    fixture.ledger.bank.putAccount(fixture.device, createAccount(owner, Uint8Array.of(4, ...new Uint8Array(300))));
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
   });
 });
 
@@ -192,113 +197,113 @@ describe('validation', () => {
     ['a tunnel id beyond the range', { tunnelId: 4596 }, 29],
     ['a tunnel endpoint that is not routable', { tunnelEndpoint: ipv4('127.0.0.1') }, 80],
   ])('%s', (_, change, code) => {
-    bed.ledger.admin.changeUser(user, change);
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: code }));
+    fixture.ledger.admin.changeUser(user, change);
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: code }));
   });
 
   test('is skipped while the user is being deleted', () => {
-    bed.ledger.admin.changeUser(user, { clientIp: ipv4('10.0.0.1'), status: UserStatus.deleting });
-    expect(bed.land([bed.setStatus(user, 'down')]).err).toBeNull();
+    fixture.ledger.admin.changeUser(user, { clientIp: ipv4('10.0.0.1'), status: UserStatus.deleting });
+    expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
   });
 });
 
 describe('length', () => {
-  const balance = (of: Address) => existing(bed.ledger.bank.account(of)).lamports;
+  const balance = (of: Address) => existing(fixture.ledger.bank.account(of)).lamports;
 
   test('an account from before the BGP fields grows by 29 bytes, and the publisher pays the rent in an inner transfer', () => {
-    bed.ledger.admin.setUserLayout(user, 177);
-    const before = { payer: balance(addressOfKey(bed.publisher)), user: balance(user) };
-    const { err, logs, signature } = bed.land([bed.setStatus(user, 'up', 5)]);
+    fixture.ledger.admin.setUserLayout(user, 177);
+    const before = { payer: balance(addressOfKey(fixture.publisher)), user: balance(user) };
+    const { err, logs, signature } = fixture.land([fixture.setStatus(user, 'up', 5)]);
     expect(err).toBeNull();
-    expect(existing(bed.ledger.bank.account(user)).data).toHaveLength(206);
+    expect(existing(fixture.ledger.bank.account(user)).data).toHaveLength(206);
     expect(balance(user) - before.user).toBe(201_840n);
-    expect(before.payer - balance(addressOfKey(bed.publisher))).toBe(206_840n);
-    expect(bed.record(user).bgpStatus).toBe(1);
+    expect(before.payer - balance(addressOfKey(fixture.publisher))).toBe(206_840n);
+    expect(fixture.record(user).bgpStatus).toBe(1);
     expect(logs).toContain('Program 11111111111111111111111111111111 invoke [2]');
     expect(logs).toContain(`Program log: Rent required: ${rentExemptMinimum(206)}, actual: ${rentExemptMinimum(177)}`);
     expect(logs).toContain('Program log: Resized account from 177 to 206');
-    expect(bed.ledger.bank.replica().status(signature)?.landed.result.inner).toEqual([
-      [expect.objectContaining({ programId: ZERO_ADDRESS, accounts: [addressOfKey(bed.publisher), user], stackHeight: 2 })],
+    expect(fixture.ledger.bank.replica().status(signature)?.landed.result.inner).toEqual([
+      [expect.objectContaining({ programId: ZERO_ADDRESS, accounts: [addressOfKey(fixture.publisher), user], stackHeight: 2 })],
     ]);
   });
 
   test('an account that has the lamports already grows without a transfer', () => {
-    bed.ledger.admin.setUserLayout(user, 177);
-    bed.ledger.admin.fund(user, lamports(rentExemptMinimum(206)));
-    const { err, logs } = bed.land([bed.setStatus(user, 'up')]);
+    fixture.ledger.admin.setUserLayout(user, 177);
+    fixture.ledger.admin.fund(user, lamports(rentExemptMinimum(206)));
+    const { err, logs } = fixture.land([fixture.setStatus(user, 'up')]);
     expect([err, logs.filter((line) => line.includes('invoke [2]'))]).toEqual([null, []]);
   });
 
   test('an account of the former layout shrinks, and keeps its lamports', () => {
-    bed.ledger.admin.setUserLayout(user, 234);
+    fixture.ledger.admin.setUserLayout(user, 234);
     const before = balance(user);
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toBeNull();
-    expect([existing(bed.ledger.bank.account(user)).data.length, balance(user)]).toEqual([206, before]);
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toBeNull();
+    expect([existing(fixture.ledger.bank.account(user)).data.length, balance(user)]).toEqual([206, before]);
   });
 
   test('without the system program among the accounts an account that need not grow is written, and one that must fails', () => {
     const instead = altered({
       keys: (keys) => keys.map((key, index) => (index === 3 ? { ...key, pubkey: keypair('not a program').publicKey } : key)),
     });
-    expect(bed.land([instead]).err).toBeNull();
-    bed.ledger.admin.setUserLayout(user, 177);
-    expect(bed.land([instead]).err).toEqual(failedWith('MissingAccount'));
+    expect(fixture.land([instead]).err).toBeNull();
+    fixture.ledger.admin.setUserLayout(user, 177);
+    expect(fixture.land([instead]).err).toEqual(failedWith('MissingAccount'));
   });
 
   test('a publisher that cannot pay the rent fails with the error of the system program, which looks like one of the program', () => {
-    bed.ledger.admin.setUserLayout(user, 177);
-    bed.ledger.admin.fund(addressOfKey(bed.publisher), lamports(190_000n));
+    fixture.ledger.admin.setUserLayout(user, 177);
+    fixture.ledger.admin.fund(addressOfKey(fixture.publisher), lamports(190_000n));
     const poor = keypair('payer');
-    bed.ledger.admin.fund(addressOfKey(poor), lamports(SOL));
-    const { err, logs } = bed.land([bed.setStatus(user, 'up')], { signers: [poor, bed.publisher], payer: poor });
+    fixture.ledger.admin.fund(addressOfKey(poor), lamports(SOL));
+    const { err, logs } = fixture.land([fixture.setStatus(user, 'up')], { signers: [poor, fixture.publisher], payer: poor });
     expect(err).toEqual(failedWith({ Custom: 1 }));
     expect(logs).toContain('Transfer: insufficient lamports 190000, need 201840');
   });
 
   test('a publisher that is not writable cannot pay', () => {
-    bed.ledger.admin.setUserLayout(user, 177);
+    fixture.ledger.admin.setUserLayout(user, 177);
     const payer = keypair('payer');
-    bed.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
+    fixture.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
     const readonly = altered({ keys: (keys) => keys.map((key, index) => (index === 2 ? { ...key, isWritable: false } : key)) });
-    expect(bed.land([readonly], { signers: [payer, bed.publisher], payer }).err).toEqual(failedWith('PrivilegeEscalation'));
+    expect(fixture.land([readonly], { signers: [payer, fixture.publisher], payer }).err).toEqual(failedWith('PrivilegeEscalation'));
   });
 
   test('a publisher that is left below rent by the payment undoes everything but the fee', () => {
-    bed.ledger.admin.setUserLayout(user, 177);
-    bed.ledger.admin.fund(addressOfKey(bed.publisher), lamports(1_000_000n));
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual({ InsufficientFundsForRent: { account_index: 0 } });
-    expect([balance(addressOfKey(bed.publisher)), bed.record(user).bgpStatus]).toEqual([995_000n, 0]);
+    fixture.ledger.admin.setUserLayout(user, 177);
+    fixture.ledger.admin.fund(addressOfKey(fixture.publisher), lamports(1_000_000n));
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual({ InsufficientFundsForRent: { account_index: 0 } });
+    expect([balance(addressOfKey(fixture.publisher)), fixture.record(user).bgpStatus]).toEqual([995_000n, 0]);
   });
 });
 
 describe('the device', () => {
   test('its interfaces cost units, and beyond some number more heap than there is', () => {
-    const plain = bed.land([bed.setStatus(user, 'up')]).unitsConsumed;
-    bed.ledger.admin.changeDevice(bed.device, { interfaces: 20 });
-    expect(bed.land([bed.setStatus(user, 'up')]).unitsConsumed).toBeGreaterThan(plain + 20_000);
-    bed.ledger.admin.changeDevice(bed.device, { interfaces: 60 });
-    const { err, logs } = bed.land([bed.setStatus(user, 'up')]);
+    const plain = fixture.land([fixture.setStatus(user, 'up')]).unitsConsumed;
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 20 });
+    expect(fixture.land([fixture.setStatus(user, 'up')]).unitsConsumed).toBeGreaterThan(plain + 20_000);
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 60 });
+    const { err, logs } = fixture.land([fixture.setStatus(user, 'up')]);
     expect(err).toEqual(failedWith('ProgramFailedToComplete'));
     expect(logs).toContain('Program log: panicked: memory allocation failed, out of memory');
   });
 
   test('interface vectors of different length abort every write', () => {
-    bed.ledger.admin.changeDevice(bed.device, { interfaces: 2 });
-    const device = existing(bed.ledger.admin.device(bed.device));
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 2 });
+    const device = existing(fixture.ledger.admin.device(fixture.device));
     const contradictory = encodeDevice({ ...device, interfaces: device.interfaces.slice(1) });
-    bed.ledger.bank.putAccount(bed.device, createAccount(bed.ledger.programId, contradictory));
-    expect(bed.land([bed.setStatus(user, 'up')]).err).toEqual(failedWith('ProgramFailedToComplete'));
+    fixture.ledger.bank.putAccount(fixture.device, createAccount(fixture.ledger.programId, contradictory));
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith('ProgramFailedToComplete'));
   });
 
   test('its status is not asked for', () => {
-    bed.ledger.admin.changeDevice(bed.device, { status: 5 });
-    expect(bed.land([bed.setStatus(user, 'down')]).err).toBeNull();
+    fixture.ledger.admin.changeDevice(fixture.device, { status: 5 });
+    expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
   });
 });
 
 test('the fee payer may be another than the publisher', () => {
   const payer = keypair('payer');
-  bed.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
-  const transfer = SystemProgram.transfer({ fromPubkey: payer.publicKey, toPubkey: bed.publisher.publicKey, lamports: 1 });
-  expect(bed.land([transfer, bed.setStatus(user, 'up')], { signers: [payer, bed.publisher], payer }).err).toBeNull();
+  fixture.ledger.admin.fund(addressOfKey(payer), lamports(SOL));
+  const transfer = SystemProgram.transfer({ fromPubkey: payer.publicKey, toPubkey: fixture.publisher.publicKey, lamports: 1 });
+  expect(fixture.land([transfer, fixture.setStatus(user, 'up')], { signers: [payer, fixture.publisher], payer }).err).toBeNull();
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLocalLedger, parseTransaction } from '../../../localnet/ledger/index.ts';
 import { lamports, UserType } from '../../../src/serviceability/index.ts';
-import { addressOfKey, build, createBed, createTestClock, existing, keypair } from './ledger-bed.ts';
+import { addressOfKey, build, createBed, createTestClock, existing, keypair } from './ledger-fixture.ts';
 
 const through = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
@@ -24,33 +24,34 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 test('whatever happened, a restored ledger has every account as it was, and goes on as the first one would', { timeout: 120_000 }, () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-      const bed = createBed();
-      const { ledger } = bed;
-      const extended = ledger.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher), code: 'dz2' });
+      const fixture = createBed();
+      const { ledger } = fixture;
+      const extended = ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher), code: 'dz2' });
       ledger.admin.createExtension(extended);
       for (const one of steps) {
         const users = [...ledger.admin.users().keys()];
         if (one.kind === 'advance') ledger.bank.advance(one.slots);
-        else if (one.kind === 'create') ledger.admin.createUser({ device: one.program ? extended : bed.device, userType: one.userType });
+        else if (one.kind === 'create')
+          ledger.admin.createUser({ device: one.program ? extended : fixture.device, userType: one.userType });
         else {
           const user = users[one.which % Math.max(1, users.length)];
           if (user === undefined) continue;
           if (one.kind === 'delete') ledger.admin.deleteUser(user);
           else if (one.kind === 'ban') ledger.admin.banUser(user);
-          else bed.land([bed.setStatus(user, 'up', 5)]);
+          else fixture.land([fixture.setStatus(user, 'up', 5)]);
         }
       }
       const snapshot = through(ledger.snapshot());
       const restored = createLocalLedger({ clock: createTestClock(), restore: snapshot });
       expect(restored.snapshot()).toEqual({ ...snapshot, slot: snapshot.slot + 151, blockHeight: snapshot.blockHeight + 151 });
 
-      for (const device of [bed.device, extended]) {
+      for (const device of [fixture.device, extended]) {
         const inputs = { device, clientIp: existing(ledger.admin.device(device)).publicIp };
         const [before, after] = [ledger, restored].map(({ admin }) => admin.user(admin.createUser(inputs)));
         expect(after).toEqual(before);
       }
-      expect(restored.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher) })).toBe(
-        ledger.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher) }),
+      expect(restored.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) })).toBe(
+        ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) }),
       );
     }),
     { numRuns: 40 },
@@ -58,21 +59,26 @@ test('whatever happened, a restored ledger has every account as it was, and goes
 });
 
 test('a transaction that landed before cannot land again, and new ones do', () => {
-  const bed = createBed();
-  const user = bed.user();
-  const { blockhash } = bed.ledger.bank.replica().view('processed').latestBlockhash();
-  const wire = build([bed.setStatus(user, 'up')], { signers: [bed.publisher], payer: bed.publisher, version: 'legacy', blockhash });
-  bed.ledger.bank.submit(parseTransaction(wire));
-  bed.ledger.bank.advance();
-  const restored = createLocalLedger({ clock: createTestClock(), restore: bed.ledger.snapshot() });
+  const fixture = createBed();
+  const user = fixture.user();
+  const { blockhash } = fixture.ledger.bank.replica().view('processed').latestBlockhash();
+  const wire = build([fixture.setStatus(user, 'up')], {
+    signers: [fixture.publisher],
+    payer: fixture.publisher,
+    version: 'legacy',
+    blockhash,
+  });
+  fixture.ledger.bank.submit(parseTransaction(wire));
+  fixture.ledger.bank.advance();
+  const restored = createLocalLedger({ clock: createTestClock(), restore: fixture.ledger.snapshot() });
   restored.bank.submit(parseTransaction(wire));
   restored.bank.advance(3);
   expect(restored.bank.counters).toMatchObject({ succeeded: 0, failed: 0 });
 
   const view = restored.bank.replica().view('finalized');
-  const again = build([bed.setStatus(user, 'down')], {
-    signers: [bed.publisher],
-    payer: bed.publisher,
+  const again = build([fixture.setStatus(user, 'down')], {
+    signers: [fixture.publisher],
+    payer: fixture.publisher,
     version: 'legacy',
     blockhash: view.latestBlockhash().blockhash,
   });

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { createLocalLedger, type LocalLedger } from '../../../localnet/ledger/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { type Address, decodeUser, lamports, nanoseconds, setUserBgpStatusInstruction } from '../../../src/serviceability/index.ts';
-import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from './ledger-bed.ts';
+import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from './ledger-fixture.ts';
 
 const SLOT_MS = 20;
 const publisher = keypair('publisher');

@@ -2,32 +2,32 @@ import { Connection, PublicKey, SystemProgram, Transaction, TransactionMessage, 
 import bs58 from 'bs58';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeUser } from '../../../src/serviceability/index.ts';
-import { addressOfKey, type Bed, build, createBed, existing, keypair } from './ledger-bed.ts';
+import { addressOfKey, build, createBed, existing, type Fixture, keypair } from './ledger-fixture.ts';
 
-let bed: Bed;
+let fixture: Fixture;
 let connection: Connection;
 
 beforeEach(async () => {
-  bed = createBed();
-  const { rpcUrl } = await bed.ledger.start();
+  fixture = createBed();
+  const { rpcUrl } = await fixture.ledger.start();
   connection = new Connection(rpcUrl, { commitment: 'confirmed', disableRetryOnRateLimit: true });
 });
 
 afterEach(async () => {
-  await bed.ledger.stop();
+  await fixture.ledger.stop();
 });
 
 async function signedStatus(status: 'up' | 'down' = 'up', version: 'legacy' | 0 = 'legacy') {
-  const user = bed.user();
-  bed.ledger.bank.advance();
+  const user = fixture.user();
+  fixture.ledger.bank.advance();
   const { blockhash, lastValidBlockHeight } = await connection.getLatestBlockhash();
-  const instruction = bed.setStatus(user, status, status === 'up' ? 7_500_000 : 0);
-  const wire = build([instruction], { signers: [bed.publisher], payer: bed.publisher, version, blockhash });
+  const instruction = fixture.setStatus(user, status, status === 'up' ? 7_500_000 : 0);
+  const wire = build([instruction], { signers: [fixture.publisher], payer: fixture.publisher, version, blockhash });
   return { user, wire, blockhash, lastValidBlockHeight };
 }
 
 test('the node tells its version, genesis, slot, height, epoch and health', async () => {
-  bed.ledger.bank.advance(36);
+  fixture.ledger.bank.advance(36);
   expect(await connection.getVersion()).toEqual({ 'solana-core': '2.3.0', 'feature-set': 3_640_012_085 });
   expect(new PublicKey(await connection.getGenesisHash()).toBytes()).toHaveLength(32);
   expect([await connection.getSlot('processed'), await connection.getSlot(), await connection.getSlot('finalized')]).toEqual([100, 99, 68]);
@@ -44,7 +44,7 @@ test('the node tells its version, genesis, slot, height, epoch and health', asyn
 });
 
 test('a slot has a time, one to come has none', async () => {
-  bed.ledger.bank.advance(10);
+  fixture.ledger.bank.advance(10);
   const [first, last] = [existing(await connection.getBlockTime(64)), existing(await connection.getBlockTime(74))];
   expect(last - first).toBe(4);
   await expect(connection.getBlockTime(1_000)).rejects.toMatchObject({ code: -32004 });
@@ -53,38 +53,38 @@ test('a slot has a time, one to come has none', async () => {
 test('a blockhash is promised for 150 blocks and valid for as long', async () => {
   const { blockhash, lastValidBlockHeight } = await connection.getLatestBlockhash();
   expect(lastValidBlockHeight).toBe((await connection.getBlockHeight()) + 150);
-  bed.ledger.bank.advance(150);
+  fixture.ledger.bank.advance(150);
   expect((await connection.isBlockhashValid(blockhash)).value).toBe(true);
-  bed.ledger.bank.advance();
+  fixture.ledger.bank.advance();
   expect((await connection.isBlockhashValid(blockhash)).value).toBe(false);
 });
 
 test('accounts are read one by one, many at once, and by base64+zstd', async () => {
-  const user = new PublicKey(bed.user());
+  const user = new PublicKey(fixture.user());
   const nobody = keypair('nobody').publicKey;
-  bed.ledger.bank.advance();
+  fixture.ledger.bank.advance();
   const info = existing(await connection.getAccountInfo(user));
-  expect(info.owner.toBase58()).toBe(bed.ledger.programId);
+  expect(info.owner.toBase58()).toBe(fixture.ledger.programId);
   expect(info.lamports).toBe(await connection.getMinimumBalanceForRentExemption(206));
-  expect(decodeUser(info.data).devicePk).toBe(bed.device);
+  expect(decodeUser(info.data).devicePk).toBe(fixture.device);
   expect(await connection.getAccountInfo(nobody)).toBeNull();
   const many = await connection.getMultipleAccountsInfo([user, nobody]);
   expect(many.map((account) => account?.data.length)).toEqual([206, undefined]);
-  expect(await connection.getBalance(bed.publisher.publicKey)).toBe(10_000_000_000);
+  expect(await connection.getBalance(fixture.publisher.publicKey)).toBe(10_000_000_000);
 });
 
 test('the users of one device are found by two memcmp filters', async () => {
-  const mine = [bed.user(), bed.user()];
-  const other = bed.ledger.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher) });
-  bed.ledger.admin.createUser({ device: other });
-  bed.ledger.bank.advance();
-  const found = await connection.getProgramAccounts(new PublicKey(bed.ledger.programId), {
-    filters: [{ memcmp: { offset: 0, bytes: bs58.encode([7]) } }, { memcmp: { offset: 83, bytes: bed.device } }],
+  const mine = [fixture.user(), fixture.user()];
+  const other = fixture.ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) });
+  fixture.ledger.admin.createUser({ device: other });
+  fixture.ledger.bank.advance();
+  const found = await connection.getProgramAccounts(new PublicKey(fixture.ledger.programId), {
+    filters: [{ memcmp: { offset: 0, bytes: bs58.encode([7]) } }, { memcmp: { offset: 83, bytes: fixture.device } }],
     withContext: true,
   });
   expect(found.context.slot).toBe(await connection.getSlot());
   expect(found.value.map(({ pubkey }) => pubkey.toBase58())).toEqual(mine);
-  const sliced = await connection.getProgramAccounts(new PublicKey(bed.ledger.programId), {
+  const sliced = await connection.getProgramAccounts(new PublicKey(fixture.ledger.programId), {
     filters: [{ dataSize: 206 }, { memcmp: { offset: 0, bytes: Buffer.from([7]).toString('base64'), encoding: 'base64' } }],
     dataSlice: { offset: 126, length: 5 },
   });
@@ -102,11 +102,11 @@ test.each([
   const { user, wire } = await signedStatus('up', version);
   const simulated = await connection.simulateTransaction(VersionedTransaction.deserialize(wire), { sigVerify: true });
   expect(simulated.value).toMatchObject({ err: null, accounts: null, returnData: null });
-  expect(simulated.value.logs?.at(-1)).toBe(`Program ${bed.ledger.programId} success`);
+  expect(simulated.value.logs?.at(-1)).toBe(`Program ${fixture.ledger.programId} success`);
 
   const signature = await connection.sendRawTransaction(wire);
   expect((await connection.getSignatureStatus(signature)).value).toBeNull();
-  bed.ledger.bank.advance();
+  fixture.ledger.bank.advance();
   const slot = await connection.getSlot('processed');
   expect((await connection.getSignatureStatus(signature)).value).toEqual({
     slot,
@@ -116,7 +116,7 @@ test.each([
     confirmationStatus: 'processed',
   });
   expect(await connection.getTransaction(signature, { commitment: 'confirmed', maxSupportedTransactionVersion: 0 })).toBeNull();
-  bed.ledger.bank.advance();
+  fixture.ledger.bank.advance();
   expect((await connection.getSignatureStatus(signature)).value?.confirmationStatus).toBe('confirmed');
 
   const landed = existing(await connection.getTransaction(signature, { commitment: 'confirmed', maxSupportedTransactionVersion: 0 }));
@@ -124,9 +124,9 @@ test.each([
   expect(landed.meta?.logMessages).toEqual(simulated.value.logs);
   const listed = await connection.getSignaturesForAddress(new PublicKey(user), {}, 'confirmed');
   expect(listed).toEqual([{ signature, slot, err: null, memo: null, blockTime: landed.blockTime, confirmationStatus: 'confirmed' }]);
-  bed.ledger.bank.advance(31);
+  fixture.ledger.bank.advance(31);
   expect((await connection.getSignatureStatus(signature)).value).toMatchObject({ confirmations: null, confirmationStatus: 'finalized' });
-  expect(bed.record(bed.ledger.admin.users(bed.device).keys().next().value ?? bed.device)).toEqual({
+  expect(fixture.record(fixture.ledger.admin.users(fixture.device).keys().next().value ?? fixture.device)).toEqual({
     bgpStatus: 1,
     lastBgpUpAt: BigInt(slot),
     lastBgpReportedAt: BigInt(slot),
@@ -137,9 +137,9 @@ test.each([
 test('a status is in the cache for 300 blocks, and in the history after that', async () => {
   const { wire } = await signedStatus();
   const signature = await connection.sendRawTransaction(wire, { skipPreflight: true });
-  bed.ledger.bank.advance(301);
+  fixture.ledger.bank.advance(301);
   expect((await connection.getSignatureStatuses([signature])).value).not.toEqual([null]);
-  bed.ledger.bank.advance(1);
+  fixture.ledger.bank.advance(1);
   expect((await connection.getSignatureStatuses([signature])).value).toEqual([null]);
   const searched = await connection.getSignatureStatuses([signature], { searchTransactionHistory: true });
   expect(searched.value).toEqual([expect.objectContaining({ err: null, confirmationStatus: 'finalized' })]);
@@ -148,16 +148,16 @@ test('a status is in the cache for 300 blocks, and in the history after that', a
 test('an airdrop is a transaction that lands', async () => {
   const somebody = keypair('somebody').publicKey;
   const signatures = [await connection.requestAirdrop(somebody, 2_000_000_000), await connection.requestAirdrop(somebody, 2_000_000_000)];
-  bed.ledger.bank.advance(2);
+  fixture.ledger.bank.advance(2);
   expect(await connection.getBalance(somebody)).toBe(4_000_000_000);
   expect((await connection.getSignatureStatuses(signatures)).value.map((status) => status?.err)).toEqual([null, null]);
 });
 
 test('the fee of a message is asked for before it is signed', async () => {
   const { blockhash } = await connection.getLatestBlockhash();
-  const transfer = SystemProgram.transfer({ fromPubkey: bed.publisher.publicKey, toPubkey: keypair('a').publicKey, lamports: 1 });
+  const transfer = SystemProgram.transfer({ fromPubkey: fixture.publisher.publicKey, toPubkey: keypair('a').publicKey, lamports: 1 });
   const message = (recentBlockhash: string) =>
-    new TransactionMessage({ payerKey: bed.publisher.publicKey, recentBlockhash, instructions: [transfer] }).compileToV0Message();
+    new TransactionMessage({ payerKey: fixture.publisher.publicKey, recentBlockhash, instructions: [transfer] }).compileToV0Message();
   expect((await connection.getFeeForMessage(message(blockhash))).value).toBe(5000);
   expect((await connection.getFeeForMessage(message(keypair('no blockhash').publicKey.toBase58()))).value).toBeNull();
 });
@@ -165,7 +165,7 @@ test('the fee of a message is asked for before it is signed', async () => {
 test('performance samples give the slot time from the start', async () => {
   const [sample] = await connection.getRecentPerformanceSamples(1);
   expect(sample).toEqual({ slot: 64, numSlots: 63, numTransactions: 0, samplePeriodSecs: 25, numNonVoteTransactions: 0 });
-  bed.ledger.bank.advance(400);
+  fixture.ledger.bank.advance(400);
   const samples = await connection.getRecentPerformanceSamples(3);
   expect(samples.map(({ numSlots, samplePeriodSecs }) => [numSlots, samplePeriodSecs])).toEqual([
     [150, 60],
@@ -176,7 +176,7 @@ test('performance samples give the slot time from the start', async () => {
 
 test('a simulation replaces an old blockhash, needs no signature, and tells units and accounts', async () => {
   const { user, wire } = await signedStatus();
-  bed.ledger.bank.advance(200);
+  fixture.ledger.bank.advance(200);
   const transaction = VersionedTransaction.deserialize(wire);
   transaction.signatures = [new Uint8Array(64)];
   expect((await connection.simulateTransaction(transaction)).value.err).toBe('BlockhashNotFound');
@@ -187,14 +187,14 @@ test('a simulation replaces an old blockhash, needs no signature, and tells unit
   expect(value).toMatchObject({ err: null, unitsConsumed: expect.any(Number) });
   const [after] = existing(value.accounts);
   expect(decodeUser(Buffer.from(existing(after?.data[0]), 'base64')).bgpStatus).toBe(1);
-  expect(bed.record(user).bgpStatus).toBe(0);
+  expect(fixture.record(user).bgpStatus).toBe(0);
   await expect(connection.simulateTransaction(transaction, { sigVerify: true })).rejects.toThrow('signature verification failure');
 });
 
 test('a status that the program refuses fails in preflight, with the instruction, the logs and the units', async () => {
   const { user, wire } = await signedStatus();
-  bed.ledger.admin.deleteUser(user);
-  bed.ledger.bank.advance();
+  fixture.ledger.admin.deleteUser(user);
+  fixture.ledger.bank.advance();
   const body = {
     jsonrpc: '2.0',
     id: 1,
@@ -206,7 +206,7 @@ test('a status that the program refuses fails in preflight, with the instruction
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  const program = bed.ledger.programId;
+  const program = fixture.ledger.programId;
   expect(await answer.json()).toEqual({
     jsonrpc: '2.0',
     id: 1,
@@ -229,17 +229,17 @@ test('a status that the program refuses fails in preflight, with the instruction
       },
     },
   });
-  expect(bed.ledger.bank.counters.received).toBe(0);
+  expect(fixture.ledger.bank.counters.received).toBe(0);
 });
 
 test('sent without preflight it lands, fails, and costs its fee', async () => {
   const { user, wire } = await signedStatus();
-  bed.ledger.admin.deleteUser(user);
+  fixture.ledger.admin.deleteUser(user);
   const signature = await connection.sendRawTransaction(wire, { skipPreflight: true });
-  bed.ledger.bank.advance(2);
+  fixture.ledger.bank.advance(2);
   const err = { InstructionError: [0, 'ProgramFailedToComplete'] };
   expect((await connection.getSignatureStatus(signature)).value).toMatchObject({ err, status: { Err: err } });
-  expect(await connection.getBalance(bed.publisher.publicKey)).toBe(9_999_995_000);
+  expect(await connection.getBalance(fixture.publisher.publicKey)).toBe(9_999_995_000);
 });
 
 test('a transaction without enough money for its fee fails in preflight with logs and units', async () => {

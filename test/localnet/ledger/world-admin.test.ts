@@ -15,22 +15,22 @@ import {
   userAddress,
   validateUser,
 } from '../../../src/serviceability/index.ts';
-import { addressOfKey, type Bed, createBed, existing, keypair } from './ledger-bed.ts';
+import { addressOfKey, createBed, existing, type Fixture, keypair } from './ledger-fixture.ts';
 
-let bed: Bed;
+let fixture: Fixture;
 beforeEach(() => {
-  bed = createBed();
+  fixture = createBed();
 });
 
 const tunnel = (user: Address) => {
-  const { tunnelId, tunnelNet } = existing(bed.ledger.admin.user(user));
+  const { tunnelId, tunnelNet } = existing(fixture.ledger.admin.user(user));
   return [tunnelId, formatNetworkV4(tunnelNet)];
 };
 const call = (method: string, params: object) =>
-  JSON.parse(bed.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [params] })));
+  JSON.parse(fixture.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [params] })));
 
 test('the program is DoubleZero localnet, configured as one', () => {
-  const { programId, bank } = bed.ledger;
+  const { programId, bank } = fixture.ledger;
   expect(programId).toBe('7CTniUa88iJKUHTrCkB4TjAoG6TD7AMivhQeuqN2LPtX');
   expect(bank.account(programId)).toMatchObject({ executable: true });
   const config = decodeGlobalConfig(existing(bank.account(globalConfigAddress(programId).address)).data);
@@ -47,81 +47,81 @@ test('another program address makes another world', () => {
 
 describe('users', () => {
   test('get the lowest free tunnel network of the world and tunnel id of their device, from 169.254.0.0 and 500', () => {
-    const other = bed.ledger.admin.createDevice({ metricsPublisher: addressOfKey(bed.publisher) });
-    const [a, b] = [bed.user(), bed.user()];
-    const elsewhere = bed.ledger.admin.createUser({ device: other });
+    const other = fixture.ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) });
+    const [a, b] = [fixture.user(), fixture.user()];
+    const elsewhere = fixture.ledger.admin.createUser({ device: other });
     expect([tunnel(a), tunnel(b), tunnel(elsewhere)]).toEqual([
       [500, '169.254.0.0/31'],
       [501, '169.254.0.2/31'],
       [500, '169.254.0.4/31'],
     ]);
-    bed.ledger.admin.deleteUser(a);
-    expect(tunnel(bed.user())).toEqual([500, '169.254.0.0/31']);
+    fixture.ledger.admin.deleteUser(a);
+    expect(tunnel(fixture.user())).toEqual([500, '169.254.0.0/31']);
   });
 
   test('of every type pass the checks of the program', () => {
-    const { admin } = bed.ledger;
-    const users = [0, 1, 2, 3].map((userType) => existing(admin.user(admin.createUser({ device: bed.device, userType }))));
+    const { admin } = fixture.ledger;
+    const users = [0, 1, 2, 3].map((userType) => existing(admin.user(admin.createUser({ device: fixture.device, userType }))));
     expect(users.map(validateUser)).toEqual([undefined, undefined, undefined, undefined]);
     expect(users.map(({ clientIp, dzIp }) => clientIp === dzIp)).toEqual([true, false, false, true]);
     expect(users.map(({ dzIp }) => dzIp).slice(1, 3)).toEqual(['198.19.1.1', '198.19.1.2']);
   });
 
   test('have the address that their client address and type give, and a tenant', () => {
-    const tenant = bed.ledger.admin.createTenant({ code: 'acme' });
-    expect(bed.ledger.admin.tenant(tenant)).toMatchObject({ code: 'acme', vrfId: 1 });
-    const user = bed.ledger.admin.createUser({ device: bed.device, clientIp: ipv4('198.18.7.7'), userType: 3, tenant });
-    expect(user).toBe(userAddress(bed.ledger.programId, ipv4('198.18.7.7'), 3).address);
-    expect(bed.ledger.admin.user(user)).toMatchObject({ tenantPk: tenant, devicePk: bed.device, status: 1 });
+    const tenant = fixture.ledger.admin.createTenant({ code: 'acme' });
+    expect(fixture.ledger.admin.tenant(tenant)).toMatchObject({ code: 'acme', vrfId: 1 });
+    const user = fixture.ledger.admin.createUser({ device: fixture.device, clientIp: ipv4('198.18.7.7'), userType: 3, tenant });
+    expect(user).toBe(userAddress(fixture.ledger.programId, ipv4('198.18.7.7'), 3).address);
+    expect(fixture.ledger.admin.user(user)).toMatchObject({ tenantPk: tenant, devicePk: fixture.device, status: 1 });
   });
 
   test('are one for each client address and type', () => {
-    const input = { device: bed.device, clientIp: ipv4('198.18.7.7') };
-    bed.ledger.admin.createUser(input);
-    expect(() => bed.ledger.admin.createUser(input)).toThrow(WorldError);
-    expect(() => bed.ledger.admin.createUser({ ...input, userType: 3 })).not.toThrow();
+    const input = { device: fixture.device, clientIp: ipv4('198.18.7.7') };
+    fixture.ledger.admin.createUser(input);
+    expect(() => fixture.ledger.admin.createUser(input)).toThrow(WorldError);
+    expect(() => fixture.ledger.admin.createUser({ ...input, userType: 3 })).not.toThrow();
   });
 
   test('whose tunnel moves leave the old one to others', () => {
-    const user = bed.user();
-    bed.ledger.admin.changeUser(user, { tunnelNet: parseNetworkV4('169.254.0.2/31'), tunnelId: 501 });
-    expect([tunnel(bed.user()), tunnel(bed.user())]).toEqual([
+    const user = fixture.user();
+    fixture.ledger.admin.changeUser(user, { tunnelNet: parseNetworkV4('169.254.0.2/31'), tunnelId: 501 });
+    expect([tunnel(fixture.user()), tunnel(fixture.user())]).toEqual([
       [500, '169.254.0.0/31'],
       [502, '169.254.0.4/31'],
     ]);
   });
 
   test('that are banned lose their tunnel, which others get; deleting them frees nothing twice', () => {
-    const banned = bed.user();
-    bed.ledger.admin.banUser(banned);
+    const banned = fixture.user();
+    fixture.ledger.admin.banUser(banned);
     expect(tunnel(banned)).toEqual([0, '0.0.0.0/0']);
-    const next = bed.user();
-    bed.ledger.admin.deleteUser(banned);
-    expect([tunnel(next), tunnel(bed.user())]).toEqual([
+    const next = fixture.user();
+    fixture.ledger.admin.deleteUser(banned);
+    expect([tunnel(next), tunnel(fixture.user())]).toEqual([
       [500, '169.254.0.0/31'],
       [501, '169.254.0.2/31'],
     ]);
   });
 
   test('may be given the same tunnel on purpose', () => {
-    const a = bed.user();
-    const b = bed.ledger.admin.createUser({ device: bed.device, tunnelNet: parseNetworkV4('169.254.0.0/31') });
+    const a = fixture.user();
+    const b = fixture.ledger.admin.createUser({ device: fixture.device, tunnelNet: parseNetworkV4('169.254.0.0/31') });
     expect([tunnel(a), tunnel(b)]).toEqual([
       [500, '169.254.0.0/31'],
       [501, '169.254.0.0/31'],
     ]);
-    bed.ledger.admin.deleteUser(a);
-    expect(tunnel(bed.user())).toEqual([500, '169.254.0.2/31']); // the network is still in use
+    fixture.ledger.admin.deleteUser(a);
+    expect(tunnel(fixture.user())).toEqual([500, '169.254.0.2/31']); // the network is still in use
   });
 
   test('are counted on their device', () => {
-    const { admin } = bed.ledger;
-    const user = bed.user();
-    admin.createUser({ device: bed.device, userType: 3 });
-    expect(admin.device(bed.device)).toMatchObject({ usersCount: 2, unicastUsersCount: 1, multicastSubscribersCount: 1 });
+    const { admin } = fixture.ledger;
+    const user = fixture.user();
+    admin.createUser({ device: fixture.device, userType: 3 });
+    expect(admin.device(fixture.device)).toMatchObject({ usersCount: 2, unicastUsersCount: 1, multicastSubscribersCount: 1 });
     admin.deleteUser(user);
-    expect(admin.device(bed.device)).toMatchObject({ usersCount: 1, unicastUsersCount: 0, multicastSubscribersCount: 1 });
-    expect([...admin.users(bed.device).keys()]).toHaveLength(1);
+    expect(admin.device(fixture.device)).toMatchObject({ usersCount: 1, unicastUsersCount: 0, multicastSubscribersCount: 1 });
+    expect([...admin.users(fixture.device).keys()]).toHaveLength(1);
   });
 });
 
@@ -138,9 +138,9 @@ test('a pool gives the lowest free number, and none when it is empty', () => {
 test('everything can be done over JSON-RPC', () => {
   const publisher = addressOfKey(keypair('another publisher'));
   const device: Address = call('localnet_createDevice', { metricsPublisher: publisher, code: 'dz9', interfaces: 3 }).result.address;
-  expect(bed.ledger.admin.device(device)).toMatchObject({ code: 'dz9', metricsPublisherPk: publisher });
-  call('localnet_changeDevice', { device, metricsPublisher: addressOfKey(bed.publisher), status: 5 });
-  expect(bed.ledger.admin.device(device)).toMatchObject({ status: 5, metricsPublisherPk: addressOfKey(bed.publisher) });
+  expect(fixture.ledger.admin.device(device)).toMatchObject({ code: 'dz9', metricsPublisherPk: publisher });
+  call('localnet_changeDevice', { device, metricsPublisher: addressOfKey(fixture.publisher), status: 5 });
+  expect(fixture.ledger.admin.device(device)).toMatchObject({ status: 5, metricsPublisherPk: addressOfKey(fixture.publisher) });
   const tenant: Address = call('localnet_createTenant', { code: 'acme', vrfId: 7 }).result.address;
   const created = call('localnet_createUser', { device, tenant, userType: 1 }).result;
   expect(created).toMatchObject({
@@ -155,17 +155,17 @@ test('everything can be done over JSON-RPC', () => {
   expect(call('localnet_changeUser', { user, tunnelNet: '169.254.9.0/31' }).result.tunnelNet).toBe('169.254.9.0/31');
   expect(call('localnet_users', { device }).result).toEqual([expect.objectContaining({ address: user })]);
   call('localnet_setUserLayout', { user, bytes: 177 });
-  expect(bed.ledger.bank.account(user)?.data).toHaveLength(177);
+  expect(fixture.ledger.bank.account(user)?.data).toHaveLength(177);
   call('localnet_banUser', { user });
-  expect(bed.ledger.admin.user(user)?.status).toBe(6);
+  expect(fixture.ledger.admin.user(user)?.status).toBe(6);
   call('localnet_deleteUser', { user });
-  expect(bed.ledger.admin.user(user)).toBeUndefined();
+  expect(fixture.ledger.admin.user(user)).toBeUndefined();
   call('localnet_fund', { address: publisher, lamports: 5 });
-  call('localnet_setAccount', { address: user, owner: bed.ledger.programId, data: Buffer.from([7]).toString('base64') });
-  expect([bed.ledger.bank.account(publisher)?.lamports, bed.ledger.bank.account(user)?.data]).toEqual([5n, Buffer.from([7])]);
-  const before = bed.slot();
+  call('localnet_setAccount', { address: user, owner: fixture.ledger.programId, data: Buffer.from([7]).toString('base64') });
+  expect([fixture.ledger.bank.account(publisher)?.lamports, fixture.ledger.bank.account(user)?.data]).toEqual([5n, Buffer.from([7])]);
+  const before = fixture.slot();
   call('localnet_advance', { slots: 5 });
   call('localnet_rollBack', { blocks: 2, requeue: true });
-  expect(bed.ledger.bank.replica().view('processed').slot).toBe(before + 3n);
+  expect(fixture.ledger.bank.replica().view('processed').slot).toBe(before + 3n);
   expect(call('localnet_counters', {}).result).toMatchObject({ received: 0, succeeded: 0 });
 });

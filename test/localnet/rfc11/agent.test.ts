@@ -15,8 +15,16 @@ import {
   UserStatus,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { type AgentBed, type AtEnd, makeBed, PATIENTLY, SLOT_MS, settledBed, signerNumber } from '../../support/agent-bed.ts';
-import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from '../ledger/ledger-bed.ts';
+import {
+  type AgentFixture,
+  type AtEnd,
+  makeFixture,
+  PATIENTLY,
+  SLOT_MS,
+  settledFixture,
+  signerNumber,
+} from '../../support/agent-fixture.ts';
+import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from '../ledger/ledger-fixture.ts';
 
 const extensionOf = ({ ledger, programId }: Localnet, device: Address): rfc11.ResourceExtension =>
   rfc11.decodeResourceExtension(existing(ledger.bank.account(rfc11.resourceExtensionAddress(programId, device).address)).data);
@@ -27,7 +35,7 @@ const [UNKNOWN, UP, DOWN] = [0, 1, 2];
 test.concurrent("localnet's users are the program's own: created by instruction, with slots that their values have", async ({
   onTestFinished,
 }) => {
-  const { localnet, user } = await makeBed(onTestFinished, { users: 3 });
+  const { localnet, user } = await makeFixture(onTestFinished, { users: 3 });
   const { value, slots } = rfc11.decodeUserWithSlots(existing(localnet.ledger.bank.account(user(1))).data);
   expect([
     value.tunnelId,
@@ -80,8 +88,8 @@ describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
   }
 
   test('have their users told apart: each agent maps only its own', async ({ onTestFinished }) => {
-    const first = await makeBed(onTestFinished, { users: 1 });
-    const second = await makeBed(onTestFinished, { localnet: await secondDevice(onTestFinished, first.localnet) });
+    const first = await makeFixture(onTestFinished, { users: 1 });
+    const second = await makeFixture(onTestFinished, { localnet: await secondDevice(onTestFinished, first.localnet) });
     const [here, there] = [first.user(0), second.user(0)];
     expect(userOf(first.localnet, here).tunnelNet).toEqual(userOf(first.localnet, there).tunnelNet);
     expect(userOf(first.localnet, here).tunnelId).toBe(userOf(first.localnet, there).tunnelId);
@@ -100,7 +108,7 @@ describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
 
 describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () => {
   /** Statuses that the ledger has held of a user since now, in order. */
-  function watch({ localnet }: AgentBed, user: Address, atEnd: AtEnd): readonly number[] {
+  function watch({ localnet }: AgentFixture, user: Address, atEnd: AtEnd): readonly number[] {
     const seen: number[] = [];
     const end = localnet.ledger.bank.onLanded(({ transaction, result }) => {
       const written = result.writes.get(user);
@@ -113,62 +121,62 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
   }
 
   test("between two ticks does not carry the first one's Up along", async ({ onTestFinished }) => {
-    const bed = await settledBed(onTestFinished, { users: 2, policy: { connectGraceMs: 800 } });
-    const { localnet } = bed;
-    const { tunnelNet } = userOf(localnet, bed.user(0));
-    localnet.removeUser(bed.user(0));
+    const fixture = await settledFixture(onTestFinished, { users: 2, policy: { connectGraceMs: 800 } });
+    const { localnet } = fixture;
+    const { tunnelNet } = userOf(localnet, fixture.user(0));
+    localnet.removeUser(fixture.user(0));
     const heir = localnet.addUser();
-    const seen = watch(bed, heir, onTestFinished);
-    expect([heir === bed.user(0), userOf(localnet, heir).tunnelNet]).toEqual([false, tunnelNet]);
-    await bed.until('its own Down after the grace', () => statusOf(localnet, heir) === DOWN);
+    const seen = watch(fixture, heir, onTestFinished);
+    expect([heir === fixture.user(0), userOf(localnet, heir).tunnelNet]).toEqual([false, tunnelNet]);
+    await fixture.until('its own Down after the grace', () => statusOf(localnet, heir) === DOWN);
     expect(seen.filter((status) => status === UP)).toEqual([]);
     localnet.connect(heir);
-    await bed.until('its own Up', () => statusOf(localnet, heir) === UP);
-    expect(bed.told('defect')).toEqual([]);
+    await fixture.until('its own Up', () => statusOf(localnet, heir) === UP);
+    expect(fixture.told('defect')).toEqual([]);
   });
 
   test("while the first one's Up is still in flight, neither: that write fails, and the heir stays Unknown", async ({ onTestFinished }) => {
-    const bed = await makeBed(onTestFinished, { users: 2, policy: { connectGraceMs: 60_000 } });
-    const { localnet, agent } = bed;
+    const fixture = await makeFixture(onTestFinished, { users: 2, policy: { connectGraceMs: 60_000 } });
+    const { localnet, agent } = fixture;
     localnet.ledger.faults.set({ delaySlots: 10 });
-    localnet.connect(bed.user(0));
+    localnet.connect(fixture.user(0));
     agent.start();
-    await bed.until('in flight', () => bed.told('sent').length > 0);
-    localnet.removeUser(bed.user(0));
+    await fixture.until('in flight', () => fixture.told('sent').length > 0);
+    localnet.removeUser(fixture.user(0));
     const heir = localnet.addUser();
-    const seen = watch(bed, heir, onTestFinished);
+    const seen = watch(fixture, heir, onTestFinished);
     localnet.ledger.faults.clear();
     await systemClock.sleep(20 * SLOT_MS);
     expect([seen, statusOf(localnet, heir)]).toEqual([[], UNKNOWN]);
-    expect(bed.told('defect', 'halted')).toEqual([]);
+    expect(fixture.told('defect', 'halted')).toEqual([]);
   });
 });
 
 describe.concurrent('in mid-flight', PATIENTLY, () => {
   test('a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({ onTestFinished }) => {
-    const bed = await makeBed(onTestFinished);
-    const { localnet, agent } = bed;
+    const fixture = await makeFixture(onTestFinished);
+    const { localnet, agent } = fixture;
     localnet.ledger.faults.set({ delaySlots: 8 });
-    for (const user of bed.users) localnet.connect(user);
+    for (const user of fixture.users) localnet.connect(user);
     agent.start();
-    await bed.until('in flight', () => bed.told('sent').length > 0);
-    localnet.ledger.admin.banUser(bed.user(3));
+    await fixture.until('in flight', () => fixture.told('sent').length > 0);
+    localnet.ledger.admin.banUser(fixture.user(3));
     expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(3);
     localnet.ledger.faults.clear();
-    await bed.until('the others up, the banned one down', () => bed.ledgerSays().join() === 'up,up,up,down');
-    expect(userOf(localnet, bed.user(3)).status).toBe(UserStatus.banned);
+    await fixture.until('the others up, the banned one down', () => fixture.ledgerSays().join() === 'up,up,up,down');
+    expect(userOf(localnet, fixture.user(3)).status).toBe(UserStatus.banned);
     await systemClock.sleep(500);
-    expect(bed.told('landed u3 down').length).toBeLessThanOrEqual(1);
-    expect(bed.told('defect', 'halted', 'rejected')).toEqual([]);
+    expect(fixture.told('landed u3 down').length).toBeLessThanOrEqual(1);
+    expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
   });
 
   test('a sweep leaves the tunnels taken; each Up is taken back once, and then nothing is written', async ({ onTestFinished }) => {
     const publisher = signerNumber(7).address;
     const localnet = createLocalnet({ users: 4, random: seededRandom(1), publisher, slotMs: SLOT_MS, slotsPerEpoch: 32n });
     onTestFinished(() => localnet.stop());
-    const bed = await settledBed(onTestFinished, { localnet });
+    const fixture = await settledFixture(onTestFinished, { localnet });
     const { bank, admin } = localnet.ledger;
-    const owner = userOf(localnet, bed.user(0)).owner;
+    const owner = userOf(localnet, fixture.user(0)).owner;
     const pass = accessPassAddress(localnet.programId, UNSPECIFIED_IPV4, owner).address;
     const held = existing(bank.account(pass));
     bank.putAccount(pass, { ...held, data: encodeAccessPass({ ...decodeAccessPass(held.data), lastAccessEpoch: 0n }) });
@@ -178,29 +186,29 @@ describe.concurrent('in mid-flight', PATIENTLY, () => {
     const sweep = rfc11.sweepExpiredUsers({
       programId: localnet.programId,
       accessPass: pass,
-      users: bed.users,
+      users: fixture.users,
       caller: addressOfKey(caller),
     });
     bank.submit(parseTransaction(build([toWeb3(sweep)], { signers: [caller], payer: caller, version: 'legacy', blockhash })));
-    await bed.until('all swept', () => bed.users.every((user) => userOf(localnet, user).status === UserStatus.outOfCredits));
-    await bed.until('all down', () => bed.ledgerSays().every((status) => status === 'down'));
+    await fixture.until('all swept', () => fixture.users.every((user) => userOf(localnet, user).status === UserStatus.outOfCredits));
+    await fixture.until('all down', () => fixture.ledgerSays().every((status) => status === 'down'));
     await systemClock.sleep(800);
     // An Up and a Down each, and nothing since.
-    expect(bed.told('landed').length).toBe(8);
+    expect(fixture.told('landed').length).toBe(8);
     expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(4);
     expect(() => localnet.addUser()).toThrow('InvalidLastAccessEpoch');
-    expect(bed.told('defect', 'halted', 'rejected')).toEqual([]);
+    expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
   });
 
   test('a delete takes one user out of the batch, and the others land', async ({ onTestFinished }) => {
-    const bed = await settledBed(onTestFinished, { users: 6 });
-    bed.localnet.ledger.faults.set({ delaySlots: 8 });
-    for (const n of [1, 2, 4]) bed.localnet.disconnect(bed.user(n));
-    await bed.until('in flight', () => bed.told('sent').some((line) => line.includes('u2 down')));
-    bed.localnet.removeUser(bed.user(2));
-    bed.localnet.ledger.faults.clear();
-    await bed.until('the others down', () => bed.ledgerSays()[1] === 'down' && bed.ledgerSays()[4] === 'down');
-    expect(bed.localnet.ledger.admin.user(bed.user(2))).toBeUndefined();
-    expect(bed.told('defect', 'halted')).toEqual([]);
+    const fixture = await settledFixture(onTestFinished, { users: 6 });
+    fixture.localnet.ledger.faults.set({ delaySlots: 8 });
+    for (const n of [1, 2, 4]) fixture.localnet.disconnect(fixture.user(n));
+    await fixture.until('in flight', () => fixture.told('sent').some((line) => line.includes('u2 down')));
+    fixture.localnet.removeUser(fixture.user(2));
+    fixture.localnet.ledger.faults.clear();
+    await fixture.until('the others down', () => fixture.ledgerSays()[1] === 'down' && fixture.ledgerSays()[4] === 'down');
+    expect(fixture.localnet.ledger.admin.user(fixture.user(2))).toBeUndefined();
+    expect(fixture.told('defect', 'halted')).toEqual([]);
   });
 });

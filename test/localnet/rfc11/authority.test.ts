@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Address, decodeDevice, encodeDevice, type Instruction, userAddress } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { type NetworkBed, networkBed } from './network-bed.ts';
+import { type NetworkBed, networkBed } from './network-fixture.ts';
 import {
   CUSTOMER,
   client,

@@ -14,7 +14,7 @@ import {
   UserStatus,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { type NetworkBed, networkBed } from './network-bed.ts';
+import { type NetworkBed, networkBed } from './network-fixture.ts';
 import {
   CUSTOMER,
   client,

@@ -21,7 +21,7 @@ import {
   ZERO_ADDRESS,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { networkBed } from './network-bed.ts';
+import { networkBed } from './network-fixture.ts';
 import {
   CUSTOMER,
   client,

@@ -1,7 +1,7 @@
 import { type Random, seededRandom } from '../../../src/lib/index.ts';
 import type { Address, Instruction } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
-import { networkBed } from './network-bed.ts';
+import { networkBed } from './network-fixture.ts';
 import {
   CUSTOMER,
   client,

@@ -7,7 +7,7 @@ import { epochMs, systemClock } from '../../../src/lib/index.ts';
 import { addressOf } from '../../../src/serviceability/index.ts';
 import { createStateIngest } from '../../../src/snapshots/index.ts';
 import { makeSnapshot } from '../../../src/snapshots/types.ts';
-import { signerNumber } from '../../support/agent-bed.ts';
+import { signerNumber } from '../../support/agent-fixture.ts';
 
 const NOON = epochMs(Date.UTC(2026, 2, 1, 12, 0, 0));
 const DEVICE = addressOf(Buffer.alloc(32, 42));

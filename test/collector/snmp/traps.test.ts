@@ -43,7 +43,7 @@ async function listen(
   return { ...receiver, port: receiver.listening()?.port ?? 0, wakes: () => wakes };
 }
 
-const idle = { woke: 0, unrelated: 0, strangers: 0, malformed: 0, refused: 0, shed: 0 };
+const idle = { triggered: 0, unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 };
 
 async function send(port: number, ...datagrams: readonly Buffer[]): Promise<void> {
   const socket = createSocket('udp4');
@@ -97,7 +97,7 @@ describe('the traps of the simulated switch', () => {
       sim.drop('vrf1', '169.254.0.1', 'active');
       sim.establish('vrf1', '169.254.0.1');
       await expect.poll(() => receiver.wakes()).toBe(3);
-      expect(receiver.counts()).toEqual({ ...idle, woke: 3 });
+      expect(receiver.counts()).toEqual({ ...idle, triggered: 3 });
     },
   );
 
@@ -109,7 +109,7 @@ describe('the traps of the simulated switch', () => {
     sim.establish('default', '2001:db8::1');
     sim.establish('default', '169.254.0.1');
     await expect.poll(() => receiver.wakes()).toBe(1);
-    expect(receiver.counts()).toEqual({ ...idle, woke: 1 });
+    expect(receiver.counts()).toEqual({ ...idle, triggered: 1 });
   });
 });
 
@@ -150,7 +150,7 @@ describe('who may wake', () => {
     const receiver = await listen(V3);
     void inform(sender(receiver.port, 'v3', { user }), '1.3.6.1.2.1.15.0.2');
     await expect.poll(() => receiver.counts().refused).toBeGreaterThan(0);
-    expect([receiver.wakes(), receiver.counts().woke]).toEqual([0, 0]);
+    expect([receiver.wakes(), receiver.counts().triggered]).toEqual([0, 0]);
   });
 
   test('not a community where a user is wanted, nor a user where a community is', async () => {
@@ -164,8 +164,8 @@ describe('who may wake', () => {
   test('only the addresses that are listened to, where they are named', async () => {
     const [ours, others] = [await listen(V2C, { from: ['127.0.0.1'] }), await listen(V2C, { from: ['192.0.2.1'] })];
     for (const { port } of [ours, others]) await trap(sender(port, 'v2c'), '1.3.6.1.2.1.15.0.2');
-    await expect.poll(() => ours.counts()).toEqual({ ...idle, woke: 1 });
-    await expect.poll(() => others.counts()).toEqual({ ...idle, strangers: 1 });
+    await expect.poll(() => ours.counts()).toEqual({ ...idle, triggered: 1 });
+    await expect.poll(() => others.counts()).toEqual({ ...idle, wrongSource: 1 });
   });
 });
 
@@ -174,7 +174,7 @@ describe('a receiver in trouble', () => {
     const receiver = await listen(V2C);
     await send(receiver.port, Buffer.alloc(0), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(9_000, 0x30));
     await trap(sender(receiver.port, 'v2c'), '1.3.6.1.2.1.15.7.1');
-    await expect.poll(() => receiver.counts()).toEqual({ ...idle, malformed: 3, woke: 1 });
+    await expect.poll(() => receiver.counts()).toEqual({ ...idle, malformed: 3, triggered: 1 });
   });
 
   test('reads 500 a second, and sheds the rest', async () => {

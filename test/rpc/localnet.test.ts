@@ -123,10 +123,10 @@ describe('a ledger that is well', () => {
     const transaction = await signed();
     expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
     clock.advance(100 * SLOT_MS);
-    const early = await rpc.lastLook([nameOf(transaction)], calm());
+    const early = await rpc.checkExpiry([nameOf(transaction)], calm());
     expect([early.statuses, early.blockHeight > transaction.lastValidBlockHeight]).toEqual([[null], false]);
     clock.advance(60 * SLOT_MS);
-    const late = await rpc.lastLook([nameOf(transaction)], calm());
+    const late = await rpc.checkExpiry([nameOf(transaction)], calm());
     expect([late.statuses, late.blockHeight > transaction.lastValidBlockHeight]).toEqual([[null], true]);
   });
 });

@@ -19,7 +19,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-export interface CommandBed extends AsyncDisposable {
+export interface CommandFixture extends AsyncDisposable {
   readonly localnet: Localnet;
   readonly addresses: LocalnetAddresses;
   readonly folder: string;
@@ -34,10 +34,10 @@ export interface CommandBed extends AsyncDisposable {
 }
 
 /** A localnet of three connected users, a key file and a configuration file for it. */
-export async function commandBed(
+export async function commandFixture(
   settings: Readonly<Record<string, unknown>> = {},
   { sourceTimeout = '10s', ...more }: { readonly stateIngestPort?: number; readonly sourceTimeout?: string } = {},
-): Promise<CommandBed> {
+): Promise<CommandFixture> {
   const folder = temporaryFolder();
   const keypair = await writeNewKeypair(folder);
   const publisher = loadKeypair(keypair).keypair.address;

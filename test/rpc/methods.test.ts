@@ -39,7 +39,7 @@ describe('latestBlockhash', () => {
     ]);
   });
 
-  test('bounds the life of the blockhash to 150 blocks, where old nodes say 300', async () => {
+  test('rule 17: bounds the life of the blockhash to 150 blocks, where old nodes say 300', async () => {
     fake.on('getLatestBlockhash', blockhash(500, 1_290)).on('getEpochInfo', epochInfo(500, 990));
     expect((await rpc.latestBlockhash(calm())).lastValidBlockHeight).toBe(1_140n);
   });
@@ -120,7 +120,7 @@ describe('signatureStatuses', () => {
 describe('lastLook', () => {
   test('is the height, and after it the whole history', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(900, [null]));
-    expect(await rpc.lastLook(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
+    expect(await rpc.checkExpiry(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
     expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
       ['getEpochInfo', [{ commitment: 'confirmed' }]],
       ['getSignatureStatuses', [['a'], { searchTransactionHistory: true }]],
@@ -129,7 +129,7 @@ describe('lastLook', () => {
 
   test('is no evidence when the statuses are from before the height', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(899, [null]));
-    expect(await failure(rpc.lastLook(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 899, not of 900 or later');
+    expect(await failure(rpc.checkExpiry(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 899, not of 900 or later');
   });
 
   test('never mixes two endpoints', async () => {
@@ -139,7 +139,7 @@ describe('lastLook', () => {
       .on('getEpochInfo', epochInfo(901, 799))
       .on('getSignatureStatuses', slotted(901, [{ slot: 700, confirmationStatus: 'finalized', err: null }]));
     const two = rpcOver([fake.url, other.url]).rpc;
-    expect(await two.lastLook(['a'], calm())).toEqual({
+    expect(await two.checkExpiry(['a'], calm())).toEqual({
       blockHeight: 799n,
       statuses: [{ slot: 700n, confirmationStatus: 'finalized', err: null }],
     });
@@ -154,7 +154,7 @@ describe('lastLook', () => {
 
   test('takes the status cache of an endpoint that keeps no history', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', noHistory);
-    expect(await rpc.lastLook(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
+    expect(await rpc.checkExpiry(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
     expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
       ['getEpochInfo', [{ commitment: 'confirmed' }]],
       ['getSignatureStatuses', [['a'], { searchTransactionHistory: true }]],
@@ -164,7 +164,7 @@ describe('lastLook', () => {
 
   test('is no evidence when that status cache is from before the height', async () => {
     fake.on('getEpochInfo', epochInfo(902, 800)).on('getSignatureStatuses', noHistory);
-    expect(await failure(rpc.lastLook(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 901, not of 902 or later');
+    expect(await failure(rpc.checkExpiry(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 901, not of 902 or later');
   });
 });
 

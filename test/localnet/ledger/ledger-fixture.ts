@@ -41,7 +41,7 @@ export function createTestClock(): Clock & { pass(ms: number): void } {
 export const keypair = (name: string): Keypair => Keypair.fromSeed(createHash('sha256').update(name).digest());
 export const addressOfKey = (key: Keypair): Address => address(key.publicKey.toBase58());
 
-export interface Bed {
+export interface Fixture {
   readonly ledger: LocalLedger;
   readonly clock: ReturnType<typeof createTestClock>;
   readonly publisher: Keypair;
@@ -69,7 +69,7 @@ export interface Ended {
 }
 
 /** A ledger on a standing clock with one device, whose publisher holds 10 SOL. */
-export function createBed(options: LocalLedgerOptions = {}): Bed {
+export function createBed(options: LocalLedgerOptions = {}): Fixture {
   const clock = createTestClock();
   const ledger = createLocalLedger({ clock, random: seededRandom(7), ...options });
   const publisher = keypair('publisher');

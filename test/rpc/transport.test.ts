@@ -235,7 +235,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     await other.rpc.close();
   });
 
-  test('a server that accepts and stays silent', async () => {
+  test('rule 20: a server that accepts and stays silent', async () => {
     const silent = createServer((socket) => socket.resume());
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();

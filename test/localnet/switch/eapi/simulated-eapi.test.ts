@@ -28,7 +28,7 @@ beforeEach(async () => {
   sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500', rttUs: 4_287 });
   sim.configure({ vrf: 'vrf1', address: '169.254.0.3', remoteAs: 65_000 });
   sim.establish('vrf1', '169.254.0.1');
-  face = createSimulatedEapi({ switch: sim, faults, credentials: USER, oddities: { jitter: false } });
+  face = createSimulatedEapi({ switch: sim, faults, credentials: USER, eosQuirks: { jitter: false } });
   ({ url, socketPath } = await face.start());
 });
 afterEach(async () => {

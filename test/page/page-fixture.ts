@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
-import { commandBed } from '../cli/command-bed.ts';
+import { commandFixture } from '../cli/command-fixture.ts';
 
-export interface PageBed extends AsyncDisposable {
+export interface PageFixture extends AsyncDisposable {
   readonly url: string;
   /** Of the tunnel with this number, from 0. */
   connect(user: number): void;
@@ -14,24 +14,24 @@ export interface PageBed extends AsyncDisposable {
 }
 
 /** The real agent, quicker than usual, on a localnet of three connected users, with a second endpoint of the ledger that nobody serves. */
-export async function pageBed(token?: string): Promise<PageBed> {
-  const bed = await commandBed();
+export async function pageFixture(token?: string): Promise<PageFixture> {
+  const fixture = await commandFixture();
   const life = lifeController();
-  const rpcUrls = [bed.addresses.rpcUrl, 'http://127.0.0.1:1'];
+  const rpcUrls = [fixture.addresses.rpcUrl, 'http://127.0.0.1:1'];
   const quick = ['--collector.interval', '500ms', '--policy.downGrace', '500ms', '--policy.minWriteInterval', '1s'];
-  const tokenFile = join(bed.folder, 'token');
+  const tokenFile = join(fixture.folder, 'token');
   if (token !== undefined) writeFileSync(tokenFile, token, { mode: 0o400 });
   const guarded = token === undefined ? [] : ['--http.tokenFile', tokenFile];
   let running: Promise<unknown> = Promise.resolve();
   const url = await new Promise<string>((resolve, reject) => {
-    running = bed.run(['run', '--ledger.rpcUrls', rpcUrls.join(), ...quick, ...guarded], life.signal, (text) => {
+    running = fixture.run(['run', '--ledger.rpcUrls', rpcUrls.join(), ...quick, ...guarded], life.signal, (text) => {
       const found = /"url":"(http[^"]+\/status)"/.exec(text)?.[1];
       if (found !== undefined) resolve(found);
     });
     running.then((result) => reject(new Error(`the agent ended: ${JSON.stringify(result)}`)), reject);
   });
   const user = (number: number): Address => {
-    const found = bed.users[number];
+    const found = fixture.users[number];
     if (found === undefined) throw new Error(`there is no user ${number}`);
     return found;
   };
@@ -41,12 +41,12 @@ export async function pageBed(token?: string): Promise<PageBed> {
   };
   return {
     url,
-    connect: (number) => bed.localnet.connect(user(number)),
-    disconnect: (number) => bed.localnet.disconnect(user(number)),
+    connect: (number) => fixture.localnet.connect(user(number)),
+    disconnect: (number) => fixture.localnet.disconnect(user(number)),
     stopAgent,
     async [Symbol.asyncDispose]() {
       await stopAgent();
-      await bed[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     },
   };
 }

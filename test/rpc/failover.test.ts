@@ -45,7 +45,7 @@ describe('reads', () => {
     ['sends a page', { raw: '<html>' }],
     ['sends wrong types', { result: { context: { slot: 1000 }, value: 'much' } }],
     ['does not know the method', { error: { code: -32601, message: 'no' } }],
-  ])('go on to the next in the same call when the first %s', async (_, trouble) => {
+  ])('rule 20: go on to the next in the same call when the first %s', async (_, trouble) => {
     letTimersStandStill();
     first.always(trouble);
     expect(await asTimePasses(25, balance())).toBe(2n);
@@ -134,7 +134,7 @@ describe('a failing endpoint', () => {
     expect(await balance()).toBe(1n);
   });
 
-  test('that holds a call until the deadline of the call leaves an error that names it', async () => {
+  test('rule 20: that holds a call until the deadline of the call leaves an error that names it', async () => {
     const hurried = rpcOver([first.url, second.url], { requestTimeoutMs: 1_000, callTimeoutMs: 80 });
     first.always('hang');
     const error = await hurried.rpc.balance(OUR_KEY, calm()).catch((caught) => caught);

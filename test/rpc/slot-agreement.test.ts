@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Endpoint, EndpointFault } from '../../src/rpc/endpoint.ts';
+import { type Endpoint, EndpointError } from '../../src/rpc/endpoint.ts';
 import { createSlotAgreement } from '../../src/rpc/failover.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { endpointCalled, manualClock } from './builders.ts';
@@ -28,8 +28,8 @@ function clusterOf(count: number) {
       slots.note(which, slot(truth() + more));
       return 'believed';
     } catch (error) {
-      if (!(error instanceof EndpointFault)) throw error;
-      which.setAside(error);
+      if (!(error instanceof EndpointError)) throw error;
+      which.quarantine(error);
       return error.error.code;
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createViewKeeper } from '../../src/agent/ledger-cache.ts';
+import { createLedgerCache } from '../../src/agent/ledger-cache.ts';
 import type { LedgerView } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
@@ -15,7 +15,7 @@ function setUp() {
   const { lines, reporter } = recordingReporter();
   const asked: (bigint | undefined)[] = [];
   const ledger = { fails: false, takesMs: 0, setBackBy: 0 };
-  const keeper = createViewKeeper({
+  const keeper = createLedgerCache({
     async read({ minContextSlot }, signal): Promise<LedgerView> {
       asked.push(minContextSlot);
       const readAt = clock.monotonic();
@@ -62,7 +62,7 @@ describe('the view of the ledger', () => {
     expect(asked.length).toBe(2);
   });
 
-  test('is not fresh enough to write on after five seconds', async () => {
+  test('rule 9: is not fresh enough to write on after five seconds', async () => {
     const { clock, keeper, current } = setUp();
     const view = await current();
     await clock.advance(5 * SECOND);
@@ -71,7 +71,7 @@ describe('the view of the ledger', () => {
     expect(view !== undefined && keeper.isFreshEnoughToWrite(view)).toBe(false);
   });
 
-  test('that cannot be renewed is not written on, is decided on for five minutes, and not at all after that', async () => {
+  test('rule 9: that cannot be renewed is not written on, is decided on for five minutes, and not at all after that', async () => {
     const { clock, ledger, keeper, current } = setUp();
     const view = await current();
     ledger.fails = true;
@@ -86,7 +86,7 @@ describe('the view of the ledger', () => {
     expect(await current()).toBeDefined();
   });
 
-  test('is told of once when it is lost, once when it is too old and once when it is back, however often it is asked for', async () => {
+  test('rule 9: is told of once when it is lost, once when it is too old and once when it is back, however often it is asked for', async () => {
     const { clock, ledger, lines, current } = setUp();
     await current();
     ledger.fails = true;
@@ -100,7 +100,7 @@ describe('the view of the ledger', () => {
     expect(lines).toEqual(['ledger view lost: LEDGER__NO_ENDPOINT', 'ledger view too-old', 'ledger view back']);
   });
 
-  test('that is slow to come keeps a tick waiting for its patience only, and serves the next one', async () => {
+  test('rule 20: that is slow to come keeps a tick waiting for its patience only, and serves the next one', async () => {
     const { clock, ledger, asked, current } = setUp();
     ledger.takesMs = 8 * SECOND;
     const first = current();

@@ -59,7 +59,7 @@ test.each([
     `device ${DEVICE} takes reports from its metrics publisher ${key(66)} only, and our key is ${OUR_KEY}`,
   ],
 ])('a device account that %s is one clear error for a person', async (_, account, code, message) => {
-  await expect(reading(account)).rejects.toMatchObject({ code, class: 'agent-never', message });
+  await expect(reading(account)).rejects.toMatchObject({ code, class: 'fatal', message });
 });
 
 test('without a key, the publisher is told and not compared', async () => {

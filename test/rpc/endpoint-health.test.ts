@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { AgentError } from '../../src/lib/index.ts';
-import { EndpointFault, EndpointHealth } from '../../src/rpc/endpoint.ts';
+import { EndpointError, EndpointHealth } from '../../src/rpc/endpoint.ts';
 import { endpointCalled, manualClock } from './builders.ts';
 
-const trouble = (retryAfterMs?: number): EndpointFault =>
-  new EndpointFault(
+const trouble = (retryAfterMs?: number): EndpointError =>
+  new EndpointError(
     new AgentError('LEDGER__UNREACHABLE', { endpoint: 'a', problem: 'gone' }),
-    { setAside: true, tryNext: true, mayHaveActed: false },
+    { quarantine: true, tryNext: true, mayHaveActed: false },
     'getBalance',
     retryAfterMs === undefined ? {} : { retryAfterMs },
   );
@@ -126,11 +126,11 @@ test('a fault that only its own recheck takes away outlasts every success of oth
   const events: string[] = [];
   const endpoint = endpointCalled('a', clock, ({ state }) => events.push(state));
   const error = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: 'a', problem: 'none' });
-  endpoint.setAside(
-    new EndpointFault(error, { setAside: true, tryNext: true, mayHaveActed: false }, 'device', { recheck: async () => undefined }),
+  endpoint.quarantine(
+    new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: false }, 'device', { recheck: async () => undefined }),
   );
   endpoint.health.succeeded('getEpochInfo', clock.monotonic());
   expect([endpoint.health.healthy, endpoint.serves]).toEqual([true, false]);
-  endpoint.acquit();
+  endpoint.release();
   expect([endpoint.serves, events]).toEqual([true, ['lost', 'back']]);
 });

@@ -10,7 +10,7 @@ import {
   type SnapshotSink,
   type Snapshotter,
 } from '../../src/snapshots/index.ts';
-import { signerNumber } from '../support/agent-bed.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 
 export const DEVICE = addressOf(Buffer.alloc(32, 42));
 export const PUBLISHER = signerNumber(7);
@@ -67,7 +67,7 @@ export function runSnapshotter(sink: SnapshotSink, collect: Collect): RunningSna
     clock,
     random: seededRandom(1),
     reporter,
-    onDefect: (error) => lines.push(`defect ${String(error)}`),
+    onInternalError: (error) => lines.push(`defect ${String(error)}`),
   });
   onTestFinished(() => snapshotter.stop());
   snapshotter.start();

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { DeadlineExceeded } from '../../src/lib/index.ts';
-import { faultOf } from '../../src/rpc/endpoint.ts';
+import { toEndpointError } from '../../src/rpc/endpoint.ts';
 import { parseEndpointUrl, type RpcReply } from '../../src/rpc/transport.ts';
 
 const URL = parseEndpointUrl('https://rpc.example.com/token-of-ours');
 
 /** code, class, and the three verdicts as a word each. */
 function verdictOf(reply: Exclude<RpcReply, { kind: 'result' }>): string {
-  const { error, verdict } = faultOf(reply, URL, 'aMethod');
-  const words = [verdict.setAside ? 'aside' : 'stays', verdict.tryNext ? 'next' : 'stop', verdict.mayHaveActed ? 'maybe' : 'never'];
+  const { error, verdict } = toEndpointError(reply, URL, 'aMethod');
+  const words = [verdict.quarantine ? 'aside' : 'stays', verdict.tryNext ? 'next' : 'stop', verdict.mayHaveActed ? 'maybe' : 'never'];
   return [error.code.replace('LEDGER__', ''), error.class, ...words].join(' ');
 }
 
@@ -79,10 +79,10 @@ describe('what a failure means: its code and class, whether the endpoint is set 
 
 test('the message is one short line without the secrets of the URL, and both attempts to connect are told', () => {
   const cause = new AggregateError([new Error('connect ECONNREFUSED ::1:8899'), new Error('connect ECONNREFUSED 127.0.0.1:8899')]);
-  expect(faultOf({ kind: 'failed', progress: 'waiting', cause }, URL, 'aMethod').message).toBe(
+  expect(toEndpointError({ kind: 'failed', progress: 'waiting', cause }, URL, 'aMethod').message).toBe(
     'the ledger endpoint https://rpc.example.com/… cannot be reached: connect ECONNREFUSED ::1:8899; connect ECONNREFUSED 127.0.0.1:8899',
   );
-  const long = faultOf(
+  const long = toEndpointError(
     { kind: 'rpc-error', code: -32603, message: `at /token-of-ours\n${'x'.repeat(1_000)}`, data: undefined },
     URL,
     'aMethod',

@@ -90,7 +90,7 @@ export interface SnapshotterPlace {
   readonly reporter: AgentReporter;
 }
 
-export interface AgentBed {
+export interface AgentFixture {
   readonly localnet: Localnet;
   readonly agent: Agent;
   readonly lines: readonly string[];
@@ -107,7 +107,7 @@ export interface AgentBed {
 }
 
 /** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
-async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
+async function createAgentFixture(options: AgentBedOptions = {}): Promise<AgentFixture> {
   const { answerWithinMs = ANSWER_WITHIN_MS } = options;
   const publisher = signerNumber(7);
   const localnet =
@@ -142,7 +142,7 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
     rpc,
     sources: (options.sources ?? ['eapi']).map((kind) => sourceOf(kind, addresses, answerWithinMs)),
     ...(options.snapshotter === undefined ? {} : { snapshotter: options.snapshotter({ localnet, addresses, signer, reporter }) }),
-    wakeUps: [...(options.bgpWatch === true ? [watchOf(addresses)] : []), ...(options.wakeUps ?? [])],
+    triggers: [...(options.bgpWatch === true ? [watchOf(addresses)] : []), ...(options.wakeUps ?? [])],
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
@@ -182,19 +182,19 @@ async function agentBed(options: AgentBedOptions = {}): Promise<AgentBed> {
 export type AtEnd = (stop: () => Promise<void>) => void;
 
 /** A bed that ends with the test. */
-export async function makeBed(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentBed> {
-  const bed = await agentBed(options);
-  atEnd(() => bed.stop());
-  return bed;
+export async function makeFixture(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentFixture> {
+  const fixture = await createAgentFixture(options);
+  atEnd(() => fixture.stop());
+  return fixture;
 }
 
 /** One with an agent that has told the ledger that every user is up, and knows it. */
-export async function settledBed(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentBed> {
-  const bed = await makeBed(atEnd, options);
-  for (const user of bed.users) bed.localnet.connect(user);
-  bed.agent.start();
-  await bed.until('everybody up', () => bed.told('landed').length === bed.users.length);
-  return bed;
+export async function settledFixture(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentFixture> {
+  const fixture = await makeFixture(atEnd, options);
+  for (const user of fixture.users) fixture.localnet.connect(user);
+  fixture.agent.start();
+  await fixture.until('everybody up', () => fixture.told('landed').length === fixture.users.length);
+  return fixture;
 }
 
 function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses, timeoutMs: number): SwitchSource {

@@ -19,10 +19,10 @@ function layWakeUps({ maxPerMinute = 3, names = ['traps'] }: { maxPerMinute?: nu
     sources,
     maxPerMinute,
     clock,
-    onWake: () => {
+    onTrigger: () => {
       woken += 1;
     },
-    reporter: { wakeUp: (event) => events.push(event) },
+    reporter: { trigger: (event) => events.push(event) },
   });
   wakeUps.start();
   const starterOf = (name: string): Parameters<WakeUpSource['start']> => {

@@ -9,7 +9,7 @@ const HOURS_AGO = 1;
 describe('a record that is due to be restated', () => {
   const user = userNumber(0, { status: 'up', reportedAt: HOURS_AGO });
 
-  test('is not restated as up while the session is down within the grace: nobody has seen it up', () => {
+  test('rule 12: is not restated as up while the session is down within the grace: nobody has seen it up', () => {
     const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) });
     expect(intents).toEqual([]);
   });
@@ -33,13 +33,13 @@ describe('a round-trip time', () => {
     const view = viewOf(users);
     return decide({ ...NOTHING_BEFORE, view, observations, policy, now: monotonicMs(0) }).intents.map(({ to, rttNs }) => ({ to, rttNs }));
   };
-  const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), landedIn: () => undefined };
+  const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), confirmedIn: () => undefined };
 
-  test('that the switch still has of a session that is down is not told: Down carries none', () => {
+  test('rule 15: that the switch still has of a session that is down is not told: Down carries none', () => {
     expect(intentsOf({ address: clientOf(0), state: 'active', rttNs }, {}, 'up')).toEqual([{ to: 'down', rttNs: nanoseconds(0) }]);
   });
 
-  test('goes along with Up', () => {
+  test('rule 15: goes along with Up', () => {
     expect(intentsOf({ address: clientOf(0), state: 'established', rttNs }, {}, 'down')).toEqual([{ to: 'up', rttNs }]);
   });
 
