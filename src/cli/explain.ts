@@ -50,7 +50,7 @@ async function askRunningAgent(
     const opened = new Client(`http://${where}`);
     client = opened;
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
-    const headers = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
     const sight = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => fetchSight(opened, headers, inner));
     if (sight.device === device) return { kind: 'answered', sight };
     return { kind: 'none', problem: `the agent at ${where} reports for another device, ${sight.device}` };
