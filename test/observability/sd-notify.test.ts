@@ -88,7 +88,7 @@ test('feeds the watchdog from completed ticks only, at most once in half of its 
   expect(await heard()).toEqual([]);
 });
 
-test.each([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soon' }, { WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }])(
+test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soon' }, { WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }])(
   'does not feed a watchdog that is not on for this process: %j',
   async (environment) => {
     const { notify, both, heard } = manager({ NOTIFY_SOCKET: '@sock', ...environment });
