@@ -52,6 +52,7 @@ async function runAll() {
 
 async function bundle(names) {
   const { build } = await import('esbuild');
+  const { withPackages } = await import('../scripts/package/bundle.mjs');
   await build({
     absWorkingDir: root,
     entryPoints: [
@@ -67,7 +68,8 @@ async function bundle(names) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    // As the command is built: its packages are part of what is measured.
+    ...withPackages,
     sourcemap: 'linked',
     logLevel: 'warning',
     define: { __VERSION__: '"bench"' },

@@ -2,9 +2,12 @@
 /*
  * node scripts/build.mjs [--quiet] [--outdir DIR]
  *
- *   src/cli/main.ts             ──esbuild──► dist/dzd-telemetry.js + dist/chunks/   (what is imported on demand stays apart)
- *   src/serviceability/index.ts ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
- *                               ──tsc──────► dist/types/, dist/types-cjs/           (not with --quiet, which is for a quick start)
+ *   src/cli/main.ts and packages ──esbuild──► dist/dzd-telemetry.js + dist/chunks/   (what is imported on demand stays apart)
+ *                                             dist/THIRD-PARTY-NOTICES.txt           (licences of the packages in it)
+ *   src/serviceability/index.ts  ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
+ *                                ──tsc──────► dist/types/, dist/types-cjs/           (not with --quiet, which is for a quick start)
+ *
+ * The command holds its packages. The SDK imports its own by name: a program that uses it has one copy of each, and its bundler sees them.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +15,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({
@@ -27,7 +31,6 @@ const common = {
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  packages: 'external',
   sourcemap: 'linked',
   metafile: true,
   logLevel: 'warning',
@@ -35,15 +38,24 @@ const common = {
 };
 
 /** For browsers too: nothing in it may depend on Node. @type {import('esbuild').BuildOptions} */
-const sdk = { ...common, platform: 'neutral', target: 'es2022', entryPoints: { serviceability: 'src/serviceability/index.ts' } };
+const sdk = {
+  ...common,
+  platform: 'neutral',
+  target: 'es2022',
+  packages: 'external',
+  entryPoints: { serviceability: 'src/serviceability/index.ts' },
+};
 
 const started = performance.now();
-const results = await Promise.all([
+const [command, ...others] = await Promise.all([
   build({
     ...common,
     entryPoints: { 'dzd-telemetry': 'src/cli/main.ts' },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    ...withPackages,
+    // For file and line; the sources themselves are in the repository.
+    sourcesContent: false,
     define: { __VERSION__: JSON.stringify(version) },
   }),
   build({ ...sdk, format: 'esm' }),
@@ -51,7 +63,8 @@ const results = await Promise.all([
 ]).catch(() => process.exit(1)); // esbuild has said what is wrong, and where.
 
 chmodSync(join(outdir, 'dzd-telemetry.js'), 0o755);
-removeStaleChunks(results.flatMap((result) => Object.keys(result.metafile.outputs)));
+writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, packagesOf(command.metafile)));
+removeStaleChunks([command, ...others].flatMap((result) => Object.keys(result.metafile.outputs)));
 if (!values.quiet) {
   writeDeclarations();
   console.log(`built ${basename(outdir)}/ of version ${version} in ${Math.round(performance.now() - started)} ms`);

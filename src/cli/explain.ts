@@ -3,7 +3,7 @@ import { SILENT_REPORTER, teeReporters } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { jitterShare } from '../bgp/index.ts';
 import { type AgentConfig, type HttpConfig, loadSecret, type PolicyConfig } from '../config/index.ts';
-import { Client, readBody, request } from '../lib/http.ts';
+import { Client, readBody } from '../lib/http.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../lib/index.ts';
 import {
   type AgentStatus,
@@ -63,7 +63,7 @@ async function askRunningAgent(
 }
 
 async function fetchSight(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Sight> {
-  const { statusCode, body } = await request.call(client, { path: '/status.json', method: 'GET', headers, signal });
+  const { statusCode, body } = await client.request({ path: '/status.json', method: 'GET', headers, signal });
   const bytes = await readBody(body, MAX_ANSWER_BYTES, () => new Error(`its answer has more than ${MAX_ANSWER_BYTES} bytes`));
   if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
   const parsed = sightSchema.safeParse(parseJson(bytes.toString('utf8')));

@@ -3,8 +3,7 @@ import { isIP, type LookupFunction, Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import PQueue from 'p-queue';
-import type { Dispatcher } from 'undici';
-import { buildConnector, Pool } from '../lib/http.ts';
+import { buildConnector, type Dispatcher, Pool } from '../lib/http.ts';
 import {
   type Breathe,
   type Clock,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
-import { Agent, readBody, request } from '../lib/http.ts';
+import { Agent, readBody } from '../lib/http.ts';
 import { AgentError, type Clock, describeError, type EpochMs, epochMs, withDeadline } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './types.ts';
@@ -46,7 +46,7 @@ function createHttpExchange({ timeoutMs }: { readonly timeoutMs: number }): Http
     agent ??= new Agent({ connections: MAX_CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 });
     const { origin, pathname, search } = url;
     const path = `${pathname}${search}`;
-    const reply = await request.call(agent, { origin, path, method, headers, signal, ...(body === undefined ? {} : { body }) });
+    const reply = await agent.request({ origin, path, method, headers, signal, ...(body === undefined ? {} : { body }) });
     const tooLarge = (): Error => new NoReply(`the answer has more than ${MAX_REPLY_BYTES} bytes`);
     const received = await readBody(reply.body, MAX_REPLY_BYTES, tooLarge);
     return {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -37,25 +38,38 @@ test('bad usage ends with 2', () => {
   expect(command('run', '--dryrun')).toMatchObject({ status: 2, stdout: '' });
 });
 
-test('what starts the command imports neither a ledger nor a switch library', () => {
-  const seen = new Set<string>();
+const packageOf = (file: string): string => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'the house';
+
+/** The packages in a file and in what it imports at once, by the source maps. Static imports only: those on demand stand in parentheses. */
+function packagesOf(path: string, seen = new Set<string>()): ReadonlySet<string> {
   const packages = new Set<string>();
-  const visit = (path: string): void => {
-    if (seen.has(path)) return;
-    seen.add(path);
-    // Static imports only: those that stand at the beginning of a line.
-    for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(/^(?:import|\} from|export .* from)[^"'\n]*["']([^"']+)["'];$/gm)) {
-      if (name.startsWith('.')) visit(join(dirname(path), name));
-      else if (!name.startsWith('node:')) packages.add(name);
-    }
-  };
+  if (seen.has(path)) return packages;
+  seen.add(path);
+  const { sources }: { sources: readonly string[] } = JSON.parse(readFileSync(`${path}.map`, 'utf8'));
+  for (const source of sources) packages.add(packageOf(resolve(dirname(path), source)));
+  for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(/\b(?:import|from) ?["'](\.[^"']+\.js)["']/g)) {
+    for (const each of packagesOf(join(dirname(path), name), seen)) packages.add(each);
+  }
+  return packages;
+}
+
+test('what starts the command imports neither a ledger nor a switch library', () => {
   const entry = join(dist, 'dzd-telemetry.js');
-  visit(entry);
   // The entry sets the heap before it loads what parses the command line.
-  const [, commands = ''] = readFileSync(entry, 'utf8').match(/^void import\("([^"]+)"\)/m) ?? [];
-  visit(join(dist, commands));
+  const [, commands = ''] = readFileSync(entry, 'utf8').match(/\bimport\("([^"]+)"\)/) ?? [];
+  const packages = new Set([...packagesOf(entry), ...packagesOf(join(dist, commands))]);
+  expect(packages).toContain('the house');
   expect(packages).toContain('yargs');
   expect([...packages].filter((name) => /web3|undici|snmp|grpc|p-queue/.test(name))).toEqual([]);
+});
+
+test('the command holds its packages, and hands their licences on', () => {
+  const chunks = readdirSync(join(dist, 'chunks')).filter((name) => name.endsWith('.js'));
+  const imported = chunks.flatMap((name) =>
+    [...readFileSync(join(dist, 'chunks', name), 'utf8').matchAll(/^import\b[^;]*?["']([^"'.][^"']*)["'];/gm)].map(([, from]) => from),
+  );
+  expect(imported.filter((name) => !isBuiltin(name ?? ''))).toEqual([]);
+  expect(readFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), 'utf8')).toMatch(/^undici \d+\.\d+\.\d+, MIT\n\nMIT License/m);
 });
 
 test('the SDK is a file of its own that can be imported', async () => {

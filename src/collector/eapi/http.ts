@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
-import { buildConnector, Client, errors, request as requestOn } from '../../lib/http.ts';
+import { buildConnector, Client, errors } from '../../lib/http.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, shareWork, withDeadline } from '../../lib/index.ts';
 
 /** Where an eAPI listens. */
@@ -211,7 +211,7 @@ export function createEapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes }
   async function exchange({ path, headers, body, filter }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
     const dispatcher = await client();
     const request = () =>
-      requestOn.call(dispatcher, { path, method: 'POST', headers: { 'content-type': 'application/json-rpc', ...headers }, body, signal });
+      dispatcher.request({ path, method: 'POST', headers: { 'content-type': 'application/json-rpc', ...headers }, body, signal });
     const mayBeStale = servedByConnection > 0;
     const response = await request().catch((error: unknown) => {
       // The switch may have ended the idle connection while the request was on its way; every request of ours may be made twice.
