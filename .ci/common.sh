@@ -83,7 +83,7 @@ throw_away() {
 
 # The packages of this checkout, into out/; --built takes those that are there, if there are any.
 build_packages() {
-  if [ "${1:-}" != --built ] || ! ls out/*.deb >/dev/null 2>&1; then
+  if [ "${1:-}" != --built ] || ! ls out/*.deb out/dzd-localnet >/dev/null 2>&1; then
     need rpm:rpmbuild
     rm -rf out
     npm run --silent package
@@ -109,7 +109,7 @@ start_localnet() {
   local addresses=$1
   shift
   # shellcheck disable=SC2086 # several words
-  env -i PATH="$PATH" "$@" localnet --users 5 --rpc-port 0 --eapi-port 0 --snmp-port 0 --grpc-port 0 --output json ${localnet_options:-} >"$addresses" &
+  env -i PATH="$PATH" "$@" start --users 5 --rpc-port 0 --eapi-port 0 --snmp-port 0 --grpc-port 0 --output json ${localnet_options:-} >"$addresses" &
   localnet=$!
   wait_for "$addresses" '"ready"'
 }

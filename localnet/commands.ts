@@ -1,22 +1,24 @@
-import { defineCommand } from '../src/cli/command.ts';
+import { type Command, type CommandIo, defineCommand, type ExitCode } from '../src/cli/command.ts';
+import { type Program, runCommandLine } from '../src/cli/command-line.ts';
 import {
+  argumentOf,
   DEFAULT_USERS,
   DEMO_DEFAULT_USERS,
   type DemoOptions,
   DRIVE_OPTIONS,
   type DriveOptions,
+  type DrivingCommand,
   type LocalnetOptions,
   readDemoOptions,
   readDriveOptions,
   readLocalnetOptions,
-  VERBS_HELP,
-  WORDS,
+  USER_OPTIONS,
+  verbsHelp,
 } from './options.ts';
 
-export const localnetCommand = defineCommand<LocalnetOptions | DriveOptions>({
-  name: 'localnet',
-  describe: 'Start a ledger and a simulated device on this host, to try things on; or drive one that runs.',
-  argument: { name: WORDS, many: true, describe: VERBS_HELP },
+export const startCommand = defineCommand<LocalnetOptions>({
+  name: 'start',
+  describe: 'Start a ledger and a simulated device on this host, to try things on. This is what runs when no command is named.',
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
     'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
@@ -34,13 +36,11 @@ export const localnetCommand = defineCommand<LocalnetOptions | DriveOptions>({
       describe: "Key file of the device's metrics publisher; by default a new one in a temporary folder",
     },
     genesis: { type: 'string', value: 'FILE', describe: 'Begin with the devices, tenants and users of this YAML file' },
-    restore: { type: 'string', value: 'FILE', describe: 'Go on from the state that `localnet snapshot FILE` wrote' },
+    restore: { type: 'string', value: 'FILE', describe: 'Go on from the state that `dzd-localnet snapshot FILE` wrote' },
     output: { type: 'string', value: 'table|json', describe: 'How the addresses are printed' },
-    ...DRIVE_OPTIONS,
   },
-  read: (values) => readDriveOptions(values) ?? readLocalnetOptions(values),
-  load: async () => async (options, io) =>
-    'requests' in options ? (await import('./drive.ts')).driveBody(options, io) : (await import('./start.ts')).localnetBody(options, io),
+  read: readLocalnetOptions,
+  load: async () => (await import('./start.ts')).localnetBody,
 });
 
 export const demoCommand = defineCommand<DemoOptions>({
@@ -55,3 +55,35 @@ export const demoCommand = defineCommand<DemoOptions>({
   read: readDemoOptions,
   load: async () => (await import('./demo.ts')).demoBody,
 });
+
+function drivingCommand(name: DrivingCommand, describe: string, options: Command['options'] = {}): Command {
+  return defineCommand<DriveOptions>({
+    name,
+    describe: `${describe} of a localnet that runs.`,
+    argument: { name: argumentOf(name), many: name !== 'snapshot', describe: verbsHelp(name) },
+    options: { ...DRIVE_OPTIONS, ...options },
+    read: (values) => readDriveOptions(name, values),
+    load: async () => (await import('./drive.ts')).driveBody,
+  });
+}
+
+const COMMANDS: readonly Command[] = [
+  startCommand,
+  demoCommand,
+  drivingCommand('user', 'List, create, delete, ban, connect or disconnect users', USER_OPTIONS),
+  drivingCommand('device', 'Show, change or reboot the device'),
+  drivingCommand('faults', 'Show, set or clear faults'),
+  drivingCommand('snapshot', 'Write the state'),
+];
+
+const LOCALNET: Program = {
+  name: 'dzd-localnet',
+  describe: 'A DoubleZero ledger and a simulated device on this host, to try the agent on.',
+};
+
+/** Runs what the arguments of `dzd-localnet` ask for: `start` when they name no command. Never throws. */
+export function runLocalnetCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const isAboutAll = args.some((arg) => ['--help', '-h', '--version'].includes(arg));
+  const namesNone = args[0] === undefined || args[0].startsWith('-');
+  return runCommandLine(namesNone && !isAboutAll ? ['start', ...args] : args, COMMANDS, io, LOCALNET);
+}

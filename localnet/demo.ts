@@ -210,7 +210,7 @@ const TITLES: readonly (readonly [title: string, width: number, cell: (row: Demo
 /** One picture of the demo, as text for a terminal; the caller clears the screen by what `liveFrame` puts before it. */
 function drawDemo({ board, news, columns, rows, elapsedMs }: DemoScreenOptions): string {
   const { users, up, down } = board.counts();
-  const head = `dzd-telemetry demo  ${seconds(elapsedMs)}   users ${users}: ${up} up, ${down} down   transactions ${board.transactions}   writes ${board.writesLanded}   ledger behind the truth for ${board.mismatches().length}`;
+  const head = `dzd-localnet demo  ${seconds(elapsedMs)}   users ${users}: ${up} up, ${down} down   transactions ${board.transactions}   writes ${board.writesLanded}   ledger behind the truth for ${board.mismatches().length}`;
   const lines = board.rows().map((row) => TITLES.map(([, width, cell]) => cell(row).padEnd(width)).join(' '));
   const room = Math.max(3, rows - NEWS_LINES - 5);
   const shown = lines.length > room ? [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`] : lines;
@@ -236,7 +236,7 @@ const FRAME_MS = 500;
 const PICTURE_MS = 10_000;
 
 /**
- * `dzd-telemetry demo`: the real agent between a ledger and a switch of its own.
+ * `dzd-localnet demo`: the real agent between a ledger and a switch of its own.
  *
  *   scenario ─► switch ─► agent ─► ledger        over real sockets on loopback
  *       └──────────► truth ◄── compared ──┘

@@ -21,7 +21,7 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   }
 }
 
-/** Reads what `localnet snapshot` wrote. Throws AgentError `CONFIG__USAGE` with what is wrong in it, and where. */
+/** Reads what `dzd-localnet snapshot` wrote. Throws AgentError `CONFIG__USAGE` with what is wrong in it, and where. */
 export async function readSnapshot(file: string): Promise<LocalnetSnapshot> {
   const refuse = (problem: string, cause?: unknown): AgentError =>
     new AgentError('CONFIG__USAGE', { problem: `--restore: ${file}: ${problem}` }, { cause });
@@ -52,7 +52,7 @@ const answerSchema = z.union([
 const addressed = z.object({ address: z.string() });
 const listed = z.array(z.object({ address: z.string(), clientIp: z.string() }));
 
-/** `dzd-telemetry localnet VERB`: asks the localnet that runs, and prints what it answers. */
+/** `dzd-localnet user`, `device`, `faults` and `snapshot`: asks the localnet that runs, and prints what it answers. */
 export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, output }, { stdout, signal }) => {
   const ask = (method: string, params: object): Promise<unknown> => call(rpcUrl, method, params, signal);
   const complete = async ({ params, needsDevice }: Request): Promise<object> => {

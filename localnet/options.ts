@@ -31,7 +31,7 @@ export interface LocalnetOptions {
   readonly scenario: 'static' | 'churn';
   /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
   readonly keypair?: string;
-  /** A file of `localnet snapshot` to go on from. */
+  /** A file of `dzd-localnet snapshot` to go on from. */
   readonly restore?: string;
   /** A YAML file with the world to begin with. */
   readonly genesis?: string;
@@ -137,7 +137,7 @@ const ofUser = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => (
   requests: ([word = '']) => [{ method, params: { user: readUser(word) } }],
 });
 
-/** What `dzd-telemetry localnet` can be told to do with one that runs. USER is a public key or a client address. */
+/** What `dzd-localnet` can do with a localnet that runs. USER is a public key or a client address. */
 const VERBS: Readonly<Record<string, Verb>> = {
   'user list': { describe: 'the users', ...show('localnet_users') },
   'user create': {
@@ -264,40 +264,51 @@ export interface DriveOptions {
 }
 
 export const DEFAULT_RPC_URL = 'http://127.0.0.1:8899';
-/** The name of the words that follow the command. */
-export const WORDS = 'verb';
 
-const group = 'Driving a localnet that runs:';
+/** Options of every command that drives a localnet. */
 export const DRIVE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  'rpc-url': { type: 'string', value: 'URL', describe: `Where its ledger is, ${DEFAULT_RPC_URL} by default`, group },
-  'client-ip': { type: 'string', value: 'IP', describe: 'user create: the client address, the next free one by default', group },
-  kind: { type: 'string', value: 'unicast|multicast', describe: 'user create: the kind of user', group },
-  tenant: { type: 'string', value: '0|1', describe: 'user create: which of the two tenants', group },
-  connect: { type: 'boolean', describe: 'user create: connect it, too', group },
-  'rtt-us': { type: 'string', value: 'US', describe: 'user connect: the round-trip time in microseconds', group },
+  'rpc-url': { type: 'string', value: 'URL', describe: `Where its ledger is, ${DEFAULT_RPC_URL} by default` },
+  output: { type: 'string', value: 'table|json', describe: 'A table for people, or what the ledger answered' },
 };
 
-/** Options that go with every verb. */
-const COMMON = ['rpc-url', 'output', WORDS];
+export const USER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  'client-ip': { type: 'string', value: 'IP', describe: 'user create: the client address, the next free one by default' },
+  kind: { type: 'string', value: 'unicast|multicast', describe: 'user create: the kind of user' },
+  tenant: { type: 'string', value: '0|1', describe: 'user create: which of the two tenants' },
+  connect: { type: 'boolean', describe: 'user create: connect it, too' },
+  'rtt-us': { type: 'string', value: 'US', describe: 'user connect: the round-trip time in microseconds' },
+};
 
-export const VERBS_HELP = `nothing to start one, or\n${Object.entries(VERBS)
-  .map(([name, { takes, describe }]) => `  ${`${name} ${takes}`.trim().padEnd(34)} ${describe}`)
-  .join('\n')}`;
+export type DrivingCommand = 'user' | 'device' | 'faults' | 'snapshot';
 
-/** undefined when there is no verb, and a localnet is to be started. Throws AgentError `CONFIG__USAGE`. */
-export function readDriveOptions(values: OptionValues): DriveOptions | undefined {
-  const words = textOption(values, WORDS)?.split('\n');
-  if (words === undefined) {
-    const stray = Object.keys(DRIVE_OPTIONS).find((name) => values[name] !== undefined && values[name] !== false);
-    if (stray !== undefined) throw usage(`--${stray} goes with a verb, such as \`localnet user create\``);
-    return undefined;
-  }
-  const [name, verb] = findVerb(words);
-  const stray = Object.keys(values).find((key) => isGiven(values, key) && ![...COMMON, ...(verb.options ?? [])].includes(key));
-  if (stray !== undefined) throw usage(`--${stray} does not go with \`localnet ${name}\``);
+/** What the words that follow the command are called. */
+export const argumentOf = (command: DrivingCommand): 'file' | 'verb' => (command === 'snapshot' ? 'file' : 'verb');
+
+const verbsOf = (command: DrivingCommand): readonly (readonly [string, Verb])[] =>
+  Object.entries(VERBS).filter(([name]) => name.split(' ')[0] === command);
+
+/** What may follow the command, a line each; of `snapshot` what the file is. */
+export function verbsHelp(command: DrivingCommand): string {
+  if (command === 'snapshot') return 'where the state goes, for `start --restore`';
+  const lines = verbsOf(command).map(([name, { takes, describe }]) => {
+    const words = `${name.slice(command.length)} ${takes}`.trim();
+    return `${words.padEnd(34)} ${describe}`;
+  });
+  return `one of\n${lines.join('\n')}`;
+}
+
+/** Throws AgentError `CONFIG__USAGE`. */
+export function readDriveOptions(command: DrivingCommand, values: OptionValues): DriveOptions {
+  const words = [command, ...(textOption(values, argumentOf(command))?.split('\n') ?? [])];
+  const [name, verb] = findVerb(command, words);
+  const stray = Object.keys(values).find(
+    (key) => isGiven(values, key) && ![...Object.keys(DRIVE_OPTIONS), argumentOf(command), ...(verb.options ?? [])].includes(key),
+  );
+  if (stray !== undefined) throw usage(`--${stray} does not go with \`dzd-localnet ${name}\``);
   const given = words.slice(name.split(' ').length);
   const [least, most] = verb.count;
-  if (given.length < least || given.length > most) throw usage(`expected \`localnet ${name}${verb.takes === '' ? '' : ` ${verb.takes}`}\``);
+  if (given.length < least || given.length > most)
+    throw usage(`expected \`dzd-localnet ${name}${verb.takes === '' ? '' : ` ${verb.takes}`}\``);
   return {
     rpcUrl: readUrl(textOption(values, 'rpc-url') ?? DEFAULT_RPC_URL),
     requests: verb.requests(given, values),
@@ -305,16 +316,18 @@ export function readDriveOptions(values: OptionValues): DriveOptions | undefined
   };
 }
 
-function findVerb(words: readonly string[]) {
+function findVerb(command: DrivingCommand, words: readonly string[]) {
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(VERBS, candidate));
   const verb = name === undefined ? undefined : VERBS[name];
   if (name !== undefined && verb !== undefined) return [name, verb] as const;
+  if (words.length === 1) throw usage(`${command} takes one of ${verbsOf(command).map(verbWord).join(', ')}`);
   const text = words.slice(0, 2).join(' ').slice(0, 60);
   const near = nearest(text, Object.keys(VERBS));
-  throw usage(
-    `localnet knows no ${JSON.stringify(text)}; ${near === undefined ? 'see `dzd-telemetry localnet --help`' : `did you mean "${near}"?`}`,
-  );
+  const hint = near === undefined ? `see \`dzd-localnet ${command} --help\`` : `did you mean "${near}"?`;
+  throw usage(`unknown command ${JSON.stringify(text)}, ${hint}`);
 }
+
+const verbWord = ([name]: readonly [string, Verb]): string => name.split(' ').slice(1).join(' ');
 
 const isGiven = (values: OptionValues, key: string): boolean => isOn(values, key) || typeof values[key] === 'string';
 

@@ -91,7 +91,7 @@ export function readGenesis(path: string): Genesis {
 /** Mean time between two events of the scenario `churn`. */
 const CHURN_INTERVAL_MS = 2_000;
 
-/** `dzd-telemetry localnet`: a ledger and a switch, until a signal ends them. */
+/** `dzd-localnet start`: a ledger and a switch, until a signal ends them. */
 export const localnetBody: LocalnetBody = async (options, io) => {
   const restore = options.restore === undefined ? undefined : await readSnapshot(options.restore);
   const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
@@ -173,7 +173,7 @@ Try the agent on it, in another terminal. A configuration file for it:
         url: ${eapiUrl}
 
   dzd-telemetry run --config FILE --dry-run
-${rpcUrl === DEFAULT_RPC_URL ? '' : `\nWhat drives this localnet wants its address: dzd-telemetry localnet user list --rpc-url ${rpcUrl}\n`}
+${rpcUrl === DEFAULT_RPC_URL ? '' : `\nWhat drives this localnet wants its address: dzd-localnet user list --rpc-url ${rpcUrl}\n`}
 docs/localnet.md tells how users are created and connected from outside, and how faults are set. Ctrl-C ends it.
 `;
 }

@@ -2,12 +2,13 @@
 /*
  * node scripts/build.mjs [--quiet] [--outdir DIR]
  *
- *   src/cli/main.ts and packages ──esbuild──► dist/dzd-telemetry.js + dist/chunks/   (what is imported on demand stays apart)
- *                                             dist/THIRD-PARTY-NOTICES.txt           (licences of the packages in it)
- *   src/serviceability/index.ts  ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
- *                                ──tsc──────► dist/types/, dist/types-cjs/           (not with --quiet, which is for a quick start)
+ *   src/cli/main.ts             ──esbuild──► dist/dzd-telemetry.js ─┬─ dist/chunks/   (what is imported on demand stays apart)
+ *   localnet/main.ts            ──esbuild──► dist/dzd-localnet.js ──┘
+ *   licences of their packages  ───────────► dist/THIRD-PARTY-NOTICES.txt
+ *   src/serviceability/index.ts ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
+ *                               ──tsc──────► dist/types/, dist/types-cjs/   (not with --quiet, which is for a quick start)
  *
- * The command holds its packages. The SDK imports its own by name: a program that uses it has one copy of each, and its bundler sees them.
+ * The commands hold their packages. The SDK imports its own by name: a program that uses it has one copy of each, and its bundler sees them.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
+import { AGENT, LOCALNET, packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({
@@ -47,10 +48,10 @@ const sdk = {
 };
 
 const started = performance.now();
-const [command, ...others] = await Promise.all([
+const [commands, ...others] = await Promise.all([
   build({
     ...common,
-    entryPoints: { 'dzd-telemetry': 'src/cli/main.ts' },
+    entryPoints: { 'dzd-telemetry': AGENT, 'dzd-localnet': LOCALNET },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     ...withPackages,
@@ -62,9 +63,9 @@ const [command, ...others] = await Promise.all([
   build({ ...sdk, format: 'cjs', outExtension: { '.js': '.cjs' } }),
 ]).catch(() => process.exit(1)); // esbuild has said what is wrong, and where.
 
-chmodSync(join(outdir, 'dzd-telemetry.js'), 0o755);
-writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, packagesOf(command.metafile)));
-removeStaleChunks([command, ...others].flatMap((result) => Object.keys(result.metafile.outputs)));
+for (const name of ['dzd-telemetry.js', 'dzd-localnet.js']) chmodSync(join(outdir, name), 0o755);
+writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, packagesOf(commands.metafile)));
+removeStaleChunks([commands, ...others].flatMap((result) => Object.keys(result.metafile.outputs)));
 if (!values.quiet) {
   writeDeclarations();
   console.log(`built ${basename(outdir)}/ of version ${version} in ${Math.round(performance.now() - started)} ms`);

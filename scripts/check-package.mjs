@@ -33,7 +33,13 @@ try {
   }
   checkTypes();
   cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true });
-  run(process.execPath, [join(root, 'scripts/run-examples.mjs'), '--project', project, '--cli', join(installed, 'dist/dzd-telemetry.js')]);
+  run(process.execPath, [
+    join(root, 'scripts/run-examples.mjs'),
+    '--project',
+    project,
+    '--localnet',
+    join(installed, 'dist/dzd-localnet.js'),
+  ]);
   console.log(`the package works where it is ${values.link ? 'linked' : 'installed'}`);
 } catch (error) {
   console.error(error.message);

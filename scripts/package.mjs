@@ -1,18 +1,19 @@
 #!/usr/bin/env node
 /*
- * node scripts/package.mjs [--outdir DIR] [--only executable]
+ * node scripts/package.mjs [--outdir DIR] [--only executable|localnet]
  *
- *   src/cli/main.ts ──► bundle ──► out/dzd-telemetry ──┬─► out/dzd-telemetry_VERSION_ARCH.deb     (dpkg-deb)
- *                        unit, configuration, manual ──┴─► out/dzd-telemetry-VERSION-1.ARCH.rpm   (rpmbuild)
+ *   src/cli/main.ts  ──► bundle ──► out/dzd-telemetry ──┬─► out/dzd-telemetry_VERSION_ARCH.deb     (dpkg-deb)
+ *                         unit, configuration, manual ──┴─► out/dzd-telemetry-VERSION-1.ARCH.rpm   (rpmbuild)
+ *   localnet/main.ts ──► bundle ──► out/dzd-localnet    to try the agent on; in no package
  *
- * Made for the kind of machine that it is made on: the executable is a copy of the Node.js that runs this script.
+ * Made for the kind of machine that it is made on: the executables are copies of the Node.js that runs this script.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundleCommand, thirdPartyNotices } from './package/bundle.mjs';
+import { AGENT, bundleCommand, LOCALNET, thirdPartyNotices } from './package/bundle.mjs';
 import { makeDeb } from './package/deb.mjs';
 import { makeExecutable } from './package/executable.mjs';
 import { makeRpm } from './package/rpm.mjs';
@@ -30,8 +31,9 @@ user's BGP status there right. One executable; Node.js is inside.`;
 const { DEBFULLNAME = 'The dzd-telemetry-agent authors', DEBEMAIL = 'nobody@dzd-telemetry-agent.invalid' } = process.env;
 const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`;
 
-if (values.only !== undefined && values.only !== 'executable') fail(`--only knows "executable", not "${values.only}"`);
-if (values.only === undefined) {
+const { only } = values;
+if (![undefined, 'executable', 'localnet'].includes(only)) fail(`--only knows "executable" and "localnet", not "${only}"`);
+if (only === undefined) {
   const missing = ['dpkg-deb', 'rpmbuild'].filter((program) => spawnSync(program, ['--version']).error !== undefined);
   if (missing.length > 0) fail(`${missing.join(' and ')} cannot be run; on Debian: apt-get install dpkg rpm`);
 }
@@ -39,24 +41,35 @@ if (values.only === undefined) {
 mkdirSync(outdir, { recursive: true });
 const work = mkdtempSync(join(outdir, '.work-'));
 try {
-  const bundle = join(work, 'bundle.cjs');
-  const packages = await bundleCommand({ root, version, outfile: bundle });
   const notices = join(outdir, 'THIRD-PARTY-NOTICES.txt');
-  writeFileSync(notices, thirdPartyNotices(root, packages));
-  const executable = join(outdir, 'dzd-telemetry');
-  await makeExecutable({ bundle, work, outfile: executable });
-  told(executable);
-  if (values.only === undefined) {
-    const tree = join(work, 'tree');
-    stageFiles({ root, executable, notices, into: tree });
-    const forRpm = join(work, 'rpm-tree');
-    cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
-    const about = { root, version, maintainer, summary, description, epoch: lastChange(), outdir };
-    told(makeDeb({ ...about, tree }));
-    told(makeRpm({ ...about, tree: forRpm, work }));
+  if (only !== 'executable') await makeCommand(LOCALNET, 'dzd-localnet', join(outdir, 'THIRD-PARTY-NOTICES.dzd-localnet.txt'));
+  if (only !== 'localnet') {
+    const executable = await makeCommand(AGENT, 'dzd-telemetry', notices);
+    if (only === undefined) makePackages(executable, notices);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** An executable of the entry, and the licences of what is in it. Resolves with its path. */
+async function makeCommand(entry, name, notices) {
+  const bundle = join(work, `${name}.cjs`);
+  const packages = await bundleCommand({ root, version, entry, outfile: bundle });
+  writeFileSync(notices, thirdPartyNotices(root, packages));
+  const executable = join(outdir, name);
+  await makeExecutable({ bundle, work, outfile: executable });
+  told(executable);
+  return executable;
+}
+
+function makePackages(executable, notices) {
+  const tree = join(work, 'tree');
+  stageFiles({ root, executable, notices, into: tree });
+  const forRpm = join(work, 'rpm-tree');
+  cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
+  const about = { root, version, maintainer, summary, description, epoch: lastChange(), outdir };
+  told(makeDeb({ ...about, tree }));
+  told(makeRpm({ ...about, tree: forRpm, work }));
 }
 
 /** Seconds since 1970 of the last commit, so that the same sources carry the same times; now, outside of a repository. */

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /*
- * node scripts/run-examples.mjs [--project DIR] [--cli FILE]
+ * node scripts/run-examples.mjs [--project DIR] [--localnet FILE]
  *
  * Runs each program of DIR/examples against a localnet of its own, and fails when one fails or does not print what it should. DIR is this
- * repository unless told, FILE its built command; scripts/check-package.mjs hands in a project that has the package installed.
+ * repository by default, FILE its built dzd-localnet; scripts/check-package.mjs hands in a project that has the package installed.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({
-  options: { project: { type: 'string', default: root }, cli: { type: 'string', default: join(root, 'dist/dzd-telemetry.js') } },
+  options: { project: { type: 'string', default: root }, localnet: { type: 'string', default: join(root, 'dist/dzd-localnet.js') } },
 });
 const project = resolve(values.project);
 const DEADLINE_MS = 40_000;
@@ -23,8 +23,7 @@ const USERS = 21;
 
 const folder = mkdtempSync(join(tmpdir(), 'dzd-examples-'));
 const localnet = start([
-  values.cli,
-  'localnet',
+  values.localnet,
   '--users',
   String(USERS),
   '--output',

@@ -19,7 +19,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'collector.wakeUps[].communityFile': '/etc/dzd-telemetry/snmp-community',
 };
 
-/** The device that `dzd-telemetry localnet` simulates, at its default port. */
+/** The device that `dzd-localnet` simulates, at its default port. */
 const LOCALNET_EAPI = 'http://127.0.0.1:8080';
 
 /**

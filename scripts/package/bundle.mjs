@@ -1,7 +1,7 @@
 /*
- * The whole command in one CommonJS file, which is all that a single executable may hold.
+ * A whole command in one CommonJS file, which is all that a single executable may hold.
  *
- *   src/cli/main.ts ──esbuild──► one file, and the names of the packages in it
+ *   src/cli/main.ts or localnet/main.ts ──esbuild──► one file, and the names of the packages in it
  *
  * What dist/ imports on demand is inside here, too, and still evaluated on demand only.
  */
@@ -9,14 +9,23 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
+/** Where the two commands begin. */
+export const AGENT = 'src/cli/main.ts';
+export const LOCALNET = 'localnet/main.ts';
+
+/** What the process that holds the key has no line of. */
+const ONLY_LOCALNET = /^localnet\/|(^|\/)node_modules\/ws\//;
+
 /**
- * @param {{ root: string, version: string, outfile: string }} options
+ * Throws when something that is only for localnet gets into the agent.
+ *
+ * @param {{ root: string, version: string, entry: string, outfile: string }} options
  * @returns {Promise<readonly string[]>} the packages that went in, sorted
  */
-export async function bundleCommand({ root, version, outfile }) {
+export async function bundleCommand({ root, version, entry, outfile }) {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/cli/main.ts'],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     format: 'cjs',
@@ -33,6 +42,8 @@ export async function bundleCommand({ root, version, outfile }) {
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
     plugins: [modernBuffers, withoutExtras],
   });
+  const stray = Object.keys(metafile.inputs).find((path) => ONLY_LOCALNET.test(path));
+  if (entry === AGENT && stray !== undefined) throw new Error(`${AGENT} leads to ${stray}, which is only for localnet`);
   return packagesOf(metafile);
 }
 

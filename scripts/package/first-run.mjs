@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /*
- * node scripts/package/first-run.mjs ROOT PACKAGE [TRANSCRIPT]
+ * node scripts/package/first-run.mjs ROOT PACKAGE LOCALNET [TRANSCRIPT]
  *
  * Does in the root file system ROOT what docs/install.md tells a new user to do, and nothing else, and writes down what came of it.
  *
  *   ```console blocks of "Five minutes" ──► "# …" as root, "$ …" as a user without rights ──► what it printed, how long it took
  *
- * `dzd-telemetry localnet` stays in a terminal of its own until the end; the configuration that it prints is what the user saves. Fails with
+ * `dzd-localnet` stays in a terminal of its own until the end; the configuration that it prints is what the user saves. Fails with
  * the first command that does. As root, in a network namespace of its own, so that the usual ports are free.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -15,14 +15,14 @@ import { chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 
-const [root, packageFile, transcript] = process.argv.slice(2);
+const [root, packageFile, localnetFile, transcript] = process.argv.slice(2);
 const USER = 1000;
 const HOME = '/home/trial';
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME, TERM: 'dumb', COLUMNS: '150' };
 
 mkdirSync(join(root, HOME), { recursive: true });
 chownSync(join(root, HOME), USER, USER);
-copyFileSync(packageFile, join(root, HOME, basename(packageFile)));
+for (const file of [packageFile, localnetFile]) copyFileSync(file, join(root, HOME, basename(file)));
 
 const told = [];
 const begun = performance.now();
@@ -52,7 +52,7 @@ function commandsOf(text) {
 async function follow(command) {
   const start = performance.now();
   let printed = '';
-  if (command.line.startsWith('dzd-telemetry localnet')) printed = await inAnotherTerminal(command);
+  if (command.line.startsWith('dzd-localnet')) printed = await inAnotherTerminal(command);
   else if (command.line.startsWith('cat >')) printed = save(command);
   else printed = inThisTerminal(command);
   const took = ((performance.now() - start) / 1_000).toFixed(1);
@@ -96,7 +96,7 @@ function page() {
 
 Written by \`.ci/packages --transcript docs/first-run.md\`, which follows the commands of [Five minutes](install.md#five-minutes-a-dry-run-against-localnet)
 and no others: on a clean Debian (minbase, no Node.js, no network but the loopback), version ${version}, \`#\` as root, \`$\` as a user without rights.
-\`localnet\` runs in a terminal of its own. The seconds behind a command are what it took; all of them together took ${seconds} s, without the time
+\`dzd-localnet\` runs in a terminal of its own. The seconds behind a command are what it took; all of them together took ${seconds} s, without the time
 to read and to type.
 
 \`\`\`

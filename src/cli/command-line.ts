@@ -10,6 +10,17 @@ type ParsedCommandLine =
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | { readonly kind: 'run'; readonly command: string; readonly start: (io: CommandIo) => Promise<ExitCode> };
 
+/** What a command line belongs to, for the usage text and before each error. */
+export interface Program {
+  readonly name: string;
+  readonly describe: string;
+}
+
+const AGENT: Program = {
+  name: 'dzd-telemetry',
+  describe: 'Tells the DoubleZero ledger which users of a device are really connected.',
+};
+
 /** Options that every command has. */
 const COMMON = ['help', 'h', 'version', 'show-settings'];
 
@@ -17,21 +28,26 @@ const COMMON = ['help', 'h', 'version', 'show-settings'];
  * Reads the arguments that follow the program's name. Pure: nothing is printed and nothing started.
  * Throws AgentError `CONFIG__USAGE` with one line that names the option and what was probably meant.
  */
-export function parseCommandLine(args: readonly string[], commands: readonly Command[], version: string): ParsedCommandLine {
+export function parseCommandLine(
+  args: readonly string[],
+  commands: readonly Command[],
+  version: string,
+  program: Program = AGENT,
+): ParsedCommandLine {
   refuseOddSwitches(args, commands);
   const showAll = args.includes('--show-settings');
   let chosen: Command | undefined;
   let printed = '';
   const parser = yargs([])
-    .scriptName('dzd-telemetry')
-    .usage('$0 COMMAND [OPTIONS]\n\nTells the DoubleZero ledger which users of a device are really connected.')
+    .scriptName(program.name)
+    .usage(`$0 COMMAND [OPTIONS]\n\n${program.describe}`)
     .locale('en')
     .wrap(110)
     .parserConfiguration(AS_WRITTEN)
     .help('help', 'Show this text')
     .alias('help', 'h')
     .version('version', 'Show the version', version)
-    .option('show-settings', { type: 'boolean', describe: 'With --help: show every setting, too' })
+    .option('show-settings', { type: 'boolean', describe: 'With --help: show every setting, too', hidden: !commands.some(hasSettings) })
     .exitProcess(false)
     .fail(false);
   for (const command of commands) {
@@ -135,6 +151,7 @@ function refuseOddSwitches(args: readonly string[], commands: readonly Command[]
   }
 }
 
+const hasSettings = ({ options }: Command): boolean => Object.values(options).some(({ hidden }) => hidden === true);
 const isBoolean = (option: OptionSpec | undefined): boolean => option?.type === 'boolean';
 
 function hint(text: string, candidates: readonly string[], prefix = ''): string {
@@ -149,13 +166,18 @@ const shown = (text: string): string => printable(text.slice(0, 60));
 const quoted = (text: string): string => `"${shown(text)}"`;
 
 /** Runs what the arguments ask for, from the first check to the exit code. Never throws. */
-export async function runCommandLine(args: readonly string[], commands: readonly Command[], io: CommandIo): Promise<ExitCode> {
+export async function runCommandLine(
+  args: readonly string[],
+  commands: readonly Command[],
+  io: CommandIo,
+  program: Program = AGENT,
+): Promise<ExitCode> {
   try {
-    const parsed = parseCommandLine(args, commands, io.version);
+    const parsed = parseCommandLine(args, commands, io.version, program);
     if (parsed.kind === 'run') return await parsed.start(io);
     (parsed.exitCode === 0 ? io.stdout : io.stderr).write(parsed.text);
     return parsed.exitCode;
   } catch (error) {
-    return reportFailure(error, io);
+    return reportFailure(error, io, program.name);
   }
 }

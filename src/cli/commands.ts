@@ -1,5 +1,4 @@
-import { demoCommand, localnetCommand } from '../../localnet/commands.ts';
-import { configOptions, defineCommand, type RunOptions, readRunOptions, settingOptions } from './command.ts';
+import { type CommandIo, configOptions, defineCommand, type ExitCode, type RunOptions, readRunOptions, settingOptions } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
@@ -71,9 +70,25 @@ export const statusCommand = defineCommand<StatusOptions>({
   load: async () => (await import('./status.ts')).statusBody,
 });
 
+const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand];
+
+/** Words that belong to dzd-localnet, and what to type instead. */
+const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([
+  ['localnet', 'dzd-localnet'],
+  ['demo', 'dzd-localnet demo'],
+]);
+
+/** Runs what the arguments of `dzd-telemetry` ask for. Never throws. */
+export async function runAgentCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const instead = COMMANDS_OF_LOCALNET.get(args[0]);
+  if (instead === undefined) return await runCommandLine(args, COMMANDS, io);
+  io.stderr.write(
+    `dzd-telemetry: localnet is a command of its own, dzd-localnet: type "${instead}" instead of "dzd-telemetry ${args[0]}"\n`,
+  );
+  return 2;
+}
+
 /** Runs the command that the process was started for, to its end. */
 export function runCommands(): Promise<void> {
-  return runProcess((args, io) =>
-    runCommandLine(args, [runCommand, checkCommand, statusCommand, explainCommand, localnetCommand, demoCommand], io),
-  );
+  return runProcess(runAgentCommandLine);
 }

@@ -9,7 +9,11 @@ import { VERSION } from './version.ts';
  * Tells a person why a command ended, and returns the exit code that says the same to a program. What was wrong with the usage or the
  * configuration is told in plain lines, one a problem; a defect in one log line with its stack.
  */
-export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo, 'stderr' | 'signal'>): ExitCode {
+export function reportFailure(
+  error: unknown,
+  { stderr, signal }: Pick<CommandIo, 'stderr' | 'signal'>,
+  program: string = 'dzd-telemetry',
+): ExitCode {
   if (error instanceof Stopped || (signal.aborted && error === signal.reason)) return 0;
   if (!isAgentError(error)) {
     logInternalError('the command failed', error, stderr);
@@ -18,8 +22,8 @@ export function reportFailure(error: unknown, { stderr, signal }: Pick<CommandIo
   // Of the journal's lines, those of an error are found by their priority.
   const mark = stderr.isJournal === true ? `<${JOURNAL_PRIORITY.error}>` : '';
   const isConfig = error.code.startsWith('CONFIG__');
-  for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`${mark}dzd-telemetry: ${printable(line)}\n`);
-  stderr.write(`${mark}dzd-telemetry: ${error.remedy}\n`);
+  for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`${mark}${program}: ${printable(line)}\n`);
+  stderr.write(`${mark}${program}: ${error.remedy}\n`);
   return isConfig ? 2 : 1;
 }
 

@@ -28,7 +28,7 @@ export const CONFIG_CODES = {
   CONFIG__USAGE: {
     class: 'fatal',
     message: '{problem}',
-    remedy: 'see `dzd-telemetry --help`, or `dzd-telemetry COMMAND --help`',
+    remedy: 'see `--help`, or `COMMAND --help`',
   },
   CONFIG__PORT_IN_USE: {
     class: 'fatal',
@@ -173,12 +173,12 @@ export const LEDGER_CODES = {
   LEDGER__LOCALNET_UNREACHABLE: {
     class: 'fatal',
     message: 'no localnet answers at {url}: {problem}',
-    remedy: 'start one with `dzd-telemetry localnet`, or name the address of its ledger with --rpc-url',
+    remedy: 'start one with `dzd-localnet`, or name the address of its ledger with --rpc-url',
   },
   LEDGER__LOCALNET_REFUSED: {
     class: 'fatal',
     message: 'the localnet refuses {method}: {problem}',
-    remedy: '`dzd-telemetry localnet user list`, `device show` and `faults show` tell what is there',
+    remedy: '`dzd-localnet user list`, `device show` and `faults show` tell what is there',
   },
   LEDGER__DEVICE_UNKNOWN: {
     class: 'fatal',

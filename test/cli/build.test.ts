@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -27,11 +27,11 @@ test('a quiet build prints nothing and takes away what an earlier one left', () 
   expect([status, stdout, stderr, existsSync(stale)]).toEqual([0, '', '', false]);
 });
 
-test('the command can be executed and knows the version of the package', () => {
+test.each(['dzd-telemetry.js', 'dzd-localnet.js'])('%s can be executed and knows the version of the package', (name) => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const path = join(dist, 'dzd-telemetry.js');
+  const path = join(dist, name);
   expect([statSync(path).mode & 0o111, readFileSync(path, 'utf8').split('\n')[0]]).toEqual([0o111, '#!/usr/bin/env node']);
-  expect(command('--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+  expect(node(path, '--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 test('bad usage ends with 2', () => {
@@ -63,7 +63,28 @@ test('what starts the command imports neither a ledger nor a switch library', ()
   expect([...packages].filter((name) => /web3|undici|snmp|grpc|p-queue/.test(name))).toEqual([]);
 });
 
-test('the command holds its packages, and hands their licences on', () => {
+test('the agent has no line of localnet, and no WebSocket library', () => {
+  const filesOf = (entry: string): readonly string[] => {
+    const reached = new Set([join(dist, entry)]);
+    // What is imported on demand, too.
+    for (const path of reached) {
+      for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(/["'](\.[^"'\s]+\.js)["']/g)) {
+        const file = join(dirname(path), name);
+        if (existsSync(file)) reached.add(file);
+      }
+    }
+    return [...reached].flatMap((path) => {
+      const { sources }: { sources: readonly string[] } = JSON.parse(readFileSync(`${path}.map`, 'utf8'));
+      return sources.map((source) => relative(root, resolve(dirname(path), source)));
+    });
+  };
+  const ofLocalnet = (file: string): boolean => /^localnet\/|node_modules\/ws\//.test(file);
+  expect(filesOf('dzd-localnet.js')).toEqual(expect.arrayContaining(['localnet/start.ts', 'node_modules/ws/lib/websocket-server.js']));
+  expect(filesOf('dzd-telemetry.js')).toContain('src/worker/submit.ts');
+  expect(filesOf('dzd-telemetry.js').filter(ofLocalnet)).toEqual([]);
+});
+
+test('the commands hold their packages, and hand their licences on', () => {
   const chunks = readdirSync(join(dist, 'chunks')).filter((name) => name.endsWith('.js'));
   const imported = chunks.flatMap((name) =>
     [...readFileSync(join(dist, 'chunks', name), 'utf8').matchAll(/^import\b[^;]*?["']([^"'.][^"']*)["'];/gm)].map(([, from]) => from),

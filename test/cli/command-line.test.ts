@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { localnetCommand } from '../../localnet/commands.ts';
+import { runLocalnetCommandLine, startCommand } from '../../localnet/commands.ts';
 import { readDemoOptions, readLocalnetOptions } from '../../localnet/options.ts';
 import { type CommandIo, defineCommand, type OptionValues, readRunOptions } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { runCommand } from '../../src/cli/commands.ts';
+import { runAgentCommandLine, runCommand } from '../../src/cli/commands.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError, Stopped } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
@@ -24,24 +24,27 @@ async function commandLine(args: readonly string[], body: (options: unknown, io:
         return body(parsed, io);
       },
     });
+  const commands = [
+    remember('run', readRunOptions, runCommand.options),
+    remember('start', readLocalnetOptions, startCommand.options),
+    remember('demo', readDemoOptions, { for: { type: 'string', describe: 'time' }, seed: { type: 'string', describe: 'seed' } }),
+  ];
+  return { ...(await printed((io) => runCommandLine(args, commands, io))), given };
+}
+
+/** What a command line printed, and how it ended. */
+async function printed(run: (io: CommandIo) => Promise<number>) {
   const stdout: string[] = [];
   const stderr: string[] = [];
-  const controller = new AbortController();
-  const io: CommandIo = {
+  const exitCode = await run({
     stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
     stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
     environment: {},
     onHangup: () => undefined,
-    signal: controller.signal,
+    signal: new AbortController().signal,
     version: '1.2.3',
-  };
-  const commands = [
-    remember('run', readRunOptions, runCommand.options),
-    remember('localnet', readLocalnetOptions, localnetCommand.options),
-    remember('demo', readDemoOptions, { for: { type: 'string', describe: 'time' }, seed: { type: 'string', describe: 'seed' } }),
-  ];
-  const exitCode = await runCommandLine(args, commands, io);
-  return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), firstError: stderr.join('').split('\n')[0], given };
+  });
+  return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), firstError: stderr.join('').split('\n')[0] };
 }
 
 describe('options reach the body', () => {
@@ -82,20 +85,20 @@ describe('options reach the body', () => {
     expect([config.collector.interval, config.ledger.rpcUrls]).toEqual([2_000, ['http://a', 'http://b']]);
   });
 
-  test('of localnet, with defaults', async () => {
-    const { given } = await commandLine(['localnet', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
+  test('of localnet start, with defaults', async () => {
+    const { given } = await commandLine(['start', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
     expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', output: 'table' }]);
   });
 
-  test('of localnet, with a certificate and a port of gRPC', async () => {
-    const { given } = await commandLine(['localnet', '--grpc-port', '9543', '--eapi-key', '/k', '--eapi-cert', '/c']);
+  test('of localnet start, with a certificate and a port of gRPC', async () => {
+    const { given } = await commandLine(['start', '--grpc-port', '9543', '--eapi-key', '/k', '--eapi-cert', '/c']);
     expect(given).toEqual([
       { users: 24, grpcPort: 9_543, eapiTls: { keyFile: '/k', certFile: '/c' }, scenario: 'static', output: 'table' },
     ]);
   });
 
-  test('of localnet, with a state-ingest server', async () => {
-    const { given } = await commandLine(['localnet', '--state-ingest-port', '0']);
+  test('of localnet start, with a state-ingest server', async () => {
+    const { given } = await commandLine(['start', '--state-ingest-port', '0']);
     expect(given).toEqual([{ users: 24, stateIngestPort: 0, scenario: 'static', output: 'table' }]);
   });
 
@@ -123,17 +126,17 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
     [['run', '--collector.intervall', '2s'], 'unknown option --collector.intervall, did you mean "--collector.interval"?'],
     [['run', '--for', '3s'], 'unknown option --for'],
     [['run', '-x'], 'unknown option -x'],
-    [['localnet', '--eapi-key', '/k'], '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP'],
+    [['start', '--eapi-key', '/k'], '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP'],
     [['run', 'now'], 'run takes no "now"; options begin with --'],
     [['run', '--', 'now'], 'run takes no "now"; options begin with --'],
     [['run', '--config'], '--config needs a value'],
     [['run', '--config', '--once'], '--config needs a value'],
     [['run', '--env='], '--env needs a value'],
     [['run', '--output', 'yaml'], '--output: expected table or json, got "yaml"'],
-    [['localnet', '--users', 'many'], '--users: expected a whole number from 0 to 4096, got "many"'],
-    [['localnet', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],
-    [['localnet', '--rpc-port', '65536'], '--rpc-port: expected a whole number from 0 to 65535, got "65536"'],
-    [['localnet', '--scenario', 'chrun'], '--scenario: expected static or churn, got "chrun", did you mean "churn"?'],
+    [['start', '--users', 'many'], '--users: expected a whole number from 0 to 4096, got "many"'],
+    [['start', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],
+    [['start', '--rpc-port', '65536'], '--rpc-port: expected a whole number from 0 to 65535, got "65536"'],
+    [['start', '--scenario', 'chrun'], '--scenario: expected static or churn, got "chrun", did you mean "churn"?'],
     [['demo', '--for', '30'], '--for: expected a duration such as "30s" of at most 24d, got "30"'],
     [['demo', '--for', '0s'], '--for: expected a duration such as "30s" of at most 24d, got "0s"'],
     [['demo', '--for', '25d'], '--for: expected a duration such as "30s" of at most 24d, got "25d"'],
@@ -155,7 +158,7 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
   test('no command at all shows the help text on standard error', async () => {
     const { exitCode, stdout, stderr } = await commandLine([]);
     expect([exitCode, stdout]).toEqual([2, '']);
-    expect(stderr).toContain('dzd-telemetry localnet');
+    expect(stderr).toContain('dzd-telemetry start');
   });
 });
 
@@ -172,6 +175,39 @@ describe('help and version', () => {
     expect(brief.stdout).not.toContain('--policy.downGrace');
     expect(full.stdout).toContain('--policy.downGrace');
     expect(full.stdout).toContain('DZD_POLICY_DOWN_GRACE');
+  });
+});
+
+describe('two programs', () => {
+  const agent = (...args: readonly string[]) => printed((io) => runAgentCommandLine(args, io));
+  const localnet = (...args: readonly string[]) => printed((io) => runLocalnetCommandLine(args, io));
+
+  test.each([
+    [['localnet'], 'dzd-localnet', 'localnet'],
+    [['localnet', '--users', '5'], 'dzd-localnet', 'localnet'],
+    [['localnet', '--help'], 'dzd-localnet', 'localnet'],
+    [['demo', '--for', '30s'], 'dzd-localnet demo', 'demo'],
+  ])('dzd-telemetry %j ends with 2 and names the command to type', async (args, instead, word) => {
+    const stderr = `dzd-telemetry: localnet is a command of its own, dzd-localnet: type "${instead}" instead of "dzd-telemetry ${word}"\n`;
+    expect(await agent(...args)).toMatchObject({ exitCode: 2, stdout: '', stderr });
+  });
+
+  test('each names itself and its own commands in its usage', async () => {
+    const [ofAgent, ofLocalnet] = [await agent('--help'), await localnet('--help')];
+    expect(ofAgent.stdout).toMatch(/^dzd-telemetry COMMAND .*\n {2}dzd-telemetry run /s);
+    expect(ofAgent.stdout).not.toMatch(/localnet|demo/);
+    expect(ofLocalnet.stdout).toMatch(/^dzd-localnet COMMAND .*\n {2}dzd-localnet start .*\n {2}dzd-localnet snapshot /s);
+    expect(ofLocalnet.stdout).not.toMatch(/dzd-telemetry|--show-settings/);
+    expect((await localnet('user', '--help')).stdout).toMatch(/^dzd-localnet user \[VERB…\].*\ncreate .*--client-ip/s);
+    expect((await localnet('--version')).stdout).toBe('1.2.3\n');
+  });
+
+  test('dzd-localnet starts when it is given options and no command', async () => {
+    expect(await localnet('--users', 'many')).toMatchObject({
+      exitCode: 2,
+      firstError: 'dzd-localnet: --users: expected a whole number from 0 to 4096, got "many"',
+    });
+    expect(await localnet('--for', '3s')).toMatchObject({ exitCode: 2, firstError: 'dzd-localnet: unknown option --for' });
   });
 });
 

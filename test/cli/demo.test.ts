@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { demoCommand } from '../../localnet/commands.ts';
+import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { lifeController, Stopped } from '../../src/lib/index.ts';
 import { jsonLines } from './command-fixture.ts';
 
@@ -24,7 +23,7 @@ test('a demo that is interrupted while changes are on their way ends well, and t
     signal: life.signal,
     version: '1.2.3',
   };
-  const exitCode = await runCommandLine(['demo', '--users', '3', '--seed', '7', '--output', 'json'], [demoCommand], io);
+  const exitCode = await runLocalnetCommandLine(['demo', '--users', '3', '--seed', '7', '--output', 'json'], io);
   expect([exitCode, jsonLines(stdout.join('')).at(-1)]).toEqual([
     0,
     expect.objectContaining({ event: 'summary', users: 3, mismatches: 3 }),

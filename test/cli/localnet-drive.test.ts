@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { localnetCommand } from '../../localnet/commands.ts';
+import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { createLocalnet, type Localnet } from '../../localnet/index.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { lifeController } from '../../src/lib/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
@@ -16,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => localnet.stop());
 
-/** `dzd-telemetry localnet …` against the localnet that runs. */
+/** `dzd-localnet …` against the localnet that runs. */
 async function drive(...args: readonly string[]) {
   const out: string[] = [];
   const err: string[] = [];
@@ -30,7 +29,7 @@ async function drive(...args: readonly string[]) {
     version: '1.2.3',
   };
   const url = args.some((arg) => arg.startsWith('--rpc-url')) || args.length === 0 ? [] : ['--rpc-url', rpcUrl];
-  const exitCode = await runCommandLine(['localnet', ...args, ...url], [localnetCommand], io);
+  const exitCode = await runLocalnetCommandLine([...args, ...url], io);
   return { exitCode, stdout: out.join(''), firstError: err.join('').split('\n')[0] };
 }
 const json = async (...args: readonly string[]): Promise<unknown> => JSON.parse((await drive(...args, '--output', 'json')).stdout);
@@ -94,29 +93,28 @@ describe('faults', () => {
 
 describe('what cannot be', () => {
   test.each([
-    [['user', 'crate'], 2, 'dzd-telemetry: localnet knows no "user crate"; did you mean "user create"?'],
-    [['user', 'delete'], 2, 'dzd-telemetry: expected `localnet user delete USER`'],
-    [['user', 'delete', 'nobody'], 2, 'dzd-telemetry: "nobody" is no public key and no client address'],
-    [['user', 'list', '--users', '3'], 2, 'dzd-telemetry: --users does not go with `localnet user list`'],
-    [['device', 'status', 'fine'], 2, expect.stringContaining('dzd-telemetry: device status: expected pending, activated, ')],
-    [['faults', 'set', 'moon', 'a=1'], 2, 'dzd-telemetry: faults are of the ledger or of the switch, not of "moon"'],
-    [['faults', 'set', 'ledger', 'lag'], 2, 'dzd-telemetry: "lag" is not NAME=VALUE'],
-    [
-      ['--kind', 'multicast', '--rpc-url', 'http://127.0.0.1:1'],
-      2,
-      'dzd-telemetry: --rpc-url goes with a verb, such as `localnet user create`',
-    ],
-    [['user', 'list', '--rpc-url', 'ftp://x'], 2, 'dzd-telemetry: --rpc-url: expected an address such as http://127.0.0.1:8899'],
+    [['user', 'crate'], 2, 'dzd-localnet: unknown command "user crate", did you mean "user create"?'],
+    [['user', 'delete'], 2, 'dzd-localnet: expected `dzd-localnet user delete USER`'],
+    [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is no public key and no client address'],
+    [['user', 'list', '--users', '3'], 2, 'dzd-localnet: unknown option --users'],
+    [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect does not go with `dzd-localnet user list`'],
+    [['user'], 2, 'dzd-localnet: user takes one of list, create, delete, ban, connect, disconnect'],
+    [['snapshot'], 2, 'dzd-localnet: expected `dzd-localnet snapshot FILE`'],
+    [['device', 'status', 'fine'], 2, expect.stringContaining('dzd-localnet: device status: expected pending, activated, ')],
+    [['faults', 'set', 'moon', 'a=1'], 2, 'dzd-localnet: faults are of the ledger or of the switch, not of "moon"'],
+    [['faults', 'set', 'ledger', 'lag'], 2, 'dzd-localnet: "lag" is not NAME=VALUE'],
+    [['--kind', 'multicast', '--rpc-url', 'http://127.0.0.1:1'], 2, 'dzd-localnet: unknown option --kind'],
+    [['user', 'list', '--rpc-url', 'ftp://x'], 2, 'dzd-localnet: --rpc-url: expected an address such as http://127.0.0.1:8899'],
     [
       ['user', 'list', '--rpc-url', 'http://127.0.0.1:1'],
       1,
-      expect.stringContaining('dzd-telemetry: no localnet answers at http://127.0.0.1:1: '),
+      expect.stringContaining('dzd-localnet: no localnet answers at http://127.0.0.1:1: '),
     ],
-    [['user', 'connect', '198.51.100.1'], 1, 'dzd-telemetry: the localnet refuses that: no user has the client address 198.51.100.1'],
+    [['user', 'connect', '198.51.100.1'], 1, 'dzd-localnet: the localnet refuses that: no user has the client address 198.51.100.1'],
     [
       ['faults', 'set', 'ledger', 'lagSlots=-1'],
       1,
-      expect.stringContaining('dzd-telemetry: the localnet refuses localnet_setFaults: Invalid params: '),
+      expect.stringContaining('dzd-localnet: the localnet refuses localnet_setFaults: Invalid params: '),
     ],
   ])('%j ends with one clear line', async (args, exitCode, firstError) => {
     expect(await drive(...args)).toEqual({ exitCode, stdout: '', firstError });

@@ -11,7 +11,7 @@ import { keyNumber } from '../support/bgp-builders.ts';
 
 const publisher = keyNumber(1);
 
-test('`localnet snapshot FILE` writes what a localnet goes on from: the same users, connected or not, and the same accounts', async () => {
+test('`dzd-localnet snapshot FILE` writes what a localnet goes on from: the same users, connected or not, and the same accounts', async () => {
   const first = createLocalnet({ users: 6, publisher });
   const [up, down] = [...first.truth().keys()];
   if (up === undefined || down === undefined) throw new Error('two users are expected');
@@ -19,7 +19,7 @@ test('`localnet snapshot FILE` writes what a localnet goes on from: the same use
   const { rpcUrl } = await first.start();
   const folder = temporaryFolder();
   const file = join(folder, 'state.json');
-  const options = readDriveOptions({ verb: `snapshot\n${file}`, 'rpc-url': rpcUrl });
+  const options = readDriveOptions('snapshot', { file, 'rpc-url': rpcUrl });
   if (options === undefined) throw new Error('a verb is expected');
   const out: string[] = [];
   const stream = { write: (text: string) => void out.push(text), isTerminal: false, columns: undefined };

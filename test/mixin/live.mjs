@@ -20,6 +20,7 @@ const root = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({ options: { write: { type: 'string' } } });
 const folder = mkdtempSync(join(tmpdir(), 'dzd-mixin-'));
 const cli = join(root, 'dist/dzd-telemetry.js');
+const localnetCli = join(root, 'dist/dzd-localnet.js');
 const children = [];
 const execute = promisify(execFile);
 const startedAt = Date.now();
@@ -78,7 +79,7 @@ async function startPrometheus(target) {
 
 async function run() {
   const ports = ['--rpc-port', '0', '--eapi-port', '0', '--snmp-port', '0', '--grpc-port', '0'];
-  const localnet = await start(process.execPath, [cli, 'localnet', '--scenario', 'churn', ...ports, '--output', 'json'], (line) =>
+  const localnet = await start(process.execPath, [localnetCli, '--scenario', 'churn', ...ports, '--output', 'json'], (line) =>
     line.startsWith('{"event":"ready"') ? JSON.parse(line) : undefined,
   );
   const [snmpHost, snmpPort] = localnet.snmp.split(':');
@@ -101,7 +102,7 @@ async function run() {
     line.includes('"status, metrics and health are served"') ? new URL(JSON.parse(line).url) : undefined,
   );
   const drive = (...args) => {
-    const { status, stderr } = spawnSync(process.execPath, [cli, 'localnet', ...args, '--rpc-url', localnet.rpcUrl], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, [localnetCli, ...args, '--rpc-url', localnet.rpcUrl], { encoding: 'utf8' });
     if (status !== 0) throw new Error(`localnet ${args.join(' ')}: ${stderr}`);
   };
 
