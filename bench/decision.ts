@@ -3,7 +3,7 @@
  * deciding. In processor time of the fastest of many rounds: other work on the machine only ever adds.
  */
 
-import { strangersOf } from '../src/agent/tick.ts';
+import { unmatchedPeersOf } from '../src/agent/tick.ts';
 import {
   DEFAULT_POLICY,
   type Decided,
@@ -38,7 +38,7 @@ const bench: Bench = async (emit, { users: n = USERS }) => {
   const view: LedgerView = { slot: slot(400_000_000), readAt: monotonicMs(0), slotTimeMs: 400, users };
   const snapshot = snapshotOf(users);
   let before: Decided['outcomes'] = new Map();
-  const times = { observe: [] as number[], decide: [] as number[], strangers: [] as number[], together: [] as number[] };
+  const times = { observe: [] as number[], decide: [] as number[], unmatched: [] as number[], together: [] as number[] };
   for (let round = 0; round < ROUNDS + WARM_UP; round += 1) {
     const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
     const [observeMs, { byUser }] = timed(() => observeUsers(users.values(), snapshot, lastTunnel));
@@ -46,13 +46,13 @@ const bench: Bench = async (emit, { users: n = USERS }) => {
     const [decideMs, decided] = timed(() =>
       decide({ view, observations: byUser, before, inFlight: new Map(), confirmedIn: () => undefined, policy: DEFAULT_POLICY, now }),
     );
-    const [strangersMs] = timed(() => strangersOf(view, snapshot));
+    const [unmatchedMs] = timed(() => unmatchedPeersOf(view, snapshot));
     before = decided.outcomes;
     if (round < WARM_UP) continue;
     times.observe.push(observeMs);
     times.decide.push(decideMs);
-    times.strangers.push(strangersMs);
-    times.together.push(observeMs + decideMs + 2 * strangersMs);
+    times.unmatched.push(unmatchedMs);
+    times.together.push(observeMs + decideMs + 2 * unmatchedMs);
   }
   for (const [part, values] of Object.entries(times)) {
     emit({ n, metric: `${part}: fastest`, value: Math.min(...values), unit: 'ms' });

@@ -2,9 +2,9 @@
  * What one tick does to the event loop on a device with 4,096 users: the longest time for which nothing else ran.
  *
  *   steady: nothing has changed      with a view: the users are read from the ledger, too      flap: every session has changed
- *   first …: code that has not run before is slow      asked for …: a program or a person looks at the agent
+ *   first …: code that has not run before is slow      asked for …: an HTTP request of the status server
  *
- * The processor time of the longest block is what counts: on a machine that does other work, too, a block lasts longer than it costs.
+ * The processor time of the longest block is what counts: on a busy machine a block lasts longer than it costs.
  */
 import { get } from 'node:http';
 import { systemClock } from '../src/lib/index.ts';
@@ -24,21 +24,21 @@ interface Tick extends LoopBlocks {
 
 const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 40, hostPath }) => {
   const host = await startHost(hostPath, { users: n, publisher: BENCH_SIGNER.address, slotMs: 400, latencyMs: 50 });
-  // Ticks come when they are asked for.
+  // Only the bench triggers ticks.
   const ours = benchAgent(host, { policy: { downGraceMs: 0, downConfirmations: 1 }, timing: { intervalMs: 3_600_000 } });
   const loop = watchLoop();
   ours.agent.start();
   await ours.until('a first decision', () => ours.record.ticks.some(({ decided }) => decided));
-  tellBlocks(emit, n, 'first tick', [loop.read()]);
+  emitBlocks(emit, n, 'first tick', [loop.read()]);
   await host.flip('up');
   loop.reset();
   while (ours.record.landings.length < n) await tick(ours);
-  tellBlocks(emit, n, 'first writes, until all is confirmed', [loop.read()]);
+  emitBlocks(emit, n, 'first writes, until all is confirmed', [loop.read()]);
   await systemClock.sleep(BETWEEN_FLAPS_MS);
 
   const steady: Tick[] = [];
   for (let run = 0; run < runs; run += 1) steady.push(await watchedTick(ours, loop));
-  tell(emit, n, 'steady', steady);
+  emitTicks(emit, n, 'steady', steady);
 
   const flaps: Tick[] = [];
   for (let run = 0; run < Math.max(1, Math.floor(runs / 10)); run += 1) {
@@ -46,11 +46,11 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
     await host.flip(run % 2 === 0 ? 'down' : 'up');
     loop.reset();
     ours.agent.trigger();
-    await ours.until('everybody written', () => ours.record.landings.length >= n, 120_000);
+    await ours.until('all users written', () => ours.record.landings.length >= n, 120_000);
     flaps.push({ ...loop.read(), durationMs: ours.record.ticks[0]?.durationMs ?? Number.NaN });
     await systemClock.sleep(BETWEEN_FLAPS_MS);
   }
-  tell(emit, n, 'flap, until all is confirmed', flaps);
+  emitTicks(emit, n, 'flap, until all is confirmed', flaps);
   loop.stop();
   await ours.agent.stop();
   await host.stop();
@@ -62,7 +62,7 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
   await second.until('a first decision', () => second.record.ticks.some(({ decided }) => decided));
   const views: Tick[] = [];
   for (let run = 0; run < runs; run += 1) views.push(await watchedTick(second, secondLoop));
-  tell(emit, n, 'with a view', views);
+  emitTicks(emit, n, 'with a view', views);
 
   const server = createStatusServer({
     ...second.window,
@@ -78,10 +78,10 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
     for (let run = 0; run < runs; run += 1) {
       await systemClock.sleep(PAUSE_MS);
       secondLoop.reset();
-      await taken(port, path);
+      await readPath(port, path);
       asked.push(secondLoop.read());
     }
-    tellBlocks(emit, n, `asked for ${path}`, asked);
+    emitBlocks(emit, n, `asked for ${path}`, asked);
   }
   await server.stop();
   secondLoop.stop();
@@ -90,8 +90,8 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
 };
 export default bench;
 
-/** Asks for it, and leaves the answer to the system: what a browser makes of it is not the agent's. */
-function taken(port: number, path: string): Promise<void> {
+/** Reads and drops the response. */
+function readPath(port: number, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${path} answers ${response.statusCode}`));
@@ -114,19 +114,19 @@ async function watchedTick(ours: BenchAgent, loop: LoopWatch): Promise<Tick> {
   return { ...loop.read(), durationMs: ours.record.ticks.at(-1)?.durationMs ?? Number.NaN };
 }
 
-function tell(emit: Emit, n: number, what: string, ticks: readonly Tick[]): void {
-  tellBlocks(emit, n, what, ticks);
-  say(emit, n, `${what}: tick`, ticks, ({ durationMs }) => durationMs);
+function emitTicks(emit: Emit, n: number, what: string, ticks: readonly Tick[]): void {
+  emitBlocks(emit, n, what, ticks);
+  emitValues(emit, n, `${what}: tick`, ticks, ({ durationMs }) => durationMs);
 }
 
-function tellBlocks(emit: Emit, n: number, what: string, blocks: readonly LoopBlocks[]): void {
-  say(emit, n, `${what}: block, processor time`, blocks, ({ longestCpuMs }) => longestCpuMs);
-  say(emit, n, `${what}: block`, blocks, ({ longestMs }) => longestMs);
-  say(emit, n, `${what}: block by monitorEventLoopDelay`, blocks, ({ histogramMs }) => histogramMs);
-  say(emit, n, `${what}: garbage collection`, blocks, ({ longestGcMs }) => longestGcMs);
+function emitBlocks(emit: Emit, n: number, what: string, blocks: readonly LoopBlocks[]): void {
+  emitValues(emit, n, `${what}: block, processor time`, blocks, ({ longestCpuMs }) => longestCpuMs);
+  emitValues(emit, n, `${what}: block`, blocks, ({ longestMs }) => longestMs);
+  emitValues(emit, n, `${what}: block by monitorEventLoopDelay`, blocks, ({ histogramMs }) => histogramMs);
+  emitValues(emit, n, `${what}: garbage collection`, blocks, ({ longestGcMs }) => longestGcMs);
 }
 
-function say<T>(emit: Emit, n: number, metric: string, all: readonly T[], of: (one: T) => number): void {
+function emitValues<T>(emit: Emit, n: number, metric: string, all: readonly T[], of: (one: T) => number): void {
   const values = all.map(of);
   emit({ n, metric: `${metric}, median`, value: median(values), unit: 'ms' });
   emit({ n, metric: `${metric}, worst`, value: Math.max(...values), unit: 'ms' });

@@ -1,6 +1,6 @@
 import type { LedgerView, StatusIntent, StatusPolicy } from '../bgp/index.ts';
 import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from '../collector/index.ts';
-import { type AgentError, type Clock, lifeController, type Random, Stopped, waitAtMost } from '../lib/index.ts';
+import { type AgentError, type Clock, createAbortController, type Random, Stopped, waitAtMost } from '../lib/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
 import { type Address, type Lamports, lamports } from '../serviceability/index.ts';
@@ -21,36 +21,36 @@ export interface AgentTiming {
   readonly maxLedgerAgeMs: number;
   readonly authorityIntervalMs: number;
   readonly drainMs: number;
-  /** Polls a minute that wake-ups may bring forward; 60 when absent. */
+  /** Polls per minute that triggers may bring forward; 60 by default. */
   readonly wakeUpsPerMinute?: number;
   readonly worker: WorkerTiming;
 }
 
-/** Bounds of what is spent. */
+/** Spend limits. */
 export interface AgentLimits extends SpendLimits {
-  /** Nothing is written while the key holds less. */
+  /** Writes are halted while the key holds less. */
   readonly minBalance: Lamports;
 }
 
-/** Room for ten times what a device of the largest kind needs on a bad day. */
+/** Ten times what the largest device needs on a bad day. */
 export const DEFAULT_LIMITS: AgentLimits = { maxTransactionsPerMinute: 600, maxLamportsPerDay: 100_000_000, minBalance: lamports(0) };
 
 interface AgentOptions {
   readonly device: Address;
   readonly programId: Address;
-  /** Absent in a dry run: everything is decided and told, nothing is sent. */
+  /** Absent in a dry run: every decision is made and reported, nothing is sent. */
   readonly signer?: Signer;
   /** Compared with the device's publisher; the signer's by default. */
   readonly publisher?: Address;
   readonly rpc: LedgerRpc;
   readonly sources: readonly SwitchSource[];
-  /** What tells of changes between the polls. */
+  /** Sources of triggers: they report changes between the polls. */
   readonly triggers?: readonly WakeUpSource[];
-  /** Takes raw snapshots beside the ticks: it is started and stopped with the agent, and neither knows of the other. */
+  /** Takes raw snapshots, independently of the ticks; starts and stops with the agent. */
   readonly snapshotter?: Pick<Snapshotter, 'start' | 'stop'>;
   readonly policy: StatusPolicy;
   readonly timing: AgentTiming;
-  /** DEFAULT_LIMITS unless told. */
+  /** DEFAULT_LIMITS by default. */
   readonly limits?: AgentLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,22 +59,22 @@ interface AgentOptions {
 
 export interface OnceOutcome {
   readonly report: TickReport;
-  /** Why nothing may be written, where that is so. */
+  /** Why writes are halted, where they are. */
   readonly problem: AgentError | undefined;
   /** Users that the program rejected. */
   readonly backedOffUsers: ReadonlyMap<Address, AgentError>;
-  /** Writes that were wanted and are not on the ledger: their transaction expired, or nothing may be written. */
-  readonly unlanded: readonly StatusIntent[];
+  /** Desired writes that are not on the ledger: their transaction expired, or writes are halted. */
+  readonly unconfirmed: readonly StatusIntent[];
 }
 
 export interface Agent {
-  /** Ticks until stopped. `left` is what the agent that it replaces left in the air; a user waits for it before anything else is written (rule 17). */
+  /** Ticks until stopped. `left` holds the unresolved transactions of the agent that this one replaces; their users wait for them (rule 17). */
   start(left?: LeftInFlight): void;
-  /** One tick, and then until everything it wanted has landed or can't. Does not combine with `start`. */
+  /** Runs one tick and waits until its writes are confirmed or have failed. Does not combine with `start`. */
   once(signal: AbortSignal): Promise<OnceOutcome>;
-  /** Hints that something happened: the next tick comes at once, at most one each 250 ms. */
+  /** Brings the next tick forward, at most once in 250 ms. */
   trigger(): void;
-  /** Stops collecting, drains what is in the air within `drainMs`, closes sockets. Idempotent. */
+  /** Stops collecting, waits up to `drainMs` for transactions in flight, closes sockets. Idempotent. */
   stop(): Promise<LeftInFlight>;
 }
 
@@ -83,16 +83,16 @@ export interface Agent {
  *
  *   sources ─► collector ─┐
  *                         ├─► ticker ─► worker ─► ledger        (dry run: no worker)
- *   ledger ─► view keeper ┘      ▲         │
- *                            tick loop ◄───┘ an expired transaction asks for a new decision
- *   traps, streams ─► wake-ups ──┘
+ *   ledger ─► ledger cache┘      ▲         │
+ *                            tick loop ◄───┘ an expired transaction triggers a tick
+ *   traps, streams ─► triggers ──┘
  *
- * Start: worker, ticks, wake-ups, snapshots. Stop: snapshots and wake-ups, ticks, then worker (drains), then sources and RPC.
+ * Start: worker, ticks, triggers, snapshots. Stop: snapshots and triggers, ticks, then worker (drains), then sources and RPC.
  */
 export function createAgent(options: AgentOptions): Agent {
   const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
   const publisher = options.publisher ?? signer?.address;
-  const stopping = lifeController();
+  const stopping = createAbortController();
   const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
   const reader = createUserViewReader({ rpc, device, programId, clock });
   const views = createLedgerCache({
@@ -102,7 +102,7 @@ export function createAgent(options: AgentOptions): Agent {
     maxAgeMs: timing.viewMaxAgeMs,
     idleIntervalMs: timing.viewIdleIntervalMs,
     maxLedgerAgeMs: timing.maxLedgerAgeMs,
-    patienceMs: timing.intervalMs,
+    maxWaitMs: timing.intervalMs,
   });
   const readAuthority = (signal: AbortSignal): Promise<DeviceAuthority> =>
     readDeviceAuthority({ rpc, device, programId, ...(publisher === undefined ? {} : { publisher }) }, signal);
@@ -125,25 +125,25 @@ export function createAgent(options: AgentOptions): Agent {
           onInternalError: (error) => reporter.internalError(error),
         });
 
-  let toldAuthority = false;
-  /** Something was wanted while nobody knew whether this key may write. */
+  let reportedAuthority = false;
+  /** A tick had writes while it was unknown whether this key may write. */
   let withheld = false;
   const authority = createAuthorityWatch({
     verify: async (signal) => {
       const { code, metricsPublisher } = await readAuthority(signal);
-      if (!toldAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
-      toldAuthority = true;
+      if (!reportedAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
+      reportedAuthority = true;
     },
     clock,
     intervalMs: timing.authorityIntervalMs,
     onAuthorized: () => {
       worker?.resume();
-      // What was decided before the right to write was known is decided again at once, not an interval later.
+      // Writes that were withheld until the authority was verified go at once, not an interval later.
       if (withheld) loop.trigger();
       withheld = false;
     },
     onRefused: (error) => {
-      toldAuthority = false;
+      reportedAuthority = false;
       if (worker === undefined) reporter.halted(error);
       else worker.halt(error);
     },
@@ -174,7 +174,7 @@ export function createAgent(options: AgentOptions): Agent {
     inFlight: () => worker?.inFlight() ?? new Map(),
     confirmedIn: (user) => worker?.confirmedIn(user),
     lastConfirmedSlot: () => worker?.lastConfirmedSlot,
-    // Before the device's account was read nobody knows whether this key may write.
+    // Before the device account was read it is unknown whether this key may write.
     setDesired(intents: readonly StatusIntent[], view: LedgerView) {
       withheld ||= !authority.isAuthorized && intents.length > 0;
       worker?.setDesired(authority.isAuthorized ? intents : [], view);
@@ -190,7 +190,7 @@ export function createAgent(options: AgentOptions): Agent {
   const loop = createTickLoop({
     tick,
     intervalMs: timing.intervalMs,
-    isImpatient: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'fatal'),
+    isRetrying: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'fatal'),
     clock,
     onError: (error) => reporter.internalError(error),
   });
@@ -214,7 +214,7 @@ export function createAgent(options: AgentOptions): Agent {
     async once(signal) {
       worker?.start();
       const untilStopped = AbortSignal.any([signal, stopping.signal]);
-      // There is no next tick that a late answer could serve.
+      // There is no next tick that could use a late answer.
       await Promise.all([authority.check(untilStopped), balance?.check(untilStopped), views.readNow(untilStopped)]);
       const report = await tick(untilStopped);
       await worker?.whenIdle(untilStopped);
@@ -222,7 +222,7 @@ export function createAgent(options: AgentOptions): Agent {
         report,
         problem: worker?.halted ?? authority.problem,
         backedOffUsers: worker?.backedOffUsers() ?? new Map(),
-        unlanded:
+        unconfirmed:
           worker === undefined
             ? []
             : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.confirmedIn(user) === undefined),
@@ -246,7 +246,7 @@ export function createAgent(options: AgentOptions): Agent {
   };
 }
 
-/** Lamports an hour: what was spent, or, before there is a history, what refreshing every user will take at least. */
+/** Lamports per hour: what was spent, but at least what refreshing every user costs. */
 function spendRate(lamportsOfTheDay: number, uptimeMs: number, users: number, { refreshIntervalMs }: StatusPolicy): number {
   const hours = Math.min(uptimeMs, DAY_MS) / HOUR_MS;
   const spent = hours < 1 ? 0 : lamportsOfTheDay / hours;

@@ -1,40 +1,40 @@
 import { DeadlineExceeded } from '../lib/index.ts';
 import { createJsonRpc, type EndpointTraffic, type JsonRpc, type JsonRpcOptions, type RpcReply } from '../rpc/index.ts';
 
-/** Figures that parts of an agent keep for themselves, each since the agent was opened. */
+/** Counters of the agent's parts since it was opened. */
 export interface AgentCounts {
   /** In the order of the URLs. */
   readonly endpoints: readonly EndpointTraffic[];
-  /** What sources and wake-ups that count it received and made nothing of, by their name. */
+  /** What each source and trigger received and dropped, by its name. */
   readonly dropCounters: readonly { readonly part: string; readonly counts: Readonly<Record<string, number>> }[];
 }
 
-/** How a request to an endpoint ended, as far as the endpoint's own words go; a refusal by the program is an `rpc-error`, too. */
+/** How a request to an endpoint ended; a rejection by the program is an `rpc-error`, too. */
 export const REQUEST_RESULTS = ['ok', 'rpc-error', 'http-error', 'garbled', 'failed'] as const;
 
-/** One JSON-RPC request to one endpoint, repeats and failovers each by themselves. */
+/** One JSON-RPC request to one endpoint; each repeat and each failover is one. */
 export interface RequestEvent {
-  /** Without anything secret of its URL. */
+  /** Its URL without secrets. */
   readonly endpoint: string;
   readonly method: string;
   readonly result: (typeof REQUEST_RESULTS)[number];
   readonly durationMs: number;
 }
 
-/** Bodies of requests and answers, as they went over the wire. */
+/** The size of one request or response body on the wire. */
 export interface BytesEvent {
   readonly endpoint: string;
   readonly direction: 'sent' | 'received';
   readonly bytes: number;
 }
 
-/** Listens to the traffic with the ledger. */
+/** Measures the traffic with the ledger. */
 export interface LedgerMeter {
   request(event: RequestEvent): void;
   bytes(event: BytesEvent): void;
 }
 
-/** A connection to an endpoint that tells of its traffic: of each request when it has ended, but of none that nobody waits for any more. */
+/** A connection to an endpoint that reports its traffic: each request when it has ended, except those that the caller aborted. */
 export function createMeteredRpc(options: JsonRpcOptions, meter: LedgerMeter): JsonRpc {
   const { clock } = options;
   const endpoint = options.url.name;

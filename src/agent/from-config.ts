@@ -24,7 +24,7 @@ import type { AgentReporter } from './events.ts';
 
 interface SourceContext {
   readonly clock: Clock;
-  /** What is worth a warning: secrets that others can read, certificates that nobody verifies. */
+  /** Logs a warning: secrets that others can read, certificates that are not verified. */
   readonly warn: (line: string) => void;
 }
 
@@ -49,7 +49,8 @@ export async function openSource(config: SourceConfig, { clock, warn }: SourceCo
     case 'eapi': {
       const { createEapiSource } = await import('../collector/eapi/index.ts');
       const { name, timeout } = config;
-      if (config.tls.insecure) warn(`source ${name} does not verify the switch's certificate: whoever answers is believed`);
+      if (config.tls.insecure)
+        warn(`source ${name} does not verify the switch's certificate: any host that answers on its address is accepted`);
       return createEapiSource({ name, ...eapiAccess(config, warn), timeoutMs: timeout, clock });
     }
     case 'snmp': {
@@ -75,7 +76,7 @@ export async function openSource(config: SourceConfig, { clock, warn }: SourceCo
   }
 }
 
-/** Where an eAPI is, and how it and this agent prove themselves to each other. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
+/** Endpoint, credentials and TLS settings of an eAPI source. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
 function eapiAccess(config: EapiSourceConfig, warn: SourceContext['warn']): Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> {
   const { name, url, username, passwordFile, session } = config;
   const access = { endpoint: url, tls: tlsOf(config) };
@@ -84,7 +85,7 @@ function eapiAccess(config: EapiSourceConfig, warn: SourceContext['warn']): Pick
   return { ...access, credentials: { username, password, login: session === 'cookie' ? 'session' : 'basic' } };
 }
 
-/** The wake-up that the configuration describes; as for a source. */
+/** The trigger source that the configuration describes; as for a source. */
 export async function openTrigger(
   config: WakeUpConfig,
   { clock, warn, random }: SourceContext & { readonly random: Random },
@@ -141,17 +142,17 @@ function vrfOf(vrf: Exclude<SnmpSourceConfig['vrfs'], 'auto'>[number], secret: R
 
 interface OpenSnapshotterOptions extends SourceContext {
   readonly config: AgentConfig;
-  /** Absent in a dry run, in which nothing is sent. */
+  /** Absent in a dry run, which sends nothing. */
   readonly signer?: Signer;
   readonly random: Random;
   readonly reporter: SnapshotReporter & { internalError(error: unknown): void };
 }
 
-/** Where the switch's network namespaces are mounted, unless a source of type sockets says otherwise. */
+/** Where EOS mounts its network namespaces, unless a source of type sockets configures another folder. */
 const NAMESPACES = '/var/run/netns';
 
 /**
- * What takes the snapshots that the configuration describes; undefined where it describes none. Its code is loaded only then. Throws AgentError
+ * The snapshotter that the configuration describes; undefined, and its code not loaded, where it describes none. Throws AgentError
  * `CONFIG__SECRET_UNREADABLE`.
  */
 export async function openSnapshotter({
@@ -198,7 +199,7 @@ async function openSink(
   }
   if (sink !== 'state-ingest' || url === undefined) return undefined;
   if (signer === undefined) {
-    warn('no snapshots are sent in a dry run');
+    warn('a dry run sends no snapshots');
     return undefined;
   }
   const { createStateIngest } = await import('../snapshots/index.ts');
@@ -209,13 +210,13 @@ function folderOf({ collect, maxFiles, maxBytes }: SnapshotsConfig) {
   return { collect, maxFiles, maxBytes };
 }
 
-/** Through the configured source, or the first of type eapi; on a connection of its own, so that no poll waits behind an answer of megabytes. */
+/** Uses the configured source, or the first of type eapi, on a connection of its own: no poll waits behind an answer of megabytes. */
 async function openShowRunner({ snapshots, collector }: AgentConfig) {
   const { source: name, commandTimeout, maxAnswerBytes } = snapshots;
   const source = collector.sources.find((each) => each.type === 'eapi' && (name === undefined || each.name === name));
   if (source?.type !== 'eapi') return undefined;
   const { createEapiShowRunner } = await import('../collector/eapi/index.ts');
-  // What there is to warn of was said when the source was opened.
+  // Opening the source has logged the warnings already.
   const access = eapiAccess(source, () => undefined);
   return createEapiShowRunner({ ...access, timeoutMs: commandTimeout, maxAnswerBytes });
 }
@@ -226,10 +227,10 @@ interface OpenAgentOptions {
   readonly signer?: Signer;
   /** Compared with the device's publisher; the signer's address by default. */
   readonly publisher?: Address;
-  /** What else is worth a warning: secrets that others can read. */
+  /** Logs a warning: secrets that others can read. */
   readonly warn: (line: string) => void;
   readonly reporter: AgentReporter;
-  /** Told of the traffic with the ledger. */
+  /** Measures the traffic with the ledger. */
   readonly meter?: LedgerMeter;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -239,7 +240,7 @@ export interface OpenedAgent extends Agent {
   counts(): AgentCounts;
 }
 
-/** Builds the agent that a configuration describes: real sockets, real files. Throws AgentError `CONFIG__…` for a secret that can't be read. */
+/** Builds the agent that a configuration describes: real sockets, real files. Throws AgentError `CONFIG__…` for a secret that cannot be read. */
 export async function openAgent({
   config,
   signer,

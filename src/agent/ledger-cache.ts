@@ -11,28 +11,28 @@ interface LedgerCacheOptions {
   readonly maxAgeMs: number;
   /** With nothing to write the view is read again after this, milliseconds. */
   readonly idleIntervalMs: number;
-  /** On an older view nothing is decided at all, milliseconds. */
+  /** An older view is not decided on, milliseconds. */
   readonly maxLedgerAgeMs: number;
-  /** How long a tick waits for a reading; a late one goes on by itself and serves the next tick. Milliseconds. */
-  readonly patienceMs: number;
+  /** How long a tick waits for a reading, milliseconds; a late one goes on and serves the next tick. */
+  readonly maxWaitMs: number;
 }
 
 export interface LedgerCache {
   /** The last view read, however old. */
   latest(): LedgerView | undefined;
-  /** The view to decide on: read again when it is due or from before `notBefore`; undefined while there is none or it is too old. */
+  /** The view to decide on, read again when it is due or older than slot `notBefore`; undefined while there is none or it is too old. */
   current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
-  /** A view young enough to write on, and read after `notBefore`: this one, or a new one; undefined when it can't be had. */
+  /** A view young enough to write on and read after `notBefore`: the current one or a new one; undefined when it cannot be read. */
   renew(signal: AbortSignal, notBefore?: MonotonicMs): Promise<LedgerView | undefined>;
-  /** Reads it now, however long that takes, and waits as long for every later reading: for one who has no next tick. */
+  /** Reads it now, however long that takes, and waits as long for every later reading: for `--once`, which has no next tick. */
   readNow(signal: AbortSignal): Promise<void>;
   isFreshEnoughToWrite(view: LedgerView): boolean;
   /** Whether the last attempt to read failed. */
   readonly isLost: boolean;
 }
 
-/** A view that will be too old by the time the decision is made is renewed before it. */
-const MIN_INTERVAL_SHARE = 0.8;
+/** A view past this share of its age limit could pass the limit during the decision: it is read again first. */
+const RENEW_FROM_SHARE = 0.8;
 
 /** Decides when the users are read from the ledger again, and how old a view may be for what (rule 9). */
 export function createLedgerCache({
@@ -42,11 +42,11 @@ export function createLedgerCache({
   maxAgeMs,
   idleIntervalMs,
   maxLedgerAgeMs,
-  patienceMs,
+  maxWaitMs,
 }: LedgerCacheOptions): LedgerCache {
   let view: LedgerView | undefined;
   let lost = false;
-  let toldTooOld = false;
+  let reportedTooOld = false;
   let reading: Promise<void> | undefined;
   let hasNextTick = true;
 
@@ -59,7 +59,7 @@ export function createLedgerCache({
       if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'set-back' });
       if (lost) reporter.ledgerView({ state: 'back' });
       lost = false;
-      toldTooOld = false;
+      reportedTooOld = false;
     } catch (error) {
       if (signal.aborted) return;
       const agentError = isAgentError(error)
@@ -70,7 +70,7 @@ export function createLedgerCache({
     }
   }
 
-  /** One reading at a time, whoever asks. */
+  /** One reading at a time, shared by all callers. */
   function startReading(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<void> {
     reading ??= readOnce(minContextSlot, signal).finally(() => {
       reading = undefined;
@@ -78,11 +78,11 @@ export function createLedgerCache({
     return reading;
   }
 
-  /** Resolves to whether a new view has come while this caller waited. */
+  /** Resolves to whether a new view arrived while this caller waited. */
   async function attempt(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<boolean> {
     const before = view;
     const now = startReading(minContextSlot, signal);
-    if (hasNextTick) await waitAtMost(clock, now, patienceMs, signal);
+    if (hasNextTick) await waitAtMost(clock, now, maxWaitMs, signal);
     else await now;
     return view !== before;
   }
@@ -94,13 +94,13 @@ export function createLedgerCache({
       const due = view === undefined || lost || behind || ageMs(view) >= idleIntervalMs;
       if (due) await attempt(notBefore, signal);
       if (view === undefined || ageMs(view) <= maxLedgerAgeMs) return view;
-      if (!toldTooOld) reporter.ledgerView({ state: 'too-old' });
-      toldTooOld = true;
+      if (!reportedTooOld) reporter.ledgerView({ state: 'too-old' });
+      reportedTooOld = true;
       return undefined;
     },
     async renew(signal, notBefore) {
       const isLateEnough = notBefore === undefined || (view !== undefined && view.readAt >= notBefore);
-      if (view !== undefined && !lost && isLateEnough && ageMs(view) < maxAgeMs * MIN_INTERVAL_SHARE) return view;
+      if (view !== undefined && !lost && isLateEnough && ageMs(view) < maxAgeMs * RENEW_FROM_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
     readNow(signal) {

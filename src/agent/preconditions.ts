@@ -2,25 +2,25 @@ import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
 import type { Address, Lamports } from '../serviceability/index.ts';
 
 interface AuthorityWatchOptions {
-  /** Throws the AgentError that tells why this key may not write for this device. */
+  /** Throws the AgentError that says why this key may not write for this device. */
   readonly verify: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly intervalMs: number;
   readonly onAuthorized: () => void;
-  /** Called with each refusal; the same one may come again. */
+  /** Called at each refusal, repeated ones included. */
   readonly onRefused: (error: AgentError) => void;
 }
 
 interface AuthorityWatch {
-  /** Whether the key is known to be the device's metrics publisher. False until the account was read. */
+  /** Whether the key is the device's metrics publisher. False until the account was read. */
   readonly isAuthorized: boolean;
   /** The last refusal or failure to read. */
   readonly problem: AgentError | undefined;
-  /** Reads the account when it is due: each interval, and at each call while nothing is known. One reading at a time. Rejects only for a defect. */
+  /** Reads the account when it is due: each interval, and at each call until it was read. One reading at a time. Rejects only on an internal error. */
   check(signal: AbortSignal): Promise<void>;
 }
 
-/** Is our key still the device's metrics publisher? The contributor may change it at any time. */
+/** Checks that our key is still the device's metrics publisher: the contributor may change it at any time. */
 export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, onRefused }: AuthorityWatchOptions): AuthorityWatch {
   let isAuthorized = false;
   let problem: AgentError | undefined;
@@ -53,7 +53,7 @@ export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, 
       if (signal.aborted) return;
       if (!isAgentError(error)) throw error;
       problem = error;
-      // A ledger that can't be read takes nothing away from a key that was good a minute ago.
+      // An unreadable ledger does not revoke the authority that was verified before.
       if (error.class !== 'fatal') return;
       isAuthorized = false;
       dueAt = clock.monotonic() + intervalMs;
@@ -65,10 +65,10 @@ export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, 
 interface BalanceWatchOptions {
   readonly read: (signal: AbortSignal) => Promise<Lamports>;
   readonly publisher: Address;
-  /** Below this nothing is written. */
+  /** Writes are halted below this. */
   readonly minBalance: Lamports;
   readonly intervalMs: number;
-  /** Lamports an hour that this process spends. */
+  /** Lamports per hour that this process spends. */
   readonly spendRate: () => number;
   readonly clock: Clock;
   readonly onBalance: (event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }) => void;
@@ -77,11 +77,11 @@ interface BalanceWatchOptions {
 }
 
 interface BalanceWatch {
-  /** Reads the balance when it is due. Rejects only for a defect: a ledger that can't be read is told of elsewhere. */
+  /** Reads the balance when it is due. Rejects only on an internal error: the ledger cache reports an unreadable ledger. */
   check(signal: AbortSignal): Promise<void>;
 }
 
-/** Watches what the metrics publisher can still pay for. */
+/** Watches the balance of the metrics publisher. */
 export function createBalanceWatch(options: BalanceWatchOptions): BalanceWatch {
   const { read, publisher, minBalance, intervalMs, spendRate, clock, onBalance, onTooLow, onEnough } = options;
   let dueAt = Number.NEGATIVE_INFINITY;

@@ -1,31 +1,31 @@
-import { type Clock, createWakeUp, lifeController, Stopped } from '../lib/index.ts';
+import { type Clock, createAbortController, createNotifier, Stopped } from '../lib/index.ts';
 
 interface TickLoopOptions {
   readonly tick: (signal: AbortSignal) => Promise<unknown>;
   readonly intervalMs: number;
-  /** Sooner than the interval while this is true: something that failed is being tried again. */
-  readonly isImpatient: () => boolean;
+  /** While true, ticks come each second, to retry what failed. */
+  readonly isRetrying: () => boolean;
   readonly clock: Clock;
-  /** A tick threw what is no abort: a defect, told and survived. */
+  /** A tick threw without being aborted: an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 interface TickLoop {
   start(): void;
-  /** Waits for the tick that goes on. */
+  /** Waits for the current tick. */
   stop(): Promise<void>;
-  /** Asks for a tick at once; any number of wake-ups make one early tick per `MIN_GAP_MS`. */
+  /** Asks for a tick at once; any number of triggers make one early tick per `MIN_GAP_MS`. */
   trigger(): void;
 }
 
-/** Wake-ups are coalesced to one tick in this time, so that no storm of hints can starve the switch. */
+/** Triggers are coalesced to one tick in this time, so that a storm of them cannot starve the switch. */
 const MIN_GAP_MS = 250;
-const IMPATIENT_MS = 1_000;
+const RETRY_MS = 1_000;
 
-/** Runs ticks one after the other, never two at once, each `intervalMs` after the last one began. */
-export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }: TickLoopOptions): TickLoop {
-  const controller = lifeController();
-  const notifier = createWakeUp(clock);
+/** Runs ticks one after the other, each `intervalMs` after the last one began. */
+export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }: TickLoopOptions): TickLoop {
+  const controller = createAbortController();
+  const notifier = createNotifier(clock);
   let running: Promise<void> | undefined;
 
   async function loop(signal: AbortSignal): Promise<void> {
@@ -37,7 +37,7 @@ export function createTickLoop({ tick, intervalMs, isImpatient, clock, onError }
         if (signal.aborted) return;
         onError(error);
       }
-      const interval = isImpatient() ? Math.min(intervalMs, IMPATIENT_MS) : intervalMs;
+      const interval = isRetrying() ? Math.min(intervalMs, RETRY_MS) : intervalMs;
       const elapsed = clock.monotonic() - startedAt;
       if (elapsed < MIN_GAP_MS) await clock.sleep(Math.min(MIN_GAP_MS, interval) - elapsed, signal);
       await notifier.wait(Math.max(0, interval - (clock.monotonic() - startedAt)), signal);

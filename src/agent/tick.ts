@@ -25,7 +25,7 @@ import { type Address, BgpStatus, type Slot } from '../serviceability/index.ts';
 import type { TickReport, TickReporter } from './events.ts';
 import type { LedgerCache } from './ledger-cache.ts';
 
-/** Asks the switch for the round-trip times of those that are about to be written up and have none yet. What it does not tell stays 0. */
+/** Asks the switch for the round-trip times of users that are about to be written up and have none yet. A missing one stays 0. */
 async function measureRtts(
   collector: Pick<Collector, 'readRtts'>,
   intents: readonly StatusIntent[],
@@ -50,7 +50,7 @@ async function measureRtts(
   return measured;
 }
 
-/** The VRFs that hold users of this device, by the ledger: those that a poll of the switch must not leave out. */
+/** The VRFs that hold users of this device, by the ledger: a poll of the switch must include them. */
 function neededVrfs(view: LedgerView): ReadonlySet<VrfName> {
   const needed = new Set<VrfName>();
   for (const { expectedVrf } of view.users.values()) {
@@ -64,11 +64,11 @@ interface ConfirmationPollOptions {
   readonly policy: StatusPolicy;
   readonly reporter: Pick<TickReporter, 'massDown'>;
   readonly observe: (view: LedgerView, snapshot: NeighborSnapshot, breathe: Breathe) => Promise<Observations>;
-  /** What the ticks before saw of a user, if they saw it. */
+  /** The last observation of a user, if there was one. */
   readonly lastSeen: (user: Address) => 'up' | 'down' | undefined;
 }
 
-/** What a second look says of those that went down in a mass; nothing when there was none. */
+/** The confirmed observations of the users that went down in a mass; empty when there was no mass. */
 type ConfirmationPoll = (
   first: ReadonlyMap<Address, Observation>,
   view: LedgerView,
@@ -76,7 +76,7 @@ type ConfirmationPoll = (
   signal: AbortSignal,
 ) => Promise<ReadonlyMap<Address, Observation>>;
 
-/** Looks at the switch once more where most sessions went down at once: the switch is the likelier cause (rule 8). */
+/** Polls the switch again when most sessions went down at once: the switch is the likelier cause (rule 8). */
 function createConfirmationPoll({ collector, policy, reporter, observe, lastSeen }: ConfirmationPollOptions): ConfirmationPoll {
   return async (first, view, breathe, signal) => {
     const wasUp = (user: Address): boolean => {
@@ -94,11 +94,11 @@ function createConfirmationPoll({ collector, policy, reporter, observe, lastSeen
   };
 }
 
-/** How the controller describes a user's neighbor: with its tunnel id. */
+/** The controller describes a user's neighbor by its tunnel id. */
 const USER_DESCRIPTION = /^USER-\d+$/;
 
-/** Tunnel ids of Established `USER-…` neighbors of no user that this view knows: somebody may just have been created. */
-export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undefined): readonly number[] {
+/** Tunnel ids of Established `USER-…` neighbors without a user in this view: their users may just have been created. */
+export function unmatchedPeersOf(view: LedgerView, snapshot: NeighborSnapshot | undefined): readonly number[] {
   if (snapshot === undefined) return [];
   const known = new Set<number>();
   for (const { user } of view.users.values()) known.add(user.tunnelId);
@@ -115,17 +115,17 @@ export function strangersOf(view: LedgerView, snapshot: NeighborSnapshot | undef
   return unmatchedPeers;
 }
 
-interface UserTellerOptions {
+interface UserChangeEmitterOptions {
   readonly reporter: Pick<TickReporter, 'observed' | 'damping' | 'foreignWrites'>;
   readonly damping: StatusPolicy['damping'];
 }
 
-/** Tells, after each tick, what has changed of each user since the one before. Everybody may have changed at once: it pauses after each. */
+/** Emits, after each tick, what has changed of each user since the tick before. Pauses after each user. */
 function createUserChangeEmitter({
   reporter,
   damping,
-}: UserTellerOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes']) => Generator<void, void, void> {
-  function tellOfDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
+}: UserChangeEmitterOptions): (before: Decided['outcomes'], outcomes: Decided['outcomes']) => Generator<void, void, void> {
+  function emitDamping(user: Address, before: FlapPenalty | undefined, penalty: FlapPenalty | undefined): void {
     const suppressed = penalty?.suppressed === true;
     if (suppressed === (before?.suppressed === true)) return;
     const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
@@ -137,7 +137,7 @@ function createUserChangeEmitter({
     for (const [user, outcome] of outcomes) {
       if (outcome.isForeignWrite) foreign.push(user);
       const former = before.get(user);
-      tellOfDamping(user, former?.track.penalty, outcome.track.penalty);
+      emitDamping(user, former?.track.penalty, outcome.track.penalty);
       if (!sameObservation(former?.observation, outcome.observation)) {
         reporter.observed({ user, before: former?.observation, outcome });
       }
@@ -160,28 +160,28 @@ interface TickerOptions {
   readonly reporter: TickReporter;
   /** Statuses sent and not resolved; empty in a dry run. */
   readonly inFlight: () => ReadonlyMap<Address, ReportableStatus>;
-  /** The newest slot in which a write of ours landed for this user. */
+  /** The newest slot in which this process had a write of this user confirmed. */
   readonly confirmedIn: (user: Address) => Slot | undefined;
-  /** The newest slot in which a write of ours landed: a view from before it is renewed. */
+  /** The newest slot in which this process had a write confirmed: an older view is read again. */
   readonly lastConfirmedSlot: () => Slot | undefined;
-  /** Takes what the tick wants; must not wait. */
+  /** Takes the desired writes; must not wait. */
   readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView) => void;
 }
 
 interface Ticker {
-  /** One tick. Rejects only when aborted: a switch or a ledger that can't be read is an outcome, not an error. */
+  /** One tick. Rejects only when aborted: an unreadable switch or ledger is an outcome, not an error. */
   tick(signal: AbortSignal): Promise<TickReport>;
 }
 
-/** A new account is confirmed within a slot or two; a neighbor that still has no user after so many ticks is nobody's. */
-const MOST_ASKED = 4;
+/** A new account is confirmed within a slot or two; a neighbor that has no user after so many ticks belongs to no user. */
+const MAX_READS_PER_PEER = 4;
 
 /**
- * One tick: see, read, decide, hand over. Never waits for a transaction.
+ * One tick: poll, read, decide, hand over to the worker. Never waits for a transaction.
  *
  *   collect ─┐                                   ┌─► RTTs of those about to be written up
  *            ├─► observe ─► mass-down? ─► decide ─┤
- *   view ────┘              look again           └─► offer
+ *   view ────┘              poll again           └─► setDesired
  *
  * A decision to write is made on a view young enough (`views.renew`), so the first decision may be made twice.
  */
@@ -189,7 +189,7 @@ export function createTicker(options: TickerOptions): Ticker {
   const { collector, views, policy, clock, reporter, inFlight } = options;
   let before: Decided['outcomes'] = new Map();
   const emitUserChanges = createUserChangeEmitter({ reporter, damping: policy.damping });
-  /** Established neighbors, by tunnel id, of which no view knows a user, and how often one was read for their sake. */
+  /** Established neighbors without a user in the view, by tunnel id, and how many ticks they have had none. */
   let unmatchedPeers: ReadonlyMap<number, number> = new Map();
 
   const addressesOf = createTunnelAddressing();
@@ -202,12 +202,12 @@ export function createTicker(options: TickerOptions): Ticker {
   function decideOn(
     view: LedgerView,
     observations: ReadonlyMap<Address, Observation>,
-    lookedAt: MonotonicMs | undefined,
+    polledAt: MonotonicMs | undefined,
     breathe: Breathe,
   ): Promise<Decided> {
     const now = clock.monotonic();
     const { confirmedIn } = options;
-    const input = { view, observations, before, inFlight: inFlight(), confirmedIn, policy, now, lookedAt: lookedAt ?? now };
+    const input = { view, observations, before, inFlight: inFlight(), confirmedIn, policy, now, polledAt: polledAt ?? now };
     return inSlices(decideInSteps(input), breathe);
   }
 
@@ -224,7 +224,6 @@ export function createTicker(options: TickerOptions): Ticker {
   return {
     async tick(signal) {
       const startedAt = clock.monotonic();
-      // With thousands of users each step takes milliseconds: between two of them others have their turn.
       const breathe = timeSlices(clock, signal);
       const known = views.latest();
       const confirmed = options.lastConfirmedSlot();
@@ -235,7 +234,7 @@ export function createTicker(options: TickerOptions): Ticker {
       const phases = { switchMs, ledgerMs };
       let view = currentView;
       if (view === undefined) {
-        // Nobody stands behind what an earlier tick wanted any more, and the looks of two ticks around this one are not in a row.
+        // No ledger view: withdraw earlier intents. Down observations before and after this tick are not consecutive.
         before = withoutDownRuns(before);
         if (known !== undefined) options.setDesired([], known);
         return finish({
@@ -255,13 +254,13 @@ export function createTicker(options: TickerOptions): Ticker {
       let decided = await decideOn(view, overlaid(first, confirmationPoll), snapshot?.takenAt, breathe);
       await breathe();
       const wantsToWrite = decided.intents.some(({ reason }) => reason !== 'ride-along');
-      let newcomers = strangersOf(view, snapshot);
-      const somebodyIsNew = newcomers.some((id) => (unmatchedPeers.get(id) ?? 0) < MOST_ASKED);
-      if (wantsToWrite || somebodyIsNew) {
-        // A view from before the switch was asked can't know of whoever came in between.
-        const renewed = await views.renew(signal, somebodyIsNew ? snapshot?.takenAt : undefined);
+      let unmatched = unmatchedPeersOf(view, snapshot);
+      const hasNewPeers = unmatched.some((id) => (unmatchedPeers.get(id) ?? 0) < MAX_READS_PER_PEER);
+      if (wantsToWrite || hasNewPeers) {
+        // A view from before the poll may lack users that were created in between.
+        const renewed = await views.renew(signal, hasNewPeers ? snapshot?.takenAt : undefined);
         if (renewed !== undefined && renewed !== view) {
-          // The renewed view may add or change users, not sessions: what the second look said of them stands.
+          // The new view may add or change users, not sessions: the confirmation poll still holds for unchanged ones.
           const read = view;
           const stands = [...confirmationPoll].filter(
             ([user]) => renewed.users.get(user)?.user.tunnelId === read.users.get(user)?.user.tunnelId,
@@ -269,10 +268,10 @@ export function createTicker(options: TickerOptions): Ticker {
           view = renewed;
           const { byUser } = await observe(view, snapshot, breathe);
           decided = await decideOn(view, overlaid(byUser, stands), snapshot?.takenAt, breathe);
-          newcomers = strangersOf(view, snapshot);
+          unmatched = unmatchedPeersOf(view, snapshot);
         }
       }
-      unmatchedPeers = new Map(newcomers.map((id) => [id, (unmatchedPeers.get(id) ?? 0) + 1]));
+      unmatchedPeers = new Map(unmatched.map((id) => [id, (unmatchedPeers.get(id) ?? 0) + 1]));
       await breathe();
       await inSlices(emitUserChanges(before, decided.outcomes), breathe);
       before = decided.outcomes;
@@ -309,7 +308,7 @@ function withoutDownRuns(outcomes: Decided['outcomes']): Decided['outcomes'] {
   return ended.length === 0 ? outcomes : new Map([...outcomes, ...ended]);
 }
 
-/** What `upper` says, and else what `lower` says. Nearly always there is no upper, and thousands need not be copied. */
+/** `lower` with the entries of `upper` over it. Nearly always `upper` is empty, and thousands need not be copied. */
 function overlaid(
   lower: ReadonlyMap<Address, Observation>,
   upper: Iterable<readonly [Address, Observation]>,

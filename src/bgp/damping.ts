@@ -2,7 +2,7 @@ import type { MonotonicMs } from '../lib/index.ts';
 
 /** Route-flap damping of RFC 2439 with the thresholds of RFC 7196, on users instead of routes. Times in milliseconds. */
 export interface DampingPolicy {
-  /** observe: measure and tell only. enforce: a suppressed user writes at most once per `suppressedIntervalMs`. */
+  /** observe: measure and report only. enforce: a suppressed user writes at most once per `suppressedIntervalMs`. */
   readonly mode: 'observe' | 'enforce';
   readonly penaltyPerTransition: number;
   readonly halfLifeMs: number;
@@ -10,7 +10,7 @@ export interface DampingPolicy {
   readonly suppressAbove: number;
   /** … until it has decayed below this one. */
   readonly reuseBelow: number;
-  /** However much it flaps, a user is free again this long after its last transition. */
+  /** A user is free again this long after its last transition, however often it flapped. */
   readonly maxSuppressMs: number;
   readonly suppressedIntervalMs: number;
 }
@@ -38,12 +38,12 @@ export function penaltyCeiling({ reuseBelow, maxSuppressMs, halfLifeMs }: Dampin
   return reuseBelow * 2 ** (maxSuppressMs / halfLifeMs);
 }
 
-/** A penalty that only decays is written down anew once it has lost so much of its half-life: thousands decay at once after a mass flap. */
-const HALF_LIVES_BETWEEN_NOTES = 1 / 32;
+/** A decaying penalty gets a new object only after this share of its half-life: after a mass flap thousands decay at once. */
+const HALF_LIVES_BETWEEN_UPDATES = 1 / 32;
 
 /**
- * The penalty after time has passed and `transitions` were seen; the same object where little has changed. Undefined once there is nothing worth
- * remembering. Whether it suppresses, and whether it is over, is true of `now`; its value is that of `at`, at most 2.2 % above the decayed one.
+ * The penalty at `now`, after `transitions` more transitions; the same object where little has changed, and undefined once it is below half of
+ * `reuseBelow`. `suppressed` is exact at `now`; `value` is that of `at`, at most 2.2 % above the decayed one.
  */
 export function advancePenalty(
   previous: FlapPenalty | undefined,
@@ -56,12 +56,12 @@ export function advancePenalty(
   const suppressed = value > policy.suppressAbove || (previous?.suppressed === true && value >= policy.reuseBelow);
   // RFC 2439 4.8.6: a figure below half of the reuse threshold is forgotten.
   if (!suppressed && value < policy.reuseBelow / 2) return undefined;
-  const isAsNoted = previous !== undefined && transitions === 0 && suppressed === previous.suppressed;
-  if (isAsNoted && now - previous.at < policy.halfLifeMs * HALF_LIVES_BETWEEN_NOTES) return previous;
+  const isUnchanged = previous !== undefined && transitions === 0 && suppressed === previous.suppressed;
+  if (isUnchanged && now - previous.at < policy.halfLifeMs * HALF_LIVES_BETWEEN_UPDATES) return previous;
   return { value, at: now, suppressed };
 }
 
-/** Milliseconds until a suppressed user is free, if it flaps no more. */
+/** Milliseconds until a suppressed user is free, provided that it does not flap again. */
 export function msUntilReuse(penalty: FlapPenalty, policy: DampingPolicy): number {
   return penalty.suppressed ? Math.max(0, policy.halfLifeMs * Math.log2(penalty.value / policy.reuseBelow)) : 0;
 }

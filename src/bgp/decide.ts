@@ -5,8 +5,8 @@ import type { LedgerUser, LedgerView, NeighborKey, Observation, UnobservedReason
 import { accountStateOf, advanceTrack, isContested, type UserTrack } from './user-history.ts';
 
 /**
- * Age of a record now, in milliseconds, by measured slot times (rule 12). Infinity when nothing was ever reported; undefined while the length of
- * a slot is not known yet, since a guess could refresh thousands of records for nothing.
+ * Age of a record now, in milliseconds, by measured slot times (rule 12). Infinity when nothing was ever reported; undefined until the
+ * length of a slot was measured, since a guess could refresh thousands of records for nothing.
  */
 export function recordAgeMs(
   reportedAt: Slot,
@@ -18,22 +18,19 @@ export function recordAgeMs(
   return Math.max(0, Number(view.slot - reportedAt)) * view.slotTimeMs + Math.max(0, now - view.readAt);
 }
 
-/**
- * A share in [0, 1) that is this user's own for ever, so that refreshes spread over time and a restart does not reshuffle them (FNV-1a over
- * the base58 text).
- */
+/** A share in [0, 1), fixed per user, so that refreshes spread over time and a restart does not reshuffle them (FNV-1a over the base58 text). */
 export function jitterShare(user: Address): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < user.length; index += 1) {
     hash = Math.imul(hash ^ user.charCodeAt(index), 0x01000193);
   }
-  // FNV leaves the top bits of short texts poorly mixed; one round of xorshift-multiply mends that.
+  // FNV leaves the top bits of short texts poorly mixed; one round of xorshift-multiply corrects that.
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash ^= hash >>> 13;
   return (hash >>> 0) / 4_294_967_296;
 }
 
-/** What the ledger can be told; Unknown is only ever read. */
+/** What the program accepts; Unknown is only ever read. */
 export type ReportableStatus = 'up' | 'down';
 export type LedgerStatus = 'unknown' | ReportableStatus;
 
@@ -44,41 +41,41 @@ export interface UserStatusView {
   /** By `recordAgeMs`. */
   readonly ageMs: number | undefined;
   readonly activated: boolean;
-  /** A status of this user that was sent and is neither landed nor expired: what the ledger may say next (rule 17). */
+  /** A status of this user that was sent and is neither confirmed nor expired: the ledger may hold it next (rule 17). */
   readonly inFlight: ReportableStatus | undefined;
 }
 
 export type HoldReason =
   | UnobservedReason
-  /** Down, but not for long enough, or not seen often enough, to be believed (rule 10). */
+  /** Down for less than the grace, or in too few polls (rule 10). */
   | 'down-unconfirmed'
-  /** Never seen up, and new (rule 11). */
+  /** New, and never seen up (rule 11). */
   | 'connect-grace'
   /** The account is not Activated (rule 14). */
   | 'not-activated'
-  /** The record was written too shortly ago; the newest status waits (rule 16). */
+  /** The record is younger than the write interval; the newest status waits (rule 16). */
   | 'write-interval'
-  /** It flaps, and damping is enforced: it is written seldom (rule 16). */
+  /** It flaps and damping is enforced: at most one write per suppressed interval (rule 16). */
   | 'damped'
-  /** Another writer of the same record disagrees with us: it is not fought. */
+  /** Another writer keeps changing this record: at most one write per suppressed interval. */
   | 'contested';
 
 export type WriteReason = 'change' | 'refresh' | 'ride-along';
 
 export type Decision =
-  /** `ride-along` is an offer, not a demand: it goes only where a batch has room (rule 13). */
+  /** `ride-along` is an early refresh: it goes only where a transaction has room (rule 13). */
   | { readonly kind: 'write'; readonly to: ReportableStatus; readonly reason: WriteReason }
-  /** Something keeps us from writing, or from knowing. */
+  /** A limit, or a missing observation, keeps the agent from writing. */
   | { readonly kind: 'hold'; readonly reason: HoldReason }
-  /** The ledger says, or is about to say, what the switch says. */
+  /** The record agrees with the switch, or a write in flight will make it so. */
   | { readonly kind: 'settled' };
 
 const SETTLED: Decision = { kind: 'settled' };
 
 /**
- * Decides what, if anything, this user's ledger record should be told now (rules 9 to 15).
+ * Decides whether this user's ledger record needs a write, and which (rules 9 to 15).
  *
- * Pure: same inputs, same answer. `view` is what the ledger says this tick, so a restart asks for nothing that is already right.
+ * Pure. `view` is the record as the ledger holds it, never a memory of what was sent, so a restart writes nothing that is already right.
  */
 export function decideStatus(
   view: UserStatusView,
@@ -86,57 +83,57 @@ export function decideStatus(
   track: UserTrack,
   policy: StatusPolicy,
   now: MonotonicMs,
-  lookedAt: MonotonicMs = now,
+  polledAt: MonotonicMs = now,
 ): Decision {
   switch (observation.kind) {
     case 'unobserved':
       return { kind: 'hold', reason: observation.reason };
     case 'up':
-      return view.activated ? agree('up', view, track, policy) : { kind: 'hold', reason: 'not-activated' };
+      return view.activated ? writeIfDue('up', view, track, policy) : { kind: 'hold', reason: 'not-activated' };
     case 'down':
-      return whenDown(view, observation, track, policy, now, lookedAt);
+      return decideDown(view, observation, track, policy, now, polledAt);
   }
 }
 
-function whenDown(
+function decideDown(
   view: UserStatusView,
   observation: Extract<Observation, { kind: 'down' }>,
   track: UserTrack,
   policy: StatusPolicy,
   now: MonotonicMs,
-  lookedAt: MonotonicMs,
+  polledAt: MonotonicMs,
 ): Decision {
-  const prospect = view.inFlight ?? view.status;
-  if (!view.activated && prospect !== 'up') return { kind: 'hold', reason: 'not-activated' };
-  if (prospect !== 'down') {
-    if (!isBelievable(observation, track, policy, lookedAt)) return { kind: 'hold', reason: 'down-unconfirmed' };
-    if (prospect === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
+  const upcoming = view.inFlight ?? view.status;
+  if (!view.activated && upcoming !== 'up') return { kind: 'hold', reason: 'not-activated' };
+  if (upcoming !== 'down') {
+    if (!isDownConfirmed(observation, track, policy, polledAt)) return { kind: 'hold', reason: 'down-unconfirmed' };
+    if (upcoming === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
       return { kind: 'hold', reason: 'connect-grace' };
     }
   }
-  return agree('down', view, track, policy);
+  return writeIfDue('down', view, track, policy);
 }
 
 /**
- * A session that is down is believed on the switch's own word, or when it was seen down often enough for long enough (rule 10): from the end
- * of the first look to the beginning of the last one, so that a slow switch does not lengthen it.
+ * A Down is confirmed when the switch itself reports it for the grace, or when enough polls in a row span the grace (rule 10). The span runs from
+ * the end of the first poll to the beginning of the last one, so a slow switch does not lengthen it.
  */
-function isBelievable(
+function isDownConfirmed(
   observation: Extract<Observation, { kind: 'down' }>,
   track: UserTrack,
   policy: StatusPolicy,
-  lookedAt: MonotonicMs,
+  polledAt: MonotonicMs,
 ): boolean {
   if (observation.at?.sinceMs !== undefined && observation.at.sinceMs >= policy.downGraceMs) return true;
   const run = track.downRun;
-  return run !== undefined && run.count >= policy.downConfirmations && lookedAt - run.since >= policy.downGraceMs;
+  return run !== undefined && run.count >= policy.downConfirmations && polledAt - run.since >= policy.downGraceMs;
 }
 
-function agree(to: ReportableStatus, view: UserStatusView, track: UserTrack, policy: StatusPolicy): Decision {
+function writeIfDue(to: ReportableStatus, view: UserStatusView, track: UserTrack, policy: StatusPolicy): Decision {
   if (view.inFlight === to) return SETTLED;
-  // What is in flight is a record of no age at all.
-  if (view.inFlight !== undefined) return change(to, 0, track, policy);
-  if (view.status !== to) return change(to, view.ageMs, track, policy);
+  // A write in flight makes a record of age 0.
+  if (view.inFlight !== undefined) return writeChange(to, 0, track, policy);
+  if (view.status !== to) return writeChange(to, view.ageMs, track, policy);
   if (view.ageMs === undefined) return SETTLED;
   const early = policy.refreshJitter * jitterShare(view.pubkey);
   if (view.ageMs >= policy.refreshIntervalMs * (1 - early)) return { kind: 'write', to, reason: 'refresh' };
@@ -144,8 +141,13 @@ function agree(to: ReportableStatus, view: UserStatusView, track: UserTrack, pol
   return SETTLED;
 }
 
-/** A limit delays: the tick after it ends wants whatever is true then. */
-function change(to: ReportableStatus, ageMs: number | undefined, { penalty, foreignWrites }: UserTrack, policy: StatusPolicy): Decision {
+/** A limit delays: the first tick after it decides on what the switch shows then. */
+function writeChange(
+  to: ReportableStatus,
+  ageMs: number | undefined,
+  { penalty, foreignWrites }: UserTrack,
+  policy: StatusPolicy,
+): Decision {
   const { damping, minWriteIntervalMs } = policy;
   const age = ageMs ?? Number.POSITIVE_INFINITY;
   if (damping.mode === 'enforce' && penalty?.suppressed === true && age < damping.suppressedIntervalMs)
@@ -155,7 +157,7 @@ function change(to: ReportableStatus, ageMs: number | undefined, { penalty, fore
   return { kind: 'write', to, reason: 'change' };
 }
 
-/** One write that the ledger should see: what `--dry-run` prints and the publisher packs. */
+/** One write to the ledger: what `--dry-run` prints and the publisher packs. */
 export interface StatusIntent {
   readonly user: Address;
   readonly from: LedgerStatus;
@@ -168,22 +170,22 @@ export interface StatusIntent {
   readonly neighbor?: NeighborKey;
   /** Age of the record that this replaces, milliseconds; Infinity when nothing was ever reported. */
   readonly ageMs: number;
-  /** The account as it was when this was decided; a user that the program rejected is written at once when this changes (rule 20). */
+  /** The account at the decision; a user that the program rejected is tried again at once when this changes (rule 20). */
   readonly accountState: string;
 }
 
 export interface DecideInput {
   readonly view: LedgerView;
   readonly observations: ReadonlyMap<Address, Observation>;
-  /** What the tick before came to: all that is remembered of each user. */
+  /** The outcomes of the tick before: all that the agent remembers of each user. */
   readonly before: ReadonlyMap<Address, Pick<UserOutcome, 'track'>>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
-  /** The newest slot in which a write of ours landed, by user; of this process only. */
+  /** The newest slot in which this process had a write of that user confirmed. */
   readonly confirmedIn: (user: Address) => Slot | undefined;
   readonly policy: StatusPolicy;
   readonly now: MonotonicMs;
-  /** When the switch was asked, which may be seconds before `now`; `now` unless told. */
-  readonly lookedAt?: MonotonicMs;
+  /** When the switch was polled, which may be seconds before `now`; `now` by default. */
+  readonly polledAt?: MonotonicMs;
 }
 
 export interface UserOutcome {
@@ -215,7 +217,7 @@ export function* decideInSteps({
   confirmedIn,
   policy,
   now,
-  lookedAt = now,
+  polledAt = now,
 }: DecideInput): Generator<void, Decided, void> {
   const outcomes = new Map<Address, UserOutcome>();
   let somethingGoes = false;
@@ -233,7 +235,7 @@ export function* decideInSteps({
       track,
       policy,
       now,
-      lookedAt,
+      polledAt,
     );
     outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
     somethingGoes ||= decision.kind === 'write' && decision.reason !== 'ride-along';
@@ -268,7 +270,7 @@ function intentOf({ entry, observation, decision, track }: UserOutcome, view: Le
 
 const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;
 
-/** Never NaN: Infinity less Infinity would leave the order to chance. */
+/** Changes, then due refreshes, then early ones; within each the oldest record first. Never NaN: Infinity less Infinity is. */
 export function byUrgency(a: StatusIntent, b: StatusIntent): number {
   const rank = RANK[a.reason] - RANK[b.reason];
   if (rank !== 0) return rank;

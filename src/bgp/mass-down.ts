@@ -9,7 +9,7 @@ export interface MassDown {
 
 /**
  * Whether so many of the users that were up read down at once that the switch, not the users, is the likelier cause (rule 8).
- * `wasUp` tells of the last observation, or before there is one, of the ledger.
+ * `wasUp` is by the last observation of this process, or before there is one, by the ledger.
  */
 export function detectMassDown(
   observations: ReadonlyMap<Address, Observation>,
@@ -28,8 +28,7 @@ export function detectMassDown(
 }
 
 /**
- * What holds of the mass after a second look: a user that it sees down is down, one that it sees up is up, and one that it can't speak for is
- * unobserved.
+ * The observations of the mass after the confirmation poll: down where that poll sees down, up where it sees up, else unobserved.
  */
 export function reconcileMassDown(
   { wentDown }: MassDown,

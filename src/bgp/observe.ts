@@ -2,7 +2,7 @@ import { atOnce } from '../lib/index.ts';
 import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
 import type { LedgerUser, LocatedNeighbor, Neighbor, NeighborSnapshot, Observation, VrfName, VrfReading } from './types.ts';
 
-/** A snapshot turned around: from an address to wherever it was found. */
+/** A snapshot by address: where each address was found. */
 interface NeighborIndex {
   byAddress(address: string): readonly LocatedNeighbor[];
   /** Whether this VRF was read in full. */
@@ -45,22 +45,22 @@ function locate(vrf: VrfName, neighbor: Neighbor, reading: Extract<VrfReading, {
   const { source, switchTime, changedAtToleranceMs } = reading;
   const { address, changedAt } = neighbor;
   const sinceMs = switchTime === undefined || changedAt === undefined ? undefined : switchTime - changedAt;
-  // A change in the switch's own future says nothing about how long ago it was.
+  // A change later than the switch's own time has no age.
   if (sinceMs === undefined || sinceMs < 0) return { vrf, address, neighbor, source, changedAtToleranceMs };
   return { vrf, address, neighbor, source, changedAtToleranceMs, sinceMs };
 }
 
-/** The tunnel at which a user is looked for: its account's, or for one whose account has lost it, the last one that this process knew. */
+/** The tunnel that identifies a user's neighbor: its account's, or the last one known where the account has lost it. */
 export interface Tunnel {
   readonly tunnelNet: NetworkV4;
   readonly tunnelId: number;
 }
 
-/** What is looked for at a tunnel. */
+/** What identifies the neighbor of a tunnel. */
 interface TunnelAddresses {
   /** The two ends of the /31; undefined where it is none (rule 6). */
   readonly sides: ReturnType<typeof tunnelSides>;
-  /** The network as text, to tell who shares it. */
+  /** The network as text, to find users that share it. */
   readonly net: string;
   /** How the controller describes the neighbor. */
   readonly description: string;
@@ -68,7 +68,7 @@ interface TunnelAddresses {
 
 export type TunnelAddressing = (tunnel: Tunnel) => TunnelAddresses;
 
-/** Remembers what it has worked out for as long as the tunnel's object lives: accounts that have not changed come again tick after tick. */
+/** Caches by the tunnel's object: an account that has not changed is the same object in every tick. */
 export function createTunnelAddressing(): TunnelAddressing {
   const known = new WeakMap<Tunnel, TunnelAddresses>();
   return (tunnel) => {
@@ -88,12 +88,12 @@ export interface Observations {
 }
 
 /**
- * What one snapshot says of each user.
+ * The observation of each user in one snapshot.
  *
  *   snapshot ── indexNeighbors ──► address → where
  *   user ── tunnel_net /31 ──► client side, else device side ──► candidates ──► one ──► up | down | unobserved
  *
- * Pure. `lastTunnel` answers for users whose account no longer names a tunnel (a ban zeroes it), so that their last Up can be taken back.
+ * Pure. `lastTunnel` serves users whose account no longer names a tunnel (a ban zeroes it), so that their last Up can be corrected.
  */
 export function observeUsers(
   users: Iterable<LedgerUser>,
@@ -127,7 +127,7 @@ export function* observeInSteps(
     const activated = entry.user.status === UserStatus.activated;
     const tunnel = addressesOf(entry.user).sides === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
     const claimants = tunnel === undefined ? 0 : (claims.get(addressesOf(tunnel).net) ?? 0);
-    // A tunnel that has passed to another user tells nothing about its former one.
+    // A tunnel that belongs to another user now says nothing about its former one.
     const shared = activated ? claimants > 1 : claimants > 0;
     const observation: Observation =
       tunnel === undefined
@@ -178,8 +178,8 @@ function observeTunnel(
     case 'unrecognized':
       return { kind: 'unobserved', reason: 'state-unrecognized' };
     default: {
-      const surelyOurs = chosen.neighbor.description === description || chosen.vrf === expectedVrf;
-      if (!surelyOurs && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', reason: 'vrf-not-collected' };
+      const isCertain = chosen.neighbor.description === description || chosen.vrf === expectedVrf;
+      if (!isCertain && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', reason: 'vrf-not-collected' };
       return { kind: 'down', at: chosen };
     }
   }
@@ -197,7 +197,7 @@ function choose(candidates: readonly LocatedNeighbor[], description: string, exp
 }
 
 function couldBeElsewhere(expectedVrf: string | undefined, index: NeighborIndex): boolean {
-  // A user whose tenant can't be read may live in a VRF that the answer leaves out: nobody knows what to miss.
+  // A user whose tenant cannot be read may be in a VRF that the answer leaves out.
   return !index.everyVrfCollected || expectedVrf === undefined || !index.wasCollected(expectedVrf);
 }
 

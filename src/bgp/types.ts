@@ -5,12 +5,12 @@ import type { Address, Nanoseconds, Slot, User } from '../serviceability/index.t
 export type VrfName = string;
 
 /**
- * The BGP finite state machine's states (RFC 4271 8.2.2). `unrecognized` is anything else that a switch says, NotNegotiated included: it is
- * neither up nor down.
+ * The BGP finite state machine's states (RFC 4271 8.2.2). `unrecognized` is anything else, NotNegotiated included: neither up nor
+ * down.
  */
 export type NeighborState = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established' | 'unrecognized';
 
-/** One BGP peer of the switch, as one source saw it. Absent fields are facts that the source does not have. */
+/** One BGP peer of the switch, as one source read it. A field is absent where the source does not have it. */
 export interface Neighbor {
   /** The peer's address as the switch writes it, IPv4 dotted or IPv6 (perhaps with a zone). */
   readonly address: string;
@@ -27,7 +27,7 @@ export interface Neighbor {
   readonly rttNs?: Nanoseconds;
 }
 
-/** What one source could say of one VRF. A VRF that failed speaks for none of its users. */
+/** What one source read of one VRF. The users of a failed VRF are unobserved. */
 export type VrfReading =
   | {
       readonly kind: 'collected';
@@ -42,14 +42,14 @@ export type VrfReading =
     }
   | { readonly kind: 'failed'; readonly source: string; readonly problem: string };
 
-/** Everything one poll of the switch saw. */
+/** The result of one poll of the switch. */
 export interface NeighborSnapshot {
   readonly vrfs: ReadonlyMap<VrfName, VrfReading>;
-  /** When the poll began; what it says was true at or after this. */
+  /** When the poll began: everything in it was true at this time or later. */
   readonly takenAt: MonotonicMs;
 }
 
-/** What names a neighbor: addresses repeat across VRFs (rule 2). */
+/** The key of a neighbor: addresses repeat across VRFs (rule 2). */
 export interface NeighborKey {
   readonly vrf: VrfName;
   readonly address: string;
@@ -74,35 +74,35 @@ export interface LedgerView {
   readonly users: ReadonlyMap<Address, LedgerUser>;
 }
 
-/** Why nothing was seen of a user in a tick (rule 1). Each value is shown as it stands by logs, metrics and `explain`. */
+/** Why a user is unobserved in a tick (rule 1). Logs, metrics and `explain` show these values. */
 export type UnobservedReason =
   /** No source could be read. */
   | 'switch-not-read'
   /** The user's neighbor was in no VRF that was read, and its own VRF, or one that could hold it, was not (rule 3). */
   | 'vrf-not-collected'
-  /** The switch shows no neighbor at all: an agent that restarts, not a fact about users. */
+  /** The switch has no neighbor at all: its BGP agent restarts. */
   | 'no-neighbors-at-all'
   /** The account's tunnel_net is not an IPv4 /31 (rule 6). */
   | 'tunnel-net-invalid'
   /** Another activated user of this device has the same tunnel_net (rule 5). */
   | 'tunnel-net-shared'
-  /** The address is configured for another user (`USER-<other id>`): the switch has not caught up with the ledger. */
+  /** The address is configured for another user (`USER-<other id>`): the switch is behind the ledger. */
   | 'neighbor-of-another-user'
-  /** The switch named a state that is not of RFC 4271. */
+  /** The switch reports a state that RFC 4271 does not define. */
   | 'state-unrecognized'
-  /** Most sessions went down at once, and a second look did not confirm this one (rule 8). */
+  /** Most sessions went down at once, and the confirmation poll did not confirm this one (rule 8). */
   | 'mass-down-unconfirmed';
 
 /** A neighbor and where it was found. */
 export interface LocatedNeighbor extends NeighborKey {
   readonly neighbor: Neighbor;
   readonly source: string;
-  /** How long the session has been as it is, by the switch's own clock, milliseconds; absent where the source can't tell. */
+  /** How long the session has been as it is, by the switch's own clock, milliseconds; absent where the source has no times. */
   readonly sinceMs?: number;
   readonly changedAtToleranceMs: number;
 }
 
-/** What one tick saw of one user: three values, never two (rule 1). */
+/** One user in one tick: three values, never two (rule 1). */
 export type Observation =
   | { readonly kind: 'up'; readonly at: LocatedNeighbor }
   /** `at` is absent when the switch has no such neighbor although every VRF was read. */

@@ -4,28 +4,28 @@ import { advancePenalty, type DampingPolicy, type FlapPenalty } from './damping.
 import type { Tunnel } from './observe.ts';
 import type { LedgerUser, Neighbor, Observation } from './types.ts';
 
-/** Writes to one user's record that were not ours, in the last while. */
+/** Recent writes of another writer to one user's record. */
 interface ForeignWrites {
   readonly count: number;
   readonly lastAt: MonotonicMs;
 }
 
-/** After this long without another one they are history. */
+/** Foreign writes are forgotten after this long without another one. */
 const MEMORY_MS = 10 * 60_000;
-/** One foreign write is corrected; from the second on somebody else is at work, and is not fought. */
+/** One foreign write is corrected; from the second on there is another writer, and the record is contested. */
 const CONTESTED_FROM = 2;
 
 interface RecordMove {
   /** last_bgp_reported_at in the view before, and in this one. */
   readonly before: Slot;
   readonly now: Slot;
-  /** The newest slot in which a write of ours landed for this user. */
+  /** The newest slot in which a write of this process was confirmed for this user. */
   readonly own: Slot | undefined;
-  /** A status of ours is unresolved: the record may have moved by it. */
+  /** A status of this process is unresolved: the record may have moved by it. */
   readonly inFlight: boolean;
 }
 
-/** Whether somebody else has written this user's record since the last view: it moved to a slot in which nothing of ours landed. */
+/** Whether another writer has changed this record since the last view: it moved to a slot in which no write of this process was confirmed. */
 function isForeignWrite({ before, now, own, inFlight }: RecordMove): boolean {
   return now > before && !inFlight && (own === undefined || now > own);
 }
@@ -35,47 +35,47 @@ function advanceForeignWrites(previous: ForeignWrites | undefined, isForeign: bo
   return isForeign ? { count: (remembered?.count ?? 0) + 1, lastAt: now } : remembered;
 }
 
-/** Whether two writers disagree about this user: ours then writes as seldom as for a suppressed one. */
+/** Whether two writers disagree about this user: it is then written as seldom as a suppressed one. */
 export function isContested(writes: ForeignWrites | undefined): boolean {
   return writes !== undefined && writes.count >= CONTESTED_FROM;
 }
 
 /**
- * What this process remembers of one user between ticks. Only what the switch showed, never what was sent (rule 9): a restart loses some
- * patience with a session that is going down, and nothing else.
+ * What this process remembers of one user between ticks: what the switch showed, never what was sent (rule 9). A restart loses no more than the
+ * down observations that were counted so far.
  */
 export interface UserTrack {
-  /** The account that it was last advanced with; the same object means that nothing of it has changed. */
+  /** The account in the last tick; the same object means that nothing of it has changed. */
   readonly account: User;
   /** When this process first saw this user on the ledger. */
   readonly firstSeenAt: MonotonicMs;
   /** Whether this process has seen it up. */
   readonly everUp: boolean;
-  /** The run of down observations that goes on now; an up, or a tick without observation, ends it. */
+  /** The current run of down observations; an up, or a tick without observation, ends it. */
   readonly downRun?: { readonly since: MonotonicMs; readonly count: number };
   readonly lastSeen?: 'up' | 'down';
   readonly changedAt?: EpochMs;
   readonly establishedTransitions?: number;
   /** Transitions seen or inferred, ever. */
   readonly flaps: number;
-  /** Absent while the user is calm. */
+  /** Absent while the user does not flap. */
   readonly penalty?: FlapPenalty;
   readonly foreignWrites?: ForeignWrites;
-  /** The last tunnel that the account named: a ban zeroes it, and the session must still be looked for. */
+  /** The last tunnel that the account named: a ban zeroes it, and the session must still be found. */
   readonly tunnel?: Tunnel;
 }
 
 export interface TrackStep {
   readonly track: UserTrack;
-  /** Transitions that this observation shows since the last one, hidden ones included (rule 7). */
+  /** Transitions since the last observation, hidden ones included (rule 7). */
   readonly newFlaps: number;
-  /** Somebody else has written this user's record since the last view. */
+  /** Another writer has changed this user's record since the last view. */
   readonly isForeignWrite: boolean;
 }
 
-/** What of our own doing the next memory needs to know. */
+/** This process's own writes of one user. */
 export interface OwnWrites {
-  /** The newest slot in which a write of ours landed for this user. */
+  /** The newest slot in which one was confirmed. */
   readonly confirmedIn: Slot | undefined;
   readonly inFlight: boolean;
 }
@@ -86,13 +86,13 @@ function isSameUser(before: User, now: User): boolean {
   return owner === now.owner && devicePk === now.devicePk && tenantPk === now.tenantPk && userType === now.userType;
 }
 
-/** All of the account that the program's validation looks at, and nothing that a status write changes (rule 20). */
+/** The fields that the program validates, and none that a status write changes (rule 20). */
 export function accountStateOf(user: User): string {
   const { owner, devicePk, tenantPk, userType, status, clientIp, dzIp, tunnelId, tunnelNet, tunnelEndpoint } = user;
   return [owner, devicePk, tenantPk, userType, status, clientIp, dzIp, tunnelId, formatNetworkV4(tunnelNet), tunnelEndpoint].join('|');
 }
 
-/** The next memory of a user, from the last one and this tick's observation. Pure. */
+/** The history of a user after this tick's observation. Pure. */
 export function advanceTrack(
   previous: UserTrack | undefined,
   entry: LedgerUser,
@@ -112,20 +112,20 @@ export function advanceTrack(
       inFlight: own.inFlight,
     });
   const { track, newFlaps } =
-    observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : see(base, observation, now);
+    observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : advanceObserved(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
   const foreignWrites = advanceForeignWrites(base.foreignWrites, isForeign, now);
-  return { track: withPassing(track, penalty, foreignWrites), newFlaps, isForeignWrite: isForeign };
+  return { track: withPenaltyAndWrites(track, penalty, foreignWrites), newFlaps, isForeignWrite: isForeign };
 }
 
 /** The same object where nothing changes, as nearly always. */
-function withPassing(track: UserTrack, penalty: FlapPenalty | undefined, foreignWrites: ForeignWrites | undefined): UserTrack {
+function withPenaltyAndWrites(track: UserTrack, penalty: FlapPenalty | undefined, foreignWrites: ForeignWrites | undefined): UserTrack {
   if (penalty === track.penalty && foreignWrites === track.foreignWrites) return track;
-  const { penalty: _, foreignWrites: __, ...lasting } = track;
-  return { ...lasting, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) };
+  const { penalty: _, foreignWrites: __, ...rest } = track;
+  return { ...rest, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) };
 }
 
-function see(
+function advanceObserved(
   base: UserTrack,
   observation: Exclude<Observation, { kind: 'unobserved' }>,
   now: MonotonicMs,
@@ -142,12 +142,12 @@ function see(
     ...(neighbor?.establishedTransitions === undefined ? {} : { establishedTransitions: neighbor.establishedTransitions }),
   };
   if (observation.kind === 'up') return { track: seen, newFlaps };
-  // A session that came up and went down again between two polls has not been down all the while.
+  // A session that came up and went down again between two polls begins a new run.
   const run = newFlaps > 0 ? undefined : base.downRun;
   return { track: { ...seen, downRun: { since: run?.since ?? now, count: (run?.count ?? 0) + 1 } }, newFlaps };
 }
 
-/** An established session that goes on as it was: nearly every user, nearly every tick. */
+/** An established session that has not changed: nearly every user, nearly every tick. */
 function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: UserTrack, neighbor: Neighbor | undefined): boolean {
   if (lastSeen !== 'up' || downRun !== undefined) return false;
   const at = neighbor?.changedAt ?? changedAt;
@@ -157,7 +157,7 @@ function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: U
 function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now: MonotonicMs): UserTrack {
   if (previous?.account === entry.user) return previous;
   const account = entry.user;
-  // What the ledger says of when it was reported goes back only with the account itself.
+  // The slot of the last report goes back only when the account was created again.
   const recreated =
     previous === undefined || !isSameUser(previous.account, account) || account.lastBgpReportedAt < previous.account.lastBgpReportedAt;
   const tunnel: Tunnel | undefined =
@@ -165,7 +165,7 @@ function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now
   const named = tunnel === undefined ? {} : { tunnel: { tunnelNet: tunnel.tunnelNet, tunnelId: tunnel.tunnelId } };
   if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, ...named };
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
-    // Another tunnel is another session: what was seen of the old one says nothing about it.
+    // Another tunnel is another session: the observations of the old one do not count for it.
     return {
       account,
       firstSeenAt: now,
@@ -192,9 +192,9 @@ function countFlaps(track: UserTrack, observation: Exclude<Observation, { kind: 
   const at = observation.at;
   const visible = track.lastSeen === observation.kind ? 0 : 1;
   const counter = at?.neighbor.establishedTransitions;
-  const risen = counter === undefined || track.establishedTransitions === undefined ? 0 : counter - track.establishedTransitions;
-  // Each rise of the counter is one way up, and between two of them lies a way down.
-  if (risen > 0) return Math.max(visible, observation.kind === 'up' ? 2 * risen - (track.lastSeen === 'down' ? 1 : 0) : 2 * risen);
+  const rises = counter === undefined || track.establishedTransitions === undefined ? 0 : counter - track.establishedTransitions;
+  // Each rise of the counter is one transition to Established, and between two of them the session went down.
+  if (rises > 0) return Math.max(visible, observation.kind === 'up' ? 2 * rises - (track.lastSeen === 'down' ? 1 : 0) : 2 * rises);
   if (visible > 0) return visible;
   const moved =
     at?.neighbor.changedAt !== undefined &&

@@ -169,7 +169,7 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
   }
 }
 
-function tellOnce({ report, problem, backedOffUsers: parked, unlanded }: OnceOutcome, logger: Logger): ExitCode {
+function tellOnce({ report, problem, backedOffUsers: parked, unconfirmed }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
   logger.info('one tick done', {
@@ -177,8 +177,8 @@ function tellOnce({ report, problem, backedOffUsers: parked, unlanded }: OnceOut
     ...counts,
     intents: report.intents.length,
     rejected: parked.size,
-    notLanded: unlanded.length,
+    notLanded: unconfirmed.length,
   });
-  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0 || unlanded.length > 0;
+  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0 || unconfirmed.length > 0;
   return failed ? 1 : 0;
 }

@@ -1,9 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from './clock.ts';
 
-/**
- * Abort reasons are Error objects without exception: libraries (web3.js for one) drop a string reason and leave the promise pending for ever.
- */
+/** Abort reasons are always Error objects: some libraries (web3.js for one) drop a string reason and leave the promise pending for ever. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
   constructor(readonly ms: number) {
@@ -51,10 +49,7 @@ function realTimer(ms: number, onOver: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/**
- * A controller for the life of a part: hundreds of requests may listen to its signal at once, which is no leak since each of them stops
- * listening when it settles.
- */
+/** An abort controller without Node's warning at eleven listeners: hundreds of requests listen at once, each until it settles. */
 export function createAbortController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
@@ -70,8 +65,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Delays between attempts, in milliseconds, without end: base, base·factor, … up to max, each drawn from the upper half of its step so that
- * a fleet that failed together does not return together.
+ * Endless delays between attempts, milliseconds: base, base·factor, … up to max, each drawn from the upper half of its step so that agents that
+ * failed together do not retry together.
  */
 export function* backoffDelays({ baseMs, maxMs, factor = 2, random }: BackoffOptions): Generator<number, never> {
   let step = baseMs;
@@ -82,8 +77,8 @@ export function* backoffDelays({ baseMs, maxMs, factor = 2, random }: BackoffOpt
 }
 
 /**
- * Lets everyone who asks while `work` runs wait for that one run. It is aborted when the last of them has lost patience: none of their
- * signals alone ends it, and it never outlives them all.
+ * All callers that come while `work` runs share that run. It is aborted when the last of their signals is: one signal alone does not end it, and
+ * it never outlives them all.
  */
 export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
   let running: { readonly outcome: Promise<T>; readonly controller: AbortController; waiting: number } | undefined;
@@ -115,15 +110,15 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
       mine.waiting -= 1;
       if (mine.waiting === 0) {
         if (running === mine) running = undefined;
-        mine.controller.abort(new Stopped('nobody waits for it any more'));
+        mine.controller.abort(new Stopped('its last caller has given up'));
       }
     }
   };
 }
 
 /**
- * Waits for `work` for at most `ms` milliseconds and tells whether it settled; late work goes on by itself. Never rejects for the work's
- * sake: whoever started it hears of its errors. Rejects with the signal's reason when aborted.
+ * Waits for `work` for at most `ms` milliseconds and returns whether it settled; late work goes on. Never rejects with the work's error, which is
+ * its caller's to handle; rejects with the signal's reason when aborted.
  */
 export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   const timer = new AbortController();
@@ -149,42 +144,42 @@ export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unkn
 }
 
 export interface Notifier {
-  /** Ends the wait that goes on, or the next one. Any number of signals before it is one. */
+  /** Ends the current wait, or the next one. Any number of signals before a wait count as one. */
   signal(): void;
   /** Resolves after `ms` (Infinity: only on a signal); rejects with the signal's reason when aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** A loop's alarm clock that others can ring. One waiter at a time. */
+/** A condition variable for one loop: it sleeps, and others can signal it. One waiter at a time. */
 export function createNotifier(clock: Pick<Clock, 'sleep'>): Notifier {
-  let rung = false;
-  let ring: (() => void) | undefined;
+  let signalled = false;
+  let wake: (() => void) | undefined;
   return {
     signal() {
-      rung = true;
-      ring?.();
+      signalled = true;
+      wake?.();
     },
     async wait(ms, signal) {
       signal.throwIfAborted();
-      if (!rung && ms > 0) {
+      if (!signalled && ms > 0) {
         const controller = new AbortController();
         const onAbort = (): void => controller.abort(signal.reason);
         signal.addEventListener('abort', onAbort, { once: true });
-        const woken = new Promise<void>((resolve) => {
-          ring = resolve;
+        const notified = new Promise<void>((resolve) => {
+          wake = resolve;
         });
         const slept = ms === Number.POSITIVE_INFINITY ? rejection(controller.signal) : clock.sleep(ms, controller.signal);
         try {
-          await Promise.race([woken, slept]);
+          await Promise.race([notified, slept]);
         } finally {
-          ring = undefined;
+          wake = undefined;
           signal.removeEventListener('abort', onAbort);
           // The loser of the race must neither stay pending nor surface as an unhandled rejection.
           slept.catch(() => undefined);
-          controller.abort(new Stopped('woken'));
+          controller.abort(new Stopped('no longer waiting'));
         }
       }
-      rung = false;
+      signalled = false;
       signal.throwIfAborted();
     },
   };

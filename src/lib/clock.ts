@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 
 declare const brand: unique symbol;
 
-/** Milliseconds of a clock that never jumps; only differences mean anything. */
+/** Milliseconds of a clock that never jumps; only differences are meaningful. */
 export type MonotonicMs = number & { readonly [brand]: 'MonotonicMs' };
 
 /** Milliseconds since 1970-01-01 UTC, by whichever clock the field's comment names. */
@@ -12,7 +12,7 @@ export const monotonicMs = (value: number): MonotonicMs => value as MonotonicMs;
 export const epochMs = (value: number): EpochMs => value as EpochMs;
 
 /**
- * The one way to time. Everything that waits or measures asks a Clock, so that a simulation can run thousands of hours in seconds.
+ * Time as a dependency: everything that waits or measures takes a Clock, so that a simulation can run thousands of hours in seconds.
  */
 export interface Clock {
   monotonic(): MonotonicMs;
@@ -20,8 +20,8 @@ export interface Clock {
   /** Resolves after `ms` milliseconds, for 0 in the next turn of the event loop; rejects with the signal's reason (always an Error) when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Calls `onOver` once after `ms` milliseconds, unless what it returns is called first. Only simulated clocks have it: deadlines are real
-   * time everywhere else, also beside a clock that a test holds still.
+   * Calls `onOver` once after `ms` milliseconds, unless what it returns is called first. Only simulated clocks have it: everywhere else
+   * deadlines are real time, also in a test that stops its clock.
    */
   readonly after?: (ms: number, onOver: () => void) => () => void;
 }
@@ -54,7 +54,7 @@ export function seededRandom(seed: number): Random {
 }
 
 export interface VirtualClock extends Clock {
-  /** Lets `ms` milliseconds pass: everything that sleeps until then wakes in its order, and what that sets in motion runs in between. */
+  /** Lets `ms` milliseconds pass: sleepers wake in order, and what each sets in motion runs before the next. */
   advance(ms: number): Promise<void>;
   /** Moves the wall clock only, as an operator or NTP does. */
   jumpWall(ms: number): void;
@@ -69,7 +69,7 @@ interface Sleeper {
 /** How many turns of the event loop a chain of resolved promises may need before it sleeps again. */
 const TURNS = 4;
 
-/** A clock that moves only when told to, so that simulations and tests neither wait nor race. */
+/** A clock that moves only by `advance`, so that simulations and tests neither wait nor race. */
 export function createVirtualClock(wallStart: EpochMs = epochMs(1_790_000_000_000)): VirtualClock {
   const sleepers = new Set<Sleeper>();
   let now = 0;

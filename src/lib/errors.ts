@@ -2,8 +2,8 @@ import { CONFIG_CODES, LEDGER_CODES, SNAPSHOT_CODES, SWITCH_CODES, WRITE_CODES }
 
 /**
  * What a caller does about an error (rule 20).
- * retry-now: the same request may work at once; retry-later: back off first; fatal-for-user: not for this user as its account is, but for a try now and
- * then in case the cause was another; fatal: nothing this process can do until a person acts.
+ * retry-now: the same request may succeed at once; retry-later: back off first; fatal-for-user: wait until the user's account changes, with a
+ * seldom retry; fatal: halt until a person acts.
  */
 export type ErrorClass = 'retry-now' | 'retry-later' | 'fatal-for-user' | 'fatal';
 
@@ -15,7 +15,7 @@ export interface CodeEntry {
   readonly remedy: string;
 }
 
-/** Every error of the agent, a table a domain. */
+/** Every error of the agent, one table per domain. */
 export const CODES = { ...CONFIG_CODES, ...SWITCH_CODES, ...LEDGER_CODES, ...WRITE_CODES, ...SNAPSHOT_CODES } as const satisfies Record<
   string,
   CodeEntry
@@ -25,14 +25,12 @@ export type ErrorCode = keyof typeof CODES;
 
 type Placeholder<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholder<Rest> : never;
 
-/** The values that a code's message names, at least. */
+/** At least the values that a code's message names. */
 export type ErrorContext<C extends ErrorCode> = { readonly [K in Placeholder<(typeof CODES)[C]['message']>]: string | number | bigint } & {
   readonly [key: string]: unknown;
 };
 
-/**
- * The one error family. A code is stable and carries its class and its remedy, so that no caller ever matches a message's text.
- */
+/** The error family of the agent. A code is stable and determines class and remedy, so that callers never match a message's text. */
 export class AgentError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'AgentError';
   readonly class: ErrorClass;
@@ -53,7 +51,7 @@ export function isAgentError(error: unknown): error is AgentError {
   return error instanceof AgentError;
 }
 
-/** What went wrong, in one line, whatever was thrown. */
+/** Any thrown value as one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? `: ${describeError(error.cause)}` : '';

@@ -1,6 +1,6 @@
 export { Agent, buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 
-/** All of an answer's body. Throws what `tooLarge` makes as soon as more than `maxBytes` have come, and whatever the body's own reading throws. */
+/** Reads a response body. Throws the error of `tooLarge` after more than `maxBytes`, and any error of the body itself. */
 export async function readBody(body: AsyncIterable<unknown>, maxBytes: number, tooLarge: () => Error): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;

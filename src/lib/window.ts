@@ -2,11 +2,11 @@ import type { Clock } from './clock.ts';
 
 export interface SlidingSum {
   add(amount: number): void;
-  /** What was added in the last window, to the resolution of a bucket; never less than that. */
+  /** The sum of the last window, rounded up to whole buckets. */
   sum(): number;
 }
 
-/** A sum over the last `windowMs`, kept in `buckets` parts: bounded, however much is added. */
+/** A sum over the last `windowMs`, kept in `buckets` parts, so that its memory is bounded. */
 export function createSlidingSum({
   windowMs,
   buckets,
@@ -19,18 +19,18 @@ export function createSlidingSum({
   const widthMs = windowMs / buckets;
   const parts = new Map<number, number>();
   const current = (): number => Math.floor(clock.monotonic() / widthMs);
-  const forget = (): void => {
+  const dropOld = (): void => {
     for (const index of parts.keys()) {
       if (index < current() - buckets) parts.delete(index);
     }
   };
   return {
     add(amount) {
-      forget();
+      dropOld();
       parts.set(current(), (parts.get(current()) ?? 0) + amount);
     },
     sum() {
-      forget();
+      dropOld();
       let sum = 0;
       for (const amount of parts.values()) sum += amount;
       return sum;

@@ -43,7 +43,7 @@ async function fixture(atEnd: (stop: () => Promise<void>) => void) {
   return { call, requests, bytes, name: `http://127.0.0.1:${port}/…` };
 }
 
-test('each request is told when it has ended, with how it did, and without the secret of its URL', async ({ onTestFinished }) => {
+test('each request is reported when it has ended, with its result and without the secrets of its URL', async ({ onTestFinished }) => {
   const { call, requests, name } = await fixture(onTestFinished);
   for (const method of ['getSlot', 'refusal', 'trouble', 'noise']) await call(method);
   expect(requests.map(({ endpoint, method, result }) => [endpoint, method, result])).toEqual([
@@ -55,7 +55,7 @@ test('each request is told when it has ended, with how it did, and without the s
   expect(requests.every(({ durationMs }) => durationMs >= 0 && durationMs < 10_000)).toBe(true);
 });
 
-test('one that nobody waits for any more is not told; one whose time is over has failed', async ({ onTestFinished }) => {
+test('an aborted request is not reported; one past its deadline is reported as failed', async ({ onTestFinished }) => {
   const { call, requests } = await fixture(onTestFinished);
   for (const reason of [new Stopped('the agent stops'), new DeadlineExceeded(20)]) {
     const controller = new AbortController();
@@ -67,7 +67,7 @@ test('one that nobody waits for any more is not told; one whose time is over has
   expect(requests.map(({ method, result }) => [method, result])).toEqual([['silence', 'failed']]);
 });
 
-test('the bytes of bodies are told in both directions', async ({ onTestFinished }) => {
+test('the bytes of bodies are reported in both directions', async ({ onTestFinished }) => {
   const { call, bytes, name } = await fixture(onTestFinished);
   await call('getSlot');
   expect(bytes).toEqual([
@@ -76,7 +76,7 @@ test('the bytes of bodies are told in both directions', async ({ onTestFinished 
   ]);
 });
 
-test('an opened agent tells what each endpoint was asked, and what each source and wake-up that counts it left out', async () => {
+test('an opened agent counts the requests of each endpoint and the drops of each source and trigger', async () => {
   const file = temporaryFile(`env: localnet
 device: ${DEVICE}
 ledger: { rpcUrls: ["http://192.0.2.1/a-token", "http://192.0.2.1/another"] }

@@ -7,7 +7,7 @@ describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { source
   'over $sources',
   ({ sources }) => {
     test(
-      'a user that connects becomes up, one that is lost becomes down and only that one, and back',
+      'a session that is lost becomes Down, and Up again when it returns, and no other user changes',
       PATIENTLY,
       async ({ onTestFinished }) => {
         const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { sources });
@@ -23,7 +23,7 @@ describe.concurrent.each([{ sources: ['eapi'] }, { sources: ['snmp'] }, { source
 );
 
 test.concurrent(
-  'users of two tenants and a multicast user are told apart by VRF, and the round-trip time goes along with up',
+  'users of two tenants and a multicast user are matched by VRF, and Up carries the round-trip time',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { users: 5 });
@@ -36,7 +36,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('rule 9: a restart writes nothing that the ledger already says', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('rule 9: a restart writes nothing that the ledger already holds', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, agent, lines, user, until, ledgerSays } = await settledFixture(onTestFinished);
   localnet.disconnect(user(0));
   await until('one down', () => ledgerSays()[0] === 'down');
@@ -65,18 +65,18 @@ test.concurrent(
 );
 
 test.concurrent(
-  'a user created while the agent idles is noticed by its Established neighbor, long before the next idle reading',
+  'a user created while the agent idles is found by its Established neighbor, before the next idle reading',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, until } = await settledFixture(onTestFinished, { timing: { viewIdleIntervalMs: 60_000 } });
     const user = localnet.addUser();
     localnet.connect(user);
-    await until('the newcomer up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1);
+    await until('the new user up', () => localnet.ledger.admin.user(user)?.bgpStatus === 1);
   },
 );
 
 test.concurrent(
-  'rule 11: a user that never connects stays Unknown for the connect grace and becomes down then',
+  'rule 11: a user that never connects stays Unknown for the connect grace and then becomes Down',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, users, agent, until, ledgerSays } = await makeFixture(onTestFinished, { policy: { connectGraceMs: 5_000 } });
@@ -92,7 +92,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('rule 14: a banned user whose session ends gets its last Up taken back', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('rule 14: a banned user whose session ends gets one Down', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished);
   // The ban frees the tunnel on the ledger; the controller takes the neighbor away with its next push.
   localnet.ledger.admin.banUser(user(3));
@@ -101,36 +101,32 @@ test.concurrent('rule 14: a banned user whose session ends gets its last Up take
   expect(ledgerSays().slice(0, 3)).toEqual(['up', 'up', 'up']);
 });
 
-test.concurrent("rule 9: another writer's word is corrected", PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent("rule 9: another writer's wrong status is corrected", PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished);
   localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2 });
   await until('up again', () => ledgerSays()[1] === 'up');
 });
 
-test.concurrent(
-  'a record that grows old is refreshed, and others ride along in the same transaction',
-  PATIENTLY,
-  async ({ onTestFinished }) => {
-    const { localnet, until, told } = await settledFixture(onTestFinished, {
-      users: 8,
-      policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
-    });
-    const first = localnet.ledger.bank.counters.succeeded;
-    const before = told('landed').length;
-    await until('two rounds of refreshes', () => told('landed').length >= before + 16);
-    // 8 users a round: one write a transaction would take 16 of them.
-    expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
-  },
-);
+test.concurrent('rule 13: a due refresh takes early refreshes into its transaction', PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, until, told } = await settledFixture(onTestFinished, {
+    users: 8,
+    policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
+  });
+  const first = localnet.ledger.bank.counters.succeeded;
+  const before = told('landed').length;
+  await until('two rounds of refreshes', () => told('landed').length >= before + 16);
+  // 8 users a round: one write a transaction would take 16 of them.
+  expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
+});
 
 test.concurrent(
-  'rule 18: a hundred users that flap at once land in a handful of transactions, once each',
+  'rule 18: a hundred users that flap at once are confirmed once each, in at most seven transactions',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, users, agent, until, ledgerSays, told } = await makeFixture(onTestFinished, { users: 100 });
     for (const user of users) localnet.connect(user);
     agent.start();
-    await until('everybody up', () => told('landed').length >= 100);
+    await until('all users up', () => told('landed').length >= 100);
     expect(ledgerSays()).toEqual(Array(100).fill('up'));
     expect(told('landed').length).toBe(100);
     expect(told('sent').length).toBeLessThanOrEqual(7);
@@ -138,44 +134,40 @@ test.concurrent(
 );
 
 test.concurrent(
-  'when nearly all sessions read down at once the switch is asked again, and the truth is believed',
+  'rule 8: when nearly all sessions go down at once, the switch is polled again and the result is written',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, users, until, ledgerSays, told } = await settledFixture(onTestFinished, { users: 12 });
     for (const user of users) localnet.disconnect(user);
-    await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
+    await until('all users down', () => ledgerSays().every((status) => status === 'down'));
     expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
   },
 );
 
-test.concurrent('once: one tick, everything landed, and what it came to', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('--once runs one tick, waits for its writes and returns the report', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished);
   for (const user of users) localnet.connect(user);
-  const { report, problem, backedOffUsers: parked } = await agent.once(new AbortController().signal);
-  expect({ intents: report.intents.length, switchRead: report.switchRead, problem, parked: parked.size }).toEqual({
+  const { report, problem, backedOffUsers } = await agent.once(new AbortController().signal);
+  expect({ intents: report.intents.length, switchRead: report.switchRead, problem, backedOff: backedOffUsers.size }).toEqual({
     intents: 4,
     switchRead: true,
     problem: undefined,
-    parked: 0,
+    backedOff: 0,
   });
   expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
 });
 
-test.concurrent(
-  'once: a slow switch and a ledger slower than a tick are waited for, and nothing is left unwritten',
-  PATIENTLY,
-  async ({ onTestFinished }) => {
-    const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished);
-    for (const user of users) localnet.connect(user);
-    localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
-    localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
-    const { report } = await agent.once(new AbortController().signal);
-    expect(report.intents.length).toBe(4);
-    expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-  },
-);
+test.concurrent('--once waits for a slow switch and for a ledger slower than a tick', PATIENTLY, async ({ onTestFinished }) => {
+  const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished);
+  for (const user of users) localnet.connect(user);
+  localnet.ledger.faults.set({ rpc: [{ kind: 'delay', methods: ['getProgramAccounts'], delayMs: 300 }] });
+  localnet.switchFaults.begin({ kind: 'slow', delayMs: 600 });
+  const { report } = await agent.once(new AbortController().signal);
+  expect(report.intents.length).toBe(4);
+  expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
+});
 
-test.concurrent('a dry run wants the same and sends nothing', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('a dry run decides the same writes and sends nothing', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, users, agent, ledgerSays } = await makeFixture(onTestFinished, { dryRun: true });
   for (const user of users) localnet.connect(user);
   const { report } = await agent.once(new AbortController().signal);
@@ -184,7 +176,7 @@ test.concurrent('a dry run wants the same and sends nothing', PATIENTLY, async (
   expect(ledgerSays()).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
 });
 
-test.concurrent('rule 17: stopping waits for what is in flight', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('rule 17: stopping waits for transactions in flight', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, agent, until, told, ledgerSays } = await settledFixture(onTestFinished);
   localnet.ledger.faults.set({ delaySlots: 10 });
   localnet.disconnect(user(0));
@@ -194,10 +186,10 @@ test.concurrent('rule 17: stopping waits for what is in flight', PATIENTLY, asyn
   expect(ledgerSays()[0]).toBe('down');
 });
 
-test.concurrent('a second writer of the device is noticed, corrected once, and not fought', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('a second writer of the device is reported, corrected once, and then left alone', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, told, ledgerSays } = await settledFixture(onTestFinished);
   const overwrite = async () => {
-    // What a second agent with the same key would do, at a slot of its own.
+    // As a second agent with the same key writes, at a slot of its own.
     const record = localnet.ledger.admin.user(user(1));
     localnet.ledger.admin.changeUser(user(1), { bgpStatus: 2, lastBgpReportedAt: slot((record?.lastBgpReportedAt ?? 0n) + 2n) });
     await systemClock.sleep(200);
@@ -212,7 +204,7 @@ test.concurrent('a second writer of the device is noticed, corrected once, and n
 });
 
 test.concurrent(
-  'rule 21: less money than is to be kept stops the writing, told once, and more of it resumes',
+  'rule 21: a balance below minBalance halts writes, is reported once, and more balance resumes them',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, users, agent, until, told } = await makeFixture(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
@@ -222,25 +214,21 @@ test.concurrent(
     await systemClock.sleep(1_500);
     expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
     localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
-    await until('everybody up', () => told('landed').length === 4);
+    await until('all users up', () => told('landed').length === 4);
   },
 );
 
-test.concurrent(
-  'a session that is lost is noticed when the switch tells of it, long before the next poll',
-  PATIENTLY,
-  async ({ onTestFinished }) => {
-    const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
-    const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
-      bgpWatch: true,
-      timing,
-      policy: { downGraceMs: 0, downConfirmations: 1 },
-    });
-    for (const each of users) localnet.connect(each);
-    agent.start();
-    await until('everybody up', () => told('landed').length === users.length);
-    localnet.disconnect(user(1));
-    await until('one down', () => ledgerSays()[1] === 'down');
-    expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
-  },
-);
+test.concurrent('a trigger from the switch makes a lost session Down long before the next poll', PATIENTLY, async ({ onTestFinished }) => {
+  const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
+  const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
+    bgpWatch: true,
+    timing,
+    policy: { downGraceMs: 0, downConfirmations: 1 },
+  });
+  for (const each of users) localnet.connect(each);
+  agent.start();
+  await until('all users up', () => told('landed').length === users.length);
+  localnet.disconnect(user(1));
+  await until('one down', () => ledgerSays()[1] === 'down');
+  expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
+});

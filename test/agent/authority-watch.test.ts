@@ -9,7 +9,7 @@ const outage = () => new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connecti
 
 function setUp() {
   const clock = createVirtualClock();
-  const told: string[] = [];
+  const reported: string[] = [];
   const ledger = { reads: 0, answer: undefined as Error | undefined };
   const watch = createAuthorityWatch({
     async verify() {
@@ -18,21 +18,21 @@ function setUp() {
     },
     clock,
     intervalMs: MINUTE,
-    onAuthorized: () => told.push('authorized'),
-    onRefused: ({ code }) => told.push(`refused: ${code}`),
+    onAuthorized: () => reported.push('authorized'),
+    onRefused: ({ code }) => reported.push(`refused: ${code}`),
   });
-  /** Asks every five seconds for so long, as ticks do. */
+  /** Checks every five seconds for `ms`, as ticks do. */
   const watchFor = async (ms: number): Promise<void> => {
     for (let at = 0; at < ms; at += 5_000) {
       await watch.check(forever);
       await clock.advance(5_000);
     }
   };
-  return { clock, told, ledger, watch, watchFor };
+  return { clock, reported, ledger, watch, watchFor };
 }
 
-describe('the right to write', () => {
-  test('is not assumed before the account was read', async () => {
+describe('authority', () => {
+  test('a key is not authorized before the device account was read', async () => {
     const { ledger, watch } = setUp();
     expect(watch.isAuthorized).toBe(false);
     ledger.answer = outage();
@@ -40,7 +40,7 @@ describe('the right to write', () => {
     expect([watch.isAuthorized, watch.problem?.code]).toEqual([false, 'LEDGER__NO_ENDPOINT']);
   });
 
-  test('is looked for at each tick while nothing is known, and each minute after that', async () => {
+  test('the device account is read at each tick until it was read once, and each minute after that', async () => {
     const { ledger, watchFor } = setUp();
     ledger.answer = outage();
     await watchFor(20_000);
@@ -50,16 +50,16 @@ describe('the right to write', () => {
     expect(ledger.reads).toBe(6);
   });
 
-  test('outlives a ledger that cannot be read', async () => {
-    const { ledger, told, watch, watchFor } = setUp();
+  test('an unreadable ledger does not revoke the authority', async () => {
+    const { ledger, reported, watch, watchFor } = setUp();
     await watchFor(MINUTE);
     ledger.answer = outage();
     await watchFor(MINUTE);
-    expect([watch.isAuthorized, told]).toEqual([true, ['authorized']]);
+    expect([watch.isAuthorized, reported]).toEqual([true, ['authorized']]);
   });
 
-  test('ends with the ledger naming another key, and comes back with ours', async () => {
-    const { ledger, told, watch, watchFor } = setUp();
+  test('the authority ends when the device names another key, and returns when it names ours', async () => {
+    const { ledger, reported, watch, watchFor } = setUp();
     await watchFor(MINUTE);
     ledger.answer = refusal();
     await watchFor(MINUTE);
@@ -67,19 +67,19 @@ describe('the right to write', () => {
     ledger.answer = undefined;
     await watchFor(MINUTE);
     expect([watch.isAuthorized, watch.problem]).toEqual([true, undefined]);
-    expect(told).toEqual(['authorized', 'refused: LEDGER__PUBLISHER_MISMATCH', 'authorized']);
+    expect(reported).toEqual(['authorized', 'refused: LEDGER__PUBLISHER_MISMATCH', 'authorized']);
   });
 
-  test('is read once for all who ask at the same time', async () => {
+  test('concurrent checks share one reading', async () => {
     const { ledger, watch } = setUp();
     await Promise.all([watch.check(forever), watch.check(forever), watch.check(forever)]);
     expect(ledger.reads).toBe(1);
   });
 
-  test('is not decided by a defect, which is thrown', async () => {
+  test('an internal error is thrown and does not change the authority', async () => {
     const { ledger, watch } = setUp();
-    ledger.answer = new TypeError('a defect');
-    await expect(watch.check(forever)).rejects.toThrow('a defect');
+    ledger.answer = new TypeError('internal');
+    await expect(watch.check(forever)).rejects.toThrow('internal');
     expect(watch.isAuthorized).toBe(false);
   });
 });

@@ -9,19 +9,19 @@ import { recordingReporter } from '../support/recording-reporter.ts';
 
 const forever = new AbortController().signal;
 const TWELVE = Array.from({ length: 12 }, (_, n) => n);
-/** A user that has just connected: that it is to be written up makes the tick read the ledger again. */
-const NEWCOMER = 20;
+/** A user that has just connected: its Up makes the tick read the ledger again. */
+const NEW_USER = 20;
 
-const allDown = snapshotOf({ vrf1: [...TWELVE.map((n) => active(n, { sinceMs: 60_000 })), established(NEWCOMER)] });
-const allUp = snapshotOf({ vrf1: [...TWELVE.map((n) => established(n)), established(NEWCOMER)] });
+const allDown = snapshotOf({ vrf1: [...TWELVE.map((n) => active(n, { sinceMs: 60_000 })), established(NEW_USER)] });
+const allUp = snapshotOf({ vrf1: [...TWELVE.map((n) => established(n)), established(NEW_USER)] });
 
-/** One tick over twelve users that the ledger calls up, and what it wants written. */
-async function tickWith({ first, secondLook }: { first: NeighborSnapshot; secondLook: NeighborSnapshot | undefined }) {
-  const users = [...TWELVE.map((n) => userNumber(n, { status: 'up', reportedAt: 9_900 })), userNumber(NEWCOMER)];
+/** The desired writes of one tick over twelve users that the ledger holds as up. */
+async function tickWith({ first, confirmation }: { first: NeighborSnapshot; confirmation: NeighborSnapshot | undefined }) {
+  const users = [...TWELVE.map((n) => userNumber(n, { status: 'up', reportedAt: 9_900 })), userNumber(NEW_USER)];
   const old = viewOf(users);
   const renewed = viewOf(users, { at: 10_001 });
   const collector: Collector = {
-    collect: async (options) => (options.confirmationPoll === true ? secondLook : first),
+    collect: async (options) => (options.confirmationPoll === true ? confirmation : first),
     readRtts: async () => new Map(),
     close: async () => undefined,
   };
@@ -34,7 +34,7 @@ async function tickWith({ first, secondLook }: { first: NeighborSnapshot; second
     isLost: false,
   };
   const { lines, reporter } = recordingReporter();
-  const wanted: string[] = [];
+  const desired: string[] = [];
   const ticker = createTicker({
     collector,
     views,
@@ -44,30 +44,30 @@ async function tickWith({ first, secondLook }: { first: NeighborSnapshot; second
     inFlight: () => new Map(),
     confirmedIn: () => undefined,
     lastConfirmedSlot: () => undefined,
-    setDesired: (intents) => wanted.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),
+    setDesired: (intents) => desired.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),
   });
   await ticker.tick(forever);
-  return { wanted, told: lines.filter((line) => line.startsWith('mass down')) };
+  return { desired, reported: lines.filter((line) => line.startsWith('mass down')) };
 }
 
-describe('when everybody reads down at once, and the ledger is read again before anything is written', () => {
-  test('rule 8: users that the second look sees up stay up', async () => {
-    expect(await tickWith({ first: allDown, secondLook: allUp })).toEqual({
-      wanted: ['up (change)'],
-      told: ['mass down: 12 of 12, 0 confirmed'],
+describe('mass down with a renewed ledger view', () => {
+  test('rule 8: users that the confirmation poll sees up stay up', async () => {
+    expect(await tickWith({ first: allDown, confirmation: allUp })).toEqual({
+      desired: ['up (change)'],
+      reported: ['mass down: 12 of 12, 0 confirmed'],
     });
   });
 
-  test('rule 8: users of whom the second look can say nothing are held', async () => {
-    expect(await tickWith({ first: allDown, secondLook: undefined })).toEqual({
-      wanted: ['up (change)'],
-      told: ['mass down: 12 of 12, 0 confirmed'],
+  test('rule 8: users that the confirmation poll does not observe are held', async () => {
+    expect(await tickWith({ first: allDown, confirmation: undefined })).toEqual({
+      desired: ['up (change)'],
+      reported: ['mass down: 12 of 12, 0 confirmed'],
     });
   });
 
-  test('users that the second look sees down, too, are written down', async () => {
-    const { wanted, told } = await tickWith({ first: allDown, secondLook: allDown });
-    expect(wanted.sort()).toEqual([...Array(12).fill('down (change)'), 'up (change)']);
-    expect(told).toEqual(['mass down: 12 of 12, 12 confirmed']);
+  test('rule 8: users that the confirmation poll sees down are written down', async () => {
+    const { desired, reported } = await tickWith({ first: allDown, confirmation: allDown });
+    expect(desired.sort()).toEqual([...Array(12).fill('down (change)'), 'up (change)']);
+    expect(reported).toEqual(['mass down: 12 of 12, 12 confirmed']);
   });
 });

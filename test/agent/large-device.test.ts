@@ -3,7 +3,7 @@ import { systemClock } from '../../src/lib/index.ts';
 import { makeFixture, PATIENTLY, SLOT_MS } from '../support/agent-fixture.ts';
 
 test(
-  'rule 19: a device with so many interfaces that a write runs out of heap is written all the same, with more heap',
+  'rule 19: a write that runs out of heap on a device with many interfaces is sent again with more heap',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const fixture = await makeFixture(onTestFinished);
@@ -11,7 +11,7 @@ test(
     await systemClock.sleep(3 * SLOT_MS);
     for (const user of fixture.users) fixture.localnet.connect(user);
     fixture.agent.start();
-    await fixture.until('everybody landed', () => fixture.told('landed').length === 4);
+    await fixture.until('all users confirmed', () => fixture.told('landed').length === 4);
     expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
     expect(fixture.told('failed', 'rejected', 'halted', 'defect')).toEqual([
       expect.stringMatching(/^failed transaction \w+ ran out of heap$/),

@@ -8,7 +8,7 @@ import { temporaryFile } from '../config/temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
 
-/** What the sections of a configuration file open, and what they warn of; the secrets lie beside the file. */
+/** Opens what a configuration file describes, and returns names and warnings; the secrets are in the file's folder. */
 async function open(collector: string) {
   const file = temporaryFile(`env: devnet\ndevice: ${DEVICE}\ncollector:\n${collector}`);
   for (const name of ['password', 'community', 'auth', 'priv']) {
@@ -16,18 +16,18 @@ async function open(collector: string) {
   }
   const { config } = loadConfig({ file, environment: {} });
   const warnings: string[] = [];
-  const surroundings = { clock: systemClock, random: seededRandom(1), warn: (line: string) => void warnings.push(line) };
+  const context = { clock: systemClock, random: seededRandom(1), warn: (line: string) => void warnings.push(line) };
   const sources = [];
-  for (const source of config.collector.sources) sources.push(await openSource(source, surroundings));
+  for (const source of config.collector.sources) sources.push(await openSource(source, context));
   const wakeUps = [];
-  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openTrigger(wakeUp, surroundings));
+  for (const wakeUp of config.collector.wakeUps) wakeUps.push(await openTrigger(wakeUp, context));
   const names = [...sources, ...wakeUps].map(({ name }) => name);
   await Promise.all([...sources, ...wakeUps].map((each) => each.close()));
   return { names, warnings: warnings.map((line) => line.replaceAll(dirname(file), '…')) };
 }
 
-describe('what a configuration describes is opened', () => {
-  test('every kind of source and of wake-up, without touching a switch', async () => {
+describe('opening sources', () => {
+  test('every kind of source and trigger opens without contacting a switch', async () => {
     const { names } = await open(`
   sources:
     - { type: eapi, url: "https://192.0.2.1", username: a, passwordFile: password, session: cookie }
@@ -43,12 +43,12 @@ describe('what a configuration describes is opened', () => {
     expect(names).toEqual(['eapi', 'local', 'snmp', 'snmp-2', 'sockets', 'bgp-watch', 'snmp-traps', 'snmp-traps-2']);
   });
 
-  test('a secret that others can read is warned of by the key that names it', async () => {
+  test('a secret that others can read causes a warning with its configuration key', async () => {
     const { warnings } = await open('\n  wakeUps:\n    - { type: snmp-traps, communityFile: community }\n');
     expect(warnings).toEqual([expect.stringMatching(/collector\.wakeUps\.snmp-traps\.communityFile.*chmod 400/)]);
   });
 
-  test('a secret that is not there is told by the key that names it', async () => {
+  test('a missing secret is reported with its configuration key', async () => {
     const missing =
       '\n  sources:\n    - { type: snmp, host: 192.0.2.1, version: 3, user: a, authPasswordFile: none, privPasswordFile: priv }\n';
     await expect(open(missing)).rejects.toMatchObject({

@@ -5,7 +5,7 @@ import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { makeFixture, PATIENTLY, settledFixture } from '../support/agent-fixture.ts';
 
 test.concurrent(
-  'over SNMPv3 alone, with the VRFs that the switch lists, the ledger says in the end what is true',
+  'SNMPv3 alone, with the VRFs that the switch lists, brings every status to the ledger',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, user, until, ledgerSays } = await settledFixture(onTestFinished, { users: 6, sources: ['snmp-v3'] });
@@ -19,20 +19,20 @@ test.concurrent(
 );
 
 test.concurrent(
-  'a reboot of the switch, which gives its SNMP engine another boot, is seen as what it is',
+  'a reboot of the switch, which raises its SNMP engine boots, makes all users Down and Up again',
   PATIENTLY,
   async ({ onTestFinished }) => {
     const { localnet, users, until, ledgerSays } = await settledFixture(onTestFinished, { sources: ['snmp-v3'] });
     localnet.sim.reboot();
-    await until('everybody down', () => ledgerSays().every((status) => status === 'down'));
+    await until('all users down', () => ledgerSays().every((status) => status === 'down'));
     for (const each of users) localnet.connect(each);
-    await until('everybody up', () => ledgerSays().every((status) => status === 'up'));
+    await until('all users up', () => ledgerSays().every((status) => status === 'up'));
   },
 );
 
 for (const version of ['2c', '3'] as const) {
   test.concurrent(
-    `a trap of version ${version} brings the next poll at once: a lost session is Down long before the interval is over`,
+    `an SNMPv${version} trap triggers a poll: a lost session is Down long before the interval ends`,
     PATIENTLY,
     async ({ onTestFinished }) => {
       const credentials = version === '3' ? { user: LOCALNET_SNMP_USER } : { community: 'public' };
@@ -51,8 +51,8 @@ for (const version of ['2c', '3'] as const) {
       });
       for (const each of users) localnet.connect(each);
       agent.start();
-      await until('everybody up', () => told('landed').length === users.length);
-      await until('the traps heard', () => traps.listening() !== undefined);
+      await until('all users up', () => told('landed').length === users.length);
+      await until('the trap listener ready', () => traps.listening() !== undefined);
       const { port = 0 } = traps.listening() ?? {};
       localnet.snmp.sendTrapsTo({ host: '127.0.0.1', port, form: 'arista', version });
       localnet.disconnect(user(1));

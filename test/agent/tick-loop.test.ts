@@ -8,7 +8,7 @@ function setUp({ tickMs = 0 } = {}) {
   const clock = createVirtualClock();
   const begun: number[] = [];
   const errors: unknown[] = [];
-  const state = { running: 0, mostAtOnce: 0, impatient: false, fails: false };
+  const state = { running: 0, mostAtOnce: 0, retrying: false, fails: false };
   const loop = createTickLoop({
     async tick(signal) {
       begun.push(clock.monotonic());
@@ -16,21 +16,21 @@ function setUp({ tickMs = 0 } = {}) {
       state.mostAtOnce = Math.max(state.mostAtOnce, state.running);
       try {
         if (tickMs > 0) await clock.sleep(tickMs, signal);
-        if (state.fails) throw new Error('a defect');
+        if (state.fails) throw new Error('internal');
       } finally {
         state.running -= 1;
       }
     },
     intervalMs: 5 * SECOND,
-    isImpatient: () => state.impatient,
+    isRetrying: () => state.retrying,
     clock,
     onError: (error) => errors.push(error),
   });
   return { clock, begun, errors, state, loop };
 }
 
-describe('ticks', () => {
-  test('begin at once, and each an interval after the last one began', async () => {
+describe('tick loop', () => {
+  test('the first tick begins at once, and each other one an interval after the last began', async () => {
     const { clock, begun, loop } = setUp({ tickMs: 2 * SECOND });
     loop.start();
     loop.start();
@@ -38,38 +38,38 @@ describe('ticks', () => {
     expect(begun).toEqual([0, 5_000, 10_000, 15_000]);
   });
 
-  test('never overlap: one that takes longer than the interval is followed by the next', async () => {
+  test('ticks never overlap: one that outlasts the interval is followed by the next', async () => {
     const { clock, begun, state, loop } = setUp({ tickMs: 7 * SECOND });
     loop.start();
     await clock.advance(20 * SECOND);
     expect([begun, state.mostAtOnce]).toEqual([[0, 7_000, 14_000], 1]);
   });
 
-  test('come each second while something that failed is tried again', async () => {
+  test('ticks come each second while a failure is retried', async () => {
     const { clock, begun, state, loop } = setUp();
-    state.impatient = true;
+    state.retrying = true;
     loop.start();
     await clock.advance(3 * SECOND);
-    state.impatient = false;
+    state.retrying = false;
     await clock.advance(7 * SECOND);
-    // The one that was due already still comes.
+    // The tick that was already due still comes.
     expect(begun).toEqual([0, 1_000, 2_000, 3_000, 4_000, 9_000]);
   });
 
-  test('go on after one that threw, which is told', async () => {
+  test('ticks go on after one that threw, and its error is reported', async () => {
     const { clock, begun, errors, state, loop } = setUp();
     state.fails = true;
     loop.start();
     await clock.advance(5 * SECOND);
     expect([begun, errors]).toEqual([
       [0, 5_000],
-      [new Error('a defect'), new Error('a defect')],
+      [new Error('internal'), new Error('internal')],
     ]);
   });
 });
 
-describe('a wake-up', () => {
-  test('brings the next tick forward', async () => {
+describe('triggers', () => {
+  test('a trigger brings the next tick forward', async () => {
     const { clock, begun, loop } = setUp();
     loop.start();
     await clock.advance(2 * SECOND);
@@ -78,7 +78,7 @@ describe('a wake-up', () => {
     expect(begun).toEqual([0, 2_000, 7_000]);
   });
 
-  test('is one of any number in a quarter of a second, so that a storm cannot starve the switch', async () => {
+  test('any number of triggers make one tick in a quarter of a second', async () => {
     const { clock, begun, loop } = setUp();
     loop.start();
     for (let ms = 0; ms < SECOND; ms += 10) {
@@ -88,7 +88,7 @@ describe('a wake-up', () => {
     expect(begun).toEqual([0, 250, 500, 750, 1_000]);
   });
 
-  test('that comes during a tick is not lost', async () => {
+  test('a trigger during a tick is not lost', async () => {
     const { clock, begun, loop } = setUp({ tickMs: SECOND });
     loop.start();
     await clock.advance(500);
@@ -98,7 +98,7 @@ describe('a wake-up', () => {
   });
 });
 
-test('stopping ends the tick that goes on, begins no other, and may be asked for twice', async () => {
+test('stopping ends the current tick, begins no other, and is idempotent', async () => {
   const { clock, begun, errors, state, loop } = setUp({ tickMs: 3 * SECOND });
   loop.start();
   await clock.advance(SECOND);
@@ -107,7 +107,7 @@ test('stopping ends the tick that goes on, begins no other, and may be asked for
   expect([begun, errors, state.running]).toEqual([[0], [], 0]);
 });
 
-test('rule 17: stopping waits until the tick that goes on has ended, however long that takes', async () => {
+test('rule 17: stopping waits for the current tick, however long it takes', async () => {
   const clock = createVirtualClock();
   const ended: string[] = [];
   const loop = createTickLoop({
@@ -117,7 +117,7 @@ test('rule 17: stopping waits until the tick that goes on has ended, however lon
       ended.push('the tick');
     },
     intervalMs: 5 * SECOND,
-    isImpatient: () => false,
+    isRetrying: () => false,
     clock,
     onError: () => undefined,
   });

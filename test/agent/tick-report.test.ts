@@ -44,22 +44,22 @@ async function tickOn(snapshot: ReturnType<typeof snapshotOf> | undefined, isLed
   await clock.advance(1_000);
   await ticking;
   const [report] = reports;
-  if (report === undefined) throw new Error('a tick tells of itself');
+  if (report === undefined) throw new Error('the tick sent no report');
   return report;
 }
 
-test('a tick tells how long the switch and the ledger took, which were asked side by side', async () => {
+test('a tick reports how long the switch and the ledger took, which it reads in parallel', async () => {
   const { phases, durationMs } = await tickOn(snapshotOf({ vrf1: [established(0)] }));
   expect([phases, durationMs]).toEqual([{ switchMs: 300, ledgerMs: 500 }, 500]);
 });
 
-test('a tick tells of how many users it found more than one neighbor', async () => {
+test('rule 2: a tick reports how many users have more than one neighbor', async () => {
   const twice = snapshotOf({ vrf1: [established(0), established(1)], vrf2: [established(1)] });
   expect((await tickOn(twice)).ambiguous).toBe(1);
   expect((await tickOn(snapshotOf({ vrf1: [established(0), established(1)] }))).ambiguous).toBe(0);
 });
 
-test('a tick that could read neither tells what it waited for', async () => {
+test('a tick that could read neither switch nor ledger reports how long it waited', async () => {
   const { phases, switchRead, ambiguous, outcomes } = await tickOn(undefined, false);
   expect([phases, switchRead, ambiguous, outcomes.size]).toEqual([{ switchMs: 300, ledgerMs: 500 }, false, 0, 0]);
 });

@@ -5,7 +5,7 @@ import { type Address, nanoseconds, slot, UserStatus } from '../../src/serviceab
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 /** Decisions in the users' order: `up (change)`, `hold: reason`, `settled`. */
-function said({ outcomes }: Decided): readonly string[] {
+function decisionsOf({ outcomes }: Decided): readonly string[] {
   return [...outcomes.values()].map(({ decision }) =>
     decision.kind === 'write' ? `${decision.to} (${decision.reason})` : decision.kind === 'hold' ? `hold: ${decision.reason}` : 'settled',
   );
@@ -13,8 +13,8 @@ function said({ outcomes }: Decided): readonly string[] {
 
 const SLOTS_AN_HOUR = 9_000; // of 400 ms
 
-describe('a session that comes up', () => {
-  test('is published at once, with where it was seen', () => {
+describe('session up', () => {
+  test('a session that comes up is published at once, with its VRF and address', () => {
     const { intents } = decider()({ at: 0, users: [userNumber(0)], snapshot: snapshotOf({ vrf1: [established(0)] }) });
     expect(intents).toEqual([
       {
@@ -31,72 +31,74 @@ describe('a session that comes up', () => {
     ]);
   });
 
-  test('asks for nothing when the ledger says so already, so that a restart writes nothing', () => {
+  test('a restart writes nothing that the ledger already holds', () => {
     const users = Array.from({ length: 100 }, (_, n) => userNumber(n, { status: n % 2 === 0 ? 'up' : 'down', reportedAt: 9_900 }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => (n % 2 === 0 ? established(n) : active(n, { sinceMs: 60_000 }))) });
     expect(decider()({ at: 0, users, snapshot }).intents).toEqual([]);
   });
 
-  test('asks again when the ledger has gone back to Unknown at the same address: the user was created anew', () => {
+  test('a user that was created again at the same address is written again', () => {
     const tick = decider();
     const snapshot = snapshotOf({ vrf1: [established(0)] });
-    expect(said(tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot }))).toEqual(['settled']);
-    expect(said(tick({ at: 5_000, users: [userNumber(0)], snapshot }))).toEqual(['up (change)']);
+    expect(decisionsOf(tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot }))).toEqual(['settled']);
+    expect(decisionsOf(tick({ at: 5_000, users: [userNumber(0)], snapshot }))).toEqual(['up (change)']);
   });
 
-  test("corrects another writer's word", () => {
+  test("another writer's wrong status is corrected", () => {
     const users = [userNumber(0, { status: 'down', reportedAt: 9_975 })];
-    expect(said(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['up (change)']);
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['up (change)']);
   });
 });
 
-describe('a session that goes down', () => {
+describe('session down', () => {
   const up = [userNumber(0, { status: 'up', reportedAt: 9_900 })];
 
-  test('rule 10: is published when the switch says that it has been down for the grace', () => {
+  test('rule 10: Down is published when the switch reports the session down for the grace', () => {
     const tick = decider();
-    expect(said(tick({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 5_999 })] }, 0) }))).toEqual([
+    expect(decisionsOf(tick({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 5_999 })] }, 0) }))).toEqual([
       'hold: down-unconfirmed',
     ]);
-    expect(said(tick({ at: 1, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }, 1) }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 1, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }, 1) }))).toEqual([
+      'down (change)',
+    ]);
   });
 
-  test('rule 10: is published after two observations that span the grace, where the switch does not say since when', () => {
+  test('rule 10: Down is published after two observations that span the grace, where the switch reports no time', () => {
     const tick = decider();
     const down = snapshotOf({ vrf1: [active(0)] });
-    expect(said(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
-    expect(said(tick({ at: 5_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
-    expect(said(tick({ at: 6_000, users: up, snapshot: down }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+    expect(decisionsOf(tick({ at: 5_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+    expect(decisionsOf(tick({ at: 6_000, users: up, snapshot: down }))).toEqual(['down (change)']);
   });
 
-  test('rule 10: takes as many observations as are asked for, however long fewer of them span, and without a grace as well', () => {
+  test('rule 10: Down takes the configured number of observations, also without a grace and however long fewer of them span', () => {
     const down = snapshotOf({ vrf1: [active(0)] });
     for (const downGraceMs of [0, 6_000]) {
       const tick = decider({ downGraceMs, downConfirmations: 3 });
-      expect(said(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
-      expect(said(tick({ at: 60_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
-      expect(said(tick({ at: 120_000, users: up, snapshot: down }))).toEqual(['down (change)']);
+      expect(decisionsOf(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+      expect(decisionsOf(tick({ at: 60_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+      expect(decisionsOf(tick({ at: 120_000, users: up, snapshot: down }))).toEqual(['down (change)']);
     }
   });
 
-  test('is not believed on one observation however late, nor on two across a tick that saw nothing', () => {
+  test('rule 10: one observation never confirms Down, nor do two around a tick without observation', () => {
     const tick = decider();
     const down = snapshotOf({ vrf1: [active(0)] });
-    expect(said(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
-    expect(said(tick({ at: 5_000, users: up, snapshot: undefined }))).toEqual(['hold: switch-not-read']);
-    expect(said(tick({ at: 60_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+    expect(decisionsOf(tick({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+    expect(decisionsOf(tick({ at: 5_000, users: up, snapshot: undefined }))).toEqual(['hold: switch-not-read']);
+    expect(decisionsOf(tick({ at: 60_000, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
   });
 
-  test('is not believed when it came back between two polls', () => {
+  test('rule 10: a session that came up between two polls begins a new run of down observations', () => {
     const tick = decider();
     tick({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }) });
     tick({ at: 5_000, users: up, snapshot: snapshotOf({ vrf1: [active(0, { transitions: 1 })] }) });
-    expect(said(tick({ at: 11_000, users: up, snapshot: snapshotOf({ vrf1: [active(0, { transitions: 2 })] }) }))).toEqual([
+    expect(decisionsOf(tick({ at: 11_000, users: up, snapshot: snapshotOf({ vrf1: [active(0, { transitions: 2 })] }) }))).toEqual([
       'hold: down-unconfirmed',
     ]);
   });
 
-  test('carries no round-trip time, and a user whose neighbor is gone is down as well', () => {
+  test('a user whose neighbor is gone is Down, without a round-trip time', () => {
     const tick = decider();
     const gone = snapshotOf({ vrf1: [established(7)] });
     tick({ at: 0, users: up, snapshot: gone });
@@ -106,65 +108,69 @@ describe('a session that goes down', () => {
     ]);
   });
 
-  test('is published at once with no grace, and within it never', () => {
+  test('Down is published at once without a grace, and never within it', () => {
     const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
-    expect(said(decider({ downGraceMs: 0 })({ at: 0, users: up, snapshot: down }))).toEqual(['down (change)']);
-    expect(said(decider({ downGraceMs: 300_000 })({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+    expect(decisionsOf(decider({ downGraceMs: 0 })({ at: 0, users: up, snapshot: down }))).toEqual(['down (change)']);
+    expect(decisionsOf(decider({ downGraceMs: 300_000 })({ at: 0, users: up, snapshot: down }))).toEqual(['hold: down-unconfirmed']);
   });
 
-  test('rule 10: after a restart within the grace is not written off: the ledger says Up, one look says down', () => {
-    expect(said(decider()({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) }))).toEqual([
+  test('rule 10: a restart within the grace does not publish Down on its first poll', () => {
+    expect(decisionsOf(decider()({ at: 0, users: up, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) }))).toEqual([
       'hold: down-unconfirmed',
     ]);
   });
 });
 
-describe('a user that never connected', () => {
+describe('connect grace', () => {
   const down = (at: number) => snapshotOf({ vrf1: [active(0, { sinceMs: 30_000 + at })] }, at);
 
-  test('gets the connect grace before its first Down, and no Down at all if it comes up meanwhile', () => {
+  test('a new user gets the connect grace before its first Down, and is published Up at once', () => {
     const tick = decider();
-    expect(said(tick({ at: 0, users: [userNumber(0)], snapshot: down(0) }))).toEqual(['hold: connect-grace']);
-    expect(said(tick({ at: 59_999, users: [userNumber(0)], snapshot: down(59_999) }))).toEqual(['hold: connect-grace']);
-    expect(said(tick({ at: 60_000, users: [userNumber(0)], snapshot: down(60_000) }))).toEqual(['down (change)']);
-    expect(said(tick({ at: 65_000, users: [userNumber(0)], snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['up (change)']);
+    expect(decisionsOf(tick({ at: 0, users: [userNumber(0)], snapshot: down(0) }))).toEqual(['hold: connect-grace']);
+    expect(decisionsOf(tick({ at: 59_999, users: [userNumber(0)], snapshot: down(59_999) }))).toEqual(['hold: connect-grace']);
+    expect(decisionsOf(tick({ at: 60_000, users: [userNumber(0)], snapshot: down(60_000) }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 65_000, users: [userNumber(0)], snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual([
+      'up (change)',
+    ]);
   });
 
-  test('has no grace left once it was seen up', () => {
+  test('a user that was seen up has no connect grace left', () => {
     const tick = decider();
     tick({ at: 0, users: [userNumber(0)], snapshot: snapshotOf({ vrf1: [established(0)] }) });
-    expect(said(tick({ at: 10_000, users: [userNumber(0)], snapshot: down(10_000) }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 10_000, users: [userNumber(0)], snapshot: down(10_000) }))).toEqual(['down (change)']);
   });
 
-  test('rule 12: whose tunnel the switch does not have becomes Down, not Unknown for ever, and is refreshed afterwards', () => {
+  test('rule 12: a user whose tunnel the switch does not have becomes Down and is refreshed afterwards', () => {
     const tick = decider();
     const others = snapshotOf({ vrf1: [established(9)] });
     tick({ at: 0, users: [userNumber(0)], snapshot: others });
-    expect(said(tick({ at: 60_000, users: [userNumber(0)], snapshot: others }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 60_000, users: [userNumber(0)], snapshot: others }))).toEqual(['down (change)']);
     const old = [userNumber(0, { status: 'down', reportedAt: 10_000 - SLOTS_AN_HOUR })];
-    expect(said(tick({ at: 65_000, users: old, snapshot: others }))).toEqual(['down (refresh)']);
+    expect(decisionsOf(tick({ at: 65_000, users: old, snapshot: others }))).toEqual(['down (refresh)']);
   });
 });
 
-describe('what was not observed', () => {
-  test('writes nothing, not even a refresh of a record that is hours old', () => {
+describe('unobserved', () => {
+  test('an unobserved user is not written, not even refreshed', () => {
     const users = [userNumber(0, { status: 'up', reportedAt: 1 }), userNumber(1, { expectedVrf: 'vrf2', status: 'up', reportedAt: 1 })];
     const tick = decider();
-    expect(said(tick({ at: 0, users, snapshot: undefined, slot: 100_000 }))).toEqual(['hold: switch-not-read', 'hold: switch-not-read']);
-    expect(said(tick({ at: 5_000, users, snapshot: snapshotOf({ vrf1: [established(0)], vrf2: 'failed' }), slot: 100_000 }))).toEqual([
-      'up (refresh)',
-      'hold: vrf-not-collected',
+    expect(decisionsOf(tick({ at: 0, users, snapshot: undefined, slot: 100_000 }))).toEqual([
+      'hold: switch-not-read',
+      'hold: switch-not-read',
     ]);
+    expect(
+      decisionsOf(tick({ at: 5_000, users, snapshot: snapshotOf({ vrf1: [established(0)], vrf2: 'failed' }), slot: 100_000 })),
+    ).toEqual(['up (refresh)', 'hold: vrf-not-collected']);
   });
 });
 
-describe('a record that grows old', () => {
+describe('refresh', () => {
   const aged = (slots: number, n = 0) => [userNumber(n, { status: 'up', reportedAt: 100_000 - slots })];
   const seen = snapshotOf({ vrf1: [established(0)] });
   const decided = (slots: number, slotTimeMs: number | null = 400) =>
-    said(decider({ refreshJitter: 0 })({ at: 0, users: aged(slots), snapshot: seen, slot: 100_000, slotTimeMs }));
+    decisionsOf(decider({ refreshJitter: 0 })({ at: 0, users: aged(slots), snapshot: seen, slot: 100_000, slotTimeMs }));
 
-  test('rule 12: is settled, may ride along from three quarters of the interval, and is refreshed at its end', () => {
+  test('rule 12: a record is settled, then eligible for an early refresh from 75 % of the interval, then due', () => {
     expect([decided(6_749), decided(6_750), decided(8_999), decided(9_000)]).toEqual([
       ['settled'],
       ['up (ride-along)'],
@@ -173,11 +179,11 @@ describe('a record that grows old', () => {
     ]);
   });
 
-  test('has its age by measured slot times, and none while they are unknown', () => {
+  test('the age of a record comes from measured slot times, and is unknown without them', () => {
     expect([decided(9_000, 200), decided(18_000, 200), decided(90_000, null)]).toEqual([['settled'], ['up (refresh)'], ['settled']]);
   });
 
-  test('spreads over the last tenth of the interval, the same way each time', () => {
+  test('refreshes spread over the last tenth of the interval, the same way each time', () => {
     const users = Array.from({ length: 200 }, (_, n) => userNumber(n, { status: 'up', reportedAt: 100_000 - 8_550 }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
     const refreshed = () =>
@@ -189,14 +195,14 @@ describe('a record that grows old', () => {
     expect(refreshed().length).toBeLessThan(140);
   });
 
-  test('that was never reported is refreshed when the ledger holds a status all the same', () => {
+  test('a record with a status but without a report slot is refreshed', () => {
     const users = [userNumber(0, { status: 'up', reportedAt: 0 })];
-    expect(said(decider()({ at: 0, users, snapshot: seen }))).toEqual(['up (refresh)']);
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: seen }))).toEqual(['up (refresh)']);
   });
 });
 
-describe('the order of what is written', () => {
-  test('leaves ride-alongs out while nothing goes that they could ride with', () => {
+describe('order of intents', () => {
+  test('rule 13: early refreshes alone make no transaction', () => {
     const users = [0, 1].map((n) => userNumber(n, { status: 'up', reportedAt: 93_000 }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
     const { intents, outcomes } = decider({ refreshJitter: 0 })({ at: 0, users, snapshot, slot: 100_000 });
@@ -207,13 +213,13 @@ describe('the order of what is written', () => {
     ]);
   });
 
-  test('is changes, refreshes, ride-alongs, each with the oldest record first', () => {
+  test('intents are changes, refreshes, then early refreshes, each with the oldest record first', () => {
     const records: readonly [number, 'up' | 'down' | 'unknown', number][] = [
-      [0, 'up', 93_000], // ride-along
+      [0, 'up', 93_000], // early refresh
       [1, 'down', 95_000], // change
       [2, 'up', 90_000], // refresh
       [3, 'unknown', 0], // change, never reported
-      [4, 'up', 92_000], // ride-along, older
+      [4, 'up', 92_000], // early refresh, older
       [5, 'up', 80_000], // refresh, older
     ];
     const users = records.map(([n, status, reportedAt]) => userNumber(n, { status, reportedAt }));
@@ -230,39 +236,41 @@ describe('the order of what is written', () => {
   });
 });
 
-describe('a user that is not activated', () => {
+describe('not activated', () => {
   const banned = (status: 'up' | 'down', net = '0.0.0.0/0') => [
     userNumber(0, { status, net, reportedAt: 9_900, account: { status: UserStatus.banned, tunnelId: 0 } }),
   ];
 
-  test('gets one Down when its session is seen down and the ledger still says Up, and nothing afterwards', () => {
+  test('a banned user gets one Down when its session is down and the ledger still holds Up, and nothing afterwards', () => {
     const tick = decider();
     tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot: snapshotOf({ vrf1: [established(0)] }) });
     const down = snapshotOf({ vrf1: [active(0, { sinceMs: 10_000 })] });
-    expect(said(tick({ at: 5_000, users: banned('up'), snapshot: down }))).toEqual(['down (change)']);
-    expect(said(tick({ at: 10_000, users: banned('down'), snapshot: down, slot: 1_000_000 }))).toEqual(['hold: not-activated']);
+    expect(decisionsOf(tick({ at: 5_000, users: banned('up'), snapshot: down }))).toEqual(['down (change)']);
+    expect(decisionsOf(tick({ at: 10_000, users: banned('down'), snapshot: down, slot: 1_000_000 }))).toEqual(['hold: not-activated']);
   });
 
-  test('is never reported up', () => {
+  test('a user that is not activated is never published Up', () => {
     const users = [userNumber(0, { status: 'down', reportedAt: 9_900, account: { status: UserStatus.deleting } })];
-    expect(said(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['hold: not-activated']);
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }))).toEqual(['hold: not-activated']);
   });
 });
 
-describe('a status that is in flight', () => {
+describe('in flight', () => {
   const inFlight = (to: 'up' | 'down'): ReadonlyMap<Address, 'up' | 'down'> => new Map([[keyNumber(0), to]]);
   const users = [userNumber(0, { status: 'down', reportedAt: 9_900 })];
 
-  test('is not asked for again', () => {
-    expect(said(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }), inFlight: inFlight('up') }))).toEqual([
+  test('a status in flight is not written again', () => {
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }), inFlight: inFlight('up') }))).toEqual([
       'settled',
     ]);
   });
 
-  test('rule 17: is superseded when the switch says otherwise, even where the ledger has not changed yet, and not before the write interval', () => {
+  test('rule 17: a newer status replaces the one in flight, but not before the write interval', () => {
     const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
-    expect(said(decider()({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['hold: write-interval']);
-    expect(said(decider({ minWriteIntervalMs: 0 })({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['down (change)']);
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual(['hold: write-interval']);
+    expect(decisionsOf(decider({ minWriteIntervalMs: 0 })({ at: 0, users, snapshot: down, inFlight: inFlight('up') }))).toEqual([
+      'down (change)',
+    ]);
   });
 });
 
@@ -279,38 +287,38 @@ describe('flaps', () => {
     return outcomes.get(keyNumber(0))?.newFlaps;
   };
 
-  test('a change between two polls is one transition', () => {
+  test('a visible change between two polls is one transition', () => {
     expect([flapsOf({}, {}, 'up-down'), flapsOf({}, {}, 'down-up'), flapsOf({}, {}, 'up-up')]).toEqual([1, 1, 0]);
   });
 
-  test('rule 7: a down and up that hides between two polls is two, by the counter or by the time of the last change', () => {
+  test('rule 7: a flap hidden between two polls is two transitions, by the counter or by the time of the last change', () => {
     expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'up-up')).toBe(2);
     expect(flapsOf({ sinceMs: 60_000 }, { sinceMs: 2_000 }, 'up-up')).toBe(2);
     expect(flapsOf({ transitions: 4 }, { transitions: 7 }, 'up-up')).toBe(6);
   });
 
-  test('a time of change that wanders by a microsecond, or by less than the tolerance, is none', () => {
+  test('a time of change that moves by less than the tolerance is no transition', () => {
     expect(flapsOf({ sinceMs: 60_000 }, { sinceMs: 65_000.001 }, 'up-up')).toBe(0);
     expect(flapsOf({ sinceMs: 60_000 }, { sinceMs: 65_900 }, 'up-up')).toBe(0);
   });
 
-  test('coming up from down raises the counter once and is one transition', () => {
+  test('a session that comes up raises the counter once and is one transition', () => {
     expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'down-up')).toBe(1);
   });
 });
 
-describe('a limit', () => {
+describe('limits', () => {
   const changed = (reportedAt: number) => [userNumber(0, { status: 'down', reportedAt })];
   const up = snapshotOf({ vrf1: [established(0)] });
 
-  test('rule 10: of one write in ten seconds delays a change, and the tick after it wants what is true then', () => {
+  test('rule 16: the write interval delays a change, and the first tick after it writes the newest status', () => {
     const tick = decider();
     // The record is 25 slots, ten seconds, old in the end.
-    expect(said(tick({ at: 0, users: changed(9_980), snapshot: up }))).toEqual(['hold: write-interval']);
-    expect(said(tick({ at: 2_000, users: changed(9_980), snapshot: up, slot: 10_005 }))).toEqual(['up (change)']);
+    expect(decisionsOf(tick({ at: 0, users: changed(9_980), snapshot: up }))).toEqual(['hold: write-interval']);
+    expect(decisionsOf(tick({ at: 2_000, users: changed(9_980), snapshot: up, slot: 10_005 }))).toEqual(['up (change)']);
   });
 
-  test('counts the time since the view was read as well', () => {
+  test('the age of a record includes the time since the view was read', () => {
     const view = viewOf(changed(9_980), { readAt: 0 });
     const age = (now: number) => recordAgeMs(slot(9_980), view, monotonicMs(now));
     expect([age(0), age(2_000)]).toEqual([8_000, 10_000]);
@@ -326,50 +334,52 @@ describe('a limit', () => {
     });
   };
 
-  test('rule 16: on flapping users is measured, and only enforced where that is asked for', () => {
-    expect(said(flappy({}, 4))).toEqual(['up (change)']);
+  test('rule 16: damping measures by default and limits writes only in mode enforce', () => {
+    expect(decisionsOf(flappy({}, 4))).toEqual(['up (change)']);
     expect(flappy({}, 4).outcomes.get(keyNumber(0))?.track.penalty).toEqual({ value: 8_000, at: 5_000, suppressed: true });
-    expect(said(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 4))).toEqual(['hold: damped']);
-    expect(said(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 2))).toEqual(['up (change)']);
+    expect(decisionsOf(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 4))).toEqual(['hold: damped']);
+    expect(decisionsOf(flappy({ damping: { ...DEFAULT_DAMPING, mode: 'enforce' } }, 2))).toEqual(['up (change)']);
   });
 
-  test('on a suppressed user still lets the newest status through every five minutes', () => {
+  test('rule 16: a suppressed user is written with its newest status every five minutes', () => {
     const tick = decider({ minWriteIntervalMs: 0, damping: { ...DEFAULT_DAMPING, mode: 'enforce' } });
     const flapped = snapshotOf({ vrf1: [established(0, { transitions: 9 })] }, 5_000);
     tick({ at: 0, users: changed(9_251), snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }, 0) });
     // 749 slots of 400 ms are 299.6 s.
-    expect(said(tick({ at: 5_000, users: changed(9_251), snapshot: flapped }))).toEqual(['hold: damped']);
-    expect(said(tick({ at: 5_400, users: changed(9_251), snapshot: flapped, slot: 10_001 }))).toEqual(['up (change)']);
+    expect(decisionsOf(tick({ at: 5_000, users: changed(9_251), snapshot: flapped }))).toEqual(['hold: damped']);
+    expect(decisionsOf(tick({ at: 5_400, users: changed(9_251), snapshot: flapped, slot: 10_001 }))).toEqual(['up (change)']);
   });
 });
 
-describe('another writer of the same device', () => {
+describe('another writer', () => {
   const record = (status: 'up' | 'down', reportedAt: number) => [userNumber(0, { status, reportedAt })];
   const up = snapshotOf({ vrf1: [established(0)] });
   const own = (at: number) => new Map([[keyNumber(0), slot(at)]]);
   const foreign = ({ outcomes }: Decided) => outcomes.get(keyNumber(0))?.isForeignWrite;
 
-  test('is noticed by a record that moved to a slot in which nothing of ours landed', () => {
+  test('a record that moved to a slot without a write of ours is a foreign write', () => {
     const tick = decider({ minWriteIntervalMs: 0 });
     expect(foreign(tick({ at: 0, users: record('up', 9_000), snapshot: up }))).toBe(false);
     expect(foreign(tick({ at: 5_000, users: record('up', 9_000), snapshot: up }))).toBe(false);
-    expect(foreign(tick({ at: 10_000, users: record('up', 9_500), snapshot: up, landedIn: own(9_500) }))).toBe(false);
-    expect(foreign(tick({ at: 15_000, users: record('down', 9_600), snapshot: up, landedIn: own(9_500) }))).toBe(true);
+    expect(foreign(tick({ at: 10_000, users: record('up', 9_500), snapshot: up, confirmedIn: own(9_500) }))).toBe(false);
+    expect(foreign(tick({ at: 15_000, users: record('down', 9_600), snapshot: up, confirmedIn: own(9_500) }))).toBe(true);
   });
 
-  test('is not suspected while a write of ours is unresolved: it may be that one', () => {
+  test('a record that moves while a write of ours is unresolved is no foreign write', () => {
     const tick = decider();
     tick({ at: 0, users: record('down', 9_000), snapshot: up });
     expect(foreign(tick({ at: 5_000, users: record('up', 9_500), snapshot: up, inFlight: new Map([[keyNumber(0), 'up']]) }))).toBe(false);
   });
 
-  test('is corrected once, and not fought from the second time on', () => {
+  test('a foreign write is corrected once, and from the second on only every five minutes', () => {
     const tick = decider({ minWriteIntervalMs: 0 });
     tick({ at: 0, users: record('up', 9_000), snapshot: up });
-    expect(said(tick({ at: 5_000, users: record('down', 9_950), snapshot: up }))).toEqual(['up (change)']);
-    expect(said(tick({ at: 10_000, users: record('down', 9_990), snapshot: up, landedIn: own(9_960) }))).toEqual(['hold: contested']);
-    // Five minutes after the other one's write it is corrected again.
-    expect(said(tick({ at: 400_000, users: record('down', 9_990), snapshot: up, slot: 10_975, landedIn: own(9_960) }))).toEqual([
+    expect(decisionsOf(tick({ at: 5_000, users: record('down', 9_950), snapshot: up }))).toEqual(['up (change)']);
+    expect(decisionsOf(tick({ at: 10_000, users: record('down', 9_990), snapshot: up, confirmedIn: own(9_960) }))).toEqual([
+      'hold: contested',
+    ]);
+    // Five minutes after the foreign write it is corrected again.
+    expect(decisionsOf(tick({ at: 400_000, users: record('down', 9_990), snapshot: up, slot: 10_975, confirmedIn: own(9_960) }))).toEqual([
       'up (change)',
     ]);
   });

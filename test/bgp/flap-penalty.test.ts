@@ -7,26 +7,26 @@ const MINUTE = 60_000;
 const step = (previous: FlapPenalty | undefined, transitions: number, atMs: number) =>
   advancePenalty(previous, transitions, monotonicMs(atMs), DEFAULT_DAMPING);
 
-describe('the penalty of RFC 2439', () => {
-  test('halves in its half-life, and is forgotten below half of the reuse threshold', () => {
+describe('flap penalty', () => {
+  test('the penalty of RFC 2439 halves in its half-life and is dropped below half of the reuse threshold', () => {
     const first = step(undefined, 2, 0);
     expect(first).toEqual({ value: 2_000, at: 0, suppressed: false });
     expect(step(first, 0, 15 * MINUTE)?.value).toBeCloseTo(1_000, 6);
     expect(step(first, 0, 40 * MINUTE)).toBeUndefined();
   });
 
-  test('suppresses above 6,000, and frees below 750 and not before', () => {
+  test('a user is suppressed above 6,000 and free again below 750', () => {
     expect(step(undefined, 6, 0)?.suppressed).toBe(false);
     const seven = step(undefined, 7, 0);
     if (seven === undefined) throw new Error('seven transitions leave a penalty');
     expect(seven.suppressed).toBe(true);
-    // 15 min · log2(7000 / 750): the 48 minutes of the literature.
+    // 15 min · log2(7000 / 750) = 48.3 min
     expect(msUntilReuse(seven, DEFAULT_DAMPING) / MINUTE).toBeCloseTo(48.3, 1);
     expect(step(seven, 0, 48 * MINUTE)?.suppressed).toBe(true);
     expect(step(seven, 0, 48.5 * MINUTE)?.suppressed).toBe(false);
   });
 
-  test('never keeps anybody longer than an hour after its last transition, however it flapped', () => {
+  test('a user is free an hour after its last transition, however often it flapped', () => {
     expect(penaltyCeiling(DEFAULT_DAMPING)).toBe(12_000);
     fc.assert(
       fc.property(fc.array(fc.record({ transitions: fc.nat(50), waitMs: fc.nat(10 * MINUTE) }), { maxLength: 40 }), (history) => {

@@ -3,10 +3,10 @@ import { type LedgerUser, type NeighborSnapshot, type Observation, observeUsers 
 import { parseNetworkV4, type User, UserStatus } from '../../src/serviceability/index.ts';
 import { active, clientOf, established, keyNumber, snapshotOf, userNumber } from '../support/bgp-builders.ts';
 
-const nothingRemembered = () => undefined;
+const noLastTunnel = () => undefined;
 
 function observe(users: readonly LedgerUser[], snapshot: NeighborSnapshot | undefined): readonly string[] {
-  const { byUser } = observeUsers(users, snapshot, nothingRemembered);
+  const { byUser } = observeUsers(users, snapshot, noLastTunnel);
   return users.map(({ pubkey }) => short(byUser.get(pubkey)));
 }
 
@@ -16,8 +16,8 @@ function short(observation: Observation | undefined): string {
   return observation.at === undefined ? observation.kind : `${observation.kind} at ${observation.at.vrf}/${observation.at.address}`;
 }
 
-describe('what one snapshot says of a user', () => {
-  test('rule 4: Established is up, every other state of RFC 4271 is down, and a state of no RFC is neither', () => {
+describe('observation', () => {
+  test('rule 4: Established is up, every other state of RFC 4271 is down, and an unknown state is unobserved', () => {
     const states = ['established', 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'unrecognized'] as const;
     const users = states.map((_, n) => userNumber(n));
     const snapshot = snapshotOf({ vrf1: states.map((state, n) => ({ address: clientOf(n), state })) });
@@ -32,7 +32,7 @@ describe('what one snapshot says of a user', () => {
     ]);
   });
 
-  test('rule 2: the neighbor is the client side of the /31, and the device side only where there is no client side', () => {
+  test('rule 2: the neighbor is the client side of the /31, or the device side where there is no client side', () => {
     const snapshot = snapshotOf({
       vrf1: [
         { address: '169.254.0.0', state: 'active' },
@@ -43,25 +43,25 @@ describe('what one snapshot says of a user', () => {
     expect(observe([userNumber(0), userNumber(1)], snapshot)).toEqual(['up at vrf1/169.254.0.1', 'up at vrf1/169.254.0.2']);
   });
 
-  test('rule 1: a switch that could not be read says nothing', () => {
+  test('rule 1: all users are unobserved when the switch could not be read', () => {
     expect(observe([userNumber(0)], undefined)).toEqual(['unobserved: switch-not-read']);
   });
 
-  test('a switch without any neighbor says nothing: its BGP agent is starting', () => {
+  test('all users are unobserved while the switch has no neighbor at all: its BGP agent is starting', () => {
     expect(observe([userNumber(0)], snapshotOf({ default: [], vrf1: [] }))).toEqual(['unobserved: no-neighbors-at-all']);
   });
 
-  test('no such neighbor is down where every VRF was read', () => {
+  test('rule 3: a user without a neighbor is down when every VRF was read', () => {
     expect(observe([userNumber(0)], snapshotOf({ default: [], vrf1: [established(5)] }))).toEqual(['down']);
   });
 
-  test('rule 3: a user in a VRF that could not be read is held, and those in the others are not', () => {
+  test('rule 3: a user in a VRF that could not be read is unobserved, and users of other VRFs are not', () => {
     const users = [userNumber(0), userNumber(1, { expectedVrf: 'vrf2' }), userNumber(2)];
     const snapshot = snapshotOf({ vrf1: [established(0), active(2)], vrf2: 'failed' });
     expect(observe(users, snapshot)).toEqual(['up at vrf1/169.254.0.1', 'unobserved: vrf-not-collected', 'down at vrf1/169.254.0.5']);
   });
 
-  test('rule 3: while one VRF failed, a user found in no other is held whichever VRF it is expected in', () => {
+  test('rule 3: while one VRF failed, a user found in no other is unobserved, whichever VRF is expected', () => {
     const snapshot = snapshotOf({ vrf1: [established(5)], vrf2: 'failed' });
     expect(observe([userNumber(0), userNumber(1, { expectedVrf: null })], snapshot)).toEqual([
       'unobserved: vrf-not-collected',
@@ -69,29 +69,29 @@ describe('what one snapshot says of a user', () => {
     ]);
   });
 
-  test('a user whose own VRF is not in the answer is held', () => {
+  test('rule 3: a user whose VRF is missing from the answer is unobserved', () => {
     expect(observe([userNumber(0, { expectedVrf: 'vrf7' })], snapshotOf({ vrf1: [established(5)] }))).toEqual([
       'unobserved: vrf-not-collected',
     ]);
   });
 
-  test("the same address, down in another VRF, does not speak for a user whose own VRF failed, unless it is described as the user's", () => {
+  test('rule 3: the same address, down in another VRF, counts for a user whose VRF failed only with its description', () => {
     const users = [userNumber(0, { expectedVrf: 'vrf2' }), userNumber(1, { expectedVrf: 'vrf2' })];
     const snapshot = snapshotOf({ default: [active(0), active(1, { description: 'USER-501' })], vrf2: 'failed' });
     expect(observe(users, snapshot)).toEqual(['unobserved: vrf-not-collected', 'down at default/169.254.0.3']);
   });
 
-  test('rule 2: of several candidates the described one counts, else the Established one, and the case is counted', () => {
+  test('rule 2: of several candidates the described one wins, else the Established one, and the user is counted as ambiguous', () => {
     const users = [userNumber(0), userNumber(1)];
     const snapshot = snapshotOf({
       default: [established(0), established(1)],
       vrf1: [active(0, { description: 'USER-500' }), active(1)],
     });
     expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at default/169.254.0.3']);
-    expect(observeUsers(users, snapshot, nothingRemembered).ambiguous).toBe(2);
+    expect(observeUsers(users, snapshot, noLastTunnel).ambiguous).toBe(2);
   });
 
-  test("rule 2: of two that say the same of themselves the one in the user's own VRF speaks, in whatever order they come", () => {
+  test("rule 2: of two equal candidates the one in the user's VRF wins, in any order", () => {
     const snapshot = snapshotOf({
       default: [active(0), established(1)],
       vrf1: [active(0), established(1)],
@@ -101,7 +101,7 @@ describe('what one snapshot says of a user', () => {
     expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at vrf2/169.254.0.3']);
   });
 
-  test("a neighbor that is configured for another user is not this user's", () => {
+  test('a neighbor that is described as another user is not used', () => {
     const snapshot = snapshotOf({ vrf1: [established(0, { description: 'USER-777' })] });
     expect(observe([userNumber(0)], snapshot)).toEqual(['unobserved: neighbor-of-another-user']);
   });
@@ -111,13 +111,13 @@ describe('what one snapshot says of a user', () => {
     expect(observe([userNumber(0)], snapshot)).toEqual(['up at vrf1/169.254.0.1']);
   });
 
-  test('two activated users with one tunnel_net are both held', () => {
+  test('rule 5: two activated users with the same tunnel_net are both unobserved', () => {
     const users = [userNumber(0), userNumber(1, { net: '169.254.0.0/31' }), userNumber(2)];
     const snapshot = snapshotOf({ vrf1: [established(0), established(2)] });
     expect(observe(users, snapshot)).toEqual(['unobserved: tunnel-net-shared', 'unobserved: tunnel-net-shared', 'up at vrf1/169.254.0.5']);
   });
 
-  test('rule 6: the whole 0.0.0.0/0, a /30 and a /32 match no neighbor loosely', () => {
+  test('rule 6: 0.0.0.0/0, a /30 and a /32 match no neighbor', () => {
     const users = ['0.0.0.0/0', '169.254.0.0/30', '169.254.0.1/32'].map((net, n) => userNumber(n, { net }));
     expect(observe(users, snapshotOf({ vrf1: [established(0)] }))).toEqual([
       'unobserved: tunnel-net-invalid',
@@ -126,20 +126,20 @@ describe('what one snapshot says of a user', () => {
     ]);
   });
 
-  test('a banned user, whose account has lost its tunnel, is looked for at the last one known', () => {
+  test('a banned user, whose account has lost its tunnel, is found at its last known tunnel', () => {
     const banned = userNumber(0, { net: '0.0.0.0/0', status: 'up', account: { status: UserStatus.banned, tunnelId: 0 } });
-    const remembered = () => ({ tunnelNet: parseNetworkV4('169.254.0.0/31'), tunnelId: 500 });
+    const lastTunnel = () => ({ tunnelNet: parseNetworkV4('169.254.0.0/31'), tunnelId: 500 });
     const seen = (users: readonly LedgerUser[], snapshot: NeighborSnapshot) =>
-      short(observeUsers(users, snapshot, remembered).byUser.get(banned.pubkey));
+      short(observeUsers(users, snapshot, lastTunnel).byUser.get(banned.pubkey));
     expect(seen([banned], snapshotOf({ vrf1: [active(0)] }))).toBe('down at vrf1/169.254.0.1');
     expect(seen([banned], snapshotOf({ vrf1: [established(0)] }))).toBe('up at vrf1/169.254.0.1');
-    // The tunnel has gone to somebody else: what happens on it is no longer about the banned user.
+    // The tunnel belongs to another user now: its session no longer counts for the banned user.
     expect(seen([banned, userNumber(1, { net: '169.254.0.0/31' })], snapshotOf({ vrf1: [active(0)] }))).toBe(
       'unobserved: tunnel-net-shared',
     );
   });
 
-  test("5,000 foreign peers, IPv6 and zones included, do not touch ours; one with our user's address in another VRF does not either", () => {
+  test('5,000 other peers, IPv6 with zones included, do not change an observation', () => {
     const foreign = Array.from({ length: 5_000 }, (_, n) => ({ address: `10.${n >> 8}.${n & 255}.1`, state: 'active' as const }));
     const sixes = [
       { address: 'fe80::a8c1:abff:fe94:4171%Et3', state: 'idle' as const },
@@ -149,10 +149,10 @@ describe('what one snapshot says of a user', () => {
     expect(observe([userNumber(0)], snapshot)).toEqual(['up at vrf1/169.254.0.1']);
   });
 
-  test('how long it has been so is told by the switch, and not at all when its clock contradicts itself', () => {
+  test('the time since the last change comes from the switch, and is absent when its clock contradicts itself', () => {
     const at = (sinceMs: number | undefined) => {
       const snapshot = snapshotOf({ vrf1: [active(0, sinceMs === undefined ? {} : { sinceMs })] }, 50_000);
-      const observation = observeUsers([userNumber(0)], snapshot, nothingRemembered).byUser.get(keyNumber(0));
+      const observation = observeUsers([userNumber(0)], snapshot, noLastTunnel).byUser.get(keyNumber(0));
       return observation?.kind === 'down' ? observation.at?.sinceMs : 'not down';
     };
     expect([at(7_000), at(undefined), at(-5_000)]).toEqual([7_000, undefined, undefined]);

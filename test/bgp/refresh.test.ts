@@ -6,28 +6,28 @@ import { active, clientOf, decider, established, snapshotOf, userNumber, viewOf 
 
 const HOURS_AGO = 1;
 
-describe('a record that is due to be restated', () => {
+describe('refresh while down', () => {
   const user = userNumber(0, { status: 'up', reportedAt: HOURS_AGO });
 
-  test('rule 12: is not restated as up while the session is down within the grace: nobody has seen it up', () => {
+  test('rule 12: a record is not refreshed as Up while the session is down within the grace', () => {
     const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 2_000 })] }) });
     expect(intents).toEqual([]);
   });
 
-  test('becomes down and nothing else when the grace is over', () => {
+  test('a record that is due becomes Down when the grace is over', () => {
     const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }) });
     expect(intents.map(({ from, to, reason }) => `${from} to ${to} (${reason})`)).toEqual(['up to down (change)']);
   });
 });
 
-describe('a round-trip time', () => {
+describe('round-trip time', () => {
   const rttNs = nanoseconds(9_000_000);
   const intentsOf = (neighbor: Neighbor, account: Partial<User>, status: 'up' | 'down') => {
     const users = [userNumber(0, { status, reportedAt: 9_900, account })];
-    const sketch = snapshotOf({ vrf1: [established(0)] });
-    const reading = sketch.vrfs.get('vrf1');
-    if (reading?.kind !== 'collected') throw new Error('the sketch has no vrf1');
-    const snapshot = { ...sketch, vrfs: new Map([['vrf1', { ...reading, neighbors: new Map([[neighbor.address, neighbor]]) }]]) };
+    const template = snapshotOf({ vrf1: [established(0)] });
+    const reading = template.vrfs.get('vrf1');
+    if (reading?.kind !== 'collected') throw new Error('the snapshot has no vrf1');
+    const snapshot = { ...template, vrfs: new Map([['vrf1', { ...reading, neighbors: new Map([[neighbor.address, neighbor]]) }]]) };
     const observations = observeUsers(users, snapshot, () => undefined).byUser;
     const policy = { ...DEFAULT_POLICY, downGraceMs: 0, downConfirmations: 1 };
     const view = viewOf(users);
@@ -35,15 +35,15 @@ describe('a round-trip time', () => {
   };
   const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), confirmedIn: () => undefined };
 
-  test('rule 15: that the switch still has of a session that is down is not told: Down carries none', () => {
+  test('rule 15: Down carries no round-trip time, even where the switch still has one', () => {
     expect(intentsOf({ address: clientOf(0), state: 'active', rttNs }, {}, 'up')).toEqual([{ to: 'down', rttNs: nanoseconds(0) }]);
   });
 
-  test('rule 15: goes along with Up', () => {
+  test('rule 15: Up carries the round-trip time', () => {
     expect(intentsOf({ address: clientOf(0), state: 'established', rttNs }, {}, 'down')).toEqual([{ to: 'up', rttNs }]);
   });
 
-  test('that is another than the one on the ledger is no reason to write', () => {
+  test('rule 15: a different round-trip time alone causes no write', () => {
     expect(intentsOf({ address: clientOf(0), state: 'established', rttNs }, { bgpRttNs: nanoseconds(1) }, 'up')).toEqual([]);
   });
 });

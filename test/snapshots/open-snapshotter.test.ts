@@ -110,7 +110,7 @@ describe('the configured snapshots', () => {
 
   test('are not sent in a dry run', async () => {
     const { isOpen, warnings } = await open(({ stateIngestUrl }) => ({ sink: 'state-ingest', url: stateIngestUrl }), { dryRun: true });
-    expect([isOpen, warnings]).toEqual([false, ['no snapshots are sent in a dry run']]);
+    expect([isOpen, warnings]).toEqual([false, ['a dry run sends no snapshots']]);
   });
 
   test('without a source of type eapi are those that need none', async () => {

@@ -24,13 +24,13 @@ export function signerNumber(number: number): Signer {
   return { address: addressOf(publicKey), sign: (message) => new Uint8Array(sign(null, message, privateKey)) };
 }
 
-/** No shorter: below 50 ms the agent does not believe it. */
+/** No shorter: the agent does not accept a slot time below 50 ms. */
 export const SLOT_MS = 60;
 
 /** For tests in which an agent has to get somewhere, which it does slowly on a busy machine. */
 export const PATIENTLY = { timeout: 120_000 };
 
-/** The bounds of a source's and of an endpoint's answer: long enough for a busy machine, and for tests of what hangs no longer than they can wait. */
+/** Deadlines of a source's and of an endpoint's answer: long enough for a busy machine; HANGING is for tests that wait for them. */
 const ANSWER_WITHIN_MS = 10_000;
 export const HANGING = { answerWithinMs: 2_000 };
 
@@ -59,12 +59,12 @@ const UNTIL_MS = 60_000;
 
 type SourceKind = 'eapi' | 'snmp' | 'snmp-v3' | 'grpc';
 
-export interface AgentBedOptions {
+export interface AgentFixtureOptions {
   readonly users?: number;
   readonly sources?: readonly SourceKind[];
-  /** Whether the switch tells of changes by its gRPC stream. */
+  /** Whether the switch reports changes by its gRPC stream. */
   readonly bgpWatch?: boolean;
-  /** What else tells the agent of changes. */
+  /** More sources of triggers. */
   readonly wakeUps?: readonly WakeUpSource[];
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
@@ -79,7 +79,7 @@ export interface AgentBedOptions {
   readonly device?: (localnet: Localnet) => Address;
   /** One that runs already; it is left running. */
   readonly localnet?: Localnet;
-  /** What takes raw snapshots beside the ticks; the localnet has a state-ingest server then. */
+  /** Takes raw snapshots; the localnet has a state-ingest server then. */
   readonly snapshotter?: (place: SnapshotterPlace) => Snapshotter;
 }
 
@@ -107,7 +107,7 @@ export interface AgentFixture {
 }
 
 /** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
-async function createAgentFixture(options: AgentBedOptions = {}): Promise<AgentFixture> {
+async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<AgentFixture> {
   const { answerWithinMs = ANSWER_WITHIN_MS } = options;
   const publisher = signerNumber(7);
   const localnet =
@@ -120,7 +120,7 @@ async function createAgentFixture(options: AgentBedOptions = {}): Promise<AgentF
       ...(options.snapshotter === undefined ? {} : { stateIngestPort: 0 }),
     });
   const addresses = await localnet.start();
-  // What was just created is confirmed a slot later, and only then seen by everybody.
+  // What was just created is confirmed, and visible, a slot later.
   await systemClock.sleep(3 * SLOT_MS);
   const users = [...localnet.ledger.admin.users(localnet.device)].sort((a, b) => a[1].tunnelId - b[1].tunnelId).map(([user]) => user);
   const { lines, reporter } = recordingReporter((user) => `u${users.indexOf(user as Address)}`);
@@ -178,22 +178,22 @@ async function createAgentFixture(options: AgentBedOptions = {}): Promise<AgentF
   };
 }
 
-/** vitest's `onTestFinished` of the test's own context, so that tests can run side by side: they sleep most of the time. */
+/** vitest's `onTestFinished` of the test's own context, so that tests can run concurrently: they sleep most of the time. */
 export type AtEnd = (stop: () => Promise<void>) => void;
 
-/** A bed that ends with the test. */
-export async function makeFixture(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentFixture> {
+/** A fixture that ends with the test. */
+export async function makeFixture(atEnd: AtEnd, options: AgentFixtureOptions = {}): Promise<AgentFixture> {
   const fixture = await createAgentFixture(options);
   atEnd(() => fixture.stop());
   return fixture;
 }
 
-/** One with an agent that has told the ledger that every user is up, and knows it. */
-export async function settledFixture(atEnd: AtEnd, options: AgentBedOptions = {}): Promise<AgentFixture> {
+/** A fixture whose agent has every user confirmed up. */
+export async function settledFixture(atEnd: AtEnd, options: AgentFixtureOptions = {}): Promise<AgentFixture> {
   const fixture = await makeFixture(atEnd, options);
   for (const user of fixture.users) fixture.localnet.connect(user);
   fixture.agent.start();
-  await fixture.until('everybody up', () => fixture.told('landed').length === fixture.users.length);
+  await fixture.until('all users up', () => fixture.told('landed').length === fixture.users.length);
   return fixture;
 }
 

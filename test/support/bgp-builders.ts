@@ -121,7 +121,7 @@ export const active = (n: number, sketch: Partial<NeighborSketch> = {}): Neighbo
   ...sketch,
 });
 
-/** A snapshot taken at `at` (monotonic ms); a VRF is its neighbors or the word 'failed'. */
+/** A snapshot taken at `at` (monotonic ms); a VRF is its neighbors or 'failed'. */
 export function snapshotOf(vrfs: Readonly<Record<string, readonly NeighborSketch[] | 'failed'>>, at = 0): NeighborSnapshot {
   const readings = Object.entries(vrfs).map(([vrf, neighbors]): [string, VrfReading] => [
     vrf,
@@ -156,21 +156,21 @@ export interface DeciderTick {
   /** `null`: not measured yet. */
   readonly slotTimeMs?: number | null;
   readonly inFlight?: ReadonlyMap<Address, ReportableStatus>;
-  readonly landedIn?: ReadonlyMap<Address, Slot>;
+  readonly confirmedIn?: ReadonlyMap<Address, Slot>;
 }
 
-/** Carries what is remembered from tick to tick as the agent does, without the mass-down guard and without I/O. */
+/** Carries the outcomes from tick to tick as the agent does, without the mass-down guard and without I/O. */
 export function decider(policy: Partial<StatusPolicy> = {}) {
   let before: Decided['outcomes'] = new Map();
   return (tick: DeciderTick) => {
-    const { at, users, snapshot, inFlight = new Map(), landedIn, slotTimeMs = 400 } = tick;
+    const { at, users, snapshot, inFlight = new Map(), confirmedIn, slotTimeMs = 400 } = tick;
     const { byUser } = observeUsers(users, snapshot, (user) => before.get(user)?.track.tunnel);
     const decided = decide({
       view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs, readAt: at }),
       observations: byUser,
       before,
       inFlight,
-      confirmedIn: (user) => landedIn?.get(user),
+      confirmedIn: (user) => confirmedIn?.get(user),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
     });

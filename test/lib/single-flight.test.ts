@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { shareWork } from '../../src/lib/index.ts';
+import { singleFlight } from '../../src/lib/index.ts';
 
-/** Work that ends when told to, and its history. */
+/** Work that settles on command, and its runs. */
 function controlledWork() {
   const runs: { readonly signal: AbortSignal; readonly settle: (outcome: string | Error) => void }[] = [];
-  const share = shareWork(
+  const share = singleFlight(
     (signal) =>
       new Promise<string>((resolve, reject) => {
         runs.push({ signal, settle: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)) });
@@ -13,51 +13,51 @@ function controlledWork() {
   return { runs, share };
 }
 
-describe('work that several wait for', () => {
-  const patient = new AbortController().signal;
+describe('single flight', () => {
+  const never = new AbortController().signal;
 
-  test('runs once, and all get its outcome', async () => {
+  test('concurrent callers share one run and its outcome', async () => {
     const { runs, share } = controlledWork();
-    const waiting = [share(patient), share(patient)];
+    const waiting = [share(never), share(never)];
     runs[0]?.settle('done');
     await expect(Promise.all(waiting)).resolves.toEqual(['done', 'done']);
     expect(runs).toHaveLength(1);
   });
 
-  test('runs again for those who come after it is over, also after a failure', async () => {
+  test('a caller after the run has settled starts a new one, also after a failure', async () => {
     const { runs, share } = controlledWork();
-    const first = share(patient);
+    const first = share(never);
     runs[0]?.settle(new Error('no'));
     await expect(first).rejects.toThrow('no');
-    const second = share(patient);
+    const second = share(never);
     runs[1]?.settle('done');
     await expect(second).resolves.toBe('done');
   });
 
-  test('goes on when one of two gives up, who hears his own reason', async () => {
+  test('the run goes on when one of two callers aborts, who gets his own reason', async () => {
     const { runs, share } = controlledWork();
-    const impatient = new AbortController();
-    const [left, stays] = [share(impatient.signal), share(patient)];
-    impatient.abort(new Error('gone'));
+    const caller = new AbortController();
+    const [left, stays] = [share(caller.signal), share(never)];
+    caller.abort(new Error('gone'));
     await expect(left).rejects.toThrow('gone');
     expect(runs[0]?.signal.aborted).toBe(false);
     runs[0]?.settle('done');
     await expect(stays).resolves.toBe('done');
   });
 
-  test('is aborted when the last gives up, and the next begins anew', async () => {
+  test('the run is aborted with its last caller, and the next caller starts a new one', async () => {
     const { runs, share } = controlledWork();
-    const impatient = new AbortController();
-    const left = share(impatient.signal);
-    impatient.abort(new Error('gone'));
+    const caller = new AbortController();
+    const left = share(caller.signal);
+    caller.abort(new Error('gone'));
     await expect(left).rejects.toThrow('gone');
     expect(runs[0]?.signal.aborted).toBe(true);
-    const next = share(patient);
+    const next = share(never);
     runs[1]?.settle('done');
     await expect(next).resolves.toBe('done');
   });
 
-  test('does not begin for one who has given up already', async () => {
+  test('an aborted caller starts no run', async () => {
     const { runs, share } = controlledWork();
     await expect(share(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
     expect(runs).toHaveLength(0);
