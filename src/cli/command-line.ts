@@ -134,9 +134,7 @@ function refuseUnknown(parsed: Readonly<Record<string, unknown>>, known: readonl
   const name = Object.keys(parsed).find((key) => key !== '_' && key !== '$0' && !names.includes(key));
   if (name === undefined) return;
   if (/password|community|secret|token/i.test(name)) {
-    throw usage(
-      `--${shown(name)}: a secret is not taken from a flag; name its file in the configuration file (passwordFile, communityFile)`,
-    );
+    throw usage(`--${shown(name)}: secrets are not accepted as flags; set passwordFile or communityFile in the configuration file`);
   }
   const dashes = name.length === 1 ? '-' : '--';
   throw usage(`unknown option ${dashes}${shown(name)}${hint(name, names, '--')}`);

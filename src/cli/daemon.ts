@@ -161,10 +161,10 @@ const partNames = ({ collector, ledger }: AgentConfig) => ({
 });
 
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process has it',
+  EADDRINUSE: 'another process uses it',
   EADDRNOTAVAIL: 'this host has no such address',
-  EACCES: 'permission denied; ports below 1024 need a privilege',
-  ENOTFOUND: 'the name is not known',
+  EACCES: 'permission denied; a port below 1024 requires a privilege',
+  ENOTFOUND: 'unknown host name',
 };
 
 function whyNotListening(error: unknown): string {

@@ -67,10 +67,10 @@ function keyBytesOf(text: string, file: string): Uint8Array {
 
 /** What people take for a keypair file. Nothing of the text is repeated. */
 function otherKindOf(text: string): string {
-  if (isAddress(text)) return 'it is a public key; the private one is needed';
+  if (isAddress(text)) return 'it is a public key; the private key is required';
   if (/^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(text))
-    return 'it is a private key in base58, as wallets show it, and not the array that solana-keygen writes';
-  if (text.startsWith('-----BEGIN ')) return 'it is a key in PEM, as OpenSSH and OpenSSL write it';
+    return 'it is a private key in base58 (wallet format), not the array that solana-keygen writes';
+  if (text.startsWith('-----BEGIN ')) return 'it is a PEM key of OpenSSH or OpenSSL';
   return 'it is not JSON';
 }
 

@@ -119,7 +119,7 @@ function put(target: Record<string, unknown>, key: string, value: unknown): void
 function secretsIn(node: SettingNode, value: unknown, where: string): readonly Problem[] {
   const found: Problem[] = [];
   mapSettings(node, value, (setting, inner) => {
-    if (setting.meta.secret) found.push({ where, key: setting.key, problem: `a secret is not taken from a flag; use ${setting.name}File` });
+    if (setting.meta.secret) found.push({ where, key: setting.key, problem: `secrets are not accepted as flags; use ${setting.name}File` });
     return inner;
   });
   return found;
@@ -136,7 +136,7 @@ function unknownVariables(nodes: readonly SettingNode[], environment: LayersOpti
     .sort()
     .map((name) => {
       const near = nearest(name, known);
-      return `the variable ${name} sets nothing${near === undefined ? '' : `, did you mean ${near}?`}`;
+      return `the environment variable ${name} is unknown${near === undefined ? '' : `, did you mean ${near}?`}`;
     });
 }
 

@@ -167,7 +167,7 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   if (mayBeSecret(meta, found)) {
     const isOneUrl = meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number';
     const isUnexpanded = meta.form === 'file' && typeof found === 'string' && UNEXPANDED.test(found);
-    const hint = isOneUrl ? ', got a text: write [ and ] around it' : isUnexpanded ? '; ~ and $NAME stand for nothing here' : '';
+    const hint = isOneUrl ? ', got one string: write [ and ] around it' : isUnexpanded ? '; ~ and $NAME are not expanded' : '';
     return [{ path, problem: `expected ${meta.expects}${hint}` }];
   }
   const instead = meant(meta, found);
@@ -187,7 +187,7 @@ function withDiscriminator(issue: z.core.$ZodIssueInvalidUnion): readonly Proper
 
 function unknownKey(root: SettingNode, parent: SettingNode, key: string): string {
   if (/password|secret|token/i.test(key) && parent.children.has('passwordFile')) {
-    return 'unknown key; a password is not written into the configuration: name the file that holds it in passwordFile';
+    return 'unknown key; passwords do not belong into the configuration: set passwordFile to the file that holds it';
   }
   const near = nearest(key, parent.children.keys());
   if (near !== undefined) return `unknown key, did you mean "${near}"?`;

@@ -41,7 +41,7 @@ function eapiUrl(options: About) {
   return z
     .string()
     .refine((url) => eapiScheme(url) !== undefined, { error: NOT_AS_EXPECTED, abort: true })
-    .refine((url) => !hasCredentials(url), { error: 'must not hold a user or password; use username and passwordFile' })
+    .refine((url) => !hasCredentials(url), { error: 'must not contain a user or password; use username and passwordFile' })
     .register(settings, {
       ...about(options),
       expects: 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"',
@@ -75,7 +75,7 @@ export function rpcUrls(options: About) {
   const url = z.string().refine((text) => text.length <= 2_048 && isHttp(text), { error: NOT_AS_EXPECTED });
   const many = z.array(url).min(1).max(8);
   return many
-    .refine((urls) => new Set(urls).size === urls.length, { error: 'names an endpoint twice' })
+    .refine((urls) => new Set(urls).size === urls.length, { error: 'lists an endpoint twice' })
     .register(settings, { ...about(options), expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
 }
 
@@ -107,12 +107,10 @@ function hasCredentials(url: string): boolean {
   return `${username}${password}` !== '';
 }
 
-/** What the items of the lists of sources and of wake-ups have in common. */
-
 const sourceName = () =>
   z.exactOptional(
     text({
-      description: 'Name in logs and metrics; by default the type, numbered when it occurs more than once.',
+      description: 'Name in logs and metrics. Default: the type, with a number from the second of its type on.',
       expects: 'a short name',
       max: 40,
     }),
@@ -148,14 +146,14 @@ const userFields = {
   authProtocol: choice({
     of: ['none', 'md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'],
     default: 'sha256',
-    description: 'How the SNMPv3 user is authenticated.',
+    description: 'Authentication protocol of the SNMPv3 user.',
   }),
   authPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's authentication passphrase." })),
   privProtocol: choice({
     of: ['none', 'des', 'aes', 'aes256b', 'aes256r'],
     default: 'aes',
     description:
-      'How SNMPv3 messages are encrypted: aes is AES-128, aes256r is AES-256 as Cisco and EOS extend its key, aes256b as Net-SNMP does.',
+      'Encryption protocol of the SNMPv3 user: aes is AES-128, aes256r is AES-256 with the key extension of Cisco and EOS, aes256b with that of Net-SNMP.',
   }),
   privPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's encryption passphrase." })),
 };
@@ -164,7 +162,7 @@ const userFields = {
 export const snmpVersion = z
   .preprocess(
     (value) => (typeof value === 'number' ? String(value) : value),
-    choice({ of: ['2c', '3'], default: '2c', description: 'Version of SNMP: 2c with communities, 3 with a user.' }),
+    choice({ of: ['2c', '3'], default: '2c', description: 'SNMP version: 2c uses communities, 3 uses a user.' }),
   )
   .prefault('2c');
 
@@ -172,11 +170,11 @@ export const snmpVersion = z
 export const vrf = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
   z.strictObject({
-    name: text({ description: 'VRF as EOS names it; the global one is "default".', expects: 'the name of a VRF', max: 100 }),
+    name: text({ description: 'Name of the VRF on EOS; the global VRF is "default".', expects: 'the name of a VRF', max: 100 }),
     community: community(),
     communityFile: communityFile(),
     context: z.exactOptional(
-      text({ description: "SNMPv3 context of the VRF; by default the VRF's name.", expects: 'the name of a context', max: 100 }),
+      text({ description: "SNMPv3 context of the VRF. Default: the VRF's name.", expects: 'the name of a context', max: 100 }),
     ),
   }),
 );
@@ -189,7 +187,7 @@ export const vrfs = z
   .register(settings, {
     ...about({
       description:
-        'VRFs to read, each a name or a section with a community of its own; without one, COMMUNITY@VRF is asked. auto reads those that the switch lists.',
+        'VRFs to read, each a name or a section with its own community. The default community of a VRF is COMMUNITY@VRF. auto reads all VRFs that the switch lists.',
     }),
     expects: 'auto or a list of VRF names',
     guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : undefined),
@@ -209,10 +207,11 @@ const snmpSource = z.strictObject({
   mib: choice({
     of: ['auto', 'bgp4', 'arista'],
     default: 'auto',
-    description: 'Tables to read: BGP4-MIB, ARISTA-BGP4V2-MIB (which has descriptions and 4-octet AS numbers), or what the switch has.',
+    description:
+      'Tables to read: BGP4-MIB, ARISTA-BGP4V2-MIB (which has descriptions and 4-octet AS numbers), or the better one that the switch has.',
   }),
   vrfs,
-  timeout: sourceTimeout('2s', 'Longest wait for one answer.'),
+  timeout: sourceTimeout('2s', 'Timeout of one request.'),
   maxRows: wholeNumber({
     default: 8_192,
     min: 16,
@@ -230,7 +229,7 @@ const fingerprint = z
   .regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/)
   .transform((value) => value.replaceAll(':', '').toLowerCase())
   .register(settings, {
-    ...about({ description: 'Trust exactly the certificate with this SHA-256 fingerprint, whoever signed it.' }),
+    ...about({ description: 'Trust only the certificate with this SHA-256 fingerprint, whatever its issuer.' }),
     expects: 'a SHA-256 fingerprint, 32 bytes in hex, with or without colons',
     form: 'text',
   });
@@ -238,45 +237,53 @@ const fingerprint = z
 const tls = z
   .strictObject({
     caFile: z.exactOptional(
-      filePath({ description: 'Trust certificates signed by an authority of this PEM file, instead of those of the system.' }),
+      filePath({ description: 'Trust the certificate authorities of this PEM file instead of those of the system.' }),
     ),
     serverName: z.exactOptional(
-      text({ description: 'The name in the certificate, where it is not the one in url; needs caFile.', expects: 'a host name', max: 255 }),
+      text({
+        description: 'Name in the certificate, if it differs from the one in url; requires caFile.',
+        expects: 'a host name',
+        max: 255,
+      }),
     ),
     fingerprint: z.exactOptional(fingerprint),
     insecure: yesOrNo({ default: false, description: 'Do not verify the certificate at all. For a lab only.' }),
   })
   .prefault({})
-  .register(settings, section('How the certificate of an https:// address is verified.'));
+  .register(settings, section('How the certificate of an https:// URL is verified.'));
 
 /** EOS command API, over HTTPS, HTTP, the local Unix socket or EosSdkRpc. */
 const eapiSource = z.strictObject({
   type: z.literal('eapi').register(settings, typeOf('EOS command API.', SOURCE_TYPES)),
   name: sourceName(),
   url: eapiUrl({
-    description: 'Address of the command API: https://HOST[:PORT], http://HOST[:PORT], unix:///PATH, or grpc://HOST[:PORT] for EosSdkRpc.',
+    description: 'URL of the command API: https://HOST[:PORT], http://HOST[:PORT], unix:///PATH, or grpc://HOST[:PORT] for EosSdkRpc.',
   }),
   username: z.exactOptional(
-    text({ description: 'EOS user; needed for https:// and http://, unused for unix:// and grpc://.', expects: 'a user name', max: 64 }),
+    text({
+      description: 'EOS user; required for https:// and http://, not used for unix:// and grpc://.',
+      expects: 'a user name',
+      max: 64,
+    }),
   ),
   passwordFile: z.exactOptional(filePath({ description: "File that holds this user's password." })),
   session: choice({
     of: ['basic', 'cookie'],
     default: 'basic',
-    description: 'basic sends the credentials with each request; cookie logs in once, which spares an AAA server.',
+    description: 'basic sends the credentials with each request; cookie logs in once, which takes load off an AAA server.',
   }),
   tls,
-  timeout: sourceTimeout('5s', 'Longest wait for one answer.'),
+  timeout: sourceTimeout('5s', 'Timeout of one request.'),
 });
 
 /** TCP sessions on port 179, as the kernel of the switch has them. */
 const socketsSource = z.strictObject({
   type: z
     .literal('sockets')
-    .register(settings, typeOf('Kernel sockets, by ss in each network namespace of the switch itself.', SOURCE_TYPES)),
+    .register(settings, typeOf('Kernel sockets of the switch itself, read by ss in each network namespace.', SOURCE_TYPES)),
   name: sourceName(),
   folder: systemFolder({ description: 'Folder of the network namespaces; each of its entries is read.', default: '/var/run/netns' }),
-  timeout: sourceTimeout('5s', 'Longest wait for ss in one namespace.'),
+  timeout: sourceTimeout('5s', 'Timeout of ss in one namespace.'),
 });
 
 const source = z.discriminatedUnion('type', [eapiSource, snmpSource, socketsSource]);
@@ -289,18 +296,21 @@ export const sources = z
   .transform((list) => list.map((item, index) => ({ ...item, name: item.name ?? defaultName(list, index) })))
   .prefault([{ type: 'eapi', url: EOS_COMMAND_API_SOCKET }])
   .register(settings, {
-    ...about({ description: 'Ways to read the switch, in order: the first complete answer wins, the others fill the VRFs that it lacks.' }),
+    ...about({
+      description:
+        'Sources that read the switch, in order of preference. The first complete answer is used; later sources supply the VRFs that it lacks.',
+    }),
     expects: 'a list of sources, each with a type of eapi, snmp or sockets',
     form: 'list',
   });
 
 const WAKE_UP_TYPES = 'bgp-watch or snmp-traps';
 
-/** The stream of peer changes that EosSdkRpc offers. */
+/** The BGP peer changes that EosSdkRpc streams. */
 const bgpWatch = z.strictObject({
   type: z.literal('bgp-watch').register(settings, typeOf("EosSdkRpc's stream of BGP peer changes.", WAKE_UP_TYPES)),
   name: sourceName(),
-  address: hostAndPort({ description: 'Where EosSdkRpc listens.', default: '127.0.0.1:9543' }),
+  address: hostAndPort({ description: 'Address of EosSdkRpc.', default: '127.0.0.1:9543' }),
 });
 
 const senders = z
@@ -308,17 +318,17 @@ const senders = z
   .min(1)
   .max(64)
   .register(settings, {
-    ...about({ description: 'Addresses to listen to, those that the switch sends from; without it, to everybody.' }),
+    ...about({ description: 'Source addresses to accept, those that the switch sends from. Default: all.' }),
     expects: 'a list of IP addresses',
     form: 'list',
   });
 
-/** BGP traps and informs that the switch sends here. */
+/** BGP traps and informs that the switch sends to this host. */
 const snmpTraps = z.strictObject({
-  type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends here.', WAKE_UP_TYPES)),
+  type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends to this host.', WAKE_UP_TYPES)),
   name: sourceName(),
   host: text({ description: 'Local address to listen on.', expects: 'an address', max: 255, default: '127.0.0.1' }),
-  port: wholeNumber({ default: 162, min: 1, max: 65_535, description: 'UDP port to listen on; below 1024 takes a privilege.' }),
+  port: wholeNumber({ default: 162, min: 1, max: 65_535, description: 'UDP port to listen on; a port below 1024 requires a privilege.' }),
   version: snmpVersion,
   community: community(),
   communityFile: communityFile(),
@@ -334,7 +344,9 @@ export const wakeUps = z
   .transform((list) => list.map((item, index) => ({ ...item, name: item.name ?? defaultName(list, index) })))
   .prefault([])
   .register(settings, {
-    ...about({ description: 'What makes the next poll come at once, when the switch tells of a change; none of it is needed.' }),
+    ...about({
+      description: 'Notifications of the switch that trigger a poll at once. Optional: without them, collector.interval applies.',
+    }),
     expects: `a list of wake-ups, each with a type of ${WAKE_UP_TYPES}`,
     form: 'list',
   });

@@ -34,7 +34,7 @@ const listen = z
   .register(settings, {
     ...about({
       reloadable: false,
-      description: 'Address to listen on; EOS leaves TCP 50000 to 50100 open in its control-plane ACL. Port 0 takes any that is free.',
+      description: 'Address and port to listen on. EOS permits TCP 50000 to 50100 in its control-plane ACL. Port 0 picks a free port.',
     }),
     expects: 'an address and a port, such as "127.0.0.1:50100" or "[::1]:50100"',
     form: 'text',
@@ -47,19 +47,19 @@ function listenMeant(text: string): string | undefined {
   return host === undefined || Number(port.slice(1)) > MAX_PORT ? undefined : `"${host}${port}"`;
 }
 
-/** The agent's window: health, metrics, status. */
+/** The HTTP server of the agent. */
 const httpSection = z
   .strictObject({
     enabled: yesOrNo({
       default: true,
       reloadable: false,
-      description: 'Serve /metrics, /status and the like. A dry run and --once never do.',
+      description: 'Serve /metrics, /status and health checks. A dry run and --once never serve them.',
     }),
     tokenFile: z.exactOptional(
       filePath({
         reloadable: false,
         description:
-          'File that holds a token, asked for on everything but /-/healthy and /-/ready: as bearer token, or as the password that a browser asks for.',
+          'File that holds a token. Every path but /-/healthy and /-/ready then requires it, as bearer token or as basic-auth password.',
       }),
     ),
     listen,
@@ -70,47 +70,47 @@ const httpSection = z
 /** Reading the ledger. */
 const ledgerSection = z
   .strictObject({
-    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, the preferred one first.', ofNetwork: true }),
+    rpcUrls: rpcUrls({ description: 'RPC endpoints of the ledger, in order of preference.', ofNetwork: true }),
     programId: publicKey({ description: 'The serviceability program.', ofNetwork: true }),
-    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of an endpoint.' }),
+    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Timeout of one request to an endpoint.' }),
     requestsPerSecond: wholeNumber({
       default: 150,
       min: 1,
       max: 10_000,
       unit: 'requests',
       description:
-        'Most requests a second to one endpoint, all methods together; one method of reading takes half of it at most, and after a 429 all takes less for a while.',
+        'Maximum requests per second to one endpoint, all methods together. One read method uses at most half of it. After HTTP 429 the rate drops for a while.',
     }),
     sendsPerSecond: wholeNumber({
       default: 100,
       min: 1,
       max: 10_000,
       unit: 'sends',
-      description: 'Most of those requests that send a transaction, repeats included; they take four fifths of them at most.',
+      description: 'Maximum transaction sends per second to one endpoint, resends included; at most four fifths of requestsPerSecond.',
     }),
     viewMaxAge: duration({
       default: '5s',
       min: '500ms',
       max: '5m',
-      description: 'A decision to write is made on a reading of the users that is at most this old.',
+      description: 'Maximum age of the ledger data that a write is decided on.',
     }),
     viewIdleInterval: duration({
       default: '30s',
       min: '500ms',
       max: '1h',
-      description: 'How often the users are read while there is nothing to write.',
+      description: 'Interval between reads of the users while there is nothing to write.',
     }),
     maxLedgerAge: duration({
       default: '5m',
       min: '1s',
       max: '1d',
-      description: 'With a reading older than this, nothing is decided at all.',
+      description: 'Stop deciding when ledger data is older than this.',
     }),
     authorityInterval: duration({
       default: '1m',
       min: '1s',
       max: '1d',
-      description: "How often the device's account is read to see whether this key is still its metrics publisher.",
+      description: "Interval between checks that this key is still the device's metrics publisher.",
     }),
   })
   .register(settings, section('Reading the ledger.'));
@@ -128,7 +128,7 @@ const collectorSection = z
       default: '10s',
       min: '200ms',
       max: '10m',
-      description: 'Longest time that one poll of one source may take.',
+      description: 'Timeout of one poll of one source.',
     }),
     sources,
     wakeUps,
@@ -137,13 +137,13 @@ const collectorSection = z
       min: 1,
       max: 240,
       unit: 'polls',
-      description: 'More polls than this in a minute are not brought forward by wake-ups, however many there are.',
+      description: 'Maximum polls per minute that wake-ups trigger. Beyond it, collector.interval applies.',
     }),
   })
   .prefault({})
   .register(settings, section('Reading the switch.'));
 
-/** What state-ingest asks for by default, under the names that it gives to it. */
+/** The kinds that state-ingest requests by default, under its names. */
 const DEFAULT_COLLECT = [
   'show snmp mib ifmib ifindex',
   'show isis database detail',
@@ -160,8 +160,8 @@ const serverUrl = z
   .string()
   .refine((value) => value.length <= 2_048 && isPlainHttp(value), { error: NOT_AS_EXPECTED })
   .register(settings, {
-    ...about({ description: 'Base address of the state-ingest server; needed for the sink of that name.' }),
-    expects: 'an https:// or http:// address without user, query or fragment',
+    ...about({ description: 'Base URL of the state-ingest server; required for the sink state-ingest.' }),
+    expects: 'an https:// or http:// URL without user, query or fragment',
     form: 'text',
   });
 
@@ -172,59 +172,57 @@ const collect = z
   .prefault(DEFAULT_COLLECT)
   .register(settings, {
     ...about({
-      description: 'What to take, for the folder: plain show commands, and bgp-sockets. A state-ingest server says itself what it wants.',
+      description: 'Snapshots to take for the folder: plain show commands, and bgp-sockets. A state-ingest server requests its own list.',
     }),
     expects: 'a list of at most 32 show commands without pipes, and bgp-sockets',
     form: 'list',
   });
 
-/** Raw state beside the statuses. */
+/** Raw state snapshots. */
 const snapshotsSection = z
   .strictObject({
     url: z.exactOptional(serverUrl),
-    directory: z.exactOptional(
-      filePath({ description: 'Folder of the snapshots; needed for the sink folder, and made if it is missing.' }),
-    ),
+    directory: z.exactOptional(filePath({ description: 'Folder for the snapshots; required for the sink folder, created if missing.' })),
     source: z.exactOptional(
       text({
-        description: 'The source of type eapi that runs the show commands, on a connection of its own; the first of that type by default.',
+        description: 'The eapi source that runs the show commands, on its own connection. Default: the first of that type.',
         expects: 'the name of a source',
         max: 40,
       }),
     ),
     collect,
     interval: duration({ default: '60s', min: '5s', max: '1d', description: 'Time from the start of one round to the start of the next.' }),
-    commandTimeout: duration({ default: '10s', min: '100ms', max: '1m', description: 'Longest wait for the answer to one command.' }),
-    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Longest wait for one answer of the server.' }),
+    commandTimeout: duration({ default: '10s', min: '100ms', max: '1m', description: 'Timeout of one command.' }),
+    requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Timeout of one request to the server.' }),
     maxAnswerBytes: wholeNumber({
       default: 8_388_608,
       min: 65_536,
       max: 67_108_864,
       unit: 'bytes',
-      description: 'A longer answer to a command is given up. Two of them may be in memory at once.',
+      description: 'Maximum output of one command; longer output is dropped. Up to two are in memory at once.',
     }),
     maxFiles: wholeNumber({
       default: 1_000,
       min: 1,
       max: 100_000,
       unit: 'files',
-      description: 'Files in the folder; the oldest give way.',
+      description: 'Maximum files in the folder; the oldest are deleted.',
     }),
     maxBytes: wholeNumber({
       default: 104_857_600,
       min: 65_536,
       max: 1_099_511_627_776,
       unit: 'bytes',
-      description: 'Bytes in the files of the folder; the oldest give way.',
+      description: 'Maximum bytes in the folder; the oldest files are deleted.',
     }),
     sink: choice({
       of: ['none', 'state-ingest', 'folder'],
       default: 'none',
-      description: 'Where snapshots go: nowhere and none are taken, to a state-ingest server, or into a folder.',
+      description: 'Where snapshots go: none takes no snapshots, state-ingest uploads them to a server, folder writes files.',
     }),
   })
   .prefault({})
-  .register(settings, section('Raw snapshots of the device beside the statuses (docs/snapshots.md).'));
+  .register(settings, section('Raw state snapshots of the device (docs/snapshots.md).'));
 
 function isPlainHttp(value: string): boolean {
   if (!URL.canParse(value)) return false;
@@ -238,7 +236,7 @@ const damping = z
     mode: choice({
       of: ['observe', 'enforce'],
       default: 'observe',
-      description: 'observe only measures and tells; enforce writes a user that flaps at most once per suppressedInterval.',
+      description: 'observe only measures and reports; enforce writes a suppressed user at most once per suppressedInterval.',
     }),
     penalty: wholeNumber({
       default: 1_000,
@@ -256,144 +254,144 @@ const damping = z
       default: 6_000,
       min: 1,
       max: 1_000_000,
-      description: 'Above this figure a user is suppressed; RFC 7196 advises 6000 or more.',
+      description: 'A user above this figure of merit is suppressed; RFC 7196 recommends 6000 or more.',
     }),
-    reuse: wholeNumber({ default: 750, min: 1, max: 1_000_000, description: 'Below this figure it is free again.' }),
+    reuse: wholeNumber({ default: 750, min: 1, max: 1_000_000, description: 'A suppressed user below this figure of merit is released.' }),
     maxSuppress: duration({
       default: '1h',
       min: '1s',
       max: '7d',
-      description: 'Longest time for which a user stays suppressed after its last transition.',
+      description: 'Maximum time that a user stays suppressed after its last transition.',
     }),
     suppressedInterval: duration({
       default: '5m',
       min: '1s',
       max: '1d',
-      description: 'How often a suppressed user, or one that another writer contests, is written.',
+      description: 'Minimum time between writes of a suppressed user, or of a user whose status another writer changes back.',
     }),
   })
   .prefault({})
-  .register(settings, section('Damping of users that flap.'));
+  .register(settings, section('Damping of flapping users.'));
 
-/** When a status is believed and when it is written. */
+/** When a status is accepted, and when it is written. */
 const policySection = z
   .strictObject({
     downGrace: duration({
       default: '6s',
       min: '0s',
       max: '1h',
-      description: 'How long a session has to be down before Down is written; 6s is twice the hold time that DoubleZero configures.',
+      description: 'Time that a session must be down before Down is written. 6s is twice the hold time that DoubleZero configures.',
     }),
     downConfirmations: wholeNumber({
       default: 2,
       min: 1,
       max: 100,
       unit: 'polls',
-      description: 'Polls in a row that have to see a session down when the switch does not say since when it is.',
+      description: 'Consecutive polls that must see a session down if the switch does not report since when.',
     }),
     connectGrace: duration({
       default: '60s',
       min: '0s',
       max: '1d',
-      description: 'How long a new user that was never seen up may take to connect before its first Down.',
+      description: 'Time that a new user has to connect before its first Down is written.',
     }),
     refreshInterval: duration({
       default: '1h',
       min: '1s',
       max: '7d',
-      description: 'How old a report may become before it is repeated.',
+      description: 'Age at which a report is refreshed, which means written again.',
     }),
     refreshJitter: share({
       default: 0.1,
       min: 0,
       max: 0.5,
-      description: 'Share of refreshInterval by which users refresh earlier, a fixed part for each, so that they spread.',
+      description: 'Share of refreshInterval over which refreshes spread: each user refreshes earlier by a fixed part of it.',
     }),
     rideAlongAfter: share({
       default: 0.75,
       min: 0,
       max: 1,
-      description: 'Share of refreshInterval after which a report is repeated early when a transaction goes out with room.',
+      description: 'Share of refreshInterval after which a report is refreshed early if a transaction has room.',
     }),
     massDownShare: share({
       default: 0.5,
       min: 0.01,
       max: 1,
-      description: 'When this share of the users that were up reads down at once, the switch is polled again before it is believed.',
+      description: 'If at least this share of the users that were up reads down at once, a second poll must confirm it.',
     }),
     massDownMinimum: wholeNumber({
       default: 10,
       min: 1,
       max: 100_000,
       unit: 'users',
-      description: 'Fewer users than this going down at once are believed without a second poll.',
+      description: 'If fewer users than this go down at once, no second poll is needed.',
     }),
     minWriteInterval: duration({
       default: '10s',
       min: '0s',
       max: '1h',
-      description: 'One user is written at most once in this time; the newest status waits.',
+      description: 'Minimum time between two writes of one user; the newest status waits.',
     }),
     damping,
   })
   .prefault({})
-  .register(settings, section('When a status is believed and when it is written.'));
+  .register(settings, section('When a status is accepted, and when it is written.'));
 
-/** Landing transactions. */
+/** Sending and confirming transactions. */
 const workerSection = z
   .strictObject({
     statusPollInterval: duration({
       default: '450ms',
       min: '50ms',
       max: '1m',
-      description: 'How often the status of the signatures in flight is asked for.',
+      description: 'Interval between status requests for the signatures in flight.',
     }),
     rebroadcastInterval: duration({
       default: '2s',
       min: '100ms',
       max: '1m',
-      description: 'How often a transaction that has not landed is sent again.',
+      description: 'Interval between resends of an unconfirmed transaction.',
     }),
     blockhashMaxAge: duration({
       default: '2s',
       min: '100ms',
       max: '30s',
-      description: 'A blockhash older than this is fetched anew before signing.',
+      description: 'Maximum age of a blockhash at signing; an older one is fetched again.',
     }),
     maxInFlight: wholeNumber({
       default: 256,
       min: 1,
       max: 256,
       unit: 'transactions',
-      description: 'Transactions that may wait for confirmation at once.',
+      description: 'Maximum transactions waiting for confirmation.',
     }),
     sendStagger: duration({ default: '10ms', min: '0s', max: '5s', description: 'Pause between two sends.' }),
     skipPreflight: yesOrNo({
       default: false,
-      description: 'Send without letting the endpoint simulate first; faster, and it reports errors later.',
+      description: 'Send without preflight simulation: faster, but errors are reported later.',
     }),
     maxTransactionsPerMinute: wholeNumber({
       default: 600,
       min: 1,
       max: 100_000,
       unit: 'transactions',
-      description: 'Most transactions in a minute; changes go before refreshes when it is short.',
+      description: 'Maximum transactions per minute. Near the limit, changes go before refreshes.',
     }),
     maxLamportsPerDay: wholeNumber({
       default: 100_000_000,
       min: 5_000,
       max: 1_000_000_000_000,
       unit: 'lamports',
-      description: 'Most fees in a day; changes go before refreshes when it is short.',
+      description: 'Maximum fees per day. Near the limit, changes go before refreshes.',
     }),
     drainTimeout: duration({
       default: '10s',
       min: '0s',
       max: '5m',
-      description: 'How long a stopping agent waits for transactions in flight.',
+      description: 'Time that a stopping agent waits for transactions in flight.',
     }),
     minBalance: z.int().min(0).transform(lamports).prefault(0).register(settings, {
-      description: 'Nothing is sent while the key holds less than this.',
+      description: 'Minimum balance of the key. Below it, nothing is sent.',
       expects: 'a whole number of lamports, 0 or more',
       form: 'number',
       unit: 'lamports',
@@ -402,27 +400,27 @@ const workerSection = z
     }),
   })
   .prefault({})
-  .register(settings, section('Landing transactions.'));
+  .register(settings, section('Sending and confirming transactions.'));
 
-/** What the agent says of itself. */
+/** Logging. */
 const logSection = z
   .strictObject({
     level: choice({
       of: ['debug', 'info', 'warn', 'error'],
       default: 'info',
       reloadable: false,
-      description: 'The least important line that is written.',
+      description: 'Minimum level of the lines that are logged.',
     }),
     format: choice({
       of: ['auto', 'json', 'pretty', 'journald'],
       default: 'auto',
       reloadable: false,
       description:
-        "journald is json with each line's priority before it. auto is pretty on a terminal, journald where standard error leads to systemd's journal, and json elsewhere.",
+        "journald is json with a priority before each line. auto means pretty on a terminal, journald if standard error leads to systemd's journal, else json.",
     }),
   })
   .prefault({})
-  .register(settings, section('What the agent says of itself, on standard error.'));
+  .register(settings, section('Logging, to standard error.'));
 
 const environment = z
   .string()
@@ -434,7 +432,7 @@ const environment = z
   })
   .register(settings, {
     ...about({
-      description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Also mainnet, m, t, d, local and l.',
+      description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Aliases: mainnet, m, t, d, local and l.',
     }),
     expects: orList(NETWORKS.map((network) => network.name)),
     form: 'choice',
@@ -456,7 +454,7 @@ export const configSchema = z
     keypair: z.exactOptional(
       filePath({
         reloadable: false,
-        description: "Key file of the device's metrics publisher, as solana-keygen writes it; --dry-run does without.",
+        description: "Key file of the device's metrics publisher, as solana-keygen writes it. --dry-run needs none.",
       }),
     ),
     ledger: ledgerSection,

@@ -18,7 +18,7 @@ function checkEapi(source: EapiSourceConfig): CrossChecked {
   const given = (['username', 'passwordFile'] as const).filter((key) => source[key] !== undefined);
 
   if (scheme === 'unix' || scheme === 'grpc') {
-    const instead = scheme === 'unix' ? 'the permissions of the socket decide' : 'whoever reaches its port is let in';
+    const instead = scheme === 'unix' ? 'the permissions of the socket control access' : 'anyone who can reach the port has access';
     for (const key of given) refuse([key], `a ${scheme}:// address takes no credentials; ${instead}`);
     if (source.session === 'cookie') refuse(['session'], `a ${scheme}:// address has no login; leave it at basic`);
   } else {
@@ -33,9 +33,10 @@ function checkEapi(source: EapiSourceConfig): CrossChecked {
   for (const found of tlsProblems(source.tls, scheme)) refuse(['tls', found.key], found.problem);
 
   const warnings = [];
-  if (source.tls.insecure) warnings.push('tls.insecure is on: anyone between here and the switch can read the password and forge answers');
+  if (source.tls.insecure)
+    warnings.push('tls.insecure is on: anyone between this host and the switch can read the password and forge responses');
   if (scheme === 'http' && given.length > 0 && !isLoopback(source.url))
-    warnings.push('the password travels in clear text; use https:// or unix://');
+    warnings.push('the password is sent in clear text; use https:// or unix://');
   return { problems, warnings };
 }
 
@@ -53,7 +54,7 @@ function tlsProblems(
   const all = serverName === undefined ? ways : [...ways, { key: 'serverName', given: true }];
   if (scheme !== 'https') return all.map(({ key }) => ({ key, problem: 'only an https:// address has a certificate' }));
   const [first, ...others] = ways;
-  const rivals = others.map(({ key }) => ({ key, problem: `stands beside ${first?.key}; a certificate is verified in one way` }));
+  const rivals = others.map(({ key }) => ({ key, problem: `conflicts with ${first?.key}; choose one way to verify the certificate` }));
   return serverName === undefined || caFile !== undefined ? rivals : [...rivals, { key: 'serverName', problem: 'needs caFile' }];
 }
 
@@ -70,10 +71,10 @@ function checkSnapshots({ snapshots, collector }: AgentConfig): CrossChecked {
   if (sink === 'state-ingest' && url === undefined) refuse('url', 'is required for the sink state-ingest');
   if (sink === 'folder' && directory === undefined) refuse('directory', 'is required for the sink folder');
   if (sink !== 'none' && collector.sources.every(({ type }) => type !== 'eapi')) {
-    warnings.push('snapshots: without a source of type eapi no show command can be run, only bgp-sockets can be taken');
+    warnings.push('snapshots: without a source of type eapi, only bgp-sockets can be taken, and no show command');
   }
   if (sink === 'state-ingest' && url?.startsWith('http:') === true && !isLoopback(url)) {
-    warnings.push('snapshots.url: snapshots travel in clear text; use https://');
+    warnings.push('snapshots.url: snapshots are sent in clear text; use https://');
   }
   return { problems, warnings };
 }
@@ -114,14 +115,14 @@ function communityNeeded({ community, communityFile }: CommunitySettings): reado
 
 function noUser(settings: UserSettings): readonly KeyProblem[] {
   const given = (['user', 'authPasswordFile', 'privPasswordFile'] as const).filter((key) => settings[key] !== undefined);
-  return given.map((key) => ({ path: [key], problem: 'belongs to version 3' }));
+  return given.map((key) => ({ path: [key], problem: 'applies to version 3 only' }));
 }
 
 /** A user without a passphrase says so, and encryption needs authentication (RFC 3414). */
 function userProblems(settings: UserSettings): readonly KeyProblem[] {
   const { user, authProtocol, authPasswordFile, privProtocol, privPasswordFile } = settings;
   const problems: KeyProblem[] = [];
-  if (user === undefined) problems.push({ path: ['user'], problem: 'is required: version 3 has a user instead of a community' });
+  if (user === undefined) problems.push({ path: ['user'], problem: 'is required: version 3 uses a user instead of a community' });
   if (authProtocol === 'none' && privProtocol !== 'none') {
     problems.push({
       path: ['privProtocol'],
@@ -135,7 +136,7 @@ function userProblems(settings: UserSettings): readonly KeyProblem[] {
     if (protocol !== 'none' && file === undefined) {
       problems.push({ path: [key], problem: `is required: the path of a file that holds the passphrase (or set ${protocolKey} to none)` });
     }
-    if (protocol === 'none' && file !== undefined) problems.push({ path: [key], problem: `stands beside ${protocolKey} none` });
+    if (protocol === 'none' && file !== undefined) problems.push({ path: [key], problem: `conflicts with ${protocolKey} none` });
   }
   return problems;
 }
@@ -146,21 +147,21 @@ function holderProblems(
   holder: CommunitySettings & Pick<Vrf, 'context'>,
 ): readonly KeyProblem[] {
   const given = (['community', 'communityFile'] as const).filter((key) => holder[key] !== undefined);
-  if (version === '3') return given.map((key) => ({ path: [...path, key], problem: 'belongs to version 2c; version 3 has a user' }));
+  if (version === '3') return given.map((key) => ({ path: [...path, key], problem: 'applies to version 2c only; version 3 uses a user' }));
   const problems: KeyProblem[] = [];
-  if (given.length === 2) problems.push({ path: [...path, 'community'], problem: 'stands beside communityFile; remove one of them' });
-  if (holder.context !== undefined) problems.push({ path: [...path, 'context'], problem: 'belongs to version 3' });
+  if (given.length === 2) problems.push({ path: [...path, 'community'], problem: 'conflicts with communityFile; remove one of them' });
+  if (holder.context !== undefined) problems.push({ path: [...path, 'context'], problem: 'applies to version 3 only' });
   return problems;
 }
 
 /** A user without authentication is nobody: what it is sent anybody may have sent. */
 function unprotectedWarnings({ version, authProtocol }: Pick<SnmpTrapsConfig, 'version' | 'authProtocol'>): readonly string[] {
-  return version === '3' && authProtocol === 'none' ? ['authProtocol is none: anyone who reaches the port can forge its messages'] : [];
+  return version === '3' && authProtocol === 'none' ? ['authProtocol is none: anyone who can reach the port can forge its messages'] : [];
 }
 
 function clearTextWarnings(holders: readonly CommunitySettings[]): readonly string[] {
   if (holders.every(({ community }) => community === undefined)) return [];
-  return ['a community is written in clear text in the configuration; prefer communityFile'];
+  return ['the configuration contains a community in clear text; prefer communityFile'];
 }
 
 const NOTHING_WRONG: CrossChecked = { problems: [], warnings: [] };
@@ -176,7 +177,7 @@ export function crossCheck(config: AgentConfig): CrossChecked {
     warnings.push(...checked.warnings.map((warning) => `source ${source.name}: ${warning}`));
     if (source.timeout > config.collector.timeout) {
       warnings.push(
-        `source ${source.name}: its timeout is longer than collector.timeout (${formatDuration(config.collector.timeout)}), which ends first`,
+        `source ${source.name}: its timeout is longer than collector.timeout (${formatDuration(config.collector.timeout)}), which applies first`,
       );
     }
   }
@@ -193,9 +194,7 @@ export function crossCheck(config: AgentConfig): CrossChecked {
 function windowWarnings({ http: { enabled, listen, tokenFile } }: AgentConfig): readonly string[] {
   const { host, port } = listen;
   if (!enabled || tokenFile !== undefined || isLoopback(`http://${host.includes(':') ? `[${host}]` : host}`)) return [];
-  return [
-    `http.listen: whoever reaches ${host}:${port} can read everything there; name the file of a token in http.tokenFile, or listen on 127.0.0.1`,
-  ];
+  return [`http.listen: anyone who can reach ${host}:${port} can read everything there; set http.tokenFile, or listen on 127.0.0.1`];
 }
 
 function checkSource(source: SourceConfig): CrossChecked {
@@ -247,6 +246,6 @@ function nameProblems({ collector }: AgentConfig): readonly KeyProblem[] {
   return places.flatMap(({ name, path }, index) => {
     const first = names.indexOf(name);
     const kind = places[first]?.path[1] === 'sources' ? 'source' : 'wake-up';
-    return first === index ? [] : [{ path, problem: `the name "${name}" is taken by an earlier ${kind}; write another one` }];
+    return first === index ? [] : [{ path, problem: `the name "${name}" is already used by an earlier ${kind}; choose another one` }];
   });
 }

@@ -27,7 +27,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
-  ELOOP: 'its symbolic links go round in a circle',
+  ELOOP: 'its symbolic links form a loop',
 };
 
 /** Reads a small file (or a pipe) whole, never more than `maxBytes`. Throws FileProblem. */
@@ -66,7 +66,7 @@ const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 /** A warning when a secret file may be read by people it is not meant for, else undefined. */
 export function warnIfOpenToOthers(what: string, file: string, content: Pick<FileContent, 'openToOthers'>): string | undefined {
   if (!content.openToOthers || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return undefined;
-  return `${what} ${file} may be read by other users of this host; run: chmod 400 ${file}`;
+  return `${what} ${file} is readable by other users of this host; run: chmod 400 ${file}`;
 }
 
 /** A configuration file, read but not yet validated. */
@@ -110,7 +110,7 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
   // Pretty errors would quote the file, and the file may hold a community.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
   const unmerged = text.split('\n').findIndex((line) => /^(?:<{7}|={7}|>{7})(?: |$)/.test(line));
-  if (unmerged !== -1) throw refusal([{ where: `${path}:${unmerged + 1}`, problem: 'a merge by git was left unfinished here' }]);
+  if (unmerged !== -1) throw refusal([{ where: `${path}:${unmerged + 1}`, problem: 'unresolved merge conflict of git' }]);
   const mistakes = tellingOnes([...document.errors, ...document.warnings]).slice(0, MAX_PROBLEMS);
   if (mistakes.length > 0) throw refusal(mistakes.map((mistake) => mistakeOf(mistake, text, lines, path)));
   const value = mappingOf(document, path);
@@ -137,18 +137,18 @@ function expand(document: Document, path: string): unknown {
     throw refusal([
       {
         where: `${path}:1`,
-        problem: 'its aliases (*name) do not resolve, or multiply too often; a value that begins with * needs quotes around it',
+        problem: 'its aliases (*name) do not resolve, or expand too often; a value that begins with * needs quotes around it',
       },
     ]);
   }
 }
 
 const MISTAKES: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: 'a tab indents this line; YAML takes spaces only',
-  BLOCK_AS_IMPLICIT_KEY: 'the value goes on as another "key: value": write quotes around it, or mend the indentation of the line below',
-  MULTILINE_IMPLICIT_KEY: 'this line, or one before it, is no "key: value", or its indentation is wrong',
+  TAB_AS_INDENT: 'a tab indents this line; YAML allows spaces only',
+  BLOCK_AS_IMPLICIT_KEY: 'the value contains another "key: value": write quotes around it, or fix the indentation of the next line',
+  MULTILINE_IMPLICIT_KEY: 'this line, or one before it, is not "key: value", or its indentation is wrong',
   BAD_SCALAR_START: 'a value that begins with this character needs quotes around it',
-  MULTIPLE_DOCS: 'a second document begins here; the file has to be one',
+  MULTIPLE_DOCS: 'a second YAML document begins here; only one is allowed',
 };
 
 /** Keys that are written twice, and of what is no YAML the first place: the others follow from it. */
@@ -162,7 +162,7 @@ function mistakeOf(mistake: YAMLError, text: string, lines: LineCounter, path: s
   const where = `${path}:${lines.linePos(start).line}`;
   if (mistake.code === 'DUPLICATE_KEY') {
     const key = /^[\w.-]{1,60}/.exec(text.slice(start))?.[0];
-    return { where, problem: key === undefined ? 'a key is written twice' : `the key "${key}" is written twice` };
+    return { where, problem: key === undefined ? 'duplicate key' : `duplicate key "${key}"` };
   }
   return { where, problem: MISTAKES[mistake.code] ?? `not valid YAML: ${mistake.message.split('\n')[0] ?? mistake.code}` };
 }

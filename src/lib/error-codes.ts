@@ -1,4 +1,4 @@
-/** Configuration, command line and key files. All of them end the command with exit code 2. */
+/** Configuration, command line and key files. Each ends the command with exit code 2. */
 export const CONFIG_CODES = {
   CONFIG__INVALID: {
     class: 'fatal',
@@ -13,17 +13,17 @@ export const CONFIG_CODES = {
   CONFIG__FILE_UNREADABLE: {
     class: 'fatal',
     message: 'the configuration file {file} cannot be read: {problem}',
-    remedy: 'check the path given by --config or DZD_CONFIG, and that the user of this process may read it',
+    remedy: 'check the path in --config or DZD_CONFIG, and that the user of this process can read it',
   },
   CONFIG__FILE_NOT_YAML: {
     class: 'fatal',
     message: '{where}: {problem}',
-    remedy: 'the file is YAML: `key: value` lines, sections indented by spaces; the files in config/ are examples',
+    remedy: 'the file must be YAML: `key: value` lines, sections indented with spaces; config/ has examples',
   },
   CONFIG__SECRET_UNREADABLE: {
     class: 'fatal',
     message: '{key}: the secret file {file} cannot be used: {problem}',
-    remedy: 'the file holds the secret alone, on one line, readable by the user of this process',
+    remedy: 'the file must hold the secret alone, on one line, readable by the user of this process',
   },
   CONFIG__USAGE: {
     class: 'fatal',
@@ -32,23 +32,23 @@ export const CONFIG_CODES = {
   },
   CONFIG__PORT_IN_USE: {
     class: 'fatal',
-    message: 'port {port} of 127.0.0.1, which --{flag} asks for, cannot be used: {problem}',
-    remedy: 'name another port, or 0 for any that is free',
+    message: 'cannot listen on 127.0.0.1:{port} (--{flag}): {problem}',
+    remedy: 'choose another port, or 0 for a free one',
   },
   CONFIG__CANNOT_LISTEN: {
     class: 'fatal',
-    message: 'http.listen: {address} cannot be listened on: {problem}',
-    remedy: 'write another address or port there, or `http.enabled: false`; is another agent running on this host?',
+    message: 'http.listen: cannot listen on {address}: {problem}',
+    remedy: 'set another address or port, or `http.enabled: false`; check whether another agent runs on this host',
   },
   CONFIG__KEYPAIR_NOT_NAMED: {
     class: 'fatal',
-    message: 'no key file is configured, and without one nothing can be written',
-    remedy: "name the file of the device's metrics publisher key with --keypair, DZD_KEYPAIR or `keypair`, or use --dry-run",
+    message: 'no key file is configured; the agent cannot write without one',
+    remedy: "set --keypair, DZD_KEYPAIR or `keypair` to the file of the device's metrics publisher key, or use --dry-run",
   },
   CONFIG__KEYPAIR_MISSING: {
     class: 'fatal',
-    message: 'there is no key file {file}',
-    remedy: "point `keypair` at the file of the device's metrics publisher key, as solana-keygen writes it, or use --dry-run",
+    message: 'the key file {file} does not exist',
+    remedy: "set `keypair` to the file of the device's metrics publisher key, as solana-keygen writes it, or use --dry-run",
   },
   CONFIG__KEYPAIR_UNREADABLE: {
     class: 'fatal',
@@ -57,13 +57,13 @@ export const CONFIG_CODES = {
   },
   CONFIG__KEYPAIR_INVALID: {
     class: 'fatal',
-    message: 'the key file {file} holds no keypair: {problem}',
-    remedy: 'the file is a JSON array of 64 numbers from 0 to 255, as solana-keygen writes it; restore it from its backup',
+    message: 'the key file {file} does not contain a keypair: {problem}',
+    remedy: 'the file must be a JSON array of 64 numbers from 0 to 255, as solana-keygen writes it; restore it from its backup',
   },
   CONFIG__KEYPAIR_MISMATCH: {
     class: 'fatal',
-    message: 'the key file {file} is damaged: its public half does not belong to its private half',
-    remedy: 'restore the file from its backup; `solana-keygen verify` tells whether a file is whole',
+    message: 'the key file {file} is damaged: its public key does not match its private key',
+    remedy: 'restore the file from its backup; `solana-keygen verify` checks a key file',
   },
 } as const;
 

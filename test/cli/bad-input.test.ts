@@ -43,7 +43,7 @@ test.for([
   [
     'two sources of one name',
     'collector:\n  sources:\n    - {type: eapi, url: "unix:///a", name: x}\n    - {type: sockets, name: x}\n',
-    'c.yaml:6: collector.sources[1].name: the name "x" is taken by an earlier source; write another one',
+    'c.yaml:6: collector.sources[1].name: the name "x" is already used by an earlier source; choose another one',
   ],
   [
     'a refresh shorter than the tick',
@@ -58,7 +58,7 @@ test.for([
   [
     'a password in the file',
     'collector:\n  sources:\n    - {type: eapi, url: "https://a", username: u, password: hunter2}\n',
-    'c.yaml:5: collector.sources[0].password: unknown key; a password is not written into the configuration: name the file that holds it in passwordFile',
+    'c.yaml:5: collector.sources[0].password: unknown key; passwords do not belong into the configuration: set passwordFile to the file that holds it',
   ],
   [
     'a port that is none',
@@ -75,7 +75,7 @@ test.for([
   ['that is a folder', 'folder', 'it is a folder'],
   ['that is empty', '', 'it is empty'],
   ['of two lines', 'one\ntwo\n', 'it is not one line of text'],
-  ['that links to itself', 'link', 'its symbolic links go round in a circle'],
+  ['that links to itself', 'link', 'its symbolic links form a loop'],
 ] as const)('a secret %s: the line that names the file, and why it is of no use', async ([, content, problem]) => {
   const folder = temporaryFolder();
   const secret = join(folder, 'password');
@@ -104,27 +104,31 @@ test('a secret that this user may not read is told as such', async ({ skip }) =>
 });
 
 test.for([
-  ['is missing', undefined, 'there is no key file DIR/key (DIR/c.yaml:3)'],
-  ['holds a public key', DEVICE, 'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a public key; the private one is needed'],
+  ['is missing', undefined, 'the key file DIR/key (DIR/c.yaml:3) does not exist'],
+  [
+    'holds a public key',
+    DEVICE,
+    'the key file DIR/key (DIR/c.yaml:3) does not contain a keypair: it is a public key; the private key is required',
+  ],
   [
     'holds one half of a keypair',
     JSON.stringify(Array(32).fill(7)),
-    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it has 32 numbers instead of 64, one half of a keypair',
+    'the key file DIR/key (DIR/c.yaml:3) does not contain a keypair: it has 32 numbers instead of 64, one half of a keypair',
   ],
   [
     'holds a key of OpenSSH',
     '-----BEGIN OPENSSH PRIVATE KEY-----\n',
-    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a key in PEM, as OpenSSH and OpenSSL write it',
+    'the key file DIR/key (DIR/c.yaml:3) does not contain a keypair: it is a PEM key of OpenSSH or OpenSSL',
   ],
   [
     'holds what a wallet shows',
     '5K'.repeat(44),
-    'the key file DIR/key (DIR/c.yaml:3) holds no keypair: it is a private key in base58, as wallets show it, and not the array that solana-keygen writes',
+    'the key file DIR/key (DIR/c.yaml:3) does not contain a keypair: it is a private key in base58 (wallet format), not the array that solana-keygen writes',
   ],
   [
     'holds two halves of two keys',
     JSON.stringify(Array(64).fill(7)),
-    'the key file DIR/key (DIR/c.yaml:3) is damaged: its public half does not belong to its private half',
+    'the key file DIR/key (DIR/c.yaml:3) is damaged: its public key does not match its private key',
   ],
 ] as const)('a key file that %s', async ([, content, expected]) => {
   const folder = temporaryFolder();
@@ -145,14 +149,12 @@ test('a port in use: the address, the line, and what to do', async ({ onTestFini
   expect([inFile.exitCode, inFile.told]).toEqual([
     2,
     [
-      `dzd-telemetry: http.listen: 127.0.0.1:${port} (DIR/c.yaml:4) cannot be listened on: another process has it`,
-      'dzd-telemetry: write another address or port there, or `http.enabled: false`; is another agent running on this host?',
+      `dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (DIR/c.yaml:4): another process uses it`,
+      'dzd-telemetry: set another address or port, or `http.enabled: false`; check whether another agent runs on this host',
     ],
   ]);
   const inFlag = await run('', ['--keypair', keypair, '--http.listen', `127.0.0.1:${port}`], folder);
-  expect(inFlag.told[0]).toBe(
-    `dzd-telemetry: http.listen: 127.0.0.1:${port} (--http.listen) cannot be listened on: another process has it`,
-  );
+  expect(inFlag.told[0]).toBe(`dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (--http.listen): another process uses it`);
 });
 
 test('an address that this host does not have', async () => {
@@ -160,6 +162,6 @@ test('an address that this host does not have', async () => {
   const { exitCode, told } = await run('http:\n  listen: 192.0.2.1:50100\n', ['--keypair', await writeNewKeypair(folder)], folder);
   expect([exitCode, told[0]]).toEqual([
     2,
-    'dzd-telemetry: http.listen: 192.0.2.1:50100 (DIR/c.yaml:4) cannot be listened on: this host has no such address',
+    'dzd-telemetry: http.listen: cannot listen on 192.0.2.1:50100 (DIR/c.yaml:4): this host has no such address',
   ]);
 });

@@ -64,7 +64,7 @@ describe('check', () => {
     const { exitCode, stdout } = await at.run(['check']);
     expect(exitCode).toBe(0);
     expect(stdout.split('\n').slice(1, 3)).toEqual([
-      `warn     key: the key file ${at.keypair} may be read by other users of this host; run: chmod 400 ${at.keypair}`,
+      `warn     key: the key file ${at.keypair} is readable by other users of this host; run: chmod 400 ${at.keypair}`,
       '         → let nobody but the user of this process read it: chmod 400',
     ]);
     expect(stdout).toMatch(/\n\n10 ok, 1 to look at, 0 failed, 1 skipped\n$/);

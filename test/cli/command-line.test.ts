@@ -151,7 +151,7 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
     '%s: a secret is never a flag',
     async (flag) => {
       const { exitCode, stderr } = await commandLine(['run', flag]);
-      expect([exitCode, stderr.includes('a secret is not taken from a flag'), stderr.includes('hunter2')]).toEqual([2, true, false]);
+      expect([exitCode, stderr.includes('secrets are not accepted as flags'), stderr.includes('hunter2')]).toEqual([2, true, false]);
     },
   );
 

@@ -82,7 +82,7 @@ describe('what is wrong is told with file and line', () => {
       'devices:\n  - code: a\n    status: fine',
       ':3: devices[0].status: expected pending, activated, deleting, rejected, drained, deviceProvisioning, linkProvisioning',
     ],
-    ['devices:\n\t- code: a', ':2: a tab indents this line; YAML takes spaces only'],
+    ['devices:\n\t- code: a', ':2: a tab indents this line; YAML allows spaces only'],
   ])('%j', (text, problem) => {
     const file = genesisFile(text);
     let lines: readonly string[] = [];

@@ -130,11 +130,11 @@ describe('run --once', () => {
     await using at = await fixture();
     chmodSync(at.keypair, 0o644);
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair);
-    expect([exitCode, stderr.includes(`${at.keypair} may be read by other users of this host; run: chmod 400`)]).toEqual([0, true]);
+    expect([exitCode, stderr.includes(`${at.keypair} is readable by other users of this host; run: chmod 400`)]).toEqual([0, true]);
   });
 
   test.for([
-    ['is not there', undefined, 'there is no key file'],
+    ['is not there', undefined, 'does not exist'],
     ['is empty', '', 'it is empty'],
     ['is no key', '{"not":"a key"}', 'it is JSON, but not an array'],
     ['is half a key', '[1,2,3]', 'it has 3 numbers instead of 64'],

@@ -40,19 +40,19 @@ describe('a value that does not fit is answered with what was probably meant', (
     ['http: {listen: 0.0.0.0}', 'got "0.0.0.0", did you mean "0.0.0.0:50100"?'],
     ['http: {listen: "http://localhost:9090/"}', 'did you mean "localhost:9090"?'],
     ['http: {listen: "localhost:99999"}', 'got "localhost:99999"'],
-    ['ledger: {rpcUrls: "http://a"}', 'addresses, got a text: write [ and ] around it'],
+    ['ledger: {rpcUrls: "http://a"}', 'addresses, got one string: write [ and ] around it'],
     ['log: {level: a: b}', 'not valid YAML: '],
-    ['log:\n  level: a: b', 'write quotes around it, or mend the indentation of the line below'],
+    ['log:\n  level: a: b', 'write quotes around it, or fix the indentation of the next line'],
     ['keypair: @home/id.json', 'a value that begins with this character needs quotes around it'],
-    ['keypair: ~/id.json', 'keypair: expected the path of a file; ~ and $NAME stand for nothing here'],
-    ['keypair: $HOME/id.json', 'keypair: expected the path of a file; ~ and $NAME stand for nothing here'],
+    ['keypair: ~/id.json', 'keypair: expected the path of a file; ~ and $NAME are not expanded'],
+    ['keypair: $HOME/id.json', 'keypair: expected the path of a file; ~ and $NAME are not expanded'],
     ['policy: {refreshJitter: 10%}', 'got "10%", did you mean 0.1?'],
     ['policy: {massDownShare: 50}', 'got 50, did you mean 0.5?'],
     ['collector: {sources: [{type: snmp, host: "sw1:1161", community: x}]}', 'got "sw1:1161", did you mean "sw1" with port: 1161?'],
     ['collector: {sources: [{type: snmp, host: "udp://sw1/", community: x}]}', 'got "udp://sw1/", did you mean "sw1"?'],
     ['collector: {sources: [{type: snmp, host: sw1, community: x, vrfs: vrf1}]}', 'got "vrf1", did you mean [vrf1]?'],
-    ['collector:\n  interval: 5s\n   timeout: 5s', 'mend the indentation of the line below'],
-    ['<<<<<<< HEAD\nlog: {}\n=======\n>>>>>>> x', 'a merge by git was left unfinished here'],
+    ['collector:\n  interval: 5s\n   timeout: 5s', 'fix the indentation of the next line'],
+    ['<<<<<<< HEAD\nlog: {}\n=======\n>>>>>>> x', 'unresolved merge conflict of git'],
     ['keypair: *home', 'a value that begins with * needs quotes around it'],
   ] as const)('%s', ([line, end]) => {
     const problem = problemOf(line);
@@ -69,7 +69,7 @@ describe('a value that does not fit is answered with what was probably meant', (
 test('a window that others can reach, without a token, is worth a warning', () => {
   const warnings = (http: string) => loadConfig({ file: temporaryFile(`${MINIMAL}http: ${http}\n`), environment: {} }).warnings;
   expect(warnings('{listen: "0.0.0.0:50100"}')).toEqual([
-    'http.listen: whoever reaches 0.0.0.0:50100 can read everything there; name the file of a token in http.tokenFile, or listen on 127.0.0.1',
+    'http.listen: anyone who can reach 0.0.0.0:50100 can read everything there; set http.tokenFile, or listen on 127.0.0.1',
   ]);
   expect(warnings('{listen: "[::]:1"}').length).toBe(1);
   for (const http of [

@@ -59,7 +59,7 @@ describe('a key file as solana-keygen writes it', () => {
 
   test('is warned of when others may read it', () => {
     const file = keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey), { mode: 0o640 });
-    expect(loadKeypair(file).warnings).toEqual([`the key file ${file} may be read by other users of this host; run: chmod 400 ${file}`]);
+    expect(loadKeypair(file).warnings).toEqual([`the key file ${file} is readable by other users of this host; run: chmod 400 ${file}`]);
   });
 });
 
@@ -75,8 +75,8 @@ describe('a key file that is no good', () => {
     [JSON.stringify([...whole.slice(0, 63), 256]), 'CONFIG__KEYPAIR_INVALID', 'number 64 of 64 is not a byte from 0 to 255'],
     [JSON.stringify([-1, ...whole.slice(1)]), 'CONFIG__KEYPAIR_INVALID', 'number 1 of 64 is not a byte from 0 to 255'],
     [JSON.stringify(whole.map(String)), 'CONFIG__KEYPAIR_INVALID', 'number 1 of 64 is not a byte from 0 to 255'],
-    [JSON.stringify([...whole.slice(0, 63), 0]), 'CONFIG__KEYPAIR_MISMATCH', 'its public half does not belong to its private half'],
-    [JSON.stringify([0, ...whole.slice(1)]), 'CONFIG__KEYPAIR_MISMATCH', 'its public half does not belong to its private half'],
+    [JSON.stringify([...whole.slice(0, 63), 0]), 'CONFIG__KEYPAIR_MISMATCH', 'its public key does not match its private key'],
+    [JSON.stringify([0, ...whole.slice(1)]), 'CONFIG__KEYPAIR_MISMATCH', 'its public key does not match its private key'],
     ['['.repeat(5_000), 'CONFIG__KEYPAIR_UNREADABLE', 'it is longer than 4096 bytes'],
   ])('%#', (content, code, problem) => {
     const file = keyFile(content);
@@ -91,7 +91,7 @@ describe('a key file that is no good', () => {
 
   test('is not there', () => {
     const error = refusal('/nonexistent/id.json');
-    expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'there is no key file /nonexistent/id.json']);
+    expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'the key file /nonexistent/id.json does not exist']);
   });
 
   test('is a folder', () => {

@@ -252,7 +252,7 @@ describe('what is refused', () => {
     ['collector: { sources: [5] }', 'collector.sources[0]: expected a section of settings, got 5'],
     ['ledger: { rpcUrls: [] }', 'ledger.rpcUrls: expected a list of one to eight https:// or http:// addresses'],
     ['ledger: { rpcUrls: ["wss://x"] }', 'ledger.rpcUrls[0]: expected a list of one to eight https:// or http:// addresses'],
-    ['ledger: { rpcUrls: ["http://x", "http://x"] }', 'ledger.rpcUrls: names an endpoint twice'],
+    ['ledger: { rpcUrls: ["http://x", "http://x"] }', 'ledger.rpcUrls: lists an endpoint twice'],
     ['ledger: { programId: 0 }', 'ledger.programId: expected a public key in base58 (32 bytes), got 0'],
     ['keypair: ""', 'keypair: expected the path of a file'],
     ['worker: { minBalance: -1 }', 'worker.minBalance: expected a whole number of lamports, 0 or more, got -1'],
@@ -267,9 +267,9 @@ describe('what is refused', () => {
     ['# only a comment\n', 'config.yaml:1: the file is empty'],
     ['- a\n- b\n', 'config.yaml:1: expected `key: value` lines'],
     ['just words\n', 'config.yaml:1: expected `key: value` lines'],
-    ['collector:\n\tinterval: 5s\n', 'config.yaml:2: a tab indents this line; YAML takes spaces only'],
-    ['env: testnet\nlog: {}\nenv: devnet\n', 'config.yaml:3: the key "env" is written twice'],
-    ['env: testnet\n---\nenv: devnet\n', 'config.yaml:2: a second document begins here; the file has to be one'],
+    ['collector:\n\tinterval: 5s\n', 'config.yaml:2: a tab indents this line; YAML allows spaces only'],
+    ['env: testnet\nlog: {}\nenv: devnet\n', 'config.yaml:3: duplicate key "env"'],
+    ['env: testnet\n---\nenv: devnet\n', 'config.yaml:2: a second YAML document begins here; only one is allowed'],
     ['a: [1, 2\nb: 3\n', 'config.yaml:2: not valid YAML: '],
     ['a: &a [1]\nb: *c\n', 'config.yaml:1: its aliases (*name) do not resolve'],
   ])('the file %j', (yaml, start) => {
@@ -284,7 +284,7 @@ describe('what is refused', () => {
   test('aliases that multiply are refused rather than expanded', () => {
     const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
     expect(problems(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toEqual([
-      'config.yaml:1: its aliases (*name) do not resolve, or multiply too often; a value that begins with * needs quotes around it',
+      'config.yaml:1: its aliases (*name) do not resolve, or expand too often; a value that begins with * needs quotes around it',
     ]);
   });
 });
@@ -292,8 +292,8 @@ describe('what is refused', () => {
 test('a variable that sets nothing is a warning, since platforms add variables of their own', () => {
   const environment = { DZD_COLECTOR_INTERVAL: '1s', DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
   expect(load(MINIMAL, { environment }).warnings).toEqual([
-    'the variable DZD_COLECTOR_INTERVAL sets nothing, did you mean DZD_COLLECTOR_INTERVAL?',
-    'the variable DZD_TELEMETRY_SERVICE_HOST sets nothing',
+    'the environment variable DZD_COLECTOR_INTERVAL is unknown, did you mean DZD_COLLECTOR_INTERVAL?',
+    'the environment variable DZD_TELEMETRY_SERVICE_HOST is unknown',
   ]);
 });
 

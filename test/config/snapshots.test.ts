@@ -41,8 +41,8 @@ describe('snapshots', () => {
     ['{ sink: folder }', 'snapshots.directory: is required for the sink folder'],
     ['{ source: other }', 'snapshots.source: there is no source "other"'],
     ['{ source: sockets }', 'snapshots.source: the source "sockets" is of type sockets, not eapi'],
-    ['{ url: "ftp://x" }', 'snapshots.url: expected an https:// or http:// address without user, query or fragment'],
-    ['{ url: "https://u:p@x" }', 'snapshots.url: expected an https:// or http:// address without user, query or fragment'],
+    ['{ url: "ftp://x" }', 'snapshots.url: expected an https:// or http:// URL without user, query or fragment'],
+    ['{ url: "https://u:p@x" }', 'snapshots.url: expected an https:// or http:// URL without user, query or fragment'],
     ['{ collect: [configure] }', `snapshots.collect[0]: ${collectExpected}`],
     ['{ collect: ["show version | tee x"] }', `snapshots.collect[0]: ${collectExpected}`],
     ['{ collect: ["show version > x"] }', `snapshots.collect[0]: ${collectExpected}`],
@@ -54,10 +54,10 @@ describe('snapshots', () => {
 
   test('in clear text, or without anybody to run commands, are worth a warning', () => {
     expect(warnings('{ sink: state-ingest, url: "http://ingest.example" }')).toEqual([
-      'snapshots.url: snapshots travel in clear text; use https://',
+      'snapshots.url: snapshots are sent in clear text; use https://',
     ]);
     expect(warnings('{ sink: folder, directory: /d }', '[{ type: sockets }]')).toEqual([
-      'snapshots: without a source of type eapi no show command can be run, only bgp-sockets can be taken',
+      'snapshots: without a source of type eapi, only bgp-sockets can be taken, and no show command',
     ]);
   });
 });

@@ -33,13 +33,13 @@ describe('names', () => {
 
   test('two sources of one name are refused', () => {
     expect(problems('{ type: eapi, name: a, url: "unix:///s" }', '{ type: eapi, name: a, url: "unix:///t" }')).toEqual([
-      'config.yaml:6: collector.sources[1].name: the name "a" is taken by an earlier source; write another one',
+      'config.yaml:6: collector.sources[1].name: the name "a" is already used by an earlier source; choose another one',
     ]);
   });
 
   test('a written name may not be the one that an earlier source has by default', () => {
     expect(problems('{ type: eapi, url: "unix:///s" }', '{ type: eapi, name: eapi, url: "unix:///t" }')).toEqual([
-      'config.yaml:6: collector.sources[1].name: the name "eapi" is taken by an earlier source; write another one',
+      'config.yaml:6: collector.sources[1].name: the name "eapi" is already used by an earlier source; choose another one',
     ]);
   });
 });
@@ -56,14 +56,14 @@ describe('credentials', () => {
     [
       '{ type: eapi, url: "unix:///s", username: a, passwordFile: /p }',
       [
-        'username: a unix:// address takes no credentials; the permissions of the socket decide',
-        'passwordFile: a unix:// address takes no credentials; the permissions of the socket decide',
+        'username: a unix:// address takes no credentials; the permissions of the socket control access',
+        'passwordFile: a unix:// address takes no credentials; the permissions of the socket control access',
       ],
     ],
     [
       '{ type: eapi, url: "grpc://127.0.0.1", username: a, session: cookie }',
       [
-        'username: a grpc:// address takes no credentials; whoever reaches its port is let in',
+        'username: a grpc:// address takes no credentials; anyone who can reach the port has access',
         'session: a grpc:// address has no login; leave it at basic',
       ],
     ],
@@ -71,7 +71,7 @@ describe('credentials', () => {
     ['{ type: eapi, url: "http://127.0.0.1:8080", session: cookie }', ['session: cookie needs username and passwordFile']],
     [
       '{ type: eapi, url: "https://a:hunter2@sw", username: a, passwordFile: /p }',
-      ['url: must not hold a user or password; use username and passwordFile'],
+      ['url: must not contain a user or password; use username and passwordFile'],
     ],
     [
       '{ type: eapi, url: "https://a:hunter2@sw/x" }',
@@ -79,10 +79,10 @@ describe('credentials', () => {
     ],
     [
       `{ type: eapi, ${EAPI}, password: hunter2 }`,
-      ['password: unknown key; a password is not written into the configuration: name the file that holds it in passwordFile'],
+      ['password: unknown key; passwords do not belong into the configuration: set passwordFile to the file that holds it'],
     ],
     ['{ type: snmp, host: sw }', ['communityFile: is required: the path of a file that holds the community']],
-    ['{ type: snmp, host: sw, community: hunter2, communityFile: /c }', ['community: stands beside communityFile; remove one of them']],
+    ['{ type: snmp, host: sw, community: hunter2, communityFile: /c }', ['community: conflicts with communityFile; remove one of them']],
     ['{ type: snmp, host: sw, community: 5 }', ['community: expected a community (one line, without spaces at its ends)']],
   ])('%s', (source, expected) => {
     const lines = problems(source);
@@ -111,7 +111,7 @@ describe('certificates', () => {
     ['{ type: eapi, url: "unix:///s", tls: { insecure: true } }', ['tls.insecure: only an https:// address has a certificate']],
     [
       `{ type: eapi, ${EAPI}, tls: { insecure: true, caFile: /ca } }`,
-      ['tls.insecure: stands beside caFile; a certificate is verified in one way'],
+      ['tls.insecure: conflicts with caFile; choose one way to verify the certificate'],
     ],
     [`{ type: eapi, ${EAPI}, tls: { serverName: sw } }`, ['tls.serverName: needs caFile']],
     [`{ type: eapi, ${EAPI}, tls: { cafile: /ca } }`, ['tls.cafile: unknown key, did you mean "caFile"?']],
@@ -146,10 +146,10 @@ describe('a user of SNMPv3', () => {
   });
 
   test.each([
-    ['version: 3', ['user: is required: version 3 has a user instead of a community', ...passphrasesRequired()]],
+    ['version: 3', ['user: is required: version 3 uses a user instead of a community', ...passphrasesRequired()]],
     ['version: 3, user: dzd', passphrasesRequired()],
-    [`${USER}, communityFile: /c`, ['communityFile: belongs to version 2c; version 3 has a user']],
-    [`${USER}, vrfs: [{ name: vrf1, communityFile: /c }]`, ['vrfs[0].communityFile: belongs to version 2c; version 3 has a user']],
+    [`${USER}, communityFile: /c`, ['communityFile: applies to version 2c only; version 3 uses a user']],
+    [`${USER}, vrfs: [{ name: vrf1, communityFile: /c }]`, ['vrfs[0].communityFile: applies to version 2c only; version 3 uses a user']],
     [
       'version: 3, user: dzd, authProtocol: none',
       [
@@ -158,10 +158,10 @@ describe('a user of SNMPv3', () => {
       ],
     ],
     ['version: 3, user: dzd, authProtocol: none, privProtocol: none', []],
-    [`${USER}, privProtocol: none`, ['privPasswordFile: stands beside privProtocol none']],
+    [`${USER}, privProtocol: none`, ['privPasswordFile: conflicts with privProtocol none']],
     [`${USER}, privProtocol: rot13`, ['privProtocol: expected none, des, aes, aes256b or aes256r, got "rot13"']],
-    ['communityFile: /c, user: dzd', ['user: belongs to version 3']],
-    ['communityFile: /c, vrfs: [{ name: vrf1, context: c1 }]', ['vrfs[0].context: belongs to version 3']],
+    ['communityFile: /c, user: dzd', ['user: applies to version 3 only']],
+    ['communityFile: /c, vrfs: [{ name: vrf1, context: c1 }]', ['vrfs[0].context: applies to version 3 only']],
     ['communityFile: /c, version: 1', ['version: expected 2c or 3, got 1']],
   ])('%s', (settings, expected) => {
     expect(problems(`{ type: snmp, host: sw, ${settings} }`)).toEqual(
@@ -202,12 +202,15 @@ describe('wake-ups', () => {
 
   test.each([
     ['{ type: snmp-traps }', '5: collector.wakeUps[0].communityFile: is required: the path of a file that holds the community'],
-    ['{ type: snmp-traps, communityFile: /c, user: dzd }', '5: collector.wakeUps[0].user: belongs to version 3'],
+    ['{ type: snmp-traps, communityFile: /c, user: dzd }', '5: collector.wakeUps[0].user: applies to version 3 only'],
     [
       '{ type: bgp-watch, address: "127.0.0.1" }',
       '5: collector.wakeUps[0].address: expected a host and a port such as "127.0.0.1:9543", got "127.0.0.1"',
     ],
-    ['{ type: bgp-watch, name: eapi }', '5: collector.wakeUps[0].name: the name "eapi" is taken by an earlier source; write another one'],
+    [
+      '{ type: bgp-watch, name: eapi }',
+      '5: collector.wakeUps[0].name: the name "eapi" is already used by an earlier source; choose another one',
+    ],
     [
       '{ type: snmp-traps, communityFile: /c, from: [10.0.0.1, switch] }',
       '5: collector.wakeUps[0].from[1]: expected a list of IP addresses, got "switch"',
@@ -254,7 +257,7 @@ describe('VRFs over SNMP', () => {
   test.each([
     ['vrfs: [vrf1, vrf1]', 'vrfs[1]: the VRF "vrf1" is listed twice'],
     ['vrfs: []', 'vrfs: expected auto or a list of VRF names, got an empty list'],
-    ['vrfs: [{ name: vrf1, community: a, communityFile: /b }]', 'vrfs[0].community: stands beside communityFile; remove one of them'],
+    ['vrfs: [{ name: vrf1, community: a, communityFile: /b }]', 'vrfs[0].community: conflicts with communityFile; remove one of them'],
     ['vrfs: [{ community: a }]', 'vrfs[0].name: is required: the name of a VRF'],
     ['vrfs: [5]', 'vrfs[0]: expected a section of settings, got 5'],
   ])('%s', (vrfs, expected) => {
@@ -266,23 +269,23 @@ describe('warnings', () => {
   test.each([
     [
       '{ type: snmp, host: sw, community: hunter2 }',
-      ['source snmp: a community is written in clear text in the configuration; prefer communityFile'],
+      ['source snmp: the configuration contains a community in clear text; prefer communityFile'],
     ],
     [
       `{ type: eapi, ${EAPI}, tls: { insecure: true } }`,
-      ['source eapi: tls.insecure is on: anyone between here and the switch can read the password and forge answers'],
+      ['source eapi: tls.insecure is on: anyone between this host and the switch can read the password and forge responses'],
     ],
     [
       '{ type: eapi, url: "http://sw", username: a, passwordFile: /p }',
-      ['source eapi: the password travels in clear text; use https:// or unix://'],
+      ['source eapi: the password is sent in clear text; use https:// or unix://'],
     ],
     [
       '{ type: snmp, host: sw, version: 3, user: a, authProtocol: none, privProtocol: none }',
-      ['source snmp: authProtocol is none: anyone who reaches the port can forge its messages'],
+      ['source snmp: authProtocol is none: anyone who can reach the port can forge its messages'],
     ],
     [
       '{ type: eapi, url: "unix:///s", timeout: 20s }',
-      ['source eapi: its timeout is longer than collector.timeout (10s), which ends first'],
+      ['source eapi: its timeout is longer than collector.timeout (10s), which applies first'],
     ],
   ])('%s', (source, expected) => {
     expect(load(source).warnings).toEqual(expected);
@@ -292,7 +295,7 @@ describe('warnings', () => {
     const yaml = `env: devnet\ndevice: ${DEVICE}\ncollector: { sources: [{ type: snmp, host: sw, community: hunter2 }] }\n`;
     const file = temporaryFile(yaml, { mode: 0o644 });
     expect(loadConfig({ file, environment: {} }).warnings.at(-1)).toBe(
-      `the configuration file ${file} may be read by other users of this host; run: chmod 400 ${file}`,
+      `the configuration file ${file} is readable by other users of this host; run: chmod 400 ${file}`,
     );
   });
 });
@@ -305,7 +308,7 @@ test('a secret in a flag is refused and not repeated', () => {
   } catch (error) {
     lines = configProblems(error);
   }
-  expect(lines).toEqual(['--collector.sources: collector.sources[].community: a secret is not taken from a flag; use communityFile']);
+  expect(lines).toEqual(['--collector.sources: collector.sources[].community: secrets are not accepted as flags; use communityFile']);
 });
 
 test('settings that do not fit each other are refused', () => {

@@ -119,7 +119,7 @@ describe('secret files', () => {
   test('are warned of when others may read them', () => {
     const file = temporaryFile('hunter2\n', { mode: 0o604 });
     expect(loadSecret('passwordFile', file).warnings).toEqual([
-      `the file of passwordFile, ${file} may be read by other users of this host; run: chmod 400 ${file}`,
+      `the file of passwordFile, ${file} is readable by other users of this host; run: chmod 400 ${file}`,
     ]);
   });
 });
