@@ -22,7 +22,7 @@ export function configurationPage(): string {
 const INTRODUCTION = `<!-- Generated from src/config by scripts/generate-docs.mjs; change it there. -->
 # Configuration
 
-\`dzd-telemetry run\` takes its settings from five places, each winning over the next:
+\`dzd-telemetry run\` reads its settings from five places. Earlier ones win:
 
 1. flags: \`--collector.interval 2s\`
 2. environment variables: \`DZD_COLLECTOR_INTERVAL=2s\`; an empty one counts as not set
@@ -36,12 +36,12 @@ separated by commas; \`collector.sources\` and \`collector.wakeUps\` are written
 
 - Durations are a number and a unit: \`250ms\`, \`5s\`, \`1.5h\`, \`2d\`.
 - Paths in a file are relative to the folder of that file.
-- Secrets (passwords, communities) are never taken from flags. Put each into a file of its own, one line, readable by the agent's user only, and
+- Secrets (passwords, communities) are not accepted as flags. Put each into its own file, one line, readable by the agent's user only, and
   name it in \`passwordFile\` or \`communityFile\`; with systemd's LoadCredential that is \`/run/credentials/UNIT/NAME\`.
-- A reload (SIGHUP, or \`POST /-/reload\`) takes all of it but \`device\`, \`keypair\`, \`log\` and \`http\`: those stay as they were at the start, and the
-  log names the ones that were changed. What a secret file holds is read again; a new key in the same key file, or a new token, needs a restart.
-- An unknown key, a value out of bounds or settings that do not fit each other end the command with exit code 2 before anything is started. Every
-  problem is told, one line each, with the line of the file, the variable or the flag.
+- A reload (SIGHUP, or \`POST /-/reload\`) applies every setting but \`device\`, \`keypair\`, \`log\` and \`http\`. Those need a restart, and the log names
+  the ones that changed. A reload reads secret files again, but a new key in the same key file, or a new token, needs a restart.
+- An unknown key, a value out of bounds or contradictory settings end the command with exit code 2 before anything starts. Each problem is one
+  line that names the line of the file, the variable or the flag.
 
 The folder \`config/\` has an annotated file for each network, and \`docs/configuration.schema.json\` is a JSON Schema for editors.`;
 
@@ -63,8 +63,8 @@ function settingTable(nodes: readonly SettingNode[]): string {
 }
 
 const LISTS = {
-  sources: { title: '## Sources', item: 'source', note: 'Source names have to differ. docs/sources.md compares them.' },
-  wakeUps: { title: '## Wake-ups', item: 'wake-up', note: 'Their names have to differ from those of the sources too.' },
+  sources: { title: '## Sources', item: 'source', note: 'Source names must differ. docs/sources.md compares the sources.' },
+  wakeUps: { title: '## Wake-ups', item: 'wake-up', note: 'Their names must differ from each other and from those of the sources.' },
 } as const;
 
 function listPart(root: SettingNode, name: keyof typeof LISTS): readonly string[] {
@@ -87,7 +87,7 @@ function listPart(root: SettingNode, name: keyof typeof LISTS): readonly string[
   return [title, `${list.meta.description} ${note}`, ...variants];
 }
 
-const typeRow = (type: string, item: string): readonly string[] => ['`type`', `What kind of ${item} this is.`, code(type), 'required'];
+const typeRow = (type: string, item: string): readonly string[] => ['`type`', `The type of this ${item}.`, code(type), 'required'];
 
 function sourceRows({ name, node }: { readonly name: string; readonly node: SettingNode }): readonly (readonly string[])[] {
   const row = [`\`${name}\``, node.meta.description, expectsText(node), code(defaultText(node))];
@@ -102,7 +102,7 @@ ${table(
   NETWORKS.map(({ name, aliases, rpcUrl, programId }) => [code(name), aliases.map(code).join(', '), code(rpcUrl), code(programId)]),
 )}`;
 
-/** What `defaultText` says in words. */
+/** Results of `defaultText` that are words, not values. */
 const NO_VALUES = ['required', 'none', 'that of the network'];
 
 function code(text: string): string {

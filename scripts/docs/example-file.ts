@@ -2,7 +2,7 @@ import { type SettingNode, settingTree } from '../../src/config/index.ts';
 import type { Network } from '../../src/serviceability/index.ts';
 import { expectsText, wrap } from './setting-texts.ts';
 
-/** What stands in an example where there is no default. */
+/** Example values of settings without a default. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   device: 'PUBLIC_KEY_OF_THE_DEVICE',
   keypair: '/etc/dzd-telemetry/keypair.json',
@@ -23,13 +23,13 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const LOCALNET_EAPI = 'http://127.0.0.1:8080';
 
 /**
- * An annotated configuration for the network. After the # of a line of prose comes one space; any other # hides a setting that may be taken in.
+ * An annotated configuration for the network. A line of prose begins with `# `; any other # hides a setting.
  */
 export function exampleFile(network: Network): string {
   const root = settingTree();
   const lines = [
     ...prose(
-      `Configuration of dzd-telemetry for ${network.name}. Lines such as "#device: …" are settings at their default, or examples: take the "#" away to set one. docs/configuration.md explains all of them.`,
+      `Configuration of dzd-telemetry for ${network.name}. Lines such as "#device: …" show a default or an example: remove the "#" to set it. docs/configuration.md explains every key.`,
     ),
     '# yaml-language-server: $schema=../docs/configuration.schema.json',
     '',
@@ -47,7 +47,7 @@ function entry(node: SettingNode, network: Network, indent: string, isSet = fals
   return [...prose(`${node.meta.description}${note}`, indent), `${indent}${isSet ? '' : '#'}${node.name}: ${valueText(node, network)}`];
 }
 
-/** The last setting is set, though to its default: a section of comments alone is no section in YAML. */
+/** The last setting is not commented out: to YAML, a section of comments alone is null. */
 function section(node: SettingNode, network: Network, indent: string): readonly string[] {
   const children = [...node.children.values()];
   const lines = children.flatMap((child) => entry(child, network, `${indent}  `, child === children.at(-1)));
@@ -58,7 +58,7 @@ function valueText(node: SettingNode, network: Network): string {
   if (node.key === 'ledger.rpcUrls') return JSON.stringify([network.rpcUrl]);
   if (node.key === 'ledger.programId') return network.programId;
   const value = EXAMPLES[node.key] ?? node.default;
-  if (value === undefined) throw new Error(`there is no example of ${node.key}`);
+  if (value === undefined) throw new Error(`no example of ${node.key}`);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
@@ -66,7 +66,7 @@ function wakeUps(node: SettingNode, indent: string): readonly string[] {
   return [...prose(node.meta.description, indent), `${indent}#${node.name}:`, ...samples(node, `${indent}  `)];
 }
 
-/** One of each shape that an item may have. */
+/** One example item of each type. */
 function samples(node: SettingNode, indent: string): readonly string[] {
   return [...node.variants.values()].flatMap((variant) => [
     ...prose(`${variant.meta.description} For example:`, indent),
@@ -87,7 +87,7 @@ function sources(node: SettingNode, network: Network, indent: string): readonly 
   ];
 }
 
-/** One item of a list, all of it commented out: the fields that have a default or an example. */
+/** One item of a list, commented out: the fields that have a default or an example. */
 function sampleItem(variant: SettingNode, indent: string): readonly string[] {
   const lines = sampleFields(variant, '');
   return lines.map((line, index) => `${indent}#${index === 0 ? '- ' : '  '}${line}`);

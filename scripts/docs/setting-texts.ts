@@ -1,19 +1,19 @@
 import type { SettingNode } from '../../src/config/index.ts';
 
-/** A default as it would be written, or what stands for the lack of one. */
+/** The default as written in a file, or the word for its absence. */
 export function defaultText({ required, default: standard, meta }: SettingNode): string {
   if (standard !== undefined && meta.form !== 'section') return typeof standard === 'object' ? JSON.stringify(standard) : String(standard);
   if (meta.ofNetwork) return 'that of the network';
   return required ? 'required' : 'none';
 }
 
-/** What a value looks like, with its unit where the text alone does not have it. */
+/** The expected value, with its unit if the text does not name it. */
 export function expectsText({ meta }: SettingNode): string {
   const { expects, unit, form } = meta;
   return unit === undefined || form === 'duration' || expects.includes(unit) ? expects : `${expects} (${unit})`;
 }
 
-/** The fields of a section, those of sections in it among them with their names in front. */
+/** The fields of a section and of the sections in it, with the section's name as prefix. */
 export function flatFields(section: SettingNode, prefix = ''): readonly { readonly name: string; readonly node: SettingNode }[] {
   return [...section.children.values()].flatMap((node) =>
     node.meta.form === 'section' ? flatFields(node, `${prefix}${node.name}.`) : [{ name: `${prefix}${node.name}`, node }],

@@ -159,8 +159,8 @@ const ok = (detail: string): Finding => ({ state: 'ok', detail });
 const warn = (detail: string, remedy: string): Finding => ({ state: 'warn', detail, remedy });
 const fail = (detail: string, remedy: string): Finding => ({ state: 'fail', detail, remedy });
 
-const LATE_REMEDY = 'something between this host and what was asked swallows packets, or is very slow; check the network and firewalls';
-const DEFECT_REMEDY = 'this is a defect of dzd-telemetry; report it with this line';
+const LATE_REMEDY = 'the network drops packets, or the other side is very slow; check the network and firewalls';
+const DEFECT_REMEDY = 'this is a bug in dzd-telemetry; report it with this line';
 
 /**
  * Takes one step within its deadline, and makes a finding of whatever comes of it. Rejects only when `signal` was aborted: a step that fails,
@@ -284,7 +284,7 @@ function memo<K, T>(readings: Map<K, () => Promise<T>>, key: K, read: () => Prom
 }
 
 /** `1 user`, `2 users`. */
-function count(number: number, one: string, many = `${one}s`): string {
+export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
@@ -309,7 +309,7 @@ export function configurationStep({ config, file, warnings }: LoadedConfig): Ste
     look() {
       const what = `${file ?? 'no file'}: network ${config.env}, ${effectiveSources(config)}`;
       if (warnings.length === 0) return ok(what);
-      return warn(warnings.join('; '), 'correct what is named, or leave it if it is meant; docs/configuration.md lists every key');
+      return warn(warnings.join('; '), 'correct these settings, or keep them if they are intended; docs/configuration.md lists every key');
     },
   };
 }
@@ -320,7 +320,7 @@ export function keySteps({ device }: AgentConfig, { key, authority, given }: Loo
       name: 'key',
       look() {
         const { keypair, warnings } = key();
-        if (warnings.length > 0) return warn(warnings.join('; '), 'let nobody but the user of this process read it: chmod 400');
+        if (warnings.length > 0) return warn(warnings.join('; '), 'make it readable by the user of this process only: chmod 400');
         return ok(`${keypair.address}, readable by its owner only`);
       },
     },
@@ -333,9 +333,9 @@ export function keySteps({ device }: AgentConfig, { key, authority, given }: Loo
         if (status === DeviceStatus.drained)
           return warn(
             what,
-            "the controller shuts the sessions of a drained device's users down, so they are reported down; undrain it if that is not meant",
+            'the controller shuts down the sessions of a drained device, so its users are reported down; undrain it if this is not intended',
           );
-        return fail(what, `have its contributor activate it; \`doublezero device get --code ${code}\` shows it`);
+        return fail(what, `ask its contributor to activate it; \`doublezero device get --code ${code}\` shows its status`);
       },
     },
     {
@@ -345,8 +345,8 @@ export function keySteps({ device }: AgentConfig, { key, authority, given }: Loo
         const { metricsPublisher, code } = await given('the device', authority());
         if (metricsPublisher === address) return ok(`the key is the metrics publisher of ${code}`);
         return fail(
-          `device ${device} takes reports from its metrics publisher ${metricsPublisher} only, and our key is ${address}`,
-          'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
+          `device ${device} accepts reports only from its metrics publisher ${metricsPublisher}; our key is ${address}`,
+          'load the key of that publisher, or ask the contributor to set ours as the metrics publisher (`doublezero device update`)',
         );
       },
     },
@@ -358,7 +358,7 @@ function ownAddress(key: Lookups['key']) {
   try {
     return key().keypair.address;
   } catch (error) {
-    if (isAgentError(error)) throw new Skip('there is no key to compare');
+    if (isAgentError(error)) throw new Skip('no key to compare');
     throw error;
   }
 }
@@ -384,10 +384,10 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         if (found === undefined)
           return fail(
             `${programId} has no ProgramConfig on this ledger`,
-            'check that env or ledger.rpcUrls and ledger.programId name the same network',
+            'check that env or ledger.rpcUrls and ledger.programId belong to the same network',
           );
         const { version, minCompatibleVersion } = found;
-        return ok(`version ${formatProgramVersion(version)}, takes clients from ${formatProgramVersion(minCompatibleVersion)} on`);
+        return ok(`version ${formatProgramVersion(version)}, minimum client version ${formatProgramVersion(minCompatibleVersion)}`);
       },
     },
     {
@@ -397,7 +397,7 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         const { users } = await given('the users', view());
         const all = [...users.values()];
         const user = all.find((each) => each.user.status === UserStatus.activated) ?? all[0];
-        if (user === undefined) throw new Skip('the device has no user to try it with');
+        if (user === undefined) throw new Skip('the device has no user to simulate it for');
         const simulated = await rpc.simulateTransaction(unsigned(ledger.programId, device, metricsPublisher, user), signal);
         if (simulated.err === null) {
           const units = simulated.unitsConsumed === undefined ? '' : `, ${count(simulated.unitsConsumed, 'compute unit')}`;
@@ -405,7 +405,7 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         }
         return fail(
           `SetUserBGPStatus simulated for ${user.pubkey}: ${describeTransactionFailure(parseTransactionFailure(simulated.err))}`,
-          'the program of this network may be too old for the instruction (RFC-19), or the publisher may not write or pay; see the lines above',
+          'the program of this network may be too old for the instruction (RFC-19), or the publisher may lack permission or funds; see the steps above',
         );
       },
     },
@@ -420,11 +420,11 @@ export function programSteps({ device, ledger, policy, worker }: AgentConfig, rp
         const lamports = await rpc.balance(metricsPublisher, signal);
         const remedy = `send funds of this ledger to ${metricsPublisher}`;
         const floor = worker.minBalance > LAMPORTS_PER_TRANSACTION ? worker.minBalance : BigInt(LAMPORTS_PER_TRANSACTION);
-        if (lamports < floor) return fail(`${sol(lamports)}, which pays for nothing`, remedy);
+        if (lamports < floor) return fail(`${sol(lamports)}, below the minimum of ${sol(floor)}`, remedy);
         if (users === undefined) return ok(sol(lamports));
         const hours = hoursToEmpty(lamports, users, policy.refreshInterval);
         if (hours === Number.POSITIVE_INFINITY) return ok(`${sol(lamports)}; there are no users yet`);
-        const lasts = `${sol(lamports)}, which refreshes ${count(users, 'user')} for ${hours > MANY_HOURS ? 'more than ten years' : `about ${span(hours * HOUR_MS)}`}`;
+        const lasts = `${sol(lamports)}, enough to refresh ${count(users, 'user')} for ${hours > MANY_HOURS ? 'more than ten years' : `about ${span(hours * HOUR_MS)}`}`;
         return hours < SCANT_HOURS ? warn(lasts, remedy) : ok(lasts);
       },
     },
@@ -479,7 +479,7 @@ export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, gen
       if (first !== undefined && own !== undefined && own.hash !== first.hash)
         return fail(
           `it belongs to another cluster (genesis hash ${own.hash}) than ${first.of.name} (${first.hash})`,
-          'name endpoints of one cluster only in ledger.rpcUrls; the agent uses the cluster that has the device, and sets the others aside',
+          'list endpoints of one cluster only in ledger.rpcUrls; the agent uses the cluster that has the device, and ignores the others',
         );
       const others = await Promise.all(
         endpoints.map((each) =>
@@ -494,7 +494,7 @@ export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, gen
       if (behind <= MOST_SLOTS_BEHIND) return ok(what);
       return warn(
         what,
-        `the agent sets an endpoint aside that is more than ${MOST_SLOTS_BEHIND} slots behind; name another one in ledger.rpcUrls`,
+        `the agent does not use an endpoint that is more than ${MOST_SLOTS_BEHIND} slots behind; add another one to ledger.rpcUrls`,
       );
     },
   }));
@@ -519,13 +519,13 @@ export function sourceSteps(sources: readonly SourceConfig[], { source: read, gi
           reading.kind === 'collected' && reading.switchTime !== undefined ? [reading.switchTime] : [],
         );
         const [switchTime] = times;
-        if (switchTime === undefined) throw new Skip('this source does not tell the time of the switch');
+        if (switchTime === undefined) throw new Skip('this source does not report the time of the switch');
         const skewMs = switchTime - at;
         const what = `the clock of the switch is ${milliseconds(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} this host's`;
         if (Math.abs(skewMs) <= TOLERATED_SKEW_MS) return ok(what);
         return warn(
           `the clock of the switch is ${span(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} this host's`,
-          'set both by NTP; sessions are judged by the clock of the switch alone, but logs will not line up, and a state-ingest server refuses signatures more than 5 min off',
+          'set both by NTP: session ages use the clock of the switch alone, but logs will not line up, and a state-ingest server refuses signatures more than 5 min off',
         );
       },
     },
@@ -549,9 +549,9 @@ function judge(what: string, { vrfs }: NeighborSnapshot, warnings: readonly stri
   if (failed.length > 0)
     return warn(
       `${what}; not read: ${examples(failed)}`,
-      'users of these VRFs are not observed by this source; add another one, or see docs/sources.md',
+      'this source does not observe the users of these VRFs; add another source, or see docs/sources.md',
     );
-  return warnings.length === 0 ? ok(what) : warn(`${what}; ${warnings.join('; ')}`, 'docs/sources.md tells what the source needs');
+  return warnings.length === 0 ? ok(what) : warn(`${what}; ${warnings.join('; ')}`, 'docs/sources.md lists what the source needs');
 }
 
 /** A state-ingest server refuses what is signed further from its own time. */
@@ -564,7 +564,7 @@ export function snapshotStep({ sink, url, directory, requestTimeout }: Snapshots
     look(signal) {
       if (sink === 'state-ingest' && url !== undefined) return server(url, requestTimeout, clock, signal);
       if (sink === 'folder' && directory !== undefined) return folder(directory);
-      throw new Skip('none are configured');
+      throw new Skip('not configured');
     },
   };
 }
@@ -572,7 +572,7 @@ export function snapshotStep({ sink, url, directory, requestTimeout }: Snapshots
 async function server(url: string, timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<Finding> {
   const { probeStateIngest } = await import('../snapshots/index.ts');
   const { wanted, latencyMs, skewMs } = await probeStateIngest({ url, timeoutMs, clock }, signal);
-  const what = `the server wants ${count(wanted.items.length, 'kind')}, told in ${milliseconds(latencyMs)}`;
+  const what = `the server requests ${count(wanted.items.length, 'kind')}, answered in ${milliseconds(latencyMs)}`;
   if (skewMs !== undefined && Math.abs(skewMs) > ACCEPTED_SKEW_MS)
     return fail(
       `${what}; its clock is ${span(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} this host's`,
@@ -581,23 +581,23 @@ async function server(url: string, timeoutMs: number, clock: Clock, signal: Abor
   if (wanted.refused.length > 0)
     return warn(
       `${what}; ${wanted.refused.map(({ message }) => message).join('; ')}`,
-      'what is refused is not collected; docs/snapshots.md tells what is',
+      'refused kinds are not collected; docs/snapshots.md lists the others',
     );
   return ok(what);
 }
 
 /** The sink makes the folder when it is missing: then the nearest one above it counts. */
 async function folder(directory: string): Promise<Finding> {
-  const remedy = 'name another folder in snapshots.directory, or let the user of this process write into it';
+  const remedy = 'set snapshots.directory to another folder, or let the user of this process write to it';
   const there = await stat(directory).catch(() => undefined);
-  if (there !== undefined && !there.isDirectory()) return fail(`${directory} is no folder`, remedy);
+  if (there !== undefined && !there.isDirectory()) return fail(`${directory} is not a folder`, remedy);
   const place = there === undefined ? await nearestFolder(dirname(directory)) : directory;
   try {
     await access(place, constants.W_OK | constants.X_OK);
   } catch (error) {
-    return fail(`${place} cannot be written into: ${describeError(error)}`, remedy);
+    return fail(`${place} is not writable: ${describeError(error)}`, remedy);
   }
-  return ok(there === undefined ? `${directory} will be made` : `${directory} can be written into`);
+  return ok(there === undefined ? `${directory} will be created` : `${directory} is writable`);
 }
 
 async function nearestFolder(path: string): Promise<string> {
@@ -612,8 +612,8 @@ const ODDITIES: readonly (readonly [
   ['missing', 'on the ledger without a neighbor on the switch'],
   ['wrongVrf', 'in another VRF than expected'],
   ['unknown', 'not found while a VRF could not be read'],
-  ['duplicated', 'with a tunnel_net that several users have'],
-  ['invalid', 'with a tunnel_net that is no /31'],
+  ['duplicated', 'with a tunnel_net that several users share'],
+  ['invalid', 'with a tunnel_net that is not a /31'],
   ['orphaned', 'on the switch without a user on the ledger'],
 ];
 
@@ -635,7 +635,7 @@ export function userStep(sources: readonly SourceConfig[], { view, source: read,
       if (odd.length === 0) return ok(what);
       return warn(
         `${what}; ${odd.join('; ')}`,
-        'a change that was just made reaches the switch within a minute or so; what stays needs the controller, or the ledger, put right. `dzd-telemetry explain` tells about one user',
+        'a recent change reaches the switch within about a minute; if this persists, fix the controller or the ledger. `dzd-telemetry explain USER` shows one user',
       );
     },
   };

@@ -6,6 +6,7 @@ import {
   type CheckEvent,
   type CheckState,
   configurationStep,
+  count,
   createLookups,
   endpointSteps,
   keySteps,
@@ -90,7 +91,7 @@ function printer(output: CheckOptions['output'], stdout: Output): (event: CheckE
   if (output === 'json') return (event) => stdout.write(jsonLine(event));
   return (event) => {
     if (event.event === 'summary') {
-      stdout.write(`\n${event.ok} ok, ${event.warn} to look at, ${event.fail} failed, ${event.skipped} skipped\n`);
+      stdout.write(`\n${event.ok} ok, ${count(event.warn, 'warning')}, ${event.fail} failed, ${event.skipped} skipped\n`);
       return;
     }
     stdout.write(`${event.state.padEnd(7)}  ${printable(event.name)}: ${printable(event.detail)}\n`);

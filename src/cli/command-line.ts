@@ -44,10 +44,10 @@ export function parseCommandLine(
     .locale('en')
     .wrap(110)
     .parserConfiguration(AS_WRITTEN)
-    .help('help', 'Show this text')
+    .help('help', 'Show this help')
     .alias('help', 'h')
     .version('version', 'Show the version', version)
-    .option('show-settings', { type: 'boolean', describe: 'With --help: show every setting, too', hidden: !commands.some(hasSettings) })
+    .option('show-settings', { type: 'boolean', describe: 'With --help: list every setting', hidden: !commands.some(hasSettings) })
     .exitProcess(false)
     .fail(false);
   for (const command of commands) {
@@ -86,7 +86,7 @@ export function parseCommandLine(
   const { argument } = chosen;
   const [word, stray] =
     argument === undefined ? [undefined, words[1]] : argument.many === true ? [words.slice(1).join('\n') || undefined] : words.slice(1);
-  if (stray !== undefined) throw usage(`${chosen.name} takes no ${quoted(stray)}; options begin with --`);
+  if (stray !== undefined) throw usage(`${chosen.name}: unexpected argument ${quoted(stray)}; options begin with --`);
   const given = argument === undefined || word === undefined ? {} : { [argument.name]: word };
   return { kind: 'run', command: chosen.name, start: chosen.prepare({ ...valuesOf(parsed, chosen), ...given }) };
 }
@@ -145,7 +145,7 @@ function refuseOddSwitches(args: readonly string[], commands: readonly Command[]
   const isSwitch = (name: string): boolean => commands.some(({ options }) => isBoolean(options[name]));
   for (const arg of args) {
     const [, name = '', value = ''] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
-    if (isSwitch(name) && value !== 'true' && value !== 'false') throw usage(`--${name} is a switch and takes no ${quoted(value)}`);
+    if (isSwitch(name) && value !== 'true' && value !== 'false') throw usage(`--${name}: expected true or false, got ${quoted(value)}`);
   }
 }
 

@@ -13,9 +13,9 @@ import { runProcess } from './process.ts';
 
 export const checkCommand = defineCommand<CheckOptions>({
   name: 'check',
-  describe: 'Look at everything that the agent needs, and say what is missing. Sends nothing.',
+  describe: 'Check everything that the agent needs, and print what to fix. Sends nothing.',
   options: {
-    output: { type: 'string', value: 'table|json', describe: 'A line a check for people, or an object a line' },
+    output: { type: 'string', value: 'table|json', describe: 'Print text, or one JSON object per line' },
     ...configOptions(),
   },
   read: readCheckOptions,
@@ -24,11 +24,11 @@ export const checkCommand = defineCommand<CheckOptions>({
 
 export const explainCommand = defineCommand<ExplainOptions>({
   name: 'explain',
-  describe: 'Tell all about one user: from the neighbor on the switch to the record on the ledger. Sends nothing.',
-  argument: { name: WANTED, describe: "the user's public key, its client address, or its tunnel id" },
+  describe: 'Explain the status of one user, from its BGP neighbor to its ledger record. Sends nothing.',
+  argument: { name: WANTED, describe: 'public key, client address or tunnel id of the user' },
   options: {
-    fresh: { type: 'boolean', describe: 'Read switch and ledger now, even if an agent runs that could tell' },
-    output: { type: 'string', value: 'table|json', describe: 'Words for people, or one object a user' },
+    fresh: { type: 'boolean', describe: 'Read switch and ledger now instead of asking the running agent' },
+    output: { type: 'string', value: 'table|json', describe: 'Print text, or one JSON object per line' },
     ...configOptions(),
   },
   read: readExplainOptions,
@@ -37,12 +37,12 @@ export const explainCommand = defineCommand<ExplainOptions>({
 
 export const runCommand = defineCommand<RunOptions>({
   name: 'run',
-  describe: 'Watch a device and keep the ledger right.',
+  describe: 'Watch a device and write status changes to the ledger.',
   options: {
     config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' },
-    'dry-run': { type: 'boolean', describe: 'Send nothing; print each intended write' },
-    once: { type: 'boolean', describe: 'End after one tick and what it wrote' },
-    output: { type: 'string', value: 'table|json', describe: 'How intended writes are printed' },
+    'dry-run': { type: 'boolean', describe: 'Print each intended write, send nothing' },
+    once: { type: 'boolean', describe: 'Run one poll, confirm its writes, exit' },
+    output: { type: 'string', value: 'table|json', describe: 'With --dry-run: print a table, or one JSON object per line' },
     ...settingOptions(),
   },
   read: readRunOptions,
@@ -51,19 +51,20 @@ export const runCommand = defineCommand<RunOptions>({
 
 export const statusCommand = defineCommand<StatusOptions>({
   name: 'status',
-  describe: 'Show what the ledger says of the users of a device, or of all devices. Needs no switch and no key.',
+  describe: 'Show the ledger records of the users of a device, or of all devices. Needs no switch and no key.',
   options: {
-    all: { type: 'boolean', describe: 'The users of every device of the network' },
-    watch: { type: 'boolean', describe: 'Read again every few seconds, until interrupted' },
-    interval: { type: 'string', value: 'DURATION', describe: 'With --watch: the time between two readings, 5s by default' },
-    sort: { type: 'string', value: 'FIELD', describe: 'state, user, device, tunnel, client-ip, rtt or age; state by default' },
+    all: { type: 'boolean', describe: 'Show the users of all devices of the network' },
+    watch: { type: 'boolean', describe: 'Read and print again until interrupted' },
+    interval: { type: 'string', value: 'DURATION', describe: 'With --watch: time between two reads, by default 5s' },
+    sort: { type: 'string', value: 'FIELD', describe: 'state, user, device, tunnel, client-ip, rtt or age; by default state' },
     filter: {
       type: 'string',
       value: 'STATE',
-      describe: 'Only these, separated by commas: connected, down, stale, never-connected, unreported, not-in-service, device-unknown',
+      describe:
+        'Show only these states, separated by commas: connected, down, stale, never-connected, unreported, not-in-service, device-unknown',
     },
-    'stale-after': { type: 'string', value: 'DURATION', describe: 'A record that is older is stale, 2h by default' },
-    output: { type: 'string', value: 'table|json', describe: 'A table for people, or an object a line' },
+    'stale-after': { type: 'string', value: 'DURATION', describe: 'Age from which a record is stale, by default 2h' },
+    output: { type: 'string', value: 'table|json', describe: 'Print a table, or one JSON object per line' },
     ...configOptions(),
   },
   read: readStatusOptions,

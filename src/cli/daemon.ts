@@ -53,7 +53,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
     try {
       await starting;
     } catch (error) {
-      return { successful: false, message: `the agent could not be started: ${describeError(error)}` };
+      return { successful: false, message: `the agent failed to start: ${describeError(error)}` };
     }
     onReloading?.();
     let next: OpenedService;
@@ -61,7 +61,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
       next = await open();
     } catch (error) {
       const message = describeError(error);
-      logger.error('the configuration was not taken; the agent goes on with the one it has', {
+      logger.error('configuration reload failed; the agent keeps its current configuration', {
         error: error instanceof Error ? error : new Error(message),
       });
       onReload(false);
@@ -72,11 +72,11 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
     if (!stopped) agent.start(left);
     else if (left !== undefined) tellOfLeft(left, logger);
     const { waiting } = next;
-    if (waiting.length === 0) logger.info('the configuration was read again');
-    else logger.warn('the configuration was read again, but some of its changes need a restart', { keys: waiting });
+    if (waiting.length === 0) logger.info('configuration reloaded');
+    else logger.warn('configuration reloaded, but some changes need a restart', { keys: waiting });
     onReload(true);
     const rest = waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`;
-    return { successful: true, message: `the configuration was read again${rest}` };
+    return { successful: true, message: `configuration reloaded${rest}` };
   }
 
   return {
@@ -88,7 +88,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
       await starting;
     },
     reload() {
-      if (stopped) return Promise.resolve({ successful: false, message: 'the agent stops' });
+      if (stopped) return Promise.resolve({ successful: false, message: 'the agent is stopping' });
       reloading ??= swap().finally(() => {
         reloading = undefined;
       });
@@ -111,7 +111,7 @@ export async function stopAgent(agent: Agent, logger: Logger): Promise<void> {
 
 function tellOfLeft({ unresolved }: LeftInFlight, logger: Logger): void {
   if (unresolved.length === 0) return;
-  logger.warn('stopped with statuses in flight: whether they landed is seen at the next start', {
+  logger.warn('stopped with unconfirmed writes; the next start reads their result from the ledger', {
     users: unresolved.flatMap(({ intents }) => intents.map(({ user, to }) => `${user} ${to}`)),
   });
 }
@@ -205,7 +205,7 @@ export async function openAdminServer({ config, version, publisher, logger, relo
   const bound = await server.start().catch((error: unknown) => {
     throw new AgentError('CONFIG__CANNOT_LISTEN', { address: `${host}:${port}`, problem: whyNotListening(error) }, { cause: error });
   });
-  logger.info('status, metrics and health are served', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+  logger.info('serving status, metrics and health', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
   let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
   const show = (): void => {
     if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);

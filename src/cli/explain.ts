@@ -43,7 +43,7 @@ async function askRunningAgent(
   device: Address,
   signal: AbortSignal,
 ): Promise<RunningAgent> {
-  if (!enabled || port === 0) return { kind: 'none', problem: 'by this configuration an agent serves no status that could be asked' };
+  if (!enabled || port === 0) return { kind: 'none', problem: 'this configuration serves no status over HTTP' };
   const where = `${loopbackOf(host)}:${port}`;
   let client: Client | undefined;
   try {
@@ -64,10 +64,10 @@ async function askRunningAgent(
 
 async function fetchSight(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Sight> {
   const { statusCode, body } = await client.request({ path: '/status.json', method: 'GET', headers, signal });
-  const bytes = await readBody(body, MAX_ANSWER_BYTES, () => new Error(`its answer has more than ${MAX_ANSWER_BYTES} bytes`));
+  const bytes = await readBody(body, MAX_ANSWER_BYTES, () => new Error(`its response has more than ${MAX_ANSWER_BYTES} bytes`));
   if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
   const parsed = sightSchema.safeParse(parseJson(bytes.toString('utf8')));
-  if (!parsed.success) throw new Error('what answers there is no agent of this version');
+  if (!parsed.success) throw new Error('the response is not from an agent of this version');
   return parsed.data;
 }
 
@@ -218,43 +218,41 @@ export function wordsOfUser({ report, sight, policy, fresh }: WordsOptions): rea
     ['decided', decided(report)],
     ['ledger', record(report)],
     ['refresh', refresh(report, policy)],
-    ...(fresh ? [] : [['in flight', report.inFlight === null ? 'nothing' : `${report.inFlight} was sent and is not resolved`] as const]),
+    ...(fresh ? [] : [['in flight', report.inFlight === null ? 'nothing' : `${report.inFlight} sent, not confirmed yet`] as const]),
     ...(fresh ? [] : [['flaps', flaps(report)] as const]),
     ...lastWrite(report, sight.now),
     ...(report.parked === null
       ? []
       : [
           [
-            'parked',
-            `the program rejected its status; it is tried again when its account changes, or after a minute to an hour: ${report.parked}`,
+            'backed off',
+            `the program rejected its status; retry when its account changes, or after 1 min to 1 h: ${report.parked}`,
           ] as const,
         ]),
     ...unreadLedger(sight),
-    ...(sight.halted === null
-      ? []
-      : [['halted', `nothing is written for anybody: ${sight.halted.message}; ${sight.halted.remedy}`] as const]),
+    ...(sight.halted === null ? [] : [['halted', `writes halted for all users: ${sight.halted.message}; ${sight.halted.remedy}`] as const]),
     ...events.map((event) => ['event', eventWords(event, sight.now)] as const),
   ];
 }
 
 function expected({ tunnelId, tunnelNet, expectedVrf }: UserReport): string {
-  const vrf = expectedVrf === null ? 'a VRF that is not known, because its tenant could not be read' : expectedVrf;
+  const vrf = expectedVrf === null ? 'an unknown VRF, because its tenant could not be read' : expectedVrf;
   const sides = sidesOf(tunnelNet);
-  if (sides === undefined) return `nothing: ${tunnelNet} is no /31, so that no neighbor can be named`;
-  return `a neighbor ${sides.clientSide} (else ${sides.deviceSide}) in ${vrf}, described USER-${tunnelId}`;
+  if (sides === undefined) return `nothing: ${tunnelNet} is not a /31, so it has no neighbor address`;
+  return `neighbor ${sides.clientSide} (or ${sides.deviceSide}) in ${vrf}, described USER-${tunnelId}`;
 }
 
 function found({ neighbor, observation, because, sinceMs, expectedVrf }: UserReport, { sources, failedVrfs }: Sight): string {
   const lost = sources.flatMap(({ name, state, problem }) =>
-    state === 'lost' ? [`source ${name} is lost: ${problem ?? 'no reason given'}`] : [],
+    state === 'lost' ? [`source ${name} failed: ${problem ?? 'no reason given'}`] : [],
   );
   const failed = because === 'vrf-not-collected' ? failedVrfs.map(({ vrf, problem }) => `VRF ${vrf} could not be read: ${problem}`) : [];
   const trouble = [...lost, ...failed].map((text) => `; ${text}`).join('');
   if (neighbor === null)
-    return `${observation === 'down' ? 'has no such neighbor, in no VRF' : 'nothing that speaks for this user'}${trouble}`;
+    return `${observation === 'down' ? 'no such neighbor in any VRF' : 'no BGP neighbor found for this user'}${trouble}`;
   const { vrf, address, state, description, source } = neighbor;
-  const elsewhere = expectedVrf === null || vrf === expectedVrf ? '' : `, which is not ${expectedVrf} where it belongs`;
-  const since = sinceMs === null ? 'for a time that the source does not tell' : `for ${span(sinceMs)}`;
+  const elsewhere = expectedVrf === null || vrf === expectedVrf ? '' : ` instead of ${expectedVrf}`;
+  const since = sinceMs === null ? 'for an unknown time' : `for ${span(sinceMs)}`;
   const named = description === null ? '' : `, described ${description}`;
   return `${address} in ${vrf}${elsewhere}, ${state} ${since}${named}, by source ${source}${trouble}`;
 }
@@ -268,39 +266,39 @@ function decided({ decision, decisionReason, observation, ledger, inFlight }: Us
   switch (decision) {
     case 'settled':
       return inFlight === null
-        ? 'nothing to write: the ledger says what the switch says'
-        : 'nothing more to write: what is in flight says it';
+        ? 'nothing to write: the ledger matches the switch'
+        : 'nothing to write: the write in flight has this status';
     case 'hold':
-      return `to write nothing: ${decisionReason === null ? 'no reason given' : (HOLD_WORDS[decisionReason] ?? decisionReason)}`;
+      return `write nothing: ${decisionReason === null ? 'no reason given' : (HOLD_WORDS[decisionReason] ?? decisionReason)}`;
     case 'write':
       return writing(decisionReason, observation, ledger.status);
   }
 }
 
 function writing(reason: string | null, to: string, from: string): string {
-  if (reason === 'refresh') return `to write ${to} again: the record has reached its age`;
-  if (reason === 'ride-along') return `to write ${to} again if a transaction has room: the record grows old`;
-  return `to write ${to}: the ledger says ${from}`;
+  if (reason === 'refresh') return `refresh ${to}: the record has reached its refresh age`;
+  if (reason === 'ride-along') return `refresh ${to} early if a transaction has room`;
+  return `write ${to}: the ledger says ${from}`;
 }
 
 function record({ ledger: { status, reportedAtSlot, lastUpAtSlot, rttNs, ageMs } }: UserReport): string {
-  if (reportedAtSlot === 0n) return 'never reported by anybody';
-  const age = ageMs === null ? 'at a time that is not known yet' : `${span(ageMs)} ago`;
+  if (reportedAtSlot === 0n) return 'never reported';
+  const age = ageMs === null ? 'at an unknown time' : `${span(ageMs)} ago`;
   const up = lastUpAtSlot === 0n ? 'never up' : `last up in slot ${lastUpAtSlot}`;
   return `${status}, reported ${age} in slot ${reportedAtSlot}, ${up}, RTT ${milliseconds(rttNs)}`;
 }
 
 function refresh({ user, ledger, observation }: UserReport, { refreshInterval, refreshJitter }: WordsOptions['policy']): string {
-  if (ledger.reportedAtSlot === 0n) return 'none: there is no record to repeat';
-  if (ledger.ageMs === null) return 'not known: the length of a slot was not measured yet';
+  if (ledger.reportedAtSlot === 0n) return 'none: there is no record to refresh';
+  if (ledger.ageMs === null) return 'unknown: the slot time has not been measured yet';
   const left = refreshInterval * (1 - refreshJitter * jitterShare(user)) - ledger.ageMs;
   const when = left <= 0 ? `due since ${span(-left)}` : `due in ${span(left)}`;
-  return observation === 'unobserved' ? `${when}, but what is not observed is not repeated` : when;
+  return observation === 'unobserved' ? `${when}, but an unobserved user is not refreshed` : when;
 }
 
 function flaps({ flaps: number, penalty, suppressed }: UserReport): string {
   if (number === 0) return 'none seen';
-  return `${number} seen, penalty ${Math.round(penalty)}${suppressed ? ', above what damping tolerates' : ''}`;
+  return `${number} seen, penalty ${Math.round(penalty)}${suppressed ? ', above policy.damping.suppress' : ''}`;
 }
 
 function lastWrite({ lastWrite: write }: UserReport, now: number): readonly (readonly [string, string])[] {
@@ -309,7 +307,7 @@ function lastWrite({ lastWrite: write }: UserReport, now: number): readonly (rea
   return [
     [
       'last write',
-      `${to} (${reason}) landed in slot ${slot} ${span(now - at)} ago, ${Math.round(latencyMs)} ms after it was sent: ${signature}`,
+      `${to} (${reason}) confirmed in slot ${slot} ${span(now - at)} ago, ${Math.round(latencyMs)} ms after sending: ${signature}`,
     ],
   ];
 }
@@ -322,8 +320,8 @@ function eventWords({ at, text }: TimelineEntry, now: number): string {
 function unreadLedger({ ledgerProblem, now }: Sight): readonly (readonly [string, string])[] {
   if (ledgerProblem === null) return [];
   const { since, message, remedy } = ledgerProblem;
-  const told = remedy === null ? message : `${message}; ${remedy}`;
-  return [['waits', `nothing is written, for the ledger cannot be read since ${span(now - since)}: ${told}`]];
+  const problem = remedy === null ? message : `${message}; ${remedy}`;
+  return [['waits', `no write: the ledger has been unreadable for ${span(now - since)}: ${problem}`]];
 }
 
 function sidesOf(tunnelNet: string) {
@@ -346,7 +344,7 @@ export const explainBody: ExplainBody = async (options, io) => {
     ? ({ kind: 'none', problem: 'asked for a fresh reading' } as const)
     : await askRunningAgent(config.http, config.device, io.signal);
   const answered = asked.kind === 'answered' ? asked.sight : undefined;
-  if (asked.kind === 'none' && !options.fresh) note(`${asked.problem}; the switch and the ledger are read once instead`);
+  if (asked.kind === 'none' && !options.fresh) note(`${asked.problem}; reading switch and ledger once instead`);
   const sight = answered ?? (await readAfresh({ config, version: io.version, warn: note }, io.signal));
   const fresh = answered === undefined;
   const reports = sight.users.filter((user) => isWanted(user, options.wanted));

@@ -46,7 +46,7 @@ const LARGEST_TUNNEL_ID = 65_535;
 
 export function readExplainOptions(values: OptionValues): ExplainOptions {
   const text = textOption(values, WANTED);
-  if (text === undefined) throw usage('explain needs to know whom: the public key, the client address or the tunnel id of a user');
+  if (text === undefined) throw usage('explain needs a user: its public key, client address or tunnel id');
   return {
     ...readConfigChoice(values),
     wanted: readWanted(text),
@@ -60,7 +60,7 @@ function readWanted(text: string): Wanted {
   if (isIpv4(text)) return { by: 'client-ip', clientIp: text };
   if (/^\d{1,5}$/.test(text) && Number(text) <= LARGEST_TUNNEL_ID) return { by: 'tunnel', tunnelId: Number(text) };
   if (isAddress(text)) return { by: 'pubkey', user: text };
-  throw usage(`${JSON.stringify(text.slice(0, 60))} is no public key, no IPv4 address and no tunnel id`);
+  throw usage(`${JSON.stringify(text.slice(0, 60))} is not a public key, an IPv4 address or a tunnel id`);
 }
 
 export interface StatusOptions extends ConfigChoice {
@@ -87,10 +87,10 @@ const DEFAULT_STALE_MS = 2 * 3_600_000;
 export function readStatusOptions(values: OptionValues): StatusOptions {
   const choice = readConfigChoice(values);
   const all = isOn(values, 'all');
-  if (all && choice.settings.device !== undefined) throw usage('--all and --device exclude each other: all devices, or one');
+  if (all && choice.settings.device !== undefined) throw usage('--all and --device exclude each other');
   const interval = durationOption(values, 'interval');
   const watch = isOn(values, 'watch');
-  if (interval !== undefined && !watch) throw usage('--interval goes with --watch');
+  if (interval !== undefined && !watch) throw usage('--interval requires --watch');
   const filter = filterOption(values);
   return {
     ...choice,

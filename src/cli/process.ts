@@ -16,7 +16,7 @@ export function reportFailure(
 ): ExitCode {
   if (error instanceof Stopped || (signal.aborted && error === signal.reason)) return 0;
   if (!isAgentError(error)) {
-    logInternalError('the command failed', error, stderr);
+    logInternalError('internal error: the command failed', error, stderr);
     return 1;
   }
   // Of the journal's lines, those of an error are found by their priority.
@@ -103,7 +103,7 @@ const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
   const controller = lifeController();
   const stop = (why: string): void => controller.abort(new Stopped(why));
-  const stdout = guard(process.stdout, 1, () => stop('the reader of standard output has gone'));
+  const stdout = guard(process.stdout, 1, () => stop('standard output was closed'));
   const stderr = guard(process.stderr, 2, () => undefined);
 
   let asked = false;
@@ -116,7 +116,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   }
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
-      logInternalError(`${event}, this is a defect`, error, stderr);
+      logInternalError(`internal error: ${event}`, error, stderr);
       process.exit(1);
     });
   }

@@ -127,8 +127,8 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   try {
     await service.start();
     await untilAborted(io.signal);
-    logger.info('stopping: what is in flight is waited for, and a second signal ends it at once', {
-      because: describeError(io.signal.reason),
+    logger.info('stopping: waiting for transactions in flight; a second signal exits at once', {
+      reason: describeError(io.signal.reason),
       atMostSeconds: config.worker.drainTimeout / 1_000,
     });
   } finally {
@@ -172,7 +172,7 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
 function tellOnce({ report, problem, backedOffUsers: parked, unconfirmed }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
-  logger.info('one tick done', {
+  logger.info('poll completed', {
     users: report.outcomes.size,
     ...counts,
     intents: report.intents.length,

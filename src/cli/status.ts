@@ -194,7 +194,7 @@ export const statusBody: StatusBody = async (options, io) => {
         io.signal.throwIfAborted();
         // Who watches wants to see the ledger come back, and has read the problem once.
         const problem = describeError(error);
-        if (problem !== told) io.stderr.write(`dzd-telemetry: ${problem}; what was read before stays, and is read again\n`);
+        if (problem !== told) io.stderr.write(`dzd-telemetry: ${problem}; keeping the last reading, retrying\n`);
         told = problem;
       }
     }

@@ -46,7 +46,7 @@ function fixture() {
 test('a reload builds the new agent before it stops the old one, and starts it after', async () => {
   const { events, service } = fixture();
   await service.start();
-  expect(await service.reload()).toEqual({ successful: true, message: 'the configuration was read again' });
+  expect(await service.reload()).toEqual({ successful: true, message: 'configuration reloaded' });
   await service.stop();
   expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded', 'agent 2 stops']);
 });
@@ -58,7 +58,7 @@ test('a configuration with a mistake leaves the running agent as it is, and says
     throw new Error('config.yaml:3: policy.downGrace: expected a duration');
   });
   expect(await service.reload()).toEqual({ successful: false, message: 'config.yaml:3: policy.downGrace: expected a duration' });
-  expect(events).toEqual(['agent 1 starts', 'log the configuration was not taken; the agent goes on with the one it has', 'not reloaded']);
+  expect(events).toEqual(['agent 1 starts', 'log configuration reload failed; the agent keeps its current configuration', 'not reloaded']);
   await service.stop();
   expect(events.at(-1)).toBe('agent 1 stops');
 });
@@ -69,9 +69,9 @@ test('a reload names what was changed and needs a restart', async () => {
   changed(['http.listen', 'log.level']);
   expect(await service.reload()).toEqual({
     successful: true,
-    message: 'the configuration was read again; changes of http.listen, log.level need a restart',
+    message: 'configuration reloaded; changes of http.listen, log.level need a restart',
   });
-  expect(events).toContain('log the configuration was read again, but some of its changes need a restart');
+  expect(events).toContain('log configuration reloaded, but some changes need a restart');
   await service.stop();
 });
 
@@ -118,7 +118,7 @@ test('a reload of an agent that could not be built comes to nothing', async () =
   const started = service.start();
   const reloaded = service.reload();
   await expect(started).rejects.toThrow('no such source');
-  expect(await reloaded).toEqual({ successful: false, message: 'the agent could not be started: no such source' });
+  expect(await reloaded).toEqual({ successful: false, message: 'the agent failed to start: no such source' });
   await service.stop();
   expect(events).toEqual([]);
 });
@@ -169,7 +169,7 @@ test('a stop during a reload that leaves statuses in flight says which', async (
   await service.start();
   void service.reload();
   await service.stop();
-  expect(events).toContain(`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`);
+  expect(events).toContain(`log stopped with unconfirmed writes; the next start reads their result from the ledger ${keyNumber(1)} down`);
 });
 
 test('rule 17: a stop that leaves statuses in flight says which, and is in order all the same', async () => {
@@ -177,5 +177,5 @@ test('rule 17: a stop that leaves statuses in flight says which, and is in order
   configured.push(leaving);
   await service.start();
   await service.stop();
-  expect(events).toEqual([`log stopped with statuses in flight: whether they landed is seen at the next start ${keyNumber(1)} down`]);
+  expect(events).toEqual([`log stopped with unconfirmed writes; the next start reads their result from the ledger ${keyNumber(1)} down`]);
 });

@@ -49,9 +49,9 @@ describe('check', () => {
       key: `${at.publisher}, readable by its owner only`,
       device: 'lo-dz001 is activated',
       publisher: 'the key is the metrics publisher of lo-dz001',
-      program: 'version 0.34.0, takes clients from 0.1.0 on',
+      program: 'version 0.34.0, minimum client version 0.1.0',
       users: '3 activated users, 3 with a neighbor in the right VRF, 3 established',
-      snapshots: 'none are configured',
+      snapshots: 'not configured',
     });
     expect(detail.instruction).toMatch(/^SetUserBGPStatus simulated for \w+, \d+ compute units; nothing was sent$/);
     expect(detail['source eapi']).toMatch(/^3 VRFs, \d+ neighbors, \d+ established, read in [\d.]+ ms$/);
@@ -65,9 +65,9 @@ describe('check', () => {
     expect(exitCode).toBe(0);
     expect(stdout.split('\n').slice(1, 3)).toEqual([
       `warn     key: the key file ${at.keypair} is readable by other users of this host; run: chmod 400 ${at.keypair}`,
-      '         → let nobody but the user of this process read it: chmod 400',
+      '         → make it readable by the user of this process only: chmod 400',
     ]);
-    expect(stdout).toMatch(/\n\n10 ok, 1 to look at, 0 failed, 1 skipped\n$/);
+    expect(stdout).toMatch(/\n\n10 ok, 1 warning, 0 failed, 1 skipped\n$/);
   });
 
   test('a ledger that cannot be reached hides nothing of the switch', async () => {
@@ -149,7 +149,7 @@ describe('check', () => {
     expect([scant.exitCode, scant.states[7], scant.detail.balance]).toEqual([
       0,
       'warn balance',
-      '0.0001 SOL, which refreshes 3 users for about 20 h',
+      '0.0001 SOL, enough to refresh 3 users for about 20 h',
     ]);
     at.localnet.ledger.admin.fund(at.publisher, lamports(10));
     await at.settle();
@@ -180,7 +180,7 @@ describe('check', () => {
         '3 activated users, 0 with a neighbor in the right VRF, 0 established',
         `1 on the ledger without a neighbor on the switch: USER-${one?.tunnelId} (${first}) 169.254.0.1`,
         `1 in another VRF than expected: USER-${two?.tunnelId} (${second}) in vrf1 instead of vrf2`,
-        `1 with a tunnel_net that is no /31: USER-${tunnelOf(third)?.tunnelId} (${third}) 10.0.0.0/24`,
+        `1 with a tunnel_net that is not a /31: USER-${tunnelOf(third)?.tunnelId} (${third}) 10.0.0.0/24`,
         '1 on the switch without a user on the ledger: USER-777 (vrf1 169.254.0.201)',
       ].join('; '),
     );
@@ -232,17 +232,17 @@ describe('check', () => {
     const server = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? '');
     expect([server.states.at(-1), server.detail.snapshots]).toEqual([
       'ok snapshots',
-      expect.stringMatching(/^the server wants 9 kinds, told in [\d.]+ ms$/),
+      expect.stringMatching(/^the server requests 9 kinds, answered in [\d.]+ ms$/),
     ]);
     const directory = join(at.folder, 'new', 'snapshots');
     const folder = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', directory);
     expect([folder.states.at(-1), folder.detail.snapshots, existsSync(directory)]).toEqual([
       'ok snapshots',
-      `${directory} will be made`,
+      `${directory} will be created`,
       false,
     ]);
     const file = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.keypair);
-    expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is no folder`]);
+    expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is not a folder`]);
     const nobody = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
     expect([nobody.exitCode, nobody.states.at(-1)]).toEqual([1, 'fail snapshots']);
   });
@@ -271,7 +271,7 @@ describe('a step', () => {
     expect(await takeStep(step, 1_000, systemClock, new AbortController().signal)).toMatchObject({
       state: 'fail',
       detail: 'undefined is not a function',
-      remedy: 'this is a defect of dzd-telemetry; report it with this line',
+      remedy: 'this is a bug in dzd-telemetry; report it with this line',
     });
   });
 

@@ -29,16 +29,16 @@ describe('explain, without a running agent', () => {
     expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([
       0,
       `${user}, read just now`,
-      expect.stringContaining('the switch and the ledger are read once instead'),
+      expect.stringContaining('reading switch and ledger once instead'),
     ]);
     expect(subjects(stdout)).toEqual({
       account: 'activated, IBRL, client 198.18.0.2, tunnel 501 on 169.254.0.2/31',
-      expected: 'a neighbor 169.254.0.3 (else 169.254.0.2) in vrf2, described USER-501',
+      expected: 'neighbor 169.254.0.3 (or 169.254.0.2) in vrf2, described USER-501',
       switch: expect.stringMatching(/^169\.254\.0\.3 in vrf2, established for \d+ s, described USER-501, by source eapi$/),
       observed: 'up',
-      decided: 'to write up: the ledger says unknown',
-      ledger: 'never reported by anybody',
-      refresh: 'none: there is no record to repeat',
+      decided: 'write up: the ledger says unknown',
+      ledger: 'never reported',
+      refresh: 'none: there is no record to refresh',
     });
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
@@ -65,9 +65,9 @@ describe('explain, without a running agent', () => {
     expect([exitCode, subjects(stdout)]).toEqual([
       0,
       expect.objectContaining({
-        switch: expect.stringMatching(/^nothing that speaks for this user; source eapi is lost: /),
+        switch: expect.stringMatching(/^no BGP neighbor found for this user; source eapi failed: /),
         observed: 'neither up nor down: the switch could not be read',
-        decided: 'to write nothing: the switch could not be read',
+        decided: 'write nothing: the switch could not be read',
       }),
     ]);
   });
@@ -77,7 +77,7 @@ describe('explain, without a running agent', () => {
     at.localnet.switchFaults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
     const { stdout } = await at.run(['explain', '500', '--fresh']);
     expect(subjects(stdout)).toMatchObject({
-      switch: expect.stringMatching(/^nothing that speaks for this user; VRF vrf1 could not be read: \S/),
+      switch: expect.stringMatching(/^no BGP neighbor found for this user; VRF vrf1 could not be read: \S/),
       observed: 'neither up nor down: its VRF could not be read',
     });
   });
@@ -93,10 +93,10 @@ describe('explain, without a running agent', () => {
 });
 
 test.for([
-  ['no user', [], 'explain needs to know whom'],
-  ['what is no user', ['bogus'], '"bogus" is no public key, no IPv4 address and no tunnel id'],
-  ['a tunnel id that is none', ['70000'], '"70000" is no public key, no IPv4 address and no tunnel id'],
-  ['two users', ['500', '501'], 'explain takes no "501"'],
+  ['no user', [], 'explain needs a user'],
+  ['what is no user', ['bogus'], '"bogus" is not a public key, an IPv4 address or a tunnel id'],
+  ['a tunnel id that is none', ['70000'], '"70000" is not a public key, an IPv4 address or a tunnel id'],
+  ['two users', ['500', '501'], 'explain: unexpected argument "501"'],
 ] as const)('explain refuses %s', ([, args, problem]) => {
   expect(() => parseCommandLine(['explain', ...args], [explainCommand], '1.2.3')).toThrow(problem);
 });
@@ -140,7 +140,7 @@ describe('explain, with a running agent', () => {
       expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([0, expect.stringMatching(/, as the running agent saw it \d+ s ago$/), '']);
       expect(subjects(stdout)).toMatchObject({
         flaps: 'none seen',
-        'last write': expect.stringMatching(/^up \(change\) landed in slot \d+ \d+ s ago, \d+ ms after it was sent: \w+$/),
+        'last write': expect.stringMatching(/^up \(change\) confirmed in slot \d+ \d+ s ago, \d+ ms after sending: \w+$/),
         event: expect.stringMatching(/up written \(change\)$/),
       });
       const stranger = await ask();
@@ -152,7 +152,7 @@ describe('explain, with a running agent', () => {
   });
 
   test.for([
-    ['something else', 'Not found', 'what answers there is no agent of this version'],
+    ['something else', 'Not found', 'the response is not from an agent of this version'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
   ] as const)('where %s answers, the switch and the ledger are read instead', async ([, body, problem]) => {
     await using at = await commandFixture();
@@ -216,10 +216,10 @@ describe('the words of explain', () => {
   test('tell of a user that is as it should be', () => {
     expect(words({})).toEqual({
       account: 'activated, IBRL, client 192.0.2.7, tunnel 507 on 169.254.0.14/31',
-      expected: 'a neighbor 169.254.0.15 (else 169.254.0.14) in vrf1, described USER-507',
+      expected: 'neighbor 169.254.0.15 (or 169.254.0.14) in vrf1, described USER-507',
       switch: '169.254.0.15 in vrf1, established for 3 min, described USER-507, by source eapi',
       observed: 'up',
-      decided: 'nothing to write: the ledger says what the switch says',
+      decided: 'nothing to write: the ledger matches the switch',
       ledger: 'up, reported 30 min ago in slot 1000, last up in slot 900, RTT 4.20 ms',
       refresh: 'due in 30 min',
       'in flight': 'nothing',
@@ -232,26 +232,22 @@ describe('the words of explain', () => {
   });
 
   test.for([
-    ['switch', { neighbor: null, observation: 'down' }, 'has no such neighbor, in no VRF'],
+    ['switch', { neighbor: null, observation: 'down' }, 'no such neighbor in any VRF'],
     [
       'switch',
       { expectedVrf: 'vrf2', sinceMs: null },
-      '169.254.0.15 in vrf1, which is not vrf2 where it belongs, established for a time that the source does not tell, described USER-507, by source eapi',
+      '169.254.0.15 in vrf1 instead of vrf2, established for an unknown time, described USER-507, by source eapi',
     ],
-    ['expected', { tunnelNet: '10.0.0.0/24' }, 'nothing: 10.0.0.0/24 is no /31, so that no neighbor can be named'],
+    ['expected', { tunnelNet: '10.0.0.0/24' }, 'nothing: 10.0.0.0/24 is not a /31, so it has no neighbor address'],
     ['observed', { observation: 'unobserved', because: 'tunnel-net-shared' }, 'neither up nor down: another user has the same tunnel_net'],
-    ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'to write nothing: new, and still given time to connect'],
-    ['decided', { decision: 'hold', decisionReason: 'newer-reason' }, 'to write nothing: newer-reason'],
-    ['decided', { decision: 'write', decisionReason: 'change', observation: 'down' }, 'to write down: the ledger says up'],
-    ['decided', { decision: 'write', decisionReason: 'refresh' }, 'to write up again: the record has reached its age'],
-    ['decided', { inFlight: 'up' }, 'nothing more to write: what is in flight says it'],
-    ['in flight', { inFlight: 'up' }, 'up was sent and is not resolved'],
-    ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above what damping tolerates'],
-    [
-      'parked',
-      { parked: 'X' },
-      'the program rejected its status; it is tried again when its account changes, or after a minute to an hour: X',
-    ],
+    ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'write nothing: new, and still given time to connect'],
+    ['decided', { decision: 'hold', decisionReason: 'newer-reason' }, 'write nothing: newer-reason'],
+    ['decided', { decision: 'write', decisionReason: 'change', observation: 'down' }, 'write down: the ledger says up'],
+    ['decided', { decision: 'write', decisionReason: 'refresh' }, 'refresh up: the record has reached its refresh age'],
+    ['decided', { inFlight: 'up' }, 'nothing to write: the write in flight has this status'],
+    ['in flight', { inFlight: 'up' }, 'up sent, not confirmed yet'],
+    ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above policy.damping.suppress'],
+    ['backed off', { parked: 'X' }, 'the program rejected its status; retry when its account changes, or after 1 min to 1 h: X'],
   ] as const)('tell of %s %o', ([subject, more, expected]) => {
     expect(words(more)[subject]).toBe(expected);
   });
@@ -260,7 +256,7 @@ describe('the words of explain', () => {
     const old = { ...report().ledger, ageMs: HOUR_MS + 120_000 };
     expect(words({ ledger: old }).refresh).toBe('due since 2 min');
     expect(words({ ledger: old, observation: 'unobserved', because: 'switch-not-read' }).refresh).toBe(
-      'due since 2 min, but what is not observed is not repeated',
+      'due since 2 min, but an unobserved user is not refreshed',
     );
   });
 
@@ -268,7 +264,7 @@ describe('the words of explain', () => {
     const sight = { failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] };
     const held = words({ neighbor: null, observation: 'unobserved', because: 'vrf-not-collected' }, sight);
     expect([held.switch, words({}, sight).switch]).toEqual([
-      'nothing that speaks for this user; VRF vrf1 could not be read: timeout',
+      'no BGP neighbor found for this user; VRF vrf1 could not be read: timeout',
       '169.254.0.15 in vrf1, established for 3 min, described USER-507, by source eapi',
     ]);
   });
@@ -276,8 +272,8 @@ describe('the words of explain', () => {
   test('tell that what is decided waits for a ledger that cannot be read', () => {
     const ledgerProblem = { since: 970_000, message: 'the endpoint answered 503', remedy: 'add a second one' };
     expect(words({ decision: 'write', decisionReason: 'change', observation: 'down' }, { ledgerProblem })).toMatchObject({
-      decided: 'to write down: the ledger says up',
-      waits: 'nothing is written, for the ledger cannot be read since 30 s: the endpoint answered 503; add a second one',
+      decided: 'write down: the ledger says up',
+      waits: 'no write: the ledger has been unreadable for 30 s: the endpoint answered 503; add a second one',
     });
   });
 
@@ -288,7 +284,7 @@ describe('the words of explain', () => {
       { at: 995_000, kind: 'down', user: keyNumber(2), text: 'session is down' },
     ] as const;
     expect(words({}, { halted, timeline })).toMatchObject({
-      halted: 'nothing is written for anybody: the key holds nothing; send funds',
+      halted: 'writes halted for all users: the key holds nothing; send funds',
       event: '10 s ago: session is up',
     });
   });

@@ -48,5 +48,5 @@ test('a thousand hostile connections do not keep the agent from its ticks, nor p
   for (const socket of sockets) socket.destroy();
   life.abort(new Stopped('the test is over'));
   const { exitCode, stderr } = await running;
-  expect([exitCode, stderr.includes('the configuration was read again'), stderr.includes('"level":"error"')]).toEqual([0, false, false]);
+  expect([exitCode, stderr.includes('configuration reloaded'), stderr.includes('"level":"error"')]).toEqual([0, false, false]);
 });

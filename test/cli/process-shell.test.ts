@@ -74,7 +74,7 @@ test('a rejection that nobody handled is one log line and exit code 1', async ()
   expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   expect(JSON.parse(stderr)).toMatchObject({
     level: 'error',
-    msg: 'unhandledRejection, this is a defect',
+    msg: 'internal error: unhandledRejection',
     error: { message: 'forgotten' },
   });
 });

@@ -73,7 +73,7 @@ test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 12
   agent.child.kill('SIGTERM');
   expect([await agent.ended(), agent.log().slice(-2)]).toEqual([
     0,
-    ['stopping: what is in flight is waited for, and a second signal ends it at once', 'stopped'],
+    ['stopping: waiting for transactions in flight; a second signal exits at once', 'stopped'],
   ]);
 });
 
@@ -99,7 +99,7 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
   await agent.until('"users":[');
   expect([await agent.ended(), agent.log().slice(-2)]).toEqual([
     0,
-    ['stopped with statuses in flight: whether they landed is seen at the next start', 'stopped'],
+    ['stopped with unconfirmed writes; the next start reads their result from the ledger', 'stopped'],
   ]);
   expect(ledgerSays(fixture)).toEqual(['unknown', 'unknown', 'unknown']);
 });
@@ -115,8 +115,8 @@ test('SIGHUP while a transaction is in flight: the agent after it waits for its 
   await agent.until('status written');
   agent.child.kill('SIGTERM');
   await agent.ended();
-  const told = agent.log().filter((line) => ['transaction sent', 'the configuration was read again', 'status written'].includes(line));
-  expect(told).toEqual(['transaction sent', 'the configuration was read again', ...fixture.users.map(() => 'status written')]);
+  const told = agent.log().filter((line) => ['transaction sent', 'configuration reloaded', 'status written'].includes(line));
+  expect(told).toEqual(['transaction sent', 'configuration reloaded', ...fixture.users.map(() => 'status written')]);
   expect(ledgerSays(fixture)).toEqual(['up', 'up', 'up']);
 });
 

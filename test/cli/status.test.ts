@@ -115,7 +115,7 @@ describe('status', () => {
   test.for([
     ['--sort', 'stat', 'did you mean "state"?'],
     ['--filter', 'conected', 'did you mean "connected"?'],
-    ['--interval', '1s', '--interval goes with --watch'],
+    ['--interval', '1s', '--interval requires --watch'],
     ['--stale-after', 'soon', 'expected a duration'],
   ] as const)('%s %s is refused with what to write instead', ([flag, value, problem]) => {
     expect(() => parseCommandLine(['status', flag, value], [statusCommand], '1.2.3')).toThrow(problem);

@@ -99,7 +99,7 @@ async function run() {
   };
   const config = file('agent.yaml', JSON.stringify(settings));
   const agent = await start(process.execPath, [cli, 'run', '--config', config, '--keypair', localnet.keypair], (line) =>
-    line.includes('"status, metrics and health are served"') ? new URL(JSON.parse(line).url) : undefined,
+    line.includes('"serving status, metrics and health"') ? new URL(JSON.parse(line).url) : undefined,
   );
   const drive = (...args) => {
     const { status, stderr } = spawnSync(process.execPath, [localnetCli, ...args, '--rpc-url', localnet.rpcUrl], { encoding: 'utf8' });
