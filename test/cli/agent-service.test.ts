@@ -75,7 +75,7 @@ test('a reload names what was changed and needs a restart', async () => {
   await service.stop();
 });
 
-test('reloads that are asked for at once are one', async () => {
+test('concurrent reload requests share one reload', async () => {
   const { events, service } = fixture();
   await service.start();
   await Promise.all([service.reload(), service.reload(), service.reload()]);
@@ -91,7 +91,7 @@ test('a stop during a reload waits for it, and stops what it started', async () 
   expect(events).not.toContain('agent 2 starts');
 });
 
-test('a reload that is asked for while the first agent is being built comes after it: never two of one key', async () => {
+test('a reload during the first start waits for it: never two agents with one key', async () => {
   const { events, service } = fixture();
   const started = service.start();
   const reloaded = service.reload();
@@ -112,7 +112,7 @@ test('a reload waits for a first agent that takes longer to build than the secon
   expect(events).toEqual(['slow agent starts', 'slow agent stops', 'agent 1 starts', 'reloaded', 'agent 1 stops']);
 });
 
-test('a reload of an agent that could not be built comes to nothing', async () => {
+test('a reload fails when the first agent failed to start', async () => {
   const { events, service, configured } = fixture();
   configured.push(() => Promise.reject(new Error('no such source')));
   const started = service.start();
@@ -154,7 +154,7 @@ const leaving = (): Agent => ({
   once: () => Promise.reject(new Error('not in this test')),
 });
 
-test('what is in flight at a reload is handed over to the new agent', async () => {
+test('a reload hands transactions in flight over to the new agent', async () => {
   const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();
@@ -163,7 +163,7 @@ test('what is in flight at a reload is handed over to the new agent', async () =
   expect(events).toEqual(['agent 1 starts with first', 'reloaded', 'agent 1 stops']);
 });
 
-test('a stop during a reload that leaves statuses in flight says which', async () => {
+test('a stop during a reload logs the unconfirmed statuses', async () => {
   const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();
@@ -172,7 +172,7 @@ test('a stop during a reload that leaves statuses in flight says which', async (
   expect(events).toContain(`log stopped with unconfirmed writes; the next start reads their result from the ledger ${keyNumber(1)} down`);
 });
 
-test('rule 17: a stop that leaves statuses in flight says which, and is in order all the same', async () => {
+test('rule 17: a stop logs the unconfirmed statuses and ends in order', async () => {
   const { events, service, configured } = fixture();
   configured.push(leaving);
   await service.start();

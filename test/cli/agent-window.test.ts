@@ -46,9 +46,7 @@ async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
   return { window, shown };
 }
 
-test('a window shows the agent that runs: after a reload that was taken the new one, with nothing of the former one’s troubles', async ({
-  onTestFinished,
-}) => {
+test('after a reload the admin server shows the new agent, without problems of the old one', async ({ onTestFinished }) => {
   const { window, shown } = await openWindow(onTestFinished);
   window.watch(agentThatWaited('http://a.example', 3), configOf('http://a.example', '5s'));
   window.reporter.endpoint({
@@ -73,7 +71,7 @@ test('a window shows the agent that runs: after a reload that was taken the new 
   ]);
 });
 
-test('a reload that was not taken leaves the window as it is', async ({ onTestFinished }) => {
+test('a failed reload leaves the admin server unchanged', async ({ onTestFinished }) => {
   const { window, shown } = await openWindow(onTestFinished);
   window.watch(agentThatWaited('http://a.example', 3), configOf('http://a.example', '5s'));
   const before = await shown();

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../config/temporary-files.ts';
 
 const DEVICE = 'DygSr5HvcVYGG62U2Tg9nJmwxc1uVkrFaoZoPRe2UeEX';
 
-/** What `dzd-telemetry run` says of this file below env and device, its folder shown as DIR; log lines are left out. */
+/** The output of `dzd-telemetry run` for these lines of configuration, without log lines, the folder shown as DIR. */
 async function run(lines: string, args: readonly string[] = [], folder = temporaryFolder()) {
   const file = join(folder, 'c.yaml');
   writeFileSync(file, `env: localnet\ndevice: ${DEVICE}\n${lines}`, { mode: 0o600 });
@@ -25,8 +25,8 @@ async function run(lines: string, args: readonly string[] = [], folder = tempora
     version: '1.2.3',
   };
   const exitCode = await runCommandLine(['run', '--config', file, ...args], [runCommand], io);
-  const told = said.filter((text) => !text.startsWith('{')).map((text) => text.trimEnd().replaceAll(folder, 'DIR'));
-  return { exitCode, told, folder };
+  const printed = said.filter((text) => !text.startsWith('{')).map((text) => text.trimEnd().replaceAll(folder, 'DIR'));
+  return { exitCode, printed, folder };
 }
 
 const CORRECT = 'dzd-telemetry: correct the named key; docs/configuration.md lists every key with its unit and default';
@@ -65,9 +65,9 @@ test.for([
     'http:\n  listen: "127.0.0.1:80000"\n',
     'c.yaml:4: http.listen: expected an address and a port, such as "127.0.0.1:50100" or "[::1]:50100", got "127.0.0.1:80000"',
   ],
-] as const)('%s: exit code 2, and one line that says where and what', async ([, lines, expected]) => {
-  const { exitCode, told } = await run(lines);
-  expect([exitCode, told]).toEqual([2, [`dzd-telemetry: DIR/${expected}`, CORRECT]]);
+] as const)('%s ends with exit code 2 and one line with place and problem', async ([, lines, expected]) => {
+  const { exitCode, printed } = await run(lines);
+  expect([exitCode, printed]).toEqual([2, [`dzd-telemetry: DIR/${expected}`, CORRECT]]);
 });
 
 test.for([
@@ -76,7 +76,7 @@ test.for([
   ['that is empty', '', 'it is empty'],
   ['of two lines', 'one\ntwo\n', 'it is not one line of text'],
   ['that links to itself', 'link', 'its symbolic links form a loop'],
-] as const)('a secret %s: the line that names the file, and why it is of no use', async ([, content, problem]) => {
+] as const)('a secret file %s is refused with the line that names it and the reason', async ([, content, problem]) => {
   const folder = temporaryFolder();
   const secret = join(folder, 'password');
   if (content === 'folder') mkdirSync(secret);
@@ -84,20 +84,20 @@ test.for([
   else if (content !== undefined) writeFileSync(secret, content, { mode: 0o400 });
   const lines =
     'collector:\n  sources:\n    - type: eapi\n      url: https://127.0.0.1:1\n      username: u\n      passwordFile: password\n';
-  const { exitCode, told } = await run(lines, ['--dry-run'], folder);
-  expect([exitCode, told[0]]).toEqual([
+  const { exitCode, printed } = await run(lines, ['--dry-run'], folder);
+  expect([exitCode, printed[0]]).toEqual([
     2,
     `dzd-telemetry: collector.sources.eapi.passwordFile: the secret file DIR/password (DIR/c.yaml:8) cannot be used: ${problem}`,
   ]);
 });
 
-test('a secret that this user may not read is told as such', async ({ skip }) => {
+test('an unreadable secret file is refused with permission denied', async ({ skip }) => {
   skip(process.getuid?.() === 0, 'root may read everything');
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'token'), 'sesame');
   chmodSync(join(folder, 'token'), 0o000);
-  const { exitCode, told } = await run('http:\n  tokenFile: token\n', ['--keypair', await writeNewKeypair(folder)], folder);
-  expect([exitCode, told[0]]).toEqual([
+  const { exitCode, printed } = await run('http:\n  tokenFile: token\n', ['--keypair', await writeNewKeypair(folder)], folder);
+  expect([exitCode, printed[0]]).toEqual([
     2,
     'dzd-telemetry: http.tokenFile: the secret file DIR/token (DIR/c.yaml:4) cannot be used: permission denied',
   ]);
@@ -130,14 +130,14 @@ test.for([
     JSON.stringify(Array(64).fill(7)),
     'the key file DIR/key (DIR/c.yaml:3) is damaged: its public key does not match its private key',
   ],
-] as const)('a key file that %s', async ([, content, expected]) => {
+] as const)('a key file that %s is refused with the line that names it', async ([, content, expected]) => {
   const folder = temporaryFolder();
   if (content !== undefined) writeFileSync(join(folder, 'key'), content, { mode: 0o400 });
-  const { exitCode, told } = await run('keypair: key\n', [], folder);
-  expect([exitCode, told[0]]).toEqual([2, `dzd-telemetry: ${expected}`]);
+  const { exitCode, printed } = await run('keypair: key\n', [], folder);
+  expect([exitCode, printed[0]]).toEqual([2, `dzd-telemetry: ${expected}`]);
 });
 
-test('a port in use: the address, the line, and what to do', async ({ onTestFinished }) => {
+test('a port in use is refused with its address, its line and a remedy', async ({ onTestFinished }) => {
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   onTestFinished(() => void other.close());
@@ -146,7 +146,7 @@ test('a port in use: the address, the line, and what to do', async ({ onTestFini
   const folder = temporaryFolder();
   const keypair = await writeNewKeypair(folder);
   const inFile = await run(`http:\n  listen: 127.0.0.1:${port}\n`, ['--keypair', keypair], folder);
-  expect([inFile.exitCode, inFile.told]).toEqual([
+  expect([inFile.exitCode, inFile.printed]).toEqual([
     2,
     [
       `dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (DIR/c.yaml:4): another process uses it`,
@@ -154,13 +154,13 @@ test('a port in use: the address, the line, and what to do', async ({ onTestFini
     ],
   ]);
   const inFlag = await run('', ['--keypair', keypair, '--http.listen', `127.0.0.1:${port}`], folder);
-  expect(inFlag.told[0]).toBe(`dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (--http.listen): another process uses it`);
+  expect(inFlag.printed[0]).toBe(`dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (--http.listen): another process uses it`);
 });
 
-test('an address that this host does not have', async () => {
+test('a listen address that this host does not have is refused', async () => {
   const folder = temporaryFolder();
-  const { exitCode, told } = await run('http:\n  listen: 192.0.2.1:50100\n', ['--keypair', await writeNewKeypair(folder)], folder);
-  expect([exitCode, told[0]]).toEqual([
+  const { exitCode, printed } = await run('http:\n  listen: 192.0.2.1:50100\n', ['--keypair', await writeNewKeypair(folder)], folder);
+  expect([exitCode, printed[0]]).toEqual([
     2,
     'dzd-telemetry: http.listen: cannot listen on 192.0.2.1:50100 (DIR/c.yaml:4): this host has no such address',
   ]);

@@ -39,7 +39,7 @@ const ALL_WELL = [
 ];
 
 describe('check', () => {
-  test('finds nothing wrong where nothing is, says what it saw, and sends nothing', async () => {
+  test('check reports what it read, finds no problem and sends nothing', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail, summary } = await check(at);
     expect(states).toEqual(ALL_WELL);
@@ -58,7 +58,7 @@ describe('check', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
 
-  test('tells people a line each, with what to do below it', async () => {
+  test('check prints a line per step for people, with the remedy below it', async () => {
     await using at = await commandFixture();
     chmodSync(at.keypair, 0o644);
     const { exitCode, stdout } = await at.run(['check']);
@@ -70,7 +70,7 @@ describe('check', () => {
     expect(stdout).toMatch(/\n\n10 ok, 1 warning, 0 failed, 1 skipped\n$/);
   });
 
-  test('a ledger that cannot be reached hides nothing of the switch', async () => {
+  test('check reports on the switch when the ledger is unreachable', async () => {
     await using at = await commandFixture();
     const { exitCode, states } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
     expect(states).toEqual([
@@ -90,7 +90,7 @@ describe('check', () => {
     expect(exitCode).toBe(1);
   });
 
-  test('a switch that cannot be read hides nothing of the ledger', async () => {
+  test('check reports on the ledger when the switch is unreadable', async () => {
     await using at = await commandFixture({}, { sourceTimeout: '800ms' });
     at.localnet.switchFaults.begin({ kind: 'hang' });
     const { exitCode, states, detail, remedy } = await check(at);
@@ -107,21 +107,21 @@ describe('check', () => {
     ]);
   });
 
-  test("with a key that is not the device's publisher fails, and names both", async () => {
+  test('check fails for a key that is not the publisher of the device', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(temporaryFolder()));
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
     expect(detail.publisher).toContain(at.publisher);
   });
 
-  test('a program id of another network fails by its own words', async () => {
+  test('check fails for a program id of another network', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail } = await check(at, '--ledger.programId', at.publisher);
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail device', 'fail program']]);
     expect(detail.program).toBe(`${at.publisher} has no ProgramConfig on this ledger`);
   });
 
-  test('without a key file the rest is looked at all the same', async () => {
+  test('check runs all other steps without a key file', async () => {
     await using at = await commandFixture();
     const { exitCode, states } = await check(at, '--keypair', '/nonexistent/id.json');
     expect([exitCode, states.filter((state) => !state.startsWith('ok '))]).toEqual([
@@ -133,7 +133,7 @@ describe('check', () => {
   test.for([
     ['drained', DeviceStatus.drained, 'warn device', 'lo-dz001 is drained', 0],
     ['pending', DeviceStatus.pending, 'fail device', 'lo-dz001 is pending', 1],
-  ] as const)('a %s device is told by the name that the program has for it', async ([, status, state, words, code]) => {
+  ] as const)('check names the status of a %s device', async ([, status, state, words, code]) => {
     await using at = await commandFixture();
     at.localnet.ledger.admin.changeDevice(at.localnet.device, { status });
     await at.settle();
@@ -141,7 +141,7 @@ describe('check', () => {
     expect([exitCode, states[2], detail.device]).toEqual([code, state, words]);
   });
 
-  test('an empty balance fails, and one that lasts hours is worth a warning', async () => {
+  test('check fails on an empty balance and warns of one that lasts hours', async () => {
     await using at = await commandFixture();
     at.localnet.ledger.admin.fund(at.publisher, lamports(100_000));
     await at.settle();
@@ -161,7 +161,7 @@ describe('check', () => {
     ]);
   });
 
-  test('users and neighbors that do not belong together are named', async () => {
+  test('check names users and neighbors that do not match', async () => {
     await using at = await commandFixture();
     const [first = '', second = '', third = ''] = at.users.map(String);
     const { admin } = at.localnet.ledger;
@@ -186,7 +186,7 @@ describe('check', () => {
     );
   });
 
-  test('an endpoint that lags is told beside the one that does not', async () => {
+  test('check warns of an endpoint that lags', async () => {
     await using at = await commandFixture();
     const second = await at.localnet.ledger.addEndpoint();
     second.faults.set({ lagSlots: 80 });
@@ -198,26 +198,26 @@ describe('check', () => {
     ]);
   });
 
-  test('an endpoint of another cluster fails, and is named with both genesis hashes', async ({ onTestFinished }) => {
+  test('check fails for an endpoint of another cluster and names both genesis hashes', async ({ onTestFinished }) => {
     await using at = await commandFixture();
-    const stranger = createLocalLedger();
-    onTestFinished(() => stranger.stop());
-    const { rpcUrl } = await stranger.start();
+    const other = createLocalLedger();
+    onTestFinished(() => other.stop());
+    const { rpcUrl } = await other.start();
     const { exitCode, states, detail } = await check(at, '--ledger.rpcUrls', `${at.addresses.rpcUrl},${rpcUrl}`);
     expect([exitCode, states.filter((state) => !state.startsWith('ok'))]).toEqual([1, ['fail endpoint URL', 'skipped snapshots']]);
     expect(detail[`endpoint ${rpcUrl}`]).toBe(
-      `it belongs to another cluster (genesis hash ${stranger.bank.genesisHash}) than ${at.addresses.rpcUrl} (${at.localnet.ledger.bank.genesisHash})`,
+      `it belongs to another cluster (genesis hash ${other.bank.genesisHash}) than ${at.addresses.rpcUrl} (${at.localnet.ledger.bank.genesisHash})`,
     );
   });
 
-  test('a clock of the switch that is off is worth a warning', async () => {
+  test('check warns of a switch clock that is off', async () => {
     await using at = await commandFixture();
     at.localnet.sim.setClockSkew(-120_000);
     const { states, detail } = await check(at);
     expect([states[9], detail['clock eapi']]).toEqual(['warn clock eapi', "the clock of the switch is 2 min behind this host's"]);
   });
 
-  test('a program that refuses the instruction fails, by its own error', async () => {
+  test('check fails with the error of a program that rejects the instruction', async () => {
     await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     for (const user of at.users) admin.changeUser(user, { tunnelId: 9_999 });
@@ -227,7 +227,7 @@ describe('check', () => {
     expect(detail.instruction).toMatch(/: instruction 0 failed with InvalidTunnelId \(\d+\): /);
   });
 
-  test('snapshots: the server answers, or the folder can be written into, or not', async () => {
+  test('check reports whether snapshots can reach their server or folder', async () => {
     await using at = await commandFixture({}, { stateIngestPort: 0 });
     const server = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? '');
     expect([server.states.at(-1), server.detail.snapshots]).toEqual([
@@ -247,7 +247,7 @@ describe('check', () => {
     expect([nobody.exitCode, nobody.states.at(-1)]).toEqual([1, 'fail snapshots']);
   });
 
-  test('a configuration with a mistake ends with 2, and programs are told so, too', async () => {
+  test('check ends with 2 on an invalid configuration, and reports it as JSON', async () => {
     await using at = await commandFixture();
     const { exitCode, stdout, stderr } = await at.run(['check', '--output', 'json', '--collector.interval', 'soon']);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--collector.interval')]);
@@ -261,12 +261,12 @@ describe('check', () => {
 describe('a step', () => {
   const forever = { name: 'deaf', look: () => new Promise<never>(() => undefined) };
 
-  test('that does not listen to its signal ends at its deadline', async () => {
+  test('a step that ignores its signal ends at its deadline', async () => {
     const taken = await takeStep(forever, 20, systemClock, new AbortController().signal);
     expect(taken).toMatchObject({ name: 'deaf', state: 'fail', detail: 'no answer within 20 ms' });
   });
 
-  test('that throws what it should not is a failure that says so', async () => {
+  test('a step that throws an unexpected error fails and asks for a bug report', async () => {
     const step = { name: 'odd', look: () => Promise.reject(new TypeError('undefined is not a function')) };
     expect(await takeStep(step, 1_000, systemClock, new AbortController().signal)).toMatchObject({
       state: 'fail',
@@ -275,7 +275,7 @@ describe('a step', () => {
     });
   });
 
-  test('ends with the command', async () => {
+  test('a step ends with the command', async () => {
     const life = new AbortController();
     const taking = takeStep(forever, 1_000, systemClock, life.signal);
     life.abort(new Stopped('SIGINT'));

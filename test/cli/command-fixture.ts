@@ -10,7 +10,7 @@ import { lifeController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
-/** About as short as a slot that is still believed. */
+/** About the shortest slot time that the agent accepts. */
 const SLOT_MS = 55;
 
 export interface CommandResult {
@@ -27,9 +27,9 @@ export interface CommandFixture extends AsyncDisposable {
   readonly publisher: Address;
   /** The users in the order of their tunnels. */
   readonly users: readonly Address[];
-  /** Runs `dzd-telemetry COMMAND` with the bed's configuration file and these arguments; `signal` ends it. */
+  /** Runs `dzd-telemetry COMMAND` with the fixture's configuration file and these arguments; `signal` ends it. */
   run(args: readonly [command: string, ...string[]], signal?: AbortSignal, onOutput?: (text: string) => void): Promise<CommandResult>;
-  /** Until what was just changed on the ledger is confirmed, and seen by everybody. */
+  /** Until a change of the ledger is confirmed. */
   settle(): Promise<void>;
 }
 

@@ -47,8 +47,8 @@ async function printed(run: (io: CommandIo) => Promise<number>) {
   return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), firstError: stderr.join('').split('\n')[0] };
 }
 
-describe('options reach the body', () => {
-  test('of run, settings apart from switches and as they were written', async () => {
+describe('options', () => {
+  test('run gets its settings as written, apart from its flags', async () => {
     const { exitCode, given } = await commandLine([
       'run',
       '--config',
@@ -77,7 +77,7 @@ describe('options reach the body', () => {
     ]);
   });
 
-  test('of run, as flags that loadConfig takes over what the file says', async () => {
+  test('flags of run win over the file', async () => {
     const file = temporaryFile(`env: testnet\ndevice: ${DEVICE}\ncollector: { interval: 9s }\n`);
     const { given } = await commandLine(['run', '--collector.interval', '2s', '--ledger.rpcUrls', 'http://a,http://b']);
     const [{ settings }] = given as [{ settings: Record<string, string> }];
@@ -85,37 +85,37 @@ describe('options reach the body', () => {
     expect([config.collector.interval, config.ledger.rpcUrls]).toEqual([2_000, ['http://a', 'http://b']]);
   });
 
-  test('of localnet start, with defaults', async () => {
+  test('localnet has defaults', async () => {
     const { given } = await commandLine(['start', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
     expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', output: 'table' }]);
   });
 
-  test('of localnet start, with a certificate and a port of gRPC', async () => {
+  test('localnet takes a certificate and a gRPC port', async () => {
     const { given } = await commandLine(['start', '--grpc-port', '9543', '--eapi-key', '/k', '--eapi-cert', '/c']);
     expect(given).toEqual([
       { users: 24, grpcPort: 9_543, eapiTls: { keyFile: '/k', certFile: '/c' }, scenario: 'static', output: 'table' },
     ]);
   });
 
-  test('of localnet start, with a state-ingest server', async () => {
+  test('localnet takes a port for a state-ingest server', async () => {
     const { given } = await commandLine(['start', '--state-ingest-port', '0']);
     expect(given).toEqual([{ users: 24, stateIngestPort: 0, scenario: 'static', output: 'table' }]);
   });
 
-  test('of demo, with defaults', async () => {
+  test('demo has defaults', async () => {
     expect((await commandLine(['demo'])).given).toEqual([{ users: 24, output: 'table' }]);
     expect((await commandLine(['demo', '--for', '1.5m', '--seed', '7'])).given).toEqual([
       { users: 24, output: 'table', forMs: 90_000, seed: 7 },
     ]);
   });
 
-  test('a switch may be given as true or false', async () => {
+  test('a boolean flag accepts true and false', async () => {
     const dryRuns = ['--dry-run=true', '--dry-run=false'].map(async (flag) => (await commandLine(['run', flag])).given);
     expect(await Promise.all(dryRuns)).toMatchObject([[{ dryRun: true }], [{ dryRun: false }]]);
   });
 });
 
-describe('bad usage ends with 2 and one line that says what was meant', () => {
+describe('bad usage ends with 2 and one line that names what was meant', () => {
   test.each([
     [['rnu'], 'unknown command "rnu", did you mean "run"?'],
     [['run', '--dryrun'], 'unknown option --dryrun, did you mean "--dry-run"?'],
@@ -155,7 +155,7 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
     },
   );
 
-  test('no command at all shows the help text on standard error', async () => {
+  test('without a command the help goes to standard error', async () => {
     const { exitCode, stdout, stderr } = await commandLine([]);
     expect([exitCode, stdout]).toEqual([2, '']);
     expect(stderr).toContain('dzd-telemetry start');
@@ -163,11 +163,11 @@ describe('bad usage ends with 2 and one line that says what was meant', () => {
 });
 
 describe('help and version', () => {
-  test('the version is one line', async () => {
+  test('--version prints one line', async () => {
     expect(await commandLine(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
   });
 
-  test('help of a command names its options, and the settings only when asked', async () => {
+  test('help of a command lists its options, and the settings only with --show-settings', async () => {
     const brief = await commandLine(['run', '--help']);
     const full = await commandLine(['run', '--help', '--show-settings']);
     expect([brief.exitCode, full.exitCode]).toEqual([0, 0]);
@@ -178,51 +178,18 @@ describe('help and version', () => {
   });
 });
 
-describe('two programs', () => {
-  const agent = (...args: readonly string[]) => printed((io) => runAgentCommandLine(args, io));
-  const localnet = (...args: readonly string[]) => printed((io) => runLocalnetCommandLine(args, io));
-
-  test.each([
-    [['localnet'], 'dzd-localnet', 'localnet'],
-    [['localnet', '--users', '5'], 'dzd-localnet', 'localnet'],
-    [['localnet', '--help'], 'dzd-localnet', 'localnet'],
-    [['demo', '--for', '30s'], 'dzd-localnet demo', 'demo'],
-  ])('dzd-telemetry %j ends with 2 and names the command to type', async (args, instead, word) => {
-    const stderr = `dzd-telemetry: localnet is a command of its own, dzd-localnet: type "${instead}" instead of "dzd-telemetry ${word}"\n`;
-    expect(await agent(...args)).toMatchObject({ exitCode: 2, stdout: '', stderr });
-  });
-
-  test('each names itself and its own commands in its usage', async () => {
-    const [ofAgent, ofLocalnet] = [await agent('--help'), await localnet('--help')];
-    expect(ofAgent.stdout).toMatch(/^dzd-telemetry COMMAND .*\n {2}dzd-telemetry run /s);
-    expect(ofAgent.stdout).not.toMatch(/localnet|demo/);
-    expect(ofLocalnet.stdout).toMatch(/^dzd-localnet COMMAND .*\n {2}dzd-localnet start .*\n {2}dzd-localnet snapshot /s);
-    expect(ofLocalnet.stdout).not.toMatch(/dzd-telemetry|--show-settings/);
-    expect((await localnet('user', '--help')).stdout).toMatch(/^dzd-localnet user \[VERB…\].*\ncreate .*--client-ip/s);
-    expect((await localnet('--version')).stdout).toBe('1.2.3\n');
-  });
-
-  test('dzd-localnet starts when it is given options and no command', async () => {
-    expect(await localnet('--users', 'many')).toMatchObject({
-      exitCode: 2,
-      firstError: 'dzd-localnet: --users: expected a whole number from 0 to 4096, got "many"',
-    });
-    expect(await localnet('--for', '3s')).toMatchObject({ exitCode: 2, firstError: 'dzd-localnet: unknown option --for' });
-  });
-});
-
-describe('how a body ends', () => {
+describe('exit codes', () => {
   const failing = (error: unknown) => commandLine(['demo'], () => Promise.reject(error));
 
-  test('with its own exit code', async () => {
+  test('a command ends with the exit code of its body', async () => {
     expect((await commandLine(['demo'], async () => 1)).exitCode).toBe(1);
   });
 
-  test('with 0 and in silence when it was stopped', async () => {
+  test('a stopped command ends with 0 and prints nothing', async () => {
     expect(await failing(new Stopped('SIGTERM'))).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  test('with 2 and every problem when the configuration is wrong', async () => {
+  test('an invalid configuration ends with 2 and lists every problem', async () => {
     const file = temporaryFile('env: moon\ndevice: abc\n');
     const { exitCode, stderr } = await commandLine(['demo'], async () => {
       loadConfig({ file, environment: {} });
@@ -239,7 +206,7 @@ describe('how a body ends', () => {
     ]);
   });
 
-  test('with 1 and the remedy when it failed on the way', async () => {
+  test('a failure at run time ends with 1 and prints the remedy', async () => {
     const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'https://rpc', problem: 'refused' });
     expect(await failing(error)).toMatchObject({
       exitCode: 1,
@@ -247,7 +214,7 @@ describe('how a body ends', () => {
     });
   });
 
-  test('with 1 and one line with the stack when it has a defect', async () => {
+  test('an unexpected error ends with 1 and one log line with the stack', async () => {
     const { exitCode, stderr } = await failing(new TypeError('x is undefined'));
     expect([exitCode, stderr.trimEnd().split('\n').length]).toEqual([1, 1]);
     expect(JSON.parse(stderr)).toMatchObject({

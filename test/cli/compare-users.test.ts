@@ -7,7 +7,7 @@ const NOTHING_ODD = { missing: [], wrongVrf: [], unknown: [], duplicated: [], in
 const compare = (users: Parameters<typeof viewOf>[0], ...snapshots: readonly ReturnType<typeof snapshotOf>[]) =>
   compareUsers(viewOf(users), mergeReadings(snapshots));
 
-test('users whose neighbors are where they belong are found, whatever the state of their sessions', () => {
+test('users with a neighbor in the expected VRF are found, whatever their session state', () => {
   expect(compare([userNumber(1), userNumber(2)], snapshotOf({ vrf1: [established(1), active(2)] }))).toEqual({
     activated: 2,
     found: 2,
@@ -16,15 +16,15 @@ test('users whose neighbors are where they belong are found, whatever the state 
   });
 });
 
-test('of a neighbor in two VRFs the one in the right VRF counts', () => {
+test('of a neighbor in two VRFs the one in the expected VRF counts', () => {
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [active(1)], vrf2: [established(1)] }))).toMatchObject({ found: 1, established: 0 });
 });
 
-test('a neighbor on the device side of the tunnel will do where there is none on the client side', () => {
+test('a neighbor on the device side of the tunnel counts if the client side has none', () => {
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [{ address: '169.254.0.2' }] }))).toMatchObject({ found: 1, missing: [] });
 });
 
-test('a user that is not activated is not expected anywhere, but its neighbor is no orphan', () => {
+test('a user that is not activated needs no neighbor, and its neighbor is not an orphan', () => {
   const banned = userNumber(1, { account: { status: UserStatus.banned } });
   expect(compare([banned], snapshotOf({ vrf1: [established(1, { description: 'USER-501' })] }))).toEqual({
     activated: 0,
@@ -34,23 +34,23 @@ test('a user that is not activated is not expected anywhere, but its neighbor is
   });
 });
 
-test('a user that is not found is missing only where every VRF was read', () => {
+test('a user is missing only if every VRF was read', () => {
   const name = `USER-501 (${keyNumber(1)}) 169.254.0.3`;
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [] }))).toMatchObject({ missing: [name], unknown: [] });
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [], vrf2: 'failed' }))).toMatchObject({ missing: [], unknown: [name] });
 });
 
-test('a tunnel_net of several activated users is named once', () => {
+test('a tunnel_net that several activated users share is listed once', () => {
   const users = [userNumber(1), userNumber(2, { net: '169.254.0.2/31' }), userNumber(3, { net: '169.254.0.2/31' })];
   expect(compare(users, snapshotOf({ vrf1: [established(1)] })).duplicated).toEqual(['169.254.0.2/31']);
 });
 
-test('neighbors that are described as users of which the ledger knows nothing are orphans; other neighbors are not', () => {
+test('neighbors described as a user that the ledger lacks are orphans, other neighbors are not', () => {
   const neighbors = [established(7, { description: 'USER-507' }), established(8, { description: 'uplink' }), established(9)];
   expect(compare([], snapshotOf({ vrf1: neighbors })).orphaned).toEqual(['USER-507 (vrf1 169.254.0.15)']);
 });
 
-test('what one source could not read, another one may have', () => {
+test('a VRF that one source could not read comes from another source', () => {
   const first = snapshotOf({ vrf1: 'failed', vrf2: [established(2)] });
   const second = snapshotOf({ vrf1: [established(1)], vrf2: [], vrf3: 'failed' });
   const merged = mergeReadings([first, second]);

@@ -11,7 +11,7 @@ import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
 
-/** What is told of each subject; the last of several of one name. */
+/** The text of each subject; of several with one name, the last. */
 const subjects = (stdout: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
     stdout
@@ -22,7 +22,7 @@ const subjects = (stdout: string): Readonly<Record<string, string>> =>
   );
 
 describe('explain, without a running agent', () => {
-  test.for(['501', '198.18.0.2', 'its public key'])('finds the user by %s, and reads switch and ledger once', async (by) => {
+  test.for(['501', '198.18.0.2', 'its public key'])('explain finds the user by %s, and reads switch and ledger once', async (by) => {
     await using at = await commandFixture();
     const user = at.users[1] ?? '';
     const { exitCode, stdout, stderr } = await at.run(['explain', by === 'its public key' ? user : by]);
@@ -43,7 +43,7 @@ describe('explain, without a running agent', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
 
-  test('gives the report itself as JSON', async () => {
+  test('explain prints the report as JSON', async () => {
     await using at = await commandFixture();
     const { stdout } = await at.run(['explain', '500', '--fresh', '--output', 'json']);
     expect(jsonLines(stdout)).toEqual([
@@ -58,7 +58,7 @@ describe('explain, without a running agent', () => {
     ]);
   });
 
-  test('says why nothing is known where the switch cannot be read', async () => {
+  test('explain says why a user is unobserved when the switch is unreadable', async () => {
     await using at = await commandFixture();
     at.localnet.switchFaults.begin({ kind: 'garbage' });
     const { exitCode, stdout } = await at.run(['explain', '500', '--fresh']);
@@ -72,7 +72,7 @@ describe('explain, without a running agent', () => {
     ]);
   });
 
-  test('names the VRF that cannot be read, and why', async () => {
+  test('explain names the VRF that is unreadable, and why', async () => {
     await using at = await commandFixture();
     at.localnet.switchFaults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
     const { stdout } = await at.run(['explain', '500', '--fresh']);
@@ -85,7 +85,7 @@ describe('explain, without a running agent', () => {
   test.for([
     ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
     ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
-  ] as const)('%s is told in one line', async ([, args, code, problem]) => {
+  ] as const)('explain reports %s in one line', async ([, args, code, problem]) => {
     await using at = await commandFixture();
     const { exitCode, stdout, stderr } = await at.run(['explain', ...args]);
     expect([exitCode, stdout, stderr]).toEqual([code, '', expect.stringContaining(problem)]);
@@ -119,7 +119,7 @@ function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value
 }
 
 describe('explain, with a running agent', () => {
-  test('asks the agent, with its token, and knows what came before', async () => {
+  test('explain asks the running agent with its token, and shows earlier events', async () => {
     await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');
     writeFileSync(tokenFile, 'sesame\n', { mode: 0o600 });
@@ -143,8 +143,8 @@ describe('explain, with a running agent', () => {
         'last write': expect.stringMatching(/^up \(change\) confirmed in slot \d+ \d+ s ago, \d+ ms after sending: \w+$/),
         event: expect.stringMatching(/up written \(change\)$/),
       });
-      const stranger = await ask();
-      expect([stranger.exitCode, stranger.stderr]).toEqual([0, expect.stringContaining('HTTP 401')]);
+      const other = await ask();
+      expect([other.exitCode, other.stderr]).toEqual([0, expect.stringContaining('HTTP 401')]);
     } finally {
       life.abort(new Stopped('SIGTERM'));
       await running;
@@ -154,7 +154,7 @@ describe('explain, with a running agent', () => {
   test.for([
     ['something else', 'Not found', 'the response is not from an agent of this version'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
-  ] as const)('where %s answers, the switch and the ledger are read instead', async ([, body, problem]) => {
+  ] as const)('explain reads switch and ledger when %s answers', async ([, body, problem]) => {
     await using at = await commandFixture();
     const listen = await serve((_, response) => void response.end(body));
     const { exitCode, stdout, stderr } = await at.run(['explain', '500', '--http.listen', listen]);
@@ -212,8 +212,8 @@ function words(more: Partial<UserReport>, sight: Partial<WordsOptions['sight']> 
   return Object.fromEntries(wordsOfUser({ report: report(more), sight: whole, policy, fresh }));
 }
 
-describe('the words of explain', () => {
-  test('tell of a user that is as it should be', () => {
+describe('describeUser', () => {
+  test('explain describes a user whose ledger record matches the switch', () => {
     expect(words({})).toEqual({
       account: 'activated, IBRL, client 192.0.2.7, tunnel 507 on 169.254.0.14/31',
       expected: 'neighbor 169.254.0.15 (or 169.254.0.14) in vrf1, described USER-507',
@@ -227,7 +227,7 @@ describe('the words of explain', () => {
     });
   });
 
-  test('say nothing of the past where there is only one reading', () => {
+  test('explain shows no history after a single reading', () => {
     expect(Object.keys(words({}, {}, true))).toEqual(['account', 'expected', 'switch', 'observed', 'decided', 'ledger', 'refresh']);
   });
 
@@ -248,11 +248,11 @@ describe('the words of explain', () => {
     ['in flight', { inFlight: 'up' }, 'up sent, not confirmed yet'],
     ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above policy.damping.suppress'],
     ['backed off', { parked: 'X' }, 'the program rejected its status; retry when its account changes, or after 1 min to 1 h: X'],
-  ] as const)('tell of %s %o', ([subject, more, expected]) => {
+  ] as const)('explain describes %s %o', ([subject, more, expected]) => {
     expect(words(more)[subject]).toBe(expected);
   });
 
-  test('tell when a refresh was due, and that one who is not observed gets none', () => {
+  test('explain shows an overdue refresh, and that an unobserved user gets none', () => {
     const old = { ...report().ledger, ageMs: HOUR_MS + 120_000 };
     expect(words({ ledger: old }).refresh).toBe('due since 2 min');
     expect(words({ ledger: old, observation: 'unobserved', because: 'switch-not-read' }).refresh).toBe(
@@ -260,7 +260,7 @@ describe('the words of explain', () => {
     );
   });
 
-  test('tell which VRF could not be read, and why, of whom that leaves unobserved alone', () => {
+  test('explain names an unreadable VRF only for the users that it leaves unobserved', () => {
     const sight = { failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] };
     const held = words({ neighbor: null, observation: 'unobserved', because: 'vrf-not-collected' }, sight);
     expect([held.switch, words({}, sight).switch]).toEqual([
@@ -269,7 +269,7 @@ describe('the words of explain', () => {
     ]);
   });
 
-  test('tell that what is decided waits for a ledger that cannot be read', () => {
+  test('explain shows that a decided write waits for an unreadable ledger', () => {
     const ledgerProblem = { since: 970_000, message: 'the endpoint answered 503', remedy: 'add a second one' };
     expect(words({ decision: 'write', decisionReason: 'change', observation: 'down' }, { ledgerProblem })).toMatchObject({
       decided: 'write down: the ledger says up',
@@ -277,7 +277,7 @@ describe('the words of explain', () => {
     });
   });
 
-  test('tell what stops everybody, and what happened to this user alone', () => {
+  test('explain shows what halts all writes, and the events of this user alone', () => {
     const halted = { code: 'X', message: 'the key holds nothing', remedy: 'send funds' };
     const timeline = [
       { at: 990_000, kind: 'up', user: USER, text: 'session is up' },

@@ -13,7 +13,7 @@ const HOSTILE = [
   'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(50),
 ];
 
-test('a thousand hostile connections do not keep the agent from its ticks, nor people from its page', { timeout: 120_000 }, async () => {
+test('a thousand hostile connections stop neither the ticks of the agent nor its status page', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
   const life = lifeController();
   let url = '';

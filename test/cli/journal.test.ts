@@ -10,7 +10,7 @@ function output(kind: { readonly isTerminal?: boolean; readonly isJournal?: bool
   return { lines, stderr: { write: (text: string) => void lines.push(text), isTerminal: false, columns: undefined, ...kind } };
 }
 
-test('the journal is known by the device and the inode that systemd names, and no redirection is taken for it', () => {
+test('the journal is recognized by device and inode, and a redirection is not', () => {
   const descriptor = openSync(join(temporaryFolder(), 'stream'), 'w');
   const { dev, ino } = fstatSync(descriptor, { bigint: true });
   expect([
@@ -23,7 +23,7 @@ test('the journal is known by the device and the inode that systemd names, and n
   expect(leadsToJournal(descriptor, { JOURNAL_STREAM: `${dev}:${ino}` })).toBe(false);
 });
 
-test('in the journal each line has its priority, and is JSON behind it', () => {
+test('a line for the journal is a priority followed by JSON', () => {
   const { lines, stderr } = output({ isJournal: true });
   const log = openLog({ level: 'debug', format: 'auto' }, { stderr });
   for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level]('words', { user: 'A\n<0>B' });
@@ -37,13 +37,13 @@ test.for([
   [{}, 'auto', /^\{"level":"info"/],
   [{ isJournal: true }, 'json', /^\{"level":"info"/],
   [{}, 'journald', /^<6>\{"level":"info"/],
-] as const)('standard error %o with the format %s', ([kind, format, expected]) => {
+] as const)('standard error %o with the format %s has the expected lines', ([kind, format, expected]) => {
   const { lines, stderr } = output(kind);
   openLog({ level: 'info', format }, { stderr }).info('words');
   expect(lines.join('')).toMatch(expected);
 });
 
-test('what ended a command is an error in the journal, too', () => {
+test('the failure of a command has the priority of an error in the journal', () => {
   const { lines, stderr } = output({ isJournal: true });
   const { signal } = new AbortController();
   reportFailure(new AgentError('CONFIG__USAGE', { problem: 'unknown option --foo' }), { stderr, signal });

@@ -53,7 +53,7 @@ test.each([
   expect(await ended(child)).toBe(expected);
 });
 
-test('a reader that has seen enough ends the command quietly', async () => {
+test('a closed standard output ends the command quietly', async () => {
   const child = start('chatty');
   await once(child.stdout, 'data');
   child.stdout.destroy();
@@ -61,13 +61,13 @@ test('a reader that has seen enough ends the command quietly', async () => {
   expect([stderr, code]).toEqual(['', 0]);
 });
 
-test('what was written last still arrives', async () => {
+test('output written last still arrives', async () => {
   const child = start('bulky');
   const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
   expect([stdout.length, code]).toEqual([2_000_000, 1]);
 });
 
-test('a rejection that nobody handled is one log line and exit code 1', async () => {
+test('an unhandled rejection is one log line and exit code 1', async () => {
   const child = start('careless');
   const [stderr, code] = await Promise.all([text(child.stderr), ended(child)]);
   expect(code).toBe(1);
@@ -79,7 +79,7 @@ test('a rejection that nobody handled is one log line and exit code 1', async ()
   });
 });
 
-test('standard error that leads to the journal is written with priorities', async () => {
+test('lines on a standard error that leads to the journal have priorities', async () => {
   const file = join(folder, 'journal');
   const descriptor = openSync(file, 'w');
   const { dev, ino } = fstatSync(descriptor, { bigint: true });

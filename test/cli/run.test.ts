@@ -64,7 +64,7 @@ const jsonLines = (text: string): readonly unknown[] =>
     .map((line) => JSON.parse(line));
 
 describe('run --dry-run --once', () => {
-  test('prints each intended write as one line of JSON, and sends nothing', async () => {
+  test('a dry run prints each intended write as one line of JSON, and sends nothing', async () => {
     await using at = await fixture();
     const { exitCode, stdout } = await at.run('--dry-run', '--once', '--output', 'json');
     expect(exitCode).toBe(0);
@@ -88,27 +88,27 @@ describe('run --dry-run --once', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
 
-  test('needs no key, and does not even look at one that the configuration names', async () => {
+  test('a dry run needs no key, and does not read a configured one', async () => {
     await using at = await fixture({ keypair: '/nonexistent/id.json' });
     expect((await at.run('--dry-run', '--once')).exitCode).toBe(0);
   });
 
-  test('compares the key that the command line names with the publisher of the device', async () => {
+  test('a dry run compares a key of the command line with the publisher of the device', async () => {
     await using at = await fixture();
     expect((await at.run('--dry-run', '--once', '--keypair', at.keypair)).exitCode).toBe(0);
-    const stranger = await writeNewKeypair(temporaryFolder());
-    const { exitCode, stderr } = await at.run('--dry-run', '--once', '--keypair', stranger);
+    const other = await writeNewKeypair(temporaryFolder());
+    const { exitCode, stderr } = await at.run('--dry-run', '--once', '--keypair', other);
     expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
   });
 
-  test('fails when the switch cannot be read', async () => {
+  test('a dry run fails when the switch is unreadable', async () => {
     await using at = await fixture();
     at.localnet.switchFaults.begin({ kind: 'garbage' });
     const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
     expect([exitCode, stdout, stderr.includes('EAPI__MALFORMED')]).toEqual([1, '', true]);
   });
 
-  test('fails when the ledger cannot be read', async () => {
+  test('a dry run fails when the ledger is unreadable', async () => {
     await using at = await fixture();
     at.localnet.ledger.faults.set({ rpc: [{ kind: 'unavailable' }] });
     const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
@@ -117,7 +117,7 @@ describe('run --dry-run --once', () => {
 });
 
 describe('run --once', () => {
-  test('writes what is not right, and nothing the second time', async () => {
+  test('run --once writes what differs, and nothing the second time', async () => {
     await using at = await fixture();
     expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);
     expect(ledgerSays(at.localnet)).toEqual(['up', 'up', 'up']);
@@ -126,7 +126,7 @@ describe('run --once', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(received);
   });
 
-  test('takes a key that others may read, and says so', async () => {
+  test('run --once warns of a key file that other users can read', async () => {
     await using at = await fixture();
     chmodSync(at.keypair, 0o644);
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair);
@@ -138,7 +138,7 @@ describe('run --once', () => {
     ['is empty', '', 'it is empty'],
     ['is no key', '{"not":"a key"}', 'it is JSON, but not an array'],
     ['is half a key', '[1,2,3]', 'it has 3 numbers instead of 64'],
-  ] as const)('with a key file that %s ends with 2 before anything is asked', async ([, content, problem]) => {
+  ] as const)('a key file that %s ends with 2 before any request', async ([, content, problem]) => {
     await using at = await fixture();
     const file = join(temporaryFolder(), 'id.json');
     if (content !== undefined) writeFileSync(file, content, { mode: 0o600 });
@@ -147,13 +147,13 @@ describe('run --once', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
 
-  test('without a key file ends with 2 and names the ways to give one', async () => {
+  test('run without a key file ends with 2 and names the ways to set one', async () => {
     await using at = await fixture();
     const { exitCode, stderr } = await at.run('--once');
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--keypair, DZD_KEYPAIR or `keypair`')]);
   });
 
-  test("with a key that is not the device's publisher ends with 1, and writes nothing", async () => {
+  test('a key that is not the publisher of the device ends with 1 and writes nothing', async () => {
     await using at = await fixture();
     const { exitCode, stderr } = await at.run('--once', '--keypair', await writeNewKeypair(temporaryFolder()));
     expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
@@ -161,7 +161,7 @@ describe('run --once', () => {
     expect(ledgerSays(at.localnet)).toEqual(['unknown', 'unknown', 'unknown']);
   });
 
-  test('for a device that the ledger does not have ends with 1, and says which', async () => {
+  test('a device that the ledger lacks ends with 1 and is named', async () => {
     await using at = await fixture();
     const elsewhere = loadKeypair(at.keypair).keypair.address;
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair, '--device', elsewhere);

@@ -32,14 +32,14 @@ function secretsOf({ keypair }: CommandFixture): readonly MarkedSecret[] {
   ];
 }
 
-/** A server that refuses everything, and tells the world what it was asked with: some do. */
-async function gossip(status: number): Promise<string> {
-  const told = ({ url, headers }: IncomingMessage): string => `no: ${url} ${decodeURI(url ?? '')} ${JSON.stringify(headers)}`;
+/** A server that refuses everything and repeats the request in its response: some do. */
+async function startEchoingServer(status: number): Promise<string> {
+  const printed = ({ url, headers }: IncomingMessage): string => `no: ${url} ${decodeURI(url ?? '')} ${JSON.stringify(headers)}`;
   const server = createServer((request, response) => {
     request.resume();
     response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '1', 'x-said': 'no' });
     response.end(
-      status === 200 ? JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code: -32000, message: told(request) } }) : told(request),
+      status === 200 ? JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code: -32000, message: printed(request) } }) : printed(request),
     );
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -48,7 +48,7 @@ async function gossip(status: number): Promise<string> {
   return `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
 }
 
-/** A bed whose configuration holds every secret there is, most of them refused by the other side. */
+/** A fixture whose configuration has every kind of secret, most of them refused by the other side. */
 async function secretFixture(): Promise<CommandFixture & { readonly settings: Readonly<Record<string, unknown>> }> {
   const fixture = await commandFixture();
   const place = (name: keyof typeof TEXTS): string => {
@@ -58,7 +58,7 @@ async function secretFixture(): Promise<CommandFixture & { readonly settings: Re
   };
   const { host, port } = fixture.addresses.snmp;
   const [query, path, user] = [`?api-key=${secretOf('query')}`, secretOf('path'), `rpcuser:${secretOf('user')}@`];
-  const refusing = await Promise.all([401, 429, 500, 200].map(gossip));
+  const refusing = await Promise.all([401, 429, 500, 200].map(startEchoingServer));
   const settings = {
     env: 'localnet',
     device: fixture.localnet.device,
@@ -106,60 +106,66 @@ function textsBelow(folder: string): string {
   return files.map(({ parentPath, name }) => `${name}\n${readFileSync(join(parentPath, name), 'latin1')}`).join('\n');
 }
 
-describe('no secret is written anywhere', () => {
-  test.for(['json', 'pretty'])('by a running agent, its log as %s, its window and its snapshots', { timeout: 120_000 }, async (format) => {
-    const fixture = await secretFixture();
-    mkdirSync(join(fixture.folder, 'snapshots'), { recursive: true });
-    const life = lifeController();
-    let said = '';
-    const running = fixture.run(['run', '--log-format', format], life.signal, (text) => {
-      said += text;
-    });
-    const ended = running.then(() => true);
-    const until = async (pattern: RegExp): Promise<void> => {
-      while (!pattern.test(said)) if (await Promise.race([ended, systemClock.sleep(50)])) throw new Error(said);
-    };
-    await until(/status written/);
-    fixture.localnet.disconnect(fixture.users[0] ?? expect.fail('no user'));
-    const url = /(http:\/\/127\.0\.0\.1:\d+)\/status/.exec(said)?.[1] ?? expect.fail(said);
-    const headers = { authorization: `Bearer ${Buffer.from(secretOf('http')).toString('latin1')}` };
-    const answers: string[] = [];
-    const ask = async (path: string, init: RequestInit = {}): Promise<number> => {
-      const response = await fetch(`${url}${path}`, init);
-      answers.push(JSON.stringify([...response.headers]), await response.text());
-      return response.status;
-    };
-    expect(await ask('/status')).toBe(401);
-    const codes = [];
-    for (const path of [
-      '/status',
-      '/status.json',
-      '/metrics',
-      `/debug/users/${fixture.users[0]}`,
-      `/status/users/${fixture.users[0]}`,
-      '/-/healthy',
-      '/-/ready',
-      '/nothing',
-    ])
-      codes.push(await ask(path, { headers }));
-    expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
-    writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify({ ...fixture.settings, policy: { downGrace: 5 } }), { mode: 0o600 });
-    expect(await ask('/-/reload', { method: 'POST', headers })).toBe(400);
-    writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify(fixture.settings), { mode: 0o600 });
-    expect(await ask('/-/reload', { method: 'POST', headers })).toBe(200);
-    for (const code of [/EAPI__/, /SNMP__/, /LEDGER__/]) await until(code);
-    await systemClock.sleep(1_500);
-    life.abort(new Stopped('the test is over'));
-    const result = await running;
-    await fixture[Symbol.asyncDispose]();
+describe('secrets', () => {
+  test.for(['json', 'pretty'])(
+    'a running agent leaks no secret into its %s log, its HTTP server or its snapshots',
+    { timeout: 120_000 },
+    async (format) => {
+      const fixture = await secretFixture();
+      mkdirSync(join(fixture.folder, 'snapshots'), { recursive: true });
+      const life = lifeController();
+      let said = '';
+      const running = fixture.run(['run', '--log-format', format], life.signal, (text) => {
+        said += text;
+      });
+      const ended = running.then(() => true);
+      const until = async (pattern: RegExp): Promise<void> => {
+        while (!pattern.test(said)) if (await Promise.race([ended, systemClock.sleep(50)])) throw new Error(said);
+      };
+      await until(/status written/);
+      fixture.localnet.disconnect(fixture.users[0] ?? expect.fail('no user'));
+      const url = /(http:\/\/127\.0\.0\.1:\d+)\/status/.exec(said)?.[1] ?? expect.fail(said);
+      const headers = { authorization: `Bearer ${Buffer.from(secretOf('http')).toString('latin1')}` };
+      const answers: string[] = [];
+      const ask = async (path: string, init: RequestInit = {}): Promise<number> => {
+        const response = await fetch(`${url}${path}`, init);
+        answers.push(JSON.stringify([...response.headers]), await response.text());
+        return response.status;
+      };
+      expect(await ask('/status')).toBe(401);
+      const codes = [];
+      for (const path of [
+        '/status',
+        '/status.json',
+        '/metrics',
+        `/debug/users/${fixture.users[0]}`,
+        `/status/users/${fixture.users[0]}`,
+        '/-/healthy',
+        '/-/ready',
+        '/nothing',
+      ])
+        codes.push(await ask(path, { headers }));
+      expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
+      writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify({ ...fixture.settings, policy: { downGrace: 5 } }), {
+        mode: 0o600,
+      });
+      expect(await ask('/-/reload', { method: 'POST', headers })).toBe(400);
+      writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify(fixture.settings), { mode: 0o600 });
+      expect(await ask('/-/reload', { method: 'POST', headers })).toBe(200);
+      for (const code of [/EAPI__/, /SNMP__/, /LEDGER__/]) await until(code);
+      await systemClock.sleep(1_500);
+      life.abort(new Stopped('the test is over'));
+      const result = await running;
+      await fixture[Symbol.asyncDispose]();
 
-    const written = [all(result), ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
-    // What was to go wrong has gone wrong, so that the paths of failure were taken.
-    for (const code of ['EAPI__', 'SNMP__', 'LEDGER__']) expect(written).toContain(code);
-    expect(leaksIn(written, secretsOf(fixture))).toEqual([]);
-  });
+      const written = [all(result), ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
+      // What was to go wrong has gone wrong, so that the paths of failure were taken.
+      for (const code of ['EAPI__', 'SNMP__', 'LEDGER__']) expect(written).toContain(code);
+      expect(leaksIn(written, secretsOf(fixture))).toEqual([]);
+    },
+  );
 
-  test.for(['json', 'table'])('by the commands that look, with %s', async (output) => {
+  test.for(['json', 'table'])('the reading commands leak no secret with %s output', async (output) => {
     const fixture = await secretFixture();
     const results = [];
     for (const args of [['check'], ['status'], ['explain', '500', '--fresh'], ['explain', '500']] as const)
@@ -169,7 +175,7 @@ describe('no secret is written anywhere', () => {
     expect(leaksIn(results.map(all).join('\n'), secretsOf(fixture))).toEqual([]);
   });
 
-  test('by the refusal of a configuration that has them in the wrong places', async () => {
+  test('the refusal of a configuration leaks no secret', async () => {
     await using fixture = await commandFixture();
     const key = readFileSync(fixture.keypair, 'utf8');
     const bytes = Uint8Array.from(JSON.parse(key), Number);
@@ -200,32 +206,32 @@ describe('no secret is written anywhere', () => {
       { ...base, ledger: { rpcUrls: [`https://a/${secretOf('path')}`, `https://a/${secretOf('path')}`] } },
       { ...base, http: { token: secretOf('http') } },
     ];
-    const told: string[] = [];
+    const printed: string[] = [];
     const file = join(fixture.folder, 'config.yaml');
     for (const settings of wrong) {
       writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
       for (const command of ['run', 'check'] as const) {
         const result = await fixture.run([command, '--output', 'json']);
-        told.push(`${result.exitCode} ${all(result)}`);
+        printed.push(`${result.exitCode} ${all(result)}`);
       }
     }
     writeFileSync(
       file,
       `env: localnet\nkeypair: ${secretOf('path')}: x\nledger: {rpcUrls: [https://${secretOf('user')}@a]\n\tcommunity: ${secretOf('inline')}\n`,
     );
-    told.push(all(await fixture.run(['run'])));
+    printed.push(all(await fixture.run(['run'])));
     writeFileSync(file, JSON.stringify(base));
     const flags = [
       `--password=${secretOf('user')}`,
       `--snmp-community=${secretOf('inline')}`,
       `--collector.sources=[{type: snmp, host: a, community: ${secretOf('inline')}}]`,
     ];
-    for (const flag of flags) told.push(all(await fixture.run(['run', flag])));
-    expect(told.filter((text) => text.startsWith('0 '))).toEqual([]);
-    expect(leaksIn(told.join('\n'), secretsOf(fixture))).toEqual([]);
+    for (const flag of flags) printed.push(all(await fixture.run(['run', flag])));
+    expect(printed.filter((text) => text.startsWith('0 '))).toEqual([]);
+    expect(leaksIn(printed.join('\n'), secretsOf(fixture))).toEqual([]);
   });
 
-  test('and the search finds what it is to find', () => {
+  test('the search for secrets finds every encoding', () => {
     const secrets = [
       markedText('password', 'a/b"c', 'me'),
       markedSeed(

@@ -66,7 +66,7 @@ function start({ folder }: CommandFixture, ...args: readonly string[]): Running 
 const ledgerSays = ({ localnet: { ledger, device } }: CommandFixture) =>
   [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
 
-test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 120_000 }, async () => {
+test('SIGTERM with nothing in flight ends the agent with 0', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
   const agent = start(fixture);
   await agent.until('status written');
@@ -77,7 +77,7 @@ test('SIGTERM with nothing in flight: it says so and ends with 0', { timeout: 12
   ]);
 });
 
-test('SIGTERM while a transaction is in flight: it lands before the end', { timeout: 120_000 }, async () => {
+test('SIGTERM with a transaction in flight waits for its confirmation', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
   fixture.localnet.ledger.faults.set({ delaySlots: 20 });
   const agent = start(fixture, '--log-level', 'debug');
@@ -90,7 +90,9 @@ test('SIGTERM while a transaction is in flight: it lands before the end', { time
   ]);
 });
 
-test('SIGTERM while nothing lands: it waits for drainTimeout, names what was left, and ends with 0', { timeout: 120_000 }, async () => {
+test('SIGTERM while nothing lands waits for drainTimeout, logs the unconfirmed statuses and ends with 0', {
+  timeout: 120_000,
+}, async () => {
   await using fixture = await commandFixture();
   fixture.localnet.ledger.faults.set({ dropProbability: 1 });
   const agent = start(fixture, '--log-level', 'debug', '--worker.drainTimeout', '300ms');
@@ -104,7 +106,7 @@ test('SIGTERM while nothing lands: it waits for drainTimeout, names what was lef
   expect(ledgerSays(fixture)).toEqual(['unknown', 'unknown', 'unknown']);
 });
 
-test('SIGHUP while a transaction is in flight: the agent after it waits for its landing, and sends nothing beside it', {
+test('SIGHUP with a transaction in flight: the new agent waits for its confirmation and sends no second one', {
   timeout: 120_000,
 }, async () => {
   await using fixture = await commandFixture();
@@ -115,12 +117,12 @@ test('SIGHUP while a transaction is in flight: the agent after it waits for its 
   await agent.until('status written');
   agent.child.kill('SIGTERM');
   await agent.ended();
-  const told = agent.log().filter((line) => ['transaction sent', 'configuration reloaded', 'status written'].includes(line));
-  expect(told).toEqual(['transaction sent', 'configuration reloaded', ...fixture.users.map(() => 'status written')]);
+  const printed = agent.log().filter((line) => ['transaction sent', 'configuration reloaded', 'status written'].includes(line));
+  expect(printed).toEqual(['transaction sent', 'configuration reloaded', ...fixture.users.map(() => 'status written')]);
   expect(ledgerSays(fixture)).toEqual(['up', 'up', 'up']);
 });
 
-test('a second signal ends it at once, whatever is in flight', { timeout: 120_000 }, async () => {
+test('a second signal ends the agent at once, whatever is in flight', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
   fixture.localnet.ledger.faults.set({ dropProbability: 1 });
   const agent = start(fixture, '--log-level', 'debug', '--worker.drainTimeout', '5m');
@@ -131,7 +133,7 @@ test('a second signal ends it at once, whatever is in flight', { timeout: 120_00
   expect([await agent.ended(), agent.log().at(-1)?.startsWith('stopped')]).toEqual([143, false]);
 });
 
-test('SIGHUP takes a changed configuration, and names what waits for a restart', { timeout: 120_000 }, async () => {
+test('SIGHUP applies a changed configuration, and names what needs a restart', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
   const agent = start(fixture);
   await agent.until('status written');

@@ -13,12 +13,12 @@ type Line = Readonly<Record<string, unknown>>;
 const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonly Line[]).filter(({ event }) => event === 'user');
 
 describe('status', () => {
-  test('tells of users that nobody has reported, and of those that are connected, from the ledger alone', async () => {
+  test('status shows unreported and connected users from the ledger alone', async () => {
     await using at = await commandFixture();
-    const mend = at.localnet.switchFaults.begin({ kind: 'refuse' });
+    const end = at.localnet.switchFaults.begin({ kind: 'refuse' });
     const before = await at.run(['status', '--output', 'json']);
     expect([before.exitCode, users(before.stdout).map(({ state }) => state)]).toEqual([0, ['unreported', 'unreported', 'unreported']]);
-    mend();
+    end();
     expect((await at.run(['run', '--once'])).exitCode).toBe(0);
     const after = await at.run(['status', '--output', 'json']);
     expect(users(after.stdout)[0]).toEqual({
@@ -51,7 +51,7 @@ describe('status', () => {
     });
   });
 
-  test('tells down from never connected, stale and out of service', async () => {
+  test('status separates down, never connected, stale and out of service', async () => {
     await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     const [first, second, third] = at.users;
@@ -68,24 +68,24 @@ describe('status', () => {
     expect(await states('--filter', 'down,not-in-service')).toEqual(['down', 'not-in-service']);
   });
 
-  test('--all shows the users of every device, and takes no --device', async () => {
+  test('status --all shows the users of every device, and refuses --device', async () => {
     await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     const elsewhere = admin.createDevice({ code: 'far-dz002', metricsPublisher: at.publisher });
-    const stranger = admin.createUser({ device: elsewhere });
+    const other = admin.createUser({ device: elsewhere });
     await at.settle();
     const one = await at.run(['status', '--output', 'json']);
     const all = await at.run(['status', '--all', '--sort', 'device', '--output', 'json']);
     expect(users(one.stdout).map(({ user }) => user)).toEqual(at.users);
     expect(users(all.stdout).map(({ user, deviceCode }) => [user, deviceCode])).toEqual([
-      [stranger, 'far-dz002'],
+      [other, 'far-dz002'],
       ...at.users.map((user) => [user, 'lo-dz001']),
     ]);
     const both = await at.run(['status', '--all', '--device', at.localnet.device]);
     expect([both.exitCode, both.stderr]).toEqual([2, expect.stringContaining('--all and --device exclude each other')]);
   });
 
-  test('--watch reads again until it is stopped, and lives through a ledger that fails', async () => {
+  test('status --watch reads until it is stopped, and survives a failing ledger', async () => {
     await using at = await commandFixture();
     const life = lifeController();
     let readings = 0;
@@ -98,7 +98,7 @@ describe('status', () => {
     expect([exitCode, readings, stderr]).toEqual([0, 2, expect.stringContaining('dzd-telemetry: ')]);
   });
 
-  test('an endpoint that fails gives way to the next, and without any it says so', async () => {
+  test('status uses the next endpoint when one fails, and fails without any', async () => {
     await using at = await commandFixture();
     const second = await at.run(['status', '--output', 'json', '--ledger.rpcUrls', `http://127.0.0.1:1,${at.addresses.rpcUrl}`]);
     expect([second.exitCode, users(second.stdout).length]).toEqual([0, 3]);
@@ -106,7 +106,7 @@ describe('status', () => {
     expect([none.exitCode, none.stdout, none.stderr]).toEqual([1, '', expect.stringContaining('http://127.0.0.1:1 cannot be reached')]);
   });
 
-  test('a device that is not on the ledger is no empty list', async () => {
+  test('status fails for a device that is not on the ledger', async () => {
     await using at = await commandFixture();
     const { exitCode, stderr } = await at.run(['status', '--device', at.publisher]);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`device ${at.publisher} does not exist on this ledger`)]);
@@ -117,7 +117,7 @@ describe('status', () => {
     ['--filter', 'conected', 'did you mean "connected"?'],
     ['--interval', '1s', '--interval requires --watch'],
     ['--stale-after', 'soon', 'expected a duration'],
-  ] as const)('%s %s is refused with what to write instead', ([flag, value, problem]) => {
+  ] as const)('status refuses %s %s with what to write instead', ([flag, value, problem]) => {
     expect(() => parseCommandLine(['status', flag, value], [statusCommand], '1.2.3')).toThrow(problem);
   });
 });
@@ -143,7 +143,7 @@ function row(number: number, state: UserState, more: Partial<UserRow> = {}): Use
 }
 
 describe('the table', () => {
-  test('has columns as wide as they must be, and counts the states', () => {
+  test('the table fits its columns to the content, and counts the states', () => {
     const rows = [
       row(1, 'connected', { rttNs: 4_200_000n }),
       row(2, 'down', { lastUpMs: 3_600_000 }),
@@ -161,7 +161,7 @@ describe('the table', () => {
     ]);
   });
 
-  test('shortens keys where a terminal is narrower, and nothing where it is wide enough', () => {
+  test('the table shortens keys only on a narrow terminal', () => {
     const rows = [row(1, 'connected', { rttNs: 4_200_000n })];
     const whole = drawTable(rows, { withDevice: false });
     const [titles = '', line = ''] = drawTable(rows, { withDevice: false, columns: 100 }).split('\n');
@@ -172,7 +172,7 @@ describe('the table', () => {
     ]);
   });
 
-  test('keeps within a screen that is drawn again, and tells how many it does not show', () => {
+  test('the table fits the screen, and counts the users that it leaves out', () => {
     const rows = [1, 2, 3, 4, 5].map((number) => row(number, number === 5 ? 'down' : 'connected'));
     const lines = drawTable(rows, { withDevice: false, columns: 40, screen: { columns: 40, rows: 9 } }).split('\n');
     expect([lines.length, Math.max(...lines.map(({ length }) => length)), lines.slice(3)]).toEqual([
@@ -183,7 +183,7 @@ describe('the table', () => {
     expect(drawTable(rows, { withDevice: false, screen: { columns: 200, rows: 11 } })).toBe(drawTable(rows, { withDevice: false }));
   });
 
-  test('says of an age that could not be measured that it is not known', () => {
+  test('the table shows unknown for an age that could not be measured', () => {
     const [, line = ''] = drawTable([row(1, 'stale', { ageMs: Number.NaN, lastUpMs: Number.NaN })], { withDevice: false }).split('\n');
     expect(line).toMatch(/stale {2}unknown {2}unknown {3}–$/);
   });
@@ -195,7 +195,7 @@ describe('the table', () => {
     ['rtt', [3, 2, 1]],
     ['age', [3, 1, 2]],
     ['device', [3, 1, 2]],
-  ] as const)('is sorted by %s', ([field, order]) => {
+  ] as const)('the table is sorted by %s', ([field, order]) => {
     const rows = [
       row(1, 'down', { ageMs: 5_000 }),
       row(2, 'connected', { rttNs: 1n }),

@@ -14,7 +14,7 @@ test.each((await generatedFiles()).map(({ path, content }) => [path, content]))(
   expect(readFileSync(join(root, path), 'utf8')).toBe(content);
 });
 
-test('the JSON Schema takes auto for a list of VRFs, and 3 for a version, as YAML reads it', () => {
+test('the JSON Schema accepts auto for a list of VRFs, and the number 3 for a version', () => {
   const { properties } = JSON.parse(readFileSync(join(root, 'docs/configuration.schema.json'), 'utf8'));
   const [, snmp] = properties.collector.properties.sources.items.oneOf;
   expect(snmp.properties.vrfs).toMatchObject({ default: ['default'], anyOf: [{ const: 'auto' }, { type: 'array', minItems: 1 }] });
@@ -32,13 +32,13 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
   const text = readFileSync(join(root, `config/${name}.yaml`), 'utf8');
   const flags = { device: DEVICE };
 
-  test('is accepted as it is, given a device', () => {
+  test('the example file is valid, given a device', () => {
     const file = join(root, `config/${name}.yaml`);
     const { config, warnings } = loadConfig({ file, flags, environment: {} });
     expect([config.env, config.device, warnings]).toEqual([name, DEVICE, []]);
   });
 
-  test('with every line taken in, sets every key to the default that it shows', () => {
+  test('the example file without its comment signs sets every key to its default', () => {
     const everything = text.replaceAll(/^( *)#(?! \S)/gm, '$1').replace('PUBLIC_KEY_OF_THE_DEVICE', DEVICE);
     const full = loadConfig({ file: temporaryFile(everything), environment: {} }).config;
     const plain = loadConfig({ flags: { env: name, ...flags }, environment: {}, defaultFile: '/nonexistent' }).config;

@@ -16,7 +16,7 @@ function problemOf(line: string): string {
   return 'taken';
 }
 
-describe('a value that does not fit is answered with what was probably meant', () => {
+describe('an invalid value is refused with what was probably meant', () => {
   test.for([
     ['collector: {interval: 5}', 'got 5, did you mean "5s"?'],
     ['collector: {interval: 5sec}', 'got "5sec", did you mean "5s"?'],
@@ -66,7 +66,7 @@ describe('a value that does not fit is answered with what was probably meant', (
   );
 });
 
-test('a window that others can reach, without a token, is worth a warning', () => {
+test('an HTTP server that others can reach without a token is a warning', () => {
   const warnings = (http: string) => loadConfig({ file: temporaryFile(`${MINIMAL}http: ${http}\n`), environment: {} }).warnings;
   expect(warnings('{listen: "0.0.0.0:50100"}')).toEqual([
     'http.listen: anyone who can reach 0.0.0.0:50100 can read everything there; set http.tokenFile, or listen on 127.0.0.1',

@@ -28,20 +28,20 @@ function refusal(file: string): AgentError {
   throw new Error('the file was accepted');
 }
 
-describe('a key file as solana-keygen writes it', () => {
-  test('gives the address and signs as RFC 8032 says', () => {
+describe('key files', () => {
+  test('a keypair has the address and the signature of RFC 8032', () => {
     const { keypair, warnings } = loadKeypair(keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey)));
     expect(keypair.address).toBe(bs58.encode(Buffer.from(RFC_8032.publicKey, 'hex')));
     expect(Buffer.from(keypair.sign(new Uint8Array())).toString('hex')).toBe(RFC_8032.signature);
     expect(warnings).toEqual([]);
   });
 
-  test('may have white space around the numbers', () => {
+  test('a key file may have white space around the numbers', () => {
     const spaced = keyBytes(RFC_8032.seed, RFC_8032.publicKey).join(' ,\n  ');
     expect(loadKeypair(keyFile(`\n[ ${spaced} ]\n`)).keypair.address).toHaveLength(44);
   });
 
-  test('signs what another implementation verifies', () => {
+  test('another implementation verifies the signature of a keypair', () => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32).toString('hex');
     const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
@@ -50,20 +50,20 @@ describe('a key file as solana-keygen writes it', () => {
     expect(verify(null, message, createPublicKey(privateKey), keypair.sign(message))).toBe(true);
   });
 
-  test('cannot be read back from the object, however it is printed', () => {
+  test('no way of printing a keypair shows its private key', () => {
     const { keypair } = loadKeypair(keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey)));
     const prints = [inspect(keypair, { depth: 9, showHidden: true }), JSON.stringify(keypair), String(keypair)].join('\n');
     expect(prints).not.toMatch(/9d61b19d|157, ?97|"d"/);
     expect(JSON.parse(JSON.stringify(keypair))).toEqual({ address: keypair.address });
   });
 
-  test('is warned of when others may read it', () => {
+  test('a key file that other users can read is a warning', () => {
     const file = keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey), { mode: 0o640 });
     expect(loadKeypair(file).warnings).toEqual([`the key file ${file} is readable by other users of this host; run: chmod 400 ${file}`]);
   });
 });
 
-describe('a key file that is no good', () => {
+describe('invalid key files', () => {
   const whole = keyBytes(RFC_8032.seed, RFC_8032.publicKey);
   test.each([
     ['', 'CONFIG__KEYPAIR_INVALID', 'it is empty'],
@@ -89,12 +89,12 @@ describe('a key file that is no good', () => {
     expect(error.cause).toBeUndefined();
   });
 
-  test('is not there', () => {
+  test('a missing key file is refused', () => {
     const error = refusal('/nonexistent/id.json');
     expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'the key file /nonexistent/id.json does not exist']);
   });
 
-  test('is a folder', () => {
+  test('a folder as key file is refused', () => {
     const folder = temporaryFolder();
     expect(refusal(folder).message).toBe(`the key file ${folder} cannot be read: it is a folder`);
   });

@@ -126,12 +126,12 @@ describe('defaults and presets', () => {
     expect(load(`env: ${alias}\ndevice: ${DEVICE}\n`).config.env).toBe(name);
   });
 
-  test('the network presets only what is not written', () => {
+  test('the network presets only unset keys', () => {
     const { ledger } = load(`${MINIMAL}ledger:\n  rpcUrls: ["http://127.0.0.1:8899"]\n`).config;
     expect([ledger.rpcUrls, ledger.programId]).toEqual([['http://127.0.0.1:8899'], 'DZtnuQ839pSaDMFG5q1ad2V95G82S5EC4RrB3Ndw2Heb']);
   });
 
-  test('a section of which every line is commented out is an empty section', () => {
+  test('a section with only comments is an empty section', () => {
     expect(load(`${MINIMAL}worker:\n  # maxInFlight: 3\nlog:\n`).config.worker.maxInFlight).toBe(256);
   });
 });
@@ -146,7 +146,7 @@ describe('which value wins', () => {
   test('a flag wins over both', () => expect(load(file, { environment, flags }).config.collector.interval).toBe(9_000));
   test('a blank variable is not set', () =>
     expect(load(file, { environment: { DZD_COLLECTOR_INTERVAL: '' } }).config.collector.interval).toBe(7_000));
-  test('what one layer sets does not unset its neighbors', () => {
+  test('a layer that sets one key keeps the others', () => {
     const { collector } = load(`${MINIMAL}collector:\n  timeout: 3s\n`, { flags }).config;
     expect([collector.interval, collector.timeout]).toEqual([9_000, 3_000]);
   });
@@ -173,7 +173,7 @@ describe('which value wins', () => {
 describe('where the file is looked for', () => {
   const named = (interval: string, name: string) => temporaryFile(`${MINIMAL}collector: { interval: ${interval} }\n`, { name });
 
-  test('--config, then DZD_CONFIG, then the default file', () => {
+  test('the configuration file is that of --config, else of DZD_CONFIG, else the default', () => {
     const [flag, variable, standard] = [named('1s', 'flag.yaml'), named('2s', 'variable.yaml'), named('3s', 'default.yaml')];
     const all = { file: flag, environment: { DZD_CONFIG: variable }, defaultFile: standard };
     expect(loadConfig(all).file).toBe(flag);
@@ -181,16 +181,16 @@ describe('where the file is looked for', () => {
     expect(loadConfig({ environment: {}, defaultFile: standard }).config.collector.interval).toBe(3_000);
   });
 
-  test('no file is needed when the default one is not there', () => {
+  test('no file is needed if the default file does not exist', () => {
     const loaded = loadConfig({ environment: {}, flags: { env: 'devnet', device: DEVICE }, defaultFile: NOWHERE });
     expect([loaded.file, loaded.config.env]).toEqual([undefined, 'devnet']);
   });
 
-  test('a file that was asked for and is not there is refused', () => {
+  test('a named file that does not exist is refused', () => {
     expect(problems(undefined, { file: NOWHERE })).toEqual([`the configuration file ${NOWHERE} cannot be read: it does not exist`]);
   });
 
-  test('a folder is refused', () => {
+  test('a folder as configuration file is refused', () => {
     const folder = temporaryFolder();
     expect(problems(undefined, { file: folder })).toEqual([`the configuration file ${folder} cannot be read: it is a folder`]);
   });
@@ -206,7 +206,7 @@ describe('where the file is looked for', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refusals', () => {
   test('every problem is listed, each with its line', () => {
     expect(
       problems(
@@ -226,7 +226,7 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('a missing device is named, once, and so is a missing network', () => {
+  test('a missing device and a missing network are each one problem', () => {
     expect(problems('log: { level: warn }\n')).toEqual([
       'config.yaml:1: env: is required: mainnet-beta, testnet, devnet or localnet',
       'config.yaml:1: device: is required: a public key in base58 (32 bytes)',
@@ -234,7 +234,7 @@ describe('what is refused', () => {
     expect(problems(undefined)[0]).toBe('configuration: env: is required: mainnet-beta, testnet, devnet or localnet');
   });
 
-  test('a problem of a flag or a variable names it', () => {
+  test('a problem in a flag or a variable names the flag or the variable', () => {
     expect(problems(MINIMAL, { environment: { DZD_LOG_LEVEL: 'loud' }, flags: { 'collector.interval': '5' } })).toEqual([
       '--collector.interval: collector.interval: expected a duration such as "5s", got "5", did you mean "5s"?',
       'DZD_LOG_LEVEL: log.level: expected debug, info, warn or error, got "loud"',
@@ -276,12 +276,12 @@ describe('what is refused', () => {
     expect(problems(yaml)).toEqual([expect.stringContaining(start)]);
   });
 
-  test('bytes that are not text are refused', () => {
+  test('a file that is not UTF-8 is refused', () => {
     const file = temporaryFile(Uint8Array.of(0xff, 0xfe, 0x00));
     expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is not UTF-8 text`]);
   });
 
-  test('aliases that multiply are refused rather than expanded', () => {
+  test('aliases that expand exponentially are refused', () => {
     const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
     expect(problems(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toEqual([
       'config.yaml:1: its aliases (*name) do not resolve, or expand too often; a value that begins with * needs quotes around it',
@@ -289,7 +289,7 @@ describe('what is refused', () => {
   });
 });
 
-test('a variable that sets nothing is a warning, since platforms add variables of their own', () => {
+test('an unknown DZD_ variable is a warning, since platforms add their own', () => {
   const environment = { DZD_COLECTOR_INTERVAL: '1s', DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
   expect(load(MINIMAL, { environment }).warnings).toEqual([
     'the environment variable DZD_COLECTOR_INTERVAL is unknown, did you mean DZD_COLLECTOR_INTERVAL?',
@@ -297,7 +297,7 @@ test('a variable that sets nothing is a warning, since platforms add variables o
   ]);
 });
 
-test('a private key that was pasted where its address belongs is not repeated', () => {
+test('a private key pasted in place of its address is not repeated', () => {
   const pasted = '5'.repeat(88);
   const flags = { env: 'devnet', device: pasted, keypair: '[157,97]' };
   expect(problems(undefined, { flags })).toEqual([

@@ -13,7 +13,7 @@ function configOf(settings: Readonly<Record<string, unknown>> = {}): AgentConfig
   return loadConfig({ file, environment: {} }).config;
 }
 
-test('a reload takes what is about reading, deciding and writing', () => {
+test('a reload applies the settings of reading, deciding and writing', () => {
   const read = configOf({
     collector: { interval: '9s' },
     policy: { downGrace: '9s' },
@@ -23,7 +23,7 @@ test('a reload takes what is about reading, deciding and writing', () => {
   expect(keepUntilRestart(configOf(), read)).toEqual({ config: read, waiting: [] });
 });
 
-test('key, device, log and window stay as they were, and those that were changed are named', () => {
+test('a reload keeps key, device, log and http, and names the changed ones', () => {
   const running = configOf({ http: { listen: '127.0.0.1:1' } });
   const read = configOf({
     device: OTHER,
@@ -37,12 +37,12 @@ test('key, device, log and window stay as they were, and those that were changed
   expect(config).toEqual({ ...running, collector: read.collector });
 });
 
-test('a key that was configured stays when the new configuration has none', () => {
+test('a reload keeps the key when the new configuration has none', () => {
   const running = configOf({ keypair: '/k' });
   expect(keepUntilRestart(running, configOf())).toEqual({ config: running, waiting: ['keypair'] });
 });
 
-test('the settings that need a restart are those that are kept', () => {
+test('the settings that a reload keeps are those marked as not reloadable', () => {
   const restart = plainSettings(settingTree()).filter(({ meta }) => !meta.reloadable);
   expect(restart.map(({ key }) => key)).toEqual([
     'device',

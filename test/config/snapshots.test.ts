@@ -30,7 +30,7 @@ describe('snapshots', () => {
     expect([problems(snapshots), warnings(snapshots)]).toEqual([[], []]);
   });
 
-  test('go into a folder beside the file that names it', () => {
+  test('a relative snapshot folder is relative to the configuration file', () => {
     const file = fileWith('{ sink: folder, directory: snapshots }');
     expect(loadConfig({ file, environment: {} }).config.snapshots.directory).toBe(`${dirname(file)}/snapshots`);
   });
@@ -52,7 +52,7 @@ describe('snapshots', () => {
     expect(problems(snapshots)).toEqual([expect.stringContaining(problem)]);
   });
 
-  test('in clear text, or without anybody to run commands, are worth a warning', () => {
+  test('snapshots in clear text, or without an eapi source, are a warning', () => {
     expect(warnings('{ sink: state-ingest, url: "http://ingest.example" }')).toEqual([
       'snapshots.url: snapshots are sent in clear text; use https://',
     ]);

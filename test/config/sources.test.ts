@@ -26,7 +26,7 @@ function problems(...sources: readonly string[]): readonly string[] {
 const EAPI = 'url: "https://sw", username: dzd, passwordFile: /p';
 
 describe('names', () => {
-  test('a source without a name is called by its type, later ones by type and number', () => {
+  test('a source without a name is named by its type, later ones by type and number', () => {
     const names = load(`{ type: eapi, ${EAPI} }`, '{ type: snmp, host: sw, communityFile: /c }', '{ type: eapi, url: "unix:///s" }');
     expect(names.config.collector.sources.map((source) => source.name)).toEqual(['eapi', 'snmp', 'eapi-2']);
   });
@@ -37,7 +37,7 @@ describe('names', () => {
     ]);
   });
 
-  test('a written name may not be the one that an earlier source has by default', () => {
+  test('a name may not equal the default name of an earlier source', () => {
     expect(problems('{ type: eapi, url: "unix:///s" }', '{ type: eapi, name: eapi, url: "unix:///t" }')).toEqual([
       'config.yaml:6: collector.sources[1].name: the name "eapi" is already used by an earlier source; choose another one',
     ]);
@@ -123,7 +123,7 @@ describe('certificates', () => {
 describe('a user of SNMPv3', () => {
   const USER = 'version: 3, user: dzd, authPasswordFile: /a, privPasswordFile: /p';
 
-  test('is accepted with its files, its version as a number or as text, and a context a VRF', () => {
+  test('an SNMPv3 user is accepted with its files, a version as number or text, and contexts', () => {
     const [source] = load(`{ type: snmp, host: sw, ${USER}, privProtocol: aes256r, vrfs: [default, { name: vrf1, context: c1 }] }`).config
       .collector.sources;
     expect(source).toEqual({
@@ -188,7 +188,7 @@ describe('wake-ups', () => {
     }
   };
 
-  test('there are none unless they are written; the gRPC stream needs nothing but its type', () => {
+  test('there are no wake-ups by default, and bgp-watch needs only its type', () => {
     expect(load('{ type: eapi, url: "unix:///s" }').config.collector.wakeUps).toEqual([]);
     const { wakeUps } = loadConfig({
       file: withWakeUps('{ type: bgp-watch }', '{ type: bgp-watch, address: "[::1]:9544" }'),
@@ -231,7 +231,7 @@ test('the folder of the namespaces is the system’s, so its path is absolute', 
 });
 
 describe('VRFs over SNMP', () => {
-  test('auto reads whatever the switch lists', () => {
+  test('vrfs: auto reads every VRF that the switch lists', () => {
     expect(load('{ type: snmp, host: sw, communityFile: /c, vrfs: auto }').config.collector.sources).toMatchObject([{ vrfs: 'auto' }]);
   });
 
@@ -291,7 +291,7 @@ describe('warnings', () => {
     expect(load(source).warnings).toEqual(expected);
   });
 
-  test('a file with a community in it should be readable by its owner only', () => {
+  test('a readable configuration file that contains a community is a warning', () => {
     const yaml = `env: devnet\ndevice: ${DEVICE}\ncollector: { sources: [{ type: snmp, host: sw, community: hunter2 }] }\n`;
     const file = temporaryFile(yaml, { mode: 0o644 });
     expect(loadConfig({ file, environment: {} }).warnings.at(-1)).toBe(
@@ -311,7 +311,7 @@ test('a secret in a flag is refused and not repeated', () => {
   expect(lines).toEqual(['--collector.sources: collector.sources[].community: secrets are not accepted as flags; use communityFile']);
 });
 
-test('settings that do not fit each other are refused', () => {
+test('contradictory settings are refused', () => {
   const flags = {
     env: 'devnet',
     device: DEVICE,

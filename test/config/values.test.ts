@@ -30,13 +30,13 @@ describe('durations', () => {
     expect(parseDuration(text)).toBeUndefined(),
   );
 
-  test('what is printed reads back as the same time', () => {
+  test('a printed duration parses back to the same time', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 999_999_999 }), (ms) => parseDuration(formatDuration(ms)) === ms));
   });
 });
 
-describe('any text in the place of a configuration', () => {
-  test('is accepted or refused in lines, and never anything else', () => {
+describe('random input', () => {
+  test('any text as configuration is accepted or refused with one-line problems', () => {
     const yaml = fc.oneof(
       fc.string({ maxLength: 200 }),
       fc.json({ maxDepth: 4 }),
@@ -60,7 +60,7 @@ describe('any text in the place of a configuration', () => {
 });
 
 describe('printing the configuration', () => {
-  test('shows durations with units and hides what is secret', () => {
+  test('the printed configuration has durations with units and no secrets', () => {
     const file = temporaryFile(
       `env: devnet\ndevice: ${DEVICE}\nworker: { minBalance: 5000 }\nledger: { rpcUrls: ["https://rpc.example/token-1234?api-key=5678", "http://127.0.0.1:8899"] }\n` +
         'collector:\n  sources:\n    - { type: snmp, host: sw, community: hunter2, vrfs: [default, { name: vrf1, community: hunter3 }] }\n',
@@ -104,7 +104,7 @@ describe('secret files', () => {
     }
   };
 
-  test('hold one line, of which the line end is not a part', () => {
+  test('a secret file holds one line, without its line end', () => {
     expect(loadSecret('passwordFile', temporaryFile('hunter 2 \r\n'))).toEqual({ value: 'hunter 2 ', warnings: [] });
   });
 
@@ -116,7 +116,7 @@ describe('secret files', () => {
     ['a'.repeat(1_025), 'CONFIG__SECRET_UNREADABLE it is longer than 1024 bytes'],
   ])('%#', (content, expected) => expect(problem(content)).toBe(expected));
 
-  test('are warned of when others may read them', () => {
+  test('a secret file that other users can read is a warning', () => {
     const file = temporaryFile('hunter2\n', { mode: 0o604 });
     expect(loadSecret('passwordFile', file).warnings).toEqual([
       `the file of passwordFile, ${file} is readable by other users of this host; run: chmod 400 ${file}`,
