@@ -11,27 +11,27 @@ export interface Metric {
   readonly labels: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The first one that matches is a metric's. */
+/** A metric belongs to the first section that matches. */
 const SECTIONS: readonly (readonly [title: string, names: RegExp])[] = [
-  ['Seeing and deciding', /ticks?_|switch_read|ledger_view|set_backs|source|wake_up|left_out|flaps|mass_downs|foreign|successful_tick/],
+  ['Polls and decisions', /ticks?_|switch_read|ledger_view|set_backs|source|wake_up|left_out|flaps|mass_downs|foreign|successful_tick/],
   ['Users', /_users$|oldest_|_users_rejected/],
   ['Raw snapshots', /snapshot/],
   ['The ledger', /rpc_|endpoint/],
-  ['Writing', /transaction|writes_|rebroadcasts|halted|spend|payer|users_rejected|bgpstatus/],
+  ['Writes', /transaction|writes_|rebroadcasts|halted|spend|payer|users_rejected|bgpstatus/],
   ['The process', /^process_|^nodejs_/],
   ['The agent', /./],
 ];
 
-/** Labels whose values only a configuration or a build knows. */
+/** Labels whose values depend on the configuration or the build. */
 const OPEN: Readonly<Record<string, string>> = {
   source: 'as configured',
   endpoint: 'as configured, without path and token',
-  part: 'a source or wake-up',
+  part: 'a source or trigger',
   version: '',
   code: '',
 };
 
-/** `docs/metrics.md`: what an agent's `/metrics` has. */
+/** `docs/metrics.md`: the metrics of an agent. */
 export async function metricsPage(): Promise<string> {
   const metrics = await readMetrics();
   const left = new Set(metrics);
@@ -45,12 +45,12 @@ export async function metricsPage(): Promise<string> {
 
 const HEAD = `# Metrics
 
-What \`GET /metrics\` answers, in Prometheus's text form. Written by \`node scripts/generate-docs.mjs\` from the code; \`npm test\` fails when it is not up to date. The
-alerts, recording rules and dashboards over them are in [mixin/](../mixin/README.md).
+The metrics of \`GET /metrics\`, in Prometheus's text format. \`node scripts/generate-docs.mjs\` writes this page from the code; \`npm test\` fails when it is not up to date. The
+alerts, recording rules and dashboards are in [mixin/](../mixin/README.md).
 
-Label sets are complete from the start, with 0, so that the first failure is a rise and not the birth of a series. No label holds a user: which users are meant
-is on \`/status\`, in \`/status.json\` and in \`dzd-telemetry explain\`. Timestamps are seconds since 1970, 0 before there is one. After a reload the figures that
-the former agent kept (\`rpc_delay…\`, \`left_out_total\`) begin anew, as counters do at a restart; all others go on.
+Label sets are complete from the start, with 0, so that the first failure is a rise and not a new series. No label holds a user: \`/status\`,
+\`/status.json\` and \`dzd-telemetry explain\` name them. Timestamps are seconds since 1970, and 0 before the first event. After a reload, counters that
+the former agent kept (\`rpc_delay…\`, \`left_out_total\`) restart from 0, as at a restart of the process; all others continue.
 `;
 
 function row({ name, help, type, labels }: Metric): string {
@@ -61,7 +61,7 @@ function row({ name, help, type, labels }: Metric): string {
   return `| \`${name}\` | ${type} | ${cells.join('<br>')} | ${help} |`;
 }
 
-/** Every metric that an agent has, in the order of `/metrics`. */
+/** Every metric of an agent, in the order of `/metrics`. */
 export async function readMetrics(): Promise<readonly Metric[]> {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));
   const device = addressOf(new Uint8Array(32).fill(1));
@@ -76,7 +76,7 @@ export async function readMetrics(): Promise<readonly Metric[]> {
   return readExposition(await metrics.text());
 }
 
-/** Reads the text form back: its HELP and TYPE lines, and the labels of its samples. */
+/** Parses the text format: HELP and TYPE lines, and the labels of samples. */
 function readExposition(text: string): readonly Metric[] {
   return text.split('# HELP ').flatMap((block) => {
     const [first = '', second = '', ...samples] = block.split('\n');

@@ -8,7 +8,7 @@ import { AgentError, describeError, systemClock, withDeadline } from '../lib/ind
 import {
   type AgentStatus,
   createStatusBoard,
-  HOLD_WORDS,
+  HOLD_REASON_TEXT,
   jsonLine,
   milliseconds,
   type PartReport,
@@ -259,7 +259,7 @@ function found({ neighbor, observation, because, sinceMs, expectedVrf }: UserRep
 
 function observed({ observation, because }: UserReport): string {
   if (observation !== 'unobserved') return observation;
-  return `neither up nor down: ${because === null ? 'no reason given' : (HOLD_WORDS[because] ?? because)}`;
+  return `neither up nor down: ${because === null ? 'no reason given' : (HOLD_REASON_TEXT[because] ?? because)}`;
 }
 
 function decided({ decision, decisionReason, observation, ledger, inFlight }: UserReport): string {
@@ -269,7 +269,7 @@ function decided({ decision, decisionReason, observation, ledger, inFlight }: Us
         ? 'nothing to write: the ledger matches the switch'
         : 'nothing to write: the write in flight has this status';
     case 'hold':
-      return `write nothing: ${decisionReason === null ? 'no reason given' : (HOLD_WORDS[decisionReason] ?? decisionReason)}`;
+      return `write nothing: ${decisionReason === null ? 'no reason given' : (HOLD_REASON_TEXT[decisionReason] ?? decisionReason)}`;
     case 'write':
       return writing(decisionReason, observation, ledger.status);
   }

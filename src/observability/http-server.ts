@@ -12,45 +12,45 @@ interface AdmissionOptions {
   readonly token: string | undefined;
 }
 
-/** What of a request decides. */
-interface Asked {
+/** The part of a request that admission depends on. */
+interface Requester {
   readonly headers: IncomingHttpHeaders;
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/** Why a request is refused, and with what. */
+/** Status code and reason of a refused request. */
 interface Refusal {
   readonly code: 401 | 403 | 421;
-  readonly why: string;
+  readonly reason: string;
 }
 
 interface Admission {
-  /** Of a request for anything but health and readiness. */
-  forReading(request: Asked): Refusal | undefined;
-  /** Of a request that changes something, on top of that. */
-  forChanging(request: Asked): Refusal | undefined;
+  /** For every request except health and readiness. */
+  forReading(request: Requester): Refusal | undefined;
+  /** In addition, for a request that changes something. */
+  forChanging(request: Requester): Refusal | undefined;
 }
 
 /**
- * Who may ask for what.
+ * Decides which requests are admitted.
  *
- *   any name for a loopback address     a web page whose name was turned to 127.0.0.1 reads nothing (DNS rebinding)
- *   the token, where there is one       as bearer token, or as the password that a browser asks for
- *   a change                            by no web page of another origin; without a token from this host only, under a loopback name
+ *   Host header     a loopback server accepts loopback names only: a web page that resolves to 127.0.0.1 reads nothing (DNS rebinding)
+ *   token           if configured, as bearer token or as the password of Basic authentication
+ *   changes         never from a web page of another origin; without a token from this host only, under a loopback name
  */
 export function createAdmission({ host, token }: AdmissionOptions): Admission {
   return {
     forReading(request) {
       if (isLoopback(host) && !isLoopback(hostNameOf(request.headers.host ?? host))) {
-        return { code: 421, why: 'this listens on loopback, and answers to localhost and loopback addresses only' };
+        return { code: 421, reason: 'this server listens on loopback and accepts localhost and loopback addresses as Host only' };
       }
-      return token === undefined || carries(request, token) ? undefined : { code: 401, why: 'this needs the token of http.tokenFile' };
+      return token === undefined || hasToken(request, token) ? undefined : { code: 401, reason: 'send the token of http.tokenFile' };
     },
     forChanging(request) {
-      if (isOfAnotherOrigin(request)) return { code: 403, why: 'a web page may not ask for this' };
-      // A browser on this host is this host, too: a page whose name was turned to it comes under that name.
+      if (isOfAnotherOrigin(request)) return { code: 403, reason: 'requests from other web pages are refused' };
+      // A browser on this host is local, too; a rebound web page sends its own name as Host.
       if (token === undefined && !(isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostNameOf(request.headers.host ?? '')))) {
-        return { code: 403, why: 'without http.tokenFile this is taken from this host only, at localhost or a loopback address' };
+        return { code: 403, reason: 'without http.tokenFile this is accepted only from this host, at localhost or a loopback address' };
       }
       return undefined;
     },
@@ -67,31 +67,31 @@ function isLoopback(host: string): boolean {
 }
 
 /** Compared in constant time: the hash makes the lengths equal. */
-function carries({ headers }: Asked, token: string): boolean {
+function hasToken({ headers }: Requester, token: string): boolean {
   const hash = (value: Uint8Array): Buffer => createHash('sha256').update(value).digest();
   return timingSafeEqual(hash(tokenIn(headers.authorization ?? '')), hash(Buffer.from(token)));
 }
 
-/** The token's bytes: a header that is not ASCII comes as one character a byte. */
+/** The token's bytes: Node decodes header values as latin1. */
 function tokenIn(authorization: string): Buffer {
   const [, scheme = '', credentials = ''] = /^(\S+) +(.+)$/.exec(authorization) ?? [];
   if (scheme.toLowerCase() === 'bearer') return Buffer.from(credentials, 'latin1');
   if (scheme.toLowerCase() !== 'basic') return Buffer.alloc(0);
-  // A browser knows no bearer tokens: it asks for a name, which may be any, and a password.
+  // A browser cannot send a bearer token: it asks for a name, which is ignored, and a password.
   const pair = Buffer.from(credentials, 'base64');
   const colon = pair.indexOf(':');
   return colon === -1 ? Buffer.alloc(0) : pair.subarray(colon + 1);
 }
 
-/** Browsers say where a request comes from; programs say nothing. */
-function isOfAnotherOrigin({ headers }: Asked): boolean {
+/** Browsers send the origin of a request; programs do not. */
+function isOfAnotherOrigin({ headers }: Requester): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
   const { origin, host } = headers;
   return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
 }
 
-/** What a request is answered with, before a byte of it is written. */
+/** A response before it is written. */
 interface Answer {
   readonly code: number;
   readonly type: string;
@@ -99,16 +99,16 @@ interface Answer {
   readonly policy?: string;
 }
 
-/** Nothing but the pages is for a browser to show. */
+/** Only the pages are meant for a browser. */
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
 const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
 const json = (code: number, body: object): Answer => jsonText(code, jsonLine(body));
 const jsonText = (code: number, body: string): Answer => ({ code, type: 'application/json', body });
-const refused = ({ code, why }: Refusal): Answer => text(code, why);
+const refused = ({ code, reason }: Refusal): Answer => text(code, reason);
 
-/** Nothing that is answered here is kept by a browser, shown inside of another page, or taken for another type than it is. */
+/** The headers keep a browser from caching a response, showing it in a frame, or guessing another type. */
 function writeAnswer(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
   response.writeHead(code, {
     'content-type': type,
@@ -123,20 +123,20 @@ function writeAnswer(response: ServerResponse, { code, type, body, policy = STRI
 }
 
 /**
- * Bounds the connections that a server holds. One more than `most` ends the one that has been quiet for longest, rather than being refused: who
- * opens a thousand and says nothing must not keep the others out.
+ * Bounds the connections of a server. One above `most` closes the connection that has been idle for longest, where `server.maxConnections` would
+ * refuse the new one: a client with a thousand idle connections must not lock the others out.
  */
 function boundConnections(server: Server, most: number): void {
-  /** In the order of their last request, the quietest first. */
+  /** In the order of their last request, the longest idle first. */
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     if (open.size <= most) return;
-    const [quietest] = open;
-    if (quietest === undefined) return;
-    open.delete(quietest);
-    quietest.destroy();
+    const [idlest] = open;
+    if (idlest === undefined) return;
+    open.delete(idlest);
+    idlest.destroy();
   });
   server.on('request', ({ socket }) => {
     if (open.delete(socket)) open.add(socket);
@@ -146,14 +146,14 @@ function boundConnections(server: Server, most: number): void {
 interface WholeAnswersOptions {
   readonly board: Pick<StatusBoard, 'readInSlices'>;
   readonly metrics: { text(status: AgentStatus): Promise<string> };
-  /** The page for people; whoever puts it together breathes. */
+  /** The page for people. */
   readonly page: (status: AgentStatus, breathe: Breathe) => string | Promise<string>;
   readonly clock: Clock;
 }
 
 type Shared<T> = (signal: AbortSignal) => Promise<T>;
 
-/** Answers that tell of all users. Each is put together in turns of the event loop, so that the ticks go on. */
+/** Answers about all users, each built in turns of the event loop. */
 interface WholeAnswers {
   readonly status: Shared<AgentStatus>;
   readonly page: Shared<string>;
@@ -162,7 +162,7 @@ interface WholeAnswers {
 }
 
 /**
- * However many ask, each answer is put together once at a time: who asks meanwhile gets the same one, and when all who asked are gone, it is left.
+ * Builds each answer once at a time: requests that arrive meanwhile share it, and it is abandoned when all of them are gone.
  */
 function createWholeAnswers({ board, page, metrics, clock }: WholeAnswersOptions): WholeAnswers {
   const status = shareWork((signal) => board.readInSlices(timeSlices(clock, signal)));
@@ -176,19 +176,19 @@ function createWholeAnswers({ board, page, metrics, clock }: WholeAnswersOptions
 
 export interface StatusServerOptions extends WholeAnswersOptions {
   readonly host: string;
-  /** 0 takes any that is free. */
+  /** 0 takes any free port. */
   readonly port: number;
-  /** Asked for on everything but health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
+  /** Required for everything except health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
   readonly board: WholeAnswersOptions['board'] & Pick<StatusBoard, 'readWithoutUsers'>;
   readonly metrics: WholeAnswersOptions['metrics'] & { readonly contentType: string };
-  /** The page of one user; undefined for one that is not there. */
+  /** The page of one user; undefined for an unknown one. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
-  /** So long may a request take to arrive, a connection be quiet, and a reader take nothing of its answer; 5 s unless told. */
+  /** Limit for a request to arrive, a connection to be idle, and a reader to stall; 5 s by default. */
   readonly requestTimeoutMs?: number;
-  /** Reads the configuration again; resolves to what came of it. Absent: there is nothing to reload. */
+  /** Reloads the configuration and resolves to the result. Absent: reload is not available. */
   readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
 }
 
@@ -198,7 +198,7 @@ export interface StatusServer {
   stop(): Promise<void>;
 }
 
-/** A request for a page is a few hundred bytes; a reader that takes longer than this to send it is not one. */
+/** A request for a page has a few hundred bytes. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 64;
@@ -206,13 +206,13 @@ const MAX_CONNECTIONS = 64;
 const USER_PAGES = '/status/users/';
 
 /**
- * The agent's window: read-only but for the reload, on loopback unless told otherwise. No request body is read, no file served.
+ * The agent's admin server: read-only except for the reload, on loopback by default. It reads no request body and serves no file.
  *
- *   /-/healthy /-/ready      for supervisors, never asks for a token
+ *   /-/healthy /-/ready      for supervisors, without a token
  *   /metrics                 for Prometheus
- *   /status /status.json     for people, and for their tools
+ *   /status /status.json     for people, and for programs
  *   /status/users/<pubkey>   one user, for people
- *   /debug/users/<pubkey>    one user's whole chain
+ *   /debug/users/<pubkey>    one user, for programs
  *   POST /-/reload           validate, then swap
  */
 export function createStatusServer(options: StatusServerOptions): StatusServer {
@@ -225,14 +225,14 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
 
   async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
     const path = pathOf(request.url);
-    if (path === undefined) return text(400, 'this is no path');
+    if (path === undefined) return text(400, 'malformed path');
     const { method = 'GET' } = request;
     if (path === '/-/healthy') return healthy(read(), options.staleAfterMs);
     if (path === '/-/ready') return read().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
     const refusal = admission.forReading(request);
     if (refusal !== undefined) return refused(refusal);
     if (path === '/-/reload') return reload(request, method);
-    if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is answered here');
+    if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
     switch (path) {
       case '/':
       case '/status':
@@ -245,17 +245,17 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
         if (path.startsWith(USER_PAGES)) return userPage(await answers.status(signal), path.slice(USER_PAGES.length));
         return path.startsWith('/debug/users/')
           ? debugUser(await answers.status(signal), path.slice('/debug/users/'.length))
-          : text(404, 'there is nothing here; see /status');
+          : text(404, 'not found; see /status');
     }
   }
 
   function userPage(status: AgentStatus, user: string): Answer {
     const found = options.userPage?.(status, user);
-    return found === undefined ? text(404, 'the ledger has no such user of this device; see /status') : page(found);
+    return found === undefined ? text(404, 'this device has no such user on the ledger; see /status') : page(found);
   }
 
   async function reload(request: IncomingMessage, method: string): Promise<Answer> {
-    if (method !== 'POST') return text(405, 'a reload is asked for by POST');
+    if (method !== 'POST') return text(405, 'use POST to reload');
     const refusal = admission.forChanging(request);
     if (refusal !== undefined) return refused(refusal);
     if (options.reload === undefined) return text(501, 'this agent has no configuration to reload');
@@ -276,21 +276,21 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
           },
           (request, response) => {
             const send = (found: Answer, isHead: boolean): void => {
-              // From here on only: an answer may take its time, as a reload does that waits for what is in flight.
+              // Only from here on: building the answer may take longer, such as a reload that waits for transactions in flight.
               response.setTimeout(requestTimeoutMs);
               writeAnswer(response, found, isHead);
             };
-            // No request that is answered here has a body: of one that does, nothing is read.
+            // No supported request has a body; a request with one is refused unread.
             if (hasBody(request)) {
               response.setHeader('connection', 'close');
-              return send(text(413, 'no request body is taken here'), false);
+              return send(text(413, 'request bodies are not supported'), false);
             }
             request.resume();
             const gone = new AbortController();
-            response.once('close', () => gone.abort(new Stopped('nobody waits for the answer any more')));
+            response.once('close', () => gone.abort(new Stopped('all clients of this answer have disconnected')));
             answer(request, gone.signal).then(
               (found) => send(found, request.method === 'HEAD'),
-              () => send(text(500, 'this could not be answered'), false),
+              () => send(text(500, 'internal error'), false),
             );
           },
         );
@@ -332,12 +332,12 @@ function pathOf(url: string | undefined): string | undefined {
 
 function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'now' | 'startedAt'>, staleAfterMs: number): Answer {
   const silentMs = now - (lastTick?.at ?? startedAt);
-  return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has ended for ${Math.round(silentMs / 1_000)} s`);
+  return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has completed for ${Math.round(silentMs / 1_000)} s`);
 }
 
 function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
   const user = users.find((each) => each.user === wanted);
   return user === undefined
-    ? json(404, { error: 'the ledger has no such user of this device', user: wanted.slice(0, 64) })
+    ? json(404, { error: 'this device has no such user on the ledger', user: wanted.slice(0, 64) })
     : json(200, { ...user, timeline: timeline.filter((entry) => entry.user === wanted) });
 }

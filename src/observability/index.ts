@@ -23,7 +23,7 @@ export {
   type SerializedError,
   serializeError,
 } from './logger.ts';
-export { HOLD_REASON_TEXT as HOLD_WORDS, milliseconds, shortKey, sol, span } from './page/findings.ts';
+export { HOLD_REASON_TEXT, milliseconds, shortKey, sol, span } from './page/findings.ts';
 export {
   type AgentStatus,
   createStatusBoard,

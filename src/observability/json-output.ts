@@ -1,6 +1,6 @@
 import { jsonLine, printable } from './logger.ts';
 
-/** A write that the ledger should see, as `--dry-run` prints it. */
+/** An intended write, as `--dry-run` prints it. */
 export interface IntentEvent {
   readonly event: 'intent';
   /** Accounts in base58. */
@@ -8,7 +8,7 @@ export interface IntentEvent {
   readonly device: string;
   /** The user's /31, `a.b.c.d/31`. */
   readonly tunnelNet: string;
-  /** Where the session was seen; null for a user whose neighbor the switch does not have. */
+  /** Where the session was seen; null for a user without a neighbor on the switch. */
   readonly vrf: string | null;
   readonly peer: string | null;
   readonly from: string;
@@ -19,7 +19,7 @@ export interface IntentEvent {
   readonly instruction: string;
 }
 
-/** `localnet` is up and can be used. */
+/** The localnet is up and can be used. */
 export interface ReadyEvent {
   readonly event: 'ready';
   readonly rpcUrl: string;
@@ -35,11 +35,11 @@ export interface ReadyEvent {
   readonly snmp: string;
   /** `host:port` over TCP. */
   readonly grpc: string;
-  /** Of the state-ingest server, where one was asked for. */
+  /** Of the state-ingest server, if one was requested. */
   readonly stateIngestUrl?: string;
 }
 
-/** What a run of `demo` came to. */
+/** The result of a run of `demo`. */
 export interface SummaryEvent {
   readonly event: 'summary';
   readonly users: number;
@@ -48,14 +48,14 @@ export interface SummaryEvent {
   readonly transactions: number;
   readonly writesLanded: number;
   readonly writesFailed: number;
-  /** Users whose status on the ledger is not what the simulated switch knows to be true. */
+  /** Users whose status on the ledger differs from the simulated switch. */
   readonly mismatches: number;
 }
 
-/** What the commands answer on standard output: with `--output json` one object a line. */
+/** What the commands print on standard output: with `--output json` one object a line. */
 export type OutputEvent = IntentEvent | ReadyEvent | SummaryEvent;
 
-/** Where a command's answers go. */
+/** Where a command's output goes. */
 export interface EventSink<Event extends { readonly event: string } = OutputEvent> {
   emit(event: Event): void;
 }
@@ -97,7 +97,7 @@ interface Column {
   readonly cell: (event: Fields) => string;
 }
 
-/** Fixed widths: a row is printed when it is known, before the rows that would widen its column. */
+/** Fixed widths: a row is printed at once, before later rows could widen its column. */
 const INTENT_COLUMNS: readonly Column[] = [
   { title: 'USER', width: 44, cell: ({ user }) => text(user) },
   { title: 'TUNNEL NET', width: 18, cell: ({ tunnelNet }) => text(tunnelNet) },

@@ -5,46 +5,50 @@ import type { LogFields, Logger } from './logger.ts';
 
 type SnapshotEvent = 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace';
 
-/** A kind that goes on failing is told again so many rounds later, so that it is not forgotten: once an hour at the usual interval. */
+/** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
 const REMIND_AFTER = 60;
-/** What breaks the switch or the folder breaks every kind of a round: one of them speaks for the others that fail alike meanwhile. */
-const ALIKE_MS = 60_000;
+/** A broken switch or folder fails every kind of a round with the same error code: within this time, one line stands for all of them. */
+const SAME_ERROR_MS = 60_000;
 
-/** One line when something about snapshots changes; what stays as it is, and what another kind has told, goes to debug. */
+/** One line for each change of state of the snapshots; repeats, and failures that another kind has already reported, go to debug. */
 function createSnapshotLog(logger: Logger, clock: Pick<Clock, 'monotonic'>): Pick<AgentReporter, SnapshotEvent> {
-  /** Kinds whose failure was told, so that their return is. */
-  const told = new Set<string>();
-  /** Until when a failure of this code was told by some kind. */
+  /** Kinds whose failure was logged, so that their recovery is logged, too. */
+  const failing = new Set<string>();
+  /** By error code: until when further failures go to debug. */
   const quietUntil = new Map<string, number>();
   return {
     snapshotStored({ kind, bytes, durationMs, failures }) {
-      if (told.delete(kind)) logger.info('snapshots are stored again', { kind, bytes, failures });
+      if (failing.delete(kind)) logger.info('snapshot recovered', { kind, bytes, failures });
       else logger.debug('snapshot stored', { kind, bytes, durationMs: Math.round(durationMs) });
     },
     snapshotFailed({ kind, error, failures }) {
       const isDue = failures % REMIND_AFTER === 1;
       const isNews = isDue && clock.monotonic() >= (quietUntil.get(error.code) ?? Number.NEGATIVE_INFINITY);
       if (isNews) {
-        told.add(kind);
-        quietUntil.set(error.code, clock.monotonic() + ALIKE_MS);
+        failing.add(kind);
+        quietUntil.set(error.code, clock.monotonic() + SAME_ERROR_MS);
       }
-      logger[isNews ? 'warn' : 'debug']('a snapshot failed, and others may alike; statuses do not depend on them', {
+      logger[isNews ? 'warn' : 'debug']('snapshot failed; status writes are not affected', {
         kind,
         error,
         failures,
       });
     },
     snapshotRefused({ errors }) {
-      for (const error of errors) logger.warn('not everything that is asked for is collected', { error });
+      for (const error of errors) logger.warn('snapshot entry refused', { error });
     },
     snapshotPlace({ place, state, error }) {
-      if (state === 'back') logger.info('snapshots are taken again', { place });
-      else logger.warn('snapshots rest; statuses do not depend on them', { place, ...(error === undefined ? {} : { error }) });
+      if (state === 'back') logger.info('snapshot destination recovered', { place });
+      else
+        logger.warn('snapshot destination failed; snapshots pause, status writes are not affected', {
+          place,
+          ...(error === undefined ? {} : { error }),
+        });
     },
   };
 }
 
-/** Facts of one write. */
+/** Fields of one write. */
 function writeFields({ user, from, to, reason, neighbor, rttNs }: StatusIntent): LogFields {
   return {
     user,
@@ -56,50 +60,49 @@ function writeFields({ user, from, to, reason, neighbor, rttNs }: StatusIntent):
   };
 }
 
-/** Reasons that are about one user and for a person to look at; the others are about the switch, and told of the switch. */
-const WORTH_A_LINE: ReadonlySet<string> = new Set([
+/** Reasons that concern a single user and need a person; the others concern the switch and get one line for all users. */
+const USER_REASONS: ReadonlySet<string> = new Set([
   'tunnel-net-invalid',
   'tunnel-net-shared',
   'neighbor-of-another-user',
   'state-unrecognized',
 ]);
 
-/** `switch-not-read` has a line of its own. */
-const ABOUT_THE_SWITCH = ['vrf-not-collected', 'no-neighbors-at-all', 'mass-down-unconfirmed'] as const;
+/** Reasons that concern the whole switch; `switch-not-read` has a line of its own. */
+const SWITCH_REASONS = ['vrf-not-collected', 'no-neighbors-at-all', 'mass-down-unconfirmed'] as const;
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
-  'tunnel-net-invalid': "the user's tunnel_net on the ledger is no IPv4 /31: nothing is reported for it",
-  'tunnel-net-shared': 'two users of this device have the same tunnel_net on the ledger: nothing is reported for either',
-  'neighbor-of-another-user': "the user's address is configured for another user on the switch: nothing is reported until it is not",
-  'state-unrecognized': 'the switch names a BGP state that is not of RFC 4271: nothing is reported for this user',
+  'tunnel-net-invalid': 'tunnel_net on the ledger is not an IPv4 /31; no status is written for this user',
+  'tunnel-net-shared': 'two users of this device have the same tunnel_net on the ledger; no status is written for either',
+  'neighbor-of-another-user': "this user's address is configured for another user on the switch; no status is written until that changes",
+  'state-unrecognized': 'the switch reports a BGP state that RFC 4271 does not define; no status is written for this user',
 };
 
-/** Below this many hours of money left, somebody should know. */
+/** A balance that lasts fewer hours than this is worth a warning. */
 const LOW_HOURS = 48;
-/** Foreign writes come in swarms; one line an hour tells of all. */
+/** Foreign writes come in bursts: at most one line in this time. */
 const FOREIGN_QUIET_MS = 3_600_000;
 
-/** Writes one line a change of state, none a tick: what an operator reads at 3 a.m. */
+/** Writes one line a change of state, none a tick. */
 export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock): AgentReporter {
-  /** Reasons that are about the switch and not about one user: told when they begin and when they end, with how many it concerns. */
-  const held = new Map<string, number>();
-  const tellHeld = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
-    for (const because of ABOUT_THE_SWITCH) {
-      const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === because);
-      const before = held.get(because) ?? 0;
-      held.set(because, users.length);
+  /** Unobserved users by reason, for the reasons that concern the whole switch: logged when they begin and when they end. */
+  const unobserved = new Map<string, number>();
+  const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
+    for (const reason of SWITCH_REASONS) {
+      const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === reason);
+      const before = unobserved.get(reason) ?? 0;
+      unobserved.set(reason, users.length);
       if (before === 0 && users.length > 0) {
         const vrfs = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
-        const [problem] = because === 'vrf-not-collected' ? vrfs.flatMap((vrf) => failedVrfs?.get(vrf) ?? []) : [];
-        logger.warn('users cannot be observed: nothing is reported for them', {
-          because,
+        const [problem] = reason === 'vrf-not-collected' ? vrfs.flatMap((vrf) => failedVrfs?.get(vrf) ?? []) : [];
+        logger.warn('users not observed; no status is written for them', {
+          reason,
           users: users.length,
           vrfs,
           ...(problem === undefined ? {} : { problem }),
           remedy: 'compare `show ip bgp summary vrf all` on the switch',
         });
-      } else if (before > 0 && users.length === 0 && outcomes.size > 0)
-        logger.info('users that were held are observed again', { heldBecause: because });
+      } else if (before > 0 && users.length === 0 && outcomes.size > 0) logger.info('users observed again', { reason });
     }
   };
   let wasRead: boolean | undefined;
@@ -116,10 +119,10 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
         switchRead,
         ...(viewSlot === undefined ? {} : { slot: viewSlot }),
       });
-      tellHeld(outcomes, failedVrfs);
+      logUnobserved(outcomes, failedVrfs);
       if (wasRead === switchRead) return;
-      if (!switchRead) logger.error('no source could read the switch: no status is decided until one can');
-      else if (wasRead === false) logger.info('the switch is read again');
+      if (!switchRead) logger.error('all switch sources failed; no status is written until one recovers');
+      else if (wasRead === false) logger.info('switch read again');
       wasRead = switchRead;
     },
     observed({ user, before, outcome }) {
@@ -127,45 +130,45 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     massDown({ wentDown, wereUp, confirmed }) {
       const fields = { wentDown, wereUp, confirmed };
-      if (confirmed === wentDown) logger.warn('most sessions went down at once, and a second poll confirms it', fields);
-      else logger.warn('most sessions read down at once, and a second poll does not confirm all of it: those are held', fields);
+      if (confirmed === wentDown) logger.warn('most sessions went down at once; a second poll confirmed it', fields);
+      else logger.warn('most sessions read down at once; no status is written for those that a second poll did not confirm', fields);
     },
     ledgerView({ state, error }) {
-      if (state === 'back') logger.info('the users are read from the ledger again');
-      else if (state === 'set-back')
-        logger.warn('the ledger was set back, or had been misread: what is older than what was known has been all it says for two minutes');
-      else if (state === 'too-old') logger.error('what is known of the ledger is too old: nothing is decided until it can be read');
-      else logger.warn('the users cannot be read from the ledger; nothing is written meanwhile', error === undefined ? {} : { error });
+      if (state === 'back') logger.info('users read from the ledger again');
+      else if (state === 'set-back') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
+      else if (state === 'too-old')
+        logger.error('ledger data is older than ledger.maxLedgerAge; deciding stops until the users can be read');
+      else logger.warn('cannot read the users from the ledger; no status is written meanwhile', error === undefined ? {} : { error });
     },
     polled: () => undefined,
     source({ source, state, error }) {
-      if (state === 'back') logger.info('source is back', { source });
-      else logger.warn('source is lost', { source, ...(error === undefined ? {} : { error }) });
+      if (state === 'back') logger.info('switch source recovered', { source });
+      else logger.warn('switch source failed', { source, ...(error === undefined ? {} : { error }) });
     },
     trigger(event) {
       const { kind, source } = event;
       switch (kind) {
         case 'woke':
         case 'held-back':
-          logger.debug(kind === 'woke' ? 'woken by the switch' : 'a wake-up is held back', { source });
+          logger.debug(kind === 'woke' ? 'poll triggered by the switch' : 'trigger dropped by the rate limit', { source });
           break;
         case 'storm':
-          logger.warn('the switch tells of more changes than are followed at once; the poll goes on at its interval', {
+          logger.warn('trigger rate limit reached; falling back to the poll interval', {
             source,
             maxPerMinute: event.maxPerMinute,
           });
           break;
         case 'lost':
-          logger.warn('wake-ups are lost; changes are seen at the next poll', { source, error: event.error });
+          logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
           break;
         case 'back':
-          logger.info('wake-ups are back', { source });
+          logger.info('trigger source recovered', { source });
           break;
       }
     },
     endpoint({ endpoint, state, error }) {
-      if (state === 'back') logger.info('ledger endpoint is back', { endpoint });
-      else logger.warn('ledger endpoint is lost', { endpoint, ...(error === undefined ? {} : { error }) });
+      if (state === 'back') logger.info('ledger endpoint recovered', { endpoint });
+      else logger.warn('ledger endpoint failed', { endpoint, ...(error === undefined ? {} : { error }) });
     },
     authorized({ device, code, publisher }) {
       logger.info('reporting for device', { device, code, publisher });
@@ -176,19 +179,19 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       if (isLow === wasLow) return;
       wasLow = isLow;
       if (isLow)
-        logger.warn('the metrics publisher runs out of SOL', {
+        logger.warn('metrics publisher is running out of SOL', {
           publisher,
           lamports,
           hoursToEmpty: Math.round(hoursToEmpty),
-          remedy: 'send SOL of the DoubleZero ledger to the publisher',
+          remedy: 'send SOL to the publisher on the DoubleZero ledger',
         });
-      else logger.info('the metrics publisher has SOL for days again', { publisher, lamports });
+      else logger.info('metrics publisher balance recovered', { publisher, lamports });
     },
     damping({ user, state, penalty, msUntilReuse }) {
       const fields = { user, penalty: Math.round(penalty) };
-      if (state === 'free') logger.info('user is calm again', fields);
+      if (state === 'free') logger.info('user no longer flaps', fields);
       else
-        logger.warn('user flaps more than damping tolerates; damping.mode enforce alone holds it back', {
+        logger.warn('user flaps more than damping allows; its writes are delayed only with damping.mode enforce', {
           ...fields,
           freeInMinutes: Math.ceil(msUntilReuse / 60_000),
         });
@@ -197,7 +200,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       for (const user of users) foreign.add(user);
       if (clock.monotonic() < foreignQuietUntil) return;
       foreignQuietUntil = clock.monotonic() + FOREIGN_QUIET_MS;
-      logger.warn('another writer reports for this device: is a second agent running with its key?', {
+      logger.warn('another process writes statuses for this device; check whether a second agent uses its key', {
         users: foreign.size,
         for: users[0],
       });
@@ -210,40 +213,40 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       logger.info('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
     },
     rejected({ intent, signature, error }) {
-      logger.error('status rejected; tried again at once when the account changes, else later', {
+      logger.error('program rejected the status; retried when the account changes, or after a backoff', {
         ...writeFields(intent),
         signature,
         error,
       });
     },
     expired({ signature, intents }) {
-      logger.warn('transaction expired without landing; its users are decided anew', { signature, users: intents.length });
+      logger.warn('transaction expired unconfirmed; its users are re-evaluated at the next poll', { signature, users: intents.length });
     },
     failed({ signature, intents, error }) {
-      logger.warn('transaction failed; its users are written again', { signature, users: intents.length, error });
+      logger.warn('transaction failed; its users are retried', { signature, users: intents.length, error });
     },
     rebroadcast({ signature }) {
-      logger.debug('transaction sent again', { signature });
+      logger.debug('transaction resent', { signature });
     },
     withdrawn({ signature, intents }) {
-      logger.debug('transaction withdrawn: it cannot land', { signature, users: intents.length });
+      logger.debug('transaction withdrawn; it can no longer land', { signature, users: intents.length });
     },
     halted(error) {
-      logger.error('nothing is written until this is mended', { error });
+      logger.error('writes halted until this is fixed', { error });
     },
     budget({ allowance }) {
-      if (allowance === 'everything') logger.info('the spending limit has room again');
-      else if (allowance === 'changes') logger.warn('the spending limit is nearly used up: only changes are written, refreshes wait');
+      if (allowance === 'everything') logger.info('spending limit has room again');
+      else if (allowance === 'changes') logger.warn('spending limit nearly reached; changes are written, refreshes wait');
       else
         logger.error(
-          'the spending limit is used up: nothing is written until it has room; see worker.maxTransactionsPerMinute and worker.maxLamportsPerDay',
+          'spending limit reached; no status is written until it has room. See worker.maxTransactionsPerMinute and worker.maxLamportsPerDay',
         );
     },
     resumed() {
-      logger.info('writing again');
+      logger.info('writes resumed');
     },
     internalError(error) {
-      logger.error('a defect of the agent, survived; please report it', {
+      logger.error('internal error; the agent continues. Please report it', {
         error: error instanceof Error ? error : new Error(String(error)),
       });
     },
@@ -252,13 +255,13 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
 
 function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
   if (observation.kind === 'unobserved') {
-    if (WORTH_A_LINE.has(observation.reason))
-      logger.warn(EXPLANATIONS[observation.reason] ?? observation.reason, { user, because: observation.reason });
+    if (USER_REASONS.has(observation.reason))
+      logger.warn(EXPLANATIONS[observation.reason] ?? observation.reason, { user, reason: observation.reason });
     return;
   }
   const at =
     observation.at === undefined ? {} : { vrf: observation.at.vrf, peer: observation.at.address, state: observation.at.neighbor.state };
-  // What was so before this process looked, or went on while it could not look, is no news.
+  // A state that this process did not see begin is not news.
   if (before === undefined || newFlaps === 0) logger.debug(`session is ${observation.kind}`, { user, ...at });
   else logger.info(`session is ${observation.kind}`, { user, ...at });
 }

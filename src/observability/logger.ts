@@ -3,7 +3,7 @@ import { type Clock, describeError, isAgentError, systemClock } from '../lib/ind
 
 /**
  * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.
- * Slots, lamports and nanoseconds of this agent are numbers; only a u64 that is no real measurement becomes a string.
+ * Slots, lamports and nanoseconds of this agent are numbers; only a u64 that is not a plausible measurement becomes a string.
  */
 export function bigintAsJson(value: bigint): number | string {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
@@ -14,7 +14,7 @@ export function jsonLine(value: object): string {
   return `${plainJson(value)}\n`;
 }
 
-/** The same, with a pause after each element of the lists that the object has: the longest of them holds thousands. */
+/** The same, with a pause after each element of the object's lists: the longest of them holds thousands. */
 export function* jsonLineInSteps(value: object): Generator<void, string, void> {
   const members: string[] = [];
   for (const [key, member] of Object.entries(value)) {
@@ -36,7 +36,7 @@ function plainJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner));
 }
 
-/** Text without control characters: what a switch or an endpoint said must not move the cursor or begin a line of its own. */
+/** Text without control characters: text from a switch or an endpoint must not move the cursor or start a new line. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
@@ -52,7 +52,7 @@ function fieldTexts(fields: Readonly<Record<string, unknown>>): readonly string[
   return Object.entries(fields).flatMap(([key, value]) => {
     if (key !== 'error' || !isObject(value)) return [`${key}=${valueText(value)}`];
     const { message, code, remedy } = value;
-    // The class is for machines; a person needs what happened and what to do.
+    // The class is for programs; a person needs what happened and what to do.
     return [
       `error=${valueText(message)}`,
       ...(code === undefined ? [] : [`code=${valueText(code)}`]),
@@ -87,7 +87,7 @@ export interface SerializedError {
   readonly class?: string;
   /** What a person can do about it; of an AgentError only. */
   readonly remedy?: string;
-  /** Where it came from; only of an error that nobody expected. */
+  /** Where it came from; of an unexpected error only. */
   readonly stack?: string;
 }
 
@@ -95,8 +95,8 @@ export interface SerializedError {
 const STACK_LINES = 12;
 
 /**
- * What went wrong and what to do about it. An AgentError explains itself, so its stack would only hide the line that matters; whatever else
- * was thrown is a defect, and the stack is what finds it. The context of an AgentError is left out: its message says what of it is fit to print.
+ * What went wrong and what to do about it. An AgentError explains itself, so its stack would only hide the line that matters; anything else
+ * is an internal error, which the stack helps to find. The context of an AgentError is left out: its message has the part that may be printed.
  */
 export function serializeError(error: unknown): SerializedError {
   const message = describeError(error);
@@ -109,10 +109,10 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Facts that go with a line. An Error under any name is written as its message, code and remedy; a bigint as a number. */
+/** Fields of a line. An Error under any name is written as its message, code and remedy; a bigint as a number. */
 export type LogFields = Readonly<Record<string, unknown>> & { readonly level?: never; readonly time?: never; readonly msg?: never };
 
-/** What the agent's parts know of logging: narrow enough for a stub in a test. */
+/** The part of pino that the agent uses: narrow enough for a stub in a test. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -125,7 +125,7 @@ export interface Logger {
 export interface LoggerOptions {
   /** The least important level that is written. */
   readonly level: LogLevel;
-  /** journald: JSON with the line's priority before it, as sd-daemon(3) has it; the journal takes that off again. */
+  /** journald: JSON after the line's priority, as sd-daemon(3) defines it; the journal strips that prefix. */
   readonly format: 'json' | 'pretty' | 'journald';
   /** Takes whole lines; standard error in the agent. */
   readonly destination: { write(line: string): unknown };
@@ -135,7 +135,7 @@ export interface LoggerOptions {
 /** The priorities of syslog(3) by level. */
 export const JOURNAL_PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
-/** Values under these names never leave, whoever logs them. */
+/** Values under these names are never logged. */
 const SECRET_NAMES = ['password', 'community', 'secret', 'secretKey', 'privateKey', 'seed', 'token', 'cookie', 'authorization'];
 
 /** A log of one line an event. JSON lines have `level`, `time` (ISO 8601, UTC), `msg` and the fields. */

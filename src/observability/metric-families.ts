@@ -3,7 +3,7 @@ import type { AgentReporter, TickReport } from '../agent/events.ts';
 import { ledgerStatus, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
-/** Every value of each label that is known beforehand; an empty list where only use can tell. */
+/** Every value of each label that is known beforehand; an empty list for labels whose values appear with use. */
 type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
 
 type SetGauge<L extends string> = (value: number, labels?: Readonly<Record<L, string>>) => void;
@@ -13,15 +13,15 @@ export interface Instruments {
   counter<L extends string = never>(name: string, help: string, labels?: LabelValues<L>): Counter<L>;
   histogram<L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: LabelValues<L>): Histogram<L>;
   gauge(name: string, help: string): Gauge;
-  /** A gauge that is read at each scrape; what was read before and is not read again is gone. */
+  /** A gauge that is read at each scrape; a series that `read` no longer sets disappears. */
   reading<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames?: readonly L[]): void;
-  /** A counter that somebody else keeps, read at each scrape. Begins anew when its keeper does, as Prometheus expects of counters. */
+  /** A counter kept elsewhere and read at each scrape. It restarts from 0 with its owner, as Prometheus expects of counters. */
   counting<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames?: readonly L[]): void;
 }
 
 const PREFIX = 'dzd_telemetry_';
 
-/** `prefix` is empty for names that are not ours to choose. */
+/** `prefix` is empty for names that others have chosen. */
 export function createInstruments(registry: Registry, prefix = PREFIX): Instruments {
   const registers = [registry];
   return {
@@ -70,7 +70,7 @@ function namesOf<L extends string>(labels: LabelValues<L> | undefined): L[] {
   return names;
 }
 
-/** Every combination of the values; none as long as a label's values are not known. */
+/** Every combination of the values; none while a label's values are unknown. */
 function labelSets<L extends string>(labels: LabelValues<L> | undefined): readonly Partial<Record<L, string>>[] {
   let sets: readonly Partial<Record<L, string>>[] = [{}];
   for (const name in labels) {
@@ -88,7 +88,7 @@ interface SnapshotMetricsOptions {
 
 interface SnapshotMetrics {
   readonly reporter: SnapshotEvents;
-  /** Another agent runs now: nobody knows yet that its place takes nothing. */
+  /** Another agent runs now: its destination has not failed yet. */
   replaced(): void;
 }
 
@@ -97,23 +97,22 @@ type SnapshotEvents = Pick<AgentReporter, 'snapshotStored' | 'snapshotFailed' | 
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
- * What is counted of raw snapshots. Kinds are no label: a server names them, so that nobody knows them from the start or how many they will be;
- * the log has them.
+ * Counters of raw snapshots. The kind is not a label: a server names kinds, so their number is unbounded. The log has them.
  */
 export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptions): SnapshotMetrics {
   const { counter, histogram, gauge } = instruments;
-  const snapshots = counter('snapshots_total', 'Raw snapshots, by whether they could be taken and stored.', {
+  const snapshots = counter('snapshots_total', 'Raw snapshots, by result.', {
     result: ['stored', 'failed'],
   });
-  const bytes = counter('snapshot_bytes_total', 'Bytes of the snapshots that were stored.');
+  const bytes = counter('snapshot_bytes_total', 'Bytes of stored snapshots.');
   const seconds = histogram(
     'snapshot_duration_seconds',
-    'Time from asking the switch for a snapshot to the end of storing it.',
+    'Time from the request to the switch to the end of storing the snapshot.',
     SECONDS_BUCKETS,
   );
-  const refusals = counter('snapshot_refusals_total', 'Entries of lists of what to collect that are not collected.');
-  const losses = counter('snapshot_place_losses_total', 'Times that the place of the snapshots was lost, each cause by itself.');
-  const placeUp = gauge('snapshot_place_up', 'Whether the place of the snapshots takes them; 1 until it has not.');
+  const refusals = counter('snapshot_refusals_total', 'Entries of the list of states to collect that were refused.');
+  const losses = counter('snapshot_place_losses_total', 'Failures of the snapshot destination, one for each change of cause.');
+  const placeUp = gauge('snapshot_place_up', '1 while the snapshot destination accepts snapshots, and before the first attempt.');
   placeUp.set(1);
   const lastStored = gauge('snapshot_last_stored_timestamp_seconds', 'When the last snapshot was stored; 0 before the first.');
 
@@ -146,42 +145,42 @@ type TickEvents = Pick<AgentReporter, 'tick' | 'confirmed' | 'rejected' | 'massD
 
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What is counted of ticks: whether they could see, how long they took, and what they saw. */
+/** Counters of ticks: their results, their durations, and what they observed. */
 export function createTickMetrics({ instruments, now }: TickMetricsOptions): TickEvents {
   const { counter, histogram, gauge, reading } = instruments;
   const ticks = counter('ticks_total', 'Ticks, by whether the switch and the ledger could be read.', {
     result: ['complete', 'switch-unread', 'ledger-unread'],
   });
-  const seconds = histogram('tick_duration_seconds', 'Time that a tick took.', TICK_BUCKETS);
+  const seconds = histogram('tick_duration_seconds', 'Duration of a tick.', TICK_BUCKETS);
   const phases = histogram(
     'tick_phase_duration_seconds',
-    'Time of a tick that reading the switch took, reading the ledger beside it, and the rest.',
+    'Duration of the phases of a tick: reading the switch, reading the ledger in parallel, and the rest.',
     TICK_BUCKETS,
     { phase: ['switch', 'ledger', 'rest'] },
   );
   const lastSuccess = gauge(
     'last_successful_tick_timestamp_seconds',
-    'When the last tick ended that had read the switch and knew the ledger; 0 before the first.',
+    'When the last tick ended that read the switch and had ledger data; 0 before the first.',
   );
   const switchRead = gauge('switch_read_timestamp_seconds', 'When the switch was last read; 0 before the first time.');
-  const viewRead = gauge('ledger_view_timestamp_seconds', 'When the users that are decided on were read; 0 before the first time.');
+  const viewRead = gauge('ledger_view_timestamp_seconds', 'When the users in use were read from the ledger; 0 before the first time.');
   const setBacks = counter('ledger_set_backs_total', 'Times that the ledger was found set back to an older slot.');
-  const viewLosses = counter('ledger_view_losses_total', 'Times that the users could not be read from the ledger any more.');
-  const ambiguous = gauge('ambiguous_users', 'Users that the last tick found at more than one neighbor.');
+  const viewLosses = counter('ledger_view_losses_total', 'Times that reading the users from the ledger began to fail.');
+  const ambiguous = gauge('ambiguous_users', 'Users that the last tick matched to more than one neighbor.');
   /** Since when, milliseconds since 1970. */
   let pending = new Map<Address, number>();
-  /** Whom the program refuses waits for something else than a landing, and is counted elsewhere. */
-  const refused = new Set<Address>();
+  /** Users whose status the program rejected: they do not wait for a confirmation, and have a metric of their own. */
+  const rejectedUsers = new Set<Address>();
   reading(
     'oldest_pending_timestamp_seconds',
-    'Since when the ledger should say something else of a user, of the user that has waited longest; 0 when nobody waits.',
+    'Since when the user that has waited longest has waited for its changed status to be confirmed; 0 when none waits.',
     (set) => set(pending.size === 0 ? 0 : Math.min(...pending.values()) / 1_000),
   );
-  const flaps = counter('flaps_total', 'Transitions of sessions, those hidden between two polls among them.');
-  const massDowns = counter('mass_downs_total', 'Ticks in which most sessions read down at once, by what a second poll said.', {
+  const flaps = counter('flaps_total', 'Session transitions, including those between two polls.');
+  const massDowns = counter('mass_downs_total', 'Ticks in which most sessions read down at once, by the result of a second poll.', {
     result: ['confirmed', 'withheld'],
   });
-  const foreign = counter('foreign_writes_total', 'Records of our users that somebody else has written.');
+  const foreign = counter('foreign_writes_total', 'User records that another process has written.');
 
   function timestamps({ switchRead: isRead, view, startedAt, durationMs }: TickReport): void {
     const at = now();
@@ -202,19 +201,19 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
       let newFlaps = 0;
       for (const outcome of outcomes.values()) newFlaps += outcome.newFlaps;
       flaps.inc(newFlaps);
-      // Without a view nobody was looked at: whoever waited goes on waiting.
+      // Without a view nothing was decided: pending users stay pending.
       if (viewSlot === undefined) return;
       ambiguous.set(report.ambiguous);
-      for (const user of refused) if (!outcomes.has(user)) refused.delete(user);
-      pending = stillPending(pending, outcomes, refused, now());
+      for (const user of rejectedUsers) if (!outcomes.has(user)) rejectedUsers.delete(user);
+      pending = stillPending(pending, outcomes, rejectedUsers, now());
     },
     confirmed({ intent }) {
       pending.delete(intent.user);
-      refused.delete(intent.user);
+      rejectedUsers.delete(intent.user);
     },
     rejected({ intent }) {
       pending.delete(intent.user);
-      refused.add(intent.user);
+      rejectedUsers.add(intent.user);
     },
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),
@@ -225,16 +224,16 @@ export function createTickMetrics({ instruments, now }: TickMetricsOptions): Tic
   };
 }
 
-/** Who waits for a change to land: it is wanted, or it was sent and the ledger does not say so yet. */
+/** Users waiting for the confirmation of a change: it is intended, or it was sent and the ledger does not have it yet. */
 function stillPending(
   before: ReadonlyMap<Address, number>,
   outcomes: ReadonlyMap<Address, UserOutcome>,
-  refused: ReadonlySet<Address>,
+  rejectedUsers: ReadonlySet<Address>,
   at: number,
 ): Map<Address, number> {
   const pending = new Map<Address, number>();
   for (const [user, { decision, observation, entry }] of outcomes) {
-    if (refused.has(user)) continue;
+    if (rejectedUsers.has(user)) continue;
     const since = before.get(user);
     if (decision.kind === 'write' && decision.reason === 'change') pending.set(user, since ?? at);
     else if (since !== undefined && decision.kind === 'settled' && ledgerStatus(entry.user.bgpStatus) !== observation.kind)
@@ -250,48 +249,48 @@ interface WriteMetricsOptions {
 
 interface WriteMetrics {
   readonly reporter: WriteEvents;
-  /** Another agent runs now: its limits are fresh ones. */
+  /** Another agent runs now, with unused spending limits. */
   replaced(): void;
 }
 
 type WriteEvents = Pick<AgentReporter, 'sent' | 'rebroadcast' | 'confirmed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
 
-const LANDING_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
+const CONFIRMATION_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
 const SUBMISSION_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 30, 60];
 const REASONS = ['change', 'refresh', 'ride-along'] as const;
 const ALLOWANCES = ['everything', 'changes', 'nothing'] as const;
 
-/** What is counted of transactions and of the statuses in them. */
+/** Counters of transactions and of the statuses in them. */
 export function createWriteMetrics({ instruments, registry }: WriteMetricsOptions): WriteMetrics {
   const { counter, histogram, reading } = instruments;
-  const transactions = counter('transactions_total', 'Transactions, by what became of them.', {
+  const transactions = counter('transactions_total', 'Transactions, by outcome.', {
     outcome: ['landed', 'expired', 'failed', 'rejected', 'withdrawn'],
   });
-  const sent = counter('writes_sent_total', 'Statuses put into a transaction, by why they were written.', { reason: REASONS });
-  const rebroadcasts = counter('rebroadcasts_total', 'Times that a transaction was sent once more because nobody had seen it land.');
-  const landed = counter('writes_landed_total', 'Statuses that landed, by why they were written.', { reason: REASONS });
+  const sent = counter('writes_sent_total', 'Statuses sent in a transaction, by the reason of the write.', { reason: REASONS });
+  const rebroadcasts = counter('rebroadcasts_total', 'Resends of transactions that were not confirmed yet.');
+  const confirmed = counter('writes_landed_total', 'Confirmed statuses, by the reason of the write.', { reason: REASONS });
   const rejected = counter(
     'users_rejected_total',
-    'Statuses that the program rejected; their users wait until their account changes, or for a minute to an hour.',
+    'Statuses that the program rejected; each is retried when the account changes, or after a backoff of 1 min to 1 h.',
   );
-  const landing = histogram(
+  const confirmation = histogram(
     'transaction_landing_seconds',
     'Time from the first send of a transaction to its confirmation.',
-    LANDING_BUCKETS,
+    CONFIRMATION_BUCKETS,
   );
   const perTransaction = histogram('instructions_per_transaction', 'Status writes in one transaction.', BATCH_BUCKETS);
   let allowance: (typeof ALLOWANCES)[number] = 'everything';
   reading(
     'spend_allowance',
-    '1 for what the spending limits leave room for: everything, only changes, or nothing.',
+    '1 for what the spending limits allow: everything, only changes, or nothing.',
     (set) => {
       for (const each of ALLOWANCES) set(each === allowance ? 1 : 0, { allowance: each });
     },
     ['allowance'],
   );
 
-  // The names of the agent that this one replaces, so that its dashboards go on working.
+  // The metric names of the agent that this one replaces, so that existing dashboards keep working.
   const upstream = createInstruments(registry, '');
   const submissions = upstream.counter('doublezero_bgpstatus_submissions_total', 'BGP status submissions, by status and result.', {
     bgp_status: ['unknown', 'up', 'down'],
@@ -315,12 +314,12 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
       },
       rebroadcast: () => rebroadcasts.inc(),
       confirmed({ intent, signature, latencyMs }) {
-        landed.inc({ reason: intent.reason });
+        confirmed.inc({ reason: intent.reason });
         submitted('success', [intent]);
         submissionSeconds.observe(latencyMs / 1_000);
         if (!isFirst(signature)) return;
         transactions.inc({ outcome: 'landed' });
-        landing.observe(latencyMs / 1_000);
+        confirmation.observe(latencyMs / 1_000);
       },
       rejected({ intent }) {
         transactions.inc({ outcome: 'rejected' });
@@ -346,7 +345,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
   };
 }
 
-/** Tells a signature that is heard for the first time: a transaction lands once, and is told once a user. */
+/** True for a signature that differs from the last one: `confirmed` is emitted once a user, and the transaction counts once. */
 function createOnceKeys(): (key: string) => boolean {
   let last: string | undefined;
   return (key) => {

@@ -12,7 +12,7 @@ interface PartMetricsOptions {
   /** Names of the configured sources and endpoints. */
   readonly sources: readonly string[];
   readonly endpoints: readonly string[];
-  /** Of the agent that runs; undefined until there is one. */
+  /** Of the running agent; undefined before the first one runs. */
   readonly counts: () => AgentCounts | undefined;
 }
 
@@ -22,7 +22,7 @@ interface PartMetrics {
 }
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** Whatever the ledger client asks for. */
+/** Every method that the ledger client calls. */
 const METHODS = [
   'getBalance',
   'getEpochInfo',
@@ -36,19 +36,23 @@ const METHODS = [
   'simulateTransaction',
 ] as const;
 
-/** What is counted of the parts that speak to others: sources, wake-ups, endpoints. */
+/** Counters of sources, triggers and ledger endpoints. */
 export function createPartMetrics({ instruments, sources, endpoints, counts }: PartMetricsOptions): PartMetrics {
   const { counter, histogram, counting } = instruments;
-  const sourceLosses = counter('source_losses_total', 'Times that a source was lost.', { source: sources });
-  const endpointLosses = counter('endpoint_losses_total', 'Times that a ledger endpoint was lost.', { endpoint: endpoints });
-  const wakeUps = counter('wake_ups_total', 'Hints of the switch that a session changed, by whether a poll was brought forward for them.', {
-    result: ['woke', 'held-back'],
-  });
-  const wakeUpLosses = counter('wake_up_losses_total', 'Times that a source of wake-ups was lost.');
-  const defects = counter('defects_total', 'Errors that should not happen, survived.');
+  const sourceLosses = counter('source_losses_total', 'Times that a switch source failed.', { source: sources });
+  const endpointLosses = counter('endpoint_losses_total', 'Times that a ledger endpoint failed.', { endpoint: endpoints });
+  const triggers = counter(
+    'wake_ups_total',
+    'Triggers from the switch, by whether they started a poll or were dropped by the rate limit.',
+    {
+      result: ['woke', 'held-back'],
+    },
+  );
+  const triggerLosses = counter('wake_up_losses_total', 'Times that a trigger source failed.');
+  const internalErrors = counter('defects_total', 'Internal errors of the agent that it survived.');
   counting(
     'left_out_total',
-    'What sources and wake-ups received and made nothing of, by the reason: ignored datagrams, duplicate sockets.',
+    'Input that sources and triggers dropped, by reason: unmatched datagrams, duplicate sockets.',
     (set) => {
       for (const { part, counts: reasons } of counts()?.dropCounters ?? [])
         for (const [reason, count] of Object.entries(reasons)) set(count, { part, reason });
@@ -56,26 +60,22 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
     ['part', 'reason'],
   );
 
-  const requests = counter('rpc_requests_total', 'Requests to ledger endpoints that ended, by method and result.', {
+  const requests = counter('rpc_requests_total', 'Completed requests to ledger endpoints, by method and result.', {
     endpoint: endpoints,
     method: METHODS,
     result: REQUEST_RESULTS,
   });
   const requestSeconds = histogram(
     'rpc_request_duration_seconds',
-    'Time from a request to a ledger endpoint to its answer.',
+    'Time from a request to a ledger endpoint to its response.',
     REQUEST_BUCKETS,
     { method: METHODS },
   );
-  const bytes = counter(
-    'rpc_bytes_total',
-    'Bodies of requests to ledger endpoints and of their answers, bytes as they went over the wire.',
-    {
-      endpoint: endpoints,
-      direction: ['sent', 'received'],
-    },
-  );
-  /** What the limit on an endpoint's requests did to it. */
+  const bytes = counter('rpc_bytes_total', 'Bytes of request and response bodies on the wire, by ledger endpoint.', {
+    endpoint: endpoints,
+    direction: ['sent', 'received'],
+  });
+  /** Effects of an endpoint's rate limit. */
   const ofEndpoint = (name: string, help: string, read: (traffic: AgentCounts['endpoints'][number]) => number): void =>
     counting(
       name,
@@ -85,13 +85,21 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
       },
       ['endpoint'],
     );
-  ofEndpoint('rpc_delayed_requests_total', 'Requests that waited because of the limit of requests a second.', ({ delayed }) => delayed);
-  ofEndpoint('rpc_delay_seconds_total', 'How long requests waited because of that limit.', ({ delayedMs }) => delayedMs / 1_000);
-  ofEndpoint('rpc_abandoned_requests_total', 'Requests that gave up while they waited for that limit.', ({ gaveUp }) => gaveUp);
-  ofEndpoint('rpc_refusals_total', 'Answers that we ask too often (HTTP 429).', ({ refused }) => refused);
+  ofEndpoint('rpc_delayed_requests_total', 'Requests delayed by the limit of requests a second.', ({ delayed }) => delayed);
+  ofEndpoint(
+    'rpc_delay_seconds_total',
+    'Time that requests waited for the limit of requests a second.',
+    ({ delayedMs }) => delayedMs / 1_000,
+  );
+  ofEndpoint(
+    'rpc_abandoned_requests_total',
+    'Requests cancelled while they waited for the limit of requests a second.',
+    ({ gaveUp }) => gaveUp,
+  );
+  ofEndpoint('rpc_refusals_total', 'HTTP 429 responses of a ledger endpoint.', ({ refused }) => refused);
   instruments.reading(
     'rpc_rate_ratio',
-    'Share of the configured requests a second that is used now: below 1 after a refusal.',
+    'Share of the configured requests a second now in use; below 1 after an HTTP 429.',
     (set) => {
       for (const { endpoint, share } of counts()?.endpoints ?? []) set(share, { endpoint });
     },
@@ -103,10 +111,10 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
       source: ({ source, state }) => (state === 'lost' ? sourceLosses.inc({ source }) : undefined),
       endpoint: ({ endpoint, state }) => (state === 'lost' ? endpointLosses.inc({ endpoint }) : undefined),
       trigger({ kind }) {
-        if (kind === 'woke' || kind === 'held-back') wakeUps.inc({ result: kind });
-        if (kind === 'lost') wakeUpLosses.inc();
+        if (kind === 'woke' || kind === 'held-back') triggers.inc({ result: kind });
+        if (kind === 'lost') triggerLosses.inc();
       },
-      internalError: () => defects.inc(),
+      internalError: () => internalErrors.inc(),
     },
     meter: {
       request({ endpoint, method, result, durationMs }) {
@@ -118,14 +126,14 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
   };
 }
 
-/** What the operating system and Node.js know of this process. */
+/** Readings of the operating system and Node.js about this process. */
 export interface ProcessReadings {
   /** User and system time, seconds. */
   cpuSeconds(): number;
   memory(): { readonly rss: number; readonly heapUsed: number; readonly external: number };
   /** Seconds since 1970. */
   readonly startedAt: number;
-  /** Undefined where nobody can tell. */
+  /** Undefined without /proc. */
   openFiles(): number | undefined;
   /** Seconds that the event loop has not been idle. */
   busySeconds(): number;
@@ -149,23 +157,21 @@ export const THIS_PROCESS: ProcessReadings = {
 };
 
 /**
- * The metrics of a process, by the names that every exporter gives them. Written here because prom-client's own have gauges that end in
- * `_total`, and keep a timer and an observer of the garbage collector running.
+ * The standard metrics of a process. prom-client's own set has gauges that end in `_total`, and keeps a timer and an observer of the garbage
+ * collector running.
  */
 export function registerProcessMetrics(registry: Registry, readings: ProcessReadings): void {
   const { reading, counting } = createInstruments(registry, '');
-  counting('process_cpu_seconds_total', 'Processor time of this process, of its own and of the kernel for it.', (set) =>
-    set(readings.cpuSeconds()),
-  );
-  reading('process_resident_memory_bytes', 'Memory of this process that is not paged out.', (set) => set(readings.memory().rss));
+  counting('process_cpu_seconds_total', 'User and system processor time of this process.', (set) => set(readings.cpuSeconds()));
+  reading('process_resident_memory_bytes', 'Resident memory of this process.', (set) => set(readings.memory().rss));
   reading('process_start_time_seconds', 'When this process started.', (set) => set(readings.startedAt));
-  reading('process_open_fds', 'Files and sockets that this process has open.', (set) => {
+  reading('process_open_fds', 'Open file descriptors of this process.', (set) => {
     const open = readings.openFiles();
     if (open !== undefined) set(open);
   });
-  reading('nodejs_heap_size_used_bytes', 'Memory of JavaScript that is in use.', (set) => set(readings.memory().heapUsed));
-  reading('nodejs_external_memory_bytes', 'Memory that JavaScript holds outside of its heap.', (set) => set(readings.memory().external));
-  counting('nodejs_eventloop_busy_seconds_total', 'Time that the event loop was not idle.', (set) => set(readings.busySeconds()));
+  reading('nodejs_heap_size_used_bytes', 'Used heap of JavaScript.', (set) => set(readings.memory().heapUsed));
+  reading('nodejs_external_memory_bytes', 'Memory of JavaScript objects outside the heap.', (set) => set(readings.memory().external));
+  counting('nodejs_eventloop_busy_seconds_total', 'Time that the event loop was busy.', (set) => set(readings.busySeconds()));
 }
 
 export interface LastReload {
@@ -183,7 +189,7 @@ interface StatusGaugesOptions {
   readonly lastReload: () => LastReload | undefined;
 }
 
-/** Whose turn it is when nothing is written. */
+/** What halted the writes. */
 const HALT_CAUSES = ['authority', 'funds', 'program', 'other'] as const;
 type HaltCause = (typeof HALT_CAUSES)[number];
 
@@ -193,7 +199,7 @@ function haltCause(code: string): HaltCause {
   return code === 'WRITE__PROGRAM_TOO_OLD' ? 'program' : 'other';
 }
 
-/** What is so of the agent at the moment of a scrape, read from its status. */
+/** Gauges of the agent's state at the moment of a scrape, read from its status. */
 export function registerStatusGauges(options: StatusGaugesOptions): void {
   const { instruments, status, lastReload } = options;
   const { reading } = instruments;
@@ -201,29 +207,23 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
   reading('build_info', 'Version of the agent.', (set) => set(1, { version: status().version }), ['version']);
   reading(
     'device_info',
-    'The device that is reported for, by its code on the ledger; empty until its account was read.',
+    'Code of the device on the ledger; empty until its account has been read.',
     (set) => set(1, { code: status().deviceCode ?? '' }),
     ['code'],
   );
-  reading('clock_timestamp_seconds', 'What the host of the agent takes the time to be: ages are told by it.', (set) =>
-    set(status().now / 1_000),
-  );
+  reading('clock_timestamp_seconds', "Clock of the agent's host, the reference for ages.", (set) => set(status().now / 1_000));
   reading('start_timestamp_seconds', 'When the agent started.', (set) => set(status().startedAt / 1_000));
   reading('last_tick_timestamp_seconds', 'When the last tick ended; 0 before the first.', (set) =>
     set((status().lastTick?.at ?? 0) / 1_000),
   );
-  reading('interval_seconds', 'Configured time between two polls: alerts need not repeat it.', (set) => set(options.intervalSeconds()));
-  reading('refresh_interval_seconds', 'Configured age at which a record is repeated: alerts need not repeat it.', (set) =>
-    set(options.refreshIntervalSeconds()),
-  );
-  reading('ledger_idle_interval_seconds', 'Configured time between two readings of the users while there is nothing to write.', (set) =>
-    set(options.idleIntervalSeconds()),
-  );
+  reading('interval_seconds', 'collector.interval of the configuration.', (set) => set(options.intervalSeconds()));
+  reading('refresh_interval_seconds', 'policy.refreshInterval of the configuration.', (set) => set(options.refreshIntervalSeconds()));
+  reading('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', (set) => set(options.idleIntervalSeconds()));
   reading('ready', '1 once the switch and the ledger have been read.', (set) => set(status().ready ? 1 : 0));
-  reading('halted', '1 while nothing is written until a person acts.', (set) => set(status().halted === null ? 0 : 1));
+  reading('halted', '1 while writes are halted.', (set) => set(status().halted === null ? 0 : 1));
   reading(
     'halted_by',
-    '1 for the cause for which nothing is written: the device names another key, no money, a program that is too old.',
+    '1 for the cause of a halt: the device names another key, the balance is too low, the program is too old, or another.',
     (set) => {
       const { halted } = status();
       const holds = halted === null ? undefined : haltCause(halted.code);
@@ -231,12 +231,12 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
     },
     ['cause'],
   );
-  reading('transactions_in_flight', 'Transactions that are sent and not resolved.', (set) => {
+  reading('transactions_in_flight', 'Transactions sent and not resolved yet.', (set) => {
     set(status().recentTransactions.filter(({ state }) => state === 'in-flight').length);
   });
   reading(
     'source_up',
-    '1 while the source can be read, 0 from a failed poll to the next good one; one that was never asked is 1.',
+    '1 while the source works, 0 from a failed poll to the next successful one; 1 before the first poll.',
     (set) => {
       for (const { name, state } of status().sources) set(state === 'ok' ? 1 : 0, { source: name });
     },
@@ -244,28 +244,28 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
   );
   reading(
     'endpoint_up',
-    '1 while the ledger endpoint answers.',
+    '1 while the ledger endpoint is healthy.',
     (set) => {
       for (const { name, state } of status().endpoints) set(state === 'ok' ? 1 : 0, { endpoint: name });
     },
     ['endpoint'],
   );
-  reading('payer_balance_lamports', 'What the metrics publisher holds; absent until it was read.', (set) => {
+  reading('payer_balance_lamports', 'Balance of the metrics publisher; absent until it has been read.', (set) => {
     const { balance } = status();
     if (balance !== null) set(Number(balance.lamports));
   });
   reading(
     'payer_empty_timestamp_seconds',
-    'When the metrics publisher will be out of money at the present rate; 0 while that is not known.',
+    'When the balance of the metrics publisher will be used up at the present rate; 0 while unknown.',
     (set) => {
       const { balance } = status();
       set(balance?.hoursToEmpty == null ? 0 : balance.at / 1_000 + balance.hoursToEmpty * 3_600);
     },
   );
-  reading('config_last_reload_successful', '1 when the last reload of the configuration was taken, or none was tried.', (set) =>
+  reading('config_last_reload_successful', '1 if the last reload of the configuration succeeded, or none was attempted.', (set) =>
     set(lastReload()?.successful === false ? 0 : 1),
   );
-  reading('config_last_reload_timestamp_seconds', 'When a reload was last tried; 0 when never.', (set) =>
+  reading('config_last_reload_timestamp_seconds', 'When a reload was last attempted; 0 if never.', (set) =>
     set((lastReload()?.at ?? 0) / 1_000),
   );
 }
@@ -296,7 +296,7 @@ interface UserGaugesOptions {
   readonly status: () => AgentStatus;
 }
 
-/** How many users are in which state at the moment of a scrape. No user is named: the status page and `explain` do that. */
+/** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
 export function registerUserGauges({ instruments, status }: UserGaugesOptions): void {
   const counted = <L extends string>(
     name: string,
@@ -318,30 +318,31 @@ export function registerUserGauges({ instruments, status }: UserGaugesOptions): 
   const total = (name: string, help: string, isOne: (user: AgentStatus['users'][number]) => boolean): void =>
     instruments.reading(name, help, (set) => set(status().users.filter(isOne).length));
 
-  counted('users', 'Users of the device on the ledger, by what the last tick saw.', 'state', ['up', 'down', 'unobserved'], ({ users }) =>
+  counted('users', 'Users of the device, by what the last tick observed.', 'state', ['up', 'down', 'unobserved'], ({ users }) =>
     users.map(({ observation }) => observation),
   );
-  counted('unobserved_users', 'Activated users that the last tick could not observe, by the reason.', 'reason', UNOBSERVED, ({ users }) =>
+  counted('unobserved_users', 'Activated users that the last tick could not observe, by reason.', 'reason', UNOBSERVED, ({ users }) =>
     users.map(({ accountStatus, because }) => (accountStatus === 'activated' ? (because ?? '') : '')),
   );
-  counted('ledger_users', 'Users of the device, by what the ledger says.', 'status', ['unknown', 'up', 'down'], ({ users }) =>
+  counted('ledger_users', 'Users of the device, by their status on the ledger.', 'status', ['unknown', 'up', 'down'], ({ users }) =>
     users.map(({ ledger }) => ledger.status),
   );
-  counted('held_users', 'Users for which nothing is written, by the reason.', 'reason', HOLDS, ({ users }) =>
-    users.map(({ decision, decisionReason }) => (decision === 'hold' ? (decisionReason ?? '') : '')),
-  );
+  const skipped = ({ users }: AgentStatus): readonly string[] =>
+    users.map(({ decision, decisionReason }) => (decision === 'hold' ? (decisionReason ?? '') : ''));
+  counted('skipped_users', 'Users that the last tick skipped, by reason.', 'reason', HOLDS, skipped);
+  counted('held_users', 'Deprecated, removed in the next release: use dzd_telemetry_skipped_users.', 'reason', HOLDS, skipped);
   total(
     'pending_users',
-    'Users whose record should change and has not yet, but for those that the program refuses.',
+    'Users with an unconfirmed change of status, without those that the program rejected.',
     ({ decision, decisionReason, inFlight, parked, ledger }) =>
       parked === null && ((inFlight !== null && inFlight !== ledger.status) || (decision === 'write' && decisionReason === 'change')),
   );
-  total('in_flight_users', 'Users whose newest status is sent and not resolved.', ({ inFlight }) => inFlight !== null);
-  total('parked_users', 'Users whose status the program rejected and has not taken since.', ({ parked }) => parked !== null);
-  total('suppressed_users', 'Users that flap more than damping tolerates.', ({ suppressed }) => suppressed);
+  total('in_flight_users', 'Users with a status in flight.', ({ inFlight }) => inFlight !== null);
+  total('parked_users', 'Users whose status the program rejected and has not accepted since.', ({ parked }) => parked !== null);
+  total('suppressed_users', 'Users that flap more than damping allows.', ({ suppressed }) => suppressed);
   instruments.reading(
     'oldest_record_age_seconds',
-    'Age of the oldest record among the activated users that are observed and whose status the program takes.',
+    'Age of the oldest record of the activated users that are observed and not rejected by the program.',
     (set) => {
       let oldestMs = 0;
       for (const { observation, accountStatus, parked, ledger } of status().users) {

@@ -15,36 +15,36 @@ import {
 import type { AgentStatus } from './status.ts';
 
 export interface MetricsOptions {
-  /** Read at each scrape: gauges are what the board says, counters what the events said. */
+  /** Read at each scrape, for the gauges; counters follow the events. */
   readonly status: () => AgentStatus;
   readonly refreshIntervalSeconds: number;
   readonly intervalSeconds: number;
-  /** `ledger.viewIdleInterval`; 30 unless told. */
+  /** `ledger.viewIdleInterval`; 30 by default. */
   readonly idleIntervalSeconds?: number;
-  /** This process unless told. */
+  /** This process by default. */
   readonly process?: ProcessReadings;
-  /** This host's unless told. */
+  /** This host's by default. */
   readonly clock?: Pick<Clock, 'wall'>;
 }
 
-/** What a reload may change. */
+/** Settings that a reload may change. */
 export type MeasuredSettings = Required<Pick<MetricsOptions, 'refreshIntervalSeconds' | 'intervalSeconds' | 'idleIntervalSeconds'>>;
 
 export interface Metrics {
   readonly reporter: AgentReporter;
   readonly meter: LedgerMeter;
-  /** Another agent runs now, the first or one with other settings: its figures are shown from here on. */
+  /** An agent runs now, the first or its successor after a reload: from here on the metrics are its own. */
   watch(settings: MeasuredSettings, counts: () => AgentCounts): void;
-  /** A reload of the configuration was tried. */
+  /** A reload of the configuration was attempted. */
   reloaded(successful: boolean): void;
-  /** The exposition text of Prometheus (version 0.0.4), by this status; by the one of this moment unless told. */
+  /** The exposition text of Prometheus (version 0.0.4) for this status; for the current one by default. */
   text(status?: AgentStatus): Promise<string>;
   readonly contentType: string;
 }
 
 /**
- * What the agent measures of itself, for Prometheus. Label sets are complete from the start, so that the first failure is a rise from 0 and not
- * the birth of a series; no label ever holds a user.
+ * The agent's metrics for Prometheus. Label sets are complete from the start, so that the first failure is a rise from 0 and not a new series.
+ * No label holds a user.
  *
  *   reporter events ──► tick, write, part, snapshot metrics ──┐
  *   status board ─────► status and user gauges ───────────────┼──► registry ──► text

@@ -23,24 +23,24 @@ export interface UserReport {
   readonly accountStatus: string;
   readonly expectedVrf: string | null;
   readonly observation: Observation['kind'];
-  /** Why it is unobserved. */
+  /** The reason why it is unobserved. */
   readonly because: string | null;
   readonly neighbor: (NeighborKey & { readonly state: string; readonly description: string | null; readonly source: string }) | null;
-  /** Since when the session has been as it is, by the switch's clock, milliseconds ago. */
+  /** Age of the session's state by the switch's clock, milliseconds. */
   readonly sinceMs: number | null;
   readonly decision: Decision['kind'];
-  /** What was decided, in one word: a write's reason, or why it is held. */
+  /** The reason of the write, or of the hold. */
   readonly decisionReason: string | null;
   readonly ledger: {
     readonly status: string;
     readonly reportedAtSlot: Slot;
     readonly lastUpAtSlot: Slot;
     readonly rttNs: bigint;
-    /** Age of the record, milliseconds; null when nothing was ever reported, or while slots are not measured. */
+    /** Age of the record, milliseconds; null if it was never reported, or while the slot time is unknown. */
     readonly ageMs: number | null;
   };
   readonly inFlight: string | null;
-  /** Why the program's rejection parked it. */
+  /** The program's reason for rejecting its status. */
   readonly parked: string | null;
   readonly flaps: number;
   readonly penalty: number;
@@ -55,7 +55,7 @@ export interface UserReport {
   } | null;
 }
 
-/** What happened lately; the newest last. */
+/** One event of the timeline. */
 export interface TimelineEntry {
   /** Milliseconds since 1970, this host's clock. */
   readonly at: number;
@@ -80,7 +80,7 @@ export interface TimelineEntry {
   readonly text: string;
 }
 
-/** One transaction, on its way or ended. */
+/** One transaction, in flight or resolved. */
 export interface TransactionReport {
   /** Base58. */
   readonly signature: string;
@@ -89,7 +89,7 @@ export interface TransactionReport {
   /** Milliseconds since 1970, this host's clock. */
   readonly sentAt: number;
   readonly state: 'in-flight' | 'landed' | 'expired' | 'failed';
-  /** From the first send to the end; null while it is in flight. */
+  /** From the first send to the outcome; null while it is in flight. */
   readonly tookMs: number | null;
   /** Why it failed. */
   readonly problem: string | null;
@@ -97,28 +97,28 @@ export interface TransactionReport {
 
 /** Transitions of all sessions in one minute. */
 export interface FlapMinute {
-  /** When the minute began, milliseconds since 1970. */
+  /** Start of the minute, milliseconds since 1970. */
   readonly at: number;
   readonly up: number;
   readonly down: number;
 }
 
-/** A source or an endpoint of the ledger. */
+/** A switch source or a ledger endpoint. */
 export interface PartReport {
   readonly name: string;
   readonly state: 'ok' | 'lost';
   readonly since: number;
-  /** How long the last answer took: of a source for a whole poll, of an endpoint for one request. Null before the first. */
+  /** Duration of the last successful poll of a source, or request to an endpoint. Null before the first. */
   readonly latencyMs: number | null;
-  /** What is wrong now. */
+  /** The current error. */
   readonly problem: string | null;
   /** What a person can do about it. */
   readonly remedy: string | null;
-  /** What was wrong when it was last lost, and when that was; null where it never was. */
+  /** The last failure and its time; null if it never failed. */
   readonly lastProblem: { readonly at: number; readonly text: string } | null;
 }
 
-/** Everything that an agent can tell about itself, JSON but for bigints. */
+/** The state of an agent, as `/status.json` shows it; JSON except for bigints. */
 export interface AgentStatus {
   readonly version: string;
   readonly device: Address;
@@ -138,42 +138,42 @@ export interface AgentStatus {
   readonly users: readonly UserReport[];
   readonly sources: readonly PartReport[];
   readonly endpoints: readonly PartReport[];
-  /** Why the users cannot be read from the ledger; null where they can. Nothing is written meanwhile. */
+  /** Why the users cannot be read from the ledger, if so. No status is written meanwhile. */
   readonly ledgerProblem: { readonly since: number; readonly message: string; readonly remedy: string | null } | null;
-  /** VRFs that the last poll of the switch could not read, and why. */
+  /** VRFs that the last poll could not read, and why. */
   readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string }[];
   readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
   readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };
-  /** The last ones, the newest last, as many as are kept. */
+  /** The newest last; bounded. */
   readonly recentTransactions: readonly TransactionReport[];
   readonly writes: { readonly landed: number; readonly rejected: number };
-  /** Of the last hour, the newest last; minutes without any are absent. */
+  /** Of the last hour, the newest last; minutes without transitions are absent. */
   readonly flaps: readonly FlapMinute[];
   readonly timeline: readonly TimelineEntry[];
 }
 
 interface FlapHistory {
-  /** So many transitions of one session, of which the last one led to `kind`. */
+  /** Adds transitions of one session, of which the last led to `kind`. */
   add(kind: 'up' | 'down', transitions: number): void;
-  /** The minutes of the last hour in which there were any, the newest last. */
+  /** The minutes of the last hour with transitions, the newest last. */
   list(): readonly FlapMinute[];
 }
 
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
 
-/** Counts transitions by the minute for an hour. It does not lose any in a mass flap, as a list of events that is bounded would. */
+/** Counts transitions a minute for the last hour. A mass flap is counted in full, which a bounded list of events could not do. */
 export function createFlapHistory(clock: Pick<Clock, 'wall'>): FlapHistory {
   let minutes: FlapMinute[] = [];
   const thisMinute = (): number => Math.floor(clock.wall() / MINUTE_MS) * MINUTE_MS;
-  const forgetOld = (): void => {
+  const dropOld = (): void => {
     const oldest = thisMinute() - (MINUTES_KEPT - 1) * MINUTE_MS;
     minutes = minutes.filter(({ at }) => at >= oldest && at <= thisMinute());
   };
   return {
     add(kind, transitions) {
-      forgetOld();
+      dropOld();
       const at = thisMinute();
       const last = minutes.at(-1);
       const { up, down } = last?.at === at ? last : { up: 0, down: 0 };
@@ -183,13 +183,13 @@ export function createFlapHistory(clock: Pick<Clock, 'wall'>): FlapHistory {
       minutes = [...(last?.at === at ? minutes.slice(0, -1) : minutes), now];
     },
     list() {
-      forgetOld();
+      dropOld();
       return minutes;
     },
   };
 }
 
-/** How the sources, or the endpoints, are. */
+/** The states of the sources, or of the endpoints. */
 interface PartHealths {
   answered(name: string, latencyMs: number): void;
   changed(name: string, state: 'lost' | 'back', error?: AgentError): void;
@@ -197,19 +197,19 @@ interface PartHealths {
   list(): readonly PartReport[];
 }
 
-/** Who is never told of as lost is well: parts tell of changes only. */
+/** Parts report changes only, so a part is ok until it reports a failure. */
 function createPartHealths(names: readonly string[], clock: Pick<Clock, 'wall'>): PartHealths {
-  const well = (name: string): PartReport => {
+  const ok = (name: string): PartReport => {
     return { name, state: 'ok', since: clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
   };
-  const parts = new Map(names.map((name) => [name, well(name)]));
+  const parts = new Map(names.map((name) => [name, ok(name)]));
   return {
     answered(name, latencyMs) {
       const part = parts.get(name);
       if (part !== undefined) parts.set(name, { ...part, latencyMs });
     },
     changed(name, state, error) {
-      const before = parts.get(name) ?? well(name);
+      const before = parts.get(name) ?? ok(name);
       const since = clock.wall();
       const problem = error?.message ?? null;
       parts.set(name, {
@@ -227,77 +227,77 @@ function createPartHealths(names: readonly string[], clock: Pick<Clock, 'wall'>)
 
 interface TransactionLog {
   sent(signature: string, intents: readonly StatusIntent[]): void;
-  /** How it ended; only the first word about a signature counts. `problem` says why it failed. */
-  settled(signature: string, how: 'landed' | 'expired' | 'failed', problem?: string): void;
+  /** The outcome; only the first one for a signature counts. */
+  resolved(signature: string, outcome: 'landed' | 'expired' | 'failed', problem?: string): void;
   counts(): AgentStatus['transactions'];
   /** The newest last. */
   list(): readonly TransactionReport[];
-  /** The status that is on its way, by user. */
+  /** The status in flight, by user. */
   inFlight(): ReadonlyMap<Address, string>;
 }
 
-/** More than the worker has in flight at once would be history that nobody reads. */
+/** More than the worker ever has in flight at once. */
 const MOST_KEPT = 100;
-/** By then a blockhash has expired for long: whoever followed it does no more. */
-const FORGOTTEN_MS = 300_000;
+/** Long after its blockhash expired: the agent that sent it has been replaced and will not report an outcome. */
+const ABANDONED_MS = 300_000;
 
-interface Flight {
+interface InFlight {
   readonly sentAt: number;
   readonly intents: readonly StatusIntent[];
 }
 
-/** Remembers the transactions in flight, and how the last ones ended. */
+/** Keeps the transactions in flight and the outcomes of the last ones. */
 function createTransactionLog(clock: Pick<Clock, 'wall'>): TransactionLog {
-  const flights = new Map<string, Flight>();
-  const ended: TransactionReport[] = [];
+  const inFlight = new Map<string, InFlight>();
+  const done: TransactionReport[] = [];
   const counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
 
-  const forgetOld = (): void => {
-    for (const [signature, { sentAt }] of flights) if (clock.wall() - sentAt > FORGOTTEN_MS) flights.delete(signature);
+  const dropAbandoned = (): void => {
+    for (const [signature, { sentAt }] of inFlight) if (clock.wall() - sentAt > ABANDONED_MS) inFlight.delete(signature);
   };
   return {
     sent(signature, intents) {
-      forgetOld();
+      dropAbandoned();
       counts.sent += 1;
-      flights.set(signature, { sentAt: clock.wall(), intents });
+      inFlight.set(signature, { sentAt: clock.wall(), intents });
     },
-    settled(signature, how, problem) {
-      const flight = flights.get(signature);
-      if (flight === undefined) return;
-      flights.delete(signature);
-      counts[how] += 1;
-      const { sentAt, intents } = flight;
-      ended.push({ signature, users: intents.length, sentAt, state: how, tookMs: clock.wall() - sentAt, problem: problem ?? null });
-      if (ended.length > MOST_KEPT) ended.shift();
+    resolved(signature, outcome, problem) {
+      const sent = inFlight.get(signature);
+      if (sent === undefined) return;
+      inFlight.delete(signature);
+      counts[outcome] += 1;
+      const { sentAt, intents } = sent;
+      done.push({ signature, users: intents.length, sentAt, state: outcome, tookMs: clock.wall() - sentAt, problem: problem ?? null });
+      if (done.length > MOST_KEPT) done.shift();
     },
     counts: () => ({ ...counts }),
     list() {
-      forgetOld();
-      const flying = [...flights].map(([signature, { sentAt, intents }]): TransactionReport => {
+      dropAbandoned();
+      const unresolved = [...inFlight].map(([signature, { sentAt, intents }]): TransactionReport => {
         return { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null };
       });
-      return [...ended, ...flying].sort((a, b) => a.sentAt - b.sentAt);
+      return [...done, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
     },
     inFlight() {
-      forgetOld();
-      return new Map([...flights.values()].flatMap(({ intents }) => intents).map(({ user, to }): [Address, string] => [user, to]));
+      dropAbandoned();
+      return new Map([...inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }): [Address, string] => [user, to]));
     },
   };
 }
 
-/** What is known of a user beside the last tick. */
+/** The part of a user's report that does not come from the last tick. */
 type UserWriteState = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
 
-/** The users as the last tick saw them, in the words of the status; a pause after each. */
+/** The reports of all users of the last tick; a pause after each. */
 function* userReports(
   tick: Pick<TickReport, 'view' | 'outcomes'> | undefined,
   now: MonotonicMs,
-  surroundingsOf: (user: Address) => UserWriteState,
+  writeStateOf: (user: Address) => UserWriteState,
 ): Generator<void, readonly UserReport[], void> {
   const users: UserReport[] = [];
   for (const [user, outcome] of tick?.outcomes ?? []) {
     const ageMs = tick?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, tick.view, now);
-    users.push(userReport(outcome, ageMs, surroundingsOf(user)));
+    users.push(userReport(outcome, ageMs, writeStateOf(user)));
     yield;
   }
   return users;
@@ -348,7 +348,7 @@ export interface StatusBoardOptions {
   readonly device: Address;
   readonly publisher: Address | undefined;
   readonly dryRun: boolean;
-  /** Names of the configured sources and endpoints: what was never lost is never told of. */
+  /** Names of the configured sources and endpoints. */
   readonly sources: readonly string[];
   readonly endpoints: readonly string[];
   readonly clock: Clock;
@@ -356,15 +356,15 @@ export interface StatusBoardOptions {
 
 export interface StatusBoard {
   readonly reporter: AgentReporter;
-  /** Hears each request to an endpoint that has ended. */
+  /** Called for each completed request to an endpoint. */
   request: LedgerMeter['request'];
   read(): AgentStatus;
-  /** The status of the moment when it is asked for, its users looked through with a pause after each. */
+  /** The status of the moment of the call; pauses after each user. */
   readInSlices(breathe: Breathe): Promise<AgentStatus>;
-  /** For those who ask often and of no user. */
+  /** Cheaper, for health checks. */
   readWithoutUsers(): Omit<AgentStatus, 'users'>;
   /**
-   * A reload has put another agent in place. What the former one had lost, or had halted for, is not known of this one; it tells where it is so.
+   * A reload has replaced the agent. Failures and halts of the former agent are cleared; the new one reports its own.
    */
   replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void;
 }
@@ -372,7 +372,7 @@ export interface StatusBoard {
 /** The timeline and the last writes are bounded, however long the agent runs. */
 const MOST_TIMELINE = 500;
 
-/** Listens to everything that happens to the agent, and keeps what people ask for: the last tick, the last write of each user, a timeline. */
+/** Listens to the agent's events and keeps what the status shows: the last tick, the last write of each user, a timeline. */
 export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   const { clock } = options;
   const startedAt = clock.wall();
@@ -395,8 +395,8 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     timeline.push({ at: clock.wall(), kind, user, text });
     if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
   };
-  const noteOfPart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
-    note(kind, `${kind} ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`);
+  const notePart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
+    note(kind, `${kind} ${name} ${stateText(state)}${error === undefined ? '' : `: ${error.message}`}`);
 
   const reporter: AgentReporter = {
     tick(report) {
@@ -412,65 +412,63 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       note(observation.kind, `session is ${observation.kind}`, user);
     },
     trigger(event) {
-      if (event.kind === 'lost') note('source', `wake-ups of ${event.source} are lost: ${event.error.message}`);
-      if (event.kind === 'back') note('source', `wake-ups of ${event.source} are back`);
-      if (event.kind === 'storm') note('source', `wake-ups of ${event.source} are held back: over ${event.maxPerMinute} a minute`);
+      if (event.kind === 'lost') note('source', `trigger source ${event.source} failed: ${event.error.message}`);
+      if (event.kind === 'back') note('source', `trigger source ${event.source} recovered`);
+      if (event.kind === 'storm') note('source', `trigger source ${event.source} reached the rate limit of ${event.maxPerMinute} a minute`);
     },
     sent: ({ signature, intents }) => transactions.sent(signature, intents),
     confirmed({ intent, signature, slot, latencyMs }) {
-      transactions.settled(signature, 'landed');
+      transactions.resolved(signature, 'landed');
       writes.landed += 1;
       parked.delete(intent.user);
       lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
       note('landed', `${intent.to} written (${intent.reason})`, intent.user);
     },
     rejected({ intent, signature, error }) {
-      transactions.settled(signature, 'failed', error.message);
+      transactions.resolved(signature, 'failed', error.message);
       writes.rejected += 1;
       parked.set(intent.user, error.message);
       note('rejected', error.message, intent.user);
     },
     expired({ signature, intents }) {
-      transactions.settled(signature, 'expired');
-      note('expired', `a transaction of ${peopleCount(intents.length)} expired without landing`);
+      transactions.resolved(signature, 'expired');
+      note('expired', `transaction with ${userCount(intents.length)} expired unconfirmed`);
     },
     failed({ signature, error }) {
       const problem = describeError(error);
-      transactions.settled(signature, 'failed', problem);
+      transactions.resolved(signature, 'failed', problem);
       note('failed', problem);
     },
     rebroadcast: () => undefined,
-    withdrawn: ({ signature }) => transactions.settled(signature, 'failed', 'withdrawn: no endpoint took it, or writing was halted'),
+    withdrawn: ({ signature }) => transactions.resolved(signature, 'failed', 'withdrawn: no endpoint accepted it, or writes were halted'),
     halted(error) {
       halted = error;
       note('halted', error.message);
     },
     resumed() {
       halted = undefined;
-      note('resumed', 'writing again');
+      note('resumed', 'writes resumed');
     },
     polled: ({ source, durationMs }) => sources.answered(source, durationMs),
     source({ source, state, error }) {
       sources.changed(source, state, error);
-      noteOfPart('source', source, state, error);
+      notePart('source', source, state, error);
     },
     endpoint({ endpoint, state, error }) {
       endpoints.changed(endpoint, state, error);
-      noteOfPart('endpoint', endpoint, state, error);
+      notePart('endpoint', endpoint, state, error);
     },
     ledgerView({ state, error }) {
       if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
       else if (state === 'back') ledgerProblem = null;
-      note(
-        'ledger',
-        `the view of the ledger is ${state === 'set-back' ? 'of an older slot: it was set back' : state}${error === undefined ? '' : `: ${error.message}`}`,
-      );
+      note('ledger', `${VIEW_TEXT[state]}${error === undefined ? '' : `: ${error.message}`}`);
     },
     massDown: ({ wentDown, wereUp, confirmed }) =>
-      note('mass-down', `${wentDown} of ${wereUp} sessions read down at once, ${confirmed} confirmed by a second poll`),
-    damping: ({ user, state, penalty }) => note('damping', `${state} with a penalty of ${Math.round(penalty)}`, user),
-    foreignWrites: ({ users }) => note('foreign', `another writer reported ${peopleCount(users.length)} of this device`),
-    budget: ({ allowance }) => note('balance', `the spending limit allows ${allowance}`),
+      note('mass-down', `${wentDown} of ${wereUp} sessions read down at once; a second poll confirmed ${confirmed}`),
+    damping: ({ user, state, penalty }) =>
+      note('damping', `${state === 'free' ? 'no longer flaps' : 'flaps more than damping allows'}, penalty ${Math.round(penalty)}`, user),
+    foreignWrites: ({ users }) => note('foreign', `another process wrote the status of ${userCount(users.length)} of this device`),
+    budget: ({ allowance }) => note('balance', `spending limit allows ${allowance}`),
     authorized({ code }) {
       deviceCode = code;
       if (halted?.code.startsWith('LEDGER__')) halted = undefined;
@@ -479,26 +477,26 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };
     },
     snapshotStored: ({ kind, failures }) => {
-      if (failures > 0) note('snapshot', `snapshots of ${kind} are stored again`);
+      if (failures > 0) note('snapshot', `snapshot of ${kind} recovered`);
     },
     snapshotFailed: ({ kind, error, failures }) => {
-      if (failures === 1) note('snapshot', `a snapshot of ${kind} failed: ${error.message}`);
+      if (failures === 1) note('snapshot', `snapshot of ${kind} failed: ${error.message}`);
     },
     snapshotRefused: ({ errors }) => {
       for (const error of errors) note('snapshot', error.message);
     },
     snapshotPlace: ({ place, state, error }) =>
-      note('snapshot', `snapshots to ${place} are ${state}${error === undefined ? '' : `: ${error.message}`}`),
-    internalError: (error) => note('failed', `defect: ${describeError(error)}`),
+      note('snapshot', `snapshot destination ${place} ${stateText(state)}${error === undefined ? '' : `: ${error.message}`}`),
+    internalError: (error) => note('failed', `internal error: ${describeError(error)}`),
   };
 
-  /** Of the moment when it is called, however late its steps are taken. */
+  /** Of the moment of the call, however late its steps run. */
   function usersInSteps(): Generator<void, readonly UserReport[], void> {
-    const inTheAir = transactions.inFlight();
-    const [refused, written] = [new Map(parked), new Map(lastWrites)];
+    const inFlight = transactions.inFlight();
+    const [rejected, written] = [new Map(parked), new Map(lastWrites)];
     return userReports(lastTick?.report, clock.monotonic(), (user) => ({
-      inFlight: inTheAir.get(user) ?? null,
-      parked: refused.get(user) ?? null,
+      inFlight: inFlight.get(user) ?? null,
+      parked: rejected.get(user) ?? null,
       lastWrite: written.get(user) ?? null,
     }));
   }
@@ -558,4 +556,13 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   };
 }
 
-const peopleCount = (number: number): string => (number === 1 ? 'one user' : `${number} users`);
+const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
+
+const stateText = (state: 'lost' | 'back'): string => (state === 'lost' ? 'failed' : 'recovered');
+
+const VIEW_TEXT = {
+  lost: 'cannot read the users from the ledger',
+  'too-old': 'ledger data is too old to decide on',
+  back: 'users read from the ledger again',
+  'set-back': 'ledger rolled back to an older slot',
+} as const;

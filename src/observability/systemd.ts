@@ -16,19 +16,19 @@ export interface SdNotifyOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** Tells systemd how the agent does; silent where nobody asked for it. */
+/** Reports the agent's state to systemd; silent without `NOTIFY_SOCKET`. */
 export interface SdNotify {
   /** Hears the ticks. */
   readonly reporter: AgentReporter;
   reloading(): void;
-  /** After a reload, whether the configuration was taken or not: the agent runs either way. */
+  /** After a reload, successful or not: the agent runs either way. */
   reloaded(): void;
   stopping(): void;
-  /** Resolves when everything that was told has been handed over, or could not be. */
+  /** Resolves when every message was delivered or has failed. */
   flush(): Promise<void>;
 }
 
-/** A status line costs a process, so it changes no more often than this. */
+/** A status line costs a process, so it changes at most this often. */
 const STATUS_GAP_MS = 10_000;
 
 /**
@@ -47,10 +47,10 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   let stopping = false;
   let halted: AgentError | undefined;
   let fedAt: MonotonicMs | undefined;
-  let told = '';
-  let toldAt: MonotonicMs | undefined;
+  let sentText = '';
+  let sentTextAt: MonotonicMs | undefined;
   let failed = false;
-  /** Messages on their way. While there are any, a tick adds none: what it has to say, the next one says. */
+  /** Messages not yet delivered. While there are any, a tick adds none; the next tick sends the newer state. */
   let pending = 0;
   let queue = Promise.resolve();
 
@@ -62,11 +62,11 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
         failed = false;
       })
       .catch((error: unknown) => {
-        // What was not heard is told again by the next tick.
+        // The next tick sends again what was not delivered.
         if (assignments.includes('READY=1')) ready = false;
         if (assignments.includes('WATCHDOG=1')) fedAt = undefined;
-        told = '';
-        if (!failed) logger.warn('the service manager could not be told how the agent does', { problem: describeError(error) });
+        sentText = '';
+        if (!failed) logger.warn('cannot notify systemd', { problem: describeError(error) });
         failed = true;
       })
       .finally(() => {
@@ -74,7 +74,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       });
   }
 
-  /** Whether so much time has gone by; at first it always has. */
+  /** Whether this much time has passed since `last`; always true at first. */
   const isDue = (last: MonotonicMs | undefined, ms: number): boolean => last === undefined || clock.monotonic() - last >= ms;
 
   function tick(report: TickReport): void {
@@ -89,9 +89,9 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       assignments.push('WATCHDOG=1');
     }
     const text = statusLine(report, halted);
-    if (text !== told && (assignments.length > 0 || isDue(toldAt, STATUS_GAP_MS))) {
-      told = text;
-      toldAt = clock.monotonic();
+    if (text !== sentText && (assignments.length > 0 || isDue(sentTextAt, STATUS_GAP_MS))) {
+      sentText = text;
+      sentTextAt = clock.monotonic();
       assignments.push(`STATUS=${text}`);
     }
     if (assignments.length > 0) send(...assignments);
@@ -131,7 +131,7 @@ const SILENT: SdNotify = {
   flush: async () => undefined,
 };
 
-/** Milliseconds that the service manager waits for a sign of life; infinite where it does not watch this process. */
+/** Milliseconds after which the service manager restarts a silent process; infinite if it does not watch this one. */
 function watchdogMs({ WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched }: SdNotifyOptions['environment'], pid: number): number {
   if (!/^[1-9]\d{0,15}$/.test(usec)) return Number.POSITIVE_INFINITY;
   if (watched !== undefined && watched !== '' && watched !== String(pid)) return Number.POSITIVE_INFINITY;
@@ -145,22 +145,22 @@ function statusLine({ switchRead, viewSlot, outcomes }: TickReport, halted: Agen
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of outcomes.values()) counts[observation.kind] += 1;
   const seen = `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
-  return halted === undefined ? seen : `${seen}; nothing is written: ${printable(halted.message)}`;
+  return halted === undefined ? seen : `${seen}; writes halted: ${printable(halted.message)}`;
 }
 
-/** Longer than a busy switch takes to start a small program. */
+/** Longer than a busy switch takes to start a small process. */
 const TIMEOUT_MS = 5_000;
 
 /**
- * Tells the service manager through the program `systemd-notify`, as Node.js has no datagrams over Unix sockets. The manager has to accept
- * what children of the service say: `NotifyAccess=all` in the unit.
+ * Notifies the service manager through the program `systemd-notify`, as Node.js has no datagrams over Unix sockets. The unit needs
+ * `NotifyAccess=all`, so that the manager accepts messages from children of the service.
  */
 export function createNotifyRunner({ NOTIFY_SOCKET, PATH }: Readonly<Record<string, string | undefined>>): NotifyRunner {
   const run = promisify(execFile);
   return async (assignments) => {
     await run('systemd-notify', [...assignments], {
       timeout: TIMEOUT_MS,
-      // Nothing else of our environment is its business.
+      // It needs nothing else of our environment.
       env: { PATH: PATH ?? '/usr/bin:/bin', ...(NOTIFY_SOCKET === undefined ? {} : { NOTIFY_SOCKET }) },
     });
   };

@@ -240,7 +240,7 @@ describe('describeUser', () => {
     ],
     ['expected', { tunnelNet: '10.0.0.0/24' }, 'nothing: 10.0.0.0/24 is not a /31, so it has no neighbor address'],
     ['observed', { observation: 'unobserved', because: 'tunnel-net-shared' }, 'neither up nor down: another user has the same tunnel_net'],
-    ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'write nothing: new, and still given time to connect'],
+    ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'write nothing: new, and within policy.connectGrace (default 60s)'],
     ['decided', { decision: 'hold', decisionReason: 'newer-reason' }, 'write nothing: newer-reason'],
     ['decided', { decision: 'write', decisionReason: 'change', observation: 'down' }, 'write down: the ledger says up'],
     ['decided', { decision: 'write', decisionReason: 'refresh' }, 'refresh up: the record has reached its refresh age'],

@@ -33,13 +33,13 @@ function printed(output: 'json' | 'table', events: readonly OutputEvent[]): stri
   return text;
 }
 
-test('for programs, each event is one line of JSON', () => {
+test('with --output json each event is one line of JSON', () => {
   const lines = printed('json', [INTENT, UNSEEN, SUMMARY]).split('\n');
   expect(lines.at(-1)).toBe('');
   expect(lines.slice(0, -1).map((line) => JSON.parse(line))).toEqual([{ ...INTENT, rttNs: 4_200_000 }, { ...UNSEEN, rttNs: 0 }, SUMMARY]);
 });
 
-test('for people, intents are the rows of a table with one head', () => {
+test('as a table, intents are rows below one header', () => {
   expect(printed('table', [INTENT, UNSEEN, { ...INTENT, from: 'up', reason: 'refresh' }]).split('\n')).toEqual([
     'USER                                          TUNNEL NET          VRF         PEER             CHANGE           REASON      RTT',
     '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q  169.254.0.4/31      vrf1        169.254.0.5      down → up        change      4.20 ms',
@@ -49,7 +49,7 @@ test('for people, intents are the rows of a table with one head', () => {
   ]);
 });
 
-test('for people, everything else is a list of names and values', () => {
+test('as a table, every other event is a list of names and values', () => {
   const ready: OutputEvent = {
     event: 'ready',
     rpcUrl: 'http://127.0.0.1:8899',

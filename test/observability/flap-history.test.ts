@@ -5,7 +5,7 @@ import { createFlapHistory } from '../../src/observability/status.ts';
 const MINUTE = 60_000;
 const START = 29_833_333 * MINUTE;
 
-test('counts transitions by the minute, a hidden one there and back', async () => {
+test('the flap history counts transitions by the minute, hidden ones in both directions', async () => {
   const clock = createVirtualClock(epochMs(START));
   const history = createFlapHistory(clock);
   history.add('down', 1);
@@ -18,7 +18,7 @@ test('counts transitions by the minute, a hidden one there and back', async () =
   ]);
 });
 
-test('keeps an hour, and loses nothing of a mass flap', async () => {
+test('the flap history keeps an hour and counts a mass flap in full', async () => {
   const clock = createVirtualClock(epochMs(START));
   const history = createFlapHistory(clock);
   for (let minute = 0; minute < 90; minute += 1) {

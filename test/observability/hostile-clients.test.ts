@@ -29,7 +29,7 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
     staleAfterMs: 30_000,
     reload: async () => {
       reloads += 1;
-      return { successful: true, message: 'taken' };
+      return { successful: true, message: 'reloaded' };
     },
     ...options,
   });
@@ -43,21 +43,19 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
       });
       request.on('error', reject).end();
     });
-  /** Sends bytes as they are, and resolves to everything that comes back until the server hangs up. */
-  const say = (bytes: string) =>
+  /** Sends raw bytes, and resolves to the complete response when the server closes the connection. */
+  const sendRaw = (bytes: string) =>
     new Promise<string>((resolve) => {
-      let heard = '';
+      let received = '';
       const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-      socket.on('error', () => undefined).on('data', (chunk) => (heard += chunk.toString()));
-      socket.on('close', () => resolve(heard));
+      socket.on('error', () => undefined).on('data', (chunk) => (received += chunk.toString()));
+      socket.on('close', () => resolve(received));
     });
-  return { port, ask, say, reloads: () => reloads };
+  return { port, ask, sendRaw, reloads: () => reloads };
 }
 
-describe('who may read', () => {
-  test('on loopback only a loopback name is answered to: a name that was turned to 127.0.0.1 is a web page that spies', async ({
-    onTestFinished,
-  }) => {
+describe('admission of reads', () => {
+  test('a server on loopback refuses a Host that is not a loopback name (DNS rebinding)', async ({ onTestFinished }) => {
     const { ask } = await serve(onTestFinished);
     const codes = async (host: string) => [(await ask('GET', '/status', { host })).code, (await ask('POST', '/-/reload', { host })).code];
     expect(await codes('evil.example:50100')).toEqual([421, 421]);
@@ -67,14 +65,12 @@ describe('who may read', () => {
     expect((await ask('GET', '/-/healthy', { host: 'evil.example' })).code).toBe(200);
   });
 
-  test('on every address any name is answered to', async ({ onTestFinished }) => {
+  test('a server on every address accepts any Host', async ({ onTestFinished }) => {
     const { ask } = await serve(onTestFinished, { host: '0.0.0.0' });
     expect((await ask('GET', '/status', { host: 'switch.example:50100' })).code).toBe(200);
   });
 
-  test('the token comes as bearer token, or as the password that a browser asks for, and nothing else will do', async ({
-    onTestFinished,
-  }) => {
+  test('the token is accepted as bearer token or as Basic password, and in no other form', async ({ onTestFinished }) => {
     const { ask } = await serve(onTestFinished, { token: 'open sesame' });
     const code = async (authorization: string) => (await ask('GET', '/status', { authorization })).code;
     const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -96,8 +92,8 @@ describe('who may read', () => {
   });
 });
 
-describe('who may reload', () => {
-  test('a program of this host, and the page itself, but no web page of another origin', async ({ onTestFinished }) => {
+describe('admission of reloads', () => {
+  test('a local program and the page itself may reload, a web page of another origin may not', async ({ onTestFinished }) => {
     const { ask, port, reloads } = await serve(onTestFinished);
     const code = async (headers: Headers) => (await ask('POST', '/-/reload', headers)).code;
     expect([
@@ -111,7 +107,7 @@ describe('who may reload', () => {
     expect(reloads()).toBe(2);
   });
 
-  test('a browser that remembers the token does not lend it to another origin', async ({ onTestFinished }) => {
+  test('a token that the browser remembers does not admit a request of another origin', async ({ onTestFinished }) => {
     const { ask, reloads } = await serve(onTestFinished, { token: 'sesame' });
     const authorization = `Basic ${Buffer.from('me:sesame').toString('base64')}`;
     expect((await ask('POST', '/-/reload', { authorization, origin: 'https://evil.example' })).code).toBe(403);
@@ -119,7 +115,7 @@ describe('who may reload', () => {
     expect(reloads()).toBe(1);
   });
 
-  test('no web page whose name was turned to this host, where it listens on every address', async ({ onTestFinished }) => {
+  test('a server on every address refuses reloads of a rebound web page', async ({ onTestFinished }) => {
     const { ask, port, reloads } = await serve(onTestFinished, { host: '0.0.0.0' });
     const code = async (headers: Headers) => (await ask('POST', '/-/reload', headers)).code;
     expect([
@@ -130,18 +126,18 @@ describe('who may reload', () => {
     expect(reloads()).toBe(1);
   });
 
-  test('a GET never reloads, however it is made', async ({ onTestFinished }) => {
+  test('only POST reloads', async ({ onTestFinished }) => {
     const { ask, reloads } = await serve(onTestFinished);
     for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']) expect((await ask(method, '/-/reload')).code).toBe(405);
     expect(reloads()).toBe(0);
   });
 });
 
-describe('what is sent', () => {
+describe('malformed requests', () => {
   test.for<[string, string]>([
-    ['a request line without end', `GET /${'a'.repeat(200_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
-    ['headers without end', `GET / HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(50_000)}\r\n`],
-    ['no HTTP at all', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n'],
+    ['an endless request line', `GET /${'a'.repeat(200_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
+    ['endless headers', `GET / HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(50_000)}\r\n`],
+    ['bytes that are not HTTP', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n'],
     ['two lengths', 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello'],
     [
       'a length and chunks',
@@ -150,26 +146,26 @@ describe('what is sent', () => {
     ['a header in two lines', 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b: c\r\nno colon\r\n\r\n'],
     ['a space before the colon', 'GET / HTTP/1.1\r\nHost : localhost\r\n\r\n'],
     ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-  ])('%s: the connection ends, and nothing was done', async ([, bytes], { onTestFinished }) => {
-    const { say, ask, reloads } = await serve(onTestFinished);
-    expect(await say(bytes)).not.toContain('200 OK');
+  ])('%s: the connection is closed and nothing is reloaded', async ([, bytes], { onTestFinished }) => {
+    const { sendRaw, ask, reloads } = await serve(onTestFinished);
+    expect(await sendRaw(bytes)).not.toContain('200 OK');
     expect([reloads(), (await ask('GET', '/-/healthy')).code]).toEqual([0, 200]);
   });
 
-  test('a body is refused unread', async ({ onTestFinished }) => {
-    const { say, reloads } = await serve(onTestFinished);
+  test('a request body is refused unread', async ({ onTestFinished }) => {
+    const { sendRaw, reloads } = await serve(onTestFinished);
     const lengthy = 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n';
     const chunked = 'POST /-/reload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
-    for (const bytes of [lengthy, chunked]) expect(await say(bytes)).toMatch(/^HTTP\/1\.1 413 /);
+    for (const bytes of [lengthy, chunked]) expect(await sendRaw(bytes)).toMatch(/^HTTP\/1\.1 413 /);
     expect(reloads()).toBe(0);
   });
 
-  test('requests one after the other on one connection are each answered', async ({ onTestFinished }) => {
-    const { say } = await serve(onTestFinished);
+  test('pipelined requests on one connection are each answered', async ({ onTestFinished }) => {
+    const { sendRaw } = await serve(onTestFinished);
     const get = 'GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const last = get.replace(/\r\n$/, 'Connection: close\r\n\r\n');
-    const heard = await say(`${get.repeat(19)}${last}`);
-    expect(heard.match(/HTTP\/1\.1 200 OK/g)?.length).toBe(20);
+    const received = await sendRaw(`${get.repeat(19)}${last}`);
+    expect(received.match(/HTTP\/1\.1 200 OK/g)?.length).toBe(20);
   });
 
   test.each([
@@ -181,17 +177,17 @@ describe('what is sent', () => {
     '//etc',
     'http://evil.example/status',
     '*',
-  ])('the path %s leads nowhere', async (path) => {
+  ])('the path %s is not found or malformed', async (path) => {
     const stops: (() => Promise<void>)[] = [];
-    const { say } = await serve((stop) => stops.push(stop));
-    const heard = await say(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-    expect(heard).toMatch(/^HTTP\/1\.1 40[04] /);
+    const { sendRaw } = await serve((stop) => stops.push(stop));
+    const received = await sendRaw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    expect(received).toMatch(/^HTTP\/1\.1 40[04] /);
     for (const stop of stops) await stop();
   });
 });
 
-describe('a crowd', () => {
-  test('of a thousand connections that say nothing is bounded, and keeps nobody out', { timeout: 30_000 }, async ({ onTestFinished }) => {
+describe('idle and slow clients', () => {
+  test('a thousand idle connections are bounded and lock no client out', { timeout: 30_000 }, async ({ onTestFinished }) => {
     const { port, ask } = await serve(onTestFinished);
     let open = 0;
     const idle: Socket[] = [];
@@ -208,15 +204,15 @@ describe('a crowd', () => {
     for (const socket of idle) socket.destroy();
   });
 
-  test('one that is being served is not the one that goes', async ({ onTestFinished }) => {
+  test('a connection in use is not the one that is closed', async ({ onTestFinished }) => {
     const { port } = await serve(onTestFinished);
     const kept = connect(port, '127.0.0.1').on('error', () => undefined);
-    let heard = '';
-    kept.on('data', (chunk) => (heard += chunk.toString()));
+    let received = '';
+    kept.on('data', (chunk) => (received += chunk.toString()));
     const ask = async (): Promise<void> => {
-      const before = heard.length;
+      const before = received.length;
       kept.write('GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      while (heard.length === before) await new Promise((resolve) => setImmediate(resolve));
+      while (received.length === before) await new Promise((resolve) => setImmediate(resolve));
     };
     const idle: Socket[] = [];
     for (let round = 0; round < 4; round += 1) {
@@ -228,11 +224,11 @@ describe('a crowd', () => {
       }
     }
     await ask();
-    expect(heard.match(/200 OK/g)?.length).toBe(5);
+    expect(received.match(/200 OK/g)?.length).toBe(5);
     for (const socket of [kept, ...idle]) socket.destroy();
   });
 
-  test('that asks for much and takes none of it is cut off', async ({ onTestFinished }) => {
+  test('a client that does not read its response is disconnected', async ({ onTestFinished }) => {
     let asked = false;
     const page = () => {
       asked = true;
@@ -244,19 +240,19 @@ describe('a crowd', () => {
     socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await expect.poll(() => asked).toBe(true);
     await systemClock.sleep(1_000);
-    let heard = 0;
-    socket.on('data', (chunk) => (heard += chunk.length)).resume();
+    let received = 0;
+    socket.on('data', (chunk) => (received += chunk.length)).resume();
     await new Promise((resolve) => socket.once('close', resolve));
-    expect(heard).toBeLessThan(50_000_000);
+    expect(received).toBeLessThan(50_000_000);
   });
 
-  test('waits for a reload as long as that takes', async ({ onTestFinished }) => {
-    const reload = () => systemClock.sleep(1_200).then(() => ({ successful: true, message: 'taken' }));
+  test('a reload may take longer than the request timeout', async ({ onTestFinished }) => {
+    const reload = () => systemClock.sleep(1_200).then(() => ({ successful: true, message: 'reloaded' }));
     const { ask } = await serve(onTestFinished, { requestTimeoutMs: 500, reload });
     expect((await ask('POST', '/-/reload')).code).toBe(200);
   });
 
-  test('that dribbles its requests is cut off', async ({ onTestFinished }) => {
+  test('a client that sends its request byte by byte is disconnected', async ({ onTestFinished }) => {
     const { port } = await serve(onTestFinished, { requestTimeoutMs: 200 });
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     const drip = setInterval(() => socket.write('X'), 20);

@@ -11,7 +11,7 @@ function log() {
   return { reporter: createLogReporter(logger, createVirtualClock()), texts };
 }
 
-test('users of a VRF that failed are one line with the reason and what to do, and one when they are seen again', () => {
+test('users of a failed VRF are one line with reason and remedy, and one line when they are observed again', () => {
   const { reporter, texts } = log();
   const users = [userNumber(0), userNumber(1)];
   const decide = decider();
@@ -34,22 +34,22 @@ test('users of a VRF that failed are one line with the reason and what to do, an
   expect(texts().map(({ time: _, ...line }) => line)).toEqual([
     {
       level: 'warn',
-      because: 'vrf-not-collected',
+      reason: 'vrf-not-collected',
       users: 2,
       vrfs: ['vrf1'],
       problem: 'timeout',
       remedy: 'compare `show ip bgp summary vrf all` on the switch',
-      msg: 'users cannot be observed: nothing is reported for them',
+      msg: 'users not observed; no status is written for them',
     },
-    { level: 'info', heldBecause: 'vrf-not-collected', msg: 'users that were held are observed again' },
+    { level: 'info', reason: 'vrf-not-collected', msg: 'users observed again' },
   ]);
 });
 
-test('money that runs out is one line that says whom to send some, and one when it is there', () => {
+test('a low balance is one line that names the publisher, and its recovery is another', () => {
   const { reporter, texts } = log();
   for (const hoursToEmpty of [5_000, 20.4, 19, 5_000]) reporter.balance({ lamports: lamports(5), hoursToEmpty, publisher: keyNumber(7) });
   expect(texts().map(({ level, publisher, hoursToEmpty, remedy }) => [level, publisher, hoursToEmpty, remedy])).toEqual([
-    ['warn', keyNumber(7), 20, 'send SOL of the DoubleZero ledger to the publisher'],
+    ['warn', keyNumber(7), 20, 'send SOL to the publisher on the DoubleZero ledger'],
     ['info', keyNumber(7), undefined, undefined],
   ]);
 });

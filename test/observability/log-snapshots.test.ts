@@ -12,7 +12,7 @@ function snapshotLog() {
 
 const tooSlow = new AgentError('EAPI__TIMEOUT', { endpoint: 'sw', ms: 10 });
 
-test('a kind that fails is a line when it begins, one in sixty rounds, and one when it is over', async () => {
+test('a failing snapshot kind is logged when it begins, every sixty rounds, and when it recovers', async () => {
   const { reporter, texts, clock } = snapshotLog();
   for (let failures = 1; failures <= 130; failures += 1) {
     reporter.snapshotFailed({ kind: 'ip-mroute', error: tooSlow, failures });
@@ -27,10 +27,10 @@ test('a kind that fails is a line when it begins, one in sixty rounds, and one w
   expect(failed[0].error.code).toBe('EAPI__TIMEOUT');
   reporter.snapshotStored({ kind: 'ip-mroute', bytes: 10, durationMs: 5, failures: 130 });
   reporter.snapshotStored({ kind: 'ip-mroute', bytes: 10, durationMs: 5, failures: 0 });
-  expect(texts().map(({ level, msg }) => [level, msg])).toEqual([['info', 'snapshots are stored again']]);
+  expect(texts().map(({ level, msg }) => [level, msg])).toEqual([['info', 'snapshot recovered']]);
 });
 
-test('what all kinds of a round suffer alike is one line, what one of them suffers besides is another', () => {
+test('an error that all kinds of a round share is one line, and a different error of one kind is another', () => {
   const { reporter, texts } = snapshotLog();
   const full = new AgentError('SNAPSHOT__FOLDER', { kind: 'c', directory: '/full', problem: 'no' });
   reporter.snapshotFailed({ kind: 'a', error: tooSlow, failures: 1 });
@@ -45,16 +45,16 @@ test('what all kinds of a round suffer alike is one line, what one of them suffe
   ]);
 });
 
-test('a place is a line when it is lost and one when it is back, and each refusal is one', () => {
+test('a snapshot destination is logged when it fails and when it recovers, and each refused entry once', () => {
   const { reporter, texts } = snapshotLog();
   reporter.snapshotPlace({ place: 'ingest.example', state: 'lost', error: tooSlow });
   reporter.snapshotPlace({ place: 'ingest.example', state: 'back' });
   const refusal = (entry: string) => new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem: 'no' });
   reporter.snapshotRefused({ errors: [refusal('a'), refusal('b')] });
   expect(texts().map(({ level, msg, place, error }) => [level, msg, place ?? error.message])).toEqual([
-    ['warn', 'snapshots rest; statuses do not depend on them', 'ingest.example'],
-    ['info', 'snapshots are taken again', 'ingest.example'],
-    ['warn', 'not everything that is asked for is collected', 'a is asked for and not collected: no'],
-    ['warn', 'not everything that is asked for is collected', 'b is asked for and not collected: no'],
+    ['warn', 'snapshot destination failed; snapshots pause, status writes are not affected', 'ingest.example'],
+    ['info', 'snapshot destination recovered', 'ingest.example'],
+    ['warn', 'snapshot entry refused', 'a is asked for and not collected: no'],
+    ['warn', 'snapshot entry refused', 'b is asked for and not collected: no'],
   ]);
 });

@@ -20,7 +20,7 @@ const unreachable = () =>
   );
 
 describe('JSON lines', () => {
-  test('have a level, a time, a text and the facts', () => {
+  test('a JSON line has level, time, text and fields', () => {
     const { log, json } = logTo();
     log.info('status written', { user: 'A', slot: 5n, lamports: 2n ** 63n, from: 'up', vrfs: ['default'] });
     expect(json()).toEqual([
@@ -37,7 +37,7 @@ describe('JSON lines', () => {
     ]);
   });
 
-  test('are written from the configured level on', () => {
+  test('lines below the configured level are not written', () => {
     const { log, json } = logTo({ level: 'warn' });
     log.debug('a');
     log.info('b');
@@ -49,13 +49,13 @@ describe('JSON lines', () => {
     ]);
   });
 
-  test('of a child carry its facts too', () => {
+  test('lines of a child logger carry its fields', () => {
     const { log, json } = logTo();
     log.child({ source: 'eapi' }).child({ slot: 7n }).info('read', { vrf: 'vrf1' });
     expect(json()).toMatchObject([{ source: 'eapi', slot: 7, vrf: 'vrf1', msg: 'read' }]);
   });
 
-  test('tell of an AgentError its code, class and remedy, and nothing of its context', () => {
+  test('an AgentError is logged with code, class and remedy, and without its context', () => {
     const { log, lines, json } = logTo();
     log.error('poll failed', { error: unreachable() });
     expect(json()[0].error).toEqual({
@@ -67,13 +67,13 @@ describe('JSON lines', () => {
     expect(lines.join()).not.toContain('hunter2');
   });
 
-  test('tell of an error that nobody expected where it came from', () => {
+  test('an unexpected error is logged with its stack', () => {
     const { log, json } = logTo();
     log.error('defect', { error: new TypeError('x is undefined') });
     expect(json()[0].error).toEqual({ message: 'x is undefined', stack: expect.stringContaining('logger.test.ts') });
   });
 
-  test('never show what goes by a secret name', () => {
+  test('a field with a secret name is never logged', () => {
     const { log, lines } = logTo();
     log.info('login', { password: 'hunter2', source: { community: 'hunter2', name: 'a' } });
     expect(lines.join()).not.toContain('hunter2');
@@ -81,8 +81,8 @@ describe('JSON lines', () => {
   });
 });
 
-describe('lines for people', () => {
-  test('have a time, a level, a text and the facts', () => {
+describe('pretty lines', () => {
+  test('a pretty line has time, level, text and fields', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.info('status written', { user: 'A', slot: 5n, reason: 'two words', empty: '', vrfs: ['a'] });
     log.warn('slow');
@@ -92,7 +92,7 @@ describe('lines for people', () => {
     ]);
   });
 
-  test('tell what to do about an error', () => {
+  test('a pretty line shows the remedy of an error', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.error('poll failed', { error: unreachable() });
     expect(lines).toEqual([
@@ -101,13 +101,13 @@ describe('lines for people', () => {
     ]);
   });
 
-  test('cannot be broken or coloured by what a switch says', () => {
+  test('text from a switch cannot break or colour a pretty line', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.info('a\nb\u001b[31m', { description: 'x\r\n12:00:01 ERROR forged', csi: 'a\u009b2J' });
     expect(lines).toEqual([`${LOCAL_NOON} INFO  a\\x0ab\\x1b[31m description="x\\r\\n12:00:01 ERROR forged" csi=a\\x9b2J\n`]);
   });
 
-  test('show the frames of an unexpected error', () => {
+  test('the frames of an unexpected error follow its pretty line', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.error('defect', { error: new TypeError('x is undefined') });
     expect(lines[0]?.split('\n').slice(0, 2)).toEqual([

@@ -31,7 +31,7 @@ function fixture() {
   return {
     clock,
     metrics,
-    tell: (what: (reporter: (typeof reporters)[number]) => void) => reporters.forEach(what),
+    emit: (what: (reporter: (typeof reporters)[number]) => void) => reporters.forEach(what),
     /** User 0 is Established and Unknown; 1 is Active; 2 is in a VRF that was not read; 3 is banned and has no tunnel. */
     tick({ up = 'unknown' as 'unknown' | 'up', readAt = 0 } = {}) {
       const at = clock.monotonic();
@@ -76,7 +76,7 @@ async function samples(
 }
 
 describe('timestamps', () => {
-  test('rule 20: are 0 before anything was read, and those of the readings afterwards', async () => {
+  test('rule 20: timestamps are 0 before the first reading, then those of the readings', async () => {
     const agent = fixture();
     const names = ['last_', 'switch_read', 'ledger_view_timestamp'];
     expect(await samples(agent, ...names)).toEqual({
@@ -103,7 +103,7 @@ describe('timestamps', () => {
     });
   });
 
-  test('tell since when the longest waiting user waits, until its status has landed', async () => {
+  test('the oldest pending timestamp is that of the longest waiting user, until its status is confirmed', async () => {
     const agent = fixture();
     const pending = async () => (await samples(agent, 'oldest_pending')).oldest_pending_timestamp_seconds;
     expect(await pending()).toBe(0);
@@ -114,39 +114,39 @@ describe('timestamps', () => {
     agent.blindTick();
     expect(await pending()).toBe(START + 1);
     if (intent === undefined) throw new Error('user 0 should be written');
-    agent.tell(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+    agent.emit(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
     expect(await pending()).toBe(0);
     agent.tick({ up: 'up' });
     expect(await pending()).toBe(0);
   });
 });
 
-test('a user that the program refuses does not wait for a landing, until one of its statuses lands', async () => {
+test('a rejected user is not pending until one of its statuses is confirmed', async () => {
   const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
   const waiting = () => samples(agent, 'oldest_pending', 'pending_users', 'parked_users');
   const error = new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: 'x' });
-  agent.tell(({ rejected }) => rejected({ intent, signature: 's', error }));
+  agent.emit(({ rejected }) => rejected({ intent, signature: 's', error }));
   agent.tick();
   expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: 0, pending_users: 0, parked_users: 1 });
-  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 't', slot: slot(10_001), latencyMs: 800 }));
+  agent.emit(({ confirmed: landed }) => landed({ intent, signature: 't', slot: slot(10_001), latencyMs: 800 }));
   agent.tick();
   expect(await waiting()).toEqual({ oldest_pending_timestamp_seconds: START, pending_users: 1, parked_users: 0 });
 });
 
-test('a refresh on its way makes nobody wait: the ledger says already what it repeats', async () => {
+test('a refresh in flight is not pending, because the ledger already has its status', async () => {
   const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
   const waiting = () => samples(agent, 'pending_users', 'in_flight_users');
-  agent.tell(({ sent }) => sent({ signature: 's', intents: [intent] }));
+  agent.emit(({ sent }) => sent({ signature: 's', intents: [intent] }));
   expect(await waiting()).toEqual({ pending_users: 1, in_flight_users: 1 });
   agent.tick({ up: 'up' });
   expect(await waiting()).toEqual({ pending_users: 0, in_flight_users: 1 });
 });
 
-test('users are counted by what was seen; a banned one without a tunnel is not missed', async () => {
+test('users are counted by observation; a banned user without a tunnel does not count as unobserved', async () => {
   const agent = fixture();
   agent.tick();
   const { 'unobserved_users{reason="vrf-not-collected"}': notCollected, ...others } = await samples(agent, 'unobserved_users');
@@ -160,7 +160,7 @@ test('users are counted by what was seen; a banned one without a tunnel is not m
   });
 });
 
-test('the phases of a tick are what its readings took, and the rest', async () => {
+test('the phases of a tick are its two readings and the rest', async () => {
   const agent = fixture();
   agent.tick();
   expect(await samples(agent, 'tick_phase')).toEqual({
@@ -179,28 +179,28 @@ describe('a halt', () => {
     ['funds', new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n })],
     ['program', new AgentError('WRITE__PROGRAM_TOO_OLD', { program: keyNumber(9) })],
     ['other', new AgentError('WRITE__MALFORMED', { problem: 'x' })],
-  ])('is shown with its cause: %s', async (cause, error) => {
+  ])('a halt is shown with its cause: %s', async (cause, error) => {
     const agent = fixture();
-    agent.tell(({ halted }) => halted(error));
+    agent.emit(({ halted }) => halted(error));
     const { halted, ...causes } = await samples(agent, 'halted');
     expect(halted).toBe(1);
     expect(Object.entries(causes).filter(([, value]) => value === 1)).toEqual([[`halted_by{cause="${cause}"}`, 1]]);
-    agent.tell(({ resumed }) => resumed());
+    agent.emit(({ resumed }) => resumed());
     expect(Object.values(await samples(agent, 'halted'))).toEqual([0, 0, 0, 0, 0]);
   });
 });
 
-test('the balance is absent until it was read: a start is no empty purse', async () => {
+test('the balance is absent until it has been read', async () => {
   const agent = fixture();
   expect(await samples(agent, 'payer_')).toEqual({ payer_empty_timestamp_seconds: 0 });
-  agent.tell(({ balance }) => balance({ lamports: lamports(5_000), hoursToEmpty: 2, publisher: keyNumber(7) }));
+  agent.emit(({ balance }) => balance({ lamports: lamports(5_000), hoursToEmpty: 2, publisher: keyNumber(7) }));
   expect(await samples(agent, 'payer_')).toEqual({
     payer_balance_lamports: 5_000,
     payer_empty_timestamp_seconds: START + 7_200,
   });
 });
 
-test('what the spending limits leave is one of three', async () => {
+test('the spend allowance is one of three', async () => {
   const agent = fixture();
   const allowances = () => samples(agent, 'spend_allowance');
   const one = (allowance: string) => ({
@@ -210,15 +210,15 @@ test('what the spending limits leave is one of three', async () => {
     [`spend_allowance{allowance="${allowance}"}`]: 1,
   });
   expect(await allowances()).toEqual(one('everything'));
-  agent.tell(({ budget }) => budget({ allowance: 'nothing' }));
+  agent.emit(({ budget }) => budget({ allowance: 'nothing' }));
   expect(await allowances()).toEqual(one('nothing'));
 });
 
-test('a reload clears what only the former agent had: its used up limits, its lost place', async () => {
+test("a reload clears the former agent's spend allowance and failed snapshot destination", async () => {
   const agent = fixture();
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
-  agent.tell(({ budget }) => budget({ allowance: 'nothing' }));
-  agent.tell(({ snapshotPlace }) => snapshotPlace({ place: 'ingest.example', state: 'lost', error }));
+  agent.emit(({ budget }) => budget({ allowance: 'nothing' }));
+  agent.emit(({ snapshotPlace }) => snapshotPlace({ place: 'ingest.example', state: 'lost', error }));
   const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
   agent.metrics.watch(settings, () => ({ endpoints: [], dropCounters: [] }));
   expect(await samples(agent, 'spend_allowance{allowance="nothing"', 'snapshot_place_up', 'snapshot_place_losses')).toEqual({
@@ -228,10 +228,10 @@ test('a reload clears what only the former agent had: its used up limits, its lo
   });
 });
 
-describe('figures that the agent keeps', () => {
+describe('counts that the agent keeps', () => {
   const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2, share: 0.5 });
 
-  test('are those of the agent that runs, also after a reload', async () => {
+  test('counts are those of the running agent, also after a reload', async () => {
     const agent = fixture();
     const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
     const shown = () => samples(agent, 'rpc_d', 'rpc_r', 'left_out', 'interval');
@@ -258,7 +258,7 @@ describe('figures that the agent keeps', () => {
     ]);
   });
 
-  test('requests are counted by endpoint, method and result, every one of them from 0', async () => {
+  test('RPC requests are counted by endpoint, method and result, each from 0', async () => {
     const agent = fixture();
     const before = await samples(agent, 'rpc_requests_total');
     expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 10 * 5, new Set([0])]);
@@ -273,7 +273,7 @@ describe('figures that the agent keeps', () => {
   });
 });
 
-test('the process is measured by the names that every exporter has; what nobody can tell is absent', async () => {
+test('process metrics have the standard names, and an unavailable reading is absent', async () => {
   expect(await samples(fixture(), 'process_', 'nodejs_')).toEqual({
     process_cpu_seconds_total: 1.5,
     process_resident_memory_bytes: 100,
@@ -287,9 +287,9 @@ test('the process is measured by the names that every exporter has; what nobody 
 test('transactions in flight are those sent and not resolved', async () => {
   const agent = fixture();
   const intents = agent.tick();
-  agent.tell(({ sent }) => sent({ signature: 'one', intents }));
-  agent.tell(({ sent }) => sent({ signature: 'two', intents }));
-  agent.tell(({ expired }) => expired({ signature: 'one', intents }));
+  agent.emit(({ sent }) => sent({ signature: 'one', intents }));
+  agent.emit(({ sent }) => sent({ signature: 'two', intents }));
+  agent.emit(({ expired }) => expired({ signature: 'one', intents }));
   expect(await samples(agent, 'transactions_in_flight', 'writes_sent_total', 'transactions_total{outcome="expired"')).toEqual({
     transactions_in_flight: 1,
     'writes_sent_total{reason="change"}': 2,
@@ -299,17 +299,17 @@ test('transactions in flight are those sent and not resolved', async () => {
   });
 });
 
-test('rule 20: what goes wrong is counted as well as what lands: transactions, and statuses by the names of the agent before this one', async () => {
+test('rule 20: failures are counted as well as successes, for transactions and, under the upstream names, for statuses', async () => {
   const agent = fixture();
   const intents = agent.tick();
   const [intent] = intents;
   if (intent === undefined) throw new Error('user 0 should be written');
   const error = new AgentError('WRITE__TRANSACTION_FAILED', { signature: 's', problem: 'x' });
-  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 'landed', slot: slot(10_001), latencyMs: 800 }));
-  agent.tell(({ rejected }) => rejected({ intent, signature: 'rejected', error }));
-  agent.tell(({ expired }) => expired({ signature: 'expired', intents }));
-  agent.tell(({ failed }) => failed({ signature: 'failed', intents, error }));
-  agent.tell(({ withdrawn }) => withdrawn({ signature: 'withdrawn', intents }));
+  agent.emit(({ confirmed: landed }) => landed({ intent, signature: 'landed', slot: slot(10_001), latencyMs: 800 }));
+  agent.emit(({ rejected }) => rejected({ intent, signature: 'rejected', error }));
+  agent.emit(({ expired }) => expired({ signature: 'expired', intents }));
+  agent.emit(({ failed }) => failed({ signature: 'failed', intents, error }));
+  agent.emit(({ withdrawn }) => withdrawn({ signature: 'withdrawn', intents }));
   expect(
     await samples(agent, 'transactions_total', 'users_rejected', 'parked', 'doublezero_bgpstatus_submissions_total{bgp_status="up"'),
   ).toEqual({
@@ -325,21 +325,21 @@ test('rule 20: what goes wrong is counted as well as what lands: transactions, a
   });
 });
 
-test('rule 20: what could not be read is counted: ticks, sources, endpoints and the users that were held for it', async () => {
+test('rule 20: failed readings are counted, by tick, source and endpoint, with the users skipped for it', async () => {
   const agent = fixture();
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'x' });
   agent.blindTick();
   agent.tick();
-  agent.tell(({ source }) => source({ source: 'snmp', state: 'lost', error }));
-  agent.tell(({ source }) => source({ source: 'snmp', state: 'back' }));
-  agent.tell(({ endpoint }) => endpoint({ endpoint: 'http://b', state: 'lost', error }));
+  agent.emit(({ source }) => source({ source: 'snmp', state: 'lost', error }));
+  agent.emit(({ source }) => source({ source: 'snmp', state: 'back' }));
+  agent.emit(({ endpoint }) => endpoint({ endpoint: 'http://b', state: 'lost', error }));
   const counted = await samples(
     agent,
     'ticks_total',
     'source_',
     'endpoint_',
-    'held_users{reason="vrf-not-collected"',
-    'held_users{reason="down',
+    'skipped_users{reason="vrf-not-collected"',
+    'skipped_users{reason="down',
   );
   expect(counted).toEqual({
     'ticks_total{result="complete"}': 1,
@@ -353,8 +353,8 @@ test('rule 20: what could not be read is counted: ticks, sources, endpoints and 
     'endpoint_losses_total{endpoint="http://b"}': 1,
     'endpoint_up{endpoint="http://a"}': 1,
     'endpoint_up{endpoint="http://b"}': 0,
-    'held_users{reason="vrf-not-collected"}': 1,
-    'held_users{reason="down-unconfirmed"}': 1,
+    'skipped_users{reason="vrf-not-collected"}': 1,
+    'skipped_users{reason="down-unconfirmed"}': 1,
   });
 });
 
@@ -362,7 +362,7 @@ test('no user is named in any label', async () => {
   const agent = fixture();
   const [intent] = agent.tick();
   if (intent === undefined) throw new Error('user 0 should be written');
-  agent.tell(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
+  agent.emit(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
   const text = await agent.metrics.text();
   for (const user of [0, 1, 2, 3]) expect(text).not.toContain(keyNumber(user));
 });

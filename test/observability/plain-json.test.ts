@@ -4,7 +4,7 @@ import { atOnce } from '../../src/lib/index.ts';
 import { jsonLine, jsonLineInSteps } from '../../src/observability/index.ts';
 
 describe('a status in JSON', () => {
-  test('has small bigints as numbers and large ones as text, which no reader rounds', () => {
+  test('small bigints become JSON numbers, large ones strings, which no reader rounds', () => {
     expect(jsonLine({ slot: 415_000_000n, rtt: 2n ** 64n - 1n })).toBe('{"slot":415000000,"rtt":"18446744073709551615"}\n');
   });
 

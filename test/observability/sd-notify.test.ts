@@ -5,9 +5,9 @@ import { createSdNotify } from '../../src/observability/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';
 
-const ASKED = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };
+const ENVIRONMENT = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };
 
-function manager(environment: Readonly<Record<string, string>> = ASKED) {
+function manager(environment: Readonly<Record<string, string>> = ENVIRONMENT) {
   const clock = createVirtualClock(epochMs(0));
   const heard: string[] = [];
   const warned: unknown[] = [];
@@ -53,7 +53,7 @@ function manager(environment: Readonly<Record<string, string>> = ASKED) {
 
 const SEEN = 'STATUS=2 users: 1 up, 1 down, 0 unobserved';
 
-test('is silent where no service manager asked', async () => {
+test('without NOTIFY_SOCKET nothing is sent to systemd', async () => {
   const { notify, both, heard } = manager({ WATCHDOG_USEC: '60000000' });
   notify.reporter.tick(both);
   notify.reloading();
@@ -61,7 +61,7 @@ test('is silent where no service manager asked', async () => {
   expect(await heard()).toEqual([]);
 });
 
-test('is ready after the first tick that read both the switch and the ledger', async () => {
+test('READY=1 follows the first tick that read both the switch and the ledger', async () => {
   const { notify, both, blind, heard } = manager({ NOTIFY_SOCKET: '@sock' });
   notify.reporter.tick({ ...blind, switchRead: false });
   expect(await heard()).toEqual(['STATUS=neither the switch nor the ledger can be read']);
@@ -74,7 +74,7 @@ test('is ready after the first tick that read both the switch and the ledger', a
   expect(await heard()).toEqual([]);
 });
 
-test('feeds the watchdog from completed ticks only, at most once in half of its time', async () => {
+test('completed ticks feed the watchdog, at most once in half of its timeout', async () => {
   const { notify, both, blind, clock, heard } = manager();
   notify.reporter.tick(both);
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
@@ -89,7 +89,7 @@ test('feeds the watchdog from completed ticks only, at most once in half of its 
 });
 
 test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soon' }, { WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }])(
-  'does not feed a watchdog that is not on for this process: %j',
+  'a watchdog that is off for this process is not fed: %j',
   async (environment) => {
     const { notify, both, heard } = manager({ NOTIFY_SOCKET: '@sock', ...environment });
     notify.reporter.tick(both);
@@ -97,7 +97,7 @@ test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soo
   },
 );
 
-test('tells a reload that begins and ends, though not before it was ready', async () => {
+test('the begin and end of a reload are notified, but not before READY=1', async () => {
   const { notify, both, heard } = manager();
   notify.reloading();
   notify.reloaded();
@@ -108,7 +108,7 @@ test('tells a reload that begins and ends, though not before it was ready', asyn
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`, 'RELOADING=1', 'READY=1']);
 });
 
-test('a stop is the last word', async () => {
+test('nothing is notified after STOPPING=1', async () => {
   const { notify, both, heard } = manager();
   notify.stopping();
   notify.stopping();
@@ -116,7 +116,7 @@ test('a stop is the last word', async () => {
   expect(await heard()).toEqual(['STOPPING=1 | STATUS=waiting for the transactions in flight']);
 });
 
-test('the status says why nothing is written, in one line', async () => {
+test('the status line gives the reason of a halt on one line', async () => {
   const { notify, both, clock, heard } = manager();
   notify.reporter.tick(both);
   await notify.flush();
@@ -129,12 +129,12 @@ test('the status says why nothing is written, in one line', async () => {
   await clock.advance(10_000);
   notify.reporter.tick(both);
   const [, halted = '', ...rest] = await heard();
-  expect(halted).toContain(`${SEEN}; nothing is written: `);
+  expect(halted).toContain(`${SEEN}; writes halted: `);
   expect(halted).not.toContain('\n');
   expect(rest).toEqual([SEEN]);
 });
 
-test('a tick says nothing while earlier words are still on their way', async () => {
+test('a tick sends nothing while an earlier message is undelivered', async () => {
   const { notify, both, clock, heard } = manager();
   notify.reporter.tick(both);
   await clock.advance(0);
@@ -142,7 +142,7 @@ test('a tick says nothing while earlier words are still on their way', async () 
   expect(await heard()).toHaveLength(1);
 });
 
-test('what was not heard is told again, and only the first failure is logged', async () => {
+test('an undelivered message is sent again, and only the first failure is logged', async () => {
   const { notify, both, faults, warned, heard } = manager();
   faults.push(new Error('no such program'), new Error('still none'));
   notify.reporter.tick(both);
@@ -151,5 +151,5 @@ test('what was not heard is told again, and only the first failure is logged', a
   expect(await heard()).toEqual([]);
   notify.reporter.tick(both);
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
-  expect(warned).toEqual([['the service manager could not be told how the agent does', { problem: 'no such program' }]]);
+  expect(warned).toEqual([['cannot notify systemd', { problem: 'no such program' }]]);
 });

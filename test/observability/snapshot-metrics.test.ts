@@ -12,13 +12,13 @@ function fixture() {
 }
 
 /** Every line about snapshots but for the histogram's buckets, by its name. */
-async function told({ text }: { text(): Promise<string> }): Promise<Readonly<Record<string, number>>> {
+async function snapshotSamples({ text }: { text(): Promise<string> }): Promise<Readonly<Record<string, number>>> {
   const lines = (await text()).split('\n').filter((line) => /^dzd_telemetry_snapshot/.test(line) && !line.includes('_bucket{'));
   return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, '').replace('dzd_telemetry_', ''), Number(line.split(' ').at(-1))]));
 }
 
-test('metrics of snapshots are all there before the first of them', async () => {
-  expect(await told(fixture())).toEqual({
+test('all snapshot metrics exist before the first snapshot', async () => {
+  expect(await snapshotSamples(fixture())).toEqual({
     'snapshots_total{result="stored"}': 0,
     'snapshots_total{result="failed"}': 0,
     snapshot_bytes_total: 0,
@@ -31,7 +31,7 @@ test('metrics of snapshots are all there before the first of them', async () => 
   });
 });
 
-test('metrics of snapshots count what happened to them, and name no kind', async () => {
+test('snapshot metrics count results and bytes, and name no kind', async () => {
   const metrics = fixture();
   const { reporter } = metrics;
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
@@ -41,7 +41,7 @@ test('metrics of snapshots count what happened to them, and name no kind', async
   reporter.snapshotFailed({ kind: 'ip-mroute', error, failures: 1 });
   reporter.snapshotRefused({ errors: [refusal, refusal] });
   reporter.snapshotPlace({ place: 'ingest.example', state: 'lost', error });
-  expect(await told(metrics)).toEqual({
+  expect(await snapshotSamples(metrics)).toEqual({
     'snapshots_total{result="stored"}': 2,
     'snapshots_total{result="failed"}': 1,
     snapshot_bytes_total: 1_234,
@@ -53,5 +53,5 @@ test('metrics of snapshots count what happened to them, and name no kind', async
     snapshot_last_stored_timestamp_seconds: 1_790_000_000,
   });
   reporter.snapshotPlace({ place: 'ingest.example', state: 'back' });
-  expect(await told(metrics)).toMatchObject({ snapshot_place_up: 1, snapshot_place_losses_total: 1 });
+  expect(await snapshotSamples(metrics)).toMatchObject({ snapshot_place_up: 1, snapshot_place_losses_total: 1 });
 });

@@ -36,7 +36,7 @@ function board() {
   return { ...made, tick, clock };
 }
 
-test('shows each user as the last tick left it, from neighbor to record', () => {
+test('the status shows each user as the last tick left it, from neighbor to record', () => {
   const { tick, read } = board();
   expect([read().ready, read().users]).toEqual([false, []]);
   tick();
@@ -65,7 +65,7 @@ test('shows each user as the last tick left it, from neighbor to record', () => 
   });
 });
 
-test('is of one moment, though it is put together while ticks go on', async () => {
+test('a status built in slices is of one moment, though ticks go on', async () => {
   const { tick, readInSlices, reporter } = board();
   const intents = tick(snapshotOf({ vrf1: [established(0), established(1)] }));
   let pauses = 0;
@@ -84,7 +84,7 @@ test('is of one moment, though it is put together while ticks go on', async () =
   expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
 });
 
-test('follows a transaction through its life, however it ends', () => {
+test('the status follows a transaction to each of its outcomes', () => {
   const { tick, read, reporter } = board();
   const intents = tick();
   for (const signature of ['a', 'b', 'c', 'd']) reporter.sent({ signature, intents });
@@ -107,7 +107,7 @@ test('follows a transaction through its life, however it ends', () => {
   expect(read().users[0]?.lastWrite).toEqual({ to: 'up', reason: 'change', signature: 'a', slot: 10_002n, at: START, latencyMs: 900 });
 });
 
-test('keeps what is lost, halted and low, and a bounded timeline', () => {
+test('the status keeps failures, halt and balance, and a bounded timeline', () => {
   const { read, reporter } = board();
   const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
   reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
@@ -146,10 +146,10 @@ test('keeps what is lost, halted and low, and a bounded timeline', () => {
   expect(read().halted).toBeNull();
 });
 
-test('knows how long the last answer of each part took', () => {
+test('the status has the duration of the last response of each part', () => {
   const { read, reporter, request } = board();
   reporter.polled({ source: 'eapi', durationMs: 9 });
-  reporter.polled({ source: 'nobody', durationMs: 1 });
+  reporter.polled({ source: 'unknown', durationMs: 1 });
   request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'ok', durationMs: 40 });
   request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'failed', durationMs: 8_000 });
   reporter.source({ source: 'eapi', state: 'lost' });
@@ -159,7 +159,7 @@ test('knows how long the last answer of each part took', () => {
   ]);
 });
 
-test('keeps the last hundred transactions, and forgets one that a replaced agent left in flight', async () => {
+test('the status keeps the last hundred transactions, and drops one that a replaced agent left in flight', async () => {
   const { tick, read, reporter, clock } = board();
   const intents = tick();
   for (let n = 0; n < 300; n += 1) {
@@ -176,7 +176,7 @@ test('keeps the last hundred transactions, and forgets one that a replaced agent
   expect([read().recentTransactions.length, read().users[0]?.inFlight]).toEqual([100, null]);
 });
 
-test('a reload with other sources and endpoints leaves none of the former ones behind, nor what the former agent halted for', () => {
+test('a reload replaces sources and endpoints, and clears the halt of the former agent', () => {
   const { reporter, read, replaced } = board();
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' });
   reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
@@ -188,7 +188,7 @@ test('a reload with other sources and endpoints leaves none of the former ones b
   expect(halted).toBe(null);
 });
 
-test('tells why the users cannot be read from the ledger, for as long as that is so', () => {
+test('the status says why the users cannot be read from the ledger, until they can', () => {
   const { read, reporter } = board();
   const error = new AgentError('LEDGER__VIEW_FAILED', { problem: 'no' });
   reporter.ledgerView({ state: 'lost', error });
@@ -198,12 +198,12 @@ test('tells why the users cannot be read from the ledger, for as long as that is
   expect(read().ledgerProblem).toBeNull();
 });
 
-test('speaks of one user as one', () => {
+test('the timeline counts one user in the singular', () => {
   const { read, reporter } = board();
   reporter.foreignWrites({ users: [keyNumber(0)] });
   reporter.foreignWrites({ users: [keyNumber(0), keyNumber(1)] });
   expect(read().timeline.map(({ text }) => text)).toEqual([
-    'another writer reported one user of this device',
-    'another writer reported 2 users of this device',
+    'another process wrote the status of one user of this device',
+    'another process wrote the status of 2 users of this device',
   ]);
 });

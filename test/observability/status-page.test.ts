@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
-import { findings, howItStands } from '../../src/observability/page/findings.ts';
+import { findings, sessionSummary } from '../../src/observability/page/findings.ts';
 import { userPage } from '../../src/observability/page/sections.ts';
 import { PAGE_POLICY, statusPage } from '../../src/observability/page/status-page.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
@@ -10,7 +10,7 @@ import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 const NOW = 1_790_000_000_000;
 const HOUR = 3_600_000;
 
-/** A user that is up, and of whom the ledger says so. */
+/** A user that is up, also on the ledger. */
 function user(n: number, changes: Partial<UserReport> = {}): UserReport {
   return {
     user: keyNumber(n),
@@ -53,11 +53,11 @@ const lost = (name: string, problem: string): PartReport => ({
   since: NOW - HOUR,
   latencyMs: null,
   problem,
-  remedy: 'look at the cable',
+  remedy: 'check the cable',
   lastProblem: { at: NOW - HOUR, text: problem },
 });
 
-/** An agent that runs for an hour, with nothing wrong. */
+/** A healthy agent, an hour after its start. */
 function status(changes: Partial<AgentStatus> = {}): AgentStatus {
   return {
     version: '1.2.3',
@@ -88,76 +88,74 @@ function status(changes: Partial<AgentStatus> = {}): AgentStatus {
 const lines = (changes: Partial<AgentStatus>) =>
   findings(status(changes)).map(({ level, what, remedy }) => `${level}: ${what} → ${remedy}`);
 
-describe('the verdict', () => {
+describe('findings', () => {
   const readNothing = { at: NOW, durationMs: 1, switchRead: false, viewSlot: null, slotTimeMs: null };
 
   test.for<[string, Partial<AgentStatus>, string[]]>([
-    ['of an agent that does well', {}, ['well: All is well: 2 of 2 users are connected, and the ledger says so → null']],
-    ['without users', { users: [] }, ['well: All is well: the ledger has no user of this device → null']],
+    ['a healthy agent', {}, ['ok: Healthy: 2 of 2 sessions are up, and the ledger agrees → null']],
+    ['no users', { users: [] }, ['ok: Healthy: the ledger has no user of this device → null']],
     [
-      'while a change is on its way',
+      'a change in flight',
       { users: [user(0, { observation: 'down' })] },
-      ['well: All is well: 0 of 1 users are connected, and one change is on the way to the ledger → null'],
+      ['ok: Healthy: 0 of 1 sessions are up, and one change is not on the ledger yet → null'],
     ],
     [
-      'while nothing may be written',
+      'a halt',
       { halted: { code: 'X', message: 'the key is not the publisher', remedy: 'set it' } },
-      ['wrong: Nothing is written: the key is not the publisher → set it'],
+      ['critical: Writes halted: the key is not the publisher → set it'],
     ],
     [
-      'just after the start',
+      'a start',
       { ready: false, startedAt: NOW - 5_000, lastTick: null },
-      ['look: The agent has just started, and has not read both the switch and the ledger yet → null'],
+      ['warning: The agent is starting, and has not yet read both the switch and the ledger → null'],
     ],
     [
-      'of one that never read anything',
+      'an agent that never read anything',
       { ready: false, lastTick: readNothing, users: [], sources: [lost('eapi', 'refused')] },
       [
-        'wrong: The switch cannot be read, so that nothing is reported for anybody: refused → look at the cable',
-        'wrong: The ledger cannot be read, so that nothing is decided and nothing written → null',
+        'critical: The switch cannot be read; no status is written: refused → check the cable',
+        'critical: The ledger cannot be read; no status is written → null',
       ],
     ],
     [
-      'while the switch cannot be read: its users are not told of one by one',
+      'a switch that cannot be read, without a finding for each user',
       { lastTick: { ...readNothing, viewSlot: slot(9) }, users: [unobserved(0, 'switch-not-read')], sources: [lost('eapi', 'refused')] },
-      ['wrong: The switch cannot be read, so that nothing is reported for anybody: refused → look at the cable'],
+      ['critical: The switch cannot be read; no status is written: refused → check the cable'],
     ],
     [
-      'of an agent that hangs',
+      'an agent that hangs',
       { lastTick: { ...readNothing, at: NOW - 300_000, switchRead: true, viewSlot: slot(9) } },
-      ['wrong: The agent has not looked at anything for 5 min → it hangs: restart it (systemctl restart dzd-telemetry) and keep its log'],
+      ['critical: No tick has completed for 5 min → restart the agent (systemctl restart dzd-telemetry) and keep its log'],
     ],
     [
-      'with one endpoint of two',
+      'one failed endpoint of two',
       { endpoints: [ok('http://a'), lost('http://b', 'http://b refused')] },
-      ['look: One ledger endpoint is lost, others serve: http://b refused → look at the cable'],
+      ['warning: One ledger endpoint failed; others are in use: http://b refused → check the cable'],
     ],
     [
-      'without any endpoint, as long as the last reading serves',
+      'no endpoint, while the last reading is still in use',
       { endpoints: [lost('http://a', 'refused')] },
-      [
-        'wrong: No ledger endpoint answers any more, and what was read last serves for a few minutes only: http://a: refused → look at the cable',
-      ],
+      ['critical: Every ledger endpoint fails; the last reading is used for a few minutes only: http://a: refused → check the cable'],
     ],
     [
-      'while what the endpoints answer cannot be believed',
+      'stale responses of every endpoint',
       { ledgerProblem: { since: NOW - 9_000, message: 'slot 5 is older than slot 9', remedy: 'an endpoint lags' } },
-      ['wrong: The users cannot be read from the ledger, so that nothing is written: slot 5 is older than slot 9 → an endpoint lags'],
+      ['critical: The users cannot be read from the ledger; no status is written: slot 5 is older than slot 9 → an endpoint lags'],
     ],
     [
-      'of a VRF that the switch does not tell of, with the reason',
+      'a VRF that could not be read, with the reason',
       { users: [unobserved(5, 'vrf-not-collected')], failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] },
       [
-        'look: Nothing is reported for one user (tunnel 505): its VRF could not be read; vrf1: timeout → compare `show ip bgp summary vrf all` on the switch',
+        'warning: No status is written for one user (tunnel 505): its VRF could not be read; vrf1: timeout → compare `show ip bgp summary vrf all` on the switch',
       ],
     ],
     [
-      'while money is short',
+      'a low balance',
       { balance: { lamports: lamports(1), hoursToEmpty: 20, at: NOW } },
-      [`look: The metrics publisher runs out of SOL in 20 h → send SOL to ${keyNumber(99)}`],
+      [`warning: The metrics publisher will run out of SOL in 20 h → send SOL to ${keyNumber(99)}`],
     ],
     [
-      'of users, the reasons one by one',
+      'faults of users, by reason',
       {
         users: [
           user(0, { parked: 'it is banned' }),
@@ -170,31 +168,31 @@ describe('the verdict', () => {
         ],
       },
       [
-        'look: The program refuses the status of one user (tunnel 500): it is banned → they are tried again when their account changes, or after a minute to an hour',
-        'look: Nothing is reported for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
-        'look: Nothing is reported for 2 users (tunnels 505, 506): their VRF could not be read → null',
-        'look: Another writer disagrees about one user (tunnel 503) → is a second agent running with this key? Stop one of them',
-        'look: Too many flaps of one user (tunnel 504) → look at their links; their tunnels are in the table',
+        'warning: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 1 min to 1 h',
+        'warning: No status is written for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
+        'warning: No status is written for 2 users (tunnels 505, 506): their VRF could not be read → null',
+        'warning: Another process writes a different status for one user (tunnel 503) → check whether a second agent runs with this key, and stop one of them',
+        'warning: Excessive flaps: one user (tunnel 504) → check their links; the table lists their tunnels',
       ],
     ],
-  ])('%s', ([, changes, expected]) => expect(lines(changes)).toEqual(expected));
+  ])('findings of %s', ([, changes, expected]) => expect(lines(changes)).toEqual(expected));
 
-  test('takes nobody for a change on its way who cannot be observed', () => {
-    expect(howItStands(status({ users: [user(0), user(1, { observation: 'down' }), unobserved(2, 'vrf-not-collected')] }))).toBe(
-      '1 of 3 users are connected, 1 cannot be observed, and one change is on the way to the ledger',
+  test('an unobserved user does not count as a pending change', () => {
+    expect(sessionSummary(status({ users: [user(0), user(1, { observation: 'down' }), unobserved(2, 'vrf-not-collected')] }))).toBe(
+      '1 of 3 sessions are up, 1 cannot be observed, and one change is not on the ledger yet',
     );
   });
 
-  test('puts what is wrong before what is worth a look', () => {
+  test('critical findings come before warnings', () => {
     const levels = findings(
       status({ endpoints: [ok('http://a'), lost('http://b', 'no')], balance: { lamports: lamports(1), hoursToEmpty: 1, at: NOW } }),
     ).map(({ level }) => level);
-    expect(levels).toEqual(['wrong', 'look']);
+    expect(levels).toEqual(['critical', 'warning']);
   });
 });
 
 describe('the page', () => {
-  test('shows no text as markup, whoever says it', () => {
+  test('the page escapes every text', () => {
     const evil = '<img src=x onerror=alert(1)>"\'&';
     const page = statusPage(
       status({
@@ -210,24 +208,24 @@ describe('the page', () => {
     expect(page.split('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;').length).toBeGreaterThan(10);
   });
 
-  test('groups users by state, who needs a look first, and folds a long group that is well', () => {
+  test('the page groups users by state, faults first, and folds a long healthy group', () => {
     const many = Array.from({ length: 30 }, (_, n) => user(n + 10));
     const page = statusPage(status({ users: [...many, user(0, { parked: 'no' }), unobserved(1, 'vrf-not-collected')] }));
     const groups = [...page.matchAll(/<details id="users-(\w+)"( open)?[^>]*><summary>[^<]*<b>(\d+)</g)].map((found) => found.slice(1));
     expect(groups).toEqual([
-      ['refused', ' open', '1'],
+      ['rejected', ' open', '1'],
       ['unobserved', ' open', '1'],
       ['up', undefined, '30'],
     ]);
   });
 
-  test('stays small with the largest device, and says where the rest is', () => {
+  test('the page of the largest device stays small and links to the remaining users', () => {
     const page = statusPage(status({ users: Array.from({ length: 3_595 }, (_, n) => user(n % 200)) }));
     expect(page.length).toBeLessThan(500_000);
     expect(page).toContain('3095 more in');
   });
 
-  test('tells what happened to many at once in one line', () => {
+  test('equal events at the same time are one line of the page', () => {
     const timeline = Array.from({ length: 40 }, (_, n) => ({
       at: NOW + n,
       kind: 'down' as const,
@@ -237,7 +235,7 @@ describe('the page', () => {
     expect(statusPage(status({ timeline }))).toContain('<b>40 ×</b> <span class="down">session is down</span>');
   });
 
-  test('may run the script and the styles that are in it, and no others', () => {
+  test('the page may use only the script and styles that are in it', () => {
     const page = statusPage(status());
     const inline = [...page.matchAll(/<(?:script|style)>([\s\S]*?)<\/(?:script|style)>/g)].map(([, text = '']) => text);
     expect(inline.length).toBe(2);
@@ -254,33 +252,37 @@ describe('the page of one user', () => {
       .join(': ');
 
   test.for<[string, Partial<UserReport>, string]>([
-    ['that is up', {}, 'well: The session is up, and the ledger says so.'],
+    ['up', {}, 'ok: The session is up, and the ledger agrees.'],
     [
-      'that the program refuses',
+      'rejected by the program',
       { parked: 'NotAllowed' },
-      'wrong: The program refuses its status, and is asked again when the account changes, or after a minute to an hour: NotAllowed.',
+      'critical: The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: NotAllowed.',
     ],
     [
-      'that is not observed',
+      'not observed',
       { observation: 'unobserved', because: 'tunnel-net-shared', neighbor: null },
-      'look: Nothing is reported: another user has the same tunnel_net.',
+      'warning: No status is written: another user has the same tunnel_net.',
     ],
-    ['that changes', { observation: 'down', inFlight: 'down' }, 'look: The session is down, the ledger says up: down is on its way.'],
     [
-      'that waits',
+      'with a change in flight',
+      { observation: 'down', inFlight: 'down' },
+      'warning: The session is down, the ledger says up: down is in flight.',
+    ],
+    [
+      'on hold',
       { observation: 'down', decision: 'hold', decisionReason: 'down-unconfirmed' },
-      'look: The session is down, the ledger says up: down, but not for long enough to be believed.',
+      'warning: The session is down, the ledger says up: down for less than policy.downGrace (default 6s).',
     ],
     [
-      'that is about to be written',
+      'about to be written',
       { observation: 'down', decision: 'write' },
-      'look: The session is down, the ledger says up: it is about to be written.',
+      'warning: The session is down, the ledger says up: it is about to be written.',
     ],
-  ])('%s', ([, changes, expected]) => {
+  ])('page of a user %s', ([, changes, expected]) => {
     expect(sentence(userPage(status({ users: [user(0, changes)] }), keyNumber(0)))).toBe(expected);
   });
 
-  test("has its last write with the whole signature, its events and no one else's, and no text as markup", () => {
+  test("a user's page has its last write with the complete signature and its own events only, and escapes every text", () => {
     const evil = '<b onclick=x>';
     const lastWrite = { to: 'up', reason: 'change', signature: 'S'.repeat(88), slot: slot(7), at: NOW - 60_000, latencyMs: 900 };
     const timeline = [
@@ -297,5 +299,5 @@ describe('the page of one user', () => {
     ]);
   });
 
-  test('is there for users of this device only', () => expect(userPage(status(), '../../etc')).toBeUndefined());
+  test('there is no page for a user of another device', () => expect(userPage(status(), '../../etc')).toBeUndefined());
 });

@@ -65,29 +65,27 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
 }
 
 describe('the status server', () => {
-  test('is healthy while ticks end, and ready once the switch and the ledger were read', async ({ onTestFinished }) => {
+  test('the agent is healthy while ticks complete, and ready once the switch and the ledger have been read', async ({ onTestFinished }) => {
     const { get, tick, clock } = await serve(onTestFinished);
     expect(await get('/-/ready')).toMatchObject({ code: 503 });
     expect(await get('/-/healthy')).toMatchObject({ code: 200 });
     tick();
     expect(await get('/-/ready')).toMatchObject({ code: 200, body: 'ready' });
     await clock.advance(31_000);
-    expect(await get('/-/healthy')).toMatchObject({ code: 503, body: 'no tick has ended for 31 s' });
+    expect(await get('/-/healthy')).toMatchObject({ code: 503, body: 'no tick has completed for 31 s' });
   });
 
-  test('shows the page, the same as JSON, and one user with its timeline', async ({ onTestFinished }) => {
+  test('the server serves the page, the status as JSON, and one user with its timeline', async ({ onTestFinished }) => {
     const { get, tick } = await serve(onTestFinished);
     tick();
     expect(await get('/status')).toEqual({ code: 200, body: '<p>3 users</p>', type: 'text/html; charset=utf-8' });
     const status = JSON.parse((await get('/status.json')).body);
     expect(status.users.map(({ observation }: { observation: string }) => observation)).toEqual(['up', 'down', 'unobserved']);
     expect(JSON.parse((await get(`/debug/users/${keyNumber(2)}`)).body)).toMatchObject({ because: 'vrf-not-collected', timeline: [] });
-    expect(await get('/debug/users/nobody')).toMatchObject({ code: 404 });
+    expect(await get('/debug/users/unknown')).toMatchObject({ code: 404 });
   });
 
-  test('puts an answer together once for all who ask at a time, and leaves it when the last of them is gone', async ({
-    onTestFinished,
-  }) => {
+  test('simultaneous requests share one answer, which is abandoned when the last of them is gone', async ({ onTestFinished }) => {
     const readings: { readonly breathe: Breathe; readonly end: () => void }[] = [];
     const { board, get } = await serve(onTestFinished, {
       board: {
@@ -104,7 +102,7 @@ describe('the status server', () => {
     };
     const asked = [get('/status.json'), get('/status.json'), get('/status'), get('/metrics')];
     const first = await reading(1);
-    // Who asks a supervisor's question after them is answered when all of them have asked.
+    // When these later requests are answered, all four have arrived.
     for (let round = 0; round < 3; round += 1) await get('/-/healthy');
     first?.end();
     expect((await Promise.all(asked)).map(({ code }) => code)).toEqual([200, 200, 200, 200]);
@@ -118,7 +116,7 @@ describe('the status server', () => {
     await vi.waitFor(() => expect(Promise.resolve(second?.breathe())).rejects.toThrow('nobody waits'), WAIT);
   });
 
-  test('asks for its token, but never a supervisor', async ({ onTestFinished }) => {
+  test('a token is required, except for health and readiness', async ({ onTestFinished }) => {
     const { get } = await serve(onTestFinished, { token: 'sesame' });
     const withToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
     expect([
@@ -129,10 +127,10 @@ describe('the status server', () => {
     expect((await get('/-/healthy')).code).toBe(200);
   });
 
-  test('reloads on POST only, and says what came of it', async ({ onTestFinished }) => {
+  test('a reload needs POST and responds with its result', async ({ onTestFinished }) => {
     let successful = false;
     const { get } = await serve(onTestFinished, {
-      reload: async () => ({ successful, message: successful ? 'taken' : 'config.yaml:3: policy.downGrace: expected a duration' }),
+      reload: async () => ({ successful, message: successful ? 'reloaded' : 'config.yaml:3: policy.downGrace: expected a duration' }),
     });
     expect(await get('/-/reload')).toMatchObject({ code: 405 });
     expect(await get('/-/reload', { method: 'POST' })).toMatchObject({
@@ -140,14 +138,14 @@ describe('the status server', () => {
       body: 'config.yaml:3: policy.downGrace: expected a duration',
     });
     successful = true;
-    expect(await get('/-/reload', { method: 'POST' })).toMatchObject({ code: 200, body: 'taken' });
+    expect(await get('/-/reload', { method: 'POST' })).toMatchObject({ code: 200, body: 'reloaded' });
   });
 });
 
 describe('the metrics', () => {
   const value = (text: string, line: string) => Number(new RegExp(`^${line.replaceAll(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
 
-  test('have every label set from the start, and no user in any label', async () => {
+  test('every label set exists from the start, and no label holds a user', async () => {
     const { metrics, tick } = fixture();
     tick();
     const text = await metrics.text();
@@ -157,13 +155,13 @@ describe('the metrics', () => {
       'dzd_telemetry_wake_ups_total{result="held-back"}',
       'doublezero_bgpstatus_submissions_total{bgp_status="down",result="error"}',
       'dzd_telemetry_source_losses_total{source="eapi"}',
-      'dzd_telemetry_held_users{reason="contested"}',
+      'dzd_telemetry_skipped_users{reason="contested"}',
     ])
       expect([line, value(text, line)]).toEqual([line, 0]);
     expect(text).not.toContain(keyNumber(0));
   });
 
-  test('count wake-ups, those held back and those lost', async () => {
+  test('triggers are counted, with those dropped by the rate limit and failed trigger sources', async () => {
     const { metrics } = fixture();
     for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.reporter.trigger({ kind, source: 'traps' });
     metrics.reporter.trigger({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
@@ -176,7 +174,7 @@ describe('the metrics', () => {
     expect(counted).toEqual([2, 1, 1]);
   });
 
-  test('rule 20: say what the board says, and count what happened', async () => {
+  test('rule 20: gauges follow the status, counters the events', async () => {
     const { metrics, board, tick } = fixture();
     const intents = tick();
     for (const reporter of [board.reporter, metrics.reporter]) {
@@ -198,7 +196,7 @@ describe('the metrics', () => {
         'dzd_telemetry_users{state="down"}',
         'dzd_telemetry_users{state="unobserved"}',
         'dzd_telemetry_ledger_users{status="up"}',
-        'dzd_telemetry_held_users{reason="vrf-not-collected"}',
+        'dzd_telemetry_skipped_users{reason="vrf-not-collected"}',
         'dzd_telemetry_transactions_total{outcome="landed"}',
         'dzd_telemetry_transactions_total{outcome="expired"}',
         'dzd_telemetry_writes_landed_total{reason="change"}',
@@ -217,7 +215,7 @@ describe('the metrics', () => {
       'dzd_telemetry_users{state="down"}': 1,
       'dzd_telemetry_users{state="unobserved"}': 1,
       'dzd_telemetry_ledger_users{status="up"}': 1,
-      'dzd_telemetry_held_users{reason="vrf-not-collected"}': 1,
+      'dzd_telemetry_skipped_users{reason="vrf-not-collected"}': 1,
       'dzd_telemetry_transactions_total{outcome="landed"}': 1,
       'dzd_telemetry_transactions_total{outcome="expired"}': 1,
       'dzd_telemetry_writes_landed_total{reason="change"}': 1,

@@ -13,7 +13,7 @@ export interface PageFixture extends AsyncDisposable {
   stopAgent(): Promise<void>;
 }
 
-/** The real agent, quicker than usual, on a localnet of three connected users, with a second endpoint of the ledger that nobody serves. */
+/** The real agent, quicker than usual, on a localnet of three connected users, with a second ledger endpoint that never answers. */
 export async function pageFixture(token?: string): Promise<PageFixture> {
   const fixture = await commandFixture();
   const life = lifeController();
@@ -36,7 +36,7 @@ export async function pageFixture(token?: string): Promise<PageFixture> {
     return found;
   };
   const stopAgent = async (): Promise<void> => {
-    life.abort(new Stopped('the agent goes'));
+    life.abort(new Stopped('the test is over'));
     await running;
   };
   return {

@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
 
-/** A decoded picture, as far as a test needs it. */
+/** The parts of a decoded picture that the tests need. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
@@ -14,13 +14,13 @@ const SIGNATURE = '89504e470d0a1a0a';
 
 /** Decodes a PNG as a browser writes it: 8 bits a channel, RGB or RGBA, not interlaced (W3C PNG specification, third edition). */
 export function decodePng(file: Buffer): Picture {
-  if (file.subarray(0, 8).toString('hex') !== SIGNATURE) throw new Error('this is no PNG');
+  if (file.subarray(0, 8).toString('hex') !== SIGNATURE) throw new Error('not a PNG');
   const chunks = [...chunksOf(file)];
   const header = chunks.find(({ type }) => type === 'IHDR')?.data;
   if (header === undefined) throw new Error('the PNG has no header');
   const [width, height] = [header.readUInt32BE(0), header.readUInt32BE(4)];
   const [depth, colourType, interlaced] = [header[8], header[9], header[12]];
-  if (depth !== 8 || (colourType !== 2 && colourType !== 6) || interlaced !== 0) throw new Error('this kind of PNG is not read here');
+  if (depth !== 8 || (colourType !== 2 && colourType !== 6) || interlaced !== 0) throw new Error('unsupported kind of PNG');
   const channels = colourType === 6 ? 4 : 3;
   const packed = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map(({ data }) => data));
   const pixels = unfilter(inflateSync(packed), width * channels, height, channels);
@@ -80,6 +80,6 @@ function predict(filter: number, left: number, above: number, corner: number): n
       return toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
     }
     default:
-      throw new Error(`the PNG has a filter ${filter}, which there is not`);
+      throw new Error(`the PNG has an unknown filter ${filter}`);
   }
 }

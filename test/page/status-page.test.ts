@@ -6,7 +6,7 @@ import { TOO_FAINT } from './contrast.ts';
 import { type PageFixture, pageFixture } from './page-fixture.ts';
 import { decodePng } from './png.ts';
 
-/** Where the screenshots are kept, for people to look at; nowhere unless told. */
+/** A folder for the screenshots; none by default. */
 const IMAGES = process.env.DZD_PAGE_IMAGES;
 
 const DESKTOP: View = { width: 1280, height: 900, scheme: 'light', scripts: true };
@@ -18,11 +18,11 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.[Symbol.asyncDispose]());
 
-/** Opens the page once the agent has written everything that it sees. */
+/** Opens the page once the agent has written every status. */
 async function open({ url }: PageFixture, view: View): Promise<Page> {
   const page = await browser.page(view);
   await page.open(url);
-  await page.until("document.body.innerText.includes('Up, and the ledger says so')", 20_000);
+  await page.until("document.body.innerText.includes('Up, and the ledger agrees')", 20_000);
   return page;
 }
 
@@ -38,21 +38,21 @@ async function picture(page: Page, name: string) {
 const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 const brightness = ([red, green, blue]: readonly [number, number, number]): number => (red + green + blue) / 3;
 
-test.concurrent('a desktop that likes light pages: everything is there, legible, and nothing breaks the policy', async () => {
+test.concurrent('a desktop with a light scheme: the page is complete and legible, and violates no policy', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, DESKTOP);
   const text = await page.text();
   for (const words of [
     'lo-dz001',
-    'One ledger endpoint is lost, others serve',
+    'One ledger endpoint failed; others are in use',
     'What to do:',
     'sessions up',
-    'until it is empty',
+    'until the balance is used up',
     'came up in the last hour',
     'VRF and neighbor',
     'Signature',
     'Last problem',
-    'Lately',
+    'Recent events',
   ])
     expect(text).toContain(words);
   const shown = await picture(page, 'status-page-desktop');
@@ -61,7 +61,7 @@ test.concurrent('a desktop that likes light pages: everything is there, legible,
   expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
 });
 
-test.concurrent('a phone that likes dark pages: nothing to scroll sideways, and tables that a screen reader still knows', async () => {
+test.concurrent('a phone with a dark scheme: the page does not scroll sideways, and its tables keep their roles', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, PHONE);
   const shown = await picture(page, 'status-page-phone');
@@ -74,7 +74,7 @@ test.concurrent('a phone that likes dark pages: nothing to scroll sideways, and 
   );
 });
 
-test.concurrent('a session that goes down is on the page without loading it again, and what was folded stays so', async () => {
+test.concurrent('a session that goes down appears without a reload of the page, and folded groups stay folded', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, DESKTOP);
   await page.evaluate("window.mark = 'same page'; document.querySelector('#users-up summary').click()");
@@ -85,30 +85,30 @@ test.concurrent('a session that goes down is on the page without loading it agai
   expect(page.complaints).toEqual([]);
 });
 
-test.concurrent('without scripts it is as complete, and loads itself again', async () => {
+test.concurrent('without scripts the page is as complete, and reloads itself', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, { ...PHONE, scheme: 'light', scripts: false });
-  expect(await page.text()).not.toContain('Down, and the ledger says so');
+  expect(await page.text()).not.toContain('Down, and the ledger agrees');
   expect(await page.evaluate(overflow)).toBe(0);
   const shown = decodePng(await page.screenshot());
   expect([brightness(shown.at(4, 4)) > 230, shown.colours() > 100]).toEqual([true, true]);
   fixture.disconnect(1);
-  await page.until("document.body.innerText.includes('Down, and the ledger says so')", 20_000);
+  await page.until("document.body.innerText.includes('Down, and the ledger agrees')", 20_000);
 });
 
-test.concurrent('one user: a tap on its key leads to all that is known of it, as legible', async () => {
+test.concurrent("a tap on a user's key opens its page, as legible", async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, PHONE);
   await page.evaluate("document.querySelector('#users-up a').click()");
   await page.until("document.querySelector('.facts') !== null && document.readyState === 'complete'");
   const text = await page.text();
-  for (const words of ['The session is up, and the ledger says so', 'From the switch to the ledger', 'landed', '← lo-dz001'])
+  for (const words of ['The session is up, and the ledger agrees', 'From the switch to the ledger', 'confirmed', '← lo-dz001'])
     expect(text).toContain(words);
   expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
   await picture(page, 'user-page-phone');
 });
 
-test.concurrent('a browser that gave the token as its password reads the page, and goes on reading it', async () => {
+test.concurrent('a browser with the token as Basic password reads the page and its updates', async () => {
   await using fixture = await pageFixture('open sesame');
   const page = await open({ ...fixture, url: fixture.url.replace('//', '//any:open%20sesame@') }, DESKTOP);
   fixture.disconnect(2);
@@ -116,7 +116,7 @@ test.concurrent('a browser that gave the token as its password reads the page, a
   expect([await page.evaluate("document.querySelector('#stale').hidden"), page.complaints]).toEqual([true, []]);
 });
 
-test.concurrent('an agent that has gone is told of: old figures do not pass for new ones', async () => {
+test.concurrent('the page warns when the agent no longer answers', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, PHONE);
   await fixture.stopAgent();

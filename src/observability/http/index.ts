@@ -1,5 +1,5 @@
 /*
- * The agent's window for people and programs. Loaded only when the configuration opens it: prom-client costs memory.
+ * The agent's admin server for people and programs. Loaded only if the configuration enables it: prom-client costs memory.
  *
  *   reporter events ──► metrics (counters) ──┐
  *   status board ─────► gauges, page, JSON ──┴──► status server

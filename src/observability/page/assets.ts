@@ -1,14 +1,14 @@
 /**
- * With scripts the page renews itself in place: what is folded stays so, a text that somebody is selecting waits, and an agent that answers
- * no more is told of, since old numbers look like new ones. Without, the browser loads the page again.
+ * With scripts the page updates in place: folded groups stay folded, an update waits while text is selected, and a banner appears if the agent
+ * no longer answers, since old numbers look current. Without scripts the browser reloads the page.
  */
 export const SCRIPT = `
 const touched=new Map(),stale=document.getElementById('stale');let answered=Date.now(),failures=0;
 document.addEventListener('click',(e)=>{const d=e.target.closest&&e.target.closest('summary')&&e.target.closest('details');if(d)touched.set(d.id,!d.open)});
-const tell=(why)=>{failures+=1;if(failures<2)return;stale.hidden=false;stale.textContent='The agent does not answer ('+why+'): what you see is from '+Math.round((Date.now()-answered)/1000)+' s ago.'};
-const renew=async()=>{try{
-const r=await fetch(location.origin+location.pathname,{cache:'no-store',signal:AbortSignal.timeout(5000)});if(!r.ok)return tell('HTTP '+r.status);
-const d=new DOMParser().parseFromString(await r.text(),'text/html'),next=d.getElementById('live');if(!next)return tell('another answer');
+const warn=(why)=>{failures+=1;if(failures<2)return;stale.hidden=false;stale.textContent='The agent does not answer ('+why+'): this page is '+Math.round((Date.now()-answered)/1000)+' s old.'};
+const update=async()=>{try{
+const r=await fetch(location.origin+location.pathname,{cache:'no-store',signal:AbortSignal.timeout(5000)});if(!r.ok)return warn('HTTP '+r.status);
+const d=new DOMParser().parseFromString(await r.text(),'text/html'),next=d.getElementById('live');if(!next)return warn('unexpected response');
 answered=Date.now();failures=0;stale.hidden=true;document.title=d.title;
 if(String(window.getSelection())!=='')return;
 for(const [id,open] of touched){const e=next.querySelector('#'+id);if(e)e.open=open}
@@ -16,21 +16,21 @@ const here=document.activeElement,href=here&&here.getAttribute('href'),old=docum
 if(before.innerHTML===now.innerHTML&&before.className===now.className)now.replaceWith(before);
 old.replaceWith(next);
 if(href){const again=next.querySelector('a[href="'+CSS.escape(href)+'"]');if(again)again.focus({preventScroll:true})}
-}catch(e){tell('no connection')}};
-setInterval(renew,3000);
+}catch(e){warn('no connection')}};
+setInterval(update,3000);
 `;
 
-/** Colours follow the reader's scheme; states differ in form as well as in colour. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
+/** Colours follow the reader's scheme; states differ in shape as well as in colour. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
 export const STYLE = `
-:root{color-scheme:light dark;--bg:#f4f6f8;--fg:#14181c;--dim:#55606b;--card:#fff;--line:#d9dee4;--up:#0b6b40;--down:#b01e17;--hold:#7d5200;--link:#0b57c2;--well-bg:#e3f4ea;--look-bg:#fdf1d8;--wrong-bg:#fce4e2}
-@media(prefers-color-scheme:dark){:root{--bg:#0e1114;--fg:#e8eaed;--dim:#9ca6b1;--card:#171b20;--line:#2c333b;--up:#4cc38a;--down:#ff8a82;--hold:#f0b849;--link:#8ab8ff;--well-bg:#10291d;--look-bg:#2e2410;--wrong-bg:#361613}}
+:root{color-scheme:light dark;--bg:#f4f6f8;--fg:#14181c;--dim:#55606b;--card:#fff;--line:#d9dee4;--up:#0b6b40;--down:#b01e17;--hold:#7d5200;--link:#0b57c2;--ok-bg:#e3f4ea;--warning-bg:#fdf1d8;--critical-bg:#fce4e2}
+@media(prefers-color-scheme:dark){:root{--bg:#0e1114;--fg:#e8eaed;--dim:#9ca6b1;--card:#171b20;--line:#2c333b;--up:#4cc38a;--down:#ff8a82;--hold:#f0b849;--link:#8ab8ff;--ok-bg:#10291d;--warning-bg:#2e2410;--critical-bg:#361613}}
 *{box-sizing:border-box}html{-webkit-text-size-adjust:100%}body{margin:0 auto;padding:1rem;max-width:78rem;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif}
 h1{font-size:1.35rem;margin:0}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}p{margin:.3rem 0}a{color:var(--link)}.dim{color:var(--dim)}.pad{padding:.7rem .9rem}
 header p{font-size:.85rem}nav a{display:inline-block;padding:.3rem .6rem .3rem 0}
 .mono{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
 .card,table,details,.verdict{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
 .verdict{border-left-width:.4rem;padding:.8rem 1rem;margin-top:.8rem;overflow-wrap:anywhere}.verdict .what{font-size:1.15rem;font-weight:600}.verdict ul{margin:.5rem 0 0;padding-left:1.2rem}.todo{font-weight:500}
-.verdict.well{border-color:var(--up);background:var(--well-bg)}.verdict.look{border-color:var(--hold);background:var(--look-bg)}.verdict.wrong{border-color:var(--down);background:var(--wrong-bg)}
+.verdict.ok{border-color:var(--up);background:var(--ok-bg)}.verdict.warning{border-color:var(--hold);background:var(--warning-bg)}.verdict.critical{border-color:var(--down);background:var(--critical-bg)}
 .verdict .dim{color:inherit;opacity:.85}
 #stale{position:sticky;top:0;z-index:1;margin:0 0 .5rem;padding:.6rem .9rem;background:var(--down);color:var(--bg);border-radius:.5rem;font-weight:600}#stale[hidden]{display:none}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:.8rem 0 0}.tiles>div{display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.6rem .8rem}
@@ -41,7 +41,7 @@ table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem}th,td
 thead th{font-weight:600;color:var(--dim);font-size:.8rem}tbody tr>*{border-top:1px solid var(--line)}td.wrap{min-width:12rem;overflow-wrap:anywhere}
 details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:8.5rem}details.users thead th:nth-child(3){width:11.5rem}details.users thead th:nth-child(4){width:11.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6rem}
 .sig span{display:inline-block;max-width:22rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom;user-select:all}
-.up{color:var(--up)}.down{color:var(--down)}.unobserved,.lost,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.lost::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
+.up{color:var(--up)}.down{color:var(--down)}.unobserved,.failed,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.failed::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
 ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}dl.facts{margin:0;padding:.5rem .9rem;display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dl.facts dt{color:var(--dim)}dl.facts dd{margin:0;overflow-wrap:anywhere}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
 @media(max-width:44rem){
 body{padding:.7rem}.tiles{grid-template-columns:repeat(6,1fr)}.tiles>div{grid-column:span 3}.tiles>div:nth-child(-n+3){grid-column:span 2}
@@ -49,7 +49,7 @@ table,tbody,tr,td,tbody th{display:block}thead{position:absolute;width:1px;heigh
 tbody tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.5rem .9rem;border-top:1px solid var(--line)}tbody tr:first-child{border-top:0}tbody tr>*{border:0;padding:0;max-width:100%}tbody tr>:empty{display:none}
 tbody th{font-weight:600}td.wrap{flex-basis:100%;min-width:0}.sig{flex-basis:100%}details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:5rem}details.users thead th:nth-child(2){width:8.5rem}details.users thead th:nth-child(3){width:11.5rem}details.users thead th:nth-child(4){width:11.5rem}details.users thead th:nth-child(5){width:10rem}details.users thead th:nth-child(6){width:6rem}
 .sig span{max-width:100%}
-td[data-title="Ledger"]::before,td[data-title="RTT"]::before,td[data-title="Users"]::before,td[data-title="Last answer took"]::before{content:attr(data-title) " ";color:var(--dim)}tbody th[data-title="Tunnel"]::before{content:"Tunnel "}
+td[data-title="Ledger"]::before,td[data-title="RTT"]::before,td[data-title="Users"]::before,td[data-title="Last response took"]::before{content:attr(data-title) " ";color:var(--dim)}tbody th[data-title="Tunnel"]::before{content:"Tunnel "}
 a{padding:.15rem 0}
 }
 `;

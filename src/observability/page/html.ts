@@ -2,7 +2,7 @@ import { atOnce } from '../../lib/index.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import type { Level } from './findings.ts';
 
-/** HTML that is safe to stand in a page. */
+/** Escaped HTML. */
 export interface Markup {
   readonly html: string;
 }
@@ -11,7 +11,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 
 type Part = Markup | string | number | bigint | readonly Part[];
 
-/** Puts HTML together; every value is escaped unless it is Markup itself. */
+/** Builds HTML; every value is escaped unless it is Markup itself. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   let text = strings[0] ?? '';
   for (const [index, part] of parts.entries()) text += render(part) + (strings[index + 1] ?? '');
@@ -23,8 +23,8 @@ function render(part: Part): string {
   return String(part).replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
 }
 
-/** Before the name in the tab, so that a tab among many tells the state; and beside the verdict, for those who see no colours. */
-const SIGNS: Readonly<Record<Level, string>> = { well: '✓', look: '!', wrong: '✗' };
+/** In the title, so that a browser tab shows the state, and in the verdict, for readers who do not see colours. */
+const SIGNS: Readonly<Record<Level, string>> = { ok: '✓', warning: '!', critical: '✗' };
 
 interface Layout {
   readonly level: Level;
@@ -34,7 +34,7 @@ interface Layout {
   readonly footer: Markup;
 }
 
-/** A whole document. What is in `#live` is renewed by the script, or with the document where there are no scripts. */
+/** A complete document. The script updates `#live`; without scripts the browser reloads the document. */
 export function layout({ level, title, header, main, footer }: Layout): string {
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${SIGNS[level]} ${title} · dzd-telemetry</title>
@@ -50,23 +50,23 @@ ${main}
 `.html;
 }
 
-/** The box at the top: one sentence in the colour of its level, and what belongs to it. */
+/** The box at the top: one sentence in the colour of its level, and details. */
 export function verdictBox(level: Level, label: string, what: string, more: Markup): Markup {
   return html`<section id="verdict" class="verdict ${level}" aria-label="${label}" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${more}</section>`;
 }
 
 export interface Column<Row> {
   readonly title: string;
-  /** Class of its cells. */
+  /** CSS class of its cells. */
   readonly kind?: string;
   readonly cell: (row: Row) => Part;
-  /** The cell of the name of the row. */
+  /** Whether its cells are the row headers. */
   readonly isName?: boolean;
 }
 
 /**
- * A table that a narrow screen shows as a list: each cell carries its title for that. The roles are written out because a browser forgets
- * them where a table is drawn as anything else.
+ * A table that a narrow screen shows as a list, for which each cell carries its title. The roles are explicit because a browser drops them when
+ * CSS displays a table as something else.
  */
 export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
   return atOnce(tableInSteps(caption, columns, rows));

@@ -2,45 +2,56 @@ import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionRep
 import { clockTime, HOLD_REASON_TEXT, type Level, milliseconds, shortKey, span } from './findings.ts';
 import { type Column, html, layout, type Markup, table, tableInSteps, verdictBox } from './html.ts';
 
-/** The rest is folded away. */
+/** Rows shown; the rest is folded. */
 const NEWEST = 8;
 const MOST_TRANSACTIONS = 40;
 const MOST_EVENTS = 100;
-/** What the same tick or the same transaction did to many is one line. */
+/** Equal events within this time, as from one tick or one transaction, are one line. */
 const TOGETHER_MS = 2_000;
 
-/** The last transactions, the newest first. A signature is there whole, to be copied. */
+/** The last transactions, the newest first. Signatures are complete, to be copied. */
 export function transactions({ recentTransactions, transactions: counts, writes }: AgentStatus): Markup {
   const { sent, landed, expired, failed } = counts;
-  const sums = html`<p class="dim">${sent} sent, ${landed} landed with ${writes.landed} statuses, ${expired} expired, ${failed} failed, ${writes.rejected} statuses refused</p>`;
-  if (recentTransactions.length === 0)
-    return html`${sums}<p class="dim">None since the start: the ledger already says what the switch says.</p>`;
+  const sums = html`<p class="dim">${sent} sent, ${landed} confirmed with ${writes.landed} statuses, ${expired} expired, ${failed} failed, ${writes.rejected} statuses rejected</p>`;
+  if (recentTransactions.length === 0) return html`${sums}<p class="dim">None since the start.</p>`;
   const newest = recentTransactions.slice(-MOST_TRANSACTIONS).reverse();
   return html`${sums}${foldedBelow('earlier-tx', newest, (rows) => table('Transactions', TRANSACTION_COLUMNS, rows))}`;
 }
 
 const TRANSACTION_COLUMNS: readonly Column<TransactionReport>[] = [
   { title: 'Sent', kind: 'mono', isName: true, cell: ({ sentAt }) => clockTime(sentAt) },
-  { title: 'State', cell: ({ state }) => html`<span class="tx-${state}">${state === 'in-flight' ? 'in flight' : state}</span>` },
+  { title: 'State', cell: ({ state }) => html`<span class="tx-${state}">${STATE_TEXT[state]}</span>` },
   { title: 'Took', cell: ({ tookMs }) => (tookMs === null ? '–' : seconds(tookMs)) },
   { title: 'Users', cell: ({ users }) => users },
   { title: 'Signature', kind: 'mono sig', cell: ({ signature }) => html`<span title="${signature}">${signature}</span>` },
   { title: 'Problem', kind: 'wrap', cell: ({ problem }) => problem ?? '' },
 ];
 
+const STATE_TEXT: Readonly<Record<TransactionReport['state'], string>> = {
+  'in-flight': 'in flight',
+  landed: 'confirmed',
+  expired: 'expired',
+  failed: 'failed',
+};
+
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
-/** Where the agent reads from and writes to. */
+/** The switch sources and ledger endpoints. */
 export function parts({ sources, endpoints, now }: AgentStatus): Markup {
   const rows = [...sources.map((part) => ({ kind: 'source', part })), ...endpoints.map((part) => ({ kind: 'ledger endpoint', part }))];
   const columns: readonly Column<(typeof rows)[number]>[] = [
     { title: 'Name', kind: 'mono', isName: true, cell: ({ part }) => part.name },
-    { title: 'What', cell: ({ kind }) => kind },
-    { title: 'State', cell: ({ part }) => html`<span class="${part.state}">${part.state}</span> for ${span(now - part.since)}` },
-    { title: 'Last answer took', cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`) },
+    { title: 'Type', cell: ({ kind }) => kind },
+    { title: 'State', cell: ({ part }) => stateOf(part, now) },
+    { title: 'Last response took', cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`) },
     { title: 'Last problem', kind: 'wrap', cell: ({ part }) => problemOf(part, now) },
   ];
   return table('Sources and ledger endpoints', columns, rows);
+}
+
+function stateOf({ state, since }: PartReport, now: number): Markup {
+  const word = state === 'lost' ? 'failed' : 'ok';
+  return html`<span class="${word}">${word}</span> for ${span(now - since)}`;
 }
 
 function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): Markup {
@@ -50,22 +61,22 @@ function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): M
     : html`<span class="dim">${span(now - lastProblem.at)} ago: ${lastProblem.text}</span>`;
 }
 
-/** What happened, the newest first. */
-export function lately({ timeline }: AgentStatus): Markup {
-  return timeline.length === 0 ? html`<p class="dim">Nothing has happened since the start.</p>` : eventList(timeline);
+/** The timeline, the newest event first. */
+export function recentEvents({ timeline }: AgentStatus): Markup {
+  return timeline.length === 0 ? html`<p class="dim">No events since the start.</p>` : eventList(timeline);
 }
 
-/** Events as a list; the newest come last, and are shown first. */
+/** Events as a list, the newest first. */
 function eventList(timeline: readonly TimelineEntry[]): Markup {
-  const groups = together(timeline).slice(-MOST_EVENTS).reverse();
+  const groups = grouped(timeline).slice(-MOST_EVENTS).reverse();
   return foldedBelow('earlier-events', groups, (rows) => html`<ol class="card">${rows.map(eventMarkup)}</ol>`);
 }
 
-/** The newest ones, and those before them to be unfolded. */
-function foldedBelow<Row>(id: string, rows: readonly Row[], draw: (rows: readonly Row[]) => Markup): Markup {
+/** The newest rows, and the earlier ones folded. */
+function foldedBelow<Row>(id: string, rows: readonly Row[], render: (rows: readonly Row[]) => Markup): Markup {
   const earlier = rows.slice(NEWEST);
-  const fold = html`<details id="${id}"><summary>${earlier.length} before these</summary>${draw(earlier)}</details>`;
-  return html`${draw(rows.slice(0, NEWEST))}${earlier.length === 0 ? '' : fold}`;
+  const fold = html`<details id="${id}"><summary>${earlier.length} earlier</summary>${render(earlier)}</details>`;
+  return html`${render(rows.slice(0, NEWEST))}${earlier.length === 0 ? '' : fold}`;
 }
 
 interface EventGroup {
@@ -73,7 +84,7 @@ interface EventGroup {
   readonly count: number;
 }
 
-function together(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
+function grouped(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
   const groups: EventGroup[] = [];
   for (const entry of timeline) {
     const last = groups.at(-1);
@@ -85,11 +96,11 @@ function together(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
 }
 
 function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Markup {
-  const whom = count > 1 ? html`<b>${count} ×</b> ` : html``;
-  const who =
+  const times = count > 1 ? html`<b>${count} ×</b> ` : html``;
+  const userLink =
     count > 1 || user === null ? html`` : html` <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
-  const tone = kind === 'up' || kind === 'down' ? kind : BAD.has(kind) ? 'lost' : '';
-  return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${whom}<span class="${tone}">${text}</span>${who}</li>
+  const tone = kind === 'up' || kind === 'down' ? kind : BAD.has(kind) ? 'failed' : '';
+  return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${times}<span class="${tone}">${text}</span>${userLink}</li>
 `;
 }
 
@@ -98,13 +109,13 @@ const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
 const WIDTH = 600;
-/** Of one direction: ups rise from the middle line, downs hang from it. */
+/** Height of one direction: ups above the middle line, downs below it. */
 const HALF = 30;
-const MOST_NAMED = 5;
-/** A single transition is no flapping. */
-const WORTH_NAMING = 1_500;
+const MOST_LISTED = 5;
+/** Penalty from which a user is listed; a single transition stays below it. */
+const LISTED_PENALTY = 1_500;
 
-/** The transitions of the last hour, minute by minute, and who flaps. */
+/** The transitions of the last hour, minute by minute, and the users that flap most. */
 export function flapStrip({ flaps, users, now }: Pick<AgentStatus, 'flaps' | 'users' | 'now'>): Markup {
   const up = flaps.reduce((sum, minute) => sum + minute.up, 0);
   const down = flaps.reduce((sum, minute) => sum + minute.down, 0);
@@ -112,7 +123,7 @@ export function flapStrip({ flaps, users, now }: Pick<AgentStatus, 'flaps' | 'us
   const words = `${down} sessions went down and ${up} came up in the last hour`;
   return html`<figure class="card pad"><svg viewBox="0 0 ${WIDTH} ${2 * HALF}" preserveAspectRatio="none" role="img" aria-label="${words}"><line x1="0" y1="${HALF}" x2="${WIDTH}" y2="${HALF}"/>${flaps.map((minute) => bars(minute, most, now))}</svg>
 <p class="axis dim" aria-hidden="true"><span>60 min ago</span><span>30</span><span>now</span></p>
-<figcaption>${words}${up + down === 0 ? '' : html`<span class="dim">, at most ${most} of a kind in a minute</span>`}${flappers(users)}</figcaption></figure>`;
+<figcaption>${words}${up + down === 0 ? '' : html`<span class="dim">, at most ${most} a minute in one direction</span>`}${flappers(users)}</figcaption></figure>`;
 }
 
 function bars({ at, up, down }: FlapMinute, most: number, now: number): Markup {
@@ -125,20 +136,20 @@ function bars({ at, up, down }: FlapMinute, most: number, now: number): Markup {
   return html`<rect class="bar-up" x="${x}" y="${HALF - height(up)}" width="${width - 2}" height="${height(up)}">${title}</rect><rect class="bar-down" x="${x}" y="${HALF}" width="${width - 2}" height="${height(down)}">${title}</rect>`;
 }
 
-/** Whose penalty is highest: they have flapped most, most lately. */
+/** The users with the highest flap penalty. */
 function flappers(users: readonly UserReport[]): Markup {
-  const most = users.filter(({ penalty }) => penalty >= WORTH_NAMING).sort((a, b) => b.penalty - a.penalty);
+  const most = users.filter(({ penalty }) => penalty >= LISTED_PENALTY).sort((a, b) => b.penalty - a.penalty);
   if (most.length === 0) return html``;
   const names = most
-    .slice(0, MOST_NAMED)
+    .slice(0, MOST_LISTED)
     .map(
       ({ user, tunnelId, flaps, suppressed }) =>
-        html`<li>tunnel ${tunnelId} <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="lost">too many</b>` : html``}</li>`,
+        html`<li>tunnel ${tunnelId} <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="failed">suppressed</b>` : html``}</li>`,
     );
-  return html`<ul class="flappers">${names}${most.length > MOST_NAMED ? html`<li class="dim">and ${most.length - MOST_NAMED} more</li>` : html``}</ul>`;
+  return html`<ul class="flappers">${names}${most.length > MOST_LISTED ? html`<li class="dim">and ${most.length - MOST_LISTED} more</li>` : html``}</ul>`;
 }
 
-/** All that is known of one user, from the neighbor on the switch to the record on the ledger. Undefined for a user that the device does not have. */
+/** The page of one user, from the neighbor on the switch to the record on the ledger. Undefined for a user that the device does not have. */
 export function userPage(status: AgentStatus, wanted: string): string | undefined {
   const user = status.users.find((each) => each.user === wanted);
   if (user === undefined) return undefined;
@@ -158,7 +169,7 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
       ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
 `,
     )}</dl></section>
-<section aria-labelledby="h-lately"><h2 id="h-lately">Lately</h2>${happened(events)}</section>`,
+<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${userEvents(events)}</section>`,
     footer: html`Times are UTC. For programs: <a href="/debug/users/${user.user}">/debug/users/${shortKey(user.user)}</a>`,
   });
 }
@@ -169,19 +180,19 @@ function verdictOf({ parked, observation, because, ledger, inFlight, decision, d
 } {
   if (parked !== null)
     return {
-      level: 'wrong',
-      what: `The program refuses its status, and is asked again when the account changes, or after a minute to an hour: ${parked}`,
+      level: 'critical',
+      what: `The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: ${parked}`,
     };
   if (observation === 'unobserved')
-    return { level: 'look', what: `Nothing is reported: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
-  if (ledger.status === observation) return { level: 'well', what: `The session is ${observation}, and the ledger says so` };
+    return { level: 'warning', what: `No status is written: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
+  if (ledger.status === observation) return { level: 'ok', what: `The session is ${observation}, and the ledger agrees` };
   const why =
     inFlight !== null
-      ? `${inFlight} is on its way`
+      ? `${inFlight} is in flight`
       : decision === 'hold'
-        ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'it waits')
+        ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'on hold')
         : 'it is about to be written';
-  return { level: 'look', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
+  return { level: 'warning', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
 }
 
 type Fact = readonly [term: string, words: Markup];
@@ -190,14 +201,14 @@ function factsOf(user: UserReport, now: number): readonly Fact[] {
   const { neighbor, expectedVrf, ledger, lastWrite, sinceMs } = user;
   const seen =
     neighbor === null
-      ? html`no neighbor that speaks for it`
+      ? html`no BGP neighbor found for this user`
       : html`<span class="mono">${neighbor.address}</span> in ${neighbor.vrf}, <span class="${user.observation}">${neighbor.state}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}${neighbor.description === null ? '' : `, described ${neighbor.description}`}, by source ${neighbor.source}`;
   return [
     [
       'Account',
       html`${user.accountStatus}, ${user.userType}, client <span class="mono">${user.clientIp}</span>, tunnel net <span class="mono">${user.tunnelNet}</span>`,
     ],
-    ['Expected', html`a neighbor in ${expectedVrf ?? 'a VRF that is not known'}`],
+    ['Expected', html`a neighbor in ${expectedVrf ?? 'an unknown VRF'}`],
     ['Switch', seen],
     [
       'Ledger',
@@ -205,41 +216,41 @@ function factsOf(user: UserReport, now: number): readonly Fact[] {
     ],
     [
       'Flaps',
-      html`${user.flaps} seen, penalty ${Math.round(user.penalty)}${user.suppressed ? html`, <b class="lost">too many</b>` : html``}`,
+      html`${user.flaps} seen, penalty ${Math.round(user.penalty)}${user.suppressed ? html`, <b class="failed">suppressed</b>` : html``}`,
     ],
     ['In flight', html`${user.inFlight ?? 'nothing'}`],
     [
       'Last write',
       lastWrite === null
         ? html`none since the start`
-        : html`${lastWrite.to} (${lastWrite.reason}), landed ${span(now - lastWrite.at)} ago in slot ${lastWrite.slot}, ${Math.round(lastWrite.latencyMs)} ms after it was sent<br><span class="mono">${lastWrite.signature}</span>`,
+        : html`${lastWrite.to} (${lastWrite.reason}), confirmed ${span(now - lastWrite.at)} ago in slot ${lastWrite.slot}, ${Math.round(lastWrite.latencyMs)} ms after it was sent<br><span class="mono">${lastWrite.signature}</span>`,
     ],
   ];
 }
 
-function happened(events: readonly TimelineEntry[]): Markup {
+function userEvents(events: readonly TimelineEntry[]): Markup {
   return events.length === 0
-    ? html`<p class="dim">Nothing has happened since the start.</p>`
+    ? html`<p class="dim">No events since the start.</p>`
     : eventList(events.map((event) => ({ ...event, user: null })));
 }
 
-/** So many rows a browser on a phone still draws at once; the rest is in /status.json. */
+/** A browser on a phone can still render this many rows; the rest is in /status.json. */
 const MOST_SHOWN = 500;
-/** A group that is well and longer than this begins folded. */
+/** A healthy group longer than this is folded at first. */
 const FOLDED_ABOVE = 25;
-/** One transition is no flapping. */
+/** Fewer transitions are not flapping. */
 const FLAPPING = 2;
 
 interface Group {
   readonly id: string;
   readonly title: string;
-  readonly isWell: boolean;
+  readonly isHealthy: boolean;
   readonly users: readonly UserReport[];
 }
 
-/** The users by state; who needs a look comes first. Pauses after each row. */
+/** The users by state, faults first. Pauses after each row. */
 export function* usersByState({ users }: AgentStatus): Generator<void, Markup, void> {
-  if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or it has not been read yet.</p>`;
+  if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or has not been read yet.</p>`;
   const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
   let room = MOST_SHOWN;
   const groups: Markup[] = [];
@@ -254,24 +265,24 @@ export function* usersByState({ users }: AgentStatus): Generator<void, Markup, v
 
 function groupsOf(users: readonly UserReport[]): readonly Group[] {
   const is = (id: string) => (user: UserReport) => groupOf(user) === id;
-  const group = (id: string, title: string, isWell = false): Group => ({ id, title, isWell, users: users.filter(is(id)) });
+  const group = (id: string, title: string, isHealthy = false): Group => ({ id, title, isHealthy, users: users.filter(is(id)) });
   return [
-    group('refused', 'Refused by the program'),
-    group('unobserved', 'Not observed: nothing is reported'),
-    group('changing', 'Changing: the ledger does not say it yet'),
-    group('down', 'Down, and the ledger says so'),
-    group('up', 'Up, and the ledger says so', true),
+    group('rejected', 'Rejected by the program'),
+    group('unobserved', 'Not observed: no status is written'),
+    group('changing', 'Changing: not on the ledger yet'),
+    group('down', 'Down, and the ledger agrees'),
+    group('up', 'Up, and the ledger agrees', true),
   ];
 }
 
 function groupOf({ parked, observation, ledger }: UserReport): string {
-  if (parked !== null) return 'refused';
+  if (parked !== null) return 'rejected';
   if (observation === 'unobserved') return 'unobserved';
   return ledger.status === observation ? observation : 'changing';
 }
 
-function* groupMarkup({ id, title, isWell, users }: Group, shown: readonly UserReport[]): Generator<void, Markup, void> {
-  const isOpen = !isWell || users.length <= FOLDED_ABOVE;
+function* groupMarkup({ id, title, isHealthy, users }: Group, shown: readonly UserReport[]): Generator<void, Markup, void> {
+  const isOpen = !isHealthy || users.length <= FOLDED_ABOVE;
   const more =
     shown.length < users.length
       ? html`<p class="dim pad">… and ${users.length - shown.length} more in <a href="/status.json">/status.json</a></p>`
@@ -292,7 +303,7 @@ const COLUMNS: readonly Column<UserReport>[] = [
   {
     title: 'Switch',
     cell: ({ observation, neighbor, sinceMs }) =>
-      html`<span class="${observation}">${neighbor?.state ?? (observation === 'down' ? 'no neighbor' : 'not seen')}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}`,
+      html`<span class="${observation}">${neighbor?.state ?? (observation === 'down' ? 'no neighbor' : 'not observed')}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}`,
   },
   {
     title: 'Ledger',
@@ -305,16 +316,16 @@ const COLUMNS: readonly Column<UserReport>[] = [
 
 function remark({ parked, inFlight, decision, decisionReason, suppressed, flaps, penalty }: UserReport): string {
   const flapping =
-    penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', flaps too often' : ''}`;
+    penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', suppressed' : ''}`;
   const state =
     parked !== null
       ? `rejected: ${parked}`
       : inFlight !== null
-        ? `${inFlight} is on its way`
+        ? `${inFlight} is in flight`
         : decision === 'hold'
           ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? '')
           : decision === 'write' && decisionReason === 'change'
-            ? 'to be written'
+            ? 'about to be written'
             : '';
   return [state, flapping].filter((part) => part !== '').join('; ');
 }
