@@ -32,7 +32,7 @@ export interface FeedSeat {
   readonly terminatesAt: bigint;
 }
 
-/** What an access pass is for. A tag that is not known ends what can be read of the pass: how long its form is cannot be known. */
+/** What an access pass is for. An unknown tag ends the readable part of the pass, because the length of its payload is unknown. */
 export type AccessPassKind =
   | { readonly kind: 'prepaid' }
   | { readonly kind: 'solana-validator'; readonly key: Address }
@@ -83,27 +83,27 @@ function writeKind(writer: AccountWriter, kind: AccessPassKind): void {
   if (kind.kind === 'edge-seat') writer.vector(kind.seats, (seat) => writeFields(SEAT, writer, seat));
 }
 
-/** Byte values of AccessPass.status; any other byte is kept as it is. The last is no longer given. */
+/** Byte values of AccessPass.status; any other byte is kept as it is. The program no longer sets the last one. */
 export const AccessPassStatus = { requested: 0, connected: 1, disconnected: 2, expired: 3 } as const;
 
 /** Bits of AccessPass.flags. */
 export const AccessPassFlag = { dzfLocked: 1, allowMultipleIp: 2 } as const;
 
-/** AccessPass.last_access_epoch of a pass without an end. */
+/** AccessPass.last_access_epoch of a pass that never expires. */
 export const UNLIMITED_EPOCH = (1n << 64n) - 1n;
 
 /**
- * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, but for
- * the two maxima: for the program itself a pass from before them allows one user of each kind.
+ * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, except the
+ * two maxima: the program treats a pass without them as allowing one user of each kind.
  */
 export interface AccessPass {
   readonly owner: Address;
   readonly bumpSeed: number;
   readonly accessPassType: AccessPassKind;
-  /** 0.0.0.0 is a pass for any address. */
+  /** 0.0.0.0 allows any address. */
   readonly clientIp: Ipv4;
   readonly userPayer: Address;
-  /** The last epoch in which the pass is good; UNLIMITED_EPOCH for no end. */
+  /** The last epoch in which the pass is valid; UNLIMITED_EPOCH if it never expires. */
   readonly lastAccessEpoch: bigint;
   readonly connectionCount: number;
   /** See AccessPassStatus. */
@@ -149,12 +149,12 @@ const ACCESS_PASS_LAYOUT: Layout<AccessPass> = {
   maxMulticastUsers: u16OrOne,
 };
 
-/** Reads an AccessPass account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads an AccessPass account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeAccessPass(data: Uint8Array): AccessPass {
   return decodeAs('accessPass', ACCESS_PASS_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeAccessPass(pass: AccessPass): Uint8Array {
   return encodeAs('accessPass', ACCESS_PASS_LAYOUT, pass);
 }
@@ -176,7 +176,7 @@ export interface Permission {
 
 const PERMISSION_LAYOUT: Layout<Permission> = { owner: key, bumpSeed: u8, status: u8, userPayer: key, permissions: u128 };
 
-/** Reads a Permission account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Permission account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodePermission(data: Uint8Array): Permission {
   return decodeAs('permission', PERMISSION_LAYOUT, data);
 }

@@ -68,23 +68,23 @@ export interface AccountValues {
   readonly feed: Feed;
 }
 
-/** Where an account's own bytes part from those that its value alone would be written as. */
+/** Where an account's bytes differ from the encoding of its value. */
 export interface UnreadBytes {
   /** The first byte that differs, from 0. */
   readonly offset: number;
-  /** The account's bytes from there to its end: none for an older and shorter account, a newer program's fields for a longer one. */
+  /** The account's bytes from there on: empty for an older, shorter account; a newer program's fields for a longer one. */
   readonly bytes: Uint8Array;
 }
 
-/** An account of a type that is known. */
+/** An account of a known type. */
 export interface KnownAccount<Type extends keyof AccountValues> {
   readonly type: Type;
   readonly value: AccountValues[Type];
-  /** Absent when the value says all that is in the account. */
+  /** Absent when the value encodes to the same bytes. */
   readonly unread?: UnreadBytes;
 }
 
-/** An account of a type that this SDK has no name for: all of its bytes, the first one included. */
+/** An account of a type that this SDK does not know: all its bytes, including the type byte. */
 export interface UnknownAccount {
   readonly type: 'unknown';
   readonly data: Uint8Array;
@@ -101,8 +101,8 @@ interface Codec<Type extends keyof AccountValues> {
 const CODECS: { readonly [Type in keyof AccountValues]: Codec<Type> } = /* @__PURE__ */ makeCodecs();
 
 /**
- * Reads an account of any type and loses nothing of it: encodeAccount gives back the same bytes, whatever the account's age, version and
- * state. Throws AccountDataError `ACCOUNT__EMPTY`, and nothing else, when there are no bytes.
+ * Decodes an account of any type without loss: encodeAccount returns the same bytes, whatever the account's age, version and state.
+ * Throws only AccountDataError `ACCOUNT__EMPTY`, when there are no bytes.
  */
 export function decodeAccount(data: Uint8Array): Account {
   const type = accountType(data);
@@ -112,8 +112,8 @@ export function decodeAccount(data: Uint8Array): Account {
 }
 
 /**
- * The account's bytes, as long as the account was. To write a value in today's layout instead, with all fields that the program has now,
- * use the encoder of its type. Throws ServiceabilityError for a value that its field cannot hold.
+ * The account's bytes, at the account's own length. To write a value in the current layout with all its fields, use the encoder of its type.
+ * Throws ServiceabilityError for a value that its field cannot hold.
  */
 export function encodeAccount(account: Account): Uint8Array {
   return account.type === 'unknown' ? new Uint8Array(account.data) : encodeKnown(account);
@@ -163,7 +163,7 @@ function codec<Type extends keyof AccountValues>(
   };
 }
 
-/** How many first bytes are the same; undefined when all are. */
+/** How many leading bytes are equal; undefined when all are. */
 function agreement(data: Uint8Array, encoded: Uint8Array): number | undefined {
   let length = 0;
   while (length < data.length && data[length] === encoded[length]) length++;

@@ -24,7 +24,7 @@ import type { Address, Ipv4, Nanoseconds, NetworkV4 } from './units.ts';
 /** Byte values of Contributor.status; any other byte is kept as it is. */
 export const ContributorStatus = { none: 0, activated: 1, suspended: 2, deleting: 3 } as const;
 
-/** The Contributor account (type 10): who brings devices and links. A field that the account is too short to hold reads as zero. */
+/** The Contributor account (type 10): an organization that contributes devices and links. A field that the account is too short to hold reads as zero. */
 export interface Contributor {
   readonly owner: Address;
   readonly index: bigint;
@@ -46,17 +46,17 @@ const CONTRIBUTOR_LAYOUT: Layout<Contributor> = {
   opsManagerPk: key,
 };
 
-/** Reads a Contributor account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Contributor account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeContributor(data: Uint8Array): Contributor {
   return decodeAs('contributor', CONTRIBUTOR_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeContributor(contributor: Contributor): Uint8Array {
   return encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
 }
 
-/** The Exchange account (type 4): a metro where devices meet. A field that the account is too short to hold reads as zero. */
+/** The Exchange account (type 4): a metro where devices interconnect. A field that the account is too short to hold reads as zero. */
 export interface Exchange {
   readonly owner: Address;
   readonly index: bigint;
@@ -94,17 +94,17 @@ const EXCHANGE_LAYOUT: Layout<Exchange> = {
   device2Pk: key,
 };
 
-/** Reads an Exchange account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads an Exchange account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeExchange(data: Uint8Array): Exchange {
   return decodeAs('exchange', EXCHANGE_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeExchange(exchange: Exchange): Uint8Array {
   return encodeAs('exchange', EXCHANGE_LAYOUT, exchange);
 }
 
-/** The Feed account (type 18): multicast groups that are sold as seats. A field that the account is too short to hold reads as zero. */
+/** The Feed account (type 18): multicast groups sold as seats. A field that the account is too short to hold reads as zero. */
 export interface Feed {
   readonly owner: Address;
   readonly bumpSeed: number;
@@ -118,21 +118,21 @@ export interface Feed {
 
 const FEED_LAYOUT: Layout<Feed> = { owner: key, bumpSeed: u8, code: text, name: text, exchange: key, groups: keys };
 
-/** Reads a Feed account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Feed account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeFeed(data: Uint8Array): Feed {
   return decodeAs('feed', FEED_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeFeed(feed: Feed): Uint8Array {
   return encodeAs('feed', FEED_LAYOUT, feed);
 }
 
-/** The Index account (type 16): leads from a code to the account that has it. A field that the account is too short to hold reads as zero. */
+/** The Index account (type 16): maps a code to the account that has it. A field that the account is too short to hold reads as zero. */
 export interface IndexEntry {
-  /** The account that has the key. */
+  /** The account with this key. */
   readonly pk: Address;
-  /** What that account is: see AccountType. */
+  /** That account's type: see AccountType. */
   readonly entityAccountType: number;
   /** In lower case. */
   readonly key: string;
@@ -141,12 +141,12 @@ export interface IndexEntry {
 
 const INDEX_ENTRY_LAYOUT: Layout<IndexEntry> = { pk: key, entityAccountType: u8, key: text, bumpSeed: u8 };
 
-/** Reads an Index account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads an Index account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeIndexEntry(data: Uint8Array): IndexEntry {
   return decodeAs('index', INDEX_ENTRY_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
   return encodeAs('index', INDEX_ENTRY_LAYOUT, entry);
 }
@@ -192,7 +192,7 @@ export interface Link {
   readonly contributorPk: Address;
   readonly sideAIfaceName: string;
   readonly sideZIfaceName: string;
-  /** Counts instead of the measured delay where it is not 0. */
+  /** Replaces the measured delay unless it is 0. */
   readonly delayOverrideNs: Nanoseconds;
   /** See linkHealthName. */
   readonly linkHealth: number;
@@ -228,12 +228,12 @@ const LINK_LAYOUT: Layout<Link> = {
   linkFlags: u32,
 };
 
-/** Reads a Link account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Link account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeLink(data: Uint8Array): Link {
   return decodeAs('link', LINK_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeLink(link: Link): Uint8Array {
   return encodeAs('link', LINK_LAYOUT, link);
 }
@@ -274,12 +274,12 @@ const LOCATION_LAYOUT: Layout<Location> = {
   referenceCount: u32,
 };
 
-/** Reads a Location account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Location account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeLocation(data: Uint8Array): Location {
   return decodeAs('location', LOCATION_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeLocation(location: Location): Uint8Array {
   return encodeAs('location', LOCATION_LAYOUT, location);
 }
@@ -317,17 +317,17 @@ const MULTICAST_GROUP_LAYOUT: Layout<MulticastGroup> = {
   subscriberCount: u32,
 };
 
-/** Reads a MulticastGroup account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a MulticastGroup account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeMulticastGroup(data: Uint8Array): MulticastGroup {
   return decodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeMulticastGroup(group: MulticastGroup): Uint8Array {
   return encodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, group);
 }
 
-/** How a tenant pays. Kind 0 is a flat rate an epoch; for any other kind the program's form is not known, and the rest reads as zero. */
+/** How a tenant pays. Kind 0 is a flat rate per epoch; the layout of other kinds is unknown, and their fields read as zero. */
 export interface TenantBilling {
   readonly kind: number;
   readonly rate: bigint;
@@ -353,7 +353,7 @@ export interface Tenant {
 
 const FLAT_PER_EPOCH = 0;
 
-/** Reads a Tenant account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Tenant account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeTenant(data: Uint8Array): Tenant {
   const reader = openAccount(data, 'tenant');
   return {
@@ -395,7 +395,7 @@ export function encodeTenant(tenant: Tenant): Uint8Array {
 
 function readBilling(reader: AccountReader): TenantBilling {
   const kind = reader.u8();
-  // How long another kind is cannot be known, so neither where the next field begins.
+  // The length of another kind is unknown, so the next field cannot be found either.
   if (kind !== FLAT_PER_EPOCH) reader.cutHere();
   return { kind, rate: reader.u64(), lastDeductionDzEpoch: reader.u64() };
 }
@@ -403,14 +403,14 @@ function readBilling(reader: AccountReader): TenantBilling {
 /** Byte values of Topology.constraint; any other byte is kept as it is. */
 export const TopologyConstraint = { includeAny: 0, exclude: 1 } as const;
 
-/** The Topology account (type 17): a flexible algorithm over marked links. A field that the account is too short to hold reads as zero. */
+/** The Topology account (type 17): a flexible algorithm over links with one admin-group bit. A field that the account is too short to hold reads as zero. */
 export interface Topology {
   readonly owner: Address;
   readonly bumpSeed: number;
   readonly name: string;
   /** The bit that marks the links. */
   readonly adminGroupBit: number;
-  /** 128 and the bit. */
+  /** 128 plus the bit. */
   readonly flexAlgoNumber: number;
   /** See TopologyConstraint. */
   readonly constraint: number;
@@ -427,12 +427,12 @@ const TOPOLOGY_LAYOUT: Layout<Topology> = {
   referenceCount: u32,
 };
 
-/** Reads a Topology account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a Topology account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeTopology(data: Uint8Array): Topology {
   return decodeAs('topology', TOPOLOGY_LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeTopology(topology: Topology): Uint8Array {
   return encodeAs('topology', TOPOLOGY_LAYOUT, topology);
 }

@@ -5,22 +5,22 @@ import { isGloballyRoutable, isLinkLocal, tunnelSides, UNSPECIFIED_IPV4 } from '
 import type { Address, Ipv4, Nanoseconds, Slot } from './units.ts';
 import { BgpStatus, type User, UserStatus } from './user.ts';
 
-/** What it takes to tell a fresh record from a stale one. */
+/** What is needed to distinguish a fresh record from a stale one. */
 export interface Freshness {
-  /** The ledger's slot now: the context of the answer that the user came with, or getSlot. */
+  /** The current slot: the context slot of the response that contained the user, or getSlot. */
   readonly slot: Slot;
-  /** Milliseconds a slot, measured (getRecentPerformanceSamples): a cluster's slots are as long as it makes them. */
+  /** Measured milliseconds per slot (getRecentPerformanceSamples): slot times differ between clusters. */
   readonly slotTimeMs: number;
-  /** A record above this age, milliseconds, is stale: more than the writer's refresh interval, which is 1 h with this agent and 6 h upstream. */
+  /** A record older than this, milliseconds, is stale. Choose more than the writer's refresh interval: 1 h with this agent, 6 h upstream. */
   readonly staleAfterMs: number;
 }
 
 /**
- * What a user's record is worth at a moment.
+ * A user's status record, evaluated at a slot.
  * - up, down: reported, and fresh.
- * - stale: the writer has fallen silent; `last` is what it said then.
- * - never-reported: no writer has spoken of this user since the account was made.
- * - unknown: a fresh report that says neither (a status byte 0, or one that this SDK has no name for).
+ * - stale: the writer stopped reporting; `last` is the last reported status.
+ * - never-reported: no writer has reported this user since the account was created.
+ * - unknown: a fresh report of neither (status byte 0, or one that this SDK does not know).
  */
 export type EffectiveBgpStatus =
   | { readonly kind: 'up'; readonly ageMs: number; readonly rttNs?: Nanoseconds }
@@ -29,18 +29,18 @@ export type EffectiveBgpStatus =
   | { readonly kind: 'never-reported' }
   | { readonly kind: 'unknown'; readonly ageMs: number; readonly byte: number };
 
-/** The fields of a User that say how its session is (RFC-19). */
+/** The BGP status fields of a User (RFC-19). */
 export type BgpRecord = Pick<User, 'bgpStatus' | 'lastBgpUpAt' | 'lastBgpReportedAt' | 'bgpRttNs'>;
 
 /**
- * The status that a reader should believe. A record does not expire by itself: RFC-19 leaves it to the reader to see that nobody has
- * repeated it. A report from a slot after `slot` (the reader's node is behind) counts as new. Pure, and never throws.
+ * The status that a reader should use. A record does not expire by itself: RFC-19 leaves it to the reader to detect that reports stopped.
+ * A report from a slot after `slot` (the reader's node is behind) counts as new. Pure; never throws.
  */
 export function effectiveBgpStatus(user: BgpRecord, { slot, slotTimeMs, staleAfterMs }: Freshness): EffectiveBgpStatus {
   if (user.lastBgpReportedAt === 0n) return { kind: 'never-reported' };
   const ageMs = user.lastBgpReportedAt >= slot ? 0 : Number(slot - user.lastBgpReportedAt) * slotTimeMs;
   const last = user.bgpStatus === BgpStatus.up ? 'up' : user.bgpStatus === BgpStatus.down ? 'down' : 'unknown';
-  // Not a plain comparison: an age that cannot be computed must not pass for fresh.
+  // Negated on purpose: an age of NaN must not count as fresh.
   if (!(ageMs <= staleAfterMs)) return { kind: 'stale', ageMs, last };
   switch (last) {
     case 'up':
@@ -52,12 +52,12 @@ export function effectiveBgpStatus(user: BgpRecord, { slot, slotTimeMs, staleAft
   }
 }
 
-/** Tunnel ids are allocated from 500 up to this, exclusive. */
+/** Tunnel ids are allocated from 500 up to this value, exclusive. */
 const TUNNEL_ID_END = 4596;
 
 /**
- * The checks that the program makes on every write of a User, in its order: the code of the first that fails (see PROGRAM_ERRORS), or
- * undefined. A user that fails one can get no BGP status until the account is mended. Users being deleted or banned are not checked.
+ * The program's checks on every write of a User, in its order. Returns the code of the first failing check (see PROGRAM_ERRORS), or
+ * undefined. A failing user cannot get a BGP status until its account is fixed. Users being deleted or banned are not checked.
  */
 export function validateUser(user: User): number | undefined {
   if (user.status === UserStatus.deleting || user.status === UserStatus.banned) return undefined;
@@ -70,45 +70,45 @@ export function validateUser(user: User): number | undefined {
   return undefined;
 }
 
-/** A BGP neighbor as the switch shows it, where the caller can ask the switch (`show ip bgp summary vrf all`). */
+/** A BGP neighbor as the switch reports it (`show ip bgp summary vrf all`), for callers with access to the switch. */
 export interface ObservedNeighbor {
   readonly address: string;
-  /** Whether its state is Established. */
+  /** True when its state is Established. */
   readonly established: boolean;
   readonly vrf?: string;
 }
 
-/** Why nobody can write a status for the user, however healthy its session is. */
+/** Why no status can be written for the user, whatever the state of its session. */
 export type WriteObstacle =
   /** The device has no metrics publisher. */
   | { readonly kind: 'no-metrics-publisher' }
-  /** The two vectors of the device's interfaces differ in length, and the program aborts on it. */
+  /** The device's two interface vectors differ in length, which makes the program abort. */
   | { readonly kind: 'interfaces-disagree' }
   /** The account fails the program's own checks with this error code (see programError). */
   | { readonly kind: 'user-invalid'; readonly code: number };
 
-/** What a diagnosis stands on. */
+/** The data behind a diagnosis. */
 export interface Evidence {
   readonly record: EffectiveBgpStatus;
-  /** Where the switch should see the user: the odd address of its tunnel. Absent for a tunnel that is not a /31. */
+  /** The user's expected neighbor address on the switch: the odd address of its tunnel. Absent for a tunnel that is not a /31. */
   readonly peer?: Ipv4;
-  /** The switch's neighbors of that address; absent when none were given. Several VRFs can have one each. */
+  /** The switch's neighbors with that address, at most one per VRF; absent when the caller passed no neighbors. */
   readonly neighbors?: readonly ObservedNeighbor[];
-  /** A drained device shuts its users' sessions down on purpose. */
+  /** A drained device shuts down its users' sessions on purpose. */
   readonly deviceDrained: boolean;
   readonly metricsPublisher: Address;
   readonly obstacles: readonly WriteObstacle[];
 }
 
 /**
- * What is the matter with a user's session.
+ * The state of a user's session.
  * - healthy: a fresh record says up, and the switch does not contradict it.
  * - never-connected: configured, and never seen up.
  * - lost: was up, and is down.
- * - record-behind: the record is fresh and says other than the switch; the next report should mend it.
- * - agent-silent: nobody reports about this user, or no longer.
- * - banned-stale-up: the account is banned and its record will say up for ever, because nobody writes it any more.
- * - not-in-service: an account in any other state than activated; nothing is expected of its session.
+ * - record-behind: the record is fresh and differs from the switch; the next report should correct it.
+ * - agent-silent: no agent reports this user, or its reports stopped.
+ * - banned-stale-up: the account is banned, so its record stays up: banned users get no more reports.
+ * - not-in-service: the account is not activated; no session is expected.
  */
 export type Diagnosis = { readonly evidence: Evidence } & (
   | { readonly kind: 'healthy' }
@@ -121,13 +121,13 @@ export type Diagnosis = { readonly evidence: Evidence } & (
 );
 
 /**
- * Tells what is the matter with a user's session, from its accounts and, where they are at hand, the switch's neighbors. `neighbors` must be
- * all that the switch has: one that is missing counts as a session that is not up. Pure, and never throws.
+ * Diagnoses a user's session from its accounts and, if given, the switch's neighbors. `neighbors` must be the complete list: a missing
+ * neighbor counts as a session that is not up. Pure; never throws.
  */
 export function diagnose(user: User, device: Device, freshness: Freshness, neighbors?: readonly ObservedNeighbor[]): Diagnosis {
   const record = effectiveBgpStatus(user, freshness);
   const evidence = collectEvidence(user, device, record, neighbors);
-  if (user.status === UserStatus.banned && lastWordIsUp(record)) {
+  if (user.status === UserStatus.banned && lastReportIsUp(record)) {
     return { kind: 'banned-stale-up', lastUpAt: user.lastBgpUpAt, evidence };
   }
   if (user.status !== UserStatus.activated) return { kind: 'not-in-service', status: userStatusName(user.status), evidence };
@@ -145,7 +145,7 @@ export function diagnose(user: User, device: Device, freshness: Freshness, neigh
         ? { kind: 'never-connected', evidence }
         : { kind: 'agent-silent', last: 'unknown', evidence };
     case 'never-reported':
-      // An agent gives a new user time to connect before it says anything, so that a session that is not up explains the silence.
+      // An agent gives a new user time to connect before it reports, so a session that is not up explains the missing report.
       return session === 'down' ? { kind: 'never-connected', evidence } : { kind: 'agent-silent', last: 'never', evidence };
   }
 }
@@ -172,12 +172,12 @@ function collectEvidence(
   };
 }
 
-/** Undefined where the switch was not asked, or has nothing to say about a tunnel that names no peer. */
+/** Undefined when no neighbors were given, or the tunnel has no peer address. */
 function sessionOf({ peer, neighbors }: Evidence): 'up' | 'down' | undefined {
   if (peer === undefined || neighbors === undefined) return undefined;
   return neighbors.some(({ established }) => established) ? 'up' : 'down';
 }
 
-function lastWordIsUp(record: EffectiveBgpStatus): boolean {
+function lastReportIsUp(record: EffectiveBgpStatus): boolean {
   return record.kind === 'up' || (record.kind === 'stale' && record.last === 'up');
 }

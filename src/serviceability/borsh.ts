@@ -14,14 +14,14 @@ import {
 
 const KEY_LENGTH = 32;
 const NO_BYTES = /* @__PURE__ */ new Uint8Array();
-/** Most vectors of most accounts are empty, and none is ever changed. */
+/** Shared by all empty vectors, which most are. */
 const NO_ELEMENTS: readonly never[] = [];
 
 /**
- * Reads an account's fields in order (borsh: little-endian, u32 counts), and never throws.
+ * Reads an account's fields in order (borsh: little-endian, u32 counts). Never throws.
  *
- * Accounts only ever grow at their end, so an old account is a short one. A field that does not fit reads as its default and consumes
- * nothing, and the account ends there: what follows it reads as default too, never as the first bytes of a field that was cut.
+ * Accounts only grow at their end, so an old account is a short one. A field that does not fit reads as its default and ends the account:
+ * all later fields read as their defaults, too.
  */
 export class AccountReader {
   readonly #bytes: Uint8Array;
@@ -48,7 +48,7 @@ export class AccountReader {
     return this.#end - this.#offset;
   }
 
-  /** Whether some field did not fit. */
+  /** True once a field did not fit. */
   get cut(): boolean {
     return this.#cut;
   }
@@ -112,7 +112,7 @@ export class AccountReader {
     return at < 0 ? UNSPECIFIED_IPV4 : this.#ipv4At(at);
   }
 
-  /** A prefix length above 32 is no network: the program reads 0.0.0.0/0, and so do we. */
+  /** A prefix length above 32 is invalid: the program reads it as 0.0.0.0/0, and so does this. */
   network(): NetworkV4 {
     const at = this.#take(5);
     if (at < 0) return UNSPECIFIED_NETWORK;
@@ -140,7 +140,7 @@ export class AccountReader {
     return this.vector(5, () => this.network());
   }
 
-  /** A u32 count and that many elements of a fixed size; empty when the account cannot hold as many. */
+  /** A u32 count and that many elements of a fixed size; empty when the account is too short for them. */
   vector<T>(elementSize: number, element: () => T): readonly T[] {
     const start = this.#takeVector(elementSize);
     if (start < 0) return NO_ELEMENTS;
@@ -163,13 +163,13 @@ export class AccountReader {
     return new Uint8Array(this.#bytes);
   }
 
-  /** A reader of the next `length` bytes alone, which this one passes over. */
+  /** A reader of the next `length` bytes, which this reader skips. */
   window(length: number): AccountReader {
     const at = this.#take(length);
     return new AccountReader(at < 0 ? NO_BYTES : this.#bytes.subarray(at, at + length));
   }
 
-  /** Where the next `length` bytes begin, passing over them; -1 when there are fewer. */
+  /** Skips the next `length` bytes and returns their offset; -1 when there are fewer. */
   #take(length: number): number {
     const at = this.#offset;
     if (at + length > this.#end) {
@@ -180,7 +180,7 @@ export class AccountReader {
     return at;
   }
 
-  /** Like #take, for a vector: its count is believed only when the account holds that many elements. */
+  /** Like #take, for a vector; -1 when the account is too short for its count. */
   #takeVector(elementSize: number): number {
     const at = this.#offset;
     const length = this.u32() * elementSize;
@@ -233,18 +233,18 @@ export const AccountType = {
   feed: 18,
 } as const;
 
-/** The name of a type of account; `none` is byte 0. */
+/** The name of an account type; `none` is byte 0. */
 export type AccountTypeName = keyof typeof AccountType;
 
 const NAMES: ReadonlyMap<number, AccountTypeName> = /* @__PURE__ */ (() =>
   new Map(Object.entries(AccountType).map(([name, byte]) => [byte, name as AccountTypeName])))();
 
-/** What an account of the program is, by its first byte; `none` for empty data and for bytes that the program does not know either. */
+/** An account's type by its first byte; `none` for empty data and for unknown bytes. */
 export function accountType(data: Uint8Array): AccountTypeName {
   return NAMES.get(data[0] ?? AccountType.none) ?? 'none';
 }
 
-/** A reader that stands after the type byte. Throws AccountDataError when the data is empty or of another type. */
+/** A reader positioned after the type byte. Throws AccountDataError when the data is empty or of another type. */
 export function openAccount(data: Uint8Array, expected: AccountTypeName, memo?: KeyMemo): AccountReader {
   const actual = data[0];
   if (actual === undefined) throw new AccountDataError('ACCOUNT__EMPTY', { expected });
@@ -260,8 +260,8 @@ const U64_END = 1n << 64n;
 const I64_END = 1n << 63n;
 
 /**
- * Writes an account's fields in order, the counterpart of AccountReader. A value that its field cannot hold is never wrapped: it throws
- * ServiceabilityError `ENCODING__OUT_OF_RANGE`.
+ * Writes an account's fields in order, the counterpart of AccountReader. Throws ServiceabilityError `ENCODING__OUT_OF_RANGE` for a value
+ * that its field cannot hold; values never wrap.
  */
 export class AccountWriter {
   #bytes = new Uint8Array(INITIAL_LENGTH);
@@ -392,19 +392,19 @@ export class AccountWriter {
 }
 
 /*
- * An account's layout written once, for both directions: its fields in their order on the ledger, each with its wire form.
+ * An account's layout, declared once for both directions: its fields in the ledger's order, each with its codec.
  *
  *   { owner: key, bumpSeed: u8, code: text, … }  ──► decodeAs ──► value
  *                                                 ──► encodeAs ──► bytes
  */
 
-/** One field's wire form. */
+/** Reads and writes one field. */
 export interface FieldCodec<T> {
   read(reader: AccountReader): T;
   write(writer: AccountWriter, value: T): void;
 }
 
-/** Every field of `T` in the order of the account; the type makes sure that none is forgotten. */
+/** Every field of `T` in the account's order; the type requires all of them. */
 export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
 
 type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };

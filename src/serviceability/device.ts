@@ -7,7 +7,7 @@ export interface FlexAlgoNodeSegment {
   readonly nodeSegmentIdx: number;
 }
 
-/** What the first layout of an interface holds. */
+/** The fields of the first interface layout. */
 export interface BasicInterface {
   readonly status: number;
   readonly name: string;
@@ -19,7 +19,7 @@ export interface BasicInterface {
   readonly userTunnelEndpoint: boolean;
 }
 
-/** What every later layout holds. */
+/** The fields of every later layout. */
 export interface FullInterface extends BasicInterface {
   readonly cyoa: number;
   readonly dia: number;
@@ -31,57 +31,57 @@ export interface FullInterface extends BasicInterface {
   readonly routingMode: number;
 }
 
-/** An element of the first, unversioned vector; `layout` is its discriminant. Layout 3 is no longer written, but some accounts have it. */
+/** An element of the first, unversioned vector; `layout` is its discriminant. The program no longer writes layout 3, but some accounts have it. */
 export type DeprecatedInterface =
   | ({ readonly layout: 0 } & BasicInterface)
   | ({ readonly layout: 1 | 2 } & FullInterface)
   | ({ readonly layout: 3; readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[] } & FullInterface);
 
-/** An interface of a layout that this SDK knows (version 4). */
+/** An interface in a layout that this SDK knows (version 4). */
 export interface KnownInterface extends FullInterface {
   readonly kind: 'known';
   readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[];
-  /** Bytes of this element after the fields that are known. */
+  /** Bytes of this element after its known fields. */
   readonly surplus: Uint8Array;
 }
 
-/** An interface of another version, or one whose fields do not fit its size: its bytes after the version, as they are. */
+/** An interface of another version, or whose fields do not fit its size: its bytes after the version. */
 export interface UnknownInterface {
   readonly kind: 'unknown';
   readonly version: number;
   readonly body: Uint8Array;
 }
 
-/** An element of the second vector, which says its size, so that one of an unknown version can be passed over. */
+/** An element of the second vector. Each is size-prefixed, so readers can skip unknown versions. */
 export type DeviceInterface = KnownInterface | UnknownInterface;
 
-/** The two vectors of interfaces that a device has, for old and new readers. */
+/** A device's two interface vectors, for old and new readers. */
 export interface InterfaceVectors {
   readonly deprecatedInterfaces: readonly DeprecatedInterface[];
   readonly interfaces: readonly DeviceInterface[];
 }
 
 /**
- * Whether the two vectors of a device contradict each other in length. The deployed program aborts every instruction that reads such a
- * device, SetUserBGPStatus included.
+ * Whether a device's two interface vectors differ in length. The deployed program aborts every instruction that reads such a device,
+ * including SetUserBGPStatus.
  */
 export function interfacesDisagree({ deprecatedInterfaces, interfaces }: InterfaceVectors): boolean {
   return interfaces.length > 0 && interfaces.length !== deprecatedInterfaces.length;
 }
 
-/** The interfaces of a device: the second vector, or the first in today's form for a device from before there was a second one. */
+/** A device's interfaces: the second vector, or the first one converted to the current layout if there is no second. */
 export function currentInterfaces({ deprecatedInterfaces, interfaces }: InterfaceVectors): readonly DeviceInterface[] {
   return interfaces.length > 0 ? interfaces : deprecatedInterfaces.map(modernized);
 }
 
-/** The values that the program itself fills in for what the first layout lacks. */
+/** The program's own defaults for the fields that the first layout lacks. */
 const ABSENT_IN_FIRST_LAYOUT = { cyoa: 0, dia: 0, bandwidth: 0n, cir: 0n, mtu: 9000, routingMode: 0 } as const;
 
 function modernized({ layout, ...fields }: DeprecatedInterface): KnownInterface {
   return { ...ABSENT_IN_FIRST_LAYOUT, flexAlgoNodeSegments: [], surplus: new Uint8Array(), ...fields, kind: 'known' };
 }
 
-/** Byte values of Device.status as the program numbers them (2 is retired); any other byte is kept as it is. */
+/** Byte values of Device.status in the program (2 is retired); any other byte is kept as it is. */
 export const DeviceStatus = {
   pending: 0,
   activated: 1,
@@ -104,7 +104,7 @@ export interface Device {
   readonly status: number;
   readonly code: string;
   readonly dzPrefixes: readonly NetworkV4[];
-  /** The telemetry key: the only signer whose SetUserBGPStatus the program takes for users of this device. */
+  /** The telemetry key: the only signer from which the program accepts SetUserBGPStatus for users of this device. */
   readonly metricsPublisherPk: Address;
   readonly contributorPk: Address;
   readonly mgmtVrf: string;
@@ -124,19 +124,19 @@ export interface Device {
   readonly maxMulticastPublishers: number;
   readonly interfaces: readonly DeviceInterface[];
   /**
-   * Present when a vector of interfaces could not be read, as one of an unknown layout: the account's bytes from that vector on. It and all
-   * fields after it read as their defaults, and are not to be believed.
+   * Present when an interface vector has an unknown layout: the account's bytes from that vector on. That vector and all later fields hold
+   * defaults, not values from the ledger.
    */
   readonly unreadTail?: UnreadTail;
 }
 
-/** The part of a Device account that could not be read. */
+/** The unreadable part of a Device account. */
 export interface UnreadTail {
   readonly from: 'deprecatedInterfaces' | 'interfaces';
   readonly bytes: Uint8Array;
 }
 
-/** The size-prefixed layout that the program writes today. */
+/** The size-prefixed layout that the program writes now. */
 const CURRENT_VERSION = 4;
 /** u16 size, counting itself, and u8 version. */
 const PREFIX_LENGTH = 3;
@@ -144,7 +144,7 @@ const SEGMENT_LENGTH = 34;
 /** The shortest element of the first vector: a discriminant and a basic interface without a name. */
 const SHORTEST_DEPRECATED = 18;
 
-/** Reads the first vector; undefined when it cannot be read to its end, because then nothing after it can be found either. */
+/** Reads the first vector; undefined when an element is unreadable, because its end is then unknown. */
 function readDeprecatedInterfaces(reader: AccountReader): readonly DeprecatedInterface[] | undefined {
   return readAll(reader, SHORTEST_DEPRECATED, readDeprecated);
 }
@@ -177,7 +177,7 @@ function knownBody(element: DeviceInterface & { kind: 'known' }): Uint8Array {
   return writer.raw(element.surplus).finish();
 }
 
-/** A u32 count and its elements, all or nothing; the count is believed only when that many of the shortest kind would fit. */
+/** A u32 count and its elements; undefined when one is unreadable, or when the count exceeds what fits. */
 function readAll<T>(reader: AccountReader, shortest: number, read: (reader: AccountReader) => T | undefined): readonly T[] | undefined {
   const count = reader.u32();
   if (reader.cut || count * shortest > reader.remaining) return undefined;
@@ -268,8 +268,8 @@ function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSeg
 }
 
 /**
- * Reads a Device account (type 5). All that says who may write for the device stands before its interfaces, so it reads whatever those are.
- * Throws AccountDataError, and nothing else, when the data is empty or of another type.
+ * Reads a Device account (type 5). The fields that decide who may write for the device precede its interfaces, so they are always readable.
+ * Throws only AccountDataError, when the data is empty or of another type.
  */
 export function decodeDevice(data: Uint8Array): Device {
   const reader = openAccount(data, 'device');
@@ -315,8 +315,7 @@ export function decodeDevice(data: Uint8Array): Device {
 }
 
 /**
- * The account's bytes; a tail that was not understood is written back as it was. Throws ServiceabilityError for a value that its field
- * cannot hold.
+ * The account's bytes; an unread tail is written back unchanged. Throws ServiceabilityError for a value that its field cannot hold.
  */
 export function encodeDevice(device: Device): Uint8Array {
   const writer = new AccountWriter()
@@ -353,7 +352,7 @@ export function encodeDevice(device: Device): Uint8Array {
   return writer.vector(device.interfaces, (element) => writeInterface(writer, element)).finish();
 }
 
-/** Reads a vector of interfaces, or ends the account before it and keeps its bytes. An account that is too old to have it has none. */
+/** Reads an interface vector, or ends the account before it and keeps its bytes. Older accounts have no such vector. */
 function readOrKeep<T>(
   data: Uint8Array,
   reader: AccountReader,

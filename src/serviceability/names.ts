@@ -1,6 +1,6 @@
 /*
- * What the program's enum bytes are called. A byte that has no name is `unknown(9)`, so that it stays visible. The names of user and BGP
- * status are those that the `doublezero` command prints.
+ * Names of the program's enum bytes. A byte without a name is `unknown(9)`, so that it stays visible. The names of user status and BGP
+ * status are the ones that the `doublezero` command prints.
  */
 type NameOf = (byte: number) => string;
 
@@ -30,7 +30,7 @@ export const cyoaTypeName: NameOf = /* @__PURE__ */ namesOf({
   5: 'GREOverCable',
 });
 
-/** The program's numbers; some published clients count differently from 2 on. */
+/** Of Device.status, in the program's numbering; some published clients number differently from 2 on. */
 export const deviceStatusName: NameOf = /* @__PURE__ */ namesOf({
   0: 'pending',
   1: 'activated',
@@ -65,9 +65,9 @@ export const interfaceStatusName: NameOf = /* @__PURE__ */ namesOf({
 });
 /** Of an interface's type. */
 export const interfaceTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'invalid', 1: 'loopback', 2: 'physical' });
-/** Of a loopback interface's use. */
+/** Of a loopback interface's type. */
 export const loopbackTypeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'vpnv4', 2: 'ipv4', 3: 'pim_rp_addr' });
-/** Of an interface: whether it leads to the internet directly. */
+/** Of an interface: whether it has direct internet access (DIA). */
 export const interfaceDiaName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'dia' });
 /** Of an interface's routing. */
 export const routingModeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'static', 1: 'bgp' });

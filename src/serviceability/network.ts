@@ -3,11 +3,11 @@ import { type Ipv4, type NetworkV4, quoted, ServiceabilityError } from './units.
 /** `0.0.0.0`, which the program stores for "none". */
 export const UNSPECIFIED_IPV4 = '0.0.0.0' as Ipv4;
 
-// A leading zero is refused: some parsers read 010 as eight.
+// A leading zero is rejected: some parsers read 010 as eight.
 const OCTET = '(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])';
 const DOTTED = /* @__PURE__ */ new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
 
-/** What the program refuses as a client, DoubleZero or tunnel endpoint address. 198.18.0.0/15 is allowed. */
+/** Networks that the program rejects for client, DoubleZero and tunnel endpoint addresses. 198.18.0.0/15 is allowed. */
 const NOT_GLOBAL: readonly (readonly [number, number])[] = /* @__PURE__ */ [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -41,12 +41,12 @@ export function ipv4ToNumber(text: Ipv4): number {
   return numberOf(ipv4(text));
 }
 
-/** The address of a number from 0 to 2^32 - 1; only its low 32 bits count. */
+/** The address for a number from 0 to 2^32 - 1; only the low 32 bits count. */
 export function ipv4FromNumber(value: number): Ipv4 {
   return `${(value >>> 24) & 255}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Ipv4;
 }
 
-/** Whether the program takes the address as reachable from the internet (User account checks). */
+/** Whether the program accepts the address as globally routable (User account checks). */
 export function isGloballyRoutable(text: Ipv4): boolean {
   const value = ipv4ToNumber(text);
   return !NOT_GLOBAL.some(([base, length]) => isWithin(value, base, length));
@@ -92,7 +92,7 @@ export interface TunnelSides {
   readonly clientSide: Ipv4;
 }
 
-/** The two ends of a tunnel_net, or undefined when it is not a /31: then it names no pair of addresses. */
+/** The two ends of a tunnel_net; undefined when it is not a /31. */
 export function tunnelSides(network: NetworkV4): TunnelSides | undefined {
   if (network.prefixLength !== 31) return undefined;
   const base = ipv4ToNumber(network.address) & ~1;

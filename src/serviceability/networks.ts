@@ -1,9 +1,9 @@
 import type { Address } from './units.ts';
 
-/** A DoubleZero network, as its public clients have it built in. */
+/** A DoubleZero network, as built into DoubleZero's public clients. */
 export interface Network {
   readonly name: 'mainnet-beta' | 'testnet' | 'devnet' | 'localnet';
-  /** Other names that DoubleZero's own commands take for it. */
+  /** Other names that DoubleZero's own commands accept. */
   readonly aliases: readonly string[];
   /** The serviceability program. */
   readonly programId: Address;
@@ -60,7 +60,7 @@ export const NETWORKS: readonly Network[] = [
   },
 ];
 
-/** The network of that name or alias, whatever its case; undefined when there is none. */
+/** The network with that name or alias, ignoring case; undefined when there is none. */
 export function findNetwork(nameOrAlias: string): Network | undefined {
   const wanted = nameOrAlias.toLowerCase();
   return NETWORKS.find((network) => network.name === wanted || network.aliases.includes(wanted));

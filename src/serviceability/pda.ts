@@ -8,15 +8,15 @@ const MAX_SEEDS = 16;
 const MAX_SEED_LENGTH = 32;
 const MARKER = /* @__PURE__ */ new TextEncoder().encode('ProgramDerivedAddress');
 
-/** An address that only the program can sign for, and the last seed byte that takes it off the curve. */
+/** A program-derived address and its bump seed. */
 export interface ProgramAddress {
   readonly address: Address;
   readonly bump: number;
 }
 
 /**
- * Solana's program-derived address: the first hash of the seeds, a bump counted down from 255, the program and a marker that is not a
- * point of the curve. Throws ServiceabilityError `PDA__BAD_SEEDS` for more than 15 seeds (the bump is one more) or a seed above 32 bytes.
+ * Finds Solana's program-derived address: bumps count down from 255 until the hash of seeds, bump, program and marker is off the ed25519
+ * curve. Throws ServiceabilityError `PDA__BAD_SEEDS` for more than 15 seeds (the bump is one more) or a seed above 32 bytes.
  */
 export function findProgramAddress(seeds: readonly Uint8Array[], programId: Address): ProgramAddress {
   if (seeds.length >= MAX_SEEDS) throw badSeeds(`there are ${seeds.length}, and at most ${MAX_SEEDS - 1} are allowed`);
@@ -47,7 +47,7 @@ function badSeeds(problem: string): ServiceabilityError {
 }
 
 /*
- * Where the deployed program keeps each account. Every seed list begins with "doublezero"; numbers are little-endian.
+ * The deployed program's account addresses. Every seed list begins with "doublezero"; numbers are little-endian.
  * All of these throw ServiceabilityError `PDA__BAD_SEEDS` for a code or name above 32 bytes.
  */
 
@@ -74,12 +74,12 @@ export const contributorAddress = (programId: Address, index: bigint): ProgramAd
   derive(programId, 'contributor', little(index, 16));
 
 /**
- * A user's account depends on nothing but its client address and type: deleted and created again, on whatever device, it is the same
- * address with other data.
+ * A user's address depends only on its client address and type: a user that is deleted and created again, on any device, has the same
+ * address.
  */
 export const userAddress = (programId: Address, clientIp: Ipv4, userType: number): ProgramAddress =>
   derive(programId, 'user', ipv4Bytes(clientIp), Uint8Array.of(userType));
-/** A user from before accounts were keyed by client address. */
+/** A user created before accounts were keyed by client address. */
 export const legacyUserAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'user', little(index, 16));
 
 /** A Tenant, by its code. */
@@ -87,20 +87,20 @@ export const tenantAddress = (programId: Address, code: string): ProgramAddress 
 /** The Permission of one key. */
 export const permissionAddress = (programId: Address, userPayer: Address): ProgramAddress =>
   derive(programId, 'permission', addressBytes(userPayer));
-/** `clientIp` 0.0.0.0 is a pass for any address. */
+/** An AccessPass; `clientIp` 0.0.0.0 allows any address. */
 export const accessPassAddress = (programId: Address, clientIp: Ipv4, userPayer: Address): ProgramAddress =>
   derive(programId, 'accesspass', ipv4Bytes(clientIp), addressBytes(userPayer));
 /** A Feed, by its code and its Exchange. */
 export const feedAddress = (programId: Address, code: string, exchange: Address): ProgramAddress =>
   derive(programId, 'feed', utf8(code), addressBytes(exchange));
-/** Names differ by more than case: the seed is the name in upper case. */
+/** A Topology, by its name; the seed is the name in upper case. */
 export const topologyAddress = (programId: Address, name: string): ProgramAddress =>
   derive(programId, 'topology', utf8(name.toUpperCase()));
-/** `entitySeed` is the entity's own first seed, such as `device`; the key counts in lower case. */
+/** An Index; `entitySeed` is the entity's own first seed, such as `device`, and the key is lowercased. */
 export const indexAddress = (programId: Address, entitySeed: string, key: string): ProgramAddress =>
   derive(programId, 'index', utf8(entitySeed), utf8(key.toLowerCase()));
 
-/** A pool of resources that the program allocates from (RFC-11); those of a device come in numbered parts. */
+/** A pool that the program allocates from (RFC-11); a device's pools come in numbered parts. */
 export type ResourcePool =
   | {
       readonly kind:
@@ -115,7 +115,7 @@ export type ResourcePool =
     }
   | { readonly kind: 'dzprefixblock' | 'tunnelids'; readonly device: Address; readonly index: bigint };
 
-/** The ResourceExtension account of a pool: as deployed one account a pool, not one a device as RFC-11 drafted it. */
+/** The ResourceExtension account of a pool. The deployed program has one per pool, not one per device as RFC-11 drafted. */
 export const resourceExtensionAddress = (programId: Address, pool: ResourcePool): ProgramAddress =>
   'device' in pool ? derive(programId, pool.kind, addressBytes(pool.device), little(pool.index, 8)) : derive(programId, pool.kind);
 

@@ -29,7 +29,7 @@ export interface GlobalConfig {
   readonly multicastPublisherBlock: NetworkV4;
 }
 
-/** Reads a GlobalConfig account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a GlobalConfig account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeGlobalConfig(data: Uint8Array): GlobalConfig {
   const reader = openAccount(data, 'globalConfig');
   return {
@@ -61,13 +61,13 @@ export function encodeGlobalConfig(config: GlobalConfig): Uint8Array {
     .finish();
 }
 
-/** Bits of GlobalState.feature_flags. The first is retired: the program allocates by itself whatever it says. */
+/** Bits of GlobalState.feature_flags. The first is retired: the program always allocates on-chain. */
 export const FeatureFlag = { onChainAllocation: 1n, requirePermissionAccounts: 2n } as const;
 
-/** The GlobalState account (type 1): who may do what in a network. A field that the account is too short to hold reads as zero. */
+/** The GlobalState account (type 1): authorities and allowlists of a network. A field that the account is too short to hold reads as zero. */
 export interface GlobalState {
   readonly bumpSeed: number;
-  /** The highest index that was given to an account. */
+  /** The highest account index in use. */
   readonly accountIndex: bigint;
   readonly foundationAllowlist: readonly Address[];
   /** No longer used by the program. */
@@ -101,12 +101,12 @@ const LAYOUT: Layout<GlobalState> = {
   feedAuthorityPk: key,
 };
 
-/** Reads a GlobalState account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a GlobalState account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeGlobalState(data: Uint8Array): GlobalState {
   return decodeAs('globalState', LAYOUT, data);
 }
 
-/** The account's bytes in today's layout. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeGlobalState(state: GlobalState): Uint8Array {
   return encodeAs('globalState', LAYOUT, state);
 }
@@ -126,7 +126,7 @@ export interface ProgramConfig {
   readonly minCompatibleVersion: ProgramVersion;
 }
 
-/** Reads a ProgramConfig account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a ProgramConfig account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeProgramConfig(data: Uint8Array): ProgramConfig {
   const reader = openAccount(data, 'programConfig');
   return { bumpSeed: reader.u8(), version: readVersion(reader), minCompatibleVersion: readVersion(reader) };
@@ -184,7 +184,7 @@ export interface ResourceExtension {
 const TAG = { addresses: 0, ids: 1 } as const;
 const BITMAP_OFFSET = 88;
 
-/** Reads a ResourceExtension account. Throws AccountDataError, and nothing else, when the data is empty or of another type. */
+/** Reads a ResourceExtension account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
   const reader = openAccount(data, 'resourceExtension');
   const owner = reader.key();

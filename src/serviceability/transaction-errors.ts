@@ -7,9 +7,9 @@ export interface ProgramError {
   readonly explanation: string;
 }
 
-/** Name and meaning by code: the numbers that the program sends, which for 2 to 6 are not those of the comments in its source. */
+/** Name and meaning by code. The program sends these codes; for 2 to 6 the comments in its source differ. */
 const ERRORS: Readonly<Record<number, readonly [name: string, explanation: string]>> = {
-  1: ['InvalidOwnerPubkey', "somebody other than the account's owner tried this"],
+  1: ['InvalidOwnerPubkey', "the signer is not the account's owner"],
   2: ['InvalidLocationPubkey', 'the location account is not the one that is expected'],
   3: ['InvalidExchangePubkey', 'the exchange account is not the one that is expected'],
   4: ['InvalidDeviceAPubkey', 'the device on side A of the link is not the one that is expected'],
@@ -88,7 +88,7 @@ const ERRORS: Readonly<Record<number, readonly [name: string, explanation: strin
   74: ['InvalidVrfId', 'the VRF number is out of range'],
   75: ['VrfIdTooLong', 'the VRF number is too long'],
   76: ['AdministratorAlreadyExists', 'the key is an administrator of the tenant already'],
-  77: ['AdministratorNotFound', 'the key is no administrator of the tenant'],
+  77: ['AdministratorNotFound', 'the key is not an administrator of the tenant'],
   78: ['InvalidPaymentStatus', 'the payment status is not a known one'],
   79: ['TenantNotInAccessPassAllowlist', 'the access pass does not list this tenant'],
   80: ['InvalidTunnelEndpoint', "the user's tunnel endpoint is neither unset nor globally routable"],
@@ -118,14 +118,14 @@ const ERRORS: Readonly<Record<number, readonly [name: string, explanation: strin
   104: ['EdgeSeatIsMulticastOnly', 'an edge seat is for multicast users only'],
 };
 
-/** Every error that the program is known to give, by its code, in order. */
+/** Every known error of the program, ordered by code. */
 export const PROGRAM_ERRORS: readonly ProgramError[] = /* @__PURE__ */ Object.entries(ERRORS).map(([code, [name, explanation]]) => ({
   code: Number(code),
   name,
   explanation,
 }));
 
-/** The error of a `Custom` code, or undefined for a code that the program did not have when this was written. */
+/** The error of a `Custom` code; undefined for a code that this SDK does not know. */
 export function programError(code: number): ProgramError | undefined {
   return PROGRAM_ERRORS[code - 1];
 }
@@ -136,12 +136,12 @@ export function programErrorName(code: number): string {
 }
 
 /**
- * Why a transaction failed, as a node says it in preflight, in a simulation or in a signature's status.
- * - program-error: an instruction's program gave one of its own codes (`Custom`), named as if the program were serviceability.
+ * Why a transaction failed, as reported by preflight, simulation or a signature's status.
+ * - program-error: an instruction's program returned one of its own codes (`Custom`), named as if the program were serviceability.
  * - instruction-error: the runtime stopped an instruction.
  * - transaction-error: the transaction as a whole was refused.
  * - unrecognized: any other JSON.
- * Indices count from 0, the compute-budget instructions included.
+ * Indices count from 0 and include compute-budget instructions.
  */
 export type TransactionFailure =
   | { readonly kind: 'program-error'; readonly instructionIndex: number; readonly code: number; readonly name: string }
@@ -151,7 +151,7 @@ export type TransactionFailure =
 
 const MAX_TEXT = 200;
 
-/** Reads the error of a transaction in Solana's JSON shapes, such as `{"InstructionError":[3,{"Custom":8}]}`. Takes any JSON, never throws. */
+/** Reads the error of a transaction in Solana's JSON shapes, such as `{"InstructionError":[3,{"Custom":8}]}`. Accepts any JSON; never throws. */
 export function parseTransactionFailure(json: unknown): TransactionFailure {
   const variant = parseVariant(json);
   if (variant === undefined) return { kind: 'unrecognized', json };
@@ -164,7 +164,7 @@ export function parseTransactionFailure(json: unknown): TransactionFailure {
 export function describeTransactionFailure(failure: TransactionFailure): string {
   switch (failure.kind) {
     case 'program-error': {
-      const explanation = programError(failure.code)?.explanation ?? 'a code that is newer than this software';
+      const explanation = programError(failure.code)?.explanation ?? 'this software does not know the code';
       return `instruction ${failure.instructionIndex} failed with ${failure.name} (${failure.code}): ${explanation}`;
     }
     case 'instruction-error':
@@ -175,7 +175,7 @@ export function describeTransactionFailure(failure: TransactionFailure): string 
       return `the transaction was refused with ${failure.name}${account}${instruction}`;
     }
     case 'unrecognized':
-      return `the transaction failed in a way that is not known: ${shortJson(failure.json)}`;
+      return `the transaction failed with an unknown error: ${shortJson(failure.json)}`;
   }
 }
 

@@ -24,7 +24,7 @@ export interface NetworkV4 {
   readonly prefixLength: number;
 }
 
-/** What the SDK refuses, by code: one line each, `{name}` filled from the context. */
+/** Message templates by code; `{name}` is filled from the context. */
 const MESSAGES = {
   ADDRESS__INVALID: '{text} is not an address: {problem}',
   IPV4__INVALID: '{text} is not an IPv4 address: expected four numbers from 0 to 255, as in 192.0.2.1',
@@ -32,18 +32,18 @@ const MESSAGES = {
   ACCOUNT__EMPTY: 'the account has no data, so it is closed or was never a {expected} account',
   ACCOUNT__WRONG_TYPE: 'the account is of type {actual}, not a {expected} account (type {expectedType})',
   ACCOUNT__INCONSISTENT: 'the account is not {what}: {problem}',
-  ENCODING__OUT_OF_RANGE: '{value} is not a {type} (field at byte {offset})',
-  PDA__BAD_SEEDS: 'no program address can come from these seeds: {problem}',
-  INSTRUCTION__RTT_WITHOUT_UP: 'a round-trip time of {rttNs} ns was given with status {status}: only up carries one, the others carry 0',
-  INSTRUCTION__RTT_OUT_OF_RANGE: 'a round-trip time of {rttNs} ns is not a u64',
+  ENCODING__OUT_OF_RANGE: '{value} is not a valid {type} (field at byte {offset})',
+  PDA__BAD_SEEDS: 'no program address can be derived from these seeds: {problem}',
+  INSTRUCTION__RTT_WITHOUT_UP: 'status {status} cannot carry a round-trip time of {rttNs} ns: only up can, all others carry 0',
+  INSTRUCTION__RTT_OUT_OF_RANGE: 'a round-trip time of {rttNs} ns does not fit a u64',
   PLAN__DUPLICATE_USER: 'user {user} is in the plan twice, and the older status could land last: plan only the newest',
   PLAN__BAD_COMPUTE: '{value} is not {what}',
-  TRANSACTION__TOO_LARGE: 'the transaction has {bytes} bytes, and at most {max} are taken',
+  TRANSACTION__TOO_LARGE: 'the transaction has {bytes} bytes; the maximum is {max}',
   TRANSACTION__BAD_SIGNATURE: 'a signature has 64 bytes, not {length}',
-  RPC__HTTP: '{method} was answered with HTTP status {status}',
-  RPC__ERROR: '{method} was refused with error {code}: {message}',
-  RPC__BAD_ANSWER: 'the answer to {method} cannot be used: {problem}',
-  RPC__TIMEOUT: '{method} was not answered within {timeoutMs} ms',
+  RPC__HTTP: '{method} returned HTTP status {status}',
+  RPC__ERROR: '{method} returned error {code}: {message}',
+  RPC__BAD_ANSWER: 'malformed response to {method}: {problem}',
+  RPC__TIMEOUT: '{method} timed out after {timeoutMs} ms',
 } as const;
 
 /** The codes of ServiceabilityError; stable, unlike the messages. */
@@ -51,7 +51,7 @@ export type ServiceabilityErrorCode = keyof typeof MESSAGES;
 
 type ContextValue = string | number | bigint;
 
-/** The one error that the SDK throws; `code` is stable, the message is for people. */
+/** The only error class that the SDK throws; `code` is stable, the message is for people. */
 export class ServiceabilityError extends Error {
   override readonly name: string = 'ServiceabilityError';
 
@@ -63,7 +63,7 @@ export class ServiceabilityError extends Error {
   }
 }
 
-/** The data is not an account of the expected type; nothing else about an account's bytes is ever an error. */
+/** The data is not an account of the expected type. Nothing else in an account's bytes is an error. */
 export class AccountDataError extends ServiceabilityError {
   override readonly name = 'AccountDataError';
 
@@ -75,7 +75,7 @@ export class AccountDataError extends ServiceabilityError {
   }
 }
 
-/** Text of any length and content as it may stand in an error's one line. */
+/** Text of any length and content, quoted and shortened for one line of an error. */
 export function quoted(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);

@@ -24,7 +24,7 @@ export const UserType = { ibrl: 0, ibrlWithAllocatedIp: 1, edgeFiltering: 2, mul
 /** The User account (type 7), fields in the order of its layout. A field that the account is too short to hold reads as zero. */
 export interface User {
   readonly owner: Address;
-  /** 0 for accounts keyed by client address, so it identifies nobody. */
+  /** 0 for accounts keyed by client address: it does not identify a user. */
   readonly index: bigint;
   readonly bumpSeed: number;
   readonly userType: number;
@@ -32,9 +32,9 @@ export interface User {
   readonly tenantPk: Address;
   readonly devicePk: Address;
   readonly cyoaType: number;
-  /** The user's end of the GRE tunnel, on the internet. */
+  /** The user's end of the GRE tunnel: its public address. */
   readonly clientIp: Ipv4;
-  /** The address under which the user is known in DoubleZero. */
+  /** The user's address within DoubleZero. */
   readonly dzIp: Ipv4;
   /** The number of the switch's `Tunnel` interface; 0 for none. */
   readonly tunnelId: number;
@@ -50,15 +50,15 @@ export interface User {
   readonly tunnelEndpoint: Ipv4;
   /** Bit 0: created as a publisher. */
   readonly tunnelFlags: number;
-  /** What was last reported by SetUserBGPStatus; see BgpStatus. */
+  /** The status that SetUserBGPStatus last reported; see BgpStatus. */
   readonly bgpStatus: number;
-  /** The slot of the latest report of up, repeated ones included; 0 for never. */
+  /** The slot of the latest report of up, including repeated ones; 0 for never. */
   readonly lastBgpUpAt: Slot;
   /** The slot of the latest report; 0 for never. */
   readonly lastBgpReportedAt: Slot;
-  /** The round-trip time that came with the latest report; 0 for no sample. */
+  /** The round-trip time of the latest report; 0 for no sample. */
   readonly bgpRttNs: Nanoseconds;
-  /** Feeds that the user has a seat for. */
+  /** Feeds for which the user has a seat. */
   readonly feedPks: readonly Address[];
 }
 
@@ -67,15 +67,15 @@ const EMPTY_LENGTH = 206;
 
 /**
  * Reads a User account (type 7). Fields that an older account is too short for read as zero; bytes after the last field are ignored.
- * Throws AccountDataError, and nothing else, when the data is empty or of another type.
+ * Throws only AccountDataError, when the data is empty or of another type.
  */
 export function decodeUser(data: Uint8Array): User {
   return readUser(openAccount(data, 'user'));
 }
 
 /**
- * A decodeUser for many accounts, as the answer to one getProgramAccounts: twice as fast, because the text of keys that they have in common
- * (device, tenant, owner) is made once. It remembers up to 256 keys, so let it go with the answer.
+ * A decodeUser for the many accounts of one getProgramAccounts response: faster, because it converts common keys (device, tenant, owner) to
+ * base58 only once. It caches up to 256 keys; discard it after the response.
  */
 export function createUserDecoder(): (data: Uint8Array) => User {
   const memo = new KeyMemo();
@@ -105,12 +105,12 @@ function readUser(reader: AccountReader): User {
     lastBgpUpAt: slot(reader.u64()),
     lastBgpReportedAt: slot(reader.u64()),
     bgpRttNs: nanoseconds(reader.u64()),
-    // A former layout held one scalar feed key here; unset, it reads as no feeds.
+    // A former layout had one scalar feed key here; unset, it reads as an empty list.
     feedPks: reader.keys(),
   };
 }
 
-/** The account's bytes as the program writes them today. Throws ServiceabilityError for a value that its field cannot hold. */
+/** The account's bytes as the program writes them now. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeUser(user: User): Uint8Array {
   return new AccountWriter()
     .u8(AccountType.user)
@@ -139,7 +139,7 @@ export function encodeUser(user: User): Uint8Array {
     .finish();
 }
 
-/** How many bytes encodeUser gives: what the account's rent is for. */
+/** The length of encodeUser's output, bytes: the account's rent depends on it. */
 export function encodedUserLength(user: User): number {
   return EMPTY_LENGTH + 32 * (user.publishers.length + user.subscribers.length + user.feedPks.length);
 }

@@ -9,19 +9,19 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /**
- * One JSON-RPC request to a node: resolves with its `result`, rejects with whatever went wrong. All that this SDK needs of a transport, so
- * that an application can bring its own with failover, credentials and limits.
+ * One JSON-RPC request to a node: resolves with its `result`, rejects on any failure. The SDK needs nothing else of a transport, so an
+ * application can pass its own, with failover, credentials and rate limits.
  */
 export type RpcCall = (method: string, params: readonly unknown[], signal: AbortSignal) => Promise<unknown>;
 
-/** What of an answer to `fetch` is used. */
+/** The part of a `fetch` response that fetchRpc uses. */
 export interface FetchAnswer {
   readonly ok: boolean;
   readonly status: number;
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** `fetch`, as narrow as it is needed here. */
+/** The part of `fetch` that fetchRpc uses. */
 export type FetchLike = (
   url: string,
   init: {
@@ -34,11 +34,11 @@ export type FetchLike = (
 
 /** Settings of fetchRpc. */
 export interface FetchRpcOptions {
-  /** The global `fetch` unless told. */
+  /** Default: the global `fetch`. */
   readonly fetch?: FetchLike;
-  /** For request and answer together, milliseconds; 10,000 unless told. */
+  /** Time limit for request and response, milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** An answer above this many bytes is refused; 64 MiB unless told. */
+  /** Maximum response size, bytes. Default: 64 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -46,9 +46,9 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_BYTES = 64 * 1_024 * 1_024;
 
 /**
- * An RpcCall over `fetch` to one node: no retries, no pooling of its own. It rejects with ServiceabilityError: `RPC__HTTP` for a status other
- * than 2xx, `RPC__ERROR` for an error of JSON-RPC, `RPC__BAD_ANSWER` for anything that is no JSON-RPC, `RPC__TIMEOUT`; else with what `fetch`
- * rejects with, or the reason of an aborted signal.
+ * An RpcCall over `fetch` to one node, without retries. Rejects with ServiceabilityError: `RPC__HTTP` for a status other than 2xx,
+ * `RPC__ERROR` for a JSON-RPC error, `RPC__BAD_ANSWER` for a response that is not JSON-RPC, `RPC__TIMEOUT`. Otherwise rejects with the error
+ * of `fetch`, or with the reason of the aborted signal.
  */
 export function fetchRpc(
   url: string,
@@ -70,7 +70,7 @@ export function fetchRpc(
   };
 }
 
-/** Ends with the signal or the deadline, whichever is first, and leaves neither a timer nor a listener behind. */
+/** Aborts the work with the signal or at the deadline; clears its timer and its listener. */
 async function withDeadline<T>(ms: number, late: Error, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const inner = new AbortController();
@@ -98,7 +98,7 @@ async function readText({ body }: FetchAnswer, maxBytes: number, method: string)
     total += value.length;
     if (total > maxBytes) {
       await reader.cancel();
-      throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: `it is longer than ${maxBytes} bytes` });
+      throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: `longer than ${maxBytes} bytes` });
     }
     text += decoder.decode(value, { stream: true });
   }
@@ -109,35 +109,35 @@ function readResult(text: string, method: string): unknown {
   try {
     json = JSON.parse(text);
   } catch {
-    throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: 'it is not JSON' });
+    throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: 'not JSON' });
   }
   if (isRecord(json) && isRecord(json.error)) {
     const { code, message } = json.error;
     throw new ServiceabilityError('RPC__ERROR', { method, code: Number(code), message: String(message).slice(0, 200) });
   }
-  if (!isRecord(json) || !('result' in json)) throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: 'it has no result' });
+  if (!isRecord(json) || !('result' in json)) throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: 'no result' });
   return json.result;
 }
 
-/** Offset of device_pk in a User account (User account layout): what a memcmp filter compares. */
+/** Offset of device_pk in a User account, for memcmp filters. */
 export const USER_DEVICE_OFFSET = 83;
 
-/** How final what is read must be. */
+/** Solana's commitment levels. */
 export type Commitment = 'processed' | 'confirmed' | 'finalized';
 
-/** What readUsers reads, and how. */
+/** Options of readUsers. */
 export interface ReadUsersOptions {
   readonly rpc: RpcCall;
   readonly programId: Address;
-  /** Only the users of this device; absent for those of the whole network. */
+  /** Reads only the users of this device; absent for the whole network. */
   readonly device?: Address;
-  /** `confirmed` unless told. */
+  /** Default: `confirmed`. */
   readonly commitment?: Commitment;
-  /** An answer with more users is an error; 65,536 unless told. */
+  /** A response with more users is an error. Default: 65,536. */
   readonly maxUsers?: number;
 }
 
-/** A user and the base64 of its account, by which an unchanged one is known again. */
+/** A user and the base64 of its account, to detect unchanged accounts without decoding. */
 export interface UserEntry {
   readonly user: User;
   readonly encoded: string;
@@ -156,9 +156,9 @@ export function userFilters(device?: Address): readonly unknown[] {
 }
 
 /**
- * Reads the users of a device or a network (getProgramAccounts with filters). All or nothing: an answer with one account that is no User of
- * this program and device is ServiceabilityError `RPC__BAD_ANSWER`, never a shorter list, so that a missing user is a removed one. What
- * `rpc` rejects with is passed on. Entries of `before` with the same bytes are taken over as they are.
+ * Reads the users of a device or a network (getProgramAccounts with filters). All or nothing: throws ServiceabilityError `RPC__BAD_ANSWER` if
+ * any account is not a User of this program and device, so a user missing from the result was removed. Rejections of `rpc` pass through.
+ * Reuses entries of `before` whose bytes are unchanged.
  */
 export async function readUsers(
   options: ReadUsersOptions,
@@ -171,15 +171,15 @@ export async function readUsers(
   const context = isRecord(result) ? result.context : undefined;
   const at = isRecord(context) ? context.slot : undefined;
   const value = isRecord(result) ? result.value : undefined;
-  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) throw malformed('it has no context with a slot');
-  if (!Array.isArray(value)) throw malformed('its value is not a list');
-  if (value.length > maxUsers) throw malformed(`it has ${value.length} users, and at most ${maxUsers} are expected`);
+  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) throw malformed('no context with a slot');
+  if (!Array.isArray(value)) throw malformed('value is not a list');
+  if (value.length > maxUsers) throw malformed(`${value.length} users; the maximum is ${maxUsers}`);
   const users = new Map<Address, UserEntry>();
   const decode = createUserDecoder();
   for (const item of value as readonly unknown[]) {
     const pubkey = isRecord(item) ? item.pubkey : undefined;
     const known = typeof pubkey === 'string' ? before.get(pubkey as Address) : undefined;
-    if (known === undefined && !isAddress(pubkey)) throw malformed('an account has no address');
+    if (known === undefined && !isAddress(pubkey)) throw malformed('an account without an address');
     const address = pubkey as Address;
     if (users.has(address)) throw malformed(`account ${address} is listed twice`);
     const encoded = encodedData(item, programId, address);
@@ -190,7 +190,7 @@ export async function readUsers(
 
 function encodedData(item: unknown, programId: Address, address: Address): string {
   const account = isRecord(item) ? item.account : undefined;
-  if (!isRecord(account) || account.owner !== programId) throw malformed(`account ${address} does not belong to the program`);
+  if (!isRecord(account) || account.owner !== programId) throw malformed(`account ${address} has another owner than the program`);
   const { data } = account;
   if (!Array.isArray(data) || typeof data[0] !== 'string' || data[1] !== 'base64') throw malformed(`account ${address} is not in base64`);
   return data[0];
@@ -209,7 +209,7 @@ function malformed(problem: string): ServiceabilityError {
   return new ServiceabilityError('RPC__BAD_ANSWER', { method: 'getProgramAccounts', problem });
 }
 
-/** One difference between what was known of the users and what an answer of `slot` says. */
+/** One difference between two reads of the users; `slot` is the later read's. */
 export type UserChange =
   | { readonly kind: 'added'; readonly address: Address; readonly user: User; readonly slot: Slot }
   | {
@@ -223,7 +223,7 @@ export type UserChange =
     }
   | { readonly kind: 'removed'; readonly address: Address; readonly before: User; readonly slot: Slot };
 
-/** The differences from one answer to the next: first what was removed, then what is new or changed in the order of the answer. */
+/** The differences between two reads: removed users first, then new and changed ones in the order of the later read. */
 export function userChanges(
   before: ReadonlyMap<Address, UserEntry>,
   after: ReadonlyMap<Address, UserEntry>,
@@ -238,14 +238,14 @@ export function userChanges(
     if (former === undefined) changes.push({ kind: 'added', address, user: entry.user, slot });
     else if (former !== entry) {
       const fields = changedFields(former.user, entry.user);
-      // Bytes behind the last field that this SDK knows can change alone.
+      // Bytes after the last known field can change alone.
       if (fields.length > 0) changes.push({ kind: 'changed', address, user: entry.user, before: former.user, fields, slot });
     }
   }
   return changes;
 }
 
-/** The fields in which two states of a user differ, in the order of the account. */
+/** The fields that differ between two states of a user, in the order of the account. */
 export function changedFields(before: User, after: User): readonly (keyof User)[] {
   const fields = Object.keys(after) as readonly (keyof User)[];
   return fields.filter((field) => !isSame(before[field], after[field]));
@@ -258,7 +258,7 @@ function isSame(one: User[keyof User], other: User[keyof User]): boolean {
   return one.address === other.address && one.prefixLength === other.prefixLength;
 }
 
-/** Ends after so many milliseconds, or rejects with the signal's reason as soon as it aborts. */
+/** Resolves after `ms` milliseconds; rejects with the signal's reason when it aborts. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 /** Sleep on the timers of Node or the browser. */
@@ -279,44 +279,44 @@ const timerSleep: Sleep = (ms, signal) =>
     signal.addEventListener('abort', onAbort, { once: true });
   });
 
-/** Rings that come while nobody waits are not lost; any number of them count as one. */
-interface WakeBell {
-  /** `slot` is where the news is from, where that is known. */
-  ring(slot?: Slot): void;
-  /** Forgets the rings so far, and gives the highest slot that they named. */
+/** A condition variable: a trigger that arrives between two waits ends the next wait at once; any number of triggers count as one. */
+interface Notifier {
+  /** `slot` is the slot of the change, if known. */
+  trigger(slot?: Slot): void;
+  /** Resets the pending triggers and returns their highest slot. */
   take(): Slot | undefined;
-  /** Ends after so many milliseconds, at a ring, or when the signal aborts. */
+  /** Resolves after `ms` milliseconds, at a trigger, or when the signal aborts. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-function createWakeBell(sleep: Sleep): WakeBell {
-  let rung = false;
+function createNotifier(sleep: Sleep): Notifier {
+  let triggered = false;
   let highest: Slot | undefined;
-  let nap: AbortController | undefined;
+  let waiting: AbortController | undefined;
   return {
-    ring(slot) {
-      rung = true;
+    trigger(slot) {
+      triggered = true;
       if (slot !== undefined && (highest === undefined || slot > highest)) highest = slot;
-      nap?.abort(new Error('there is news'));
+      waiting?.abort(new Error('triggered'));
     },
     take() {
       const slot = highest;
-      rung = false;
+      triggered = false;
       highest = undefined;
       return slot;
     },
     async wait(ms, signal) {
-      if (rung || signal.aborted) return;
+      if (triggered || signal.aborted) return;
       const current = new AbortController();
       const onAbort = (): void => current.abort(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
-      nap = current;
+      waiting = current;
       try {
         await sleep(ms, current.signal);
       } catch (error) {
         if (!current.signal.aborted) throw error;
       } finally {
-        nap = undefined;
+        waiting = undefined;
         signal.removeEventListener('abort', onAbort);
       }
     },
@@ -325,53 +325,53 @@ function createWakeBell(sleep: Sleep): WakeBell {
 
 /*
  *   interval ─┐
- *   hint ─────┴─► getProgramAccounts ──► older than the newest? dropped ──► compared with what is known ──► changes
+ *   hint ─────┴─► getProgramAccounts ──► older than the newest? dropped ──► compared with the last read ──► changes
  *
- * Only whole answers are compared, so that nothing is missed however many hints were lost or the connection was away.
+ * Only complete responses are compared, so lost hints and lost connections lose no change.
  */
 
 /**
- * A source of hints: calls `wake` whenever something may have changed, with the slot where it knows it, until the signal aborts. See
+ * A source of hints: calls `trigger` whenever a user may have changed, with the slot if known, until the signal aborts. See
  * subscriptionHint.
  */
-export type UserHint = (wake: (slot?: Slot) => void, signal: AbortSignal) => void;
+export type UserHint = (trigger: (slot?: Slot) => void, signal: AbortSignal) => void;
 
-/** What watchUsers watches, and how. */
+/** Options of watchUsers. */
 export interface WatchUsersOptions extends ReadUsersOptions {
   /** Ends the watch, and the iteration with it. */
   readonly signal?: AbortSignal;
-  /** Milliseconds from one poll to the next while there is no hint; 5,000 unless told. */
+  /** Poll interval without hints, milliseconds. Default: 5,000. */
   readonly intervalMs?: number;
-  /** Milliseconds between two polls at least, however many hints there are; 250 unless told. */
+  /** Minimum time between two polls, milliseconds. Default: 250. */
   readonly minIntervalMs?: number;
-  /** Milliseconds after which a poll that failed is repeated at most: 1,000 after the first failure, doubled with each; 60,000 unless told. */
+  /** Maximum backoff after failed polls, milliseconds: 1,000 after the first failure, doubling with each. Default: 60,000. */
   readonly maxRetryMs?: number;
   readonly hint?: UserHint;
-  /** Told of every poll that failed. What it throws ends the watch, and the iteration with that error. Nothing unless told. */
+  /** Called with the error of each failed poll. An error that it throws ends the watch and the iteration. */
   readonly onError?: (error: unknown) => void;
-  /** Timers unless told. */
+  /** Default: setTimeout. */
   readonly sleep?: Sleep;
 }
 
 const FIRST_RETRY_MS = 1_000;
-/** Polls in a row for a slot that a hint has named and the node has not reached; then the interval goes on. */
+/** Maximum consecutive polls for a hinted slot that the node has not reached; then the poll interval applies again. */
 const MAX_CHASES = 10;
 
 /**
- * The changes of the users of a device or a network, from the first poll on, in which every user is `added`. A change is a difference between
- * two polls: one that was undone between them is not seen, and several of one user are one. Nothing is polled while the consumer is busy, so
- * that nothing piles up. Ends without an error when the signal aborts; leaving the loop ends it too.
+ * Yields the changes of the users of a device or a network. The first poll reports every user as `added`. A change is a difference between
+ * two polls: several changes of one user are one, and a change reverted in between is not seen. Does not poll while the consumer is busy.
+ * Ends without an error when the signal aborts or the consumer leaves the loop.
  *
- * Polls that fail are told to `onError` and repeated. An answer of an older slot than one before (a node that is behind) is dropped.
+ * Failed polls are passed to `onError` and retried. Responses from an older slot than the newest (a node that lags) are dropped.
  */
 export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<UserChange, void, void> {
   const { signal, intervalMs = 5_000, minIntervalMs = 250, maxRetryMs = 60_000, sleep = timerSleep, onError } = options;
-  const life = new AbortController();
-  const bell = createWakeBell(sleep);
-  const end = (): void => life.abort(signal?.reason instanceof Error ? signal.reason : new Error('the watch ends'));
+  const stopping = new AbortController();
+  const notifier = createNotifier(sleep);
+  const end = (): void => stopping.abort(signal?.reason instanceof Error ? signal.reason : new Error('the watch ended'));
   signal?.addEventListener('abort', end, { once: true });
   if (signal?.aborted === true) end();
-  else options.hint?.((slot) => bell.ring(slot), life.signal);
+  else options.hint?.((slot) => notifier.trigger(slot), stopping.signal);
 
   let known: ReadonlyMap<Address, UserEntry> = new Map();
   let newest: Slot | undefined;
@@ -379,8 +379,8 @@ export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<Us
   let chases = 0;
   let failures = 0;
   try {
-    while (!life.signal.aborted) {
-      wanted = later(bell.take(), wanted);
+    while (!stopping.signal.aborted) {
+      wanted = later(notifier.take(), wanted);
       const answer = await poll();
       if (answer === undefined) continue;
       if (newest === undefined || answer.slot >= newest) {
@@ -388,7 +388,7 @@ export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<Us
         known = answer.users;
         newest = answer.slot;
         for (const change of changes) {
-          if (life.signal.aborted) return;
+          if (stopping.signal.aborted) return;
           yield change;
         }
       }
@@ -397,7 +397,7 @@ export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<Us
       chases = behind ? chases + 1 : 0;
       if (!behind) {
         wanted = undefined;
-        await bell.wait(Math.max(0, intervalMs - minIntervalMs), life.signal);
+        await notifier.wait(Math.max(0, intervalMs - minIntervalMs), stopping.signal);
       }
     }
   } finally {
@@ -405,14 +405,14 @@ export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<Us
     end();
   }
 
-  /** undefined when it failed; then it has waited already. */
+  /** Undefined after a failure and its backoff. */
   async function poll(): Promise<UsersAnswer | undefined> {
     try {
-      const answer = await readUsers(options, life.signal, known);
+      const answer = await readUsers(options, stopping.signal, known);
       failures = 0;
       return answer;
     } catch (error) {
-      if (life.signal.aborted) return undefined;
+      if (stopping.signal.aborted) return undefined;
       onError?.(error);
       await pause(Math.min(maxRetryMs, FIRST_RETRY_MS * 2 ** Math.min(failures, 20)));
       failures += 1;
@@ -421,8 +421,8 @@ export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<Us
   }
 
   async function pause(ms: number): Promise<void> {
-    await sleep(ms, life.signal).catch((error: unknown) => {
-      if (!life.signal.aborted) throw error;
+    await sleep(ms, stopping.signal).catch((error: unknown) => {
+      if (!stopping.signal.aborted) throw error;
     });
   }
 }
@@ -433,8 +433,8 @@ function later(one: Slot | undefined, other: Slot | undefined): Slot | undefined
 }
 
 /**
- * What of a WebSocket is used; the global one of browsers and Node 22 is one, and so is that of the package `ws`. Events are `never`, so that each of
- * these fits, whatever it calls its own.
+ * The part of a WebSocket that subscriptionHint uses. The global WebSocket of browsers and Node 22 fits, and so does the one of the package
+ * `ws`: event types are `never`, because each of them declares its own.
  */
 export interface WebSocketLike {
   onopen: ((event: never) => unknown) | null;
@@ -445,16 +445,16 @@ export interface WebSocketLike {
   close(): void;
 }
 
-/** What subscriptionHint subscribes to, and how. */
+/** Options of subscriptionHint. */
 export interface SubscriptionHintOptions {
   readonly programId: Address;
   /** As for watchUsers. */
   readonly device?: Address;
-  /** `confirmed` unless told; the same as the watch's, or polls come too early. */
+  /** Default: `confirmed`. Must be the watch's commitment, or polls come too early. */
   readonly commitment?: Commitment;
-  /** Opens a connection, such as `() => new WebSocket(url)`. What it throws counts as a connection that failed. */
+  /** Opens a connection, such as `() => new WebSocket(url)`. An error that it throws counts as a failed connection. */
   readonly connect: () => WebSocketLike;
-  /** Milliseconds after which a lost connection is opened again at most: 1,000 at first, doubled with each failure; 30,000 unless told. */
+  /** Maximum reconnect backoff, milliseconds: 1,000 at first, doubling with each failure. Default: 30,000. */
   readonly maxReconnectMs?: number;
   readonly sleep?: Sleep;
 }
@@ -462,29 +462,29 @@ export interface SubscriptionHintOptions {
 const FIRST_RECONNECT_MS = 1_000;
 
 /**
- * Hints from programSubscribe. Nodes drop notifications, so what one says is not believed but looked up by a poll; and there is a poll after
- * each connection, for what happened while there was none. Throws nothing: without a connection the watch goes on by its interval.
+ * Hints from programSubscribe. Nodes drop notifications, so a notification only triggers a poll, and each new connection triggers one, too.
+ * Never throws: without a connection the watch polls at its interval.
  */
 export function subscriptionHint(options: SubscriptionHintOptions): UserHint {
-  return (wake, signal) => {
-    void keepConnected(options, wake, signal);
+  return (trigger, signal) => {
+    void keepConnected(options, trigger, signal);
   };
 }
 
-async function keepConnected(options: SubscriptionHintOptions, wake: (slot?: Slot) => void, signal: AbortSignal): Promise<void> {
+async function keepConnected(options: SubscriptionHintOptions, trigger: (slot?: Slot) => void, signal: AbortSignal): Promise<void> {
   const { maxReconnectMs = 30_000, sleep = timerSleep } = options;
   let failures = 0;
   while (!signal.aborted) {
-    const subscribed = await connectOnce(options, wake, signal);
+    const subscribed = await connectOnce(options, trigger, signal);
     failures = subscribed ? 0 : failures + 1;
     await sleep(Math.min(maxReconnectMs, FIRST_RECONNECT_MS * 2 ** Math.min(failures, 20)), signal).catch(() => undefined);
   }
 }
 
-/** One connection from its opening to its end; says whether it came to a subscription. */
+/** One connection, from open to close; resolves to whether it subscribed. */
 function connectOnce(
   { programId, device, commitment = 'confirmed', connect }: SubscriptionHintOptions,
-  wake: (slot?: Slot) => void,
+  trigger: (slot?: Slot) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
   return new Promise((resolve) => {
@@ -494,7 +494,7 @@ function connectOnce(
       signal.removeEventListener('abort', finish);
       if (socket !== undefined) {
         socket.onopen = socket.onmessage = socket.onclose = null;
-        // A socket that is closed before it is open reports that as an error, which must not be unhandled.
+        // A socket closed before it opened emits an error, which must not be unhandled.
         socket.onerror = () => undefined;
         quietly(() => socket?.close());
       }
@@ -512,19 +512,19 @@ function connectOnce(
       if (!quietly(() => socket?.send(JSON.stringify(request)))) finish();
     };
     socket.onmessage = ({ data }: { readonly data: unknown }) => {
-      const news = readNews(data);
-      if (news === undefined) return;
-      if (news.kind === 'refused') finish();
+      const message = readMessage(data);
+      if (message === undefined) return;
+      if (message.kind === 'refused') finish();
       else {
         subscribed = true;
-        wake(news.slot);
+        trigger(message.slot);
       }
     };
   });
 }
 
-/** undefined for a message that is neither a notification nor the answer to the subscription. */
-function readNews(data: unknown): { readonly kind: 'news'; readonly slot?: Slot } | { readonly kind: 'refused' } | undefined {
+/** Undefined for a message that is neither a notification nor the response to the subscription. */
+function readMessage(data: unknown): { readonly kind: 'changed'; readonly slot?: Slot } | { readonly kind: 'refused' } | undefined {
   if (typeof data !== 'string') return undefined;
   let json: unknown;
   try {
@@ -533,14 +533,14 @@ function readNews(data: unknown): { readonly kind: 'news'; readonly slot?: Slot 
     return undefined;
   }
   if (!isRecord(json)) return undefined;
-  if (json.id === 1) return json.error === undefined ? { kind: 'news' } : { kind: 'refused' };
+  if (json.id === 1) return json.error === undefined ? { kind: 'changed' } : { kind: 'refused' };
   if (json.method !== 'programNotification' || !isRecord(json.params) || !isRecord(json.params.result)) return undefined;
   const { context } = json.params.result;
   const at = isRecord(context) ? context.slot : undefined;
-  return typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 ? { kind: 'news', slot: slot(at) } : { kind: 'news' };
+  return typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 ? { kind: 'changed', slot: slot(at) } : { kind: 'changed' };
 }
 
-/** Runs it and says whether it threw. */
+/** Runs it; false when it threw. */
 function quietly(run: () => unknown): boolean {
   try {
     run();

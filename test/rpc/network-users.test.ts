@@ -47,7 +47,7 @@ test('where none can answer, all of them are told with what was wrong', async ()
   expect(await failure(read())).toBe(
     'no ledger endpoint could answer: the ledger endpoint http://127.0.0.1:PORT is not able to serve getProgramAccounts: HTTP status 503; ' +
       'the ledger endpoint http://127.0.0.1:PORT answered getProgramAccounts with something else: ' +
-      'the answer to getProgramAccounts cannot be used: it has no context with a slot',
+      'malformed response to getProgramAccounts: no context with a slot',
   );
 });
 

@@ -129,7 +129,7 @@ test.each([
 
 test('what no node would take is refused', () => {
   expect(() => encodeTransaction(new Uint8Array(1_168), [new Uint8Array(64)])).toThrow(
-    'the transaction has 1233 bytes, and at most 1232 are taken',
+    'the transaction has 1233 bytes; the maximum is 1232',
   );
   expect(() => encodeTransaction(new Uint8Array(), [new Uint8Array(63)])).toThrow('a signature has 64 bytes, not 63');
   expect(() => encodeLegacyMessage({ feePayer: keyOf(1), blockhash: 'soon', instructions: [] })).toThrow('is not an address');

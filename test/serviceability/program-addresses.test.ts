@@ -121,7 +121,7 @@ test('any seeds give the address that web3.js finds', () => {
 
 test('seeds that are too many or too long are refused', () => {
   expect(() => tenantAddress(MAINNET, 'x'.repeat(33))).toThrow(
-    'no program address can come from these seeds: seed 3 is 33 bytes long, and at most 32 are allowed',
+    'no program address can be derived from these seeds: seed 3 is 33 bytes long, and at most 32 are allowed',
   );
   expect(() => findProgramAddress(new Array(16).fill(part), MAINNET)).toThrow(expect.objectContaining({ code: 'PDA__BAD_SEEDS' }));
 });

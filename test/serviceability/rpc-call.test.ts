@@ -32,17 +32,11 @@ test('a request is JSON-RPC over POST, and its result is given back', async () =
 });
 
 test.each([
-  ['an HTTP error', 429, '', 'RPC__HTTP', 'getSlot was answered with HTTP status 429'],
-  [
-    'an error of JSON-RPC',
-    200,
-    '{"error":{"code":-32005,"message":"behind"}}',
-    'RPC__ERROR',
-    'getSlot was refused with error -32005: behind',
-  ],
-  ['a page', 200, '<html>', 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it is not JSON'],
-  ['another object', 200, '{"id":1}', 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it has no result'],
-  ['too much', 200, ' '.repeat(2_000), 'RPC__BAD_ANSWER', 'the answer to getSlot cannot be used: it is longer than 1000 bytes'],
+  ['an HTTP error', 429, '', 'RPC__HTTP', 'getSlot returned HTTP status 429'],
+  ['an error of JSON-RPC', 200, '{"error":{"code":-32005,"message":"behind"}}', 'RPC__ERROR', 'getSlot returned error -32005: behind'],
+  ['a page', 200, '<html>', 'RPC__BAD_ANSWER', 'malformed response to getSlot: not JSON'],
+  ['another object', 200, '{"id":1}', 'RPC__BAD_ANSWER', 'malformed response to getSlot: no result'],
+  ['too much', 200, ' '.repeat(2_000), 'RPC__BAD_ANSWER', 'malformed response to getSlot: longer than 1000 bytes'],
 ])('%s is an error with a code', async (_, status, body, code, message) => {
   const url = await serverOf((_request, response) => response.writeHead(status).end(body));
   await expect(fetchRpc(url, { maxBytes: 1_000 })('getSlot', [], never)).rejects.toMatchObject({ code, message });

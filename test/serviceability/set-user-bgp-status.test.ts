@@ -45,7 +45,7 @@ test.each(['down', 'unknown'] as const)('a round-trip time with %s is refused', 
   expect(() => encodeSetUserBgpStatus({ status, rttNs: nanoseconds(5) })).toThrow(
     expect.objectContaining({
       code: 'INSTRUCTION__RTT_WITHOUT_UP',
-      message: `a round-trip time of 5 ns was given with status ${status}: only up carries one, the others carry 0`,
+      message: `status ${status} cannot carry a round-trip time of 5 ns: only up can, all others carry 0`,
     }),
   );
 });

@@ -17,7 +17,7 @@ test.each([
   [
     { InstructionError: [0, { Custom: 6000 }] },
     { kind: 'program-error', instructionIndex: 0, code: 6000, name: 'unknown(6000)' },
-    'instruction 0 failed with unknown(6000) (6000): a code that is newer than this software',
+    'instruction 0 failed with unknown(6000) (6000): this software does not know the code',
   ],
   [
     { InstructionError: [1, 'ProgramFailedToComplete'] },

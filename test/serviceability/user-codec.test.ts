@@ -113,12 +113,12 @@ test('data that is not a user is an error with a code', () => {
 });
 
 test('a value that its field cannot hold is refused, not wrapped', () => {
-  expect(() => encodeUser(aUser({ tunnelId: 65_536 }))).toThrow('65536 is not a u16 (field at byte 124)');
-  expect(() => encodeUser(aUser({ status: -1 }))).toThrow('-1 is not a u8 (field at byte 131)');
-  expect(() => encodeUser(aUser({ bumpSeed: 1.5 }))).toThrow('1.5 is not a u8 (field at byte 49)');
-  expect(() => encodeUser(aUser({ index: 1n << 128n }))).toThrow('is not a u128 (field at byte 33)');
-  expect(() => encodeUser(aUser({ bgpRttNs: nanoseconds(-1n) }))).toThrow('-1 is not a u64 (field at byte 194)');
-  expect(() => encodeUser(aUser({ tunnelNet: { ...upUser.tunnelNet, prefixLength: 33 } }))).toThrow('33 is not a prefix length');
+  expect(() => encodeUser(aUser({ tunnelId: 65_536 }))).toThrow('65536 is not a valid u16 (field at byte 124)');
+  expect(() => encodeUser(aUser({ status: -1 }))).toThrow('-1 is not a valid u8 (field at byte 131)');
+  expect(() => encodeUser(aUser({ bumpSeed: 1.5 }))).toThrow('1.5 is not a valid u8 (field at byte 49)');
+  expect(() => encodeUser(aUser({ index: 1n << 128n }))).toThrow('is not a valid u128 (field at byte 33)');
+  expect(() => encodeUser(aUser({ bgpRttNs: nanoseconds(-1n) }))).toThrow('-1 is not a valid u64 (field at byte 194)');
+  expect(() => encodeUser(aUser({ tunnelNet: { ...upUser.tunnelNet, prefixLength: 33 } }))).toThrow('33 is not a valid prefix length');
 });
 
 test('every user that can be written reads back the same, and has the length that was foretold', () => {

@@ -18,8 +18,8 @@ import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
 import { decodeUser, encodedUserLength, encodeUser, type User } from '../user.ts';
 
 /**
- * Byte 0 of an Interface account. The deployed program keeps interfaces inside of the device's account and has no such type; numbers that it may
- * still give to others are left to it.
+ * Byte 0 of an Interface account. The deployed program stores interfaces in the device's account and has no such type; 160 is far from the
+ * numbers that it may still assign.
  */
 export const INTERFACE_ACCOUNT_TYPE = 160;
 
@@ -27,7 +27,7 @@ export const INTERFACE_ACCOUNT_TYPE = 160;
 export const InterfaceType = { loopback: 1, physical: 2 } as const;
 export const InterfaceStatus = { activated: 3, unlinked: 6 } as const;
 
-/** RFC-11's Interface account: an interface of a device, in the deployed layout of one, with the slots that it holds. */
+/** RFC-11's Interface account: an interface in the deployed interface layout, with its slots. */
 export interface InterfaceAccount extends FullInterface {
   readonly owner: Address;
   readonly bumpSeed: number;
@@ -74,17 +74,17 @@ export const IdType = { tunnelId: 0, segmentRoutingId: 1 } as const;
 /** RFC-11's IpBlockType, in its order. */
 export const IpBlockType = { userTunnelNet: 0, linkTunnelNet: 1, dzIp: 2, multicast: 3 } as const;
 
-/** The bitmaps that AllocateResource, ReleaseResource and SetResourceState can name: RFC-11 lists the names, and leaves the bytes open. */
+/** The bitmaps for AllocateResource, ReleaseResource and SetResourceState. RFC-11 defines the names, but no bytes. */
 export const ResourceType = { tunnelId: 0, segmentRoutingId: 1, userTunnelNet: 2, linkTunnelNet: 3, dzIp: 4, multicast: 5 } as const;
 
 export type IdTypeName = keyof typeof IdType;
 export type IpBlockTypeName = keyof typeof IpBlockType;
 export type ResourceTypeName = keyof typeof ResourceType;
 
-/** Addresses of a slot, as a power of two: a tunnel takes a /31, everything else a /32. */
+/** Addresses per slot, as a power of two: a tunnel uses a /31, everything else a /32. */
 export const SLOT_SIZE: Readonly<Record<IpBlockTypeName, number>> = { userTunnelNet: 1, linkTunnelNet: 1, dzIp: 0, multicast: 0 };
 
-/** As RFC-11 writes them, in its logs and tables. */
+/** RFC-11's names in logs and tables. */
 export const RESOURCE_LABEL: Readonly<Record<ResourceTypeName, string>> = {
   tunnelId: 'TunnelId',
   segmentRoutingId: 'SegmentRoutingId',
@@ -108,16 +108,16 @@ const BITS_PER_WORD = 64;
 const FULL_HALF = 0xffff_ffff;
 
 /**
- * One bit a slot, 0 free and 1 taken, in 64-bit little-endian words as RFC-11 has them: slot n is bit n % 64 of word n / 64.
- * Bits past the last slot fill up the last word; they are never given out.
+ * One bit per slot, 0 free and 1 taken, in RFC-11's 64-bit little-endian words: slot n is bit n % 64 of word n / 64. Bits after the last slot
+ * pad the last word; they are never allocated.
  */
 export class SlotBitmap {
-  /** Slots that it tells about. */
+  /** Number of slots. */
   readonly slots: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** `bytes` are the words, ceil(slots / 64) of them; they are kept and changed, so hand in a copy where the original must stay. */
+  /** `bytes` holds ceil(slots / 64) words. It is modified in place: pass a copy to keep the original. */
   constructor(slots: number, bytes: Uint8Array = new Uint8Array(wordsFor(slots) * BYTES_PER_WORD)) {
     this.slots = slots;
     this.#bytes = bytes;
@@ -140,7 +140,7 @@ export class SlotBitmap {
     this.#bytes[slot >>> 3] = (this.#bytes[slot >>> 3] ?? 0) & ~(1 << (slot & 7));
   }
 
-  /** The lowest free slot, found word by word; undefined when all are taken. */
+  /** The lowest free slot; undefined when all are taken. */
   firstFree(): number | undefined {
     for (let at = 0; at < this.#bytes.length; at += BYTES_PER_WORD) {
       const low = this.#view.getUint32(at, true);
@@ -161,7 +161,7 @@ export class SlotBitmap {
   }
 }
 
-/** 64-bit words that so many slots take. */
+/** Number of 64-bit words for this many slots. */
 export const wordsFor = (slots: number): number => Math.ceil(slots / BITS_PER_WORD);
 
 /** The position of the lowest zero bit of a half word that has one. */
@@ -173,14 +173,14 @@ function lowestZero(half: number): number {
 /** Slots of every id bitmap (RFC-11: `bitmap: [u64; 64]`). */
 export const ID_SLOTS = 4096;
 
-/** RFC-11's IdBitmap: numbers from `startOffset` up, one a slot. */
+/** RFC-11's IdBitmap: numbers from `startOffset` up, one per slot. */
 export interface IdBitmap {
   readonly idType: IdTypeName;
   readonly startOffset: number;
   readonly bitmap: SlotBitmap;
-  /** Slots from here to the end are marked when the bitmap is made and never given out: numbers that the switch has no interface for. */
+  /** Slots from here on are marked at creation and never allocated: the switch has no interfaces with these numbers. */
   readonly usableSlots: number;
-  /** Slots that somebody holds; the ones marked from the start are not counted. */
+  /** Slots in use, without those marked at creation. */
   allocatedCount: number;
 }
 
@@ -191,9 +191,9 @@ export interface IdBitmapConfig {
   readonly usableSlots: number;
 }
 
-/** RFC-11's tunnel ids: Tunnel500 to Tunnel4095, which is as far as EOS counts. */
+/** RFC-11's tunnel ids: Tunnel500 to Tunnel4095, the highest number on EOS. */
 export const TUNNEL_IDS: IdBitmapConfig = { idType: 'tunnelId', startOffset: 500, usableSlots: 4096 - 500 };
-/** Segment 0 is none. */
+/** Segment 0 means none. */
 export const SEGMENT_ROUTING_IDS: IdBitmapConfig = { idType: 'segmentRoutingId', startOffset: 1, usableSlots: ID_SLOTS };
 
 export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig): IdBitmap {
@@ -202,17 +202,17 @@ export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig
   return { idType, startOffset, bitmap, usableSlots, allocatedCount: 0 };
 }
 
-/** RFC-11's IpBlockBitmap: the networks of a block, one a slot. */
+/** RFC-11's IpBlockBitmap: the networks of a block, one per slot. */
 export interface IpBlockBitmap {
   readonly blockType: IpBlockTypeName;
   readonly block: NetworkV4;
-  /** Bits of an address that lie within a slot: 1 for /31 networks, 0 for single addresses. */
+  /** Address bits within a slot: 1 for /31 networks, 0 for single addresses. */
   readonly slotSize: number;
-  /** Slots at either end that are marked when the bitmap is made and never given out: network and gateway, broadcast. */
+  /** Slots at either end that are marked at creation and never allocated: network and gateway, broadcast. */
   readonly reservedStart: number;
   readonly reservedEnd: number;
   readonly bitmap: SlotBitmap;
-  /** Slots that somebody holds; the reserved ones are not counted. */
+  /** Slots in use, without the reserved ones. */
   allocatedCount: number;
 }
 
@@ -222,7 +222,7 @@ export interface IpBlockConfig {
   readonly reservedEnd: number;
 }
 
-/** Both ends of every tunnel are used, so nothing of a block of /31 networks is set apart, and nothing of the group addresses. */
+/** For blocks of /31 networks, where both addresses are used, and for group addresses. */
 export const UNRESERVED = { reservedStart: 0, reservedEnd: 0 } as const;
 /** RFC-11's typical values: network and gateway at the start, broadcast at the end. */
 export const DZ_IP_RESERVED = { reservedStart: 2, reservedEnd: 1 } as const;
@@ -234,25 +234,25 @@ export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBl
   return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: 0 };
 }
 
-/** Whether the slot is set apart rather than given out. */
+/** Whether the slot is reserved, so never allocated. */
 export const isReserved = ({ bitmap, reservedStart, reservedEnd }: IpBlockBitmap, slot: number): boolean =>
   isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd);
 
-/** How many slots a block has; none for a block that is smaller than a slot. */
+/** Number of slots in a block; 0 for a block smaller than a slot. */
 export const slotsOfBlock = ({ prefixLength }: NetworkV4, slotSize: number): number => Math.floor(2 ** (32 - prefixLength - slotSize));
 
-/** The network of a slot: the block's base, and 2^slotSize addresses for each slot before it. */
+/** The network of a slot: the block's base plus 2^slotSize addresses per slot. */
 export function slotNetwork({ block, slotSize }: IpBlockBitmap, slot: number): NetworkV4 {
   return { address: ipv4FromNumber(baseOf(block) + slot * 2 ** slotSize), prefixLength: 32 - slotSize };
 }
 
-/** The slot that a network is, or undefined for one that is none of this block's. */
+/** The slot of a network; undefined for a network outside this block. */
 export function networkSlot({ block, slotSize, bitmap }: IpBlockBitmap, { address, prefixLength }: NetworkV4): number | undefined {
   const slot = (ipv4ToNumber(address) - baseOf(block)) / 2 ** slotSize;
   return prefixLength === 32 - slotSize && Number.isInteger(slot) && slot >= 0 && slot < bitmap.slots ? slot : undefined;
 }
 
-/** The block's first address: a NetworkV4 is stored as it was given, not masked. */
+/** The block's first address: the address of a NetworkV4 is not masked. */
 function baseOf({ address, prefixLength }: NetworkV4): number {
   const size = 2 ** (32 - prefixLength);
   return Math.floor(ipv4ToNumber(address) / size) * size;
@@ -261,23 +261,23 @@ function baseOf({ address, prefixLength }: NetworkV4): number {
 const isWithinReserve = (slot: number, slots: number, start: number, end: number): boolean => slot < start || slot >= slots - end;
 
 /**
- * The ResourceExtension account as RFC-11 drafts it: every pool of a device, or of the whole network, in one account. Its bitmaps are this value's
- * own and may be changed; what is stored changes when it is encoded and written. (The deployed program has one account a pool, laid out otherwise.)
+ * The ResourceExtension account as drafted: all pools of a device, or of the network, in one account. The bitmaps are mutable; encode and write
+ * the value to store changes. (The deployed program has one account per pool, in another layout.)
  */
 export interface ResourceExtension {
   /** The device, or the zero address for the network's own. */
   readonly associatedWith: Address;
   readonly idAllocations: readonly IdBitmap[];
   readonly ipAllocations: readonly IpBlockBitmap[];
-  /** Interfaces of the device. Physical ones hold no slot, so nothing else here would tell DeleteDevice of them. */
+  /** Interfaces of the device. DeleteDevice needs the count, because physical interfaces hold no slot. */
   interfaceCount: number;
 }
 
 const ID_BITMAP_BYTES = ID_SLOTS / 8;
 
 /**
- * Reads a ResourceExtension as drafted. Throws AccountDataError for data of another type, and ServiceabilityError `ACCOUNT__INCONSISTENT` for data
- * that no such account can hold: the deployed program's extensions, which bear the same type byte, are told apart by that.
+ * Reads a ResourceExtension as drafted. Throws AccountDataError for data of another type, and ServiceabilityError `ACCOUNT__INCONSISTENT` for
+ * inconsistent data, such as the deployed program's extensions, which have the same type byte.
  */
 export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
   const reader = openAccount(data, 'resourceExtension');
@@ -290,7 +290,7 @@ export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
   return { associatedWith, idAllocations, ipAllocations, interfaceCount };
 }
 
-/** The account's bytes: the drafted fields, and after them the usable slots of each id bitmap (u16) and the count of interfaces (u16). */
+/** The account's bytes: the drafted fields, then the usable slots of each id bitmap (u16) and the interface count (u16). */
 export function encodeResourceExtension(extension: ResourceExtension): Uint8Array {
   const writer = new AccountWriter().u8(AccountType.resourceExtension).key(extension.associatedWith);
   writer.vector(extension.idAllocations, ({ idType, startOffset, bitmap, allocatedCount }) =>
@@ -304,7 +304,7 @@ export function encodeResourceExtension(extension: ResourceExtension): Uint8Arra
   return writer.u16(extension.interfaceCount).finish();
 }
 
-/** Whether nobody holds anything of it. */
+/** Whether no slot and no interface is in use. */
 export const isUnused = ({ idAllocations, ipAllocations, interfaceCount }: ResourceExtension): boolean =>
   interfaceCount === 0 && [...idAllocations, ...ipAllocations].every(({ allocatedCount }) => allocatedCount === 0);
 
@@ -329,10 +329,10 @@ function readIpBlockBitmap(reader: AccountReader): IpBlockBitmap {
   return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap: new SlotBitmap(slots, bytes), allocatedCount: reader.u32() };
 }
 
-/** A count of elements that the account can hold, each of them at least so long. */
+/** A count of elements of at least `shortest` bytes each, checked against the remaining length. */
 function readCount(reader: AccountReader, shortest: number): number {
   const count = reader.u32();
-  if (count * shortest > reader.remaining) throw inconsistent(`it says that it has ${count} bitmaps`);
+  if (count * shortest > reader.remaining) throw inconsistent(`a count of ${count} bitmaps does not fit its length`);
   return count;
 }
 
@@ -341,17 +341,17 @@ const times = <T>(count: number, read: () => T): readonly T[] => Array.from({ le
 const inconsistent = (problem: string): ServiceabilityError =>
   new ServiceabilityError('ACCOUNT__INCONSISTENT', { what: 'a ResourceExtension of RFC-11', problem });
 
-/** Why a slot cannot be marked or released. */
+/** Why marking or releasing a slot fails. */
 export type SlotProblem = 'out-of-range' | 'reserved' | 'already-allocated' | 'not-allocated';
 
-/** All the slots of one kind that an extension has. Slots of several blocks (a device's prefixes) are numbered on from one block to the next. */
+/** All slots of one kind in an extension. Slot numbers continue from one block (a device's prefix) to the next. */
 export interface ResourcePool {
   readonly slots: number;
-  /** Takes the lowest free slot; undefined when there is none. */
+  /** Allocates the lowest free slot; undefined when all are taken. */
   allocate(): number | undefined;
-  /** Takes this very slot. */
+  /** Allocates this slot. */
   mark(slot: number): SlotProblem | undefined;
-  /** Gives a slot back that is taken. */
+  /** Frees an allocated slot. */
   release(slot: number): SlotProblem | undefined;
   isAllocated(slot: number): boolean;
   readonly allocatedCount: number;
@@ -360,18 +360,18 @@ export interface ResourcePool {
 export interface IdPool extends ResourcePool {
   /** The number of a slot. */
   idOf(slot: number): number;
-  /** undefined: no slot has this number. */
+  /** Undefined for a number outside this pool. */
   slotOf(id: number): number | undefined;
 }
 
 export interface NetworkPool extends ResourcePool {
-  /** The network of a slot; undefined past the last one. */
+  /** The network of a slot; undefined after the last one. */
   networkOf(slot: number): NetworkV4 | undefined;
-  /** undefined: it is no slot of this pool. */
+  /** Undefined for a network outside this pool. */
   slotOf(network: NetworkV4): number | undefined;
 }
 
-/** The bitmap of this kind, or undefined when the extension has none. */
+/** The pool of this id type; undefined when the extension has none. */
 export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName): IdPool | undefined {
   const bitmap = idAllocations.find((candidate) => candidate.idType === idType);
   if (bitmap === undefined) return undefined;
@@ -386,7 +386,7 @@ export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName)
   };
 }
 
-/** The blocks of this kind, or undefined when the extension has none. */
+/** The pool of this block type; undefined when the extension has none. */
 export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpBlockTypeName): NetworkPool | undefined {
   const blocks = ipAllocations.filter((candidate) => candidate.blockType === blockType);
   if (blocks.length === 0) return undefined;
@@ -411,7 +411,7 @@ export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpB
   };
 }
 
-/** The pool of any kind, for the instructions that name one. */
+/** The pool of any type, for instructions with a resource type argument. */
 export function resourcePool(extension: ResourceExtension, type: ResourceTypeName): ResourcePool | undefined {
   return isIdType(type) ? idPool(extension, type) : networkPool(extension, type);
 }
@@ -475,12 +475,12 @@ function locate<P extends Part>(parts: readonly P[], slot: number): { readonly p
 }
 
 /*
- * The fields that RFC-11 adds to an account lie after the deployed layout's last one, so that every deployed reader passes over them:
+ * RFC-11 appends its fields to the deployed layout, so deployed readers ignore them:
  *
- *   | deployed layout | slot fields |        an account that ends with the deployed layout is from before RFC-11
+ *   | deployed layout | slot fields |        an account without slot fields predates RFC-11
  */
 
-/** In a slot field: the entity holds no slot of this kind, because its value lies outside of the pool (an IBRL user's own address). */
+/** In a slot field: no slot, because the value is outside the pool (an IBRL user's own address). */
 export const NO_SLOT = 0xffff_ffff;
 
 export interface UserSlots {
@@ -490,7 +490,7 @@ export interface UserSlots {
   readonly dzIpSlot: number;
   /** In the device's TunnelId. */
   readonly tunnelIdSlot: number;
-  /** The pass that the user was created with. RFC-11 reads `user.accesspass_pk`, which the deployed layout does not have. */
+  /** The user's access pass. RFC-11 reads `user.accesspass_pk`, which the deployed layout lacks. */
   readonly accessPassPk: Address;
 }
 
@@ -508,7 +508,7 @@ export interface MulticastGroupSlots {
   readonly multicastSlot: number;
 }
 
-/** An account of the deployed layout with the slots that RFC-11 keeps in it; `slots` is undefined for one that has none. */
+/** An account in the deployed layout with RFC-11's slots; `slots` is undefined for an account that predates RFC-11. */
 export interface WithSlots<T, S> {
   readonly value: T;
   readonly slots: S | undefined;
@@ -523,7 +523,7 @@ export const USER_SLOTS_LENGTH = 42;
 const LINK_SLOTS_LENGTH = 8;
 const MULTICAST_GROUP_SLOTS_LENGTH = 4;
 
-/** Throw AccountDataError when the data is empty or of another type. */
+/** Throws AccountDataError when the data is empty or of another type, as do the next two. */
 export function decodeUserWithSlots(data: Uint8Array): WithSlots<User, UserSlots> {
   const value = decodeUser(data);
   return { value, slots: readTail(data, encodedUserLength(value), USER_SLOTS, USER_SLOTS_LENGTH) };
@@ -554,7 +554,7 @@ export function encodeMulticastGroupWithSlots({ value, slots }: WithSlots<Multic
   return append(encodeMulticastGroup(value), MULTICAST_GROUP_SLOTS, slots);
 }
 
-/** Exactly as many bytes as the fields take are the fields: a former layout of users ends with 28 others. */
+/** Reads the slot fields only if the remaining length matches exactly: a former User layout ends with 28 other bytes. */
 function readTail<S extends object>(data: Uint8Array, from: number, layout: Layout<S>, length: number): S | undefined {
   return data.length === from + length ? readFields(layout, new AccountReader(data.subarray(from))) : undefined;
 }
@@ -566,7 +566,7 @@ function append<S extends object>(deployed: Uint8Array, layout: Layout<S>, slots
   return writer.finish();
 }
 
-/** Borsh's Option: a byte that is 0 or 1, and the value after a 1. */
+/** Borsh's Option: a byte, 0 or 1, and after a 1 the value. */
 export function option<T>(inner: FieldCodec<T>): FieldCodec<T | undefined> {
   return {
     read(reader) {

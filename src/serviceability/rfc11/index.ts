@@ -1,6 +1,6 @@
 /*
- * RFC-11 (on-chain activation) as drafted. No network runs this: the deployed program took its ideas and changed their form. localnet carries it
- * out beside the deployed instruction of RFC-19.
+ * RFC-11 (on-chain activation) as drafted. No network runs this: the deployed program changed the design. localnet runs it in addition to the
+ * deployed instruction of RFC-19.
  *
  *   ResourceExtension (bitmaps) ◄── allocate, release ── CreateAndActivate…, Delete… ──► User, Link, … with their slots after the deployed fields
  */

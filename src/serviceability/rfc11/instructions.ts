@@ -27,14 +27,14 @@ import type { Address, Ipv4, NetworkV4 } from '../units.ts';
 import { option } from './accounts.ts';
 
 /*
- * Where RFC-11 keeps its accounts. Users are where the deployed program has them too (userAddress); the others are found by what they are and
- * not by an index: links by their two devices, interfaces by name, groups by address, devices by code.
+ * RFC-11's account addresses. Users have their deployed addresses (userAddress); the others are derived from their identity, not from an index:
+ * links from their two devices, interfaces from names, groups from addresses, devices from codes.
  */
 
-/** How an address comes from its seeds; findProgramAddress itself, or one that remembers. */
+/** Derives an address from seeds: findProgramAddress, or a caching version of it. */
 export type Derive = (seeds: readonly Uint8Array[], programId: Address) => ProgramAddress;
 
-/** The pools of a device, or with the zero address those of the network: `["resource_ext", …]`, without the prefix that all others have. */
+/** The pools of a device, or of the network for the zero address. Seeds `["resource_ext", …]`, without the prefix of all others. */
 export function resourceExtensionAddress(
   programId: Address,
   associatedWith: Address = ZERO_ADDRESS,
@@ -43,7 +43,7 @@ export function resourceExtensionAddress(
   return derive([utf8('resource_ext'), addressBytes(associatedWith)], programId);
 }
 
-/** The same account whichever device is named first: the seeds are the devices' keys in the order of their bytes. */
+/** Independent of the order of the devices: the seeds are their keys, sorted. */
 export function linkAddress(programId: Address, deviceA: Address, deviceB: Address, derive: Derive = findProgramAddress): ProgramAddress {
   const devices = [addressBytes(deviceA), addressBytes(deviceB)].sort(compareBytes);
   return derive([DOUBLEZERO, utf8('link'), ...devices], programId);
@@ -58,12 +58,12 @@ export function multicastGroupAddress(programId: Address, group: Ipv4, derive: D
   return derive([DOUBLEZERO, utf8('multicast'), ipv4Bytes(group)], programId);
 }
 
-/** RFC-11 gives no seeds for devices, and its instruction has no account to count an index in. Throws like interfaceAddress. */
+/** RFC-11 defines no seeds for devices, and its instruction has no account for an index counter. Throws like interfaceAddress. */
 export function deviceAddress(programId: Address, code: string, derive: Derive = findProgramAddress): ProgramAddress {
   return derive([DOUBLEZERO, utf8('device'), utf8(code)], programId);
 }
 
-/** A user's account, as deployed; here so that a remembering `derive` can be handed in. */
+/** A user's deployed address, with a caching `derive` if given. */
 export function userAddress(programId: Address, clientIp: Ipv4, userType: number, derive: Derive = findProgramAddress): ProgramAddress {
   return derive([DOUBLEZERO, utf8('user'), ipv4Bytes(clientIp), Uint8Array.of(userType)], programId);
 }
@@ -94,28 +94,28 @@ function ipv4Bytes(address: Ipv4): Uint8Array {
 const DOUBLEZERO = utf8('doublezero');
 
 /**
- * What RFC-11's instructions refuse, beside the deployed program's own errors: RFC-11 gives names for some and numbers for none, so they are
- * counted from 160, apart from all deployed codes. Six names are its own: AccountAlreadyExists, LinkAlreadyExists, and the Exhausted ones of
- * tunnel ids, user and link tunnel networks and DoubleZero addresses.
+ * Errors of RFC-11's instructions, in addition to the deployed program's. RFC-11 names some and numbers none, so the codes start at 160, apart
+ * from all deployed codes. RFC-11 itself names six: AccountAlreadyExists, LinkAlreadyExists, and the Exhausted errors of tunnel ids, user and
+ * link tunnel networks and DoubleZero addresses.
  */
 const ERRORS = {
-  AccountAlreadyExists: [160, 'there is an account already at the address that this one would get'],
+  AccountAlreadyExists: [160, 'the address of the new account already holds an account'],
   TunnelIdExhausted: [161, 'all tunnel ids of the device are taken'],
   UserTunnelNetExhausted: [162, "all tunnel networks of the device's users are taken"],
   DzIpExhausted: [163, "all DoubleZero addresses of the device's prefixes are taken"],
-  LinkAlreadyExists: [164, 'there is a link between these two devices already'],
+  LinkAlreadyExists: [164, 'the two devices already have a link'],
   LinkTunnelNetExhausted: [165, 'all tunnel networks of links are taken'],
   SegmentRoutingIdExhausted: [166, 'all segment routing ids of the device are taken'],
   MulticastExhausted: [167, 'all group addresses are taken'],
   ResourceNotFound: [168, 'the extension has no bitmap of this kind'],
   SlotOutOfRange: [169, 'the bitmap has no such slot'],
-  SlotReserved: [170, 'the slot is set apart, and neither given out nor taken back'],
+  SlotReserved: [170, 'the slot is reserved: it can be neither allocated nor released'],
   SlotAlreadyAllocated: [171, 'the slot is taken'],
-  SlotNotAllocated: [172, 'the slot is free already'],
+  SlotNotAllocated: [172, 'the slot is already free'],
   SlotMismatch: [173, 'the slot is not the one that the account holds'],
-  SlotsNotTracked: [174, 'the account is from before slots were kept in accounts, and has to be backfilled first'],
-  SlotsAlreadyTracked: [175, 'the account has its slots already'],
-  AccessPassNotExpired: [176, 'the access pass is still good'],
+  SlotsNotTracked: [174, 'the account predates slot fields and must be backfilled first'],
+  SlotsAlreadyTracked: [175, 'the account already has its slots'],
+  AccessPassNotExpired: [176, 'the access pass is still valid'],
   ResourceInUse: [177, 'the device still has users, links or interfaces'],
 } as const satisfies Readonly<Record<string, readonly [code: number, explanation: string]>>;
 
@@ -130,17 +130,17 @@ export interface Rfc11Error {
   readonly explanation: string;
 }
 
-/** Every error of RFC-11's instructions on this ledger, in the order of their codes. */
+/** All errors of RFC-11's instructions, ordered by code. */
 export const RFC11_ERRORS: readonly Rfc11Error[] = Object.entries(ERRORS).map(([name, [code, explanation]]) => ({
   code,
   name,
   explanation,
 }));
 
-/** undefined for a code that is none of RFC-11's: then it is the deployed program's (programError). */
+/** Undefined for any other code: see programError for the deployed program's. */
 export const rfc11Error = (code: number): Rfc11Error | undefined => RFC11_ERRORS.find((error) => error.code === code);
 
-/** RFC-11's instructions; it gives them no numbers, so these are from 160 up, apart from all deployed ones. The number is the data's first byte. */
+/** RFC-11's instructions. RFC-11 does not number them, so they start at 160, apart from all deployed ones. The number is the first data byte. */
 export const Rfc11Instruction = {
   CreateResourceExtension: 160,
   AllocateResource: 161,
@@ -164,7 +164,7 @@ export const Rfc11Instruction = {
 
 export type Rfc11InstructionName = keyof typeof Rfc11Instruction;
 
-/** The instruction's name, or undefined for a number that is none of RFC-11's. */
+/** The instruction's name; undefined for any other number. */
 export function rfc11InstructionName(number: number): Rfc11InstructionName | undefined {
   for (const name of Object.keys(Rfc11Instruction)) if (isName(name) && Rfc11Instruction[name] === number) return name;
   return undefined;
@@ -172,14 +172,14 @@ export function rfc11InstructionName(number: number): Rfc11InstructionName | und
 
 const isName = (name: string): name is Rfc11InstructionName => name in Rfc11Instruction;
 
-/** What to make of the bytes of an id bitmap's configuration: see IdType. */
+/** An id bitmap to create; see IdType. */
 export interface IdBitmapArgs {
   readonly idType: number;
   readonly startOffset: number;
   readonly usableSlots: number;
 }
 
-/** See IpBlockType. The block itself comes from GlobalConfig or the device. */
+/** An IP block bitmap to create; see IpBlockType. The block itself comes from GlobalConfig or the device. */
 export interface IpBlockArgs {
   readonly blockType: number;
   readonly reservedStart: number;
@@ -221,7 +221,7 @@ export interface CreateInterfaceArgs {
   readonly bandwidth: bigint;
   readonly mtu: number;
   readonly vlanId: number;
-  /** Whether a loopback gets an address of the device's DzIp: 0 or 1. */
+  /** 1 if a loopback gets an address from the device's DzIp, else 0. */
   readonly withDzIp: number;
 }
 
@@ -232,7 +232,7 @@ export interface Rfc11Arguments {
   readonly AllocateResource: { readonly resourceType: number };
   readonly ReleaseResource: { readonly resourceType: number; readonly slot: number };
   readonly SetResourceState: { readonly resourceType: number; readonly slots: readonly number[] };
-  /** Those that the entity has; `dzIpSlot` is NO_SLOT for a user whose DoubleZero address is none of the device's. */
+  /** The slots of the entity's kind; `dzIpSlot` is NO_SLOT for a user whose DoubleZero address is outside the device's prefixes. */
   readonly BackfillEntitySlots: {
     readonly tunnelNetSlot: number | undefined;
     readonly dzIpSlot: number | undefined;
@@ -318,7 +318,7 @@ export function encodeRfc11<Name extends Rfc11InstructionName>(name: Name, args:
   return writer.finish();
 }
 
-/** The arguments, or undefined for data that is cut, too long, or another instruction's. What a byte stands for is for its reader to judge. */
+/** The arguments; undefined for data that is cut, too long, or of another instruction. Byte values are not validated. */
 export function decodeRfc11<Name extends Rfc11InstructionName>(name: Name, data: Uint8Array): Rfc11Arguments[Name] | undefined {
   const reader = new AccountReader(data);
   if (reader.u8() !== Rfc11Instruction[name]) return undefined;
@@ -330,7 +330,7 @@ function structs<T extends object>(layout: Layout<T>, length: number): FieldCode
   return vector({ read: (reader) => readFields(layout, reader), write: (writer, value) => writeFields(layout, writer, value) }, length);
 }
 
-/** A u32 count and its elements, each so long. */
+/** A u32 count and its elements, each of `length` bytes. */
 function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly T[]> {
   return {
     read: (reader) => reader.vector(length, () => element.read(reader)),
@@ -339,9 +339,8 @@ function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly 
 }
 
 /*
- * What the builders of RFC-11's instructions share. The accounts of each are RFC-11's, in its order; after them come those that it leaves out and
- * that nobody can do without: GlobalState where the foundation's list is asked, the Contributor where its owner is, the System program where an
- * account is made.
+ * Builders of RFC-11's instructions. Accounts follow RFC-11's order; required accounts that it omits come last: GlobalState for the foundation's
+ * allowlist, the Contributor for its owner, the System program for new accounts.
  */
 
 type Input<Name extends Rfc11InstructionName, Accounts> = { readonly programId: Address } & Accounts & Rfc11Arguments[Name];
@@ -368,7 +367,7 @@ function build<Name extends Rfc11InstructionName>(
 const writable = (address: Address): AccountMeta => ({ address, signer: false, writable: true });
 const readonly = (address: Address): AccountMeta => ({ address, signer: false, writable: false });
 const signer = (address: Address): AccountMeta => ({ address, signer: true, writable: false });
-/** Signs, and gives or gets lamports. */
+/** Signs, and pays or receives lamports. */
 const payerOf = (address: Address): AccountMeta => ({ address, signer: true, writable: true });
 
 export function createAndActivateDevice(
@@ -452,7 +451,7 @@ export function createAndActivateMulticastGroup(
   ]);
 }
 
-/** `authority` is the access pass's owner, who gets the account's lamports. */
+/** `authority` is the access pass's owner, who receives the account's lamports. */
 export function deleteUser(
   input: Input<'DeleteUser', Record<'user' | 'device' | 'extension' | 'accessPass' | 'authority', Address>>,
 ): Instruction {
@@ -518,7 +517,7 @@ export function banUser(
   ]);
 }
 
-/** At most ten users; anybody may call. */
+/** At most ten users; permissionless. */
 export function sweepExpiredUsers(
   input: Input<'SweepExpiredUsers', { readonly accessPass: Address; readonly users: readonly Address[]; readonly caller: Address }>,
 ): Instruction {
@@ -569,8 +568,8 @@ function onExtension({ programId, extension, authority }: { readonly programId: 
 }
 
 /**
- * `extensions` are those that the entity's slots lie in: a user's device's; the network's and the devices' of side A and Z for a link; the network's
- * for a group. A user's access pass goes along with them.
+ * `extensions` are those with the entity's slots: the device's for a user; the network's and both devices' for a link; the network's for a group.
+ * A user also needs its access pass.
  */
 export function backfillEntitySlots(
   input: Input<
