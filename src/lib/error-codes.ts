@@ -480,53 +480,51 @@ export const WRITE_CODES = {
   WRITE__USER_REJECTED: {
     class: 'fatal-for-user',
     message: 'the program rejected the status of user {user}: {problem}',
-    remedy:
-      'compare its device and tunnel on the ledger; it is tried again when its account changes, else after a minute, then after twice as long each time, an hour at most',
+    remedy: 'compare its device and tunnel on the ledger; the agent retries when the account changes, else after 1 min, doubling up to 1 h',
   },
   WRITE__NO_FUNDS: {
     class: 'fatal',
     message: 'the metrics publisher {publisher} cannot pay for transactions: {problem}',
-    remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writing goes on by itself within a minute',
+    remedy: 'send SOL of the DoubleZero ledger to the metrics publisher; writes resume within a minute',
   },
   WRITE__BALANCE_LOW: {
     class: 'fatal',
     message: 'the metrics publisher {publisher} holds {lamports} lamports, less than worker.minBalance ({minBalance})',
-    remedy:
-      'send SOL of the DoubleZero ledger to the metrics publisher, or lower worker.minBalance; writing goes on by itself within a minute',
+    remedy: 'send SOL of the DoubleZero ledger to the metrics publisher, or lower worker.minBalance; writes resume within a minute',
   },
   WRITE__PROGRAM_TOO_OLD: {
     class: 'fatal',
-    message: 'program {program} does not know SetUserBGPStatus (instruction 106)',
-    remedy: 'check ledger.programId and env; the program must have RFC-19 deployed',
+    message: 'program {program} does not support SetUserBGPStatus (instruction 106)',
+    remedy: 'check ledger.programId and env; the deployed program must implement RFC-19',
   },
   WRITE__MALFORMED: {
     class: 'fatal',
-    message: 'the ledger calls our transaction malformed: {problem}',
-    remedy: 'this is a defect of the agent: report it with this line and the version',
+    message: 'the ledger rejected a transaction as malformed: {problem}',
+    remedy: 'this is a bug in the agent: report it with this line and the version',
   },
   WRITE__BLOCKHASH_UNKNOWN: {
     class: 'retry-now',
-    message: 'the ledger no longer knows the blockhash of transaction {signature}',
-    remedy: 'nothing to do: it is built again on a fresh blockhash; if it persists, one of ledger.rpcUrls lags',
+    message: 'the blockhash of transaction {signature} is unknown or expired',
+    remedy: 'nothing to do: the agent builds the transaction again on a fresh blockhash; if it persists, one of ledger.rpcUrls lags',
   },
   WRITE__COMPUTE_EXCEEDED: {
     class: 'retry-now',
     message: 'transaction {signature} ran out of {resource}',
-    remedy: 'nothing to do: the agent measures again and asks for more',
+    remedy: 'nothing to do: the agent simulates again and requests more',
   },
   WRITE__TRANSACTION_FAILED: {
     class: 'retry-later',
     message: 'transaction {signature} failed: {problem}',
-    remedy: 'its users are written again; if it persists, look the error up on the ledger',
+    remedy: 'nothing to do: the agent writes its users again; if it persists, find the transaction in an explorer of the ledger',
   },
   WRITE__NOT_SETTLED: {
     class: 'retry-later',
-    message: 'after {seconds} s not every write is known to have landed or failed',
-    remedy: 'the ledger does not answer, or lands nothing; run again: what is right already is not written twice',
+    message: 'some writes were neither confirmed nor failed after {seconds} s',
+    remedy: 'the ledger does not answer or confirms nothing; run again: a status that is already on the ledger is not written twice',
   },
   WRITE__ALREADY_IN_FLIGHT: {
     class: 'fatal',
     message: 'user {user} would have two unresolved statuses',
-    remedy: 'this is a defect of the agent: report it with this line and the version',
+    remedy: 'this is a bug in the agent: report it with this line and the version',
   },
 } as const;

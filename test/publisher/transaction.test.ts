@@ -24,7 +24,7 @@ const writes = (count: number) =>
 const build = (count: number, compute = {}) =>
   buildTransaction({ programId: PROGRAM, device: DEVICE, signer, blockhash: BLOCKHASH, writes: writes(count), compute });
 
-describe('the size of a transaction', () => {
+describe('size', () => {
   test.each([
     [{}, 20],
     [{ unitLimit: 200_000 }, 19],
@@ -37,8 +37,8 @@ describe('the size of a transaction', () => {
   });
 });
 
-describe('a signed transaction', () => {
-  test('carries each write as instruction 106 with its four accounts, behind the compute budget', () => {
+describe('signing', () => {
+  test('a signed transaction carries each write as instruction 106 with its four accounts, behind the compute budget', () => {
     const { wire, signature, prefixInstructions } = build(3, { unitLimit: 50_000, heapBytes: 262_144 });
     const { message, signatures } = VersionedTransaction.deserialize(wire);
     const keys = message.staticAccountKeys.map((key) => addressOf(key.toBytes()));
@@ -57,7 +57,7 @@ describe('a signed transaction', () => {
 });
 
 describe('compute units', () => {
-  test('are asked for by what was measured, a tenth more, and never above the ceiling of a transaction', () => {
+  test('a transaction requests the measured compute units and a tenth more, up to the ceiling of a transaction', () => {
     const model = createComputeModel();
     expect([model.needsMeasurement, model.request(19)]).toEqual([true, {}]);
     model.learn(2, 24_684);
@@ -72,7 +72,7 @@ describe('compute units', () => {
     expect(model.request(19)).toEqual({ heapBytes: 262_144 });
   });
 
-  test('of a nonsensical measurement are not believed', () => {
+  test('a measurement that makes no sense is ignored', () => {
     const model = createComputeModel();
     for (const units of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) model.learn(1, units);
     model.learn(0, 500);
@@ -93,7 +93,7 @@ describe('packing', () => {
   });
   const model = createComputeModel();
 
-  test('takes changes by how long they have waited, then refreshes by age, then ride-alongs by age', () => {
+  test('a batch takes changes by waiting time, then refreshes by age, then early refreshes by age', () => {
     const waiting = [
       { intent: intent(1, 'ride-along', 9), since: 0 },
       { intent: intent(2, 'refresh', 5), since: 0 },
@@ -104,12 +104,12 @@ describe('packing', () => {
     expect(packNext(waiting, model)?.intents.map(({ user }) => user)).toEqual([5, 3, 4, 2, 1].map(keyNumber));
   });
 
-  test('rule 13: makes nothing of ride-alongs alone, and keeps only as many as transactions that go anyway have room for', () => {
+  test('rule 13: early refreshes alone make no transaction, and others carry only as many as they have room for', () => {
     expect(packNext([{ intent: intent(1, 'ride-along'), since: 0 }], model)).toBeUndefined();
-    const rides = Array.from({ length: 50 }, (_, n) => intent(100 + n, 'ride-along'));
-    expect(trimRideAlongs(rides)).toEqual([]);
-    expect(trimRideAlongs([intent(1, 'change'), ...rides]).length).toBe(19);
-    expect(trimRideAlongs([...Array.from({ length: 19 }, (_, n) => intent(n, 'change')), ...rides]).length).toBe(19);
-    expect(trimRideAlongs([...Array.from({ length: 20 }, (_, n) => intent(n, 'change')), ...rides]).length).toBe(38);
+    const earlyRefreshes = Array.from({ length: 50 }, (_, n) => intent(100 + n, 'ride-along'));
+    expect(trimRideAlongs(earlyRefreshes)).toEqual([]);
+    expect(trimRideAlongs([intent(1, 'change'), ...earlyRefreshes]).length).toBe(19);
+    expect(trimRideAlongs([...Array.from({ length: 19 }, (_, n) => intent(n, 'change')), ...earlyRefreshes]).length).toBe(19);
+    expect(trimRideAlongs([...Array.from({ length: 20 }, (_, n) => intent(n, 'change')), ...earlyRefreshes]).length).toBe(38);
   });
 });

@@ -19,15 +19,15 @@ export interface SeenTransaction {
 
 /** What becomes of a transaction that was sent. */
 export interface Fate {
-  /** What the sender hears; accepted unless told. */
+  /** The answer to the sender; accepted by default. */
   readonly outcome?: SendOutcome;
-  /** Slots until it lands; 2 unless told. */
+  /** Slots until it is confirmed; 2 by default. */
   readonly landsAfterSlots?: number | 'never';
 }
 
 const SLOT_MS = 400;
 
-/** A ledger on a virtual clock that lands what it is sent, remembers every write in order, and fails as it is told. */
+/** A ledger on a virtual clock that confirms what it receives, records every write in order, and fails as its `state` says. */
 export function createFakeLedger(clock: Clock) {
   const start = 10_000;
   const sends: SeenTransaction[] = [];
@@ -44,14 +44,14 @@ export function createFakeLedger(clock: Clock) {
     refuseAll: undefined as TransactionErrorJson | undefined,
     unitsPerWrite: 10_000 as number | undefined,
     fate: (_: SeenTransaction): Fate => ({}),
-    /** The ledger was set back by so many slots. */
-    setBackBy: 0,
-    /** Transactions that have landed are reported as this only. */
+    /** Slots by which the ledger was rolled back. */
+    rollbackSlots: 0,
+    /** Confirmation status of every included transaction. */
     confirmationStatus: 'confirmed' as SignatureStatus['confirmationStatus'],
-    /** So many slots too many are told with a blockhash. */
+    /** Slots by which the context slot of a blockhash is too high. */
     blockhashSlotsAhead: 0,
   };
-  const now = (): number => start + Math.floor(clock.monotonic() / SLOT_MS) - state.setBackBy;
+  const now = (): number => start + Math.floor(clock.monotonic() / SLOT_MS) - state.rollbackSlots;
 
   const failureOf = (writes: readonly SeenWrite[], prefix: number): TransactionErrorJson | null => {
     if (state.refuseAll !== undefined) return state.refuseAll;
@@ -126,7 +126,7 @@ export function createFakeLedger(clock: Clock) {
       return { slot: slot(now()), statuses: signatures.map(statusOf) };
     },
     async checkExpiry(signatures) {
-      enter('lastLook');
+      enter('checkExpiry');
       return { blockHeight: BigInt(now() - 100), statuses: signatures.map(statusOf) };
     },
     async recentSlotTimeMs() {
@@ -148,7 +148,7 @@ export function createFakeLedger(clock: Clock) {
   };
 }
 
-/** An outage as the endpoints tell it. */
+/** An outage as the endpoints report it. */
 export const ledgerOutage = (): AgentError => new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connection refused' });
 
 function decodeWire(wire: Uint8Array): { readonly writes: readonly SeenWrite[]; readonly prefix: number; readonly signature: string } {

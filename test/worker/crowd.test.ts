@@ -10,7 +10,7 @@ import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
 
 const USERS = 1_000;
 
-function wanted(to: ReportableStatus): readonly StatusIntent[] {
+function desired(to: ReportableStatus): readonly StatusIntent[] {
   return Array.from({ length: USERS }, (_, n) => ({
     user: keyNumber(n),
     from: to === 'up' ? 'down' : 'up',
@@ -23,7 +23,7 @@ function wanted(to: ReportableStatus): readonly StatusIntent[] {
   }));
 }
 
-test('rule 18: a thousand users that wait for a ledger lose no place: each is written once, with the newest status', async () => {
+test('rule 18: a thousand users wait out an outage, and each is then written once, with its newest status', async () => {
   const clock = createVirtualClock();
   const ledger = createFakeLedger(clock);
   const defects: unknown[] = [];
@@ -48,12 +48,13 @@ test('rule 18: a thousand users that wait for a ledger lose no place: each is wr
     onRedecide: () => undefined,
     onInternalError: (error) => defects.push(error),
   });
-  const offer = (to: ReportableStatus): void => worker.setDesired(wanted(to), { slot: slot(ledger.slot()), users: { has: () => true } });
+  const setDesired = (to: ReportableStatus): void =>
+    worker.setDesired(desired(to), { slot: slot(ledger.slot()), users: { has: () => true } });
 
   ledger.state.outage = ledgerOutage();
   worker.start();
   for (const to of ['down', 'up', 'down', 'up', 'down'] as const) {
-    offer(to);
+    setDesired(to);
     await clock.advance(5_000);
   }
   expect(ledger.history()).toEqual([]);
