@@ -8,12 +8,10 @@
  * All figures are by processor time: on a machine that does other work, too, they last longer than they cost.
  */
 import { createHash } from 'node:crypto';
-import { createLocalLedger, createSigner, parseTransaction } from '../localnet/ledger/index.ts';
+import { createLocalLedger, createSigner, parseTransaction, signTransaction } from '../localnet/ledger/index.ts';
 import { createVirtualClock, seededRandom } from '../src/lib/index.ts';
 import {
   type Address,
-  encodeLegacyMessage,
-  encodeTransaction,
   type Instruction,
   lamports,
   nanoseconds,
@@ -91,10 +89,7 @@ function measureTransactions(emit: Emit, transactions: number): void {
     });
     const from = processorMs();
     for (const instructions of wires) {
-      bank.include((blockhash) => {
-        const message = encodeLegacyMessage({ feePayer: publisher.address, blockhash, instructions });
-        return parseTransaction(encodeTransaction(message, [publisher.sign(message)]));
-      });
+      bank.include((blockhash) => parseTransaction(signTransaction(publisher, blockhash, instructions)));
     }
     const perSecond = rate(wires.length, from);
     end();

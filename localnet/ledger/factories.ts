@@ -8,8 +8,6 @@ import {
   type DeviceInterface,
   decodeAccessPass,
   encodeAccessPass,
-  encodeLegacyMessage,
-  encodeTransaction,
   type FullInterface,
   type Instruction,
   type Ipv4,
@@ -35,6 +33,7 @@ import { rfc11Error } from '../../src/serviceability/rfc11/index.ts';
 import type { Bank } from './bank.ts';
 import { UNUSED_DEVICE } from './program-accounts.ts';
 import { createAccount, describeTransactionError, type TransactionErrorJson } from './runtime.ts';
+import { signTransaction } from './sign-transaction.ts';
 import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM } from './transaction.ts';
 
 export interface NewDevice {
@@ -291,10 +290,7 @@ export function createFoundation(bank: Bank): Foundation {
     send(instruction) {
       serial += 1;
       const limit = MOST_UNITS - (serial % DISTINCT_LIMITS);
-      const landed = bank.include((blockhash) => {
-        const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions: [unitLimit(limit), instruction] });
-        return parseTransaction(encodeTransaction(message, [signer.sign(message)]));
-      });
+      const landed = bank.include((blockhash) => parseTransaction(signTransaction(signer, blockhash, [unitLimit(limit), instruction])));
       if (landed === undefined) throw new WorldError('no block can hold what the foundation sends');
       const { err, logs } = landed.result;
       if (err !== null) throw new WorldError(`the program refused: ${reasonOf(err)}; ${logs.at(-1) ?? ''}`);
