@@ -1,14 +1,11 @@
 // node write-status.mjs RPC_URL PROGRAM DEVICE KEY_FILE
-// Reports every user of the device as up: the key must be the device's metrics publisher.
-import { createPrivateKey, sign } from 'node:crypto';
+// Reports every user of the device as up, with @solana/web3.js. The key must be the device's metrics publisher.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Keypair, PublicKey, TransactionInstruction, TransactionMessage, VersionedTransaction } from '@solana/web3.js';
 import {
   address,
-  addressOf,
   describeTransactionFailure,
-  encodeLegacyMessage,
-  encodeTransaction,
   fetchRpc,
   nanoseconds,
   parseSendResponse,
@@ -23,31 +20,31 @@ const programId = address(program);
 const device = address(deviceText);
 const rpc = fetchRpc(url);
 const signal = AbortSignal.timeout(30_000);
-
-// A key file of the Solana tools: 32 bytes of seed, 32 of public key. PKCS #8 puts a fixed prefix before the seed.
-const secret = Uint8Array.from(JSON.parse(readFileSync(keyFile, 'utf8')));
-const metricsPublisher = addressOf(secret.subarray(32));
-const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), secret.subarray(0, 32)]);
-const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+const publisher = Keypair.fromSecretKey(Uint8Array.from(JSON.parse(readFileSync(keyFile, 'utf8'))));
+const metricsPublisher = address(publisher.publicKey.toBase58());
 
 const { users } = await readUsers({ rpc, programId, device }, signal);
 let wanted = [...users.keys()].map((user) => ({ user, status: 'up', rttNs: nanoseconds(7_500_000) }));
 
 while (wanted.length > 0) {
-  const batches = planBgpStatusBatches({ programId, device, metricsPublisher, writes: wanted });
-  const landed = new Set();
-  for (const batch of batches) {
-    for (const user of await settle(batch)) landed.add(user);
+  const settled = new Set();
+  for (const batch of planBgpStatusBatches({ programId, device, metricsPublisher, writes: wanted })) {
+    for (const user of await settle(batch)) settled.add(user);
   }
-  wanted = wanted.filter(({ user }) => !landed.has(user));
+  wanted = wanted.filter(({ user }) => !settled.has(user));
 }
 
-/** Sends one batch, and gives the users that need not be tried again: all when it landed, the culprit when one was refused. */
+/** Sends one batch and returns the users that need no other try: all after a confirmation, the one that the program rejected otherwise. */
 async function settle(batch) {
   const { value } = await rpc('getLatestBlockhash', [{ commitment: 'confirmed' }], signal);
-  const message = encodeLegacyMessage({ feePayer: metricsPublisher, blockhash: value.blockhash, instructions: batch.instructions });
-  const wire = encodeTransaction(message, [sign(null, message, privateKey)]);
-  const sent = await send(wire, batch);
+  const message = new TransactionMessage({
+    payerKey: publisher.publicKey,
+    recentBlockhash: value.blockhash,
+    instructions: batch.instructions.map(toWeb3),
+  });
+  const transaction = new VersionedTransaction(message.compileToLegacyMessage());
+  transaction.sign([publisher]);
+  const sent = await send(transaction.serialize(), batch);
   if (sent.kind === 'user-failed') {
     process.stdout.write(`${sent.user}: ${describeTransactionFailure(sent.failure)}\n`);
     return [sent.user];
@@ -66,7 +63,17 @@ async function settle(batch) {
   }
 }
 
-/** The whole answer is parsed, because the errors of sendTransaction say whose instruction failed. */
+/** The SDK's instructions are plain data. */
+function toWeb3({ programId, accounts, data }) {
+  const keys = accounts.map(({ address, signer, writable }) => ({
+    pubkey: new PublicKey(address),
+    isSigner: signer,
+    isWritable: writable,
+  }));
+  return new TransactionInstruction({ programId: new PublicKey(programId), keys, data: Buffer.from(data) });
+}
+
+/** Parses the whole answer, because an error of sendTransaction names the instruction that failed. */
 async function send(wire, batch) {
   const params = [Buffer.from(wire).toString('base64'), { encoding: 'base64', preflightCommitment: 'confirmed' }];
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'sendTransaction', params });

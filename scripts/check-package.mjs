@@ -16,6 +16,11 @@ import { parseArgs } from 'node:util';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { link: { type: 'boolean', default: false } } });
+const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** What the examples build transactions with. */
+const SOLANA_LIBRARIES = Object.entries({ ...dependencies, ...devDependencies })
+  .filter(([name]) => name.startsWith('@solana/'))
+  .map(([name, version]) => `${name}@${version}`);
 const project = mkdtempSync(join(tmpdir(), 'dzd-package-'));
 const installed = join(project, 'node_modules/dzd-telemetry-agent');
 writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
@@ -50,13 +55,14 @@ try {
 
 function install() {
   const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', project], root).replace(/^[^[]*/, ''));
-  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename)]);
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename), ...SOLANA_LIBRARIES]);
 }
 
 function link() {
   mkdirSync(installed, { recursive: true });
   cpSync(join(root, 'package.json'), join(installed, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
+  symlinkSync(join(root, 'node_modules/@solana'), join(project, 'node_modules/@solana'));
   run(process.execPath, [join(root, 'scripts/build.mjs'), '--outdir', join(installed, 'dist')], root);
 }
 

@@ -47,6 +47,7 @@ try {
       await run('write-status.mjs', [...place, keypair], /^20 users in \w+\n1 users in \w+\n$/);
       await seen;
     },
+    'write-status-kit.mjs': () => run('write-status-kit.mjs', [...place, keypair], /^20 users in \w+\n1 users in \w+\n$/),
     'read-account.cjs': () => run('read-account.cjs', [rpcUrl, device], /"type": "device"/),
   };
   const files = readdirSync(join(project, 'examples')).filter((name) => /\.[cm]?js$/.test(name));

@@ -22,6 +22,7 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { sol, span } from '../observability/index.ts';
+import { buildTransaction } from '../publisher/index.ts';
 import {
   createUserViewReader,
   type DeviceAuthority,
@@ -37,8 +38,6 @@ import {
   decodeProgramConfig,
   describeTransactionFailure,
   deviceStatusName,
-  encodeLegacyMessage,
-  encodeTransaction,
   formatNetworkV4,
   formatProgramVersion,
   nanoseconds,
@@ -46,7 +45,6 @@ import {
   parseTransactionFailure,
   programConfigAddress,
   type Slot,
-  setUserBgpStatusInstruction,
   tunnelSides,
   UserStatus,
   ZERO_ADDRESS,
@@ -437,13 +435,12 @@ function hoursToEmpty(lamports: bigint, users: number, refreshIntervalMs: number
   return perHour === 0 ? Number.POSITIVE_INFINITY : Number(lamports) / perHour;
 }
 
-/** Says of the user what the ledger says already. Nobody has signed it, so that nobody could send it. */
+/** A transaction that writes the status that is on the ledger already. Its signature is 64 zero bytes, so that no node would accept it. */
 function unsigned(programId: Address, device: Address, metricsPublisher: Address, { pubkey, user }: LedgerUser): Uint8Array {
   const status = ledgerStatus(user.bgpStatus);
-  const rttNs = status === 'up' ? user.bgpRttNs : nanoseconds(0);
-  const instruction = setUserBgpStatusInstruction({ programId, user: pubkey, device, metricsPublisher, status, rttNs });
-  const message = encodeLegacyMessage({ feePayer: metricsPublisher, blockhash: ZERO_ADDRESS, instructions: [instruction] });
-  return encodeTransaction(message, [new Uint8Array(SIGNATURE_BYTES)]);
+  const signer = { address: metricsPublisher, sign: () => new Uint8Array(SIGNATURE_BYTES) };
+  const writes = [{ user: pubkey, status, rttNs: status === 'up' ? user.bgpRttNs : nanoseconds(0) }];
+  return buildTransaction({ programId, device, signer, blockhash: ZERO_ADDRESS, writes, compute: {} }).wire;
 }
 
 /** Undefined for what is no ProgramConfig. */

@@ -1,50 +1,53 @@
-import { byUrgency, type StatusIntent } from '../bgp/index.ts';
-import { type ComputeRequest, MAX_TRANSACTION_UNITS, maxWritesPerTransaction } from '../serviceability/index.ts';
+import type { StatusIntent } from '../bgp/index.ts';
+import { MAX_WRITES_PER_TRANSACTION, MAX_WRITES_WITH_COMPUTE_BUDGET } from '../serviceability/index.ts';
+import type { ComputeRequest } from './transaction.ts';
 
-/** Room above what was measured: account data and log lines differ a little between users. */
+/** Solana's limit for one transaction, compute units. */
+const MAX_TRANSACTION_UNITS = 1_400_000;
+/** The largest heap that a transaction can request. */
+const MAX_HEAP_BYTES = 256 * 1024;
+/** Room above the measurement: account data and log lines differ a little between users. */
 const HEADROOM = 1.1;
 
 /**
- * What one status write costs, learned from simulations. The scheduler packs by the units that are asked for, not those consumed, and the
- * payer is write-locked in every transaction of ours: without a limit only eight of them fit into a block.
+ * The compute units of one status write, learned from simulations. A block schedules a transaction by the units that it requests, not by those it
+ * consumes, and every transaction write-locks the same payer: without a limit only eight of them fit into a block.
  */
-export interface ComputeModel {
-  /** The request for a transaction of `writes` writes; empty until something was learned. */
-  request(writes: number): ComputeRequest;
-  /** Whether a batch should be simulated before it is sent. */
-  readonly needsMeasurement: boolean;
-  /** A simulation of `writes` writes consumed `units`. Only ever raises the estimate: a first write to a short account costs more. */
-  learn(writes: number, units: number): void;
-  /** A transaction ran out of units: measure again before asking for a limit. */
-  exceeded(): void;
-  /** The program ran out of its 32 KiB heap: ask for the most from now on. */
-  needHeap(): void;
+export class ComputeModel {
+  #unitsPerWrite: number | undefined;
+  #heapBytes: number | undefined;
+
+  /** The request for a transaction of `writes` writes; empty before the first measurement. */
+  request(writes: number): ComputeRequest {
+    return {
+      unitLimit:
+        this.#unitsPerWrite === undefined ? undefined : Math.min(MAX_TRANSACTION_UNITS, Math.ceil(this.#unitsPerWrite * writes * HEADROOM)),
+      heapBytes: this.#heapBytes,
+    };
+  }
+
+  /** Whether to simulate the next batch before it is sent. */
+  get needsMeasurement(): boolean {
+    return this.#unitsPerWrite === undefined;
+  }
+
+  /** A simulation of `writes` writes consumed `units`. Only ever raises the estimate: the first write to a short account costs more. */
+  learn(writes: number, units: number): void {
+    if (writes > 0 && Number.isFinite(units) && units > 0) this.#unitsPerWrite = Math.max(this.#unitsPerWrite ?? 0, units / writes);
+  }
+
+  /** A transaction ran out of units: measure again before requesting a limit. */
+  exceeded(): void {
+    this.#unitsPerWrite = undefined;
+  }
+
+  /** The program ran out of its 32 KiB heap: request the largest from now on. */
+  needHeap(): void {
+    this.#heapBytes = MAX_HEAP_BYTES;
+  }
 }
 
-export function createComputeModel(): ComputeModel {
-  let unitsPerWrite: number | undefined;
-  let heapBytes: number | undefined;
-  return {
-    request: (writes) => ({
-      ...(unitsPerWrite === undefined ? {} : { unitLimit: Math.min(MAX_TRANSACTION_UNITS, Math.ceil(unitsPerWrite * writes * HEADROOM)) }),
-      ...(heapBytes === undefined ? {} : { heapBytes }),
-    }),
-    get needsMeasurement() {
-      return unitsPerWrite === undefined;
-    },
-    learn(writes, units) {
-      if (writes > 0 && Number.isFinite(units) && units > 0) unitsPerWrite = Math.max(unitsPerWrite ?? 0, units / writes);
-    },
-    exceeded() {
-      unitsPerWrite = undefined;
-    },
-    needHeap() {
-      heapBytes = 256 * 1024;
-    },
-  };
-}
-
-/** An intent that waits, and since when it has wanted this status (monotonic milliseconds). */
+/** An intent that waits, and since when the user has needed this status (monotonic milliseconds). */
 export interface WaitingIntent {
   readonly intent: StatusIntent;
   readonly since: number;
@@ -56,48 +59,56 @@ export interface Packed {
 }
 
 /**
- * Takes the next transaction's worth of what waits: changes oldest first, then due refreshes, then, into the room that is left, ride-alongs
- * with the oldest records. Nothing but ride-alongs makes no transaction (rule 13). `limit` keeps it smaller than what fits.
+ * Takes the next transaction's worth of what waits: changes by waiting time, then due refreshes, then, into the free places, early refreshes
+ * of the oldest records. Early refreshes alone make no transaction (rule 13).
  */
-export function packNext(
-  waiting: Iterable<WaitingIntent>,
-  compute: Pick<ComputeModel, 'request'>,
-  limit = Number.POSITIVE_INFINITY,
-): Packed | undefined {
-  const size = Math.min(limit, maxWritesPerTransaction(compute.request(1)));
-  const first = mostUrgent(waiting, size);
-  if (first[0] === undefined || first[0].intent.reason === 'ride-along') return undefined;
-  const intents = first.map(({ intent }) => intent);
+export function packNext(waiting: Iterable<WaitingIntent>, compute: Pick<ComputeModel, 'request'>): Packed | undefined {
+  const { unitLimit, heapBytes } = compute.request(1);
+  const size = unitLimit === undefined && heapBytes === undefined ? MAX_WRITES_PER_TRANSACTION : MAX_WRITES_WITH_COMPUTE_BUDGET;
+  const intents = mostUrgent(waiting, size).map(({ intent }) => intent);
+  if (intents[0] === undefined || isEarlyRefresh(intents[0])) return undefined;
   return { intents, compute: compute.request(intents.length) };
 }
 
-/** The first `count` in order. Thousands may wait, and a transaction takes twenty: nobody sorts the rest for each of them. */
+/**
+ * What one tick's intents amount to when no transaction is in flight, the most urgent first: as many early refreshes as the other writes'
+ * transactions have places for, and none where there are no others (rule 13).
+ */
+export function trimEarlyRefreshes(intents: readonly StatusIntent[]): readonly StatusIntent[] {
+  const required = intents.filter((intent) => !isEarlyRefresh(intent)).length;
+  const transactions = Math.ceil(required / MAX_WRITES_WITH_COMPUTE_BUDGET);
+  return [...intents].sort(byUrgency).slice(0, transactions * MAX_WRITES_WITH_COMPUTE_BUDGET);
+}
+
+function isEarlyRefresh({ reason }: StatusIntent): boolean {
+  return reason === 'ride-along';
+}
+
+/** The first `count` in order. Thousands may wait and a transaction takes twenty, so the rest stays unsorted. */
 function mostUrgent(waiting: Iterable<WaitingIntent>, count: number): readonly WaitingIntent[] {
   const best: WaitingIntent[] = [];
   for (const candidate of waiting) {
     const last = best.at(-1);
-    if (best.length >= count && last !== undefined && byWaiting(candidate, last) >= 0) continue;
-    const place = best.findIndex((other) => byWaiting(candidate, other) < 0);
+    if (best.length >= count && last !== undefined && byWaitingTime(candidate, last) >= 0) continue;
+    const place = best.findIndex((other) => byWaitingTime(candidate, other) < 0);
     best.splice(place === -1 ? best.length : place, 0, candidate);
     if (best.length > count) best.pop();
   }
   return best;
 }
 
-function byWaiting(a: WaitingIntent, b: WaitingIntent): number {
+/** Changes by waiting time, everything else by urgency. */
+function byWaitingTime(a: WaitingIntent, b: WaitingIntent): number {
   const bothChange = a.intent.reason === 'change' && b.intent.reason === 'change';
   return bothChange && a.since !== b.since ? a.since - b.since : byUrgency(a.intent, b.intent);
 }
 
-/** With a compute limit, which is the rule once the units are known. */
-const WRITES_PER_TRANSACTION = maxWritesPerTransaction({ unitLimit: 1 });
+const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;
 
-/**
- * Keeps as many ride-alongs as the transactions that go out anyway have room for, and none when none go out (rule 13). Expects the order
- * of `byUrgency`, and keeps it.
- */
-export function trimRideAlongs(intents: readonly StatusIntent[]): readonly StatusIntent[] {
-  const required = intents.filter(({ reason }) => reason !== 'ride-along').length;
-  const room = Math.ceil(required / WRITES_PER_TRANSACTION) * WRITES_PER_TRANSACTION - required;
-  return intents.slice(0, required + room);
+/** Changes, refreshes, early refreshes; in each the oldest record first. Never NaN: Infinity less Infinity would leave the order to chance. */
+function byUrgency(a: StatusIntent, b: StatusIntent): number {
+  const rank = RANK[a.reason] - RANK[b.reason];
+  if (rank !== 0) return rank;
+  if (a.ageMs === b.ageMs) return a.user < b.user ? -1 : a.user > b.user ? 1 : 0;
+  return a.ageMs > b.ageMs ? -1 : 1;
 }

@@ -1,10 +1,9 @@
+import { ComputeBudgetProgram, PublicKey, TransactionInstruction, TransactionMessage, VersionedTransaction } from '@solana/web3.js';
 import bs58 from 'bs58';
 import {
   type Address,
-  type ComputeRequest,
-  computeBudgetInstructions,
-  encodeLegacyMessage,
-  encodeTransaction,
+  type BgpStatusValue,
+  type Instruction,
   type Nanoseconds,
   setUserBgpStatusInstruction,
 } from '../serviceability/index.ts';
@@ -16,12 +15,20 @@ export interface Signer {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** One status as it goes into a transaction. */
+/** One status as a transaction writes it. */
 export interface StatusWrite {
   readonly user: Address;
-  readonly status: 'up' | 'down';
-  /** 0 with Down, and where there is no sample. */
+  readonly status: BgpStatusValue;
+  /** 0 with down and unknown, and where there is no sample. */
   readonly rttNs: Nanoseconds;
+}
+
+/** What a transaction requests from the compute budget; an absent value requests the default. */
+export interface ComputeRequest {
+  /** Compute units of the whole transaction. */
+  readonly unitLimit?: number | undefined;
+  /** Bytes of heap for each instruction, a multiple of 1,024. */
+  readonly heapBytes?: number | undefined;
 }
 
 export interface BuildTransactionOptions {
@@ -34,21 +41,42 @@ export interface BuildTransactionOptions {
 }
 
 export interface SignedTransaction {
-  /** Ready for sendTransaction. */
+  /** The bytes for sendTransaction. */
   readonly wire: Uint8Array;
-  /** Base58, the transaction's name on the ledger. */
+  /** Base58; identifies the transaction on the ledger. */
   readonly signature: string;
-  /** How many compute-budget instructions stand before the first write: the program counts a failing index from the first of all. */
+  /** Compute-budget instructions before the first write: Solana counts a failing instruction from the first of all. */
   readonly prefixInstructions: number;
 }
 
-/** Builds and signs one legacy transaction of status writes, in the order given. Pure but for the signature. */
+/**
+ * Builds and signs one legacy transaction of status writes, in the order given. The only place of the agent that uses @solana/web3.js: accounts
+ * stand in the order of `TransactionMessage`. The signer's private key never reaches the library.
+ */
 export function buildTransaction({ programId, device, signer, blockhash, writes, compute }: BuildTransactionOptions): SignedTransaction {
   const prefix = computeBudgetInstructions(compute);
   const instructions = writes.map((write) =>
-    setUserBgpStatusInstruction({ programId, device, metricsPublisher: signer.address, ...write }),
+    toWeb3(setUserBgpStatusInstruction({ programId, device, metricsPublisher: signer.address, ...write })),
   );
-  const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions: [...prefix, ...instructions] });
-  const signature = signer.sign(message);
-  return { wire: encodeTransaction(message, [signature]), signature: bs58.encode(signature), prefixInstructions: prefix.length };
+  const payerKey = new PublicKey(signer.address);
+  const message = new TransactionMessage({ payerKey, recentBlockhash: blockhash, instructions: [...prefix, ...instructions] });
+  const transaction = new VersionedTransaction(message.compileToLegacyMessage());
+  const signature = signer.sign(transaction.message.serialize());
+  transaction.addSignature(payerKey, signature);
+  return { wire: transaction.serialize(), signature: bs58.encode(signature), prefixInstructions: prefix.length };
+}
+
+function computeBudgetInstructions({ unitLimit, heapBytes }: ComputeRequest): readonly TransactionInstruction[] {
+  const instructions: TransactionInstruction[] = [];
+  if (unitLimit !== undefined) instructions.push(ComputeBudgetProgram.setComputeUnitLimit({ units: unitLimit }));
+  if (heapBytes !== undefined) instructions.push(ComputeBudgetProgram.requestHeapFrame({ bytes: heapBytes }));
+  return instructions;
+}
+
+function toWeb3({ programId, accounts, data }: Instruction): TransactionInstruction {
+  return new TransactionInstruction({
+    programId: new PublicKey(programId),
+    keys: accounts.map(({ address, signer, writable }) => ({ pubkey: new PublicKey(address), isSigner: signer, isWritable: writable })),
+    data: Buffer.from(data),
+  });
 }

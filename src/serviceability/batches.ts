@@ -1,16 +1,16 @@
-import {
-  type BgpStatusValue,
-  type ComputeRequest,
-  computeBudgetInstructions,
-  type Instruction,
-  MAX_TRANSACTION_UNITS,
-  maxWritesPerTransaction,
-  setUserBgpStatusInstruction,
-  transactionBytes,
-} from './instruction.ts';
+import { type BgpStatusValue, type Instruction, setUserBgpStatusInstruction } from './instruction.ts';
 import { parseTransactionFailure, type TransactionFailure } from './transaction-errors.ts';
 import { type Address, type Nanoseconds, nanoseconds, ServiceabilityError, type Slot, slot } from './units.ts';
 import { isRecord } from './watch.ts';
+
+/**
+ * Status writes that fit into one transaction. A legacy transaction with one signature takes 230 bytes (signature 65, header and counts 5, four keys,
+ * blockhash 32) and 49 a write (the user's key 32, the instruction 17): 1,210 of the 1,232 bytes that a packet holds (IPv6 minimum MTU less 48).
+ */
+export const MAX_WRITES_PER_TRANSACTION = 20;
+
+/** The same where compute-budget instructions stand first: their program's key takes 32 bytes more, and each of the one or two takes 8. */
+export const MAX_WRITES_WITH_COMPUTE_BUDGET = 19;
 
 /** One status of one user. */
 export interface BgpStatusWrite {
@@ -18,14 +18,6 @@ export interface BgpStatusWrite {
   readonly status: BgpStatusValue;
   /** Smoothed round-trip time; absent for no sample, and always with down and unknown. */
   readonly rttNs?: Nanoseconds;
-}
-
-/** What transactions ask for; learn the units by simulateTransaction, because none are published for the program. */
-export interface BatchCompute {
-  /** Compute units that one write takes at most. A transaction asks for as many as its writes take, never for more than Solana gives. */
-  readonly unitsPerWrite?: number;
-  /** Bytes of heap, a multiple of 1,024 from 32,768 to 262,144: devices with many interfaces need more than the default 32 KiB. */
-  readonly heapBytes?: number;
 }
 
 /** What planBgpStatusBatches plans. */
@@ -37,54 +29,38 @@ export interface BatchPlanInput {
   readonly metricsPublisher: Address;
   /** The most urgent first: batches are filled in this order. */
   readonly writes: readonly BgpStatusWrite[];
-  readonly compute?: BatchCompute;
+  /** Compute-budget instructions (SetComputeUnitLimit, RequestHeapFrame) that you put before the writes of each transaction; 0 by default. */
+  readonly prefixInstructions?: 0 | 1 | 2;
 }
 
-/** The content of one transaction. It is whole or undone: one user that the program refuses undoes the others. */
+/** The content of one transaction. It succeeds or fails as a whole: one user that the program rejects undoes the others. */
 export interface BgpStatusBatch {
-  /** In the order of the instructions after the first `prefixInstructions`. */
+  /** In the order of the instructions. */
   readonly users: readonly Address[];
+  /** One write a user. */
   readonly instructions: readonly Instruction[];
-  /** How many compute-budget instructions stand before the first user's: a failure counts from the first of all. */
+  /** Compute-budget instructions before the first write: a failure is counted from the first instruction of all. */
   readonly prefixInstructions: number;
-  /** Length of the signed legacy transaction. */
-  readonly bytes: number;
 }
-
-const HEAP_STEP = 1_024;
-const LEAST_HEAP = 32 * 1_024;
-const MOST_HEAP = 256 * 1_024;
 
 /**
- * Puts status writes of one device into the fewest transactions: 20 users in each, or 19 where compute units or heap are asked for.
- * Throws ServiceabilityError: `PLAN__DUPLICATE_USER` (transactions land in any order, so that the older of two statuses could be the one
- * that stays), `PLAN__BAD_COMPUTE`, and `INSTRUCTION__…` as setUserBgpStatusInstruction.
+ * Puts status writes of one device into the fewest transactions: 20 users in each, or 19 after compute-budget instructions.
+ * Throws ServiceabilityError: `PLAN__DUPLICATE_USER` (transactions are confirmed in any order, so the older of two statuses could win), and
+ * `INSTRUCTION__…` as setUserBgpStatusInstruction.
  */
-export function planBgpStatusBatches({ writes, compute = {}, ...common }: BatchPlanInput): readonly BgpStatusBatch[] {
-  checkCompute(compute);
+export function planBgpStatusBatches({ writes, prefixInstructions = 0, ...common }: BatchPlanInput): readonly BgpStatusBatch[] {
   checkUsers(writes);
-  const size = maxWritesPerTransaction(requestFor(1, compute));
+  const size = prefixInstructions === 0 ? MAX_WRITES_PER_TRANSACTION : MAX_WRITES_WITH_COMPUTE_BUDGET;
   const batches: BgpStatusBatch[] = [];
   for (let start = 0; start < writes.length; start += size) {
     const part = writes.slice(start, start + size);
-    const request = requestFor(part.length, compute);
-    const prefix = computeBudgetInstructions(request);
-    const own = part.map(({ user, status, rttNs = nanoseconds(0) }) => setUserBgpStatusInstruction({ ...common, user, status, rttNs }));
     batches.push({
       users: part.map(({ user }) => user),
-      instructions: [...prefix, ...own],
-      prefixInstructions: prefix.length,
-      bytes: transactionBytes(part.length, request),
+      instructions: part.map(({ user, status, rttNs = nanoseconds(0) }) => setUserBgpStatusInstruction({ ...common, user, status, rttNs })),
+      prefixInstructions,
     });
   }
   return batches;
-}
-
-function requestFor(writes: number, { unitsPerWrite, heapBytes }: BatchCompute): ComputeRequest {
-  return {
-    ...(unitsPerWrite === undefined ? {} : { unitLimit: Math.min(MAX_TRANSACTION_UNITS, unitsPerWrite * writes) }),
-    ...(heapBytes === undefined ? {} : { heapBytes }),
-  };
 }
 
 function checkUsers(writes: readonly BgpStatusWrite[]): void {
@@ -95,33 +71,24 @@ function checkUsers(writes: readonly BgpStatusWrite[]): void {
   }
 }
 
-function checkCompute({ unitsPerWrite, heapBytes }: BatchCompute): void {
-  if (unitsPerWrite !== undefined && (!Number.isInteger(unitsPerWrite) || unitsPerWrite < 1)) {
-    throw new ServiceabilityError('PLAN__BAD_COMPUTE', { value: unitsPerWrite, what: 'a number of compute units' });
-  }
-  if (heapBytes !== undefined && (heapBytes % HEAP_STEP !== 0 || heapBytes < LEAST_HEAP || heapBytes > MOST_HEAP)) {
-    throw new ServiceabilityError('PLAN__BAD_COMPUTE', { value: heapBytes, what: 'a heap size (32 to 256 KiB in whole KiB)' });
-  }
-}
-
-/** What of a batch is needed to say whose instruction failed. */
+/** The part of a batch that names the user of a failed instruction. */
 export type BatchUsers = Pick<BgpStatusBatch, 'users' | 'prefixInstructions'>;
 
 /**
- * A batch that failed, so that none of its statuses was written.
- * - user-failed: the program refused this user; the others would do without.
- * - batch-failed: the transaction as a whole, or an instruction that is no user's.
+ * A batch that failed: none of its statuses was written.
+ * - user-failed: the program rejected this user; send the others without it.
+ * - batch-failed: the transaction as a whole failed, or an instruction that writes no status.
  */
 export type BatchFailure =
   | { readonly kind: 'user-failed'; readonly user: Address; readonly index: number; readonly failure: TransactionFailure }
   | { readonly kind: 'batch-failed'; readonly failure: TransactionFailure };
 
 /**
- * What a node answered to sendTransaction.
- * - accepted: it forwards the transaction, which may land or not.
+ * A node's answer to sendTransaction.
+ * - accepted: it forwards the transaction, which may be confirmed or not.
  * - already-landed: the same transaction is on the ledger.
  * - user-failed, batch-failed: its preflight failed, and it sent nothing.
- * - refused: another error of JSON-RPC (-32005 behind, -32003 bad signature, 429, …); whether it was sent is not known.
+ * - refused: another error of JSON-RPC (-32005 behind, -32003 bad signature, 429, …); the transaction may have been sent or not.
  * - malformed: not an answer of JSON-RPC.
  */
 export type SendResult =
@@ -132,10 +99,10 @@ export type SendResult =
   | { readonly kind: 'malformed'; readonly json: unknown };
 
 /**
- * What a node says of a signature (one value of getSignatureStatuses).
- * - not-found: not yet, no more, or never.
- * - landed: the statuses are written, as far as this commitment goes.
- * - user-failed, batch-failed: it landed, the fee is paid, and nothing is written.
+ * A signature's status at a node (one value of getSignatureStatuses).
+ * - not-found: not yet, no longer, or never.
+ * - landed: the statuses are written, to this commitment.
+ * - user-failed, batch-failed: the transaction is on the ledger, the fee is paid, and no status is written.
  * - malformed: not a status.
  */
 export type SignatureResult =
@@ -146,10 +113,10 @@ export type SignatureResult =
 
 const PREFLIGHT_FAILED = -32_002;
 const COMMITMENTS = ['processed', 'confirmed', 'finalized'] as const;
-/** A node cuts logs at 10,000 bytes; what is longer is not from one. */
+/** A node truncates logs at 10,000 bytes, so it never sends more lines. */
 const MAX_LOGS = 1_000;
 
-/** Reads the whole JSON-RPC answer to sendTransaction. Takes any JSON, never throws. */
+/** Parses the whole JSON-RPC answer to sendTransaction. Takes any JSON, never throws. */
 export function parseSendResponse(json: unknown, batch: BatchUsers): SendResult {
   if (!isRecord(json)) return { kind: 'malformed', json };
   if (typeof json.result === 'string') return { kind: 'accepted', signature: json.result };
@@ -163,7 +130,7 @@ export function parseSendResponse(json: unknown, batch: BatchUsers): SendResult 
   return { kind: 'refused', code, message: typeof message === 'string' ? message : '' };
 }
 
-/** Reads one value of getSignatureStatuses. Takes any JSON, never throws. */
+/** Parses one value of getSignatureStatuses. Takes any JSON, never throws. */
 export function parseSignatureStatus(json: unknown, batch: BatchUsers): SignatureResult {
   if (json === null) return { kind: 'not-found' };
   if (!isRecord(json) || typeof json.slot !== 'number' || !Number.isSafeInteger(json.slot) || json.slot < 0)
@@ -174,7 +141,7 @@ export function parseSignatureStatus(json: unknown, batch: BatchUsers): Signatur
   return commitment === undefined ? { kind: 'malformed', json } : { kind: 'landed', slot: at, commitment };
 }
 
-/** Whose instruction a transaction's error is about. Takes any JSON, never throws. */
+/** Finds the user whose instruction failed in a transaction's error. Takes any JSON, never throws. */
 export function locateFailure(err: unknown, { users, prefixInstructions }: BatchUsers): BatchFailure {
   const failure = parseTransactionFailure(err);
   if (failure.kind !== 'program-error' && failure.kind !== 'instruction-error') return { kind: 'batch-failed', failure };

@@ -1,7 +1,7 @@
 import type { StatusIntent } from '../bgp/index.ts';
 import { type AgentError, backoffDelays, type Clock, createSlidingSum, type Random } from '../lib/index.ts';
-import { maxWritesPerTransaction } from '../publisher/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+
+import { MAX_WRITES_WITH_COMPUTE_BUDGET, type Slot } from '../serviceability/index.ts';
 
 /** Bounds of what this process spends (rule 21). */
 export interface SpendLimits {
@@ -28,7 +28,7 @@ export const LAMPORTS_PER_TRANSACTION = 5_000;
 
 /** Lamports an hour that refreshing every user takes at the least; changes come on top. */
 export function refreshLamportsPerHour(users: number, refreshIntervalMs: number): number {
-  return Math.ceil(users / maxWritesPerTransaction({ unitLimit: 1 })) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
+  return Math.ceil(users / MAX_WRITES_WITH_COMPUTE_BUDGET) * LAMPORTS_PER_TRANSACTION * (HOUR_MS / refreshIntervalMs);
 }
 
 const RESERVED_FOR_CHANGES = 0.2;

@@ -1,6 +1,6 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController, type Random, Stopped } from '../lib/index.ts';
-import { createComputeModel, type Signer } from '../publisher/index.ts';
+import { ComputeModel, type Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import { createConfirmer } from './confirm.ts';
@@ -84,7 +84,7 @@ export function createWorker(options: WorkerOptions): Worker {
     desired: createDesiredStates(clock),
     flights: createInFlightTransactions(),
     backedOffUsers: createBackedOffUsers(clock),
-    compute: createComputeModel(),
+    compute: new ComputeModel(),
     blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
     gate: createSubmissionGate({ clock, random, reporter }),
     budget: createSpendBudget(options.limits, clock),

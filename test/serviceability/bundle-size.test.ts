@@ -46,7 +46,7 @@ test('a page that decodes users gets what that takes, and neither curves nor the
 });
 
 test('a page that plans writes gets no curves', async () => {
-  const { inputs } = await bundle(`export { planBgpStatusBatches, encodeLegacyMessage } from './src/serviceability/index.ts';`);
+  const { inputs } = await bundle(`export { planBgpStatusBatches, parseSendResponse } from './src/serviceability/index.ts';`);
   expect(inputs.filter((path) => path.includes('@noble'))).toEqual([]);
 });
 

@@ -1,8 +1,8 @@
-import { VersionedTransaction } from '@solana/web3.js';
+import { getCompiledTransactionMessageDecoder, getTransactionDecoder } from '@solana/kit';
 import bs58 from 'bs58';
 import { AgentError, type Clock } from '../../src/lib/index.ts';
 import type { LedgerRpc, SendOutcome, SignatureStatus, TransactionErrorJson } from '../../src/rpc/index.ts';
-import { type Address, addressOf, decodeSetUserBgpStatus, lamports, slot } from '../../src/serviceability/index.ts';
+import { type Address, address, decodeSetUserBgpStatus, lamports, slot } from '../../src/serviceability/index.ts';
 
 export interface SeenWrite {
   readonly user: Address;
@@ -151,16 +151,19 @@ export function createFakeLedger(clock: Clock) {
 /** An outage as the endpoints report it. */
 export const ledgerOutage = (): AgentError => new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connection refused' });
 
+/** Decodes with a library that the agent does not build transactions with. */
 function decodeWire(wire: Uint8Array): { readonly writes: readonly SeenWrite[]; readonly prefix: number; readonly signature: string } {
-  const { message, signatures } = VersionedTransaction.deserialize(wire);
-  const keys = message.staticAccountKeys.map((key) => addressOf(key.toBytes()));
+  const { messageBytes, signatures } = getTransactionDecoder().decode(wire);
+  const message = getCompiledTransactionMessageDecoder().decode(messageBytes);
+  if (message.version !== 'legacy') throw new Error('not a legacy message');
   const writes: SeenWrite[] = [];
   let prefix = 0;
-  for (const { accountKeyIndexes, data } of message.compiledInstructions) {
-    const user = keys[accountKeyIndexes[0] ?? -1];
-    const args = decodeSetUserBgpStatus(data);
+  for (const { accountIndices = [], data = new Uint8Array() } of message.instructions) {
+    const user = message.staticAccounts[accountIndices[0] ?? -1];
+    const args = decodeSetUserBgpStatus(Uint8Array.from(data));
     if (user === undefined || args === undefined) prefix += 1;
-    else writes.push({ user, ...args });
+    else writes.push({ user: address(user), ...args });
   }
-  return { writes, prefix, signature: bs58.encode(signatures[0] ?? new Uint8Array()) };
+  const [signature] = Object.values(signatures);
+  return { writes, prefix, signature: bs58.encode(signature ?? new Uint8Array()) };
 }

@@ -1,6 +1,5 @@
 import { jitterShare, type StatusPolicy } from '../../../src/bgp/index.ts';
-import { maxWritesPerTransaction } from '../../../src/publisher/index.ts';
-import { type Address, addressOf } from '../../../src/serviceability/index.ts';
+import { type Address, addressOf, MAX_WRITES_WITH_COMPUTE_BUDGET } from '../../../src/serviceability/index.ts';
 
 /** What of the agent's policy is switched off. */
 export interface Restraints {
@@ -33,7 +32,7 @@ const idleRequestsASecond = (viewIdleIntervalMs: number): number => 1_000 / view
 /** Beside the sends: a fresh view, blockhash and height, three looks at the statuses, and the view that shows them landed. */
 const REQUESTS_A_WRITING_TICK = 1 + 2 + 3 + 1;
 
-export const WRITES_PER_TRANSACTION = maxWritesPerTransaction({ unitLimit: 1 });
+export const WRITES_PER_TRANSACTION = MAX_WRITES_WITH_COMPUTE_BUDGET;
 
 /**
  * One device's refreshes for twelve hours after a flap of all its users, tick by tick: which records are due, by each user's own jitter; which
