@@ -1,3 +1,7 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { Agent, type buildConnector, type Dispatcher } from 'undici';
+
 export { Agent, buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 
 /** Reads a response body. Throws the error of `tooLarge` after more than `maxBytes`, and any error of the body itself. */
@@ -11,4 +15,199 @@ export async function readBody(body: AsyncIterable<unknown>, maxBytes: number, t
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** How far a request came. What was never offered to the server cannot have had an effect. */
+export type HttpProgress = 'waiting' | 'offered' | 'answering';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Scheme, host and port: `https://10.0.0.1:443`. */
+  readonly origin: string;
+  /** Path and query, as the request line has them. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** The first value of a header; its name in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** All values of a header that may be repeated, such as `set-cookie`. */
+  readonly headers: (name: string) => readonly string[];
+  /** Unpacked. */
+  readonly body: Buffer;
+}
+
+/**
+ * A request without a usable reply. `connection`: none could be made, or it was lost. `too-large`: the body exceeds its bound, packed or
+ * unpacked. `malformed`: the body does not unpack. `aborted`: the signal ended it; the cause is the signal's reason.
+ */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  constructor(
+    readonly problem: 'connection' | 'too-large' | 'malformed' | 'aborted',
+    readonly progress: HttpProgress,
+    /** Bytes of the body that had arrived. */
+    readonly receivedBytes: number,
+    message: string,
+    override readonly cause: Error,
+  ) {
+    super(message, { cause });
+  }
+}
+
+export interface HttpClientOptions {
+  /** Most sockets to one origin, each with one request at a time. */
+  readonly connections: number;
+  /** How long an idle socket is kept, milliseconds. */
+  readonly keepAliveMs: number;
+  /** Upper bound of a body, packed and unpacked, bytes. */
+  readonly maxBodyBytes: number;
+  /** How sockets are opened: TLS, a Unix socket, a resolver. undici's own way by default. */
+  readonly connect?: buildConnector.connector;
+  /** Called with the bytes of bodies as they pass the wire, packed ones as they are. */
+  readonly onBytes?: (direction: 'sent' | 'received', bytes: number) => void;
+}
+
+/** A server may close an idle socket at the moment of our write; the request then dies with one of these. */
+const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+const unpack = promisify(gunzip);
+
+/**
+ * HTTP/1.1 over keep-alive sockets, with a bounded body. It follows no redirect. The first request opens the first socket.
+ * A deadline is the caller's: `withDeadline(ms, signal, (inner) => http.send(request, inner))`.
+ */
+export class HttpClient {
+  readonly #options: HttpClientOptions;
+  #agent: Agent | undefined;
+  #isClosed = false;
+
+  constructor(options: HttpClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends one request and reads the reply. Sends it once more when the connection died before the first byte of a reply, so only requests
+   * that may arrive twice belong here. Throws HttpError and nothing else.
+   */
+  async send(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    try {
+      return await this.#sendOnce(request, signal);
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.problem !== 'connection' || error.progress !== 'offered') throw error;
+      if (signal.aborted || !hasCode(error.cause, RESETS)) throw error;
+    }
+    try {
+      return await this.#sendOnce(request, signal);
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.progress !== 'waiting') throw error;
+      throw new HttpError(error.problem, 'offered', error.receivedBytes, error.message, error.cause);
+    }
+  }
+
+  /** Lets the requests under way end, then closes the sockets. Nothing may be sent afterwards. */
+  async retire(): Promise<void> {
+    this.#isClosed = true;
+    await this.#agent?.close();
+  }
+
+  /** Ends the sockets; requests under way fail with `reason`. Idempotent. */
+  async close(reason: Error = new Error('the HTTP client is closed')): Promise<void> {
+    this.#isClosed = true;
+    await this.#agent?.destroy(reason);
+  }
+
+  async #sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    const reply = await this.#dispatch(request, signal);
+    if (reply.header('content-encoding') !== 'gzip') return reply;
+    const { maxBodyBytes } = this.#options;
+    try {
+      return { ...reply, body: await unpack(reply.body, { maxOutputLength: maxBodyBytes }) };
+    } catch (error) {
+      const cause = asError(error);
+      const problem = hasCode(cause, TOO_LARGE) ? 'too-large' : 'malformed';
+      throw new HttpError(problem, 'answering', reply.body.length, `a gzip body that does not unpack (${cause.message})`, cause);
+    }
+  }
+
+  #open(): Agent {
+    const { connections, keepAliveMs, connect } = this.#options;
+    // Deadlines are the signal's, so undici's own are off.
+    const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
+    return new Agent({ connections, pipelining: 1, ...timeouts, connect });
+  }
+
+  #dispatch({ method, origin, path, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    const { maxBodyBytes, onBytes } = this.#options;
+    return new Promise((resolve, reject) => {
+      let progress: HttpProgress = 'waiting';
+      let abortRequest: ((reason: Error) => void) | undefined;
+      let head: Pick<HttpReply, 'status' | 'header' | 'headers'> | undefined;
+      let received = 0;
+      const chunks: Buffer[] = [];
+
+      const fail = (problem: HttpError['problem'], cause: Error, message = cause.message): void => {
+        signal.removeEventListener('abort', onAbort);
+        reject(new HttpError(problem, progress, received, message, cause));
+      };
+      const onAbort = (): void => {
+        const reason = asError(signal.reason);
+        fail('aborted', reason);
+        abortRequest?.(reason);
+      };
+      if (signal.aborted) return onAbort();
+      if (this.#isClosed) return fail('connection', new Error('the HTTP client is closed'));
+      signal.addEventListener('abort', onAbort, { once: true });
+
+      const handler: Dispatcher.DispatchHandler = {
+        // undici calls this with a socket at hand, before it writes: from here on the server may have the request.
+        onRequestStart(controller) {
+          abortRequest = (reason) => controller.abort(reason);
+          if (signal.aborted) return abortRequest(asError(signal.reason));
+          progress = 'offered';
+          if (body !== undefined) onBytes?.('sent', Buffer.byteLength(body));
+        },
+        onResponseStart(_, status, values) {
+          if (status < 200) return;
+          progress = 'answering';
+          const all = (name: string): readonly string[] => [values[name] ?? []].flat();
+          head = { status, headers: all, header: (name) => all(name)[0] };
+        },
+        onResponseData(controller, chunk) {
+          received += chunk.length;
+          onBytes?.('received', chunk.length);
+          if (received <= maxBodyBytes) return void chunks.push(chunk);
+          const error = new Error(`more than ${maxBodyBytes} bytes`);
+          fail('too-large', error);
+          controller.abort(error);
+        },
+        onResponseEnd() {
+          signal.removeEventListener('abort', onAbort);
+          if (head === undefined) fail('connection', new Error('no response'));
+          else resolve({ ...head, body: Buffer.concat(chunks) });
+        },
+        onResponseError: (_, error) => fail('connection', error),
+      };
+      try {
+        this.#agent ??= this.#open();
+        this.#agent.dispatch({ method, origin, path, headers, body }, handler);
+      } catch (error) {
+        fail('connection', asError(error));
+      }
+    });
+  }
+}
+
+/** How zlib reports an output beyond its bound. */
+const TOO_LARGE: ReadonlySet<unknown> = new Set(['ERR_BUFFER_TOO_LARGE']);
+
+function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
+  return 'code' in error && codes.has(error.code);
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
