@@ -45,11 +45,6 @@ interface SlotSample {
   readonly ms: number;
 }
 
-/** The most slots that can begin in so many milliseconds. */
-export function mostSlotsIn(ms: number): bigint {
-  return BigInt(Math.floor(Math.max(0, ms) / SHORTEST_MS));
-}
-
 function plausibleSlotTime(ms: number): number | undefined {
   return ms >= SHORTEST_MS && ms <= LONGEST_MS ? ms : undefined;
 }
