@@ -178,6 +178,39 @@ describe('help and version', () => {
   });
 });
 
+describe('two programs', () => {
+  const agent = (...args: readonly string[]) => printed((io) => runAgentCommandLine(args, io));
+  const localnet = (...args: readonly string[]) => printed((io) => runLocalnetCommandLine(args, io));
+
+  test.each([
+    [['localnet'], 'dzd-localnet', 'localnet'],
+    [['localnet', '--users', '5'], 'dzd-localnet', 'localnet'],
+    [['localnet', '--help'], 'dzd-localnet', 'localnet'],
+    [['demo', '--for', '30s'], 'dzd-localnet demo', 'demo'],
+  ])('dzd-telemetry %j ends with 2 and names the command to type', async (args, instead, word) => {
+    const stderr = `dzd-telemetry: localnet is a command of its own, dzd-localnet: type "${instead}" instead of "dzd-telemetry ${word}"\n`;
+    expect(await agent(...args)).toMatchObject({ exitCode: 2, stdout: '', stderr });
+  });
+
+  test('each names itself and its own commands in its usage', async () => {
+    const [ofAgent, ofLocalnet] = [await agent('--help'), await localnet('--help')];
+    expect(ofAgent.stdout).toMatch(/^dzd-telemetry COMMAND .*\n {2}dzd-telemetry run /s);
+    expect(ofAgent.stdout).not.toMatch(/localnet|demo/);
+    expect(ofLocalnet.stdout).toMatch(/^dzd-localnet COMMAND .*\n {2}dzd-localnet start .*\n {2}dzd-localnet snapshot /s);
+    expect(ofLocalnet.stdout).not.toMatch(/dzd-telemetry|--show-settings/);
+    expect((await localnet('user', '--help')).stdout).toMatch(/^dzd-localnet user \[VERB…\].*\ncreate .*--client-ip/s);
+    expect((await localnet('--version')).stdout).toBe('1.2.3\n');
+  });
+
+  test('dzd-localnet starts when it is given options and no command', async () => {
+    expect(await localnet('--users', 'many')).toMatchObject({
+      exitCode: 2,
+      firstError: 'dzd-localnet: --users: expected a whole number from 0 to 4096, got "many"',
+    });
+    expect(await localnet('--for', '3s')).toMatchObject({ exitCode: 2, firstError: 'dzd-localnet: unknown option --for' });
+  });
+});
+
 describe('exit codes', () => {
   const failing = (error: unknown) => commandLine(['demo'], () => Promise.reject(error));
 
