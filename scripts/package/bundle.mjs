@@ -40,9 +40,9 @@ export async function bundleCommand({ root, version, entry, outfile }) {
     // yargs asks where it lies.
     define: { __VERSION__: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
-    plugins: [modernBuffers, withoutExtras],
+    plugins: [modernBuffers, withoutExtras, withoutConnections],
   });
-  const stray = Object.keys(metafile.inputs).find((path) => ONLY_LOCALNET.test(path));
+  const stray = included(metafile).find((path) => ONLY_LOCALNET.test(path));
   if (entry === AGENT && stray !== undefined) throw new Error(`${AGENT} leads to ${stray}, which is only for localnet`);
   return packagesOf(metafile);
 }
@@ -81,6 +81,27 @@ const withoutExtras = {
 };
 
 /**
+ * Of `@solana/web3.js` the agent takes keys, instructions and transactions, and none of its connection. The package does not declare that it has no side effects; told so,
+ * esbuild leaves out two HTTP clients and a JSON-RPC client that nothing refers to. Its WebSocket client is extended by a class that stays, so it becomes an empty one.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const withoutConnections = {
+  name: 'without-connections',
+  setup({ onResolve, onLoad, resolve }) {
+    const unused = /^(@solana\/web3\.js|jayson\/lib\/client\/browser|node-fetch|agentkeepalive)$/;
+    onResolve({ filter: unused }, async ({ path, importer, resolveDir, pluginData }) => {
+      if (pluginData === 'resolving') return undefined;
+      // Always as an import: what a `require` takes cannot be left out in parts.
+      const found = await resolve(path, { importer, resolveDir, kind: 'import-statement', pluginData: 'resolving' });
+      return { ...found, sideEffects: false };
+    });
+    onResolve({ filter: /^rpc-websockets$/ }, ({ path }) => ({ path, namespace: 'no-connection', sideEffects: false }));
+    onLoad({ filter: /.*/, namespace: 'no-connection' }, () => ({ contents: 'export class CommonClient {}\nexport class WebSocket {}' }));
+  },
+};
+
+/**
  * How ES modules hold their packages, in `dist/` and in what the benches measure.
  *
  * @type {import('esbuild').BuildOptions}
@@ -92,11 +113,16 @@ export const withPackages = {
   legalComments: 'none',
   // CommonJS packages ask for Node's modules by `require`, which an ES module does not have.
   banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
-  plugins: [modernBuffers, withoutExtras],
+  plugins: [modernBuffers, withoutExtras, withoutConnections],
 };
 
-export function packagesOf({ inputs }) {
-  const names = Object.keys(inputs).flatMap((path) => path.match(/.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
+/** The files that something is left of; a metafile's `inputs` are all that were read. */
+function included({ outputs }) {
+  return Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0));
+}
+
+export function packagesOf(metafile) {
+  const names = included(metafile).flatMap((path) => path.match(/.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
   return [...new Set(names)].sort();
 }
 
