@@ -9,6 +9,7 @@ import { loadKeypair, readYaml, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
 import { createEventSink, type ReadyEvent } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
+import { createSigner, FOUNDATION_SEED } from './ledger/index.ts';
 import { createLocalnet } from './localnet.ts';
 import { DEFAULT_RPC_URL, type LocalnetBody, type LocalnetOptions } from './options.ts';
 import { createScenario } from './scenario.ts';
@@ -69,9 +70,11 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
 export async function writeNewKeypair(folder: string): Promise<string> {
   const { privateKey } = generateKeyPairSync('ed25519');
   const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
-  const file = join(folder, 'metrics-publisher.json');
-  const bytes = [...Buffer.from(d, 'base64url'), ...Buffer.from(x, 'base64url')];
-  await writeFile(file, `${JSON.stringify(bytes)}\n`, { mode: 0o600 });
+  return await writeKeypair(join(folder, 'metrics-publisher.json'), Buffer.from(d, 'base64url'), Buffer.from(x, 'base64url'));
+}
+
+async function writeKeypair(file: string, seed: Uint8Array, publicKey: Uint8Array): Promise<string> {
+  await writeFile(file, `${JSON.stringify([...seed, ...publicKey])}\n`, { mode: 0o600 });
   return file;
 }
 
@@ -97,6 +100,8 @@ export const localnetBody: LocalnetBody = async (options, io) => {
   const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
   const folder = await temporaryFolder();
   const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
+  const { publicKey } = createSigner(FOUNDATION_SEED);
+  const foundationKeypair = await writeKeypair(join(folder.path, 'foundation.json'), FOUNDATION_SEED, publicKey);
   const localnet = createLocalnet({
     users: options.users,
     rpcPort: await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: options.rpcPort, usual: 8_899 }),
@@ -120,6 +125,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       programId: localnet.programId,
       device: localnet.device,
       keypair,
+      foundationKeypair,
       eapiUrl,
       eapiSocket,
       snmp: `${snmp.host}:${snmp.port}`,

@@ -273,6 +273,9 @@ const MOST_UNITS = 1_400_000;
 /** Limits are drawn from so many, one a transaction, so that no two of them in one block have the same bytes. */
 const DISTINCT_LIMITS = 100_000;
 
+/** Seed of the foundation's key: the same on every localnet, so that a restored one has it, too. */
+export const FOUNDATION_SEED: Uint8Array = createHash('sha256').update('localnet foundation').digest();
+
 /** The one member of the foundation's list on this ledger, with its key: it signs what the administration does by instruction. */
 interface Foundation {
   readonly address: Address;
@@ -281,7 +284,7 @@ interface Foundation {
 }
 
 export function createFoundation(bank: Bank): Foundation {
-  const signer = createSigner(createHash('sha256').update('localnet foundation').digest());
+  const signer = createSigner(FOUNDATION_SEED);
   let serial = 0;
   bank.putAccount(signer.address, createAccount(SYSTEM_PROGRAM, new Uint8Array(), BALANCE));
 

@@ -29,6 +29,8 @@ export interface ReadyEvent {
   readonly device: string;
   /** Path of the metrics publisher's key file. */
   readonly keypair: string;
+  /** Path of the foundation's key file, which may do what the program keeps for the foundation. */
+  readonly foundationKeypair: string;
   readonly eapiUrl: string;
   readonly eapiSocket: string;
   /** `host:port` over UDP. */

@@ -57,13 +57,15 @@ test('as a table, every other event is a list of names and values', () => {
     programId: 'P',
     device: 'D',
     keypair: '/tmp/id.json',
+    foundationKeypair: '/tmp/f.json',
     eapiUrl: 'http://127.0.0.1:8080',
     eapiSocket: '/tmp/eapi\u001b.sock',
     snmp: '127.0.0.1:161',
     grpc: '127.0.0.1:9543',
   };
   expect(printed('table', [ready])).toBe(
-    'ready\n  rpcUrl      http://127.0.0.1:8899\n  wsUrl       ws://127.0.0.1:8900\n  programId   P\n  device      D\n  keypair     /tmp/id.json\n' +
-      '  eapiUrl     http://127.0.0.1:8080\n  eapiSocket  /tmp/eapi\\x1b.sock\n  snmp        127.0.0.1:161\n  grpc        127.0.0.1:9543\n',
+    'ready\n  rpcUrl             http://127.0.0.1:8899\n  wsUrl              ws://127.0.0.1:8900\n  programId          P\n  device             D\n' +
+      '  keypair            /tmp/id.json\n  foundationKeypair  /tmp/f.json\n  eapiUrl            http://127.0.0.1:8080\n' +
+      '  eapiSocket         /tmp/eapi\\x1b.sock\n  snmp               127.0.0.1:161\n  grpc               127.0.0.1:9543\n',
   );
 });

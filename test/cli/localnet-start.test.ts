@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { runLocalnetCommandLine } from '../../localnet/commands.ts';
+import { loadKeypair } from '../../src/config/index.ts';
+import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { address, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
+
+/** Ends the localnet once `whileReady` is done with its ready line. */
+async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>>) => Promise<void>) {
+  const life = lifeController();
+  const lines: string[] = [];
+  let checked: Promise<void> | undefined;
+  const ports = ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);
+  const exitCode = await runLocalnetCommandLine(['--users', '1', ...ports, '--output', 'json'], {
+    stdout: {
+      write(text) {
+        lines.push(text);
+        checked = whileReady(JSON.parse(text)).finally(() => life.abort(new Stopped('SIGINT')));
+      },
+      isTerminal: false,
+      columns: undefined,
+    },
+    stderr: { write: (text) => expect.fail(text), isTerminal: false, columns: undefined },
+    environment: {},
+    onHangup: () => undefined,
+    signal: life.signal,
+    version: '1.2.3',
+  });
+  await checked;
+  return { exitCode, lines };
+}
+
+test('dzd-localnet prints one line of JSON when it is ready, with addresses and key files', async () => {
+  const { exitCode, lines } = await startLocalnet(async (ready) => {
+    const names = ['event', 'rpcUrl', 'programId', 'device', 'keypair', 'foundationKeypair', 'eapiUrl', 'eapiSocket', 'snmp', 'grpc'];
+    expect(Object.keys(ready).filter((name) => name !== 'wsUrl')).toEqual(names);
+    expect(loadKeypair(ready.keypair ?? '').keypair.address).not.toBe(loadKeypair(ready.foundationKeypair ?? '').keypair.address);
+  });
+  expect([exitCode, lines.length]).toEqual([0, 1]);
+});
+
+test('the key file of the foundation is the one that GlobalState lists', async () => {
+  await startLocalnet(async ({ rpcUrl = '', programId = '', foundationKeypair = '' }) => {
+    const params = [globalStateAddress(address(programId)).address, { encoding: 'base64' }];
+    const response = await fetch(rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'getAccountInfo', params }),
+    });
+    const { result } = Object(await response.json());
+    const { foundationAllowlist } = decodeGlobalState(Buffer.from(result.value.data[0], 'base64'));
+    expect(foundationAllowlist).toEqual([loadKeypair(foundationKeypair).keypair.address]);
+  });
+});
