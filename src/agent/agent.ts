@@ -5,7 +5,7 @@ import type { Signer } from '../publisher/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
 import { type Address, type Lamports, lamports } from '../serviceability/index.ts';
 import type { Snapshotter } from '../snapshots/index.ts';
-import { createWorker, type LeftInFlight, refreshLamportsPerHour, type SpendLimits, type WorkerTiming } from '../worker/index.ts';
+import { type LeftInFlight, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
 import { createLedgerCache } from './ledger-cache.ts';
 import { createAuthorityWatch, createBalanceWatch } from './preconditions.ts';
@@ -110,7 +110,7 @@ export function createAgent(options: AgentOptions): Agent {
   const worker =
     signer === undefined
       ? undefined
-      : createWorker({
+      : new Worker({
           rpc,
           clock,
           random,
@@ -121,7 +121,7 @@ export function createAgent(options: AgentOptions): Agent {
           limits,
           reporter,
           verifyAuthority: async (signal) => void (await readAuthority(signal)),
-          onRedecide: () => loop.trigger(),
+          onExpired: () => loop.trigger(),
           onInternalError: (error) => reporter.internalError(error),
         });
 

@@ -235,8 +235,8 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       logger.error('writes halted until this is fixed', { error });
     },
     budget({ allowance }) {
-      if (allowance === 'everything') logger.info('spending limit has room again');
-      else if (allowance === 'changes') logger.warn('spending limit nearly reached; changes are written, refreshes wait');
+      if (allowance === 'all') logger.info('spending limit has room again');
+      else if (allowance === 'changes-only') logger.warn('spending limit nearly reached; changes are written, refreshes wait');
       else
         logger.error(
           'spending limit reached; no status is written until it has room. See worker.maxTransactionsPerMinute and worker.maxLamportsPerDay',

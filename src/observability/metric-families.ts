@@ -259,7 +259,8 @@ const CONFIRMATION_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
 const SUBMISSION_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 30, 60];
 const REASONS = ['change', 'refresh', 'ride-along'] as const;
-const ALLOWANCES = ['everything', 'changes', 'nothing'] as const;
+/** The label values of each allowance: dashboards and alerts name them. */
+const ALLOWANCES = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 /** Counters of transactions and of the statuses in them. */
 export function createWriteMetrics({ instruments, registry }: WriteMetricsOptions): WriteMetrics {
@@ -280,12 +281,12 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
     CONFIRMATION_BUCKETS,
   );
   const perTransaction = histogram('instructions_per_transaction', 'Status writes in one transaction.', BATCH_BUCKETS);
-  let allowance: (typeof ALLOWANCES)[number] = 'everything';
+  let allowance: keyof typeof ALLOWANCES = 'all';
   reading(
     'spend_allowance',
     '1 for what the spending limits allow: everything, only changes, or nothing.',
     (set) => {
-      for (const each of ALLOWANCES) set(each === allowance ? 1 : 0, { allowance: each });
+      for (const each of Object.values(ALLOWANCES)) set(each === ALLOWANCES[allowance] ? 1 : 0, { allowance: each });
     },
     ['allowance'],
   );
@@ -340,7 +341,7 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
       },
     },
     replaced() {
-      allowance = 'everything';
+      allowance = 'all';
     },
   };
 }

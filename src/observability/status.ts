@@ -468,7 +468,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     damping: ({ user, state, penalty }) =>
       note('damping', `${state === 'free' ? 'no longer flaps' : 'flaps more than damping allows'}, penalty ${Math.round(penalty)}`, user),
     foreignWrites: ({ users }) => note('foreign', `another process wrote the status of ${userCount(users.length)} of this device`),
-    budget: ({ allowance }) => note('balance', `spending limit allows ${allowance}`),
+    budget: ({ allowance }) => note('balance', `spending limit allows ${ALLOWED[allowance]}`),
     authorized({ code }) {
       deviceCode = code;
       if (halted?.code.startsWith('LEDGER__')) halted = undefined;
@@ -555,6 +555,9 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     readWithoutUsers,
   };
 }
+
+/** What the spending limits leave room for, in words. */
+const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
 

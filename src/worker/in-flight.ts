@@ -4,93 +4,131 @@ import type { SignedTransaction } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 
-export interface Blockhash {
-  readonly blockhash: string;
-  readonly slot: Slot;
-  readonly blockHeight: bigint;
-  readonly lastValidBlockHeight: bigint;
-}
+export type Blockhash = Awaited<ReturnType<LedgerRpc['latestBlockhash']>>;
 
-export interface BlockhashCache {
+export class BlockhashCache {
+  readonly #rpc: Pick<LedgerRpc, 'latestBlockhash'>;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #maxAgeMs: number;
+  #cached: { readonly value: Blockhash; readonly fetchedAt: MonotonicMs } | undefined;
+
+  constructor(rpc: Pick<LedgerRpc, 'latestBlockhash'>, clock: Pick<Clock, 'monotonic'>, maxAgeMs: number) {
+    this.#rpc = rpc;
+    this.#clock = clock;
+    this.#maxAgeMs = maxAgeMs;
+  }
+
   /** A blockhash at `confirmed`, at most `maxAgeMs` old. Throws what the ledger throws. */
-  get(signal: AbortSignal): Promise<Blockhash>;
-  /** The ledger does not know this one (any more). */
-  invalidate(): void;
+  async get(signal: AbortSignal): Promise<Blockhash> {
+    const fetchedAt = this.#clock.monotonic();
+    if (this.#cached !== undefined && fetchedAt - this.#cached.fetchedAt < this.#maxAgeMs) return this.#cached.value;
+    const value = await this.#rpc.latestBlockhash(signal);
+    this.#cached = { value, fetchedAt };
+    return value;
+  }
+
+  /** The ledger does not know the cached blockhash. */
+  invalidate(): void {
+    this.#cached = undefined;
+  }
 }
 
-export function createBlockhashCache({
-  rpc,
-  clock,
-  maxAgeMs,
-}: {
-  readonly rpc: Pick<LedgerRpc, 'latestBlockhash'>;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly maxAgeMs: number;
-}): BlockhashCache {
-  let cached: { readonly value: Blockhash; readonly fetchedAt: MonotonicMs } | undefined;
-  return {
-    async get(signal) {
-      if (cached !== undefined && clock.monotonic() - cached.fetchedAt < maxAgeMs) return cached.value;
-      const fetchedAt = clock.monotonic();
-      const value = await rpc.latestBlockhash(signal);
-      cached = { value, fetchedAt };
-      return value;
-    },
-    invalidate() {
-      cached = undefined;
-    },
-  };
-}
-
-/** A transaction whose fate is not known yet. */
+/** A transaction that was sent, and is neither confirmed nor failed nor expired. */
 export interface InFlightTransaction extends SignedTransaction {
   readonly intents: readonly StatusIntent[];
-  /** Slot and block height when its blockhash was fetched, or first looked at on a ledger that was set back. */
+  /** Slot and block height when its blockhash was fetched, or when it was first checked after a rollback of the ledger. */
   slot: Slot;
   blockHeight: bigint;
-  /** It can't land in a block above this height. */
+  /** No block above this height can include it. */
   lastValidBlockHeight: bigint;
+  /** Sent before a rollback, or by another worker: its heights may be those of another ledger until they are checked. */
+  hasOldHeights?: boolean;
   readonly sentAt: MonotonicMs;
   lastSentAt: MonotonicMs;
   sends: number;
 }
 
-/** All transactions in the air. Keeps the first invariant of this agent: a user is in at most one of them (rule 17). */
-export interface InFlightTransactions {
-  readonly size: number;
-  /** Throws when one of its users is in the air already: that is a defect of the caller, and must not become two statuses on the ledger. */
-  add(flight: InFlightTransaction): void;
-  /** False when it was settled before; whoever gets true settles it. */
-  remove(flight: InFlightTransaction): boolean;
-  has(user: Address): boolean;
-  /** Whether it is in the air still, and not settled meanwhile. */
-  holds(flight: InFlightTransaction): boolean;
-  statuses(): ReadonlyMap<Address, ReportableStatus>;
-  all(): readonly InFlightTransaction[];
+/** All transactions in flight. Keeps the first invariant of this agent: a user is in at most one of them (rule 17). */
+export class InFlightTransactions {
+  readonly #transactions = new Set<InFlightTransaction>();
+  readonly #byUser = new Map<Address, InFlightTransaction>();
+
+  get size(): number {
+    return this.#transactions.size;
+  }
+
+  /** Throws AgentError WRITE__ALREADY_IN_FLIGHT when one of its users is in flight: a bug that must not put two statuses on the ledger. */
+  add(transaction: InFlightTransaction): void {
+    for (const { user } of transaction.intents) {
+      if (this.#byUser.has(user)) throw new AgentError('WRITE__ALREADY_IN_FLIGHT', { user });
+    }
+    this.#transactions.add(transaction);
+    for (const { user } of transaction.intents) this.#byUser.set(user, transaction);
+  }
+
+  /** False when the transaction was removed before: only the caller that gets true handles its outcome. */
+  remove(transaction: InFlightTransaction): boolean {
+    if (!this.#transactions.delete(transaction)) return false;
+    for (const { user } of transaction.intents) this.#byUser.delete(user);
+    return true;
+  }
+
+  hasUser(user: Address): boolean {
+    return this.#byUser.has(user);
+  }
+
+  holds(transaction: InFlightTransaction): boolean {
+    return this.#transactions.has(transaction);
+  }
+
+  all(): readonly InFlightTransaction[] {
+    return [...this.#transactions];
+  }
+
+  statuses(): ReadonlyMap<Address, ReportableStatus> {
+    return new Map(this.all().flatMap(({ intents }) => intents.map(({ user, to }): [Address, ReportableStatus] => [user, to])));
+  }
 }
 
-export function createInFlightTransactions(): InFlightTransactions {
-  const flights = new Set<InFlightTransaction>();
-  const byUser = new Map<Address, InFlightTransaction>();
-  return {
-    get size() {
-      return flights.size;
-    },
-    add(flight) {
-      for (const { user } of flight.intents) {
-        if (byUser.has(user)) throw new AgentError('WRITE__ALREADY_IN_FLIGHT', { user });
-      }
-      flights.add(flight);
-      for (const { user } of flight.intents) byUser.set(user, flight);
-    },
-    remove(flight) {
-      if (!flights.delete(flight)) return false;
-      for (const { user } of flight.intents) byUser.delete(user);
-      return true;
-    },
-    has: (user) => byUser.has(user),
-    holds: (flight) => flights.has(flight),
-    statuses: () => new Map([...flights].flatMap(({ intents }) => intents.map(({ user, to }): [Address, ReportableStatus] => [user, to]))),
-    all: () => [...flights],
-  };
+/** What the ledger has confirmed since this process began, or since its last rollback. The only place that keeps it. */
+export class Confirmations {
+  readonly #byUser = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
+  #lastSlot: Slot | undefined;
+  #transactions = 0;
+
+  add(intents: readonly StatusIntent[], slot: Slot): void {
+    this.#transactions += 1;
+    if (this.#lastSlot === undefined || slot > this.#lastSlot) this.#lastSlot = slot;
+    for (const { user, to } of intents) this.#byUser.set(user, { status: to, slot });
+  }
+
+  /** Confirmed transactions since this process began; never decreases. */
+  get transactions(): number {
+    return this.#transactions;
+  }
+
+  get lastSlot(): Slot | undefined {
+    return this.#lastSlot;
+  }
+
+  slotOf(user: Address): Slot | undefined {
+    return this.#byUser.get(user)?.slot;
+  }
+
+  /** Whether this status was confirmed after `viewSlot`: a view of that slot does not show it. */
+  covers({ user, to }: StatusIntent, viewSlot: Slot): boolean {
+    const confirmed = this.#byUser.get(user);
+    return confirmed !== undefined && confirmed.status === to && confirmed.slot > viewSlot;
+  }
+
+  /** Forgets users that are no longer on the ledger. */
+  keepOnly(isKnown: (user: Address) => boolean): void {
+    for (const user of this.#byUser.keys()) if (!isKnown(user)) this.#byUser.delete(user);
+  }
+
+  /** The ledger was rolled back, maybe to before these confirmations. */
+  clear(): void {
+    this.#byUser.clear();
+    this.#lastSlot = undefined;
+  }
 }

@@ -1,66 +1,163 @@
+import PQueue from 'p-queue';
 import type { StatusIntent } from '../bgp/index.ts';
-import { isAgentError } from '../lib/index.ts';
+import { type Clock, isAgentError } from '../lib/index.ts';
 import {
   buildTransaction,
+  type ComputeModel,
   type ComputeRequest,
   type Packed,
   packNext,
   type SignedTransaction,
+  type Signer,
   type WaitingIntent,
 } from '../publisher/index.ts';
-import type { Slot } from '../serviceability/index.ts';
-import type { WorkerContext } from './context.ts';
-import { handleFailure } from './failures.ts';
-import { type Allowance, LAMPORTS_PER_TRANSACTION } from './gate.ts';
-import type { Blockhash, InFlightTransaction } from './in-flight.ts';
+import type { LedgerRpc } from '../rpc/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import type { FailureHandler } from './failures.ts';
+import type { SpendBudget, SubmissionGate, WorkerReporter } from './gate.ts';
+import type { Blockhash, BlockhashCache, InFlightTransaction, InFlightTransactions } from './in-flight.ts';
+import type { DesiredStatuses, FailureBisector } from './pending.ts';
 
-/** The next transaction's worth of what waits: users in the air left out, suspects apart, refreshes only where the budget has room. */
-function nextToPack(context: WorkerContext): Packed | undefined {
-  const allowance = context.budget.allowance();
-  if (allowance === 'nothing') return undefined;
-  const waiting = affordable(context, allowance);
-  return packNext(
-    context.bisector.select(waiting, ({ intent }) => intent.user),
-    context.compute,
-  );
+/**
+ * Sends and resends, at most `concurrency` at once; sends overtake resends. The queue holds work, never data: a transaction is built only when
+ * the queue has a free place, from what is desired then (rule 18). The rate of sends is the worker's, by its own clock: a timer of the queue would
+ * be one of real time.
+ */
+export class SendQueue {
+  readonly #queue: PQueue;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(options: { readonly concurrency: number; readonly onSettled: () => void; readonly onError: (error: unknown) => void }) {
+    this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#queue.on('next', options.onSettled);
+    this.#onError = options.onError;
+  }
+
+  get isFull(): boolean {
+    return this.#queue.size + this.#queue.pending >= this.#queue.concurrency;
+  }
+
+  send(work: () => Promise<void>): void {
+    this.#queue.add(work, { priority: 1 }).catch(this.#onError);
+  }
+
+  resend(work: () => Promise<void>): void {
+    this.#queue.add(work, { priority: 0 }).catch(this.#onError);
+  }
+
+  /** Drops what has not begun and waits for the rest. */
+  async close(): Promise<void> {
+    this.#queue.clear();
+    await this.#queue.onIdle();
+  }
 }
 
-function* affordable({ desired, flights }: WorkerContext, allowance: Allowance): Generator<WaitingIntent, void, void> {
-  for (const each of desired.waiting(flights.has)) if (allowance === 'everything' || each.intent.reason === 'change') yield each;
+export interface WorkerTiming {
+  /** Between two polls for the statuses of all transactions in flight, milliseconds. */
+  readonly statusPollIntervalMs: number;
+  /** After which an unconfirmed transaction is sent again, milliseconds. */
+  readonly rebroadcastIntervalMs: number;
+  readonly blockhashMaxAgeMs: number;
+  /** Between two sends, milliseconds. */
+  readonly sendStaggerMs: number;
+  /** Transactions in flight at once. */
+  readonly maxInFlight: number;
+  readonly skipPreflight: boolean;
 }
 
-/** Whether anything waits that is worth a transaction: what `nextToPack` would find, without packing it. */
-export function hasWork({ desired, flights, budget }: WorkerContext): boolean {
-  const allowance = budget.allowance();
-  if (allowance === 'nothing') return false;
-  return desired.some(
-    ({ intent }) =>
-      (intent.reason === 'change' || (allowance === 'everything' && intent.reason === 'refresh')) && !flights.has(intent.user),
-  );
+interface SubmitterParts {
+  readonly rpc: LedgerRpc;
+  readonly clock: Clock;
+  readonly programId: Address;
+  readonly device: Address;
+  readonly signer: Signer;
+  readonly timing: WorkerTiming;
+  readonly reporter: WorkerReporter;
+  readonly desired: DesiredStatuses;
+  readonly inFlight: InFlightTransactions;
+  readonly bisector: FailureBisector;
+  readonly compute: ComputeModel;
+  readonly blockhashes: BlockhashCache;
+  readonly gate: SubmissionGate;
+  readonly budget: SpendBudget;
+  readonly failures: FailureHandler;
+  readonly queue: SendQueue;
 }
 
-/** Sends transactions until nothing waits that may go. Throws nothing but what the signal throws. */
-export async function submit(context: WorkerContext, isDraining: () => boolean, signal: AbortSignal): Promise<void> {
-  const { gate, flights, timing, blockhashes, compute, budget, clock, reporter } = context;
-  const maySubmit = (): boolean => !isDraining() && gate.isOpen && flights.size < timing.maxInFlight;
-  while (maySubmit() && hasWork(context)) {
-    let blockhash: Blockhash;
-    try {
-      blockhash = await blockhashes.get(signal);
-      if (compute.needsMeasurement) await measureIfPossible(context, blockhash, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isAgentError(error)) throw error;
-      gate.pause();
-      return;
+/** Packs, signs and sends what is desired. */
+export class Submitter {
+  readonly #parts: SubmitterParts;
+  #isDraining = false;
+
+  constructor(parts: SubmitterParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends nothing new from now on. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Whether a pause is all that a new transaction may have to wait for. */
+  get hasRoom(): boolean {
+    const { gate, inFlight, timing, queue } = this.#parts;
+    return !this.#isDraining && gate.halted === undefined && inFlight.size < timing.maxInFlight && !queue.isFull;
+  }
+
+  /** Whether anything waits that is worth a transaction. */
+  get hasWork(): boolean {
+    for (const { intent } of this.#sendable()) if (intent.reason !== 'ride-along') return true;
+    return false;
+  }
+
+  /** Sends transactions until nothing waits that may be sent. Throws what the signal throws, and what is a bug. */
+  async submitAll(signal: AbortSignal): Promise<void> {
+    const { blockhashes, compute, gate, clock, timing } = this.#parts;
+    while (this.#maySubmit && this.hasWork) {
+      let blockhash: Blockhash;
+      try {
+        blockhash = await blockhashes.get(signal);
+        if (compute.needsMeasurement) await this.#measure(blockhash, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isAgentError(error)) throw error;
+        gate.pause();
+        return;
+      }
+      // Packed after the last wait: a transaction holds what is desired now (rule 18).
+      const packed = this.#maySubmit ? this.#packNext() : undefined;
+      if (packed === undefined) return;
+      this.#submit(packed, blockhash, signal);
+      await clock.sleep(timing.sendStaggerMs, signal);
     }
-    // After the last wait and not before: what goes out is what is wanted now (rule 18).
-    const packed = maySubmit() ? nextToPack(context) : undefined;
-    if (packed === undefined) return;
+  }
+
+  get #maySubmit(): boolean {
+    return this.hasRoom && this.#parts.gate.isOpen;
+  }
+
+  /** What may be sent now: no user in flight, and changes only where the budget has no room for refreshes. */
+  *#sendable(): Generator<WaitingIntent, void, void> {
+    const { budget, desired, inFlight } = this.#parts;
+    const { allowance } = budget;
+    if (allowance === 'none') return;
+    for (const waiting of desired.all()) {
+      const { user, reason } = waiting.intent;
+      if ((allowance === 'all' || reason === 'change') && !inFlight.hasUser(user)) yield waiting;
+    }
+  }
+
+  #packNext(): Packed | undefined {
+    const { bisector, compute } = this.#parts;
+    return packNext(bisector.select(this.#sendable()), compute);
+  }
+
+  #submit({ intents, compute }: Packed, blockhash: Blockhash, signal: AbortSignal): void {
+    const { clock, inFlight, budget, reporter, queue } = this.#parts;
     const now = clock.monotonic();
-    const flight: InFlightTransaction = {
-      ...sign(context, packed.intents, packed.compute, blockhash),
-      intents: packed.intents,
+    const transaction: InFlightTransaction = {
+      ...this.#sign(intents, compute, blockhash),
+      intents,
       slot: blockhash.slot,
       blockHeight: blockhash.blockHeight,
       lastValidBlockHeight: blockhash.lastValidBlockHeight,
@@ -68,65 +165,54 @@ export async function submit(context: WorkerContext, isDraining: () => boolean, 
       lastSentAt: now,
       sends: 1,
     };
-    flights.add(flight);
-    budget.spend(LAMPORTS_PER_TRANSACTION);
-    reporter.sent({ signature: flight.signature, intents: flight.intents });
-    context.inBackground(firstSend(context, flight, signal));
-    await clock.sleep(timing.sendStaggerMs, signal);
+    inFlight.add(transaction);
+    budget.spendTransaction();
+    reporter.sent({ signature: transaction.signature, intents });
+    queue.send(() => this.#send(transaction, signal));
   }
-}
 
-function sign(
-  { programId, device, signer }: WorkerContext,
-  intents: readonly StatusIntent[],
-  compute: ComputeRequest,
-  { blockhash }: Blockhash,
-): SignedTransaction {
-  const writes = intents.map(({ user, to, rttNs }) => ({ user, status: to, rttNs }));
-  return buildTransaction({ programId, device, signer, blockhash, writes, compute });
-}
-
-/** A node that can't simulate costs the limit, not the write. */
-async function measureIfPossible(context: WorkerContext, blockhash: Blockhash, signal: AbortSignal): Promise<void> {
-  try {
-    await measure(context, blockhash, signal);
-  } catch (error) {
-    if (!isAgentError(error) || error.code !== 'LEDGER__UNSUPPORTED') throw error;
+  #sign(intents: readonly StatusIntent[], compute: ComputeRequest, { blockhash }: Blockhash): SignedTransaction {
+    const { programId, device, signer } = this.#parts;
+    const writes = intents.map(({ user, to, rttNs }) => ({ user, status: to, rttNs }));
+    return buildTransaction({ programId, device, signer, blockhash, writes, compute });
   }
-}
 
-/** A node that lags behind the view would refuse users that it does not know yet. */
-function notBefore({ desired }: WorkerContext): { readonly minContextSlot?: Slot } {
-  return desired.viewSlot === undefined ? {} : { minContextSlot: desired.viewSlot };
-}
+  /** Simulates the next transaction: for its compute units, and for a user that would fail it. */
+  async #measure(blockhash: Blockhash, signal: AbortSignal): Promise<void> {
+    const { rpc, compute, desired, failures } = this.#parts;
+    const packed = this.#packNext();
+    if (packed === undefined) return;
+    const transaction = this.#sign(packed.intents, packed.compute, blockhash);
+    try {
+      const { err, unitsConsumed, logs } = await rpc.simulateTransaction(transaction.wire, signal, { minContextSlot: desired.viewSlot });
+      if (err !== null) await failures.handle({ ...transaction, intents: packed.intents }, err, logs, signal);
+      // Without the units, transactions request no limit.
+      else if (unitsConsumed !== undefined) compute.learn(packed.intents.length, unitsConsumed);
+    } catch (error) {
+      // A node that cannot simulate costs the limit, not the write.
+      if (!isAgentError(error) || error.code !== 'LEDGER__UNSUPPORTED') throw error;
+    }
+  }
 
-/** Simulates what would go out next: for its units and, for free, for a user that would fail it. */
-async function measure(context: WorkerContext, blockhash: Blockhash, signal: AbortSignal): Promise<void> {
-  const packed = nextToPack(context);
-  if (packed === undefined) return;
-  const transaction = sign(context, packed.intents, packed.compute, blockhash);
-  const { err, unitsConsumed, logs } = await context.rpc.simulateTransaction(transaction.wire, signal, notBefore(context));
-  if (err !== null) await handleFailure(context, { ...transaction, intents: packed.intents }, err, logs, signal);
-  // A node that does not tell the units leaves the transaction without a limit.
-  else if (unitsConsumed !== undefined) context.compute.learn(packed.intents.length, unitsConsumed);
-}
-
-async function firstSend(context: WorkerContext, flight: InFlightTransaction, signal: AbortSignal): Promise<void> {
-  const { rpc, timing, gate, flights } = context;
-  const outcome = await rpc.sendTransaction(flight.wire, { skipPreflight: timing.skipPreflight, ...notBefore(context) }, signal);
-  switch (outcome.kind) {
-    case 'accepted':
-      gate.answered();
-      return;
-    case 'unknown':
-      return;
-    case 'not-sent':
-      if (flight.sends > 1 || !flights.remove(flight)) return;
-      gate.pause();
-      context.reporter.withdrawn({ signature: flight.signature, intents: flight.intents });
-      return;
-    case 'rejected':
-      // A rebroadcast may have reached a node meanwhile; then only its status, or its expiry, is proof.
-      if (flight.sends === 1 && flights.remove(flight)) await handleFailure(context, flight, outcome.err, outcome.logs, signal);
+  /** The first send. A node that lags behind the view would reject users that it does not know yet. */
+  async #send(transaction: InFlightTransaction, signal: AbortSignal): Promise<void> {
+    const { rpc, timing, desired, inFlight, gate, reporter, failures } = this.#parts;
+    const { wire, signature, intents } = transaction;
+    const outcome = await rpc.sendTransaction(wire, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
+    switch (outcome.kind) {
+      case 'accepted':
+        gate.answered();
+        return;
+      case 'unknown':
+        return;
+      case 'not-sent':
+        if (transaction.sends > 1 || !inFlight.remove(transaction)) return;
+        gate.pause();
+        reporter.withdrawn({ signature, intents });
+        return;
+      case 'rejected':
+        // After a rebroadcast, which may have reached a node, only the status or the expiry is proof.
+        if (transaction.sends === 1 && inFlight.remove(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
+    }
   }
 }

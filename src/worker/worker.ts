@@ -1,14 +1,14 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
-import { type AgentError, type Clock, createWakeUp, isAgentError, lifeController, type Random, Stopped } from '../lib/index.ts';
+import { type AgentError, type Clock, createAbortController, createNotifier, isAgentError, type Random, Stopped } from '../lib/index.ts';
 import { ComputeModel, type Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
-import { createConfirmer } from './confirm.ts';
-import type { WorkerContext, WorkerTiming } from './context.ts';
-import { type Allowance, createSpendBudget, createSubmissionGate, type HaltWatch, type SpendLimits, type WorkerReporter } from './gate.ts';
-import { createBlockhashCache, createInFlightTransactions, type InFlightTransaction } from './in-flight.ts';
-import { createBackedOffUsers, createDesiredStates, createFailureBisector } from './pending.ts';
-import { hasWork, submit } from './submit.ts';
+import { Confirmer } from './confirm.ts';
+import { FailureHandler } from './failures.ts';
+import { type Allowance, type HaltWatch, SpendBudget, type SpendLimits, SubmissionGate, type WorkerReporter } from './gate.ts';
+import { BlockhashCache, Confirmations, type InFlightTransaction, InFlightTransactions } from './in-flight.ts';
+import { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
+import { SendQueue, Submitter, type WorkerTiming } from './submit.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -20,181 +20,220 @@ export interface WorkerOptions {
   readonly timing: WorkerTiming;
   readonly limits: SpendLimits;
   readonly reporter: WorkerReporter;
-  /** Throws the AgentError that tells why this key may not write for this device; resolves when it may. */
+  /** Throws the AgentError for which this key may not write for this device; resolves when it may. */
   readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
-  /** Called when users need a new decision before anything else is written for them: a transaction of theirs expired. */
-  readonly onRedecide: () => void;
-  /** Something threw that should not: a defect, survived. */
+  /** A transaction expired: its users need a new decision before anything else is written for them. */
+  readonly onExpired: () => void;
+  /** An unexpected error: a bug, which the worker survives. */
   readonly onInternalError: (error: unknown) => void;
 }
 
-/** Transactions that may land yet. */
+/** Transactions that may still be confirmed. */
 export interface LeftInFlight {
   readonly unresolved: readonly InFlightTransaction[];
 }
 
-export interface Worker {
-  /** Takes over, before `start`, what another worker of this key left in the air: nothing is written for its users before it is resolved. */
-  adopt(left: readonly InFlightTransaction[]): void;
-  start(): void;
-  /** Sends nothing new, waits up to `drainMs` for what is in the air, and tells what was left there. */
-  stop(drainMs: number): Promise<LeftInFlight>;
-  /** Hands over what the newest tick wants; everything that waited before is replaced. Never waits, never throws. */
-  setDesired(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void;
-  /** Statuses that are neither landed nor provably dead. */
-  inFlight(): ReadonlyMap<Address, ReportableStatus>;
-  /** Users that the program rejected, and why. */
-  backedOffUsers(): ReadonlyMap<Address, AgentError>;
-  /** The newest slot in which a write of ours landed: a view from before it does not show the write. */
-  readonly lastConfirmedSlot: Slot | undefined;
-  /** The newest slot in which a write of ours landed for this user, since this process began. */
-  confirmedIn(user: Address): Slot | undefined;
-  /** Stops writing until this watch, the one over the device's account unless told, resumes it; what is in the air is followed to its end. */
-  halt(error: AgentError, watch?: HaltWatch): void;
-  resume(watch?: HaltWatch): void;
-  readonly halted: AgentError | undefined;
-  /** Fees of the last 24 hours, of this process. */
-  readonly lamportsOfTheDay: number;
-  readonly allowance: Allowance;
-  /** Resolves when nothing but ride-alongs waits and nothing is in the air, or writing has halted. */
-  whenIdle(signal: AbortSignal): Promise<void>;
-}
-
 const IDLE_POLL_MS = 20;
-/** How often a spent budget is asked whether it has room again. */
+/** Between two checks whether a used-up budget has room again. */
 const BUDGET_POLL_MS = 1_000;
 
 /**
- * Lands the newest desired status of each user.
+ * Writes the newest desired status of each user to the ledger.
  *
- *   offer ─► desired states ─► pack ─► simulate once ─► sign ─► flights ─► send to all endpoints
- *                 ▲                                       │  one status poll for all, rebroadcast
- *                 │ others of a failed batch, at once     ▼
- *                 └────────── landed · rejected user · expired (decided anew) · halted
+ *   setDesired ─► desired statuses ─► pack ─► simulate once ─► sign ─► in flight ─► send to all endpoints
+ *                      ▲                                          │  one status poll for all, rebroadcast
+ *                      │ others of a failed batch, at once        ▼
+ *                      └─────── confirmed · rejected user · expired (re-evaluated) · halted
  *
  * One loop does everything but the sending itself, so that no two steps race. At most one unresolved status a user, ever (rule 17).
  */
-export function createWorker(options: WorkerOptions): Worker {
-  const { rpc, clock, random, timing, reporter, onInternalError } = options;
-  const wake = createWakeUp(clock);
-  const controller = lifeController();
-  const background = new Set<Promise<void>>();
-  const context: WorkerContext = {
-    ...options,
-    desired: createDesiredStates(clock),
-    flights: createInFlightTransactions(),
-    backedOffUsers: createBackedOffUsers(clock),
-    compute: new ComputeModel(),
-    blockhashes: createBlockhashCache({ rpc, clock, maxAgeMs: timing.blockhashMaxAgeMs }),
-    gate: createSubmissionGate({ clock, random, reporter }),
-    budget: createSpendBudget(options.limits, clock),
-    bisector: createFailureBisector(),
-    inBackground(work) {
-      const settled = work
-        .catch((error: unknown) => {
-          if (!controller.signal.aborted) onInternalError(error);
-        })
-        .finally(() => {
-          background.delete(settled);
-          wake.signal();
-        });
-      background.add(settled);
-    },
-  };
-  const { desired, flights, backedOffUsers, gate } = context;
-  const confirmer = createConfirmer({ context, onExpired: options.onRedecide });
-  let draining = false;
-  let toldAllowance: Allowance = 'everything';
-  let running: Promise<void> | undefined;
-  let followedAt = Number.NEGATIVE_INFINITY;
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #controller = createAbortController();
+  readonly #notifier;
+  readonly #desired: DesiredStatuses;
+  readonly #inFlight = new InFlightTransactions();
+  readonly #confirmations = new Confirmations();
+  readonly #backedOffUsers: BackedOffUsers;
+  readonly #bisector = new FailureBisector(this.#confirmations);
+  readonly #gate: SubmissionGate;
+  readonly #budget: SpendBudget;
+  readonly #queue: SendQueue;
+  readonly #submitter: Submitter;
+  readonly #confirmer: Confirmer;
+  #reportedAllowance: Allowance = 'all';
+  #polledAt = Number.NEGATIVE_INFINITY;
+  #running: Promise<void> | undefined;
 
-  async function step(signal: AbortSignal): Promise<void> {
-    await submit(context, () => draining, signal);
-    const allowance = context.budget.allowance();
-    if (allowance !== toldAllowance) reporter.budget({ allowance });
-    toldAllowance = allowance;
-    if (clock.monotonic() - followedAt < timing.statusPollIntervalMs) return;
-    followedAt = clock.monotonic();
+  constructor(options: WorkerOptions) {
+    const { rpc, clock, random, programId, device, signer, timing, limits, reporter, verifyAuthority, onExpired } = options;
+    this.#options = options;
+    this.#notifier = createNotifier(clock);
+    this.#desired = new DesiredStatuses(clock);
+    this.#backedOffUsers = new BackedOffUsers(clock);
+    this.#gate = new SubmissionGate(clock, random, reporter);
+    this.#budget = new SpendBudget(limits, clock);
+    this.#queue = new SendQueue({
+      concurrency: timing.maxInFlight,
+      onSettled: () => this.#notifier.signal(),
+      onError: (error) => this.#reportUnlessStopped(error),
+    });
+    const blockhashes = new BlockhashCache(rpc, clock, timing.blockhashMaxAgeMs);
+    const compute = new ComputeModel();
+    const shared = {
+      rpc,
+      clock,
+      timing,
+      reporter,
+      desired: this.#desired,
+      inFlight: this.#inFlight,
+      backedOffUsers: this.#backedOffUsers,
+      bisector: this.#bisector,
+      gate: this.#gate,
+      queue: this.#queue,
+    };
+    const failures = new FailureHandler({ ...shared, programId, publisher: signer.address, verifyAuthority, compute, blockhashes });
+    this.#submitter = new Submitter({
+      ...shared,
+      programId,
+      device,
+      signer,
+      compute,
+      blockhashes,
+      budget: this.#budget,
+      failures,
+    });
+    this.#confirmer = new Confirmer({ ...shared, onExpired, confirmations: this.#confirmations, failures });
+  }
+
+  /** Takes over, before `start`, what another worker of this key left in flight: nothing is written for its users before it is resolved. */
+  adopt(left: readonly InFlightTransaction[]): void {
+    for (const transaction of left) this.#inFlight.add({ ...transaction, hasOldHeights: true });
+  }
+
+  start(): void {
+    this.#running ??= this.#loop(this.#controller.signal).catch((error: unknown) => this.#reportUnlessStopped(error));
+  }
+
+  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns those that are unresolved then. */
+  async stop(drainMs: number): Promise<LeftInFlight> {
+    const { clock } = this.#options;
+    this.#submitter.drain();
+    this.#notifier.signal();
+    const deadline = clock.monotonic() + drainMs;
+    while (this.#running !== undefined && this.#inFlight.size > 0 && clock.monotonic() < deadline) await clock.sleep(IDLE_POLL_MS);
+    this.#controller.abort(new Stopped('the worker stops'));
+    await this.#running;
+    await this.#queue.close();
+    return { unresolved: this.#inFlight.all() };
+  }
+
+  /** Replaces everything that waits by what the newest tick desires. Never waits, never throws. */
+  setDesired(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void {
+    const isKnown = (user: Address): boolean => view.users.has(user);
+    // A view is older than the one before only when the ledger was rolled back.
+    if (this.#desired.viewSlot !== undefined && view.slot < this.#desired.viewSlot) {
+      this.#confirmations.clear();
+      for (const transaction of this.#inFlight.all()) transaction.hasOldHeights = true;
+    }
+    this.#backedOffUsers.keepOnly(isKnown);
+    this.#bisector.keepOnly(isKnown);
+    this.#confirmations.keepOnly(isKnown);
+    this.#desired.replace(
+      intents.filter((intent) => !this.#backedOffUsers.holds(intent) && !this.#confirmations.covers(intent, view.slot)),
+      view.slot,
+    );
+    this.#notifier.signal();
+  }
+
+  /** Statuses that are neither confirmed nor failed nor expired. */
+  inFlight(): ReadonlyMap<Address, ReportableStatus> {
+    return this.#inFlight.statuses();
+  }
+
+  /** Users that the program rejected, and why. */
+  backedOffUsers(): ReadonlyMap<Address, AgentError> {
+    return this.#backedOffUsers.all();
+  }
+
+  /** The newest slot in which a write was confirmed: a view from before it does not show the write. */
+  get lastConfirmedSlot(): Slot | undefined {
+    return this.#confirmations.lastSlot;
+  }
+
+  /** The newest slot in which a write was confirmed for this user, since this process began or the ledger's last rollback. */
+  confirmedIn(user: Address): Slot | undefined {
+    return this.#confirmations.slotOf(user);
+  }
+
+  /** Halts new writes until this watch resumes them; transactions in flight are followed to their end. */
+  halt(error: AgentError, watch: HaltWatch = 'authority'): void {
+    this.#gate.halt(error, watch);
+  }
+
+  resume(watch: HaltWatch = 'authority'): void {
+    this.#gate.resume(watch);
+    this.#notifier.signal();
+  }
+
+  get halted(): AgentError | undefined {
+    return this.#gate.halted;
+  }
+
+  /** Fees of the last 24 hours, of this process. */
+  get lamportsOfTheDay(): number {
+    return this.#budget.lamportsOfTheDay;
+  }
+
+  get allowance(): Allowance {
+    return this.#budget.allowance;
+  }
+
+  /** Resolves when nothing but early refreshes waits and nothing is in flight, or when writes are halted and nothing is in flight. */
+  async whenIdle(signal: AbortSignal): Promise<void> {
+    const isBusy = (): boolean => this.#inFlight.size > 0 || (this.#gate.halted === undefined && this.#submitter.hasWork);
+    while (isBusy()) await this.#options.clock.sleep(IDLE_POLL_MS, signal);
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#step(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#options.onInternalError(error);
+        this.#gate.pause();
+      }
+      await this.#notifier.wait(this.#msUntilNextStep(), signal);
+    }
+  }
+
+  async #step(signal: AbortSignal): Promise<void> {
+    const { clock, timing, reporter } = this.#options;
+    await this.#submitter.submitAll(signal);
+    const { allowance } = this.#budget;
+    if (allowance !== this.#reportedAllowance) reporter.budget({ allowance });
+    this.#reportedAllowance = allowance;
+    if (clock.monotonic() - this.#polledAt < timing.statusPollIntervalMs) return;
+    this.#polledAt = clock.monotonic();
     try {
-      await confirmer.confirm(signal);
+      await this.#confirmer.poll(signal);
     } catch (error) {
-      // The endpoints' own reporter has told of it; what is in the air stays there until there is proof.
+      // The endpoints report it themselves; transactions stay in flight until there is proof.
       if (!isAgentError(error)) throw error;
     }
   }
 
-  function msUntilNextStep(): number {
+  #msUntilNextStep(): number {
+    const { clock, timing } = this.#options;
     const never = Number.POSITIVE_INFINITY;
-    const poll = flights.size > 0 ? Math.max(0, followedAt + timing.statusPollIntervalMs - clock.monotonic()) : never;
-    if (draining || gate.halted !== undefined || flights.size >= timing.maxInFlight) return poll;
-    if (hasWork(context)) return Math.min(poll, Math.max(gate.pausedForMs, timing.sendStaggerMs));
-    return context.budget.allowance() === 'everything' ? poll : Math.min(poll, BUDGET_POLL_MS);
+    const poll = this.#inFlight.size > 0 ? Math.max(0, this.#polledAt + timing.statusPollIntervalMs - clock.monotonic()) : never;
+    if (!this.#submitter.hasRoom) return poll;
+    if (this.#submitter.hasWork) return Math.min(poll, Math.max(this.#gate.pausedForMs, timing.sendStaggerMs));
+    return this.#budget.allowance === 'all' ? poll : Math.min(poll, BUDGET_POLL_MS);
   }
 
-  async function loop(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await step(signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        onInternalError(error);
-        gate.pause();
-      }
-      await wake.wait(msUntilNextStep(), signal);
-    }
+  #reportUnlessStopped(error: unknown): void {
+    if (!this.#controller.signal.aborted) this.#options.onInternalError(error);
   }
-
-  return {
-    adopt: confirmer.adopt,
-    start() {
-      running ??= loop(controller.signal).catch((error: unknown) => {
-        if (!controller.signal.aborted) onInternalError(error);
-      });
-    },
-    async stop(drainMs) {
-      draining = true;
-      wake.signal();
-      const deadline = clock.monotonic() + drainMs;
-      while (running !== undefined && flights.size > 0 && clock.monotonic() < deadline) await clock.sleep(IDLE_POLL_MS);
-      controller.abort(new Stopped('the worker stops'));
-      await running;
-      await Promise.allSettled(background);
-      return { unresolved: flights.all() };
-    },
-    setDesired(intents, view) {
-      const isKnown = (user: Address): boolean => view.users.has(user);
-      backedOffUsers.keepOnly(isKnown);
-      context.bisector.keepOnly(isKnown);
-      if (desired.viewSlot !== undefined && view.slot < desired.viewSlot) confirmer.startOver();
-      confirmer.forgetOthers(isKnown);
-      desired.replace(
-        intents.filter((intent) => !backedOffUsers.holds(intent)),
-        view.slot,
-      );
-      wake.signal();
-    },
-    inFlight: () => flights.statuses(),
-    backedOffUsers: () => backedOffUsers.all(),
-    get lastConfirmedSlot() {
-      return confirmer.lastConfirmedSlot;
-    },
-    confirmedIn: confirmer.confirmedIn,
-    halt: (error, watch = 'authority') => gate.halt(error, watch),
-    resume(watch = 'authority') {
-      gate.resume(watch);
-      wake.signal();
-    },
-    get halted() {
-      return gate.halted;
-    },
-    get lamportsOfTheDay() {
-      return context.budget.lamportsOfTheDay;
-    },
-    get allowance() {
-      return context.budget.allowance();
-    },
-    async whenIdle(signal) {
-      while (flights.size > 0 || (gate.halted === undefined && hasWork(context))) await clock.sleep(IDLE_POLL_MS, signal);
-    },
-  };
 }

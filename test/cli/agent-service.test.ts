@@ -4,7 +4,7 @@ import { createAgentService } from '../../src/cli/daemon.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
-import type { Flight } from '../../src/worker/index.ts';
+import type { InFlightTransaction } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
 function fixture() {
@@ -123,7 +123,7 @@ test('a reload fails when the first agent failed to start', async () => {
   expect(events).toEqual([]);
 });
 
-const inFlight: Flight = {
+const inFlight: InFlightTransaction = {
   signature: 'first',
   wire: new Uint8Array(),
   prefixInstructions: 0,

@@ -210,14 +210,14 @@ test('the spend allowance is one of three', async () => {
     [`spend_allowance{allowance="${allowance}"}`]: 1,
   });
   expect(await allowances()).toEqual(one('everything'));
-  agent.emit(({ budget }) => budget({ allowance: 'nothing' }));
+  agent.emit(({ budget }) => budget({ allowance: 'none' }));
   expect(await allowances()).toEqual(one('nothing'));
 });
 
 test("a reload clears the former agent's spend allowance and failed snapshot destination", async () => {
   const agent = fixture();
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
-  agent.emit(({ budget }) => budget({ allowance: 'nothing' }));
+  agent.emit(({ budget }) => budget({ allowance: 'none' }));
   agent.emit(({ snapshotPlace }) => snapshotPlace({ place: 'ingest.example', state: 'lost', error }));
   const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
   agent.metrics.watch(settings, () => ({ endpoints: [], dropCounters: [] }));

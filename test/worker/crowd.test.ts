@@ -3,7 +3,7 @@ import { SILENT_REPORTER } from '../../src/agent/events.ts';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
-import { createWorker } from '../../src/worker/index.ts';
+import { Worker } from '../../src/worker/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
@@ -27,7 +27,7 @@ test('rule 18: a thousand users wait out an outage, and each is then written onc
   const clock = createVirtualClock();
   const ledger = createFakeLedger(clock);
   const defects: unknown[] = [];
-  const worker = createWorker({
+  const worker = new Worker({
     rpc: ledger.rpc,
     clock,
     random: seededRandom(1),
@@ -45,7 +45,7 @@ test('rule 18: a thousand users wait out an outage, and each is then written onc
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000 },
     reporter: SILENT_REPORTER,
     verifyAuthority: async () => undefined,
-    onRedecide: () => undefined,
+    onExpired: () => undefined,
     onInternalError: (error) => defects.push(error),
   });
   const setDesired = (to: ReportableStatus): void =>

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
-import { createWorker, type SpendLimits, type WorkerTiming } from '../../src/worker/index.ts';
+import { type SpendLimits, Worker, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
@@ -67,7 +67,7 @@ function setUp(options: SetUpOptions = {}) {
   const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
   let reevaluations = 0;
   let rebroadcasts = 0;
-  const worker = createWorker({
+  const worker = new Worker({
     rpc: ledger.rpc,
     clock,
     random: seededRandom(1),
@@ -83,7 +83,7 @@ function setUp(options: SetUpOptions = {}) {
       },
     },
     verifyAuthority: options.authority ?? (async () => undefined),
-    onRedecide: () => {
+    onExpired: () => {
       reevaluations += 1;
     },
     onInternalError: reporter.internalError,
@@ -690,11 +690,11 @@ describe('a spending limit', () => {
     await clock.advance(10_000);
     // A fifth is reserved for changes.
     expect(ledger.sends.length).toBe(4);
-    expect(worker.allowance).toBe('changes');
+    expect(worker.allowance).toBe('changes-only');
     setDesired([...refreshes(...range(19 * 6)), ...up(900)]);
     await clock.advance(3_000);
     expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([19, 19, 19, 19, 1]);
-    expect(worker.allowance).toBe('nothing');
+    expect(worker.allowance).toBe('none');
   });
 
   test('a limit on lamports holds for a day', { timeout: 120_000 }, async () => {
@@ -703,7 +703,7 @@ describe('a spending limit', () => {
     await clock.advance(20_000);
     expect(ledger.sends.length).toBe(2);
     expect(worker.lamportsOfTheDay).toBe(10_000);
-    expect(linesOf('budget')).toEqual(['budget nothing']);
+    expect(linesOf('budget')).toEqual(['budget none']);
     await clock.advance(25 * 3_600_000);
     expect(ledger.sends.length).toBe(4);
   });
