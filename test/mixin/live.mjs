@@ -4,8 +4,8 @@
  *
  *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
  *
- * Fails when a metric is ill named, a query of a dashboard finds nothing, a command of a runbook fails, an alert fires while all is well, or none does when the switch cannot be
- * read or the key is taken away. With --write the queries' results go into FILE. Needs dist/, and Debian's package prometheus.
+ * Fails if promtool rejects a metric name, a dashboard query finds nothing, a runbook command fails, an alert fires on a healthy agent, or none fires when the switch is
+ * unreadable or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const execute = promisify(execFile);
 const startedAt = Date.now();
 const say = (line) => process.stdout.write(`${line} (${Math.round((Date.now() - startedAt) / 1_000)} s)\n`);
 
-/** Starts a program, and resolves to what `find` makes of a line of its output. */
+/** Starts a program, and resolves to the first result of `find` for a line of its output. */
 function start(command, args, find) {
   return new Promise((resolvePromise, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } });
@@ -46,7 +46,7 @@ function start(command, args, find) {
   });
 }
 
-/** Asks until the answer is not undefined. */
+/** Polls until `ask` resolves to a value. */
 async function until(what, ask, seconds = 30) {
   const deadline = Date.now() + seconds * 1_000;
   for (;;) {
@@ -62,7 +62,7 @@ const file = (name, content) => {
   return join(folder, name);
 };
 
-/** Prometheus with the rules of mixin/, evaluated each second and patient for three at most: this run has no hours. */
+/** Prometheus with the rules of mixin/, evaluated each second and with `for` at 3 s, to keep the run short. */
 async function startPrometheus(target) {
   const rules = ['recording-rules.yaml', 'alerts.yaml'].map((name) => {
     const text = readFileSync(join(root, 'mixin', name), 'utf8');
@@ -109,7 +109,7 @@ async function run() {
   const metrics = await (await fetch(new URL('/metrics', agent))).text();
   const lint = spawnSync('promtool', ['check', 'metrics'], { input: metrics, encoding: 'utf8' });
   if (lint.status !== 0) throw new Error(`promtool check metrics:\n${lint.stdout}${lint.stderr}`);
-  say(`the agent's ${metrics.match(/^# TYPE/gm)?.length} metrics are named by Prometheus's rules`);
+  say(`the agent's ${metrics.match(/^# TYPE/gm)?.length} metrics pass promtool check metrics`);
 
   const prometheus = prometheusAt(`http://${await startPrometheus(agent.host)}`);
   await until(
@@ -145,34 +145,34 @@ async function run() {
       .replace('127.0.0.1:50100', agent.host)
       .replace(/\bUSER\b/, user);
   const attempt = async (command, tries = 3) => {
-    // Users of this localnet leave for good now and then, and the agent learns of it a little later: another one will do as well.
+    // The scenario deletes users now and then, and the agent notices a little later: retry with another user.
     const user = (await users()).at(-tries);
     await execute('bash', ['-o', 'pipefail', '-c', here(command, user)]).catch(({ code, stdout, stderr }) => {
       if (command.includes('USER') && tries > 1) return attempt(command, tries - 1);
-      throw new Error(`a runbook says: ${command}\nwhich ended with ${code}:\n${stdout}${stderr}`);
+      throw new Error(`runbook command ${command}\nfailed with ${code}:\n${stdout}${stderr}`);
     });
   };
   await Promise.all(runbookCommands(root).map((command) => attempt(command)));
   say("the runbooks' queries and commands work");
   const early = await prometheus.firing();
-  if (early.length > 0) throw new Error(`all is well, and yet ${early.join(', ')}`);
-  say('no alert fires while all is well');
+  if (early.length > 0) throw new Error(`alerts fire on a healthy agent: ${early.join(', ')}`);
+  say('no alert fires on a healthy agent');
   if (values.write !== undefined) writeFileSync(resolve(root, values.write), resultsPage(results));
 
   drive('faults', 'set', 'switch', 'kind=refuse');
   await becomes('DzdSwitchUnreachable', true, prometheus);
   drive('faults', 'clear', 'switch');
   await becomes('DzdSwitchUnreachable', false, prometheus);
-  say('a switch that cannot be read fires DzdSwitchUnreachable, and its return ends it');
+  say('an unreadable switch fires DzdSwitchUnreachable, and its recovery resolves it');
   drive('device', 'publisher', localnet.programId);
   await becomes('DzdAuthorityLost', true, prometheus);
-  say('a key that is taken away fires DzdAuthorityLost');
+  say('a revoked key fires DzdAuthorityLost');
 }
 
 async function becomes(alert, wanted, prometheus) {
   let fired = [];
   await until(
-    () => `${alert} ${wanted ? 'fires' : 'is over'}; what fires is ${fired.join(', ') || 'nothing'}`,
+    () => `${alert} ${wanted ? 'fires' : 'is resolved'}; firing: ${fired.join(', ') || 'none'}`,
     async () => {
       fired = await prometheus.firing();
       return fired.includes(alert) === wanted ? true : undefined;

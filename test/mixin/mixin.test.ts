@@ -39,7 +39,7 @@ interface Dashboard {
   readonly templating: { readonly list: readonly { readonly name: string; readonly type: string; readonly definition?: string }[] };
   readonly annotations: { readonly list: readonly { readonly expr: string }[] };
 }
-/** The data source that whoever looks has chosen. */
+/** The data source chosen in Grafana. */
 const CHOSEN = `\${datasource}`;
 const dashboards = namesIn('mixin/dashboards', '.json').map((name): readonly [string, Dashboard] => [
   name,
@@ -86,7 +86,7 @@ describe('rules, dashboards and runbooks', async () => {
     return metrics.get(name) ?? (metrics.get(base)?.type === 'histogram' ? metrics.get(base) : undefined);
   };
 
-  test('name only metrics that the agent has, and series that the rules record', () => {
+  test('rules, dashboards and runbooks use only metrics of the agent and recorded series', () => {
     expect(expressions.length).toBeGreaterThan(100);
     const unknown = expressions.flatMap(([where, expr]) =>
       selectorsOf(expr)
@@ -97,7 +97,7 @@ describe('rules, dashboards and runbooks', async () => {
     expect(expressions.filter(([, expr]) => selectorsOf(expr).length === 0)).toEqual([]);
   });
 
-  test('compare labels only with values that they can have', () => {
+  test('rules, dashboards and runbooks compare labels only with possible values', () => {
     const impossible = expressions.flatMap(([where, expr]) =>
       selectorsOf(expr).flatMap(({ name, equals }) =>
         equals
@@ -108,7 +108,7 @@ describe('rules, dashboards and runbooks', async () => {
     expect(impossible).toEqual([]);
   });
 
-  test('the words of alerts and runbooks name metrics that there are', () => {
+  test('the texts of alerts and runbooks name existing metrics only', () => {
     const words = [
       ...alerts.flatMap(({ annotations = {} }) => Object.values(annotations)),
       ...namesIn('docs/runbooks', '.md').map((name) => read(`docs/runbooks/${name}.md`)),
@@ -120,41 +120,44 @@ describe('rules, dashboards and runbooks', async () => {
 });
 
 describe('alerts', () => {
-  test('each has its runbook page, and each page its alert', () => {
+  test('each alert has its runbook page, and each page its alert', () => {
     expect([...namesIn('docs/runbooks', '.md')].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
   });
 
-  test.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s says how long, how bad, what and what to do', (name, rule) => {
-    expect(rule).toEqual({
-      alert: name,
-      expr: expect.any(String),
-      for: expect.stringMatching(/^\d+m$/),
-      labels: { severity: expect.stringMatching(/^(critical|warning)$/) },
-      annotations: {
-        summary: expect.stringMatching(/^.{10,120}\.$/),
-        description: expect.stringMatching(/^.{40,}\.$/),
-        runbook_url: `docs/runbooks/${name}.md`,
-      },
-    });
-    const headings = [...read(`docs/runbooks/${name}.md`).matchAll(/^#+ .*$/gm)].map(([heading]) => heading);
-    expect(headings).toEqual([
-      `# ${name}`,
-      '## What it means',
-      '## What it costs',
-      '## How to look',
-      '## What to do',
-      '## How to tell that it is over',
-    ]);
-  });
+  test.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))(
+    'alert %s has duration, severity, summary, description and runbook',
+    (name, rule) => {
+      expect(rule).toEqual({
+        alert: name,
+        expr: expect.any(String),
+        for: expect.stringMatching(/^\d+m$/),
+        labels: { severity: expect.stringMatching(/^(critical|warning)$/) },
+        annotations: {
+          summary: expect.stringMatching(/^.{10,120}\.$/),
+          description: expect.stringMatching(/^.{40,}\.$/),
+          runbook_url: `docs/runbooks/${name}.md`,
+        },
+      });
+      const headings = [...read(`docs/runbooks/${name}.md`).matchAll(/^#+ .*$/gm)].map(([heading]) => heading);
+      expect(headings).toEqual([
+        `# ${name}`,
+        '## What it means',
+        '## What it costs',
+        '## How to look',
+        '## What to do',
+        '## How to tell that it is over',
+      ]);
+    },
+  );
 
-  test('each is tested by promtool to fire and to be silent', () => {
+  test('promtool tests each alert to fire and to be silent', () => {
     const tested = namesIn('mixin/tests', '.test.yaml').flatMap((name) =>
       parse(read(`mixin/tests/${name}.test.yaml`)).tests.flatMap(
         (group: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[]; input_series: { series: string }[] }) =>
           group.alert_rule_test.map(({ alertname, exp_alerts }) => ({
             alertname,
             fires: exp_alerts.length > 0,
-            // Where another instance is among the series of a test that expects one to fire, that one is expected to be silent.
+            // With another instance among the input series of a firing test, that instance is expected to be silent.
             isSilent: exp_alerts.length < new Set(group.input_series.map(({ series }) => /instance="(\w+)"/.exec(series)?.[1])).size,
           })),
       ),
@@ -166,7 +169,7 @@ describe('alerts', () => {
     expect(names('isSilent')).toEqual(all);
   });
 
-  test('runbooks link to pages that there are', () => {
+  test('runbooks link to existing pages only', () => {
     const broken = namesIn('docs/runbooks', '.md').flatMap((name) =>
       [...read(`docs/runbooks/${name}.md`).matchAll(/\]\(([^)#]+)\)/g)].flatMap(([, link = '']) => {
         try {
@@ -182,7 +185,7 @@ describe('alerts', () => {
 });
 
 describe.each(dashboards)('the dashboard %s', (name, { uid, schemaVersion, panels, templating }) => {
-  test('has panels of the core only, in the present schema, each with a description and a source that one can choose', () => {
+  test('the dashboard has core panels only, each with a description and the chosen data source', () => {
     expect([uid, schemaVersion]).toEqual([`dzd-telemetry-${name}`, 39]);
     expect(new Set(panels.map(({ type }) => type)).size).toBeGreaterThan(2);
     const core = ['row', 'stat', 'timeseries', 'table', 'state-timeline', 'heatmap'];
@@ -197,7 +200,7 @@ describe.each(dashboards)('the dashboard %s', (name, { uid, schemaVersion, panel
     expect([...new Set(used)].filter((variable) => !variables.includes(variable))).toEqual([]);
   });
 
-  test('has panels that lie beside each other, with numbers of their own', () => {
+  test('the panels of the dashboard have unique ids and do not overlap', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from({ length: w * h }, (_, at) => `${x + (at % w)},${y + Math.floor(at / w)}`),

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 /** @typedef {{ dashboard: string, panel: string, expr: string, legend: string, mayBeEmpty: boolean }} PanelQuery */
 
-/** What is empty while all is well. */
-const MAY_BE_EMPTY = new Set(['Alerts that fire']);
+/** Panels that are empty while no alert fires. */
+const MAY_BE_EMPTY = new Set(['Firing alerts']);
 
 /**
  * Every query of every panel, as Grafana would send it.
@@ -42,7 +42,7 @@ export function variableQueries(root, values) {
   });
 }
 
-/** The queries that the runbooks tell people to ask. */
+/** The queries of the runbooks. */
 export function runbookQueries(root) {
   const folder = join(root, 'docs/runbooks');
   return readdirSync(folder).flatMap((file) =>
@@ -50,7 +50,7 @@ export function runbookQueries(root) {
   );
 }
 
-/** The commands of ours that the runbooks tell people to run, each once. */
+/** The dzd-telemetry and curl commands of the runbooks, each once. */
 export function runbookCommands(root) {
   const folder = join(root, 'docs/runbooks');
   const lines = readdirSync(folder).flatMap((file) =>
@@ -59,7 +59,7 @@ export function runbookCommands(root) {
   return [...new Set(lines)].filter((line) => /^(dzd-telemetry|curl -s http:\/\/127\.0\.0\.1:50100)/.test(line));
 }
 
-/** @param {string} url Where a Prometheus answers. */
+/** @param {string} url Of a Prometheus server. */
 export function prometheusAt(url) {
   const get = async (path) => {
     const response = await fetch(url + path);

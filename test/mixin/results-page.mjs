@@ -1,15 +1,14 @@
 const MOST_SAMPLES = 3;
 
 /**
- * The dashboards' queries and what they found, as a page.
+ * The dashboards' queries and their results, as a page.
  * @param {{ query: import('./prometheus.mjs').PanelQuery, samples: { metric: Record<string, string>, value: [number, string] }[] }[]} results
  */
 export function resultsPage(results) {
   const dashboards = [...new Set(results.map(({ query }) => query.dashboard))];
-  return `# What the dashboards show
+  return `# Dashboards
 
-The panels of [mixin/dashboards](../mixin/dashboards), and what their queries found on a localnet with 24 users that come, flap and go, as soon as
-each of them had found something. Written by \`.ci/mixin --write docs/dashboards.md\`, in which a real Prometheus scrapes a real agent each second; \`$__rate_interval\` was
+The panels of [mixin/dashboards](../mixin/dashboards), with the results of their queries on a localnet whose 24 users connect, flap and leave. Written by \`.ci/mixin --write docs/dashboards.md\`, in which a real Prometheus scrapes a real agent each second; \`$__rate_interval\` was
 15 s. Of many series the first ${MOST_SAMPLES} are shown.
 ${dashboards
   .map((name) =>
@@ -32,10 +31,10 @@ ${results.map(row).join('\n')}
 function row({ query: { panel, expr, legend }, samples }) {
   const shown = samples.slice(0, MOST_SAMPLES).map((sample) => `${labelled(sample.metric, legend)}${number(sample.value[1])}`);
   if (samples.length > MOST_SAMPLES) shown.push(`… ${samples.length} in all`);
-  return `| ${panel} | \`${anonymous(expr).replaceAll('|', '\\|')}\` | ${anonymous(shown.join('<br>')) || 'nothing, as it should be'} |`;
+  return `| ${panel} | \`${anonymous(expr).replaceAll('|', '\\|')}\` | ${anonymous(shown.join('<br>')) || 'none, as expected'} |`;
 }
 
-/** By the panel's legend; columns of a table have none. */
+/** By the panel's legend; table columns have none. */
 function labelled(metric, legend) {
   const text = legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label) => metric[label] ?? '');
   return text === '' ? '' : `${text} `;
@@ -46,5 +45,5 @@ function number(text) {
   return Number.isInteger(value) ? `**${value}**` : `**${Number(value.toPrecision(3))}**`;
 }
 
-/** The ports are others in each run. */
+/** Ports differ in each run. */
 const anonymous = (text) => text.replaceAll(/(127\.0\.0\.1|localhost):\d+/g, '$1:…');
