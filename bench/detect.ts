@@ -12,7 +12,7 @@
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../localnet/index.ts';
 import { createSimulatedSnmp } from '../localnet/switch/index.ts';
 import { createAgent } from '../src/agent/agent.ts';
-import { SILENT_REPORTER } from '../src/agent/events.ts';
+import { createAgentEvents } from '../src/agent/events.ts';
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createBgpWatch, type WakeUpSource } from '../src/collector/index.ts';
@@ -122,8 +122,7 @@ async function layTrial(users: number, { intervalMs, listen }: Way, signer?: Sig
     timing: { ...DEFAULT_TIMING, intervalMs, wakeUpsPerMinute: 240 },
     clock: systemClock,
     random: seededRandom(4),
-    reporter: {
-      ...SILENT_REPORTER,
+    reporter: createAgentEvents({
       observed: ({ user, before, outcome }) => {
         if (before !== undefined && outcome.observation.kind !== 'unobserved') hear.decided?.(user);
       },
@@ -131,7 +130,7 @@ async function layTrial(users: number, { intervalMs, listen }: Way, signer?: Sig
       tick: () => {
         ticks += 1;
       },
-    },
+    }).reporter,
   });
   agent.start();
   while (ticks === 0) await systemClock.sleep(20);

@@ -8,7 +8,7 @@
  */
 import { get } from 'node:http';
 import { systemClock } from '../src/lib/index.ts';
-import { createStatusServer, statusPageInSlices } from '../src/observability/http/index.ts';
+import { createStatusServer, statusPage } from '../src/observability/http/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';
 import { type Bench, type Emit, median } from './support/bench.ts';
 import { startHost } from './support/host.ts';
@@ -68,8 +68,7 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 5 : 
     ...second.window,
     host: '127.0.0.1',
     port: 0,
-    clock: systemClock,
-    page: statusPageInSlices,
+    page: statusPage,
     staleAfterMs: 60_000,
   });
   const port = await server.start();

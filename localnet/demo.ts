@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../src/agent/events.ts';
+import { type AgentListener, createAgentEvents } from '../src/agent/events.ts';
 import { openAgent } from '../src/agent/from-config.ts';
 import type { Observation } from '../src/bgp/index.ts';
 import type { CommandIo } from '../src/cli/command.ts';
@@ -10,7 +10,7 @@ import { type Clock, seededRandom, systemClock } from '../src/lib/index.ts';
 import {
   createEventSink,
   createLogger,
-  createLogReporter,
+  createLogListener,
   type EventSink,
   type OutputEvent,
   type SummaryEvent,
@@ -24,7 +24,7 @@ import type { Localnet, LocalnetAddresses } from './world.ts';
 
 /** What the demo knows of the agent's work: counts for the summary, and each user's last word for the table. */
 interface DemoBoard {
-  readonly reporter: AgentReporter;
+  readonly listener: AgentListener;
   readonly transactions: number;
   readonly writesLanded: number;
   readonly writesFailed: number;
@@ -54,8 +54,7 @@ function createDemoBoard(localnet: Localnet): DemoBoard {
   const statusOf = (user: Address) => localnet.ledger.admin.user(user)?.bgpStatus ?? BgpStatus.unknown;
 
   return {
-    reporter: {
-      ...SILENT_REPORTER,
+    listener: {
       tick({ outcomes }) {
         observations.clear();
         for (const [user, { observation }] of outcomes) observations.set(user, observation);
@@ -162,14 +161,13 @@ type DemoEvent =
   | { readonly event: 'expired'; readonly signature: string; readonly users: number };
 
 interface DemoEvents {
-  readonly reporter: AgentReporter;
+  readonly listener: AgentListener;
   world(event: ScenarioEvent): void;
 }
 
 function createDemoEvents(emit: (event: DemoEvent) => void): DemoEvents {
   return {
-    reporter: {
-      ...SILENT_REPORTER,
+    listener: {
       observed: ({ user, outcome: { observation } }) =>
         emit({
           event: 'observed',
@@ -272,11 +270,13 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   }));
   try {
     const config = await demoConfig(folder.path, await localnet.start(), localnet.device, keypair);
+    const agentEvents = createAgentEvents(createLogListener(log), board.listener);
+    if (output === 'json') agentEvents.listen(events.listener);
     const agent = await openAgent({
       config,
       signer,
       warn: (line) => log.warn(line),
-      reporter: teeReporters([createLogReporter(log), board.reporter, ...(output === 'json' ? [events.reporter] : [])]),
+      reporter: agentEvents.reporter,
     });
     agent.start();
     scenario.start();

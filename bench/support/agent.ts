@@ -1,13 +1,13 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../../src/agent/events.ts';
+import { type AgentListener, createAgentEvents } from '../../src/agent/events.ts';
 import { timingOf } from '../../src/agent/from-config.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { createMetrics, type Metrics } from '../../src/observability/http/index.ts';
-import { createLogger, createLogReporter, createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
+import { createLogger, createLogListener, createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { createLedgerRpc, type LedgerRpcClient } from '../../src/rpc/index.ts';
 import { type Address, addressOf, lamports, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
@@ -68,8 +68,7 @@ export function benchAgent(
   const trouble = (what: string): void => {
     if (record.troubles.length < 20) record.troubles.push(what);
   };
-  const counting: AgentReporter = {
-    ...SILENT_REPORTER,
+  const counting: AgentListener = {
     tick: ({ durationMs, view }) => void record.ticks.push({ durationMs, decided: view !== undefined, at: machineMs() }),
     confirmed: ({ intent }) => void record.landings.push({ user: intent.user, to: intent.to, at: machineMs() }),
     sent: () => {
@@ -82,8 +81,8 @@ export function benchAgent(
     source: ({ state, error }) => trouble(`source ${state} ${error?.message ?? ''}`),
     internalError: (error) => trouble(`defect ${String(error)}`),
   };
-  const usual = usualReporters(device, clock);
-  const reporter = teeReporters([counting, ...usual.reporters]);
+  const usual = usualListeners(device, clock);
+  const reporter = createAgentEvents(counting, ...usual.listeners).reporter;
   const rpc = createLedgerRpc({
     urls: [options.rpcUrl ?? rpcUrl],
     programId,
@@ -128,7 +127,7 @@ export function benchAgent(
 }
 
 /** The log, the status board and the metrics, as `run` has them: what they cost is the agent's cost. */
-function usualReporters(device: Address, clock: Clock): BenchAgent['window'] & { readonly reporters: readonly AgentReporter[] } {
+function usualListeners(device: Address, clock: Clock): BenchAgent['window'] & { readonly listeners: readonly AgentListener[] } {
   const logger = createLogger({ level: 'info', format: 'json', destination: { write: () => undefined }, clock });
   const board = createStatusBoard({
     version: 'bench',
@@ -140,7 +139,7 @@ function usualReporters(device: Address, clock: Clock): BenchAgent['window'] & {
     clock,
   });
   const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
-  return { board, metrics, reporters: [createLogReporter(logger, clock), board.reporter, metrics.reporter] };
+  return { board, metrics, listeners: [createLogListener(logger, clock), board.listener, metrics.listener] };
 }
 
 export const BENCH_SIGNER: Signer = signerNumber(7);

@@ -1,4 +1,4 @@
-import { type AgentReporter, SILENT_REPORTER, type TickReport } from '../../src/agent/events.ts';
+import { type AgentReporter, createAgentEvents, type TickReport } from '../../src/agent/events.ts';
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/index.ts';
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
@@ -402,8 +402,7 @@ export function judgingReporter(
   const tell = (line: string): void => {
     if (incarnation.isAlive) trace.tell(`agent: ${line}`);
   };
-  return {
-    ...SILENT_REPORTER,
+  return createAgentEvents({
     tick(report) {
       if (incarnation.isAlive) ticks.ticked(report);
     },
@@ -428,5 +427,5 @@ export function judgingReporter(
     internalError(error) {
       if (incarnation.isAlive) verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error));
     },
-  };
+  }).reporter;
 }

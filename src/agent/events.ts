@@ -5,146 +5,116 @@ import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 import type { SnapshotReporter } from '../snapshots/index.ts';
 import type { WorkerReporter } from '../worker/index.ts';
 
-/** What one tick saw and wanted. */
+/** Observations and intents of one tick. */
 export interface TickReport {
   readonly startedAt: MonotonicMs;
   readonly durationMs: number;
-  /** How long its two readings took, which run side by side; what is left of `durationMs` is deciding, and asking again. */
+  /** Durations of the two readings, which run in parallel; the rest of `durationMs` is deciding, and a confirmation poll. */
   readonly phases: { readonly switchMs: number; readonly ledgerMs: number };
-  /** Absent when there is no view fresh enough to decide on. */
+  /** Absent if there is no view fresh enough to decide on. */
   readonly view?: LedgerView;
   /** The view's slot. */
   readonly viewSlot?: Slot;
   readonly outcomes: ReadonlyMap<Address, UserOutcome>;
-  /** What was handed to the worker; in a dry run, what would have been. */
+  /** The intents handed to the worker; in a dry run, those that would have been. */
   readonly intents: readonly StatusIntent[];
   readonly switchRead: boolean;
-  /** VRFs that the switch could not tell of, and why; absent where there are none. */
+  /** VRFs that could not be read, and why; absent if there are none. */
   readonly failedVrfs?: ReadonlyMap<VrfName, string>;
-  /** Users found at more than one neighbor (rule 2). */
+  /** Users matched to more than one neighbor (rule 2). */
   readonly ambiguous: number;
 }
 
 export interface TickReporter {
   tick(report: TickReport): void;
-  /** A user's observation is not what it was in the last tick. */
+  /** A user's observation has changed since the last tick. */
   observed(event: { readonly user: Address; readonly before: Observation | undefined; readonly outcome: UserOutcome }): void;
-  /** Most sessions read down at once; told before and after the second look (rule 8). */
+  /** Most sessions read down at once; `confirmed` of them also in the confirmation poll (rule 8). */
   massDown(event: { readonly wentDown: number; readonly wereUp: number; readonly confirmed: number }): void;
-  /** A user has begun, or ceased, to flap more than damping tolerates; in mode `observe` that is all that happens. */
+  /** A user has started or stopped to flap more than damping allows; in mode `observe` this event is the only effect. */
   damping(event: {
     readonly user: Address;
     readonly state: 'suppressed' | 'free';
     readonly penalty: number;
     readonly msUntilReuse: number;
   }): void;
-  /** Records of these users were written by somebody else since the last view. */
+  /** Another process has written the records of these users since the last view. */
   foreignWrites(event: { readonly users: readonly Address[] }): void;
   /**
-   * The view of the ledger can't be renewed; `too-old` once no decision is made on it any more. `set-back`: the new view is of an older slot,
-   * because the ledger was set back, or had been misread.
+   * `lost`: the users cannot be read from the ledger. `too-old`: the last view is too old to decide on. `set-back`: the new view is of an older
+   * slot, because the ledger was rolled back or the earlier slot was wrong.
    */
   ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back' | 'set-back'; readonly error?: AgentError }): void;
 }
 
-interface EndpointReporter {
-  /** Told once when an RPC endpoint is lost and once when it is back. `endpoint` carries no secret. */
+/** Every event of the agent; each is emitted once, where the transition happens. */
+export interface AgentReporter extends TickReporter, CollectorReporter, WakeUpReporter, WorkerReporter, SnapshotReporter {
+  /** Emitted once when an RPC endpoint fails and once when it recovers. `endpoint` carries no secret. */
   endpoint(event: { readonly endpoint: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
-}
-
-interface BalanceReporter {
-  /** What the metrics publisher holds, read with the device's account each minute, and how long that lasts. */
+  /** The metrics publisher's balance, read each minute with the device's account, and the hours that it lasts. */
   balance(event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }): void;
-}
-
-interface AuthorityReporter {
-  /** The device's account was read and names our key; told once, and again after a time without authority. */
+  /** The device's account names our key; emitted once, and again after a time without authority. */
   authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;
+  /** Something threw that should not: a defect that the agent survived. */
+  internalError(error: unknown): void;
 }
 
-/** Everything that happens to the agent, each told once, where it happens. */
-export interface AgentReporter
-  extends TickReporter,
-    CollectorReporter,
-    WakeUpReporter,
-    WorkerReporter,
-    EndpointReporter,
-    AuthorityReporter,
-    BalanceReporter,
-    SnapshotReporter {
-  /** Something threw that should not: a defect, survived. */
-  internalError(error: unknown): void;
+/** Names only the events that it needs. */
+export type AgentListener = Partial<AgentReporter>;
+
+export interface AgentEvents {
+  /** The rooms of the agent report here. */
+  readonly reporter: AgentReporter;
+  listen(listener: AgentListener): void;
 }
 
 type Handler = (...args: never[]) => void;
 
-/** One reporter that tells several, in order. */
-export function teeReporters(reporters: readonly AgentReporter[]): AgentReporter {
-  const tell =
+/**
+ * The agent's events: whatever is reported goes to the listeners, in the order in which they were added. A listener that throws is an
+ * `internalError`, which all listeners get; neither the others nor the reporting room notice.
+ */
+export function createAgentEvents(...initial: readonly AgentListener[]): AgentEvents {
+  const listeners = [...initial];
+  const emitter =
     <K extends keyof AgentReporter>(event: K) =>
     (...args: Parameters<AgentReporter[K]>): void => {
-      for (const reporter of reporters) (reporter[event] as Handler)(...(args as never[]));
+      for (const listener of listeners) {
+        try {
+          (listener[event] as Handler | undefined)?.(...(args as never[]));
+        } catch (error) {
+          if (event !== 'internalError') reporter.internalError(error);
+        }
+      }
     };
-  return {
-    tick: tell('tick'),
-    observed: tell('observed'),
-    massDown: tell('massDown'),
-    ledgerView: tell('ledgerView'),
-    polled: tell('polled'),
-    source: tell('source'),
-    trigger: tell('trigger'),
-    sent: tell('sent'),
-    rebroadcast: tell('rebroadcast'),
-    confirmed: tell('confirmed'),
-    rejected: tell('rejected'),
-    expired: tell('expired'),
-    failed: tell('failed'),
-    withdrawn: tell('withdrawn'),
-    halted: tell('halted'),
-    resumed: tell('resumed'),
-    budget: tell('budget'),
-    endpoint: tell('endpoint'),
-    authorized: tell('authorized'),
-    balance: tell('balance'),
-    damping: tell('damping'),
-    foreignWrites: tell('foreignWrites'),
-    snapshotStored: tell('snapshotStored'),
-    snapshotFailed: tell('snapshotFailed'),
-    snapshotRefused: tell('snapshotRefused'),
-    snapshotPlace: tell('snapshotPlace'),
-    internalError: tell('internalError'),
+  const reporter: AgentReporter = {
+    tick: emitter('tick'),
+    observed: emitter('observed'),
+    massDown: emitter('massDown'),
+    damping: emitter('damping'),
+    foreignWrites: emitter('foreignWrites'),
+    ledgerView: emitter('ledgerView'),
+    polled: emitter('polled'),
+    source: emitter('source'),
+    trigger: emitter('trigger'),
+    sent: emitter('sent'),
+    rebroadcast: emitter('rebroadcast'),
+    confirmed: emitter('confirmed'),
+    rejected: emitter('rejected'),
+    expired: emitter('expired'),
+    failed: emitter('failed'),
+    withdrawn: emitter('withdrawn'),
+    halted: emitter('halted'),
+    resumed: emitter('resumed'),
+    budget: emitter('budget'),
+    snapshotStored: emitter('snapshotStored'),
+    snapshotFailed: emitter('snapshotFailed'),
+    snapshotRefused: emitter('snapshotRefused'),
+    snapshotPlace: emitter('snapshotPlace'),
+    endpoint: emitter('endpoint'),
+    balance: emitter('balance'),
+    authorized: emitter('authorized'),
+    internalError: emitter('internalError'),
   };
+  return { reporter, listen: (listener) => void listeners.push(listener) };
 }
-
-const ignore = (): void => undefined;
-
-/** Hears everything and does nothing; the base for reporters that care for a few events. */
-export const SILENT_REPORTER: AgentReporter = {
-  tick: ignore,
-  observed: ignore,
-  massDown: ignore,
-  ledgerView: ignore,
-  polled: ignore,
-  source: ignore,
-  trigger: ignore,
-  sent: ignore,
-  rebroadcast: ignore,
-  confirmed: ignore,
-  rejected: ignore,
-  expired: ignore,
-  failed: ignore,
-  withdrawn: ignore,
-  halted: ignore,
-  resumed: ignore,
-  budget: ignore,
-  endpoint: ignore,
-  authorized: ignore,
-  balance: ignore,
-  damping: ignore,
-  foreignWrites: ignore,
-  snapshotStored: ignore,
-  snapshotFailed: ignore,
-  snapshotRefused: ignore,
-  snapshotPlace: ignore,
-  internalError: ignore,
-};

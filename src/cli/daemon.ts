@@ -1,6 +1,6 @@
 import type { Agent } from '../agent/agent.ts';
 import type { LedgerMeter } from '../agent/counts.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import { type AgentReporter, createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
@@ -141,7 +141,7 @@ const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
 
 const CLOSED: Omit<AdminServer, 'board'> = {
-  reporter: SILENT_REPORTER,
+  reporter: createAgentEvents().reporter,
   meter: { request: () => undefined, bytes: () => undefined },
   watch: () => undefined,
   reloaded: () => undefined,
@@ -184,7 +184,7 @@ export async function openAdminServer({ config, version, publisher, logger, relo
   });
   if (!config.http.enabled) return { ...CLOSED, board };
 
-  const { createMetrics, createStatusServer, statusPageInSlices, userPage } = await import('../observability/http/index.ts');
+  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
   const metrics = createMetrics({ status: board.read, ...measuredSettings(config) });
   const { host, port } = config.http.listen;
   const { tokenFile } = config.http;
@@ -193,11 +193,10 @@ export async function openAdminServer({ config, version, publisher, logger, relo
   const server = createStatusServer({
     host,
     port,
-    ...(secret === undefined ? {} : { token: secret.value }),
+    token: secret?.value,
     board,
-    clock: systemClock,
     metrics,
-    page: statusPageInSlices,
+    page: statusPage,
     userPage,
     staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval),
     reload,
@@ -211,7 +210,7 @@ export async function openAdminServer({ config, version, publisher, logger, relo
     if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);
   };
   return {
-    reporter: teeReporters([board.reporter, metrics.reporter]),
+    reporter: createAgentEvents(board.listener, metrics.listener).reporter,
     board,
     meter: {
       request(event) {

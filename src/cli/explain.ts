@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { jitterShare } from '../bgp/index.ts';
 import { type AgentConfig, type HttpConfig, loadSecret, type PolicyConfig } from '../config/index.ts';
@@ -174,13 +174,12 @@ async function readAfresh({ config, version, warn }: FreshReadingOptions, signal
     clock: systemClock,
   });
   let lost: AgentError | undefined;
-  const listener = {
-    ...SILENT_REPORTER,
-    ledgerView: ({ error }: { readonly error?: AgentError }) => {
+  const { reporter } = createAgentEvents(board.listener, {
+    ledgerView({ error }) {
       lost = error ?? lost;
     },
-  };
-  const agent = await openAgent({ config: readingOnly(config), warn, reporter: teeReporters([board.reporter, listener]) });
+  });
+  const agent = await openAgent({ config: readingOnly(config), warn, reporter });
   try {
     const { report, problem } = await withDeadline(READ_WITHIN_MS, signal, (inner) => agent.once(inner));
     if (report.viewSlot === undefined)

@@ -1,12 +1,12 @@
 import type { Agent, OnceOutcome } from '../agent/agent.ts';
-import { type AgentReporter, SILENT_REPORTER, teeReporters } from '../agent/events.ts';
+import { type AgentListener, createAgentEvents } from '../agent/events.ts';
 import { type OpenedAgent, openAgent } from '../agent/from-config.ts';
 import type { StatusIntent } from '../bgp/index.ts';
 import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
 import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../lib/index.ts';
 import {
   createEventSink,
-  createLogReporter,
+  createLogListener,
   createNotifyRunner,
   createSdNotify,
   type EventSink,
@@ -23,10 +23,9 @@ import { openLog, withConfigLocation } from './process.ts';
  * Prints each intended write of a dry run once: again only when it has become another one, or was gone in between. Nothing lands in a dry
  * run, so every tick wants the same writes anew.
  */
-function createIntentPrinter(device: Address, sink: EventSink<IntentEvent>): AgentReporter {
+function createIntentPrinter(device: Address, sink: EventSink<IntentEvent>): AgentListener {
   let printed: ReadonlyMap<Address, string> = new Map();
   return {
-    ...SILENT_REPORTER,
     tick({ intents, viewSlot }) {
       if (viewSlot === undefined) return;
       const now = new Map(intents.map((intent): [Address, string] => [intent.user, `${intent.from} ${intent.to} ${intent.reason}`]));
@@ -81,26 +80,27 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     ...(signer === undefined ? {} : { publisher: signer.address }),
   });
 
-  const open = (of: AgentConfig, reporters: readonly AgentReporter[], window?: AdminServer): Promise<OpenedAgent> =>
+  const events = createAgentEvents(createLogListener(logger));
+  const open = (of: AgentConfig, window?: AdminServer): Promise<OpenedAgent> =>
     openAgent({
       config: of,
       ...(options.dryRun || signer === undefined ? {} : { signer }),
       ...(signer === undefined ? {} : { publisher: signer.address }),
       warn: (line) => logger.warn(line),
-      reporter: teeReporters(reporters),
+      reporter: events.reporter,
       ...(window === undefined ? {} : { meter: window.meter }),
     });
-  const log = createLogReporter(logger);
   const sink = createEventSink({ output: options.output, destination: io.stdout });
-  const printer = createIntentPrinter(config.device, sink);
-  if (options.once) return runOnce(await open(config, options.dryRun ? [log, printer] : [log]), logger, io);
+  if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
+  if (options.once) return runOnce(await open(config), logger, io);
 
   const window = options.dryRun
     ? undefined
     : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
-  const reporters = [log, manager.reporter, ...(options.dryRun ? [printer] : []), ...(window === undefined ? [] : [window.reporter])];
+  events.listen(manager.listener);
+  if (window !== undefined) events.listen(window.reporter);
   let isFirst = true;
   const service = createAgentService({
     open: async () => {
@@ -109,7 +109,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
       for (const line of again?.warnings ?? []) logger.warn(line);
       const { config: next, waiting } = again === undefined ? { config, waiting: [] } : keepUntilRestart(config, again.config);
       try {
-        const agent = await open(next, reporters, window);
+        const agent = await open(next, window);
         window?.watch(agent, next);
         return { agent, waiting };
       } catch (error) {

@@ -1,16 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Breathe, type Clock, inSlices, Stopped, shareWork, timeSlices } from '../lib/index.ts';
-import { jsonLine, jsonLineInSteps } from './logger.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { jsonLine } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import type { AgentStatus, StatusBoard } from './status.ts';
-
-interface AdmissionOptions {
-  /** Where the server listens. */
-  readonly host: string;
-  readonly token: string | undefined;
-}
 
 /** The part of a request that admission depends on. */
 interface Requester {
@@ -24,13 +19,6 @@ interface Refusal {
   readonly reason: string;
 }
 
-interface Admission {
-  /** For every request except health and readiness. */
-  forReading(request: Requester): Refusal | undefined;
-  /** In addition, for a request that changes something. */
-  forChanging(request: Requester): Refusal | undefined;
-}
-
 /**
  * Decides which requests are admitted.
  *
@@ -38,15 +26,17 @@ interface Admission {
  *   token           if configured, as bearer token or as the password of Basic authentication
  *   changes         never from a web page of another origin; without a token from this host only, under a loopback name
  */
-export function createAdmission({ host, token }: AdmissionOptions): Admission {
+export function createAdmission({ host, token }: Pick<StatusServerOptions, 'host' | 'token'>) {
   return {
-    forReading(request) {
+    /** For every request except health and readiness. */
+    forReading(request: Requester): Refusal | undefined {
       if (isLoopback(host) && !isLoopback(hostNameOf(request.headers.host ?? host))) {
         return { code: 421, reason: 'this server listens on loopback and accepts localhost and loopback addresses as Host only' };
       }
       return token === undefined || hasToken(request, token) ? undefined : { code: 401, reason: 'send the token of http.tokenFile' };
     },
-    forChanging(request) {
+    /** In addition, for a request that changes something. */
+    forChanging(request: Requester): Refusal | undefined {
       if (isOfAnotherOrigin(request)) return { code: 403, reason: 'requests from other web pages are refused' };
       // A browser on this host is local, too; a rebound web page sends its own name as Host.
       if (token === undefined && !(isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostNameOf(request.headers.host ?? '')))) {
@@ -102,14 +92,16 @@ interface Answer {
 /** Only the pages are meant for a browser. */
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
+const JSON_TYPE = 'application/json';
+
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
 const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
-const json = (code: number, body: object): Answer => jsonText(code, jsonLine(body));
-const jsonText = (code: number, body: string): Answer => ({ code, type: 'application/json', body });
+const json = (code: number, body: object): Answer => ({ code, type: JSON_TYPE, body: jsonLine(body) });
 const refused = ({ code, reason }: Refusal): Answer => text(code, reason);
 
 /** The headers keep a browser from caching a response, showing it in a frame, or guessing another type. */
 function writeAnswer(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
+  if (code === 401) response.setHeader('www-authenticate', ['Bearer', 'Basic realm="dzd-telemetry"']);
   response.writeHead(code, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -117,7 +109,6 @@ function writeAnswer(response: ServerResponse, { code, type, body, policy = STRI
     'x-content-type-options': 'nosniff',
     'content-security-policy': policy,
     'referrer-policy': 'no-referrer',
-    ...(code === 401 ? { 'www-authenticate': ['Bearer', 'Basic realm="dzd-telemetry"'] } : {}),
   });
   response.end(isHead ? undefined : body);
 }
@@ -143,45 +134,28 @@ function boundConnections(server: Server, most: number): void {
   });
 }
 
-interface WholeAnswersOptions {
-  readonly board: Pick<StatusBoard, 'readInSlices'>;
-  readonly metrics: { text(status: AgentStatus): Promise<string> };
-  /** The page for people. */
-  readonly page: (status: AgentStatus, breathe: Breathe) => string | Promise<string>;
-  readonly clock: Clock;
-}
-
-type Shared<T> = (signal: AbortSignal) => Promise<T>;
-
-/** Answers about all users, each built in turns of the event loop. */
-interface WholeAnswers {
-  readonly status: Shared<AgentStatus>;
-  readonly page: Shared<string>;
-  readonly json: Shared<string>;
-  readonly metrics: Shared<string>;
-}
-
-/**
- * Builds each answer once at a time: requests that arrive meanwhile share it, and it is abandoned when all of them are gone.
- */
-function createWholeAnswers({ board, page, metrics, clock }: WholeAnswersOptions): WholeAnswers {
-  const status = shareWork((signal) => board.readInSlices(timeSlices(clock, signal)));
-  return {
-    status,
-    page: shareWork(async (signal) => page(await status(signal), timeSlices(clock, signal))),
-    json: shareWork(async (signal) => inSlices(jsonLineInSteps(await status(signal)), timeSlices(clock, signal))),
-    metrics: shareWork(async (signal) => metrics.text(await status(signal))),
+/** Requests of one turn of the event loop share one answer, so that many clients at once cost little more than one. */
+function oncePerTurn<T>(build: () => Promise<T>): () => Promise<T> {
+  let building: Promise<T> | undefined;
+  return () => {
+    building ??= nextTurn().then(() => {
+      building = undefined;
+      return build();
+    });
+    return building;
   };
 }
 
-export interface StatusServerOptions extends WholeAnswersOptions {
+export interface StatusServerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
   /** Required for everything except health and readiness, as `Authorization: Bearer …` or as the password of Basic. */
   readonly token?: string;
-  readonly board: WholeAnswersOptions['board'] & Pick<StatusBoard, 'readWithoutUsers'>;
-  readonly metrics: WholeAnswersOptions['metrics'] & { readonly contentType: string };
+  readonly board: Pick<StatusBoard, 'read' | 'readWithoutUsers'>;
+  readonly metrics: { readonly contentType: string; text(status: AgentStatus): Promise<string> };
+  /** The page for people. */
+  readonly page: (status: AgentStatus) => string;
   /** The page of one user; undefined for an unknown one. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
@@ -204,6 +178,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 64;
 
 const USER_PAGES = '/status/users/';
+const USER_REPORTS = '/debug/users/';
 
 /**
  * The agent's admin server: read-only except for the reload, on loopback by default. It reads no request body and serves no file.
@@ -216,41 +191,35 @@ const USER_PAGES = '/status/users/';
  *   POST /-/reload           validate, then swap
  */
 export function createStatusServer(options: StatusServerOptions): StatusServer {
-  let server: Server | undefined;
-  const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
-  const admission = createAdmission({ host: options.host, token: options.token });
+  const { host, port, token, board, metrics, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const admission = createAdmission({ host, token });
+  const status = oncePerTurn(async () => board.read());
+  const statusPage = oncePerTurn(async () => options.page(await status()));
+  const statusJson = oncePerTurn(async () => jsonLine(await status()));
+  const metricsText = oncePerTurn(async () => metrics.text(await status()));
 
-  const answers = createWholeAnswers(options);
-  const read = options.board.readWithoutUsers;
-
-  async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
+  async function answer(request: IncomingMessage): Promise<Answer> {
     const path = pathOf(request.url);
     if (path === undefined) return text(400, 'malformed path');
     const { method = 'GET' } = request;
-    if (path === '/-/healthy') return healthy(read(), options.staleAfterMs);
-    if (path === '/-/ready') return read().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
+    if (path === '/-/healthy') return healthy(board.readWithoutUsers(), options.staleAfterMs);
+    if (path === '/-/ready') {
+      return board.readWithoutUsers().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
+    }
     const refusal = admission.forReading(request);
     if (refusal !== undefined) return refused(refusal);
     if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
-    switch (path) {
-      case '/':
-      case '/status':
-        return page(await answers.page(signal));
-      case '/status.json':
-        return jsonText(200, await answers.json(signal));
-      case '/metrics':
-        return { code: 200, type: options.metrics.contentType, body: await answers.metrics(signal) };
-      default:
-        if (path.startsWith(USER_PAGES)) return userPage(await answers.status(signal), path.slice(USER_PAGES.length));
-        return path.startsWith('/debug/users/')
-          ? debugUser(await answers.status(signal), path.slice('/debug/users/'.length))
-          : text(404, 'not found; see /status');
-    }
+    if (path === '/' || path === '/status') return page(await statusPage());
+    if (path === '/status.json') return { code: 200, type: JSON_TYPE, body: await statusJson() };
+    if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
+    if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
+    if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
+    return text(404, 'not found; see /status');
   }
 
-  function userPage(status: AgentStatus, user: string): Answer {
-    const found = options.userPage?.(status, user);
+  function userPage(current: AgentStatus, user: string): Answer {
+    const found = options.userPage?.(current, user);
     return found === undefined ? text(404, 'this device has no such user on the ledger; see /status') : page(found);
   }
 
@@ -263,53 +232,49 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
     return text(successful ? 200 : 400, message);
   }
 
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    const send = (found: Answer, isHead: boolean): void => {
+      // Only from here on: building the answer may take longer, such as a reload that waits for transactions in flight.
+      response.setTimeout(requestTimeoutMs);
+      writeAnswer(response, found, isHead);
+    };
+    // No supported request has a body; a request with one is refused unread.
+    if (hasBody(request)) {
+      response.setHeader('connection', 'close');
+      send(text(413, 'request bodies are not supported'), false);
+      return;
+    }
+    request.resume();
+    answer(request).then(
+      (found) => send(found, request.method === 'HEAD'),
+      () => send(text(500, 'internal error'), false),
+    );
+  }
+
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      keepAliveTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
+    },
+    serve,
+  );
+  boundConnections(server, MAX_CONNECTIONS);
+  server.on('clientError', (_, socket) => socket.destroy());
+
   return {
-    start() {
-      return new Promise((resolve, reject) => {
-        const listening = createServer(
-          {
-            maxHeaderSize: MAX_HEADER_BYTES,
-            requestTimeout: requestTimeoutMs,
-            headersTimeout: requestTimeoutMs,
-            keepAliveTimeout: requestTimeoutMs,
-            connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
-          },
-          (request, response) => {
-            const send = (found: Answer, isHead: boolean): void => {
-              // Only from here on: building the answer may take longer, such as a reload that waits for transactions in flight.
-              response.setTimeout(requestTimeoutMs);
-              writeAnswer(response, found, isHead);
-            };
-            // No supported request has a body; a request with one is refused unread.
-            if (hasBody(request)) {
-              response.setHeader('connection', 'close');
-              return send(text(413, 'request bodies are not supported'), false);
-            }
-            request.resume();
-            const gone = new AbortController();
-            response.once('close', () => gone.abort(new Stopped('all clients of this answer have disconnected')));
-            answer(request, gone.signal).then(
-              (found) => send(found, request.method === 'HEAD'),
-              () => send(text(500, 'internal error'), false),
-            );
-          },
-        );
-        boundConnections(listening, MAX_CONNECTIONS);
-        listening.on('clientError', (_, socket) => socket.destroy());
-        listening.once('error', reject);
-        listening.listen({ host: options.host, port: options.port }, () => {
-          server = listening;
-          const address = listening.address();
-          resolve(typeof address === 'object' && address !== null ? address.port : options.port);
-        });
-      });
+    async start() {
+      server.listen({ host, port });
+      await once(server, 'listening');
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
     },
     stop() {
       return new Promise((resolve) => {
-        if (server === undefined) return resolve();
         server.close(() => resolve());
         server.closeAllConnections();
-        server = undefined;
       });
     },
   };
@@ -335,7 +300,7 @@ function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'n
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has completed for ${Math.round(silentMs / 1_000)} s`);
 }
 
-function debugUser({ users, timeline }: AgentStatus, wanted: string): Answer {
+function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {
   const user = users.find((each) => each.user === wanted);
   return user === undefined
     ? json(404, { error: 'this device has no such user on the ledger', user: wanted.slice(0, 64) })

@@ -7,13 +7,12 @@ export {
   type ReadyEvent,
   type SummaryEvent,
 } from './json-output.ts';
-export { createLogReporter } from './log-events.ts';
+export { createLogListener } from './log-events.ts';
 export {
   bigintAsJson,
   createLogger,
   JOURNAL_PRIORITY,
   jsonLine,
-  jsonLineInSteps,
   LOG_LEVELS,
   type LogFields,
   type Logger,

@@ -1,4 +1,4 @@
-import type { AgentReporter } from '../agent/events.ts';
+import type { AgentListener, AgentReporter } from '../agent/events.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
 import type { LogFields, Logger } from './logger.ts';
@@ -55,8 +55,9 @@ function writeFields({ user, from, to, reason, neighbor, rttNs }: StatusIntent):
     from,
     to,
     reason,
-    ...(neighbor === undefined ? {} : { vrf: neighbor.vrf, peer: neighbor.address }),
-    ...(rttNs > 0n ? { rttNs } : {}),
+    vrf: neighbor?.vrf,
+    peer: neighbor?.address,
+    rttNs: rttNs > 0n ? rttNs : undefined,
   };
 }
 
@@ -84,7 +85,7 @@ const LOW_HOURS = 48;
 const FOREIGN_QUIET_MS = 3_600_000;
 
 /** Writes one line a change of state, none a tick. */
-export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock): AgentReporter {
+export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock) {
   /** Unobserved users by reason, for the reasons that concern the whole switch: logged when they begin and when they end. */
   const unobserved = new Map<string, number>();
   const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
@@ -99,7 +100,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
           reason,
           users: users.length,
           vrfs,
-          ...(problem === undefined ? {} : { problem }),
+          problem,
           remedy: 'compare `show ip bgp summary vrf all` on the switch',
         });
       } else if (before > 0 && users.length === 0 && outcomes.size > 0) logger.info('users observed again', { reason });
@@ -117,7 +118,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
         users: outcomes.size,
         intents: intents.length,
         switchRead,
-        ...(viewSlot === undefined ? {} : { slot: viewSlot }),
+        slot: viewSlot,
       });
       logUnobserved(outcomes, failedVrfs);
       if (wasRead === switchRead) return;
@@ -138,12 +139,11 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
       else if (state === 'set-back') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
       else if (state === 'too-old')
         logger.error('ledger data is older than ledger.maxLedgerAge; deciding stops until the users can be read');
-      else logger.warn('cannot read the users from the ledger; no status is written meanwhile', error === undefined ? {} : { error });
+      else logger.warn('cannot read the users from the ledger; no status is written meanwhile', { error });
     },
-    polled: () => undefined,
     source({ source, state, error }) {
       if (state === 'back') logger.info('switch source recovered', { source });
-      else logger.warn('switch source failed', { source, ...(error === undefined ? {} : { error }) });
+      else logger.warn('switch source failed', { source, error });
     },
     trigger(event) {
       const { kind, source } = event;
@@ -168,7 +168,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     endpoint({ endpoint, state, error }) {
       if (state === 'back') logger.info('ledger endpoint recovered', { endpoint });
-      else logger.warn('ledger endpoint failed', { endpoint, ...(error === undefined ? {} : { error }) });
+      else logger.warn('ledger endpoint failed', { endpoint, error });
     },
     authorized({ device, code, publisher }) {
       logger.info('reporting for device', { device, code, publisher });
@@ -250,7 +250,7 @@ export function createLogReporter(logger: Logger, clock: Pick<Clock, 'monotonic'
         error: error instanceof Error ? error : new Error(String(error)),
       });
     },
-  };
+  } satisfies AgentListener;
 }
 
 function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
@@ -259,9 +259,9 @@ function logObservation(logger: Logger, user: string, before: Observation | unde
       logger.warn(EXPLANATIONS[observation.reason] ?? observation.reason, { user, reason: observation.reason });
     return;
   }
-  const at =
-    observation.at === undefined ? {} : { vrf: observation.at.vrf, peer: observation.at.address, state: observation.at.neighbor.state };
+  const { at } = observation;
+  const fields = { user, vrf: at?.vrf, peer: at?.address, state: at?.neighbor.state };
   // A state that this process did not see begin is not news.
-  if (before === undefined || newFlaps === 0) logger.debug(`session is ${observation.kind}`, { user, ...at });
-  else logger.info(`session is ${observation.kind}`, { user, ...at });
+  if (before === undefined || newFlaps === 0) logger.debug(`session is ${observation.kind}`, fields);
+  else logger.info(`session is ${observation.kind}`, fields);
 }

@@ -11,29 +11,7 @@ export function bigintAsJson(value: bigint): number | string {
 
 /** One line of JSON. Bigints as `bigintAsJson`. */
 export function jsonLine(value: object): string {
-  return `${plainJson(value)}\n`;
-}
-
-/** The same, with a pause after each element of the object's lists: the longest of them holds thousands. */
-export function* jsonLineInSteps(value: object): Generator<void, string, void> {
-  const members: string[] = [];
-  for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) continue;
-    if (!Array.isArray(member)) members.push(`${JSON.stringify(key)}:${plainJson(member)}`);
-    else {
-      const elements: string[] = [];
-      for (const element of member) {
-        elements.push(plainJson(element ?? null));
-        yield;
-      }
-      members.push(`${JSON.stringify(key)}:[${elements.join(',')}]`);
-    }
-  }
-  return `{${members.join(',')}}\n`;
-}
-
-function plainJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner));
+  return `${JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner))}\n`;
 }
 
 /** Text without control characters: text from a switch or an endpoint must not move the cursor or start a new line. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { AgentReporter, TickReport } from '../agent/events.ts';
+import type { AgentListener, TickReport } from '../agent/events.ts';
 import { ledgerStatus, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
@@ -80,26 +80,18 @@ function labelSets<L extends string>(labels: LabelValues<L> | undefined): readon
   return sets;
 }
 
-interface SnapshotMetricsOptions {
+interface EventMetricsOptions {
   readonly instruments: Instruments;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
-
-interface SnapshotMetrics {
-  readonly reporter: SnapshotEvents;
-  /** Another agent runs now: its destination has not failed yet. */
-  replaced(): void;
-}
-
-type SnapshotEvents = Pick<AgentReporter, 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace'>;
 
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
  * Counters of raw snapshots. The kind is not a label: a server names kinds, so their number is unbounded. The log has them.
  */
-export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptions): SnapshotMetrics {
+export function createSnapshotMetrics({ instruments, now }: EventMetricsOptions) {
   const { counter, histogram, gauge } = instruments;
   const snapshots = counter('snapshots_total', 'Raw snapshots, by result.', {
     result: ['stored', 'failed'],
@@ -117,7 +109,7 @@ export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptio
   const lastStored = gauge('snapshot_last_stored_timestamp_seconds', 'When the last snapshot was stored; 0 before the first.');
 
   return {
-    reporter: {
+    listener: {
       snapshotStored({ bytes: size, durationMs }) {
         snapshots.inc({ result: 'stored' });
         bytes.inc(size);
@@ -130,23 +122,16 @@ export function createSnapshotMetrics({ instruments, now }: SnapshotMetricsOptio
         placeUp.set(state === 'back' ? 1 : 0);
         if (state === 'lost') losses.inc();
       },
-    },
+    } satisfies AgentListener,
+    /** Another agent runs now: its destination has not failed yet. */
     replaced: () => placeUp.set(1),
   };
 }
 
-interface TickMetricsOptions {
-  readonly instruments: Instruments;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
-type TickEvents = Pick<AgentReporter, 'tick' | 'confirmed' | 'rejected' | 'massDown' | 'foreignWrites' | 'ledgerView'>;
-
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Counters of ticks: their results, their durations, and what they observed. */
-export function createTickMetrics({ instruments, now }: TickMetricsOptions): TickEvents {
+export function createTickMetrics({ instruments, now }: EventMetricsOptions): AgentListener {
   const { counter, histogram, gauge, reading } = instruments;
   const ticks = counter('ticks_total', 'Ticks, by whether the switch and the ledger could be read.', {
     result: ['complete', 'switch-unread', 'ledger-unread'],
@@ -242,19 +227,6 @@ function stillPending(
   return pending;
 }
 
-interface WriteMetricsOptions {
-  readonly instruments: Instruments;
-  readonly registry: Registry;
-}
-
-interface WriteMetrics {
-  readonly reporter: WriteEvents;
-  /** Another agent runs now, with unused spending limits. */
-  replaced(): void;
-}
-
-type WriteEvents = Pick<AgentReporter, 'sent' | 'rebroadcast' | 'confirmed' | 'rejected' | 'expired' | 'failed' | 'withdrawn' | 'budget'>;
-
 const CONFIRMATION_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
 const SUBMISSION_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 30, 60];
@@ -263,7 +235,7 @@ const REASONS = ['change', 'refresh', 'ride-along'] as const;
 const ALLOWANCES = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 /** Counters of transactions and of the statuses in them. */
-export function createWriteMetrics({ instruments, registry }: WriteMetricsOptions): WriteMetrics {
+export function createWriteMetrics(instruments: Instruments, registry: Registry) {
   const { counter, histogram, reading } = instruments;
   const transactions = counter('transactions_total', 'Transactions, by outcome.', {
     outcome: ['landed', 'expired', 'failed', 'rejected', 'withdrawn'],
@@ -305,10 +277,10 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
   const submitted = (result: 'success' | 'error', writes: readonly StatusIntent[]): void => {
     for (const { to } of writes) submissions.inc({ bgp_status: to, result });
   };
-  const isFirst = createOnceKeys();
+  let lastConfirmed: string | undefined;
 
   return {
-    reporter: {
+    listener: {
       sent({ intents }) {
         perTransaction.observe(intents.length);
         for (const { reason } of intents) sent.inc({ reason });
@@ -318,7 +290,9 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
         confirmed.inc({ reason: intent.reason });
         submitted('success', [intent]);
         submissionSeconds.observe(latencyMs / 1_000);
-        if (!isFirst(signature)) return;
+        // Emitted once a user; the transaction counts once.
+        if (signature === lastConfirmed) return;
+        lastConfirmed = signature;
         transactions.inc({ outcome: 'landed' });
         confirmation.observe(latencyMs / 1_000);
       },
@@ -339,19 +313,10 @@ export function createWriteMetrics({ instruments, registry }: WriteMetricsOption
       budget(event) {
         allowance = event.allowance;
       },
-    },
+    } satisfies AgentListener,
+    /** Another agent runs now, with unused spending limits. */
     replaced() {
       allowance = 'all';
     },
-  };
-}
-
-/** True for a signature that differs from the last one: `confirmed` is emitted once a user, and the transaction counts once. */
-function createOnceKeys(): (key: string) => boolean {
-  let last: string | undefined;
-  return (key) => {
-    const isNew = key !== last;
-    last = key;
-    return isNew;
   };
 }

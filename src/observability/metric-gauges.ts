@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
-import type { AgentReporter } from '../agent/events.ts';
+import type { AgentListener } from '../agent/events.ts';
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
 import type { AgentStatus } from './status.ts';
@@ -14,11 +14,6 @@ interface PartMetricsOptions {
   readonly endpoints: readonly string[];
   /** Of the running agent; undefined before the first one runs. */
   readonly counts: () => AgentCounts | undefined;
-}
-
-interface PartMetrics {
-  readonly reporter: Pick<AgentReporter, 'source' | 'endpoint' | 'trigger' | 'internalError'>;
-  readonly meter: LedgerMeter;
 }
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -37,7 +32,7 @@ const METHODS = [
 ] as const;
 
 /** Counters of sources, triggers and ledger endpoints. */
-export function createPartMetrics({ instruments, sources, endpoints, counts }: PartMetricsOptions): PartMetrics {
+export function createPartMetrics({ instruments, sources, endpoints, counts }: PartMetricsOptions) {
   const { counter, histogram, counting } = instruments;
   const sourceLosses = counter('source_losses_total', 'Times that a switch source failed.', { source: sources });
   const endpointLosses = counter('endpoint_losses_total', 'Times that a ledger endpoint failed.', { endpoint: endpoints });
@@ -107,22 +102,26 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
   );
 
   return {
-    reporter: {
-      source: ({ source, state }) => (state === 'lost' ? sourceLosses.inc({ source }) : undefined),
-      endpoint: ({ endpoint, state }) => (state === 'lost' ? endpointLosses.inc({ endpoint }) : undefined),
+    listener: {
+      source({ source, state }) {
+        if (state === 'lost') sourceLosses.inc({ source });
+      },
+      endpoint({ endpoint, state }) {
+        if (state === 'lost') endpointLosses.inc({ endpoint });
+      },
       trigger({ kind }) {
         if (kind === 'woke' || kind === 'held-back') triggers.inc({ result: kind });
         if (kind === 'lost') triggerLosses.inc();
       },
       internalError: () => internalErrors.inc(),
-    },
+    } satisfies AgentListener,
     meter: {
       request({ endpoint, method, result, durationMs }) {
         requests.inc({ endpoint, method, result });
         requestSeconds.observe({ method }, durationMs / 1_000);
       },
       bytes: ({ endpoint, direction, bytes: count }) => bytes.inc({ endpoint, direction }, count),
-    },
+    } satisfies LedgerMeter,
   };
 }
 
@@ -180,12 +179,18 @@ export interface LastReload {
   readonly at: number;
 }
 
+/** Settings that alerts compare with; a reload may change them. */
+export interface MeasuredSettings {
+  readonly refreshIntervalSeconds: number;
+  readonly intervalSeconds: number;
+  /** `ledger.viewIdleInterval`; 30 by default. */
+  readonly idleIntervalSeconds?: number;
+}
+
 interface StatusGaugesOptions {
   readonly instruments: Instruments;
   readonly status: () => AgentStatus;
-  readonly refreshIntervalSeconds: () => number;
-  readonly intervalSeconds: () => number;
-  readonly idleIntervalSeconds: () => number;
+  readonly settings: () => MeasuredSettings;
   readonly lastReload: () => LastReload | undefined;
 }
 
@@ -200,10 +205,7 @@ function haltCause(code: string): HaltCause {
 }
 
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
-export function registerStatusGauges(options: StatusGaugesOptions): void {
-  const { instruments, status, lastReload } = options;
-  const { reading } = instruments;
-
+export function registerStatusGauges({ instruments: { reading }, status, settings, lastReload }: StatusGaugesOptions): void {
   reading('build_info', 'Version of the agent.', (set) => set(1, { version: status().version }), ['version']);
   reading(
     'device_info',
@@ -216,9 +218,11 @@ export function registerStatusGauges(options: StatusGaugesOptions): void {
   reading('last_tick_timestamp_seconds', 'When the last tick ended; 0 before the first.', (set) =>
     set((status().lastTick?.at ?? 0) / 1_000),
   );
-  reading('interval_seconds', 'collector.interval of the configuration.', (set) => set(options.intervalSeconds()));
-  reading('refresh_interval_seconds', 'policy.refreshInterval of the configuration.', (set) => set(options.refreshIntervalSeconds()));
-  reading('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', (set) => set(options.idleIntervalSeconds()));
+  reading('interval_seconds', 'collector.interval of the configuration.', (set) => set(settings().intervalSeconds));
+  reading('refresh_interval_seconds', 'policy.refreshInterval of the configuration.', (set) => set(settings().refreshIntervalSeconds));
+  reading('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', (set) =>
+    set(settings().idleIntervalSeconds ?? 30),
+  );
   reading('ready', '1 once the switch and the ledger have been read.', (set) => set(status().ready ? 1 : 0));
   reading('halted', '1 while writes are halted.', (set) => set(status().halted === null ? 0 : 1));
   reading(
@@ -291,32 +295,27 @@ const HOLDS = [
   'contested',
 ] as const satisfies readonly HoldReason[];
 
-interface UserGaugesOptions {
-  readonly instruments: Instruments;
-  readonly status: () => AgentStatus;
-}
-
 /** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
-export function registerUserGauges({ instruments, status }: UserGaugesOptions): void {
-  const counted = <L extends string>(
+export function registerUserGauges({ reading }: Instruments, status: () => AgentStatus): void {
+  const counted = (
     name: string,
     help: string,
-    label: L,
+    label: string,
     values: readonly string[],
     of: (status: AgentStatus) => readonly string[],
   ): void =>
-    instruments.reading<L>(
+    reading<string>(
       name,
       help,
       (set) => {
         const counts = new Map(values.map((value): [string, number] => [value, 0]));
         for (const value of of(status())) if (counts.has(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
-        for (const [value, count] of counts) set(count, labelled(label, value));
+        for (const [value, count] of counts) set(count, { [label]: value });
       },
       [label],
     );
   const total = (name: string, help: string, isOne: (user: AgentStatus['users'][number]) => boolean): void =>
-    instruments.reading(name, help, (set) => set(status().users.filter(isOne).length));
+    reading(name, help, (set) => set(status().users.filter(isOne).length));
 
   counted('users', 'Users of the device, by what the last tick observed.', 'state', ['up', 'down', 'unobserved'], ({ users }) =>
     users.map(({ observation }) => observation),
@@ -340,7 +339,7 @@ export function registerUserGauges({ instruments, status }: UserGaugesOptions): 
   total('in_flight_users', 'Users with a status in flight.', ({ inFlight }) => inFlight !== null);
   total('parked_users', 'Users whose status the program rejected and has not accepted since.', ({ parked }) => parked !== null);
   total('suppressed_users', 'Users that flap more than damping allows.', ({ suppressed }) => suppressed);
-  instruments.reading(
+  reading(
     'oldest_record_age_seconds',
     'Age of the oldest record of the activated users that are observed and not rejected by the program.',
     (set) => {
@@ -353,5 +352,3 @@ export function registerUserGauges({ instruments, status }: UserGaugesOptions): 
     },
   );
 }
-
-const labelled = <L extends string>(label: L, value: string): Record<L, string> => ({ [label]: value }) as Record<L, string>;

@@ -1,5 +1,5 @@
-import type { LedgerMeter } from '../agent/counts.ts';
-import type { AgentReporter, TickReport } from '../agent/events.ts';
+import type { RequestEvent } from '../agent/counts.ts';
+import type { AgentListener, TickReport } from '../agent/events.ts';
 import {
   type Decision,
   ledgerStatus,
@@ -9,7 +9,7 @@ import {
   type StatusIntent,
   type UserOutcome,
 } from '../bgp/index.ts';
-import { type AgentError, atOnce, type Breathe, type Clock, describeError, inSlices, type MonotonicMs } from '../lib/index.ts';
+import { type AgentError, type Clock, describeError } from '../lib/index.ts';
 import { type Address, formatNetworkV4, type Lamports, type Slot, userStatusName, userTypeName } from '../serviceability/index.ts';
 
 /** One user, as the last tick left it: the whole chain from neighbor to record. */
@@ -153,87 +153,78 @@ export interface AgentStatus {
   readonly timeline: readonly TimelineEntry[];
 }
 
-interface FlapHistory {
-  /** Adds transitions of one session, of which the last led to `kind`. */
-  add(kind: 'up' | 'down', transitions: number): void;
-  /** The minutes of the last hour with transitions, the newest last. */
-  list(): readonly FlapMinute[];
-}
-
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
 
 /** Counts transitions a minute for the last hour. A mass flap is counted in full, which a bounded list of events could not do. */
-export function createFlapHistory(clock: Pick<Clock, 'wall'>): FlapHistory {
-  let minutes: FlapMinute[] = [];
-  const thisMinute = (): number => Math.floor(clock.wall() / MINUTE_MS) * MINUTE_MS;
-  const dropOld = (): void => {
-    const oldest = thisMinute() - (MINUTES_KEPT - 1) * MINUTE_MS;
-    minutes = minutes.filter(({ at }) => at >= oldest && at <= thisMinute());
-  };
-  return {
-    add(kind, transitions) {
-      dropOld();
-      const at = thisMinute();
-      const last = minutes.at(-1);
-      const { up, down } = last?.at === at ? last : { up: 0, down: 0 };
-      const toKind = Math.ceil(transitions / 2);
-      const back = transitions - toKind;
-      const now = { at, up: up + (kind === 'up' ? toKind : back), down: down + (kind === 'down' ? toKind : back) };
-      minutes = [...(last?.at === at ? minutes.slice(0, -1) : minutes), now];
-    },
-    list() {
-      dropOld();
-      return minutes;
-    },
-  };
+export class FlapHistory {
+  readonly #clock: Pick<Clock, 'wall'>;
+  #minutes: { readonly at: number; up: number; down: number }[] = [];
+
+  constructor(clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+  }
+
+  /** Adds transitions of one session, of which the last led to `kind`. */
+  add(kind: 'up' | 'down', transitions: number): void {
+    const at = this.#dropOld();
+    if (this.#minutes.at(-1)?.at !== at) this.#minutes.push({ at, up: 0, down: 0 });
+    const minute = this.#minutes.at(-1);
+    if (minute === undefined) return;
+    minute[kind] += Math.ceil(transitions / 2);
+    minute[kind === 'up' ? 'down' : 'up'] += Math.floor(transitions / 2);
+  }
+
+  /** The minutes of the last hour with transitions, the newest last. */
+  list(): readonly FlapMinute[] {
+    this.#dropOld();
+    return this.#minutes.map((minute) => ({ ...minute }));
+  }
+
+  /** Returns the current minute. */
+  #dropOld(): number {
+    const now = Math.floor(this.#clock.wall() / MINUTE_MS) * MINUTE_MS;
+    this.#minutes = this.#minutes.filter(({ at }) => at > now - MINUTES_KEPT * MINUTE_MS && at <= now);
+    return now;
+  }
 }
 
-/** The states of the sources, or of the endpoints. */
-interface PartHealths {
-  answered(name: string, latencyMs: number): void;
-  changed(name: string, state: 'lost' | 'back', error?: AgentError): void;
+/** The states of the sources, or of the endpoints. Parts report changes only, so a part is ok until it reports a failure. */
+class PartStates {
+  readonly #clock: Pick<Clock, 'wall'>;
+  readonly #parts: Map<string, PartReport>;
+
+  constructor(names: readonly string[], clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+    this.#parts = new Map(names.map((name) => [name, this.#ok(name)]));
+  }
+
+  #ok(name: string): PartReport {
+    return { name, state: 'ok', since: this.#clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
+  }
+
+  responded(name: string, latencyMs: number): void {
+    const part = this.#parts.get(name);
+    if (part !== undefined) this.#parts.set(name, { ...part, latencyMs });
+  }
+
+  changed(name: string, state: 'lost' | 'back', error?: AgentError): void {
+    const before = this.#parts.get(name) ?? this.#ok(name);
+    const since = this.#clock.wall();
+    this.#parts.set(name, {
+      ...before,
+      state: state === 'lost' ? 'lost' : 'ok',
+      since,
+      problem: error?.message ?? null,
+      remedy: error?.remedy ?? null,
+      lastProblem: error === undefined ? before.lastProblem : { at: since, text: error.message },
+    });
+  }
+
   /** In the order of the configuration. */
-  list(): readonly PartReport[];
-}
-
-/** Parts report changes only, so a part is ok until it reports a failure. */
-function createPartHealths(names: readonly string[], clock: Pick<Clock, 'wall'>): PartHealths {
-  const ok = (name: string): PartReport => {
-    return { name, state: 'ok', since: clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
-  };
-  const parts = new Map(names.map((name) => [name, ok(name)]));
-  return {
-    answered(name, latencyMs) {
-      const part = parts.get(name);
-      if (part !== undefined) parts.set(name, { ...part, latencyMs });
-    },
-    changed(name, state, error) {
-      const before = parts.get(name) ?? ok(name);
-      const since = clock.wall();
-      const problem = error?.message ?? null;
-      parts.set(name, {
-        ...before,
-        state: state === 'lost' ? 'lost' : 'ok',
-        since,
-        problem,
-        remedy: error?.remedy ?? null,
-        lastProblem: problem === null ? before.lastProblem : { at: since, text: problem },
-      });
-    },
-    list: () => [...parts.values()],
-  };
-}
-
-interface TransactionLog {
-  sent(signature: string, intents: readonly StatusIntent[]): void;
-  /** The outcome; only the first one for a signature counts. */
-  resolved(signature: string, outcome: 'landed' | 'expired' | 'failed', problem?: string): void;
-  counts(): AgentStatus['transactions'];
-  /** The newest last. */
-  list(): readonly TransactionReport[];
-  /** The status in flight, by user. */
-  inFlight(): ReadonlyMap<Address, string>;
+  list(): readonly PartReport[] {
+    return [...this.#parts.values()];
+  }
 }
 
 /** More than the worker ever has in flight at once. */
@@ -241,67 +232,60 @@ const MOST_KEPT = 100;
 /** Long after its blockhash expired: the agent that sent it has been replaced and will not report an outcome. */
 const ABANDONED_MS = 300_000;
 
-interface InFlight {
-  readonly sentAt: number;
-  readonly intents: readonly StatusIntent[];
-}
-
 /** Keeps the transactions in flight and the outcomes of the last ones. */
-function createTransactionLog(clock: Pick<Clock, 'wall'>): TransactionLog {
-  const inFlight = new Map<string, InFlight>();
-  const done: TransactionReport[] = [];
-  const counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
+class TransactionLog {
+  readonly #clock: Pick<Clock, 'wall'>;
+  readonly #inFlight = new Map<string, { readonly sentAt: number; readonly intents: readonly StatusIntent[] }>();
+  readonly #resolved: TransactionReport[] = [];
+  readonly #counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
 
-  const dropAbandoned = (): void => {
-    for (const [signature, { sentAt }] of inFlight) if (clock.wall() - sentAt > ABANDONED_MS) inFlight.delete(signature);
-  };
-  return {
-    sent(signature, intents) {
-      dropAbandoned();
-      counts.sent += 1;
-      inFlight.set(signature, { sentAt: clock.wall(), intents });
-    },
-    resolved(signature, outcome, problem) {
-      const sent = inFlight.get(signature);
-      if (sent === undefined) return;
-      inFlight.delete(signature);
-      counts[outcome] += 1;
-      const { sentAt, intents } = sent;
-      done.push({ signature, users: intents.length, sentAt, state: outcome, tookMs: clock.wall() - sentAt, problem: problem ?? null });
-      if (done.length > MOST_KEPT) done.shift();
-    },
-    counts: () => ({ ...counts }),
-    list() {
-      dropAbandoned();
-      const unresolved = [...inFlight].map(([signature, { sentAt, intents }]): TransactionReport => {
-        return { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null };
-      });
-      return [...done, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
-    },
-    inFlight() {
-      dropAbandoned();
-      return new Map([...inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }): [Address, string] => [user, to]));
-    },
-  };
+  constructor(clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+  }
+
+  sent(signature: string, intents: readonly StatusIntent[]): void {
+    this.#dropAbandoned();
+    this.#counts.sent += 1;
+    this.#inFlight.set(signature, { sentAt: this.#clock.wall(), intents });
+  }
+
+  /** Only the first outcome of a signature counts. */
+  resolved(signature: string, outcome: 'landed' | 'expired' | 'failed', problem: string | null = null): void {
+    const sent = this.#inFlight.get(signature);
+    if (sent === undefined) return;
+    this.#inFlight.delete(signature);
+    this.#counts[outcome] += 1;
+    const { sentAt, intents } = sent;
+    this.#resolved.push({ signature, users: intents.length, sentAt, state: outcome, tookMs: this.#clock.wall() - sentAt, problem });
+    if (this.#resolved.length > MOST_KEPT) this.#resolved.shift();
+  }
+
+  counts(): AgentStatus['transactions'] {
+    return { ...this.#counts };
+  }
+
+  /** The newest last. */
+  list(): readonly TransactionReport[] {
+    this.#dropAbandoned();
+    const unresolved = [...this.#inFlight].map(([signature, { sentAt, intents }]): TransactionReport => {
+      return { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null };
+    });
+    return [...this.#resolved, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
+  }
+
+  /** The status in flight, by user. */
+  inFlight(): ReadonlyMap<Address, string> {
+    this.#dropAbandoned();
+    return new Map([...this.#inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }) => [user, to]));
+  }
+
+  #dropAbandoned(): void {
+    for (const [signature, { sentAt }] of this.#inFlight) if (this.#clock.wall() - sentAt > ABANDONED_MS) this.#inFlight.delete(signature);
+  }
 }
 
 /** The part of a user's report that does not come from the last tick. */
 type UserWriteState = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
-
-/** The reports of all users of the last tick; a pause after each. */
-function* userReports(
-  tick: Pick<TickReport, 'view' | 'outcomes'> | undefined,
-  now: MonotonicMs,
-  writeStateOf: (user: Address) => UserWriteState,
-): Generator<void, readonly UserReport[], void> {
-  const users: UserReport[] = [];
-  for (const [user, outcome] of tick?.outcomes ?? []) {
-    const ageMs = tick?.view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, tick.view, now);
-    users.push(userReport(outcome, ageMs, writeStateOf(user)));
-    yield;
-  }
-  return users;
-}
 
 function userReport(
   { entry, observation, decision, track }: UserOutcome,
@@ -326,7 +310,7 @@ function userReport(
         : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
     sinceMs: at?.sinceMs ?? null,
     decision: decision.kind,
-    decisionReason: decision.kind === 'write' ? decision.reason : decision.kind === 'hold' ? decision.reason : null,
+    decisionReason: decision.kind === 'settled' ? null : decision.reason,
     ledger: {
       status: ledgerStatus(user.bgpStatus),
       reportedAtSlot: user.lastBgpReportedAt,
@@ -354,35 +338,22 @@ export interface StatusBoardOptions {
   readonly clock: Clock;
 }
 
-export interface StatusBoard {
-  readonly reporter: AgentReporter;
-  /** Called for each completed request to an endpoint. */
-  request: LedgerMeter['request'];
-  read(): AgentStatus;
-  /** The status of the moment of the call; pauses after each user. */
-  readInSlices(breathe: Breathe): Promise<AgentStatus>;
-  /** Cheaper, for health checks. */
-  readWithoutUsers(): Omit<AgentStatus, 'users'>;
-  /**
-   * A reload has replaced the agent. Failures and halts of the former agent are cleared; the new one reports its own.
-   */
-  replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void;
-}
+export type StatusBoard = ReturnType<typeof createStatusBoard>;
 
 /** The timeline and the last writes are bounded, however long the agent runs. */
 const MOST_TIMELINE = 500;
 
 /** Listens to the agent's events and keeps what the status shows: the last tick, the last write of each user, a timeline. */
-export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
+export function createStatusBoard(options: StatusBoardOptions) {
   const { clock } = options;
   const startedAt = clock.wall();
-  let sources = createPartHealths(options.sources, clock);
-  let endpoints = createPartHealths(options.endpoints, clock);
+  let sources = new PartStates(options.sources, clock);
+  let endpoints = new PartStates(options.endpoints, clock);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
   const parked = new Map<Address, string>();
-  const transactions = createTransactionLog(clock);
-  const flaps = createFlapHistory(clock);
+  const transactions = new TransactionLog(clock);
+  const flaps = new FlapHistory(clock);
   const writes = { landed: 0, rejected: 0 };
   let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
   let ready = false;
@@ -396,14 +367,15 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
   };
   const notePart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
-    note(kind, `${kind} ${name} ${stateText(state)}${error === undefined ? '' : `: ${error.message}`}`);
+    note(kind, withError(`${kind} ${name} ${STATE_TEXT[state]}`, error));
 
-  const reporter: AgentReporter = {
+  const listener = {
     tick(report) {
       lastTick = { report, at: clock.wall() };
-      if (report.switchRead && report.viewSlot !== undefined) ready = true;
-      for (const user of lastWrites.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) lastWrites.delete(user);
-      for (const user of parked.keys()) if (!report.outcomes.has(user) && report.viewSlot !== undefined) parked.delete(user);
+      if (report.viewSlot === undefined) return;
+      if (report.switchRead) ready = true;
+      for (const user of lastWrites.keys()) if (!report.outcomes.has(user)) lastWrites.delete(user);
+      for (const user of parked.keys()) if (!report.outcomes.has(user)) parked.delete(user);
     },
     observed({ user, before, outcome }) {
       const { observation } = outcome;
@@ -439,7 +411,6 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       transactions.resolved(signature, 'failed', problem);
       note('failed', problem);
     },
-    rebroadcast: () => undefined,
     withdrawn: ({ signature }) => transactions.resolved(signature, 'failed', 'withdrawn: no endpoint accepted it, or writes were halted'),
     halted(error) {
       halted = error;
@@ -449,7 +420,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
       halted = undefined;
       note('resumed', 'writes resumed');
     },
-    polled: ({ source, durationMs }) => sources.answered(source, durationMs),
+    polled: ({ source, durationMs }) => sources.responded(source, durationMs),
     source({ source, state, error }) {
       sources.changed(source, state, error);
       notePart('source', source, state, error);
@@ -461,7 +432,7 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     ledgerView({ state, error }) {
       if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
       else if (state === 'back') ledgerProblem = null;
-      note('ledger', `${VIEW_TEXT[state]}${error === undefined ? '' : `: ${error.message}`}`);
+      note('ledger', withError(VIEW_TEXT[state], error));
     },
     massDown: ({ wentDown, wereUp, confirmed }) =>
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once; a second poll confirmed ${confirmed}`),
@@ -485,20 +456,20 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     snapshotRefused: ({ errors }) => {
       for (const error of errors) note('snapshot', error.message);
     },
-    snapshotPlace: ({ place, state, error }) =>
-      note('snapshot', `snapshot destination ${place} ${stateText(state)}${error === undefined ? '' : `: ${error.message}`}`),
+    snapshotPlace: ({ place, state, error }) => note('snapshot', withError(`snapshot destination ${place} ${STATE_TEXT[state]}`, error)),
     internalError: (error) => note('failed', `internal error: ${describeError(error)}`),
-  };
+  } satisfies AgentListener;
 
-  /** Of the moment of the call, however late its steps run. */
-  function usersInSteps(): Generator<void, readonly UserReport[], void> {
+  function userReports(): readonly UserReport[] {
+    if (lastTick === undefined) return [];
+    const { outcomes, view } = lastTick.report;
     const inFlight = transactions.inFlight();
-    const [rejected, written] = [new Map(parked), new Map(lastWrites)];
-    return userReports(lastTick?.report, clock.monotonic(), (user) => ({
-      inFlight: inFlight.get(user) ?? null,
-      parked: rejected.get(user) ?? null,
-      lastWrite: written.get(user) ?? null,
-    }));
+    const now = clock.monotonic();
+    return [...outcomes].map(([user, outcome]) => {
+      const ageMs = view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now);
+      const state = { inFlight: inFlight.get(user) ?? null, parked: parked.get(user) ?? null, lastWrite: lastWrites.get(user) ?? null };
+      return userReport(outcome, ageMs, state);
+    });
   }
 
   function readWithoutUsers(): Omit<AgentStatus, 'users'> {
@@ -537,21 +508,20 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
   }
 
   return {
-    reporter,
-    request({ endpoint, result, durationMs }) {
-      if (result === 'ok') endpoints.answered(endpoint, durationMs);
+    listener,
+    /** Called for each completed request to an endpoint. */
+    request({ endpoint, result, durationMs }: RequestEvent): void {
+      if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
-    replaced(parts) {
-      sources = createPartHealths(parts.sources, clock);
-      endpoints = createPartHealths(parts.endpoints, clock);
+    /** A reload has replaced the agent. Failures and halts of the former agent are cleared; the new one reports its own. */
+    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void {
+      sources = new PartStates(parts.sources, clock);
+      endpoints = new PartStates(parts.endpoints, clock);
       ledgerProblem = null;
       halted = undefined;
     },
-    read: () => ({ ...readWithoutUsers(), users: atOnce(usersInSteps()) }),
-    async readInSlices(breathe) {
-      const [status, steps] = [readWithoutUsers(), usersInSteps()];
-      return { ...status, users: await inSlices(steps, breathe) };
-    },
+    read: (): AgentStatus => ({ ...readWithoutUsers(), users: userReports() }),
+    /** Cheaper, for health checks. */
     readWithoutUsers,
   };
 }
@@ -561,7 +531,9 @@ const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' 
 
 const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
 
-const stateText = (state: 'lost' | 'back'): string => (state === 'lost' ? 'failed' : 'recovered');
+const withError = (text: string, error: AgentError | undefined): string => (error === undefined ? text : `${text}: ${error.message}`);
+
+const STATE_TEXT = { lost: 'failed', back: 'recovered' } as const;
 
 const VIEW_TEXT = {
   lost: 'cannot read the users from the ledger',

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type AgentReporter, SILENT_REPORTER, type TickReport } from '../agent/events.ts';
+import type { AgentReporter, TickReport } from '../agent/events.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Logger, printable } from './logger.ts';
 
@@ -18,8 +18,7 @@ export interface SdNotifyOptions {
 
 /** Reports the agent's state to systemd; silent without `NOTIFY_SOCKET`. */
 export interface SdNotify {
-  /** Hears the ticks. */
-  readonly reporter: AgentReporter;
+  readonly listener: Pick<AgentReporter, 'tick' | 'halted' | 'resumed'>;
   reloading(): void;
   /** After a reload, successful or not: the agent runs either way. */
   reloaded(): void;
@@ -98,8 +97,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   }
 
   return {
-    reporter: {
-      ...SILENT_REPORTER,
+    listener: {
       tick,
       halted: (error) => {
         halted = error;
@@ -124,7 +122,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
 }
 
 const SILENT: SdNotify = {
-  reporter: SILENT_REPORTER,
+  listener: { tick: () => undefined, halted: () => undefined, resumed: () => undefined },
   reloading: () => undefined,
   reloaded: () => undefined,
   stopping: () => undefined,
@@ -161,7 +159,7 @@ export function createNotifyRunner({ NOTIFY_SOCKET, PATH }: Readonly<Record<stri
     await run('systemd-notify', [...assignments], {
       timeout: TIMEOUT_MS,
       // It needs nothing else of our environment.
-      env: { PATH: PATH ?? '/usr/bin:/bin', ...(NOTIFY_SOCKET === undefined ? {} : { NOTIFY_SOCKET }) },
+      env: { PATH: PATH ?? '/usr/bin:/bin', NOTIFY_SOCKET },
     });
   };
 }

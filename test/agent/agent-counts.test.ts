@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { type BytesEvent, createMeteredRpc, type RequestEvent } from '../../src/agent/counts.ts';
-import { SILENT_REPORTER } from '../../src/agent/events.ts';
+import { createAgentEvents } from '../../src/agent/events.ts';
 import { openAgent } from '../../src/agent/from-config.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { DeadlineExceeded, Stopped, systemClock } from '../../src/lib/index.ts';
@@ -89,7 +89,11 @@ collector:
     - { type: bgp-watch }
     - { type: snmp-traps, community: public }
 `);
-  const agent = await openAgent({ config: loadConfig({ file, environment: {} }).config, warn: () => undefined, reporter: SILENT_REPORTER });
+  const agent = await openAgent({
+    config: loadConfig({ file, environment: {} }).config,
+    warn: () => undefined,
+    reporter: createAgentEvents().reporter,
+  });
   const none = { requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 };
   expect(agent.counts()).toEqual({
     endpoints: [

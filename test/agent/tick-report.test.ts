@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SILENT_REPORTER, type TickReport } from '../../src/agent/events.ts';
+import { createAgentEvents, type TickReport } from '../../src/agent/events.ts';
 import { createTicker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
@@ -34,7 +34,7 @@ async function tickOn(snapshot: ReturnType<typeof snapshotOf> | undefined, isLed
     },
     policy: DEFAULT_POLICY,
     clock,
-    reporter: { ...SILENT_REPORTER, tick: (report) => reports.push(report) },
+    reporter: createAgentEvents({ tick: (report) => reports.push(report) }).reporter,
     inFlight: () => new Map(),
     confirmedIn: () => undefined,
     lastConfirmedSlot: () => undefined,

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
-import { createFlapHistory } from '../../src/observability/status.ts';
+import { FlapHistory } from '../../src/observability/status.ts';
 
 const MINUTE = 60_000;
 const START = 29_833_333 * MINUTE;
 
 test('the flap history counts transitions by the minute, hidden ones in both directions', async () => {
   const clock = createVirtualClock(epochMs(START));
-  const history = createFlapHistory(clock);
+  const history = new FlapHistory(clock);
   history.add('down', 1);
   history.add('up', 2);
   await clock.advance(3 * MINUTE);
@@ -20,7 +20,7 @@ test('the flap history counts transitions by the minute, hidden ones in both dir
 
 test('the flap history keeps an hour and counts a mass flap in full', async () => {
   const clock = createVirtualClock(epochMs(START));
-  const history = createFlapHistory(clock);
+  const history = new FlapHistory(clock);
   for (let minute = 0; minute < 90; minute += 1) {
     for (let user = 0; user < 40; user += 1) history.add('down', 1);
     await clock.advance(MINUTE);

@@ -23,7 +23,6 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
     host: '127.0.0.1',
     port: 0,
     board,
-    clock: systemClock,
     metrics: { text: async () => 'metrics', contentType: 'text/plain' },
     page: () => '<p>page</p>',
     staleAfterMs: 30_000,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
-import { createLogger, createLogReporter } from '../../src/observability/index.ts';
+import { createLogger, createLogListener } from '../../src/observability/index.ts';
 import { lamports } from '../../src/serviceability/index.ts';
 import { decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
@@ -8,7 +8,7 @@ function log() {
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', format: 'json', destination: { write: (line) => lines.push(line) } });
   const texts = () => lines.splice(0).map((line) => JSON.parse(line));
-  return { reporter: createLogReporter(logger, createVirtualClock()), texts };
+  return { reporter: createLogListener(logger, createVirtualClock()), texts };
 }
 
 test('users of a failed VRF are one line with reason and remedy, and one line when they are observed again', () => {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
-import { createLogger, createLogReporter } from '../../src/observability/index.ts';
+import { createLogger, createLogListener } from '../../src/observability/index.ts';
 
 function snapshotLog() {
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', format: 'json', destination: { write: (line) => lines.push(line) } });
   const texts = () => lines.splice(0).map((line) => JSON.parse(line));
   const clock = createVirtualClock();
-  return { reporter: createLogReporter(logger, clock), texts, clock };
+  return { reporter: createLogListener(logger, clock), texts, clock };
 }
 
 const tooSlow = new AgentError('EAPI__TIMEOUT', { endpoint: 'sw', ms: 10 });

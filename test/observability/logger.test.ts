@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AgentError, epochMs } from '../../src/lib/index.ts';
-import { createLogger, type LoggerOptions } from '../../src/observability/index.ts';
+import { createLogger, jsonLine, type LoggerOptions } from '../../src/observability/index.ts';
 
 const NOON = Date.UTC(2026, 10, 20, 12, 0, 1);
 const LOCAL_NOON = new Date(NOON).toTimeString().slice(0, 8);
@@ -79,6 +79,10 @@ describe('JSON lines', () => {
     expect(lines.join()).not.toContain('hunter2');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ password: '[hidden]', source: { community: '[hidden]', name: 'a' } });
   });
+});
+
+test('in JSON small bigints are numbers and large ones strings, which no reader rounds', () => {
+  expect(jsonLine({ slot: 415_000_000n, rtt: 2n ** 64n - 1n })).toBe('{"slot":415000000,"rtt":"18446744073709551615"}\n');
 });
 
 describe('pretty lines', () => {

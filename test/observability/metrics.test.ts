@@ -26,7 +26,7 @@ function fixture() {
     clock,
   });
   const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5, process: PROCESS, clock });
-  const reporters = [board.reporter, metrics.reporter];
+  const reporters = [board.listener, metrics.listener];
   const decideAt = decider();
   return {
     clock,

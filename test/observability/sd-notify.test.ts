@@ -55,7 +55,7 @@ const SEEN = 'STATUS=2 users: 1 up, 1 down, 0 unobserved';
 
 test('without NOTIFY_SOCKET nothing is sent to systemd', async () => {
   const { notify, both, heard } = manager({ WATCHDOG_USEC: '60000000' });
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   notify.reloading();
   notify.stopping();
   expect(await heard()).toEqual([]);
@@ -63,26 +63,26 @@ test('without NOTIFY_SOCKET nothing is sent to systemd', async () => {
 
 test('READY=1 follows the first tick that read both the switch and the ledger', async () => {
   const { notify, both, blind, heard } = manager({ NOTIFY_SOCKET: '@sock' });
-  notify.reporter.tick({ ...blind, switchRead: false });
+  notify.listener.tick({ ...blind, switchRead: false });
   expect(await heard()).toEqual(['STATUS=neither the switch nor the ledger can be read']);
-  notify.reporter.tick(blind);
-  notify.reporter.tick({ ...both, switchRead: false });
+  notify.listener.tick(blind);
+  notify.listener.tick({ ...both, switchRead: false });
   expect(await heard()).toEqual([]);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([`READY=1 | ${SEEN}`]);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([]);
 });
 
 test('completed ticks feed the watchdog, at most once in half of its timeout', async () => {
   const { notify, both, blind, clock, heard } = manager();
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
   await clock.advance(29_999);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([]);
   await clock.advance(1);
-  notify.reporter.tick(blind);
+  notify.listener.tick(blind);
   expect(await heard()).toEqual(['WATCHDOG=1 | STATUS=the ledger cannot be read']);
   await clock.advance(600_000);
   expect(await heard()).toEqual([]);
@@ -92,7 +92,7 @@ test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soo
   'a watchdog that is off for this process is not fed: %j',
   async (environment) => {
     const { notify, both, heard } = manager({ NOTIFY_SOCKET: '@sock', ...environment });
-    notify.reporter.tick(both);
+    notify.listener.tick(both);
     expect(await heard()).toEqual([`READY=1 | ${SEEN}`]);
   },
 );
@@ -102,7 +102,7 @@ test('the begin and end of a reload are notified, but not before READY=1', async
   notify.reloading();
   notify.reloaded();
   expect(await heard()).toEqual([]);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   notify.reloading();
   notify.reloaded();
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`, 'RELOADING=1', 'READY=1']);
@@ -112,22 +112,22 @@ test('nothing is notified after STOPPING=1', async () => {
   const { notify, both, heard } = manager();
   notify.stopping();
   notify.stopping();
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual(['STOPPING=1 | STATUS=waiting for the transactions in flight']);
 });
 
 test('the status line gives the reason of a halt on one line', async () => {
   const { notify, both, clock, heard } = manager();
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   await notify.flush();
   const error = new AgentError('EAPI__TIMEOUT', { endpoint: 'a\nREADY=1', ms: 10 });
-  notify.reporter.halted(error);
+  notify.listener.halted(error);
   await clock.advance(10_000);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   await notify.flush();
-  notify.reporter.resumed();
+  notify.listener.resumed();
   await clock.advance(10_000);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   const [, halted = '', ...rest] = await heard();
   expect(halted).toContain(`${SEEN}; writes halted: `);
   expect(halted).not.toContain('\n');
@@ -136,20 +136,20 @@ test('the status line gives the reason of a halt on one line', async () => {
 
 test('a tick sends nothing while an earlier message is undelivered', async () => {
   const { notify, both, clock, heard } = manager();
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   await clock.advance(0);
-  for (let ticks = 0; ticks < 3; ticks += 1) notify.reporter.tick({ ...both, switchRead: false });
+  for (let ticks = 0; ticks < 3; ticks += 1) notify.listener.tick({ ...both, switchRead: false });
   expect(await heard()).toHaveLength(1);
 });
 
 test('an undelivered message is sent again, and only the first failure is logged', async () => {
   const { notify, both, faults, warned, heard } = manager();
   faults.push(new Error('no such program'), new Error('still none'));
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([]);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([]);
-  notify.reporter.tick(both);
+  notify.listener.tick(both);
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`]);
   expect(warned).toEqual([['cannot notify systemd', { problem: 'no such program' }]]);
 });

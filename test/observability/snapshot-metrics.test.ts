@@ -33,14 +33,14 @@ test('all snapshot metrics exist before the first snapshot', async () => {
 
 test('snapshot metrics count results and bytes, and name no kind', async () => {
   const metrics = fixture();
-  const { reporter } = metrics;
+  const { listener } = metrics;
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
   const refusal = new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: 'kind x', problem: 'it is in the list twice' });
-  reporter.snapshotStored({ kind: 'ip-mroute', bytes: 1_000, durationMs: 250, failures: 0 });
-  reporter.snapshotStored({ kind: 'bgp-sockets', bytes: 234, durationMs: 500, failures: 2 });
-  reporter.snapshotFailed({ kind: 'ip-mroute', error, failures: 1 });
-  reporter.snapshotRefused({ errors: [refusal, refusal] });
-  reporter.snapshotPlace({ place: 'ingest.example', state: 'lost', error });
+  listener.snapshotStored({ kind: 'ip-mroute', bytes: 1_000, durationMs: 250, failures: 0 });
+  listener.snapshotStored({ kind: 'bgp-sockets', bytes: 234, durationMs: 500, failures: 2 });
+  listener.snapshotFailed({ kind: 'ip-mroute', error, failures: 1 });
+  listener.snapshotRefused({ errors: [refusal, refusal] });
+  listener.snapshotPlace({ place: 'ingest.example', state: 'lost', error });
   expect(await snapshotSamples(metrics)).toEqual({
     'snapshots_total{result="stored"}': 2,
     'snapshots_total{result="failed"}': 1,
@@ -52,6 +52,6 @@ test('snapshot metrics count results and bytes, and name no kind', async () => {
     snapshot_place_up: 0,
     snapshot_last_stored_timestamp_seconds: 1_790_000_000,
   });
-  reporter.snapshotPlace({ place: 'ingest.example', state: 'back' });
+  listener.snapshotPlace({ place: 'ingest.example', state: 'back' });
   expect(await snapshotSamples(metrics)).toMatchObject({ snapshot_place_up: 1, snapshot_place_losses_total: 1 });
 });

@@ -20,7 +20,7 @@ function board() {
   const tick = (snapshot = snapshotOf({ vrf1: [established(0), active(1, { sinceMs: 2_000 })] })) => {
     const users = [userNumber(0), userNumber(1, { status: 'up', reportedAt: 9_000 })];
     const { outcomes, intents } = decider()({ at: 0, users, snapshot });
-    made.reporter.tick({
+    made.listener.tick({
       startedAt: clock.monotonic(),
       durationMs: 12,
       view: viewOf(users),
@@ -65,18 +65,13 @@ test('the status shows each user as the last tick left it, from neighbor to reco
   });
 });
 
-test('a status built in slices is of one moment, though ticks go on', async () => {
-  const { tick, readInSlices, reporter } = board();
+test('a status that was read does not change while ticks go on', () => {
+  const { tick, read, listener } = board();
   const intents = tick(snapshotOf({ vrf1: [established(0), established(1)] }));
-  let pauses = 0;
-  const status = await readInSlices(async () => {
-    pauses += 1;
-    if (pauses > 1) return;
-    tick(snapshotOf({ vrf1: [active(0), active(1)] }));
-    reporter.sent({ signature: 'later', intents });
-    for (const intent of intents) reporter.confirmed({ intent, signature: 'later', slot: slot(10_002), latencyMs: 900 });
-  });
-  expect(pauses).toBe(2);
+  const status = read();
+  tick(snapshotOf({ vrf1: [active(0), active(1)] }));
+  listener.sent({ signature: 'later', intents });
+  for (const intent of intents) listener.confirmed({ intent, signature: 'later', slot: slot(10_002), latencyMs: 900 });
   expect(status.users.map(({ observation, inFlight, lastWrite }) => [observation, inFlight, lastWrite])).toEqual([
     ['up', null, null],
     ['up', null, null],
@@ -85,14 +80,14 @@ test('a status built in slices is of one moment, though ticks go on', async () =
 });
 
 test('the status follows a transaction to each of its outcomes', () => {
-  const { tick, read, reporter } = board();
+  const { tick, read, listener } = board();
   const intents = tick();
-  for (const signature of ['a', 'b', 'c', 'd']) reporter.sent({ signature, intents });
+  for (const signature of ['a', 'b', 'c', 'd']) listener.sent({ signature, intents });
   expect(read().users.map(({ inFlight }) => inFlight)).toEqual(['up', null]);
-  for (const intent of intents) reporter.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
-  reporter.expired({ signature: 'b', intents });
-  reporter.failed({ signature: 'c', intents, error: new Error('no') });
-  reporter.withdrawn({ signature: 'd', intents });
+  for (const intent of intents) listener.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
+  listener.expired({ signature: 'b', intents });
+  listener.failed({ signature: 'c', intents, error: new Error('no') });
+  listener.withdrawn({ signature: 'd', intents });
   expect([read().transactions, read().writes]).toEqual([
     { sent: 4, landed: 1, expired: 1, failed: 2 },
     { landed: 1, rejected: 0 },
@@ -108,11 +103,11 @@ test('the status follows a transaction to each of its outcomes', () => {
 });
 
 test('the status keeps failures, halt and balance, and a bounded timeline', () => {
-  const { read, reporter } = board();
+  const { read, listener } = board();
   const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
-  reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
-  reporter.halted(new AgentError('WRITE__NO_FUNDS', { publisher: keyNumber(7), problem: 'nothing left' }));
-  reporter.balance({ lamports: lamports(5), hoursToEmpty: Number.POSITIVE_INFINITY, publisher: keyNumber(7) });
+  listener.endpoint({ endpoint: 'http://a', state: 'lost', error });
+  listener.halted(new AgentError('WRITE__NO_FUNDS', { publisher: keyNumber(7), problem: 'nothing left' }));
+  listener.balance({ lamports: lamports(5), hoursToEmpty: Number.POSITIVE_INFINITY, publisher: keyNumber(7) });
   expect(read().endpoints).toEqual([
     {
       name: 'http://a',
@@ -127,7 +122,7 @@ test('the status keeps failures, halt and balance, and a bounded timeline', () =
   expect(read().sources).toEqual([
     { name: 'eapi', state: 'ok', since: START, latencyMs: null, problem: null, remedy: null, lastProblem: null },
   ]);
-  reporter.endpoint({ endpoint: 'http://a', state: 'back' });
+  listener.endpoint({ endpoint: 'http://a', state: 'back' });
   expect(read().endpoints).toEqual([
     {
       name: 'http://a',
@@ -141,18 +136,18 @@ test('the status keeps failures, halt and balance, and a bounded timeline', () =
   ]);
   expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
   expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });
-  for (let n = 0; n < 2_000; n += 1) reporter.resumed();
+  for (let n = 0; n < 2_000; n += 1) listener.resumed();
   expect(read().timeline.length).toBe(500);
   expect(read().halted).toBeNull();
 });
 
 test('the status has the duration of the last response of each part', () => {
-  const { read, reporter, request } = board();
-  reporter.polled({ source: 'eapi', durationMs: 9 });
-  reporter.polled({ source: 'unknown', durationMs: 1 });
+  const { read, listener, request } = board();
+  listener.polled({ source: 'eapi', durationMs: 9 });
+  listener.polled({ source: 'unknown', durationMs: 1 });
   request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'ok', durationMs: 40 });
   request({ endpoint: 'http://a', method: 'getEpochInfo', result: 'failed', durationMs: 8_000 });
-  reporter.source({ source: 'eapi', state: 'lost' });
+  listener.source({ source: 'eapi', state: 'lost' });
   expect([read().sources, read().endpoints].flat().map(({ name, state, latencyMs }) => `${name} ${state} ${latencyMs}`)).toEqual([
     'eapi lost 9',
     'http://a ok 40',
@@ -160,13 +155,13 @@ test('the status has the duration of the last response of each part', () => {
 });
 
 test('the status keeps the last hundred transactions, and drops one that a replaced agent left in flight', async () => {
-  const { tick, read, reporter, clock } = board();
+  const { tick, read, listener, clock } = board();
   const intents = tick();
   for (let n = 0; n < 300; n += 1) {
-    reporter.sent({ signature: `${n}`, intents });
-    reporter.expired({ signature: `${n}`, intents });
+    listener.sent({ signature: `${n}`, intents });
+    listener.expired({ signature: `${n}`, intents });
   }
-  reporter.sent({ signature: 'left', intents });
+  listener.sent({ signature: 'left', intents });
   expect([read().recentTransactions.length, read().recentTransactions.at(-1)?.state, read().transactions.sent]).toEqual([
     101,
     'in-flight',
@@ -177,11 +172,11 @@ test('the status keeps the last hundred transactions, and drops one that a repla
 });
 
 test('a reload replaces sources and endpoints, and clears the halt of the former agent', () => {
-  const { reporter, read, replaced } = board();
+  const { listener, read, replaced } = board();
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' });
-  reporter.endpoint({ endpoint: 'http://a', state: 'lost', error });
-  reporter.source({ source: 'eapi', state: 'lost', error });
-  reporter.halted(new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n }));
+  listener.endpoint({ endpoint: 'http://a', state: 'lost', error });
+  listener.source({ source: 'eapi', state: 'lost', error });
+  listener.halted(new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n }));
   replaced({ sources: ['eapi', 'snmp'], endpoints: ['http://b'] });
   const { sources, endpoints, halted } = read();
   expect([...sources, ...endpoints].map(({ name, state }) => `${name} ${state}`)).toEqual(['eapi ok', 'snmp ok', 'http://b ok']);
@@ -189,19 +184,19 @@ test('a reload replaces sources and endpoints, and clears the halt of the former
 });
 
 test('the status says why the users cannot be read from the ledger, until they can', () => {
-  const { read, reporter } = board();
+  const { read, listener } = board();
   const error = new AgentError('LEDGER__VIEW_FAILED', { problem: 'no' });
-  reporter.ledgerView({ state: 'lost', error });
-  reporter.ledgerView({ state: 'too-old' });
+  listener.ledgerView({ state: 'lost', error });
+  listener.ledgerView({ state: 'too-old' });
   expect(read().ledgerProblem).toEqual({ since: START, message: error.message, remedy: error.remedy });
-  reporter.ledgerView({ state: 'back' });
+  listener.ledgerView({ state: 'back' });
   expect(read().ledgerProblem).toBeNull();
 });
 
 test('the timeline counts one user in the singular', () => {
-  const { read, reporter } = board();
-  reporter.foreignWrites({ users: [keyNumber(0)] });
-  reporter.foreignWrites({ users: [keyNumber(0), keyNumber(1)] });
+  const { read, listener } = board();
+  listener.foreignWrites({ users: [keyNumber(0)] });
+  listener.foreignWrites({ users: [keyNumber(0), keyNumber(1)] });
   expect(read().timeline.map(({ text }) => text)).toEqual([
     'another process wrote the status of one user of this device',
     'another process wrote the status of 2 users of this device',

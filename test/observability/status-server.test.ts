@@ -1,11 +1,11 @@
-import { describe, expect, test, vi } from 'vitest';
-import { AgentError, type Breathe, createVirtualClock, epochMs, systemClock } from '../../src/lib/index.ts';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
-
-const WAIT = { timeout: 10_000 };
 
 function fixture() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));
@@ -37,7 +37,7 @@ function fixture() {
       phases: { switchMs: 8, ledgerMs: 5 },
       ambiguous: 0,
     };
-    for (const reporter of [board.reporter, metrics.reporter]) reporter.tick(report);
+    for (const reporter of [board.listener, metrics.listener]) reporter.tick(report);
     return intents;
   };
   return { clock, board, metrics, tick };
@@ -49,7 +49,6 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
     host: '127.0.0.1',
     port: 0,
     board: made.board,
-    clock: systemClock,
     metrics: made.metrics,
     page: ({ users }) => `<p>${users.length} users</p>`,
     staleAfterMs: 30_000,
@@ -61,7 +60,7 @@ async function serve(atEnd: (stop: () => Promise<void>) => void, options: Partia
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
     return { code: response.status, body: (await response.text()).trim(), type: response.headers.get('content-type') };
   };
-  return { ...made, get };
+  return { ...made, get, port };
 }
 
 describe('the status server', () => {
@@ -85,35 +84,21 @@ describe('the status server', () => {
     expect(await get('/debug/users/unknown')).toMatchObject({ code: 404 });
   });
 
-  test('simultaneous requests share one answer, which is abandoned when the last of them is gone', async ({ onTestFinished }) => {
-    const readings: { readonly breathe: Breathe; readonly end: () => void }[] = [];
-    const { board, get } = await serve(onTestFinished, {
-      board: {
-        ...fixture().board,
-        readInSlices: (breathe) =>
-          new Promise((resolve) => {
-            readings.push({ breathe, end: () => resolve(board.read()) });
-          }),
-      },
-    });
-    const reading = async (number: number) => {
-      await vi.waitFor(() => expect(readings).toHaveLength(number), WAIT);
-      return readings[number - 1];
+  test('requests of one turn of the event loop share one reading of the status', async ({ onTestFinished }) => {
+    const { board } = fixture();
+    let readings = 0;
+    const read = () => {
+      readings += 1;
+      return board.read();
     };
-    const asked = [get('/status.json'), get('/status.json'), get('/status'), get('/metrics')];
-    const first = await reading(1);
-    // When these later requests are answered, all four have arrived.
-    for (let round = 0; round < 3; round += 1) await get('/-/healthy');
-    first?.end();
-    expect((await Promise.all(asked)).map(({ code }) => code)).toEqual([200, 200, 200, 200]);
-    expect(readings).toHaveLength(1);
-
-    const controller = new AbortController();
-    const impatient = get('/status.json', { signal: controller.signal });
-    const second = await reading(2);
-    controller.abort();
-    await expect(impatient).rejects.toThrow();
-    await vi.waitFor(() => expect(Promise.resolve(second?.breathe())).rejects.toThrow('nobody waits'), WAIT);
+    const { port } = await serve(onTestFinished, { board: { ...board, read } });
+    const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk) => (received += chunk.toString()));
+    socket.write(get('/status.json') + get('/status.json') + get('/status') + get('/metrics', 'Connection: close\r\n'));
+    await once(socket, 'close');
+    expect([received.match(/HTTP\/1\.1 200 OK/g)?.length, readings]).toEqual([4, 1]);
   });
 
   test('a token is required, except for health and readiness', async ({ onTestFinished }) => {
@@ -163,10 +148,10 @@ describe('the metrics', () => {
 
   test('triggers are counted, with those dropped by the rate limit and failed trigger sources', async () => {
     const { metrics } = fixture();
-    for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.reporter.trigger({ kind, source: 'traps' });
-    metrics.reporter.trigger({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
+    for (const kind of ['woke', 'woke', 'held-back', 'back'] as const) metrics.listener.trigger({ kind, source: 'traps' });
+    metrics.listener.trigger({ kind: 'storm', source: 'traps', maxPerMinute: 60 });
     const error = new AgentError('GRPC__WATCH_ENDED', { endpoint: 'grpc://127.0.0.1:9543', problem: 'the switch ended it' });
-    metrics.reporter.trigger({ kind: 'lost', source: 'traps', error });
+    metrics.listener.trigger({ kind: 'lost', source: 'traps', error });
     const text = await metrics.text();
     const counted = ['wake_ups_total{result="woke"}', 'wake_ups_total{result="held-back"}', 'wake_up_losses_total'].map((line) =>
       value(text, `dzd_telemetry_${line}`),
@@ -177,7 +162,7 @@ describe('the metrics', () => {
   test('rule 20: gauges follow the status, counters the events', async () => {
     const { metrics, board, tick } = fixture();
     const intents = tick();
-    for (const reporter of [board.reporter, metrics.reporter]) {
+    for (const reporter of [board.listener, metrics.listener]) {
       reporter.sent({ signature: 'a', intents });
       for (const intent of intents) reporter.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 900 });
       reporter.expired({ signature: 'b', intents });

@@ -1,12 +1,11 @@
-import { type AgentReporter, SILENT_REPORTER } from '../../src/agent/events.ts';
+import { createAgentEvents } from '../../src/agent/events.ts';
 
 /** Records each event as one line of words, so that a test can compare all that was told. */
 export function recordingReporter(nameOf: (user: string) => string = (user) => user) {
   const lines: string[] = [];
   const names = (intents: readonly { readonly user: string; readonly to: string }[]): string =>
     intents.map(({ user, to }) => `${nameOf(user)} ${to}`).join(', ');
-  const reporter: AgentReporter = {
-    ...SILENT_REPORTER,
+  const { reporter } = createAgentEvents({
     sent: ({ intents }) => lines.push(`sent ${names(intents)}`),
     confirmed: ({ intent }) => lines.push(`landed ${names([intent])}`),
     rejected: ({ intent, error }) => lines.push(`rejected ${names([intent])}: ${error.code}`),
@@ -27,6 +26,6 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     snapshotRefused: ({ errors }) => lines.push(`snapshots refused: ${errors.map(({ message }) => message).join('; ')}`),
     snapshotPlace: ({ state, error }) => lines.push(`snapshots ${state}${error === undefined ? '' : `: ${error.code}`}`),
     internalError: (error) => lines.push(`defect ${String(error)}`),
-  };
+  });
   return { lines, reporter };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SILENT_REPORTER } from '../../src/agent/events.ts';
+import { createAgentEvents } from '../../src/agent/events.ts';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
@@ -43,7 +43,7 @@ test('rule 18: a thousand users wait out an outage, and each is then written onc
       skipPreflight: false,
     },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000 },
-    reporter: SILENT_REPORTER,
+    reporter: createAgentEvents().reporter,
     verifyAuthority: async () => undefined,
     onExpired: () => undefined,
     onInternalError: (error) => defects.push(error),

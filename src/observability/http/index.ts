@@ -6,7 +6,7 @@
  */
 
 export { createStatusServer, type StatusServer, type StatusServerOptions } from '../http-server.ts';
-export type { ProcessReadings } from '../metric-gauges.ts';
-export { createMetrics, type MeasuredSettings, type Metrics, type MetricsOptions } from '../metrics.ts';
+export type { MeasuredSettings, ProcessReadings } from '../metric-gauges.ts';
+export { createMetrics, type Metrics, type MetricsOptions } from '../metrics.ts';
 export { userPage } from '../page/sections.ts';
-export { statusPage, statusPageInSlices } from '../page/status-page.ts';
+export { statusPage } from '../page/status-page.ts';

@@ -1,4 +1,3 @@
-import { atOnce } from '../../lib/index.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import type { Level } from './findings.ts';
 
@@ -69,23 +68,14 @@ export interface Column<Row> {
  * CSS displays a table as something else.
  */
 export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
-  return atOnce(tableInSteps(caption, columns, rows));
-}
-
-/** The same, with a pause after each row. */
-export function* tableInSteps<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Generator<void, Markup, void> {
   const heads = columns.map(({ title }) => html`<th role="columnheader" scope="col">${title}</th>`);
   const line = (row: Row): Markup =>
     html`<tr role="row">${columns.map(({ title, kind = '', cell, isName = false }) =>
       isName
         ? html`<th role="rowheader" scope="row" class="${kind}" data-title="${title}">${cell(row)}</th>`
         : html`<td role="cell" class="${kind}" data-title="${title}">${cell(row)}</td>`,
-    )}</tr>`;
-  const lines: Markup[] = [];
-  for (const row of rows) {
-    lines.push(html`${line(row)}\n`);
-    yield;
-  }
+    )}</tr>
+`;
   return html`<table role="table" aria-label="${caption}"><thead role="rowgroup"><tr role="row">${heads}</tr></thead><tbody role="rowgroup">
-${lines}</tbody></table>`;
+${rows.map(line)}</tbody></table>`;
 }

@@ -1,6 +1,6 @@
 import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
 import { clockTime, HOLD_REASON_TEXT, type Level, milliseconds, shortKey, span } from './findings.ts';
-import { type Column, html, layout, type Markup, table, tableInSteps, verdictBox } from './html.ts';
+import { type Column, html, layout, type Markup, table, verdictBox } from './html.ts';
 
 /** Rows shown; the rest is folded. */
 const NEWEST = 8;
@@ -248,8 +248,8 @@ interface Group {
   readonly users: readonly UserReport[];
 }
 
-/** The users by state, faults first. Pauses after each row. */
-export function* usersByState({ users }: AgentStatus): Generator<void, Markup, void> {
+/** The users by state, faults first. */
+export function usersByState({ users }: AgentStatus): Markup {
   if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or has not been read yet.</p>`;
   const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
   let room = MOST_SHOWN;
@@ -258,7 +258,7 @@ export function* usersByState({ users }: AgentStatus): Generator<void, Markup, v
     if (group.users.length === 0) continue;
     const shown = group.users.slice(0, room);
     room -= shown.length;
-    groups.push(yield* groupMarkup(group, shown));
+    groups.push(groupMarkup(group, shown));
   }
   return html`${groups}`;
 }
@@ -281,14 +281,13 @@ function groupOf({ parked, observation, ledger }: UserReport): string {
   return ledger.status === observation ? observation : 'changing';
 }
 
-function* groupMarkup({ id, title, isHealthy, users }: Group, shown: readonly UserReport[]): Generator<void, Markup, void> {
+function groupMarkup({ id, title, isHealthy, users }: Group, shown: readonly UserReport[]): Markup {
   const isOpen = !isHealthy || users.length <= FOLDED_ABOVE;
   const more =
     shown.length < users.length
       ? html`<p class="dim pad">… and ${users.length - shown.length} more in <a href="/status.json">/status.json</a></p>`
       : html``;
-  const rows = yield* tableInSteps(title, COLUMNS, shown);
-  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${rows}${more}</details>`;
+  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${table(title, COLUMNS, shown)}${more}</details>`;
 }
 
 const COLUMNS: readonly Column<UserReport>[] = [

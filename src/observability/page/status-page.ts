@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { atOnce, type Breathe, inSlices } from '../../lib/index.ts';
 import type { AgentStatus, UserReport } from '../status.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import { clockTime, type Finding, findings, sessionSummary, shortKey, sol, span } from './findings.ts';
@@ -26,25 +25,14 @@ export const PAGE_POLICY = [
  *        └────────► counts, flaps, users by state, events, transactions, sources and endpoints
  */
 export function statusPage(status: AgentStatus): string {
-  return atOnce(statusPageInSteps(status));
-}
-
-/** The same, built in turns of the event loop. */
-export function statusPageInSlices(status: AgentStatus, breathe: Breathe): Promise<string> {
-  return inSlices(statusPageInSteps(status), breathe);
-}
-
-function* statusPageInSteps(status: AgentStatus): Generator<void, string, void> {
-  const users = yield* usersByState(status);
   const [first, ...rest] = findings(status);
-  yield;
   return layout({
     level: first.level,
     title: status.deviceCode ?? shortKey(status.device),
     header: head(status),
     main: html`${verdict(status, first, rest)}${tiles(status)}
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
-<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${users}</section>
+<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
 <section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${recentEvents(status)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
 <section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>`,
