@@ -65,7 +65,10 @@ export interface Packed {
 export function packNext(waiting: Iterable<WaitingIntent>, compute: Pick<ComputeModel, 'request'>): Packed | undefined {
   const { unitLimit, heapBytes } = compute.request(1);
   const size = unitLimit === undefined && heapBytes === undefined ? MAX_WRITES_PER_TRANSACTION : MAX_WRITES_WITH_COMPUTE_BUDGET;
-  const intents = mostUrgent(waiting, size).map(({ intent }) => intent);
+  const intents = [...waiting]
+    .sort(byWaitingTime)
+    .slice(0, size)
+    .map(({ intent }) => intent);
   if (intents[0] === undefined || isEarlyRefresh(intents[0])) return undefined;
   return { intents, compute: compute.request(intents.length) };
 }
@@ -84,19 +87,6 @@ function isEarlyRefresh({ reason }: StatusIntent): boolean {
   return reason === 'ride-along';
 }
 
-/** The first `count` in order. Thousands may wait and a transaction takes twenty, so the rest stays unsorted. */
-function mostUrgent(waiting: Iterable<WaitingIntent>, count: number): readonly WaitingIntent[] {
-  const best: WaitingIntent[] = [];
-  for (const candidate of waiting) {
-    const last = best.at(-1);
-    if (best.length >= count && last !== undefined && byWaitingTime(candidate, last) >= 0) continue;
-    const place = best.findIndex((other) => byWaitingTime(candidate, other) < 0);
-    best.splice(place === -1 ? best.length : place, 0, candidate);
-    if (best.length > count) best.pop();
-  }
-  return best;
-}
-
 /** Changes by waiting time, everything else by urgency. */
 function byWaitingTime(a: WaitingIntent, b: WaitingIntent): number {
   const bothChange = a.intent.reason === 'change' && b.intent.reason === 'change';
@@ -105,10 +95,9 @@ function byWaitingTime(a: WaitingIntent, b: WaitingIntent): number {
 
 const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;
 
-/** Changes, refreshes, early refreshes; in each the oldest record first. Never NaN: Infinity less Infinity would leave the order to chance. */
+/** Changes, refreshes, early refreshes; in each the oldest record first. Compared and not subtracted: two ages may be Infinity. */
 function byUrgency(a: StatusIntent, b: StatusIntent): number {
-  const rank = RANK[a.reason] - RANK[b.reason];
-  if (rank !== 0) return rank;
-  if (a.ageMs === b.ageMs) return a.user < b.user ? -1 : a.user > b.user ? 1 : 0;
-  return a.ageMs > b.ageMs ? -1 : 1;
+  if (a.reason !== b.reason) return RANK[a.reason] - RANK[b.reason];
+  if (a.ageMs !== b.ageMs) return a.ageMs > b.ageMs ? -1 : 1;
+  return a.user < b.user ? -1 : 1;
 }

@@ -157,6 +157,36 @@ describe('packing', () => {
     expect(packNext(waiting, model)?.intents.map(({ user }) => user)).toEqual([5, 3, 4, 2, 1].map(keyNumber));
   });
 
+  test('changes that have waited equally long are packed by age, the oldest record first, then by address', () => {
+    const ages = [5, 7, Number.POSITIVE_INFINITY, 7, Number.POSITIVE_INFINITY, 6];
+    const waiting = ages.map((ageMs, n) => ({ intent: intent(n, 'change', ageMs), since: 10 }));
+    const packed = (order: typeof waiting) => packNext(order, model)?.intents.map(({ user }) => user);
+    expect(packed(waiting)).toEqual([2, 4, 1, 3, 5, 0].map(keyNumber));
+    expect(packed([...waiting].reverse())).toEqual([2, 4, 1, 3, 5, 0].map(keyNumber));
+  });
+
+  test('the most urgent twenty of many are packed, in whatever order they wait', () => {
+    const waiting = Array.from({ length: 50 }, (_, n) => ({ intent: intent(n, 'change'), since: (n * 37) % 50 }));
+    const bySince = [...waiting].sort((a, b) => a.since - b.since).map(({ intent: { user } }) => user);
+    expect(packNext(waiting, model)?.intents.map(({ user }) => user)).toEqual(bySince.slice(0, 20));
+  });
+
+  test('nothing is packed when nothing waits', () => {
+    expect(packNext([], model)).toBeUndefined();
+  });
+
+  test('the intents of a dry run are printed by urgency, whatever their order', () => {
+    const intents = [
+      intent(1, 'ride-along', 9),
+      intent(2, 'refresh', 5),
+      intent(3, 'change', 1),
+      intent(4, 'refresh', 7),
+      intent(5, 'change', 2),
+    ];
+    expect(trimEarlyRefreshes(intents).map(({ user }) => user)).toEqual([5, 3, 4, 2, 1].map(keyNumber));
+    expect(trimEarlyRefreshes([...intents].reverse()).map(({ user }) => user)).toEqual([5, 3, 4, 2, 1].map(keyNumber));
+  });
+
   test('rule 13: early refreshes alone make no transaction, and others carry only as many as they have room for', () => {
     expect(packNext([{ intent: intent(1, 'ride-along'), since: 0 }], model)).toBeUndefined();
     const earlyRefreshes = Array.from({ length: 50 }, (_, n) => intent(100 + n, 'ride-along'));
