@@ -47,7 +47,7 @@ export function createMeteredRpc(options: JsonRpcOptions, meter: LedgerMeter): J
         meter.request({ endpoint, method: request.method, result: resultOf(reply), durationMs: clock.monotonic() - from });
       return reply;
     },
-    close: rpc.close,
+    close: () => rpc.close(),
   };
 }
 

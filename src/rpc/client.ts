@@ -150,7 +150,7 @@ export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions):
         return { slot, latencyMs: clock.monotonic() - askedAt };
       },
       genesisHash: (signal) => ask('getGenesisHash', [], readGenesisHash, signal),
-      close: rpc.close,
+      close: () => rpc.close(),
     };
   });
 }

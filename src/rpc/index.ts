@@ -18,7 +18,6 @@ export {
   parseEndpointUrl,
   parseEndpointUrls,
   type Resolve,
-  type ResolvedAddress,
   type RpcReply,
   type RpcRequest,
 } from './transport.ts';
