@@ -1,5 +1,5 @@
 import bs58 from 'bs58';
-import { AgentError, type Clock, inSlices, type Random, Stopped, systemClock, timeSlices } from '../lib/index.ts';
+import { AgentError, type Clock, type Random, Stopped, systemClock } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
@@ -302,9 +302,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       };
       const request = { method: 'getProgramAccounts', params: [programId, config] };
       const users = await endpoints.onOne(async (endpoint, note, inner) => {
-        const read = (result: unknown, name: string): Promise<UserAccounts> =>
-          inSlices(readUserAccounts(result, name, query, lastUsers), timeSlices(clock, inner));
-        const answer = await endpoint.ask(request, read, inner);
+        const answer = await endpoint.ask(request, (result, name) => readUserAccounts(result, name, query, lastUsers), inner);
         note(answer.slot);
         requireSlot(answer.slot, minContextSlot, endpoint, request.method);
         return answer;

@@ -109,18 +109,18 @@ export function userFilters(device: Address): readonly unknown[] {
 }
 
 /**
- * Reads getProgramAccounts (base64, withContext) by hand, account by account, and pauses after each: the usual decoders block the event loop for 150 ms at 3,600
- * accounts. Whatever is not a User of this device and program is an error that names the account, because an endpoint that sends one wrong
- * account cannot be trusted to have sent all the right ones.
+ * Reads getProgramAccounts (base64, withContext) by hand: the usual decoders block the event loop for 150 ms at 3,600 accounts. Anything but a
+ * User of this device and program is an error that names the account, because an endpoint that sends one wrong account cannot be trusted to
+ * have sent all the right ones.
  *
- * `known` are addresses that an earlier answer has proven to be some; checking base58 is half of the work.
+ * `known`: the addresses of the answer before; checking base58 is half of the work.
  */
-export function* readUserAccounts(
+export function readUserAccounts(
   result: unknown,
   endpoint: string,
   { programId, device }: UserAccountsQuery,
   known: ReadonlyMap<Address, unknown>,
-): Generator<void, UserAccounts, void> {
+): UserAccounts {
   const { slot, value } = asSlotted(result);
   const deviceKey = addressBytes(device);
   const accounts = new Map<Address, Uint8Array>();
@@ -132,7 +132,6 @@ export function* readUserAccounts(
     if (typeof data === 'string') throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: data });
     if (accounts.has(pubkey)) throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: 'it is listed twice' });
     accounts.set(pubkey, data);
-    yield;
   }
   return { slot, accounts };
 }

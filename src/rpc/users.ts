@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, inSlices, isAgentError, timeSlices, withDeadline } from '../lib/index.ts';
+import { AgentError, type Clock, isAgentError, withDeadline } from '../lib/index.ts';
 import {
   AccountDataError,
   type Address,
@@ -29,10 +29,10 @@ export interface DecodedUser {
  * Decodes the accounts of one answer, and pauses after each. Most users have not changed since the answer before: those with the same bytes are
  * taken over from it. Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
  */
-export function* decodeUsers(
+export function decodeUsers(
   accounts: ReadonlyMap<Address, Uint8Array>,
   before: ReadonlyMap<Address, DecodedUser>,
-): Generator<void, ReadonlyMap<Address, DecodedUser>, void> {
+): ReadonlyMap<Address, DecodedUser> {
   const users = new Map<Address, DecodedUser>();
   const decode = createUserDecoder();
   for (const [pubkey, data] of accounts) {
@@ -40,7 +40,6 @@ export function* decodeUsers(
     const isSame = former !== undefined && Buffer.compare(former.data, data) === 0;
     // With the new bytes, though they are the same: the old ones would hold on to all the memory that was set aside for their answer.
     users.set(pubkey, { data, user: isSame ? former.user : decodeOne(pubkey, data, decode) });
-    yield;
   }
   return users;
 }
@@ -249,10 +248,9 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
       slotClock.refresh(signal),
     ]);
-    const breathe = timeSlices(clock, signal);
-    const decoded = await inSlices(decodeUsers(accounts, lastDecoded), breathe);
+    const decoded = decodeUsers(accounts, lastDecoded);
     const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
-    const users = await inSlices(usersInSteps(decoded, vrfs, lastUsers), breathe);
+    const users = ledgerUsersOf(decoded, vrfs, lastUsers);
     // Judged last: another read may have been faster meanwhile.
     const floor = later(applied, needed);
     if (floor === undefined || slot >= floor) rollbackWatch.clear();
@@ -267,7 +265,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
     lastDecoded = decoded;
     lastUsers = users;
     const slotTimeMs = slotClock.slotTimeMs();
-    return { slot, readAt, users, ...(slotTimeMs === undefined ? {} : { slotTimeMs }) };
+    return { slot, readAt, users, slotTimeMs };
   };
 
   return {
@@ -292,18 +290,17 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
 }
 
 /** Those of whom nothing has changed are the same objects as before. */
-function* usersInSteps(
+function ledgerUsersOf(
   decoded: ReadonlyMap<Address, DecodedUser>,
   vrfs: ReadonlyMap<Address, VrfName>,
   before: LedgerView['users'],
-): Generator<void, LedgerView['users'], void> {
+): LedgerView['users'] {
   const users = new Map<Address, LedgerUser>();
   for (const [pubkey, { user }] of decoded) {
     const expectedVrf = expectedVrfOf(user, vrfs);
     const former = before.get(pubkey);
     if (former !== undefined && former.user === user && former.expectedVrf === expectedVrf) users.set(pubkey, former);
-    else users.set(pubkey, { pubkey, user, ...(expectedVrf === undefined ? {} : { expectedVrf }) });
-    yield;
+    else users.set(pubkey, { pubkey, user, expectedVrf });
   }
   return users;
 }

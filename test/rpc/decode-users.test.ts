@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
-import { atOnce } from '../../src/lib/index.ts';
 import { type DecodedUser, decodeUsers } from '../../src/rpc/users.ts';
 import { type Address, encodeUser } from '../../src/serviceability/index.ts';
 import { keyNumber, userNumber } from '../support/bgp-builders.ts';
 
 test('an account that has not changed is the same user as before, with the bytes of the newest answer: old ones would hold memory', () => {
-  const decode = (data: Uint8Array, before: ReadonlyMap<Address, DecodedUser>) =>
-    atOnce(decodeUsers(new Map([[keyNumber(1), data]]), before));
+  const decode = (data: Uint8Array, before: ReadonlyMap<Address, DecodedUser>) => decodeUsers(new Map([[keyNumber(1), data]]), before);
   const bytes = encodeUser(userNumber(1).user);
   const first = decode(bytes, new Map()).get(keyNumber(1));
   const again = Uint8Array.from(bytes);

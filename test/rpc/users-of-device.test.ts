@@ -110,16 +110,12 @@ describe('one wrong account fails the whole answer, and is named', () => {
   });
 });
 
-test('thousands of accounts are read with a pause after each', () => {
+test('4,096 accounts are read', () => {
   const entries = Array.from({ length: 4_096 }, (_, index) => {
     const bytes = new Uint8Array(32).fill(200);
     new DataView(bytes.buffer).setUint16(30, index);
     return accountEntry(addressOf(bytes), encodeUser(userOf({ tunnelId: 500 + index })));
   });
-  const steps = readUserAccounts({ context: { slot: 1 }, value: entries }, 'a', { programId: PROGRAM, device: DEVICE }, new Map());
-  let pauses = 0;
-  let step = steps.next();
-  for (; step.done !== true; step = steps.next()) pauses += 1;
-  expect(step.value.accounts.size).toBe(4_096);
-  expect(pauses).toBe(4_096);
+  const query = { programId: PROGRAM, device: DEVICE };
+  expect(readUserAccounts({ context: { slot: 1 }, value: entries }, 'a', query, new Map()).accounts.size).toBe(4_096);
 });
