@@ -63,6 +63,9 @@ function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent 
     random,
     clock: incarnation.clock,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    // A limit waits in real time.
+    requestsPerSecond: Number.POSITIVE_INFINITY,
+    sendsPerSecond: Number.POSITIVE_INFINITY,
     onEndpoint: ({ endpoint, state }) => trace.tell(`agent: ${endpoint} ${state}`),
     openTransport(transport) {
       const place = nodes[urls.indexOf(transport.url.origin)];

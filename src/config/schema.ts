@@ -78,15 +78,14 @@ const ledgerSection = z
       min: 1,
       max: 10_000,
       unit: 'requests',
-      description:
-        'Maximum requests per second to one endpoint, all methods together. One read method uses at most half of it. After HTTP 429 the rate drops for a while.',
+      description: 'Maximum requests in any second to one endpoint, all methods together. Sends go before reads.',
     }),
     sendsPerSecond: wholeNumber({
       default: 100,
       min: 1,
       max: 10_000,
       unit: 'sends',
-      description: 'Maximum transaction sends per second to one endpoint, resends included; at most four fifths of requestsPerSecond.',
+      description: 'Maximum transaction sends in any second to one endpoint, resends included; at most four fifths of requestsPerSecond.',
     }),
     viewMaxAge: duration({
       default: '5s',

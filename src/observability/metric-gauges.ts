@@ -94,9 +94,9 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
   ofEndpoint('rpc_refusals_total', 'HTTP 429 responses of a ledger endpoint.', ({ refused }) => refused);
   instruments.reading(
     'rpc_rate_ratio',
-    'Share of the configured requests a second now in use; below 1 after an HTTP 429.',
+    'Always 1, for one release: an HTTP 429 quarantines the endpoint and no longer lowers the rate.',
     (set) => {
-      for (const { endpoint, share } of counts()?.endpoints ?? []) set(share, { endpoint });
+      for (const { endpoint } of counts()?.endpoints ?? []) set(1, { endpoint });
     },
     ['endpoint'],
   );

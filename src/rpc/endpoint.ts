@@ -12,20 +12,12 @@ import {
 } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import { Malformed } from './json.ts';
-import type { PacedRpc, RateLimiterCounts } from './rate-limit.ts';
+import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
 import type { EndpointUrl, RpcReply, RpcRequest } from './transport.ts';
 
-/** Reads the result of one method, or throws Malformed (or an AgentError that says more). */
-type ReadResult<T> = (result: unknown, endpoint: string) => T | Promise<T>;
-
 /** One endpoint, as the methods of the ledger client use it. */
-export interface AskedEndpoint {
-  readonly url: EndpointUrl;
-  /** One request, its result read. Throws EndpointFault, also when the signal was aborted: only the caller knows whose signal it is. */
-  ask<T>(request: RpcRequest, read: ReadResult<T>, signal: AbortSignal): Promise<T>;
-  /** The same for a method whose errors mean something: `read` is given whatever came of the request. */
-  offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T>;
-}
+export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
+type LimitedRpc = Pick<RateLimitedRpc, 'call' | 'counts' | 'close'>;
 
 /** How work on one endpoint tells for which slot it was answered. Throws EndpointFault when that slot cannot be decided by. */
 export type NoteSlot = (slot: Slot) => void;
@@ -308,63 +300,70 @@ export class EndpointHealth {
   }
 }
 
-/** One endpoint, as those who choose among several see it. */
-export interface Endpoint extends AskedEndpoint {
+/** One endpoint: its requests, and whether it is one to ask. */
+export class Endpoint {
+  readonly url: EndpointUrl;
   readonly health: EndpointHealth;
-  /** Whether it is one to ask: healthy, and no fault stands that it has to disprove. */
-  readonly serves: boolean;
-  /** The fault that only its own recheck takes away, where there is one. */
-  readonly doubt: EndpointError | undefined;
-  quarantine(fault: EndpointError): void;
-  /** Its recheck went well. */
-  release(): void;
-  /** What its rates have done. */
-  counts(): RateLimiterCounts;
-  close(): Promise<void>;
-}
+  readonly #rpc: LimitedRpc;
+  #doubt: EndpointError | undefined;
 
-export function createEndpoint(url: EndpointUrl, rpc: PacedRpc, health: Omit<EndpointHealthOptions, 'name'>): Endpoint {
-  const ownHealth = new EndpointHealth({ ...health, name: url.name });
-  let doubt: EndpointError | undefined;
-  return {
-    url,
-    health: ownHealth,
-    get serves() {
-      return doubt === undefined && ownHealth.healthy;
-    },
-    get doubt() {
-      return doubt;
-    },
-    quarantine(fault) {
-      ownHealth.failed(fault);
-      if (fault.more.recheck !== undefined) doubt = fault;
-    },
-    release() {
-      const topic = doubt?.topic;
-      doubt = undefined;
-      if (topic !== undefined) ownHealth.succeeded(topic, ownHealth.now);
-    },
-    counts: rpc.counts,
-    close: rpc.close,
-    async ask(request, read, signal) {
-      const askedAt = ownHealth.now;
-      const reply = await rpc.call(request, signal);
-      if (reply.kind !== 'result') throw toEndpointError(reply, url, request.method);
-      try {
-        const value = await read(reply.value, url.name);
-        ownHealth.succeeded(request.method, askedAt);
-        return value;
-      } catch (error) {
-        if (error instanceof Malformed) throw badAnswer(error.message, url, request.method);
-        if (isAgentError(error)) throw new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: true }, request.method);
-        throw error;
-      }
-    },
-    async offer(request, read, signal) {
-      const askedAt = ownHealth.now;
-      const value = read(await rpc.call(request, signal));
-      ownHealth.succeeded(request.method, askedAt);
+  constructor(url: EndpointUrl, rpc: LimitedRpc, health: Omit<EndpointHealthOptions, 'name'>) {
+    this.url = url;
+    this.health = new EndpointHealth({ ...health, name: url.name });
+    this.#rpc = rpc;
+  }
+
+  /** Whether it is one to ask: healthy, and without an error that it has to disprove. */
+  get serves(): boolean {
+    return this.#doubt === undefined && this.health.healthy;
+  }
+
+  /** The error that only its own recheck takes away, where there is one. */
+  get doubt(): EndpointError | undefined {
+    return this.#doubt;
+  }
+
+  quarantine(error: EndpointError): void {
+    this.health.failed(error);
+    if (error.more.recheck !== undefined) this.#doubt = error;
+  }
+
+  /** Its recheck passed. */
+  release(): void {
+    const topic = this.#doubt?.topic;
+    this.#doubt = undefined;
+    if (topic !== undefined) this.health.succeeded(topic, this.health.now);
+  }
+
+  /** One request, its result read. Throws EndpointError, also for an aborted signal: only the caller knows whose signal it is. */
+  async ask<T>(request: RpcRequest, read: (result: unknown, endpoint: string) => T, signal: AbortSignal): Promise<T> {
+    const askedAt = this.health.now;
+    const reply = await this.#rpc.call(request, signal);
+    if (reply.kind !== 'result') throw toEndpointError(reply, this.url, request.method);
+    try {
+      const value = read(reply.value, this.url.name);
+      this.health.succeeded(request.method, askedAt);
       return value;
-    },
-  };
+    } catch (error) {
+      if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method);
+      if (isAgentError(error)) throw new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: true }, request.method);
+      throw error;
+    }
+  }
+
+  /** The same for a method whose errors carry meaning: `read` is given the reply, whatever it is. */
+  async offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T> {
+    const askedAt = this.health.now;
+    const value = read(await this.#rpc.call(request, signal));
+    this.health.succeeded(request.method, askedAt);
+    return value;
+  }
+
+  counts(): RateLimiterCounts {
+    return this.#rpc.counts();
+  }
+
+  close(): Promise<void> {
+    return this.#rpc.close();
+  }
 }

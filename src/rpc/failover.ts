@@ -9,9 +9,9 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { isAddress, type Slot } from '../serviceability/index.ts';
-import { type AskedEndpoint, createEndpoint, type Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
+import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
 import { Malformed } from './json.ts';
-import { paceRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
+import { RateLimitedRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
 import { readEpochInfo } from './responses.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
 
@@ -274,8 +274,8 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const all = parseEndpointUrls(options.urls).map((url) => {
     const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
     const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
-    const rpc = paceRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
-    return createEndpoint(url, rpc, { clock, random, onEndpoint });
+    const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
+    return new Endpoint(url, rpc, { clock, random, onEndpoint });
   });
   const closing = new AbortController();
   const slots = new SlotComparison({ clock, all });

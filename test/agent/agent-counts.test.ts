@@ -94,7 +94,7 @@ collector:
     warn: () => undefined,
     reporter: createAgentEvents().reporter,
   });
-  const none = { requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 };
+  const none = { requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0 };
   expect(agent.counts()).toEqual({
     endpoints: [
       { endpoint: 'http://192.0.2.1/… #1', ...none },

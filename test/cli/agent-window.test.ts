@@ -19,7 +19,7 @@ function configOf(rpcUrls: string, interval: string) {
 
 const agentThatWaited = (endpoint: string, delayed: number) => ({
   counts: (): AgentCounts => ({
-    endpoints: [{ endpoint, requests: 9, delayed, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 }],
+    endpoints: [{ endpoint, requests: 9, delayed, delayedMs: 0, gaveUp: 0, refused: 0 }],
     dropCounters: [],
   }),
 });

@@ -229,7 +229,7 @@ test("a reload clears the former agent's spend allowance and failed snapshot des
 });
 
 describe('counts that the agent keeps', () => {
-  const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2, share: 0.5 });
+  const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2 });
 
   test('counts are those of the running agent, also after a reload', async () => {
     const agent = fixture();
@@ -244,7 +244,7 @@ describe('counts that the agent keeps', () => {
       'rpc_delayed_requests_total{endpoint="http://a"}': 3,
       'rpc_delay_seconds_total{endpoint="http://a"}': 1.5,
       'rpc_refusals_total{endpoint="http://a"}': 2,
-      'rpc_rate_ratio{endpoint="http://a"}': 0.5,
+      'rpc_rate_ratio{endpoint="http://a"}': 1,
       'left_out_total{part="snmp",reason="wrongSource"}': 4,
       'left_out_total{part="snmp",reason="malformed"}': 0,
       interval_seconds: 5,

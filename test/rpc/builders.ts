@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { type Clock, epochMs, monotonicMs, seededRandom } from '../../src/lib/index.ts';
-import { createEndpoint, type Endpoint } from '../../src/rpc/endpoint.ts';
+import { Endpoint } from '../../src/rpc/endpoint.ts';
 import { createLedgerRpc, type EndpointEvent, type LedgerRpcClient, type LedgerRpcOptions, parseEndpointUrl } from '../../src/rpc/index.ts';
 import {
   type Address,
@@ -81,9 +81,9 @@ export function rpcOver(urls: readonly string[], options: Partial<LedgerRpcOptio
 /** One endpoint of the client by itself, that nobody asks anything. */
 export function endpointCalled(name: string, clock: Clock, onEndpoint: (event: EndpointEvent) => void = () => undefined): Endpoint {
   const unasked = () => Promise.reject(new Error('not expected'));
-  const counts = () => ({ requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 });
+  const counts = () => ({ requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0 });
   const rpc = { call: unasked, close: unasked, counts };
-  return createEndpoint(parseEndpointUrl(`http://${name}`), rpc, { clock, random: seededRandom(1), onEndpoint });
+  return new Endpoint(parseEndpointUrl(`http://${name}`), rpc, { clock, random: seededRandom(1), onEndpoint });
 }
 
 export function userOf(changes: Partial<User> = {}): User {

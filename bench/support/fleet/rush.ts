@@ -1,5 +1,4 @@
-import { backoffDelays, monotonicMs, type Random } from '../../../src/lib/index.ts';
-import { createThrottle, createTokenBucket, type TokenBucket } from '../../../src/rpc/rate-limit.ts';
+import { backoffDelays, type Random } from '../../../src/lib/index.ts';
 
 /** Everything that many agents want to write at the same time, through one ledger. */
 export interface Rush {
@@ -41,6 +40,32 @@ const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** With one endpoint only, a backoff is not waited out: see `ledger`, last resort. */
 const LAST_RESORT_MS = 250;
 
+/** So many a second, with a second's worth at once. */
+class TokenBucket {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(perSecond: number, now: () => number) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+    this.#tokens = perSecond;
+    this.#filledAt = now();
+  }
+
+  get hasToken(): boolean {
+    const now = this.#now();
+    this.#tokens = Math.min(Math.max(1, this.#perSecond), this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond);
+    this.#filledAt = now;
+    return this.#tokens >= 1 - 1e-9;
+  }
+
+  take(): void {
+    this.#tokens -= 1;
+  }
+}
+
 interface Device {
   waiting: number;
   /** Sent, and not in a block. */
@@ -61,20 +86,17 @@ interface Device {
   doneAt: number | undefined;
   readonly overall: TokenBucket;
   readonly sends: TokenBucket;
-  readonly slowDown: () => void;
 }
 
 /**
  * Steps of 10 ms: each device reads its users, gets a blockhash, sends as its rates allow, asks for statuses, repeats; the gateway refuses what is
- * beyond its rate, and the device backs off and slows down by the agent's own throttle and backoff. Blocks take what they can hold.
+ * beyond its rate, and the device backs off by the agent's own backoff. Blocks take what they can hold.
  */
 export function rush(options: Rush): RushResult {
   let now = 0;
-  const clock = { monotonic: () => monotonicMs(now) };
-  const gateway = createTokenBucket({ perSecond: options.gatewayRate, share: () => 1, clock });
+  const bucket = (perSecond: number): TokenBucket => new TokenBucket(perSecond, () => now);
+  const gateway = bucket(options.gatewayRate);
   const newDevice = (): Device => {
-    const throttle = createThrottle(clock);
-    const bucket = (perSecond: number) => createTokenBucket({ perSecond, share: throttle.share, clock });
     const startAt = options.random() * options.noticedWithinMs;
     return {
       waiting: options.transactions,
@@ -93,7 +115,6 @@ export function rush(options: Rush): RushResult {
       doneAt: undefined,
       overall: bucket(options.requestsPerSecond),
       sends: bucket(Math.min(options.sendsPerSecond, options.requestsPerSecond * 0.8)),
-      slowDown: throttle.slowDown,
     };
   };
   const devices = Array.from({ length: options.devices }, newDevice);
@@ -102,16 +123,15 @@ export function rush(options: Rush): RushResult {
 
   /** One request; false when the gateway refused it, or the device's own rate has no room. */
   const ask = (device: Device, ownBucket?: TokenBucket): boolean => {
-    if (device.overall.msUntilToken() > 0 || (ownBucket?.msUntilToken() ?? 0) > 0) return false;
+    if (!device.overall.hasToken || ownBucket?.hasToken === false) return false;
     device.overall.take();
     ownBucket?.take();
     requests += 1;
-    if (gateway.msUntilToken() === 0) {
+    if (gateway.hasToken) {
       gateway.take();
       return true;
     }
     refused += 1;
-    device.slowDown();
     device.blockedUntil = now + Math.min(LAST_RESORT_MS, device.delays.next().value);
     return false;
   };
