@@ -11,7 +11,7 @@ import {
   type NoteSlot,
   toEndpointError,
 } from './endpoint.ts';
-import { createEndpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
+import { Endpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import { isRecord, Malformed } from './json.ts';
 import type { LedgerRpc, SendOutcome, SignatureStatus } from './ledger-rpc.ts';
 import {
@@ -275,7 +275,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
   const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
   const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
   const { requestsPerSecond = 150, sendsPerSecond = 100, resolve, openTransport } = options;
-  const endpoints = createEndpoints({
+  const endpoints = new Endpoints({
     urls,
     clock,
     random,
@@ -322,7 +322,13 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
       };
       return endpoints.onOne(
-        verifyAccounts === undefined ? read : verified(read, ({ accounts }) => verifyAccounts(accounts), endpoints.verifyCluster),
+        verifyAccounts === undefined
+          ? read
+          : verified(
+              read,
+              ({ accounts }) => verifyAccounts(accounts),
+              (endpoint) => endpoints.verifyCluster(endpoint),
+            ),
         signal,
       );
     },
@@ -408,8 +414,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       );
     },
 
-    traffic: endpoints.traffic,
-    close: endpoints.close,
+    traffic: () => endpoints.traffic(),
+    close: () => endpoints.close(),
   };
 }
 

@@ -251,7 +251,7 @@ export class EndpointHealth {
   }
 
   /** Whether it may be asked although it is set aside, because no other endpoint is left. A wait that it asked for is still honoured. */
-  get lastResort(): boolean {
+  get isFallback(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
     const { notBefore, until, failedAt } = this.#loss;
     return this.now >= notBefore && this.now >= Math.min(until, failedAt + FALLBACK_INTERVAL_MS);
@@ -286,7 +286,7 @@ export class EndpointHealth {
     const now = this.now;
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
-    if (!this.healthy && !this.due && !this.lastResort && retryAfterMs === 0) return;
+    if (!this.healthy && !this.due && !this.isFallback && retryAfterMs === 0) return;
     const wasProven = this.#servingSince === undefined || now - this.#servingSince >= PROVEN_AFTER_MS;
     if (before === undefined && wasProven) this.#delays = this.#newDelays();
     const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
@@ -305,7 +305,7 @@ export class Endpoint {
   readonly url: EndpointUrl;
   readonly health: EndpointHealth;
   readonly #rpc: LimitedRpc;
-  #doubt: EndpointError | undefined;
+  #pendingRecheck: EndpointError | undefined;
 
   constructor(url: EndpointUrl, rpc: LimitedRpc, health: Omit<EndpointHealthOptions, 'name'>) {
     this.url = url;
@@ -315,23 +315,23 @@ export class Endpoint {
 
   /** Whether it is one to ask: healthy, and without an error that it has to disprove. */
   get serves(): boolean {
-    return this.#doubt === undefined && this.health.healthy;
+    return this.#pendingRecheck === undefined && this.health.healthy;
   }
 
   /** The error that only its own recheck takes away, where there is one. */
-  get doubt(): EndpointError | undefined {
-    return this.#doubt;
+  get pendingRecheck(): EndpointError | undefined {
+    return this.#pendingRecheck;
   }
 
   quarantine(error: EndpointError): void {
     this.health.failed(error);
-    if (error.more.recheck !== undefined) this.#doubt = error;
+    if (error.more.recheck !== undefined) this.#pendingRecheck = error;
   }
 
   /** Its recheck passed. */
   release(): void {
-    const topic = this.#doubt?.topic;
-    this.#doubt = undefined;
+    const topic = this.#pendingRecheck?.topic;
+    this.#pendingRecheck = undefined;
     if (topic !== undefined) this.health.succeeded(topic, this.health.now);
   }
 

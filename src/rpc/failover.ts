@@ -15,72 +15,184 @@ import { RateLimitedRpc, type RateLimiterCounts, type RequestRates } from './rat
 import { readEpochInfo } from './responses.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
 
-/** Whether all endpoints belong to the cluster on which our device lives. */
-interface ClusterCheck {
-  /** This endpoint has our device, so its cluster is the right one. Those that have not told theirs yet are asked, in the background. */
-  verifyCluster(endpoint: AskedEndpoint): void;
+/** The verdict on an endpoint that answers, but not as it should. */
+const DISQUALIFIED = { quarantine: true, tryNext: true, mayHaveActed: false };
+
+interface EndpointsOptions {
+  /** In order of preference. */
+  readonly urls: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Upper bound for one request to one endpoint, milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** Upper bound for one call, whatever number of endpoints it has to try, milliseconds. */
+  readonly callTimeoutMs: number;
+  /** Most sockets to one endpoint. */
+  readonly connections: number;
+  readonly maxResponseBytes: number;
+  readonly onEndpoint: (event: EndpointEvent) => void;
+  readonly rates: RequestRates;
+  readonly resolve?: Resolve;
+  /** What carries the requests to an endpoint; HTTP by default. */
+  readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
 }
 
-interface ClusterCheckOptions {
-  readonly all: readonly Endpoint[];
-  /** Does the work on an endpoint beside whatever else goes on; what it throws sets the endpoint aside. Never rejects. */
-  readonly inBackground: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<void>;
+/** The requests to one endpoint since it was opened, and the effect of its rate limits. */
+export interface EndpointTraffic extends RateLimiterCounts {
+  readonly endpoint: string;
 }
+
+/** Most requests that wait for one endpoint. */
+const MOST_WAITING = 1024;
+/** A healthy endpoint that nothing is asked of is probed this often, so that a lagging one is found before it is needed. */
+const PROBE_INTERVAL_MS = 10_000;
 
 /**
- * Compares genesis hashes. Nobody has to configure one: the first endpoint that has our device gives it. A single endpoint is not asked, since
- * there is nothing to compare with.
+ * Several RPC endpoints as one. An endpoint that fails or lags is quarantined, probed in the background once its backoff is over, and used
+ * again when a probe succeeds. Nothing runs between calls: they start the probes that are due.
  */
-function createClusterCheck({ all, inBackground }: ClusterCheckOptions): ClusterCheck {
-  const told = new Set<AskedEndpoint>();
-  let right: { readonly hash: string; readonly of: string } | undefined;
-  let asking = false;
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #all: readonly Endpoint[];
+  readonly #slots: SlotComparison;
+  readonly #cluster: ClusterCheck;
+  /** Work in the background, by endpoint. */
+  readonly #probes = new Map<Endpoint, Promise<void>>();
+  readonly #closing = new AbortController();
 
-  const identify =
-    (reference: AskedEndpoint): EndpointWork<void> =>
-    async (endpoint, _, signal) => {
-      const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
-      told.add(endpoint);
-      if (endpoint === reference) right ??= { hash, of: endpoint.url.name };
-      if (right === undefined || right.hash === hash) return;
-      const error = new AgentError('LEDGER__OTHER_CLUSTER', {
-        endpoint: endpoint.url.name,
-        actual: hash,
-        reference: right.of,
-        expected: right.hash,
-      });
-      const verdict = { quarantine: true, tryNext: true, mayHaveActed: false };
-      throw new EndpointError(error, verdict, 'cluster', { recheck: identify(reference) });
+  constructor(options: EndpointsOptions) {
+    const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
+    const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
+    this.#options = options;
+    this.#all = parseEndpointUrls(options.urls).map((url) => {
+      const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
+      const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
+      return new Endpoint(url, rpc, { clock, random, onEndpoint });
+    });
+    this.#slots = new SlotComparison({ clock, all: this.#all });
+    this.#cluster = new ClusterCheck(this.#all, async (endpoint, work) => {
+      await this.#probes.get(endpoint);
+      if (!this.#closing.signal.aborted) await this.#probe(endpoint, work);
+    });
+  }
+
+  /**
+   * Does the work on the first healthy endpoint that succeeds, within the deadline of one call. Throws the AgentError of the endpoint, or
+   * LEDGER__NO_ENDPOINT with all their problems. An endpoint whose answer a later one contradicts is quarantined.
+   */
+  async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const errors: EndpointError[] = [];
+    const ifContradicted = new Map<Endpoint, EndpointError>();
+    const firstOf = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
+      for (const endpoint of endpoints) {
+        try {
+          const value = await this.#attempt(endpoint, work, inner, () => signal.aborted);
+          for (const [other, error] of ifContradicted) other.quarantine(error);
+          return { value };
+        } catch (error) {
+          if (!(error instanceof EndpointError)) throw error;
+          if (!error.verdict.tryNext) throw error.error;
+          errors.push(error);
+          if (error.more.ifContradicted !== undefined) ifContradicted.set(endpoint, error.more.ifContradicted);
+          inner.throwIfAborted();
+        }
+      }
+      return undefined;
     };
-
-  async function askAll(reference: AskedEndpoint): Promise<void> {
-    for (const endpoint of all.toSorted((a, b) => Number(b === reference) - Number(a === reference))) {
-      // Without the one to compare with, the others would have to be asked twice.
-      if (endpoint !== reference && right === undefined) return;
-      if (endpoint.serves && !told.has(endpoint)) await inBackground(endpoint, identify(reference));
+    const tryAll = async (inner: AbortSignal): Promise<T> => {
+      const done = await firstOf(this.#healthy(), inner);
+      if (done !== undefined) return done.value;
+      // A quarantined endpoint does not outvote all that serve.
+      const allAgree = errors.length > 0 && errors.length === ifContradicted.size;
+      const late = allAgree ? undefined : await firstOf(this.#fallbacks(), inner);
+      if (late === undefined) throw noEndpointError(errors, this.#all);
+      return late.value;
+    };
+    try {
+      return await withDeadline(this.#options.callTimeoutMs, signal, tryAll, this.#options.clock);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#closing.signal.throwIfAborted();
+      throw error instanceof DeadlineExceeded ? noEndpointError(errors, this.#all) : error;
     }
   }
 
-  return {
-    verifyCluster(endpoint) {
-      if (asking || all.length === 1 || told.size === all.length) return;
-      asking = true;
-      void askAll(endpoint).finally(() => {
-        asking = false;
-      });
-    },
-  };
-}
+  /** Does the work on every healthy endpoint at once; on the fallbacks when none is healthy; on none once closed. */
+  onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointError>[] {
+    if (this.#closing.signal.aborted) return [];
+    const healthy = this.#healthy();
+    return (healthy.length > 0 ? healthy : this.#fallbacks()).map((endpoint) =>
+      this.#attempt(endpoint, work, signal, () => signal.aborted).catch((error: unknown) => {
+        if (error instanceof EndpointError) return error;
+        throw error;
+      }),
+    );
+  }
 
-/** getGenesisHash: 32 bytes of base58. */
-export function readGenesisHash(result: unknown): string {
-  if (!isAddress(result)) throw new Malformed('the genesis hash is not 32 bytes of base58');
-  return result;
+  /** This endpoint has our device. Compares the clusters of the others with its own, in the background. */
+  verifyCluster(endpoint: AskedEndpoint): void {
+    this.#cluster.verify(endpoint);
+  }
+
+  traffic(): readonly EndpointTraffic[] {
+    return this.#all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() }));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) this.#closing.abort(new Stopped('the connection to the ledger is closed'));
+    await Promise.all(this.#all.map((endpoint) => endpoint.close()));
+    await Promise.all(this.#probes.values());
+  }
+
+  #healthy(): readonly Endpoint[] {
+    this.#closing.signal.throwIfAborted();
+    this.#beginDueProbes();
+    return this.#all.filter(({ serves }) => serves);
+  }
+
+  /** Quarantined endpoints that may be asked while no other one is left. */
+  #fallbacks(): readonly Endpoint[] {
+    return this.#all
+      .filter(({ health, pendingRecheck }) => health.isFallback && pendingRecheck === undefined)
+      .sort((a, b) => a.health.dueAt - b.health.dueAt);
+  }
+
+  async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> {
+    try {
+      return await work(endpoint, (slot) => this.#slots.note(endpoint, slot), signal);
+    } catch (error) {
+      // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
+      const counts = !isCancelled() && !this.#closing.signal.aborted;
+      if (counts && error instanceof EndpointError && error.verdict.quarantine) endpoint.quarantine(error);
+      throw error;
+    }
+  }
+
+  #beginDueProbes(): void {
+    // The first one that serves is about to be asked anyway; without any, the call itself tries the fallbacks.
+    const first = this.#all.find(({ serves }) => serves);
+    for (const endpoint of this.#all) {
+      const { health, pendingRecheck } = endpoint;
+      if (this.#probes.has(endpoint) || (first === undefined && pendingRecheck === undefined)) continue;
+      const isDue = endpoint.serves ? endpoint !== first && health.quietFor(PROBE_INTERVAL_MS) : health.due;
+      if (isDue) void this.#probe(endpoint, pendingRecheck === undefined ? readSlot : recheckOf(endpoint));
+    }
+  }
+
+  /** Does the work in the background; an error quarantines the endpoint. Never rejects. */
+  #probe(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> {
+    const probe = this.#attempt(endpoint, work, this.#closing.signal, () => false)
+      .catch(() => undefined)
+      .then(() => void this.#probes.delete(endpoint));
+    this.#probes.set(endpoint, probe);
+    return probe;
+  }
 }
 
 /** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
-function noEndpoint(faults: readonly EndpointError[], all: readonly Endpoint[]): AgentError {
-  const errors = faults.length > 0 ? faults.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
+function noEndpointError(failures: readonly EndpointError[], all: readonly Endpoint[]): AgentError {
+  const errors = failures.length > 0 ? failures.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
   const [first, ...rest] = errors;
   if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none answered in time' });
   const alike = rest.every((error) => error.class === first.class);
@@ -92,67 +204,17 @@ function noEndpoint(faults: readonly EndpointError[], all: readonly Endpoint[]):
   );
 }
 
-/** What is asked of endpoints beside the calls, to know in time which of them are good. */
-interface Probes {
-  /** Begins the probes that are due. */
-  beginDue(): void;
-  /** Does the work beside the calls; what it throws sets the endpoint aside. Never rejects. */
-  begin(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void>;
-  /** The end of what goes on at this endpoint, if anything does. */
-  of(endpoint: Endpoint): Promise<void> | undefined;
-  ended(): Promise<void>;
-}
-
-interface ProbesOptions {
-  readonly all: readonly Endpoint[];
-  /** Does the work, and sets the endpoint aside for what it throws. */
-  readonly attempt: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<unknown>;
-}
-
-/** A healthy endpoint that nobody asks is probed this often, so that one that lags is found out before it is needed. */
-const PROBE_QUIET_AFTER_MS = 10_000;
-
-function createProbes({ all, attempt }: ProbesOptions): Probes {
-  const underWay = new Map<Endpoint, Promise<void>>();
-
-  function begin(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> {
-    const probe = attempt(endpoint, work)
-      .catch(() => undefined)
-      .then(() => void underWay.delete(endpoint));
-    underWay.set(endpoint, probe);
-    return probe;
-  }
-
-  return {
-    beginDue() {
-      // The first one that serves is about to be asked anyway; without any, the call itself tries those that it may.
-      const serving = all.find(({ serves }) => serves);
-      for (const endpoint of all) {
-        const { health, doubt } = endpoint;
-        if (underWay.has(endpoint) || (serving === undefined && doubt === undefined)) continue;
-        const wanted = endpoint.serves ? endpoint !== serving && health.quietFor(PROBE_QUIET_AFTER_MS) : health.due;
-        if (wanted) void begin(endpoint, doubt === undefined ? probeWork : recheckOf(endpoint));
-      }
-    },
-    begin,
-    of: (endpoint) => underWay.get(endpoint),
-    async ended() {
-      await Promise.all(underWay.values());
-    },
-  };
-}
-
-const probeWork: EndpointWork<void> = async (endpoint, note, signal) => {
+const readSlot: EndpointWork<void> = async (endpoint, note, signal) => {
   const { slot } = await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
   note(slot);
 };
 
-/** Has it repeat what it failed at. A fault that needs a second endpoint to be one stands while it is repeated. */
+/** Repeats the work at which the endpoint failed. An error that a second endpoint had to contradict stands when it recurs. */
 const recheckOf =
   (endpoint: Endpoint): EndpointWork<void> =>
   async (asked, note, signal) => {
     try {
-      await endpoint.doubt?.more.recheck?.(asked, note, signal);
+      await endpoint.pendingRecheck?.more.recheck?.(asked, note, signal);
     } catch (error) {
       throw error instanceof EndpointError ? (error.more.ifContradicted ?? error) : error;
     }
@@ -160,8 +222,8 @@ const recheckOf =
   };
 
 /**
- * Work whose result shows whether the endpoint has our device as it should. A result that fails `prove` may be the truth, or the endpoint's
- * own: it is the endpoint's fault as soon as another one passes.
+ * Work whose result shows whether the endpoint has our device as it should. A result that `verifyAccounts` rejects may be what the ledger
+ * holds; once another endpoint's result passes, it was the endpoint's error.
  */
 export function verified<T>(
   work: EndpointWork<T>,
@@ -175,10 +237,8 @@ export function verified<T>(
     } catch (error) {
       if (!isAgentError(error)) throw error;
       const own = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: endpoint.url.name, problem: error.message }, { cause: error });
-      const ifContradicted = new EndpointError(own, { quarantine: true, tryNext: true, mayHaveActed: false }, 'device', {
-        recheck: verifiedWork,
-      });
-      throw new EndpointError(error, { quarantine: false, tryNext: true, mayHaveActed: false }, 'device', { ifContradicted });
+      const ifContradicted = new EndpointError(own, DISQUALIFIED, 'device', { recheck: verifiedWork });
+      throw new EndpointError(error, { ...DISQUALIFIED, quarantine: false }, 'device', { ifContradicted });
     }
     onVerified(endpoint);
     return result;
@@ -186,9 +246,61 @@ export function verified<T>(
   return verifiedWork;
 }
 
+/**
+ * Compares genesis hashes. No configuration is needed: the first endpoint that has our device sets the reference. A single endpoint is not
+ * asked, since there is nothing to compare with.
+ */
+class ClusterCheck {
+  readonly #all: readonly Endpoint[];
+  readonly #inBackground: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<void>;
+  readonly #identified = new Set<AskedEndpoint>();
+  #reference: { readonly hash: string; readonly of: string } | undefined;
+  #isAsking = false;
+
+  constructor(all: readonly Endpoint[], inBackground: (endpoint: Endpoint, work: EndpointWork<unknown>) => Promise<void>) {
+    this.#all = all;
+    this.#inBackground = inBackground;
+  }
+
+  /** `reference` has our device. Asks the endpoints whose cluster is not known yet; an error quarantines them. */
+  verify(reference: AskedEndpoint): void {
+    if (this.#isAsking || this.#all.length === 1 || this.#identified.size === this.#all.length) return;
+    this.#isAsking = true;
+    void this.#askAll(reference).finally(() => {
+      this.#isAsking = false;
+    });
+  }
+
+  async #askAll(reference: AskedEndpoint): Promise<void> {
+    for (const endpoint of this.#all.toSorted((a, b) => Number(b === reference) - Number(a === reference))) {
+      // Without the one to compare with, the others would have to be asked twice.
+      if (endpoint !== reference && this.#reference === undefined) return;
+      if (endpoint.serves && !this.#identified.has(endpoint)) await this.#inBackground(endpoint, this.#identify(reference));
+    }
+  }
+
+  #identify(reference: AskedEndpoint): EndpointWork<void> {
+    return async (endpoint, _, signal) => {
+      const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
+      this.#identified.add(endpoint);
+      if (endpoint === reference) this.#reference ??= { hash, of: endpoint.url.name };
+      if (this.#reference === undefined || this.#reference.hash === hash) return;
+      const { hash: expected, of } = this.#reference;
+      const error = new AgentError('LEDGER__OTHER_CLUSTER', { endpoint: endpoint.url.name, actual: hash, reference: of, expected });
+      throw new EndpointError(error, DISQUALIFIED, 'cluster', { recheck: this.#identify(reference) });
+    };
+  }
+}
+
+/** getGenesisHash: 32 bytes of base58. */
+export function readGenesisHash(result: unknown): string {
+  if (!isAddress(result)) throw new Malformed('the genesis hash is not 32 bytes of base58');
+  return result;
+}
+
 /** More slots than this behind another endpoint, and the answers are too old to decide by. */
 const MAX_LAG_SLOTS = 50n;
-/** What an endpoint answered longer ago does not count. */
+/** Older answers of an endpoint do not count. */
 const RECENT_MS = 60_000;
 const SLOTS = 'slots';
 
@@ -218,156 +330,8 @@ export class SlotComparison {
     const slots = newest - slot;
     if (slots > MAX_LAG_SLOTS) {
       const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots });
-      throw new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: false }, SLOTS);
+      throw new EndpointError(error, DISQUALIFIED, SLOTS);
     }
     if (endpoint.health.healthy) endpoint.health.succeeded(SLOTS, now);
   }
-}
-
-interface EndpointsOptions {
-  /** In order of preference. */
-  readonly urls: readonly string[];
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Upper bound for one request to one endpoint, milliseconds. */
-  readonly requestTimeoutMs: number;
-  /** Upper bound for one call, whatever number of endpoints it has to try, milliseconds. */
-  readonly callTimeoutMs: number;
-  /** Most sockets to one endpoint. */
-  readonly connections: number;
-  readonly maxResponseBytes: number;
-  readonly onEndpoint: (event: EndpointEvent) => void;
-  readonly rates: RequestRates;
-  readonly resolve?: Resolve | undefined;
-  /** What carries the requests to an endpoint; HTTP without it. */
-  readonly openTransport?: ((options: JsonRpcOptions) => JsonRpc) | undefined;
-}
-
-interface Endpoints {
-  /**
-   * Does the work on the first healthy endpoint that manages it, within the deadline of one call. Throws the AgentError of the endpoint, or
-   * LEDGER__NO_ENDPOINT with all their problems. An endpoint whose answer a later one contradicts is set aside.
-   */
-  onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T>;
-  /** Does the work on every healthy endpoint at once; on those that may be tried as a last resort when none is; on none once closed. */
-  onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointError>[];
-  /** This endpoint has our device: those of other clusters are found out, in the background, and set aside. */
-  verifyCluster(endpoint: AskedEndpoint): void;
-  traffic(): readonly EndpointTraffic[];
-  close(): Promise<void>;
-}
-
-/** What was asked of one endpoint since it was opened, and what its rates did to it. */
-export interface EndpointTraffic extends RateLimiterCounts {
-  readonly endpoint: string;
-}
-
-/** Most requests that wait for a free connection to one endpoint. */
-const MOST_WAITING = 1024;
-
-/**
- * Several RPC endpoints as one. An endpoint that fails or lags is set aside, probed in the background once its backoff is over, and used
- * again when a probe succeeds. Nothing runs between calls: they start the probes that are due.
- */
-export function createEndpoints(options: EndpointsOptions): Endpoints {
-  const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
-  const all = parseEndpointUrls(options.urls).map((url) => {
-    const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
-    const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
-    const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
-    return new Endpoint(url, rpc, { clock, random, onEndpoint });
-  });
-  const closing = new AbortController();
-  const slots = new SlotComparison({ clock, all });
-
-  const attempt = async <T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> => {
-    try {
-      return await work(endpoint, (slot) => slots.note(endpoint, slot), signal);
-    } catch (error) {
-      // A call that its caller gave up, or that we cut off ourselves, says nothing about the endpoint.
-      const isTelling = !isCancelled() && !closing.signal.aborted;
-      if (isTelling && error instanceof EndpointError && error.verdict.quarantine) endpoint.quarantine(error);
-      throw error;
-    }
-  };
-
-  const probes = createProbes({ all, attempt: (endpoint, work) => attempt(endpoint, work, closing.signal, () => false) });
-  const cluster = createClusterCheck({
-    all,
-    inBackground: async (endpoint, work) => {
-      await probes.of(endpoint);
-      if (!closing.signal.aborted) await probes.begin(endpoint, work);
-    },
-  });
-
-  const candidates = (): readonly Endpoint[] => {
-    closing.signal.throwIfAborted();
-    probes.beginDue();
-    return all.filter(({ serves }) => serves);
-  };
-  const fallbacks = (): readonly Endpoint[] =>
-    all.filter(({ health, doubt }) => health.lastResort && doubt === undefined).sort((a, b) => a.health.dueAt - b.health.dueAt);
-
-  return {
-    async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
-      signal.throwIfAborted();
-      const faults: EndpointError[] = [];
-      const contradictable: (() => void)[] = [];
-      const firstToManage = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
-        for (const endpoint of endpoints) {
-          try {
-            const value = await attempt(endpoint, work, inner, () => signal.aborted);
-            for (const contradict of contradictable) contradict();
-            return { value };
-          } catch (error) {
-            if (!(error instanceof EndpointError)) throw error;
-            if (!error.verdict.tryNext) throw error.error;
-            faults.push(error);
-            const { ifContradicted } = error.more;
-            if (ifContradicted !== undefined) contradictable.push(() => endpoint.quarantine(ifContradicted));
-            inner.throwIfAborted();
-          }
-        }
-        return undefined;
-      };
-      try {
-        const tryAll = async (inner: AbortSignal): Promise<T> => {
-          const done = await firstToManage(candidates(), inner);
-          if (done !== undefined) return done.value;
-          // Who was set aside has no say against all those that serve.
-          const agreed = faults.length > 0 && faults.length === contradictable.length;
-          const late = agreed ? undefined : await firstToManage(fallbacks(), inner);
-          if (late === undefined) throw noEndpoint(faults, all);
-          return late.value;
-        };
-        return await withDeadline(options.callTimeoutMs, signal, tryAll, clock);
-      } catch (error) {
-        signal.throwIfAborted();
-        closing.signal.throwIfAborted();
-        throw error instanceof DeadlineExceeded ? noEndpoint(faults, all) : error;
-      }
-    },
-
-    onEvery(work, signal) {
-      if (closing.signal.aborted) return [];
-      const healthy = candidates();
-      return (healthy.length > 0 ? healthy : fallbacks()).map(async (endpoint) => {
-        try {
-          return await attempt(endpoint, work, signal, () => signal.aborted);
-        } catch (error) {
-          if (error instanceof EndpointError) return error;
-          throw error;
-        }
-      });
-    },
-
-    verifyCluster: cluster.verifyCluster,
-    traffic: () => all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() })),
-
-    async close() {
-      if (!closing.signal.aborted) closing.abort(new Stopped('the connection to the ledger is closed'));
-      await Promise.all(all.map((endpoint) => endpoint.close()));
-      await probes.ended();
-    },
-  };
 }

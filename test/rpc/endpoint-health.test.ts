@@ -67,9 +67,9 @@ test('a wait that the endpoint asks for is honoured, up to five minutes, even as
   const { health, clock } = healthAt(1);
   health.failed(trouble(3_600_000));
   clock.advance(299_999);
-  expect([health.due, health.lastResort]).toEqual([false, false]);
+  expect([health.due, health.isFallback]).toEqual([false, false]);
   clock.advance(1);
-  expect([health.due, health.lastResort]).toEqual([true, true]);
+  expect([health.due, health.isFallback]).toEqual([true, true]);
 });
 
 test('a wait that a later answer asks for counts although the endpoint is already set aside', () => {
