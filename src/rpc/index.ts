@@ -10,7 +10,6 @@ export {
 export type { EndpointEvent } from './endpoint.ts';
 export type { EndpointTraffic } from './failover.ts';
 export type { AccountInfo, LedgerRpc, SendOutcome, SignatureStatus, SimulationResult, TransactionErrorJson } from './ledger-rpc.ts';
-export { createSlotClock, type SlotClock, type SlotClockOptions } from './slots.ts';
 export {
   createJsonRpc,
   type JsonRpc,

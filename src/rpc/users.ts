@@ -17,7 +17,7 @@ import {
 } from '../serviceability/index.ts';
 import type { SingleEndpoint } from './client.ts';
 import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
-import { createRollbackWatch, createSlotClock } from './slots.ts';
+import { RollbackWatch, SlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */
 export interface DecodedUser {
@@ -137,17 +137,6 @@ function asAgentError(error: unknown, endpoint: string): AgentError {
   return new AgentError('LEDGER__BAD_ANSWER', { endpoint, method: 'getProgramAccounts', problem: error.message }, { cause: error });
 }
 
-interface TenantVrfs {
-  /** The VRF of each tenant that can be read; the others are absent. Rejects only for an aborted signal. */
-  resolve(tenants: ReadonlySet<Address>, signal: AbortSignal): Promise<ReadonlyMap<Address, VrfName>>;
-}
-
-interface TenantVrfsOptions {
-  readonly rpc: Pick<LedgerRpc, 'accounts'>;
-  readonly programId: Address;
-  readonly clock: Clock;
-}
-
 const GOOD_FOR_MS = 60_000;
 const RETRY_MS = 5_000;
 const ANSWER_WITHIN_MS = 4_000;
@@ -155,34 +144,39 @@ const ANSWER_WITHIN_MS = 4_000;
 const FIRST_VRF_ID = 1;
 const LAST_VRF_ID = 1023;
 
-/** Tenants' VRFs, read once a minute for the tenants in use. A VRF that is already known outlives a read that failed. */
-function createTenantVrfs({ rpc, programId, clock }: TenantVrfsOptions): TenantVrfs {
-  let known: ReadonlyMap<Address, VrfName> = new Map();
-  let asked: ReadonlySet<Address> = new Set();
-  let goodUntil: number = Number.NEGATIVE_INFINITY;
+/** Tenants' VRFs, read once a minute for the tenants in use. A known VRF outlives a read that failed. */
+class TenantVrfs {
+  readonly #options: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>;
+  #known: ReadonlyMap<Address, VrfName> = new Map();
+  #asked: ReadonlySet<Address> = new Set();
+  #goodUntil: number = Number.NEGATIVE_INFINITY;
 
-  return {
-    async resolve(tenants, signal) {
-      const now = clock.monotonic();
-      const keys = [...tenants];
-      if (keys.length === 0 || (now < goodUntil && keys.every((key) => asked.has(key)))) return known;
-      try {
-        const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
-        const vrfs = new Map<Address, VrfName>();
-        keys.forEach((key, index) => {
-          const vrf = vrfOf(accounts[index] ?? null, programId);
-          if (vrf !== undefined) vrfs.set(key, vrf);
-        });
-        known = vrfs;
-        goodUntil = now + GOOD_FOR_MS;
-      } catch {
-        signal.throwIfAborted();
-        goodUntil = now + RETRY_MS;
-      }
-      asked = tenants;
-      return known;
-    },
-  };
+  constructor(options: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>) {
+    this.#options = options;
+  }
+
+  /** The VRF of each tenant that can be read; the others are absent. Rejects only for an aborted signal. */
+  async resolve(tenants: ReadonlySet<Address>, signal: AbortSignal): Promise<ReadonlyMap<Address, VrfName>> {
+    const { rpc, programId, clock } = this.#options;
+    const now = clock.monotonic();
+    const keys = [...tenants];
+    if (keys.length === 0 || (now < this.#goodUntil && keys.every((key) => this.#asked.has(key)))) return this.#known;
+    try {
+      const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
+      const vrfs = new Map<Address, VrfName>();
+      keys.forEach((key, index) => {
+        const vrf = vrfOf(accounts[index] ?? null, programId);
+        if (vrf !== undefined) vrfs.set(key, vrf);
+      });
+      this.#known = vrfs;
+      this.#goodUntil = now + GOOD_FOR_MS;
+    } catch {
+      signal.throwIfAborted();
+      this.#goodUntil = now + RETRY_MS;
+    }
+    this.#asked = tenants;
+    return this.#known;
+  }
 }
 
 function vrfOf(account: AccountInfo | null, programId: Address): VrfName | undefined {
@@ -226,9 +220,9 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
  *                          └─ older for two minutes: the ledger was set back ─┘
  */
 export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
-  const slotClock = createSlotClock({ rpc, clock });
-  const tenantVrfs = createTenantVrfs({ rpc, programId, clock });
-  const rollbackWatch = createRollbackWatch();
+  const slotClock = new SlotClock({ rpc, clock });
+  const tenantVrfs = new TenantVrfs({ rpc, programId, clock });
+  const rollbackWatch = new RollbackWatch();
   let applied: Slot | undefined;
   /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
   let voided: Slot | undefined;
@@ -245,7 +239,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   const readOnce = async ({ asked, needed }: Demand, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
     const readAt = clock.monotonic();
     const [{ slot, accounts }] = await Promise.all([
-      rpc.usersOfDevice(device, asked === undefined ? {} : { minContextSlot: asked }, signal),
+      rpc.usersOfDevice(device, { minContextSlot: asked }, signal),
       slotClock.refresh(signal),
     ]);
     const decoded = decodeUsers(accounts, lastDecoded);
@@ -254,7 +248,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
     // Judged last: another read may have been faster meanwhile.
     const floor = later(applied, needed);
     if (floor === undefined || slot >= floor) rollbackWatch.clear();
-    else if (!rollbackWatch.isProvenBy(slot, readAt)) return { staleSlot: slot };
+    else if (!rollbackWatch.isRollback(slot, readAt)) return { staleSlot: slot };
     else {
       rollbackWatch.clear();
       voided = later(voided, floor);

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { monotonicMs } from '../../src/lib/index.ts';
-import { createSlotClock } from '../../src/rpc/index.ts';
-import { medianSlotTime } from '../../src/rpc/slots.ts';
+import { medianSlotTime, SlotClock } from '../../src/rpc/slots.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { calm, manualClock } from './builders.ts';
 
-const measuring = () => createSlotClock({ rpc: { recentSlotTimeMs: async () => undefined }, clock: manualClock() });
+const measuring = () => new SlotClock({ rpc: { recentSlotTimeMs: async () => undefined }, clock: manualClock() });
 const note = (clock: ReturnType<typeof measuring>, at: number, ms: number): void => clock.note(slot(at), monotonicMs(ms));
 
 test('nothing is known before something is measured', () => {
@@ -49,7 +48,7 @@ test('a change of the slot time shows after ten minutes or so', () => {
 test('the node’s samples go before our own measurement, and stay while it cannot be asked', async () => {
   const manual = manualClock();
   let answer: () => Promise<number | undefined> = async () => 250;
-  const clock = createSlotClock({ rpc: { recentSlotTimeMs: () => answer() }, clock: manual });
+  const clock = new SlotClock({ rpc: { recentSlotTimeMs: () => answer() }, clock: manual });
   note(clock, 100, 0);
   note(clock, 120, 8_000);
   await clock.refresh(calm());
