@@ -85,53 +85,53 @@ export const LEDGER_CODES = {
   },
   LEDGER__RATE_LIMITED: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} limits our requests: {problem}',
+    message: 'the ledger endpoint {endpoint} rate-limits our requests: {problem}',
     remedy: 'use an endpoint with a higher limit, or add a second one to ledger.rpcUrls',
   },
   LEDGER__UNAVAILABLE: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} is not able to serve {method}: {problem}',
+    message: 'the ledger endpoint {endpoint} cannot serve {method}: {problem}',
     remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
   },
   LEDGER__BAD_ANSWER: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} answered {method} with something else: {problem}',
-    remedy: 'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint and that no proxy rewrites its answers',
+    message: 'malformed response to {method} from the ledger endpoint {endpoint}: {problem}',
+    remedy: 'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint and that no proxy rewrites its responses',
   },
   LEDGER__BAD_ACCOUNT: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} sent account {account} in a wrong shape: {problem}',
-    remedy: 'check that ledger.rpcUrls and the program id belong to the same network; the whole answer was dropped',
+    message: 'the ledger endpoint {endpoint} sent a malformed account {account}: {problem}',
+    remedy: 'check that ledger.rpcUrls and the program id belong to the same network; the agent drops the whole response',
   },
   LEDGER__NOT_YET: {
     class: 'retry-now',
     message: 'the ledger endpoint {endpoint} has not reached the slot that {method} needs: {problem}',
-    remedy: 'none needed unless it lasts; then the endpoint lags, so add a second one to ledger.rpcUrls',
+    remedy: 'none needed unless it persists; then the endpoint lags, so add a second one to ledger.rpcUrls',
   },
   LEDGER__LAGGING: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} is {slots} slots behind the others',
-    remedy: 'none needed: the other endpoints are used until it has caught up',
+    message: 'the ledger endpoint {endpoint} lags {slots} slots behind another endpoint',
+    remedy: 'none needed: the agent uses the other endpoints until it has caught up',
   },
   LEDGER__AHEAD: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} answers for slot {slot}, {slots} slots after the newest one that is believed',
-    remedy: 'no ledger moves that fast: check the endpoint; what nobody else says or denies is believed after two minutes',
+    message: 'the ledger endpoint {endpoint} answers for slot {slot}, {slots} slots ahead of the other endpoints',
+    remedy: 'check the endpoint; this version no longer reports the condition',
   },
   LEDGER__OTHER_CLUSTER: {
     class: 'retry-later',
     message:
       'the ledger endpoint {endpoint} belongs to another cluster (genesis hash {actual}) than {reference} ({expected}), which has our device',
-    remedy: 'name only endpoints of one cluster in ledger.rpcUrls; this one is not used',
+    remedy: 'name only endpoints of one cluster in ledger.rpcUrls; the agent does not use this one',
   },
   LEDGER__WITHOUT_DEVICE: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} does not have our device as another endpoint has it: {problem}',
-    remedy: 'check that all of ledger.rpcUrls belong to one network; this one is not used until it has the device',
+    message: 'the ledger endpoint {endpoint} does not have our device, but another endpoint does: {problem}',
+    remedy: 'check that all of ledger.rpcUrls belong to one network; the agent does not use this one until it has the device',
   },
   LEDGER__ACCESS_DENIED: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} turns us away: {problem}',
+    message: 'the ledger endpoint {endpoint} denies access: {problem}',
     remedy: 'check the path, token and credentials of the URL in ledger.rpcUrls',
   },
   LEDGER__UNSUPPORTED: {
@@ -141,8 +141,8 @@ export const LEDGER_CODES = {
   },
   LEDGER__REQUEST_REFUSED: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} refuses {method} as it was asked: {problem}',
-    remedy: 'this is a defect of the agent or of the endpoint; report it with this line',
+    message: 'the ledger endpoint {endpoint} rejects the parameters of {method}: {problem}',
+    remedy: 'this is a bug of the agent or of the endpoint; report it with this line',
   },
   LEDGER__NODE_ERROR: {
     class: 'retry-later',
@@ -152,8 +152,7 @@ export const LEDGER_CODES = {
   LEDGER__BUSY: {
     class: 'retry-later',
     message: 'too many requests wait for the ledger endpoint {endpoint}: {problem}',
-    remedy:
-      'the endpoint is too slow for this device, or ledger.requestsPerSecond too low: add a faster one to ledger.rpcUrls, or raise it',
+    remedy: 'add a faster endpoint to ledger.rpcUrls, or raise ledger.requestsPerSecond',
   },
   LEDGER__NO_ENDPOINT: {
     class: 'retry-later',
@@ -163,12 +162,12 @@ export const LEDGER_CODES = {
   LEDGER__VIEW_FAILED: {
     class: 'retry-later',
     message: 'the users of this device could not be read from the ledger: {problem}',
-    remedy: 'the agent goes on asking and writes nothing meanwhile; check ledger.rpcUrls',
+    remedy: 'check ledger.rpcUrls; the agent keeps trying and writes nothing until a read succeeds',
   },
   LEDGER__STALE_ANSWER: {
     class: 'retry-later',
-    message: 'the ledger answered for slot {slot}, older than slot {applied} that was already read',
-    remedy: 'an endpoint lags or the ledger was set back; an answer that lasts is believed after two minutes',
+    message: 'the ledger answered for slot {slot}, older than slot {applied} of the last view',
+    remedy: 'none needed: an endpoint lags, or the ledger rolled back; the agent accepts a rollback after two minutes',
   },
   LEDGER__LOCALNET_UNREACHABLE: {
     class: 'fatal',
@@ -177,13 +176,13 @@ export const LEDGER_CODES = {
   },
   LEDGER__LOCALNET_REFUSED: {
     class: 'fatal',
-    message: 'the localnet refuses {method}: {problem}',
-    remedy: '`dzd-localnet user list`, `device show` and `faults show` tell what is there',
+    message: 'the localnet rejected {method}: {problem}',
+    remedy: '`dzd-localnet user list`, `device show` and `faults show` list what exists',
   },
   LEDGER__DEVICE_UNKNOWN: {
     class: 'fatal',
     message: 'device {device} does not exist on this ledger',
-    remedy: 'check the device public key, and that env or ledger.rpcUrls name the network it lives on',
+    remedy: 'check the device public key, and that env or ledger.rpcUrls name its network',
   },
   LEDGER__DEVICE_WRONG_OWNER: {
     class: 'fatal',
@@ -202,7 +201,7 @@ export const LEDGER_CODES = {
   },
   LEDGER__PUBLISHER_MISMATCH: {
     class: 'fatal',
-    message: 'device {device} takes reports from its metrics publisher {actual} only, and our key is {expected}',
+    message: 'device {device} accepts reports only from its metrics publisher {actual}; our key is {expected}',
     remedy: 'load the key that the device names, or have its contributor set ours as the metrics publisher (`doublezero device update`)',
   },
 } as const;

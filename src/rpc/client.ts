@@ -37,13 +37,13 @@ import {
   type RpcReply,
 } from './transport.ts';
 
-/** What the agent reads and sends by: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
+/** For all reads and sends: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
 const COMMITMENT = 'confirmed';
 const STATUSES_A_REQUEST = 256;
 
-/** One host name can hide several nodes, so the slot is demanded in the request and checked in the answer. */
+/** Several nodes can share one host name, so the request demands the slot and the answer is checked for it. */
 async function askEpochInfo(endpoint: AskedEndpoint, note: NoteSlot, minContextSlot: Slot | undefined, signal: AbortSignal) {
-  const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, ...atLeast(minContextSlot) }] };
+  const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, minContextSlot: jsonSlot(minContextSlot) }] };
   const info = await endpoint.ask(request, readEpochInfo, signal);
   note(info.slot);
   requireSlot(info.slot, minContextSlot, endpoint, request.method);
@@ -66,37 +66,38 @@ async function askStatuses(
   return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
 }
 
-/** Throws an EndpointFault when the answer is from before the slot that was asked for. */
+/** Throws EndpointError when the answer is older than the slot that was asked for. */
 function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
   if (wanted !== undefined && actual < wanted)
     throw minContextSlotNotReached(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
 }
 
-function atLeast(minContextSlot: Slot | undefined): { readonly minContextSlot?: number } {
-  return minContextSlot === undefined ? {} : { minContextSlot: Number(minContextSlot) };
+/** JSON has no bigint, and leaves out what is undefined. */
+function jsonSlot(slot: Slot | undefined): number | undefined {
+  return slot === undefined ? undefined : Number(slot);
 }
 
-/** One request after the other: the first one's connection is warm, and an endpoint that fails is asked no more. An empty list is asked once. */
+/** One request after the other: the first one's connection is warm, and an endpoint that fails is no longer asked. An empty list is one request. */
 async function inChunks<T, R>(items: readonly T[], size: number, work: (chunk: readonly T[]) => Promise<R>): Promise<readonly [R, ...R[]]> {
   const results: [R, ...R[]] = [await work(items.slice(0, size))];
   for (let start = size; start < items.length; start += size) results.push(await work(items.slice(start, start + size)));
   return results;
 }
 
-/** The slot that all parts of an answer are at least of. */
+/** The slot that every part of an answer has reached. */
 function oldest([first, ...rest]: readonly [{ readonly slot: Slot }, ...{ readonly slot: Slot }[]]): Slot {
   let least = first.slot;
   for (const { slot } of rest) if (slot < least) least = slot;
   return least;
 }
 
-/** One endpoint on its own, without failover: for what has to be known of each of them. */
+/** One endpoint without failover: for commands that report on each of them. */
 export interface SingleEndpoint {
   /** Without anything secret of its URL. */
   readonly name: string;
   /** One request. Throws AgentError `LEDGER__…`, or the signal's reason. */
   readonly call: RpcCall;
-  /** The slot that it has confirmed, and how long it took to say so. Throws as `call` does. */
+  /** Its confirmed slot and its latency. Throws as `call` does. */
   probe(signal: AbortSignal): Promise<EndpointProbe>;
   /** The genesis hash of its cluster, base58. Throws as `call` does. */
   genesisHash(signal: AbortSignal): Promise<string>;
@@ -119,13 +120,13 @@ export interface OpenEndpointsOptions {
 }
 
 const CONNECTIONS = 2;
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
-/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for what is no URL of an RPC endpoint. */
+/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for a URL that cannot be one of an RPC endpoint. */
 export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions): readonly SingleEndpoint[] {
   return parseEndpointUrls(urls).map((url) => {
-    const bounds = { connections: CONNECTIONS, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES };
+    const bounds = { connections: CONNECTIONS, maxWaiting: MAX_WAITING, timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES };
     const rpc = createJsonRpc({ url, clock, ...bounds });
     const call: RpcCall = async (method, params, signal) => {
       const reply = await rpc.call({ method, params }, signal);
@@ -164,13 +165,13 @@ function signatureOf(wire: Uint8Array): string {
 }
 
 /**
- * What one endpoint's reply to sendTransaction says about the transaction. Throws EndpointFault when the endpoint failed; its `mayHaveActed`
- * then tells whether the transaction can have been broadcast.
+ * Reads one endpoint's reply to sendTransaction. Throws EndpointError when the endpoint failed; its `mayHaveActed` then says whether the
+ * transaction can have been broadcast.
  */
 function readSendReply(reply: RpcReply, signature: string, url: EndpointUrl): SendOutcome {
   if (reply.kind === 'result') {
     if (reply.value === signature) return { kind: 'accepted' };
-    throw badAnswer('another signature than that of the transaction', url, 'sendTransaction');
+    throw badAnswer('the signature of another transaction', url, 'sendTransaction');
   }
   if (reply.kind === 'rpc-error' && reply.code === PREFLIGHT_FAILED) return readPreflight(reply, url);
   if (reply.kind === 'rpc-error' && reply.code === SIGNATURE_DOES_NOT_VERIFY)
@@ -178,27 +179,27 @@ function readSendReply(reply: RpcReply, signature: string, url: EndpointUrl): Se
   throw toEndpointError(reply, url, 'sendTransaction');
 }
 
-/** A preflight that failed is a refusal before the broadcast, but for one: the transaction is already in. */
+/** A failed preflight is a refusal before the broadcast, with one exception: the transaction has landed already. */
 function readPreflight(reply: RpcReply & { kind: 'rpc-error' }, url: EndpointUrl): SendOutcome {
   if (!isRecord(reply.data)) throw toEndpointError(reply, url, 'sendTransaction');
   try {
     const { err, logs, unitsConsumed } = readSimulated(reply.data);
     if (err === 'AlreadyProcessed') return { kind: 'accepted' };
-    if (err === null) throw new Malformed('a preflight that failed without an error');
-    return { kind: 'rejected', err, logs, ...(unitsConsumed === undefined ? {} : { unitsConsumed }) };
+    if (err === null) throw new Malformed('a failed preflight without an error');
+    return { kind: 'rejected', err, logs, unitsConsumed };
   } catch (error) {
     if (error instanceof Malformed) throw badAnswer(error.message, url, 'sendTransaction');
     throw error;
   }
 }
 
-/** What one endpoint that failed leaves us knowing. */
+/** The outcome of a send to an endpoint that failed. */
 function outcomeOfError({ error, verdict }: EndpointError): SendOutcome {
   return verdict.mayHaveActed ? { kind: 'unknown', error } : { kind: 'not-sent', error };
 }
 
 /**
- * All endpoints' outcomes as one, as soon as it is certain: the first `accepted` decides; for anything less every endpoint must have spoken.
+ * Combines the outcomes of all endpoints as soon as the result is certain: the first `accepted` decides; anything else needs every reply.
  * `unknown` outweighs `rejected`, because one endpoint that may have broadcast the transaction is enough for it to land.
  */
 function combineOutcomes(pending: readonly Promise<SendOutcome>[]): Promise<SendOutcome> {
@@ -208,19 +209,19 @@ function combineOutcomes(pending: readonly Promise<SendOutcome>[]): Promise<Send
       one.then((outcome) => {
         outcomes.push(outcome);
         if (outcome.kind === 'accepted') resolve(outcome);
-        else if (outcomes.length === pending.length) resolve(mostTelling(outcomes));
+        else if (outcomes.length === pending.length) resolve(strongestOutcome(outcomes));
       }, reject);
     }
     if (pending.length === 0)
-      resolve({ kind: 'not-sent', error: new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all are set aside or closed' }) });
+      resolve({ kind: 'not-sent', error: new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all are quarantined or closed' }) });
   });
 }
 
-function mostTelling(outcomes: readonly SendOutcome[]): SendOutcome {
+function strongestOutcome(outcomes: readonly SendOutcome[]): SendOutcome {
   const rejections = outcomes.filter((outcome) => outcome.kind === 'rejected');
   return (
     outcomes.find(({ kind }) => kind === 'unknown') ??
-    // A lagging endpoint does not know a new blockhash; one that got as far as running the transaction knows more.
+    // A lagging endpoint does not know a new blockhash; an endpoint that ran the transaction knows more.
     rejections.find(({ err }) => err !== 'BlockhashNotFound') ??
     rejections[0] ??
     outcomes[0] ?? { kind: 'not-sent', error: new Stopped('no endpoint was asked') }
@@ -230,9 +231,10 @@ function mostTelling(outcomes: readonly SendOutcome[]): SendOutcome {
 /*
  * The ledger over JSON-RPC.
  *
- *   LedgerRpc method ──► Endpoints: which one, failover, sends to all ──► Endpoint: one request, its fault or its result read
- *                                                                              │
- *                              JsonRpc: envelope, deadline, bounded queue ◄────┘──► undici Pool, keep-alive
+ *   LedgerRpc method ──► Endpoints: failover, sends to all ──► Endpoint: one request, its result or its error
+ *                                                                 │
+ *                                                                 ▼
+ *           HttpClient: keep-alive sockets ◄── JsonRpc: envelope, deadline, bounded queue ◄── RateLimitedRpc
  */
 
 export interface LedgerRpcOptions {
@@ -241,23 +243,23 @@ export interface LedgerRpcOptions {
   readonly programId: Address;
   readonly random: Random;
   readonly clock?: Clock;
-  /** Upper bound for one request to one endpoint, milliseconds; 8,000 unless told. */
+  /** Upper bound for one request to one endpoint, milliseconds; 8,000 by default. */
   readonly requestTimeoutMs?: number;
-  /** Upper bound for one call with all its failovers, milliseconds; 20,000 unless told. */
+  /** Upper bound for one call with all its failovers, milliseconds; 20,000 by default. */
   readonly callTimeoutMs?: number;
-  /** Most sockets to one endpoint; 8 unless told. */
+  /** Most sockets to one endpoint; 8 by default. */
   readonly connections?: number;
-  /** Most bytes of one answer, unpacked; 32 MiB unless told. */
+  /** Most bytes of one answer, unpacked; 32 MiB by default. */
   readonly maxResponseBytes?: number;
-  /** Most requests a second to one endpoint, all methods together; 150 unless told. */
+  /** Most requests a second to one endpoint, all methods together; 150 by default, Infinity for no limit. */
   readonly requestsPerSecond?: number;
-  /** Most of them that send a transaction; 100 unless told. */
+  /** Most of them that send a transaction; 100 by default. */
   readonly sendsPerSecond?: number;
-  /** How host names become addresses; the host's own resolver unless told. */
+  /** How host names become addresses; the host's own resolver by default. */
   readonly resolve?: Resolve;
-  /** Told once when an endpoint is lost and once when it is back. */
+  /** Called once when an endpoint is lost and once when it is back. */
   readonly onEndpoint?: (event: EndpointEvent) => void;
-  /** What carries the requests to an endpoint; HTTP unless told. A simulation puts a network of its own here. */
+  /** What carries the requests to an endpoint; HTTP by default. A simulation has a network of its own. */
   readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
 }
 
@@ -266,11 +268,11 @@ const BLOCKHASH_LIFE = 150n;
 const ACCOUNTS_A_REQUEST = 100;
 
 export interface LedgerRpcClient extends LedgerRpc {
-  /** What was asked of each endpoint so far, in the order of the URLs. */
+  /** The requests to each endpoint so far, in the order of the URLs. */
   traffic(): readonly EndpointTraffic[];
 }
 
-/** The one LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for a URL that is none. */
+/** The LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for an invalid URL. */
 export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
   const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
   const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
@@ -298,7 +300,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         commitment: COMMITMENT,
         withContext: true,
         filters: userFilters(device),
-        ...atLeast(minContextSlot),
+        minContextSlot: jsonSlot(minContextSlot),
       };
       const request = { method: 'getProgramAccounts', params: [programId, config] };
       const users = await endpoints.onOne(async (endpoint, note, inner) => {
@@ -345,7 +347,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     latestBlockhash(signal) {
       return endpoints.onOne(async (endpoint, note, inner) => {
         const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
-        // The height is asked for afterwards, and not from before the blockhash: a height that is too low would end its life too early.
+        // The height is read afterwards, and not from before the blockhash: a height that is too low would expire it too early.
         const { slot, blockHeight } = await askEpochInfo(endpoint, note, hash.slot, inner);
         const bound = blockHeight + BLOCKHASH_LIFE;
         const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;
@@ -355,7 +357,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
 
     async sendTransaction(wire, { skipPreflight, minContextSlot }, signal) {
       signal.throwIfAborted();
-      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0, ...atLeast(minContextSlot) };
+      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0, minContextSlot: jsonSlot(minContextSlot) };
       const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
       const signature = signatureOf(wire);
       const replies = endpoints.onEvery(
@@ -378,7 +380,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         sigVerify: false,
         replaceRecentBlockhash: true,
         commitment: COMMITMENT,
-        ...atLeast(minContextSlot),
+        minContextSlot: jsonSlot(minContextSlot),
       };
       const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
       return endpoints.onOne(async (endpoint, note, inner) => {
@@ -395,14 +397,14 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     checkExpiry(signatures, signal) {
       return endpoints.onOne(async (endpoint, note, inner) => {
         const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
-        const look = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
-          // Without its history a node still has the statuses of some 300 slots, twice what a blockhash lives.
+        const last = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
+          // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash.
           if (error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED')
             return askStatuses(endpoint, note, signatures, false, inner);
           throw error;
         });
-        requireSlot(look.slot, slot, endpoint, 'getSignatureStatuses');
-        return { blockHeight, statuses: look.statuses };
+        requireSlot(last.slot, slot, endpoint, 'getSignatureStatuses');
+        return { blockHeight, statuses: last.statuses };
       }, signal);
     },
 

@@ -1,6 +1,6 @@
 import { type Slot, slot } from '../serviceability/index.ts';
 
-/** An answer whose envelope was right and whose content is not what the method promises. */
+/** The content of an answer does not have the shape that the method documents. */
 export class Malformed extends Error {
   override readonly name = 'Malformed';
 }
@@ -24,7 +24,7 @@ export function asText(value: unknown, what: string): string {
   return value;
 }
 
-/** A count that JSON carried without loss. */
+/** A count that JSON carries without loss. */
 export function asCount(value: unknown, what: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
     throw new Malformed(`${what} is ${kindOf(value)}, not a whole number`);
@@ -40,8 +40,8 @@ export function asSlotted(result: unknown): { readonly slot: Slot; readonly valu
 }
 
 /**
- * The bytes of `[text, "base64"]`, the form in which accounts travel. Node's decoder skips what is no base64, so the length tells whether
- * all of it was.
+ * The bytes of `[text, "base64"]`, the form of accounts in JSON-RPC. Node's decoder skips invalid characters, so the length shows whether all
+ * were valid.
  */
 export function asBase64Data(value: unknown, what: string): Buffer {
   if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== 'string' || value[1] !== 'base64') {

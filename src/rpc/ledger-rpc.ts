@@ -12,14 +12,14 @@ export type TransactionErrorJson = string | { readonly [kind: string]: unknown }
 
 export interface SignatureStatus {
   readonly slot: Slot;
-  /** `processed` may still be forked away; `confirmed` and `finalized` are what the worker calls landed. */
+  /** `processed` may still be forked away; the worker takes `confirmed` and `finalized` for final. */
   readonly confirmationStatus: 'processed' | 'confirmed' | 'finalized';
   readonly err: TransactionErrorJson | null;
 }
 
 /**
- * What is known after a transaction was offered to every healthy endpoint.
- * accepted: at least one took it (or already had it). rejected: every endpoint that was asked refused it in preflight, so it was broadcast by none.
+ * The outcome of offering a transaction to every healthy endpoint.
+ * accepted: at least one took it (or already had it). rejected: every endpoint refused it in preflight, so none broadcast it.
  * not-sent: no endpoint can have received it (refused connections, 429 before processing). unknown: anything else; it may land.
  */
 export type SendOutcome =
@@ -32,7 +32,7 @@ export interface SimulationResult {
   readonly slot: Slot;
   readonly err: TransactionErrorJson | null;
   readonly logs: readonly string[];
-  /** Absent when the node does not say. */
+  /** Absent when the node does not report it. */
   readonly unitsConsumed?: number;
 }
 
@@ -53,8 +53,8 @@ export interface LedgerRpc {
   /**
    * Accounts by address, `null` where there is none; any number of addresses (100 a request).
    *
-   * `prove` throws AgentError for accounts that no endpoint of the right ledger should have so. The next endpoint is asked then: when it
-   * passes, the first one is at fault and set aside until it passes too; when all that serve fail, the error is thrown.
+   * `verifyAccounts` throws AgentError for accounts that no endpoint of the right ledger should have so. The next endpoint is asked then:
+   * when it passes, the first one is quarantined until it passes too; when all that serve fail, the error is thrown.
    */
   accounts(
     addresses: readonly Address[],
@@ -62,13 +62,13 @@ export interface LedgerRpc {
     options?: { readonly verifyAccounts?: (accounts: readonly (AccountInfo | null)[]) => void },
   ): Promise<{ readonly slot: Slot; readonly accounts: readonly (AccountInfo | null)[] }>;
   balance(address: Address, signal: AbortSignal): Promise<Lamports>;
-  /** Slot and block height of the answer are of the same moment and endpoint, and the blockhash lives 150 blocks at most, whatever a node says. */
+  /** Slot and block height are of the same moment and endpoint. The blockhash is valid for 150 blocks at most, whatever a node answers. */
   latestBlockhash(
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;
   /**
-   * Offers the signed transaction to every healthy endpoint. Preflight on a node from before `minContextSlot` counts as not sent: it may not know a
-   * user that exists. Never throws but for an aborted signal.
+   * Offers the signed transaction to every healthy endpoint. Preflight on a node from before `minContextSlot` counts as not sent: the node may
+   * not know a user that exists. Throws only for an aborted signal.
    */
   sendTransaction(
     wire: Uint8Array,
@@ -88,8 +88,8 @@ export interface LedgerRpc {
    * from before the first. A null status whose last valid height is below `blockHeight` can never land.
    *
    * An endpoint without transaction history (-32011) is asked for its status cache instead. That holds the last 300 slots or so, and a
-   * blockhash lives 150 blocks: within 300 slots of the blockhash a null there proves as much as one from the history, that it has not
-   * landed and never will. After that it still proves that it will not land any more; whether it did, only the accounts can tell.
+   * blockhash is valid for 150 blocks: within 300 slots of the blockhash a null there proves as much as one from the history, that the
+   * transaction has not landed and never will. After that it proves only that it will not land any more; the accounts show whether it did.
    */
   checkExpiry(
     signatures: readonly string[],

@@ -51,7 +51,7 @@ export function readStatuses(
   return { slot: at, statuses: statuses.map((status) => (status === null ? null : readStatus(status, at))) };
 }
 
-/** Nothing lands after the slot that an answer is of. Believed, it would pass for newer than every view of the ledger for as long as it is ahead. */
+/** Nothing lands after the slot of the answer. Such a status would count as newer than every view of the ledger. */
 function readStatus(value: unknown, answeredAt: Slot): SignatureStatus {
   const status = asRecord(value, 'a status');
   const landedIn = slot(asCount(status.slot, 'the slot of a status'));
@@ -67,7 +67,7 @@ function readStatus(value: unknown, answeredAt: Slot): SignatureStatus {
 function readCommitment({ confirmationStatus, confirmations }: Readonly<Record<string, unknown>>): SignatureStatus['confirmationStatus'] {
   if (confirmationStatus === 'processed' || confirmationStatus === 'confirmed' || confirmationStatus === 'finalized')
     return confirmationStatus;
-  if (confirmationStatus != null) throw new Malformed('a confirmationStatus that is none');
+  if (confirmationStatus != null) throw new Malformed('an unknown confirmationStatus');
   return confirmations === null ? 'finalized' : 'processed';
 }
 
@@ -86,7 +86,7 @@ export function readSimulation(result: unknown): SimulationResult {
 export function readSimulated(value: Readonly<Record<string, unknown>>): Omit<SimulationResult, 'slot'> {
   const logs = value.logs == null ? [] : asArray(value.logs, 'the logs').map((line) => asText(line, 'a log line'));
   const units = value.unitsConsumed;
-  return { err: readTransactionError(value.err), logs, ...(units == null ? {} : { unitsConsumed: asCount(units, 'unitsConsumed') }) };
+  return { err: readTransactionError(value.err), logs, unitsConsumed: units == null ? undefined : asCount(units, 'unitsConsumed') };
 }
 
 /** Offset of device_pk in a User account, and what the memcmp filter compares. */
@@ -103,7 +103,7 @@ export interface UserAccounts {
   readonly accounts: ReadonlyMap<Address, Uint8Array>;
 }
 
-/** getProgramAccounts' two filters: byte 0 is the User type (base58 `8` is the byte 07), and the device's key at its offset. */
+/** The two filters of getProgramAccounts: byte 0 is the User type (base58 `8` is the byte 07), and the device's key at its offset. */
 export function userFilters(device: Address): readonly unknown[] {
   return [{ memcmp: { offset: 0, bytes: '8' } }, { memcmp: { offset: USER_DEVICE_OFFSET, bytes: device } }];
 }
@@ -136,7 +136,7 @@ export function readUserAccounts(
   return { slot, accounts };
 }
 
-/** The bytes of one User, or what is wrong with it. */
+/** The bytes of one User, or the problem with it. */
 function readUserData(entry: unknown, programId: Address, deviceKey: Uint8Array): Uint8Array | string {
   const account = isRecord(entry) ? entry.account : undefined;
   if (!isRecord(account)) return 'it has no account';

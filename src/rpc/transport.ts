@@ -54,7 +54,7 @@ class HostAddresses {
   }
 }
 
-/** One RPC URL, taken apart so that its secrets cannot reach a log line. */
+/** One RPC URL in parts, so that its secrets cannot reach a log line. */
 export interface EndpointUrl {
   /** For people: `scheme://host[:port]`, followed by `/…` when the URL has more to it. Never a path, query or password. */
   readonly name: string;
@@ -67,11 +67,11 @@ export interface EndpointUrl {
   redact(text: string): string;
 }
 
-/** Shorter path segments are words such as `v2`, not keys, and blotting them out would only hide what went wrong. */
+/** Shorter path segments are words such as `v2`, not keys; redacting them would only hide the problem. */
 const SHORTEST_SECRET = 6;
 
 /**
- * Takes an RPC URL apart. Throws TypeError for anything but an absolute http or https URL; the message does not repeat the URL.
+ * Parses an RPC URL. Throws TypeError for anything but an absolute http or https URL; the message does not repeat the URL.
  */
 export function parseEndpointUrl(text: string): EndpointUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -88,12 +88,12 @@ export function parseEndpointUrl(text: string): EndpointUrl {
     name: `${url.origin}${hasMore ? '/…' : ''}`,
     origin: url.origin,
     path,
-    ...(credentials === '' ? {} : { authorization: `Basic ${credentials}` }),
+    authorization: credentials === '' ? undefined : `Basic ${credentials}`,
     redact: (line) => secrets.reduce((left, secret) => left.replaceAll(secret, '…'), line),
   };
 }
 
-/** Parses the list; endpoints that would show the same name are told apart by their place in it (`… #2`). */
+/** Parses the list; endpoints of the same name get their place in it as a suffix (`… #2`). */
 export function parseEndpointUrls(texts: readonly string[]): readonly EndpointUrl[] {
   if (texts.length === 0) throw new TypeError('at least one RPC URL is needed');
   const urls = texts.map(parseEndpointUrl);
@@ -105,7 +105,7 @@ export function parseEndpointUrls(texts: readonly string[]): readonly EndpointUr
 function secretsOf(url: URL, user: string, password: string, credentials: string): readonly string[] {
   const segments = url.pathname.split('/').filter((segment) => segment.length >= SHORTEST_SECRET);
   const values = [...url.searchParams.values(), url.search.slice(1)];
-  // The longest first: a secret that contains another must not leave its rest behind.
+  // The longest first: of a secret that contains another, no part may remain.
   return [
     url.pathname.length > SHORTEST_SECRET ? url.pathname : '',
     ...segments,
@@ -122,7 +122,7 @@ function secretsOf(url: URL, user: string, password: string, credentials: string
 
 /**
  * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3), either seconds or an HTTP date; undefined when it is neither. A date is
- * taken against the answer's own Date where there is one, because the two clocks need not agree.
+ * compared with the answer's own Date where there is one, because the two clocks may differ.
  */
 export function retryAfterMs(value: string | undefined, answeredAt: string | undefined, wall: EpochMs): number | undefined {
   if (value === undefined) return undefined;
@@ -306,7 +306,7 @@ class HttpJsonRpc implements JsonRpc {
 function readReply(reply: HttpReply, id: number, wall: EpochMs): RpcReply {
   const ok = reply.status >= 200 && reply.status < 300;
   const envelope = reply.status === 429 ? undefined : parseEnvelope(reply.body, id);
-  // Gateways answer in their own words, nodes in JSON-RPC under any status; a node's own words say more.
+  // Gateways answer in text of their own, nodes in JSON-RPC under any status; the node's error says more.
   if (envelope !== undefined && (ok || envelope.kind === 'rpc-error')) return envelope;
   return { kind: 'http-error', status: reply.status, retryAfterMs: retryAfterMs(reply.header('retry-after'), reply.header('date'), wall) };
 }
@@ -316,16 +316,16 @@ function parseEnvelope(body: Buffer, id: number): RpcReply {
   try {
     parsed = JSON.parse(body.toString('utf8'));
   } catch {
-    return { kind: 'garbled', problem: isHtml(body) ? 'an HTML page' : `${body.length} bytes that are not whole JSON` };
+    return { kind: 'garbled', problem: isHtml(body) ? 'an HTML page' : `${body.length} bytes of invalid or cut JSON` };
   }
-  if (!isRecord(parsed) || parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 answer' };
+  if (!isRecord(parsed) || parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response' };
   const { error } = parsed;
   if (isRecord(error) && typeof error.code === 'number' && Number.isInteger(error.code)) {
     // A node that could not even read the request has no id to repeat.
-    if (parsed.id !== id && parsed.id !== null) return { kind: 'garbled', problem: 'the answer to another request' };
+    if (parsed.id !== id && parsed.id !== null) return { kind: 'garbled', problem: 'the response to another request' };
     return { kind: 'rpc-error', code: error.code, message: typeof error.message === 'string' ? error.message : '', data: error.data };
   }
-  if (parsed.id !== id) return { kind: 'garbled', problem: 'the answer to another request' };
+  if (parsed.id !== id) return { kind: 'garbled', problem: 'the response to another request' };
   if (!('result' in parsed) || parsed.error != null) return { kind: 'garbled', problem: 'neither a result nor an error' };
   return { kind: 'result', value: parsed.result };
 }

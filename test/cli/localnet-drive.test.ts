@@ -110,11 +110,11 @@ describe('what cannot be', () => {
       1,
       expect.stringContaining('dzd-localnet: no localnet answers at http://127.0.0.1:1: '),
     ],
-    [['user', 'connect', '198.51.100.1'], 1, 'dzd-localnet: the localnet refuses that: no user has the client address 198.51.100.1'],
+    [['user', 'connect', '198.51.100.1'], 1, 'dzd-localnet: the localnet rejected that: no user has the client address 198.51.100.1'],
     [
       ['faults', 'set', 'ledger', 'lagSlots=-1'],
       1,
-      expect.stringContaining('dzd-localnet: the localnet refuses localnet_setFaults: Invalid params: '),
+      expect.stringContaining('dzd-localnet: the localnet rejected localnet_setFaults: Invalid params: '),
     ],
   ])('%j ends with one clear line', async (args, exitCode, firstError) => {
     expect(await drive(...args)).toEqual({ exitCode, stdout: '', firstError });

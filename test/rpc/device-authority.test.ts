@@ -56,7 +56,7 @@ test.each([
     'names another key',
     { data: deviceData(key(66)) },
     'LEDGER__PUBLISHER_MISMATCH',
-    `device ${DEVICE} takes reports from its metrics publisher ${key(66)} only, and our key is ${OUR_KEY}`,
+    `device ${DEVICE} accepts reports only from its metrics publisher ${key(66)}; our key is ${OUR_KEY}`,
   ],
 ])('a device account that %s is one clear error for a person', async (_, account, code, message) => {
   await expect(reading(account)).rejects.toMatchObject({ code, class: 'fatal', message });

@@ -64,8 +64,8 @@ describe('reads', () => {
     expect([error.code, error.class, error.message]).toEqual([
       'LEDGER__NO_ENDPOINT',
       'retry-later',
-      `no ledger endpoint could answer: the ledger endpoint ${first.url} is not able to serve getBalance: HTTP status 503; ` +
-        `the ledger endpoint ${second.url} limits our requests: HTTP status 429`,
+      `no ledger endpoint could answer: the ledger endpoint ${first.url} cannot serve getBalance: HTTP status 503; ` +
+        `the ledger endpoint ${second.url} rate-limits our requests: HTTP status 429`,
     ]);
   });
 

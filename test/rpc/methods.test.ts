@@ -106,7 +106,7 @@ describe('signatureStatuses', () => {
 
   test.each([
     ['too few', [null], '1 statuses for 2 signatures'],
-    ['a strange commitment', [null, status(1, 'maybe')], 'a confirmationStatus that is none'],
+    ['an unknown commitment', [null, status(1, 'maybe')], 'an unknown confirmationStatus'],
     ['no slot', [null, { confirmationStatus: 'confirmed', err: null }], 'the slot of a status is missing, not a whole number'],
     ['a slot that has not come yet', [null, status(901, 'confirmed')], 'a status of slot 901 in an answer of slot 900'],
     ['no err', [null, { slot: 1, confirmationStatus: 'confirmed' }], 'the error of a transaction is missing, not an object'],

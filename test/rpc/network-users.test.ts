@@ -45,8 +45,8 @@ test('where none can answer, all of them are told with what was wrong', async ()
   fakes[0].on('getProgramAccounts', { status: 503 });
   fakes[1].on('getProgramAccounts', { result: 'nothing of the kind' });
   expect(await failure(read())).toBe(
-    'no ledger endpoint could answer: the ledger endpoint http://127.0.0.1:PORT is not able to serve getProgramAccounts: HTTP status 503; ' +
-      'the ledger endpoint http://127.0.0.1:PORT answered getProgramAccounts with something else: ' +
+    'no ledger endpoint could answer: the ledger endpoint http://127.0.0.1:PORT cannot serve getProgramAccounts: HTTP status 503; ' +
+      'malformed response to getProgramAccounts from the ledger endpoint http://127.0.0.1:PORT: ' +
       'malformed response to getProgramAccounts: no context with a slot',
   );
 });
@@ -57,6 +57,6 @@ test('an endpoint is asked for its slot by itself', async () => {
   const [first, second] = endpoints;
   expect(await first?.probe(calm())).toEqual({ slot: 77n, latencyMs: expect.any(Number) });
   expect(await failure(second?.probe(calm()) ?? Promise.resolve())).toMatch(
-    /answered getEpochInfo with something else: absoluteSlot is a string, not a whole number$/,
+    /^malformed response to getEpochInfo from .*: absoluteSlot is a string, not a whole number$/,
   );
 });

@@ -34,7 +34,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     [
       '429',
       { status: 429 },
-      said('LEDGER__RATE_LIMITED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… limits our requests: HTTP status 429'),
+      said('LEDGER__RATE_LIMITED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… rate-limits our requests: HTTP status 429'),
     ],
     [
       '503',
@@ -42,7 +42,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__UNAVAILABLE',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… is not able to serve getBalance: HTTP status 503',
+        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 503',
       ),
     ],
     [
@@ -51,18 +51,18 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__UNAVAILABLE',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… is not able to serve getBalance: HTTP status 502',
+        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 502',
       ),
     ],
     [
       '403',
       { status: 403 },
-      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 403'),
+      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… denies access: HTTP status 403'),
     ],
     [
       'a redirect',
       { status: 302, headers: { location: 'http://elsewhere/' } },
-      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… turns us away: HTTP status 302'),
+      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… denies access: HTTP status 302'),
     ],
     [
       'an HTML page',
@@ -70,7 +70,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: an HTML page',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: an HTML page',
       ),
     ],
     [
@@ -79,7 +79,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: 28 bytes that are not whole JSON',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: 28 bytes of invalid or cut JSON',
       ),
     ],
     [
@@ -88,7 +88,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: 0 bytes that are not whole JSON',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: 0 bytes of invalid or cut JSON',
       ),
     ],
     [
@@ -97,7 +97,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: the answer to another request',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: the response to another request',
       ),
     ],
     [
@@ -106,7 +106,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: the answer to another request',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: the response to another request',
       ),
     ],
     [
@@ -115,7 +115,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: JSON that is not a JSON-RPC 2.0 answer',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: JSON that is not a JSON-RPC 2.0 response',
       ),
     ],
     [
@@ -124,7 +124,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: neither a result nor an error',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: neither a result nor an error',
       ),
     ],
     [
@@ -133,7 +133,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: the balance is a string, not a whole number',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: the balance is a string, not a whole number',
       ),
     ],
     [
@@ -142,7 +142,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: the balance is 1152921504606847000, not a whole number',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: the balance is 1152921504606847000, not a whole number',
       ),
     ],
     [
@@ -151,7 +151,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__BAD_ANSWER',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… answered getBalance with something else: the result is 5, not an object',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: the result is 5, not an object',
       ),
     ],
     [
@@ -160,7 +160,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__UNAVAILABLE',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… is not able to serve getBalance: Node is behind by 42 slots (code -32005)',
+        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: Node is behind by 42 slots (code -32005)',
       ),
     ],
     [
@@ -187,7 +187,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       said(
         'LEDGER__RATE_LIMITED',
         'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… limits our requests: slow down, … (code -32429)',
+        'the ledger endpoint http://127.0.0.1:PORT/… rate-limits our requests: slow down, … (code -32429)',
       ),
     ],
     [
@@ -251,7 +251,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     const tooLong = said(
       'LEDGER__BAD_ANSWER',
       'retry-later',
-      'the ledger endpoint http://127.0.0.1:PORT answered getBalance with something else: more than 1000 bytes',
+      'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: more than 1000 bytes',
     );
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual(tooLong);
     fake.on('getBalance', { gzipped: 'x'.repeat(500_000) });
@@ -259,7 +259,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual({
       ...tooLong,
       message:
-        'the ledger endpoint http://127.0.0.1:PORT answered getBalance with something else: a gzip body that does not unpack (Cannot create a Buffer larger than 1000 bytes)',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: a gzip body that does not unpack (Cannot create a Buffer larger than 1000 bytes)',
     });
     await other.rpc.close();
   });

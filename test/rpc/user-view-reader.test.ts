@@ -140,7 +140,7 @@ describe('an answer from before the last view', () => {
     at = 90;
     await expect(reader.read(calm())).rejects.toMatchObject({
       code: 'LEDGER__STALE_ANSWER',
-      message: 'the ledger answered for slot 90, older than slot 100 that was already read',
+      message: 'the ledger answered for slot 90, older than slot 100 of the last view',
     });
     expect(clock.slept).toEqual([250, 250]);
     at = 100;
@@ -184,7 +184,7 @@ describe('after a write has landed', () => {
     const { reader, state } = ledgerOf({ 11: {} });
     await expect(reader.read(calm(), { minContextSlot: slot(105) })).rejects.toMatchObject({
       code: 'LEDGER__STALE_ANSWER',
-      message: 'the ledger answered for slot 100, older than slot 105 that was already read',
+      message: 'the ledger answered for slot 100, older than slot 105 of the last view',
     });
     expect(state.wanted).toEqual([105n, 105n, undefined]);
   });

@@ -57,7 +57,7 @@ describe('the users of a device', () => {
 describe('one wrong account fails the whole answer, and is named', () => {
   const user = encodeUser(userOf());
   const told = (problem: string): string =>
-    `LEDGER__BAD_ACCOUNT: the ledger endpoint http://127.0.0.1:PORT sent account ${key(12)} in a wrong shape: ${problem}`;
+    `LEDGER__BAD_ACCOUNT: the ledger endpoint http://127.0.0.1:PORT sent a malformed account ${key(12)}: ${problem}`;
   test.each([
     ['another owner', accountEntry(key(12), user, key(99)), `it belongs to ${key(99)}, not to ${PROGRAM}`],
     ['no owner', { pubkey: key(12), account: { data: ['', 'base64'] } }, `it belongs to no program, not to ${PROGRAM}`],
@@ -89,7 +89,7 @@ describe('one wrong account fails the whole answer, and is named', () => {
   ])('%s', async (_, value, problem) => {
     fake.on('getProgramAccounts', slotted(70, value));
     expect(await failure(read())).toBe(
-      `LEDGER__BAD_ANSWER: the ledger endpoint http://127.0.0.1:PORT answered getProgramAccounts with something else: ${problem}`,
+      `LEDGER__BAD_ANSWER: malformed response to getProgramAccounts from the ledger endpoint http://127.0.0.1:PORT: ${problem}`,
     );
   });
 

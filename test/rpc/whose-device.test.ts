@@ -68,7 +68,7 @@ describe('an endpoint', () => {
     });
     first.on('getMultipleAccounts', answer);
     expect(await authorityOr()).toBe('ams-dz001');
-    expect(lost).toEqual([`the ledger endpoint ${first.url} does not have our device as another endpoint has it: ${problem}`]);
+    expect(lost).toEqual([`the ledger endpoint ${first.url} does not have our device, but another endpoint does: ${problem}`]);
     expect(await balance()).toBe(2n);
   });
 
