@@ -357,7 +357,13 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
 
     async sendTransaction(wire, { skipPreflight, minContextSlot }, signal) {
       signal.throwIfAborted();
-      const config = { encoding: 'base64', skipPreflight, preflightCommitment: COMMITMENT, maxRetries: 0, minContextSlot: jsonSlot(minContextSlot) };
+      const config = {
+        encoding: 'base64',
+        skipPreflight,
+        preflightCommitment: COMMITMENT,
+        maxRetries: 0,
+        minContextSlot: jsonSlot(minContextSlot),
+      };
       const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
       const signature = signatureOf(wire);
       const replies = endpoints.onEvery(

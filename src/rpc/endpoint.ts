@@ -19,12 +19,12 @@ import type { EndpointUrl, RpcReply, RpcRequest } from './transport.ts';
 export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
 type LimitedRpc = Pick<RateLimitedRpc, 'call' | 'counts' | 'close'>;
 
-/** How work on one endpoint tells for which slot it was answered. Throws EndpointFault when that slot cannot be decided by. */
+/** Notes the slot of an answer. Throws EndpointError when the slot is too old to decide by. */
 export type NoteSlot = (slot: Slot) => void;
 export type EndpointWork<T> = (endpoint: AskedEndpoint, noteSlot: NoteSlot, signal: AbortSignal) => Promise<T>;
 
-/** Codes whose message is made of the endpoint, the method and the problem, as every trouble with one endpoint is. */
-type FaultCode = Extract<
+/** Codes whose message consists of the endpoint, the method and the problem. */
+type EndpointErrorCode = Extract<
   ErrorCode,
   | 'LEDGER__UNREACHABLE'
   | 'LEDGER__TIMEOUT'
@@ -39,10 +39,10 @@ type FaultCode = Extract<
   | 'LEDGER__BUSY'
 >;
 
-/** What one kind of trouble means for the endpoint, for the call, and for a transaction that was in the request. */
+/** The consequences of an error for the endpoint, for the call, and for a transaction in the request. */
 interface Verdict {
-  readonly code: FaultCode;
-  /** The endpoint is no good for other calls either, for now. */
+  readonly code: EndpointErrorCode;
+  /** The endpoint should not be asked anything else for now. */
   readonly quarantine: boolean;
   /** Another endpoint may do better. */
   readonly tryNext: boolean;
@@ -52,24 +52,24 @@ interface Verdict {
 
 /** One endpoint failed one request. */
 export class EndpointError extends Error {
-  override readonly name = 'EndpointFault';
+  override readonly name = 'EndpointError';
   constructor(
     readonly error: AgentError,
     readonly verdict: Omit<Verdict, 'code'>,
-    /** What has to work again before the endpoint is said to be back: a method, or its slots. */
+    /** What has to succeed before the endpoint counts as back: a method, or its slots. */
     readonly topic: string,
-    readonly more: FaultMore = {},
+    readonly more: EndpointErrorDetails = {},
   ) {
     super(error.message, { cause: error });
   }
 }
 
-interface FaultMore {
-  /** The endpoint asked not to be asked again for so many milliseconds. */
+interface EndpointErrorDetails {
+  /** The endpoint asked for a pause of so many milliseconds. */
   readonly retryAfterMs?: number;
   /** Nothing but this work shows that the endpoint is good again; until then it is not used, not even as the last one left. */
   readonly recheck?: EndpointWork<unknown>;
-  /** What it is found to be at fault with once another endpoint has answered better. Without one that does, it may be right. */
+  /** The endpoint's error once another endpoint contradicts its answer. Until one does, the answer may be right. */
   readonly ifContradicted?: EndpointError;
 }
 
@@ -105,18 +105,18 @@ const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map([
   ...[500, 502, 503, 504].map((status): [number, Verdict] => [status, busyNode]),
 ]);
 
-/** Any other answer than 2xx. A gateway's 5xx does not tell whether it had passed the request on. */
+/** Any status but 2xx. A gateway's 5xx leaves open whether it had passed the request on. */
 function byHttpStatus(status: number): Verdict {
   if (status === 429) return rateLimited;
   if (status >= 500 || status === 408) return busyNode;
   return status === 413 ? refused : denied;
 }
 
-/** What it means that an endpoint gave no usable result. */
+/** The error of an endpoint that gave no usable result. */
 export function toEndpointError(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointError {
   switch (reply.kind) {
     case 'rpc-error':
-      return fault(
+      return endpointError(
         BY_RPC_CODE.get(reply.code) ?? nodeError,
         url,
         method,
@@ -124,7 +124,7 @@ export function toEndpointError(reply: Exclude<RpcReply, { kind: 'result' }>, ur
         reply,
       );
     case 'http-error':
-      return fault(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, reply);
+      return endpointError(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, reply);
     case 'garbled':
       return badAnswer(reply.problem, url, method, reply);
     case 'failed':
@@ -132,34 +132,40 @@ export function toEndpointError(reply: Exclude<RpcReply, { kind: 'result' }>, ur
   }
 }
 
-/** The endpoint answered, but not what the method promises. */
-export function badAnswer(problem: string, url: EndpointUrl, method: string, more: FaultDetails = {}): EndpointError {
-  return fault({ code: 'LEDGER__BAD_ANSWER', quarantine: true, tryNext: true, mayHaveActed: true }, url, method, problem, more);
+/** The endpoint answered, but not as the method documents. */
+export function badAnswer(problem: string, url: EndpointUrl, method: string, context: ReplyContext = {}): EndpointError {
+  return endpointError({ code: 'LEDGER__BAD_ANSWER', quarantine: true, tryNext: true, mayHaveActed: true }, url, method, problem, context);
 }
 
-/** The endpoint's answer is from before what was asked for. */
+/** The answer is older than the slot that was asked for. */
 export function minContextSlotNotReached(problem: string, url: EndpointUrl, method: string): EndpointError {
-  return fault(minContextSlotVerdict, url, method, problem);
+  return endpointError(minContextSlotVerdict, url, method, problem);
 }
 
 function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointError {
   const mayHaveActed = progress === 'offered' || progress === 'answering';
   const ours = progress === 'queued' || progress === 'overflow';
   const code = ours ? 'LEDGER__BUSY' : cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE';
-  return fault({ code, quarantine: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
+  return endpointError({ code, quarantine: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
 }
 
-interface FaultDetails {
+interface ReplyContext {
   readonly retryAfterMs?: number | undefined;
   readonly cause?: Error;
-  /** Which address behind the host's name it was. */
+  /** The address behind the host's name that was in use. */
   readonly address?: string | undefined;
 }
 
-function fault(verdict: Verdict, url: EndpointUrl, method: string, problem: string, { retryAfterMs, cause, address }: FaultDetails = {}) {
-  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), ...(address === undefined ? {} : { address }) };
+function endpointError(
+  verdict: Verdict,
+  url: EndpointUrl,
+  method: string,
+  problem: string,
+  { retryAfterMs, cause, address }: ReplyContext = {},
+) {
+  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), address };
   const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
-  return new EndpointError(error, verdict, method, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return new EndpointError(error, verdict, method, { retryAfterMs });
 }
 
 /** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */
@@ -175,7 +181,7 @@ function oneLine(text: string): string {
   return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM - 1)}…` : line;
 }
 
-/** Told once when an endpoint is set aside and once when it serves again, not at every failure between. */
+/** Emitted once when an endpoint is quarantined and once when it serves again, not at every failure in between. */
 export type EndpointEvent =
   | { readonly endpoint: string; readonly state: 'lost'; readonly error: AgentError }
   | { readonly endpoint: string; readonly state: 'back' };
@@ -187,44 +193,44 @@ interface EndpointHealthOptions {
   readonly onEndpoint: (event: EndpointEvent) => void;
 }
 
-/** First and longest time for which a failing endpoint is set aside. */
+/** First and longest quarantine of a failing endpoint. */
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** A wait that an endpoint asks for is honoured, up to this. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
 /** How soon a failed endpoint may be tried again when no other is left. */
 const FALLBACK_INTERVAL_MS = 250;
-/** An endpoint that serves this long without failing is proven: its waits begin at the shortest again. */
-const PROVEN_AFTER_MS = 60_000;
+/** After serving this long without failing, an endpoint's backoff begins at the shortest again. */
+const RECOVERED_AFTER_MS = 60_000;
 
-/** Why and until when an endpoint is set aside. */
+/** Why and until when an endpoint is quarantined. */
 interface Loss {
   readonly error: AgentError;
-  /** What has to work again before the endpoint is said to be back. */
+  /** What has to succeed before the endpoint counts as back. */
   readonly topic: string;
   readonly failedAt: MonotonicMs;
   /** When it should be probed. */
   readonly until: MonotonicMs;
-  /** Until when it has asked to be left alone. */
+  /** The end of the pause that it asked for. */
   readonly notBefore: MonotonicMs;
   /** Since when it has been serving again, on trial. */
   trialSince?: MonotonicMs;
 }
 
 /**
- * Whether one endpoint may be asked, and since when. It decides nothing about other endpoints and starts nothing.
+ * The health of one endpoint. It decides nothing about other endpoints and starts nothing.
  *
- *   healthy ── failed ──► lost ── anything succeeds ──► on trial (serves) ── what had failed succeeds ──► healthy
+ *   healthy ── failed ──► lost ── anything succeeds ──► on trial (serves) ── the failed method succeeds ──► healthy
  *                          ▲                                │
  *                          └──────────── failed ────────────┘
  *
- * The trial is there for endpoints that answer every probe and still fail at one method: they are told of as lost once, not each time.
+ * The trial is for endpoints that answer every probe and still fail at one method: they are reported as lost once, not each time.
  */
 export class EndpointHealth {
   readonly #options: EndpointHealthOptions;
   #delays: Iterator<number, never>;
   #loss: Loss | undefined;
   #servingSince: MonotonicMs | undefined;
-  #heardAt: MonotonicMs | undefined;
+  #answeredAt: MonotonicMs | undefined;
 
   constructor(options: EndpointHealthOptions) {
     this.#options = options;
@@ -236,12 +242,12 @@ export class EndpointHealth {
     return this.#loss === undefined || this.#loss.trialSince !== undefined;
   }
 
-  /** Its last trouble, until it is back. */
+  /** Its last error, until it is back. */
   get error(): AgentError | undefined {
     return this.#loss?.error;
   }
 
-  /** Whether the time for which it was set aside is over, so that it should be probed. */
+  /** Whether its quarantine is over, so that it should be probed. */
   get due(): boolean {
     return !this.healthy && this.now >= this.dueAt;
   }
@@ -250,16 +256,16 @@ export class EndpointHealth {
     return this.#loss?.until ?? 0;
   }
 
-  /** Whether it may be asked although it is set aside, because no other endpoint is left. A wait that it asked for is still honoured. */
+  /** Whether it may be asked during its quarantine, when no other endpoint is left. A pause that it asked for is still honoured. */
   get isFallback(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
     const { notBefore, until, failedAt } = this.#loss;
     return this.now >= notBefore && this.now >= Math.min(until, failedAt + FALLBACK_INTERVAL_MS);
   }
 
-  /** Whether nothing was heard from it for so long. */
+  /** Whether it has not answered for so long. */
   quietFor(ms: number): boolean {
-    return this.#heardAt === undefined || this.now - this.#heardAt >= ms;
+    return this.#answeredAt === undefined || this.now - this.#answeredAt >= ms;
   }
 
   /** When a request is being made, for `succeeded`. */
@@ -268,15 +274,15 @@ export class EndpointHealth {
   }
 
   /**
-   * A method was served, or its slots were found good (see `EndpointFault.topic`). An answer to a request made before the last failure says
-   * nothing new, or it would cut short the wait that the endpoint has asked for meanwhile.
+   * A method was served, or its slots are current (see `EndpointError.topic`). An answer to a request from before the last failure does not
+   * count: it would cut short the pause that the endpoint has asked for since.
    */
   succeeded(topic: string, askedAt: MonotonicMs): void {
     const now = this.now;
-    this.#heardAt = now;
+    this.#answeredAt = now;
     if (this.#loss === undefined || askedAt < this.#loss.failedAt) return;
     this.#loss.trialSince ??= now;
-    if (topic !== this.#loss.topic && now - this.#loss.trialSince < PROVEN_AFTER_MS) return;
+    if (topic !== this.#loss.topic && now - this.#loss.trialSince < RECOVERED_AFTER_MS) return;
     this.#servingSince = this.#loss.trialSince;
     this.#loss = undefined;
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
@@ -287,8 +293,8 @@ export class EndpointHealth {
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
     if (!this.healthy && !this.due && !this.isFallback && retryAfterMs === 0) return;
-    const wasProven = this.#servingSince === undefined || now - this.#servingSince >= PROVEN_AFTER_MS;
-    if (before === undefined && wasProven) this.#delays = this.#newDelays();
+    const hadRecovered = this.#servingSince === undefined || now - this.#servingSince >= RECOVERED_AFTER_MS;
+    if (before === undefined && hadRecovered) this.#delays = this.#newDelays();
     const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
     const until = monotonicMs(Math.max(notBefore, now + this.#delays.next().value));
     this.#loss = { error, topic, failedAt: now, until, notBefore };
@@ -351,7 +357,7 @@ export class Endpoint {
     }
   }
 
-  /** The same for a method whose errors carry meaning: `read` is given the reply, whatever it is. */
+  /** The same for a method whose errors carry meaning: `read` is given every reply. */
   async offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T> {
     const askedAt = this.health.now;
     const value = read(await this.#rpc.call(request, signal));

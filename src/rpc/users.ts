@@ -26,8 +26,8 @@ export interface DecodedUser {
 }
 
 /**
- * Decodes the accounts of one answer, and pauses after each. Most users have not changed since the answer before: those with the same bytes are
- * taken over from it. Throws AgentError LEDGER__BAD_ACCOUNT for an account that is no User.
+ * Decodes the accounts of one answer. Most users have not changed since the answer before: those with the same bytes are taken over from it.
+ * Throws AgentError LEDGER__BAD_ACCOUNT for an account that is not a User.
  */
 export function decodeUsers(
   accounts: ReadonlyMap<Address, Uint8Array>,
@@ -38,7 +38,7 @@ export function decodeUsers(
   for (const [pubkey, data] of accounts) {
     const former = before.get(pubkey);
     const isSame = former !== undefined && Buffer.compare(former.data, data) === 0;
-    // With the new bytes, though they are the same: the old ones would hold on to all the memory that was set aside for their answer.
+    // With the new bytes, though they are equal: the old ones would keep the memory of their whole answer.
     users.set(pubkey, { data, user: isSame ? former.user : decodeOne(pubkey, data, decode) });
   }
   return users;
@@ -53,7 +53,7 @@ function decodeOne(account: Address, data: Uint8Array, decode: (data: Uint8Array
   }
 }
 
-/** What the ledger says about the device that we report for. */
+/** The ledger's record of the device that we report for. */
 export interface DeviceAuthority {
   /** The slot for which the endpoint answered. */
   readonly slot: Slot;
@@ -62,7 +62,7 @@ export interface DeviceAuthority {
   readonly code: string;
   /** Byte value, see DeviceStatus. */
   readonly status: number;
-  /** The only key whose reports the program takes for this device. */
+  /** The only key whose reports the program accepts for this device. */
   readonly metricsPublisher: Address;
 }
 
@@ -77,7 +77,7 @@ export interface DeviceAuthorityQuery {
 /**
  * Reads the Device account and checks that we may report for it, as the program does for every SetUserBGPStatus. Throws AgentError
  * LEDGER__DEVICE_UNKNOWN, LEDGER__DEVICE_WRONG_OWNER or LEDGER__NOT_A_DEVICE when every endpoint that serves says so,
- * LEDGER__PUBLISHER_MISMATCH, and whatever the RPC throws. An endpoint that lacks what another one has is set aside.
+ * LEDGER__PUBLISHER_MISMATCH, or as the RPC does. An endpoint that lacks what another one has is quarantined.
  */
 export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: AbortSignal): Promise<DeviceAuthority> {
   const { rpc, device, programId, publisher } = query;
@@ -113,7 +113,7 @@ export interface NetworkUsersQuery {
 
 /**
  * The users of a device or of the whole network (getProgramAccounts by account type, and by device where one is named), from the first endpoint
- * that manages it. Throws AgentError: the endpoint's own, or LEDGER__NO_ENDPOINT with all their problems.
+ * that succeeds. Throws AgentError: the endpoint's own, or LEDGER__NO_ENDPOINT with all their problems.
  */
 export async function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuery, signal: AbortSignal): Promise<UsersAnswer> {
   const problems: AgentError[] = [];
@@ -130,7 +130,7 @@ export async function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuer
   throw new AgentError('LEDGER__NO_ENDPOINT', { problems: problems.map(({ message }) => message).join('; ') });
 }
 
-/** An answer with one wrong account is no answer; anything else that is thrown is a defect. */
+/** One malformed account spoils the answer; any other error is a bug. */
 function asAgentError(error: unknown, endpoint: string): AgentError {
   if (isAgentError(error)) return error;
   if (!(error instanceof ServiceabilityError) && !(error instanceof AccountDataError)) throw error;
@@ -199,9 +199,9 @@ export interface UserViewReaderOptions {
 
 export interface UserViewReader {
   /**
-   * The users of the device as the ledger has them now, never from before an earlier view or `minContextSlot`, but for a ledger that was set
-   * back: answers that stay older and move on for two minutes are the truth. Throws AgentError LEDGER__STALE_ANSWER when only older answers
-   * can be had, and whatever the RPC throws.
+   * The users of the device as the ledger has them now, never older than an earlier view or `minContextSlot`. The exception is a rollback:
+   * answers that stay older and move on for two minutes are accepted. Throws AgentError LEDGER__STALE_ANSWER while all answers are older, or
+   * as the RPC does.
    */
   read(signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<LedgerView>;
 }
@@ -217,26 +217,24 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
  * Turns the raw accounts of one device into views.
  *
  *   usersOfDevice ──► not older than the last view? ──► decode what changed ──► + tenants' VRFs, + slot time ──► LedgerView
- *                          └─ older for two minutes: the ledger was set back ─┘
+ *                          └─ older for two minutes: a rollback ─┘
  */
 export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
   const slotClock = new SlotClock({ rpc, clock });
   const tenantVrfs = new TenantVrfs({ rpc, programId, clock });
   const rollbackWatch = new RollbackWatch();
   let applied: Slot | undefined;
-  /** Slots up to here are of before the ledger was set back: to demand them again would wait for it to catch up. */
+  /** Slots up to here are from before a rollback: to demand them again would wait for the ledger to catch up. */
   let voided: Slot | undefined;
   let lastDecoded: ReadonlyMap<Address, DecodedUser> = new Map();
   let lastUsers: LedgerView['users'] = new Map();
 
-  interface Demand {
-    /** What the endpoint is asked for. */
-    readonly asked: Slot | undefined;
-    /** What the caller needs. */
-    readonly needed: Slot | undefined;
-  }
-
-  const readOnce = async ({ asked, needed }: Demand, signal: AbortSignal): Promise<LedgerView | { readonly staleSlot: Slot }> => {
+  /** `asked`: the slot that the request demands; `needed`: the one that the caller needs. */
+  const readOnce = async (
+    asked: Slot | undefined,
+    needed: Slot | undefined,
+    signal: AbortSignal,
+  ): Promise<LedgerView | { readonly staleSlot: Slot }> => {
     const readAt = clock.monotonic();
     const [{ slot, accounts }] = await Promise.all([
       rpc.usersOfDevice(device, { minContextSlot: asked }, signal),
@@ -245,7 +243,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
     const decoded = decodeUsers(accounts, lastDecoded);
     const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
     const users = ledgerUsersOf(decoded, vrfs, lastUsers);
-    // Judged last: another read may have been faster meanwhile.
+    // Compared last: another read may have been faster.
     const floor = later(applied, needed);
     if (floor === undefined || slot >= floor) rollbackWatch.clear();
     else if (!rollbackWatch.isRollback(slot, readAt)) return { staleSlot: slot };
@@ -267,15 +265,15 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       const needed = minContextSlot !== undefined && voided !== undefined && minContextSlot <= voided ? undefined : minContextSlot;
       let asked = needed;
       for (let attempt = 1; ; attempt++) {
-        const result = await readOnce({ asked, needed }, signal).catch((error: unknown) => {
+        const result = await readOnce(asked, needed, signal).catch((error: unknown) => {
           if (attempt < ATTEMPTS && isAgentError(error) && error.class === 'retry-now') return undefined;
           throw error;
         });
         if (result !== undefined && !('staleSlot' in result)) return result;
         if (attempt === ATTEMPTS && result !== undefined)
           throw new AgentError('LEDGER__STALE_ANSWER', { slot: result.staleSlot, applied: later(applied, needed) ?? 0n });
-        // Asked with the slot that we want, an endpoint that lags refuses, and another one is tried. The last attempt asks for nothing: only
-        // what an endpoint tells freely shows whether it lags, or the ledger was set back.
+        // With a slot in the request a lagging endpoint refuses, and another one is tried. The last attempt demands none: only
+        // an answer without a demand shows whether the endpoint lags, or the ledger rolled back.
         asked = attempt + 1 < ATTEMPTS ? later(needed, applied) : undefined;
         await clock.sleep(PAUSE_MS, signal);
       }
@@ -283,7 +281,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   };
 }
 
-/** Those of whom nothing has changed are the same objects as before. */
+/** Unchanged users are the same objects as before. */
 function ledgerUsersOf(
   decoded: ReadonlyMap<Address, DecodedUser>,
   vrfs: ReadonlyMap<Address, VrfName>,

@@ -67,7 +67,7 @@ function clientOf(port: number, resolve: Resolve) {
   return { balance, events, clock };
 }
 
-test('an address that takes connections and never answers is left behind, and its name is in the event', async () => {
+test('an address that accepts connections and never answers is replaced by another one, and the event names it', async () => {
   const { port } = await node(ALIVE);
   const dead = await silence(DEAD, port);
   const { balance, events, clock } = clientOf(port, async () => at(DEAD, ALIVE));
@@ -85,7 +85,7 @@ test('an address that takes connections and never answers is left behind, and it
   ]);
 });
 
-test('several requests that hang together on one address condemn it once, and not the next one', async () => {
+test('several requests that hang on one address count as one failure of it, and not of the next one', async () => {
   const { port } = await node(ALIVE);
   await silence(DEAD, port);
   const { balance, clock } = clientOf(port, async () => at(DEAD, ALIVE));
@@ -95,14 +95,14 @@ test('several requests that hang together on one address condemn it once, and no
   expect(await Promise.all([balance(), balance(), balance()])).toEqual([7n, 7n, 7n]);
 });
 
-test('an address that refuses is passed over within the same request', async () => {
+test('within one request, an address that refuses is skipped', async () => {
   const { port } = await node(ALIVE);
   const { balance, events } = clientOf(port, async () => at(DEAD, ALIVE));
   expect(await balance()).toBe(7n);
   expect(events).toEqual([]);
 });
 
-test('when all addresses refuse, the request fails and the next one asks the resolver again', async () => {
+test('when all addresses refuse, the request fails and the next one resolves the name anew', async () => {
   const { port } = await node(ALIVE);
   const answers = [at(DEAD), at(DEAD, ALIVE)];
   const { balance, clock } = clientOf(port, async () => answers.shift() ?? []);
@@ -112,7 +112,7 @@ test('when all addresses refuse, the request fails and the next one asks the res
   expect(answers).toEqual([]);
 });
 
-test('a name that moves to another node is followed as soon as the old one is silent', async () => {
+test('the client follows a name that moves to another node once the old one stops answering', async () => {
   const { port } = await node(ALIVE);
   await silence(DEAD, port);
   let addresses = at(DEAD);
@@ -123,7 +123,7 @@ test('a name that moves to another node is followed as soon as the old one is si
   expect(await balance()).toBe(7n);
 });
 
-test('a resolver that fails is made up for by what it said before', async () => {
+test('while the resolver fails, its last answer is used', async () => {
   const { port } = await node(ALIVE);
   await silence(DEAD, port);
   let broken = false;
@@ -137,7 +137,7 @@ test('a resolver that fails is made up for by what it said before', async () => 
   expect(await balance()).toBe(7n);
 });
 
-test('a name that has never been resolved is an endpoint that cannot be reached', async () => {
+test('an endpoint whose name was never resolved is unreachable', async () => {
   const { balance } = clientOf(1, async () => {
     throw new Error('getaddrinfo ENOTFOUND ledger.test');
   });

@@ -22,7 +22,7 @@ function reading(account: Partial<AccountInfo> | null, publisher: Address | unde
   return readDeviceAuthority({ rpc, device: DEVICE, programId: PROGRAM, ...(publisher === undefined ? {} : { publisher }) }, calm());
 }
 
-test('a device that names our key tells its code and status', async () => {
+test('a device that names our key is read with its code and status', async () => {
   expect(await reading({ data: deviceData(OUR_KEY, 5) })).toEqual({
     slot: 40n,
     device: DEVICE,
@@ -58,11 +58,11 @@ test.each([
     'LEDGER__PUBLISHER_MISMATCH',
     `device ${DEVICE} accepts reports only from its metrics publisher ${key(66)}; our key is ${OUR_KEY}`,
   ],
-])('a device account that %s is one clear error for a person', async (_, account, code, message) => {
+])('a device account that %s is one clear error', async (_, account, code, message) => {
   await expect(reading(account)).rejects.toMatchObject({ code, class: 'fatal', message });
 });
 
-test('without a key, the publisher is told and not compared', async () => {
+test('without a key, the publisher is returned and not compared', async () => {
   const rpc: Pick<LedgerRpc, 'accounts'> = {
     accounts: async () => ({ slot: slot(40), accounts: [{ owner: PROGRAM, lamports: lamports(1), data: deviceData(key(66)) }] }),
   };

@@ -27,7 +27,7 @@ function healthAt(randomness: number) {
   return { clock, events, health, untilDue };
 }
 
-test('an endpoint that goes on failing is left alone for doubling times, up to thirty seconds', () => {
+test('the quarantine of an endpoint that keeps failing doubles, up to thirty seconds', () => {
   const { health, untilDue, events } = healthAt(1);
   const waits = Array.from({ length: 9 }, () => {
     health.failed(trouble());
@@ -37,7 +37,7 @@ test('an endpoint that goes on failing is left alone for doubling times, up to t
   expect(events).toEqual(['lost']);
 });
 
-test('the waits are drawn from the upper half, so that a fleet does not return at once', () => {
+test('quarantines are drawn from the upper half, so that a fleet does not return at once', () => {
   const { health, untilDue } = healthAt(0);
   health.failed(trouble());
   expect(untilDue()).toBe(250);
@@ -49,7 +49,7 @@ test('requests that fail together are one failure', () => {
   expect(untilDue()).toBe(500);
 });
 
-test('an endpoint that fails again soon after its return goes on where it stopped; a minute of service clears it', () => {
+test('an endpoint that fails soon after its return continues its backoff; a minute of service resets it', () => {
   const { health, untilDue, clock, events } = healthAt(1);
   health.failed(trouble());
   untilDue();
@@ -63,7 +63,7 @@ test('an endpoint that fails again soon after its return goes on where it stoppe
   expect(events).toEqual(['lost', 'back', 'lost', 'back', 'lost']);
 });
 
-test('a wait that the endpoint asks for is honoured, up to five minutes, even as a last resort', () => {
+test('a pause that the endpoint asks for is honoured, up to five minutes, even by a fallback', () => {
   const { health, clock } = healthAt(1);
   health.failed(trouble(3_600_000));
   clock.advance(299_999);
@@ -72,7 +72,7 @@ test('a wait that the endpoint asks for is honoured, up to five minutes, even as
   expect([health.due, health.isFallback]).toEqual([true, true]);
 });
 
-test('a wait that a later answer asks for counts although the endpoint is already set aside', () => {
+test('a pause that a later answer asks for counts although the endpoint is already quarantined', () => {
   const { health, clock } = healthAt(1);
   health.failed(trouble());
   health.failed(trouble(10_000));
@@ -80,7 +80,7 @@ test('a wait that a later answer asks for counts although the endpoint is alread
   expect(health.due).toBe(false);
 });
 
-test('an endpoint that answers probes and still fails at its method is told of once, and is back when the method works', () => {
+test('an endpoint that answers probes and still fails at its method is reported lost once, and back when the method works', () => {
   const { health, untilDue, events, clock } = healthAt(1);
   const waits: number[] = [];
   health.failed(trouble());
@@ -98,7 +98,7 @@ test('an endpoint that answers probes and still fails at its method is told of o
   expect(events).toEqual(['lost', 'back']);
 });
 
-test('an endpoint whose method nobody asks for again is back after a minute of service', () => {
+test('an endpoint whose failed method is not needed again is back after a minute of service', () => {
   const { health, untilDue, clock, events } = healthAt(1);
   health.failed(trouble());
   untilDue();
@@ -121,7 +121,7 @@ test('an answer to a request from before the failure does not bring the endpoint
   expect([health.healthy, events]).toEqual([false, ['lost']]);
 });
 
-test('a fault that only its own recheck takes away outlasts every success of other kinds', () => {
+test('an error with its own recheck stands until that recheck passes', () => {
   const clock = manualClock();
   const events: string[] = [];
   const endpoint = endpointCalled('a', clock, ({ state }) => events.push(state));

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { epochMs } from '../../src/lib/index.ts';
 import { parseEndpointUrl, parseEndpointUrls, retryAfterMs } from '../../src/rpc/transport.ts';
 
-describe('an RPC URL', () => {
-  test('shows only scheme, host and port', () => {
+describe('RPC URLs', () => {
+  test('an RPC URL shows only scheme, host and port', () => {
     const names = [
       'https://rpc.example.com/db336024-e7a8-46b1',
       'https://rpc.example.com:8443/?api-key=topsecret',
@@ -18,7 +18,7 @@ describe('an RPC URL', () => {
     ]);
   });
 
-  test('keeps its path and query for the request, and its password for the Authorization header', () => {
+  test('an RPC URL keeps its path and query for the request, and its password for the Authorization header', () => {
     const { origin, path, authorization } = parseEndpointUrl('https://someone:p%40ss@rpc.example.com/v2/KEY?x=1');
     expect({ origin, path, authorization }).toEqual({
       origin: 'https://rpc.example.com',
@@ -27,19 +27,19 @@ describe('an RPC URL', () => {
     });
   });
 
-  test('blots its secrets out of any text', () => {
+  test('an RPC URL redacts its secrets in any text', () => {
     const url = parseEndpointUrl('https://someone:p%40ss@rpc.example.com/v2/db336024-e7a8?api-key=topsecret');
     const text = 'no route /v2/db336024-e7a8?api-key=topsecret for someone:p@ss or p%40ss; key db336024-e7a8, topsecret';
     expect(url.redact(text)).toBe('no route …?… for …:… or …; key …, …');
   });
 
-  test('that is none is refused without being repeated', () => {
+  test('an invalid RPC URL is refused without being repeated', () => {
     expect(() => parseEndpointUrl('ftp://secret.example.com')).toThrow(new TypeError('an RPC URL starts with http:// or https://'));
     expect(() => parseEndpointUrl('secret')).toThrow(new TypeError('an RPC URL starts with http:// or https://'));
     expect(() => parseEndpointUrls([])).toThrow(new TypeError('at least one RPC URL is needed'));
   });
 
-  test('is told apart from another of the same host by its place', () => {
+  test('RPC URLs of the same host are distinguished by their place', () => {
     const urls = ['https://a.example.com/one-token', 'https://b.example.com/', 'https://a.example.com/two-token'];
     expect(parseEndpointUrls(urls).map(({ name }) => name)).toEqual([
       'https://a.example.com/… #1',
@@ -60,7 +60,7 @@ describe('Retry-After', () => {
     ['soon', undefined, undefined],
     ['-1', undefined, undefined],
     [undefined, undefined, undefined],
-  ])('%s (answered at %s) is a wait of %s ms', (value, date, expected) => {
+  ])('Retry-After %s (answered at %s) is a pause of %s ms', (value, date, expected) => {
     expect(retryAfterMs(value, date, now)).toBe(expected);
   });
 });

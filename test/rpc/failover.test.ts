@@ -32,7 +32,7 @@ const servedBy = async (expected: bigint): Promise<void> => {
 };
 
 describe('reads', () => {
-  test('go to the first endpoint of the list while it is healthy', async () => {
+  test('reads go to the first endpoint of the list while it is healthy', async () => {
     expect([await balance(), await balance(), await balance()]).toEqual([1n, 1n, 1n]);
     expect(second.methods().filter((method) => method === 'getBalance')).toEqual([]);
   });
@@ -45,19 +45,19 @@ describe('reads', () => {
     ['sends a page', { raw: '<html>' }],
     ['sends wrong types', { result: { context: { slot: 1000 }, value: 'much' } }],
     ['does not know the method', { error: { code: -32601, message: 'no' } }],
-  ])('rule 20: go on to the next in the same call when the first %s', async (_, trouble) => {
+  ])('rule 20: a read goes to the next endpoint in the same call when the first one %s', async (_, trouble) => {
     letTimersStandStill();
     first.always(trouble);
     expect(await asTimePasses(25, balance())).toBe(2n);
   });
 
-  test('do not go on when the request itself is refused', async () => {
+  test('a read does not go to the next endpoint when the request itself is refused', async () => {
     first.on('getBalance', { error: { code: -32003, message: 'signature verification failure' } });
     expect(await codeOf(balance())).toBe('LEDGER__REQUEST_REFUSED');
     expect(both.events).toEqual([]);
   });
 
-  test('that no endpoint can serve fail with every problem in one line', async () => {
+  test('a read that no endpoint can serve fails with every problem in one line', async () => {
     first.always({ status: 503 });
     second.always({ status: 429 });
     const error = await balance().catch((caught) => caught);
@@ -69,7 +69,7 @@ describe('reads', () => {
     ]);
   });
 
-  test('that come too early everywhere may be asked again at once', async () => {
+  test('a read that no endpoint has the slot for may be retried at once', async () => {
     for (const fake of [first, second])
       fake.on('getBalance', { error: { code: -32016, message: 'Minimum context slot has not been reached' } });
     expect(await balance().catch((error) => [error.code, error.class])).toEqual(['LEDGER__NOT_YET', 'retry-now']);
@@ -77,11 +77,11 @@ describe('reads', () => {
   });
 });
 
-describe('a failing endpoint', () => {
-  test('is set aside, told of once, probed back in, and used again', async () => {
+describe('failing endpoints', () => {
+  test('a failing endpoint is quarantined, reported once, probed, and used again', async () => {
     first.always({ status: 503 });
     expect([await balance(), await balance(), await balance()]).toEqual([2n, 2n, 2n]);
-    expect(first.calls.length).toBeLessThanOrEqual(2); // the read that failed, and the first look at a standby
+    expect(first.calls.length).toBeLessThanOrEqual(2); // the read that failed, and the first probe of a standby
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`]);
 
     const before = first.calls.length;
@@ -96,7 +96,7 @@ describe('a failing endpoint', () => {
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__UNAVAILABLE`, `back ${first.url}`]);
   });
 
-  test('that asks for a pause gets it, even when it is the only one left', async () => {
+  test('an endpoint that asks for a pause gets it, even when it is the only one left', async () => {
     const alone = rpcOver([first.url]);
     first.on('getBalance', { status: 429, headers: { 'retry-after': '20' } });
     expect(await codeOf(alone.rpc.balance(OUR_KEY, calm()))).toBe('LEDGER__RATE_LIMITED');
@@ -110,7 +110,7 @@ describe('a failing endpoint', () => {
     await alone.rpc.close();
   });
 
-  test('that is the only one is tried again after a quarter of a second, however long it has been failing', async () => {
+  test('a single endpoint is retried after a quarter of a second, however long it has been failing', async () => {
     const alone = rpcOver([first.url]);
     first.on('getBalance', { status: 503 });
     for (let second = 0; second < 120; second++) {
@@ -125,7 +125,7 @@ describe('a failing endpoint', () => {
     await alone.rpc.close();
   });
 
-  test('is asked again in the call in which the last healthy one fails', async () => {
+  test('a quarantined endpoint is asked again in the call in which the last healthy one fails', async () => {
     first.always({ status: 503 });
     await balance();
     serving(first, 1000, 1);
@@ -134,7 +134,7 @@ describe('a failing endpoint', () => {
     expect(await balance()).toBe(1n);
   });
 
-  test('rule 20: that holds a call until the deadline of the call leaves an error that names it', async () => {
+  test('rule 20: an endpoint that holds a call until its deadline is named in the error', async () => {
     const hurried = rpcOver([first.url, second.url], { requestTimeoutMs: 1_000, callTimeoutMs: 80 });
     first.always('hang');
     const error = await hurried.rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
@@ -146,8 +146,8 @@ describe('a failing endpoint', () => {
   });
 });
 
-describe('an endpoint that fails at one method only', () => {
-  test('is told of once, however often probes find it alive', async () => {
+describe('endpoints that fail at one method only', () => {
+  test('an endpoint that fails at one method is reported lost once, however often probes succeed', async () => {
     first.on('getBalance', { status: 503 });
     for (let minute = 0; minute < 10; minute++) {
       both.clock.advance(60_000);
@@ -157,8 +157,8 @@ describe('an endpoint that fails at one method only', () => {
   });
 });
 
-describe('a lagging endpoint', () => {
-  test('is found out by the standby, set aside, and used again when it has caught up', async () => {
+describe('lagging endpoints', () => {
+  test('a lagging endpoint is found by comparison with the standby, quarantined, and used again when it has caught up', async () => {
     serving(second, 1051, 2);
     await balance();
     await expect.poll(() => second.methods()).toContain('getEpochInfo');
@@ -171,7 +171,7 @@ describe('a lagging endpoint', () => {
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__LAGGING`, `back ${first.url}`]);
   });
 
-  test('is one that is more than fifty slots behind', async () => {
+  test('an endpoint lags when it is more than fifty slots behind', async () => {
     serving(second, 1050, 2);
     await balance();
     await expect.poll(() => second.methods()).toContain('getEpochInfo');
@@ -179,7 +179,7 @@ describe('a lagging endpoint', () => {
     expect(both.events).toEqual([]);
   });
 
-  test('is better than none', async () => {
+  test('a lagging endpoint is used when no other is left', async () => {
     serving(second, 2000, 2);
     await balance();
     await servedBy(2n);
@@ -188,7 +188,7 @@ describe('a lagging endpoint', () => {
     expect(await balance()).toBe(1n);
   });
 
-  test('is not an only one whose ledger was set back', async () => {
+  test('a single endpoint does not lag after a rollback', async () => {
     const alone = rpcOver([first.url]);
     expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
     serving(first, 10, 3);

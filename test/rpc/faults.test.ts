@@ -12,7 +12,7 @@ function verdictOf(reply: Exclude<RpcReply, { kind: 'result' }>): string {
   return [error.code.replace('LEDGER__', ''), error.class, ...words].join(' ');
 }
 
-describe('what a failure means: its code and class, whether the endpoint is set aside, whether another may do better, whether a transaction may be out', () => {
+describe('the code and class of a failure, and its consequences for the endpoint, the call and a transaction', () => {
   test.each([
     [-32002, 'REQUEST_REFUSED retry-later stays stop never'],
     [-32003, 'REQUEST_REFUSED retry-later stays stop never'],
@@ -34,7 +34,7 @@ describe('what a failure means: its code and class, whether the endpoint is set 
     [-32000, 'NODE_ERROR retry-later stays next maybe'],
     [429, 'RATE_LIMITED retry-later aside next never'],
     [503, 'UNAVAILABLE retry-later aside next maybe'],
-  ])('JSON-RPC code %i: %s', (code, expected) => {
+  ])('JSON-RPC code %i means %s', (code, expected) => {
     expect(verdictOf({ kind: 'rpc-error', code, message: 'because', data: undefined })).toBe(expected);
   });
 
@@ -50,7 +50,7 @@ describe('what a failure means: its code and class, whether the endpoint is set 
     [500, 'UNAVAILABLE retry-later aside next maybe'],
     [503, 'UNAVAILABLE retry-later aside next maybe'],
     [504, 'UNAVAILABLE retry-later aside next maybe'],
-  ])('HTTP status %i: %s', (status, expected) => {
+  ])('HTTP status %i means %s', (status, expected) => {
     expect(verdictOf({ kind: 'http-error', status })).toBe(expected);
   });
 
@@ -72,12 +72,12 @@ describe('what a failure means: its code and class, whether the endpoint is set 
       'BUSY retry-later stays next never',
     ],
     ['a full queue', { kind: 'failed', progress: 'overflow', cause }, 'BUSY retry-later stays next never'],
-  ])('%s', (_, reply, expected) => {
+  ])('the verdict on %s', (_, reply, expected) => {
     expect(verdictOf(reply)).toBe(expected);
   });
 });
 
-test('the message is one short line without the secrets of the URL, and both attempts to connect are told', () => {
+test('the message is one short line without the secrets of the URL, and names both attempts to connect', () => {
   const cause = new AggregateError([new Error('connect ECONNREFUSED ::1:8899'), new Error('connect ECONNREFUSED 127.0.0.1:8899')]);
   expect(toEndpointError({ kind: 'failed', progress: 'waiting', cause }, URL, 'aMethod').message).toBe(
     'the ledger endpoint https://rpc.example.com/… cannot be reached: connect ECONNREFUSED ::1:8899; connect ECONNREFUSED 127.0.0.1:8899',

@@ -61,8 +61,8 @@ const signed = async (by: Ed25519Signer = PUBLISHER) => {
 /** The name of a transaction: its first signature. */
 const nameOf = ({ wire }: { wire: Uint8Array }): string => bs58.encode(wire.subarray(1, 65));
 
-describe('a ledger that is well', () => {
-  test('is read as users with their VRFs, and the device as ours', async () => {
+describe('a healthy ledger', () => {
+  test('users are read with their VRFs, and the device as ours', async () => {
     const tenant = ledger.admin.createTenant({ code: 'acme', vrfId: 12 });
     const ofTenant = ledger.admin.createUser({ device, tenant });
     const multicast = ledger.admin.createUser({ device, userType: UserType.multicast });
@@ -90,13 +90,13 @@ describe('a ledger that is well', () => {
     expect(await rpc.balance(PUBLISHER.address, calm())).toBe(1_000_000_000n);
   });
 
-  test('tells its slot time', async () => {
+  test('the slot time is read', async () => {
     clock.advance(180_000);
     // Nodes give the length of a sample in whole seconds.
     expect(Math.abs(((await reader().read(calm())).slotTimeMs ?? 0) - SLOT_MS)).toBeLessThan(8);
   });
 
-  test('takes a status, confirms it, and the next view knows of it', async () => {
+  test('a status is sent and confirmed, and the next view shows it', async () => {
     const views = reader();
     const before = await views.read(calm());
     expect(before.users.get(user)?.user.bgpStatus).toBe(0);
@@ -112,12 +112,12 @@ describe('a ledger that is well', () => {
     expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
   });
 
-  test('rejects the report of a stranger before it is broadcast', async () => {
+  test('the report of another key is rejected before it is broadcast', async () => {
     const outcome = await rpc.sendTransaction((await signed(STRANGER)).wire, { skipPreflight: false }, calm());
     expect(outcome).toMatchObject({ kind: 'rejected', err: { InstructionError: [0, { Custom: 8 }] } } satisfies Partial<SendOutcome>);
   });
 
-  test('gives evidence that a transaction which was lost can never land', async () => {
+  test('a lost transaction is proven to have expired', async () => {
     ledger.faults.set({ dropProbability: 1 });
     second.faults.set({ dropProbability: 1 });
     const transaction = await signed();
@@ -131,7 +131,7 @@ describe('a ledger that is well', () => {
   });
 });
 
-describe('with one endpoint in trouble', () => {
+describe('with one failing endpoint', () => {
   test.each([
     ['rate-limited', 'LEDGER__RATE_LIMITED'],
     ['unavailable', 'LEDGER__UNAVAILABLE'],
@@ -148,7 +148,7 @@ describe('with one endpoint in trouble', () => {
     expect(events).toEqual([expect.stringContaining(code)]);
   });
 
-  test('lagging, it is set aside and no older view is given', async () => {
+  test('a lagging endpoint is quarantined, and no older view is returned', async () => {
     const views = reader();
     const before = await views.read(calm());
     ledger.faults.set({ lagSlots: 100 });
@@ -157,11 +157,14 @@ describe('with one endpoint in trouble', () => {
     expect(events.every((event) => event.includes('LAGGING'))).toBe(true);
   });
 
-  test.each(['wrong-owner', 'wrong-type', 'truncated'] as const)('sending accounts with fault %s, it is not believed', async (kind) => {
-    ledger.faults.set({ account: { kind } });
-    expect((await reader().read(calm())).users.size).toBe(1);
-    second.faults.set({ account: { kind } });
-    clock.advance(1_000);
-    await expect(reader().read(calm())).rejects.toMatchObject({ message: expect.stringContaining(user) });
-  });
+  test.each(['wrong-owner', 'wrong-type', 'truncated'] as const)(
+    'an endpoint that sends accounts with fault %s is not used',
+    async (kind) => {
+      ledger.faults.set({ account: { kind } });
+      expect((await reader().read(calm())).users.size).toBe(1);
+      second.faults.set({ account: { kind } });
+      clock.advance(1_000);
+      await expect(reader().read(calm())).rejects.toMatchObject({ message: expect.stringContaining(user) });
+    },
+  );
 });

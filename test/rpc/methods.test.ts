@@ -25,7 +25,7 @@ const BLOCKHASH = key(77);
 describe('latestBlockhash', () => {
   const blockhash = (slot: number, lastValidBlockHeight: number) => slotted(slot, { blockhash: BLOCKHASH, lastValidBlockHeight });
 
-  test('takes the height from the same endpoint, afterwards, and not from before the blockhash', async () => {
+  test('latestBlockhash takes the height from the same endpoint, afterwards, and not from before the blockhash', async () => {
     fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(501, 991));
     expect(await rpc.latestBlockhash(calm())).toEqual({
       slot: 501n,
@@ -39,17 +39,17 @@ describe('latestBlockhash', () => {
     ]);
   });
 
-  test('rule 17: bounds the life of the blockhash to 150 blocks, where old nodes say 300', async () => {
+  test('rule 17: latestBlockhash bounds the lifetime of the blockhash to 150 blocks, where old nodes answer 300', async () => {
     fake.on('getLatestBlockhash', blockhash(500, 1_290)).on('getEpochInfo', epochInfo(500, 990));
     expect((await rpc.latestBlockhash(calm())).lastValidBlockHeight).toBe(1_140n);
   });
 
-  test('refuses a height from before the blockhash, which would end its life too early', async () => {
+  test('latestBlockhash refuses a height from before the blockhash, which would expire it too early', async () => {
     fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(499, 989));
     expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 499, not of 500 or later');
   });
 
-  test('refuses a blockhash that is none', async () => {
+  test('latestBlockhash refuses an invalid blockhash', async () => {
     fake.on('getLatestBlockhash', slotted(500, { blockhash: 'abc', lastValidBlockHeight: 1 }));
     expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__BAD_ANSWER: the blockhash is not 32 bytes of base58');
   });
@@ -64,7 +64,7 @@ describe('signatureStatuses', () => {
     confirmationStatus,
   });
 
-  test('come in the order asked, with null for the unknown', async () => {
+  test('statuses come in the order asked, with null for the unknown', async () => {
     fake.on(
       'getSignatureStatuses',
       slotted(900, [status(890, 'confirmed'), null, status(891, 'processed', { InstructionError: [0, { Custom: 8 }] })]),
@@ -80,7 +80,7 @@ describe('signatureStatuses', () => {
     expect(fake.calls[0]?.params).toEqual([['a', 'b', 'c'], { searchTransactionHistory: false }]);
   });
 
-  test('of more than 256 are asked for in parts, and are of the oldest part’s slot', async () => {
+  test('more than 256 statuses are read in parts, and their slot is that of the oldest part', async () => {
     let slot = 900;
     fake.on('getSignatureStatuses', ({ params }) =>
       slotted(
@@ -92,7 +92,7 @@ describe('signatureStatuses', () => {
     expect([at, statuses.length, fake.calls.map(({ params }) => (params[0] as string[]).length)]).toEqual([898n, 600, [256, 256, 88]]);
   });
 
-  test('without a confirmationStatus are finalized when they have no confirmations to count', async () => {
+  test('a status without a confirmationStatus is finalized when it has no confirmations to count', async () => {
     fake.on(
       'getSignatureStatuses',
       slotted(9, [
@@ -108,7 +108,7 @@ describe('signatureStatuses', () => {
     ['too few', [null], '1 statuses for 2 signatures'],
     ['an unknown commitment', [null, status(1, 'maybe')], 'an unknown confirmationStatus'],
     ['no slot', [null, { confirmationStatus: 'confirmed', err: null }], 'the slot of a status is missing, not a whole number'],
-    ['a slot that has not come yet', [null, status(901, 'confirmed')], 'a status of slot 901 in an answer of slot 900'],
+    ['a slot in the future', [null, status(901, 'confirmed')], 'a status of slot 901 in an answer of slot 900'],
     ['no err', [null, { slot: 1, confirmationStatus: 'confirmed' }], 'the error of a transaction is missing, not an object'],
     ['an err of a wrong type', [null, status(1, 'confirmed', 8)], 'the error of a transaction is 8, not an object'],
   ])('with %s are refused', async (_, value, problem) => {
@@ -117,8 +117,8 @@ describe('signatureStatuses', () => {
   });
 });
 
-describe('lastLook', () => {
-  test('is the height, and after it the whole history', async () => {
+describe('checkExpiry', () => {
+  test('checkExpiry reads the height, and after it the whole history', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(900, [null]));
     expect(await rpc.checkExpiry(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
     expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
@@ -127,12 +127,12 @@ describe('lastLook', () => {
     ]);
   });
 
-  test('is no evidence when the statuses are from before the height', async () => {
+  test('checkExpiry fails when the statuses are from before the height', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', slotted(899, [null]));
     expect(await failure(rpc.checkExpiry(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 899, not of 900 or later');
   });
 
-  test('never mixes two endpoints', async () => {
+  test('checkExpiry never mixes two endpoints', async () => {
     const other = await fakeEndpoint();
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', { status: 503 });
     other
@@ -152,7 +152,7 @@ describe('lastLook', () => {
       ? { error: { code: -32011, message: 'Transaction history is not available from this node' } }
       : slotted(901, [null]);
 
-  test('takes the status cache of an endpoint that keeps no history', async () => {
+  test('checkExpiry uses the status cache of an endpoint without history', async () => {
     fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', noHistory);
     expect(await rpc.checkExpiry(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
     expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
@@ -162,16 +162,16 @@ describe('lastLook', () => {
     ]);
   });
 
-  test('is no evidence when that status cache is from before the height', async () => {
+  test('checkExpiry fails when that status cache is from before the height', async () => {
     fake.on('getEpochInfo', epochInfo(902, 800)).on('getSignatureStatuses', noHistory);
     expect(await failure(rpc.checkExpiry(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 901, not of 902 or later');
   });
 });
 
-describe('accounts', () => {
+describe('getMultipleAccounts', () => {
   const account = (data: unknown) => ({ owner: PROGRAM, lamports: 7, data, executable: false, rentEpoch: 2 ** 64, space: 3 });
 
-  test('come in the order asked, a hundred a request', async () => {
+  test('accounts come in the order asked, a hundred a request', async () => {
     fake.on('getMultipleAccounts', ({ params }) =>
       slotted(
         50,
@@ -200,7 +200,7 @@ describe('accounts', () => {
 });
 
 describe('simulateTransaction', () => {
-  test('is asked without signatures and with any blockhash, and tells error, logs and units', async () => {
+  test('a simulation needs no signature and no blockhash, and returns error, logs and units', async () => {
     fake.on(
       'simulateTransaction',
       slotted(60, { err: { InstructionError: [1, 'InvalidAccountData'] }, logs: ['a', 'b'], unitsConsumed: 9_000, accounts: null }),
@@ -217,7 +217,7 @@ describe('simulateTransaction', () => {
     ]);
   });
 
-  test('takes a node that has neither logs nor units', async () => {
+  test('a simulation without logs and units is accepted', async () => {
     fake.on('simulateTransaction', slotted(60, { err: null, logs: null }));
     expect(await rpc.simulateTransaction(wireOf(), calm())).toEqual({ slot: 60n, err: null, logs: [] });
   });

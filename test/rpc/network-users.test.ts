@@ -19,7 +19,7 @@ const read = () => readNetworkUsers({ endpoints, programId: PROGRAM }, calm());
 const failure = (work: Promise<unknown>): Promise<string> =>
   work.then(JSON.stringify, (error) => error.message.replaceAll(/:\d+/g, ':PORT'));
 
-test('users of a network are asked for by account type alone', async () => {
+test('users of a network are read by account type alone', async () => {
   fakes[0].on('getProgramAccounts', slotted(70, [userEntry(11), userEntry(12, { devicePk: key(9), tunnelId: 501 })]));
   const { slot, users } = await read();
   expect([slot, [...users].map(([pubkey, { user }]) => [pubkey, user.devicePk])]).toEqual([
@@ -35,13 +35,13 @@ test('users of a network are asked for by account type alone', async () => {
   expect(fakes[1].calls).toEqual([]);
 });
 
-test('an answer with one wrong account is no answer: the next endpoint is asked', async () => {
+test('after an answer with one wrong account the next endpoint is asked', async () => {
   fakes[0].on('getProgramAccounts', slotted(70, [userEntry(11), { pubkey: 'nonsense' }]));
   fakes[1].on('getProgramAccounts', slotted(71, [userEntry(11)]));
   expect((await read()).slot).toBe(71n);
 });
 
-test('where none can answer, all of them are told with what was wrong', async () => {
+test('the error names the problem of each endpoint when none can answer', async () => {
   fakes[0].on('getProgramAccounts', { status: 503 });
   fakes[1].on('getProgramAccounts', { result: 'nothing of the kind' });
   expect(await failure(read())).toBe(
@@ -51,7 +51,7 @@ test('where none can answer, all of them are told with what was wrong', async ()
   );
 });
 
-test('an endpoint is asked for its slot by itself', async () => {
+test('each endpoint is asked for its slot', async () => {
   fakes[0].on('getEpochInfo', { result: { absoluteSlot: 77, blockHeight: 70 } });
   fakes[1].on('getEpochInfo', { result: { absoluteSlot: 'late' } });
   const [first, second] = endpoints;

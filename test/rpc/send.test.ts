@@ -28,7 +28,7 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
   limits: { status: 429 },
   'limits in JSON-RPC': { error: { code: -32429, message: 'slow' } },
   'is unhealthy': { error: { code: -32005, message: 'behind' } },
-  'turns us away': { status: 403 },
+  'denies access': { status: 403 },
   'cannot read it': { error: { code: -32602, message: 'failed to deserialize' } },
   'fails as a gateway': { status: 502 },
   'is unavailable': { status: 503 },
@@ -57,7 +57,7 @@ const brief = (outcome: SendOutcome): string => {
   return `${outcome.kind} ${'code' in outcome.error ? outcome.error.code : outcome.error.message}`;
 };
 
-describe('one endpoint', () => {
+describe('a send to one endpoint', () => {
   test.each([
     ['accepts', 'accepted'],
     ['has it already', 'accepted'],
@@ -67,7 +67,7 @@ describe('one endpoint', () => {
     ['limits', 'not-sent LEDGER__RATE_LIMITED'],
     ['limits in JSON-RPC', 'not-sent LEDGER__RATE_LIMITED'],
     ['is unhealthy', 'not-sent LEDGER__UNAVAILABLE'],
-    ['turns us away', 'not-sent LEDGER__ACCESS_DENIED'],
+    ['denies access', 'not-sent LEDGER__ACCESS_DENIED'],
     ['cannot read it', 'not-sent LEDGER__REQUEST_REFUSED'],
     ['fails as a gateway', 'unknown LEDGER__UNAVAILABLE'],
     ['is unavailable', 'unknown LEDGER__UNAVAILABLE'],
@@ -78,11 +78,11 @@ describe('one endpoint', () => {
     ['names another signature', 'unknown LEDGER__BAD_ANSWER'],
     ['rejects without a reason', 'unknown LEDGER__BAD_ANSWER'],
     ['rejects in a strange shape', 'not-sent LEDGER__REQUEST_REFUSED'],
-  ])('that %s: %s', async (name, expected) => {
+  ])('a send to an endpoint that %s is %s', async (name, expected) => {
     expect(brief(await send(answering(name)))).toBe(expected);
   });
 
-  test('that refuses the connection: not-sent', async () => {
+  test('a send to an endpoint that refuses the connection is not-sent', async () => {
     expect(brief(await send([await closedPort()]))).toBe('not-sent LEDGER__UNREACHABLE');
   });
 
@@ -96,7 +96,7 @@ describe('one endpoint', () => {
   });
 });
 
-describe('two endpoints', () => {
+describe('a send to two endpoints', () => {
   test.each([
     ['accepts', 'rejects it', 'accepted'],
     ['rejects it', 'accepts', 'accepted'],
@@ -110,12 +110,12 @@ describe('two endpoints', () => {
     ['rejects it', 'is unavailable', 'unknown LEDGER__UNAVAILABLE'],
     ['cuts the connection', 'rejects it', 'unknown LEDGER__UNREACHABLE'],
     ['limits', 'hangs', 'unknown LEDGER__TIMEOUT'],
-    ['limits', 'turns us away', 'not-sent LEDGER__RATE_LIMITED'],
-  ])('of which one %s and one %s: %s', async (one, two, expected) => {
+    ['limits', 'denies access', 'not-sent LEDGER__RATE_LIMITED'],
+  ])('a send to an endpoint that %s and one that %s is %s', async (one, two, expected) => {
     expect(brief(await send(answering(one, two)))).toBe(expected);
   });
 
-  test('get the same bytes at once, broadcast once by each node', async () => {
+  test('two endpoints get the same bytes at once, broadcast once by each node', async () => {
     await send(answering('accepts', 'accepts'));
     await expect.poll(() => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length)).toEqual([1, 1]);
     const config = { encoding: 'base64', skipPreflight: false, preflightCommitment: 'confirmed', maxRetries: 0 };
@@ -123,15 +123,15 @@ describe('two endpoints', () => {
     expect(fakes[1]?.calls.find(({ method }) => method === 'sendTransaction')?.params).toEqual([base64(WIRE), config]);
   });
 
-  test('of which one accepts do not wait for the other', async () => {
+  test('a send that one endpoint accepts does not wait for the other', async () => {
     const { rpc } = rpcOver(answering('hangs', 'accepts'), { requestTimeoutMs: 15_000 });
     expect(await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
     await rpc.close();
   });
 });
 
-describe('a send', () => {
-  test('goes only to healthy endpoints, and to those set aside when no other is left', async () => {
+describe('sends', () => {
+  test('a send goes only to healthy endpoints, and to quarantined ones when no other is left', async () => {
     const { rpc, clock } = rpcOver(answering('is unavailable', 'accepts'));
     await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
     const sends = (): number[] => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length);
@@ -147,7 +147,7 @@ describe('a send', () => {
     await rpc.close();
   });
 
-  test('is not made while the only endpoint has asked for a pause', async () => {
+  test('a send is not made while the only endpoint has asked for a pause', async () => {
     fakes[0]?.always({ status: 429, headers: { 'retry-after': '5' } });
     const { rpc } = rpcOver([fakes[0]?.url ?? '']);
     await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
@@ -156,7 +156,7 @@ describe('a send', () => {
     await rpc.close();
   });
 
-  test('overtakes reads that wait for a connection', async () => {
+  test('a send overtakes reads that wait for a connection', async () => {
     const [fake] = fakes;
     const held: (() => void)[] = [];
     fake
@@ -177,7 +177,7 @@ describe('a send', () => {
     await rpc.close();
   });
 
-  test('throws only for an aborted signal', async () => {
+  test('a send throws only for an aborted signal', async () => {
     const { rpc } = rpcOver(answering('hangs', 'hangs'));
     const abort = new AbortController();
     const pending = rpc.sendTransaction(WIRE, { skipPreflight: true }, abort.signal);

@@ -8,7 +8,7 @@ import { calm, manualClock } from './builders.ts';
 const measuring = () => new SlotClock({ rpc: { recentSlotTimeMs: async () => undefined }, clock: manualClock() });
 const note = (clock: ReturnType<typeof measuring>, at: number, ms: number): void => clock.note(slot(at), monotonicMs(ms));
 
-test('nothing is known before something is measured', () => {
+test('the slot time is unknown before it is measured', () => {
   expect(measuring().slotTimeMs()).toBe(undefined);
 });
 
@@ -21,7 +21,7 @@ test('two sightings less than five seconds apart measure nothing', () => {
   expect(clock.slotTimeMs()).toBe(400);
 });
 
-test('answers that lag, and slots that stand still, measure nothing', () => {
+test('lagging answers and slots that stand still measure nothing', () => {
   const clock = measuring();
   note(clock, 100, 0);
   note(clock, 90, 6_000);
@@ -30,7 +30,7 @@ test('answers that lag, and slots that stand still, measure nothing', () => {
   expect(clock.slotTimeMs()).toBe(undefined);
 });
 
-test('what is no slot time is not believed', () => {
+test('an implausible slot time is dropped', () => {
   const clock = measuring();
   note(clock, 100, 0);
   note(clock, 101, 60_000);
@@ -45,7 +45,7 @@ test('a change of the slot time shows after ten minutes or so', () => {
   expect(clock.slotTimeMs()).toBe(200);
 });
 
-test('the node’s samples go before our own measurement, and stay while it cannot be asked', async () => {
+test('the node’s samples go before our own measurement, and stay while the node does not answer', async () => {
   const manual = manualClock();
   let answer: () => Promise<number | undefined> = async () => 250;
   const clock = new SlotClock({ rpc: { recentSlotTimeMs: () => answer() }, clock: manual });

@@ -29,7 +29,7 @@ const raw =
   (text: (id: number) => string): FakeMethod =>
   ({ id }) => ({ raw: text(id) });
 
-describe('an endpoint in trouble is one typed error with one clear line and no secret', () => {
+describe('each failure is one typed error with one clear line and no secret', () => {
   test.each<[string, FakeReply | FakeMethod, object]>([
     [
       '429',
@@ -39,20 +39,12 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     [
       '503',
       { status: 503, body: 'upstream down' },
-      said(
-        'LEDGER__UNAVAILABLE',
-        'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 503',
-      ),
+      said('LEDGER__UNAVAILABLE', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 503'),
     ],
     [
       '502 with a page',
       { status: 502, body: '<html>' },
-      said(
-        'LEDGER__UNAVAILABLE',
-        'retry-later',
-        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 502',
-      ),
+      said('LEDGER__UNAVAILABLE', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 502'),
     ],
     [
       '403',
@@ -191,7 +183,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       ),
     ],
     [
-      'a code nobody knows',
+      'an unknown code',
       { error: { code: -32099, message: 'what\nnow' } },
       said('LEDGER__NODE_ERROR', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… failed at getBalance: what now (code -32099)'),
     ],
@@ -209,13 +201,13 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
       'reset',
       said('LEDGER__UNREACHABLE', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… cannot be reached: read ECONNRESET'),
     ],
-  ])('%s', async (_, reply, expected) => {
+  ])('the error for %s', async (_, reply, expected) => {
     letTimersStandStill();
     fake.always(reply);
     expect(await asTimePasses(25, failure(balance()))).toEqual(expected);
   });
 
-  test('a refused connection', async () => {
+  test('the error for a refused connection', async () => {
     const other = rpcOver([`${await closedPort()}/secret-token`]);
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual(
       said(
@@ -227,7 +219,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     await other.rpc.close();
   });
 
-  test('a name that does not resolve', async () => {
+  test('the error for a name that does not resolve', async () => {
     const other = rpcOver(['http://ledger.invalid/secret-token']);
     const { code, message } = await other.rpc.balance(OUR_KEY, calm()).catch((error) => error);
     expect(code).toBe('LEDGER__UNREACHABLE');
@@ -235,7 +227,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     await other.rpc.close();
   });
 
-  test('rule 20: a server that accepts and stays silent', async () => {
+  test('rule 20: a server that accepts and never answers is a timeout', async () => {
     const silent = createServer((socket) => socket.resume());
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
@@ -245,7 +237,7 @@ describe('an endpoint in trouble is one typed error with one clear line and no s
     await new Promise((resolve) => silent.close(resolve));
   });
 
-  test('an answer without end', async () => {
+  test('an answer beyond the bound is malformed, packed or not', async () => {
     const other = rpcOver([fake.url], { maxResponseBytes: 1_000 });
     fake.on('getBalance', { raw: 'x'.repeat(5_000) });
     const tooLong = said(
@@ -297,13 +289,13 @@ describe('connections', () => {
     await expect.poll(() => fake.sockets.open).toBe(0);
   });
 
-  test('a packed answer is unpacked', async () => {
+  test('a gzip answer is unpacked', async () => {
     fake.on('getBalance', { gzipped: { context: { slot: 1 }, value: 5 } });
     expect(await balance()).toBe(5n);
     expect(fake.calls[0]?.request.headers['accept-encoding']).toBe('gzip');
   });
 
-  test('the path and the password of the URL travel with the request', async () => {
+  test('the path and the password of the URL are part of the request', async () => {
     fake.on('getBalance', slotted(1, 5));
     const other = rpcOver([fake.url.replace('http://', 'http://me:pass@').concat('/v2/token?x=1')]);
     await other.rpc.balance(OUR_KEY, calm());
@@ -328,7 +320,7 @@ describe('ending', () => {
     await other.rpc.close();
   });
 
-  test('close ends what is under way and what waits, may be called again, and leaves nothing usable', async () => {
+  test('close ends running and waiting calls, may be called again, and leaves nothing usable', async () => {
     fake.always('hang');
     const other = rpcOver([fake.url], { requestTimeoutMs: 15_000 });
     const signal = calm();

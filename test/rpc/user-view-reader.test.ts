@@ -72,8 +72,8 @@ function ledgerOf(users: Readonly<Record<number, Partial<User>>>) {
 const vrfs = (view: { users: ReadonlyMap<Address, { expectedVrf?: string }> }): unknown =>
   [...view.users.values()].map(({ expectedVrf }) => expectedVrf);
 
-describe('a view', () => {
-  test('holds every user decoded, the slot, and when the request was sent', async () => {
+describe('views', () => {
+  test('a view holds every user decoded, the slot, and when the request was sent', async () => {
     const { reader, clock } = ledgerOf({ 11: { tunnelId: 500 }, 12: { tunnelId: 501, bgpStatus: 1, lastBgpReportedAt: slot(90) } });
     clock.advance(5_000);
     expect(await reader.read(calm())).toEqual({
@@ -86,7 +86,7 @@ describe('a view', () => {
     });
   });
 
-  test('shows changed, new and gone users, and takes the unchanged ones over', async () => {
+  test('a view shows changed, new and gone users, and keeps the unchanged ones', async () => {
     const { reader, state } = ledgerOf({ 11: {}, 12: {}, 13: {} });
     const before = await reader.read(calm());
     state.users.set(key(12), userOf({ bgpStatus: 2 }));
@@ -101,7 +101,7 @@ describe('a view', () => {
     expect(after.users.get(key(11))?.user).toBe(before.users.get(key(11))?.user);
   });
 
-  test('is refused whole for an account that is no user, which is named', async () => {
+  test('a view with an account that is not a user is refused, and the error names it', async () => {
     const rpc: ReaderRpc = {
       usersOfDevice: async () => ({ slot: slot(1), accounts: new Map([[key(11), Uint8Array.of(5, 0)]]) }),
       accounts: () => Promise.reject(new Error('not expected')),
@@ -112,8 +112,8 @@ describe('a view', () => {
   });
 });
 
-describe('an answer from before the last view', () => {
-  test('is dropped, and the next one is asked for with the slot that is wanted', async () => {
+describe('answers older than the last view', () => {
+  test('an older answer is dropped, and the next request demands the slot', async () => {
     const { reader, state } = ledgerOf({ 11: {} });
     state.slots = [100, 99, 101];
     await reader.read(calm());
@@ -121,12 +121,12 @@ describe('an answer from before the last view', () => {
     expect(state.wanted).toEqual([undefined, undefined, 100n]);
   });
 
-  test('of the same slot is as good', async () => {
+  test('an answer of the same slot is used', async () => {
     const { reader } = ledgerOf({ 11: {} });
     expect([(await reader.read(calm())).slot, (await reader.read(calm())).slot]).toEqual([100n, 100n]);
   });
 
-  test('again and again is an error, and never a view', async () => {
+  test('older answers without end are an error, and never a view', async () => {
     const clock = manualClock();
     let at = 100;
     const rpc: ReaderRpc = {
@@ -147,7 +147,7 @@ describe('an answer from before the last view', () => {
     expect((await reader.read(calm())).slot).toBe(100n);
   });
 
-  test('that was overtaken by another read is dropped too', async () => {
+  test('an answer that another read has overtaken is dropped, too', async () => {
     const gates: (() => void)[] = [];
     let at = 100;
     const rpc: ReaderRpc = {
@@ -171,8 +171,8 @@ describe('an answer from before the last view', () => {
   });
 });
 
-describe('after a write has landed', () => {
-  test('views are asked for with its slot, and an endpoint that is just behind is asked again', async () => {
+describe('after a confirmed write', () => {
+  test('requests demand the slot of the write, and an endpoint that is just behind is asked again', async () => {
     const { reader, state, clock } = ledgerOf({ 11: {} });
     state.slots = [104, 105];
     expect((await reader.read(calm(), { minContextSlot: slot(105) })).slot).toBe(105n);
@@ -180,7 +180,7 @@ describe('after a write has landed', () => {
     expect(clock.slept).toEqual([250]);
   });
 
-  test('an endpoint that stays behind is asked for what it has, and that is an error', async () => {
+  test('an endpoint that stays behind is asked without a slot, and its older answer is an error', async () => {
     const { reader, state } = ledgerOf({ 11: {} });
     await expect(reader.read(calm(), { minContextSlot: slot(105) })).rejects.toMatchObject({
       code: 'LEDGER__STALE_ANSWER',
@@ -190,7 +190,7 @@ describe('after a write has landed', () => {
   });
 });
 
-describe('a ledger that was set back', () => {
+describe('rollbacks', () => {
   /** Reads every second; the slots until one is applied, and how many readings were refused before it. */
   async function readUntilApplied(slots: (second: number) => number, options: { minContextSlot?: Slot } = {}, longestSeconds = 400) {
     const { reader, state, clock } = ledgerOf({ 11: {} });
@@ -206,29 +206,29 @@ describe('a ledger that was set back', () => {
     return undefined;
   }
 
-  test('is refused for two minutes, and then believed', async () => {
+  test('a rollback is refused for two minutes, and then accepted', async () => {
     const found = await readUntilApplied((second) => 500 + second);
     expect([found?.after, found?.slot]).toEqual([120, 620n]);
   });
 
-  test('once more is refused for two minutes from then', async () => {
+  test('a second rollback is refused for two minutes from then', async () => {
     const found = await readUntilApplied((second) => (second < 60 ? 5_000 : 500) + second);
     expect([found?.after, found?.slot]).toEqual([180, 680n]);
   });
 
-  test('is read without a wait from then on, and never from before what was read of it', async () => {
+  test('after an accepted rollback views are read at once, and never older than the last one', async () => {
     const found = await readUntilApplied((second) => 500 + second);
-    if (found === undefined) throw new Error('it was never believed');
+    if (found === undefined) throw new Error('it was never accepted');
     found.state.slots = [640];
     expect((await found.reader.read(calm())).slot).toBe(640n);
     found.state.slots = [630];
     await expect(found.reader.read(calm())).rejects.toMatchObject({ code: 'LEDGER__STALE_ANSWER' });
   });
 
-  test('is not asked again for a write that landed before', async () => {
+  test('after a rollback the slot of an earlier write is no longer demanded', async () => {
     const landed = { minContextSlot: slot(10_020) };
     const found = await readUntilApplied((second) => 500 + second, landed);
-    if (found === undefined) throw new Error('it was never believed');
+    if (found === undefined) throw new Error('it was never accepted');
     found.state.slots = [700];
     found.state.wanted.length = 0;
     expect((await found.reader.read(calm(), landed)).slot).toBe(700n);
@@ -239,16 +239,16 @@ describe('a ledger that was set back', () => {
   });
 
   test.each([
-    ['lags by a minute and catches up', (second: number) => 9_850 + second * 2],
-    ['stands still behind what was read', () => 9_000],
-    ['is now ahead and now behind', (second: number) => (second % 50 === 49 ? 10_001 + second : 500 + second)],
-    ['is each time an older one', (second: number) => 9_900 - 60 * second],
-  ])('is not what an endpoint tells that %s', async (_, slots) => {
+    ['lag by a minute and catch up', (second: number) => 9_850 + second * 2],
+    ['stand still behind the last view', () => 9_000],
+    ['are now newer and now older', (second: number) => (second % 50 === 49 ? 10_001 + second : 500 + second)],
+    ['are older each time', (second: number) => 9_900 - 60 * second],
+  ])('answers that %s are not a rollback', async (_, slots) => {
     const found = await readUntilApplied(slots, {}, 160);
     expect(found === undefined || found.slot >= 10_000n).toBe(true);
   });
 
-  test('is not proven by what was heard before and after a silence', async () => {
+  test('answers before and after a gap do not prove a rollback', async () => {
     const { reader, state, clock } = ledgerOf({ 11: {} });
     state.slots = [10_000];
     await reader.read(calm());
@@ -259,9 +259,9 @@ describe('a ledger that was set back', () => {
     }
   });
 
-  test('does not spoil the measured slot time', async () => {
+  test('a rollback does not spoil the measured slot time', async () => {
     const found = await readUntilApplied((second) => 500 + second);
-    if (found === undefined) throw new Error('it was never believed');
+    if (found === undefined) throw new Error('it was never accepted');
     const { reader, state, clock } = found;
     clock.advance(10_000);
     state.slots = [645];
@@ -270,7 +270,7 @@ describe('a ledger that was set back', () => {
 });
 
 describe('the expected VRF', () => {
-  test('is the tenant’s, vrf1 without a tenant, and default for multicast', async () => {
+  test('the expected VRF is the tenant’s, vrf1 without a tenant, and default for multicast', async () => {
     const { reader, state } = ledgerOf({
       11: {},
       12: { tenantPk: key(50) },
@@ -288,15 +288,15 @@ describe('the expected VRF', () => {
     ['is of another type', { data: encodeUser(userOf()) }],
     ['is empty', { data: new Uint8Array() }],
     ['has no VRF', { data: tenant(0) }],
-    ['has a VRF that is none', { data: tenant(1_024) }],
-  ])('is absent, and nothing else is amiss, when the tenant %s', async (_, account) => {
+    ['has an invalid VRF', { data: tenant(1_024) }],
+  ])('only the expected VRF is absent when the tenant %s', async (_, account) => {
     const { reader, state } = ledgerOf({ 11: { tenantPk: key(50) } });
     if (account !== undefined) state.tenants.set(key(50), account);
     const view = await reader.read(calm());
     expect([...view.users.values()]).toEqual([{ pubkey: key(11), user: userOf({ tenantPk: key(50) }) }]);
   });
 
-  test('is read again after a minute, or for a tenant that was not asked for before', async () => {
+  test('the expected VRF is read again after a minute, or for a new tenant', async () => {
     const { reader, state, clock } = ledgerOf({ 11: { tenantPk: key(50) } });
     state.tenants.set(key(50), { data: tenant(7) });
     await reader.read(calm());
@@ -311,7 +311,7 @@ describe('the expected VRF', () => {
     expect(state.tenantReads).toEqual([[key(50)], [key(50)], [key(50), key(51)]]);
   });
 
-  test('that is known outlives a read that fails, which is tried again soon', async () => {
+  test('a known VRF outlives a read that fails, which is retried soon', async () => {
     const { reader, state, clock } = ledgerOf({ 11: { tenantPk: key(50) } });
     state.tenants.set(key(50), { data: tenant(7) });
     await reader.read(calm());
@@ -326,7 +326,7 @@ describe('the expected VRF', () => {
 });
 
 describe('the slot time', () => {
-  test('is the node’s own, asked for once a minute', async () => {
+  test('the slot time is the node’s own, read once a minute', async () => {
     const { reader, state, clock } = ledgerOf({ 11: {} });
     let asked = 0;
     state.slotTime = async () => 350 + asked++;
@@ -338,7 +338,7 @@ describe('the slot time', () => {
     expect(seen).toEqual([350, 350, 351]);
   });
 
-  test('is measured between views where the node has none', async () => {
+  test('the slot time is measured between views where the node has none', async () => {
     const { reader, state, clock } = ledgerOf({ 11: {} });
     state.slots = [100, 110, 120, 120];
     const seen: unknown[] = [];
@@ -349,7 +349,7 @@ describe('the slot time', () => {
     expect(seen).toEqual([undefined, undefined, 400]);
   });
 
-  test('costs no view when it cannot be had', async () => {
+  test('a view does not need the slot time', async () => {
     const { reader, state } = ledgerOf({ 11: {} });
     state.slotTime = () => Promise.reject(new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all gone' }));
     expect((await reader.read(calm())).users.size).toBe(1);

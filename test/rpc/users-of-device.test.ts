@@ -21,8 +21,8 @@ const read = (minContextSlot?: number) =>
 const failure = async (work: Promise<unknown>): Promise<string> =>
   work.then(JSON.stringify, (error) => `${error.code}: ${error.message.replaceAll(/:\d+/g, ':PORT')}`);
 
-describe('the users of a device', () => {
-  test('are asked for by type and device, never the whole program', async () => {
+describe('users of a device', () => {
+  test('users are read by type and device, never the whole program', async () => {
     fake.on('getProgramAccounts', slotted(70, [userEntry(11), userEntry(12, { tunnelId: 501 })]));
     expect(await read(69)).toEqual({
       slot: 70n,
@@ -43,20 +43,20 @@ describe('the users of a device', () => {
     ]);
   });
 
-  test('may be none', async () => {
+  test('a device may have no users', async () => {
     fake.on('getProgramAccounts', slotted(70, []));
     expect(await read()).toEqual({ slot: 70n, accounts: new Map() });
   });
 
-  test('are refused from an endpoint that ignores the slot asked for', async () => {
+  test('users are refused from an endpoint that ignores the demanded slot', async () => {
     fake.on('getProgramAccounts', slotted(70, []));
     expect(await failure(read(71))).toContain('LEDGER__NOT_YET');
   });
 });
 
-describe('one wrong account fails the whole answer, and is named', () => {
+describe('one wrong account fails the whole answer', () => {
   const user = encodeUser(userOf());
-  const told = (problem: string): string =>
+  const malformed = (problem: string): string =>
     `LEDGER__BAD_ACCOUNT: the ledger endpoint http://127.0.0.1:PORT sent a malformed account ${key(12)}: ${problem}`;
   test.each([
     ['another owner', accountEntry(key(12), user, key(99)), `it belongs to ${key(99)}, not to ${PROGRAM}`],
@@ -73,20 +73,20 @@ describe('one wrong account fails the whole answer, and is named', () => {
     ['no data', accountEntry(key(12), new Uint8Array()), 'its 0 bytes are too few for a user'],
     ['data cut before the device', accountEntry(key(12), user.subarray(0, 114)), 'its 114 bytes are too few for a user'],
     ['data in another encoding', { pubkey: key(12), account: { owner: PROGRAM, data: 'AQID' } }, 'its data is not [text, "base64"]'],
-    ['data that is no base64', { pubkey: key(12), account: { owner: PROGRAM, data: ['A===', 'base64'] } }, 'its data is not whole base64'],
+    ['data that is not base64', { pubkey: key(12), account: { owner: PROGRAM, data: ['A===', 'base64'] } }, 'its data is not whole base64'],
     ['no account', { pubkey: key(12) }, 'it has no account'],
     ['the address of another entry', { ...userEntry(11), pubkey: key(11) }, ''],
-  ])('%s', async (name, entry, problem) => {
+  ])('an answer with %s is refused, and the error names the account', async (name, entry, problem) => {
     fake.on('getProgramAccounts', slotted(70, [userEntry(11), entry]));
     const twice = name === 'the address of another entry';
-    expect(await failure(read())).toBe(twice ? told('it is listed twice').replace(key(12), key(11)) : told(problem));
+    expect(await failure(read())).toBe(twice ? malformed('it is listed twice').replace(key(12), key(11)) : malformed(problem));
   });
 
   test.each([
-    ['an address that is none', [{ ...userEntry(11), pubkey: 'abc' }], 'an account without an address'],
-    ['an entry that is none', [null], 'an account without an address'],
+    ['an invalid address', [{ ...userEntry(11), pubkey: 'abc' }], 'an account without an address'],
+    ['a missing entry', [null], 'an account without an address'],
     ['an object for the list', {}, 'the list of accounts is an object, not a list'],
-  ])('%s', async (_, value, problem) => {
+  ])('%s is a malformed response', async (_, value, problem) => {
     fake.on('getProgramAccounts', slotted(70, value));
     expect(await failure(read())).toBe(
       `LEDGER__BAD_ANSWER: malformed response to getProgramAccounts from the ledger endpoint http://127.0.0.1:PORT: ${problem}`,
@@ -98,7 +98,7 @@ describe('one wrong account fails the whole answer, and is named', () => {
     expect(await failure(read())).toContain('the result is a list, not an object');
   });
 
-  test('another endpoint is asked, and the first is not trusted with anything else', async () => {
+  test('another endpoint is asked, and the first one is quarantined', async () => {
     const other = await fakeEndpoint();
     fake.on('getProgramAccounts', slotted(70, [accountEntry(key(12), user, key(99))]));
     other.on('getProgramAccounts', slotted(70, [userEntry(11)])).on('getEpochInfo', { result: { absoluteSlot: 70, blockHeight: 60 } });

@@ -47,7 +47,7 @@ const authorityOr = (): Promise<string> =>
   );
 const balance = (): Promise<bigint> => both.rpc.balance(OUR_KEY, calm());
 
-describe('an endpoint', () => {
+describe('endpoints without our device', () => {
   test.each([
     ['does not have our device', holdingNothing, `device ${DEVICE} does not exist on this ledger`],
     [
@@ -60,7 +60,7 @@ describe('an endpoint', () => {
       holding(encodeUser(userOf())),
       `account ${DEVICE} is not a device: the account is of type 7, not a device account (type 5)`,
     ],
-  ])('that %s is set aside when another one has it, and says why', async (_, answer, problem) => {
+  ])('an endpoint that %s is quarantined when another one has it, and the error says why', async (_, answer, problem) => {
     const lost: string[] = [];
     await both.rpc.close();
     both = rpcOver([first.url, second.url], {
@@ -72,7 +72,7 @@ describe('an endpoint', () => {
     expect(await balance()).toBe(2n);
   });
 
-  test('that lacks our device serves nothing until it has it, however healthy it is', async () => {
+  test('an endpoint that lacks our device serves nothing until it has it, however healthy it is', async () => {
     first.on('getMultipleAccounts', holdingNothing);
     await authority();
     for (let minute = 0; minute < 5; minute += 1) {
@@ -89,7 +89,7 @@ describe('an endpoint', () => {
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__WITHOUT_DEVICE`, `back ${first.url}`]);
   });
 
-  test('that lacks our device is not used when it is the last one left', async () => {
+  test('an endpoint that lacks our device is not used when it is the last one left', async () => {
     first.on('getMultipleAccounts', holdingNothing);
     await authority();
     second.always({ status: 503 });
@@ -99,21 +99,21 @@ describe('an endpoint', () => {
   });
 });
 
-describe('the device', () => {
-  test('is gone when every endpoint that serves says so, and none of them is blamed', async () => {
+describe('devices that are gone', () => {
+  test('the device is gone when every serving endpoint answers so, and none of them is quarantined', async () => {
     for (const fake of [first, second]) fake.on('getMultipleAccounts', holdingNothing);
     expect(await authorityOr()).toBe('LEDGER__DEVICE_UNKNOWN');
     expect(both.events).toEqual([]);
     expect(await balance()).toBe(1n);
   });
 
-  test('is not said to be gone while an endpoint that served a moment ago has not been heard', async () => {
+  test('the device is not gone while an endpoint that served a moment ago has not answered', async () => {
     first.on('getMultipleAccounts', { status: 503 });
     second.on('getMultipleAccounts', holdingNothing);
     expect(await authorityOr()).toBe('LEDGER__NO_ENDPOINT');
   });
 
-  test('is gone although an endpoint that was set aside before cannot be asked', async () => {
+  test('the device is gone although a quarantined endpoint cannot be asked', async () => {
     first.always({ status: 503 });
     await balance();
     second.on('getMultipleAccounts', holdingNothing);
@@ -121,7 +121,7 @@ describe('the device', () => {
     expect(await authorityOr()).toBe('LEDGER__DEVICE_UNKNOWN');
   });
 
-  test('with another publisher is no fault of the endpoint', async () => {
+  test('a device with another publisher does not quarantine the endpoint', async () => {
     const asked = readDeviceAuthority({ rpc: both.rpc, device: DEVICE, programId: PROGRAM, publisher: key(66) }, calm());
     await expect(asked).rejects.toMatchObject({ code: 'LEDGER__PUBLISHER_MISMATCH' });
     expect(second.methods()).not.toContain('getMultipleAccounts');
@@ -129,8 +129,8 @@ describe('the device', () => {
   });
 });
 
-describe('an endpoint of another cluster', () => {
-  test('than the one that has our device is set aside, and named with both genesis hashes', async () => {
+describe('endpoints of another cluster', () => {
+  test('an endpoint of another cluster is quarantined, and the error names both genesis hashes', async () => {
     const lost: string[] = [];
     await both.rpc.close();
     both = rpcOver([first.url, second.url], {
@@ -149,14 +149,14 @@ describe('an endpoint of another cluster', () => {
     expect(second.methods()).not.toContain('getBalance');
   });
 
-  test('is found out wherever it stands in the list', async () => {
+  test('an endpoint of another cluster is found wherever it stands in the list', async () => {
     first.on('getGenesisHash', { result: key(201) }).on('getMultipleAccounts', holdingNothing);
     await authority();
     expect(await balance()).toBe(2n);
     expect(both.events).toEqual([`lost ${first.url}: LEDGER__WITHOUT_DEVICE`]);
   });
 
-  test('is used once its URL leads to the right one', async () => {
+  test('an endpoint of another cluster is used once its URL leads to the right one', async () => {
     second.on('getGenesisHash', { result: key(201) });
     await authority();
     await expect.poll(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`]);
@@ -166,7 +166,7 @@ describe('an endpoint of another cluster', () => {
     await expect.poll(() => both.events).toEqual([`lost ${second.url}: LEDGER__OTHER_CLUSTER`, `back ${second.url}`]);
   });
 
-  test('is looked for once, and again a minute later where an endpoint would not tell', async () => {
+  test('clusters are compared once, and again a minute later where an endpoint did not answer', async () => {
     second.on('getGenesisHash', { error: { code: -32601, message: 'no' } });
     await authority();
     await expect.poll(() => second.methods()).toContain('getGenesisHash');
@@ -177,7 +177,7 @@ describe('an endpoint of another cluster', () => {
     expect(first.methods().filter((method) => method === 'getGenesisHash')).toEqual(['getGenesisHash']);
   });
 
-  test('cannot be told from a single endpoint, which is not asked', async () => {
+  test('a single endpoint is not asked for its cluster', async () => {
     const alone = rpcOver([first.url]);
     await readDeviceAuthority({ rpc: alone.rpc, device: DEVICE, programId: PROGRAM }, calm());
     await alone.rpc.balance(OUR_KEY, calm());
