@@ -13,7 +13,10 @@ export interface Metric {
 
 /** A metric belongs to the first section that matches. */
 const SECTIONS: readonly (readonly [title: string, names: RegExp])[] = [
-  ['Polls and decisions', /ticks?_|switch_read|ledger_view|set_backs|source|wake_up|left_out|flaps|mass_downs|foreign|successful_tick/],
+  [
+    'Polls and decisions',
+    /ticks?_|switch_read|ledger_view|rollbacks|set_backs|source|wake_up|left_out|flaps|mass_downs|foreign|successful_tick/,
+  ],
   ['Users', /_users$|oldest_|_users_rejected/],
   ['Raw snapshots', /snapshot/],
   ['The ledger', /rpc_|endpoint/],

@@ -149,7 +149,8 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
   );
   const switchRead = gauge('switch_read_timestamp_seconds', 'When the switch was last read; 0 before the first time.');
   const viewRead = gauge('ledger_view_timestamp_seconds', 'When the users in use were read from the ledger; 0 before the first time.');
-  const setBacks = counter('ledger_set_backs_total', 'Times that the ledger was found set back to an older slot.');
+  const rollbacks = counter('ledger_rollbacks_total', 'Rollbacks of the ledger to an older slot.');
+  const formerRollbacks = counter('ledger_set_backs_total', 'Former name of ledger_rollbacks_total, for one release.');
   const viewLosses = counter('ledger_view_losses_total', 'Times that reading the users from the ledger began to fail.');
   const ambiguous = gauge('ambiguous_users', 'Users that the last tick matched to more than one neighbor.');
   /** Since when, milliseconds since 1970. */
@@ -204,7 +205,9 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
     foreignWrites: ({ users }) => foreign.inc(users.length),
     ledgerView({ state }) {
       if (state === 'lost') viewLosses.inc();
-      if (state === 'set-back') setBacks.inc();
+      if (state !== 'set-back') return;
+      rollbacks.inc();
+      formerRollbacks.inc();
     },
   };
 }

@@ -228,6 +228,12 @@ test("a reload clears the former agent's spend allowance and failed snapshot des
   });
 });
 
+test('a rollback of the ledger counts under its name and under the former one', async () => {
+  const agent = fixture();
+  agent.emit(({ ledgerView }) => ledgerView({ state: 'set-back' }));
+  expect(await samples(agent, 'ledger_rollbacks', 'ledger_set_backs')).toEqual({ ledger_rollbacks_total: 1, ledger_set_backs_total: 1 });
+});
+
 describe('counts that the agent keeps', () => {
   const traffic = (endpoint: string) => ({ endpoint, requests: 9, delayed: 3, delayedMs: 1_500, gaveUp: 1, refused: 2 });
 
