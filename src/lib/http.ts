@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 
-export { Agent, buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
+export { Agent, buildConnector, Client, errors } from 'undici';
 
 /** Reads a response body. Throws the error of `tooLarge` after more than `maxBytes`, and any error of the body itself. */
 export async function readBody(body: AsyncIterable<unknown>, maxBytes: number, tooLarge: () => Error): Promise<Buffer> {
