@@ -1,4 +1,4 @@
-import { atOnce, type MonotonicMs } from '../lib/index.ts';
+import type { MonotonicMs } from '../lib/index.ts';
 import { type Address, BgpStatus, type Nanoseconds, type NetworkV4, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
 import type { StatusPolicy } from './policy.ts';
 import type { LedgerUser, LedgerView, NeighborKey, Observation, UnobservedReason } from './types.ts';
@@ -35,7 +35,7 @@ export type ReportableStatus = 'up' | 'down';
 export type LedgerStatus = 'unknown' | ReportableStatus;
 
 /** The ledger's side of one user, as far as the decision needs it. */
-export interface UserStatusView {
+interface UserRecord {
   readonly pubkey: Address;
   readonly status: LedgerStatus;
   /** By `recordAgeMs`. */
@@ -73,87 +73,69 @@ export type Decision =
 const SETTLED: Decision = { kind: 'settled' };
 
 /**
- * Decides whether this user's ledger record needs a write, and which (rules 9 to 15).
- *
- * Pure. `view` is the record as the ledger holds it, never a memory of what was sent, so a restart writes nothing that is already right.
+ * Decides whether this user's ledger record needs a write, and which (rules 9 to 15). `record` is what the ledger holds, never a memory of what was
+ * sent, so a restart writes nothing that is already right.
  */
-export function decideStatus(
-  view: UserStatusView,
-  observation: Observation,
-  track: UserTrack,
-  policy: StatusPolicy,
-  now: MonotonicMs,
-  polledAt: MonotonicMs = now,
-): Decision {
+function decideStatus(record: UserRecord, observation: Observation, track: UserTrack, input: DecideInput): Decision {
   switch (observation.kind) {
     case 'unobserved':
       return { kind: 'hold', reason: observation.reason };
     case 'up':
-      return view.activated ? writeIfDue('up', view, track, policy) : { kind: 'hold', reason: 'not-activated' };
+      return record.activated ? writeIfDue('up', record, track, input.policy) : { kind: 'hold', reason: 'not-activated' };
     case 'down':
-      return decideDown(view, observation, track, policy, now, polledAt);
+      return decideDown(record, observation, track, input);
   }
 }
 
-function decideDown(
-  view: UserStatusView,
-  observation: Extract<Observation, { kind: 'down' }>,
-  track: UserTrack,
-  policy: StatusPolicy,
-  now: MonotonicMs,
-  polledAt: MonotonicMs,
-): Decision {
-  const upcoming = view.inFlight ?? view.status;
-  if (!view.activated && upcoming !== 'up') return { kind: 'hold', reason: 'not-activated' };
+type DownObservation = Extract<Observation, { kind: 'down' }>;
+
+function decideDown(record: UserRecord, observation: DownObservation, track: UserTrack, input: DecideInput): Decision {
+  const { policy, now } = input;
+  const upcoming = record.inFlight ?? record.status;
+  if (!record.activated && upcoming !== 'up') return { kind: 'hold', reason: 'not-activated' };
   if (upcoming !== 'down') {
-    if (!isDownConfirmed(observation, track, policy, polledAt)) return { kind: 'hold', reason: 'down-unconfirmed' };
+    if (!isDownConfirmed(observation, track, input)) return { kind: 'hold', reason: 'down-unconfirmed' };
     if (upcoming === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
       return { kind: 'hold', reason: 'connect-grace' };
     }
   }
-  return writeIfDue('down', view, track, policy);
+  return writeIfDue('down', record, track, policy);
 }
 
 /**
  * A Down is confirmed when the switch itself reports it for the grace, or when enough polls in a row span the grace (rule 10). The span runs from
  * the end of the first poll to the beginning of the last one, so a slow switch does not lengthen it.
  */
-function isDownConfirmed(
-  observation: Extract<Observation, { kind: 'down' }>,
-  track: UserTrack,
-  policy: StatusPolicy,
-  polledAt: MonotonicMs,
-): boolean {
-  if (observation.at?.sinceMs !== undefined && observation.at.sinceMs >= policy.downGraceMs) return true;
-  const run = track.downRun;
-  return run !== undefined && run.count >= policy.downConfirmations && polledAt - run.since >= policy.downGraceMs;
+function isDownConfirmed({ at }: DownObservation, { downRun }: UserTrack, { policy, now, polledAt = now }: DecideInput): boolean {
+  if (at?.sinceMs !== undefined && at.sinceMs >= policy.downGraceMs) return true;
+  return downRun !== undefined && downRun.count >= policy.downConfirmations && polledAt - downRun.since >= policy.downGraceMs;
 }
 
-function writeIfDue(to: ReportableStatus, view: UserStatusView, track: UserTrack, policy: StatusPolicy): Decision {
-  if (view.inFlight === to) return SETTLED;
+function writeIfDue(to: ReportableStatus, record: UserRecord, track: UserTrack, policy: StatusPolicy): Decision {
+  if (record.inFlight === to) return SETTLED;
   // A write in flight makes a record of age 0.
-  if (view.inFlight !== undefined) return writeChange(to, 0, track, policy);
-  if (view.status !== to) return writeChange(to, view.ageMs, track, policy);
-  if (view.ageMs === undefined) return SETTLED;
-  const early = policy.refreshJitter * jitterShare(view.pubkey);
-  if (view.ageMs >= policy.refreshIntervalMs * (1 - early)) return { kind: 'write', to, reason: 'refresh' };
-  if (view.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter) return { kind: 'write', to, reason: 'ride-along' };
-  return SETTLED;
+  if (record.inFlight !== undefined) return writeChange(to, 0, track, policy);
+  if (record.status !== to) return writeChange(to, record.ageMs, track, policy);
+  if (isRefreshDue(record, policy)) return { kind: 'write', to, reason: 'refresh' };
+  const isEarly = record.ageMs !== undefined && record.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter;
+  return isEarly ? { kind: 'write', to, reason: 'ride-along' } : SETTLED;
+}
+
+function isRefreshDue({ pubkey, ageMs }: UserRecord, { refreshIntervalMs, refreshJitter }: StatusPolicy): boolean {
+  return ageMs !== undefined && ageMs >= refreshIntervalMs * (1 - refreshJitter * jitterShare(pubkey));
 }
 
 /** A limit delays: the first tick after it decides on what the switch shows then. */
 function writeChange(
   to: ReportableStatus,
-  ageMs: number | undefined,
+  ageMs = Number.POSITIVE_INFINITY,
   { penalty, foreignWrites }: UserTrack,
-  policy: StatusPolicy,
+  { damping, minWriteIntervalMs }: StatusPolicy,
 ): Decision {
-  const { damping, minWriteIntervalMs } = policy;
-  const age = ageMs ?? Number.POSITIVE_INFINITY;
-  if (damping.mode === 'enforce' && penalty?.suppressed === true && age < damping.suppressedIntervalMs)
-    return { kind: 'hold', reason: 'damped' };
-  if (isContested(foreignWrites) && age < damping.suppressedIntervalMs) return { kind: 'hold', reason: 'contested' };
-  if (age < minWriteIntervalMs) return { kind: 'hold', reason: 'write-interval' };
+  const isWithinSuppression = ageMs < damping.suppressedIntervalMs;
+  if (damping.mode === 'enforce' && penalty?.suppressed === true && isWithinSuppression) return { kind: 'hold', reason: 'damped' };
+  if (isContested(foreignWrites) && isWithinSuppression) return { kind: 'hold', reason: 'contested' };
+  if (ageMs < minWriteIntervalMs) return { kind: 'hold', reason: 'write-interval' };
   return { kind: 'write', to, reason: 'change' };
 }
 
@@ -174,6 +156,7 @@ export interface StatusIntent {
   readonly accountState: string;
 }
 
+/** What a tick decides on. All of it stays as it is while users are decided one after another. */
 export interface DecideInput {
   readonly view: LedgerView;
   readonly observations: ReadonlyMap<Address, Observation>;
@@ -199,73 +182,70 @@ export interface UserOutcome {
 
 export interface Decided {
   readonly outcomes: ReadonlyMap<Address, UserOutcome>;
-  /** Changes, then due refreshes, then ride-alongs; within each the oldest record first. Never ride-alongs alone: they go with others (rule 13). */
+  /** Every write that is needed, and every early refresh that is possible, by urgency. */
   readonly intents: readonly StatusIntent[];
 }
 
 /** One tick's decision over all users of the device: a pure function of (observations, ledger view, the tick before, now). */
 export function decide(input: DecideInput): Decided {
-  return atOnce(decideInSteps(input));
-}
-
-/** The same, with a pause after each user for whoever must not be held up by thousands. */
-export function* decideInSteps({
-  view,
-  observations,
-  before,
-  inFlight,
-  confirmedIn,
-  policy,
-  now,
-  polledAt = now,
-}: DecideInput): Generator<void, Decided, void> {
   const outcomes = new Map<Address, UserOutcome>();
-  let somethingGoes = false;
-  for (const entry of view.users.values()) {
-    const { pubkey, user } = entry;
-    const observation: Observation = observations.get(pubkey) ?? { kind: 'unobserved', reason: 'switch-not-read' };
-    const sent = inFlight.get(pubkey);
-    const own = { confirmedIn: confirmedIn(pubkey), inFlight: sent !== undefined };
-    const { track, newFlaps, isForeignWrite } = advanceTrack(before.get(pubkey)?.track, entry, observation, own, policy.damping, now);
-    const status = ledgerStatus(user.bgpStatus);
-    const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
-    const decision = decideStatus(
-      { pubkey, status, ageMs, activated: user.status === UserStatus.activated, inFlight: sent },
-      observation,
-      track,
-      policy,
-      now,
-      polledAt,
-    );
-    outcomes.set(pubkey, { entry, observation, decision, track, newFlaps, isForeignWrite });
-    somethingGoes ||= decision.kind === 'write' && decision.reason !== 'ride-along';
-    yield;
-  }
-  const intents: StatusIntent[] = [];
-  // For a quarter of each hour every user of a quiet device may ride along, and nothing goes that they could ride with.
-  for (const outcome of somethingGoes ? outcomes.values() : []) {
-    const intent = intentOf(outcome, view, now);
-    if (intent === undefined) continue;
-    intents.push(intent);
-    yield;
-  }
-  return { outcomes, intents: intents.sort(byUrgency) };
+  for (const entry of input.view.users.values()) outcomes.set(entry.pubkey, decideUser(entry, input));
+  return { outcomes, intents: intentsOf(outcomes, input) };
 }
 
-function intentOf({ entry, observation, decision, track }: UserOutcome, view: LedgerView, now: MonotonicMs): StatusIntent | undefined {
-  if (decision.kind !== 'write' || observation.kind === 'unobserved') return undefined;
-  const { pubkey, user } = entry;
+/** The decision of one user, and its history up to now. Pure. */
+export function decideUser(entry: LedgerUser, input: DecideInput): UserOutcome {
+  const { before, confirmedIn, inFlight, policy, now } = input;
+  const { pubkey } = entry;
+  const observation = input.observations.get(pubkey) ?? { kind: 'unobserved', reason: 'switch-not-read' };
+  const own = { confirmedIn: confirmedIn(pubkey), inFlight: inFlight.has(pubkey) };
+  const step = advanceTrack(before.get(pubkey)?.track, entry, observation, own, policy.damping, now);
+  return { entry, observation, decision: decideStatus(recordOf(entry, input), observation, step.track, input), ...step };
+}
+
+function recordOf({ pubkey, user }: LedgerUser, { view, inFlight, now }: DecideInput): UserRecord {
   return {
-    user: pubkey,
-    from: ledgerStatus(user.bgpStatus),
-    to: decision.to,
-    reason: decision.reason,
-    rttNs: (decision.to === 'up' ? observation.at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
-    tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
-    ...(observation.at === undefined ? {} : { neighbor: { vrf: observation.at.vrf, address: observation.at.address } }),
-    ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
-    accountState: accountStateOf(user),
+    pubkey,
+    status: ledgerStatus(user.bgpStatus),
+    ageMs: recordAgeMs(user.lastBgpReportedAt, view, now),
+    activated: user.status === UserStatus.activated,
+    inFlight: inFlight.get(pubkey),
   };
+}
+
+/**
+ * Whether this user may need a write: its session differs from its record, or its record is due. Never false for a user that `decideUser` writes,
+ * and true also for one that a grace or a limit holds; cheap enough to ask before the ledger is read again for the decision.
+ */
+export function mayNeedWrite(entry: LedgerUser, input: DecideInput): boolean {
+  const observation = input.observations.get(entry.pubkey);
+  if (observation === undefined || observation.kind === 'unobserved') return false;
+  const record = recordOf(entry, input);
+  const upcoming = record.inFlight ?? record.status;
+  if (!record.activated && (observation.kind === 'up' || upcoming !== 'up')) return false;
+  return upcoming !== observation.kind || (record.inFlight === undefined && isRefreshDue(record, input.policy));
+}
+
+/** The writes of these outcomes, by urgency. */
+export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { view, now }: Pick<DecideInput, 'view' | 'now'>): StatusIntent[] {
+  const intents: StatusIntent[] = [];
+  for (const { entry, observation, decision, track } of outcomes.values()) {
+    if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
+    const { pubkey, user } = entry;
+    const { at } = observation;
+    intents.push({
+      user: pubkey,
+      from: ledgerStatus(user.bgpStatus),
+      to: decision.to,
+      reason: decision.reason,
+      rttNs: (decision.to === 'up' ? at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
+      tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
+      neighbor: at === undefined ? undefined : { vrf: at.vrf, address: at.address },
+      ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
+      accountState: accountStateOf(user),
+    });
+  }
+  return intents.sort(byUrgency);
 }
 
 const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;

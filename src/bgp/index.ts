@@ -5,21 +5,21 @@ export {
   type DecideInput,
   type Decision,
   decide,
-  decideInSteps,
-  decideStatus,
+  decideUser,
   type HoldReason,
+  intentsOf,
   jitterShare,
   type LedgerStatus,
   ledgerStatus,
+  mayNeedWrite,
   type ReportableStatus,
   recordAgeMs,
   type StatusIntent,
   type UserOutcome,
-  type UserStatusView,
   type WriteReason,
 } from './decide.ts';
-export { detectMassDown, type MassDown, reconcileMassDown } from './mass-down.ts';
-export { createTunnelAddressing, type Observations, observeInSteps, observeUsers, type Tunnel, type TunnelAddressing } from './observe.ts';
+export { detectMassDown, reconcileMassDown } from './mass-down.ts';
+export { createTunnelAddressing, type Observations, observeUsers } from './observe.ts';
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export type {
   LedgerUser,
@@ -34,4 +34,4 @@ export type {
   VrfName,
   VrfReading,
 } from './types.ts';
-export { accountStateOf, advanceTrack, type OwnWrites, type TrackStep, type UserTrack } from './user-history.ts';
+export { withoutDownRun } from './user-history.ts';

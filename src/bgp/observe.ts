@@ -1,4 +1,3 @@
-import { atOnce } from '../lib/index.ts';
 import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
 import type { LedgerUser, LocatedNeighbor, Neighbor, NeighborSnapshot, Observation, VrfName, VrfReading } from './types.ts';
 
@@ -14,8 +13,7 @@ interface NeighborIndex {
 
 const NONE: readonly LocatedNeighbor[] = [];
 
-/** Pauses after each neighbor. */
-function* indexNeighbors(snapshot: NeighborSnapshot): Generator<void, NeighborIndex, void> {
+function indexNeighbors(snapshot: NeighborSnapshot): NeighborIndex {
   const located = new Map<string, LocatedNeighbor[]>();
   let neighborCount = 0;
   let everyVrfCollected = true;
@@ -30,7 +28,6 @@ function* indexNeighbors(snapshot: NeighborSnapshot): Generator<void, NeighborIn
       if (others === undefined) located.set(neighbor.address, [entry]);
       else others.push(entry);
       neighborCount += 1;
-      yield;
     }
   }
   return {
@@ -101,24 +98,14 @@ export function observeUsers(
   lastTunnel: (user: Address) => Tunnel | undefined,
   addressesOf: TunnelAddressing = createTunnelAddressing(),
 ): Observations {
-  return atOnce(observeInSteps(users, snapshot, lastTunnel, addressesOf));
-}
-
-/** The same, with a pause after each neighbor and each user for whoever must not be held up by thousands. */
-export function* observeInSteps(
-  users: Iterable<LedgerUser>,
-  snapshot: NeighborSnapshot | undefined,
-  lastTunnel: (user: Address) => Tunnel | undefined,
-  addressesOf: TunnelAddressing,
-): Generator<void, Observations, void> {
   const byUser = new Map<Address, Observation>();
   const everyone = [...users];
   if (snapshot === undefined) {
     for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', reason: 'switch-not-read' });
     return { byUser, ambiguous: 0 };
   }
-  const index = yield* indexNeighbors(snapshot);
-  const claims = yield* countClaims(everyone, addressesOf);
+  const index = indexNeighbors(snapshot);
+  const claims = countClaims(everyone, addressesOf);
   let ambiguous = 0;
   const onAmbiguous = (): void => {
     ambiguous += 1;
@@ -136,19 +123,17 @@ export function* observeInSteps(
           ? { kind: 'unobserved', reason: 'tunnel-net-shared' }
           : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, onAmbiguous);
     byUser.set(entry.pubkey, observation);
-    yield;
   }
   return { byUser, ambiguous };
 }
 
 /** How many activated users claim each tunnel_net. */
-function* countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): Generator<void, ReadonlyMap<string, number>, void> {
+function countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): ReadonlyMap<string, number> {
   const claims = new Map<string, number>();
   for (const { user } of users) {
     if (user.status !== UserStatus.activated) continue;
     const { net } = addressesOf(user);
     claims.set(net, (claims.get(net) ?? 0) + 1);
-    yield;
   }
   return claims;
 }

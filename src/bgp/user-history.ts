@@ -15,21 +15,6 @@ const MEMORY_MS = 10 * 60_000;
 /** One foreign write is corrected; from the second on there is another writer, and the record is contested. */
 const CONTESTED_FROM = 2;
 
-interface RecordMove {
-  /** last_bgp_reported_at in the view before, and in this one. */
-  readonly before: Slot;
-  readonly now: Slot;
-  /** The newest slot in which a write of this process was confirmed for this user. */
-  readonly own: Slot | undefined;
-  /** A status of this process is unresolved: the record may have moved by it. */
-  readonly inFlight: boolean;
-}
-
-/** Whether another writer has changed this record since the last view: it moved to a slot in which no write of this process was confirmed. */
-function isForeignWrite({ before, now, own, inFlight }: RecordMove): boolean {
-  return now > before && !inFlight && (own === undefined || now > own);
-}
-
 function advanceForeignWrites(previous: ForeignWrites | undefined, isForeign: boolean, now: MonotonicMs): ForeignWrites | undefined {
   const remembered = previous !== undefined && now - previous.lastAt < MEMORY_MS ? previous : undefined;
   return isForeign ? { count: (remembered?.count ?? 0) + 1, lastAt: now } : remembered;
@@ -86,6 +71,13 @@ function isSameUser(before: User, now: User): boolean {
   return owner === now.owner && devicePk === now.devicePk && tenantPk === now.tenantPk && userType === now.userType;
 }
 
+/** Whether another writer has changed this record since the last view: it moved to a slot in which no write of this process was confirmed. */
+function isForeignWrite(before: User, now: User, { confirmedIn, inFlight }: OwnWrites): boolean {
+  // A status that is unresolved may be what moved the record.
+  if (inFlight || !isSameUser(before, now) || now.lastBgpReportedAt <= before.lastBgpReportedAt) return false;
+  return confirmedIn === undefined || now.lastBgpReportedAt > confirmedIn;
+}
+
 /** The fields that the program validates, and none that a status write changes (rule 20). */
 export function accountStateOf(user: User): string {
   const { owner, devicePk, tenantPk, userType, status, clientIp, dzIp, tunnelId, tunnelNet, tunnelEndpoint } = user;
@@ -102,15 +94,7 @@ export function advanceTrack(
   now: MonotonicMs,
 ): TrackStep {
   const base = continueOrBegin(previous, entry, now);
-  const isForeign =
-    previous !== undefined &&
-    isSameUser(previous.account, entry.user) &&
-    isForeignWrite({
-      before: previous.account.lastBgpReportedAt,
-      now: entry.user.lastBgpReportedAt,
-      own: own.confirmedIn,
-      inFlight: own.inFlight,
-    });
+  const isForeign = previous !== undefined && isForeignWrite(previous.account, entry.user, own);
   const { track, newFlaps } =
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : advanceObserved(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);
@@ -120,9 +104,7 @@ export function advanceTrack(
 
 /** The same object where nothing changes, as nearly always. */
 function withPenaltyAndWrites(track: UserTrack, penalty: FlapPenalty | undefined, foreignWrites: ForeignWrites | undefined): UserTrack {
-  if (penalty === track.penalty && foreignWrites === track.foreignWrites) return track;
-  const { penalty: _, foreignWrites: __, ...rest } = track;
-  return { ...rest, ...(penalty === undefined ? {} : { penalty }), ...(foreignWrites === undefined ? {} : { foreignWrites }) };
+  return penalty === track.penalty && foreignWrites === track.foreignWrites ? track : { ...track, penalty, foreignWrites };
 }
 
 function advanceObserved(
@@ -132,19 +114,20 @@ function advanceObserved(
 ): { track: UserTrack; newFlaps: number } {
   const newFlaps = countFlaps(base, observation);
   const neighbor = observation.at?.neighbor;
-  if (newFlaps === 0 && observation.kind === 'up' && isUnchanged(base, neighbor)) return { track: base, newFlaps };
-  const seen: UserTrack = {
-    ...withoutDownRun(base),
-    everUp: base.everUp || observation.kind === 'up',
-    lastSeen: observation.kind,
-    flaps: base.flaps + newFlaps,
-    ...(neighbor?.changedAt === undefined ? {} : { changedAt: neighbor.changedAt }),
-    ...(neighbor?.establishedTransitions === undefined ? {} : { establishedTransitions: neighbor.establishedTransitions }),
-  };
-  if (observation.kind === 'up') return { track: seen, newFlaps };
+  const isUp = observation.kind === 'up';
+  if (newFlaps === 0 && isUp && isUnchanged(base, neighbor)) return { track: base, newFlaps };
   // A session that came up and went down again between two polls begins a new run.
   const run = newFlaps > 0 ? undefined : base.downRun;
-  return { track: { ...seen, downRun: { since: run?.since ?? now, count: (run?.count ?? 0) + 1 } }, newFlaps };
+  const track: UserTrack = {
+    ...base,
+    everUp: base.everUp || isUp,
+    downRun: isUp ? undefined : { since: run?.since ?? now, count: (run?.count ?? 0) + 1 },
+    lastSeen: observation.kind,
+    flaps: base.flaps + newFlaps,
+    changedAt: neighbor?.changedAt ?? base.changedAt,
+    establishedTransitions: neighbor?.establishedTransitions ?? base.establishedTransitions,
+  };
+  return { track, newFlaps };
 }
 
 /** An established session that has not changed: nearly every user, nearly every tick. */
@@ -160,31 +143,23 @@ function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now
   // The slot of the last report goes back only when the account was created again.
   const recreated =
     previous === undefined || !isSameUser(previous.account, account) || account.lastBgpReportedAt < previous.account.lastBgpReportedAt;
-  const tunnel: Tunnel | undefined =
-    tunnelSides(entry.user.tunnelNet) === undefined ? (recreated ? undefined : previous.tunnel) : entry.user;
-  const named = tunnel === undefined ? {} : { tunnel: { tunnelNet: tunnel.tunnelNet, tunnelId: tunnel.tunnelId } };
-  if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, ...named };
+  const named = tunnelSides(account.tunnelNet) !== undefined;
+  const tunnel = named ? { tunnelNet: account.tunnelNet, tunnelId: account.tunnelId } : recreated ? undefined : previous.tunnel;
+  if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, tunnel };
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: the observations of the old one do not count for it.
-    return {
-      account,
-      firstSeenAt: now,
-      everUp: previous.everUp,
-      flaps: previous.flaps,
-      ...named,
-    };
+    return { account, firstSeenAt: now, everUp: previous.everUp, flaps: previous.flaps, tunnel };
   }
-  return { ...previous, account, ...named };
+  return { ...previous, account, tunnel };
 }
 
 function sameTunnel(a: Tunnel, b: Tunnel): boolean {
   return a.tunnelId === b.tunnelId && formatNetworkV4(a.tunnelNet) === formatNetworkV4(b.tunnelNet);
 }
 
-function withoutDownRun(track: UserTrack): UserTrack {
-  if (track.downRun === undefined) return track;
-  const { downRun: _, ...rest } = track;
-  return rest;
+/** Ends the run of down observations; the same object where there is none. */
+export function withoutDownRun(track: UserTrack): UserTrack {
+  return track.downRun === undefined ? track : { ...track, downRun: undefined };
 }
 
 function countFlaps(track: UserTrack, observation: Exclude<Observation, { kind: 'unobserved' }>): number {
