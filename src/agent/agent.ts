@@ -1,4 +1,4 @@
-import type { LedgerView, StatusIntent, StatusPolicy } from '../bgp/index.ts';
+import type { StatusIntent, StatusPolicy } from '../bgp/index.ts';
 import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from '../collector/index.ts';
 import { type AgentError, type Clock, createAbortController, type Random, Stopped, waitAtMost } from '../lib/index.ts';
 import type { Signer } from '../publisher/index.ts';
@@ -7,18 +7,15 @@ import { type Address, type Lamports, lamports } from '../serviceability/index.t
 import type { Snapshotter } from '../snapshots/index.ts';
 import { type LeftInFlight, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
-import { createLedgerCache } from './ledger-cache.ts';
+import { createLedgerCache, type LedgerTiming } from './ledger-cache.ts';
 import { createAuthorityWatch, createBalanceWatch } from './preconditions.ts';
 import { createTickLoop } from './scheduler.ts';
 import { createTicker } from './tick.ts';
 
 /** All times in milliseconds. */
-export interface AgentTiming {
+export interface AgentTiming extends LedgerTiming {
   readonly intervalMs: number;
   readonly collectTimeoutMs: number;
-  readonly viewMaxAgeMs: number;
-  readonly viewIdleIntervalMs: number;
-  readonly maxLedgerAgeMs: number;
   readonly authorityIntervalMs: number;
   readonly drainMs: number;
   /** Polls per minute that triggers may bring forward; 60 by default. */
@@ -96,16 +93,14 @@ export function createAgent(options: AgentOptions): Agent {
   const collector = createCollector({ sources, timeoutMs: timing.collectTimeoutMs, clock, random, reporter });
   const reader = createUserViewReader({ rpc, device, programId, clock });
   const views = createLedgerCache({
+    ...timing,
     read: (readOptions, signal) => reader.read(signal, readOptions),
     clock,
     reporter,
-    maxAgeMs: timing.viewMaxAgeMs,
-    idleIntervalMs: timing.viewIdleIntervalMs,
-    maxLedgerAgeMs: timing.maxLedgerAgeMs,
     maxWaitMs: timing.intervalMs,
   });
   const readAuthority = (signal: AbortSignal): Promise<DeviceAuthority> =>
-    readDeviceAuthority({ rpc, device, programId, ...(publisher === undefined ? {} : { publisher }) }, signal);
+    readDeviceAuthority({ rpc, device, programId, publisher }, signal);
 
   const worker =
     signer === undefined
@@ -175,7 +170,7 @@ export function createAgent(options: AgentOptions): Agent {
     confirmedIn: (user) => worker?.confirmedIn(user),
     lastConfirmedSlot: () => worker?.lastConfirmedSlot,
     // Before the device account was read it is unknown whether this key may write.
-    setDesired(intents: readonly StatusIntent[], view: LedgerView) {
+    setDesired(intents, view) {
       withheld ||= !authority.isAuthorized && intents.length > 0;
       worker?.setDesired(authority.isAuthorized ? intents : [], view);
     },

@@ -7,7 +7,6 @@ import {
   type EapiSourceConfig,
   loadSecret,
   type PolicyConfig,
-  type SnapshotsConfig,
   type SnmpSourceConfig,
   type SnmpTrapsConfig,
   type SourceConfig,
@@ -99,7 +98,7 @@ export async function openTrigger(
       const { createTrapWakeUp } = await import('../collector/snmp/index.ts');
       const { name, host, port, from } = config;
       const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
-      return createTrapWakeUp({ name, host, port, ...credentials, ...(from === undefined ? {} : { from }), clock, random });
+      return createTrapWakeUp({ name, host, port, ...credentials, from, clock, random });
     }
   }
 }
@@ -108,7 +107,7 @@ function tlsOf({ tls }: EapiSourceConfig): EapiTls {
   if (tls.insecure) return { kind: 'insecure' };
   if (tls.fingerprint !== undefined) return { kind: 'fingerprint', sha256: tls.fingerprint };
   if (tls.caFile === undefined) return { kind: 'system' };
-  return { kind: 'ca', caFile: tls.caFile, ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }) };
+  return { kind: 'ca', caFile: tls.caFile, serverName: tls.serverName };
 }
 
 function credentialsOf(config: SnmpSourceConfig | SnmpTrapsConfig, secret: ReadSecret): SnmpCredentials {
@@ -126,18 +125,13 @@ function userOf(config: SnmpSourceConfig | SnmpTrapsConfig, secret: ReadSecret):
   const { user = '', authProtocol, authPasswordFile = '', privProtocol, privPasswordFile = '' } = config;
   return {
     name: user,
-    ...(authProtocol === 'none' ? {} : { auth: { protocol: authProtocol, password: secret('authPasswordFile', authPasswordFile) } }),
-    ...(privProtocol === 'none' ? {} : { priv: { protocol: privProtocol, password: secret('privPasswordFile', privPasswordFile) } }),
+    auth: authProtocol === 'none' ? undefined : { protocol: authProtocol, password: secret('authPasswordFile', authPasswordFile) },
+    priv: privProtocol === 'none' ? undefined : { protocol: privProtocol, password: secret('privPasswordFile', privPasswordFile) },
   };
 }
 
 function vrfOf(vrf: Exclude<SnmpSourceConfig['vrfs'], 'auto'>[number], secret: ReadSecret): NamedSnmpVrf {
-  const community = communityOf(vrf, secret);
-  return {
-    vrf: vrf.name,
-    ...(community === undefined ? {} : { community }),
-    ...(vrf.context === undefined ? {} : { context: vrf.context }),
-  };
+  return { vrf: vrf.name, community: communityOf(vrf, secret), context: vrf.context };
 }
 
 interface OpenSnapshotterOptions extends SourceContext {
@@ -176,7 +170,7 @@ export async function openSnapshotter({
     device,
     sink,
     collect: createCollectItem({
-      ...(shows === undefined ? {} : { shows }),
+      shows,
       readBgpSockets: createReadBgpSockets({ namespaces, timeoutMs: snapshots.commandTimeout }),
     }),
     intervalMs: snapshots.interval,
@@ -184,7 +178,7 @@ export async function openSnapshotter({
     random,
     reporter,
     onInternalError: (error) => reporter.internalError(error),
-    ...(shows === undefined ? {} : { close: () => shows.close() }),
+    close: shows === undefined ? undefined : () => shows.close(),
   });
 }
 
@@ -192,10 +186,10 @@ async function openSink(
   { snapshots, device }: AgentConfig,
   { signer, clock, warn }: SourceContext & { readonly signer: Signer | undefined },
 ): Promise<SnapshotSink | undefined> {
-  const { sink, url, directory, requestTimeout } = snapshots;
+  const { sink, url, directory, requestTimeout, collect, maxFiles, maxBytes } = snapshots;
   if (sink === 'folder' && directory !== undefined) {
     const { createFolderSink } = await import('../snapshots/index.ts');
-    return createFolderSink({ directory, ...folderOf(snapshots) });
+    return createFolderSink({ directory, collect, maxFiles, maxBytes });
   }
   if (sink !== 'state-ingest' || url === undefined) return undefined;
   if (signer === undefined) {
@@ -204,10 +198,6 @@ async function openSink(
   }
   const { createStateIngest } = await import('../snapshots/index.ts');
   return createStateIngest({ url, device, signer, timeoutMs: requestTimeout, clock });
-}
-
-function folderOf({ collect, maxFiles, maxBytes }: SnapshotsConfig) {
-  return { collect, maxFiles, maxBytes };
 }
 
 /** Uses the configured source, or the first of type eapi, on a connection of its own: no poll waits behind an answer of megabytes. */
@@ -265,18 +255,18 @@ export async function openAgent({
     requestsPerSecond: ledger.requestsPerSecond,
     sendsPerSecond: ledger.sendsPerSecond,
     onEndpoint: (event) => reporter.endpoint(event),
-    ...(meter === undefined ? {} : { openTransport: (options) => createMeteredRpc(options, meter) }),
+    openTransport: meter === undefined ? undefined : (options) => createMeteredRpc(options, meter),
   });
-  const snapshotter = await openSnapshotter({ config, ...(signer === undefined ? {} : { signer }), clock, random, reporter, warn });
+  const snapshotter = await openSnapshotter({ config, signer, clock, random, reporter, warn });
   const agent = createAgent({
     device,
     programId: ledger.programId,
-    ...(signer === undefined ? {} : { signer }),
-    ...(publisher === undefined ? {} : { publisher }),
+    signer,
+    publisher,
     rpc,
     sources,
     triggers,
-    ...(snapshotter === undefined ? {} : { snapshotter }),
+    snapshotter,
     policy: policyOf(config.policy),
     timing: timingOf(config),
     limits: {

@@ -3,16 +3,20 @@ import { AgentError, type Clock, describeError, isAgentError, type MonotonicMs, 
 import type { Slot } from '../serviceability/index.ts';
 import type { TickReporter } from './events.ts';
 
-interface LedgerCacheOptions {
+/** How old a view of the ledger may be, milliseconds. */
+export interface LedgerTiming {
+  /** A decision to write needs a view at most this old. */
+  readonly viewMaxAgeMs: number;
+  /** With nothing to write the view is read again after this. */
+  readonly viewIdleIntervalMs: number;
+  /** An older view is not decided on. */
+  readonly maxLedgerAgeMs: number;
+}
+
+interface LedgerCacheOptions extends LedgerTiming {
   readonly read: (options: { readonly minContextSlot?: Slot }, signal: AbortSignal) => Promise<LedgerView>;
   readonly clock: Clock;
   readonly reporter: Pick<TickReporter, 'ledgerView'>;
-  /** A decision to write needs a view at most this old, milliseconds. */
-  readonly maxAgeMs: number;
-  /** With nothing to write the view is read again after this, milliseconds. */
-  readonly idleIntervalMs: number;
-  /** An older view is not decided on, milliseconds. */
-  readonly maxLedgerAgeMs: number;
   /** How long a tick waits for a reading, milliseconds; a late one goes on and serves the next tick. */
   readonly maxWaitMs: number;
 }
@@ -35,15 +39,8 @@ export interface LedgerCache {
 const RENEW_FROM_SHARE = 0.8;
 
 /** Decides when the users are read from the ledger again, and how old a view may be for what (rule 9). */
-export function createLedgerCache({
-  read,
-  clock,
-  reporter,
-  maxAgeMs,
-  idleIntervalMs,
-  maxLedgerAgeMs,
-  maxWaitMs,
-}: LedgerCacheOptions): LedgerCache {
+export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
+  const { read, clock, reporter, viewMaxAgeMs, viewIdleIntervalMs, maxLedgerAgeMs, maxWaitMs } = options;
   let view: LedgerView | undefined;
   let lost = false;
   let reportedTooOld = false;
@@ -55,7 +52,7 @@ export function createLedgerCache({
   async function readOnce(minContextSlot: Slot | undefined, signal: AbortSignal): Promise<void> {
     try {
       const before = view;
-      view = await read(minContextSlot === undefined ? {} : { minContextSlot }, signal);
+      view = await read({ minContextSlot }, signal);
       if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'set-back' });
       if (lost) reporter.ledgerView({ state: 'back' });
       lost = false;
@@ -91,7 +88,7 @@ export function createLedgerCache({
     latest: () => view,
     async current({ notBefore }, signal) {
       const behind = view !== undefined && notBefore !== undefined && view.slot < notBefore;
-      const due = view === undefined || lost || behind || ageMs(view) >= idleIntervalMs;
+      const due = view === undefined || lost || behind || ageMs(view) >= viewIdleIntervalMs;
       if (due) await attempt(notBefore, signal);
       if (view === undefined || ageMs(view) <= maxLedgerAgeMs) return view;
       if (!reportedTooOld) reporter.ledgerView({ state: 'too-old' });
@@ -100,14 +97,14 @@ export function createLedgerCache({
     },
     async renew(signal, notBefore) {
       const isLateEnough = notBefore === undefined || (view !== undefined && view.readAt >= notBefore);
-      if (view !== undefined && !lost && isLateEnough && ageMs(view) < maxAgeMs * RENEW_FROM_SHARE) return view;
+      if (view !== undefined && !lost && isLateEnough && ageMs(view) < viewMaxAgeMs * RENEW_FROM_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
     readNow(signal) {
       hasNextTick = false;
       return startReading(undefined, signal);
     },
-    isFreshEnoughToWrite: (of) => ageMs(of) <= maxAgeMs,
+    isFreshEnoughToWrite: (of) => ageMs(of) <= viewMaxAgeMs,
     get isLost() {
       return lost;
     },

@@ -24,8 +24,26 @@ interface AuthorityWatch {
 export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, onRefused }: AuthorityWatchOptions): AuthorityWatch {
   let isAuthorized = false;
   let problem: AgentError | undefined;
-  let dueAt = Number.NEGATIVE_INFINITY;
-  let checking: Promise<void> | undefined;
+
+  async function checkOnce(signal: AbortSignal): Promise<boolean> {
+    try {
+      await verify(signal);
+      isAuthorized = true;
+      problem = undefined;
+      onAuthorized();
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (!isAgentError(error)) throw error;
+      problem = error;
+      // An unreadable ledger does not revoke the authority that was verified before.
+      if (error.class !== 'fatal') return false;
+      isAuthorized = false;
+      onRefused(error);
+      return true;
+    }
+  }
+
   return {
     get isAuthorized() {
       return isAuthorized;
@@ -33,33 +51,35 @@ export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, 
     get problem() {
       return problem;
     },
-    check(signal) {
-      if (clock.monotonic() < dueAt) return Promise.resolve();
-      checking ??= checkOnce(signal).finally(() => {
-        checking = undefined;
-      });
-      return checking;
-    },
+    check: createPeriodicCheck({ check: checkOnce, clock, intervalMs }),
   };
+}
 
-  async function checkOnce(signal: AbortSignal): Promise<void> {
+interface PeriodicCheckOptions {
+  /** Resolves to whether it succeeded; one that did not is due again at once. */
+  readonly check: (signal: AbortSignal) => Promise<boolean>;
+  readonly clock: Clock;
+  readonly intervalMs: number;
+}
+
+/** Runs the check when it is due, one run at a time. */
+function createPeriodicCheck({ check, clock, intervalMs }: PeriodicCheckOptions): (signal: AbortSignal) => Promise<void> {
+  let dueAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | undefined;
+
+  async function run(signal: AbortSignal): Promise<void> {
     try {
-      await verify(signal);
-      isAuthorized = true;
-      problem = undefined;
-      dueAt = clock.monotonic() + intervalMs;
-      onAuthorized();
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isAgentError(error)) throw error;
-      problem = error;
-      // An unreadable ledger does not revoke the authority that was verified before.
-      if (error.class !== 'fatal') return;
-      isAuthorized = false;
-      dueAt = clock.monotonic() + intervalMs;
-      onRefused(error);
+      if (await check(signal)) dueAt = clock.monotonic() + intervalMs;
+    } finally {
+      running = undefined;
     }
   }
+
+  return (signal) => {
+    if (clock.monotonic() < dueAt) return Promise.resolve();
+    running ??= run(signal);
+    return running;
+  };
 }
 
 interface BalanceWatchOptions {
@@ -84,29 +104,20 @@ interface BalanceWatch {
 /** Watches the balance of the metrics publisher. */
 export function createBalanceWatch(options: BalanceWatchOptions): BalanceWatch {
   const { read, publisher, minBalance, intervalMs, spendRate, clock, onBalance, onTooLow, onEnough } = options;
-  let dueAt = Number.NEGATIVE_INFINITY;
-  let checking: Promise<void> | undefined;
 
-  async function checkOnce(signal: AbortSignal): Promise<void> {
+  async function checkOnce(signal: AbortSignal): Promise<boolean> {
     try {
       const lamports = await read(signal);
-      dueAt = clock.monotonic() + intervalMs;
       const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
       onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
       if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
       else onEnough();
+      return true;
     } catch (error) {
       if (!signal.aborted && !isAgentError(error)) throw error;
+      return false;
     }
   }
 
-  return {
-    check(signal) {
-      if (clock.monotonic() < dueAt) return Promise.resolve();
-      checking ??= checkOnce(signal).finally(() => {
-        checking = undefined;
-      });
-      return checking;
-    },
-  };
+  return { check: createPeriodicCheck({ check: checkOnce, clock, intervalMs }) };
 }

@@ -25,8 +25,8 @@ function setUp() {
     },
     clock,
     reporter,
-    maxAgeMs: 5 * SECOND,
-    idleIntervalMs: 30 * SECOND,
+    viewMaxAgeMs: 5 * SECOND,
+    viewIdleIntervalMs: 30 * SECOND,
     maxLedgerAgeMs: 5 * MINUTE,
     maxWaitMs: 5 * SECOND,
   });
