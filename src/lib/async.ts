@@ -28,9 +28,7 @@ export async function withDeadline<T>(
   clock?: Pick<Clock, 'after'>,
 ): Promise<T> {
   const controller = createAbortController();
-  const onParentAbort = (): void => controller.abort(parent?.reason);
-  if (parent?.aborted) onParentAbort();
-  else parent?.addEventListener('abort', onParentAbort, { once: true });
+  const unfollow = abortWith(controller, parent);
   const startTimer = clock?.after ?? realTimer;
   const stopTimer = startTimer(ms, () => controller.abort(new DeadlineExceeded(ms)));
   try {
@@ -39,7 +37,7 @@ export async function withDeadline<T>(
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     stopTimer();
-    parent?.removeEventListener('abort', onParentAbort);
+    unfollow();
     controller.abort(new Stopped('the work has settled'));
   }
 }
@@ -47,6 +45,17 @@ export async function withDeadline<T>(
 function realTimer(ms: number, onOver: () => void): () => void {
   const timer = setTimeout(onOver, ms);
   return () => clearTimeout(timer);
+}
+
+/**
+ * Aborts `controller` when `parent` aborts, until the function that it returns is called. On Node 20 each AbortSignal.any on a signal that lasts
+ * leaks 1.4 kB, also after its other signal was aborted.
+ */
+function abortWith(controller: AbortController, parent: AbortSignal | undefined): () => void {
+  const onAbort = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted) onAbort();
+  else parent?.addEventListener('abort', onAbort, { once: true });
+  return () => parent?.removeEventListener('abort', onAbort);
 }
 
 /** An abort controller without Node's warning at eleven listeners: hundreds of requests listen at once, each until it settles. */
@@ -98,15 +107,12 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
     running ??= begin();
     const mine = running;
     mine.waiting += 1;
-    let onAbort = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    const caller = new AbortController();
+    const unfollow = abortWith(caller, signal);
     try {
-      return await Promise.race([mine.outcome, aborted]);
+      return await Promise.race([mine.outcome, untilAborted(caller.signal)]);
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      unfollow();
       mine.waiting -= 1;
       if (mine.waiting === 0) {
         if (running === mine) running = undefined;
@@ -116,20 +122,24 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
   };
 }
 
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
 /**
  * Waits for `work` for at most `ms` milliseconds and returns whether it settled; late work goes on. Never rejects with the work's error, which is
  * its caller's to handle; rejects with the signal's reason when aborted.
  */
 export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   const timer = new AbortController();
-  const onAbort = (): void => timer.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  const unfollow = abortWith(timer, signal);
   const settled = work.then(
     () => true,
     () => true,
   );
-  const late = clock.sleep(ms, timer.signal).then(
+  const late = clock.sleep(Math.min(ms, LONGEST_TIMER_MS), timer.signal).then(
     () => false,
     () => false,
   );
@@ -138,15 +148,18 @@ export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unkn
     signal.throwIfAborted();
     return done;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    unfollow();
     timer.abort(new Stopped('no longer waiting'));
   }
 }
 
+/** Node's timers hold 31 bits; a longer one fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export interface Notifier {
   /** Ends the current wait, or the next one. Any number of signals before a wait count as one. */
   signal(): void;
-  /** Resolves after `ms` (Infinity: only on a signal); rejects with the signal's reason when aborted. */
+  /** Resolves after `ms` (Infinity: after 24 days) or on a signal; rejects with the signal's reason when aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -162,31 +175,16 @@ export function createNotifier(clock: Pick<Clock, 'sleep'>): Notifier {
     async wait(ms, signal) {
       signal.throwIfAborted();
       if (!signalled && ms > 0) {
-        const controller = new AbortController();
-        const onAbort = (): void => controller.abort(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
         const notified = new Promise<void>((resolve) => {
           wake = resolve;
         });
-        const slept = ms === Number.POSITIVE_INFINITY ? rejection(controller.signal) : clock.sleep(ms, controller.signal);
         try {
-          await Promise.race([notified, slept]);
+          await waitAtMost(clock, notified, ms, signal);
         } finally {
           wake = undefined;
-          signal.removeEventListener('abort', onAbort);
-          // The loser of the race must neither stay pending nor surface as an unhandled rejection.
-          slept.catch(() => undefined);
-          controller.abort(new Stopped('no longer waiting'));
         }
       }
       signalled = false;
-      signal.throwIfAborted();
     },
   };
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
