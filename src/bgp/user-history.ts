@@ -165,11 +165,11 @@ export function withoutDownRun(track: UserTrack): UserTrack {
 function countFlaps(track: UserTrack, observation: Exclude<Observation, { kind: 'unobserved' }>): number {
   if (track.lastSeen === undefined) return 0;
   const at = observation.at;
-  const visible = track.lastSeen === observation.kind ? 0 : 1;
   const counter = at?.neighbor.establishedTransitions;
   const rises = counter === undefined || track.establishedTransitions === undefined ? 0 : counter - track.establishedTransitions;
-  // Each rise of the counter is one transition to Established, and between two of them the session went down.
-  if (rises > 0) return Math.max(visible, observation.kind === 'up' ? 2 * rises - (track.lastSeen === 'down' ? 1 : 0) : 2 * rises);
+  const visible = track.lastSeen === observation.kind ? 0 : 1;
+  // Each rise of the counter is one transition to Established, and before or after each the session went down.
+  if (rises > 0) return 2 * rises + (observation.kind === 'down' ? visible : -visible);
   if (visible > 0) return visible;
   const moved =
     at?.neighbor.changedAt !== undefined &&

@@ -279,7 +279,7 @@ describe('flaps', () => {
   const flapsOf = (
     first: Parameters<typeof established>[1],
     second: Parameters<typeof established>[1],
-    kinds: 'up-up' | 'up-down' | 'down-up',
+    kinds: 'up-up' | 'up-down' | 'down-up' | 'down-down',
   ) => {
     const tick = decider();
     const [from, to] = kinds.split('-').map((kind) => (kind === 'up' ? established : active));
@@ -305,6 +305,11 @@ describe('flaps', () => {
 
   test('a session that comes up raises the counter once and is one transition', () => {
     expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'down-up')).toBe(1);
+    expect(flapsOf({ transitions: 4 }, { transitions: 7 }, 'down-up')).toBe(5);
+  });
+
+  test('rule 7: a session that went down, came up and went down again between two polls is three transitions', () => {
+    expect(flapsOf({ transitions: 4 }, { transitions: 5 }, 'up-down')).toBe(3);
   });
 });
 
