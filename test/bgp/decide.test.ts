@@ -1,5 +1,20 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_DAMPING, type Decided, recordAgeMs } from '../../src/bgp/index.ts';
+import {
+  byUrgency,
+  DEFAULT_DAMPING,
+  DEFAULT_POLICY,
+  type Decided,
+  type DecideInput,
+  decide,
+  decideUser,
+  jitterShare,
+  ledgerStatus,
+  mayNeedWrite,
+  observeUsers,
+  recordAgeMs,
+  type StatusIntent,
+} from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { trimRideAlongs } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
@@ -388,5 +403,195 @@ describe('another writer', () => {
     expect(decisionsOf(tick({ at: 400_000, users: record('down', 9_990), snapshot: up, slot: 10_975, confirmedIn: own(9_960) }))).toEqual([
       'up (change)',
     ]);
+  });
+});
+
+describe('age of a record', () => {
+  const view = viewOf([], { at: 10_000, readAt: 1_000 });
+
+  test('rule 12: a record that was never reported is infinitely old, and one of a later slot or reading is 0 ms old', () => {
+    expect(recordAgeMs(slot(0), view, monotonicMs(1_000))).toBe(Number.POSITIVE_INFINITY);
+    expect(recordAgeMs(slot(10_001), view, monotonicMs(1_000))).toBe(0);
+    expect(recordAgeMs(slot(10_000), view, monotonicMs(0))).toBe(0);
+    expect(recordAgeMs(slot(9_999), view, monotonicMs(0))).toBe(400);
+  });
+});
+
+test('rule 12: the jitter of a user is fixed, so that a restart does not reshuffle refreshes', () => {
+  expect([0, 1, 2, 3].map((n) => jitterShare(keyNumber(n)))).toEqual([
+    0.08374173613265157, 0.7014561267569661, 0.6907762165647, 0.5594284222461283,
+  ]);
+});
+
+test('rule 12: a record is refreshed early by its own jitter, to the slot', () => {
+  // 0.7014561… of a tenth of an hour before its end: after 8,368.69 slots of 400 ms.
+  const at = (slots: number) =>
+    decisionsOf(
+      decider()({
+        at: 0,
+        users: [userNumber(1, { status: 'up', reportedAt: 100_000 - slots })],
+        snapshot: snapshotOf({ vrf1: [established(1)] }),
+        slot: 100_000,
+      }),
+    );
+  expect([at(8_368), at(8_369)]).toEqual([['up (ride-along)'], ['up (refresh)']]);
+});
+
+test('rule 12: the byte of the ledger is up at 1, down at 2, and unknown otherwise', () => {
+  expect([0, 1, 2, 3, 255].map(ledgerStatus)).toEqual(['unknown', 'up', 'down', 'unknown', 'unknown']);
+});
+
+test('intents of the same age are in the order of their users, also where both were never reported', () => {
+  const of = (user: number, ageMs: number): StatusIntent => ({
+    user: keyNumber(user),
+    from: 'up',
+    to: 'up',
+    reason: 'change',
+    rttNs: nanoseconds(0),
+    tunnelNet: { address: '169.254.0.0', prefixLength: 31 } as StatusIntent['tunnelNet'],
+    ageMs,
+    accountState: '',
+  });
+  expect(byUrgency(of(1, 5), of(1, 5))).toBe(0);
+  expect([byUrgency(of(1, 5), of(2, 5)), byUrgency(of(2, 5), of(1, 5))]).toEqual([-1, 1]);
+  expect([byUrgency(of(2, 6), of(1, 5)), byUrgency(of(1, 5), of(2, 6))]).toEqual([-1, 1]);
+  const never = Number.POSITIVE_INFINITY;
+  expect([byUrgency(of(2, never), of(1, never)), byUrgency(of(2, never), of(1, 5))]).toEqual([1, -1]);
+});
+
+describe('limits at their boundary', () => {
+  const up = snapshotOf({ vrf1: [established(0)] });
+  const changed = (reportedAt: number) => [userNumber(0, { status: 'down', reportedAt })];
+
+  test('rule 16: only a suppressed user is damped', () => {
+    const tick = decider({ minWriteIntervalMs: 0, damping: { ...DEFAULT_DAMPING, mode: 'enforce' } });
+    tick({ at: 0, users: changed(9_990), snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }) });
+    const flapped = snapshotOf({ vrf1: [established(0, { transitions: 3 })] });
+    expect(decisionsOf(tick({ at: 0, users: changed(9_990), snapshot: flapped }))).toEqual(['up (change)']);
+  });
+
+  test('rule 16: a foreign write twice within ten minutes holds a change for exactly five minutes', () => {
+    const tick = decider({ minWriteIntervalMs: 0 });
+    tick({ at: 0, users: changed(9_000), snapshot: up });
+    tick({ at: 1, users: changed(9_100), snapshot: up });
+    tick({ at: 2, users: changed(9_250), snapshot: up });
+    expect(decisionsOf(tick({ at: 3, users: changed(9_250), snapshot: up, slot: 9_999 }))).toEqual(['hold: contested']);
+    expect(decisionsOf(tick({ at: 4, users: changed(9_250), snapshot: up, slot: 10_000 }))).toEqual(['up (change)']);
+  });
+
+  test('rule 16: a change is written without a slot time: the age of its record cannot hold it', () => {
+    expect(decisionsOf(decider()({ at: 0, users: changed(9_999), snapshot: up, slotTimeMs: null }))).toEqual(['up (change)']);
+  });
+
+  test('rule 11: the connect grace is for users that the ledger holds as Unknown', () => {
+    const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
+    const held = (status: 'unknown' | 'up') =>
+      decisionsOf(decider()({ at: 0, users: [userNumber(0, { status, reportedAt: 9_900 })], snapshot: down }));
+    expect([held('unknown'), held('up')]).toEqual([['hold: connect-grace'], ['down (change)']]);
+  });
+
+  test('rule 11: an unknown user is down-unconfirmed before its connect grace counts', () => {
+    const down = snapshotOf({ vrf1: [active(0, { sinceMs: 5_000 })] });
+    expect(decisionsOf(decider()({ at: 0, users: [userNumber(0)], snapshot: down }))).toEqual(['hold: down-unconfirmed']);
+  });
+
+  test('rule 10: a record that is Down already needs no confirmation to be refreshed', () => {
+    const users = [userNumber(0, { status: 'down', reportedAt: 1 })];
+    const down = snapshotOf({ vrf1: [active(0, { sinceMs: 1 })] });
+    expect(decisionsOf(decider()({ at: 0, users, snapshot: down }))).toEqual(['down (refresh)']);
+  });
+
+  test('rule 14: a user that is not activated gets its Down for an Up in flight, and for no Unknown', () => {
+    const down = snapshotOf({ vrf1: [active(0, { sinceMs: 60_000 })] });
+    const of = (status: 'unknown' | 'down', inFlight: 'up' | 'down' | undefined) =>
+      decisionsOf(
+        decider({ minWriteIntervalMs: 0, connectGraceMs: 0 })({
+          at: 0,
+          users: [userNumber(0, { status, reportedAt: 9_900, account: { status: UserStatus.banned } })],
+          snapshot: down,
+          inFlight: inFlight === undefined ? new Map() : new Map([[keyNumber(0), inFlight]]),
+        }),
+      );
+    expect([of('unknown', undefined), of('down', 'up'), of('unknown', 'down')]).toEqual([
+      ['hold: not-activated'],
+      ['down (change)'],
+      ['hold: not-activated'],
+    ]);
+  });
+});
+
+test('rule 9: a user that no observation names is unobserved', () => {
+  const view = viewOf([userNumber(0, { status: 'up', reportedAt: 1 })]);
+  const input = { view, observations: new Map(), before: new Map(), inFlight: new Map(), confirmedIn: () => undefined };
+  const { outcomes, intents } = decide({ ...input, policy: DEFAULT_POLICY, now: monotonicMs(0) });
+  expect([outcomes.get(keyNumber(0))?.observation, intents]).toEqual([{ kind: 'unobserved', reason: 'switch-not-read' }, []]);
+});
+
+describe('need of a write', () => {
+  const input = (
+    status: 'unknown' | 'up' | 'down',
+    reportedAt: number,
+    isUp: boolean | undefined,
+    rest: Partial<DecideInput> = {},
+    account = {},
+  ): DecideInput => {
+    const entry = userNumber(0, { status, reportedAt, account });
+    const snapshot = isUp === undefined ? undefined : snapshotOf({ vrf1: [isUp ? established(0) : active(0, { sinceMs: 60_000 })] });
+    return {
+      view: viewOf([entry]),
+      observations: observeUsers([entry], snapshot, () => undefined).byUser,
+      before: new Map(),
+      inFlight: new Map(),
+      confirmedIn: () => undefined,
+      policy: { ...DEFAULT_POLICY, refreshJitter: 0 },
+      now: monotonicMs(0),
+      ...rest,
+    };
+  };
+  const mayNeed = (of: DecideInput) => [...of.view.users.values()].some((entry) => mayNeedWrite(entry, of));
+  const inFlight = (to: 'up' | 'down') => ({ inFlight: new Map([[keyNumber(0), to]]) });
+  const banned = { status: UserStatus.banned };
+
+  test('rule 9: a user may need a write when its session differs from its record or from the status in flight, or its record is due', () => {
+    expect([mayNeed(input('unknown', 0, true)), mayNeed(input('up', 9_900, false)), mayNeed(input('down', 9_900, true))]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([mayNeed(input('up', 9_900, true)), mayNeed(input('down', 9_900, false))]).toEqual([false, false]);
+    expect([mayNeed(input('up', 1_000, true)), mayNeed(input('up', 1_001, true))]).toEqual([true, false]);
+    expect([mayNeed(input('down', 9_900, true, inFlight('up'))), mayNeed(input('up', 9_900, true, inFlight('down')))]).toEqual([
+      false,
+      true,
+    ]);
+    expect(mayNeed(input('up', 1, true, inFlight('up')))).toBe(false);
+  });
+
+  test('rule 9: an unobserved user, and one that is not activated unless it is up on the ledger and down, needs no write', () => {
+    expect([mayNeed(input('up', 1, undefined)), mayNeed(input('up', 1, true, { observations: new Map() }))]).toEqual([false, false]);
+    expect([mayNeed(input('down', 1, true, {}, banned)), mayNeed(input('down', 1, false, {}, banned))]).toEqual([false, false]);
+    expect([mayNeed(input('up', 9_900, false, {}, banned)), mayNeed(input('unknown', 0, false, {}, banned))]).toEqual([true, false]);
+  });
+
+  test('rule 9: no user is written that was said to need no write', () => {
+    const arbitrary = fc.record({
+      status: fc.constantFrom('unknown', 'up', 'down'),
+      reportedAt: fc.nat(10_000),
+      isUp: fc.constantFrom(true, false, undefined),
+      flying: fc.constantFrom('up', 'down', undefined),
+      account: fc.constantFrom({}, banned),
+      graceMs: fc.constantFrom(0, 60_000),
+    } as const);
+    fc.assert(
+      fc.property(arbitrary, ({ status, reportedAt, isUp, flying, account, graceMs }) => {
+        const policy = { ...DEFAULT_POLICY, connectGraceMs: graceMs, minWriteIntervalMs: graceMs };
+        const of = input(status, reportedAt, isUp, { policy, ...(flying === undefined ? {} : inFlight(flying)) }, account);
+        for (const entry of of.view.users.values()) {
+          const { decision } = decideUser(entry, of);
+          const isNeeded = decision.kind === 'write' && decision.reason !== 'ride-along';
+          expect(isNeeded && !mayNeedWrite(entry, of)).toBe(false);
+        }
+      }),
+    );
   });
 });
