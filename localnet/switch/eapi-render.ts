@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { NeighborState, VrfName } from '../../src/bgp/index.ts';
-import type { EpochMs } from '../../src/lib/index.ts';
+import { type EpochMs, isRecord } from '../../src/lib/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch, SwitchFaults } from './switch.ts';
 
 /** How this face deviates from a current EOS; every one of them has been seen on a real switch. */
@@ -93,10 +93,6 @@ function lines(result: Readonly<Record<string, unknown>>): string {
   return Object.entries(result)
     .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}\n`)
     .join('');
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The switch's own AS: the one under which DoubleZero devices run BGP. */

@@ -12,7 +12,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VrfName } from '../../src/bgp/index.ts';
-import { type Clock, type MonotonicMs, Stopped, systemClock } from '../../src/lib/index.ts';
+import { type Clock, isRecord, type MonotonicMs, Stopped, systemClock } from '../../src/lib/index.ts';
 import {
   CURRENT_EOS,
   type EosQuirks,
@@ -248,10 +248,6 @@ function readParams(params: unknown, { eosQuirks }: Scene): RunCmds | string {
 
 function fail(id: string | number | null, code: number, message: string, data: readonly unknown[] = []): Record<string, unknown> {
   return { jsonrpc: '2.0', id, error: { code, message, data } };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export interface EapiUser {

@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
-import { AgentError, isAgentError, lifeController, Stopped } from '../lib/index.ts';
+import { AgentError, createAbortController, isAgentError, Stopped } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 import { VERSION } from './version.ts';
@@ -101,7 +101,7 @@ const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
  *   uncaught        ──► one log line, 1
  */
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
-  const controller = lifeController();
+  const controller = createAbortController();
   const stop = (why: string): void => controller.abort(new Stopped(why));
   const stdout = guard(process.stdout, 1, () => stop('standard output was closed'));
   const stderr = guard(process.stderr, 2, () => undefined);

@@ -1,4 +1,4 @@
-import { type AgentError, type Clock, lifeController, type MonotonicMs, Stopped } from '../lib/index.ts';
+import { type AgentError, type Clock, createAbortController, type MonotonicMs, Stopped } from '../lib/index.ts';
 
 /**
  * Something that hears from the switch that a session may have changed: a trap, a stream. It is a hint that the next poll should come at
@@ -59,7 +59,7 @@ const TOGETHER_MS = 250;
  * and neither may make the agent poll the switch more than `maxPerMinute` times a minute beyond its interval.
  */
 export function createTriggers({ sources, maxPerMinute, clock, onTrigger, reporter }: TriggersOptions): Triggers {
-  const life = lifeController();
+  const life = createAbortController();
   /** When the last ones were let through that counted, the oldest first; never more than `maxPerMinute`. */
   const passed: MonotonicMs[] = [];
   let heldBackAt: MonotonicMs | undefined;

@@ -61,3 +61,8 @@ export function describeError(error: unknown): string {
 function fill(template: string, context: Readonly<Record<string, unknown>>): string {
   return template.replaceAll(/\{(\w+)\}/g, (_, key: string) => String(context[key]));
 }
+
+/** Whether an unknown value, as JSON has them, is an object: not null and not a list. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { type Clock, describeError, isAgentError, systemClock } from '../lib/index.ts';
+import { type Clock, describeError, isAgentError, isRecord, systemClock } from '../lib/index.ts';
 
 /**
  * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.
@@ -28,7 +28,7 @@ function prettyLine({ time, level, msg, ...fields }: Readonly<Record<string, unk
 
 function fieldTexts(fields: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.entries(fields).flatMap(([key, value]) => {
-    if (key !== 'error' || !isObject(value)) return [`${key}=${valueText(value)}`];
+    if (key !== 'error' || !isRecord(value)) return [`${key}=${valueText(value)}`];
     const { message, code, remedy } = value;
     // The class is for programs; a person needs what happened and what to do.
     return [
@@ -41,7 +41,7 @@ function fieldTexts(fields: Readonly<Record<string, unknown>>): readonly string[
 
 /** The frames of an unexpected error, indented below its line. */
 function stackText(error: unknown): string {
-  if (!isObject(error) || typeof error.stack !== 'string') return '';
+  if (!isRecord(error) || typeof error.stack !== 'string') return '';
   const frames = error.stack.split('\n').filter((line) => line.startsWith('    at '));
   return frames.map((frame) => `${printable(frame)}\n`).join('');
 }
@@ -50,10 +50,6 @@ function valueText(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   const plain = typeof value !== 'string' || /^[^\s"=]+$/.test(text);
   return printable(plain ? text : JSON.stringify(text));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 /** An error as a log line has it. */

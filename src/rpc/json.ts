@@ -1,12 +1,9 @@
+import { isRecord } from '../lib/index.ts';
 import { type Slot, slot } from '../serviceability/index.ts';
 
 /** The content of an answer does not have the shape that the method documents. */
 export class Malformed extends Error {
   override readonly name = 'Malformed';
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function asRecord(value: unknown, what: string): Readonly<Record<string, unknown>> {

@@ -1,5 +1,14 @@
 import type { ShowRunner } from '../collector/index.ts';
-import { AgentError, backoffDelays, type Clock, describeError, isAgentError, lifeController, type Random, Stopped } from '../lib/index.ts';
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  createAbortController,
+  describeError,
+  isAgentError,
+  type Random,
+  Stopped,
+} from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
   makeSnapshot,
@@ -126,7 +135,7 @@ const MAX_PAUSE_MS = 15 * 60_000;
  */
 export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
   const { sink, intervalMs, clock, random, reporter, onInternalError } = options;
-  const life = lifeController();
+  const life = createAbortController();
   const take = createTakeSnapshots(options);
   const freshPauses = (): Generator<number, never> =>
     backoffDelays({ baseMs: intervalMs * 2, maxMs: Math.max(MAX_PAUSE_MS, intervalMs), random });

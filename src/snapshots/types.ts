@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { AgentError, type EpochMs } from '../lib/index.ts';
+import { AgentError, type EpochMs, isRecord } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
 /** The words that may follow `show` where the answer would hold the switch's configuration or its files: keys and passwords are among it. */
@@ -117,7 +117,7 @@ const KIND = /^[a-z0-9][a-z0-9._-]{0,63}$/;
  * Undefined when it is no such thing; an entry that makes no sense, or that is not harmless, is refused alone.
  */
 export function readStateToCollect(answer: unknown): WantedState | undefined {
-  if (!isObject(answer)) return undefined;
+  if (!isRecord(answer)) return undefined;
   const { show_commands: shows = [], custom = [] } = answer;
   if (!isListOrNull(shows) || !isListOrNull(custom)) return undefined;
   return select([...(custom ?? []).map(customItem), ...(shows ?? []).map(showItem)]);
@@ -138,7 +138,7 @@ function customItem(entry: unknown): Judged {
 }
 
 function showItem(entry: unknown): Judged {
-  const { kind, command } = isObject(entry) ? entry : {};
+  const { kind, command } = isRecord(entry) ? entry : {};
   if (typeof kind !== 'string' || typeof command !== 'string')
     return { entry: `entry ${named(entry)}`, problem: 'it has no kind and command' };
   if (!KIND.test(kind))
@@ -177,10 +177,6 @@ function named(value: unknown): string {
   const text = typeof value === 'string' ? value : typeof value;
   const plain = text.slice(0, 80).replaceAll(/[^\x20-\x7e]+/g, '?');
   return `“${plain}${text.length > 80 ? '…' : ''}”`;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Go writes an empty list as null. */

@@ -6,7 +6,7 @@ import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { runCommand } from '../../src/cli/commands.ts';
-import { lifeController } from '../../src/lib/index.ts';
+import { createAbortController } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
 const DEVICE = 'DygSr5HvcVYGG62U2Tg9nJmwxc1uVkrFaoZoPRe2UeEX';
@@ -21,7 +21,7 @@ async function run(lines: string, args: readonly string[] = [], folder = tempora
     stderr: { write: (text) => void said.push(text), isTerminal: false, columns: undefined },
     environment: {},
     onHangup: () => undefined,
-    signal: lifeController().signal,
+    signal: createAbortController().signal,
     version: '1.2.3',
   };
   const exitCode = await runCommandLine(['run', '--config', file, ...args], [runCommand], io);

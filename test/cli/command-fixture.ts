@@ -6,7 +6,7 @@ import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { checkCommand, explainCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
-import { lifeController, systemClock } from '../../src/lib/index.ts';
+import { createAbortController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 
@@ -59,7 +59,7 @@ export async function commandFixture(
     publisher,
     users: [...localnet.ledger.admin.users(localnet.device)].sort(([, a], [, b]) => a.tunnelId - b.tunnelId).map(([user]) => user),
     settle,
-    async run([command, ...args], signal = lifeController().signal, onOutput = () => undefined) {
+    async run([command, ...args], signal = createAbortController().signal, onOutput = () => undefined) {
       const stdout: string[] = [];
       const stderr: string[] = [];
       const keep = (lines: string[]) => (text: string) => {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
-import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { jsonLines } from './command-fixture.ts';
 
 test('a demo that is interrupted while changes are on their way ends well, and tells how many there were', async () => {
-  const life = lifeController();
+  const life = createAbortController();
   const stdout: string[] = [];
   const io: CommandIo = {
     stdout: {

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { explainCommand } from '../../src/cli/commands.ts';
 import { type WordsOptions, wordsOfUser } from '../../src/cli/explain.ts';
-import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import type { UserReport } from '../../src/observability/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
@@ -123,7 +123,7 @@ describe('explain, with a running agent', () => {
     await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');
     writeFileSync(tokenFile, 'sesame\n', { mode: 0o600 });
-    const life = lifeController();
+    const life = createAbortController();
     const token = ['--http.tokenFile', tokenFile];
     const listening = deferred<string>();
     const landed = deferred<void>();

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
+import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { commandFixture } from './command-fixture.ts';
 
 const HOSTILE = [
@@ -15,7 +15,7 @@ const HOSTILE = [
 
 test('a thousand hostile connections stop neither the ticks of the agent nor its status page', { timeout: 120_000 }, async () => {
   await using fixture = await commandFixture();
-  const life = lifeController();
+  const life = createAbortController();
   let url = '';
   let ticks = 0;
   const quick = ['--collector.interval', '500ms', '--log-level', 'debug'];

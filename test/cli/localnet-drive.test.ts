@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { createLocalnet, type Localnet } from '../../localnet/index.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
-import { lifeController } from '../../src/lib/index.ts';
+import { createAbortController } from '../../src/lib/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
@@ -24,7 +24,7 @@ async function drive(...args: readonly string[]) {
     stdout: to(out),
     stderr: to(err),
     environment: {},
-    signal: lifeController().signal,
+    signal: createAbortController().signal,
     onHangup: () => undefined,
     version: '1.2.3',
   };

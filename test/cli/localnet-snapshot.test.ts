@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { driveBody, readSnapshot, writeWhole } from '../../localnet/drive.ts';
 import { createLocalnet } from '../../localnet/index.ts';
 import { readDriveOptions } from '../../localnet/options.ts';
-import { lifeController } from '../../src/lib/index.ts';
+import { createAbortController } from '../../src/lib/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
@@ -23,7 +23,14 @@ test('`dzd-localnet snapshot FILE` writes what a localnet goes on from: the same
   if (options === undefined) throw new Error('a verb is expected');
   const out: string[] = [];
   const stream = { write: (text: string) => void out.push(text), isTerminal: false, columns: undefined };
-  const io = { stdout: stream, stderr: stream, environment: {}, signal: lifeController().signal, onHangup: () => undefined, version: '' };
+  const io = {
+    stdout: stream,
+    stderr: stream,
+    environment: {},
+    signal: createAbortController().signal,
+    onHangup: () => undefined,
+    version: '',
+  };
   expect(await driveBody(options, io)).toBe(0);
   expect(out.join('')).toBe(`file  ${file}\n`);
   expect(await readdir(folder)).toEqual(['state.json']);

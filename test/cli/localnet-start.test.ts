@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
-import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { address, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
 
 /** Ends the localnet once `whileReady` is done with its ready line. */
 async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>>) => Promise<void>) {
-  const life = lifeController();
+  const life = createAbortController();
   const lines: string[] = [];
   let checked: Promise<void> | undefined;
   const ports = ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);

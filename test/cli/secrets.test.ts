@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import bs58 from 'bs58';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lifeController, Stopped, systemClock } from '../../src/lib/index.ts';
+import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { leaksIn, type MarkedSecret, markedSeed, markedText } from '../support/marked-secrets.ts';
 import { type CommandFixture, type CommandResult, commandFixture } from './command-fixture.ts';
 
@@ -113,7 +113,7 @@ describe('secrets', () => {
     async (format) => {
       const fixture = await secretFixture();
       mkdirSync(join(fixture.folder, 'snapshots'), { recursive: true });
-      const life = lifeController();
+      const life = createAbortController();
       let said = '';
       const running = fixture.run(['run', '--log-format', format], life.signal, (text) => {
         said += text;

@@ -4,7 +4,7 @@ import { statusCommand } from '../../src/cli/commands.ts';
 import { SORT_FIELDS, type SortField } from '../../src/cli/options.ts';
 import { arrangeRows, drawTable } from '../../src/cli/status.ts';
 import type { UserRow, UserState } from '../../src/cli/user-rows.ts';
-import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
@@ -87,7 +87,7 @@ describe('status', () => {
 
   test('status --watch reads until it is stopped, and survives a failing ledger', async () => {
     await using at = await commandFixture();
-    const life = lifeController();
+    const life = createAbortController();
     let readings = 0;
     const { exitCode, stderr } = await at.run(['status', '--watch', '--interval', '50ms'], life.signal, (text) => {
       readings += text.includes('3 users: 3 unreported') ? 1 : 0;

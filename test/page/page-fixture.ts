@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lifeController, Stopped } from '../../src/lib/index.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { commandFixture } from '../cli/command-fixture.ts';
 
@@ -16,7 +16,7 @@ export interface PageFixture extends AsyncDisposable {
 /** The real agent, quicker than usual, on a localnet of three connected users, with a second ledger endpoint that never answers. */
 export async function pageFixture(token?: string): Promise<PageFixture> {
   const fixture = await commandFixture();
-  const life = lifeController();
+  const life = createAbortController();
   const rpcUrls = [fixture.addresses.rpcUrl, 'http://127.0.0.1:1'];
   const quick = ['--collector.interval', '500ms', '--policy.downGrace', '500ms', '--policy.minWriteInterval', '1s'];
   const tokenFile = join(fixture.folder, 'token');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
 import { buildConnector, Client, errors } from '../../lib/http.ts';
-import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, shareWork, withDeadline } from '../../lib/index.ts';
+import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, singleFlight, withDeadline } from '../../lib/index.ts';
 
 /** Where an eAPI listens. */
 export interface EapiEndpoint {
@@ -317,7 +317,7 @@ export function createAuthentication({ endpoint, credentials, transport }: Authe
   let cookie: string | undefined;
 
   /** One login at a time, however many requests wait for it. */
-  const login = shareWork(async (signal) => {
+  const login = singleFlight(async (signal) => {
     const request = {
       path: '/login',
       headers: { 'content-type': 'application/json' },

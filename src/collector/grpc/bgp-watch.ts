@@ -1,4 +1,4 @@
-import { type AgentError, backoffDelays, type Clock, isAgentError, lifeController, type Random, Stopped } from '../../lib/index.ts';
+import { type AgentError, backoffDelays, type Clock, createAbortController, isAgentError, type Random, Stopped } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import { createGrpcChannel, loadMessages } from './channel.ts';
 
@@ -30,7 +30,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   const endpoint = `grpc://${address}`;
   // A watch has no bound in time; the channel asks for one.
   const channel = createGrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
-  const life = lifeController();
+  const life = createAbortController();
   let running: Promise<void> | undefined;
 
   async function listen(onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> {
@@ -55,7 +55,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   /** One stream, until it ends; resolves with why. */
   async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
     const { WATCH_BGP, encodeWatchAll, tellsOfPeer } = await loadMessages();
-    const stream = lifeController();
+    const stream = createAbortController();
     const onAbort = (): void => stream.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     let heard = false;

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/light.js';
+import { isRecord } from '../../lib/index.ts';
 
 /*
  * The few messages of EosSdkRpc (package eos.remote) that are read and written here, by their field numbers. Fields that nobody looks at are
@@ -74,8 +75,4 @@ function fieldsOf(type: protobuf.Type, bytes: Uint8Array): Readonly<Record<strin
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

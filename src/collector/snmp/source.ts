@@ -2,12 +2,12 @@ import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import {
   AgentError,
   type Clock,
+  createAbortController,
   DeadlineExceeded,
   describeError,
   type EpochMs,
   epochMs,
   isAgentError,
-  lifeController,
   Stopped,
   withDeadline,
 } from '../../lib/index.ts';
@@ -191,7 +191,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       const address = await resolve(signal);
       const vrfs = await vrfsNow(address, signal);
       // Asked beside the VRFs, and not waited for when they are done: it is worth no delay.
-      const reading = lifeController();
+      const reading = createAbortController();
       const restarted = hasRestarted(address, AbortSignal.any([signal, reading.signal]));
       const reads = await mapAtOnce(VRFS_AT_ONCE, vrfs, (vrf) => read(vrf, address, signal)).finally(() =>
         reading.abort(new Stopped('the poll is over')),

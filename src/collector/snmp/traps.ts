@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { AgentError, backoffDelays, type Clock, describeError, lifeController, type Random, Stopped } from '../../lib/index.ts';
+import { AgentError, backoffDelays, type Clock, createAbortController, describeError, type Random, Stopped } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import type { SnmpCredentials } from './access.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
@@ -120,7 +120,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   if (user !== undefined) requireUsable(user);
   const allowed = options.from === undefined ? undefined : new Set(options.from);
   const counts = noTraps();
-  const life = lifeController();
+  const life = createAbortController();
   const shedding = createShedding(clock);
   let listening: { readonly host: string; readonly port: number } | undefined;
   let v3: V3NotificationReader | undefined;

@@ -1,5 +1,5 @@
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, type Clock, DeadlineExceeded, describeError, lifeController, Stopped, withDeadline } from '../../lib/index.ts';
+import { AgentError, type Clock, createAbortController, DeadlineExceeded, describeError, Stopped, withDeadline } from '../../lib/index.ts';
 import type { SwitchSource } from '../source.ts';
 import { createNamespaces, isNamespaceName, type Namespaces, readSockets, vrfOfNamespace } from './ss.ts';
 
@@ -36,7 +36,7 @@ const AT_ONCE = 4;
 export function createSocketsSource(options: SocketsSourceOptions): SocketsSource {
   const { name = 'sockets', folder = '/var/run/netns', timeoutMs, clock } = options;
   const namespaces = options.namespaces ?? createNamespaces({ folder });
-  const life = lifeController();
+  const life = createAbortController();
   let duplicates = 0;
 
   async function readNamespace(namespace: string, signal: AbortSignal): Promise<VrfReading> {
