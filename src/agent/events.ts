@@ -41,10 +41,10 @@ export interface TickReporter {
   /** Another process has written the records of these users since the last view. */
   foreignWrites(event: { readonly users: readonly Address[] }): void;
   /**
-   * `lost`: the users cannot be read from the ledger. `too-old`: the last view is too old to decide on. `set-back`: the new view is of an older
+   * `lost`: the users cannot be read from the ledger. `too-old`: the last view is too old to decide on. `rollback`: the new view is of an older
    * slot, because the ledger was rolled back or the earlier slot was wrong.
    */
-  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back' | 'set-back'; readonly error?: AgentError }): void;
+  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back' | 'rollback'; readonly error?: AgentError }): void;
 }
 
 /** Every event of the agent; each is emitted once, where the transition happens. */

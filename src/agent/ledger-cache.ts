@@ -53,7 +53,7 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
     try {
       const before = view;
       view = await read({ minContextSlot }, signal);
-      if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'set-back' });
+      if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'rollback' });
       if (lost) reporter.ledgerView({ state: 'back' });
       lost = false;
       reportedTooOld = false;

@@ -42,7 +42,7 @@ function createSnapshotLog(logger: Logger, clock: Pick<Clock, 'monotonic'>): Pic
       else
         logger.warn('snapshot destination failed; snapshots pause, status writes are not affected', {
           place,
-          ...(error === undefined ? {} : { error }),
+          error,
         });
     },
   };
@@ -136,7 +136,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     ledgerView({ state, error }) {
       if (state === 'back') logger.info('users read from the ledger again');
-      else if (state === 'set-back') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
+      else if (state === 'rollback') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
       else if (state === 'too-old')
         logger.error('ledger data is older than ledger.maxLedgerAge; deciding stops until the users can be read');
       else logger.warn('cannot read the users from the ledger; no status is written meanwhile', { error });

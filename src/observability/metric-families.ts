@@ -149,8 +149,8 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
   );
   const switchRead = gauge('switch_read_timestamp_seconds', 'When the switch was last read; 0 before the first time.');
   const viewRead = gauge('ledger_view_timestamp_seconds', 'When the users in use were read from the ledger; 0 before the first time.');
-  const rollbacks = counter('ledger_rollbacks_total', 'Rollbacks of the ledger to an older slot.');
-  const formerRollbacks = counter('ledger_set_backs_total', 'Former name of ledger_rollbacks_total, for one release.');
+  const rollbacks = counter('ledger_rollbacks_total', 'Times that the ledger was rolled back to an older slot.');
+  const setBacks = counter('ledger_set_backs_total', 'Deprecated, removed in the next release: use dzd_telemetry_ledger_rollbacks_total.');
   const viewLosses = counter('ledger_view_losses_total', 'Times that reading the users from the ledger began to fail.');
   const ambiguous = gauge('ambiguous_users', 'Users that the last tick matched to more than one neighbor.');
   /** Since when, milliseconds since 1970. */
@@ -205,9 +205,10 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
     foreignWrites: ({ users }) => foreign.inc(users.length),
     ledgerView({ state }) {
       if (state === 'lost') viewLosses.inc();
-      if (state !== 'set-back') return;
-      rollbacks.inc();
-      formerRollbacks.inc();
+      if (state === 'rollback') {
+        rollbacks.inc();
+        setBacks.inc();
+      }
     },
   };
 }

@@ -539,5 +539,5 @@ const VIEW_TEXT = {
   lost: 'cannot read the users from the ledger',
   'too-old': 'ledger data is too old to decide on',
   back: 'users read from the ledger again',
-  'set-back': 'ledger rolled back to an older slot',
+  rollback: 'ledger rolled back to an older slot',
 } as const;

@@ -121,6 +121,6 @@ describe('ledger cache', () => {
       await clock.advance(30 * SECOND);
     }
     expect(slots).toEqual([10_000n, 5_075n, 5_150n]);
-    expect(lines).toEqual(['ledger view set-back']);
+    expect(lines).toEqual(['ledger view rollback']);
   });
 });

@@ -88,18 +88,14 @@ function halt({ halted }: AgentStatus): readonly Finding[] {
 function reading({ ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem }: AgentStatus): readonly Finding[] {
   if (!ready && now - startedAt < STARTING_MS)
     return [warning('The agent is starting, and has not yet read both the switch and the ledger', null)];
-  const switchRead = lastTick?.switchRead ?? false;
-  const ledgerRead = lastTick?.viewSlot != null;
-  return [
-    ...(switchRead ? [] : [unread('The switch cannot be read; no status is written', sources)]),
-    ...(ledgerRead ? unwritten({ endpoints, ledgerProblem }) : [unread('The ledger cannot be read; no status is written', endpoints)]),
-  ];
-}
-
-/** A failed endpoint has a finding of its own; endpoints that respond with stale data do not. */
-function unwritten({ endpoints, ledgerProblem }: Pick<AgentStatus, 'endpoints' | 'ledgerProblem'>): readonly Finding[] {
-  if (ledgerProblem === null || endpoints.every(({ state }) => state === 'lost')) return [];
-  return [critical(`The users cannot be read from the ledger; no status is written: ${ledgerProblem.message}`, ledgerProblem.remedy)];
+  const found: Finding[] = [];
+  if (lastTick?.switchRead !== true) found.push(unread('The switch cannot be read; no status is written', sources));
+  if (lastTick?.viewSlot == null) found.push(unread('The ledger cannot be read; no status is written', endpoints));
+  // A failed endpoint has a finding of its own; endpoints that respond with stale data do not.
+  else if (ledgerProblem !== null && endpoints.some(({ state }) => state === 'ok')) {
+    found.push(critical(`The users cannot be read from the ledger; no status is written: ${ledgerProblem.message}`, ledgerProblem.remedy));
+  }
+  return found;
 }
 
 function unread(what: string, parts: readonly PartReport[]): Finding {
@@ -186,7 +182,11 @@ export function sessionSummary({ users }: Pick<AgentStatus, 'users'>): string {
 
 function byReason(users: readonly UserReport[]): ReadonlyMap<string, readonly UserReport[]> {
   const groups = new Map<string, UserReport[]>();
-  for (const user of users) groups.set(user.because ?? 'unknown', [...(groups.get(user.because ?? 'unknown') ?? []), user]);
+  for (const user of users) {
+    const group = groups.get(user.because ?? 'unknown');
+    if (group === undefined) groups.set(user.because ?? 'unknown', [user]);
+    else group.push(user);
+  }
   return groups;
 }
 
