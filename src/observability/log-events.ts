@@ -202,7 +202,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       foreignQuietUntil = clock.monotonic() + FOREIGN_QUIET_MS;
       logger.warn('another process writes statuses for this device; check whether a second agent uses its key', {
         users: foreign.size,
-        for: users[0],
+        user: users[0],
       });
       foreign.clear();
     },

@@ -8,35 +8,25 @@ type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
 
 type SetGauge<L extends string> = (value: number, labels?: Readonly<Record<L, string>>) => void;
 
-/** Makes metrics in one registry, their names prefixed, their label sets complete from the start. */
-export interface Instruments {
-  counter<L extends string = never>(name: string, help: string, labels?: LabelValues<L>): Counter<L>;
-  histogram<L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: LabelValues<L>): Histogram<L>;
-  gauge(name: string, help: string): Gauge;
-  /** A gauge that is read at each scrape; a series that `read` no longer sets disappears. */
-  reading<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames?: readonly L[]): void;
-  /** A counter kept elsewhere and read at each scrape. It restarts from 0 with its owner, as Prometheus expects of counters. */
-  counting<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames?: readonly L[]): void;
-}
+export type Instruments = ReturnType<typeof createInstruments>;
 
-const PREFIX = 'dzd_telemetry_';
-
-/** `prefix` is empty for names that others have chosen. */
-export function createInstruments(registry: Registry, prefix = PREFIX): Instruments {
+/** Makes metrics in one registry, with complete label sets from the start. `prefix` is empty for names that others have chosen. */
+export function createInstruments(registry: Registry, prefix = 'dzd_telemetry_') {
   const registers = [registry];
   return {
-    counter(name, help, labels) {
+    counter<L extends string = never>(name: string, help: string, labels?: LabelValues<L>): Counter<L> {
       const made = new Counter({ name: prefix + name, help, labelNames: namesOf(labels), registers });
       for (const set of labelSets(labels)) made.inc(set, 0);
       return made;
     },
-    histogram(name, help, buckets, labels) {
+    histogram<L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: LabelValues<L>): Histogram<L> {
       const made = new Histogram({ name: prefix + name, help, buckets: [...buckets], labelNames: namesOf(labels), registers });
       if (labels !== undefined) for (const set of labelSets(labels)) made.zero(set);
       return made;
     },
-    gauge: (name, help) => new Gauge({ name: prefix + name, help, registers }),
-    reading<L extends string>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []) {
+    gauge: (name: string, help: string): Gauge => new Gauge({ name: prefix + name, help, registers }),
+    /** A gauge that is read at each scrape; a series that `read` no longer sets disappears. */
+    reading<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []): void {
       new Gauge<L>({
         name: prefix + name,
         help,
@@ -49,7 +39,8 @@ export function createInstruments(registry: Registry, prefix = PREFIX): Instrume
         },
       });
     },
-    counting<L extends string>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []) {
+    /** A counter kept elsewhere and read at each scrape. It restarts from 0 with its owner, as Prometheus expects of counters. */
+    counting<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []): void {
       new Counter<L>({
         name: prefix + name,
         help,
@@ -88,9 +79,7 @@ interface EventMetricsOptions {
 
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/**
- * Counters of raw snapshots. The kind is not a label: a server names kinds, so their number is unbounded. The log has them.
- */
+/** Counters of raw snapshots. The kind is not a label: a server names kinds, so their number is unbounded. The log has them. */
 export function createSnapshotMetrics({ instruments, now }: EventMetricsOptions) {
   const { counter, histogram, gauge } = instruments;
   const snapshots = counter('snapshots_total', 'Raw snapshots, by result.', {
