@@ -2,32 +2,22 @@ import type { LoadedConfig } from '../config/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
 import { jsonLine, printable } from '../observability/index.ts';
 import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
-import {
-  type CheckEvent,
-  type CheckState,
-  configurationStep,
-  count,
-  createLookups,
-  endpointSteps,
-  keySteps,
-  programSteps,
-  snapshotStep,
-  sourceSteps,
-  takeStep,
-  userStep,
-} from './check-steps.ts';
+import { configurationStep, keyStep, snapshotStep } from './check-config.ts';
+import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
+import { type CheckEvent, type CheckState, count, createLookups, runStep } from './check-step.ts';
+import { sourceSteps, userStep } from './check-switch.ts';
 import { type CommandIo, type ExitCode, loadChosen, type Output } from './command.ts';
 import type { CheckBody, CheckOptions } from './options.ts';
 
-/** Longer than any request of the configuration is waited for, failover included. */
+/** Longer than any request may take, failover included. */
 const STEP_DEADLINE_MS = 25_000;
 
-/** How a check ended. */
+/** The last line. */
 interface CheckSummaryEvent extends Record<CheckState, number> {
   readonly event: 'summary';
 }
 
-/** `dzd-telemetry check`: all steps at the same time, told in their order. */
+/** `dzd-telemetry check`: all steps run at the same time, and print in their order. */
 export const checkBody: CheckBody = async (options, io) => {
   const print = printer(options.output, io.stdout);
   const loaded = load(options, io, print);
@@ -45,7 +35,8 @@ export const checkBody: CheckBody = async (options, io) => {
   const lookups = createLookups({ config, rpc, clock, signal: io.signal });
   const steps = [
     configurationStep(loaded),
-    ...keySteps(config, lookups),
+    keyStep(lookups),
+    ...deviceSteps(config, lookups),
     ...endpointSteps(endpoints, lookups),
     ...programSteps(config, rpc, lookups),
     ...sourceSteps(collector.sources, lookups),
@@ -54,11 +45,11 @@ export const checkBody: CheckBody = async (options, io) => {
   ];
   const events: CheckEvent[] = [];
   try {
-    const looking = steps.map((step) => takeStep(step, STEP_DEADLINE_MS, clock, io.signal));
-    // One that rejects ends the loop below; the others must not be left to reject unheard.
-    void Promise.allSettled(looking);
-    for (const look of looking) {
-      const event = await look;
+    const running = steps.map((step) => runStep(step, STEP_DEADLINE_MS, clock, io.signal));
+    // One that rejects ends the loop below; the rejections of the others must not stay unhandled.
+    void Promise.allSettled(running);
+    for (const step of running) {
+      const event = await step;
       events.push(event);
       print(event);
     }
@@ -70,7 +61,7 @@ export const checkBody: CheckBody = async (options, io) => {
   return (summary.fail === 0 ? 0 : 1) satisfies ExitCode;
 };
 
-/** A configuration that cannot be loaded is a finding, too, and the end of the check. */
+/** An invalid configuration is a finding, too, and ends the check. */
 function load(options: CheckOptions, io: CommandIo, print: (event: CheckEvent | CheckSummaryEvent) => void): LoadedConfig {
   try {
     return loadChosen(options, io);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createLocalLedger } from '../../localnet/ledger/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
-import { takeStep } from '../../src/cli/check-steps.ts';
+import { runStep } from '../../src/cli/check-step.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { temporaryFolder } from '../config/temporary-files.ts';
@@ -259,16 +259,16 @@ describe('check', () => {
 });
 
 describe('a step', () => {
-  const forever = { name: 'deaf', look: () => new Promise<never>(() => undefined) };
+  const forever = { name: 'deaf', run: () => new Promise<never>(() => undefined) };
 
   test('a step that ignores its signal ends at its deadline', async () => {
-    const taken = await takeStep(forever, 20, systemClock, new AbortController().signal);
+    const taken = await runStep(forever, 20, systemClock, new AbortController().signal);
     expect(taken).toMatchObject({ name: 'deaf', state: 'fail', detail: 'no answer within 20 ms' });
   });
 
   test('a step that throws an unexpected error fails and asks for a bug report', async () => {
-    const step = { name: 'odd', look: () => Promise.reject(new TypeError('undefined is not a function')) };
-    expect(await takeStep(step, 1_000, systemClock, new AbortController().signal)).toMatchObject({
+    const step = { name: 'odd', run: () => Promise.reject(new TypeError('undefined is not a function')) };
+    expect(await runStep(step, 1_000, systemClock, new AbortController().signal)).toMatchObject({
       state: 'fail',
       detail: 'undefined is not a function',
       remedy: 'this is a bug in dzd-telemetry; report it with this line',
@@ -277,7 +277,7 @@ describe('a step', () => {
 
   test('a step ends with the command', async () => {
     const life = new AbortController();
-    const taking = takeStep(forever, 1_000, systemClock, life.signal);
+    const taking = runStep(forever, 1_000, systemClock, life.signal);
     life.abort(new Stopped('SIGINT'));
     await expect(taking).rejects.toThrow('SIGINT');
   });

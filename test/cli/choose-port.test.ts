@@ -17,7 +17,7 @@ test('the usual port gives way to a free one when it is taken, an asked-for one 
   expect(await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: undefined, usual: port })).toBe(0);
   await expect(choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: port, usual: 1 })).rejects.toMatchObject({
     code: 'CONFIG__PORT_IN_USE',
-    message: expect.stringContaining(`port ${port} of 127.0.0.1, which --rpc-port asks for, cannot be used`),
+    message: expect.stringContaining(`cannot listen on 127.0.0.1:${port} (--rpc-port)`),
   });
 });
 

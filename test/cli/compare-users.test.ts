@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareUsers, mergeReadings } from '../../src/cli/check-steps.ts';
+import { compareUsers, mergeReadings } from '../../src/cli/check-switch.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { active, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 

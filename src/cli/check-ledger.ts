@@ -1,0 +1,186 @@
+import { type LedgerUser, ledgerStatus } from '../bgp/index.ts';
+import type { AgentConfig } from '../config/index.ts';
+import { isAgentError } from '../lib/index.ts';
+import { sol, span } from '../observability/index.ts';
+import { buildTransaction } from '../publisher/index.ts';
+import type { LedgerRpc, SingleEndpoint } from '../rpc/index.ts';
+import {
+  AccountDataError,
+  type Address,
+  DeviceStatus,
+  decodeProgramConfig,
+  describeTransactionFailure,
+  deviceStatusName,
+  formatProgramVersion,
+  nanoseconds,
+  type ProgramConfig,
+  parseTransactionFailure,
+  programConfigAddress,
+  type Slot,
+  UserStatus,
+  ZERO_ADDRESS,
+} from '../serviceability/index.ts';
+import { LAMPORTS_PER_TRANSACTION, refreshLamportsPerHour } from '../worker/index.ts';
+import { count, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
+
+/** The device of the configuration, and whether its metrics publisher is this key. */
+export function deviceSteps({ device }: AgentConfig, { key, authority }: Lookups): readonly Step[] {
+  return [
+    {
+      name: 'device',
+      async run() {
+        const { code, status } = await authority();
+        const what = `${code} is ${deviceStatusName(status)}`;
+        if (status === DeviceStatus.activated) return ok(what);
+        if (status !== DeviceStatus.drained)
+          return fail(what, `ask its contributor to activate it; \`doublezero device get --code ${code}\` shows its status`);
+        return warn(
+          what,
+          'the controller shuts down the sessions of a drained device, so its users are reported down; undrain it if this is not intended',
+        );
+      },
+    },
+    {
+      name: 'publisher',
+      async run() {
+        const address = ownAddress(key);
+        const { metricsPublisher, code } = await required('the device', authority());
+        if (metricsPublisher === address) return ok(`the key is the metrics publisher of ${code}`);
+        return fail(
+          `device ${device} accepts reports only from its metrics publisher ${metricsPublisher}; our key is ${address}`,
+          'load the key of that publisher, or ask the contributor to set ours as the metrics publisher (`doublezero device update`)',
+        );
+      },
+    },
+  ];
+}
+
+/** Throws Skip without a key: the step `key` reports why there is none. */
+function ownAddress(key: Lookups['key']): Address {
+  try {
+    return key().keypair.address;
+  } catch (error) {
+    if (isAgentError(error)) throw new Skip('no key to compare');
+    throw error;
+  }
+}
+
+/** The agent does not use an endpoint that is further behind. */
+const MAX_SLOTS_BEHIND = 50n;
+
+/** Each ledger endpoint: whether it answers, how fast, whether it belongs to the cluster of the others, and how far it is behind them. */
+export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, genesisHash }: Lookups): readonly Step[] {
+  const withHash = async (endpoint: SingleEndpoint) => ({ endpoint, hash: await genesisHash(endpoint) });
+  return endpoints.map((endpoint) => ({
+    name: `endpoint ${endpoint.name}`,
+    async run() {
+      const { slot, latencyMs } = await probe(endpoint);
+      const what = `slot ${slot} in ${milliseconds(latencyMs)}`;
+      if (endpoints.length === 1) return ok(what);
+      const clusters = await fulfilled(endpoints.map(withHash));
+      const [first] = clusters;
+      const own = clusters.find((other) => other.endpoint === endpoint);
+      if (first !== undefined && own !== undefined && own.hash !== first.hash)
+        return fail(
+          `it belongs to another cluster (genesis hash ${own.hash}) than ${first.endpoint.name} (${first.hash})`,
+          'list endpoints of one cluster only in ledger.rpcUrls; the agent uses the cluster that has the device, and ignores the others',
+        );
+      const probes = await fulfilled(endpoints.map(probe));
+      const behind = probes.reduce<Slot>((highest, other) => (other.slot > highest ? other.slot : highest), slot) - slot;
+      if (behind <= MAX_SLOTS_BEHIND) return ok(`${what}, ${behind} behind the highest`);
+      return warn(
+        `${what}, ${behind} behind the highest`,
+        `the agent does not use an endpoint that is more than ${MAX_SLOTS_BEHIND} slots behind; add another one to ledger.rpcUrls`,
+      );
+    },
+  }));
+}
+
+const HOUR_MS = 3_600_000;
+/** A balance that lasts less is a warning: it takes days until a person notices and sends funds. */
+const LOW_BALANCE_HOURS = 7 * 24;
+/** A balance that lasts longer needs no exact figure. */
+const MANY_HOURS = 10 * 365 * 24;
+const SIGNATURE_BYTES = 64;
+
+/** The program, a simulation of its instruction, and what the balance of the publisher pays for. Sends nothing. */
+export function programSteps(
+  { device, ledger, policy, worker }: AgentConfig,
+  rpc: LedgerRpc,
+  { authority, view }: Lookups,
+): readonly Step[] {
+  return [
+    {
+      name: 'program',
+      async run(signal) {
+        const { programId } = ledger;
+        const { accounts } = await rpc.accounts([programConfigAddress(programId).address], signal);
+        const account = accounts[0] ?? null;
+        const config = account === null || account.owner !== programId ? undefined : decodeConfig(account.data);
+        if (config === undefined)
+          return fail(
+            `${programId} has no ProgramConfig on this ledger`,
+            'check that env or ledger.rpcUrls and ledger.programId belong to the same network',
+          );
+        const { version, minCompatibleVersion } = config;
+        return ok(`version ${formatProgramVersion(version)}, minimum client version ${formatProgramVersion(minCompatibleVersion)}`);
+      },
+    },
+    {
+      name: 'instruction',
+      async run(signal) {
+        const { metricsPublisher } = await required('the device', authority());
+        const { users } = await required('the users', view());
+        const all = [...users.values()];
+        const user = all.find((each) => each.user.status === UserStatus.activated) ?? all[0];
+        if (user === undefined) throw new Skip('the device has no user to simulate it for');
+        const simulated = await rpc.simulateTransaction(unsigned(ledger.programId, device, metricsPublisher, user), signal);
+        if (simulated.err === null) {
+          const units = simulated.unitsConsumed === undefined ? '' : `, ${count(simulated.unitsConsumed, 'compute unit')}`;
+          return ok(`SetUserBGPStatus simulated for ${user.pubkey}${units}; nothing was sent`);
+        }
+        return fail(
+          `SetUserBGPStatus simulated for ${user.pubkey}: ${describeTransactionFailure(parseTransactionFailure(simulated.err))}`,
+          'the program of this network may be too old for the instruction (RFC-19), or the publisher may lack permission or funds; see the steps above',
+        );
+      },
+    },
+    {
+      name: 'balance',
+      async run(signal) {
+        const { metricsPublisher } = await required('the device', authority());
+        const [read] = await fulfilled([view()]);
+        const lamports = await rpc.balance(metricsPublisher, signal);
+        const remedy = `send funds of this ledger to ${metricsPublisher}`;
+        const floor = worker.minBalance > LAMPORTS_PER_TRANSACTION ? worker.minBalance : BigInt(LAMPORTS_PER_TRANSACTION);
+        if (lamports < floor) return fail(`${sol(lamports)}, below the minimum of ${sol(floor)}`, remedy);
+        if (read === undefined) return ok(sol(lamports));
+        // Refreshes alone; changes come on top.
+        const perHour = refreshLamportsPerHour(read.users.size, policy.refreshInterval);
+        if (perHour === 0) return ok(`${sol(lamports)}; there are no users yet`);
+        const hours = Number(lamports) / perHour;
+        const time = hours > MANY_HOURS ? 'more than ten years' : `about ${span(hours * HOUR_MS)}`;
+        const what = `${sol(lamports)}, enough to refresh ${count(read.users.size, 'user')} for ${time}`;
+        return hours < LOW_BALANCE_HOURS ? warn(what, remedy) : ok(what);
+      },
+    },
+  ];
+}
+
+/** Writes the status that the user's record already has. Its signature is 64 zero bytes, so no node would accept it. */
+function unsigned(programId: Address, device: Address, metricsPublisher: Address, { pubkey, user }: LedgerUser): Uint8Array {
+  const status = ledgerStatus(user.bgpStatus);
+  const signer = { address: metricsPublisher, sign: () => new Uint8Array(SIGNATURE_BYTES) };
+  const writes = [{ user: pubkey, status, rttNs: status === 'up' ? user.bgpRttNs : nanoseconds(0) }];
+  return buildTransaction({ programId, device, signer, blockhash: ZERO_ADDRESS, writes, compute: {} }).wire;
+}
+
+/** Undefined for data that is not a ProgramConfig. */
+function decodeConfig(data: Uint8Array): ProgramConfig | undefined {
+  try {
+    return decodeProgramConfig(data);
+  } catch (error) {
+    if (error instanceof AccountDataError) return undefined;
+    throw error;
+  }
+}

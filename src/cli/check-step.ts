@@ -1,0 +1,189 @@
+import { openSource } from '../agent/from-config.ts';
+import type { LedgerView, NeighborSnapshot } from '../bgp/index.ts';
+import { type AgentConfig, type LoadedKeypair, loadKeypair, type SourceConfig } from '../config/index.ts';
+import {
+  AgentError,
+  type Clock,
+  DeadlineExceeded,
+  describeError,
+  type EpochMs,
+  epochMs,
+  isAgentError,
+  withDeadline,
+} from '../lib/index.ts';
+import {
+  createUserViewReader,
+  type DeviceAuthority,
+  type EndpointProbe,
+  type LedgerRpc,
+  readDeviceAuthority,
+  type SingleEndpoint,
+} from '../rpc/index.ts';
+
+export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
+
+/** The result of one step. */
+export interface Finding {
+  readonly state: CheckState;
+  readonly detail: string;
+  /** What to do; for `warn` and `fail`. */
+  readonly remedy?: string;
+}
+
+export interface Step {
+  readonly name: string;
+  /** Throws AgentError for a failure, Skip where the step does not apply. */
+  run(signal: AbortSignal): Finding | Promise<Finding>;
+}
+
+/** One step as it is printed. */
+export interface CheckEvent {
+  readonly event: 'check';
+  readonly name: string;
+  readonly state: CheckState;
+  readonly detail: string;
+  readonly remedy: string | null;
+}
+
+/** The step needs something that is not configured, or that another step failed to read. */
+export class Skip extends Error {
+  override readonly name = 'Skip';
+}
+
+export const ok = (detail: string): Finding => ({ state: 'ok', detail });
+export const warn = (detail: string, remedy: string): Finding => ({ state: 'warn', detail, remedy });
+export const fail = (detail: string, remedy: string): Finding => ({ state: 'fail', detail, remedy });
+
+const TIMEOUT_REMEDY = 'the network drops packets, or the other side is very slow; check the network and firewalls';
+const BUG_REMEDY = 'this is a bug in dzd-telemetry; report it with this line';
+
+/**
+ * Runs one step within its deadline and turns every outcome into a finding. Rejects only when `signal` aborts: a step that fails, hangs or
+ * throws never hides the others.
+ */
+export async function runStep({ name, run }: Step, deadlineMs: number, clock: Clock, signal: AbortSignal): Promise<CheckEvent> {
+  const finding = await withDeadline(
+    deadlineMs,
+    signal,
+    (inner) => Promise.race([Promise.resolve().then(() => run(inner)), untilAborted(inner)]),
+    clock,
+  ).catch((error: unknown) => {
+    signal.throwIfAborted();
+    return findingOf(error);
+  });
+  return { event: 'check', name, state: finding.state, detail: finding.detail, remedy: finding.remedy ?? null };
+}
+
+function findingOf(error: unknown): Finding {
+  if (error instanceof Skip) return { state: 'skipped', detail: error.message };
+  if (error instanceof DeadlineExceeded) return fail(error.message, TIMEOUT_REMEDY);
+  if (isAgentError(error)) return fail(error.message, error.remedy);
+  return fail(describeError(error), BUG_REMEDY);
+}
+
+/** For work that ignores its signal. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** One reading of one source. */
+interface SourceReading {
+  readonly snapshot: NeighborSnapshot;
+  readonly durationMs: number;
+  /** This host's clock, half-way through the reading. */
+  readonly at: EpochMs;
+  /** Warnings from opening the source. */
+  readonly warnings: readonly string[];
+}
+
+/** What several steps need, each read once. All of them throw what went wrong. */
+export interface Lookups {
+  key(): LoadedKeypair;
+  authority(): Promise<DeviceAuthority>;
+  view(): Promise<LedgerView>;
+  source(source: SourceConfig): Promise<SourceReading>;
+  probe(endpoint: SingleEndpoint): Promise<EndpointProbe>;
+  /** The genesis hash of the endpoint's cluster. */
+  genesisHash(endpoint: SingleEndpoint): Promise<string>;
+}
+
+interface LookupsOptions {
+  readonly config: AgentConfig;
+  readonly rpc: LedgerRpc;
+  readonly clock: Clock;
+  /** Of the whole check: the deadline of one step must not abort a reading that another step waits for. */
+  readonly signal: AbortSignal;
+}
+
+export function createLookups({ config, rpc, clock, signal }: LookupsOptions): Lookups {
+  const { device, ledger } = config;
+  const query = { rpc, device, programId: ledger.programId };
+  return {
+    key() {
+      if (config.keypair === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
+      return loadKeypair(config.keypair);
+    },
+    authority: memoize(() => readDeviceAuthority(query, signal)),
+    view: memoize(() => createUserViewReader({ ...query, clock }).read(signal)),
+    source: memoize((source) => readSource(source, clock, signal)),
+    probe: memoize(async (endpoint) => {
+      // The first request opens the connection; the second one measures the latency.
+      await endpoint.probe(signal);
+      return endpoint.probe(signal);
+    }),
+    genesisHash: memoize((endpoint) => endpoint.genesisHash(signal)),
+  };
+}
+
+async function readSource(source: SourceConfig, clock: Clock, signal: AbortSignal): Promise<SourceReading> {
+  const warnings: string[] = [];
+  const opened = await openSource(source, { clock, warn: (line) => warnings.push(line) });
+  try {
+    const [startedAt, wall] = [clock.monotonic(), clock.wall()];
+    const snapshot = await opened.collect(signal);
+    const durationMs = clock.monotonic() - startedAt;
+    return { snapshot, durationMs, at: epochMs(wall + durationMs / 2), warnings };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Calls `read` once per key. */
+function memoize<T, K = void>(read: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const results = new Map<K, Promise<T>>();
+  return (key) => {
+    const result = results.get(key) ?? read(key);
+    results.set(key, result);
+    return result;
+  };
+}
+
+/** The result that this step builds on. Where the reading failed, a step of its own reports that, and this one is skipped. */
+export function required<T>(what: string, reading: Promise<T>): Promise<T> {
+  return reading.catch(() => {
+    throw new Skip(`${what} could not be read`);
+  });
+}
+
+/** The results of those readings that succeeded, in order. */
+export async function fulfilled<T>(readings: readonly Promise<T>[]): Promise<readonly T[]> {
+  const settled = await Promise.allSettled(readings);
+  return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+}
+
+/** `1 user`, `2 users`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+export function milliseconds(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
+
+/** At most three of them, and the number of the others. */
+export function examples(all: readonly string[]): string {
+  const shown = all.slice(0, 3).join(', ');
+  return all.length > 3 ? `${shown} and ${all.length - 3} more` : shown;
+}
