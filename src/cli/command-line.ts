@@ -1,37 +1,43 @@
 import yargs from 'yargs';
 import { nearest } from '../config/index.ts';
-import { printable } from '../observability/index.ts';
-import { type Command, type CommandIo, type ExitCode, type OptionSpec, type OptionValues, usage } from './command.ts';
+import { type Command, type CommandIo, type ExitCode, type OptionValues, usage } from './command.ts';
 import { reportFailure } from './process.ts';
 
 /** What a command line asks for. */
 type ParsedCommandLine =
-  /** A text to print, and how to end after it. */
+  /** Prints a text and ends with this code. */
   | { readonly kind: 'print'; readonly text: string; readonly exitCode: ExitCode }
   | { readonly kind: 'run'; readonly command: string; readonly start: (io: CommandIo) => Promise<ExitCode> };
 
-/** What a command line belongs to, for the usage text and before each error. */
+/** The program that a command line belongs to. Its name begins each error. */
 export interface Program {
   readonly name: string;
   readonly describe: string;
+  readonly examples?: [commandLine: string, describe: string][];
 }
 
 const AGENT: Program = {
   name: 'dzd-telemetry',
-  describe: 'Tells the DoubleZero ledger which users of a device are really connected.',
+  describe: 'Reports the BGP status of the users of a DoubleZero Device to the ledger.',
+  examples: [
+    ['$0 check --config config.yaml', 'Check switch, ledger, key and configuration'],
+    ['$0 run --config config.yaml --dry-run --once', 'Print what the agent would write'],
+    ['$0 explain 192.0.2.7 --config config.yaml', 'Explain the status of one user'],
+  ],
 };
 
 /** Options that every command has. */
-const COMMON = ['help', 'h', 'version', 'show-settings'];
+const COMMON = ['help', 'h', 'version', 'V', 'show-settings'];
+const MAX_COLUMNS = 110;
 
 /**
- * Reads the arguments that follow the program's name. Pure: nothing is printed and nothing started.
+ * Reads the arguments that follow the program's name. Prints nothing and starts nothing.
  * Throws AgentError `CONFIG__USAGE` with one line that names the option and what was probably meant.
  */
 export function parseCommandLine(
   args: readonly string[],
   commands: readonly Command[],
-  version: string,
+  { version, stdout }: Pick<CommandIo, 'version' | 'stdout'>,
   program: Program = AGENT,
 ): ParsedCommandLine {
   refuseOddSwitches(args, commands);
@@ -41,13 +47,16 @@ export function parseCommandLine(
   const parser = yargs([])
     .scriptName(program.name)
     .usage(`$0 COMMAND [OPTIONS]\n\n${program.describe}`)
+    .example(program.examples ?? [])
     .locale('en')
-    .wrap(110)
+    .wrap(Math.min(stdout.columns ?? MAX_COLUMNS, MAX_COLUMNS))
     .parserConfiguration(AS_WRITTEN)
     .help('help', 'Show this help')
     .alias('help', 'h')
     .version('version', 'Show the version', version)
+    .alias('version', 'V')
     .option('show-settings', { type: 'boolean', describe: 'With --help: list every setting', hidden: !commands.some(hasSettings) })
+    .completion('completion', 'Print a completion script for bash or zsh')
     .exitProcess(false)
     .fail(false);
   for (const command of commands) {
@@ -64,34 +73,33 @@ export function parseCommandLine(
     printed = output;
   });
 
-  if (printed !== '') return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
-  const words = parsed._.map(String);
-  if (chosen === undefined) {
-    const [word] = words;
-    if (word !== undefined)
-      throw usage(
-        `unknown command ${quoted(word)}${hint(
-          word,
-          commands.map((command) => command.name),
-        )}`,
-      );
-    refuseUnknown(parsed, []);
-    let help = '';
-    parser.showHelp((text) => {
-      help = text;
-    });
-    return { kind: 'print', text: `${help}\n`, exitCode: 2 };
+  if (printed !== '' || args.includes(COMPLETION_REQUEST)) return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
+  const [word, ...words] = parsed._.map(String);
+  if (chosen === undefined && word !== undefined) {
+    const near = meant(
+      word,
+      commands.map(({ name }) => name),
+    );
+    throw usage(`unknown command "${word.slice(0, 60)}"${near}`);
   }
-  refuseUnknown(parsed, namesOf(chosen));
-  const { argument } = chosen;
-  const [word, stray] =
-    argument === undefined ? [undefined, words[1]] : argument.many === true ? [words.slice(1).join('\n') || undefined] : words.slice(1);
-  if (stray !== undefined) throw usage(`${chosen.name}: unexpected argument ${quoted(stray)}; options begin with --`);
-  const given = argument === undefined || word === undefined ? {} : { [argument.name]: word };
-  return { kind: 'run', command: chosen.name, start: chosen.prepare({ ...valuesOf(parsed, chosen), ...given }) };
+  refuseUnknown(parsed, chosen);
+  if (chosen === undefined) {
+    parser.showHelp((text) => {
+      printed = text;
+    });
+    return { kind: 'print', text: `${printed}\n`, exitCode: 2 };
+  }
+  const { name, argument } = chosen;
+  const stray = argument === undefined ? words[0] : argument.many === true ? undefined : words[1];
+  if (stray !== undefined) throw usage(`${name}: unexpected argument "${stray.slice(0, 60)}"; options begin with --`);
+  const values = { ...valuesOf(parsed, chosen), ...(argument !== undefined && words.length > 0 && { [argument.name]: words.join('\n') }) };
+  return { kind: 'run', command: name, start: chosen.prepare(values) };
 }
 
-/** The parser is to hand on what was written, not what it makes of it. */
+/** The completion script calls the program with this option to list what may follow. */
+const COMPLETION_REQUEST = '--get-yargs-completions';
+
+/** Values stay as they were written. */
 const AS_WRITTEN = {
   'boolean-negation': false,
   'camel-case-expansion': false,
@@ -103,22 +111,18 @@ const AS_WRITTEN = {
 } as const;
 
 function usageOf({ name, describe, argument }: Command): string {
-  const word =
-    argument === undefined ? '' : argument.many === true ? ` [${argument.name.toUpperCase()}…]` : ` ${argument.name.toUpperCase()}`;
-  const meaning = argument === undefined ? '' : `\n\n${argument.name.toUpperCase()}: ${argument.describe}`;
-  return `$0 ${name}${word} [OPTIONS]\n\n${describe}${meaning}`;
+  if (argument === undefined) return `$0 ${name} [OPTIONS]\n\n${describe}`;
+  const word = argument.name.toUpperCase();
+  return `$0 ${name} ${argument.many === true ? `[${word}…]` : word} [OPTIONS]\n\n${describe}\n\n${word}: ${argument.describe}`;
 }
 
 function optionsOf({ options }: Command, showAll: boolean) {
-  const entries = Object.entries(options).map(([name, { type, describe, value, alias, group, hidden }]) => {
+  const entries = Object.entries(options).map(([name, { type, describe, value, alias, group, hidden = false }]) => {
     const text = value === undefined ? describe : `${describe} [${value}]`;
-    return [name, { type, describe: text, ...(alias && { alias }), ...(group && { group }), ...(hidden && { hidden: !showAll }) }] as const;
+    return [name, { type, describe: text, alias, group, hidden: hidden && !showAll }] as const;
   });
   return Object.fromEntries(entries);
 }
-
-const namesOf = ({ options }: Command): readonly string[] =>
-  Object.entries(options).flatMap(([name, { alias }]) => (alias === undefined ? [name] : [name, alias]));
 
 function valuesOf(parsed: Readonly<Record<string, unknown>>, { options }: Command): OptionValues {
   const values: Record<string, string | boolean> = {};
@@ -129,41 +133,40 @@ function valuesOf(parsed: Readonly<Record<string, unknown>>, { options }: Comman
   return values;
 }
 
-function refuseUnknown(parsed: Readonly<Record<string, unknown>>, known: readonly string[]): void {
-  const names = [...known, ...COMMON];
-  const name = Object.keys(parsed).find((key) => key !== '_' && key !== '$0' && !names.includes(key));
+/** yargs does not suggest options, and a secret must not be repeated. */
+function refuseUnknown(parsed: Readonly<Record<string, unknown>>, command: Command | undefined): void {
+  const options = Object.entries(command?.options ?? {}).flatMap(([name, { alias }]) => (alias === undefined ? [name] : [name, alias]));
+  const known = [...options, ...COMMON];
+  const name = Object.keys(parsed).find((key) => !['_', '$0', ...known].includes(key));
   if (name === undefined) return;
+  const shown = name.slice(0, 60);
   if (/password|community|secret|token/i.test(name)) {
-    throw usage(`--${shown(name)}: secrets are not accepted as flags; set passwordFile or communityFile in the configuration file`);
+    throw usage(`--${shown}: secrets are not accepted as flags; set passwordFile or communityFile in the configuration file`);
   }
-  const dashes = name.length === 1 ? '-' : '--';
-  throw usage(`unknown option ${dashes}${shown(name)}${hint(name, names, '--')}`);
+  throw usage(`unknown option ${name.length === 1 ? '-' : '--'}${shown}${meant(name, known, '--')}`);
 }
 
-/** `--dry-run=no` would be read as false, and a run that was meant to be dry would write: only true and false are values of a switch. */
-function refuseOddSwitches(args: readonly string[], commands: readonly Command[]): void {
-  const isSwitch = (name: string): boolean => commands.some(({ options }) => isBoolean(options[name]));
-  for (const arg of args) {
-    const [, name = '', value = ''] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
-    if (isSwitch(name) && value !== 'true' && value !== 'false') throw usage(`--${name}: expected true or false, got ${quoted(value)}`);
-  }
-}
-
-const hasSettings = ({ options }: Command): boolean => Object.values(options).some(({ hidden }) => hidden === true);
-const isBoolean = (option: OptionSpec | undefined): boolean => option?.type === 'boolean';
-
-function hint(text: string, candidates: readonly string[], prefix = ''): string {
+/** Names what was probably meant; a single letter is too short for a guess. */
+function meant(text: string, candidates: readonly string[], prefix = ''): string {
   const near = nearest(
     text,
-    candidates.filter((candidate) => candidate.length > 1),
+    candidates.filter(({ length }) => length > 1),
   );
   return near === undefined ? '' : `, did you mean "${prefix}${near}"?`;
 }
 
-const shown = (text: string): string => printable(text.slice(0, 60));
-const quoted = (text: string): string => `"${shown(text)}"`;
+/** yargs reads `--dry-run=no` as false, and a run that was meant to be dry would write. */
+function refuseOddSwitches(args: readonly string[], commands: readonly Command[]): void {
+  for (const arg of args) {
+    const [, name = '', value = ''] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
+    const isSwitch = commands.some(({ options }) => options[name]?.type === 'boolean');
+    if (isSwitch && value !== 'true' && value !== 'false') throw usage(`--${name}: expected true or false, got "${value.slice(0, 60)}"`);
+  }
+}
 
-/** Runs what the arguments ask for, from the first check to the exit code. Never throws. */
+const hasSettings = ({ options }: Command): boolean => Object.values(options).some(({ hidden }) => hidden === true);
+
+/** Runs the command that the arguments name, to its exit code. Never throws. */
 export async function runCommandLine(
   args: readonly string[],
   commands: readonly Command[],
@@ -171,7 +174,7 @@ export async function runCommandLine(
   program: Program = AGENT,
 ): Promise<ExitCode> {
   try {
-    const parsed = parseCommandLine(args, commands, io.version, program);
+    const parsed = parseCommandLine(args, commands, io, program);
     if (parsed.kind === 'run') return await parsed.start(io);
     (parsed.exitCode === 0 ? io.stdout : io.stderr).write(parsed.text);
     return parsed.exitCode;

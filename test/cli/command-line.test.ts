@@ -11,7 +11,11 @@ import { temporaryFile } from '../config/temporary-files.ts';
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
 
 /** Runs a command line with commands whose bodies only remember what they were given. */
-async function commandLine(args: readonly string[], body: (options: unknown, io: CommandIo) => Promise<0 | 1> = async () => 0) {
+async function commandLine(
+  args: readonly string[],
+  body: (options: unknown, io: CommandIo) => Promise<0 | 1> = async () => 0,
+  columns?: number,
+) {
   const given: unknown[] = [];
   const remember = (name: string, read: (values: OptionValues) => unknown, options = {}) =>
     defineCommand({
@@ -29,15 +33,15 @@ async function commandLine(args: readonly string[], body: (options: unknown, io:
     remember('start', readLocalnetOptions, startCommand.options),
     remember('demo', readDemoOptions, { for: { type: 'string', describe: 'time' }, seed: { type: 'string', describe: 'seed' } }),
   ];
-  return { ...(await printed((io) => runCommandLine(args, commands, io))), given };
+  return { ...(await printed((io) => runCommandLine(args, commands, io), columns)), given };
 }
 
 /** What a command line printed, and how it ended. */
-async function printed(run: (io: CommandIo) => Promise<number>) {
+async function printed(run: (io: CommandIo) => Promise<number>, columns?: number) {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const exitCode = await run({
-    stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
+    stdout: { write: (text) => stdout.push(text), isTerminal: false, columns },
     stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
     environment: {},
     onHangup: () => undefined,
@@ -165,6 +169,20 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
 describe('help and version', () => {
   test('--version prints one line', async () => {
     expect(await commandLine(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+    expect(await commandLine(['run', '-V'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  test('completion prints a script that asks the program, which lists commands and options', async () => {
+    const script = await commandLine(['completion']);
+    expect([script.exitCode, script.stdout]).toEqual([0, expect.stringContaining('dzd-telemetry --get-yargs-completions')]);
+    expect((await commandLine(['--get-yargs-completions', 'dzd-telemetry', ''])).stdout.split('\n')).toContain('demo');
+    const options = await commandLine(['--get-yargs-completions', 'dzd-telemetry', 'run', '--dry']);
+    expect([options.exitCode, options.stdout, options.given]).toEqual([0, expect.stringContaining('--dry-run\n'), []]);
+  });
+
+  test('help fits the width of the terminal', async () => {
+    const { stdout } = await commandLine(['run', '--help'], undefined, 72);
+    expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(72);
   });
 
   test('help of a command lists its options, and the settings only with --show-settings', async () => {
@@ -192,7 +210,7 @@ describe('two programs', () => {
     expect(await agent(...args)).toMatchObject({ exitCode: 2, stdout: '', stderr });
   });
 
-  test('each names itself and its own commands in its usage', async () => {
+  test('dzd-telemetry and dzd-localnet name themselves and their own commands in their help', async () => {
     const [ofAgent, ofLocalnet] = [await agent('--help'), await localnet('--help')];
     expect(ofAgent.stdout).toMatch(/^dzd-telemetry COMMAND .*\n {2}dzd-telemetry run /s);
     expect(ofAgent.stdout).not.toMatch(/localnet|demo/);

@@ -11,6 +11,8 @@ import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
 
+const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
+
 /** The text of each subject; of several with one name, the last. */
 const subjects = (stdout: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
@@ -98,7 +100,7 @@ test.for([
   ['a tunnel id that is none', ['70000'], '"70000" is not a public key, an IPv4 address or a tunnel id'],
   ['two users', ['500', '501'], 'explain: unexpected argument "501"'],
 ] as const)('explain refuses %s', ([, args, problem]) => {
-  expect(() => parseCommandLine(['explain', ...args], [explainCommand], '1.2.3')).toThrow(problem);
+  expect(() => parseCommandLine(['explain', ...args], [explainCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);
 });
 
 /** A server on a free port of loopback that goes when the test ends. */

@@ -12,6 +12,8 @@ import { commandFixture, jsonLines } from './command-fixture.ts';
 type Line = Readonly<Record<string, unknown>>;
 const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonly Line[]).filter(({ event }) => event === 'user');
 
+const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
+
 describe('status', () => {
   test('status shows unreported and connected users from the ledger alone', async () => {
     await using at = await commandFixture();
@@ -118,7 +120,7 @@ describe('status', () => {
     ['--interval', '1s', '--interval requires --watch'],
     ['--stale-after', 'soon', 'expected a duration'],
   ] as const)('status refuses %s %s with what to write instead', ([flag, value, problem]) => {
-    expect(() => parseCommandLine(['status', flag, value], [statusCommand], '1.2.3')).toThrow(problem);
+    expect(() => parseCommandLine(['status', flag, value], [statusCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);
   });
 });
 
