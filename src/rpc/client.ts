@@ -1,5 +1,5 @@
 import bs58 from 'bs58';
-import { AgentError, type Clock, type Random, Stopped, systemClock } from '../lib/index.ts';
+import { AgentError, type Clock, isRecord, type Random, Stopped, systemClock } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
@@ -12,7 +12,7 @@ import {
   toEndpointError,
 } from './endpoint.ts';
 import { Endpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
-import { isRecord, Malformed } from './json.ts';
+import { Malformed } from './json.ts';
 import type { LedgerRpc, SendOutcome, SignatureStatus } from './ledger-rpc.ts';
 import {
   readAccounts,

@@ -1,6 +1,6 @@
-import { AgentError } from '../lib/index.ts';
+import { AgentError, isRecord } from '../lib/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Lamports, lamports, type Slot, slot } from '../serviceability/index.ts';
-import { asArray, asBase64Data, asCount, asRecord, asSlotted, asText, isRecord, Malformed } from './json.ts';
+import { asArray, asBase64Data, asCount, asRecord, asSlotted, asText, Malformed } from './json.ts';
 import type { AccountInfo, SignatureStatus, SimulationResult, TransactionErrorJson } from './ledger-rpc.ts';
 
 /** getEpochInfo. */

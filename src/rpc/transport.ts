@@ -2,8 +2,7 @@ import { lookup as resolveByHost } from 'node:dns/promises';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import PQueue from 'p-queue';
 import { buildConnector, HttpClient, type HttpClientOptions, HttpError, type HttpProgress, type HttpReply } from '../lib/http.ts';
-import { type Clock, DeadlineExceeded, type EpochMs, Stopped, withDeadline } from '../lib/index.ts';
-import { isRecord } from './json.ts';
+import { type Clock, DeadlineExceeded, type EpochMs, isRecord, Stopped, withDeadline } from '../lib/index.ts';
 
 /** All addresses of a host name, in the resolver's order. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { explainCommand } from '../../src/cli/commands.ts';
-import { type WordsOptions, wordsOfUser } from '../../src/cli/explain.ts';
+import { type DescribeUserOptions, describeUser } from '../../src/cli/describe-user.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import type { UserReport } from '../../src/observability/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
@@ -23,7 +23,7 @@ const subjects = (stdout: string): Readonly<Record<string, string>> =>
       .map((line) => [line.slice(2, 13).trim(), line.slice(14)]),
   );
 
-describe('explain, without a running agent', () => {
+describe.concurrent('explain, without a running agent', () => {
   test.for(['501', '198.18.0.2', 'its public key'])('explain finds the user by %s, and reads switch and ledger once', async (by) => {
     await using at = await commandFixture();
     const user = at.users[1] ?? '';
@@ -104,7 +104,7 @@ test.for([
 });
 
 /** A server on a free port of loopback that goes when the test ends. */
-async function serve(listener: RequestListener): Promise<string> {
+async function serve(listener: RequestListener, onTestFinished: (close: () => void) => void): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
@@ -120,7 +120,7 @@ function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value
   return { promise, resolve };
 }
 
-describe('explain, with a running agent', () => {
+describe.concurrent('explain, with a running agent', () => {
   test('explain asks the running agent with its token, and shows earlier events', async () => {
     await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');
@@ -156,9 +156,9 @@ describe('explain, with a running agent', () => {
   test.for([
     ['something else', 'Not found', 'the response is not from an agent of this version'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
-  ] as const)('explain reads switch and ledger when %s answers', async ([, body, problem]) => {
+  ] as const)('explain reads switch and ledger when %s answers', async ([, body, problem], { onTestFinished }) => {
     await using at = await commandFixture();
-    const listen = await serve((_, response) => void response.end(body));
+    const listen = await serve((_, response) => void response.end(body), onTestFinished);
     const { exitCode, stdout, stderr } = await at.run(['explain', '500', '--http.listen', listen]);
     expect([exitCode, stdout, stderr]).toEqual([0, expect.stringContaining('read just now'), expect.stringContaining(problem)]);
   });
@@ -208,10 +208,14 @@ function report(more: Partial<UserReport> = {}): UserReport {
   };
 }
 
-function words(more: Partial<UserReport>, sight: Partial<WordsOptions['sight']> = {}, fresh = false): Readonly<Record<string, string>> {
-  const whole = { ...statusOf(DEVICE), device: DEVICE, now: 1_000_000, ...sight };
+function words(
+  more: Partial<UserReport>,
+  status: Partial<DescribeUserOptions['status']> = {},
+  fresh = false,
+): Readonly<Record<string, string>> {
+  const whole = { ...statusOf(DEVICE), device: DEVICE, now: 1_000_000, ...status };
   const policy = { refreshInterval: HOUR_MS, refreshJitter: 0 };
-  return Object.fromEntries(wordsOfUser({ report: report(more), sight: whole, policy, fresh }));
+  return Object.fromEntries(describeUser({ report: report(more), status: whole, policy, fresh }));
 }
 
 describe('describeUser', () => {

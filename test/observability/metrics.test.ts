@@ -230,7 +230,7 @@ test("a reload clears the former agent's spend allowance and failed snapshot des
 
 test('a rollback of the ledger counts under its name and under the former one', async () => {
   const agent = fixture();
-  agent.emit(({ ledgerView }) => ledgerView({ state: 'set-back' }));
+  agent.emit(({ ledgerView }) => ledgerView({ state: 'rollback' }));
   expect(await samples(agent, 'ledger_rollbacks', 'ledger_set_backs')).toEqual({ ledger_rollbacks_total: 1, ledger_set_backs_total: 1 });
 });
 

@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { createAgentEvents } from '../agent/events.ts';
+import { openAgent } from '../agent/from-config.ts';
+import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
+import { Client, readBody } from '../lib/http.ts';
+import { AgentError, describeError, systemClock, withDeadline } from '../lib/index.ts';
+import { type AgentStatus, createStatusBoard, type PartReport } from '../observability/index.ts';
+import { type Address, isAddress, nanoseconds, slot } from '../serviceability/index.ts';
+
+/** The part of an agent's status that explains a user. */
+export interface StatusExcerpt
+  extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'failedVrfs' | 'ledgerProblem' | 'halted' | 'timeline'> {
+  readonly sources: readonly PartState[];
+  readonly endpoints: readonly PartState[];
+}
+
+type PartState = Omit<PartReport, 'latencyMs' | 'remedy' | 'lastProblem'>;
+
+/** The status of the running agent, or why there is none. */
+type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | { readonly kind: 'none'; readonly problem: string };
+
+const RESPONSE_TIMEOUT_MS = 3_000;
+/** Ten times the status of the largest device. */
+const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
+
+/** Asks the agent at the listen address of this configuration. Rejects only for an aborted signal. */
+export async function askRunningAgent(
+  { enabled, listen: { host, port }, tokenFile }: HttpConfig,
+  device: Address,
+  signal: AbortSignal,
+): Promise<RunningAgent> {
+  if (!enabled || port === 0) return { kind: 'none', problem: 'this configuration serves no status over HTTP' };
+  const where = `${loopbackOf(host)}:${port}`;
+  let client: Client | undefined;
+  try {
+    const opened = new Client(`http://${where}`);
+    client = opened;
+    const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
+    const status = await withDeadline(RESPONSE_TIMEOUT_MS, signal, (inner) => fetchStatus(opened, headers, inner));
+    if (status.device === device) return { kind: 'answered', status };
+    return { kind: 'none', problem: `the agent at ${where} reports for another device, ${status.device}` };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { kind: 'none', problem: `no agent answers at ${where} (${describeError(error)})` };
+  } finally {
+    await client?.destroy();
+  }
+}
+
+async function fetchStatus(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<StatusExcerpt> {
+  const { statusCode, body } = await client.request({ path: '/status.json', method: 'GET', headers, signal });
+  const bytes = await readBody(body, MAX_RESPONSE_BYTES, () => new Error(`its response has more than ${MAX_RESPONSE_BYTES} bytes`));
+  if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
+  const parsed = statusSchema.safeParse(parseJson(bytes.toString('utf8')));
+  if (!parsed.success) throw new Error('the response is not from an agent of this version');
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An agent that listens on every address answers on loopback, too. */
+function loopbackOf(host: string): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return reachable.includes(':') ? `[${reachable}]` : reachable;
+}
+
+const pubkey = z.custom<Address>(isAddress);
+const u64 = z.union([z.number().int().nonnegative(), z.string().regex(/^\d{1,20}$/)]).transform((value) => BigInt(value));
+const ledgerSlot = u64.transform(slot);
+const text = z.string().max(10_000);
+const health = z.object({ name: text, state: z.enum(['ok', 'lost']), since: z.number(), problem: text.nullable() });
+
+const userSchema = z.object({
+  user: pubkey,
+  tunnelId: z.number(),
+  tunnelNet: text,
+  clientIp: text,
+  userType: text,
+  accountStatus: text,
+  expectedVrf: text.nullable(),
+  observation: z.enum(['up', 'down', 'unobserved']),
+  because: text.nullable(),
+  neighbor: z.object({ vrf: text, address: text, state: text, description: text.nullable(), source: text }).nullable(),
+  sinceMs: z.number().nullable(),
+  decision: z.enum(['write', 'hold', 'settled']),
+  decisionReason: text.nullable(),
+  ledger: z.object({
+    status: text,
+    reportedAtSlot: ledgerSlot,
+    lastUpAtSlot: ledgerSlot,
+    rttNs: u64.transform(nanoseconds),
+    ageMs: z.number().nullable(),
+  }),
+  inFlight: text.nullable(),
+  parked: text.nullable(),
+  flaps: z.number(),
+  penalty: z.number(),
+  suppressed: z.boolean(),
+  lastWrite: z.object({ to: text, reason: text, signature: text, slot: ledgerSlot, at: z.number(), latencyMs: z.number() }).nullable(),
+});
+
+/** The used part of `/status.json`; the rest may change. */
+const statusSchema = z.object({
+  device: pubkey,
+  now: z.number(),
+  lastTick: z
+    .object({
+      at: z.number(),
+      durationMs: z.number(),
+      switchRead: z.boolean(),
+      viewSlot: ledgerSlot.nullable(),
+      slotTimeMs: z.number().nullable(),
+    })
+    .nullable(),
+  users: z.array(userSchema),
+  sources: z.array(health),
+  endpoints: z.array(health),
+  failedVrfs: z.array(z.object({ vrf: text, problem: text })),
+  ledgerProblem: z.object({ since: z.number(), message: text, remedy: text.nullable() }).nullable(),
+  halted: z.object({ code: text, message: text, remedy: text }).nullable(),
+  timeline: z.array(
+    z.object({
+      at: z.number(),
+      kind: z.custom<AgentStatus['timeline'][number]['kind']>((kind) => typeof kind === 'string'),
+      user: pubkey.nullable(),
+      text,
+    }),
+  ),
+});
+
+interface FreshReadingOptions {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly warn: (line: string) => void;
+}
+
+/** Longer than a tick that tries every source and every endpoint. */
+const READ_TIMEOUT_MS = 60_000;
+
+/**
+ * The status after one tick of an agent that has no key and cannot write. Throws the AgentError that made the ledger unreadable; an unreadable
+ * switch is in `sources`, and its users are unobserved.
+ */
+export async function readStatusOnce({ config, version, warn }: FreshReadingOptions, signal: AbortSignal): Promise<StatusExcerpt> {
+  const board = createStatusBoard({
+    version,
+    device: config.device,
+    publisher: undefined,
+    dryRun: true,
+    sources: config.collector.sources.map(({ name }) => name),
+    endpoints: [],
+    clock: systemClock,
+  });
+  let ledgerError: AgentError | undefined;
+  const { reporter } = createAgentEvents(board.listener, {
+    ledgerView({ error }) {
+      ledgerError = error ?? ledgerError;
+    },
+  });
+  const agent = await openAgent({ config: readingOnly(config), warn, reporter });
+  try {
+    const { report, problem } = await withDeadline(READ_TIMEOUT_MS, signal, (inner) => agent.once(inner));
+    if (report.viewSlot === undefined)
+      throw ledgerError ?? problem ?? new AgentError('LEDGER__VIEW_FAILED', { problem: 'it did not answer in time' });
+    if (problem?.class === 'fatal') throw problem;
+    return board.read();
+  } finally {
+    await agent.stop();
+  }
+}
+
+/** One tick takes no snapshots, and needs no wake-ups. */
+function readingOnly(config: AgentConfig): AgentConfig {
+  return { ...config, collector: { ...config.collector, wakeUps: [] }, snapshots: { ...config.snapshots, sink: 'none' } };
+}
