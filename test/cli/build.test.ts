@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandFixture } from './command-fixture.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'node_modules/.cache');
@@ -36,6 +38,47 @@ test.each(['dzd-telemetry.js', 'dzd-localnet.js'])('%s can be executed and knows
 
 test('bad usage ends with 2', () => {
   expect(command('run', '--dryrun')).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('the built agent reloads at SIGHUP, ends in order at SIGTERM and at once at a second SIGTERM', async ({ onTestFinished }) => {
+  await using fixture = await commandFixture();
+  const start = (...args: readonly string[]) => {
+    const child = spawn(
+      process.execPath,
+      [join(dist, 'dzd-telemetry.js'), 'run', '--config', join(fixture.folder, 'config.yaml'), ...args],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let log = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    const exited = once(child, 'exit');
+    const until = async (text: string): Promise<void> => {
+      while (!log.includes(text)) {
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended without "${text}":\n${log}`);
+        await Promise.race([once(child.stderr, 'data'), exited]);
+      }
+    };
+    return { child, exited, until, lastLine: () => log.trimEnd().split('\n').at(-1) };
+  };
+  fixture.localnet.ledger.faults.set({ dropProbability: 1 });
+  const first = start('--log-level', 'debug', '--worker.drainTimeout', '5m');
+  await first.until('transaction sent');
+  first.child.kill('SIGTERM');
+  await first.until('stopping:');
+  first.child.kill('SIGTERM');
+  expect([await first.exited, first.lastLine()]).toEqual([[143, null], expect.not.stringContaining('"msg":"stopped')]);
+
+  fixture.localnet.ledger.faults.set({ dropProbability: 0 });
+  const second = start();
+  await second.until('status written');
+  second.child.kill('SIGHUP');
+  await second.until('configuration reloaded');
+  second.child.kill('SIGTERM');
+  expect([await second.exited, second.lastLine()]).toEqual([[0, null], expect.stringContaining('"msg":"stopped"')]);
 });
 
 const packageOf = (file: string): string => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'the house';

@@ -6,7 +6,6 @@ import { writeNewKeypair } from '../../localnet/start.ts';
 import { runStep } from '../../src/cli/check-step.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
-import { temporaryFolder } from '../config/temporary-files.ts';
 import { type CommandFixture, commandFixture, jsonLines } from './command-fixture.ts';
 
 /** Each line as `state name`, and the details by name. */
@@ -38,7 +37,7 @@ const ALL_WELL = [
   'skipped snapshots',
 ];
 
-describe('check', () => {
+describe.concurrent('check', () => {
   test('check reports what it read, finds no problem and sends nothing', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail, summary } = await check(at);
@@ -109,7 +108,7 @@ describe('check', () => {
 
   test('check fails for a key that is not the publisher of the device', async () => {
     await using at = await commandFixture();
-    const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(temporaryFolder()));
+    const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(at.newFolder()));
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
     expect(detail.publisher).toContain(at.publisher);
   });

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
@@ -8,7 +9,6 @@ import { checkCommand, explainCommand, runCommand, statusCommand } from '../../s
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
-import { temporaryFolder } from '../config/temporary-files.ts';
 
 /** About the shortest slot time that the agent accepts. */
 const SLOT_MS = 55;
@@ -22,13 +22,21 @@ export interface CommandResult {
 export interface CommandFixture extends AsyncDisposable {
   readonly localnet: Localnet;
   readonly addresses: LocalnetAddresses;
+  /** It goes with the fixture: tests that run at the same time cannot share the hooks of vitest. */
   readonly folder: string;
+  /** Another folder, in the first one. */
+  newFolder(): string;
   readonly keypair: string;
   readonly publisher: Address;
   /** The users in the order of their tunnels. */
   readonly users: readonly Address[];
   /** Runs `dzd-telemetry COMMAND` with the fixture's configuration file and these arguments; `signal` ends it. */
-  run(args: readonly [command: string, ...string[]], signal?: AbortSignal, onOutput?: (text: string) => void): Promise<CommandResult>;
+  run(
+    args: readonly [command: string, ...string[]],
+    signal?: AbortSignal,
+    onOutput?: (text: string) => void,
+    onHangup?: CommandIo['onHangup'],
+  ): Promise<CommandResult>;
   /** Until a change of the ledger is confirmed. */
   settle(): Promise<void>;
 }
@@ -38,7 +46,7 @@ export async function commandFixture(
   settings: Readonly<Record<string, unknown>> = {},
   { sourceTimeout = '10s', ...more }: { readonly stateIngestPort?: number; readonly sourceTimeout?: string } = {},
 ): Promise<CommandFixture> {
-  const folder = temporaryFolder();
+  const folder = mkdtempSync(join(tmpdir(), 'dzd-telemetry-test-'));
   const keypair = await writeNewKeypair(folder);
   const publisher = loadKeypair(keypair).keypair.address;
   const localnet = createLocalnet({ users: 3, publisher, slotMs: SLOT_MS, ...more });
@@ -59,7 +67,7 @@ export async function commandFixture(
     publisher,
     users: [...localnet.ledger.admin.users(localnet.device)].sort(([, a], [, b]) => a.tunnelId - b.tunnelId).map(([user]) => user),
     settle,
-    async run([command, ...args], signal = createAbortController().signal, onOutput = () => undefined) {
+    async run([command, ...args], signal = createAbortController().signal, onOutput = () => undefined, onHangup = () => undefined) {
       const stdout: string[] = [];
       const stderr: string[] = [];
       const keep = (lines: string[]) => (text: string) => {
@@ -70,7 +78,7 @@ export async function commandFixture(
         stdout: { write: keep(stdout), isTerminal: false, columns: undefined },
         stderr: { write: keep(stderr), isTerminal: false, columns: undefined },
         environment: {},
-        onHangup: () => undefined,
+        onHangup,
         signal,
         version: '1.2.3',
       };
@@ -78,7 +86,11 @@ export async function commandFixture(
       const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
       return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
     },
-    [Symbol.asyncDispose]: () => localnet.stop(),
+    newFolder: () => mkdtempSync(join(folder, 'folder-')),
+    async [Symbol.asyncDispose]() {
+      await localnet.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 

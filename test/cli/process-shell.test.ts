@@ -33,7 +33,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
+test.concurrent.each(['SIGTERM', 'SIGINT'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
   const child = start('orderly');
   await once(child.stdout, 'data');
   child.kill(signal);
@@ -41,7 +41,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('rule 17: %s ends a command in order, 
   expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
 });
 
-test.each([
+test.concurrent.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const)('a second signal, %s, ends the process at once with %d', async (signal, expected) => {
@@ -53,7 +53,7 @@ test.each([
   expect(await ended(child)).toBe(expected);
 });
 
-test('a closed standard output ends the command quietly', async () => {
+test.concurrent('a closed standard output ends the command quietly', async () => {
   const child = start('chatty');
   await once(child.stdout, 'data');
   child.stdout.destroy();
@@ -61,13 +61,13 @@ test('a closed standard output ends the command quietly', async () => {
   expect([stderr, code]).toEqual(['', 0]);
 });
 
-test('output written last still arrives', async () => {
+test.concurrent('output written last still arrives', async () => {
   const child = start('bulky');
   const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
   expect([stdout.length, code]).toEqual([2_000_000, 1]);
 });
 
-test('an unhandled rejection is one log line and exit code 1', async () => {
+test.concurrent('an unhandled rejection is one log line and exit code 1', async () => {
   const child = start('careless');
   const [stderr, code] = await Promise.all([text(child.stderr), ended(child)]);
   expect(code).toBe(1);
@@ -79,7 +79,7 @@ test('an unhandled rejection is one log line and exit code 1', async () => {
   });
 });
 
-test('lines on a standard error that leads to the journal have priorities', async () => {
+test.concurrent('lines on a standard error that leads to the journal have priorities', async () => {
   const file = join(folder, 'journal');
   const descriptor = openSync(file, 'w');
   const { dev, ino } = fstatSync(descriptor, { bigint: true });

@@ -1,69 +1,20 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import type { Localnet } from '../../localnet/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
-import type { CommandIo } from '../../src/cli/command.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
-import { runCommand } from '../../src/cli/commands.ts';
-import { loadKeypair } from '../../src/config/index.ts';
-import { systemClock } from '../../src/lib/index.ts';
 import { bgpStatusName } from '../../src/serviceability/index.ts';
-import { temporaryFolder } from '../config/temporary-files.ts';
+import { commandFixture, jsonLines } from './command-fixture.ts';
 
-const SLOT_MS = 60;
-
-interface Fixture {
-  readonly localnet: Localnet;
-  readonly keypair: string;
-  /** Runs `dzd-telemetry run` on the localnet, with these arguments besides the configuration file. */
-  run(...args: readonly string[]): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
-}
-
-/** A localnet of three connected users, a key file and a configuration file for it. */
-async function fixture(settings: Readonly<Record<string, unknown>> = {}): Promise<Fixture & AsyncDisposable> {
-  const folder = temporaryFolder();
-  const keypair = await writeNewKeypair(folder);
-  const localnet = createLocalnet({ users: 3, publisher: loadKeypair(keypair).keypair.address, slotMs: SLOT_MS });
-  const { rpcUrl, eapiUrl } = await localnet.start();
-  for (const user of localnet.truth().keys()) localnet.connect(user);
-  // What was just created is confirmed a slot later, and only then seen by everybody.
-  await systemClock.sleep(3 * SLOT_MS);
-  const file = join(folder, 'config.yaml');
-  const sources = [{ type: 'eapi', url: eapiUrl, timeout: '10s' }];
-  const config = { env: 'localnet', device: localnet.device, ledger: { rpcUrls: [rpcUrl] }, collector: { sources }, ...settings };
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  return {
-    localnet,
-    keypair,
-    async run(...args) {
-      const stdout: string[] = [];
-      const stderr: string[] = [];
-      const io: CommandIo = {
-        stdout: { write: (text) => stdout.push(text), isTerminal: false, columns: undefined },
-        stderr: { write: (text) => stderr.push(text), isTerminal: false, columns: undefined },
-        environment: {},
-        onHangup: () => undefined,
-        signal: new AbortController().signal,
-        version: '1.2.3',
-      };
-      const exitCode = await runCommandLine(['run', '--config', file, ...args], [runCommand], io);
-      return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
-    },
-    [Symbol.asyncDispose]: () => localnet.stop(),
-  };
+/** Runs `dzd-telemetry run` with a configuration that names no key. */
+async function fixture(settings: Readonly<Record<string, unknown>> = {}) {
+  const command = await commandFixture({ keypair: undefined, http: undefined, ...settings });
+  return { ...command, run: (...args: readonly string[]) => command.run(['run', ...args]) };
 }
 
 const ledgerSays = ({ ledger, device }: Localnet) =>
   [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
-const jsonLines = (text: string): readonly unknown[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
-
-describe('run --dry-run --once', () => {
+describe.concurrent('run --dry-run --once', () => {
   test('a dry run prints each intended write as one line of JSON, and sends nothing', async () => {
     await using at = await fixture();
     const { exitCode, stdout } = await at.run('--dry-run', '--once', '--output', 'json');
@@ -96,7 +47,7 @@ describe('run --dry-run --once', () => {
   test('a dry run compares a key of the command line with the publisher of the device', async () => {
     await using at = await fixture();
     expect((await at.run('--dry-run', '--once', '--keypair', at.keypair)).exitCode).toBe(0);
-    const other = await writeNewKeypair(temporaryFolder());
+    const other = await writeNewKeypair(at.newFolder());
     const { exitCode, stderr } = await at.run('--dry-run', '--once', '--keypair', other);
     expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
   });
@@ -116,7 +67,7 @@ describe('run --dry-run --once', () => {
   });
 });
 
-describe('run --once', () => {
+describe.concurrent('run --once', () => {
   test('run --once writes what differs, and nothing the second time', async () => {
     await using at = await fixture();
     expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);
@@ -140,7 +91,7 @@ describe('run --once', () => {
     ['is half a key', '[1,2,3]', 'it has 3 numbers instead of 64'],
   ] as const)('a key file that %s ends with 2 before any request', async ([, content, problem]) => {
     await using at = await fixture();
-    const file = join(temporaryFolder(), 'id.json');
+    const file = join(at.newFolder(), 'id.json');
     if (content !== undefined) writeFileSync(file, content, { mode: 0o600 });
     const { exitCode, stderr } = await at.run('--once', '--keypair', file);
     expect([exitCode, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(problem)]);
@@ -155,7 +106,7 @@ describe('run --once', () => {
 
   test('a key that is not the publisher of the device ends with 1 and writes nothing', async () => {
     await using at = await fixture();
-    const { exitCode, stderr } = await at.run('--once', '--keypair', await writeNewKeypair(temporaryFolder()));
+    const { exitCode, stderr } = await at.run('--once', '--keypair', await writeNewKeypair(at.newFolder()));
     expect([exitCode, stderr.includes('LEDGER__PUBLISHER_MISMATCH')]).toEqual([1, true]);
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
     expect(ledgerSays(at.localnet)).toEqual(['unknown', 'unknown', 'unknown']);
@@ -163,7 +114,7 @@ describe('run --once', () => {
 
   test('a device that the ledger lacks ends with 1 and is named', async () => {
     await using at = await fixture();
-    const elsewhere = loadKeypair(at.keypair).keypair.address;
+    const elsewhere = at.publisher;
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair, '--device', elsewhere);
     expect([exitCode, stderr.includes(elsewhere), stderr.includes('LEDGER__DEVICE_')]).toEqual([1, true, true]);
   });

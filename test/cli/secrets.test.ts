@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import bs58 from 'bs58';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { leaksIn, type MarkedSecret, markedSeed, markedText } from '../support/marked-secrets.ts';
 import { type CommandFixture, type CommandResult, commandFixture } from './command-fixture.ts';
@@ -33,7 +33,7 @@ function secretsOf({ keypair }: CommandFixture): readonly MarkedSecret[] {
 }
 
 /** A server that refuses everything and repeats the request in its response: some do. */
-async function startEchoingServer(status: number): Promise<string> {
+async function startEchoingServer(status: number): Promise<{ readonly at: string; readonly close: () => void }> {
   const printed = ({ url, headers }: IncomingMessage): string => `no: ${url} ${decodeURI(url ?? '')} ${JSON.stringify(headers)}`;
   const server = createServer((request, response) => {
     request.resume();
@@ -43,9 +43,11 @@ async function startEchoingServer(status: number): Promise<string> {
     );
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  onTestFinished(() => void server.close().closeAllConnections());
   const address = server.address();
-  return `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  return {
+    at: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    close: () => void server.close().closeAllConnections(),
+  };
 }
 
 /** A fixture whose configuration has every kind of secret, most of them refused by the other side. */
@@ -58,7 +60,8 @@ async function secretFixture(): Promise<CommandFixture & { readonly settings: Re
   };
   const { host, port } = fixture.addresses.snmp;
   const [query, path, user] = [`?api-key=${secretOf('query')}`, secretOf('path'), `rpcuser:${secretOf('user')}@`];
-  const refusing = await Promise.all([401, 429, 500, 200].map(startEchoingServer));
+  const servers = await Promise.all([401, 429, 500, 200].map(startEchoingServer));
+  const refusing = servers.map(({ at }) => at);
   const settings = {
     env: 'localnet',
     device: fixture.localnet.device,
@@ -96,7 +99,14 @@ async function secretFixture(): Promise<CommandFixture & { readonly settings: Re
     log: { level: 'debug', format: 'json' },
   };
   writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify(settings), { mode: 0o600 });
-  return { ...fixture, settings };
+  return {
+    ...fixture,
+    settings,
+    async [Symbol.asyncDispose]() {
+      for (const { close } of servers) close();
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
 }
 
 const all = ({ stdout, stderr }: CommandResult): string => stdout + stderr;
@@ -106,12 +116,12 @@ function textsBelow(folder: string): string {
   return files.map(({ parentPath, name }) => `${name}\n${readFileSync(join(parentPath, name), 'latin1')}`).join('\n');
 }
 
-describe('secrets', () => {
+describe.concurrent('secrets', () => {
   test.for(['json', 'pretty'])(
     'a running agent leaks no secret into its %s log, its HTTP server or its snapshots',
     { timeout: 120_000 },
     async (format) => {
-      const fixture = await secretFixture();
+      await using fixture = await secretFixture();
       mkdirSync(join(fixture.folder, 'snapshots'), { recursive: true });
       const life = createAbortController();
       let said = '';
@@ -156,7 +166,6 @@ describe('secrets', () => {
       await systemClock.sleep(1_500);
       life.abort(new Stopped('the test is over'));
       const result = await running;
-      await fixture[Symbol.asyncDispose]();
 
       const written = [all(result), ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
       // What was to go wrong has gone wrong, so that the paths of failure were taken.
@@ -166,11 +175,10 @@ describe('secrets', () => {
   );
 
   test.for(['json', 'table'])('the reading commands leak no secret with %s output', async (output) => {
-    const fixture = await secretFixture();
+    await using fixture = await secretFixture();
     const results = [];
     for (const args of [['check'], ['status'], ['explain', '500', '--fresh'], ['explain', '500']] as const)
       results.push(await fixture.run([args[0], ...args.slice(1), '--output', output]));
-    await fixture[Symbol.asyncDispose]();
     expect(results.map(({ stdout }) => stdout.length > 50)).toEqual([true, true, true, true]);
     expect(leaksIn(results.map(all).join('\n'), secretsOf(fixture))).toEqual([]);
   });
