@@ -10,7 +10,7 @@ import {
   type SnmpSourceConfig,
   type SnmpTrapsConfig,
   type SourceConfig,
-  type WakeUpConfig,
+  type TriggerConfig,
 } from '../config/index.ts';
 import { type Clock, type Random, systemClock } from '../lib/index.ts';
 import type { Signer } from '../publisher/index.ts';
@@ -86,7 +86,7 @@ function eapiAccess(config: EapiSourceConfig, warn: SourceContext['warn']): Pick
 
 /** The trigger source that the configuration describes; as for a source. */
 export async function openTrigger(
-  config: WakeUpConfig,
+  config: TriggerConfig,
   { clock, warn, random }: SourceContext & { readonly random: Random },
 ): Promise<WakeUpSource> {
   switch (config.type) {

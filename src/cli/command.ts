@@ -1,17 +1,17 @@
 import { environmentNameOf, type LoadedConfig, loadConfig, nearest, parseDuration, plainSettings, settingTree } from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
 
-/** What the command line says, by the option's name; absent when it says nothing. */
+/** The values of the options, by name; an option that was not given is absent. */
 export type OptionValues = Readonly<Record<string, string | boolean>>;
 
 export const usage = (problem: string): AgentError => new AgentError('CONFIG__USAGE', { problem });
 
-/** Whether a switch was given. */
+/** Whether a boolean option was given. */
 export function isOn(values: OptionValues, name: string): boolean {
   return values[name] === true;
 }
 
-/** The text of an option, or undefined. Throws AgentError `CONFIG__USAGE` when the option stands without one. */
+/** The text of an option, or undefined. Throws AgentError `CONFIG__USAGE` for an option without a value. */
 export function textOption(values: OptionValues, name: string): string | undefined {
   const value = values[name];
   if (value === undefined) return undefined;
@@ -32,7 +32,7 @@ export function wholeNumberOption(
   throw usage(`--${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`);
 }
 
-/** A time in milliseconds, more than none, or undefined. Throws AgentError `CONFIG__USAGE`. */
+/** A time in milliseconds above 0, or undefined. Throws AgentError `CONFIG__USAGE`. */
 export function durationOption(values: OptionValues, name: string): number | undefined {
   const text = textOption(values, name);
   if (text === undefined) return undefined;
@@ -44,7 +44,7 @@ export function durationOption(values: OptionValues, name: string): number | und
 /** The runtime's timers hold 31 bits. */
 const MAX_TIMER_MS = 24 * 86_400_000;
 
-/** One of a few names, the first of them when the option is absent. Throws AgentError `CONFIG__USAGE`. */
+/** One of a few names; by default the first. Throws AgentError `CONFIG__USAGE`. */
 export function choiceOption<const T extends string>(values: OptionValues, name: string, choices: readonly [T, ...T[]]): T {
   const text = textOption(values, name);
   if (text === undefined) return choices[0];
@@ -55,22 +55,22 @@ export function choiceOption<const T extends string>(values: OptionValues, name:
   throw usage(`--${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(text)}${hint}`);
 }
 
-/** A stream that text goes to. Writing to one that was closed does nothing. */
+/** A stream for text. Writing to a closed one does nothing. */
 export interface Output {
   write(text: string): void;
   readonly isTerminal: boolean;
-  /** Whether it leads to systemd's journal, which takes a priority before each line. */
+  /** Whether it leads to systemd's journal, where each line begins with its priority. */
   readonly isJournal?: boolean;
-  /** Of a terminal. */
+  /** Width of the terminal. */
   readonly columns: number | undefined;
 }
 
-/** Everything of the process that a command may touch. */
+/** The only parts of the process that a command may use. */
 export interface CommandIo {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Aborts with a Stopped at the first SIGINT or SIGTERM, and when the reader of standard output has gone. */
+  /** Aborts with a Stopped at the first SIGINT or SIGTERM, and when standard output is closed. */
   readonly signal: AbortSignal;
   /** Calls the listener at each SIGHUP; without one, SIGHUP ends the process as usual. */
   readonly onHangup: (listener: () => void) => void;
@@ -86,72 +86,71 @@ export type CommandBody<Options> = (options: Options, io: CommandIo) => Promise<
 export interface OptionSpec {
   readonly type: 'string' | 'boolean';
   readonly describe: string;
-  /** What stands for the value in the help text. */
+  /** Placeholder of the value in the help. */
   readonly value?: string;
   readonly alias?: string;
   readonly group?: string;
-  /** Left out of the help text but for `--help --show-settings`. */
+  /** Only in `--help --show-settings`. */
   readonly hidden?: boolean;
 }
 
-/** A word that follows the command's name. It is handed on beside the options, under its name. */
+/** A word after the command's name. Commands get its value among those of the options. */
 interface ArgumentSpec {
   readonly name: string;
   readonly describe: string;
-  /** None, one or several words; they are handed on with a line feed between them. */
+  /** Any number of words; their value has line feeds between them. */
   readonly many?: boolean;
 }
 
-interface CommandDefinition<Options> {
+interface CommandHelp {
   readonly name: string;
   readonly describe: string;
-  /** The one word that the command takes; most take none. */
   readonly argument?: ArgumentSpec;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Checks the values of the flags. Throws AgentError `CONFIG__USAGE`. */
+}
+
+interface CommandDefinition<Options> extends CommandHelp {
+  /** Checks the values of the options. Throws AgentError `CONFIG__USAGE`. */
   readonly read: (values: OptionValues) => Options;
   /** Imports the body, so that only the command that runs costs memory and time. */
   readonly load: () => Promise<CommandBody<Options>>;
 }
 
-/** A command with its types closed over. */
-export interface Command {
-  readonly name: string;
-  readonly describe: string;
-  readonly argument?: ArgumentSpec;
-  readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Checks the values at once, and returns what runs the command. Throws AgentError `CONFIG__USAGE`. */
+/** A command whose option types are hidden. */
+export interface Command extends CommandHelp {
+  /** Checks the values at once, and returns a function that runs the command. Throws AgentError `CONFIG__USAGE`. */
   prepare(values: OptionValues): (io: CommandIo) => Promise<ExitCode>;
 }
 
-export function defineCommand<Options>({ name, describe, argument, options, read, load }: CommandDefinition<Options>): Command {
+export function defineCommand<Options>({ read, load, ...help }: CommandDefinition<Options>): Command {
   return {
-    name,
-    describe,
-    ...(argument === undefined ? {} : { argument }),
-    options,
+    ...help,
     prepare(values) {
-      const parsed = read(values);
-      return async (io) => (await load())(parsed, io);
+      const options = read(values);
+      return async (io) => (await load())(options, io);
     },
   };
 }
 
-export interface RunOptions {
+/** The configuration of a command. */
+export interface ConfigChoice {
   /** The file that `--config` names. */
   readonly configFile?: string;
   /** Flags that are settings, as they were written, by setting. */
   readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface RunOptions extends ConfigChoice {
   /** Print each intended write instead of sending it. */
   readonly dryRun: boolean;
-  /** End after the first tick and what it wrote. */
+  /** End after one tick and its writes. */
   readonly once: boolean;
   readonly output: 'table' | 'json';
 }
 
 export type RunBody = CommandBody<RunOptions>;
 
-/** Settings that the help text shows, and what stands for their value. */
+/** Settings that every help shows, with the placeholder of their value. */
 const PROMINENT: Readonly<Record<string, Pick<OptionSpec, 'value' | 'alias'>>> = {
   env: { value: 'NAME' },
   device: { value: 'PUBKEY' },
@@ -161,10 +160,8 @@ const PROMINENT: Readonly<Record<string, Pick<OptionSpec, 'value' | 'alias'>>> =
 };
 
 export function readRunOptions(values: OptionValues): RunOptions {
-  const configFile = textOption(values, 'config');
   return {
-    ...(configFile === undefined ? {} : { configFile }),
-    settings: settingsOf(values),
+    ...readConfigChoice(values),
     dryRun: isOn(values, 'dry-run'),
     once: isOn(values, 'once'),
     output: choiceOption(values, 'output', ['table', 'json']),
@@ -193,25 +190,16 @@ function settingsOf(values: OptionValues): Readonly<Record<string, string>> {
   return Object.fromEntries(given);
 }
 
-/** Which configuration a command works by. */
-export interface ConfigChoice {
-  /** The file that `--config` names. */
-  readonly configFile?: string;
-  /** Flags that are settings, as they were written, by setting. */
-  readonly settings: Readonly<Record<string, string>>;
-}
-
 /** `--config`, and every setting as a flag. */
 export function configOptions(): Readonly<Record<string, OptionSpec>> {
   return { config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' }, ...settingOptions() };
 }
 
 export function readConfigChoice(values: OptionValues): ConfigChoice {
-  const configFile = textOption(values, 'config');
-  return { ...(configFile === undefined ? {} : { configFile }), settings: settingsOf(values) };
+  return { configFile: textOption(values, 'config'), settings: settingsOf(values) };
 }
 
-/** Loads it as `run` would. Throws AgentError `CONFIG__…`. */
+/** Throws AgentError `CONFIG__…`. */
 export function loadChosen({ configFile, settings }: ConfigChoice, { environment }: Pick<CommandIo, 'environment'>): LoadedConfig {
-  return loadConfig({ ...(configFile === undefined ? {} : { file: configFile }), flags: settings, environment });
+  return loadConfig({ file: configFile, flags: settings, environment });
 }

@@ -1,4 +1,4 @@
-import { type CommandIo, configOptions, defineCommand, type ExitCode, type RunOptions, readRunOptions, settingOptions } from './command.ts';
+import { type CommandIo, configOptions, defineCommand, type ExitCode, type RunOptions, readRunOptions } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
@@ -39,11 +39,10 @@ export const runCommand = defineCommand<RunOptions>({
   name: 'run',
   describe: 'Watch a device and write status changes to the ledger.',
   options: {
-    config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' },
     'dry-run': { type: 'boolean', describe: 'Print each intended write, send nothing' },
     once: { type: 'boolean', describe: 'Run one poll, confirm its writes, exit' },
     output: { type: 'string', value: 'table|json', describe: 'With --dry-run: print a table, or one JSON object per line' },
-    ...settingOptions(),
+    ...configOptions(),
   },
   read: readRunOptions,
   load: async () => (await import('./run.ts')).runBody,
@@ -73,13 +72,13 @@ export const statusCommand = defineCommand<StatusOptions>({
 
 const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand];
 
-/** Words that belong to dzd-localnet, and what to type instead. */
+/** Commands that dzd-localnet has now, and what to type instead. */
 const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([
   ['localnet', 'dzd-localnet'],
   ['demo', 'dzd-localnet demo'],
 ]);
 
-/** Runs what the arguments of `dzd-telemetry` ask for. Never throws. */
+/** Runs `dzd-telemetry` with these arguments. Never throws. */
 export async function runAgentCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const instead = COMMANDS_OF_LOCALNET.get(args[0]);
   if (instead === undefined) return await runCommandLine(args, COMMANDS, io);
@@ -89,7 +88,7 @@ export async function runAgentCommandLine(args: readonly string[], io: CommandIo
   return 2;
 }
 
-/** Runs the command that the process was started for, to its end. */
+/** Runs the command of this process to its end. */
 export function runCommands(): Promise<void> {
   return runProcess(runAgentCommandLine);
 }

@@ -11,22 +11,22 @@ import type { LeftInFlight } from '../worker/index.ts';
 
 interface OpenedService {
   readonly agent: Agent;
-  /** Keys that were changed since the start and that only a restart changes. */
+  /** Keys that changed since the start and need a restart. */
   readonly waiting: readonly string[];
 }
 
 interface AgentServiceOptions {
-  /** Reads and checks the configuration, and builds an agent from it; throws what is wrong with it. Starts nothing. */
+  /** Reads the configuration and builds an agent from it. Throws its problems. Starts nothing. */
   readonly open: () => Promise<OpenedService>;
   readonly logger: Logger;
-  /** A reload begins; `onReload` tells how it ended. */
+  /** A reload begins; `onReload` gets its result. */
   readonly onReloading?: () => void;
   readonly onReload: (successful: boolean) => void;
 }
 
 interface ReloadOutcome {
   readonly successful: boolean;
-  /** One line a problem. */
+  /** One line per problem. */
   readonly message: string;
 }
 
@@ -39,8 +39,8 @@ interface AgentService {
 }
 
 /**
- * A reload replaces the agent by a new one. Nothing is lost by that: what is in the air is drained first, what is left there is handed over, and
- * the new one decides from what the ledger says, as after any start.
+ * A reload replaces the agent by a new one. No write is lost: the old agent drains its transactions in flight and hands over the rest, and the
+ * new one decides from the ledger's records, as after any start.
  */
 export function createAgentService({ open, logger, onReloading, onReload }: AgentServiceOptions): AgentService {
   let agent: Agent | undefined;
@@ -49,7 +49,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
   let stopped = false;
 
   async function swap(): Promise<ReloadOutcome> {
-    // The first agent may still be being built: whoever came second would be forgotten, and go on writing with the same key.
+    // The first agent may still be starting. A second one would write with the same key, and never be stopped.
     try {
       await starting;
     } catch (error) {
@@ -70,7 +70,7 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
     const left = await agent?.stop();
     agent = next.agent;
     if (!stopped) agent.start(left);
-    else if (left !== undefined) tellOfLeft(left, logger);
+    else if (left !== undefined) warnOfUnresolved(left, logger);
     const { waiting } = next;
     if (waiting.length === 0) logger.info('configuration reloaded');
     else logger.warn('configuration reloaded, but some changes need a restart', { keys: waiting });
@@ -104,12 +104,12 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
   };
 }
 
-/** Drains what is in the air, and says what was left there. */
+/** Drains the transactions in flight, and warns of those that stay unconfirmed. */
 export async function stopAgent(agent: Agent, logger: Logger): Promise<void> {
-  tellOfLeft(await agent.stop(), logger);
+  warnOfUnresolved(await agent.stop(), logger);
 }
 
-function tellOfLeft({ unresolved }: LeftInFlight, logger: Logger): void {
+function warnOfUnresolved({ unresolved }: LeftInFlight, logger: Logger): void {
   if (unresolved.length === 0) return;
   logger.warn('stopped with unconfirmed writes; the next start reads their result from the ledger', {
     users: unresolved.flatMap(({ intents }) => intents.map(({ user, to }) => `${user} ${to}`)),
@@ -124,19 +124,19 @@ interface AdminServerOptions {
   readonly reload: () => Promise<{ readonly successful: boolean; readonly message: string }>;
 }
 
-/** What people and programs see of a running agent. It outlives a reload. */
+/** Status, metrics and health over HTTP. It outlives a reload. */
 export interface AdminServer {
   readonly reporter: AgentReporter;
   readonly board: StatusBoard;
-  /** What the agent tells of its traffic with the ledger. */
+  /** Receives the requests and bytes that the agent exchanges with the ledger. */
   readonly meter: LedgerMeter;
-  /** This agent was opened with these settings: the first runs now, another one from the moment when its reload is told to be done. */
+  /** The agent that was opened with these settings. The first one shows at once, the next one after `reloaded(true)`. */
   watch(agent: Pick<OpenedAgent, 'counts'>, config: AgentConfig): void;
   reloaded(successful: boolean): void;
   close(): Promise<void>;
 }
 
-/** Without a completed tick for so many intervals, and for half a minute at least, the agent is not healthy. */
+/** Without a completed tick for this many intervals, and for at least 30 s, the agent is unhealthy. */
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
 
@@ -148,7 +148,7 @@ const CLOSED: Omit<AdminServer, 'board'> = {
   close: async () => undefined,
 };
 
-/** What alerts compare with, so that they need not repeat it. */
+/** Settings that alerts compare with. */
 const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
   refreshIntervalSeconds: policy.refreshInterval / 1_000,
   intervalSeconds: collector.interval / 1_000,
@@ -172,7 +172,7 @@ function whyNotListening(error: unknown): string {
   return LISTEN_PROBLEMS[code] ?? describeError(error);
 }
 
-/** Opens the window that the configuration describes. Throws AgentError `CONFIG__PORT_IN_USE` where it can't be listened on. */
+/** Opens the HTTP server of the configuration. Throws AgentError `CONFIG__CANNOT_LISTEN`. */
 export async function openAdminServer({ config, version, publisher, logger, reload }: AdminServerOptions): Promise<AdminServer> {
   const board = createStatusBoard({
     version,

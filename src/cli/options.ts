@@ -23,7 +23,7 @@ export function readCheckOptions(values: OptionValues): CheckOptions {
   return { ...readConfigChoice(values), output: choiceOption(values, 'output', ['table', 'json']) };
 }
 
-/** What a user is asked for by. */
+/** How the command line names a user. */
 export type Wanted =
   | { readonly by: 'pubkey'; readonly user: Address }
   | { readonly by: 'client-ip'; readonly clientIp: Ipv4 }
@@ -33,7 +33,7 @@ export interface ExplainOptions extends ConfigChoice {
   readonly wanted: Wanted;
   /** As it was written. */
   readonly text: string;
-  /** Do not ask a running agent. */
+  /** Read switch and ledger instead of asking the running agent. */
   readonly fresh: boolean;
   readonly output: 'table' | 'json';
 }
@@ -81,7 +81,7 @@ export const SORT_FIELDS = ['state', 'user', 'device', 'tunnel', 'client-ip', 'r
 export type SortField = (typeof SORT_FIELDS)[number];
 
 const DEFAULT_WATCH_MS = 5_000;
-/** Twice the refresh interval of this agent's default. */
+/** Twice the default refresh interval of this agent. */
 const DEFAULT_STALE_MS = 2 * 3_600_000;
 
 export function readStatusOptions(values: OptionValues): StatusOptions {
@@ -91,13 +91,12 @@ export function readStatusOptions(values: OptionValues): StatusOptions {
   const interval = durationOption(values, 'interval');
   const watch = isOn(values, 'watch');
   if (interval !== undefined && !watch) throw usage('--interval requires --watch');
-  const filter = filterOption(values);
   return {
     ...choice,
     all,
-    ...(watch ? { watchMs: interval ?? DEFAULT_WATCH_MS } : {}),
+    watchMs: watch ? (interval ?? DEFAULT_WATCH_MS) : undefined,
     sort: choiceOption(values, 'sort', SORT_FIELDS),
-    ...(filter === undefined ? {} : { filter }),
+    filter: filterOption(values),
     staleAfterMs: durationOption(values, 'stale-after') ?? DEFAULT_STALE_MS,
     output: choiceOption(values, 'output', ['table', 'json']),
   };

@@ -6,8 +6,8 @@ import type { CommandIo, ExitCode, Output } from './command.ts';
 import { VERSION } from './version.ts';
 
 /**
- * Tells a person why a command ended, and returns the exit code that says the same to a program. What was wrong with the usage or the
- * configuration is told in plain lines, one a problem; a defect in one log line with its stack.
+ * Prints why a command failed, and returns its exit code. Problems of usage or configuration are plain lines, one per problem; an unexpected
+ * error is one log line with its stack.
  */
 export function reportFailure(
   error: unknown,
@@ -19,7 +19,7 @@ export function reportFailure(
     logInternalError('internal error: the command failed', error, stderr);
     return 1;
   }
-  // Of the journal's lines, those of an error are found by their priority.
+  // The journal finds errors by their priority.
   const mark = stderr.isJournal === true ? `<${JOURNAL_PRIORITY.error}>` : '';
   const isConfig = error.code.startsWith('CONFIG__');
   for (const line of isConfig ? configProblems(error) : [error.message]) stderr.write(`${mark}${program}: ${printable(line)}\n`);
@@ -27,7 +27,7 @@ export function reportFailure(
   return isConfig ? 2 : 1;
 }
 
-/** One log line about something that should not have happened. */
+/** One log line about an unexpected error. */
 function logInternalError(message: string, error: unknown, stderr: Output): void {
   createLogger({
     level: 'error',
@@ -39,7 +39,7 @@ function logInternalError(message: string, error: unknown, stderr: Output): void
 }
 
 /**
- * Whether what is written to this file descriptor goes to systemd's journal: `JOURNAL_STREAM` of the environment names device and inode of the
+ * Whether this file descriptor leads to systemd's journal: `JOURNAL_STREAM` of the environment names device and inode of the
  * stream that systemd connected (systemd.exec(5)). A redirection after that leads elsewhere, and then the numbers differ.
  */
 export function leadsToJournal(descriptor: number, { JOURNAL_STREAM: stream = '' }: Readonly<Record<string, string | undefined>>): boolean {
@@ -54,8 +54,7 @@ export function leadsToJournal(descriptor: number, { JOURNAL_STREAM: stream = ''
 }
 
 /**
- * The same error, with the line of the configuration that names the file or the address which could not be used: that is where a person has to
- * look. Other errors stay as they are.
+ * Adds the line of the configuration that names the unusable file or address. Other errors stay as they are.
  */
 export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfig, 'placeOf'>): unknown {
   if (!isAgentError(error)) return error;
@@ -82,22 +81,22 @@ export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfi
   }
 }
 
-/** The log that the configuration asks for, on standard error. */
+/** The log of this configuration, on standard error. */
 export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>): Logger {
   const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
   const chosen = format === 'auto' ? fitting : format;
   return createLogger({ level, format: chosen, destination: stderr });
 }
 
-/** Signals that ask for an orderly end, and the exit code of a process that one of them kills. */
+/** Signals that end the process in order, and the exit code of a process that they kill. */
 const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Gives a program its process: signals become an AbortSignal, broken pipes an orderly end, and what nobody caught one log line.
+ * Runs a program as this process: signals become an AbortSignal, broken pipes an orderly end, and uncaught errors one log line.
  *
  *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
  *   the same again  ──► 130, 143 at once
- *   stdout closed   ──► signal aborts (`| head` has seen enough)
+ *   stdout closed   ──► signal aborts (`| head` ended)
  *   uncaught        ──► one log line, 1
  */
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
@@ -106,11 +105,11 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   const stdout = guard(process.stdout, 1, () => stop('standard output was closed'));
   const stderr = guard(process.stderr, 2, () => undefined);
 
-  let asked = false;
+  let isStopping = false;
   for (const [name, code] of Object.entries(STOP_SIGNALS)) {
     process.on(name, () => {
-      if (asked) process.exit(code);
-      asked = true;
+      if (isStopping) process.exit(code);
+      isStopping = true;
       stop(name);
     });
   }
@@ -133,7 +132,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   process.exit(code);
 }
 
-/** A stream whose closing is an event, not an exception. */
+/** Makes the closing of a stream an event instead of an exception. */
 function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => void): Output {
   let open = true;
   stream.on('error', () => {

@@ -20,8 +20,8 @@ import { type AdminServer, createAgentService, openAdminServer, stopAgent } from
 import { openLog, withConfigLocation } from './process.ts';
 
 /**
- * Prints each intended write of a dry run once: again only when it has become another one, or was gone in between. Nothing lands in a dry
- * run, so every tick wants the same writes anew.
+ * Prints each intended write of a dry run once, and again only after it changed or was withdrawn. A dry run sends nothing, so every tick
+ * intends the same writes again.
  */
 function createIntentPrinter(device: Address, sink: EventSink<IntentEvent>): AgentListener {
   let printed: ReadonlyMap<Address, string> = new Map();
@@ -53,7 +53,7 @@ function intentEvent(device: Address, { user, tunnelNet, neighbor, from, to, rea
   };
 }
 
-/** A blockhash lives for about a minute: by then everything that one tick wanted has landed or provably can't. */
+/** A blockhash is valid for about a minute: by then every write of one tick is confirmed or expired. */
 const ONCE_DEADLINE_MS = 120_000;
 
 /** `dzd-telemetry run`: the agent itself, until a signal ends it. */
@@ -76,31 +76,31 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     device: config.device,
     sources: config.collector.sources.map(({ name }) => name),
     dryRun: options.dryRun,
-    ...(file === undefined ? {} : { file }),
-    ...(signer === undefined ? {} : { publisher: signer.address }),
+    file,
+    publisher: signer?.address,
   });
 
   const events = createAgentEvents(createLogListener(logger));
-  const open = (of: AgentConfig, window?: AdminServer): Promise<OpenedAgent> =>
+  const open = (of: AgentConfig, server?: AdminServer): Promise<OpenedAgent> =>
     openAgent({
       config: of,
-      ...(options.dryRun || signer === undefined ? {} : { signer }),
-      ...(signer === undefined ? {} : { publisher: signer.address }),
+      signer: options.dryRun ? undefined : signer,
+      publisher: signer?.address,
       warn: (line) => logger.warn(line),
       reporter: events.reporter,
-      ...(window === undefined ? {} : { meter: window.meter }),
+      meter: server?.meter,
     });
   const sink = createEventSink({ output: options.output, destination: io.stdout });
   if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
   if (options.once) return runOnce(await open(config), logger, io);
 
-  const window = options.dryRun
+  const server = options.dryRun
     ? undefined
     : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   events.listen(manager.listener);
-  if (window !== undefined) events.listen(window.reporter);
+  if (server !== undefined) events.listen(server.reporter);
   let isFirst = true;
   const service = createAgentService({
     open: async () => {
@@ -109,8 +109,8 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
       for (const line of again?.warnings ?? []) logger.warn(line);
       const { config: next, waiting } = again === undefined ? { config, waiting: [] } : keepUntilRestart(config, again.config);
       try {
-        const agent = await open(next, window);
-        window?.watch(agent, next);
+        const agent = await open(next, server);
+        server?.watch(agent, next);
         return { agent, waiting };
       } catch (error) {
         throw again === undefined ? error : withConfigLocation(error, again);
@@ -119,7 +119,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     logger,
     onReloading: () => manager.reloading(),
     onReload: (successful) => {
-      window?.reloaded(successful);
+      server?.reloaded(successful);
       manager.reloaded();
     },
   });
@@ -134,13 +134,13 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   } finally {
     manager.stopping();
     await service.stop();
-    await window?.close();
+    await server?.close();
     await manager.flush();
   }
   return 0;
 }
 
-/** A dry run does without the key; only a `--keypair` on the command line makes it compare the key with the device's publisher. */
+/** A dry run needs no key; with `--keypair` on the command line, it compares that key with the device's publisher. */
 function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentConfig, logger: Logger): Signer | undefined {
   if (dryRun && settings.keypair === undefined) return undefined;
   if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
@@ -159,7 +159,7 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Promise<ExitCode> {
   try {
     const outcome = await withDeadline(ONCE_DEADLINE_MS, signal, (inner) => agent.once(inner));
-    return tellOnce(outcome, logger);
+    return reportOnce(outcome, logger);
   } catch (error) {
     if (!(error instanceof DeadlineExceeded)) throw error;
     throw new AgentError('WRITE__NOT_SETTLED', { seconds: ONCE_DEADLINE_MS / 1_000 }, { cause: error });
@@ -169,16 +169,17 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
   }
 }
 
-function tellOnce({ report, problem, backedOffUsers: parked, unconfirmed }: OnceOutcome, logger: Logger): ExitCode {
+function reportOnce({ report, problem, backedOffUsers, unconfirmed }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
   logger.info('poll completed', {
     users: report.outcomes.size,
     ...counts,
     intents: report.intents.length,
-    rejected: parked.size,
+    rejected: backedOffUsers.size,
     notLanded: unconfirmed.length,
   });
-  const failed = !report.switchRead || report.viewSlot === undefined || problem !== undefined || parked.size > 0 || unconfirmed.length > 0;
+  const failed =
+    !report.switchRead || report.viewSlot === undefined || problem !== undefined || backedOffUsers.size > 0 || unconfirmed.length > 0;
   return failed ? 1 : 0;
 }

@@ -15,7 +15,7 @@ import { type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import type { SortField, StatusBody, StatusOptions } from './options.ts';
 import { USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
-/** Those of the states that were asked for, sorted; what is equal is sorted by device and tunnel. Pure. */
+/** The rows in these states, sorted; equal rows are sorted by device and tunnel. Pure. */
 export function arrangeRows(rows: readonly UserRow[], sort: SortField, filter?: readonly UserState[]): readonly UserRow[] {
   const kept = filter === undefined ? [...rows] : rows.filter(({ state }) => filter.includes(state));
   return kept.sort((a, b) => BY[sort](a, b) || byDevice(a, b) || a.tunnelId - b.tunnelId || byText(a.user, b.user));
@@ -26,7 +26,7 @@ type Order = (a: UserRow, b: UserRow) => number;
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const byDevice: Order = (a, b) => byText(a.deviceCode ?? a.device, b.deviceCode ?? b.device);
 const byNumber = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);
-/** What is worst first: the longest round trip, the oldest record, those without one before all. */
+/** Worst first: the longest round trip, the oldest record, users without a record before all. */
 const BY: Readonly<Record<SortField, Order>> = {
   state: (a, b) => USER_STATES.indexOf(a.state) - USER_STATES.indexOf(b.state),
   user: (a, b) => byText(a.user, b.user),
@@ -37,7 +37,7 @@ const BY: Readonly<Record<SortField, Order>> = {
   age: (a, b) => byNumber(ageOf(b), ageOf(a)),
 };
 
-/** An age that could not be measured sorts with those that have none. */
+/** An age that could not be measured sorts like a missing one. */
 function ageOf({ ageMs }: UserRow): number {
   return ageMs === null || Number.isNaN(ageMs) ? Number.POSITIVE_INFINITY : ageMs;
 }
@@ -68,19 +68,19 @@ function ago(ms: number | null): string {
 
 interface TableOptions {
   readonly withDevice: boolean;
-  /** Characters of a line of the terminal; where the table is wider, keys are shortened. Absent where it is no terminal. */
+  /** Width of the terminal; a wider table shortens its keys. Absent without a terminal. */
   readonly columns?: number | undefined;
-  /** A screen that is drawn again and again: what is beyond it is cut off, and told. Absent: everything is shown. */
+  /** A screen that is redrawn: the table is cut to it and counts the rest. Absent: everything is shown. */
   readonly screen?: { readonly columns: number; readonly rows: number } | undefined;
 }
 
-/** Of a screen: the titles, an empty line, the counts, a problem of two lines below them, and where the cursor is. */
-const LINES_BESIDE_ROWS = 6;
+/** The titles, an empty line, the counts, a problem of two lines below them, and the line of the cursor. */
+const LINES_WITHOUT_ROWS = 6;
 
 /** The rows as a table, each column as wide as it must be, and a line that counts them. Pure. */
 export function drawTable(rows: readonly UserRow[], { withDevice, columns: wide, screen }: TableOptions): string {
-  const room = screen === undefined ? rows.length : Math.max(1, screen.rows - LINES_BESIDE_ROWS);
-  // One row less makes room for the line that tells of the others.
+  const room = screen === undefined ? rows.length : Math.max(1, screen.rows - LINES_WITHOUT_ROWS);
+  // One row less leaves a line for the count of the others.
   const shown = rows.length <= room ? rows : rows.slice(0, room - 1);
   const whole = linesOf(shown, withDevice, (key) => key);
   const isTooWide = wide !== undefined && whole.some(({ length }) => length > wide);
@@ -112,7 +112,7 @@ function linesOf(rows: readonly UserRow[], withDevice: boolean, key: (pubkey: st
   );
 }
 
-/** Enough to tell users apart; the tunnel and the client address stand beside it, and `explain` takes either. */
+/** Enough to distinguish users; `explain` also takes the tunnel or the client address. */
 const shortened = (key: string): string => `${key.slice(0, 8)}…`;
 
 interface UsersReaderOptions {
@@ -130,20 +130,18 @@ interface UsersReading {
 }
 
 /**
- * Reads users and their devices, and how long a slot takes. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a device that is named
- * and not there.
+ * Reads users, their devices and the slot time. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a named device that does not exist.
  */
 async function readUserRows(options: UsersReaderOptions, signal: AbortSignal): Promise<UsersReading> {
   const { rpc, endpoints, programId, device, staleAfterMs } = options;
-  const only = device === undefined ? {} : { device };
   const [{ slot, users }, slotTimeMs] = await Promise.all([
-    readNetworkUsers({ endpoints, programId, ...only }, signal),
+    readNetworkUsers({ endpoints, programId, device }, signal),
     rpc.recentSlotTimeMs(signal),
   ]);
   const wanted = device === undefined ? [...new Set([...users.values()].map(({ user }) => user.devicePk))] : [device];
   const devices = await readDevices(wanted, options, signal);
   if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
-  // Without a measured slot an age cannot be told from zero by a guess: NaN makes every record of any age stale.
+  // Without a measured slot time no age is known: NaN makes every record stale.
   const freshness = { slot, slotTimeMs: slotTimeMs ?? Number.NaN, staleAfterMs };
   return { slot, rows: userRows({ users, devices, freshness }) };
 }
@@ -173,29 +171,29 @@ const CLEAR = '\u001b[H\u001b[J';
 /** `dzd-telemetry status`: the ledger alone, read once or until a signal. */
 export const statusBody: StatusBody = async (options, io) => {
   const { all, watchMs, staleAfterMs } = options;
-  // All devices need none of their own.
+  // --all needs no device, and the configuration requires one.
   const settings = all ? { ...options.settings, device: ZERO_ADDRESS } : options.settings;
   const { config } = loadChosen({ ...options, settings }, io);
   const { rpcUrls, programId, requestTimeout } = config.ledger;
   const clock = systemClock;
   const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
   const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: requestTimeout });
-  const query = { rpc, endpoints, programId, staleAfterMs, ...(all ? {} : { device: config.device }) };
+  const query = { rpc, endpoints, programId, staleAfterMs, device: all ? undefined : config.device };
   const read = (): Promise<UsersReading> => readUserRows(query, io.signal);
   try {
     show(await read(), options, io);
-    let told: string | undefined;
+    let reported: string | undefined;
     while (watchMs !== undefined) {
       await clock.sleep(watchMs, io.signal);
       try {
         show(await read(), options, io);
-        told = undefined;
+        reported = undefined;
       } catch (error) {
         io.signal.throwIfAborted();
-        // Who watches wants to see the ledger come back, and has read the problem once.
+        // Print a problem once, and show the ledger again when it recovers.
         const problem = describeError(error);
-        if (problem !== told) io.stderr.write(`dzd-telemetry: ${problem}; keeping the last reading, retrying\n`);
-        told = problem;
+        if (problem !== reported) io.stderr.write(`dzd-telemetry: ${problem}; keeping the last reading, retrying\n`);
+        reported = problem;
       }
     }
     return 0 satisfies ExitCode;

@@ -11,13 +11,13 @@ import {
 } from '../serviceability/index.ts';
 
 /**
- * How a user is, as far as the ledger alone can tell.
+ * The state of a user according to the ledger alone.
  * - connected, down: a fresh record says so; down was up before.
  * - never-connected: reported as down, and never seen up.
- * - stale: there is a record, but nobody repeats it any more, a banned user's last Up among them.
- * - unreported: nobody has ever reported about this user.
- * - not-in-service: the account is not activated, so that nothing is expected of the session.
- * - device-unknown: its device is not on the ledger, or cannot be read.
+ * - stale: there is a record, but it is no longer refreshed; this includes the last Up of a banned user.
+ * - unreported: this user has no record.
+ * - not-in-service: the account is not activated, so no session is expected.
+ * - device-unknown: its device is not on the ledger, or is unreadable.
  */
 export const USER_STATES = ['connected', 'down', 'stale', 'never-connected', 'unreported', 'not-in-service', 'device-unknown'] as const;
 export type UserState = (typeof USER_STATES)[number];
@@ -34,9 +34,9 @@ export interface UserRow {
   readonly userType: string;
   readonly accountStatus: string;
   readonly state: UserState;
-  /** What the record says, however old. */
+  /** The status in the record, whatever its age. */
   readonly ledgerStatus: 'up' | 'down' | 'unknown';
-  /** Age of the record, milliseconds; null where there is none, NaN where the length of a slot is not known. */
+  /** Age of the record, milliseconds; null without a record, NaN if the slot time is unknown. */
   readonly ageMs: number | null;
   /** How long ago the session was last reported up, milliseconds; null when it never was, NaN as above. */
   readonly lastUpMs: number | null;
@@ -50,7 +50,7 @@ interface RowsInput {
   readonly freshness: Freshness;
 }
 
-/** What the ledger says of each user. Pure. */
+/** The ledger's record of each user. Pure. */
 export function userRows({ users, devices, freshness }: RowsInput): readonly UserRow[] {
   return [...users].map(([pubkey, { user }]) => rowOf(pubkey, user, devices.get(user.devicePk), freshness));
 }

@@ -1,70 +1,60 @@
 import { z } from 'zod';
 import { isAddress } from '../serviceability/index.ts';
 
-const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** Longest first, so that a duration prints in the largest unit that holds it without a remainder. */
-const UNITS_BY_LENGTH = [
-  ['d', UNITS.d],
-  ['h', UNITS.h],
-  ['m', UNITS.m],
-  ['s', UNITS.s],
-] as const;
+/** The longest first: a duration prints in the largest unit without a remainder. */
+const UNITS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 
 const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 
 /**
- * Reads a duration as people write it: a number and one unit of ms, s, m, h or d ("250ms", "5s", "1.5h").
- * Returns whole milliseconds, or undefined when the text is no duration or needs a finer grain than a millisecond.
+ * Parses a number with one unit of ms, s, m, h or d ("250ms", "5s", "1.5h").
+ * Returns whole milliseconds, or undefined for other text and for fractions of a millisecond.
  */
 export function parseDuration(text: string): number | undefined {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  if (amount === undefined || !isUnit(unit)) return undefined;
-  const ms = Math.round(Number(amount) * UNITS[unit] * 1_000) / 1_000;
+  const [, amount, unit = ''] = DURATION.exec(text) ?? [];
+  const size = UNITS[unit];
+  if (size === undefined) return undefined;
+  const ms = Math.round(Number(amount) * size * 1_000) / 1_000;
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 /** The shortest text that `parseDuration` reads back as the same number of milliseconds. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';
-  const unit = UNITS_BY_LENGTH.find(([, size]) => ms % size === 0);
-  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
+  const [unit, size] = Object.entries(UNITS).find(([, each]) => ms % each === 0) ?? ['ms', 1];
+  return `${ms / size}${unit}`;
 }
 
-function isUnit(text: string | undefined): text is keyof typeof UNITS {
-  return text !== undefined && Object.hasOwn(UNITS, text);
-}
-
-/** How a value is written, so that one table can read it from text, print it and keep what is secret in it. */
+/** How a value is written: decides how text becomes a value, and how a value is printed. */
 export type SettingForm = 'text' | 'choice' | 'number' | 'boolean' | 'duration' | 'file' | 'publicKey' | 'urls' | 'list' | 'section';
 
 export interface SettingMeta {
-  /** What it does, a sentence. */
+  /** What the setting does, a sentence. */
   readonly description: string;
-  /** What a value looks like; completes "expected …". */
+  /** Completes "expected …". */
   readonly expects: string;
   readonly form: SettingForm;
   /** Of the parsed value. */
   readonly unit?: string;
-  /** Whether the network that `env` names gives it when nothing else does. */
+  /** Whether the network of `env` presets it. */
   readonly ofNetwork?: boolean;
-  /** Whether a reload may change it; otherwise the agent has to be restarted. */
+  /** Whether a reload may change it; otherwise it needs a restart. */
   readonly reloadable: boolean;
   /** Never printed, never taken from a flag. */
   readonly secret: boolean;
-  /** What was probably meant by a text that does not fit, as it would be written. */
+  /** The valid value that an invalid text probably meant. */
   readonly guess?: (text: string) => string | undefined;
 }
 
-/** The message of an issue of which `expects` says all that there is to say. */
+/** The message of an issue that `expects` describes completely. */
 export const NOT_AS_EXPECTED = 'not as expected';
 
-/** What the schema knows of each of its fields beyond their types. */
+/** Descriptions of the fields of the schema. */
 export const settings = z.registry<SettingMeta>();
 
 export interface About {
   readonly description: string;
-  /** Default true; otherwise a restart is needed. */
+  /** Default true. */
   readonly reloadable?: boolean;
   readonly ofNetwork?: boolean;
 }
@@ -113,7 +103,7 @@ export function wholeNumber(
       ...about(options),
       expects: `a whole number from ${options.min} to ${options.max}`,
       form: 'number',
-      ...(options.unit === undefined ? {} : { unit: options.unit }),
+      unit: options.unit,
     });
 }
 
@@ -163,18 +153,18 @@ export function text(options: TextOptions & { readonly default?: string }): z.Zo
   return options.default === undefined ? plain.register(settings, meta) : plain.prefault(options.default).register(settings, meta);
 }
 
-/** A secret: taken from files and the environment only, and never shown. */
+/** A secret: read from files and the environment only, never printed. */
 export function secretText(options: About & { readonly expects: string }) {
   return plainText(256).register(settings, { ...about(options), expects: options.expects, form: 'text', secret: true });
 }
 
 /**
- * What can be meant as a path. The beginning of a JSON array or object, and sixty letters and digits on end, are the content of a key file or
- * what a wallet shows, pasted in the place of a path; and a path is repeated in messages.
+ * A plausible path. Text that begins like JSON, or has sixty letters and digits in a row, is a key that was pasted in place of a path; messages
+ * repeat paths, so it must be refused.
  */
 export const PATH_SHAPE = /^(?![0-9A-Za-z]{60,}$|~\/|\$\w|\$\{)[^[{]/;
 
-/** A path that a shell would make something else of, and this program does not. */
+/** A path that a shell would expand; this program does not. */
 export const UNEXPANDED = /^(?:~\/|\$\w|\$\{)/;
 
 /** A path. In a configuration file, a relative one is taken from that file's folder. */
@@ -184,7 +174,7 @@ export function filePath(options: About) {
     .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
 }
 
-/** A host by name or address, its port being a setting of its own. */
+/** A host by name or address; its port is another setting. */
 export function hostName(options: About) {
   return plainText(255)
     .regex(/^(?:[^\s/:@[\]]+|[0-9a-fA-F:.]+)$/)
@@ -199,7 +189,7 @@ export function hostName(options: About) {
     });
 }
 
-/** The absolute path of a folder of the system's; of the three places of a relative one, none would be meant. */
+/** The absolute path of a system folder. */
 export function systemFolder(options: About & { readonly default: string }) {
   return plainText(4_096)
     .regex(/^\//)

@@ -15,7 +15,7 @@ export type {
   SnmpTrapsConfig,
   SocketsSourceConfig,
   SourceConfig,
-  TriggerConfig as WakeUpConfig,
+  TriggerConfig,
   WorkerConfig,
 } from './schema.ts';
 export { isLoopback, redactUrl } from './schema-sources.ts';

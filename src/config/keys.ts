@@ -3,7 +3,7 @@ import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
 import { FileProblem, readSmallFile, warnIfOpenToOthers } from './yaml.ts';
 
-/** A key that signs and cannot be read: its bytes live in a node:crypto KeyObject behind the closure, out of reach of logs and inspection. */
+/** A key that signs and cannot be read: its bytes are in a node:crypto KeyObject in a closure, out of reach of logs and inspection. */
 export interface Keypair {
   readonly address: Address;
   /** The 64-byte ed25519 signature (RFC 8032) of the message. */
@@ -18,15 +18,15 @@ export interface LoadedKeypair {
 
 const SEED_BYTES = 32;
 const KEYPAIR_BYTES = 64;
-/** 64 numbers of three digits with generous white space. */
+/** 64 numbers of three digits, with much white space. */
 const MAX_FILE_BYTES = 4_096;
 
-/** What precedes an ed25519 seed in PKCS #8 (RFC 8410 section 7: PrivateKeyInfo, OID 1.3.101.112, OCTET STRING in OCTET STRING). */
+/** The bytes before an ed25519 seed in PKCS #8 (RFC 8410 section 7: PrivateKeyInfo, OID 1.3.101.112, OCTET STRING in OCTET STRING). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /**
  * Loads a keypair file of the Solana command line tools: a JSON array of 64 bytes, the ed25519 seed and then the public key.
- * Throws AgentError `CONFIG__KEYPAIR_…`; neither the error nor its cause ever holds a part of the file.
+ * Throws AgentError `CONFIG__KEYPAIR_…`; neither the error nor its cause ever contains a part of the file.
  */
 export function loadKeypair(file: string): LoadedKeypair {
   const content = readKeyFile(file);
@@ -65,7 +65,7 @@ function keyBytesOf(text: string, file: string): Uint8Array {
   return Uint8Array.from(value, Number);
 }
 
-/** What people take for a keypair file. Nothing of the text is repeated. */
+/** Other formats that people use by mistake. The message repeats nothing of the text. */
 function otherKindOf(text: string): string {
   if (isAddress(text)) return 'it is a public key; the private key is required';
   if (/^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(text))
@@ -117,7 +117,7 @@ const MAX_SECRET_BYTES = 1_024;
 
 /**
  * Reads a secret (a password, a community) from the file that the setting `key` names: one line, without its line end.
- * Throws AgentError `CONFIG__SECRET_UNREADABLE`, which never holds a part of the file.
+ * Throws AgentError `CONFIG__SECRET_UNREADABLE`, which never contains a part of the file.
  */
 export function loadSecret(key: string, file: string): LoadedSecret {
   const refuse = (problem: string): AgentError => new AgentError('CONFIG__SECRET_UNREADABLE', { key, file, problem });

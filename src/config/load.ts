@@ -20,7 +20,7 @@ import { crossCheck } from './validate.ts';
 import { type ConfigFile, readConfigFile, warnIfOpenToOthers } from './yaml.ts';
 
 /**
- * The configuration as it could be written in a file, fit to be printed: durations with units, secrets as [hidden], ledger addresses without
+ * The configuration as a file would have it, safe to print: durations with units, secrets as [hidden], ledger addresses without
  * the part that may be a token.
  */
 export function effectiveConfig(config: AgentConfig): Readonly<Record<string, unknown>> {
@@ -35,13 +35,13 @@ function print({ meta }: SettingNode, value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : value;
 }
 
-/** The layers of a configuration put on top of each other, not yet validated, and where each value came from. */
+/** The merged layers of a configuration, not yet validated, and the origin of each value. */
 interface Layers {
   readonly value: Readonly<Record<string, unknown>>;
   readonly warnings: readonly string[];
-  /** What is wrong before any validation, such as a secret in a flag. */
+  /** Problems found before validation, such as a secret in a flag. */
   readonly problems: readonly Problem[];
-  /** Names the flag, the variable or the line of the file to which the problem belongs. */
+  /** Adds the flag, the variable or the line of the file to a problem. */
   locate(problem: KeyProblem): Problem;
 }
 
@@ -52,7 +52,7 @@ interface LayersOptions {
   readonly flags: Readonly<Record<string, string>>;
 }
 
-/** Names of the environment that are ours and no settings. */
+/** Our environment variables that are not settings. */
 const OTHER_VARIABLES = ['DZD_CONFIG'];
 
 function stackLayers({ root, file, environment, flags }: LayersOptions): Layers {
@@ -64,7 +64,7 @@ function stackLayers({ root, file, environment, flags }: LayersOptions): Layers 
   for (const node of nodes) {
     const name = environmentNameOf(node.key);
     const flag = flags[node.key];
-    // An empty variable is one that a unit or a compose file left blank: not set.
+    // An empty variable, left blank in a unit or compose file, counts as not set.
     const text = flag ?? (environment[name] || undefined);
     if (text === undefined) continue;
     const origin = flag === undefined ? name : `--${node.key}`;
@@ -89,7 +89,7 @@ function stackLayers({ root, file, environment, flags }: LayersOptions): Layers 
   };
 }
 
-/** The file's values: paths in it are relative to its folder, and a section of which every line is commented out is empty, not wrong. */
+/** The file's values: its paths are relative to its folder, and a section with only comments is empty. */
 function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown> {
   const folder = dirname(file.path);
   const absolute = mapSettings(root, file.value, ({ meta }, value) =>
@@ -108,7 +108,7 @@ function addPreset(value: Record<string, unknown>): void {
   if (member(value.ledger, 'programId') === undefined) put(value, 'ledger.programId', network.programId);
 }
 
-/** Sets a value of at most two levels. A section that the file has as something else stays, for the validation to refuse. */
+/** Sets a value of at most two levels. Where the file has something else than a section, validation refuses that. */
 function put(target: Record<string, unknown>, key: string, value: unknown): void {
   const [head = '', tail] = key.split('.');
   if (tail === undefined) target[head] = value;
@@ -126,8 +126,8 @@ function secretsIn(node: SettingNode, value: unknown, where: string): readonly P
 }
 
 /**
- * A misspelt variable would be passed over in silence, so it is named. It is no error: container platforms put variables of their own beside
- * ours, named after the service.
+ * A misspelt variable would be ignored in silence, so it is a warning. It is not an error: container platforms add variables of their own with
+ * the name of the service.
  */
 function unknownVariables(nodes: readonly SettingNode[], environment: LayersOptions['environment']): readonly string[] {
   const known = [...OTHER_VARIABLES, ...nodes.map((node) => environmentNameOf(node.key))];
@@ -140,13 +140,13 @@ function unknownVariables(nodes: readonly SettingNode[], environment: LayersOpti
     });
 }
 
-/** Read when nothing else is named and it exists. */
+/** Read if no other file is named and this one exists. */
 export const DEFAULT_CONFIG_FILE = '/etc/dzd-telemetry/config.yaml';
 
 export interface LoadConfigOptions {
   /** The file that `--config` names. */
   readonly file?: string;
-  /** Values of flags by setting: `{ 'collector.interval': '2s' }`. */
+  /** Values of flags, by setting: `{ 'collector.interval': '2s' }`. */
   readonly flags?: Readonly<Record<string, string>>;
   /** The process's environment; only names that begin with DZD_ matter. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -158,15 +158,15 @@ export interface LoadedConfig {
   readonly config: AgentConfig;
   /** The file that was read, if any. */
   readonly file?: string;
-  /** Allowed, but hardly meant; one line each, for the log. */
+  /** Valid, but probably not intended; one line each. */
   readonly warnings: readonly string[];
-  /** Where the setting was written that has this value, a path or an address: `config.yaml:5`, a flag, a variable. Undefined for a default. */
+  /** Where this path or address was set: `config.yaml:5`, a flag, a variable. Undefined for a default. */
   readonly placeOf: (value: string) => string | undefined;
 }
 
 /**
- * Puts the configuration together: flags win over environment over file over the network's preset over defaults. Lists are replaced as a whole.
- * Throws AgentError `CONFIG__…` with every problem that there is, each with the file and line, the variable or the flag that holds it.
+ * Loads the configuration: flags win over environment over file over the network's preset over defaults. Lists are replaced as a whole.
+ * Throws AgentError `CONFIG__…` with every problem, each with its file and line, variable or flag.
  */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const root = settingTree();
@@ -192,10 +192,10 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
     const isWritten = path?.reduce<unknown>(member, layers.value) !== undefined;
     return path === undefined || !isWritten ? undefined : layers.locate({ path, problem: '' }).where;
   };
-  return { config: parsed.data, warnings, placeOf, ...(path === undefined ? {} : { file: path }) };
+  return { config: parsed.data, warnings, placeOf, file: path };
 }
 
-/** The way to the first setting with this value. An address to listen on has been read into its halves. */
+/** The path to the first setting with this value. A listen address is parsed into host and port. */
 function pathOf(value: unknown, wanted: string): readonly PropertyKey[] | undefined {
   if (value === wanted) return [];
   if (typeof value !== 'object' || value === null) return undefined;
@@ -216,7 +216,7 @@ function defaultFileIfThere(path: string): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-/** With a network that is missing or misspelt, what it would have preset is missing too; only the first cause is worth a line. */
+/** Without a valid network its presets are missing, too; only the network is reported. */
 function withoutEchoes(problems: readonly KeyProblem[]): readonly KeyProblem[] {
   if (!problems.some(({ path }) => path[0] === 'env')) return problems;
   return problems.filter(({ path, problem }) => path[0] !== 'ledger' || !problem.startsWith('is required'));
@@ -225,21 +225,20 @@ function withoutEchoes(problems: readonly KeyProblem[]): readonly KeyProblem[] {
 interface KeptUntilRestart {
   /** The new configuration with the values of the running one where a reload changes nothing. */
   readonly config: AgentConfig;
-  /** Keys that were changed and wait for a restart, in the order of the schema. */
+  /** Changed keys that need a restart, in the order of the schema. */
   readonly waiting: readonly string[];
 }
 
 /**
- * What of a configuration that was read again can be taken by a reload. The key, the device, the log and the window outlive it: the agent is
- * built anew between them.
+ * The part of a new configuration that a reload can apply. The key, the device, the log and the HTTP server outlive a reload; the agent between
+ * them is rebuilt.
  */
 export function keepUntilRestart(running: AgentConfig, read: AgentConfig): KeptUntilRestart {
   const waiting = plainSettings(settingTree())
     .filter(({ key, meta }) => !meta.reloadable && !isDeepStrictEqual(valueAt(running, key), valueAt(read, key)))
     .map(({ key }) => key);
-  const { keypair: _, ...rest } = read;
   const { device, keypair, http, log } = running;
-  return { config: { ...rest, device, http, log, ...(keypair === undefined ? {} : { keypair }) }, waiting };
+  return { config: { ...read, device, keypair, http, log }, waiting };
 }
 
 const valueAt = (config: AgentConfig, key: string): unknown => key.split('.').reduce<unknown>(member, config);

@@ -4,8 +4,8 @@ import { NOT_AS_EXPECTED, type SettingMeta, SHARE_UNIT, UNEXPANDED } from './fie
 import { member, nodeAt, type SettingNode } from './schema-tree.ts';
 
 /**
- * The candidate that a person most likely meant, or undefined when none is near: at most a third of the characters may differ.
- * Case, dashes and underscores do not count, so `poll_interval` finds `pollInterval`.
+ * The most similar candidate, or undefined if more than a third of the characters differ in all of them. Ignores case, dashes and underscores:
+ * `poll_interval` finds `pollInterval`.
  */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   const wanted = plain(text);
@@ -43,38 +43,19 @@ function editDistance(a: string, b: string, limit: number): number {
 
 const at = (row: readonly number[], column: number): number => row[column] ?? Number.POSITIVE_INFINITY;
 
-const UNIT_WORDS: Readonly<Record<string, string>> = {
-  '': 's',
-  s: 's',
-  sec: 's',
-  secs: 's',
-  second: 's',
-  seconds: 's',
-  ms: 'ms',
-  msec: 'ms',
-  millis: 'ms',
-  millisecond: 'ms',
-  milliseconds: 'ms',
-  m: 'm',
-  min: 'm',
-  mins: 'm',
-  minute: 'm',
-  minutes: 'm',
-  h: 'h',
-  hr: 'h',
-  hrs: 'h',
-  hour: 'h',
-  hours: 'h',
-  d: 'd',
-  day: 'd',
-  days: 'd',
+/** Spellings of a unit by the unit. */
+const UNIT_SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  s: ['', 's', 'sec', 'secs', 'second', 'seconds'],
+  ms: ['ms', 'msec', 'millis', 'millisecond', 'milliseconds'],
+  m: ['m', 'min', 'mins', 'minute', 'minutes'],
+  h: ['h', 'hr', 'hrs', 'hour', 'hours'],
+  d: ['d', 'day', 'days'],
 };
 const YES = ['yes', 'on', 'true', 'y', '1'];
 const NO = ['no', 'off', 'false', 'n', '0'];
 
 /**
- * What a person who wrote this value most likely meant, as it would be written; undefined where there is no good guess. Never called for a value
- * that may be a secret.
+ * The valid value that this one probably meant; undefined without a good guess. Never called for a value that may be a secret.
  */
 function meant({ form, expects, unit, guess }: SettingMeta, value: unknown): string | undefined {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : undefined;
@@ -101,36 +82,36 @@ function numberMeant(text: string, isQuoted: boolean, unit: string | undefined):
 
 function durationMeant(text: string): string | undefined {
   const [, amount, word = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]*)\.?$/i.exec(text) ?? [];
-  const unit = UNIT_WORDS[word.toLowerCase()];
+  const [unit] = Object.entries(UNIT_SPELLINGS).find(([, spellings]) => spellings.includes(word.toLowerCase())) ?? [];
   return amount === undefined || unit === undefined ? undefined : `"${amount}${unit}"`;
 }
 
 function choiceMeant(text: string, expects: string): string | undefined {
-  // Of names as short as versions each is as near as the other.
+  // Names as short as versions are all equally similar.
   const names = expects.split(/, | or /).filter((name) => name.length > 2);
   const longer = names.filter((name) => text.length > 2 && (name.startsWith(text.toLowerCase()) || text.toLowerCase().startsWith(name)));
   const found = nearest(text, names) ?? (longer.length === 1 ? longer[0] : undefined);
   return found === undefined ? undefined : `"${found}"`;
 }
 
-/** Something that is wrong with one key, before it is known where the key was written. */
+/** A problem with one key, still without the place where the key is set. */
 export interface KeyProblem {
   readonly path: readonly PropertyKey[];
   readonly problem: string;
 }
 
-/** One line of a refusal. Without a key it is about the place itself. */
+/** One line of a refusal. Without a key it concerns the place itself. */
 export interface Problem {
   readonly where: string;
-  /** Of the file, counted from 1; problems are told in this order. */
+  /** Of the file, counted from 1; problems are listed in this order. */
   readonly line?: number;
   readonly key?: string;
   readonly problem: string;
 }
 
-/** The error for these problems: at least one. Its `configProblems` are one line each. */
+/** The error for one or more problems. `configProblems` returns a line for each. */
 export function refusal(found: readonly Problem[]): AgentError {
-  // One value can fail several checks for the same reason.
+  // One value can fail several checks with the same message.
   const distinct = found.filter((one, index) => index === found.findIndex((other) => lineText(other) === lineText(one)));
   const problems = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const [first] = problems;
@@ -145,14 +126,14 @@ export function refusal(found: readonly Problem[]): AgentError {
 
 const lineText = ({ where, key, problem }: Problem): string => [where, key, problem].filter((part) => part !== undefined).join(': ');
 
-/** What an error of this room has to say, one line a problem. */
+/** The problems of a configuration error, one line each. */
 export function configProblems(error: unknown): readonly string[] {
   if (!isAgentError(error)) return [];
   const lines = error.code === 'CONFIG__SEVERAL' ? error.context.lines : undefined;
   return Array.isArray(lines) ? lines.map(String) : [error.message];
 }
 
-/** Puts an issue of the schema into our words. `value` is what was validated. */
+/** Turns an issue of the schema into problems. `value` is the validated value. */
 export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: unknown): readonly KeyProblem[] {
   if (issue.code === 'unrecognized_keys') {
     const parent = nodeAt(root, issue.path, value);
@@ -175,7 +156,7 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   return [{ path, problem: `expected ${meta.expects}, got ${show(found)}${hint}` }];
 }
 
-/** People paste a key where its file or its address belongs, and passwords into addresses; none of that is repeated. */
+/** People paste a key in place of its file or address, and passwords into URLs; messages must not repeat them. */
 function mayBeSecret({ secret, form }: SettingMeta, value: unknown): boolean {
   if (secret || form === 'file' || form === 'urls') return true;
   return typeof value === 'string' && (value.includes('@') || (form === 'publicKey' && value.length > 44));
@@ -199,7 +180,7 @@ function everyKey(node: SettingNode): readonly string[] {
   return [...node.children.values()].flatMap((child) => [child.key, ...everyKey(child)]);
 }
 
-/** A value as a message quotes it: short, on one line. */
+/** Quotes a value, short and on one line. */
 function show(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';

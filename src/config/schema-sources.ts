@@ -21,13 +21,13 @@ import {
 /** The local eAPI listener of EOS, reachable from every network namespace because it is a path. */
 const EOS_COMMAND_API_SOCKET = 'unix:///var/run/command-api.sock';
 
-/** The room for a path in `sockaddr_un`, less its terminating zero. */
+/** The size of a path in `sockaddr_un`, without its terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** The schemes of an eAPI address. */
 export type EapiScheme = 'https' | 'http' | 'unix' | 'grpc';
 
-/** Which scheme the address has, or undefined when it is no eAPI address. */
+/** The scheme of an eAPI URL, or undefined for other text. */
 export function eapiScheme(url: string): EapiScheme | undefined {
   if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
   if (url.startsWith('grpc://')) return isHostAndPort(url.slice('grpc://'.length), false) ? 'grpc' : undefined;
@@ -80,8 +80,8 @@ export function rpcUrls(options: About) {
 }
 
 /**
- * The address without anything that may be a token: user, path, query. Enough to tell endpoints apart in a log.
- * Text that is no address at all is hidden altogether.
+ * The URL without user, path and query, which may be tokens. Enough to distinguish endpoints in a log. Text that is not a URL is hidden
+ * completely.
  */
 export function redactUrl(url: string): string {
   if (url.startsWith('unix://')) return url;
@@ -91,7 +91,7 @@ export function redactUrl(url: string): string {
   return `${protocol}//${host}${hidden ? '/[hidden]' : ''}`;
 }
 
-/** Whether the address leads to this host itself, so that nobody listens in between. */
+/** Whether the URL leads to this host itself, so that no network is between. */
 export function isLoopback(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : '';
   return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
@@ -118,10 +118,10 @@ const sourceName = () =>
 
 const sourceTimeout = (standard: string, description: string) => duration({ default: standard, min: '100ms', max: '1m', description });
 
-/** The setting that says which of the shapes `expects` an item has. */
+/** The setting that selects one of the shapes in `expects`. */
 const typeOf = (description: string, expects: string): SettingMeta => ({ ...about({ description }), expects, form: 'choice' });
 
-/** Names an item by its type, and by its type and a number from the second of its kind on. */
+/** Names an item by its type; from the second of its type on, with a number. */
 function defaultName(list: readonly { readonly type: string }[], index: number): string {
   const type = list[index]?.type ?? '';
   const earlier = list.slice(0, index).filter((other) => other.type === type).length;
@@ -140,7 +140,7 @@ const community = () =>
 
 const communityFile = () => z.exactOptional(filePath({ description: 'File that holds the community.' }));
 
-/** The user-based security model (RFC 3414), for a source and for traps alike. */
+/** The user-based security model (RFC 3414), for sources and traps. */
 const userFields = {
   user: z.exactOptional(text({ description: 'SNMPv3 user.', expects: 'a user name', max: 32 })),
   authProtocol: choice({
@@ -158,7 +158,7 @@ const userFields = {
   privPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's encryption passphrase." })),
 };
 
-/** YAML takes `version: 3` for a number. */
+/** YAML reads `version: 3` as a number. */
 export const snmpVersion = z
   .preprocess(
     (value) => (typeof value === 'number' ? String(value) : value),
@@ -179,7 +179,7 @@ export const vrf = z.preprocess(
   }),
 );
 
-/** `auto` is kept as the list without an entry, which cannot be written; the transformation gives it its name back. */
+/** Inside, `auto` is the empty list, which a file cannot contain; the transformation restores the name. */
 export const vrfs = z
   .preprocess((value) => (value === AUTO ? [] : Array.isArray(value) && value.length === 0 ? null : value), z.array(vrf).max(1_024))
   .transform((list) => (list.length === 0 ? AUTO : list))
@@ -288,7 +288,7 @@ const socketsSource = z.strictObject({
 
 const source = z.discriminatedUnion('type', [eapiSource, snmpSource, socketsSource]);
 
-/** Gives every source its name: what is written, else its type, else its type and a number. */
+/** Every source has a name: the configured one, else its type, with a number from the second on. */
 export const sources = z
   .array(source)
   .min(1)

@@ -6,8 +6,8 @@ import { configSchema } from './schema.ts';
 import { snmpVersion, vrf, vrfs } from './schema-sources.ts';
 
 /**
- * JSON Schema (draft 2020-12) of a configuration file, for editors. It is weaker than the validation: it knows no rule between two settings,
- * and nothing outside of lists is required, since flags and variables may say it.
+ * JSON Schema (draft 2020-12) of a configuration file, for editors. It is weaker than the validation: it has no rule between two settings, and
+ * requires nothing outside of lists, since flags and variables may set it.
  */
 export function configJsonSchema(): Readonly<Record<string, unknown>> {
   const sections: readonly unknown[] = Object.values(configSchema.shape);
@@ -20,7 +20,7 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
       for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork', 'guess']) delete jsonSchema[ours];
       if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
       if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
-      // A section of which every line is commented out is null.
+      // A section with only comments is null.
       if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
       if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
       if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
@@ -42,14 +42,14 @@ function replace(target: object, content: object): void {
   Object.assign(target, content);
 }
 
-/** One field, section or list of the schema, with what the documents, the flags and the messages need to know of it. */
+/** One field, section or list of the schema, for documents, flags and messages. */
 export interface SettingNode {
   /** `collector.interval`; inside a list `collector.sources[].url`. Empty for the root. */
   readonly key: string;
   /** The last part of the key. */
   readonly name: string;
   readonly meta: SettingMeta;
-  /** What stands in for an absent value, as it would be written; undefined when there is no default. */
+  /** The default as it would be written; undefined without one. */
   readonly default?: unknown;
   readonly required: boolean;
   /** Settings of a section by name; empty for a value and for a list. */
@@ -58,18 +58,18 @@ export interface SettingNode {
   readonly variants: ReadonlyMap<string, SettingNode>;
 }
 
-/** The schema as a tree. Throws when a field of the schema has no description: that is a mistake in the schema. */
+/** The schema as a tree. Throws when a field of the schema has no description. */
 export function settingTree(): SettingNode {
   return nodeOf('', '', configSchema);
 }
 
-/** The settings that a flag or an environment variable can set: everything outside of lists, in the order of the schema. */
+/** The settings that have a flag and an environment variable: all outside of lists, in the order of the schema. */
 export function plainSettings(node: SettingNode): readonly SettingNode[] {
   if (node.meta.form !== 'section') return [node];
   return [...node.children.values()].flatMap(plainSettings);
 }
 
-/** The node that governs `path` in `value`, or the nearest one above it. `value` chooses among the shapes of a list's items. */
+/** The node of `path`, or the nearest one above it. `value` selects the shape of a list's item. */
 export function nodeAt(root: SettingNode, path: readonly PropertyKey[], value: unknown): SettingNode {
   const [step, ...rest] = path;
   if (step === undefined) return root;
@@ -78,14 +78,14 @@ export function nodeAt(root: SettingNode, path: readonly PropertyKey[], value: u
   return next === undefined ? root : nodeAt(next, rest, inner);
 }
 
-/** The shape that an item of a list has: by its `type`, or the only one. */
+/** The shape of a list's item: by its `type`, or the only one. */
 function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
   return list.variants.get(String(member(item, 'type'))) ?? list.variants.get('') ?? undefined;
 }
 
 /**
- * The same value with each setting in it replaced by what `change` makes of it. What does not have the schema's shape stays as it is: it is the
- * validation that speaks of it.
+ * Replaces each setting in the value by the result of `change`. What does not have the schema's shape stays unchanged, for the validation to
+ * refuse.
  */
 export function mapSettings(node: SettingNode, value: unknown, change: (node: SettingNode, value: unknown) => unknown): unknown {
   if (node.meta.form === 'section') {
@@ -114,11 +114,11 @@ export function member(value: unknown, name: PropertyKey): unknown {
 
 function nodeOf(key: string, name: string, schema: unknown): SettingNode {
   const { core, meta, optional, standard } = unwrap(schema);
-  if (meta === undefined) throw new Error(`the schema says nothing about ${key || 'its root'}`);
+  if (meta === undefined) throw new Error(`the schema has no description of ${key || 'its root'}`);
   const children = core instanceof z.ZodObject ? childrenOf(key, core) : new Map<string, SettingNode>();
   const variants = core instanceof z.ZodArray && meta.form === 'list' ? variantsOf(key, core, meta) : new Map<string, SettingNode>();
   const required = !optional && standard === undefined;
-  return { key, name, meta, required, children, variants, ...(standard === undefined ? {} : { default: standard }) };
+  return { key, name, meta, required, children, variants, default: standard };
 }
 
 function childrenOf(key: string, object: z.ZodObject): Map<string, SettingNode> {
@@ -154,7 +154,7 @@ interface Unwrapped {
   readonly standard?: unknown;
 }
 
-/** Takes off what is wrapped around a type: defaults, optionality, transformations. */
+/** Removes the wrappers of a type: defaults, optionality, transformations. */
 function unwrap(schema: unknown): Unwrapped {
   const meta = schema instanceof z.ZodType ? settings.get(schema) : undefined;
   const inner = innerOf(schema);
@@ -184,9 +184,8 @@ export function environmentNameOf(key: string): string {
 }
 
 /**
- * The value of a flag or an environment variable as a file would have it. Text that does not fit is handed on as it is, so that the
- * validation says what was expected of it. A list of addresses is separated by commas; a list of sections is written in YAML's one-line form,
- * of which JSON is a part.
+ * The value of a flag or an environment variable as a file would have it. Invalid text stays text, so that the validation reports what it
+ * expected. A list of addresses is separated by commas; a list of sections is in YAML's one-line form, which includes JSON.
  */
 export function valueFromText(node: SettingNode, text: string): unknown {
   switch (node.meta.form) {

@@ -19,7 +19,7 @@ import { rpcUrls, sources, wakeUps } from './schema-sources.ts';
 
 const MAX_PORT = 65_535;
 
-/** `host:port` or `[v6]:port`, read into its two halves. */
+/** `host:port` or `[v6]:port`, parsed into host and port. */
 const listen = z
   .string()
   .transform((text, context) => {
@@ -438,13 +438,13 @@ const environment = z
   });
 
 /**
- * The whole configuration, the one place where a key, its default, its bounds and its description are written. Validation, flags,
- * environment variables, docs/configuration.md and the examples in config/ come from it.
+ * The configuration: the only place with keys, defaults, bounds and descriptions. Validation, flags, environment variables,
+ * docs/configuration.md and the examples in config/ are generated from it.
  *
- *   file text ─ yaml-file ─┐
- *   DZD_… ── text-values ──┼─ load-config ─► this schema ─► cross-checks ─► AgentConfig
- *   --flags ─ text-values ─┘       ▲
- *                              presets
+ *   file ─── yaml ────────┐
+ *   DZD_… ── schema-tree ─┼─ load ─► this schema ─► validate ─► AgentConfig
+ *   --flags ─ schema-tree ┘   ▲
+ *                          presets
  */
 export const configSchema = z
   .strictObject({

@@ -3,10 +3,10 @@ import type { KeyProblem } from './messages.ts';
 import type { AgentConfig, EapiSourceConfig, SnmpSourceConfig, SnmpTrapsConfig, SourceConfig, TriggerConfig } from './schema.ts';
 import { type EapiScheme, eapiScheme, isLoopback } from './schema-sources.ts';
 
-/** What is found when settings are held against each other. */
+/** The result of comparing settings with each other. */
 interface CrossChecked {
   readonly problems: readonly KeyProblem[];
-  /** Allowed, but hardly meant; one line each. */
+  /** Valid, but probably not intended; one line each. */
   readonly warnings: readonly string[];
 }
 
@@ -22,7 +22,7 @@ function checkEapi(source: EapiSourceConfig): CrossChecked {
     for (const key of given) refuse([key], `a ${scheme}:// address takes no credentials; ${instead}`);
     if (source.session === 'cookie') refuse(['session'], `a ${scheme}:// address has no login; leave it at basic`);
   } else {
-    // EOS asks for no credentials on its local HTTP listener, so none at all is right there and half of them never.
+    // The local HTTP listener of EOS needs no credentials: none is valid there, one of the two never is.
     const needed = given.length === 1 || scheme === 'https' || !isLoopback(source.url);
     for (const key of ['username', 'passwordFile'] as const) {
       if (needed && source[key] === undefined) refuse([key], `is required for ${scheme}:// addresses`);
@@ -40,7 +40,7 @@ function checkEapi(source: EapiSourceConfig): CrossChecked {
   return { problems, warnings };
 }
 
-/** One way to verify, and only where there is something to verify. */
+/** At most one way to verify a certificate, and only for https. */
 function tlsProblems(
   tls: EapiSourceConfig['tls'],
   scheme: EapiScheme | undefined,
@@ -58,7 +58,7 @@ function tlsProblems(
   return serverName === undefined || caFile !== undefined ? rivals : [...rivals, { key: 'serverName', problem: 'needs caFile' }];
 }
 
-/** Whether there is all that the sink needs, and what it could do without. */
+/** Whether the sink has the settings that it needs. */
 function checkSnapshots({ snapshots, collector }: AgentConfig): CrossChecked {
   const { sink, url, directory, source } = snapshots;
   const problems: KeyProblem[] = [];
@@ -96,7 +96,7 @@ function checkSnmpSource(source: SnmpSourceConfig): CrossChecked {
   };
 }
 
-/** The same of a listener for notifications. */
+/** The same for a listener for notifications. */
 function checkSnmpTraps(traps: SnmpTrapsConfig): CrossChecked {
   const ofVersion = traps.version === '3' ? userProblems(traps) : [...communityNeeded(traps), ...noUser(traps)];
   return {
@@ -118,7 +118,7 @@ function noUser(settings: UserSettings): readonly KeyProblem[] {
   return given.map((key) => ({ path: [key], problem: 'applies to version 3 only' }));
 }
 
-/** A user without a passphrase says so, and encryption needs authentication (RFC 3414). */
+/** A user without a passphrase must set its protocol to none, and encryption needs authentication (RFC 3414). */
 function userProblems(settings: UserSettings): readonly KeyProblem[] {
   const { user, authProtocol, authPasswordFile, privProtocol, privPasswordFile } = settings;
   const problems: KeyProblem[] = [];
@@ -154,7 +154,7 @@ function holderProblems(
   return problems;
 }
 
-/** A user without authentication is nobody: what it is sent anybody may have sent. */
+/** Without authentication, anyone can send as this user. */
 function unprotectedWarnings({ version, authProtocol }: Pick<SnmpTrapsConfig, 'version' | 'authProtocol'>): readonly string[] {
   return version === '3' && authProtocol === 'none' ? ['authProtocol is none: anyone who can reach the port can forge its messages'] : [];
 }
@@ -166,7 +166,7 @@ function clearTextWarnings(holders: readonly CommunitySettings[]): readonly stri
 
 const NOTHING_WRONG: CrossChecked = { problems: [], warnings: [] };
 
-/** What no field can see alone: whether the settings fit each other. */
+/** The rules between settings, which no field can check alone. */
 export function crossCheck(config: AgentConfig): CrossChecked {
   const problems: KeyProblem[] = [...durationProblems(config), ...nameProblems(config), ...dampingProblems(config)];
   const warnings: string[] = [];
@@ -186,12 +186,12 @@ export function crossCheck(config: AgentConfig): CrossChecked {
     problems.push(...checked.problems.map((found) => ({ ...found, path: ['collector', 'wakeUps', index, ...found.path] })));
     warnings.push(...checked.warnings.map((warning) => `wake-up ${wakeUp.name}: ${warning}`));
   }
-  warnings.push(...windowWarnings(config));
+  warnings.push(...httpWarnings(config));
   const snapshots = checkSnapshots(config);
   return { problems: [...problems, ...snapshots.problems], warnings: [...warnings, ...snapshots.warnings] };
 }
 
-function windowWarnings({ http: { enabled, listen, tokenFile } }: AgentConfig): readonly string[] {
+function httpWarnings({ http: { enabled, listen, tokenFile } }: AgentConfig): readonly string[] {
   const { host, port } = listen;
   if (!enabled || tokenFile !== undefined || isLoopback(`http://${host.includes(':') ? `[${host}]` : host}`)) return [];
   return [`http.listen: anyone who can reach ${host}:${port} can read everything there; set http.tokenFile, or listen on 127.0.0.1`];
@@ -226,7 +226,7 @@ function durationProblems({ collector, ledger, policy }: AgentConfig): readonly 
     }));
 }
 
-/** A threshold that can't be reached, or can't be left again, would be damping in name only. */
+/** A threshold that cannot be reached, or cannot be left again, disables damping in effect. */
 function dampingProblems({ policy: { damping } }: AgentConfig): readonly KeyProblem[] {
   const { suppress, reuse, halfLife, maxSuppress } = damping;
   const ceiling = reuse * 2 ** (maxSuppress / halfLife);
@@ -237,7 +237,7 @@ function dampingProblems({ policy: { damping } }: AgentConfig): readonly KeyProb
   return [{ path, problem: `must be below ${limit}, got ${suppress}` }];
 }
 
-/** Sources and wake-ups are told of by their names alone. */
+/** Logs and metrics identify sources and wake-ups by their names alone. */
 function nameProblems({ collector }: AgentConfig): readonly KeyProblem[] {
   const places = (['sources', 'wakeUps'] as const).flatMap((list) =>
     collector[list].map(({ name }, index) => ({ name, path: ['collector', list, index, 'name'] })),

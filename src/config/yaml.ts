@@ -4,7 +4,7 @@ import { AgentError } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
 import { isMapping } from './schema-tree.ts';
 
-/** Why a file could not be read, in words that can end a message. */
+/** Why a file could not be read; the message can end a sentence. */
 export class FileProblem extends Error {
   override readonly name = 'FileProblem';
   constructor(
@@ -48,7 +48,7 @@ export function readSmallFile(file: string, maxBytes: number): FileContent {
 
 function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   const status = fstatSync(descriptor);
-  // One byte more than allowed tells a file that is too long from one that just fits.
+  // One byte more than allowed distinguishes a file that is too long from one that just fits.
   const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
   while (length < buffer.length) {
@@ -60,10 +60,10 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   return { bytes: buffer.subarray(0, length), openToOthers: status.isFile() && (status.mode & 0o044) !== 0 };
 }
 
-/** Secrets that a service manager or a container runtime mounted: the mode shows its access list's mask, and nobody else is there. */
+/** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
-/** A warning when a secret file may be read by people it is not meant for, else undefined. */
+/** A warning if other users can read a secret file, else undefined. */
 export function warnIfOpenToOthers(what: string, file: string, content: Pick<FileContent, 'openToOthers'>): string | undefined {
   if (!content.openToOthers || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return undefined;
   return `${what} ${file} is readable by other users of this host; run: chmod 400 ${file}`;
@@ -80,7 +80,7 @@ export interface ConfigFile {
 }
 
 const MAX_FILE_BYTES = 1_048_576;
-/** More messages than this about one file help nobody. */
+/** More messages than this about one file do not help. */
 const MAX_PROBLEMS = 20;
 
 /** Reads a configuration file. Throws AgentError `CONFIG__FILE_…`, with the line of each mistake in the YAML itself. */
@@ -95,7 +95,7 @@ export function readConfigFile(path: string): ConfigFile {
   }
 }
 
-/** The error for what is wrong in the file, each with its line. */
+/** The error for these problems of the file, each with its line. */
 export function yamlRefusal({ path: file, lineOf }: ConfigFile, problems: readonly KeyProblem[]): AgentError {
   return refusal(
     problems.map(({ path, problem }) => {
@@ -111,7 +111,7 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
   const unmerged = text.split('\n').findIndex((line) => /^(?:<{7}|={7}|>{7})(?: |$)/.test(line));
   if (unmerged !== -1) throw refusal([{ where: `${path}:${unmerged + 1}`, problem: 'unresolved merge conflict of git' }]);
-  const mistakes = tellingOnes([...document.errors, ...document.warnings]).slice(0, MAX_PROBLEMS);
+  const mistakes = relevantErrors([...document.errors, ...document.warnings]).slice(0, MAX_PROBLEMS);
   if (mistakes.length > 0) throw refusal(mistakes.map((mistake) => mistakeOf(mistake, text, lines, path)));
   const value = mappingOf(document, path);
   return {
@@ -129,7 +129,7 @@ function mappingOf(document: Document, path: string): Readonly<Record<string, un
   return value;
 }
 
-/** Refuses aliases that multiply: a few lines of them can stand for gigabytes. */
+/** Refuses aliases that expand exponentially: a few lines of them can become gigabytes. */
 function expand(document: Document, path: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
@@ -151,8 +151,8 @@ const MISTAKES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'a second YAML document begins here; only one is allowed',
 };
 
-/** Keys that are written twice, and of what is no YAML the first place: the others follow from it. */
-function tellingOnes(mistakes: readonly YAMLError[]): readonly YAMLError[] {
+/** Duplicate keys, and of the syntax errors the first: the others follow from it. */
+function relevantErrors(mistakes: readonly YAMLError[]): readonly YAMLError[] {
   const first = mistakes.find(({ code }) => code !== 'DUPLICATE_KEY');
   return mistakes.filter((mistake) => mistake === first || mistake.code === 'DUPLICATE_KEY');
 }
@@ -167,7 +167,7 @@ function mistakeOf(mistake: YAMLError, text: string, lines: LineCounter, path: s
   return { where, problem: MISTAKES[mistake.code] ?? `not valid YAML: ${mistake.message.split('\n')[0] ?? mistake.code}` };
 }
 
-/** Where the deepest part of the path that the document has begins. */
+/** The offset of the deepest part of the path that is in the document. */
 function offsetOf(contents: unknown, path: readonly PropertyKey[]): number {
   let node = contents;
   let offset = 0;
