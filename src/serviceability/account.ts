@@ -93,12 +93,27 @@ export interface UnknownAccount {
 /** Any account of the program. */
 export type Account = { readonly [Type in keyof AccountValues]: KnownAccount<Type> }[keyof AccountValues] | UnknownAccount;
 
-interface Codec<Type extends keyof AccountValues> {
-  decode(data: Uint8Array): KnownAccount<Type>;
-  encode(account: KnownAccount<Type>): Uint8Array;
-}
+type Codec<T> = readonly [decode: (data: Uint8Array) => T, encode: (value: T) => Uint8Array];
 
-const CODECS: { readonly [Type in keyof AccountValues]: Codec<Type> } = /* @__PURE__ */ makeCodecs();
+const CODECS: { readonly [Type in keyof AccountValues]: Codec<AccountValues[Type]> } = {
+  globalState: [decodeGlobalState, encodeGlobalState],
+  globalConfig: [decodeGlobalConfig, encodeGlobalConfig],
+  location: [decodeLocation, encodeLocation],
+  exchange: [decodeExchange, encodeExchange],
+  device: [decodeDevice, encodeDevice],
+  link: [decodeLink, encodeLink],
+  user: [decodeUser, encodeUser],
+  multicastGroup: [decodeMulticastGroup, encodeMulticastGroup],
+  programConfig: [decodeProgramConfig, encodeProgramConfig],
+  contributor: [decodeContributor, encodeContributor],
+  accessPass: [decodeAccessPass, encodeAccessPass],
+  resourceExtension: [decodeResourceExtension, encodeResourceExtension],
+  tenant: [decodeTenant, encodeTenant],
+  permission: [decodePermission, encodePermission],
+  index: [decodeIndexEntry, encodeIndexEntry],
+  topology: [decodeTopology, encodeTopology],
+  feed: [decodeFeed, encodeFeed],
+};
 
 /**
  * Decodes an account of any type without loss: encodeAccount returns the same bytes, whatever the account's age, version and state.
@@ -106,7 +121,7 @@ const CODECS: { readonly [Type in keyof AccountValues]: Codec<Type> } = /* @__PU
  */
 export function decodeAccount(data: Uint8Array): Account {
   const type = accountType(data);
-  if (type !== 'none') return CODECS[type].decode(data);
+  if (type !== 'none') return decodeKnown(type, data);
   if (data.length === 0) throw new AccountDataError('ACCOUNT__EMPTY', { expected: 'serviceability' });
   return { type: 'unknown', data: new Uint8Array(data) };
 }
@@ -119,60 +134,23 @@ export function encodeAccount(account: Account): Uint8Array {
   return account.type === 'unknown' ? new Uint8Array(account.data) : encodeKnown(account);
 }
 
-function encodeKnown<Type extends keyof AccountValues>(account: KnownAccount<Type>): Uint8Array {
-  return CODECS[account.type].encode(account);
+function decodeKnown<Type extends keyof AccountValues>(type: Type, data: Uint8Array): Account {
+  const [decode, encode]: Codec<AccountValues[Type]> = CODECS[type];
+  const value = decode(data);
+  const offset = firstDifference(data, encode(value));
+  const known: KnownAccount<Type> = offset === undefined ? { type, value } : { type, value, unread: { offset, bytes: data.slice(offset) } };
+  return known as Account;
 }
 
-function makeCodecs(): { readonly [Type in keyof AccountValues]: Codec<Type> } {
-  return {
-    globalState: codec('globalState', decodeGlobalState, encodeGlobalState),
-    globalConfig: codec('globalConfig', decodeGlobalConfig, encodeGlobalConfig),
-    location: codec('location', decodeLocation, encodeLocation),
-    exchange: codec('exchange', decodeExchange, encodeExchange),
-    device: codec('device', decodeDevice, encodeDevice),
-    link: codec('link', decodeLink, encodeLink),
-    user: codec('user', decodeUser, encodeUser),
-    multicastGroup: codec('multicastGroup', decodeMulticastGroup, encodeMulticastGroup),
-    programConfig: codec('programConfig', decodeProgramConfig, encodeProgramConfig),
-    contributor: codec('contributor', decodeContributor, encodeContributor),
-    accessPass: codec('accessPass', decodeAccessPass, encodeAccessPass),
-    resourceExtension: codec('resourceExtension', decodeResourceExtension, encodeResourceExtension),
-    tenant: codec('tenant', decodeTenant, encodeTenant),
-    permission: codec('permission', decodePermission, encodePermission),
-    index: codec('index', decodeIndexEntry, encodeIndexEntry),
-    topology: codec('topology', decodeTopology, encodeTopology),
-    feed: codec('feed', decodeFeed, encodeFeed),
-  };
+function encodeKnown<Type extends keyof AccountValues>({ type, value, unread }: KnownAccount<Type>): Uint8Array {
+  const [, encode]: Codec<AccountValues[Type]> = CODECS[type];
+  const bytes = encode(value);
+  return unread === undefined ? bytes : Uint8Array.of(...bytes.subarray(0, unread.offset), ...unread.bytes);
 }
 
-function codec<Type extends keyof AccountValues>(
-  type: Type,
-  decode: (data: Uint8Array) => AccountValues[Type],
-  encode: (value: AccountValues[Type]) => Uint8Array,
-): Codec<Type> {
-  return {
-    decode(data) {
-      const value = decode(data);
-      const offset = agreement(data, encode(value));
-      return offset === undefined ? { type, value } : { type, value, unread: { offset, bytes: data.slice(offset) } };
-    },
-    encode({ value, unread }) {
-      const bytes = encode(value);
-      return unread === undefined ? bytes : concatenate(bytes.subarray(0, unread.offset), unread.bytes);
-    },
-  };
-}
-
-/** How many leading bytes are equal; undefined when all are. */
-function agreement(data: Uint8Array, encoded: Uint8Array): number | undefined {
-  let length = 0;
-  while (length < data.length && data[length] === encoded[length]) length++;
-  return length === data.length && length === encoded.length ? undefined : length;
-}
-
-function concatenate(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(head.length + tail.length);
-  bytes.set(head);
-  bytes.set(tail, head.length);
-  return bytes;
+/** The first offset at which the bytes differ; undefined when they are equal. */
+function firstDifference(data: Uint8Array, encoded: Uint8Array): number | undefined {
+  let offset = 0;
+  while (offset < data.length && data[offset] === encoded[offset]) offset++;
+  return offset === data.length && offset === encoded.length ? undefined : offset;
 }

@@ -1,9 +1,8 @@
 import {
-  type AccountReader,
-  AccountType,
-  AccountWriter,
+  bool,
   decodeAs,
   encodeAs,
+  type FieldCodec,
   f64,
   ipv4,
   key,
@@ -11,7 +10,6 @@ import {
   type Layout,
   nanosecondsField,
   network,
-  openAccount,
   text,
   u8,
   u16,
@@ -353,51 +351,39 @@ export interface Tenant {
 
 const FLAT_PER_EPOCH = 0;
 
+const billing: FieldCodec<TenantBilling> = {
+  read(reader) {
+    const kind = reader.u8();
+    // The length of another kind is unknown, so the next field cannot be found either.
+    if (kind !== FLAT_PER_EPOCH) reader.cutHere();
+    return { kind, rate: reader.u64(), lastDeductionDzEpoch: reader.u64() };
+  },
+  write: (writer, { kind, rate, lastDeductionDzEpoch }) => writer.u8(kind).u64(rate).u64(lastDeductionDzEpoch),
+};
+
+const TENANT_LAYOUT: Layout<Tenant> = {
+  owner: key,
+  bumpSeed: u8,
+  code: text,
+  vrfId: u16,
+  referenceCount: u32,
+  administrators: keys,
+  paymentStatus: u8,
+  tokenAccount: key,
+  metroRouting: bool,
+  routeLiveness: bool,
+  billing,
+  includeTopologies: keys,
+};
+
 /** Reads a Tenant account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeTenant(data: Uint8Array): Tenant {
-  const reader = openAccount(data, 'tenant');
-  return {
-    owner: reader.key(),
-    bumpSeed: reader.u8(),
-    code: reader.text(),
-    vrfId: reader.u16(),
-    referenceCount: reader.u32(),
-    administrators: reader.keys(),
-    paymentStatus: reader.u8(),
-    tokenAccount: reader.key(),
-    metroRouting: reader.bool(),
-    routeLiveness: reader.bool(),
-    billing: readBilling(reader),
-    includeTopologies: reader.keys(),
-  };
+  return decodeAs('tenant', TENANT_LAYOUT, data);
 }
 
 /** The account's bytes. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeTenant(tenant: Tenant): Uint8Array {
-  return new AccountWriter()
-    .u8(AccountType.tenant)
-    .key(tenant.owner)
-    .u8(tenant.bumpSeed)
-    .text(tenant.code)
-    .u16(tenant.vrfId)
-    .u32(tenant.referenceCount)
-    .keys(tenant.administrators)
-    .u8(tenant.paymentStatus)
-    .key(tenant.tokenAccount)
-    .bool(tenant.metroRouting)
-    .bool(tenant.routeLiveness)
-    .u8(tenant.billing.kind)
-    .u64(tenant.billing.rate)
-    .u64(tenant.billing.lastDeductionDzEpoch)
-    .keys(tenant.includeTopologies)
-    .finish();
-}
-
-function readBilling(reader: AccountReader): TenantBilling {
-  const kind = reader.u8();
-  // The length of another kind is unknown, so the next field cannot be found either.
-  if (kind !== FLAT_PER_EPOCH) reader.cutHere();
-  return { kind, rate: reader.u64(), lastDeductionDzEpoch: reader.u64() };
+  return encodeAs('tenant', TENANT_LAYOUT, tenant);
 }
 
 /** Byte values of Topology.constraint; any other byte is kept as it is. */

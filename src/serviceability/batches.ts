@@ -1,7 +1,6 @@
 import { type BgpStatusValue, type Instruction, setUserBgpStatusInstruction } from './instruction.ts';
 import { parseTransactionFailure, type TransactionFailure } from './transaction-errors.ts';
-import { type Address, type Nanoseconds, nanoseconds, ServiceabilityError, type Slot, slot } from './units.ts';
-import { isRecord } from './watch.ts';
+import { type Address, isRecord, type Nanoseconds, nanoseconds, ServiceabilityError, type Slot, slot } from './units.ts';
 
 /**
  * Status writes that fit into one transaction. A legacy transaction with one signature takes 230 bytes (signature 65, header and counts 5, four keys,

@@ -44,9 +44,9 @@ export function effectiveBgpStatus(user: BgpRecord, { slot, slotTimeMs, staleAft
   if (!(ageMs <= staleAfterMs)) return { kind: 'stale', ageMs, last };
   switch (last) {
     case 'up':
-      return { kind: 'up', ageMs, ...(user.bgpRttNs === 0n ? {} : { rttNs: user.bgpRttNs }) };
+      return { kind: 'up', ageMs, rttNs: user.bgpRttNs === 0n ? undefined : user.bgpRttNs };
     case 'down':
-      return { kind: 'down', ageMs, ...(user.lastBgpUpAt === 0n ? {} : { lastUpAt: user.lastBgpUpAt }) };
+      return { kind: 'down', ageMs, lastUpAt: user.lastBgpUpAt === 0n ? undefined : user.lastBgpUpAt };
     case 'unknown':
       return { kind: 'unknown', ageMs, byte: user.bgpStatus };
   }
@@ -164,8 +164,8 @@ function collectEvidence(
   if (code !== undefined) obstacles.push({ kind: 'user-invalid', code });
   return {
     record,
-    ...(peer === undefined ? {} : { peer }),
-    ...(neighbors === undefined ? {} : { neighbors: neighbors.filter(({ address }) => address === peer) }),
+    peer,
+    neighbors: neighbors?.filter(({ address }) => address === peer),
     deviceDrained: device.status === DeviceStatus.drained,
     metricsPublisher: device.metricsPublisherPk,
     obstacles,

@@ -30,8 +30,6 @@ export class AccountReader {
   #offset = 0;
   #end: number;
   #cut = false;
-  #latestIpv4Value = 0;
-  #latestIpv4 = UNSPECIFIED_IPV4;
 
   constructor(bytes: Uint8Array, memo?: KeyMemo) {
     this.#bytes = bytes;
@@ -109,7 +107,7 @@ export class AccountReader {
 
   ipv4(): Ipv4 {
     const at = this.#take(4);
-    return at < 0 ? UNSPECIFIED_IPV4 : this.#ipv4At(at);
+    return at < 0 ? UNSPECIFIED_IPV4 : ipv4FromNumber(this.#view.getUint32(at));
   }
 
   /** A prefix length above 32 is invalid: the program reads it as 0.0.0.0/0, and so does this. */
@@ -117,7 +115,7 @@ export class AccountReader {
     const at = this.#take(5);
     if (at < 0) return UNSPECIFIED_NETWORK;
     const prefixLength = this.#view.getUint8(at + 4);
-    return prefixLength > 32 ? UNSPECIFIED_NETWORK : { address: this.#ipv4At(at), prefixLength };
+    return prefixLength > 32 ? UNSPECIFIED_NETWORK : { address: ipv4FromNumber(this.#view.getUint32(at)), prefixLength };
   }
 
   /** UTF-8 after a u32 length in bytes; bytes that are not UTF-8 read as the empty string. */
@@ -189,17 +187,15 @@ export class AccountReader {
     this.cutHere();
     return -1;
   }
+}
 
-  #ipv4At(at: number): Ipv4 {
-    const value = this.#view.getUint32(at);
-    if (value === 0) return UNSPECIFIED_IPV4;
-    // A user's two addresses are often the same.
-    if (value !== this.#latestIpv4Value) {
-      this.#latestIpv4Value = value;
-      this.#latestIpv4 = ipv4FromNumber(value);
-    }
-    return this.#latestIpv4;
-  }
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** The four bytes of an address, most significant first. */
+export function ipv4Bytes(address: Ipv4): Uint8Array {
+  return new AccountWriter().ipv4(address).finish();
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -341,7 +337,7 @@ export class AccountWriter {
   }
 
   text(value: string): this {
-    const bytes = new TextEncoder().encode(value);
+    const bytes = utf8(value);
     return this.u32(bytes.length).raw(bytes);
   }
 
@@ -409,7 +405,7 @@ export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
 
 type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };
 
-/** Reads the fields of a struct in order. */
+/** Reads the fields of a struct in order. The type of the layout is the type of the result. */
 export function readFields<T extends object>(layout: Layout<T>, reader: AccountReader): T {
   const value: Mutable<T> = {};
   for (const field of fieldsOf(layout)) value[field] = layout[field].read(reader);
@@ -418,7 +414,7 @@ export function readFields<T extends object>(layout: Layout<T>, reader: AccountR
 }
 
 /** Writes the fields of a struct in order. */
-export function writeFields<T extends object>(layout: Layout<T>, writer: AccountWriter, value: T): void {
+export function writeFields<T extends object>(layout: Layout<T>, writer: AccountWriter, value: NoInfer<T>): void {
   for (const field of fieldsOf(layout)) layout[field].write(writer, value[field]);
 }
 
@@ -436,6 +432,7 @@ function fieldsOf<T extends object>(layout: Layout<T>): readonly (keyof T)[] {
   return Object.keys(layout) as (keyof T)[];
 }
 
+export const bool: FieldCodec<boolean> = { read: (reader) => reader.bool(), write: (writer, value) => writer.bool(value) };
 export const u8: FieldCodec<number> = { read: (reader) => reader.u8(), write: (writer, value) => writer.u8(value) };
 export const u16: FieldCodec<number> = { read: (reader) => reader.u16(), write: (writer, value) => writer.u16(value) };
 export const u32: FieldCodec<number> = { read: (reader) => reader.u32(), write: (writer, value) => writer.u32(value) };
@@ -447,6 +444,10 @@ export const key: FieldCodec<Address> = { read: (reader) => reader.key(), write:
 export const keys: FieldCodec<readonly Address[]> = { read: (reader) => reader.keys(), write: (writer, value) => writer.keys(value) };
 export const ipv4: FieldCodec<Ipv4> = { read: (reader) => reader.ipv4(), write: (writer, value) => writer.ipv4(value) };
 export const network: FieldCodec<NetworkV4> = { read: (reader) => reader.network(), write: (writer, value) => writer.network(value) };
+export const networks: FieldCodec<readonly NetworkV4[]> = {
+  read: (reader) => reader.networks(),
+  write: (writer, value) => writer.networks(value),
+};
 export const text: FieldCodec<string> = { read: (reader) => reader.text(), write: (writer, value) => writer.text(value) };
 export const lamportsField: FieldCodec<Lamports> = {
   read: (reader) => lamports(reader.u64()),

@@ -1,4 +1,23 @@
-import { type AccountReader, AccountType, AccountWriter, openAccount } from './borsh.ts';
+import {
+  type AccountReader,
+  AccountType,
+  AccountWriter,
+  bool,
+  ipv4,
+  key,
+  type Layout,
+  network,
+  networks,
+  openAccount,
+  readFields,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  u128,
+  writeFields,
+} from './borsh.ts';
 import type { Address, Ipv4, NetworkV4 } from './units.ts';
 
 /** A flex-algo segment of an interface: its topology and the segment's number. */
@@ -136,6 +155,67 @@ export interface UnreadTail {
   readonly bytes: Uint8Array;
 }
 
+const HEAD_LAYOUT = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  locationPk: key,
+  exchangePk: key,
+  deviceType: u8,
+  publicIp: ipv4,
+  status: u8,
+  code: text,
+  dzPrefixes: networks,
+  metricsPublisherPk: key,
+  contributorPk: key,
+  mgmtVrf: text,
+} satisfies Partial<Layout<Device>>;
+
+/** Between the two interface vectors. */
+const COUNTERS_LAYOUT = {
+  referenceCount: u32,
+  usersCount: u16,
+  maxUsers: u16,
+  deviceHealth: u8,
+  desiredStatus: u8,
+  unicastUsersCount: u16,
+  multicastSubscribersCount: u16,
+  maxUnicastUsers: u16,
+  maxMulticastSubscribers: u16,
+  reservedSeats: u16,
+  multicastPublishersCount: u16,
+  maxMulticastPublishers: u16,
+} satisfies Partial<Layout<Device>>;
+
+const BASIC_INTERFACE_LAYOUT: Layout<BasicInterface> = {
+  status: u8,
+  name: text,
+  interfaceType: u8,
+  loopbackType: u8,
+  vlanId: u16,
+  ipNet: network,
+  nodeSegmentIdx: u16,
+  userTunnelEndpoint: bool,
+};
+
+/** Every layout but the first. */
+export const INTERFACE_LAYOUT: Layout<FullInterface> = {
+  status: u8,
+  name: text,
+  interfaceType: u8,
+  cyoa: u8,
+  dia: u8,
+  loopbackType: u8,
+  bandwidth: u64,
+  cir: u64,
+  mtu: u16,
+  routingMode: u8,
+  vlanId: u16,
+  ipNet: network,
+  nodeSegmentIdx: u16,
+  userTunnelEndpoint: bool,
+};
+
 /** The size-prefixed layout that the program writes now. */
 const CURRENT_VERSION = 4;
 /** u16 size, counting itself, and u8 version. */
@@ -156,8 +236,8 @@ function readInterfaces(reader: AccountReader): readonly DeviceInterface[] | und
 
 function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInterface): void {
   writer.u8(element.layout);
-  if (element.layout === 0) writeBasic(writer, element);
-  else writeFullInterface(writer, element);
+  if (element.layout === 0) writeFields(BASIC_INTERFACE_LAYOUT, writer, element);
+  else writeFields(INTERFACE_LAYOUT, writer, element);
   if (element.layout === 3) writeSegments(writer, element.flexAlgoNodeSegments);
 }
 
@@ -172,7 +252,7 @@ function writeInterface(writer: AccountWriter, element: DeviceInterface): void {
 
 function knownBody(element: DeviceInterface & { kind: 'known' }): Uint8Array {
   const writer = new AccountWriter();
-  writeFullInterface(writer, element);
+  writeFields(INTERFACE_LAYOUT, writer, element);
   writeSegments(writer, element.flexAlgoNodeSegments);
   return writer.raw(element.surplus).finish();
 }
@@ -194,12 +274,12 @@ function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined 
   const layout = reader.u8();
   switch (layout) {
     case 0:
-      return { layout, ...readBasic(reader) };
+      return { layout, ...readFields(BASIC_INTERFACE_LAYOUT, reader) };
     case 1:
     case 2:
-      return { layout, ...readFullInterface(reader) };
+      return { layout, ...readFields(INTERFACE_LAYOUT, reader) };
     case 3:
-      return { layout, ...readFullInterface(reader), flexAlgoNodeSegments: readSegments(reader) };
+      return { layout, ...readFields(INTERFACE_LAYOUT, reader), flexAlgoNodeSegments: readSegments(reader) };
     default:
       return undefined;
   }
@@ -211,56 +291,15 @@ function readInterface(reader: AccountReader): DeviceInterface | undefined {
   if (length < 0 || length > reader.remaining) return undefined;
   const body = reader.window(length);
   if (version === CURRENT_VERSION) {
-    const fields = readFullInterface(body);
+    const fields = readFields(INTERFACE_LAYOUT, body);
     const flexAlgoNodeSegments = readSegments(body);
     if (!body.cut) return { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
   }
   return { kind: 'unknown', version, body: body.all() };
 }
 
-function readBasic(reader: AccountReader): BasicInterface {
-  return { status: reader.u8(), name: reader.text(), interfaceType: reader.u8(), loopbackType: reader.u8(), ...readNumbering(reader) };
-}
-
-export function readFullInterface(reader: AccountReader): FullInterface {
-  return {
-    status: reader.u8(),
-    name: reader.text(),
-    interfaceType: reader.u8(),
-    cyoa: reader.u8(),
-    dia: reader.u8(),
-    loopbackType: reader.u8(),
-    bandwidth: reader.u64(),
-    cir: reader.u64(),
-    mtu: reader.u16(),
-    routingMode: reader.u8(),
-    ...readNumbering(reader),
-  };
-}
-
-type Numbering = Pick<BasicInterface, 'vlanId' | 'ipNet' | 'nodeSegmentIdx' | 'userTunnelEndpoint'>;
-
-function readNumbering(reader: AccountReader): Numbering {
-  return { vlanId: reader.u16(), ipNet: reader.network(), nodeSegmentIdx: reader.u16(), userTunnelEndpoint: reader.bool() };
-}
-
 function readSegments(reader: AccountReader): readonly FlexAlgoNodeSegment[] {
   return reader.vector(SEGMENT_LENGTH, () => ({ topology: reader.key(), nodeSegmentIdx: reader.u16() }));
-}
-
-function writeBasic(writer: AccountWriter, element: BasicInterface): void {
-  writer.u8(element.status).text(element.name).u8(element.interfaceType).u8(element.loopbackType);
-  writeNumbering(writer, element);
-}
-
-export function writeFullInterface(writer: AccountWriter, element: FullInterface): void {
-  writer.u8(element.status).text(element.name).u8(element.interfaceType).u8(element.cyoa).u8(element.dia).u8(element.loopbackType);
-  writer.u64(element.bandwidth).u64(element.cir).u16(element.mtu).u8(element.routingMode);
-  writeNumbering(writer, element);
-}
-
-function writeNumbering(writer: AccountWriter, element: Numbering): void {
-  writer.u16(element.vlanId).network(element.ipNet).u16(element.nodeSegmentIdx).bool(element.userTunnelEndpoint);
 }
 
 function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSegment[]): void {
@@ -273,81 +312,24 @@ function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSeg
  */
 export function decodeDevice(data: Uint8Array): Device {
   const reader = openAccount(data, 'device');
-  const head = {
-    owner: reader.key(),
-    index: reader.u128(),
-    bumpSeed: reader.u8(),
-    locationPk: reader.key(),
-    exchangePk: reader.key(),
-    deviceType: reader.u8(),
-    publicIp: reader.ipv4(),
-    status: reader.u8(),
-    code: reader.text(),
-    dzPrefixes: reader.networks(),
-    metricsPublisherPk: reader.key(),
-    contributorPk: reader.key(),
-    mgmtVrf: reader.text(),
-  };
+  const head = readFields(HEAD_LAYOUT, reader);
   const deprecated = readOrKeep(data, reader, 'deprecatedInterfaces', readDeprecatedInterfaces);
-  const counters = {
-    referenceCount: reader.u32(),
-    usersCount: reader.u16(),
-    maxUsers: reader.u16(),
-    deviceHealth: reader.u8(),
-    desiredStatus: reader.u8(),
-    unicastUsersCount: reader.u16(),
-    multicastSubscribersCount: reader.u16(),
-    maxUnicastUsers: reader.u16(),
-    maxMulticastSubscribers: reader.u16(),
-    reservedSeats: reader.u16(),
-    multicastPublishersCount: reader.u16(),
-    maxMulticastPublishers: reader.u16(),
-  };
+  const counters = readFields(COUNTERS_LAYOUT, reader);
   const current = readOrKeep(data, reader, 'interfaces', readInterfaces);
   const unreadTail = deprecated.unreadTail ?? current.unreadTail;
-  return {
-    ...head,
-    deprecatedInterfaces: deprecated.elements,
-    ...counters,
-    interfaces: current.elements,
-    ...(unreadTail === undefined ? {} : { unreadTail }),
-  };
+  const device = { ...head, deprecatedInterfaces: deprecated.elements, ...counters, interfaces: current.elements };
+  return unreadTail === undefined ? device : { ...device, unreadTail };
 }
 
 /**
  * The account's bytes; an unread tail is written back unchanged. Throws ServiceabilityError for a value that its field cannot hold.
  */
 export function encodeDevice(device: Device): Uint8Array {
-  const writer = new AccountWriter()
-    .u8(AccountType.device)
-    .key(device.owner)
-    .u128(device.index)
-    .u8(device.bumpSeed)
-    .key(device.locationPk)
-    .key(device.exchangePk)
-    .u8(device.deviceType)
-    .ipv4(device.publicIp)
-    .u8(device.status)
-    .text(device.code)
-    .networks(device.dzPrefixes)
-    .key(device.metricsPublisherPk)
-    .key(device.contributorPk)
-    .text(device.mgmtVrf);
+  const writer = new AccountWriter().u8(AccountType.device);
+  writeFields(HEAD_LAYOUT, writer, device);
   if (device.unreadTail?.from === 'deprecatedInterfaces') return writer.raw(device.unreadTail.bytes).finish();
-  writer
-    .vector(device.deprecatedInterfaces, (element) => writeDeprecatedInterface(writer, element))
-    .u32(device.referenceCount)
-    .u16(device.usersCount)
-    .u16(device.maxUsers)
-    .u8(device.deviceHealth)
-    .u8(device.desiredStatus)
-    .u16(device.unicastUsersCount)
-    .u16(device.multicastSubscribersCount)
-    .u16(device.maxUnicastUsers)
-    .u16(device.maxMulticastSubscribers)
-    .u16(device.reservedSeats)
-    .u16(device.multicastPublishersCount)
-    .u16(device.maxMulticastPublishers);
+  writer.vector(device.deprecatedInterfaces, (element) => writeDeprecatedInterface(writer, element));
+  writeFields(COUNTERS_LAYOUT, writer, device);
   if (device.unreadTail !== undefined) return writer.raw(device.unreadTail.bytes).finish();
   return writer.vector(device.interfaces, (element) => writeInterface(writer, element)).finish();
 }

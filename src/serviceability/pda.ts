@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519';
 import { sha256 } from '@noble/hashes/sha2';
 import { addressBytes, addressOf } from './address.ts';
-import { ipv4ToNumber } from './network.ts';
+import { ipv4Bytes, utf8 } from './borsh.ts';
 import { type Address, type Ipv4, ServiceabilityError } from './units.ts';
 
 const MAX_SEEDS = 16;
@@ -121,16 +121,6 @@ export const resourceExtensionAddress = (programId: Address, pool: ResourcePool)
 
 function derive(programId: Address, kind: string, ...seeds: readonly Uint8Array[]): ProgramAddress {
   return findProgramAddress([utf8('doublezero'), utf8(kind), ...seeds], programId);
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function ipv4Bytes(address: Ipv4): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, ipv4ToNumber(address));
-  return bytes;
 }
 
 function little(value: bigint, length: 8 | 16): Uint8Array {

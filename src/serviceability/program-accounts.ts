@@ -4,12 +4,16 @@ import {
   AccountWriter,
   decodeAs,
   encodeAs,
+  type FieldCodec,
   key,
   keys,
   type Layout,
   lamportsField,
+  network,
   openAccount,
   u8,
+  u16,
+  u32,
   u128,
 } from './borsh.ts';
 import { ipv4FromNumber, ipv4ToNumber } from './network.ts';
@@ -29,36 +33,26 @@ export interface GlobalConfig {
   readonly multicastPublisherBlock: NetworkV4;
 }
 
+const GLOBAL_CONFIG_LAYOUT: Layout<GlobalConfig> = {
+  owner: key,
+  bumpSeed: u8,
+  localAsn: u32,
+  remoteAsn: u32,
+  deviceTunnelBlock: network,
+  userTunnelBlock: network,
+  multicastGroupBlock: network,
+  nextBgpCommunity: u16,
+  multicastPublisherBlock: network,
+};
+
 /** Reads a GlobalConfig account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeGlobalConfig(data: Uint8Array): GlobalConfig {
-  const reader = openAccount(data, 'globalConfig');
-  return {
-    owner: reader.key(),
-    bumpSeed: reader.u8(),
-    localAsn: reader.u32(),
-    remoteAsn: reader.u32(),
-    deviceTunnelBlock: reader.network(),
-    userTunnelBlock: reader.network(),
-    multicastGroupBlock: reader.network(),
-    nextBgpCommunity: reader.u16(),
-    multicastPublisherBlock: reader.network(),
-  };
+  return decodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, data);
 }
 
 /** The account's 64 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeGlobalConfig(config: GlobalConfig): Uint8Array {
-  return new AccountWriter()
-    .u8(AccountType.globalConfig)
-    .key(config.owner)
-    .u8(config.bumpSeed)
-    .u32(config.localAsn)
-    .u32(config.remoteAsn)
-    .network(config.deviceTunnelBlock)
-    .network(config.userTunnelBlock)
-    .network(config.multicastGroupBlock)
-    .u16(config.nextBgpCommunity)
-    .network(config.multicastPublisherBlock)
-    .finish();
+  return encodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, config);
 }
 
 /** Bits of GlobalState.feature_flags. The first is retired: the program always allocates on-chain. */
@@ -85,7 +79,7 @@ export interface GlobalState {
   readonly feedAuthorityPk: Address;
 }
 
-const LAYOUT: Layout<GlobalState> = {
+const GLOBAL_STATE_LAYOUT: Layout<GlobalState> = {
   bumpSeed: u8,
   accountIndex: u128,
   foundationAllowlist: keys,
@@ -103,12 +97,12 @@ const LAYOUT: Layout<GlobalState> = {
 
 /** Reads a GlobalState account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeGlobalState(data: Uint8Array): GlobalState {
-  return decodeAs('globalState', LAYOUT, data);
+  return decodeAs('globalState', GLOBAL_STATE_LAYOUT, data);
 }
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeGlobalState(state: GlobalState): Uint8Array {
-  return encodeAs('globalState', LAYOUT, state);
+  return encodeAs('globalState', GLOBAL_STATE_LAYOUT, state);
 }
 
 /** A version of the program or of a client. */
@@ -118,25 +112,29 @@ export interface ProgramVersion {
   readonly patch: number;
 }
 
-/** The ProgramConfig account (type 9): which program a network runs. A field that the account is too short to hold reads as zero. */
+/** The ProgramConfig account (type 9): the program version of a network. A field that the account is too short to hold reads as zero. */
 export interface ProgramConfig {
   readonly bumpSeed: number;
   readonly version: ProgramVersion;
-  /** The oldest client that the program's operators want to see. */
+  /** The oldest client version that the program's operators support. */
   readonly minCompatibleVersion: ProgramVersion;
 }
 
+const versionField: FieldCodec<ProgramVersion> = {
+  read: (reader) => ({ major: reader.u32(), minor: reader.u32(), patch: reader.u32() }),
+  write: (writer, { major, minor, patch }) => writer.u32(major).u32(minor).u32(patch),
+};
+
+const PROGRAM_CONFIG_LAYOUT: Layout<ProgramConfig> = { bumpSeed: u8, version: versionField, minCompatibleVersion: versionField };
+
 /** Reads a ProgramConfig account. Throws only AccountDataError, when the data is empty or of another type. */
 export function decodeProgramConfig(data: Uint8Array): ProgramConfig {
-  const reader = openAccount(data, 'programConfig');
-  return { bumpSeed: reader.u8(), version: readVersion(reader), minCompatibleVersion: readVersion(reader) };
+  return decodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, data);
 }
 
 /** The account's 26 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeProgramConfig({ bumpSeed, version, minCompatibleVersion }: ProgramConfig): Uint8Array {
-  const writer = new AccountWriter().u8(AccountType.programConfig).u8(bumpSeed);
-  for (const { major, minor, patch } of [version, minCompatibleVersion]) writer.u32(major).u32(minor).u32(patch);
-  return writer.finish();
+export function encodeProgramConfig(config: ProgramConfig): Uint8Array {
+  return encodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, config);
 }
 
 /** `major.minor.patch` */
@@ -144,17 +142,13 @@ export function formatProgramVersion({ major, minor, patch }: ProgramVersion): s
   return `${major}.${minor}.${patch}`;
 }
 
-function readVersion(reader: AccountReader): ProgramVersion {
-  return { major: reader.u32(), minor: reader.u32(), patch: reader.u32() };
-}
-
-/** What a pool allocates from. A tag that is not known ends what can be read of the account. */
+/** The range that a pool allocates from. An unknown tag ends the readable part of the account. */
 export type ResourceAllocator =
   | {
       readonly kind: 'addresses';
-      /** One bit an address, from its base on. */
+      /** One bit per address, from its base on. */
       readonly baseNet: NetworkV4;
-      /** Where the program begins to look for a free bit, in words of 64 bits; a hint. */
+      /** The 64-bit word at which the program starts its search for a free bit; a hint. */
       readonly firstFreeIndex: bigint;
     }
   | {
@@ -162,19 +156,19 @@ export type ResourceAllocator =
       readonly rangeStart: number;
       /** Exclusive. */
       readonly rangeEnd: number;
-      /** Where the program begins to look for a free bit, in words of 64 bits; a hint. */
+      /** The 64-bit word at which the program starts its search for a free bit; a hint. */
       readonly firstFreeIndex: bigint;
     }
   | { readonly kind: 'unknown'; readonly tag: number };
 
 /**
- * The ResourceExtension account (type 12) as deployed: one pool of addresses or numbers, and a bit for each that is taken. It is not the
- * account that RFC-11 drafted, with many allocators in one.
+ * The ResourceExtension account (type 12) as deployed: one pool of addresses or numbers, with one bit for each. RFC-11's draft, with many
+ * allocators in one account, is another account.
  */
 export interface ResourceExtension {
   readonly owner: Address;
   readonly bumpSeed: number;
-  /** The device whose pool it is; the zero address for a pool of the network. */
+  /** The pool's device; the zero address for a pool of the network. */
   readonly associatedWith: Address;
   readonly allocator: ResourceAllocator;
   /** Bit 0 of byte 0 is the first element; see allocatedAddresses and allocatedIds. */
@@ -228,8 +222,8 @@ function readAllocator(reader: AccountReader): ResourceAllocator {
 }
 
 /**
- * How many elements the pool has: addresses of its network, or numbers of its range, and never more than its bitmap has bits. 0 for an
- * allocator that is not known.
+ * Number of elements in the pool: addresses of its network or numbers of its range, at most the bits of its bitmap. 0 for an unknown
+ * allocator.
  */
 export function resourceCapacity({ allocator, bitmap }: ResourceExtension): number {
   const bits = bitmap.length * 8;
@@ -243,29 +237,29 @@ export function resourceCapacity({ allocator, bitmap }: ResourceExtension): numb
   }
 }
 
-/** Whether the element at `index` (from 0, bit 0 of byte 0 first) is taken; false outside of the pool. */
+/** Whether the element at `index` (from 0, bit 0 of byte 0 first) is taken; false outside the pool. */
 export function isAllocated(extension: ResourceExtension, index: number): boolean {
   if (!Number.isInteger(index) || index < 0 || index >= resourceCapacity(extension)) return false;
   return (((extension.bitmap[index >>> 3] ?? 0) >>> (index & 7)) & 1) === 1;
 }
 
-/** The addresses that are taken, in order; empty for a pool of numbers. Every address counts for itself: a /31 is two of them. */
+/** The taken addresses, in order; empty for a pool of numbers. A /31 is two addresses. */
 export function allocatedAddresses(extension: ResourceExtension): readonly Ipv4[] {
   const { allocator } = extension;
   if (allocator.kind !== 'addresses') return [];
   const { address, prefixLength } = allocator.baseNet;
-  // The stored address is not always masked, and bit 0 is the network's first address.
+  // The stored address may be unmasked, but bit 0 is the network's first address.
   const base = prefixLength === 0 ? 0 : ipv4ToNumber(address) & (-1 << (32 - prefixLength));
   return allocatedIndexes(extension).map((index) => ipv4FromNumber(base + index));
 }
 
-/** The numbers that are taken, in order; empty for a pool of addresses. */
+/** The taken numbers, in order; empty for a pool of addresses. */
 export function allocatedIds(extension: ResourceExtension): readonly number[] {
   const { allocator } = extension;
   return allocator.kind === 'ids' ? allocatedIndexes(extension).map((index) => allocator.rangeStart + index) : [];
 }
 
-/** How many elements are taken. */
+/** Number of taken elements. */
 export function allocatedCount(extension: ResourceExtension): number {
   return allocatedIndexes(extension).length;
 }

@@ -1,3 +1,5 @@
+import { isRecord } from './units.ts';
+
 /** An error of the serviceability program. */
 export interface ProgramError {
   readonly code: number;
@@ -188,19 +190,19 @@ function parseInstructionError(payload: unknown): TransactionFailure | undefined
   if (name === 'Custom' && isCount(detail)) {
     return { kind: 'program-error', instructionIndex, code: detail, name: programErrorName(detail) };
   }
-  return { kind: 'instruction-error', instructionIndex, name, ...(detail === undefined ? {} : { detail: shortJson(detail) }) };
+  return { kind: 'instruction-error', instructionIndex, name, detail: detail === undefined ? undefined : shortJson(detail) };
 }
 
 function parseTransactionError(name: string, payload: unknown): TransactionFailure {
   if (isCount(payload)) return { kind: 'transaction-error', name, instructionIndex: payload };
-  const accountIndex = isObject(payload) ? payload.account_index : undefined;
-  return { kind: 'transaction-error', name, ...(isCount(accountIndex) ? { accountIndex } : {}) };
+  const accountIndex = isRecord(payload) ? payload.account_index : undefined;
+  return { kind: 'transaction-error', name, accountIndex: isCount(accountIndex) ? accountIndex : undefined };
 }
 
 /** An enum value as serde writes it: `"Name"`, or `{"Name": payload}`. */
 function parseVariant(json: unknown): { readonly name: string; readonly payload: unknown } | undefined {
   if (typeof json === 'string') return isName(json) ? { name: json, payload: undefined } : undefined;
-  if (!isObject(json)) return undefined;
+  if (!isRecord(json)) return undefined;
   const [entry, ...others] = Object.entries(json);
   if (entry === undefined || others.length > 0 || !isName(entry[0])) return undefined;
   return { name: entry[0], payload: entry[1] };
@@ -213,10 +215,6 @@ function isName(text: string): boolean {
 /** An index or a code: u8 and u32 on the wire. */
 function isCount(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffff_ffff;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function shortJson(value: unknown): string {

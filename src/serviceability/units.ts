@@ -77,3 +77,8 @@ export function quoted(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
 }
+
+/** Whether the value is a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,12 +1,7 @@
 import { decodeBase64, isAddress } from './address.ts';
 import { AccountType } from './borsh.ts';
-import { type Address, ServiceabilityError, type Slot, slot } from './units.ts';
+import { type Address, isRecord, ServiceabilityError, type Slot, slot } from './units.ts';
 import { createUserDecoder, type User } from './user.ts';
-
-/** Whether the value is a JSON object. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /**
  * One JSON-RPC request to a node: resolves with its `result`, rejects on any failure. The SDK needs nothing else of a transport, so an
@@ -280,47 +275,47 @@ const timerSleep: Sleep = (ms, signal) =>
   });
 
 /** A condition variable: a trigger that arrives between two waits ends the next wait at once; any number of triggers count as one. */
-interface Notifier {
-  /** `slot` is the slot of the change, if known. */
-  trigger(slot?: Slot): void;
-  /** Resets the pending triggers and returns their highest slot. */
-  take(): Slot | undefined;
-  /** Resolves after `ms` milliseconds, at a trigger, or when the signal aborts. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
-}
+class Notifier {
+  readonly #sleep: Sleep;
+  #triggered = false;
+  #highest: Slot | undefined;
+  #waiting: AbortController | undefined;
 
-function createNotifier(sleep: Sleep): Notifier {
-  let triggered = false;
-  let highest: Slot | undefined;
-  let waiting: AbortController | undefined;
-  return {
-    trigger(slot) {
-      triggered = true;
-      if (slot !== undefined && (highest === undefined || slot > highest)) highest = slot;
-      waiting?.abort(new Error('triggered'));
-    },
-    take() {
-      const slot = highest;
-      triggered = false;
-      highest = undefined;
-      return slot;
-    },
-    async wait(ms, signal) {
-      if (triggered || signal.aborted) return;
-      const current = new AbortController();
-      const onAbort = (): void => current.abort(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      waiting = current;
-      try {
-        await sleep(ms, current.signal);
-      } catch (error) {
-        if (!current.signal.aborted) throw error;
-      } finally {
-        waiting = undefined;
-        signal.removeEventListener('abort', onAbort);
-      }
-    },
-  };
+  constructor(sleep: Sleep) {
+    this.#sleep = sleep;
+  }
+
+  /** `slot` is the slot of the change, if known. */
+  trigger(slot?: Slot): void {
+    this.#triggered = true;
+    this.#highest = later(this.#highest, slot);
+    this.#waiting?.abort(new Error('triggered'));
+  }
+
+  /** Resets the pending triggers and returns their highest slot. */
+  take(): Slot | undefined {
+    const slot = this.#highest;
+    this.#triggered = false;
+    this.#highest = undefined;
+    return slot;
+  }
+
+  /** Resolves after `ms` milliseconds, at a trigger, or when the signal aborts. */
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#triggered || signal.aborted) return;
+    const waiting = new AbortController();
+    const onAbort = (): void => waiting.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting = waiting;
+    try {
+      await this.#sleep(ms, waiting.signal);
+    } catch (error) {
+      if (!waiting.signal.aborted) throw error;
+    } finally {
+      this.#waiting = undefined;
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
 }
 
 /*
@@ -367,7 +362,7 @@ const MAX_CHASES = 10;
 export async function* watchUsers(options: WatchUsersOptions): AsyncGenerator<UserChange, void, void> {
   const { signal, intervalMs = 5_000, minIntervalMs = 250, maxRetryMs = 60_000, sleep = timerSleep, onError } = options;
   const stopping = new AbortController();
-  const notifier = createNotifier(sleep);
+  const notifier = new Notifier(sleep);
   const end = (): void => stopping.abort(signal?.reason instanceof Error ? signal.reason : new Error('the watch ended'));
   signal?.addEventListener('abort', end, { once: true });
   if (signal?.aborted === true) end();

@@ -8,11 +8,12 @@ import {
   type Layout,
   openAccount,
   readFields,
+  u8,
   u16,
   u32,
   writeFields,
 } from '../borsh.ts';
-import { type FullInterface, readFullInterface, writeFullInterface } from '../device.ts';
+import { type FullInterface, INTERFACE_LAYOUT } from '../device.ts';
 import { ipv4FromNumber, ipv4ToNumber } from '../network.ts';
 import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
 import { decodeUser, encodedUserLength, encodeUser, type User } from '../user.ts';
@@ -38,34 +39,29 @@ export interface InterfaceAccount extends FullInterface {
   readonly dzIpSlot: number | undefined;
 }
 
+const INTERFACE_ACCOUNT_LAYOUT: Layout<InterfaceAccount> = {
+  owner: key,
+  bumpSeed: u8,
+  devicePk: key,
+  ...INTERFACE_LAYOUT,
+  segmentRoutingSlot: option(u16),
+  dzIpSlot: option(u32),
+};
+
 /** Reads an Interface account of RFC-11. Throws ServiceabilityError `ACCOUNT__INCONSISTENT` for anything else. */
 export function decodeInterfaceAccount(data: Uint8Array): InterfaceAccount {
   const reader = new AccountReader(data);
   const type = reader.u8();
-  const head = { owner: reader.key(), bumpSeed: reader.u8(), devicePk: reader.key() };
-  const fields = readFullInterface(reader);
-  const segmentRoutingSlot = readOption(reader, () => reader.u16());
-  const dzIpSlot = readOption(reader, () => reader.u32());
-  if (type !== INTERFACE_ACCOUNT_TYPE || reader.cut) {
-    throw new ServiceabilityError('ACCOUNT__INCONSISTENT', { what: 'an Interface of RFC-11', problem: `its type byte is ${type}` });
-  }
-  return { ...head, ...fields, segmentRoutingSlot, dzIpSlot };
+  const account = readFields(INTERFACE_ACCOUNT_LAYOUT, reader);
+  if (type === INTERFACE_ACCOUNT_TYPE && !reader.cut) return account;
+  throw new ServiceabilityError('ACCOUNT__INCONSISTENT', { what: 'an Interface of RFC-11', problem: `its type byte is ${type}` });
 }
 
 /** The account's bytes. Throws ServiceabilityError for a value that its field cannot hold. */
 export function encodeInterfaceAccount(account: InterfaceAccount): Uint8Array {
-  const writer = new AccountWriter().u8(INTERFACE_ACCOUNT_TYPE).key(account.owner).u8(account.bumpSeed).key(account.devicePk);
-  writeFullInterface(writer, account);
-  const { segmentRoutingSlot, dzIpSlot } = account;
-  writer.bool(segmentRoutingSlot !== undefined);
-  if (segmentRoutingSlot !== undefined) writer.u16(segmentRoutingSlot);
-  writer.bool(dzIpSlot !== undefined);
-  if (dzIpSlot !== undefined) writer.u32(dzIpSlot);
+  const writer = new AccountWriter().u8(INTERFACE_ACCOUNT_TYPE);
+  writeFields(INTERFACE_ACCOUNT_LAYOUT, writer, account);
   return writer.finish();
-}
-
-function readOption(reader: AccountReader, read: () => number): number | undefined {
-  return reader.u8() === 1 ? read() : undefined;
 }
 
 /** RFC-11's IdType, in its order. */

@@ -4,6 +4,7 @@ import {
   AccountWriter,
   type FieldCodec,
   ipv4,
+  ipv4Bytes,
   key,
   type Layout,
   network,
@@ -13,16 +14,11 @@ import {
   u16,
   u32,
   u64,
+  utf8,
   writeFields,
 } from '../borsh.ts';
 import type { AccountMeta, Instruction } from '../instruction.ts';
-import { ipv4ToNumber } from '../network.ts';
-import {
-  findProgramAddress,
-  type ProgramAddress,
-  globalConfigAddress as programAddressesGlobalConfigAddress,
-  globalStateAddress as programAddressesGlobalStateAddress,
-} from '../pda.ts';
+import { findProgramAddress, type ProgramAddress } from '../pda.ts';
 import type { Address, Ipv4, NetworkV4 } from '../units.ts';
 import { option } from './accounts.ts';
 
@@ -79,16 +75,6 @@ export const globalConfigAddress = (programId: Address, derive: Derive = findPro
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const at = a.findIndex((byte, index) => byte !== b[index]);
   return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function ipv4Bytes(address: Ipv4): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, ipv4ToNumber(address));
-  return bytes;
 }
 
 const DOUBLEZERO = utf8('doublezero');
@@ -380,7 +366,7 @@ export function createAndActivateDevice(
   return build('CreateAndActivateDevice', input, [
     writable(device),
     writable(extension),
-    readonly(programAddressesGlobalConfigAddress(programId).address),
+    readonly(globalConfigAddress(programId).address),
     readonly(contributor),
     signer(authority),
     payerOf(payer),
@@ -446,7 +432,7 @@ export function createAndActivateMulticastGroup(
     writable(globalExtension),
     signer(authority),
     payerOf(payer),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
     readonly(SYSTEM_PROGRAM_ID),
   ]);
 }
@@ -499,7 +485,7 @@ export function deleteMulticastGroup(
     writable(group),
     writable(globalExtension),
     payerOf(authority),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
   ]);
 }
 
@@ -513,7 +499,7 @@ export function banUser(
     writable(extension),
     writable(accessPass),
     signer(authority),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
   ]);
 }
 
@@ -530,7 +516,7 @@ export function updateDeviceContributor(
   const { programId, device, newContributor, authority } = input;
   return build('UpdateDeviceContributor', input, [
     writable(device),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
     readonly(newContributor),
     signer(authority),
   ]);
@@ -543,11 +529,11 @@ export function createResourceExtension(
   const { programId, extension, associatedWith, authority, payer } = input;
   return build('CreateResourceExtension', input, [
     writable(extension),
-    readonly(programAddressesGlobalConfigAddress(programId).address),
+    readonly(globalConfigAddress(programId).address),
     readonly(associatedWith),
     signer(authority),
     payerOf(payer),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
     readonly(SYSTEM_PROGRAM_ID),
   ]);
 }
@@ -564,7 +550,7 @@ export const setResourceState = (input: Input<'SetResourceState', OnExtension>):
   build('SetResourceState', input, onExtension(input));
 
 function onExtension({ programId, extension, authority }: { readonly programId: Address } & OnExtension): readonly AccountMeta[] {
-  return [writable(extension), signer(authority), readonly(programAddressesGlobalStateAddress(programId).address)];
+  return [writable(extension), signer(authority), readonly(globalStateAddress(programId).address)];
 }
 
 /**
@@ -581,7 +567,7 @@ export function backfillEntitySlots(
   return build('BackfillEntitySlots', input, [
     writable(entity),
     payerOf(authority),
-    readonly(programAddressesGlobalStateAddress(programId).address),
+    readonly(globalStateAddress(programId).address),
     ...extensions.map(readonly),
     ...(accessPass === undefined ? [] : [readonly(accessPass)]),
     readonly(SYSTEM_PROGRAM_ID),
