@@ -1,16 +1,23 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/** Suites that take long: random inputs by the thousand, pools used up, simulated hours. `.ci/run` runs them with vitest.long.config.ts. */
+export const LONG = ['test/**/*fuzz.test.ts', 'test/**/*.long.test.ts'];
+
+/** What both configurations share. */
+export const SHARED = {
+  environment: 'node',
+  // The files share a worker's modules: no module of src/ keeps state between uses, and loading them for each file took longer than the tests.
+  isolate: false,
+  maxWorkers: 2,
+  // Prints failures and the summary only; the output of passing tests is dropped.
+  reporters: 'agent',
+  silent: 'passed-only',
+  // Bounds for tests that hang. On a busy machine, a test takes many times as long as on an idle one.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 10_000 } },
+} satisfies ViteUserConfig['test'];
 
 export default defineConfig({
-  test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/lab/**', 'test/page/**', 'node_modules/**'],
-    environment: 'node',
-    // The files share a worker's modules: nothing in src keeps state between uses, and loading it anew for each file took longer than the tests.
-    isolate: false,
-    maxWorkers: 2,
-    // Bounds for what hangs. On a machine that does much else, what works takes many times as long as it should.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 10_000 } },
-  },
+  test: { ...SHARED, include: ['test/**/*.test.ts'], exclude: ['test/lab/**', 'test/page/**', ...LONG] },
 });

@@ -2,8 +2,8 @@ import { type Agent, type AgentTiming, createAgent } from '../../src/agent/agent
 import { describeError, seededRandom } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import type { NodeOnPath } from './events.ts';
+import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createTickJudge, type FlightJudge, judgingReporter, type Verdict } from './invariants.ts';
-import { createIncarnation, type Incarnation } from './life.ts';
 import { createSimulatedSource, createSimulatedTransport, type SourceConditions } from './network.ts';
 import { createPrng, type Prng, type RunPlan } from './plan.ts';
 import type { SimulationClock, Trace, World } from './world.ts';
@@ -42,7 +42,7 @@ interface AgentsOptions {
   readonly switchClockMovedAt: () => number;
 }
 
-/** Builds the agent that one process would run, between the simulated network and the simulated switch. */
+/** The agent of one process, between the simulated network and the simulated switch. */
 function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent {
   const { plan, clock, prng, world, nodes, sources, trace, verdict, flights } = options;
   const { policy, limits, blind, skipPreflight } = plan;
@@ -66,7 +66,7 @@ function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent 
     // A limit waits in real time.
     requestsPerSecond: Number.POSITIVE_INFINITY,
     sendsPerSecond: Number.POSITIVE_INFINITY,
-    onEndpoint: ({ endpoint, state }) => trace.tell(`agent: ${endpoint} ${state}`),
+    onEndpoint: ({ endpoint, state }) => trace.log(`agent: ${endpoint} ${state}`),
     openTransport(transport) {
       const place = nodes[urls.indexOf(transport.url.origin)];
       if (place === undefined) throw new Error(`no node at ${transport.url.origin}`);
@@ -98,33 +98,33 @@ function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent 
   });
 }
 
-/** The agent under test, one life after the other with the same key. */
+/** The agent under test: one incarnation after another, with the same key. */
 interface Agents {
   start(): void;
-  /** The one that lives now dies at its `steps`-th step. */
-  lightFuse(steps: number): void;
-  /** A trap or a stream says that something has changed. */
+  /** Kills the running incarnation at its `steps`-th step. */
+  killAfter(steps: number): void;
+  /** Delivers a trigger, as a trap or a stream would. */
   trigger(): void;
-  /** Stops it as systemd would, and starts the next. */
+  /** Stops the incarnation as systemd would, and starts the next. */
   restart(): void;
-  /** From now on the one that lives goes on living. */
+  /** Cancels a pending kill and ignores later kills and restarts. */
   calm(): void;
-  readonly lives: number;
+  readonly incarnations: number;
 }
 
-/** systemd's RestartSec, or a person's patience. */
+/** Longest time from the end of an incarnation to the next: systemd's RestartSec, or an operator. */
 const LONGEST_PAUSE_MS = 20_000;
 
 export function createAgents(options: AgentsOptions): Agents {
   const { clock, prng, trace, verdict, flights } = options;
-  let lives = 0;
+  let incarnations = 0;
   let current: { readonly incarnation: Incarnation; readonly agent: Agent } | undefined;
   let isCalm = false;
 
   function begin(): void {
-    lives += 1;
-    const number = lives;
-    trace.tell(`life ${number} begins`);
+    incarnations += 1;
+    const number = incarnations;
+    trace.log(`incarnation ${number} starts`);
     const incarnation = createIncarnation({ number, clock, onDeath: () => onDeath(incarnation) });
     const agent = createAgentOf(incarnation, options);
     current = { incarnation, agent };
@@ -132,15 +132,15 @@ export function createAgents(options: AgentsOptions): Agents {
   }
 
   function onDeath({ number }: Incarnation): void {
-    trace.tell(`life ${number} is over`);
+    trace.log(`incarnation ${number} ended`);
     flights.disturbed();
     clock.after(prng.between(0, LONGEST_PAUSE_MS), begin);
   }
 
   return {
     start: begin,
-    lightFuse(steps) {
-      if (!isCalm) current?.incarnation.lightFuse(steps);
+    killAfter(steps) {
+      if (!isCalm) current?.incarnation.killAfter(steps);
     },
     trigger() {
       if (current?.incarnation.isAlive) current.agent.trigger();
@@ -148,8 +148,8 @@ export function createAgents(options: AgentsOptions): Agents {
     restart() {
       const stopping = current;
       if (isCalm || stopping === undefined || !stopping.incarnation.isAlive) return;
-      trace.tell(`life ${stopping.incarnation.number} is asked to stop`);
-      // `stop` may be asked twice, and the second asks nothing more.
+      trace.log(`incarnation ${stopping.incarnation.number} stops`);
+      // A second `stop` changes nothing.
       stopping.agent.stop().then(
         () => stopping.incarnation.kill(),
         (error: unknown) => verdict.fail('no-defect', `stop failed: ${describeError(error)}`),
@@ -157,10 +157,10 @@ export function createAgents(options: AgentsOptions): Agents {
     },
     calm() {
       isCalm = true;
-      current?.incarnation.lightFuse(Number.POSITIVE_INFINITY);
+      current?.incarnation.killAfter(Number.POSITIVE_INFINITY);
     },
-    get lives() {
-      return lives;
+    get incarnations() {
+      return incarnations;
     },
   };
 }

@@ -4,35 +4,35 @@ import { healthyPath, healthySource, type PathConditions, type SourceConditions 
 import type { Prng } from './plan.ts';
 import type { SimulationClock, World } from './world.ts';
 
-/** Something that happens to users, to the ledger's accounts, to clocks, or to the agent. */
+/** Something that happens to users, ledger accounts, clocks or the agent. */
 export interface SimulationEvent {
   readonly name: string;
   readonly weight: number;
-  /** How much longer than else the ledger may then take to come right, milliseconds. */
+  /** Extra time that the ledger may then take to converge, milliseconds. */
   readonly delaysMs?: number;
-  /** Tells what it did; undefined when there was nothing to do it to. */
-  happen(): string | undefined;
+  /** Returns a description for the trace; undefined when the event did not apply. */
+  apply(): string | undefined;
 }
 
-interface HappeningOptions {
+interface EventOptions {
   readonly world: World;
   readonly prng: Prng;
   readonly clock: SimulationClock;
-  /** Runs after `ms` milliseconds, also when the run has calmed down by then. */
+  /** Runs `act` after `ms` milliseconds, or when the faults end, whichever is first. */
   readonly later: (ms: number, act: () => void) => void;
-  /** A record may now differ from what its last writer knew. */
+  /** Records may now differ from what their last writer knew. */
   readonly onDisturbed: () => void;
   readonly onSwitchClockMoved: () => void;
-  /** The agent dies at its so many-th step from now. */
-  readonly lightFuse: (steps: number) => void;
+  /** Kills the agent at its `steps`-th step from now. */
+  readonly killAfter: (steps: number) => void;
   readonly restartAgent: () => void;
 }
 
-/** What becomes of users' accounts, and so of their tunnels. */
-function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions): readonly SimulationEvent[] {
+/** Events of user accounts, and so of their tunnels. */
+function accountEvents({ world, prng, later, onDisturbed }: EventOptions): readonly SimulationEvent[] {
   const gone: Ipv4[] = [];
-  const anyone = (): Address | undefined => prng.one([...world.users().keys()]);
-  /** The controller is not always there at once. */
+  const anyUser = (): Address | undefined => prng.one([...world.users().keys()]);
+  /** The controller sometimes pushes late. */
   const pushSoon = (): void => (prng.chance(0.5) ? world.push() : later(prng.between(0, 20_000), world.push));
   const create = (clientIp: Ipv4 | undefined): Address => {
     const user = world.createUser(clientIp);
@@ -45,8 +45,8 @@ function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions
     {
       name: 'is deleted',
       weight: 2,
-      happen() {
-        const user = anyone();
+      apply() {
+        const user = anyUser();
         if (user === undefined || world.users().size < 3) return undefined;
         const clientIp = world.deleteUser(user);
         if (clientIp !== undefined) gone.push(clientIp);
@@ -55,11 +55,11 @@ function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions
         return world.nameOf(user);
       },
     },
-    { name: 'is created', weight: 2, happen: () => (world.users().size > 40 ? undefined : world.nameOf(create(undefined))) },
+    { name: 'is created', weight: 2, apply: () => (world.users().size > 40 ? undefined : world.nameOf(create(undefined))) },
     {
       name: 'returns at the same address',
       weight: 2,
-      happen() {
+      apply() {
         const clientIp = gone.shift();
         return clientIp === undefined ? undefined : world.nameOf(create(clientIp));
       },
@@ -67,12 +67,12 @@ function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions
     {
       name: 'is deleted and created again',
       weight: 2,
-      happen() {
-        const user = anyone();
+      apply() {
+        const user = anyUser();
         const clientIp = user === undefined ? undefined : world.deleteUser(user);
         if (user === undefined || clientIp === undefined) return undefined;
         onDisturbed();
-        // What takes the tunnel meanwhile is another user.
+        // Another user may take the tunnel in between.
         if (prng.chance(0.3)) create(undefined);
         later(prng.between(0, 8_000), () => create(clientIp));
         return world.nameOf(user);
@@ -81,8 +81,8 @@ function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions
     {
       name: 'is banned',
       weight: 1,
-      happen() {
-        const user = prng.one([...world.users().keys()].filter((candidate) => world.truthOf(candidate) !== undefined));
+      apply() {
+        const user = prng.one([...world.users().keys()].filter((candidate) => world.sessionState(candidate) !== undefined));
         if (user === undefined) return undefined;
         world.banUser(user);
         onDisturbed();
@@ -95,10 +95,10 @@ function accountHappenings({ world, prng, later, onDisturbed }: HappeningOptions
 
 const HOUR = 3_600_000;
 
-/** What users' sessions, the switch and the clocks do. */
-function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: HappeningOptions): readonly SimulationEvent[] {
+/** Events of sessions, the switch and the clocks. */
+function sessionEvents({ world, prng, later, onSwitchClockMoved, clock }: EventOptions): readonly SimulationEvent[] {
   const some = (truth: 'up' | 'down'): Address | undefined =>
-    prng.one([...world.users().keys()].filter((user) => world.truthOf(user) === truth));
+    prng.one([...world.users().keys()].filter((user) => world.sessionState(user) === truth));
   const flap = (lowMs: number, highMs: number) => () => {
     const user = some('up');
     if (user === undefined) return undefined;
@@ -111,7 +111,7 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
     {
       name: 'connects',
       weight: 10,
-      happen() {
+      apply() {
         const user = some('down');
         if (user === undefined) return undefined;
         world.connect(user);
@@ -121,19 +121,19 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
     {
       name: 'drops',
       weight: 6,
-      happen() {
+      apply() {
         const user = some('up');
         if (user === undefined) return undefined;
         world.disconnect(user);
         return world.nameOf(user);
       },
     },
-    { name: 'flaps between two polls', weight: 4, happen: flap(100, 3_000) },
-    { name: 'flaps', weight: 4, happen: flap(3_000, 20_000) },
+    { name: 'flaps between two polls', weight: 4, apply: flap(100, 3_000) },
+    { name: 'flaps', weight: 4, apply: flap(3_000, 20_000) },
     {
       name: 'is up for a moment only',
       weight: 2,
-      happen() {
+      apply() {
         const user = some('down');
         if (user === undefined) return undefined;
         world.connect(user);
@@ -142,26 +142,26 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
       },
     },
     {
-      name: 'everybody drops',
+      name: 'all users drop',
       weight: 1,
-      happen() {
-        for (const user of world.users().keys()) if (world.truthOf(user) === 'up' && prng.chance(0.9)) world.disconnect(user);
+      apply() {
+        for (const user of world.users().keys()) if (world.sessionState(user) === 'up' && prng.chance(0.9)) world.disconnect(user);
         return '';
       },
     },
     {
-      name: 'everybody connects',
+      name: 'all users connect',
       weight: 2,
-      happen() {
-        for (const user of world.users().keys()) if (world.truthOf(user) === 'down' && prng.chance(0.9)) world.connect(user);
+      apply() {
+        for (const user of world.users().keys()) if (world.sessionState(user) === 'down' && prng.chance(0.9)) world.connect(user);
         return '';
       },
     },
     {
       name: 'the switch reboots',
       weight: 1,
-      happen() {
-        const were = [...world.users().keys()].filter((user) => world.truthOf(user) === 'up');
+      apply() {
+        const were = [...world.users().keys()].filter((user) => world.sessionState(user) === 'up');
         world.reboot();
         later(prng.between(5_000, 60_000), () => {
           for (const user of were) if (prng.chance(0.9)) world.connect(user);
@@ -172,7 +172,7 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
     {
       name: "the switch's clock jumps",
       weight: 1,
-      happen() {
+      apply() {
         const ms = prng.between(-HOUR, HOUR);
         world.sim.setClockSkew(ms);
         onSwitchClockMoved();
@@ -182,7 +182,7 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
     {
       name: 'the wall clock jumps',
       weight: 1,
-      happen() {
+      apply() {
         const ms = prng.between(-HOUR, HOUR);
         clock.jumpWall(ms);
         onSwitchClockMoved();
@@ -192,13 +192,13 @@ function sessionHappenings({ world, prng, later, onSwitchClockMoved, clock }: Ha
   ];
 }
 
-/** Something that goes wrong for a while. */
+/** A temporary fault. */
 export interface SimulationFault {
   readonly name: string;
   readonly weight: number;
-  /** How long it lasts, milliseconds. */
+  /** Minimum and maximum duration, milliseconds. */
   readonly lasts: readonly [number, number];
-  /** How much longer than else the ledger may then take to come right, milliseconds. */
+  /** Extra time that the ledger may then take to converge, milliseconds. */
   readonly delaysMs?: number;
   begin(): string;
   end(): void;
@@ -209,7 +209,7 @@ export interface NodeOnPath {
   readonly path: PathConditions;
 }
 
-interface TroubleOptions {
+interface FaultOptions {
   readonly world: World;
   readonly prng: Prng;
   readonly nodes: readonly NodeOnPath[];
@@ -218,35 +218,35 @@ interface TroubleOptions {
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
-/** Slots below those that were read are believed after so long. */
-const SET_BACK_PATIENCE_MS = 120_000;
+/** The agent accepts a rollback after this time. */
+const ROLLBACK_GRACE_MS = 120_000;
 
-/** Every trouble that this world knows. Each sets its own conditions and takes back what it set. */
-export function faultsOf({ world, prng, nodes, sources }: TroubleOptions): readonly SimulationFault[] {
+/** Every fault of this world. Each sets its own conditions and resets them at its end. */
+export function faultsOf({ world, prng, nodes, sources }: FaultOptions): readonly SimulationFault[] {
   return [
-    ...nodes.flatMap((node, n) => nodeTroubles(node, n, prng)),
-    ...sources.flatMap((source, n) => sourceTroubles(source, n, prng, world)),
-    ...chainTroubles(world.ledger.faults, prng),
+    ...nodes.flatMap((node, n) => nodeFaults(node, n, prng)),
+    ...sources.flatMap((source, n) => sourceFaults(source, n, prng, world)),
+    ...chainFaults(world.ledger.faults, prng),
   ];
 }
 
-type MakeTrouble<C> = (name: string, weight: number, lasts: SimulationFault['lasts'], draw: () => Partial<C>) => SimulationFault;
+type MakeConditionFault<C> = (name: string, weight: number, lasts: SimulationFault['lasts'], choose: () => Partial<C>) => SimulationFault;
 
-/** Troubles that change some of a part's conditions, and make just those healthy again. */
-function troublesOfConditions<C extends object>(part: string, conditions: C, healthy: C): MakeTrouble<C> {
-  return (name, weight, lasts, draw) => {
-    const touched = new Set(Object.keys(draw()));
-    const cure = Object.fromEntries(Object.entries(healthy).filter(([key]) => touched.has(key)));
+/** Faults that change some conditions of a path or source, and reset exactly those. */
+function conditionFaults<C extends object>(part: string, conditions: C, healthy: C): MakeConditionFault<C> {
+  return (name, weight, lasts, choose) => {
+    const touched = new Set(Object.keys(choose()));
+    const reset = Object.fromEntries(Object.entries(healthy).filter(([key]) => touched.has(key)));
     return {
       name: `${part} ${name}`,
       weight,
       lasts,
       begin() {
-        const set = draw();
+        const set = choose();
         Object.assign(conditions, set);
         return JSON.stringify(set, (_, value) => (value instanceof Set ? [...value] : value));
       },
-      end: () => Object.assign(conditions, cure),
+      end: () => Object.assign(conditions, reset),
     };
   };
 }
@@ -255,28 +255,28 @@ type MakeFault = (
   name: string,
   weight: number,
   lasts: SimulationFault['lasts'],
-  draw: () => FaultPatch,
-  cure: FaultPatch,
+  choose: () => FaultPatch,
+  reset: FaultPatch,
 ) => SimulationFault;
 
-/** Troubles among the faults of a ledger's chain, or of one node. */
-function troublesOfFaults(part: string, faults: LedgerFaults): MakeFault {
-  return (name, weight, lasts, draw, cure) => ({
+/** Faults of the chain, or of one node of the ledger. */
+function endpointFaults(part: string, faults: LedgerFaults): MakeFault {
+  return (name, weight, lasts, choose, reset) => ({
     name: `${part} ${name}`,
     weight,
     lasts,
     begin() {
-      const set = draw();
+      const set = choose();
       faults.set(set);
       return JSON.stringify(set);
     },
-    end: () => faults.set(cure),
+    end: () => faults.set(reset),
   });
 }
 
-function nodeTroubles({ node, path }: NodeOnPath, number: number, prng: Prng): readonly SimulationFault[] {
-  const onPath = troublesOfConditions(`node ${number}`, path, healthyPath());
-  const onNode = troublesOfFaults(`node ${number}`, node.faults);
+function nodeFaults({ node, path }: NodeOnPath, number: number, prng: Prng): readonly SimulationFault[] {
+  const onPath = conditionFaults(`node ${number}`, path, healthyPath());
+  const onNode = endpointFaults(`node ${number}`, node.faults);
   return [
     onPath('is down', 3, [SECOND, 8 * MINUTE], () => ({ down: true })),
     onPath('hangs', 2, [SECOND, MINUTE], () => ({ hangs: true })),
@@ -292,7 +292,7 @@ function nodeTroubles({ node, path }: NodeOnPath, number: number, prng: Prng): r
     onPath('is slow and reorders', 3, [5 * SECOND, 3 * MINUTE], () => ({ latencyMs: prng.between(200, 9 * SECOND) })),
     {
       ...onPath('names slots far ahead', 2, [SECOND, 5 * MINUTE], () => ({ slotsAhead: Math.round(10 ** prng.between(2, 9)) })),
-      delaysMs: SET_BACK_PATIENCE_MS,
+      delaysMs: ROLLBACK_GRACE_MS,
     },
     onNode('lags', 3, [5 * SECOND, 3 * MINUTE], () => ({ lagSlots: prng.whole(1, 140) }), { lagSlots: 0 }),
     onNode('is unhealthy', 1, [5 * SECOND, MINUTE], () => ({ unhealthy: true }), { unhealthy: false }),
@@ -304,8 +304,8 @@ function nodeTroubles({ node, path }: NodeOnPath, number: number, prng: Prng): r
   ];
 }
 
-function chainTroubles(faults: LedgerFaults, prng: Prng): readonly SimulationFault[] {
-  const onChain = troublesOfFaults('the chain', faults);
+function chainFaults(faults: LedgerFaults, prng: Prng): readonly SimulationFault[] {
+  const onChain = endpointFaults('the chain', faults);
   return [
     onChain('stands still', 1, [SECOND, 3 * MINUTE], () => ({ frozen: true }), { frozen: false }),
     onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: prng.between(0.1, 0.8) }), {
@@ -317,8 +317,8 @@ function chainTroubles(faults: LedgerFaults, prng: Prng): readonly SimulationFau
   ];
 }
 
-function sourceTroubles(source: SourceConditions, number: number, prng: Prng, world: World): readonly SimulationFault[] {
-  const onSource = troublesOfConditions(`source ${number}`, source, healthySource());
+function sourceFaults(source: SourceConditions, number: number, prng: Prng, world: World): readonly SimulationFault[] {
+  const onSource = conditionFaults(`source ${number}`, source, healthySource());
   const someVrfs = () => new Set(world.sim.vrfs().filter(() => prng.chance(0.5)));
   return [
     onSource('is unreachable', 3, [SECOND, 2 * MINUTE], () => ({ unreachable: true })),
@@ -326,35 +326,35 @@ function sourceTroubles(source: SourceConditions, number: number, prng: Prng, wo
     onSource('is slow', 2, [5 * SECOND, 2 * MINUTE], () => ({ slowMs: prng.between(500, 9 * SECOND) })),
     onSource('fails in part', 3, [5 * SECOND, 2 * MINUTE], () => ({ failingVrfs: someVrfs() })),
     onSource('misses VRFs', 3, [5 * SECOND, 2 * MINUTE], () => ({ missingVrfs: someVrfs() })),
-    onSource('shows nobody', 2, [5 * SECOND, MINUTE], () => ({ empty: true })),
+    onSource('shows no neighbors', 2, [5 * SECOND, MINUTE], () => ({ empty: true })),
     onSource('shows no descriptions', 1, [5 * SECOND, 2 * MINUTE], () => ({ withoutDescriptions: true })),
   ];
 }
 
-const SHALLOWEST_SET_BACK = 20;
-const DEEPEST_SET_BACK = 450;
-const STRANGER = addressOf(new Uint8Array(32).fill(9));
+const MIN_ROLLBACK_SLOTS = 20;
+const MAX_ROLLBACK_SLOTS = 450;
+const OTHER_PUBLISHER = addressOf(new Uint8Array(32).fill(9));
 
-/** Everything that can happen in this world; what goes wrong for a while is a trouble. */
-export function eventsOf(options: HappeningOptions): readonly SimulationEvent[] {
-  return [...sessionHappenings(options), ...accountHappenings(options), ...agentHappenings(options), ...ledgerHappenings(options)];
+/** Every event of this world; temporary problems are faults (faultsOf). */
+export function eventsOf(options: EventOptions): readonly SimulationEvent[] {
+  return [...sessionEvents(options), ...accountEvents(options), ...agentEvents(options), ...ledgerEvents(options)];
 }
 
-function agentHappenings({ prng, lightFuse, restartAgent }: HappeningOptions): readonly SimulationEvent[] {
+function agentEvents({ prng, killAfter, restartAgent }: EventOptions): readonly SimulationEvent[] {
   return [
     {
       name: 'the agent is killed',
       weight: 3,
-      happen() {
+      apply() {
         const steps = prng.whole(1, 80);
-        lightFuse(steps);
+        killAfter(steps);
         return `at its step ${steps}`;
       },
     },
     {
       name: 'the agent is restarted',
       weight: 1,
-      happen() {
+      apply() {
         restartAgent();
         return '';
       },
@@ -362,27 +362,27 @@ function agentHappenings({ prng, lightFuse, restartAgent }: HappeningOptions): r
   ];
 }
 
-function ledgerHappenings({ world, prng, later, onDisturbed }: HappeningOptions): readonly SimulationEvent[] {
+function ledgerEvents({ world, prng, later, onDisturbed }: EventOptions): readonly SimulationEvent[] {
   return [
     {
       name: 'a fork',
       weight: 2,
-      happen() {
+      apply() {
         const [blocks, requeue] = [prng.whole(1, 12), prng.chance(0.5)];
         world.ledger.bank.rollBack(blocks, { requeue });
         onDisturbed();
-        return `${blocks} blocks, ${requeue ? 'their transactions wait again' : 'their transactions are lost'}`;
+        return `${blocks} blocks, their transactions ${requeue ? 'wait again' : 'are lost'}`;
       },
     },
     {
-      name: 'the ledger is set back',
+      name: 'the ledger rolls back',
       weight: 0.3,
-      delaysMs: SET_BACK_PATIENCE_MS,
-      happen() {
-        // The ledger remembers its accounts for 512 slots before the furthest one to which it had come.
-        const most = DEEPEST_SET_BACK - world.slotsToCatchUp();
-        if (most < SHALLOWEST_SET_BACK) return undefined;
-        const slots = world.rollBack(prng.whole(SHALLOWEST_SET_BACK, most));
+      delaysMs: ROLLBACK_GRACE_MS,
+      apply() {
+        // The ledger keeps accounts for 512 slots before its highest slot.
+        const most = MAX_ROLLBACK_SLOTS - world.slotsToCatchUp();
+        if (most < MIN_ROLLBACK_SLOTS) return undefined;
+        const slots = world.rollBack(prng.whole(MIN_ROLLBACK_SLOTS, most));
         onDisturbed();
         return `${slots} slots`;
       },
@@ -390,8 +390,8 @@ function ledgerHappenings({ world, prng, later, onDisturbed }: HappeningOptions)
     {
       name: 'the publisher is changed',
       weight: 1,
-      happen() {
-        world.setPublisher(STRANGER);
+      apply() {
+        world.setPublisher(OTHER_PUBLISHER);
         const ms = prng.between(200, 90_000);
         later(ms, () => world.setPublisher(world.signer.address));
         return `for ${Math.round(ms)} ms`;
@@ -400,7 +400,7 @@ function ledgerHappenings({ world, prng, later, onDisturbed }: HappeningOptions)
     {
       name: 'the funds are gone',
       weight: 1,
-      happen() {
+      apply() {
         world.setFunds(0);
         const ms = prng.between(1_000, 120_000);
         later(ms, () => world.setFunds(10));

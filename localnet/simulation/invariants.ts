@@ -2,11 +2,11 @@ import { type AgentReporter, createAgentEvents, type TickReport } from '../../sr
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/index.ts';
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
-import type { Incarnation } from './life.ts';
+import type { Incarnation } from './incarnation.ts';
 import type { Poll, SendWatcher } from './network.ts';
 import { type SimulationClock, sessionName, type Trace, type World } from './world.ts';
 
-/** The promises that a run is held to; docs/simulation.md says each in words. */
+/** The invariants of every run; docs/simulation.md explains them. */
 type Invariant =
   | 'one-unresolved-status'
   | 'no-older-after-newer'
@@ -47,25 +47,25 @@ export function createVerdict(onViolation: (violation: Violation) => void): Verd
 interface MemoryJudge {
   /** Called each slot. */
   step(): void;
-  /** Bytes in use at each whole hour; empty where the collector can't be called. */
+  /** Heap bytes in use at each whole hour; empty without --expose-gc. */
   readonly heapByHour: readonly number[];
 }
 
-/** What waits for the clock: the agent's loops, its requests, copies on the network. */
+/** Limit of concurrent sleeps: the agent's loops, its requests, copies on the network. */
 const MOST_SLEEPERS = 3_000;
 const HOUR_MS = 3_600_000;
-/** The world's own memory (blocks, landed transactions) is full after these. */
+/** The world's own memory (blocks, landed transactions) stops growing after these. */
 const SETTLED_AFTER_HOURS = 4;
 const MOST_GROWTH_BYTES = 32 * 1024 * 1024;
 
-/** Whether memory stays bounded. Measures the heap where node runs with --expose-gc, which `npm run sim -- --seed` does. */
+/** Checks that memory stays bounded. Measures the heap if Node runs with --expose-gc, as `npm run sim -- --seed` does. */
 export function createMemoryJudge({ clock, verdict }: { readonly clock: SimulationClock; readonly verdict: Verdict }): MemoryJudge {
   const heapByHour: number[] = [];
   let nextHour = HOUR_MS;
   return {
     heapByHour,
     step() {
-      if (clock.sleepers > MOST_SLEEPERS) verdict.fail('bounded', `${clock.sleepers} wait for the clock`);
+      if (clock.sleepers > MOST_SLEEPERS) verdict.fail('bounded', `${clock.sleepers} pending sleeps`);
       if (clock.monotonic() < nextHour || globalThis.gc === undefined) return;
       nextHour += HOUR_MS;
       globalThis.gc();
@@ -83,9 +83,9 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
-/** Whether a process keeps within its transactions a minute. What every node refused costs nothing. */
+/** Checks the transactions per minute of each process. A transaction that every node rejected costs nothing. */
 interface SpendJudge {
-  /** A node took a transaction of this life that had set out at this time, monotonic milliseconds. */
+  /** A node accepted a transaction of this incarnation, sent at this time (monotonic milliseconds). */
   taken(incarnation: Incarnation, departedAt: number): void;
 }
 
@@ -95,7 +95,7 @@ interface SpendJudgeOptions {
   readonly maxTransactionsPerMinute: number;
 }
 
-/** A budget that counts by the second may be a second off. */
+/** A budget with a resolution of seconds may be a second off. */
 const NEARLY_A_MINUTE_MS = 58_000;
 
 function createSpendJudge({ verdict, now, maxTransactionsPerMinute }: SpendJudgeOptions): SpendJudge {
@@ -107,46 +107,46 @@ function createSpendJudge({ verdict, now, maxTransactionsPerMinute }: SpendJudge
       for (const { at } of expenses) {
         const ofAMinute = expenses.filter((expense) => expense.at <= at && at - expense.at < NEARLY_A_MINUTE_MS).length;
         if (ofAMinute <= maxTransactionsPerMinute) continue;
-        verdict.fail('spends-within-limits', `${ofAMinute} transactions in a minute, and ${maxTransactionsPerMinute} are allowed`);
+        verdict.fail('spends-within-limits', `${ofAMinute} transactions in a minute; ${maxTransactionsPerMinute} are allowed`);
       }
     },
   };
 }
 
-/** A transaction of some life, as the ledger and the network know it; the agent's own word is not asked. */
+/** A sent transaction as the ledger and the network see it, independent of the agent's own events. */
 interface Flight {
   readonly wire: string;
   readonly incarnation: Incarnation;
-  /** Lives count from 1, and so do the transactions of all of them: what was decided later has the higher number. */
+  /** Counts the transactions of all incarnations from 1: a later decision has a higher number. */
   readonly number: number;
   readonly users: readonly Address[];
   readonly lastValidHeight: bigint;
-  /** For the first time, monotonic milliseconds. */
+  /** Time of the first send, monotonic milliseconds. */
   readonly departedAt: number;
-  /** Copies on their way to a node. */
+  /** Copies in transit to a node. */
   underWay: number;
-  /** Some node has it. */
+  /** A node has it. */
   taken: boolean;
-  /** It was confirmed in a block, or too old for any: only a fork can bring it back. */
+  /** Confirmed, or expired: only a fork can revive it. */
   settled: boolean;
 }
 
 export interface FlightJudge {
   watcherOf(incarnation: Incarnation): SendWatcher;
-  /** The worker of this life tells what it sends. */
+  /** The worker reports what it sends. */
   sent(signature: string, intents: readonly StatusIntent[]): void;
   landed(landed: LandedTransaction): void;
-  /** Something happened that lets a record differ from what its last writer knew: a fork, a death, an account changed by others. */
+  /** A record may now differ from what its last writer knew: after a fork, a kill, or a change of the account by others. */
   disturbed(): void;
-  /** Looks which flights are settled by now; called each slot. */
+  /** Updates which transactions are settled; called each slot. */
   step(): void;
   readonly counts: { readonly signatures: number; readonly writes: number; readonly needless: number; readonly outOfOrder: number };
 }
 
 const BLOCKHASH_LIFE = 150;
-/** Behind a node that lags, one that has long been settled may be offered for as long as the node is not found out. */
+/** An agent may rebroadcast a settled transaction while it has not noticed that its node lags. */
 const REMEMBERED_MS = 1_800_000;
-/** For so long after a disturbance a change may find the record changed already: until the transactions of before are dead. */
+/** After a disturbance, earlier transactions may change records for this long, until they have expired. */
 const DISTURBANCE_MS = 130_000;
 
 export function createFlightJudge({
@@ -187,7 +187,7 @@ export function createFlightJudge({
       if (open.incarnation !== incarnation || !isOpen(other, open)) continue;
       const twice = users.find((user) => open.users.includes(user));
       if (twice !== undefined)
-        verdict.fail('one-unresolved-status', `${world.nameOf(twice)}: ${brief(signature)} departs while ${brief(other)} may still land`);
+        verdict.fail('one-unresolved-status', `${world.nameOf(twice)}: ${brief(signature)} is sent while ${brief(other)} may still land`);
     }
     counts.signatures += 1;
     const height = Buffer.from(decodeBase58(recentBlockhash) ?? new Uint8Array(32)).readBigUInt64BE(24);
@@ -234,7 +234,7 @@ export function createFlightJudge({
         const status = decodeSetUserBgpStatus(data)?.status;
         if (user === undefined || status === undefined) continue;
         counts.writes += 1;
-        trace.tell(`ledger: ${world.nameOf(user)} ${status} (${brief(transaction.signature)}, life ${flight.incarnation.number})`);
+        trace.log(`ledger: ${world.nameOf(user)} ${status} (${brief(transaction.signature)}, incarnation ${flight.incarnation.number})`);
         const last = lastLanded.get(user);
         if (last !== undefined && last.flight.number > flight.number) judgeOrder(user, flight, last.flight, transaction.signature);
         const isNeedless = last?.status === status && reasons.get(transaction.signature)?.get(user)?.reason === 'change';
@@ -256,19 +256,19 @@ export function createFlightJudge({
 
   function judgeOrder(user: Address, older: Flight, newer: Flight, signature: string): void {
     counts.outOfOrder += 1;
-    // What a dead process has sent nobody can call back; and what a fork brings back was settled when the newer one was decided.
+    // Transactions of a killed process cannot be recalled; one revived by a fork was settled when the newer one was decided.
     if (older.settled || (older.incarnation !== newer.incarnation && !older.incarnation.isAlive)) return;
     verdict.fail(
       'no-older-after-newer',
-      `${world.nameOf(user)}: ${brief(signature)} lands after a younger one of life ${newer.incarnation.number}`,
+      `${world.nameOf(user)}: ${brief(signature)} lands after a newer one of incarnation ${newer.incarnation.number}`,
     );
   }
 
   function judgeNeed(user: Address, status: string, { incarnation }: Flight): void {
     counts.needless += 1;
-    // A node that lags and names later slots shows an old record as a new one: nobody can tell, and telling it again costs a fee.
+    // A lagging node that reports later slots shows an old record as a new one. The agent cannot detect it; the extra write costs a fee.
     if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS || !incarnation.isAlive) return;
-    verdict.fail('no-needless-change', `${world.nameOf(user)} was told ${status}, which it was already`);
+    verdict.fail('no-needless-change', `${world.nameOf(user)} was written ${status} although it was ${status} already`);
   }
 
   function forgetOld(signature: string, flight: Flight): void {
@@ -284,20 +284,20 @@ interface FlightJudgeOptions {
   readonly trace: Trace;
   readonly verdict: Verdict;
   readonly now: () => number;
-  /** Whether some node names slots that are not. */
+  /** Whether a node reports wrong slots. */
   readonly slotsAreFalse: () => boolean;
-  /** Transactions that one life may send in a minute. */
+  /** Transactions that one incarnation may send per minute. */
   readonly maxTransactionsPerMinute: number;
 }
 
 const brief = (signature: string): string => signature.slice(0, 6);
 
 interface TickJudge {
-  /** A reader of this life was answered. */
+  /** A source of this incarnation completed a poll. */
   polled(poll: Poll): void;
-  /** What a tick wants must be what its polls have shown. */
+  /** Checks a tick's intents against its polls. */
   ticked(report: TickReport): void;
-  /** What goes out must be what the newest tick wants. */
+  /** Checks sent intents against the newest tick. */
   sent(intents: readonly StatusIntent[]): void;
 }
 
@@ -305,16 +305,16 @@ interface TickJudgeOptions {
   readonly world: World;
   readonly verdict: Verdict;
   readonly policy: Pick<StatusPolicy, 'downGraceMs'>;
-  /** The source tells neither since when nor how often: a session that came up between two polls can't be known. */
+  /** Sources report states without change times and counts: a session that was up between two polls is invisible. */
   readonly blind: boolean;
   readonly now: () => number;
-  /** When the switch's clock was last moved, monotonic milliseconds. */
+  /** Time of the last jump of the switch's clock, monotonic milliseconds. */
   readonly switchClockMovedAt: () => number;
 }
 
 const POLLS_REMEMBERED = 16;
 
-/** Judges one life's decisions by what its sources were given, and by the sessions' true history. */
+/** Checks one incarnation's decisions against its polls and the actual session history. */
 export function createTickJudge({ world, verdict, policy, blind, now, switchClockMovedAt }: TickJudgeOptions): TickJudge {
   const polls: Poll[] = [];
   let wanted = new Map<Address, StatusIntent>();
@@ -327,7 +327,7 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
         const reading = snapshot.vrfs.get(neighbor.vrf);
         return reading?.kind === 'collected' && reading.neighbors.get(neighbor.address)?.state === 'established';
       });
-    if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is wanted up, and no poll of this tick has shown it`);
+    if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is decided up, but no poll of this tick showed it`);
   }
 
   function judgeDown(intent: StatusIntent, { track, entry }: UserOutcome, seen: readonly Poll[], startedAt: number): void {
@@ -341,20 +341,20 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
             const state = reading.kind === 'collected' ? reading.neighbors.get(address)?.state : undefined;
             return vrf === neighbor.vrf && state !== undefined && state !== 'established';
           });
-    if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is wanted down, and no poll of this tick has shown it`);
+    if (!wasSeen) verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is decided down, but no poll of this tick showed it`);
     if (intent.from === 'down' || track.tunnel === undefined) return;
     const session = sessionName(address, track.tunnel.tunnelId);
-    // Where nothing tells what happened between two polls (a neighbor that is gone tells nothing either), it was down at each of them.
-    const isTold = !blind && neighbor !== undefined && now() - switchClockMovedAt() >= 2 * policy.downGraceMs;
-    const grace = isTold ? policy.downGraceMs : 0;
+    // Without change times (blind source, or missing neighbor), it must have been down at the polls only.
+    const hasHistory = !blind && neighbor !== undefined && now() - switchClockMovedAt() >= 2 * policy.downGraceMs;
+    const grace = hasHistory ? policy.downGraceMs : 0;
     const isBelievable = seen.some(({ at }) => world.sessions.wasDownThroughout(session, at - grace, at));
     const hasPassed = seen.some(({ at }) => world.sessions.wasDownThroughout(session, at, at)) && waited(session, grace, startedAt);
     if (!isBelievable && !hasPassed) {
-      verdict.fail('down-is-believable', `${world.nameOf(user)} is wanted down, and its session had not been down for ${grace} ms`);
+      verdict.fail('down-is-believable', `${world.nameOf(user)} is decided down, but its session had not been down for ${grace} ms`);
     }
   }
 
-  /** The grace may have run out while the tick went on. */
+  /** The grace period may have ended during the tick. */
   function waited(session: string, grace: number, startedAt: number): boolean {
     const at = Math.max(startedAt, now());
     return world.sessions.wasDownThroughout(session, at - grace, at);
@@ -370,7 +370,7 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
       wanted = new Map(intents.map((intent) => [intent.user, intent]));
       for (const intent of intents) {
         const outcome = outcomes.get(intent.user);
-        if (outcome === undefined) verdict.fail('writes-what-was-seen', `${world.nameOf(intent.user)} is wanted and was not looked at`);
+        if (outcome === undefined) verdict.fail('writes-what-was-seen', `${world.nameOf(intent.user)} has an intent without an outcome`);
         else if (intent.to === 'up') judgeUp(intent, seen);
         else judgeDown(intent, outcome, seen, startedAt);
       }
@@ -379,7 +379,7 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
       for (const { user, to } of intents) {
         const want = wanted.get(user)?.to;
         if (want !== to)
-          verdict.fail('sends-what-is-wanted', `${world.nameOf(user)} is sent ${to}, and the newest tick wants ${want ?? 'nothing'}`);
+          verdict.fail('sends-what-is-wanted', `${world.nameOf(user)} is sent ${to}, but the newest tick decided ${want ?? 'nothing'}`);
       }
     },
   };
@@ -392,15 +392,15 @@ interface JudgingReporterOptions {
   readonly flights: FlightJudge;
 }
 
-/** Hears the agent while it lives, for the judges and for the story. */
+/** Forwards the agent's events to the judges and to the trace, until the kill. */
 export function judgingReporter(
   incarnation: Incarnation,
   ticks: TickJudge,
   { world, trace, verdict, flights }: JudgingReporterOptions,
 ): AgentReporter {
   const brief = (signature: string): string => signature.slice(0, 6);
-  const tell = (line: string): void => {
-    if (incarnation.isAlive) trace.tell(`agent: ${line}`);
+  const log = (line: string): void => {
+    if (incarnation.isAlive) trace.log(`agent: ${line}`);
   };
   return createAgentEvents({
     tick(report) {
@@ -409,21 +409,21 @@ export function judgingReporter(
     sent({ signature, intents }) {
       incarnation.step();
       if (!incarnation.isAlive) return;
-      trace.tell(
+      trace.log(
         `agent: sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`,
       );
       ticks.sent(intents);
       flights.sent(signature, intents);
     },
-    confirmed: ({ intent, signature }) => tell(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`),
-    expired: ({ signature }) => tell(`${brief(signature)} expired`),
-    rejected: ({ intent, signature, error }) => tell(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`),
-    failed: ({ signature, error }) => tell(`${brief(signature)} failed: ${error.message}`),
-    halted: (error) => tell(`halted: ${error.message}`),
-    resumed: () => tell('resumed'),
-    source: ({ source, state }) => tell(`${source} ${state}`),
-    ledgerView: ({ state }) => tell(`ledger view ${state}`),
-    massDown: ({ wentDown, wereUp, confirmed }) => tell(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`),
+    confirmed: ({ intent, signature }) => log(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`),
+    expired: ({ signature }) => log(`${brief(signature)} expired`),
+    rejected: ({ intent, signature, error }) => log(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`),
+    failed: ({ signature, error }) => log(`${brief(signature)} failed: ${error.message}`),
+    halted: (error) => log(`halted: ${error.message}`),
+    resumed: () => log('resumed'),
+    source: ({ source, state }) => log(`${source} ${state}`),
+    ledgerView: ({ state }) => log(`ledger view ${state}`),
+    massDown: ({ wentDown, wereUp, confirmed }) => log(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`),
     internalError(error) {
       if (incarnation.isAlive) verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error));
     },

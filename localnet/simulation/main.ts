@@ -5,20 +5,20 @@ import { parseArgs } from 'node:util';
 import { megabytes } from './invariants.ts';
 import { createTally, type SimulationResult, simulate } from './simulate.ts';
 
-const USAGE = `npm run sim -- --seed N [--hours H] [--verbose]     one run, its story told
-npm run sim -- --runs N [--from SEED] [--hours H] [--jobs J]     many runs, seeds counted up
+const USAGE = `npm run sim -- --seed N [--hours H] [--verbose]     one run, with its trace
+npm run sim -- --runs N [--from SEED] [--hours H] [--jobs J]     many runs, with consecutive seeds
 
-  --hours    simulated hours of trouble in each run, 0.25 without it; the calm after it comes on top
-  --verbose  the whole story, not only the last lines before a violation
-  --jobs     processes that share the runs, one a core without it`;
+  --hours    simulated hours with faults in each run (default 0.25); the recovery comes on top
+  --verbose  the complete trace, not only the last lines before a violation
+  --jobs     processes that share the runs (default: one per core)`;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const DEFAULT_HOURS = 0.25;
-const STORY_LINES = 60;
-/** Runs between two signs of life. */
+const TRACE_LINES = 60;
+/** Runs between two lines of progress. */
 const PROGRESS_RUNS = 500;
-/** Seeds that a process is given at a time. */
+/** Seeds per portion. */
 const PORTION = 20;
 
 interface Portion {
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const hours = Number(values.hours);
   const [seed, runs, from, jobs] = [values.seed, values.runs, values.from, values.jobs].map((text) => Number(text ?? Number.NaN));
   if (!(hours > 0)) return usage();
-  if (Number.isSafeInteger(seed)) return tellOne(seed ?? 0, hours, values.verbose);
+  if (Number.isSafeInteger(seed)) return runOne(seed ?? 0, hours, values.verbose);
   if (!Number.isSafeInteger(runs) || !Number.isSafeInteger(from) || !Number.isSafeInteger(jobs) || (jobs ?? 0) < 1) return usage();
   return runMany({ from: from ?? 1, count: runs ?? 0, hours }, jobs ?? 1);
 }
@@ -51,10 +51,10 @@ function usage(): number {
   return 2;
 }
 
-async function tellOne(seed: number, hours: number, verbose: boolean): Promise<number> {
+async function runOne(seed: number, hours: number, verbose: boolean): Promise<number> {
   const startedAt = performance.now();
   const result = await simulate({ seed, hours, ...(verbose ? { onLine: print } : {}) });
-  if (!verbose) for (const line of result.trace.slice(-STORY_LINES)) print(line);
+  if (!verbose) for (const line of result.trace.slice(-TRACE_LINES)) print(line);
   const tally = createTally();
   tally.add(result);
   if (result.heapByHour.length > 0) print(`heap after each hour: ${result.heapByHour.map(megabytes).join(', ')}`);
@@ -62,7 +62,7 @@ async function tellOne(seed: number, hours: number, verbose: boolean): Promise<n
   return result.violation === undefined ? 0 : 1;
 }
 
-/** Shares the seeds among processes, a portion at a time, and tells of each that failed how to replay it. */
+/** Shares the seeds among processes, a portion at a time, and prints how to replay each failed one. */
 async function runMany({ from, count, hours }: Portion, jobs: number): Promise<number> {
   const startedAt = performance.now();
   const tally = createTally();
@@ -81,31 +81,31 @@ async function runMany({ from, count, hours }: Portion, jobs: number): Promise<n
     print(`seed ${result.seed}: ${result.violation.invariant}: ${result.violation.detail}`);
     print(`  replay: npm run sim -- --seed ${result.seed} --hours ${hours} --verbose`);
   };
-  const codes = await Promise.all(Array.from({ length: jobs }, () => employ(portion, onResult)));
+  const codes = await Promise.all(Array.from({ length: jobs }, () => runWorker(portion, onResult)));
   print(tally.summary(performance.now() - startedAt));
   const isWhole = tally.runs === count && codes.every((code) => code === 0);
-  if (!isWhole) print(`only ${tally.runs} of ${count} runs came to an end`);
+  if (!isWhole) print(`only ${tally.runs} of ${count} runs completed`);
   return isWhole && tally.failed === 0 ? 0 : 1;
 }
 
-/** One process that works until there are no portions left; resolves to its exit code. */
-function employ(portion: () => Portion | undefined, onResult: (result: SimulationResult) => void): Promise<number> {
+/** One process that works until no portions are left; resolves to its exit code. */
+function runWorker(portion: () => Portion | undefined, onResult: (result: SimulationResult) => void): Promise<number> {
   return new Promise((resolve, reject) => {
     const worker = fork(fileURLToPath(import.meta.url), ['--worker'], { serialization: 'advanced', execArgv: [] });
-    const giveWork = (): void => {
+    const sendPortion = (): void => {
       const work = portion();
       if (work === undefined) worker.disconnect();
       else worker.send(work);
     };
-    worker.on('message', (message: SimulationResult | 'done') => (message === 'done' ? giveWork() : onResult(message)));
+    worker.on('message', (message: SimulationResult | 'done') => (message === 'done' ? sendPortion() : onResult(message)));
     worker.on('error', reject);
     worker.on('exit', (code) => resolve(code ?? 1));
-    giveWork();
+    sendPortion();
   });
 }
 
 function work(): void {
-  // Thousands of errors are made to end waits, and nobody reads where. A replay has the stacks.
+  // The simulation creates thousands of errors to end waits; their stack traces are expensive. A replay has them.
   Error.stackTraceLimit = 0;
   process.on('message', async ({ from, count, hours }: Portion) => {
     for (let seed = from; seed < from + count; seed += 1) process.send?.(await simulate({ seed, hours }));

@@ -5,31 +5,31 @@ import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../src/rp
 import { type Nanoseconds, nanoseconds } from '../../src/serviceability/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../switch/index.ts';
-import type { Incarnation } from './life.ts';
+import type { Incarnation } from './incarnation.ts';
 import type { Prng } from './plan.ts';
 import type { SimulationClock } from './world.ts';
 
-/** How the way to one node, and its front end, are now. Changed while it runs; read at each request. */
+/** The current state of the path to one node and of its front end. Changed during the run; read at each request. */
 export interface PathConditions {
-  /** Nobody answers at the address. */
+  /** The connection is refused. */
   down: boolean;
-  /** Requests arrive, and no answer ever comes. */
+  /** Requests arrive, but responses never do. */
   hangs: boolean;
-  /** Chances that a request, or the answer to it, is lost. */
+  /** Probability that a request, or its response, is lost. */
   loseRequest: number;
   loseAnswer: number;
   /** HTTP 429 for this share of requests, before the node sees them, with this Retry-After. */
   rateLimit: number;
   retryAfterMs: number | undefined;
-  /** HTTP 503 by a gateway, which may or may not have passed the request on. */
+  /** Probability of HTTP 503 from a gateway, which may have forwarded the request. */
   unavailable: number;
-  /** Half an answer, or a page. */
+  /** Probability of a malformed response. */
   garble: number;
-  /** Chance that a transaction that was taken arrives once more, a good deal later. */
+  /** Probability that an accepted transaction arrives again, much later. */
   repeat: number;
-  /** Its answers name slots so much later than they are of. Heights and blockhashes stay true. */
+  /** Its responses report slots this far ahead. Heights and blockhashes stay correct. */
   slotsAhead: number;
-  /** Longest time on the way in one direction, milliseconds: what is drawn from it puts requests out of order. */
+  /** Maximum one-way latency, milliseconds; random latencies reorder requests. */
   latencyMs: number;
 }
 
@@ -47,11 +47,11 @@ export const healthyPath = (): PathConditions => ({
   latencyMs: 60,
 });
 
-/** What the judge of the run must know of each transaction on its way. */
+/** Observes each transaction in transit, for the invariants. */
 export interface SendWatcher {
-  /** A request that carries it sets out; called before it can have arrived anywhere. */
+  /** A request with this transaction is sent; called before it can arrive. */
   departed(wire: string): void;
-  /** It has reached a node, or is lost for good. `taken`: the node has it now. */
+  /** It reached a node or is lost. `taken`: the node accepted it. */
   arrived(wire: string, taken: boolean): void;
 }
 
@@ -66,14 +66,14 @@ interface SimulatedNetworkOptions {
 
 const LONGEST_REPEAT_MS = 40_000;
 
-/** JSON-RPC to one node, over a network that loses, delays, repeats and reorders. What has departed arrives although its sender is dead. */
+/** JSON-RPC to one node, over a network that loses, delays, repeats and reorders. Sent requests arrive even if their sender was killed. */
 export function createSimulatedTransport(
   { timeoutMs }: Pick<JsonRpcOptions, 'timeoutMs'>,
   { clock, prng, incarnation, node, conditions, watcher }: SimulatedNetworkOptions,
 ): JsonRpc {
   let lastId = 0;
 
-  /** Carries the request to the node after `delayMs`; undefined when the answer is lost. */
+  /** Delivers the request to the node; undefined when it is lost. */
   async function deliver({ method, params }: RpcRequest, wire: string | undefined, lost: boolean): Promise<RpcReply | undefined> {
     if (wire !== undefined) watcher.departed(wire);
     await clock.sleep(prng.between(1, conditions.latencyMs));
@@ -86,7 +86,7 @@ export function createSimulatedTransport(
     const request = JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }, (name, value) =>
       shifted(name, value, DEMANDS, -slotsAhead),
     );
-    const reply = readAnswer(node.call(request), slotsAhead);
+    const reply = parseReply(node.call(request), slotsAhead);
     if (wire !== undefined) watcher.arrived(wire, reply.kind === 'result');
     return reply;
   }
@@ -112,7 +112,7 @@ export function createSimulatedTransport(
     const isUnavailable = prng.chance(unavailable);
     const isLost = prng.chance(loseRequest) || (isUnavailable && prng.chance(0.5));
     const reply = await deliver(request, wire, isLost);
-    // What a node refused nobody repeats; what it took may reach it, or its leader, again.
+    // Rejected transactions are not repeated; accepted ones may reach the node, or its leader, again.
     if (wire !== undefined && reply?.kind === 'result' && prng.chance(repeat)) void repeatLater(request, wire);
     if (hangs || prng.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
     await clock.sleep(prng.between(1, conditions.latencyMs));
@@ -144,12 +144,12 @@ export function createSimulatedTransport(
 const DEMANDS: ReadonlySet<string> = new Set(['minContextSlot']);
 const SLOTS: ReadonlySet<string> = new Set(['slot', 'absoluteSlot']);
 
-/** What JSON makes of a member: slots are moved, all else stays. */
+/** A JSON reviver and replacer that shifts slots. */
 function shifted(name: string, value: unknown, names: ReadonlySet<string>, slots: number): unknown {
   return typeof value === 'number' && names.has(name) ? Math.max(0, value + slots) : value;
 }
 
-function readAnswer(text: string, slotsAhead: number): RpcReply {
+function parseReply(text: string, slotsAhead: number): RpcReply {
   const answer: unknown = JSON.parse(text, (name, value) => shifted(name, value, SLOTS, slotsAhead));
   if (typeof answer !== 'object' || answer === null) return { kind: 'garbled', problem: 'no object' };
   if ('error' in answer) {
@@ -162,19 +162,19 @@ function readAnswer(text: string, slotsAhead: number): RpcReply {
   return { kind: 'result', value: 'result' in answer ? answer.result : undefined };
 }
 
-/** How the switch answers one of its readers now. Changed while it runs; read at each poll. */
+/** The current state of one source. Changed during the run; read at each poll. */
 export interface SourceConditions {
-  /** Nobody answers at the address. */
+  /** The connection is refused. */
   unreachable: boolean;
-  /** Requests are taken and never answered. */
+  /** Requests are never answered. */
   hangs: boolean;
-  /** Added to each answer, milliseconds. */
+  /** Additional latency, milliseconds. */
   slowMs: number;
-  /** VRFs that can't be read. */
+  /** VRFs that cannot be read. */
   failingVrfs: ReadonlySet<VrfName>;
-  /** VRFs that the answer leaves out as though they did not exist. */
+  /** VRFs missing from the response. */
   missingVrfs: ReadonlySet<VrfName>;
-  /** All VRFs, and not one neighbor: an agent of the switch that restarts. */
+  /** All VRFs without neighbors, as while a process of the switch restarts. */
   empty: boolean;
   withoutDescriptions: boolean;
 }
@@ -189,7 +189,7 @@ export const healthySource = (): SourceConditions => ({
   withoutDescriptions: false,
 });
 
-/** What a poll was given, and when that was true. */
+/** A poll's result and its time on the switch. */
 export interface Poll {
   readonly at: number;
   readonly snapshot: NeighborSnapshot;
@@ -201,16 +201,16 @@ interface SimulatedSourceOptions {
   readonly incarnation: Incarnation;
   readonly prng: Prng;
   readonly conditions: SourceConditions;
-  /** Tells states only: neither since when, nor how often (as the sockets source does). */
+  /** Reports states without change times and counts, like the sockets source. */
   readonly blind: boolean;
   readonly onPoll: (poll: Poll) => void;
 }
 
-/** Longest that a source of this kind waits for the switch. */
+/** Timeout of a poll. */
 const TIMEOUT_MS = 8_000;
 const MICROSECOND_NS = 1_000;
 
-/** A reader of the simulated switch without protocol and sockets; those have tests of their own. */
+/** A source that reads the simulated switch directly, without protocol and sockets, which have their own tests. */
 export function createSimulatedSource(options: SimulatedSourceOptions): SwitchSource {
   const { name, sim, incarnation, prng, conditions, onPoll } = options;
   const fail = (problem: string): AgentError => new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem });
@@ -224,10 +224,10 @@ export function createSimulatedSource(options: SimulatedSourceOptions): SwitchSo
       await incarnation.clock.sleep(TIMEOUT_MS, signal);
       throw fail('no answer in time');
     }
-    const answersInTheMiddle = conditions.slowMs * prng.random();
-    await incarnation.clock.sleep(prng.between(1, 40) + answersInTheMiddle, signal);
+    const delayBeforeMs = conditions.slowMs * prng.random();
+    await incarnation.clock.sleep(prng.between(1, 40) + delayBeforeMs, signal);
     const value = answer();
-    await incarnation.clock.sleep(prng.between(1, 40) + conditions.slowMs - answersInTheMiddle, signal);
+    await incarnation.clock.sleep(prng.between(1, 40) + conditions.slowMs - delayBeforeMs, signal);
     return value;
   }
 

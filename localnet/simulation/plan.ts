@@ -2,17 +2,17 @@ import { type AgentLimits, DEFAULT_LIMITS } from '../../src/agent/agent.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import type { Random } from '../../src/lib/index.ts';
 
-/** Draws from one seeded source of chance, so that a run can be repeated. */
+/** A seeded pseudorandom number generator, so that a run can be repeated. */
 export interface Prng {
   readonly random: Random;
   /** A number between the two. */
   between(low: number, high: number): number;
-  /** A whole number between the two, both included. */
+  /** An integer between the two, inclusive. */
   whole(low: number, high: number): number;
   chance(probability: number): boolean;
-  /** One of them; undefined of none. */
+  /** One of the elements; undefined if there are none. */
   one<T>(from: readonly T[]): T | undefined;
-  /** One of them by weight; undefined when no weight is positive. */
+  /** One of the elements by weight; undefined when no weight is positive. */
   weighted<T extends { readonly weight: number }>(from: readonly T[]): T | undefined;
 }
 
@@ -35,26 +35,26 @@ export function createPrng(random: Random): Prng {
   };
 }
 
-/** The shape of one run: how big its world is, and how its agent is configured. */
+/** The parameters of one run: the size of its world and the agent's configuration. */
 export interface RunPlan {
   readonly users: number;
   readonly nodes: number;
   readonly sources: number;
-  /** The sources tell neither since when a session is as it is, nor how often it changed. */
+  /** Sources report states without change times and counts. */
   readonly blind: boolean;
-  /** The switch's changes wake the agent, late and not always. */
+  /** Changes on the switch trigger the agent, late and not always. */
   readonly hints: boolean;
   readonly skipPreflight: boolean;
   readonly policy: StatusPolicy;
   readonly limits: AgentLimits;
-  /** Longest from the end of all trouble to a ledger that is right, milliseconds. */
+  /** Maximum time from the end of all faults to convergence, milliseconds. */
   readonly convergenceBoundMs: number;
 }
 
 /**
- * The device's account is read again after up to 60 s, a rejected user is tried again after 60 s (twice as long when it was rejected again), a
- * transaction of unknown fate blocks its users for the 150 blocks of its blockhash (60 s), an endpoint or a source that failed rests for up to
- * 30 s; then come one tick (5 s), the grace (6 s), or the patience with newcomers (60 s) beside all of that, and the landing.
+ * The device account is re-read after up to 60 s. A rejected user is retried after 60 s, then 120 s. An unconfirmed transaction blocks its users
+ * for the 150 blocks of its blockhash (60 s). A failed endpoint or source backs off for up to 30 s. Then follow one tick (5 s), the down grace
+ * (6 s) and the confirmation; the connect grace (60 s) runs in parallel.
  */
 const CONVERGENCE_BOUND_MS = 180_000;
 

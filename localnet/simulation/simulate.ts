@@ -1,11 +1,11 @@
 /*
  * One seeded run of the whole agent.
  *
- *   chaos ──► happenings (users, accounts, forks, kills, clocks) ──► world: embedded ledger, simulated switch
- *     └─────► troubles (nodes, paths, chain, sources) ──► what lies between the world and the agent
+ *   chaos ──► events (users, accounts, forks, kills, clocks) ──► world: embedded ledger, simulated switch
+ *     └─────► faults (nodes, paths, chain, sources) ──► network between the world and the agent
  *
- *   world ◄── simulated network, simulated sources ◄── the agent, one life after the other
- *     └──────────────── judges watch both sides at each slot and each event ────────────────┘
+ *   world ◄── simulated network, simulated sources ◄── the agent, one incarnation after another
+ *     └─────────── invariants are checked on both sides at each slot and each event ───────────┘
  */
 
 import { seededRandom } from '../../src/lib/index.ts';
@@ -22,47 +22,48 @@ interface CalmOptions {
   readonly world: World;
   readonly verdict: Verdict;
   readonly isOver: () => boolean;
-  /** How long the ledger may stay wrong, milliseconds. */
+  /** Maximum time to convergence, milliseconds. */
   readonly boundMs: number;
 }
 
-const LOOK_EVERY_MS = 1_000;
-/** Right is what stays right until every transaction of the bad times is dead: the 150 blocks of a blockhash, and some. */
-const STAYS_MS = 75_000;
+const CHECK_INTERVAL_MS = 1_000;
+/** The ledger must stay right until every earlier transaction has expired: 150 blocks of a blockhash, and a margin. */
+const STABLE_MS = 75_000;
 
-/** Lets time pass without any trouble until the ledger is right for good; resolves to how long that took, or undefined when it never was. */
-async function waitUntilRight({ clock, world, verdict, isOver, boundMs }: CalmOptions): Promise<number | undefined> {
+/** Lets time pass without faults until the ledger stays right; resolves to the time that took, or undefined when it did not. */
+async function waitUntilConverged({ clock, world, verdict, isOver, boundMs }: CalmOptions): Promise<number | undefined> {
   const from = clock.monotonic();
-  let rightSince: number | undefined;
+  let convergedSince: number | undefined;
   while (!isOver()) {
     const wrong = mismatches(world);
     const now = clock.monotonic();
-    rightSince = wrong.length > 0 ? undefined : (rightSince ?? now);
-    if (rightSince !== undefined && now - rightSince >= STAYS_MS) return rightSince - from;
-    if (rightSince === undefined && now - from >= boundMs) verdict.fail('converges', `after ${(now - from) / 1000} s: ${wrong.join(', ')}`);
-    await clock.run(now + LOOK_EVERY_MS, isOver);
+    convergedSince = wrong.length > 0 ? undefined : (convergedSince ?? now);
+    if (convergedSince !== undefined && now - convergedSince >= STABLE_MS) return convergedSince - from;
+    if (convergedSince === undefined && now - from >= boundMs)
+      verdict.fail('converges', `after ${(now - from) / 1000} s: ${wrong.join(', ')}`);
+    await clock.run(now + CHECK_INTERVAL_MS, isOver);
   }
   return undefined;
 }
 
-/** Users whose record differs from the truth. One that is banned has no truth any more. */
+/** Users whose record differs from their session. Banned users have no session. */
 function mismatches(world: World): readonly string[] {
   const wrong: string[] = [];
   for (const [address, { status, bgpStatus }] of world.users()) {
-    const truth = status === UserStatus.activated ? world.truthOf(address) : undefined;
-    if (truth !== undefined && bgpStatus !== BgpStatus[truth]) wrong.push(describe(world, address, truth, bgpStatus));
+    const session = status === UserStatus.activated ? world.sessionState(address) : undefined;
+    if (session !== undefined && bgpStatus !== BgpStatus[session]) wrong.push(describe(world, address, session, bgpStatus));
   }
   return wrong;
 }
 
-function describe(world: World, user: Address, truth: 'up' | 'down', status: number): string {
+function describe(world: World, user: Address, session: 'up' | 'down', status: number): string {
   const says = status === BgpStatus.up ? 'up' : status === BgpStatus.down ? 'down' : 'unknown';
-  return `${world.nameOf(user)} is ${truth}, and the ledger says ${says}`;
+  return `${world.nameOf(user)} is ${session}, but the ledger says ${says}`;
 }
 
 interface Chaos {
   start(): void;
-  /** Ends every trouble that holds, and begins none any more. */
+  /** Ends all faults and starts no more. */
   stop(): void;
 }
 
@@ -74,42 +75,42 @@ interface ChaosOptions {
   readonly faults: readonly SimulationFault[];
 }
 
-/** Lets things happen and go wrong, each at a pace of its own for this run. */
+/** Applies events and faults, each at a random pace for this run. */
 function createChaos({ prng, clock, trace, events, faults }: ChaosOptions): Chaos {
   const holding = new Map<SimulationFault, () => void>();
   let stopped = false;
   const pace = { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 240_000) };
 
-  function happen(): void {
+  function nextEvent(): void {
     if (stopped) return;
     const event = prng.weighted(events);
-    const told = event?.happen();
-    if (event !== undefined && told !== undefined) trace.tell(`world: ${event.name} ${told}`);
-    clock.after(pace.event * prng.between(0.05, 1.95), happen);
+    const description = event?.apply();
+    if (event !== undefined && description !== undefined) trace.log(`world: ${event.name} ${description}`);
+    clock.after(pace.event * prng.between(0.05, 1.95), nextEvent);
   }
 
-  function fault(): void {
+  function nextFault(): void {
     if (stopped) return;
     const next = prng.weighted(faults);
     if (next !== undefined && !holding.has(next)) {
-      trace.tell(`trouble: ${next.name} ${next.begin()}`);
+      trace.log(`fault: ${next.name} ${next.begin()}`);
       const cancel = clock.after(prng.between(...next.lasts), () => end(next));
       holding.set(next, cancel);
     }
-    clock.after(pace.fault * prng.between(0.05, 1.95), fault);
+    clock.after(pace.fault * prng.between(0.05, 1.95), nextFault);
   }
 
   function end(which: SimulationFault): void {
     holding.get(which)?.();
     holding.delete(which);
     which.end();
-    trace.tell(`trouble over: ${which.name}`);
+    trace.log(`fault ended: ${which.name}`);
   }
 
   return {
     start() {
-      happen();
-      fault();
+      nextEvent();
+      nextFault();
     },
     stop() {
       stopped = true;
@@ -120,40 +121,40 @@ function createChaos({ prng, clock, trace, events, faults }: ChaosOptions): Chao
 
 interface SimulationOptions {
   readonly seed: number;
-  /** How long things go wrong, simulated hours; the calm after it comes on top. */
+  /** Simulated hours with faults; the recovery comes on top. */
   readonly hours: number;
-  /** Hears the story as it goes on. */
+  /** Called with each line of the trace. */
   readonly onLine?: (line: string) => void;
 }
 
 export interface SimulationResult {
   readonly seed: number;
   readonly violation: Violation | undefined;
-  /** The newest lines of the story. */
+  /** The newest lines of the trace. */
   readonly trace: readonly string[];
-  /** From the end of all trouble until the ledger said what the switch says, and went on to; milliseconds. */
+  /** Time from the end of all faults to convergence, milliseconds. */
   readonly convergedAfterMs: number | undefined;
   readonly simulatedMs: number;
-  readonly lives: number;
+  readonly incarnations: number;
   readonly transactions: number;
   readonly writes: number;
-  /** Older statuses that landed after newer ones: of dead processes, or brought back by a fork. */
+  /** Older statuses that landed after newer ones: from killed processes, or revived by a fork. */
   readonly outOfOrder: number;
   readonly heapByHour: readonly number[];
 }
 
 const SLOT_MS = 400;
 const HOUR_MS = 3_600_000;
-/** A trap or a stream is quick, when it comes at all. */
+/** Traps and streams are fast, but may be lost. */
 const HINTS = { share: 0.8, latestMs: 300 };
 
-/** One run: a world, an agent, some hours of trouble, and the calm in which everything must come right. The same seed is the same run. */
+/** One run: a world, an agent, some hours with faults, and a recovery in which the ledger must converge. The same seed gives the same run. */
 export async function simulate({ seed, hours, onLine }: SimulationOptions): Promise<SimulationResult> {
   const clock = createSimulationClock();
   const prng = createPrng(seededRandom(seed));
   const plan = createPlan(prng);
   const trace = createTrace({ clock, ...(onLine === undefined ? {} : { onLine }) });
-  const verdict = createVerdict(({ invariant, detail }) => trace.tell(`VIOLATION of ${invariant}: ${detail}`));
+  const verdict = createVerdict(({ invariant, detail }) => trace.log(`VIOLATION of ${invariant}: ${detail}`));
   const isOver = (): boolean => verdict.violation !== undefined;
 
   const world = createWorld({ clock, prng, users: plan.users });
@@ -187,10 +188,10 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     onSwitchClockMoved: () => {
       switchClockMovedAt = clock.monotonic();
     },
-    lightFuse: agents.lightFuse,
+    killAfter: agents.killAfter,
     restartAgent: agents.restart,
   });
-  /** Each run knows only some of what can happen: rare things meet more often among few than among many. */
+  /** Each run uses only some events and faults, so that rare ones coincide more often. */
   const some = <T>(all: readonly T[]): readonly T[] => {
     const share = prng.between(0.1, 1);
     return all.filter(() => prng.chance(share));
@@ -219,10 +220,10 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   agents.calm();
   flush();
   world.push();
-  trace.tell('all trouble is over');
+  trace.log('all faults ended');
   const delayMs = Math.max(0, ...[...known, ...faults].map(({ delaysMs = 0 }) => delaysMs));
   const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
-  const convergedAfterMs = await waitUntilRight({ clock, world, verdict, isOver, boundMs });
+  const convergedAfterMs = await waitUntilConverged({ clock, world, verdict, isOver, boundMs });
 
   return {
     seed,
@@ -230,7 +231,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     trace: trace.lines,
     convergedAfterMs,
     simulatedMs: clock.monotonic(),
-    lives: agents.lives,
+    incarnations: agents.incarnations,
     transactions: flights.counts.signatures,
     writes: flights.counts.writes,
     outOfOrder: flights.counts.outOfOrder,
@@ -243,13 +244,13 @@ interface Tally {
   add(result: SimulationResult): void;
   readonly runs: number;
   readonly failed: number;
-  /** A few lines for people; `tookMs` is real time. */
+  /** A summary for people; `tookMs` is real time. */
   summary(tookMs: number): string;
 }
 
 export function createTally(): Tally {
   const converged: number[] = [];
-  const sum = { runs: 0, failed: 0, simulatedMs: 0, lives: 0, transactions: 0, writes: 0, outOfOrder: 0 };
+  const sum = { runs: 0, failed: 0, simulatedMs: 0, incarnations: 0, transactions: 0, writes: 0, outOfOrder: 0 };
   const quantile = (share: number): string => {
     const sorted = converged.toSorted((a, b) => a - b);
     return ((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN) / 1000).toFixed(1);
@@ -260,7 +261,7 @@ export function createTally(): Tally {
       if (result.violation !== undefined) sum.failed += 1;
       if (result.convergedAfterMs !== undefined) converged.push(result.convergedAfterMs);
       sum.simulatedMs += result.simulatedMs;
-      sum.lives += result.lives;
+      sum.incarnations += result.incarnations;
       sum.transactions += result.transactions;
       sum.writes += result.writes;
       sum.outOfOrder += result.outOfOrder;
@@ -275,8 +276,8 @@ export function createTally(): Tally {
       const hours = sum.simulatedMs / HOUR_MS;
       return [
         `${sum.runs} runs, ${sum.failed} failed; ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(1)} s, ${((hours * 1000) / tookMs).toFixed(1)} a second`,
-        `${sum.lives} lives of the agent, ${sum.transactions} transactions, ${sum.writes} writes landed, ${sum.outOfOrder} of dead processes or forks out of order`,
-        `from the end of all trouble until the ledger is right: p50 ${quantile(0.5)} s, p99 ${quantile(0.99)} s, longest ${quantile(1)} s`,
+        `${sum.incarnations} incarnations of the agent, ${sum.transactions} transactions, ${sum.writes} writes landed, ${sum.outOfOrder} out of order after kills or forks`,
+        `time from the end of all faults to convergence: p50 ${quantile(0.5)} s, p99 ${quantile(0.99)} s, longest ${quantile(1)} s`,
       ].join('\n');
     },
   };

@@ -5,31 +5,31 @@ import { createSimulatedSwitch, type SimulatedSwitch } from '../switch/index.ts'
 import { createLocalnetController, type LocalnetController } from '../world.ts';
 import type { Prng } from './plan.ts';
 
-/** Whether a session was up, and when: what every answer of the switch is held against. */
+/** The actual history of each session, to check the agent against. */
 interface SessionHistory {
-  /** The sessions that are Established now; those not named are down, or not there. Called after each change of the switch. */
+  /** Records the sessions that are Established now; all others are down. Called after each change on the switch. */
   record(established: ReadonlySet<string>): void;
   isUp(session: string): boolean;
-  /** Whether it was down all the time from `from` to `to`, monotonic milliseconds. */
+  /** Whether it was down throughout `from` to `to`, monotonic milliseconds. */
   wasDownThroughout(session: string, from: number, to: number): boolean;
 }
 
-/** One stretch of being up; `end` is Infinity while it lasts. */
-interface Stretch {
+/** A period of being up; `end` is Infinity while it lasts. */
+interface Period {
   readonly begin: number;
   end: number;
 }
 
-/** Longer ago than anything is judged by. */
+/** Longer than any check looks back. */
 const REMEMBERED_MS = 600_000;
 
-/** A session is named by its client's address and the description of its neighbor: the same address under another user is another session. */
+/** A session's name: client address and neighbor description. The same address under another user is another session. */
 export function sessionName(address: string, tunnelId: number): string {
   return `${address} USER-${tunnelId}`;
 }
 
 function createSessionHistory(clock: Pick<Clock, 'monotonic'>): SessionHistory {
-  const sessions = new Map<string, Stretch[]>();
+  const sessions = new Map<string, Period[]>();
   let up = new Set<string>();
   return {
     record(established) {
@@ -54,11 +54,11 @@ function createSessionHistory(clock: Pick<Clock, 'monotonic'>): SessionHistory {
 
 export interface SimulationClock extends Clock {
   readonly after: NonNullable<Clock['after']>;
-  /** Lets time pass until `at` (monotonic milliseconds), or until `isOver` says so: whoever sleeps until then wakes in turn. */
+  /** Runs all sleeps and timers up to `at` (monotonic milliseconds) in order, or until `isOver`. */
   run(at: number, isOver: () => boolean): Promise<void>;
-  /** Moves the wall clock only, as an operator or NTP does. */
+  /** Moves only the wall clock, as an operator or NTP does. */
   jumpWall(ms: number): void;
-  /** How many sleep now; what grows without bound here is a leak. */
+  /** Number of pending sleeps and timers; unbounded growth is a leak. */
   readonly sleepers: number;
 }
 
@@ -68,18 +68,18 @@ interface Sleeper {
   trigger: (() => void) | undefined;
 }
 
-/** After so many wake-ups the event loop gets a turn, or messages and the garbage of finished promises would pile up. */
-const WAKES_A_TURN = 512;
+/** After this many triggers the event loop gets a turn, so that messages and settled promises do not accumulate. */
+const TRIGGERS_PER_TURN = 512;
 
 /**
- * Time passes in steps of a power of two, so that sums and differences of times are exact: a loop that finds by one that it is not yet time,
- * and by the other that there is nothing left to wait for, would spin for ever where no time passes by itself.
+ * Time advances in steps of a power of two, so sums and differences of times are exact. Rounding errors could make a loop both too early and
+ * without remaining wait, and it would spin forever because time does not pass by itself.
  */
 const TICKS_PER_MS = 1_024;
 
 /**
- * A clock that jumps from one sleeper to the next. Between two of them it waits for one `process.nextTick`, which Node runs when no
- * microtask is left: everything that the first one set in motion has come to its next sleep by then, and no turn of the event loop is spent.
+ * A clock that jumps from one sleeper to the next. In between it waits for one `process.nextTick`, which Node runs when no microtask is left:
+ * by then all continuations of the first sleeper have reached their next sleep, without a turn of the event loop.
  */
 export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000_000)): SimulationClock {
   const heap: Sleeper[] = [];
@@ -139,7 +139,7 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
         next.trigger = undefined;
         trigger();
         triggers += 1;
-        await (triggers % WAKES_A_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
+        await (triggers % TRIGGERS_PER_TURN === 0 ? new Promise<void>((resolve) => setImmediate(resolve)) : settled());
       }
       if (!isOver()) now = Math.max(now, Math.floor(at * TICKS_PER_MS) / TICKS_PER_MS);
     },
@@ -155,7 +155,7 @@ function settled(): Promise<void> {
 
 const isBefore = (a: Sleeper, b: Sleeper): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
-/** The two halves of a binary heap, the earliest first. */
+/** Push and pop of a binary heap, the earliest sleeper first. */
 function push(heap: Sleeper[], sleeper: Sleeper): void {
   let index = heap.length;
   heap.push(sleeper);
@@ -185,10 +185,10 @@ function pop(heap: Sleeper[]): void {
   heap[index] = last;
 }
 
-/** Acts that are due some time later, or when the run calms down, whichever comes first. */
+/** Actions that run after some time, or when the faults end, whichever is first. */
 interface Later {
   readonly schedule: (ms: number, act: () => void) => void;
-  /** Does at once whatever is still due. */
+  /** Runs all pending actions now. */
   flush(): void;
 }
 
@@ -211,9 +211,9 @@ export function createLater(clock: Pick<SimulationClock, 'after'>): Later {
   };
 }
 
-/** What happened in one run, a line an event, for the reader of a failure. */
+/** The trace of one run, one line per event, to analyze failures. */
 export interface Trace {
-  tell(line: string): void;
+  log(line: string): void;
   /** The newest lines. */
   readonly lines: readonly string[];
 }
@@ -230,7 +230,7 @@ export function createTrace({
   const lines: string[] = [];
   return {
     lines,
-    tell(line) {
+    log(line) {
       const stamped = `${timeOf(clock.monotonic())}  ${line}`;
       lines.push(stamped);
       if (lines.length > REMEMBERED) lines.shift();
@@ -245,30 +245,30 @@ function timeOf(ms: number): string {
   return `${String(h).padStart(2, '0')}:${String(m).padStart(2, '0')}:${(seconds % 60).toFixed(3).padStart(6, '0')}`;
 }
 
-/** The ledger and the switch as they truly are, and the hands that change them. */
+/** The actual ledger and switch, and the operations that change them. */
 export interface World {
   readonly ledger: LocalLedger;
   readonly sim: SimulatedSwitch;
   readonly sessions: SessionHistory;
   readonly device: Address;
   readonly signer: Ed25519Signer;
-  /** A short name for the story. */
+  /** A short name for the trace. */
   nameOf(user: Address): string;
   users(): ReadonlyMap<Address, User>;
-  /** Whether the user's session is up; undefined for one that has none, being banned or gone. */
-  truthOf(user: Address): 'up' | 'down' | undefined;
+  /** The actual state of the user's session; undefined for a banned or deleted user. */
+  sessionState(user: Address): 'up' | 'down' | undefined;
   createUser(clientIp?: Ipv4): Address;
   deleteUser(user: Address): Ipv4 | undefined;
   banUser(user: Address): void;
   connect(user: Address): void;
   disconnect(user: Address): void;
-  /** The controller brings the switch in line with the ledger. */
+  /** The controller configures the switch from the ledger. */
   push(): void;
   reboot(): void;
   setFunds(sol: number): void;
-  /** The ledger goes on from so many slots ago, at most, and counts anew from there; returns how many they were. */
+  /** Rolls the ledger back by at most this many slots; returns the actual number. */
   rollBack(slots: number): number;
-  /** How far it is from the furthest slot to which it had come. */
+  /** Slots to its highest slot before rollbacks. */
   slotsToCatchUp(): number;
   setPublisher(publisher: Address): void;
 }
@@ -298,8 +298,8 @@ export function createWorld({
   const controller = createLocalnetController({ admin, device, sim });
   const sessions = createSessionHistory(clock);
   const names = new Map<Address, string>();
-  /** Those that were created and not deleted: cheaper to ask than the ledger, which tries each of its accounts. */
-  const living = new Set<Address>();
+  /** Existing users: cheaper than a scan of the ledger's accounts. */
+  const existing = new Set<Address>();
 
   const observe = (): void => sessions.record(establishedSessions(sim));
   const slotNow = (): number => Number(ledger.bank.replica().view('processed').slot);
@@ -307,7 +307,7 @@ export function createWorld({
   const setFunds = (sol: number): void => admin.fund(signer.address, lamports(BigInt(Math.round(sol * 1e9))));
   const createUser = (clientIp?: Ipv4): Address => {
     const kind = prng.whole(0, 4);
-    // The same client comes back as the same kind of user, so at the same address.
+    // A returning client is the same kind of user, so it has the same address.
     const isMulticast = clientIp === undefined && kind === 4;
     const user = admin.createUser({
       device,
@@ -315,7 +315,7 @@ export function createWorld({
       ...(isMulticast ? { userType: UserType.multicast } : { tenant: tenants[kind % 2] }),
     });
     if (!names.has(user)) names.set(user, `u${names.size}`);
-    living.add(user);
+    existing.add(user);
     return user;
   };
   const at = (user: Address, act: (vrf: string, address: string) => void): void => {
@@ -338,13 +338,13 @@ export function createWorld({
     nameOf: (user) => names.get(user) ?? user,
     users() {
       const users = new Map<Address, User>();
-      for (const address of living) {
+      for (const address of existing) {
         const user = admin.user(address);
         if (user !== undefined) users.set(address, user);
       }
       return users;
     },
-    truthOf(address) {
+    sessionState(address) {
       const user = admin.user(address);
       const sides = user === undefined ? undefined : tunnelSides(user.tunnelNet);
       if (user === undefined || sides === undefined || user.status !== UserStatus.activated) return undefined;
@@ -354,7 +354,7 @@ export function createWorld({
     deleteUser(user) {
       const clientIp = admin.user(user)?.clientIp;
       admin.deleteUser(user);
-      living.delete(user);
+      existing.delete(user);
       return clientIp;
     },
     banUser: (user) => admin.banUser(user),
@@ -390,7 +390,7 @@ function establishedSessions(sim: SimulatedSwitch): Set<string> {
   return established;
 }
 
-/** Where the user's own neighbor is; undefined while the controller has not pushed it yet. */
+/** The user's own neighbor; undefined until the controller has configured it. */
 function sessionOnSwitch(user: Address, controller: LocalnetController, { admin }: LocalLedger, sim: SimulatedSwitch) {
   const session = controller.sessionOf(user);
   if (session === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LandedTransaction } from '../../localnet/ledger/index.ts';
+import { createIncarnation, type Incarnation } from '../../localnet/simulation/incarnation.ts';
 import { createFlightJudge, createVerdict, type FlightJudge, type Verdict } from '../../localnet/simulation/invariants.ts';
-import { createIncarnation, type Incarnation } from '../../localnet/simulation/life.ts';
 import { createPrng } from '../../localnet/simulation/plan.ts';
 import { createSimulationClock, createTrace, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
 import type { StatusIntent } from '../../src/bgp/index.ts';
@@ -9,7 +9,6 @@ import { seededRandom } from '../../src/lib/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds } from '../../src/serviceability/index.ts';
 
-/** An agent that does what it must not: what the judges make of it is their test. */
 let clock: SimulationClock;
 let world: World;
 let verdict: Verdict;
@@ -22,10 +21,10 @@ beforeEach(() => {
   slotsAreFalse = false;
   world = createWorld({ clock, prng: createPrng(seededRandom(1)), users: 2 });
   verdict = createVerdict(() => undefined);
-  const story = createTrace({ clock });
+  const trace = createTrace({ clock });
   flights = createFlightJudge({
     world,
-    trace: story,
+    trace,
     verdict,
     now: clock.monotonic,
     slotsAreFalse: () => slotsAreFalse,
@@ -37,8 +36,8 @@ beforeEach(() => {
   user = first;
 });
 
-const lifeNumber = (number: number): Incarnation => createIncarnation({ number, clock, onDeath: () => undefined });
-/** The ledger plays its slots when somebody looks. */
+const incarnationNumber = (number: number): Incarnation => createIncarnation({ number, clock, onDeath: () => undefined });
+/** The ledger advances its slots when it is read. */
 const pass = async (ms: number): Promise<void> => {
   await clock.run(clock.monotonic() + ms, () => false);
   world.ledger.bank.replica();
@@ -64,41 +63,41 @@ function intentOf(to: 'up' | 'down'): StatusIntent {
 }
 
 /** What a network would do with a request to send. */
-function send(life: Incarnation, { wire }: { readonly wire: string }): void {
-  const watcher = flights.watcherOf(life);
+function send(incarnation: Incarnation, { wire }: { readonly wire: string }): void {
+  const watcher = flights.watcherOf(incarnation);
   watcher.departed(wire);
   const params = [wire, { encoding: 'base64', skipPreflight: true }];
   const answer: unknown = JSON.parse(world.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'sendTransaction', params })));
   watcher.arrived(wire, typeof answer === 'object' && answer !== null && 'result' in answer);
 }
 
-describe('the judge of flights', () => {
-  test('condemns a second transaction for a user whose first may still land', () => {
-    const life = lifeNumber(1);
-    send(life, transaction('up'));
-    send(life, transaction('down'));
+describe('createFlightJudge', () => {
+  test('the judge reports a second transaction for a user whose first may still land', () => {
+    const incarnation = incarnationNumber(1);
+    send(incarnation, transaction('up'));
+    send(incarnation, transaction('down'));
 
     expect(verdict.violation?.invariant).toBe('one-unresolved-status');
   });
 
-  test('takes no offence at a rebroadcast, nor at a second transaction once the first is confirmed', async () => {
-    const life = lifeNumber(1);
+  test('the judge accepts a rebroadcast, and a second transaction once the first is confirmed', async () => {
+    const incarnation = incarnationNumber(1);
     const first = transaction('up');
-    send(life, first);
-    send(life, first);
+    send(incarnation, first);
+    send(incarnation, first);
     await pass(1_200);
-    send(life, transaction('down'));
+    send(incarnation, transaction('down'));
     await pass(1_200);
 
     expect([verdict.violation, flights.counts.writes]).toEqual([undefined, 2]);
   });
 
-  test('forgives the next life what the last one left in the air, and counts it', async () => {
-    const dead = lifeNumber(1);
+  test('the judge accepts a late transaction of a killed incarnation, and counts it', async () => {
+    const dead = incarnationNumber(1);
     const old = transaction('up');
     flights.watcherOf(dead).departed(old.wire);
     dead.kill();
-    send(lifeNumber(2), transaction('down'));
+    send(incarnationNumber(2), transaction('down'));
     await pass(1_200);
     send(dead, old);
     await pass(1_200);
@@ -106,11 +105,11 @@ describe('the judge of flights', () => {
     expect([verdict.violation, flights.counts.outOfOrder]).toEqual([undefined, 1]);
   });
 
-  test('condemns an older status that lands after a newer one of a process that lives', async () => {
-    const older = lifeNumber(1);
+  test('the judge reports an older status that lands after a newer one of a running process', async () => {
+    const older = incarnationNumber(1);
     const old = transaction('up');
     flights.watcherOf(older).departed(old.wire);
-    send(lifeNumber(2), transaction('down'));
+    send(incarnationNumber(2), transaction('down'));
     await pass(1_200);
     send(older, old);
     await pass(1_200);
@@ -118,24 +117,24 @@ describe('the judge of flights', () => {
     expect(verdict.violation?.invariant).toBe('no-older-after-newer');
   });
 
-  test('condemns a change that changes nothing', async () => {
-    const life = lifeNumber(1);
+  test('the judge reports a change that changes nothing', async () => {
+    const incarnation = incarnationNumber(1);
     for (const rtt of [1n, 2n]) {
       const again = transaction('up', rtt);
       flights.sent(again.signature, [intentOf('up')]);
-      send(life, again);
+      send(incarnation, again);
       await pass(1_200);
     }
 
-    expect(verdict.violation).toEqual({ invariant: 'no-needless-change', detail: 'u0 was told up, which it was already' });
+    expect(verdict.violation).toEqual({ invariant: 'no-needless-change', detail: 'u0 was written up although it was up already' });
   });
 
-  test('excuses that behind a node that named false slots, for two minutes and no longer', async () => {
-    const life = lifeNumber(1);
+  test('the judge accepts a needless change for two minutes after a node reported wrong slots', async () => {
+    const incarnation = incarnationNumber(1);
     const again = async (rtt: bigint) => {
       const change = transaction('up', rtt);
       flights.sent(change.signature, [intentOf('up')]);
-      send(life, change);
+      send(incarnation, change);
       await pass(1_200);
     };
     await again(1n);
@@ -150,11 +149,11 @@ describe('the judge of flights', () => {
     expect(verdict.violation?.invariant).toBe('no-needless-change');
   });
 
-  test('condemns more transactions in a minute than the budget has', async () => {
-    const life = lifeNumber(1);
+  test('the judge reports more transactions in a minute than the budget allows', async () => {
+    const incarnation = incarnationNumber(1);
     for (const rtt of [1n, 2n, 3n, 4n]) {
       expect(verdict.violation).toBeUndefined();
-      send(life, transaction('up', rtt));
+      send(incarnation, transaction('up', rtt));
       await pass(1_200);
     }
 

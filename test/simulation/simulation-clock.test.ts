@@ -5,7 +5,7 @@ import { Stopped, withDeadline } from '../../src/lib/index.ts';
 
 const never = (): boolean => false;
 
-test('whoever sleeps wakes at its time, in the order of the times and, at one time, of the asking', async () => {
+test('sleepers wake at their time, and at equal times in the order of their calls', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 40 }), async (delays) => {
       const clock = createSimulationClock();
@@ -21,7 +21,7 @@ test('whoever sleeps wakes at its time, in the order of the times and, at one ti
   );
 });
 
-test('everything that one wake-up sets in motion happens before the next, however many promises it takes', async () => {
+test('all continuations of one wake-up run before the next wake-up, however many promises they take', async () => {
   const clock = createSimulationClock();
   const events: string[] = [];
   void clock.sleep(10).then(async () => {
@@ -35,7 +35,7 @@ test('everything that one wake-up sets in motion happens before the next, howeve
   expect(events).toEqual(['first, after 500 promises', 'second']);
 });
 
-test('times add up exactly, so that no loop finds itself at once early and with nothing left to wait for', async () => {
+test('sums and differences of times are exact', async () => {
   const clock = createSimulationClock();
   const offsets = [0.1, 1 / 3, Math.PI, 1e-9];
   for (const ms of offsets) {
@@ -46,7 +46,7 @@ test('times add up exactly, so that no loop finds itself at once early and with 
   }
 });
 
-test('a sleep that is aborted rejects with the reason and leaves nothing behind', async () => {
+test('an aborted sleep rejects with the reason and leaves no sleeper', async () => {
   const clock = createSimulationClock();
   const controller = new AbortController();
   const slept = clock.sleep(1_000, controller.signal).catch((error: unknown) => error);
@@ -58,7 +58,7 @@ test('a sleep that is aborted rejects with the reason and leaves nothing behind'
   expect([await slept, clock.sleepers]).toEqual([reason, 0]);
 });
 
-test('a deadline of this clock ends work when its own time has come, in no real time', async () => {
+test('a deadline on this clock ends work at its simulated time', async () => {
   const clock = createSimulationClock();
   const outcome = withDeadline(3_600_000, undefined, (signal) => clock.sleep(7_200_000, signal), clock).catch(
     (error: Error) => error.message,
@@ -69,7 +69,7 @@ test('a deadline of this clock ends work when its own time has come, in no real 
   expect(await outcome).toBe('no answer within 3600000 ms');
 });
 
-test('the wall clock jumps, and the monotonic one does not', async () => {
+test('a jump of the wall clock does not move the monotonic clock', async () => {
   const clock = createSimulationClock();
   const [wall, monotonic] = [clock.wall(), clock.monotonic()];
 

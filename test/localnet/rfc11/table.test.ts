@@ -7,7 +7,7 @@ const section = readFileSync(new URL('../../../docs/localnet.md', here), 'utf8')
 const sources = new Map(
   readdirSync(here)
     .filter((file) => file.endsWith('.test.ts'))
-    .map((file) => [file.replace('.test.ts', ''), readFileSync(new URL(file, here), 'utf8').replaceAll("\\'", "'")]),
+    .map((file) => [file.replace(/(?:\.long)?\.test\.ts$/, ''), readFileSync(new URL(file, here), 'utf8').replaceAll("\\'", "'")]),
 );
 
 /** Each test that a row names, by file: `file` “title”, “title”. */

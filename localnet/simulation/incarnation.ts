@@ -1,20 +1,20 @@
 import type { Clock } from '../../src/lib/index.ts';
 import type { SimulationClock } from './world.ts';
 
-/** One process of the agent, from its start until it is killed. Once dead it can neither wait, nor ask, nor be heard. */
+/** One process of the agent, from start to kill. After the kill its waits never settle, and it sends and reports nothing. */
 export interface Incarnation {
   readonly number: number;
   readonly isAlive: boolean;
-  /** When it died, monotonic milliseconds; Infinity while it lives. */
+  /** Time of the kill, monotonic milliseconds; Infinity before. */
   readonly diedAt: number;
-  /** Its sleeps end with it: they never settle. */
+  /** Its sleeps never settle after the kill. */
   readonly clock: Clock;
-  /** Marks a point at which it waits for the world; the fuse burns down here. */
+  /** Counts one interaction with the world; `killAfter` counts these. */
   step(): void;
-  /** It dies at its `steps`-th step from now: whatever it waited for there, or was about to ask for. */
-  lightFuse(steps: number): void;
+  /** Kills it at its `steps`-th step from now. */
+  killAfter(steps: number): void;
   kill(): void;
-  /** The outcome of `work` for as long as it lives to see it. */
+  /** The outcome of `work`; never settles after the kill. */
   hold<T>(work: Promise<T>): Promise<T>;
 }
 
@@ -28,7 +28,7 @@ export function createIncarnation({
   readonly onDeath: () => void;
 }): Incarnation {
   let diedAt = Number.POSITIVE_INFINITY;
-  let fuse = Number.POSITIVE_INFINITY;
+  let stepsLeft = Number.POSITIVE_INFINITY;
 
   const kill = (): void => {
     if (diedAt !== Number.POSITIVE_INFINITY) return;
@@ -36,8 +36,8 @@ export function createIncarnation({
     onDeath();
   };
   const step = (): void => {
-    fuse -= 1;
-    if (fuse <= 0) kill();
+    stepsLeft -= 1;
+    if (stepsLeft <= 0) kill();
   };
   const isAlive = (): boolean => diedAt === Number.POSITIVE_INFINITY;
   const hold = <T>(work: Promise<T>): Promise<T> =>
@@ -75,8 +75,8 @@ export function createIncarnation({
         }),
     },
     step,
-    lightFuse(steps) {
-      fuse = steps;
+    killAfter(steps) {
+      stepsLeft = steps;
     },
     kill,
     hold,
