@@ -35,4 +35,5 @@ export {
   type VirtualClock,
 } from './clock.ts';
 export * from './errors.ts';
+export { isRecord, oneLine } from './untrusted.ts';
 export { createSlidingSum, type SlidingSum } from './window.ts';
