@@ -215,17 +215,17 @@ export const SNAPSHOT_CODES = {
   },
   SNAPSHOT__SERVER_BUSY: {
     class: 'retry-later',
-    message: 'the state-ingest server {server} takes nothing now (HTTP {status}); it is asked again in {seconds} s',
-    remedy: 'nothing to do: it says so while it cannot read the ledger itself; if it persists, ask who runs it',
+    message: 'the state-ingest server {server} is busy (HTTP {status}); the next attempt is in {seconds} s',
+    remedy: 'nothing to do: it answers so while it cannot read the ledger itself; if it persists, ask its operator',
   },
   SNAPSHOT__SERVER_STATUS: {
     class: 'retry-later',
     message: 'the state-ingest server {server} answered {request} with HTTP {status}: {problem}',
-    remedy: 'check that snapshots.url is that of a state-ingest server; a proxy or a redirect in front of it is not followed',
+    remedy: 'check that snapshots.url is that of a state-ingest server; redirects are not followed',
   },
   SNAPSHOT__SERVER_MALFORMED: {
     class: 'retry-later',
-    message: 'the answer of the state-ingest server {server} to {request} makes no sense: {problem}',
+    message: 'malformed response from the state-ingest server {server} to {request}: {problem}',
     remedy: 'check that snapshots.url is that of a state-ingest server',
   },
   SNAPSHOT__UNAUTHORIZED: {
@@ -242,21 +242,21 @@ export const SNAPSHOT_CODES = {
   SNAPSHOT__TOO_LARGE: {
     class: 'retry-later',
     message: 'the snapshot of {kind} has {bytes} bytes, and {place} does not take it: {problem}',
-    remedy: 'raise the bound of whoever refuses it, or leave this kind out',
+    remedy: 'raise the limit of the server or of the folder, or leave this kind out',
   },
   SNAPSHOT__UPLOAD_REFUSED: {
     class: 'retry-later',
     message: 'the snapshot of {kind} is not uploaded to {place}: {problem}',
-    remedy: 'the state-ingest server names where to upload; ask who runs it',
+    remedy: 'the state-ingest server names the place of the upload; ask its operator',
   },
   SNAPSHOT__UPLOAD_FAILED: {
     class: 'retry-later',
     message: 'the snapshot of {kind} could not be uploaded to {place}: {problem}',
-    remedy: 'check that this host reaches the storage behind the state-ingest server; the next snapshot is tried in any case',
+    remedy: 'check that this host reaches the storage behind the state-ingest server; the next snapshot is uploaded in any case',
   },
   SNAPSHOT__ENTRY_REFUSED: {
     class: 'fatal',
-    message: '{entry} is asked for and not collected: {problem}',
+    message: '{entry} is requested but not collected: {problem}',
     remedy: 'only plain `show` commands that reveal no configuration are run, and the custom kind bgp-sockets',
   },
   SNAPSHOT__NO_SHOW_SOURCE: {
@@ -271,17 +271,17 @@ export const SNAPSHOT_CODES = {
   },
   SNAPSHOT__DEFECT: {
     class: 'retry-later',
-    message: 'a snapshot met with a defect of the agent: {problem}',
+    message: 'internal error in a snapshot: {problem}',
     remedy: 'report it with this line and the version; statuses do not depend on it',
   },
 } as const;
 
-/** Reading the switch: eAPI, SNMP and the sources to come. */
+/** Reading the switch over eAPI, gRPC, SNMP and from the kernel's sockets. */
 export const SWITCH_CODES = {
   SWITCH__SOURCE_FAILED: {
     class: 'retry-later',
     message: 'source {source} could not read the switch: {problem}',
-    remedy: 'the agent goes on asking; if it persists, compare the source with docs/configuration.md',
+    remedy: 'the agent retries; if it persists, compare the source with docs/configuration.md',
   },
   EAPI__UNREACHABLE: {
     class: 'retry-later',
@@ -290,15 +290,15 @@ export const SWITCH_CODES = {
   },
   EAPI__ENDPOINT_INVALID: {
     class: 'fatal',
-    message: '{endpoint} is no eAPI endpoint: {problem}',
+    message: '{endpoint} is not an eAPI endpoint: {problem}',
     remedy:
-      'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have keys of their own',
+      'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have their own settings',
   },
   EAPI__TIMEOUT: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} did not answer within {ms} ms',
     remedy:
-      'the switch answers one request after another: look for other eAPI clients in `show management api http-commands`, or raise the timeout',
+      'the switch answers one request after another: check for other eAPI clients in `show management api http-commands`, or raise the timeout',
   },
   EAPI__TLS: {
     class: 'fatal',
@@ -313,27 +313,27 @@ export const SWITCH_CODES = {
   EAPI__HTTP_STATUS: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} answered {path} with HTTP {status}',
-    remedy: 'a switch answers 200: is it another service at this address, or a proxy between, or eAPI restarting?',
+    remedy: 'a switch answers 200: check for another service at this address, a proxy in between, or an eAPI that restarts',
   },
   EAPI__INCOMPLETE: {
     class: 'retry-now',
-    message: 'the answer of eAPI at {endpoint} broke off after {bytes} bytes: {problem}',
-    remedy: 'the agent asks again; if it persists, look for a proxy or a firewall that ends connections',
+    message: 'incomplete eAPI response from {endpoint}, {bytes} bytes: {problem}',
+    remedy: 'the agent retries; if it persists, check for a proxy or a firewall that ends connections',
   },
   EAPI__TOO_LARGE: {
     class: 'retry-later',
-    message: 'the answer of eAPI at {endpoint} is larger than {limit} bytes',
-    remedy: 'a summary takes a quarter of a kilobyte a neighbor: check what answers there, or raise the bound',
+    message: 'eAPI response from {endpoint} is larger than {limit} bytes',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor: check which service answers there, or raise the limit',
   },
   EAPI__MALFORMED: {
     class: 'retry-later',
-    message: 'the answer of eAPI at {endpoint} makes no sense: {problem}',
+    message: 'malformed eAPI response from {endpoint}: {problem}',
     remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
   },
   EAPI__EMPTY: {
     class: 'retry-later',
-    message: 'eAPI at {endpoint} names no BGP neighbor in any VRF',
-    remedy: 'compare `show ip bgp summary vrf all` on the switch; while it names no neighbor, no user is reported up or down',
+    message: 'eAPI at {endpoint} shows no BGP neighbor in any VRF',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch; while it shows no neighbor, no user is reported up or down',
   },
   EAPI__NO_BGP: {
     class: 'retry-later',
@@ -348,7 +348,7 @@ export const SWITCH_CODES = {
   EAPI__COMMAND_INTERNAL_ERROR: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} had an internal error in `{command}` (1001): {problem}',
-    remedy: 'run the command on the switch; `show agent logs crash` may tell more',
+    remedy: 'run the command on the switch; `show agent logs crash` may show the cause',
   },
   EAPI__COMMAND_INVALID: {
     class: 'fatal',
@@ -378,7 +378,7 @@ export const SWITCH_CODES = {
   GRPC__TIMEOUT: {
     class: 'retry-later',
     message: 'EosSdkRpc at {endpoint} did not answer within {ms} ms',
-    remedy: 'the switch runs one command after another: look for other clients of it, or raise the timeout',
+    remedy: 'the switch runs one command after another: check for other clients of it, or raise the timeout',
   },
   GRPC__NOT_SERVED: {
     class: 'retry-later',
@@ -387,23 +387,23 @@ export const SWITCH_CODES = {
   },
   GRPC__EXHAUSTED: {
     class: 'retry-later',
-    message: 'EosSdkRpc at {endpoint} or its answer is too much: {problem}',
-    remedy: 'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check what answers at this address',
+    message: 'EosSdkRpc at {endpoint} is overloaded, or its response is too large: {problem}',
+    remedy: 'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check which service answers at this address',
   },
   GRPC__FAILED: {
     class: 'retry-later',
-    message: 'EosSdkRpc at {endpoint} failed at {method} ({status}): {problem}',
-    remedy: 'the agent goes on asking; if it persists, check what answers at this address, and `show agent logs crash` on the switch',
+    message: 'EosSdkRpc at {endpoint} failed {method} ({status}): {problem}',
+    remedy: 'the agent retries; if it persists, check which service answers at this address, and `show agent logs crash` on the switch',
   },
   GRPC__MALFORMED: {
     class: 'retry-later',
-    message: 'the answer of EosSdkRpc at {endpoint} makes no sense: {problem}',
+    message: 'malformed EosSdkRpc response from {endpoint}: {problem}',
     remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
   },
   GRPC__WATCH_ENDED: {
     class: 'retry-later',
-    message: 'the watch of EosSdkRpc at {endpoint} has ended: {problem}',
-    remedy: 'the agent watches again and polls at its interval meanwhile; if it persists, look at `show agent logs crash` on the switch',
+    message: 'the watch of EosSdkRpc at {endpoint} ended: {problem}',
+    remedy: 'the agent starts a new watch and meanwhile polls at its interval; if it persists, check `show agent logs crash` on the switch',
   },
   SOCKETS__FOLDER: {
     class: 'retry-later',
@@ -413,12 +413,12 @@ export const SWITCH_CODES = {
   SOCKETS__SS_FAILED: {
     class: 'retry-later',
     message: 'ss could not run in namespace {namespace}: {problem}',
-    remedy: 'iproute2 has to be installed, and entering a namespace takes root, or CAP_SYS_ADMIN',
+    remedy: 'install iproute2; entering a namespace needs root or CAP_SYS_ADMIN',
   },
   SOCKETS__UNREADABLE: {
     class: 'retry-later',
-    message: 'the sockets of no namespace in {folder} could be read, VRF {vrf} first: {problem}',
-    remedy: 'run `ip netns exec NAMESPACE ss -tinHO` as the user of the agent; entering a namespace takes root, or CAP_SYS_ADMIN',
+    message: 'the sockets of no namespace in {folder} could be read; VRF {vrf}: {problem}',
+    remedy: 'run `ip netns exec NAMESPACE ss -tinHO` as the user of the agent; entering a namespace needs root or CAP_SYS_ADMIN',
   },
   SOCKETS__EMPTY: {
     class: 'retry-later',
@@ -429,11 +429,11 @@ export const SWITCH_CODES = {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} could not be read: {problem}',
     remedy:
-      'check address, port and community, that `snmp-server vrf` allows the VRF that asks, and that no ACL drops UDP; snmpwalk -v2c with the same community shows what the agent says',
+      'check address, port and community, that `snmp-server vrf` allows the VRF that asks, and that no ACL drops UDP; snmpwalk -v2c with the same community shows the agent’s answer',
   },
   SNMP__EMPTY: {
     class: 'retry-later',
-    message: 'the SNMP agent at {endpoint} has no BGP neighbor in any of the VRFs read ({collected} of {vrfs})',
+    message: 'the SNMP agent at {endpoint} has no BGP neighbor in any VRF that was read ({collected} of {vrfs})',
     remedy: 'compare `show ip bgp summary vrf all` on the switch with the configured VRFs: each VRF is read as `<community>@<VRF>`',
   },
   SNMP__USER_INVALID: {
@@ -449,28 +449,28 @@ export const SWITCH_CODES = {
   SNMP__WRONG_PASSWORD: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} refuses the authentication of user {user}',
-    remedy: 'the password or the protocol for authentication (md5, sha, …) is not the one that the switch has for this user',
+    remedy: 'compare the authentication password and protocol (md5, sha, …) with those of this user on the switch',
   },
   SNMP__WRONG_PRIVACY: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} and user {user} cannot decrypt each other: {problem}',
-    remedy: 'the password or the protocol for privacy (aes, des, …) is not the one that the switch has for this user',
+    remedy: 'compare the privacy password and protocol (aes, des, …) with those of this user on the switch',
   },
   SNMP__LEVEL_REFUSED: {
     class: 'retry-later',
-    message: 'the SNMP agent at {endpoint} does not let user {user} ask with this authentication and privacy',
-    remedy: 'give the user of the switch the authentication and the privacy protocol that the configuration has',
+    message: 'the SNMP agent at {endpoint} refuses this security level to user {user}',
+    remedy: 'give the user on the switch the authentication and privacy protocols of the configuration',
   },
   SNMP__OUT_OF_TIME: {
     class: 'retry-now',
-    message: 'the SNMP agent at {endpoint} and this host cannot agree on its time: {problem}',
-    remedy: 'the agent restarted a moment ago, or restarts over and over; the next poll begins with its new time',
+    message: 'the SNMP agent at {endpoint} and this host disagree about its engine time: {problem}',
+    remedy: 'the SNMP agent restarted, or restarts over and over; the next poll uses its new time',
   },
   SNMP__TRAPS_UNHEARD: {
     class: 'retry-later',
     message: 'SNMP traps cannot be received at {endpoint}: {problem}',
     remedy:
-      'check that the address is of this host, that no other trap daemon has the port, and that the unit may bind ports below 1024; sessions are still polled',
+      'check that the address belongs to this host, that no other trap daemon has the port, and that the unit may bind ports below 1024; sessions are still polled',
   },
 } as const;
 

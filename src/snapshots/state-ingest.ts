@@ -284,7 +284,7 @@ export function readUploadTarget(answer: unknown, server: URL): UploadTarget | s
   if (typeof text !== 'string' || text.length > MAX_URL_LENGTH || !URL.canParse(text)) return 'its upload URL is none';
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== server.protocol) return `its upload URL has the scheme ${url.protocol.slice(0, 20)}//`;
-  if (url.username !== '' || url.password !== '') return 'its upload URL holds credentials';
+  if (url.username !== '' || url.password !== '') return 'its upload URL contains credentials';
   const headers = readHeaders(member(upload, 'headers') ?? {});
   return typeof headers === 'string' ? headers : { url, headers };
 }

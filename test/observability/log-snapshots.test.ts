@@ -54,7 +54,7 @@ test('a snapshot destination is logged when it fails and when it recovers, and e
   expect(texts().map(({ level, msg, place, error }) => [level, msg, place ?? error.message])).toEqual([
     ['warn', 'snapshot destination failed; snapshots pause, status writes are not affected', 'ingest.example'],
     ['info', 'snapshot destination recovered', 'ingest.example'],
-    ['warn', 'snapshot entry refused', 'a is asked for and not collected: no'],
-    ['warn', 'snapshot entry refused', 'b is asked for and not collected: no'],
+    ['warn', 'snapshot entry refused', 'a is requested but not collected: no'],
+    ['warn', 'snapshot entry refused', 'b is requested but not collected: no'],
   ]);
 });

@@ -125,12 +125,12 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
     [
       'a list that would configure the switch',
       ({ localnet }) => localnet.stateIngest.set({ stateToCollect: evil }),
-      'snapshots refused: kind evil, “configure terminal”, is asked for and not collected: it does not begin with `show `; kind pipe, “show version | tee flash:x”, is asked for and not collected: it holds more than plain words',
+      'snapshots refused: kind evil, “configure terminal”, is requested but not collected: it does not begin with `show `; kind pipe, “show version | tee flash:x”, is requested but not collected: it holds more than plain words',
     ],
     [
       'a list of 10,000 entries',
       ({ localnet }) => localnet.stateIngest.set({ stateToCollect: long }),
-      'snapshots refused: so much more (9968) is asked for and not collected: at most 32 are collected',
+      'snapshots refused: so much more (9968) is requested but not collected: at most 32 are collected',
     ],
     ['a server that is gone', ({ localnet }) => void localnet.stateIngest.stop(), 'snapshots lost: SNAPSHOT__SERVER_UNREACHABLE'],
   ];

@@ -89,10 +89,10 @@ describe('a round of snapshots', () => {
     let refused = refusedAs('x');
     const { clock, told } = runSnapshotter({ ...sink, wanted: async () => ({ items: [], refused }) }, answer);
     await clock.advance(120_001);
-    expect(told()).toEqual(['refused: x is asked for and not collected: no']);
+    expect(told()).toEqual(['refused: x is requested but not collected: no']);
     refused = refusedAs('y');
     await clock.advance(60_000);
-    expect(told()).toEqual(['refused: y is asked for and not collected: no']);
+    expect(told()).toEqual(['refused: y is requested but not collected: no']);
   });
 });
 

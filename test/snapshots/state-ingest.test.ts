@@ -94,7 +94,7 @@ describe('a state-ingest server', () => {
     ['in words', busy({ 'retry-after': 'soon' }), 60],
   ] as const)('that is busy %s is asked again then', async ([, faults, seconds]) => {
     expect(await refusalWith(faults)).toBe(
-      `the state-ingest server SERVER takes nothing now (HTTP 503); it is asked again in ${seconds} s`,
+      `the state-ingest server SERVER is busy (HTTP 503); the next attempt is in ${seconds} s`,
     );
   });
 
@@ -111,7 +111,7 @@ describe('a state-ingest server', () => {
     ['413', answering(POST, 413), 'does not take it: HTTP 413'],
     ['500', answering(POST, 500, '{"error":"failed to create upload url"}'), 'with HTTP 500: failed to create upload url'],
     ['a redirect', answering(POST, 307, undefined, { location: 'http://127.0.0.1:1/' }), 'it redirects, which is not followed'],
-    ['a page', answering(POST, 200, '<html>'), 'makes no sense: it is not JSON'],
+    ['a page', answering(POST, 200, '<html>'), 'it is not JSON'],
     ['another form', answering(POST, 200, '{"status":"ok"}'), 'it names no upload'],
     ['two megabytes', answering(POST, 200, `"${'x'.repeat(2 << 20)}"`), 'the answer has more than 1048576 bytes'],
     ['413 at the bucket', answering('/bucket/', 413), 'does not take it: HTTP 413'],
@@ -131,7 +131,7 @@ describe('a state-ingest server', () => {
     ['another scheme', 'ftp://127.0.0.1/x', 'its upload URL has the scheme ftp://'],
     ['a file', 'file:///etc/passwd', 'its upload URL has the scheme file://'],
     ['no URL', 'over there', 'its upload URL is none'],
-    ['credentials', 'https://user:secret@127.0.0.1/x', 'its upload URL holds credentials'],
+    ['credentials', 'https://user:secret@127.0.0.1/x', 'its upload URL contains credentials'],
   ] as const)('that names %s for the upload is not followed', async ([, url, words]) => {
     expect(await refusalWith({ uploadUrl: () => url })).toBe(`the snapshot of ip-mroute is not uploaded to SERVER: ${words}`);
   });

@@ -83,14 +83,14 @@ describe("a server's list of what to collect", () => {
     });
     expect(state?.items).toEqual([{ type: 'show', kind: 'version', command: 'show version' }]);
     expect(messages(state)).toEqual([
-      'custom “kernel-log” is asked for and not collected: it is not known here',
-      'custom “number” is asked for and not collected: it is not known here',
-      'kind evil, “configure terminal”, is asked for and not collected: it does not begin with `show `',
-      'kind pipe, “show version | tee flash:x?reload”, is asked for and not collected: it holds more than plain words',
-      'kind “../../etc” is asked for and not collected: a kind is at most 64 lower-case letters, digits, dashes and dots',
-      'entry “object” is asked for and not collected: it has no kind and command',
-      'entry “show version” is asked for and not collected: it has no kind and command',
-      'kind version is asked for and not collected: it is in the list twice',
+      'custom “kernel-log” is requested but not collected: it is not known here',
+      'custom “number” is requested but not collected: it is not known here',
+      'kind evil, “configure terminal”, is requested but not collected: it does not begin with `show `',
+      'kind pipe, “show version | tee flash:x?reload”, is requested but not collected: it holds more than plain words',
+      'kind “../../etc” is requested but not collected: a kind is at most 64 lower-case letters, digits, dashes and dots',
+      'entry “object” is requested but not collected: it has no kind and command',
+      'entry “show version” is requested but not collected: it has no kind and command',
+      'kind version is requested but not collected: it is in the list twice',
     ]);
   });
 
@@ -99,14 +99,14 @@ describe("a server's list of what to collect", () => {
       show_commands: Array.from({ length: 10_000 }, (_, n) => ({ kind: `k${n}`, command: `show vlan ${n}` })),
     });
     expect(state?.items).toHaveLength(32);
-    expect(messages(state)).toEqual(['so much more (9968) is asked for and not collected: at most 32 are collected']);
+    expect(messages(state)).toEqual(['so much more (9968) is requested but not collected: at most 32 are collected']);
   });
 
   test('of 10,000 entries that are refused takes nine lines', () => {
     const state = readStateToCollect({ show_commands: Array.from({ length: 10_000 }, () => ({ kind: 'x', command: 'reload' })) });
     expect(state?.items).toEqual([]);
     expect(messages(state)).toHaveLength(9);
-    expect(messages(state).at(-1)).toBe('so much more (9992) is asked for and not collected: for reasons such as these');
+    expect(messages(state).at(-1)).toBe('so much more (9992) is requested but not collected: for reasons such as these');
   });
 });
 

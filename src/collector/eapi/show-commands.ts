@@ -1,9 +1,7 @@
-import { isUtf8 } from 'node:buffer';
-import { AgentError, Stopped } from '../../lib/index.ts';
+import { createAbortController, Stopped } from '../../lib/index.ts';
 import type { ShowRunner } from '../source.ts';
-import { commandError, createInFlight, openEapiClient } from './client.ts';
+import { createEapiClient } from './client.ts';
 import { parseEapiEndpoint } from './http.ts';
-import { createRawResultFilter } from './json-stream.ts';
 import type { EapiSourceOptions } from './source.ts';
 
 export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls' | 'modelVersion'> & {
@@ -14,42 +12,25 @@ export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'creden
 };
 
 /**
- * Show commands through eAPI, on a connection and a login of its own, and without the switch's time in the answers. Nothing of an answer is
- * parsed but its frame. Throws `EAPI__ENDPOINT_INVALID` here already.
+ * Show commands through eAPI, with a connection and a login of their own, and without the switch's time in the answers. Throws
+ * `EAPI__ENDPOINT_INVALID` at once.
  */
 export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner {
   const endpoint = parseEapiEndpoint(options.endpoint);
-  const { client, end } = openEapiClient(endpoint, { ...options, timestamps: false });
-  const inFlight = createInFlight();
-  let closing: Promise<void> | undefined;
-
-  async function run(command: string, signal: AbortSignal): Promise<Uint8Array> {
-    let raw: Buffer | undefined;
-    const filter = () => {
-      raw = undefined;
-      return createRawResultFilter((bytes) => {
-        raw = bytes;
-      });
-    };
-    const { results, failure } = await client.run([command], signal, filter);
-    if (failure !== undefined) throw commandError(endpoint.text, command, failure);
-    const [result] = results;
-    if (result === undefined) throw new AgentError('EAPI__MALFORMED', { endpoint: endpoint.text, problem: 'it has no result' });
-    if (raw !== undefined && !isUtf8(raw)) throw new AgentError('EAPI__MALFORMED', { endpoint: endpoint.text, problem: 'it is not UTF-8' });
-    // Some commands answer with text that is JSON.
-    return raw ?? Buffer.from(JSON.stringify(result));
-  }
-
-  async function close(): Promise<void> {
-    inFlight.end(new Stopped(`the show commands of ${endpoint.text} are closed`));
-    await end();
-  }
+  const client = createEapiClient({ ...options, endpoint, timestamps: false });
+  const closing = createAbortController();
+  let closed: Promise<void> | undefined;
 
   return {
-    run: (command, signal) => inFlight.run(signal, (inner) => run(command, inner)),
+    async run(command, signal) {
+      closing.signal.throwIfAborted();
+      signal.throwIfAborted();
+      return client.runRaw(command, AbortSignal.any([signal, closing.signal]));
+    },
     close() {
-      closing ??= close();
-      return closing;
+      closing.abort(new Stopped(`the show commands of ${endpoint.text} are closed`));
+      closed ??= client.close();
+      return closed;
     },
   };
 }

@@ -1,11 +1,11 @@
-import type { NeighborSnapshot } from '../../bgp/index.ts';
-import { type Clock, inSlices, Stopped, timeSlices } from '../../lib/index.ts';
+import type { NeighborKey, NeighborSnapshot } from '../../bgp/index.ts';
+import { type Clock, createAbortController, Stopped } from '../../lib/index.ts';
+import type { Nanoseconds } from '../../serviceability/index.ts';
 import type { SwitchSource } from '../source.ts';
-import { commandError, createInFlight, openEapiClient } from './client.ts';
+import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
-import { breathing } from './json-stream.ts';
-import { createRttReader } from './rtt.ts';
-import { createSummaryPeers, readSummaryInSteps, SUMMARY_COMMAND } from './summary.ts';
+import { RttReader } from './rtt.ts';
+import { readSummary, SUMMARY_COMMAND } from './summary.ts';
 
 export interface EapiSourceOptions {
   /** Its name in the configuration. */
@@ -14,14 +14,14 @@ export interface EapiSourceOptions {
   readonly endpoint: string;
   /** Not used on a Unix socket and over gRPC, where the switch asks for none. */
   readonly credentials?: EapiCredentials;
-  /** How an `https` endpoint proves itself; by the system's authorities when absent. */
+  /** How an `https` endpoint is verified; by the system's certificate authorities by default. */
   readonly tls?: EapiTls;
   readonly clock: Clock;
   /** Upper bound for one request and its answer, milliseconds. */
   readonly timeoutMs: number;
-  /** Upper bound for one answer; 64 MiB when absent. */
+  /** Upper bound for one answer; 64 MiB by default. */
   readonly maxAnswerBytes?: number;
-  /** 1, when absent: the first model of each command, which no upgrade of EOS changes. */
+  /** 1 by default: the first model of each command, which no upgrade of EOS changes. */
   readonly modelVersion?: 1 | 'latest';
 }
 
@@ -35,45 +35,58 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
  *   collect  ── show ip bgp summary vrf all ──────────┐             ┌─ auth ─► HTTP ─┐   ┌─ readSummary ──► NeighborSnapshot
  *   readRtts ── show ip bgp neighbors <a> vrf <v> … ──┴─► client ───┴─ gRPC ─────────┴───┴─ collectRtts ──► RTT by neighbor
  *
- * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` here already.
+ * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` at once.
  */
 export function createEapiSource(options: EapiSourceOptions): EapiSource {
-  const { name = 'eapi', clock } = options;
-  const endpoint = parseEapiEndpoint(options.endpoint);
-  const { client, end } = openEapiClient(endpoint, { maxAnswerBytes: MAX_ANSWER_BYTES, ...options });
-  let established = 0;
-  const readRtts = createRttReader({ endpoint: endpoint.text, client, clock, established: () => established });
-  const inFlight = createInFlight();
-  let closing: Promise<void> | undefined;
+  return new EapiSwitchSource(options);
+}
 
-  async function collect(signal: AbortSignal): Promise<NeighborSnapshot> {
-    const takenAt = clock.monotonic();
-    const switchTime = await client.time?.(signal);
-    const breathe = timeSlices(clock, signal);
-    const peers = createSummaryPeers();
-    const { results, failure } = await client.run([SUMMARY_COMMAND], signal, breathing(peers.filter, breathe));
+class EapiSwitchSource implements EapiSource {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #endpoint: string;
+  readonly #client: EapiClient;
+  readonly #rtts: RttReader;
+  readonly #closing = createAbortController();
+  #established = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: EapiSourceOptions) {
+    const endpoint = parseEapiEndpoint(options.endpoint);
+    const { name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES } = options;
+    this.name = name;
+    this.#clock = clock;
+    this.#endpoint = endpoint.text;
+    this.#client = createEapiClient({ ...options, endpoint, maxAnswerBytes });
+    this.#rtts = new RttReader({ endpoint: endpoint.text, client: this.#client, established: () => this.#established });
+  }
+
+  async collect(signal: AbortSignal): Promise<NeighborSnapshot> {
+    const inner = this.#untilClosed(signal);
+    const takenAt = this.#clock.monotonic();
+    const switchTime = await this.#client.time?.(inner);
+    const { results, failure } = await this.#client.run([SUMMARY_COMMAND], inner);
     const [result] = results;
-    if (failure !== undefined || result === undefined) {
-      throw commandError(endpoint.text, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
-    }
-    await breathe();
-    const summary = await inSlices(readSummaryInSteps(result, { endpoint: endpoint.text, source: name, switchTime }, peers.read), breathe);
-    established = summary.established;
-    return { vrfs: summary.vrfs, takenAt };
+    if (failure !== undefined || result === undefined)
+      throw commandError(this.#endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
+    const { vrfs, established } = readSummary(result, { endpoint: this.#endpoint, source: this.name, switchTime });
+    this.#established = established;
+    return { vrfs, takenAt };
   }
 
-  async function close(): Promise<void> {
-    inFlight.end(new Stopped(`the eAPI source of ${endpoint.text} is closed`));
-    await end();
+  async readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
+    return this.#rtts.read(neighbors, this.#untilClosed(signal));
   }
 
-  return {
-    name,
-    collect: (signal) => inFlight.run(signal, collect),
-    readRtts: (neighbors, signal) => inFlight.run(signal, (inner) => readRtts(neighbors, inner)),
-    close() {
-      closing ??= close();
-      return closing;
-    },
-  };
+  close(): Promise<void> {
+    this.#closing.abort(new Stopped(`the eAPI source of ${this.#endpoint} is closed`));
+    this.#closed ??= this.#client.close();
+    return this.#closed;
+  }
+
+  #untilClosed(signal: AbortSignal): AbortSignal {
+    this.#closing.signal.throwIfAborted();
+    signal.throwIfAborted();
+    return AbortSignal.any([signal, this.#closing.signal]);
+  }
 }

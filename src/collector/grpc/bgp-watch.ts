@@ -11,26 +11,26 @@ export interface BgpWatchOptions {
   readonly random: Random;
 }
 
-/** A key and a state; more is something else. */
+/** A key and a state take far less. */
 const MAX_MESSAGE_BYTES = 1 << 16;
-/** A stream that stands this long without a word on a connection is taken for a watch: not every release may acknowledge one. */
+/** A connected stream that is silent for this long counts as a watch: not every release may acknowledge one. */
 const QUIET_MS = 5_000;
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 
 /**
  * Listens to `BgpMgrService.watch` of EosSdkRpc: every change of every peer's state, of every VRF, within milliseconds.
  *
- *   watch ──► change ──► wake          (what changed is left for the poll to see)
- *     ▲ ends, with growing pauses between the attempts; what was missed meanwhile is one wake-up
+ *   watch ──► change ──► trigger       (the poll reads what changed)
+ *     ▲ ends, with growing pauses between the attempts; what was missed meanwhile is one trigger
  *     └──────┘
  *
- * EOS does not say whether it begins with all that it has: if it does, that is one wake-up more.
+ * EOS does not document whether a watch begins with the present state of every peer: if it does, that is one more trigger.
  */
 export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: BgpWatchOptions): TriggerSource {
   const endpoint = `grpc://${address}`;
-  // A watch has no bound in time; the channel asks for one.
+  // A watch has no deadline; the timeout of the channel is for calls.
   const channel = createGrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
-  const life = createAbortController();
+  const closing = createAbortController();
   let running: Promise<void> | undefined;
 
   async function listen(onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> {
@@ -52,35 +52,33 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
     }
   }
 
-  /** One stream, until it ends; resolves with why. */
+  /** One stream, until it ends; resolves with the reason. */
   async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
-    const { WATCH_BGP, encodeWatchAll, tellsOfPeer } = await loadMessages();
+    const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
     const stream = createAbortController();
-    const onAbort = (): void => stream.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    let heard = false;
+    const untilEnd = AbortSignal.any([signal, stream.signal]);
+    let isListening = false;
     const listening = (): void => {
-      if (!heard) onListening();
-      heard = true;
+      if (!isListening) onListening();
+      isListening = true;
     };
-    const quiet = (): void => {
+    const afterSilence = (): void => {
       if (channel.isConnected()) listening();
     };
-    clock.sleep(QUIET_MS, stream.signal).then(quiet, () => undefined);
+    clock.sleep(QUIET_MS, untilEnd).then(afterSilence, () => undefined);
     try {
       return await channel.watch(
         WATCH_BGP,
         encodeWatchAll(),
         (message) => {
           listening();
-          if (tellsOfPeer(message)) onTrigger();
+          if (namesPeer(message)) onTrigger();
         },
-        stream.signal,
+        untilEnd,
       );
     } catch (error) {
       return isAgentError(error) ? error : undefined;
     } finally {
-      signal.removeEventListener('abort', onAbort);
       stream.abort(new Stopped('the watch has ended'));
     }
   }
@@ -88,10 +86,10 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   return {
     name,
     start(onTrigger, signal, onState = () => undefined) {
-      running ??= listen(onTrigger, onState, AbortSignal.any([signal, life.signal]));
+      running ??= listen(onTrigger, onState, AbortSignal.any([signal, closing.signal]));
     },
     async close() {
-      life.abort(new Stopped('the watch is closed'));
+      closing.abort(new Stopped('the watch is closed'));
       await channel.close();
       await running;
     },

@@ -1,8 +1,8 @@
 import type * as Grpc from '@grpc/grpc-js';
-import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, withDeadline } from '../../lib/index.ts';
+import { AgentError, DeadlineExceeded, describeError, isAgentError, oneLine, Stopped, withDeadline } from '../../lib/index.ts';
 import type * as Messages from './messages.ts';
 
-/** The switch ended a stream in good order, which it is not meant to. */
+/** The switch ended a stream without an error, which it should not. */
 class StreamEnded extends Error {
   override readonly name = 'StreamEnded';
   constructor() {
@@ -46,34 +46,35 @@ function stream(
 ): Promise<never> {
   return new Promise((_, reject) => {
     const call = client.makeServerStreamRequest<Uint8Array, Buffer>(method, asBuffer, (bytes) => bytes, request);
-    const over = (reason: unknown): void => {
+    const end = (reason: unknown): void => {
       signal.removeEventListener('abort', onAbort);
       reject(reason);
     };
     const onAbort = (): void => {
       call.cancel();
-      over(signal.reason);
+      end(signal.reason);
     };
     call.on('data', (message: unknown) => {
       if (Buffer.isBuffer(message)) onMessage(message);
     });
-    call.on('error', over);
-    call.on('end', () => over(new StreamEnded()));
+    call.on('error', end);
+    call.on('end', () => end(new StreamEnded()));
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 
-interface CallPlace {
+interface Call {
   readonly endpoint: string;
   readonly method: string;
 }
 
 /** The AgentError `GRPC__…` of a failed call, by its status. */
-function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { endpoint, method }: CallPlace): AgentError {
+function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { endpoint, method }: Call): AgentError {
   if (isAgentError(error)) return error;
   if (error instanceof StreamEnded) return new AgentError('GRPC__WATCH_ENDED', { endpoint, problem: error.message }, { cause: error });
   const { code, details } = serviceError(error);
+  // The library's text names every address that it tried; the beginning is enough.
   const problem = oneLine(details);
   const options = { cause: error };
   switch (code) {
@@ -92,17 +93,11 @@ function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { en
   }
 }
 
-/** The status of a failed call, where it has one. */
+/** The status of a failed call; its code is undefined for an error of another kind. */
 function serviceError(error: unknown): { readonly code?: number; readonly details: string } {
   if (!(error instanceof Error)) return { details: describeError(error) };
   const details = 'details' in error && typeof error.details === 'string' && error.details !== '' ? error.details : describeError(error);
-  return 'code' in error && typeof error.code === 'number' ? { code: error.code, details } : { details };
-}
-
-/** The library's texts name every address it tried; the beginning tells. */
-function oneLine(text: string): string {
-  const line = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
-  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+  return { code: 'code' in error && typeof error.code === 'number' ? error.code : undefined, details };
 }
 
 export interface GrpcChannelOptions {
@@ -123,25 +118,25 @@ export interface GrpcChannel {
    * with an AgentError `GRPC__…`.
    */
   watch(method: string, request: Uint8Array, onMessage: (message: Buffer) => void, signal: AbortSignal): Promise<never>;
-  /** Whether there is a connection now, which a stream that says nothing does not tell. */
+  /** Whether there is a connection now, which a silent stream does not show. */
   isConnected(): boolean;
   close(): Promise<void>;
 }
 
-/** Nothing of a switch's loopback listener is asked of proxies or name servers, and whoever calls decides how soon to try again. */
+/** A switch's loopback listener needs neither proxies nor service configurations from DNS; the caller decides how soon to try again. */
 const CHANNEL_OPTIONS = {
   'grpc.enable_http_proxy': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_retries': 0,
-  // A watch of a switch that was cut off would be silent for ever. Servers take pings more often than each five minutes for abuse.
+  // Without pings, a watch of a switch that was cut off would be silent for ever. Servers treat more than one ping in five minutes as abuse.
   'grpc.keepalive_time_ms': 330_000,
   'grpc.keepalive_timeout_ms': 20_000,
 };
 
 /**
- * gRPC to one address, in clear text: EosSdkRpc has no other on its loopback listener. The library is loaded with the first call, and the
- * connection opened; one that failed or went silent is given up, so that the next call finds a new one.
+ * gRPC to one address, in clear text: EosSdkRpc offers only that on its loopback listener. The first call loads the library and opens the
+ * connection. A connection that failed or went silent is closed, so that the next call opens a new one.
  */
 export function createGrpcChannel({ endpoint, address, timeoutMs, maxAnswerBytes }: GrpcChannelOptions): GrpcChannel {
   let closed = false;
@@ -220,5 +215,5 @@ export function createGrpcChannel({ endpoint, address, timeoutMs, maxAnswerBytes
   };
 }
 
-/** The messages, with the library that reads them: it is loaded only where gRPC is used. */
+/** Loads the messages and the library that reads them, only where gRPC is used. */
 export const loadMessages = (): Promise<typeof Messages> => import('./messages.ts');

@@ -2,8 +2,8 @@ import protobuf from 'protobufjs/light.js';
 import { isRecord } from '../../lib/index.ts';
 
 /*
- * The few messages of EosSdkRpc (package eos.remote) that are read and written here, by their field numbers. Fields that nobody looks at are
- * left out: protobuf skips them.
+ * The messages of EosSdkRpc (package eos.remote) that the agent reads and writes, by their field numbers. Unused fields are left out: protobuf
+ * skips them.
  */
 
 const { Field, Type } = protobuf;
@@ -15,7 +15,7 @@ export const WATCH_BGP = '/eos.remote.BgpMgrService/watch';
 
 const runShowCmdRequest = new Type('RunShowCmdRequest').add(new Field('command', 1, 'string'));
 
-/** `responses` is text; as bytes, an answer of megabytes is not copied into a string before it is known what of it is wanted. */
+/** `responses` is text; as bytes, an answer of megabytes is copied into a string only where it is parsed. */
 const eapiResponse = new Type('EapiResponse')
   .add(new Field('success', 1, 'bool'))
   .add(new Field('errorCode', 2, 'uint32'))
@@ -26,7 +26,7 @@ const runShowCmdResponse = new Type('RunShowCmdResponse').add(eapiResponse).add(
 
 const bgpPeerWatchRequest = new Type('BgpPeerWatchRequest').add(new Field('ack', 1, 'bool')).add(new Field('all', 2, 'bool'));
 
-/** What was set, what was removed, and in which state it is: each but a reason to look, so the key and the state stay unread. */
+/** A peer was configured, was removed, or changed its state. Each only triggers a poll, so key and state stay unread. */
 const bgpPeerWatchResponse = new Type('BgpPeerWatchResponse')
   .add(new Field('onPeerSet', 2, 'bytes'))
   .add(new Field('onPeerDel', 3, 'bytes'))
@@ -36,12 +36,12 @@ export function encodeShowCommand(command: string): Uint8Array {
   return runShowCmdRequest.encode({ command }).finish();
 }
 
-/** Watches every peer of every VRF, and has the switch say that it does. */
+/** Watches every peer of every VRF, and asks the switch to acknowledge that. */
 export function encodeWatchAll(): Uint8Array {
   return bgpPeerWatchRequest.encode({ ack: true, all: true }).finish();
 }
 
-/** What `run_show_cmd` answered. */
+/** The answer to `run_show_cmd`. */
 export type ShowResponse =
   | { readonly kind: 'answered'; readonly json: Buffer }
   | { readonly kind: 'failed'; readonly code: number; readonly message: string }
@@ -50,9 +50,9 @@ export type ShowResponse =
 /** Reads a RunShowCmdResponse: one command, so one response, which is JSON text. */
 export function decodeShowResponse(bytes: Uint8Array): ShowResponse {
   const fields = fieldsOf(runShowCmdResponse, bytes);
-  if (fields === undefined) return { kind: 'malformed', problem: 'it is no RunShowCmdResponse' };
+  if (fields === undefined) return { kind: 'malformed', problem: 'it is not a RunShowCmdResponse' };
   const { response } = fields;
-  if (!isRecord(response)) return { kind: 'malformed', problem: 'it has no response in it' };
+  if (!isRecord(response)) return { kind: 'malformed', problem: 'it contains no response' };
   const { success, errorCode, errorMessage, responses } = response;
   if (success !== true) {
     const code = typeof errorCode === 'number' ? errorCode : 0;
@@ -62,13 +62,13 @@ export function decodeShowResponse(bytes: Uint8Array): ShowResponse {
   return Buffer.isBuffer(json) ? { kind: 'answered', json } : { kind: 'malformed', problem: 'it succeeded without a response' };
 }
 
-/** Whether a BgpPeerWatchResponse tells of a peer; an acknowledgement does not, nor does what cannot be read. */
-export function tellsOfPeer(bytes: Uint8Array): boolean {
+/** Whether a BgpPeerWatchResponse names a peer: an acknowledgement does not, nor does a message that cannot be read. */
+export function namesPeer(bytes: Uint8Array): boolean {
   const fields = fieldsOf(bgpPeerWatchResponse, bytes) ?? {};
   return ['onPeerSet', 'onPeerDel', 'onPeerState'].some((name) => fields[name] !== undefined);
 }
 
-/** The fields that the message has; undefined when the bytes are no such message. */
+/** The fields of the message; undefined when the bytes are not such a message. */
 function fieldsOf(type: protobuf.Type, bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     return type.toObject(type.decode(bytes));

@@ -1,77 +1,75 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { collected, statesOf } from '../source-contract.ts';
 import { type EapiBed, layEapiBed, never } from './fixture.ts';
 
 let fixture: EapiBed;
 afterEach(() => fixture.end());
 
-describe('a switch with oddities that real ones have', () => {
-  test.each([['text' as const], ['number' as const], ['asdot' as const]])('writes AS numbers as %s', async (asn) => {
-    fixture = await layEapiBed({ eosQuirks: { asn } });
-    fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.5', remoteAs: 4_259_906_564 });
-    const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
-    expect([neighbors.get('169.254.0.1')?.remoteAs, neighbors.get('169.254.0.5')?.remoteAs]).toEqual([65_000, 4_259_906_564]);
-  });
+test.each([['text' as const], ['number' as const], ['asdot' as const]])('the switch writes AS numbers as %s', async (asn) => {
+  fixture = await layEapiBed({ eosQuirks: { asn } });
+  fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.5', remoteAs: 4_259_906_564 });
+  const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
+  expect([neighbors.get('169.254.0.1')?.remoteAs, neighbors.get('169.254.0.5')?.remoteAs]).toEqual([65_000, 4_259_906_564]);
+});
 
-  test.each([['number' as const], ['text' as const]])('writes the time of a change as a %s', async (upDownTime) => {
-    fixture = await layEapiBed({ eosQuirks: { upDownTime } });
-    const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
-    expect(neighbors.get('169.254.0.1')?.changedAt).toBe(fixture.sim.find('vrf1', '169.254.0.1')?.changedAt);
-  });
+test.each([['number' as const], ['text' as const]])('the switch writes the time of a change as a %s', async (upDownTime) => {
+  fixture = await layEapiBed({ eosQuirks: { upDownTime } });
+  const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
+  expect(neighbors.get('169.254.0.1')?.changedAt).toBe(fixture.sim.find('vrf1', '169.254.0.1')?.changedAt);
+});
 
-  test('lets that time wander by a microsecond', async () => {
-    fixture = await layEapiBed({ eosQuirks: { jitter: true } });
-    const times = new Set<unknown>();
-    for (let poll = 0; poll < 4; poll += 1) {
-      const { neighbors, changedAtToleranceMs } = collected(await fixture.source.collect(never), 'vrf1');
-      expect(changedAtToleranceMs).toBe(1_000);
-      times.add(neighbors.get('169.254.0.1')?.changedAt);
-    }
-    expect(times.size).toBe(1);
-  });
+test('the switch lets the time of a change move by a microsecond', async () => {
+  fixture = await layEapiBed({ eosQuirks: { jitter: true } });
+  const times = new Set<unknown>();
+  for (let poll = 0; poll < 4; poll += 1) {
+    const { neighbors, changedAtToleranceMs } = collected(await fixture.source.collect(never), 'vrf1');
+    expect(changedAtToleranceMs).toBe(1_000);
+    times.add(neighbors.get('169.254.0.1')?.changedAt);
+  }
+  expect(times.size).toBe(1);
+});
 
-  test('leaves descriptions out', async () => {
-    fixture = await layEapiBed({ eosQuirks: { descriptions: false } });
-    const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
-    expect(neighbors.get('169.254.0.1')).not.toHaveProperty('description');
-  });
+test('the switch leaves descriptions out', async () => {
+  fixture = await layEapiBed({ eosQuirks: { descriptions: false } });
+  const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
+  expect(neighbors.get('169.254.0.1')?.description).toBeUndefined();
+});
 
-  test('answers with text that is JSON', async () => {
-    fixture = await layEapiBed({ eosQuirks: { resultsAsText: true } });
-    expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'established', '169.254.0.3': 'active' });
-  });
+test('the switch answers with text that is JSON', async () => {
+  fixture = await layEapiBed({ eosQuirks: { resultsAsText: true } });
+  expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'established', '169.254.0.3': 'active' });
+});
 
-  test('has IPv6 and link-local peers beside ours', async () => {
-    fixture = await layEapiBed({ eosQuirks: { ipv6Peers: 3 } });
-    const { neighbors } = collected(await fixture.source.collect(never), 'default');
-    expect([...neighbors.keys()]).toEqual(['fe80::a8c1:abff:fe94:4171%Et1', '2001:db8::1', 'fe80::a8c1:abff:fe94:4173%Et3']);
-  });
+test('the switch has IPv6 and link-local peers next to ours', async () => {
+  fixture = await layEapiBed({ eosQuirks: { ipv6Peers: 3 } });
+  const { neighbors } = collected(await fixture.source.collect(never), 'default');
+  expect([...neighbors.keys()]).toEqual(['fe80::a8c1:abff:fe94:4171%Et1', '2001:db8::1', 'fe80::a8c1:abff:fe94:4173%Et3']);
+});
 
-  test.each([
-    ['no-vrfs' as const, 'the summary names no VRF'],
-    ['warning' as const, 'BGP inactive'],
-    ['error' as const, 'BGP inactive'],
-  ])('says in its own way (%s) that BGP does not run', async (noBgp, problem) => {
-    fixture = await layEapiBed({ eosQuirks: { noBgp } });
-    await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__NO_BGP', context: { problem } });
-    fixture.face.setOddities({ noBgp: 'off' });
-    await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
-  });
+test.each([
+  ['no-vrfs' as const, 'the summary names no VRF'],
+  ['warning' as const, 'BGP inactive'],
+  ['error' as const, 'BGP inactive'],
+])('the switch reports in this way (%s) that BGP does not run', async (noBgp, problem) => {
+  fixture = await layEapiBed({ eosQuirks: { noBgp } });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__NO_BGP', context: { problem } });
+  fixture.face.setOddities({ noBgp: 'off' });
+  await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
+});
 
-  test('keeps a drained neighbor idle, and says why', async () => {
-    fixture = await layEapiBed();
-    fixture.sim.drop('vrf1', '169.254.0.1', 'idle', 'MaxPath');
-    expect(collected(await fixture.source.collect(never), 'vrf1').neighbors.get('169.254.0.1')).toMatchObject({
-      state: 'idle',
-      idleReason: 'MaxPath',
-    });
+test('the switch keeps a drained neighbor idle, with the reason', async () => {
+  fixture = await layEapiBed();
+  fixture.sim.drop('vrf1', '169.254.0.1', 'idle', 'MaxPath');
+  expect(collected(await fixture.source.collect(never), 'vrf1').neighbors.get('169.254.0.1')).toMatchObject({
+    state: 'idle',
+    idleReason: 'MaxPath',
   });
+});
 
-  test('shows a session that does not negotiate this family', async () => {
-    fixture = await layEapiBed();
-    fixture.sim.drop('vrf1', '169.254.0.1', 'unrecognized');
-    expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'unrecognized', '169.254.0.3': 'active' });
-  });
+test('the switch shows a session that does not negotiate this family', async () => {
+  fixture = await layEapiBed();
+  fixture.sim.drop('vrf1', '169.254.0.1', 'unrecognized');
+  expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'unrecognized', '169.254.0.3': 'active' });
 });
 
 test('a model version can be asked for', async () => {

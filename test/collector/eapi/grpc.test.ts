@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import {
   createSimulatedEapi,
   createSimulatedGrpc,
@@ -33,83 +33,81 @@ async function layGrpcBed({ neighbors = 1, maxAnswerBytes = 1 << 24 } = {}) {
     timeoutMs: 10_000,
     maxAnswerBytes,
   });
-  ends.push(face.stop, source.close);
+  ends.push(face.stop, () => source.close());
   return { sim, faults, face, source, port };
 }
 
-describe('eAPI over EosSdkRpc', () => {
-  test('a poll is two calls: the time of the switch, and then the summary', async () => {
-    const { source, face, sim } = await layGrpcBed();
-    sim.setClockSkew(-3_600_000);
-    const before = sim.now();
-    const { switchTime } = collected(await source.collect(never), 'vrf1');
-    expect(face.stats().commands).toBe(2);
-    expect(switchTime).toBeGreaterThanOrEqual(before);
-    expect(switchTime).toBeLessThanOrEqual(sim.now());
-  });
+test('eAPI over gRPC: a poll is two calls: the time of the switch, and then the summary', async () => {
+  const { source, face, sim } = await layGrpcBed();
+  sim.setClockSkew(-3_600_000);
+  const before = sim.now();
+  const { switchTime } = collected(await source.collect(never), 'vrf1');
+  expect(face.stats().commands).toBe(2);
+  expect(switchTime).toBeGreaterThanOrEqual(before);
+  expect(switchTime).toBeLessThanOrEqual(sim.now());
+});
 
-  test('a switch that does not tell its time is read without ages', async () => {
-    const { source, faults } = await layGrpcBed();
-    faults.begin({ kind: 'command-error', command: 'show clock', code: 1_005, errors: ['Command unauthorized'] });
-    const reading = collected(await source.collect(never), 'vrf1');
-    expect([reading.switchTime, [...reading.neighbors.keys()]]).toEqual([undefined, ['169.254.0.1']]);
-  });
+test('eAPI over gRPC: a switch that does not report its time is read without ages', async () => {
+  const { source, faults } = await layGrpcBed();
+  faults.begin({ kind: 'command-error', command: 'show clock', code: 1_005, errors: ['Command unauthorized'] });
+  const reading = collected(await source.collect(never), 'vrf1');
+  expect([reading.switchTime, [...reading.neighbors.keys()]]).toEqual([undefined, ['169.254.0.1']]);
+});
 
-  test('connections that ended while nobody used them cost the next poll nothing', async () => {
-    const { source, face } = await layGrpcBed();
-    await source.collect(never);
-    for (let time = 0; time < 3; time += 1) {
-      face.hangUp();
-      expect(statesOf(await source.collect(never))).toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
-    }
-  });
+test('eAPI over gRPC: connections that ended while idle cost the next poll nothing', async () => {
+  const { source, face } = await layGrpcBed();
+  await source.collect(never);
+  for (let time = 0; time < 3; time += 1) {
+    face.hangUp();
+    expect(statesOf(await source.collect(never))).toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
+  }
+});
 
-  test('one connection serves poll after poll', async () => {
-    const { source, face } = await layGrpcBed();
-    for (let poll = 0; poll < 5; poll += 1) await source.collect(never);
-    expect(face.openConnections()).toBe(1);
-  });
+test('eAPI over gRPC: one connection serves poll after poll', async () => {
+  const { source, face } = await layGrpcBed();
+  for (let poll = 0; poll < 5; poll += 1) await source.collect(never);
+  expect(face.openConnections()).toBe(1);
+});
 
-  test('the times of hundreds of neighbors come from one command, and only what is wanted of its answer is kept', async () => {
-    const { source, face, sim } = await layGrpcBed({ neighbors: 300 });
-    await source.collect(never);
-    const before = face.stats().commands;
-    const keys = sim.neighbors('vrf1').map(({ vrf, address }) => ({ vrf, address }));
-    const rtts = await source.readRtts(keys, never);
-    expect([rtts.size, new Set(rtts.values()), face.stats().commands - before]).toEqual([300, new Set([4_287_000n]), 1]);
-  });
+test('eAPI over gRPC: the round-trip times of hundreds of neighbors come from one command', async () => {
+  const { source, face, sim } = await layGrpcBed({ neighbors: 300 });
+  await source.collect(never);
+  const before = face.stats().commands;
+  const keys = sim.neighbors('vrf1').map(({ vrf, address }) => ({ vrf, address }));
+  const rtts = await source.readRtts(keys, never);
+  expect([rtts.size, new Set(rtts.values()), face.stats().commands - before]).toEqual([300, new Set([4_287_000n]), 1]);
+});
 
-  test('an answer over the bound is refused', async () => {
-    const { source } = await layGrpcBed({ neighbors: 100, maxAnswerBytes: 4_096 });
-    await expect(source.collect(never)).rejects.toMatchObject({ code: 'GRPC__EXHAUSTED' });
-  });
+test('eAPI over gRPC: an answer over the bound is refused', async () => {
+  const { source } = await layGrpcBed({ neighbors: 100, maxAnswerBytes: 4_096 });
+  await expect(source.collect(never)).rejects.toMatchObject({ code: 'GRPC__EXHAUSTED' });
+});
 
-  test('a web server at the address is an error, not an answer', async () => {
-    const other = createSimulatedEapi({ switch: createSimulatedSwitch({ clock: systemClock }), faults: createSwitchFaults() });
-    const { url } = await other.start();
-    ends.push(other.stop);
-    const source = createEapiSource({ endpoint: url.replace('http:', 'grpc:'), clock: systemClock, timeoutMs: 10_000 });
-    ends.push(source.close);
-    await expect(source.collect(never)).rejects.toMatchObject({ code: expect.stringMatching(/^GRPC__(UNREACHABLE|FAILED|TIMEOUT)$/) });
-  });
+test('eAPI over gRPC: a web server at the address is an error, not an answer', async () => {
+  const other = createSimulatedEapi({ switch: createSimulatedSwitch({ clock: systemClock }), faults: createSwitchFaults() });
+  const { url } = await other.start();
+  ends.push(other.stop);
+  const source = createEapiSource({ endpoint: url.replace('http:', 'grpc:'), clock: systemClock, timeoutMs: 10_000 });
+  ends.push(() => source.close());
+  await expect(source.collect(never)).rejects.toMatchObject({ code: expect.stringMatching(/^GRPC__(UNREACHABLE|FAILED|TIMEOUT)$/) });
+});
 
-  test.each([
-    [404, 'GRPC__NOT_SERVED'],
-    [503, 'GRPC__UNREACHABLE'],
-    [403, 'GRPC__FAILED'],
-  ] as const)('HTTP %i in the place of an answer is %s', async (status, code) => {
-    const { source, faults } = await layGrpcBed();
-    faults.begin({ kind: 'http-status', status });
-    await expect(source.collect(never)).rejects.toMatchObject({ code });
-  });
+test.each([
+  [404, 'GRPC__NOT_SERVED'],
+  [503, 'GRPC__UNREACHABLE'],
+  [403, 'GRPC__FAILED'],
+] as const)('eAPI over gRPC: HTTP %i in the place of an answer is %s', async (status, code) => {
+  const { source, faults } = await layGrpcBed();
+  faults.begin({ kind: 'http-status', status });
+  await expect(source.collect(never)).rejects.toMatchObject({ code });
+});
 
-  test('a proxy of the environment is not asked', async () => {
-    const { source } = await layGrpcBed();
-    process.env.http_proxy = 'http://127.0.0.1:9';
-    try {
-      expect(statesOf(await source.collect(never))).toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
-    } finally {
-      delete process.env.http_proxy;
-    }
-  });
+test('eAPI over gRPC: a proxy of the environment is not asked', async () => {
+  const { source } = await layGrpcBed();
+  process.env.http_proxy = 'http://127.0.0.1:9';
+  try {
+    expect(statesOf(await source.collect(never))).toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
+  } finally {
+    delete process.env.http_proxy;
+  }
 });

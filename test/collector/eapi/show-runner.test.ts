@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import { createEapiShowRunner, type EapiShowRunnerOptions, type ShowRunner } from '../../../src/collector/index.ts';
 import { layEapiBed, never, USER } from './fixture.ts';
@@ -30,54 +30,52 @@ async function answering(body: Buffer): Promise<string> {
 
 const framed = (result: string): Buffer => Buffer.from(`{"jsonrpc":"2.0","id":"dzd-telemetry-1","result":[${result}]}`, 'latin1');
 
-describe('a show command', () => {
-  test('is answered with what the switch says, without its own time in it', async () => {
-    const { runner } = await bedWithRunner();
-    expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
-  });
+test('a show command is answered without the switch’s time in it', async () => {
+  const { runner } = await bedWithRunner();
+  expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
+});
 
-  test('is answered byte for byte, numbers that no double holds among it', async () => {
-    const text = '{ "octets": 18446744073709551615,"rate":1.10 }';
-    const runner = runnerAt(await answering(framed(text)));
-    expect(Buffer.from(await runner.run('show interfaces', never)).toString()).toBe(text);
-  });
+test('a show command is answered byte for byte, numbers beyond 2^53 included', async () => {
+  const text = '{ "octets": 18446744073709551615,"rate":1.10 }';
+  const runner = runnerAt(await answering(framed(text)));
+  expect(Buffer.from(await runner.run('show interfaces', never)).toString()).toBe(text);
+});
 
-  test('logs in by itself, and out again', async () => {
-    const { runner, face } = await bedWithRunner({ credentials: USER }, { credentials: { ...USER, login: 'session' } });
-    await runner.run('show hostname', never);
-    expect(face.openSessions()).toBe(1);
-    await runner.close();
-    expect(face.openSessions()).toBe(0);
-    await expect(runner.run('show hostname', never)).rejects.toThrow('are closed');
-  });
+test('a show command logs in by itself, and out again', async () => {
+  const { runner, face } = await bedWithRunner({ credentials: USER }, { credentials: { ...USER, login: 'session' } });
+  await runner.run('show hostname', never);
+  expect(face.openSessions()).toBe(1);
+  await runner.close();
+  expect(face.openSessions()).toBe(0);
+  await expect(runner.run('show hostname', never)).rejects.toThrow('are closed');
+});
 
-  test('that answers with text that is JSON is answered all the same', async () => {
-    const { runner } = await bedWithRunner({ eosQuirks: { resultsAsText: true } });
-    expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
-  });
+test('a show command that answers with text that is JSON is answered all the same', async () => {
+  const { runner } = await bedWithRunner({ eosQuirks: { resultsAsText: true } });
+  expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
+});
 
-  test.for([
-    ['show nonsense', 'EAPI__COMMAND_INVALID'],
-    ['show tech-support', 'EAPI__COMMAND_UNCONVERTED'],
-  ] as const)('that fails, as %s, is the error that the switch says', async ([command, code]) => {
-    const { runner } = await bedWithRunner();
-    await expect(runner.run(command, never)).rejects.toMatchObject({ code });
-  });
+test.for([
+  ['show nonsense', 'EAPI__COMMAND_INVALID'],
+  ['show tech-support', 'EAPI__COMMAND_UNCONVERTED'],
+] as const)('a show command that fails, as %s, is the error that the switch reports', async ([command, code]) => {
+  const { runner } = await bedWithRunner();
+  await expect(runner.run(command, never)).rejects.toMatchObject({ code });
+});
 
-  test.for([
-    ['data beside errors', framed('{"a":1,"errors":["half of it"]}'), 'EAPI__COMMAND_FAILED'],
-    ['no JSON', framed('{"a":nope}'), 'EAPI__MALFORMED'],
-    ['half of an object', framed('{"a":1').subarray(0, -2), 'EAPI__MALFORMED'],
-    ['what is not UTF-8', framed('{"a":"\xff"}'), 'EAPI__MALFORMED'],
-    ['more than the bound', framed(`{"a":"${'x'.repeat(50_000_000)}"}`), 'EAPI__TOO_LARGE'],
-  ] as const)('answered with %s is refused', async ([, body, code]) => {
-    const runner = runnerAt(await answering(body));
-    await expect(runner.run('show interfaces', never)).rejects.toMatchObject({ code });
-  });
+test.for([
+  ['data beside errors', framed('{"a":1,"errors":["half of it"]}'), 'EAPI__COMMAND_FAILED'],
+  ['no JSON', framed('{"a":nope}'), 'EAPI__MALFORMED'],
+  ['half of an object', framed('{"a":1').subarray(0, -2), 'EAPI__MALFORMED'],
+  ['what is not UTF-8', framed('{"a":"\xff"}'), 'EAPI__MALFORMED'],
+  ['more than the bound', framed(`{"a":"${'x'.repeat(50_000_000)}"}`), 'EAPI__TOO_LARGE'],
+] as const)('a show command answered with %s is refused', async ([, body, code]) => {
+  const runner = runnerAt(await answering(body));
+  await expect(runner.run('show interfaces', never)).rejects.toMatchObject({ code });
+});
 
-  test('that takes too long is given up', async () => {
-    const { runner, faults } = await bedWithRunner({}, { timeoutMs: 50 });
-    faults.begin({ kind: 'hang' });
-    await expect(runner.run('show hostname', never)).rejects.toMatchObject({ code: 'EAPI__TIMEOUT' });
-  });
+test('a show command that takes too long is given up', async () => {
+  const { runner, faults } = await bedWithRunner({}, { timeoutMs: 50 });
+  faults.begin({ kind: 'hang' });
+  await expect(runner.run('show hostname', never)).rejects.toMatchObject({ code: 'EAPI__TIMEOUT' });
 });

@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { createEapiSource } from '../../../src/collector/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
+import { collected } from '../source-contract.ts';
 import { type EapiBed, layEapiBed, never } from './fixture.ts';
 
 let fixture: EapiBed | undefined;
@@ -17,20 +18,18 @@ async function readOf(endpoint: string): Promise<unknown> {
   }
 }
 
-describe('an endpoint at which nobody listens', () => {
-  test('is named with what the system says, over TCP', async () => {
-    const port = await closedPort();
-    await expect(readOf(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
-      code: 'EAPI__UNREACHABLE',
-      message: `eAPI at http://127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
-    });
+test('an endpoint without a listener is named with the system’s error, over TCP', async () => {
+  const port = await closedPort();
+  await expect(readOf(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
+    code: 'EAPI__UNREACHABLE',
+    message: `eAPI at http://127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
   });
+});
 
-  test('is named with what the system says, at a Unix socket', async () => {
-    await expect(readOf('unix:///nonexistent/command-api.sock')).rejects.toMatchObject({
-      code: 'EAPI__UNREACHABLE',
-      message: 'eAPI at unix:///nonexistent/command-api.sock cannot be reached: connect ENOENT /nonexistent/command-api.sock',
-    });
+test('an endpoint without a listener is named with the system’s error, at a Unix socket', async () => {
+  await expect(readOf('unix:///nonexistent/command-api.sock')).rejects.toMatchObject({
+    code: 'EAPI__UNREACHABLE',
+    message: 'eAPI at unix:///nonexistent/command-api.sock cannot be reached: connect ENOENT /nonexistent/command-api.sock',
   });
 });
 
@@ -50,30 +49,30 @@ test('an idle connection that the switch has ended is replaced without the poll 
   expect(fixture.face.stats().connections).toBe(3);
 });
 
-test('an answer beyond the bound is given up while it comes, and said to be too large', async () => {
+test('an answer beyond the limit is given up while it arrives', async () => {
   fixture = await layEapiBed({}, () => ({ maxAnswerBytes: 200 }));
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__TOO_LARGE',
-    message: `the answer of eAPI at ${fixture.url} is larger than 200 bytes`,
+    message: `eAPI response from ${fixture.url} is larger than 200 bytes`,
   });
 });
 
-test('an answer that breaks off is said to be incomplete, with how much came', async () => {
+test('an answer that breaks off is reported as incomplete, with its number of bytes', async () => {
   fixture = await layEapiBed();
   fixture.faults.begin({ kind: 'cut' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
 });
 
-test('a web page in place of an answer is said to be no JSON, with how it begins', async () => {
+test('a web page in place of an answer is reported as malformed, with its beginning', async () => {
   fixture = await layEapiBed();
   fixture.faults.begin({ kind: 'garbage' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__MALFORMED',
-    message: `the answer of eAPI at ${fixture.url} makes no sense: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
+    message: `malformed eAPI response from ${fixture.url}: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
   });
 });
 
-test('a switch that is slower than the bound is said to be, with the bound', async () => {
+test('a switch that is slower than the timeout is reported with the timeout', async () => {
   fixture = await layEapiBed({}, () => ({ timeoutMs: 60 }));
   fixture.faults.begin({ kind: 'slow', delayMs: 1_000 });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
@@ -85,9 +84,7 @@ test('a switch that is slower than the bound is said to be, with the bound', asy
 test('an EOS that does not know timestamps is asked without them from then on, and its sessions have no age', async () => {
   fixture = await layEapiBed({ eosQuirks: { knowsTimestamps: false } });
   for (let poll = 0; poll < 3; poll += 1) {
-    const reading = (await fixture.source.collect(never)).vrfs.get('vrf1');
-    expect(reading).toMatchObject({ kind: 'collected' });
-    expect(reading).not.toHaveProperty('switchTime');
+    expect(collected(await fixture.source.collect(never), 'vrf1').switchTime).toBeUndefined();
   }
   expect(fixture.face.stats().requests).toBe(4);
 });

@@ -47,7 +47,7 @@ const listen = (): void =>
 const watching = () => expect.poll(() => face.stats().watches).toBe(1);
 
 describe('the BGP watch of EosSdkRpc', () => {
-  test('wakes on each change of a session, of a neighbor that comes, and of one that goes', async () => {
+  test('the BGP watch triggers on each change of a session, and on a neighbor that is configured or removed', async () => {
     listen();
     await watching();
     sim.establish('vrf1', '169.254.0.1');
@@ -57,14 +57,14 @@ describe('the BGP watch of EosSdkRpc', () => {
     await expect.poll(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
   });
 
-  test('an acknowledgement alone wakes nobody', async () => {
+  test('the BGP watch does not trigger on an acknowledgement alone', async () => {
     listen();
     await watching();
     await systemClock.sleep(50);
     expect(told).toEqual([]);
   });
 
-  test('a switch that is not there is told once, with growing pauses between the attempts, and so is its return, which wakes', async () => {
+  test('the BGP watch reports an unreachable switch once, retries with growing pauses, and triggers at its return', async () => {
     await face.stop();
     listen();
     await expect.poll(() => clock.pauses.length).toBeGreaterThan(5);
@@ -79,7 +79,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     await expect.poll(() => told.at(-1)).toBe('wake');
   });
 
-  test('a stream that is torn down is opened again', async () => {
+  test('the BGP watch opens a stream again that was torn down', async () => {
     listen();
     await watching();
     face.hangUp();
@@ -87,7 +87,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     await watching();
   });
 
-  test('closing ends the stream on the switch too, and twice is once', async () => {
+  test('closing the BGP watch twice ends the stream on the switch once', async () => {
     listen();
     await watching();
     await watch.close();
@@ -97,7 +97,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     expect(told).toEqual([]);
   });
 
-  test('an aborted signal ends it as well, without a word', async () => {
+  test('an aborted signal ends the BGP watch silently', async () => {
     const controller = new AbortController();
     watch.start(
       () => told.push('wake'),
@@ -110,7 +110,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     expect(told).toEqual([]);
   });
 
-  test('a switch that is back and says nothing is back all the same', async () => {
+  test('the BGP watch reports the return of a switch that stays silent', async () => {
     await face.stop();
     listen();
     await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
@@ -120,7 +120,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
   });
 
-  test('a switch that accepts and says nothing is not lost', async () => {
+  test('the BGP watch is not lost while the switch accepts it and stays silent', async () => {
     faults.begin({ kind: 'hang' });
     listen();
     await systemClock.sleep(100);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { encodeMessage } from '../../../localnet/switch/grpc.ts';
-import { createGrpcEapiClient } from '../../../src/collector/eapi/client.ts';
+import { GrpcEapiClient } from '../../../src/collector/eapi/client.ts';
 import { readSummary } from '../../../src/collector/eapi/summary.ts';
-import { decodeShowResponse, tellsOfPeer } from '../../../src/collector/grpc/messages.ts';
+import { decodeShowResponse, namesPeer } from '../../../src/collector/grpc/messages.ts';
 import { isAgentError, type Random, seededRandom } from '../../../src/lib/index.ts';
 
 /** Replay a failure with the seed and the round that its message names. */
@@ -40,19 +40,16 @@ function damaged(whole: Buffer, random: Random): Buffer {
   }
 }
 
-test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Established whom the answer does not spell out`, {
+test(`${ROUNDS} damaged answers over gRPC are read or are a clear error, and invent no Established neighbor`, {
   timeout: 120_000,
 }, async () => {
   const random = seededRandom(SEED);
   let answer = ANSWER;
-  const client = createGrpcEapiClient({
-    endpoint: 'grpc://switch:9543',
-    channel: {
-      call: async () => answer,
-      watch: () => Promise.reject(new Error('nobody watches')),
-      isConnected: () => true,
-      close: async () => undefined,
-    },
+  const client = new GrpcEapiClient('grpc://switch:9543', {
+    call: async () => answer,
+    watch: () => Promise.reject(new Error('no watch')),
+    isConnected: () => true,
+    close: async () => undefined,
   });
   const never = new AbortController().signal;
   const counts = { read: 0, errors: 0, failures: 0 };
@@ -69,12 +66,13 @@ test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Es
       }
       counts.read += 1;
       const { vrfs } = readSummary(result, { endpoint: 'grpc://switch:9543', source: 'grpc' });
-      const spelt = answer.toString('latin1');
+      const written = answer.toString('latin1');
       for (const reading of vrfs.values()) {
         if (reading.kind === 'failed') continue;
         for (const { address, state } of reading.neighbors.values()) {
-          if (!spelt.includes(`"${address}":`)) expect.unreachable(`${address} is invented: ${place}`);
-          if (state === 'established' && !spelt.includes('"Established"')) expect.unreachable(`${address} is up of nothing: ${place}`);
+          if (!written.includes(`"${address}":`)) expect.unreachable(`${address} is invented: ${place}`);
+          if (state === 'established' && !written.includes('"Established"'))
+            expect.unreachable(`${address} is up without a state: ${place}`);
         }
       }
     } catch (error) {
@@ -87,16 +85,16 @@ test(`${ROUNDS} damaged answers are the switch's, or a clear error; nobody is Es
   expect(counts.failures).toBeGreaterThan(ROUNDS / 1_000);
 });
 
-test(`${ROUNDS} damaged messages of the watch are a reason to look or none, and never an exception`, { timeout: 120_000 }, () => {
+test(`${ROUNDS} damaged messages of the watch trigger a poll or not, and never throw`, { timeout: 120_000 }, () => {
   const random = seededRandom(SEED + 1);
   let reasons = 0;
-  for (let round = 0; round < ROUNDS; round += 1) if (tellsOfPeer(damaged(CHANGE, random))) reasons += 1;
+  for (let round = 0; round < ROUNDS; round += 1) if (namesPeer(damaged(CHANGE, random))) reasons += 1;
   expect(reasons).toBeGreaterThan(ROUNDS / 100);
   expect(reasons).toBeLessThan(ROUNDS);
 });
 
-test('the undamaged messages are read', () => {
+test('undamaged gRPC messages are read', () => {
   expect(decodeShowResponse(ANSWER)).toMatchObject({ kind: 'answered' });
   expect(decodeShowResponse(FAILURE)).toEqual({ kind: 'failed', code: 1_000, message: 'BGP inactive' });
-  expect(tellsOfPeer(CHANGE)).toBe(true);
+  expect(namesPeer(CHANGE)).toBe(true);
 });

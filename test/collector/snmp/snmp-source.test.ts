@@ -236,7 +236,7 @@ describe('a VRF without neighbors', () => {
     const agent = await startAgent(truthfully(() => peerTable({})));
     await expect(sourceOf(agent, { vrfs: ['default', 'vrf1'] }).collect(signal)).rejects.toMatchObject({
       code: 'SNMP__EMPTY',
-      message: `the SNMP agent at 127.0.0.1:${agent.port} has no BGP neighbor in any of the VRFs read (2 of 2)`,
+      message: `the SNMP agent at 127.0.0.1:${agent.port} has no BGP neighbor in any VRF that was read (2 of 2)`,
     });
   });
 });

@@ -126,7 +126,7 @@ describe('what the agent has against the user', () => {
       'SNMP__WRONG_PRIVACY: the SNMP agent at 127.0.0.1:PORT and user telemetry cannot decrypt each other: it tells its engine, and answers no request',
     );
     expect(await refusalOf({ name: USER.name, auth: USER.auth })).toBe(
-      'SNMP__LEVEL_REFUSED: the SNMP agent at 127.0.0.1:PORT does not let user telemetry ask with this authentication and privacy',
+      'SNMP__LEVEL_REFUSED: the SNMP agent at 127.0.0.1:PORT refuses this security level to user telemetry',
     );
   });
 
