@@ -4,9 +4,9 @@ import type { Nanoseconds } from '../serviceability/index.ts';
 import { neighborKeyText, type SwitchSource } from './source.ts';
 
 export interface CollectorReporter {
-  /** A source was polled and answered; how long that took, milliseconds. */
+  /** A source answered a poll, after so many milliseconds. */
   polled(event: { readonly source: string; readonly durationMs: number }): void;
-  /** Told once when a source is lost and once when it is back, never for each failed poll. */
+  /** Reported once when a source fails and once when it recovers, not for each failed poll. */
   source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
 }
 
@@ -23,15 +23,20 @@ export interface CollectorOptions {
 export interface Collector {
   /**
    * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
-   * which users are expected. A second look begins with another source than the first where there is one (rule 8).
+   * which users are expected. A confirmation poll begins with another source than the first where there is one (rule 8).
    */
   collect(
     options: { readonly needed: ReadonlySet<VrfName>; readonly confirmationPoll?: boolean },
     signal: AbortSignal,
   ): Promise<NeighborSnapshot | undefined>;
-  /** RTTs by `neighborKeyText`, from whichever sources have them. Never throws but for an aborted signal: an RTT is not worth a status. */
+  /** RTTs by `neighborKeyText`, from the sources that have them. Throws only for an aborted signal: an RTT is not worth a status. */
   readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
   close(): Promise<void>;
+}
+
+interface Tracked {
+  readonly source: SwitchSource;
+  readonly health: Health;
 }
 
 interface Health {
@@ -48,19 +53,17 @@ interface Health {
  *   source 2 ──► fills only those ──► …
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions): Collector {
-  const freshDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
-  const healths = new Map(sources.map((source): [SwitchSource, Health] => [source, { lost: false, retryAt: 0, delays: freshDelays() }]));
-  const healthOf = (source: SwitchSource): Health => healths.get(source) ?? { lost: false, retryAt: 0, delays: freshDelays() };
+  const newDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
+  const tracked = sources.map((source): Tracked => ({ source, health: { lost: false, retryAt: 0, delays: newDelays() } }));
 
-  async function poll(source: SwitchSource, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
-    const health = healthOf(source);
+  async function poll({ source, health }: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const from = clock.monotonic();
     try {
       const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner), clock);
       reporter.polled({ source: source.name, durationMs: clock.monotonic() - from });
       if (health.lost) reporter.source({ source: source.name, state: 'back' });
       health.lost = false;
-      health.delays = freshDelays();
+      health.delays = newDelays();
       return snapshot;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -80,16 +83,16 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
 
   return {
     async collect({ needed, confirmationPoll = false }, signal) {
-      const order = confirmationPoll ? [...sources.slice(1), ...sources.slice(0, 1)] : sources;
-      const resting = order.filter((source) => healthOf(source).lost && clock.monotonic() < healthOf(source).retryAt);
-      // A source that was just lost rests while another speaks; when none does, every one is asked.
-      const candidates = [...order.filter((source) => !resting.includes(source)), ...resting];
+      const order = confirmationPoll ? [...tracked.slice(1), ...tracked.slice(0, 1)] : tracked;
+      const backedOff = order.filter(({ health }) => health.lost && clock.monotonic() < health.retryAt);
+      // A source that just failed is polled again only when no other answers.
+      const candidates = [...order.filter((each) => !backedOff.includes(each)), ...backedOff];
       let merged: NeighborSnapshot | undefined;
-      /** Without a single neighbor it speaks for nobody; beside a full one its empty VRFs would pass for sessions that are gone. */
+      /** Next to a full snapshot, the empty VRFs of one without any neighbor would pass for sessions that are gone. */
       let empty: NeighborSnapshot | undefined;
-      for (const source of candidates) {
-        if (merged !== undefined && (isComplete(merged, needed) || resting.includes(source))) break;
-        const snapshot = await poll(source, signal);
+      for (const each of candidates) {
+        if (merged !== undefined && (isComplete(merged, needed) || backedOff.includes(each))) break;
+        const snapshot = await poll(each, signal);
         if (snapshot === undefined) continue;
         if (hasNeighbors(snapshot)) merged = merged === undefined ? snapshot : fill(merged, snapshot);
         else empty ??= snapshot;
@@ -98,13 +101,13 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
     },
     async readRtts(neighbors, signal) {
       const found = new Map<string, Nanoseconds>();
-      for (const source of sources) {
-        if (source.readRtts === undefined || healthOf(source).lost) continue;
+      for (const { source, health } of tracked) {
+        if (source.readRtts === undefined || health.lost) continue;
         const missing = found.size === 0 ? neighbors : neighbors.filter((key) => !found.has(neighborKeyText(key)));
         if (missing.length === 0) break;
         try {
-          const readRtts = source.readRtts.bind(source);
-          for (const [key, rtt] of await withDeadline(timeoutMs, signal, (inner) => readRtts(missing, inner), clock)) found.set(key, rtt);
+          const rtts = await withDeadline(timeoutMs, signal, async (inner) => source.readRtts?.(missing, inner), clock);
+          for (const [key, rtt] of rtts ?? []) found.set(key, rtt);
         } catch {
           if (signal.aborted) throw signal.reason;
         }
@@ -134,7 +137,7 @@ function hasNeighbors({ vrfs }: NeighborSnapshot): boolean {
   return false;
 }
 
-/** `second` speaks only for the VRFs that `first` could not read or does not have. */
+/** `first`, with the VRFs that it could not read or does not have from `second`. */
 function fill(first: NeighborSnapshot, second: NeighborSnapshot): NeighborSnapshot {
   const vrfs = new Map<VrfName, VrfReading>(first.vrfs);
   for (const [vrf, reading] of second.vrfs) {

@@ -1,14 +1,11 @@
 import type { NeighborKey, NeighborSnapshot } from '../bgp/index.ts';
 import type { Nanoseconds } from '../serviceability/index.ts';
 
-/**
- * Runs show commands, for those who pass on what the switch says without reading it. It has connections of its own, so that no poll waits
- * behind an answer of megabytes.
- */
+/** Runs show commands for raw snapshots. It has its own connection, so that no poll waits behind an answer of megabytes. */
 export interface ShowRunner {
   /**
-   * The switch's answer to one command: a JSON object, byte for byte as it came. Throws AgentError `EAPI__…`, the signal's reason, or Stopped
-   * once it is closed. Whether the command may be run is the caller's business.
+   * The switch's answer to one command: a JSON object in UTF-8, as the switch wrote it. Throws AgentError `EAPI__…`, the signal's reason, or
+   * Stopped once it is closed. The caller checks that the command is harmless.
    */
   run(command: string, signal: AbortSignal): Promise<Uint8Array>;
   /** Ends sessions and sockets. Idempotent. */
@@ -20,18 +17,17 @@ export interface SwitchSource {
   /** Its name in the configuration, for logs and metrics. */
   readonly name: string;
   /**
-   * Polls every VRF once. A VRF that could not be read is in the snapshot as failed; when nothing at all could be read, or the answer cannot
-   * be trusted (empty, cut, of the wrong type), it throws an AgentError. It never answers with a snapshot that claims more than it saw.
+   * Polls every VRF once. A VRF that could not be read is failed in the snapshot. Throws an AgentError when no VRF could be read, or when the
+   * answer cannot be trusted (empty, cut, of the wrong type). A snapshot never claims more than the source saw.
    */
   collect(signal: AbortSignal): Promise<NeighborSnapshot>;
   /**
-   * Round-trip times of the named neighbors, by `neighborKeyText`; those without a sample are absent. Only sources that can tell have it.
+   * Round-trip times of the named neighbors, by `neighborKeyText`; those without a sample are absent. Only sources with RTTs have this.
    * An error here costs the RTT, never the status.
    */
   readRtts?(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
   /**
-   * What came in since it was made and could not be made anything of, by the reason: figures for the operator. Only sources that count it
-   * have it, always with the same reasons.
+   * What it received and dropped since it was made, by reason, always the same ones. Only sources that count it have this.
    */
   dropCounters?(): Readonly<Record<string, number>>;
   /** Ends sessions and sockets. Idempotent. */

@@ -1,33 +1,33 @@
 import { type AgentError, type Clock, createAbortController, type MonotonicMs, Stopped } from '../lib/index.ts';
 
 /**
- * Something that hears from the switch that a session may have changed: a trap, a stream. It is a hint that the next poll should come at
- * once, never an observation by itself; an agent without any only notices a little later.
+ * Receives hints from the switch that a session may have changed: traps, a stream. A hint brings the next poll at once and is never an
+ * observation by itself; an agent without any only notices a little later.
  */
 export interface TriggerSource {
   /** Its name in the configuration, for logs and metrics. */
   readonly name: string;
   /**
-   * Listens until the signal aborts or it is closed, and by itself tries again, with growing pauses, when it can't. `onWake` may be called
-   * any number of times: whoever started it coalesces and bounds. Never throws; what goes wrong is told by `onState`.
+   * Listens until the signal aborts or it is closed, and retries with growing pauses while it cannot. It may call `onTrigger` any number of
+   * times: the caller coalesces and bounds. Never throws; `onState` reports failures.
    */
   start(onTrigger: () => void, signal: AbortSignal, onState?: (event: TriggerState) => void): void;
-  /** What came in since it was made and was no hint, by the reason, always the same ones; only sources that count it have it. */
+  /** What it received and dropped since it was made, by reason, always the same ones; only sources that count it have this. */
   dropCounters?(): Readonly<Record<string, number>>;
   /** Ends sockets and streams. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Told once when a source can't listen any more, with the reason, and once when it listens again; the first success is not told. */
+/** Reported once when a source can no longer listen, and once when it listens again; the first success is not reported. */
 export type TriggerState = { readonly state: 'lost'; readonly error: AgentError } | { readonly state: 'back' };
 
-/** What happens to wake-ups, each told once, where it happens. */
+/** What happens to triggers, each reported once, where it happens. */
 export type TriggerEvent =
-  /** A hint that was let through: a poll comes at once. */
+  /** A hint within the rate limit: a poll comes at once. */
   | { readonly kind: 'woke'; readonly source: string }
-  /** A hint over the bound: the next poll comes at its interval. */
+  /** A hint over the rate limit: the next poll comes at its interval. */
   | { readonly kind: 'held-back'; readonly source: string }
-  /** The first that was held back in a long while; told once a storm. */
+  /** The rate limit is reached; reported once until there was none over it for a minute. */
   | { readonly kind: 'storm'; readonly source: string; readonly maxPerMinute: number }
   | { readonly kind: 'lost'; readonly source: string; readonly error: AgentError }
   | { readonly kind: 'back'; readonly source: string };
@@ -52,33 +52,33 @@ export interface Triggers {
 
 const MINUTE_MS = 60_000;
 /** Hints this close together make one poll, and count as one. */
-const TOGETHER_MS = 250;
+const COALESCE_MS = 250;
 
 /**
- * All wake-up sources as one, bounded: a mass flap is thousands of hints in a second, and a session that flaps for ever is a hint each second,
- * and neither may make the agent poll the switch more than `maxPerMinute` times a minute beyond its interval.
+ * All trigger sources as one, bounded: a mass flap is thousands of hints in a second, a session that flaps for ever is a hint each second, and
+ * neither makes the agent poll the switch more than `maxPerMinute` times a minute beyond its interval.
  */
 export function createTriggers({ sources, maxPerMinute, clock, onTrigger, reporter }: TriggersOptions): Triggers {
-  const life = createAbortController();
-  /** When the last ones were let through that counted, the oldest first; never more than `maxPerMinute`. */
-  const passed: MonotonicMs[] = [];
+  const stopping = createAbortController();
+  /** When the counted hints of the last minute came, the oldest first; never more than `maxPerMinute`. */
+  const counted: MonotonicMs[] = [];
   let heldBackAt: MonotonicMs | undefined;
-  let started = false;
+  let isStarted = false;
 
   function hint(source: string): void {
-    if (life.signal.aborted) return;
+    if (stopping.signal.aborted) return;
     const now = clock.monotonic();
-    while (passed[0] !== undefined && now - passed[0] >= MINUTE_MS) passed.shift();
-    const last = passed.at(-1);
-    const together = last !== undefined && now - last < TOGETHER_MS;
-    if (!together && passed.length >= maxPerMinute) {
+    while (counted[0] !== undefined && now - counted[0] >= MINUTE_MS) counted.shift();
+    const last = counted.at(-1);
+    const coalesces = last !== undefined && now - last < COALESCE_MS;
+    if (!coalesces && counted.length >= maxPerMinute) {
       if (heldBackAt === undefined || now - heldBackAt >= MINUTE_MS) reporter.trigger({ kind: 'storm', source, maxPerMinute });
       heldBackAt = now;
       reporter.trigger({ kind: 'held-back', source });
       return;
     }
-    if (!together) {
-      passed.push(now);
+    if (!coalesces) {
+      counted.push(now);
       reporter.trigger({ kind: 'woke', source });
     }
     onTrigger();
@@ -86,20 +86,20 @@ export function createTriggers({ sources, maxPerMinute, clock, onTrigger, report
 
   return {
     start() {
-      if (started || life.signal.aborted) return;
-      started = true;
+      if (isStarted || stopping.signal.aborted) return;
+      isStarted = true;
       for (const source of sources) {
         const { name } = source;
         source.start(
           () => hint(name),
-          life.signal,
+          stopping.signal,
           (event) =>
             reporter.trigger(event.state === 'back' ? { kind: 'back', source: name } : { kind: 'lost', source: name, error: event.error }),
         );
       }
     },
     async stop() {
-      life.abort(new Stopped('wake-ups end'));
+      stopping.abort(new Stopped('the triggers are stopped'));
       await Promise.allSettled(sources.map((source) => source.close()));
     },
   };

@@ -388,7 +388,8 @@ export const SWITCH_CODES = {
   GRPC__EXHAUSTED: {
     class: 'retry-later',
     message: 'EosSdkRpc at {endpoint} is overloaded, or its response is too large: {problem}',
-    remedy: 'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check which service answers at this address',
+    remedy:
+      'a summary takes a quarter of a kilobyte a neighbor, and a client may have 100 calls open: check which service answers at this address',
   },
   GRPC__FAILED: {
     class: 'retry-later',

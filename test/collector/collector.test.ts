@@ -48,7 +48,7 @@ function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot 
 const silence = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
-test('a source without a single neighbor does not pass its empty VRFs for read beside one that has neighbors', async () => {
+test('the empty VRFs of a source without any neighbor do not count when another source has neighbors', async () => {
   const restarting = sourceWith('eapi', { vrf1: collected('eapi') });
   const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')) });
 
@@ -56,13 +56,13 @@ test('a source without a single neighbor does not pass its empty VRFs for read b
   expect([...((await collect(other, restarting))?.vrfs.keys() ?? [])]).toEqual(['default']);
 });
 
-test('a source without a single neighbor is heard when no other says more', async () => {
+test('a source without any neighbor is used when no other answers', async () => {
   const restarting = sourceWith('eapi', { default: collected('eapi'), vrf1: collected('eapi') });
 
   expect([...((await collect(restarting))?.vrfs.keys() ?? [])]).toEqual(['default', 'vrf1']);
 });
 
-test('a VRF that one source lacks is filled by the next, and a VRF that it has stays its own', async () => {
+test('a VRF that a source lacks is filled by the next one, and a VRF that it has is kept', async () => {
   const first = sourceWith('eapi', { default: collected('eapi', established('172.16.0.1')) });
   const second = sourceWith('snmp', { default: collected('snmp'), vrf1: collected('snmp', established('169.254.0.1')) });
 
@@ -71,7 +71,7 @@ test('a VRF that one source lacks is filled by the next, and a VRF that it has s
   expect([...(snapshot?.vrfs ?? [])].map(([vrf, { source }]) => `${vrf} by ${source}`)).toEqual(['default by eapi', 'vrf1 by snmp']);
 });
 
-test('rule 20: a source that stays silent is given up, told of once, and the next one is asked', async () => {
+test('rule 20: a silent source is given up and reported once, and the next one is polled', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), collect: silence };
   const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: collected('snmp') });
   const { collector, told } = collectorOf(silent, other);
@@ -82,7 +82,7 @@ test('rule 20: a source that stays silent is given up, told of once, and the nex
   expect(told).toEqual(['eapi lost: source eapi could not read the switch: no answer within 20 ms']);
 });
 
-test('a source that stays silent about round-trip times leaves them to the next', async () => {
+test('round-trip times that a source does not answer come from the next', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), readRtts: (_, signal) => silence(signal) };
   const other: SwitchSource = { ...sourceWith('snmp', {}), readRtts: async () => new Map([['vrf1|169.254.0.1', nanoseconds(4_200_000)]]) };
   const at = { vrf: 'vrf1', address: '169.254.0.1', neighbor: established('169.254.0.1'), source: 'eapi', changedAtToleranceMs: 0 };
@@ -90,7 +90,7 @@ test('a source that stays silent about round-trip times leaves them to the next'
   expect(await collectorOf(silent, other).collector.readRtts([at], never)).toEqual(new Map([['vrf1|169.254.0.1', 4_200_000n]]));
 });
 
-test('each poll that was answered is told with its time, and none that failed', async () => {
+test('each answered poll is reported with its duration, and no failed one', async () => {
   const failing: SwitchSource = { ...sourceWith('eapi', {}), collect: () => Promise.reject(new Error('no')) };
   const { collector, polls } = collectorOf(failing, sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')) }));
   await collector.collect({ needed }, never);

@@ -11,14 +11,14 @@ import type { NeighborSnapshot, NeighborState, VrfReading } from '../../src/bgp/
 import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts';
 import { type AgentError, type Clock, epochMs, isAgentError, monotonicMs, systemClock } from '../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
-import { describeRulesOfSeeing } from './source-rules.ts';
+import { describeObservationRules } from './source-rules.ts';
 
-/** What the suite lays out before a source is started on it. */
+/** The switch that the suite prepares before it starts a source. */
 export interface SourceFixture {
   /** VRFs `default`, `vrf1` and `vrf2` exist from the start and stay. */
   readonly sim: SimulatedSwitch;
   readonly faults: SwitchFaults;
-  /** Give this clock to the face and to the source: the suite moves it forwards. Its `sleep` is real. */
+  /** The clock of the protocol server and of the source; the suite advances it. Its `sleep` is real. */
   readonly clock: Clock;
   /** The bound of one request that the source is to have, milliseconds. */
   readonly timeoutMs: number;
@@ -26,11 +26,11 @@ export interface SourceFixture {
 
 export interface StartedSource {
   readonly source: SwitchSource;
-  /** What an error has to say of the place, such as `127.0.0.1:12345`. */
+  /** The endpoint that an error must name, such as `127.0.0.1:12345`. */
   readonly where: string;
-  /** Connections that the face has open now; absent for a protocol without connections. */
+  /** Open connections of the protocol server; absent for a protocol without connections. */
   readonly openConnections?: () => number;
-  /** Ends the face. The suite closes the source itself. */
+  /** Ends the protocol server. The suite closes the source itself. */
   stop(): Promise<void>;
 }
 
@@ -46,14 +46,11 @@ export interface SourceHarness {
   readonly readsDescriptions?: boolean;
   /** False for a source that cannot tell a flap between two polls. */
   readonly seesHiddenFlaps?: boolean;
-  /** False for a source that knows a session only while it is up: every other is as though it were not configured. */
+  /** False for a source that sees a session only while it is up. */
   readonly seesSessionsThatAreDown?: boolean;
 }
 
-/**
- * The suite that every source passes, each over real sockets against the same simulated switch. Rules 5 and 6 are about the ledger alone, and no
- * source can break them.
- */
+/** The suite that every source passes, each over real sockets against the same simulated switch. */
 export function describeSwitchSource(name: string, harness: SourceHarness): void {
   describe(`${name} as a switch source`, () => {
     const signal = new AbortController().signal;
@@ -61,7 +58,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
     let started: StartedSource;
 
     const use = async (): Promise<SwitchSource> => {
-      fixture = layFixture();
+      fixture = prepareSwitch();
       started = await harness.start(fixture);
       return started.source;
     };
@@ -70,7 +67,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       letTimersStandStill();
       return use();
     };
-    /** What of these neighbors the source can know. */
+    /** The neighbors of these that the source can see. */
     const visible = (states: Record<string, NeighborState>): Record<string, NeighborState> =>
       harness.seesSessionsThatAreDown !== false
         ? states
@@ -83,8 +80,8 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
     beforeEach(use);
     afterEach(() => (vi.isFakeTimers() ? inHaste(end()) : end()));
 
-    describe('what it sees', () => {
-      test('every neighbor with its state, under its VRF', async () => {
+    describe('a snapshot', () => {
+      test('a snapshot has every neighbor with its state, under its VRF', async () => {
         expect(statesOf(await started.source.collect(signal))).toEqual({
           default: { '169.254.8.1': 'established' },
           vrf1: visible({
@@ -99,13 +96,13 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         });
       });
 
-      test('rule 2: the same address in two VRFs as two neighbors, each with its own state', async () => {
+      test('rule 2: the same address in two VRFs is two neighbors, each with its own state', async () => {
         fixture.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000 });
         const { vrf1, vrf2 } = statesOf(await started.source.collect(signal));
         expect([vrf1?.['169.254.0.1'], vrf2]).toEqual(['established', visible({ '169.254.4.1': 'active', '169.254.0.1': 'active' })]);
       });
 
-      test('a session that drops and comes back', async () => {
+      test('a snapshot shows a session that drops and returns', async () => {
         const seen: unknown[] = [];
         const look = async (): Promise<void> => {
           seen.push(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']);
@@ -118,7 +115,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         expect(seen).toEqual(['established', visible({ lost: 'active' }).lost, 'established']);
       });
 
-      test('a neighbor that is configured and removed while it polls', async () => {
+      test('a snapshot shows a neighbor that is configured, and no longer when it is removed', async () => {
         fixture.sim.configure({ vrf: 'vrf2', address: '169.254.4.3', remoteAs: 65_000 });
         fixture.sim.establish('vrf2', '169.254.4.3');
         const during = statesOf(await started.source.collect(signal)).vrf2;
@@ -130,12 +127,12 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         });
       });
 
-      test('no session as up after the switch has rebooted', async () => {
+      test('a snapshot shows no session as up after the switch has rebooted', async () => {
         await started.source.collect(signal);
         fixture.advance(60_000);
         fixture.sim.reboot();
         if (harness.seesSessionsThatAreDown === false) {
-          // It can't tell a switch without sessions from one that it does not see.
+          // A switch without sessions and one that it cannot see are the same to it.
           expect(problemsOf(await thrownBy(started.source.collect(signal)), started.where)).toEqual([]);
           return;
         }
@@ -143,7 +140,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         expect(states).toEqual(Array(8).fill('active'));
       });
 
-      test('all of 1,000 foreign neighbors beside ours', async () => {
+      test('a snapshot has all of 1,000 foreign neighbors next to ours', async () => {
         for (let index = 0; index < 1_000; index += 1) {
           const address = `10.${index >> 8}.${index & 255}.2`;
           fixture.sim.configure({ vrf: 'default', address, remoteAs: 64_512 + index });
@@ -156,42 +153,42 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         expect(statesOf(snapshot).vrf1?.['169.254.0.1']).toBe('established');
       });
 
-      test('the peer’s AS, four octets of it where the protocol has room', async () => {
+      test('a neighbor has its AS, with four octets where the protocol has them', async () => {
         const snapshot = await started.source.collect(signal);
         const neighbor = collected(snapshot, 'default').neighbors.get('169.254.8.1');
         expect([undefined, 4_200_000_001]).toContain(neighbor?.remoteAs);
         expect([undefined, 65_000]).toContain(collected(snapshot, 'vrf1').neighbors.get('169.254.0.1')?.remoteAs);
       });
 
-      test.runIf(harness.readsDescriptions !== false)('the description, and none where there is none', async () => {
+      test.runIf(harness.readsDescriptions !== false)('a neighbor has its description, and none where none is configured', async () => {
         const { neighbors } = collected(await started.source.collect(signal), 'vrf1');
         expect([neighbors.get('169.254.0.1')?.description, neighbors.get('169.254.0.5')?.description]).toEqual(['USER-500', undefined]);
       });
 
-      test('itself as the source of what it read', async () => {
+      test('each VRF of a snapshot names its source', async () => {
         const snapshot = await started.source.collect(signal);
         expect([...snapshot.vrfs.values()].map((reading) => reading.source)).toEqual(Array(3).fill(started.source.name));
       });
 
-      test('a snapshot taken no earlier than it was asked for', async () => {
+      test('a snapshot is dated no earlier than its poll', async () => {
         const before = fixture.clock.monotonic();
         const { takenAt } = await started.source.collect(signal);
         expect(takenAt >= before && takenAt <= fixture.clock.monotonic()).toBe(true);
       });
 
-      test('the truth twice when asked twice at once', async () => {
+      test('two concurrent polls return the same snapshot', async () => {
         const [first, second] = await Promise.all([started.source.collect(signal), started.source.collect(signal)]);
         expect(statesOf(first)).toEqual(statesOf(second));
         expect(statesOf(first).vrf1?.['169.254.0.1']).toBe('established');
       });
     });
 
-    describeRulesOfSeeing(() => ({ source: started.source, sim: fixture.sim, faults: fixture.faults }), harness);
+    describeObservationRules(() => ({ source: started.source, sim: fixture.sim, faults: fixture.faults }), harness);
 
-    describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls (rule 7)', () => {
+    describe.runIf(harness.seesHiddenFlaps !== false)('a flap between two polls', () => {
       const history = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf1', '169.254.0.1');
 
-      test('shows, although both polls find the session established', async () => {
+      test('rule 7: a flap between two polls shows, although both find the session established', async () => {
         fixture.advance(60_000);
         const before = await history();
         fixture.advance(60_000);
@@ -202,7 +199,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         expect(flapped(before, await history())).toBe(true);
       });
 
-      test('does not show on a session that stayed up, however often and late it is read', async () => {
+      test('rule 7: no flap shows on a session that stayed up, however often and late it is read', async () => {
         const before = await history();
         for (const pause of [1_500, 5_000, 60_000, 86_400_000]) {
           fixture.advance(pause);
@@ -210,14 +207,14 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         }
       });
 
-      test('does not show on a session that stays down', async () => {
+      test('rule 7: no flap shows on a session that stays down', async () => {
         const read = async (): Promise<FlapEvidence> => flapEvidence(await started.source.collect(signal), 'vrf2', '169.254.4.1');
         const before = await read();
         fixture.advance(60_000);
         expect(flapped(before, await read())).toBe(false);
       });
 
-      test('is dated on the switch’s own clock, however wrong that is', async () => {
+      test('rule 7: a flap is dated on the switch’s own clock, however wrong that is', async () => {
         fixture.sim.setClockSkew(-3_600_000);
         fixture.sim.drop('vrf1', '169.254.0.1');
         fixture.sim.establish('vrf1', '169.254.0.1');
@@ -229,22 +226,22 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
     });
 
-    describe('a VRF on its own', () => {
-      test.runIf(harness.failsByVrf !== false)('that cannot be read is failed, not absent, and costs the others nothing', async () => {
+    describe('a single VRF', () => {
+      test.runIf(harness.failsByVrf !== false)('a VRF that cannot be read is failed, not absent, and the others are read', async () => {
         fixture.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
         const snapshot = await started.source.collect(signal);
         expect(snapshot.vrfs.get('vrf1')).toEqual({ kind: 'failed', source: started.source.name, problem: expect.stringMatching(/^.+$/) });
         expect(statesOf(snapshot)).toEqual({ default: { '169.254.8.1': 'established' }, vrf2: visible({ '169.254.4.1': 'active' }) });
       });
 
-      test.runIf(harness.failsByVrf !== false)('is read again once it can be', async () => {
+      test.runIf(harness.failsByVrf !== false)('a failed VRF is read again once it can be', async () => {
         const over = fixture.faults.begin({ kind: 'vrf-failing', vrf: 'vrf1' });
         await started.source.collect(signal);
         over();
         expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
       });
 
-      test('that the switch leaves out is not reported as read', async () => {
+      test('a VRF that the switch leaves out is not reported as read', async () => {
         const source = await restartWhereTimeStandsStill();
         fixture.faults.begin({ kind: 'vrf-missing', vrf: 'vrf2' });
         const snapshot = await asTimePasses(25, source.collect(signal));
@@ -253,9 +250,9 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
     });
 
-    describe('when the switch cannot be read', () => {
+    describe('an unreadable switch', () => {
       for (const fault of harness.fatalFaults) {
-        test(`rule 20: (${labelOf(fault)}) it throws one clear line instead of an empty answer, and recovers by itself`, async () => {
+        test(`rule 20: with fault ${labelOf(fault)}, a poll throws one clear line instead of an empty snapshot, and the source recovers`, async () => {
           const source = await restartWhereTimeStandsStill();
           const over = fixture.faults.begin(fault);
           expect(problemsOf(await inHaste(thrownBy(source.collect(signal))), started.where)).toEqual([]);
@@ -263,7 +260,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
           await expect(atLeisure(source.collect(signal).then(statesOf))).resolves.toMatchObject({ vrf1: { '169.254.0.1': 'established' } });
         });
 
-        test(`(${labelOf(fault)}) it throws also after it has read the switch before`, async () => {
+        test(`with fault ${labelOf(fault)}, a poll also throws after a successful one`, async () => {
           const source = await restartWhereTimeStandsStill();
           await atLeisure(source.collect(signal));
           fixture.faults.begin(fault);
@@ -271,12 +268,12 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         });
       }
 
-      test('but only slowly, it waits', async () => {
+      test('a poll of a slow switch waits for its answer', async () => {
         fixture.faults.begin({ kind: 'slow', delayMs: 20 });
         expect(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']).toBe('established');
       });
 
-      test('when the face is gone altogether, it says where it was', async () => {
+      test('a poll without a server names its endpoint', async () => {
         const source = await restartWhereTimeStandsStill();
         await atLeisure(source.collect(signal));
         await started.stop();
@@ -284,14 +281,14 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
       });
     });
 
-    describe('being stopped', () => {
-      test('a signal that is aborted already is honoured with its own reason', async () => {
+    describe('the end of a source', () => {
+      test('a poll with an aborted signal rejects with its reason', async () => {
         const reason = new Error('shutting down');
         await expect(started.source.collect(AbortSignal.abort(reason))).rejects.toBe(reason);
       });
 
       test.runIf(plays(harness, 'hang'))(
-        'a signal that aborts on the way ends the wait with its own reason, and costs the next poll nothing',
+        'a signal that aborts during a poll ends it with its reason, and the next poll succeeds',
         async () => {
           const over = fixture.faults.begin({ kind: 'hang' });
           const controller = new AbortController();
@@ -304,18 +301,18 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         },
       );
 
-      test('close can be called twice, before and after use', async () => {
+      test('a source can be closed twice, before and after use', async () => {
         await expect(started.source.close()).resolves.toBeUndefined();
         await expect(started.source.close()).resolves.toBeUndefined();
       });
 
-      test('close ends the connections', async () => {
+      test('closing a source ends its connections', async () => {
         await started.source.collect(signal);
         await started.source.close();
         await expect.poll(() => started.openConnections?.() ?? 0).toBe(0);
       });
 
-      test.runIf(plays(harness, 'hang'))('close ends a poll that is under way', async () => {
+      test.runIf(plays(harness, 'hang'))('closing a source ends its pending poll', async () => {
         fixture.faults.begin({ kind: 'hang' });
         const polling = thrownBy(started.source.collect(signal));
         setTimeout(() => void started.source.close(), 30);
@@ -342,7 +339,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         return new Map(found);
       };
 
-      test('in nanoseconds for sessions that are up; none for those that are down, without a sample, or unknown', async () => {
+      test('round-trip times are in nanoseconds, and absent for sessions that are down, without a sample, or unknown', async () => {
         fixture.sim.configure({ vrf: 'vrf2', address: '169.254.4.5', remoteAs: 65_000, rttUs: 0 });
         fixture.sim.establish('vrf2', '169.254.4.5');
         await started.source.collect(signal);
@@ -362,7 +359,7 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         );
       });
 
-      test('rule 2: each VRF its own where two neighbors have one address', async () => {
+      test('rule 2: two neighbors with one address have the round-trip times of their own VRF', async () => {
         fixture.sim.configure({ vrf: 'vrf2', address: '169.254.0.1', remoteAs: 65_000, rttUs: 9_000 });
         fixture.sim.establish('vrf2', '169.254.0.1');
         await started.source.collect(signal);
@@ -374,15 +371,15 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
         );
       });
 
-      test('none for none', async () => {
+      test('round-trip times of no neighbors are empty', async () => {
         await expect(read()).resolves.toEqual(new Map());
       });
     });
   });
 }
 
-/** The neighbors that most tests look at: ours in every state, in three VRFs. */
-function layFixture(): SourceFixture & { advance(ms: number): void } {
+/** The neighbors of most tests: ours in every state, in three VRFs. */
+function prepareSwitch(): SourceFixture & { advance(ms: number): void } {
   const clock = shiftingClock();
   const sim = createSimulatedSwitch({ clock, hostname: 'chi-dz1' });
   for (const vrf of ['vrf1', 'vrf2']) sim.addVrf(vrf);
@@ -400,7 +397,7 @@ function layFixture(): SourceFixture & { advance(ms: number): void } {
   return { sim, faults: createSwitchFaults(), clock, timeoutMs: 10_000, advance: clock.advance };
 }
 
-/** The system's clock, which the suite can move forwards. */
+/** The system's clock, which the suite can advance. */
 function shiftingClock(): Clock & { advance(ms: number): void } {
   let shift = 0;
   return {
@@ -454,7 +451,7 @@ function flapped(before: FlapEvidence, after: FlapEvidence): boolean {
 }
 
 const atLeisure = <T>(work: Promise<T>): Promise<T> => asTimePasses(5, work);
-/** For what may well be silence, which costs a source the whole of its bound. */
+/** For silence, which costs a source its whole timeout. */
 const inHaste = <T>(work: Promise<T>): Promise<T> => asTimePasses(250, work);
 
 async function thrownBy(work: Promise<unknown>): Promise<unknown> {
@@ -465,7 +462,7 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** What an error lacks of a clear line that names what, where and what to do. */
+/** What an error lacks: one clear line with the problem, the endpoint and the remedy. */
 function problemsOf(error: unknown, where: string): string[] {
   if (!isAgentError(error)) return [`not an AgentError: ${String(error)}`];
   const { message, remedy }: AgentError = error;

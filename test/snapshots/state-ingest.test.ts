@@ -93,9 +93,7 @@ describe('a state-ingest server', () => {
     ['without saying how long', busy({}), 60],
     ['in words', busy({ 'retry-after': 'soon' }), 60],
   ] as const)('that is busy %s is asked again then', async ([, faults, seconds]) => {
-    expect(await refusalWith(faults)).toBe(
-      `the state-ingest server SERVER is busy (HTTP 503); the next attempt is in ${seconds} s`,
-    );
+    expect(await refusalWith(faults)).toBe(`the state-ingest server SERVER is busy (HTTP 503); the next attempt is in ${seconds} s`);
   });
 
   const answering = (path: string, status: number, body?: string, headers?: Record<string, string>): Partial<StateIngestFaults> => ({

@@ -15,7 +15,7 @@ export type SnmpCredentials =
       readonly community?: never;
     };
 
-/** A VRF to read, by name, or with the community or the context of its own that the switch gives it. */
+/** A VRF to read, by name, or with its own community or context on the switch. */
 export type SnmpVrf = VrfName | NamedSnmpVrf;
 
 export interface NamedSnmpVrf {
@@ -24,7 +24,7 @@ export interface NamedSnmpVrf {
   readonly context?: string;
 }
 
-interface SessionPlace {
+interface SessionOptions {
   /** Numeric address of the agent. */
   readonly address: string;
   readonly port: number;
@@ -35,13 +35,13 @@ interface SessionPlace {
 
 /** Opens sessions that see one VRF each. */
 interface SnmpAccess {
-  open(vrf: SnmpVrf, place: SessionPlace): Promise<SnmpSession>;
+  open(vrf: SnmpVrf, options: SessionOptions): Promise<SnmpSession>;
 }
 
-/** A lost datagram costs a quarter of the time; the last wait outlasts the deadline, which thereby is what ends it. */
+/** A lost datagram costs a quarter of the time; the last wait is longer than the deadline, so the deadline ends it. */
 const waitsOf = (timeoutMs: number): number[] => [timeoutMs / 4, timeoutMs / 4, timeoutMs / 4, timeoutMs];
 
-/** `endpoint` is what messages call the agent. */
+/** `endpoint` is the agent's name in messages. */
 export function snmpAccess(credentials: SnmpCredentials, endpoint: string): SnmpAccess {
   const { user } = credentials;
   if (user === undefined) {
@@ -49,17 +49,17 @@ export function snmpAccess(credentials: SnmpCredentials, endpoint: string): Snmp
     return {
       open(vrf, { address, port, timeoutMs, ignored }) {
         const { vrf: name, community: own } = named(vrf);
-        const ofVrf = own ?? (name === 'default' ? community : `${community}@${name}`);
-        return Promise.resolve(createV2cSession({ address, port, community: ofVrf, waits: waitsOf(timeoutMs), ignored }));
+        const communityOfVrf = own ?? (name === 'default' ? community : `${community}@${name}`);
+        return Promise.resolve(createV2cSession({ address, port, community: communityOfVrf, waits: waitsOf(timeoutMs), ignored }));
       },
     };
   }
   return {
-    async open(vrf, place) {
-      // The library is loaded only where it is used: it costs a tenth of the agent's memory.
+    async open(vrf, options) {
+      // net-snmp takes a tenth of the agent's memory, so it is loaded only where it is used.
       const { createV3Session } = await import('./session-v3.ts');
       const { vrf: name, context } = named(vrf);
-      return createV3Session({ ...place, user, endpoint, context: context ?? (name === 'default' ? '' : name) });
+      return createV3Session({ ...options, user, endpoint, context: context ?? (name === 'default' ? '' : name) });
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A reader of ASN.1 BER as SNMP uses it (RFC 3417 section 8: definite lengths only), which believes nothing: each element must lie wholly
- * inside the one that holds it, and whoever reads a container must find its end. So a cut or altered datagram is refused as a whole.
+ * A strict reader of ASN.1 BER as SNMP uses it (RFC 3417 section 8: definite lengths only). Each element must lie wholly inside its container,
+ * and the reader of a container must reach its end, so a cut or altered datagram is refused as a whole.
  */
 
 export class MalformedDatagram extends Error {
@@ -63,13 +63,13 @@ export class BerReader {
   next(): BerElement {
     const tag = this.#octet();
     const length = this.#length();
-    if (length > this.remaining) throw new MalformedDatagram('an element is longer than what holds it');
+    if (length > this.remaining) throw new MalformedDatagram('an element is longer than its container');
     const start = this.#at;
     this.#at += length;
     return { tag, content: new BerReader(this.bytes, start, this.#at) };
   }
 
-  /** The next element, which has to have this tag. */
+  /** The next element, which must have this tag. */
   expect(tag: number): BerReader {
     const element = this.next();
     if (element.tag !== tag) throw new MalformedDatagram(`tag ${element.tag} where ${tag} belongs`);
@@ -80,13 +80,13 @@ export class BerReader {
     if (this.remaining !== 0) throw new MalformedDatagram('bytes left over');
   }
 
-  /** All that is left, as a signed number of one to four octets. */
+  /** The rest, as a signed number of one to four octets. */
   signed(): number {
     if (this.remaining < 1 || this.remaining > 4) throw new MalformedDatagram(`an integer of ${this.remaining} octets`);
     return this.rest().readIntBE(0, this.#take());
   }
 
-  /** All that is left, as an unsigned number below 2^32; agents write it in up to five octets, or wrongly in four with the top bit set. */
+  /** The rest, as an unsigned number below 2^32; agents write it in up to five octets, or wrongly in four with the top bit set. */
   unsigned(): number {
     if (this.remaining < 1 || this.remaining > 5) throw new MalformedDatagram(`an unsigned number of ${this.remaining} octets`);
     const value = this.rest().readUIntBE(0, this.#take());
@@ -105,7 +105,7 @@ export class BerReader {
     return oid;
   }
 
-  /** All that is left, without taking it. */
+  /** The rest, without consuming it. */
   rest(): Buffer {
     return this.bytes.subarray(this.#at, this.end);
   }

@@ -3,15 +3,15 @@ import { DisorderlyAgent, type Oid, type PeerColumn, type PeerMib, type SnmpValu
 
 const ARISTA_BGP_OBJECTS = [1, 3, 6, 1, 4, 1, 30_065, 4, 1, 1];
 
-const aristaMibColumn = (table: Oid, cell: PeerColumn['cell'], moves: boolean): PeerColumn => ({
+const aristaMibColumn = (table: Oid, cell: PeerColumn['cell'], isDynamic: boolean): PeerColumn => ({
   cell,
   oid: [...ARISTA_BGP_OBJECTS, ...table],
-  moves,
+  isDynamic,
 });
 
 /**
- * ARISTA-BGP4V2-MIB (draft-ietf-idr-bgp4-mibv2-13 under Arista's number): descriptions, four-octet AS numbers and IPv6 neighbors beside
- * what BGP4-MIB has. The columns come from three tables (peers, event times, counters) with one and the same index.
+ * ARISTA-BGP4V2-MIB (draft-ietf-idr-bgp4-mibv2-13 under Arista's number): descriptions, four-octet AS numbers and IPv6 neighbors in addition
+ * to BGP4-MIB. The columns come from three tables (peers, event times, counters) with one and the same index.
  */
 export const ARISTA_MIB: PeerMib = {
   name: 'arista',
@@ -54,13 +54,13 @@ export const BGP_LOCAL_AS: Oid = [1, 3, 6, 1, 2, 1, 15, 2, 0];
 
 const BGP_PEER_ENTRY = [1, 3, 6, 1, 2, 1, 15, 3, 1];
 
-const bgp4MibColumn = (number: number, cell: PeerColumn['cell'], moves: boolean): PeerColumn => ({
+const bgp4MibColumn = (number: number, cell: PeerColumn['cell'], isDynamic: boolean): PeerColumn => ({
   cell,
   oid: [...BGP_PEER_ENTRY, number],
-  moves,
+  isDynamic,
 });
 
-/** BGP4-MIB (RFC 4273), the objects of bgpPeerTable that say whether a session is up. It has no IPv6 neighbors and no descriptions. */
+/** BGP4-MIB (RFC 4273), the objects of bgpPeerTable that show whether a session is up. It has no IPv6 neighbors and no descriptions. */
 export const BGP4_MIB: PeerMib = {
   name: 'bgp4',
   columns: [
@@ -80,8 +80,7 @@ export const BGP4_MIB: PeerMib = {
 };
 
 /**
- * bgpPeerRemoteAs has room for two octets. A peer with a four-octet AS shows as AS_TRANS (RFC 6793) or as garbage, and then has none
- * here.
+ * bgpPeerRemoteAs has two octets. A peer with a four-octet AS shows as AS_TRANS (RFC 6793) or as garbage, and its AS is undefined.
  */
 function remoteAsOf(cell: SnmpValue): number | undefined {
   if (cell.kind !== 'integer' || cell.value < 1 || cell.value > 65_535 || cell.value === AS_TRANS) return undefined;

@@ -12,13 +12,13 @@ interface V2cSessionOptions {
   readonly community: string;
   /** How long each transmission of a request waits for the answer, milliseconds; the request fails after the last. */
   readonly waits: readonly number[];
-  /** Counted up as they come. */
+  /** Counts dropped datagrams. */
   readonly ignored: IgnoredDatagrams;
 }
 
 /**
- * snmp-native sends, retransmits and numbers the requests; receiving is done here, through its `msgReceived` option, because its own
- * receiver looks neither at the sender nor at the community, and an answer without varbinds would throw out of the socket's listener.
+ * snmp-native sends, retransmits and numbers the requests. This code receives, through its `msgReceived` option, because its own receiver
+ * checks neither the sender nor the community, and an answer without varbinds would throw out of the socket's listener.
  */
 export function createV2cSession({ address, port, community, waits, ignored }: V2cSessionOptions): SnmpSession {
   const waiting = new Map<number, (response: SnmpMessage) => void>();
@@ -50,7 +50,7 @@ export function createV2cSession({ address, port, community, waits, ignored }: V
     msgReceived: receive,
   });
   session.on('error', () => {
-    // Only the library's own receiver emits it; but an EventEmitter without this listener would throw.
+    // Only the library's own receiver emits it, but an EventEmitter without a listener would throw.
   });
 
   return {
@@ -101,7 +101,7 @@ const NULL = 5;
 /** snmp-native's numbers. */
 const PDU_TYPES = { get: 0, 'get-next': 1, 'get-bulk': 5 } as const;
 
-/** An agent asked as `name@vrf` may sign its answer with the name alone. */
+/** An agent may answer a request for `name@vrf` with the name alone. */
 function withoutVrf(community: string): string {
   return community.split('@', 1)[0] ?? '';
 }

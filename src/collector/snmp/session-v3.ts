@@ -15,7 +15,7 @@ import {
 } from './session.ts';
 import { createUsmFilter, FilteringSocket, netSnmpUser } from './usm-filter.ts';
 
-/** `report` is the counter that the agent's last Report told of: net-snmp has it in words only. */
+/** `report` is the counter in the agent's last Report: net-snmp has it in words only. */
 function errorOfV3(error: unknown, report: readonly number[] | undefined, { name: user }: SnmpUser, endpoint: string): Error {
   const { code, status } = numbersOf(error);
   if (status !== undefined) return errorOfStatus(status);
@@ -23,7 +23,7 @@ function errorOfV3(error: unknown, report: readonly number[] | undefined, { name
     case ResponseInvalidCode.EAuthFailure:
       return refusalOf(report, user, endpoint);
     case ResponseInvalidCode.ECouldNotDecrypt:
-      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'its answer is not readable with this password' });
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'its answer cannot be decrypted with this password' });
     case NOT_IN_TIME_WINDOW:
       return outOfTime(endpoint);
     case ResponseInvalidCode.EUnexpectedReport:
@@ -33,7 +33,7 @@ function errorOfV3(error: unknown, report: readonly number[] | undefined, { name
   }
 }
 
-/** usmStats (RFC 3414 section 5), by the last number but the instance's. */
+/** usmStats (RFC 3414 section 5), by the number before the instance. */
 function refusalOf(report: readonly number[] | undefined, user: string, endpoint: string): AgentError {
   switch (report?.at(-2)) {
     case 1:
@@ -43,16 +43,16 @@ function refusalOf(report: readonly number[] | undefined, user: string, endpoint
     case 3:
       return new AgentError('SNMP__USER_UNKNOWN', { endpoint, user });
     case 6:
-      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'the agent could not read the request' });
+      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user, problem: 'the agent could not decrypt the request' });
     default:
       return new AgentError('SNMP__WRONG_PASSWORD', { endpoint, user });
   }
 }
 
 const outOfTime = (endpoint: string): AgentError =>
-  new AgentError('SNMP__OUT_OF_TIME', { endpoint, problem: 'what one says is outside the other’s window of 150 s' });
+  new AgentError('SNMP__OUT_OF_TIME', { endpoint, problem: 'the time of one is outside the other’s window of 150 s' });
 
-/** ENotInTimeWindow, which the library's types do not know yet. */
+/** ENotInTimeWindow, which the library's types lack. */
 const NOT_IN_TIME_WINDOW = 14;
 
 function numbersOf(error: unknown): { readonly code: unknown; readonly status: number | undefined } {
@@ -63,7 +63,7 @@ function numbersOf(error: unknown): { readonly code: unknown; readonly status: n
   };
 }
 
-/** Throws DisorderlyAgent for values that no agent may send. */
+/** Throws DisorderlyAgent for values out of the range of their type. */
 function varbindOf({ oid, type, value }: Varbind): VarBind {
   return { oid: oid.split('.').map(Number), value: cellOf(type, value) };
 }
@@ -101,10 +101,10 @@ interface V3SessionOptions {
   /** Numeric address of the agent. */
   readonly address: string;
   readonly port: number;
-  /** What messages call the agent. */
+  /** The agent's name in messages. */
   readonly endpoint: string;
   readonly user: SnmpUser;
-  /** The empty one is that of the default VRF. */
+  /** The empty one is the default VRF's. */
   readonly context: string;
   /** Upper bound for all that the session is used for, milliseconds. */
   readonly timeoutMs: number;
@@ -114,9 +114,9 @@ interface V3SessionOptions {
 const TRANSMISSIONS = 4;
 
 /**
- * SNMPv3 (RFC 3414), authenticated and encrypted as the user is, over net-snmp. Each session begins by discovering the
- * agent's engine, its boots and its time, so that no restart of the agent outlives a poll. Besides what requests reject with by contract: SNMP__USER_UNKNOWN,
- * SNMP__WRONG_PASSWORD, SNMP__WRONG_PRIVACY, SNMP__LEVEL_REFUSED, SNMP__OUT_OF_TIME.
+ * SNMPv3 (RFC 3414) over net-snmp, at the security level of the user. Each session begins by discovering the agent's engine, its boots and its
+ * time, so a restart of the agent affects one poll at most. Requests also reject with SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD,
+ * SNMP__WRONG_PRIVACY, SNMP__LEVEL_REFUSED and SNMP__OUT_OF_TIME.
  */
 export function createV3Session({ address, port, endpoint, user, context, timeoutMs, ignored }: V3SessionOptions): SnmpSession {
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
@@ -173,10 +173,14 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         }
       });
     },
-    meaningOfSilence() {
-      // Agents that decrypt a request to nonsense drop it. They also drop one for a context that they do not have.
+    causeOfSilence() {
+      // Agents drop a request that decrypts to garbage. They also drop one for a context that they do not have.
       if (!usmFilter.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
-      return new AgentError('SNMP__WRONG_PRIVACY', { endpoint, user: user.name, problem: 'it tells its engine, and answers no request' });
+      return new AgentError('SNMP__WRONG_PRIVACY', {
+        endpoint,
+        user: user.name,
+        problem: 'it announces its engine, and answers no request',
+      });
     },
     close() {
       if (closed) return;
@@ -198,7 +202,7 @@ function send(session: ReturnType<typeof createLibrarySession>, request: SnmpReq
       session.getNext(oids, answered);
       return;
     case 'get-bulk':
-      // It comes sorted by the names that were asked for; the order of the answer is row by row.
+      // net-snmp sorts the values by the requested columns; the walk expects them row by row.
       session.getBulk(oids, 0, request.maxRepetitions, (error, columns) =>
         answered(
           error,

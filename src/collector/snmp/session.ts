@@ -2,16 +2,16 @@ import { createCipheriv } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
 import type { Neighbor, NeighborState } from '../../bgp/index.ts';
-import { AgentError, type EpochMs, epochMs } from '../../lib/index.ts';
+import { AgentError, type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 
-/** How many datagrams were dropped unread, by reason. */
+/** How many datagrams were dropped, by reason. */
 export interface IgnoredDatagrams {
   /** Sent from another address or port than the agent's. */
   wrongSource: number;
   /** Not, to the last octet, an SNMPv2c response. */
   malformed: number;
-  /** For no request under way (late, repeated or invented), or with another community than that request's. */
+  /** Without a pending request (late, repeated or forged), or with another community than that request's. */
   unasked: number;
 }
 
@@ -26,19 +26,18 @@ export function addIgnored(total: IgnoredDatagrams, { wrongSource, malformed, un
 }
 
 /**
- * What was ignored, for the line that says why a VRF failed: an agent that answers from another of its addresses looks like silence
- * otherwise. Empty when nothing was.
+ * What was ignored, for the error of a VRF: otherwise an agent that answers from another of its addresses would pass for a silent one. Empty
+ * when nothing was.
  */
 export function describeIgnored({ wrongSource, malformed, unasked }: IgnoredDatagrams): string {
-  const parts = [
-    ...(wrongSource > 0 ? [`${wrongSource} from another address or port`] : []),
-    ...(malformed > 0 ? [`${malformed} malformed`] : []),
-    ...(unasked > 0 ? [`${unasked} that nobody had asked for`] : []),
-  ];
+  const parts: string[] = [];
+  if (wrongSource > 0) parts.push(`${wrongSource} from another address or port`);
+  if (malformed > 0) parts.push(`${malformed} malformed`);
+  if (unasked > 0) parts.push(`${unasked} unsolicited`);
   return parts.length === 0 ? '' : `; datagrams ignored: ${parts.join(', ')}`;
 }
 
-/** A value of a response, as far as this collector has a use for its type. */
+/** A value of a response, as far as this collector uses its type. */
 export type SnmpValue =
   | { readonly kind: 'integer'; readonly value: number }
   | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32' | 'timeTicks'; readonly value: number }
@@ -63,7 +62,7 @@ export interface SnmpMessage {
   readonly varbinds: readonly VarBind[];
 }
 
-/** Well-formed answers that break the rules of SNMP or of the MIB; nothing that this agent said in the same walk is used. */
+/** Well-formed answers that break the rules of SNMP or of the MIB; no other answer of the same walk is used either. */
 export class DisorderlyAgent extends Error {
   override readonly name = 'DisorderlyAgent';
 }
@@ -71,8 +70,8 @@ export class DisorderlyAgent extends Error {
 const VERSION_2C = 1;
 
 /**
- * Decodes one datagram that is to be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for everything that is not so to
- * the last octet: snmp-native's own parser checks few lengths and would hand out a cut message's values.
+ * Decodes one datagram that should be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for anything else, to the last
+ * octet: snmp-native's own parser checks few lengths and would return values of a cut message.
  */
 export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMessage {
   const outer = BerReader.of(datagram);
@@ -86,7 +85,7 @@ export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMe
   return { pdu: tag, community, ...readPdu(pdu) };
 }
 
-/** What every PDU but those of SNMPv1's traps holds, to its end. Throws MalformedDatagram. */
+/** Reads a PDU to its end; SNMPv1's traps have another layout. Throws MalformedDatagram. */
 export function readPdu(pdu: BerReader): Pick<SnmpMessage, 'requestId' | 'errorStatus' | 'varbinds'> {
   const requestId = pdu.expect(TAG.integer).signed();
   const errorStatus = pdu.expect(TAG.integer).signed();
@@ -147,10 +146,10 @@ export interface PeerColumn {
   readonly cell: CellName;
   readonly oid: Oid;
   /** Whether it changes with the session; the others change with the neighbor's configuration only. */
-  readonly moves: boolean;
+  readonly isDynamic: boolean;
 }
 
-/** A table with a row a neighbor, of which only these columns are read: the whole of it would be ten times as much. */
+/** A table with a row a neighbor, of which only these columns are read: the whole table is ten times as large. */
 export interface PeerMib {
   readonly name: 'bgp4' | 'arista';
   /** The first is the state. */
@@ -159,17 +158,17 @@ export interface PeerMib {
   readonly rowsPerAnswer: number;
   /** The state's name, for messages. */
   readonly stateObject: string;
-  /** The address that a row's index says. Throws DisorderlyAgent for an index that the MIB does not allow. */
+  /** The address in a row's index. Throws DisorderlyAgent for an index that the MIB does not allow. */
   addressOf(index: Oid): string;
-  /** Undefined for what stands for no AS. */
+  /** Undefined for a value that is not an AS. */
   remoteAsOf(cell: SnmpValue): number | undefined;
 }
 
-/** What was read of one neighbor. */
+/** The cells of one neighbor. */
 export interface PeerRow {
   readonly index: Oid;
   readonly address: string;
-  /** A cell that the agent did not answer for this row is absent. */
+  /** A cell that the agent's answer lacks is absent. */
   readonly cells: ReadonlyMap<CellName, SnmpValue>;
   /** When the row's last cell came in, on the clock of the snapshot. */
   readonly readAt: EpochMs;
@@ -181,24 +180,21 @@ const STATES: readonly (NeighborState | undefined)[] = [undefined, 'idle', 'conn
 /** aristaBgp4V2PeerAdminStatus: halted(1), running(2). */
 const HALTED = 1;
 
-/** Throws DisorderlyAgent when the state is no INTEGER at all: such an agent answers from another table than it was asked. */
+/** Throws DisorderlyAgent when the state is not an INTEGER: such an agent answers from another table. */
 export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): Neighbor {
   const state = stateOf(cells.get('state'), mib);
   const remoteAs = cells.get('remoteAs');
-  const as = remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs);
-  const transitions = unsigned(cells.get('establishedTransitions'), 'counter32');
   const seconds = unsigned(cells.get('establishedTime'), 'gauge32');
-  const changedAt = seconds === undefined ? undefined : changedAtOf(state, seconds, readAt);
-  const description = textOf(cells.get('description'));
   const adminStatus = cells.get('adminStatus');
+  const isHalted = state === 'idle' && adminStatus?.kind === 'integer' && adminStatus.value === HALTED;
   return {
     address,
     state,
-    ...(description === undefined ? {} : { description }),
-    ...(as === undefined ? {} : { remoteAs: as }),
-    ...(state === 'idle' && adminStatus?.kind === 'integer' && adminStatus.value === HALTED ? { idleReason: 'Admin' } : {}),
-    ...(changedAt === undefined ? {} : { changedAt }),
-    ...(transitions === undefined ? {} : { establishedTransitions: transitions }),
+    description: textOf(cells.get('description')),
+    remoteAs: remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs),
+    idleReason: isHalted ? 'Admin' : undefined,
+    changedAt: seconds === undefined ? undefined : changedAtOf(state, seconds, readAt),
+    establishedTransitions: unsigned(cells.get('establishedTransitions'), 'counter32'),
   };
 }
 
@@ -212,7 +208,7 @@ function unsigned(cell: SnmpValue | undefined, type: 'counter32' | 'gauge32'): n
   return cell?.kind === 'unsigned' && cell.type === type ? cell.value : undefined;
 }
 
-/** Text of an OCTET STRING; none where it is empty, or holds what no description does. */
+/** Text of an OCTET STRING; undefined where it is empty, too long, or has characters that no description has. */
 function textOf(cell: SnmpValue | undefined): string | undefined {
   if (cell?.kind !== 'octets' || cell.value.length === 0 || cell.value.length > MAX_DESCRIPTION) return undefined;
   const text = cell.value.toString('utf8');
@@ -222,8 +218,8 @@ function textOf(cell: SnmpValue | undefined): string | undefined {
 const MAX_DESCRIPTION = 255;
 
 /**
- * The seconds in Established or since the session was last Established, and 0 for a session that never was: so 0 says something only of a
- * session that is up. Both MIBs define it so.
+ * The seconds in Established or since the session was last Established, and 0 for a session that never was, so 0 dates only a session that is
+ * up. Both MIBs define it so.
  */
 function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): EpochMs | undefined {
   if (state === 'unrecognized') return undefined;
@@ -236,20 +232,20 @@ export type SnmpRequest = { readonly oids: readonly Oid[] } & (
   | { readonly kind: 'get-bulk'; readonly maxRepetitions: number }
 );
 
-/** One socket to one agent, to read one VRF, for as many requests at once as wanted. */
+/** One socket to one agent, to read one VRF, for any number of concurrent requests. */
 export interface SnmpSession {
   /**
-   * Resolves with the varbinds of the answer. Rejects on an error-status (with ViewRefused when it says that this VRF is not for us), when
-   * all transmissions stay unanswered, and with the signal's reason; over SNMPv3 with an AgentError when the agent refuses the user.
+   * Resolves with the varbinds of the answer. Rejects on an error-status (with ViewRefused when the agent denies access to this VRF), when all
+   * transmissions stay unanswered, and with the signal's reason; over SNMPv3 with an AgentError when the agent refuses the user.
    */
   request(request: SnmpRequest, signal: AbortSignal): Promise<readonly VarBind[]>;
-  /** What it probably means that requests stay without an answer, where this session can tell. */
-  meaningOfSilence?(): AgentError | undefined;
-  /** Ends the socket; requests under way reject. Idempotent. */
+  /** The probable cause when requests stay unanswered, where this session knows one. */
+  causeOfSilence?(): AgentError | undefined;
+  /** Ends the socket; pending requests reject. Idempotent. */
   close(): void;
 }
 
-/** The agent says that this community or context has no access. */
+/** The agent denies access to this community or context. */
 export class ViewRefused extends Error {
   override readonly name = 'ViewRefused';
 }
@@ -289,15 +285,15 @@ export interface SnmpUser {
 /** RFC 3414 section 11.2. */
 const SHORTEST_PASSWORD = 8;
 
-/** Throws SNMP__USER_INVALID for what no agent could accept, and for a cipher that this Node.js lacks. */
+/** Throws SNMP__USER_INVALID for a user that no agent could accept, and for a cipher that this Node.js lacks. */
 export function requireUsable({ name, auth, priv }: SnmpUser): void {
   const invalid = (problem: string): AgentError => new AgentError('SNMP__USER_INVALID', { user: name, problem });
   if (name === '' || Buffer.byteLength(name) > 32) throw invalid('a name has 1 to 32 octets');
   if (auth === undefined && priv !== undefined) throw invalid('privacy needs authentication');
   if (auth !== undefined && auth.password.length < SHORTEST_PASSWORD)
-    throw invalid(`the password for authentication has less than ${SHORTEST_PASSWORD} characters`);
+    throw invalid(`the authentication password has fewer than ${SHORTEST_PASSWORD} characters`);
   if (priv !== undefined && priv.password.length < SHORTEST_PASSWORD)
-    throw invalid(`the password for privacy has less than ${SHORTEST_PASSWORD} characters`);
+    throw invalid(`the privacy password has fewer than ${SHORTEST_PASSWORD} characters`);
   if (priv?.protocol === 'des' && !hasDes()) throw invalid('the OpenSSL of this Node.js has no DES; use aes');
 }
 
@@ -308,5 +304,26 @@ function hasDes(): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Admits so many a second. */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #second = 0;
+  #inSecond = 0;
+
+  constructor(perSecond: number, clock: Pick<Clock, 'monotonic'>) {
+    this.#perSecond = perSecond;
+    this.#clock = clock;
+  }
+
+  admits(): boolean {
+    const second = Math.floor(this.#clock.monotonic() / 1_000);
+    if (second !== this.#second) this.#inSecond = 0;
+    this.#second = second;
+    this.#inSecond += 1;
+    return this.#inSecond <= this.#perSecond;
   }
 }

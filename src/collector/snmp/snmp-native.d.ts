@@ -1,4 +1,4 @@
-/** What is used of snmp-native 1.2.0, which ships no types. */
+/** The used part of snmp-native 1.2.0, which ships no types. */
 declare module 'snmp-native' {
   import type { RemoteInfo } from 'node:dgram';
 
@@ -31,13 +31,13 @@ declare module 'snmp-native' {
     family: 'udp4' | 'udp6';
     /** Milliseconds to wait after each transmission of a request; as many transmissions as numbers. */
     timeouts: number[];
-    /** Takes the place of the library's own receiver. */
+    /** Replaces the library's own receiver. */
     msgReceived: (datagram: Buffer, from: RemoteInfo) => void;
   }
 
   export class Session {
     constructor(options: SessionOptions);
-    /** Requests under way, by request id. */
+    /** Pending requests, by request id. */
     readonly reqs: Record<number, { timeout?: NodeJS.Timeout }>;
     on(event: 'error', listener: (error: Error) => void): this;
     /** Chooses the packet's request id, sends, and sends again at each timeout. May throw. */
@@ -46,6 +46,6 @@ declare module 'snmp-native' {
   }
 
   export function encode(packet: Packet): Buffer;
-  /** Throws on what is plainly no SNMP message; checks few lengths, so a cut message may come back with NaN in it. */
+  /** Throws on a datagram that is plainly not SNMP; checks few lengths, so a cut message may return with NaN in it. */
   export function parse(datagram: Buffer): Packet;
 }

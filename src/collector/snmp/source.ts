@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import {
   AgentError,
@@ -23,34 +24,34 @@ import {
   type SnmpSession,
   ViewRefused,
 } from './session.ts';
-import { createRestartWatch, createVrfReader, listVrfs, type MibChoice, mapAtOnce, NoBgp, type VrfReader } from './walk.ts';
+import { createRestartWatch, createVrfReader, listVrfs, type MibChoice, NoBgp, type VrfReader } from './walk.ts';
 
-/** A VRF's reading; none for a VRF that says that it has nothing to say. */
-interface ReadVrf {
+/** A VRF's reading; undefined for a VRF without BGP or without access for this user. */
+interface VrfResult {
   readonly vrf: VrfName;
   readonly reading?: VrfReading;
-  /** Why it failed, where that is the agent's refusal of the user rather than the VRF's trouble. */
+  /** The error, where the agent refused the user. */
   readonly refusal?: AgentError;
 }
 
 /**
- * The snapshot of what was read. Throws SNMP__UNREACHABLE when nothing was, or what the agent has against the user; SNMP__EMPTY when there is
- * not one neighbor.
+ * The snapshot of the VRFs. Throws SNMP__UNREACHABLE, or the agent's refusal of the user, when no VRF was read, and SNMP__EMPTY when no VRF
+ * has a neighbor.
  */
-function trusted(reads: readonly ReadVrf[], takenAt: NeighborSnapshot['takenAt'], endpoint: string): NeighborSnapshot {
-  const spoke = reads.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const]));
-  const collected = spoke.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
+function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['takenAt'], endpoint: string): NeighborSnapshot {
+  const readings = results.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const]));
+  const collected = readings.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
   if (collected.length === 0)
     throw (
-      reads.find(({ refusal }) => refusal !== undefined)?.refusal ??
-      new AgentError('SNMP__UNREACHABLE', { endpoint, problem: problemOf(spoke) })
+      results.find(({ refusal }) => refusal !== undefined)?.refusal ??
+      new AgentError('SNMP__UNREACHABLE', { endpoint, problem: problemOf(readings) })
     );
   if (collected.every(({ neighbors }) => neighbors.size === 0))
-    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: spoke.length });
-  return { takenAt, vrfs: new Map(spoke) };
+    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: readings.length });
+  return { takenAt, vrfs: new Map(readings) };
 }
 
-/** The first failure for all: with one agent the others fail alike, and the line stays short. */
+/** Only the first failure: with one agent the others are alike, and the line stays short. */
 function problemOf(readings: readonly (readonly [VrfName, VrfReading])[]): string {
   const [vrf, reading] = readings[0] ?? ['', undefined];
   if (reading?.kind !== 'failed') return 'no VRF is configured';
@@ -64,7 +65,7 @@ export type SnmpSourceOptions = SnmpCredentials & {
   readonly port: number;
   /** `auto`: those that ARISTA-VRF-MIB lists at each poll, and `default`. */
   readonly vrfs: readonly SnmpVrf[] | 'auto';
-  /** `auto` unless told: ARISTA-BGP4V2-MIB where the agent has it, else BGP4-MIB. */
+  /** `auto` by default: ARISTA-BGP4V2-MIB where the agent has it, else BGP4-MIB. */
   readonly mib?: MibChoice;
   /** Upper bound for reading one VRF, retransmissions included, milliseconds. */
   readonly timeoutMs: number;
@@ -78,8 +79,8 @@ export interface SnmpSource extends SwitchSource {
   ignoredDatagrams(): Readonly<IgnoredDatagrams>;
 }
 
-/** Agents answer one request at a time; more in flight would only wait there. */
-const VRFS_AT_ONCE = 8;
+/** Agents answer one request at a time; more VRFs at once would only wait there. */
+const CONCURRENT_VRFS = 8;
 
 const CLOSED = 'the SNMP source is closed';
 
@@ -88,9 +89,9 @@ const CLOSED = 'the SNMP source is closed';
  *
  *   (which VRFs?) ──► per VRF: session ──► VrfReader ──► collected   (else, or too late: failed, the other VRFs go on)
  *
- * Round-trip times are in neither MIB. `collect` throws SNMP__UNREACHABLE when no VRF could be read, what the agent has against the user
- * when that is why (SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD, …), and SNMP__EMPTY when none of those read has a neighbor. Throws
- * SNMP__USER_INVALID itself.
+ * Round-trip times are in neither MIB. `collect` throws SNMP__UNREACHABLE when no VRF could be read, the refusal of the user when that is the
+ * cause (SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD, …), and SNMP__EMPTY when no VRF that was read has a neighbor. Throws SNMP__USER_INVALID at
+ * once.
  */
 export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   const { name, host, port, vrfs: wanted, mib = 'auto', timeoutMs, maxRows, clock } = options;
@@ -103,12 +104,12 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
   const sessions = new Set<SnmpSession>();
   let closed = false;
 
-  // The wall clock of the start, carried on without its jumps: ages become dates on it, and a jump would move them all at once.
+  // The wall clock of the start, advanced by the monotonic clock: ages become dates on it, and a clock step would move them all at once.
   const started = { wall: clock.wall(), monotonic: clock.monotonic() };
   const now = (): EpochMs => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
 
   const unreachable = (problem: string, cause?: unknown): AgentError =>
-    new AgentError('SNMP__UNREACHABLE', { endpoint, problem }, cause === undefined ? {} : { cause });
+    new AgentError('SNMP__UNREACHABLE', { endpoint, problem }, { cause });
 
   const resolve = async (signal: AbortSignal): Promise<string> => {
     try {
@@ -139,7 +140,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       sessions.add(session);
       return await withDeadline(timeoutMs, signal, (inner) => work(session, inner));
     } catch (error) {
-      throw (error instanceof DeadlineExceeded ? session.meaningOfSilence?.() : undefined) ?? error;
+      throw (error instanceof DeadlineExceeded ? session.causeOfSilence?.() : undefined) ?? error;
     } finally {
       addIgnored(ignoredInAll, ignored);
       sessions.delete(session);
@@ -147,7 +148,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
     }
   };
 
-  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<ReadVrf> => {
+  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<VrfResult> => {
     const { vrf: vrfName } = named(vrf);
     const ignored = noneIgnored();
     try {
@@ -156,11 +157,11 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
     } catch (error) {
       signal.throwIfAborted();
       if (closed) throw new Stopped(CLOSED);
-      // Switches have VRFs that are not ours to read, such as the one of management; but silence is never taken for that.
-      const saysSo = error instanceof NoBgp || error instanceof ViewRefused;
-      if (wanted === 'auto' && vrfName !== 'default' && saysSo) return { vrf: vrfName };
+      // A switch has VRFs without BGP or without access, such as management. Only the agent's answer counts for that, never silence.
+      const isExcluded = error instanceof NoBgp || error instanceof ViewRefused;
+      if (wanted === 'auto' && vrfName !== 'default' && isExcluded) return { vrf: vrfName };
       const problem = `${isAgentError(error) ? error.message : describeError(error)}${describeIgnored(ignored)}`;
-      return { vrf: vrfName, reading: { kind: 'failed', source: name, problem }, ...(isAgentError(error) ? { refusal: error } : {}) };
+      return { vrf: vrfName, reading: { kind: 'failed', source: name, problem }, refusal: isAgentError(error) ? error : undefined };
     }
   };
 
@@ -178,7 +179,7 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
     }
   };
 
-  /** Costs nothing when it fails: the views then say so themselves. */
+  /** False when it fails: the VRFs then fail themselves. */
   const hasRestarted = async (address: string, signal: AbortSignal): Promise<boolean> =>
     mib === 'auto' && (await withSession('default', address, noneIgnored(), signal, restarts.hasRestarted).catch(() => false));
 
@@ -190,14 +191,15 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       const takenAt = clock.monotonic();
       const address = await resolve(signal);
       const vrfs = await vrfsNow(address, signal);
-      // Asked beside the VRFs, and not waited for when they are done: it is worth no delay.
+      // Requested along with the VRFs, and ended with them: it is not worth a delay.
       const reading = createAbortController();
       const restarted = hasRestarted(address, AbortSignal.any([signal, reading.signal]));
-      const reads = await mapAtOnce(VRFS_AT_ONCE, vrfs, (vrf) => read(vrf, address, signal)).finally(() =>
-        reading.abort(new Stopped('the poll is over')),
-      );
+      const queue = new PQueue({ concurrency: CONCURRENT_VRFS });
+      const results = await queue
+        .addAll(vrfs.map((vrf) => () => read(vrf, address, signal)))
+        .finally(() => reading.abort(new Stopped('the poll is over')));
       if (await restarted) for (const reader of readers.values()) reader.forget();
-      return trusted(reads, takenAt, endpoint);
+      return toSnapshot(results, takenAt, endpoint);
     },
     ignoredDatagrams: () => ({ ...ignoredInAll }),
     dropCounters: () => ({ ...ignoredInAll }),

@@ -1,14 +1,14 @@
 import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, createReceiver } from 'net-snmp';
-import type { Clock } from '../../lib/index.ts';
+import { type Clock, isRecord } from '../../lib/index.ts';
 import { TAG } from './ber.ts';
-import type { Oid, SnmpUser } from './session.ts';
+import { type Oid, RateLimit, type SnmpUser } from './session.ts';
 import { headerOrUndefined, isSecuredBy, netSnmpUser, type V3Header } from './usm-filter.ts';
 
 type V3Outcome =
-  | { readonly kind: 'notification'; readonly what: Oid | undefined }
-  /** The sender of informs asked who we are, and was told. */
+  | { readonly kind: 'notification'; readonly trapOid: Oid | undefined }
+  /** The sender of informs asked for the engine, and got it. */
   | { readonly kind: 'discovery' }
   | { readonly kind: 'malformed' | 'refused' | 'shed' };
 
@@ -23,7 +23,7 @@ interface V3NotificationOptions {
   readonly reply: (message: Buffer, to: { readonly port: number; readonly address: string }) => void;
 }
 
-/** A key is derived for each engine, which costs milliseconds: so many new engines are listened to a second, … */
+/** A key is derived for each engine, which costs milliseconds: so many new engines are accepted a second, … */
 const NEW_ENGINES_A_SECOND = 4;
 /** … and so many are remembered. A switch has one. */
 const KEPT_ENGINES = 16;
@@ -31,30 +31,22 @@ const KEPT_ENGINES = 16;
 const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
 
 /**
- * Traps and informs of SNMPv3 through net-snmp's receiver, which gets to see only messages that claim to be this user's with all of its
- * security, and discoveries: by itself it believes messages without a user, and keeps the keys of every engine that anybody ever named.
+ * Traps and informs of SNMPv3 through net-snmp's receiver, which receives only messages that claim to be this user's with all of its
+ * security, and discoveries: by itself it accepts messages without a user, and keeps the keys of every engine that a message ever named.
  */
 export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions): V3NotificationReader {
   const socket = new LibrarySocket(reply);
-  let heard: V3Outcome = { kind: 'refused' };
-  const lastHeard = (): V3Outcome => heard;
+  let last: V3Outcome = { kind: 'refused' };
+  const lastOutcome = (): V3Outcome => last;
   const receiver = createReceiver({ dgramModule: { createSocket: () => socket } }, (error: unknown, notification: unknown) => {
-    heard = error === null || error === undefined ? { kind: 'notification', what: trapOidIn(notification) } : { kind: 'refused' };
+    last = error === null || error === undefined ? { kind: 'notification', trapOid: trapOidIn(notification) } : { kind: 'refused' };
   });
   receiver.getAuthorizer().addUser(netSnmpUser(user));
 
-  /** Those whose messages were authentic, the latest last. */
+  /** Engines with authentic messages, the latest last. */
   const engines = new Set<string>();
-  let second = 0;
-  let newInSecond = 0;
-  const mayTry = (engineId: string): boolean => {
-    if (engines.has(engineId)) return true;
-    const now = Math.floor(clock.monotonic() / 1_000);
-    if (now !== second) newInSecond = 0;
-    second = now;
-    newInSecond += 1;
-    return newInSecond <= NEW_ENGINES_A_SECOND;
-  };
+  const newEngines = new RateLimit(NEW_ENGINES_A_SECOND, clock);
+  const mayTry = (engineId: string): boolean => engines.has(engineId) || newEngines.admits();
   const remember = (engineId: string): void => {
     engines.delete(engineId);
     engines.add(engineId);
@@ -73,15 +65,15 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
       if (!discovers && !isSecuredBy(header, user)) return { kind: 'refused' };
       const engine = header.engineId.toString('hex');
       if (!discovers && !mayTry(engine)) return { kind: 'shed' };
-      heard = { kind: 'refused' };
+      last = { kind: 'refused' };
       try {
         socket.emit('message', datagram, from);
       } catch {
-        // What the library throws at a message is a message that it could not read.
-        heard = { kind: 'refused' };
+        // The library throws at a message that it cannot read.
+        last = { kind: 'refused' };
       }
       if (discovers) return { kind: 'discovery' };
-      const outcome = lastHeard();
+      const outcome = lastOutcome();
       if (outcome.kind === 'notification') remember(engine);
       else if (!engines.has(engine)) forgetKeys(engine);
       return outcome;
@@ -89,7 +81,7 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
   };
 }
 
-/** RFC 3414 section 4: a request without user and engine, only to be told the engine. */
+/** RFC 3414 section 4: a request without user and engine, which asks for the engine. */
 function isDiscovery({ isAuthenticated, isReportable, engineId, userName, data }: V3Header): boolean {
   const asks = 'pdu' in data && data.pdu === TAG.getRequest;
   return asks && !isAuthenticated && isReportable && engineId.length === 0 && userName === '';
@@ -110,10 +102,10 @@ function trapOidIn(notification: unknown): Oid | undefined {
 }
 
 function fieldOf(holder: unknown, name: string): unknown {
-  return typeof holder === 'object' && holder !== null ? Object.entries(holder).find(([key]) => key === name)?.[1] : undefined;
+  return isRecord(holder) ? holder[name] : undefined;
 }
 
-/** What net-snmp's listener uses of a socket; the real one is elsewhere. */
+/** The part of a socket that net-snmp's listener uses; the trap receiver has the real one. */
 class LibrarySocket extends EventEmitter {
   constructor(private readonly reply: V3NotificationOptions['reply']) {
     super();

@@ -3,7 +3,7 @@ import { AgentError, backoffDelays, type Clock, createAbortController, describeE
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import type { SnmpCredentials } from './access.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
-import { decodeMessage, type Oid, requireUsable, type VarBind } from './session.ts';
+import { decodeMessage, type Oid, RateLimit, requireUsable, type VarBind } from './session.ts';
 import type { V3NotificationReader } from './traps-v3.ts';
 import { compareOids } from './walk.ts';
 
@@ -11,7 +11,7 @@ import { compareOids } from './walk.ts';
 interface Notification {
   readonly community: string;
   /** snmpTrapOID.0; undefined in a notification that lacks it. */
-  readonly what: Oid | undefined;
+  readonly trapOid: Oid | undefined;
   /** For an inform: the message that acknowledges it. */
   readonly acknowledgement?: Buffer;
 }
@@ -34,17 +34,17 @@ const BGP_NOTIFICATIONS: readonly Oid[] = [
   [...ARISTA_BGP, 0, 2],
 ];
 
-export function isBgpNotification(what: Oid): boolean {
-  return BGP_NOTIFICATIONS.some((known) => compareOids(known, what) === 0);
+export function isBgpNotification(trapOid: Oid): boolean {
+  return BGP_NOTIFICATIONS.some((known) => compareOids(known, trapOid) === 0);
 }
 
-/** Throws MalformedDatagram for whatever is not, to the last octet, a trap or an inform of SNMPv2c. */
+/** Throws MalformedDatagram for anything that is not, to the last octet, a trap or an inform of SNMPv2c. */
 export function decodeNotification(datagram: Buffer): Notification {
   const { pdu, community, varbinds } = decodeMessage(datagram, [TAG.trap, TAG.informRequest]);
   return {
     community,
-    what: trapOidIn(varbinds),
-    ...(pdu === TAG.informRequest ? { acknowledgement: acknowledgementOf(datagram) } : {}),
+    trapOid: trapOidIn(varbinds),
+    acknowledgement: pdu === TAG.informRequest ? acknowledgementOf(datagram) : undefined,
   };
 }
 
@@ -64,19 +64,19 @@ function acknowledgementOf(datagram: Buffer): Buffer {
   return response;
 }
 
-/** What became of the datagrams that came in, since the start. */
+/** The datagrams received since the start, by outcome. */
 export interface TrapCounts {
-  /** Told of a session of BGP. */
+  /** Notifications of a BGP session. */
   triggered: number;
-  /** Notifications of something else. */
+  /** Other notifications. */
   unrelated: number;
-  /** From an address that is not among those allowed. */
+  /** From an address that is not allowed. */
   wrongSource: number;
-  /** Not, to the last octet, a message of the version that is listened for. */
+  /** Not, to the last octet, a message of the configured version. */
   malformed: number;
   /** With another community, or not from the user, or not authentic. */
   refused: number;
-  /** Unread, because there were too many. */
+  /** Dropped unread, over the rate limit. */
   shed: number;
 }
 
@@ -91,7 +91,7 @@ export type TrapTriggerOptions = SnmpCredentials & {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Addresses to listen to; to everybody without it. */
+  /** Allowed senders; all by default. */
   readonly from?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
@@ -103,31 +103,31 @@ export interface TrapTrigger extends TriggerSource {
   counts(): Readonly<TrapCounts>;
 }
 
-/** A reboot of the largest switch sends some 4,000 at once, and the first one is enough. */
+/** A reboot of the largest switch sends some 4,000 traps at once, and the first one is enough. */
 const DATAGRAMS_A_SECOND = 500;
 
 /**
- * Hears the switch's traps and informs of BGP, over SNMPv2c with a community or over SNMPv3 from a user:
+ * Receives the switch's traps and informs of BGP, over SNMPv2c with a community or over SNMPv3 from a user:
  *
- *   datagram ──► allowed address? ──► well-formed? ──► community or user? ──► a session of BGP? ──► wake
+ *   datagram ──► allowed address? ──► well-formed? ──► community or user? ──► a session of BGP? ──► trigger
  *                       └──────────────────┴────────────────────┴──────────────────┴──► counted, ignored
  *
- * A trap is only a hint (rule 1): what it says of the session is not even read, so a forged or repeated one costs a poll, and no more. Throws
- * SNMP__USER_INVALID itself; a socket that cannot be bound is told as lost, with SNMP__TRAPS_UNHEARD, and tried again.
+ * A trap is only a hint (rule 1): the state in it stays unread, so a forged or repeated one costs a poll, and no more. Throws SNMP__USER_INVALID
+ * at once. A socket that cannot be bound is reported as lost, with SNMP__TRAPS_UNHEARD, and retried.
  */
 export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   const { name, host, port, user, community, clock, random } = options;
   if (user !== undefined) requireUsable(user);
   const allowed = options.from === undefined ? undefined : new Set(options.from);
   const counts = noTraps();
-  const life = createAbortController();
-  const shedding = createShedding(clock);
+  const closing = createAbortController();
+  const rate = new RateLimit(DATAGRAMS_A_SECOND, clock);
   let listening: { readonly host: string; readonly port: number } | undefined;
   let v3: V3NotificationReader | undefined;
   let started: Promise<void> | undefined;
 
-  /** What the datagram notifies of; a reason for which it is ignored; nothing for a mere question. */
-  const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): { readonly what: Oid | undefined } | keyof TrapCounts | undefined => {
+  /** The notification in the datagram; the reason why it is ignored; undefined for an engine discovery. */
+  const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): Pick<Notification, 'trapOid'> | keyof TrapCounts | undefined => {
     if (v3 !== undefined) {
       const outcome = v3.receive(datagram, from);
       return outcome.kind === 'discovery' ? undefined : outcome.kind === 'notification' ? outcome : outcome.kind;
@@ -148,11 +148,11 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
       counts.wrongSource += 1;
       return;
     }
-    const outcome = shedding.isTooMuch() ? 'shed' : read(datagram, from, socket);
+    const outcome = !rate.admits() ? 'shed' : read(datagram, from, socket);
     if (outcome === undefined) return;
     if (typeof outcome === 'string') {
       counts[outcome] += 1;
-    } else if (outcome.what === undefined || !isBgpNotification(outcome.what)) {
+    } else if (outcome.trapOid === undefined || !isBgpNotification(outcome.trapOid)) {
       counts.unrelated += 1;
     } else {
       counts.triggered += 1;
@@ -160,7 +160,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
     }
   };
 
-  /** Listens until the socket fails, which it rejects with, or the signal aborts. */
+  /** Listens until the signal aborts; rejects with an error of the socket. */
   const listen = async (onTrigger: () => void, onListening: () => void, signal: AbortSignal): Promise<void> => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     if (user !== undefined) {
@@ -210,10 +210,10 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   return {
     name,
     start(onTrigger, signal, onState = () => undefined) {
-      started ??= run(onTrigger, onState, AbortSignal.any([signal, life.signal]));
+      started ??= run(onTrigger, onState, AbortSignal.any([signal, closing.signal]));
     },
     async close() {
-      life.abort(new Stopped('the trap receiver is closed'));
+      closing.abort(new Stopped('the trap receiver is closed'));
       await started;
     },
     listening: () => listening,
@@ -232,21 +232,6 @@ function plainAddress(address: string): string {
 
 function reply(socket: Socket, message: Buffer, to: { readonly port: number; readonly address: string }): void {
   socket.send(message, to.port, to.address, () => {
-    // A sender that misses its answer sends again.
+    // A sender that misses its acknowledgement sends again.
   });
-}
-
-/** Counts a second's datagrams. */
-function createShedding(clock: Pick<Clock, 'monotonic'>): { isTooMuch(): boolean } {
-  let second = 0;
-  let inSecond = 0;
-  return {
-    isTooMuch() {
-      const now = Math.floor(clock.monotonic() / 1_000);
-      if (now !== second) inSecond = 0;
-      second = now;
-      inSecond += 1;
-      return inSecond > DATAGRAMS_A_SECOND;
-    },
-  };
 }

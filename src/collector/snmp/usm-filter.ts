@@ -5,18 +5,17 @@ import { Authentication, AuthProtocols, Encryption, PrivProtocols, SecurityLevel
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 import { readPdu, type SnmpAuthProtocol, type SnmpPrivProtocol, type SnmpUser } from './session.ts';
 
-/** What net-snmp uses of a UDP socket. */
+/** The callback that net-snmp gives to `send`. */
 type Sent = (error: Error | null, bytes: number) => void;
 
 /**
- * Stands between net-snmp and the network, given to it through its option `dgramModule`. The library hands out answers that are not
- * authenticated, asks nobody who sent them, and throws out of its listener at some that are malformed; so it gets to see only what `admit` lets
- * through, and what it throws ends here.
+ * The UDP socket of net-snmp, given to it through its option `dgramModule`. The library returns answers that are not authenticated, does not
+ * check the sender, and throws out of its listener at some malformed ones. So it receives only what `admit` accepts, and its exceptions end here.
  */
 export class FilteringSocket extends EventEmitter {
   readonly #socket: Socket;
 
-  /** `onThrow` hears what the library threw at a datagram that was let through. */
+  /** Calls `onThrow` when the library threw at an admitted datagram. */
   constructor(family: 'udp4' | 'udp6', admit: (datagram: Buffer, from: RemoteInfo) => boolean, onThrow: () => void) {
     super();
     this.#socket = createSocket(family);
@@ -29,7 +28,7 @@ export class FilteringSocket extends EventEmitter {
     });
     this.#socket.on('close', () => this.emit('close'));
     this.#socket.on('error', () => {
-      // Errors of sending come to the callback of `send`; a request without an answer ends by its deadline.
+      // Send errors reach the callback of `send`; a request without an answer ends by its deadline.
     });
   }
 
@@ -70,17 +69,19 @@ const PRIV: Readonly<Record<SnmpPrivProtocol, Exclude<PrivProtocols, PrivProtoco
   aes256r: PrivProtocols.aes256r,
 };
 
-/** The user in net-snmp's words. Only files that are loaded on demand may import this one: it loads the library. */
+/** The user as net-snmp has it. Only files that are loaded on demand may import this file: it loads the library. */
 export function netSnmpUser({ name, auth, priv }: SnmpUser): User {
   return {
     name,
     level: auth === undefined ? SecurityLevel.noAuthNoPriv : priv === undefined ? SecurityLevel.authNoPriv : SecurityLevel.authPriv,
-    ...(auth === undefined ? {} : { authProtocol: AUTH[auth.protocol], authKey: auth.password }),
-    ...(priv === undefined ? {} : { privProtocol: PRIV[priv.protocol], privKey: priv.password }),
+    authProtocol: auth && AUTH[auth.protocol],
+    authKey: auth?.password,
+    privProtocol: priv && PRIV[priv.protocol],
+    privKey: priv?.password,
   };
 }
 
-/** What an SNMPv3 message says of itself in clear (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
+/** The clear part of an SNMPv3 message (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
 export interface V3Header {
   readonly messageId: number;
   readonly isAuthenticated: boolean;
@@ -98,11 +99,11 @@ export interface V3Header {
   readonly data: { readonly encrypted: Buffer } | ScopedPdu;
 }
 
-/** What is inside the security. */
+/** The payload inside the security. */
 interface ScopedPdu {
   /** BER tag. */
   readonly pdu: number;
-  /** The first name in it: in a Report the counter that it tells of, such as usmStatsUnknownUserNames. */
+  /** The first name in it: in a Report the counter, such as usmStatsUnknownUserNames. */
   readonly about: readonly number[] | undefined;
 }
 
@@ -116,8 +117,8 @@ const MAX_NAME = 32;
 const MAX_AUTHENTICATION = 48;
 
 /**
- * Reads the header, and finds the message whole to the last octet. Throws MalformedDatagram for everything else: net-snmp's own parser believes
- * lengths that it should not.
+ * Reads the header of a message that is whole to the last octet. Throws MalformedDatagram for anything else: net-snmp's own parser trusts wrong
+ * lengths.
  */
 export function readV3Header(datagram: Buffer): V3Header {
   const outer = BerReader.of(datagram);
@@ -154,7 +155,7 @@ export function readV3Header(datagram: Buffer): V3Header {
   return { messageId, isAuthenticated, isEncrypted, isReportable, engineId, boots, time, userName, salt, data };
 }
 
-/** The next element, which has to be a scoped PDU that is whole and well-formed in all of its values. Throws MalformedDatagram. */
+/** The next element, which must be a scoped PDU, well-formed in all of its values. Throws MalformedDatagram. */
 function readScopedPdu(reader: BerReader): ScopedPdu {
   const scoped = reader.expect(TAG.sequence);
   octets(scoped, MAX_ENGINE_ID);
@@ -173,7 +174,7 @@ export function headerOrUndefined(datagram: Buffer): V3Header | undefined {
   }
 }
 
-/** Whether the message claims to be from this user, with all of its security. The claim is still to be verified. */
+/** Whether the message claims to be from this user, at its security level. net-snmp verifies the claim. */
 export function isSecuredBy({ isAuthenticated, isEncrypted, userName }: V3Header, { name, auth, priv }: SnmpUser): boolean {
   return userName === name && isAuthenticated === (auth !== undefined) && isEncrypted === (priv !== undefined);
 }
@@ -185,8 +186,8 @@ function octets(reader: BerReader, longest: number): Buffer {
 }
 
 /**
- * Decrypts what the header's message holds. Nothing tells whether the key was the right one but that sense comes out. Undefined for a user
- * without privacy, and for what cannot be of the cipher.
+ * Decrypts the payload of the header's message. Only a well-formed result shows that the key was right. Undefined for a user without privacy,
+ * and for bytes that the cipher cannot have made.
  */
 function decrypted(encrypted: Buffer, { engineId, boots, time, salt }: V3Header, { auth, priv }: SnmpUser): Buffer | undefined {
   if (auth === undefined || priv === undefined) return undefined;
@@ -211,17 +212,17 @@ function aesVector(boots: number, time: number, salt: Buffer): Buffer {
   return Buffer.concat([clock, salt]);
 }
 
-/** RFC 3414 section 8.1.1.1: the salt upon the key's second half. */
+/** RFC 3414 section 8.1.1.1: the salt XOR the key's second half. */
 function desVector(key: Buffer, salt: Buffer): Buffer {
   return Buffer.from(salt.map((octet, position) => octet ^ (key[8 + position] ?? 0)));
 }
 
-/** Decides what net-snmp gets to see of what comes from the agent's address, and remembers what it was. */
+/** Decides which datagrams from the agent's address net-snmp receives, and keeps the last Report. */
 interface UsmFilter {
   admits(datagram: Buffer): boolean;
-  /** The counter that the last Report told of. */
+  /** The counter in the last Report. */
   lastReport(): readonly number[] | undefined;
-  /** Whether the agent has told its engine, and answered nothing since. */
+  /** Whether the agent has announced its engine, and answered no request since. */
   knowsEngineOnly(): boolean;
 }
 
@@ -231,8 +232,7 @@ const UNKNOWN_ENGINE = 4;
 const MAX_ENGINES = 4;
 
 /**
- * Admits what the user has secured as asked and is well-formed inside; and Reports, which tell of what could not be. Whether the security is
- * genuine is for net-snmp to verify.
+ * Admits well-formed messages at the user's security level, and Reports, which are the agent's errors. net-snmp verifies the security.
  */
 export function createUsmFilter(user: SnmpUser): UsmFilter {
   const engines = new Set<string>();
@@ -258,17 +258,17 @@ export function createUsmFilter(user: SnmpUser): UsmFilter {
   };
 }
 
-/** net-snmp's own parser believes lengths that it should not, also inside of what is authentic. */
+/** net-snmp's own parser trusts wrong lengths, also inside authentic messages. */
 function isWhole(header: V3Header, user: SnmpUser): boolean {
   const { data } = header;
-  // In clear it has been read to the end already.
+  // A clear payload has been read to the end already.
   if ('pdu' in data) return true;
   const scoped = decrypted(data.encrypted, header, user);
   if (scoped === undefined) return false;
   try {
     const reader = BerReader.of(scoped);
     readScopedPdu(reader);
-    // DES fills its last block.
+    // DES pads its last block.
     return reader.remaining < 8;
   } catch (error) {
     if (error instanceof MalformedDatagram) return false;

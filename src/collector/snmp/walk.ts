@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { VrfName, VrfReading } from '../../bgp/index.ts';
 import type { EpochMs } from '../../lib/index.ts';
 import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB } from './mibs.ts';
@@ -21,7 +22,7 @@ interface ColumnWalkOptions {
   readonly now: () => EpochMs;
 }
 
-/** A cell that the walk came over. */
+/** A cell of the walk. */
 interface WalkedCell {
   /** Position in `columns`. */
   readonly column: number;
@@ -44,9 +45,9 @@ interface Cursor {
  *
  *   ask (.2.<last> .9.<last> .15.<last> .16.<last>) ──► row, row, row, … ──► ask from the last row on ──► … ──► every column left
  *
- * so that a row's cells come from one moment, and 4,000 rows from 350 answers. Each column keeps its own place, because agents may end an
- * answer in the middle of a row, and tables have holes. Resolves with the number of answers that it took; rejects with DisorderlyAgent, with
- * what `onCell` throws (which is how the caller bounds the table), or as the session does.
+ * so that a row's cells are of one moment, and 4,000 rows take 350 answers. Each column keeps its own place, because agents may end an answer in
+ * the middle of a row, and tables have holes. Resolves with the number of answers; rejects with DisorderlyAgent, with an error of `onCell`
+ * (by which the caller bounds the table), or as the session does.
  */
 async function walkColumns(
   { session, columns, rowsPerAnswer, now }: ColumnWalkOptions,
@@ -77,7 +78,7 @@ function advance(cursor: Cursor, { oid, value }: VarBind): boolean {
     cursor.done = true;
     return false;
   }
-  // An agent that steps back or stays would be walked for ever.
+  // Without this check, an agent that steps back or stays would be walked for ever.
   if (compareOids(oid, cursor.at) <= 0) throw new DisorderlyAgent('rows that are not in order');
   cursor.at = oid;
   return true;
@@ -97,26 +98,15 @@ export function compareOids(left: Oid, right: Oid): number {
   return left.length - right.length;
 }
 
-/** Maps with at most `limit` works under way; results in the order of the items. Rejects with the first failure. */
-export async function mapAtOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  const queue = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [position, item] of queue) results[position] = await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
-}
-
 /** SNMPv2-MIB sysUpTime, hundredths of a second since the agent's start. */
 const SYS_UP_TIME: Oid = [1, 3, 6, 1, 2, 1, 1, 3, 0];
 
 interface RestartWatch {
-  /** Whether the agent has started anew since the last look; false where it does not tell. Rejects as the session does. */
+  /** Whether the agent has restarted since the last call; false where it does not answer that. Rejects as the session does. */
   hasRestarted(session: SnmpSession, signal: AbortSignal): Promise<boolean>;
 }
 
-/** The counter wraps after 497 days, which passes for a restart and costs one probe. */
+/** The counter wraps after 497 days, which counts as a restart and costs one probe. */
 export function createRestartWatch(): RestartWatch {
   let last = 0;
   return {
@@ -133,7 +123,7 @@ export function createRestartWatch(): RestartWatch {
 interface TableOptions {
   readonly session: SnmpSession;
   readonly mib: PeerMib;
-  /** More rows than this end the walk with an error, since a part of a table says nothing of the rest. */
+  /** More rows than this end the walk with an error, since a part of a table does not show the rest. */
   readonly maxRows: number;
   readonly now: () => EpochMs;
 }
@@ -141,7 +131,7 @@ interface TableOptions {
 interface Walk {
   /** By address, in the order of their indices. */
   readonly rows: ReadonlyMap<string, PeerRow>;
-  /** How many answers it took; one answer is of one moment, several may not be. */
+  /** The number of answers; one answer is of one moment, several may not be. */
   readonly answers: number;
 }
 
@@ -173,45 +163,48 @@ export async function walkPeerTable({ session, mib, maxRows, now }: TableOptions
 
 /** Twelve rows of three columns: a request and its answer stay in one unfragmented datagram each. */
 const ROWS_PER_REQUEST = 12;
-/** Unlike a walk's, these requests do not wait for one another. */
-const REQUESTS_AT_ONCE = 4;
+/** Unlike a walk's, these requests do not depend on one another. */
+const CONCURRENT_REQUESTS = 4;
 
-/** How many requests it takes to look at so many known rows, and behind the last. */
+/** The number of requests for so many known rows and the end behind them. */
 const requestsFor = (rows: number): number => Math.ceil((rows + 1) / ROWS_PER_REQUEST);
 
 /**
- * Looks at the rows of the last walk by their exact names, several to a request, and only at the columns that move:
+ * Reads the rows of the last walk by their exact names, several to a request, and only their dynamic columns:
  *
  *   GETNEXT (state.<row 1> transitions.<row 1> time.<row 1> state.<row 2> …) ──► must be exactly row 2, row 3, …, and nothing behind the last
  *
- * GETNEXT and not GET: the answer to the name of one row is the row after it, so it proves at once that this one is there and that none has
- * come in between; a GET would see no new neighbor. Resolves with undefined whenever the table is not just those rows any more; only a
- * walk can then say what it is, so no neighbor is ever reported gone from here. `known` is in the order of the indices. Rejects as the
- * session does.
+ * GETNEXT and not GET: the answer to the name of one row is the row after it, which shows that this row exists and that no new one lies in
+ * between; a GET would miss a new neighbor. Resolves with undefined when the table has other rows; then only a walk can read it, so this
+ * never reports a neighbor as gone. `known` is in the order of the indices. Rejects as the session does.
  */
 async function readKnownRows(
   { session, mib, now }: TableOptions,
   known: readonly PeerRow[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, PeerRow> | undefined> {
-  const moving = mib.columns.filter(({ moves, cell }) => moves && (cell === 'state' || known.some(({ cells }) => cells.has(cell))));
-  if (known.some(({ cells }) => moving.some(({ cell }) => !cells.has(cell)))) return undefined;
+  const dynamic = mib.columns.filter(
+    ({ isDynamic, cell }) => isDynamic && (cell === 'state' || known.some(({ cells }) => cells.has(cell))),
+  );
+  if (known.some(({ cells }) => dynamic.some(({ cell }) => !cells.has(cell)))) return undefined;
   // Each step asks for what follows `after`, and expects `row`; the last expects the end.
   const steps = [undefined, ...known].map((before, position) => ({ after: before?.index ?? [], row: known[position] }));
   const requests = Array.from({ length: requestsFor(known.length) }, (_, part) =>
     steps.slice(part * ROWS_PER_REQUEST, (part + 1) * ROWS_PER_REQUEST),
   );
 
-  const parts = await mapAtOnce(REQUESTS_AT_ONCE, requests, async (part) => {
-    const oids = part.flatMap(({ after }) => moving.map(({ oid }) => [...oid, ...after]));
+  const queue = new PQueue({ concurrency: CONCURRENT_REQUESTS });
+  const readPart = async (part: typeof steps) => {
+    const oids = part.flatMap(({ after }) => dynamic.map(({ oid }) => [...oid, ...after]));
     const varbinds = await session.request({ kind: 'get-next', oids }, signal);
     if (varbinds.length !== oids.length) return undefined;
     const readAt = now();
     return part.map(({ row }, step) => {
-      const answers = varbinds.slice(step * moving.length, (step + 1) * moving.length);
-      return row === undefined ? isEnd(answers, moving) : moved(row, answers, moving, readAt);
+      const answers = varbinds.slice(step * dynamic.length, (step + 1) * dynamic.length);
+      return row === undefined ? isEnd(answers, dynamic) : updated(row, answers, dynamic, readAt);
     });
-  });
+  };
+  const parts = await queue.addAll(requests.map((part) => () => readPart(part)));
 
   const rows = new Map<string, PeerRow>();
   for (const row of parts.flatMap((part) => part ?? [undefined])) {
@@ -221,10 +214,15 @@ async function readKnownRows(
   return rows;
 }
 
-/** The row with what its moving columns say now; undefined unless the answers are that row's. */
-function moved(row: PeerRow, answers: readonly VarBind[], moving: readonly PeerColumn[], readAt: PeerRow['readAt']): PeerRow | undefined {
+/** The row with the answers in its dynamic columns; undefined unless the answers are that row's. */
+function updated(
+  row: PeerRow,
+  answers: readonly VarBind[],
+  dynamic: readonly PeerColumn[],
+  readAt: PeerRow['readAt'],
+): PeerRow | undefined {
   const cells = new Map<CellName, SnmpValue>(row.cells);
-  for (const [position, { oid, cell }] of moving.entries()) {
+  for (const [position, { oid, cell }] of dynamic.entries()) {
     const answer = answers[position];
     if (answer === undefined || answer.value.kind === 'exception' || !isCell(answer.oid, oid, row.index)) return undefined;
     cells.set(cell, answer.value);
@@ -236,34 +234,33 @@ function isCell(oid: Oid, column: Oid, index: Oid): boolean {
   return compareOids(oid, [...column, ...index]) === 0;
 }
 
-function isEnd(answers: readonly VarBind[], moving: readonly PeerColumn[]): 'end' | undefined {
+function isEnd(answers: readonly VarBind[], dynamic: readonly PeerColumn[]): 'end' | undefined {
   const over = ({ oid, value }: VarBind, column: Oid | undefined): boolean =>
     value.kind === 'exception' || (column !== undefined && !isUnder(oid, column) && compareOids(oid, column) > 0);
-  return answers.every((answer, position) => over(answer, moving[position]?.oid)) ? 'end' : undefined;
+  return answers.every((answer, position) => over(answer, dynamic[position]?.oid)) ? 'end' : undefined;
 }
 
 /**
- * Reads one VRF's table. One that changed while it was read (a neighbor gone from one column and not from another, or gone by the end, as
- * when the switch's BGP restarts) is read once more; rejects when that one changed too, and as walkPeerTable does. So a row that vanished
- * in the middle of a walk never passes for a neighbor that is not configured. Whether an empty table means anything is for the caller to
- * find out.
+ * Reads one VRF's table. A table that changed while it was read (a neighbor gone from one column and not from another, or gone by the end, as
+ * when the switch's BGP restarts) is read once more. Rejects when it changed again, and as walkPeerTable does. So a row that vanished in the
+ * middle of a walk never counts as a neighbor that is not configured. The caller checks what an empty table means.
  */
 async function readTable(options: TableOptions, signal: AbortSignal): Promise<Walk> {
   const first = await walkPeerTable(options, signal);
-  const stood = await stillStands(first, options, signal);
-  if (stood && gapsOf(first, options.mib) === '') return first;
+  const isStable = await hasBothEnds(first, options, signal);
+  if (isStable && gapsOf(first, options.mib) === '') return first;
 
   const second = await walkPeerTable(options, signal);
-  const stoodAgain = await stillStands(second, options, signal);
-  // A gap that is there both times is no change but an agent without that cell: the row has no state, and is unrecognized.
+  const isStableNow = await hasBothEnds(second, options, signal);
+  // The same gap both times is not a change: the agent lacks that cell, and a row without a state is unrecognized.
   const gaps = gapsOf(second, options.mib);
-  if (!stoodAgain || (gaps !== '' && gaps !== gapsOf(first, options.mib)))
+  if (!isStableNow || (gaps !== '' && gaps !== gapsOf(first, options.mib)))
     throw new Error('the neighbors changed while they were read, twice in a row');
   return second;
 }
 
-/** Whether the walk's first and last row are there now. */
-async function stillStands({ rows, answers }: Walk, { session, mib }: TableOptions, signal: AbortSignal): Promise<boolean> {
+/** Whether the agent still has the walk's first and last row. */
+async function hasBothEnds({ rows, answers }: Walk, { session, mib }: TableOptions, signal: AbortSignal): Promise<boolean> {
   if (answers === 1) return true;
   const [state] = mib.columns;
   const withState = [...rows.values()].filter(({ cells }) => cells.has('state'));
@@ -295,8 +292,8 @@ const MAX_VRFS = 1_024;
 const ROWS_PER_ANSWER = 24;
 
 /**
- * The VRFs of the switch, `default` first: ARISTA-VRF-MIB lists the others only, and an agent without that MIB has none. Asked in the
- * default VRF's view, which alone has it. Rejects with DisorderlyAgent, or as the session does.
+ * The VRFs of the switch, `default` first: ARISTA-VRF-MIB lists the others only, and an agent without that MIB has none. Only the default VRF's
+ * view has it. Rejects with DisorderlyAgent, or as the session does.
  */
 export async function listVrfs(session: SnmpSession, now: () => EpochMs, signal: AbortSignal): Promise<readonly VrfName[]> {
   const vrfs = new Set<VrfName>(['default']);
@@ -329,15 +326,15 @@ interface VrfReaderOptions {
   readonly now: () => EpochMs;
 }
 
-/** Reads one VRF, poll after poll, and remembers from one to the next what spares requests. */
+/** Reads one VRF, poll after poll, and keeps what saves requests in the next poll. */
 export interface VrfReader {
-  /** Rejects with NoBgp when the agent says that there is no BGP in this VRF; otherwise as readTable does. */
+  /** Rejects with NoBgp when the agent answers that this VRF has no BGP; otherwise as readTable does. */
   read(session: SnmpSession, signal: AbortSignal): Promise<Collected>;
-  /** Forgets which MIB the agent has and which neighbors: it may be another agent by now. */
+  /** Forgets the agent's MIB and neighbors: it may be another agent by now. */
   forget(): void;
 }
 
-/** The agent has a view of this VRF, and there is no BGP in it. */
+/** The agent has a view of this VRF, without BGP in it. */
 export class NoBgp extends Error {
   override readonly name = 'NoBgp';
 }
@@ -345,31 +342,31 @@ export class NoBgp extends Error {
 interface Memory {
   readonly mib: PeerMib;
   readonly rows: readonly PeerRow[];
-  /** What the last walk took, its look back included. */
+  /** The requests of the last walk, with the check of its ends. */
   readonly walkRequests: number;
   readonly pollsSinceWalk: number;
 }
 
-/** Descriptions and AS numbers, which only walks read, are at most so many polls old. */
+/** Only walks read descriptions and AS numbers, which are so at most so many polls old. */
 const POLLS_BETWEEN_WALKS = 11;
 
-/** Ages come in whole seconds, and the answer's way and the agent's cache add theirs. */
+/** Ages are in whole seconds, and the answer's delay and the agent's cache add to that. */
 const CHANGED_AT_TOLERANCE_MS = 3_000;
 
 const MIBS: Readonly<Record<MibChoice, readonly PeerMib[]>> = { auto: [ARISTA_MIB, BGP4_MIB], arista: [ARISTA_MIB], bgp4: [BGP4_MIB] };
 
 /**
- *   known rows, where that is cheaper ──► all there, nothing new? ──► collected
+ *   known rows, where that is cheaper ──► all there, no new one? ──► collected
  *                                              │ else
  *   walk of the MIB that had rows last, or of each in turn ──► rows ──► collected
  *                                              │ none
  *   bgpLocalAs ──► BGP runs: collected, empty (at the second time, where there were neighbors) · it does not: NoBgp
  *
- * Whatever fails makes it forget: the next poll begins from nothing, as after an agent's restart.
+ * After any failure it forgets: the next poll begins without known rows, as after an agent's restart.
  */
 export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReaderOptions): VrfReader {
   let memory: Memory | undefined;
-  let byName = true;
+  let canReadByName = true;
 
   const collected = (rows: Iterable<PeerRow>, mib: PeerMib): Collected => ({
     kind: 'collected',
@@ -379,11 +376,12 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
     changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
   });
 
-  const lookAtKnown = async (known: Memory, options: TableOptions, signal: AbortSignal): Promise<Collected | undefined> => {
-    if (!byName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests) return undefined;
+  const readKnown = async (known: Memory, options: TableOptions, signal: AbortSignal): Promise<Collected | undefined> => {
+    if (!canReadByName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests)
+      return undefined;
     const rows = await readKnownRows(options, known.rows, signal).catch((error: unknown) => {
-      // Agents differ in how many names they take at once; one that refuses them, or is silent, is walked from now on.
-      byName = false;
+      // Agents differ in how many names they accept at once; one that refuses them, or is silent, is walked from now on.
+      canReadByName = false;
       signal.throwIfAborted();
       if (error instanceof DisorderlyAgent) throw error;
       return undefined;
@@ -401,11 +399,11 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
     return reading;
   };
 
-  /** The first of the MIBs that has rows; an empty table of one says nothing before the others have been asked. */
+  /** The first of the MIBs that has rows; an empty table of one means nothing before the others were read. */
   const walk = async (mibs: readonly PeerMib[], session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> => {
     for (const mib of mibs) {
       const reading = await walkOne(mib, session, signal).catch((error: unknown) => {
-        // Arista promises no stable structure of its own MIB; where it makes no sense there is the standard one.
+        // Arista does not guarantee the structure of its own MIB; where it is disorderly, the standard one remains.
         if (choice === 'auto' && mib === ARISTA_MIB && error instanceof DisorderlyAgent) return undefined;
         throw error;
       });
@@ -420,7 +418,7 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
       memory = undefined;
       if (known !== undefined) {
         const options = { session, mib: known.mib, maxRows, now };
-        const reading = (await lookAtKnown(known, options, signal)) ?? (await walk([known.mib], session, signal));
+        const reading = (await readKnown(known, options, signal)) ?? (await walk([known.mib], session, signal));
         if (reading !== undefined) return reading;
       }
       const reading = await walk(
@@ -430,19 +428,18 @@ export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReader
       );
       if (reading !== undefined) return reading;
       await requireBgp(session, signal);
-      // So it looks, too, while the switch's BGP starts anew; what is forgotten by now is believed at the next poll.
-      if (known !== undefined)
-        throw new Error(`all ${known.rows.length} neighbors are gone at once, which is believed when it is so twice`);
+      // A restart of the switch's BGP shows the same; the next poll, without known rows, accepts it.
+      if (known !== undefined) throw new Error(`all ${known.rows.length} neighbors are gone at once; confirmed at the next poll`);
       return collected([], BGP4_MIB);
     },
     forget() {
       memory = undefined;
-      byName = true;
+      canReadByName = true;
     },
   };
 }
 
-/** A view without BGP says nothing about neighbors. */
+/** A view without BGP shows nothing about neighbors. */
 async function requireBgp(session: SnmpSession, signal: AbortSignal): Promise<void> {
   const [localAs] = await session.request({ kind: 'get', oids: [BGP_LOCAL_AS] }, signal);
   if (localAs?.value.kind !== 'integer' || localAs.value.value === 0)

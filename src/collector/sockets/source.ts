@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type Clock, createAbortController, DeadlineExceeded, describeError, Stopped, withDeadline } from '../../lib/index.ts';
 import type { SwitchSource } from '../source.ts';
@@ -16,36 +17,36 @@ export interface SocketsSourceOptions {
 }
 
 export interface SocketsSource extends SwitchSource {
-  /** Sockets so far beyond the first with one peer in one namespace. */
+  /** Sockets so far beyond the first to the same peer in a namespace. */
   duplicates(): number;
 }
 
-/** No switch has more VRFs; a folder with more entries is another folder. */
+/** No switch has more VRFs, so a folder with more entries is not the right one. */
 const MAX_NAMESPACES = 1_024;
 /** `ss` takes milliseconds, and a switch has few cores to spare. */
-const AT_ONCE = 4;
+const CONCURRENCY = 4;
 
 /**
  * Reads the kernel's TCP connections on port 179, in each network namespace of the switch that this process runs on:
  *
  *   /var/run/netns ──► default, ns-vrf1, … ──► ip netns exec … ss ──► readSockets ──► VRF default, vrf1, …
  *
- * It sees connections, not neighbors: up is TCP ESTABLISHED, which BGP may be a moment short of, and down has one form, not being there. It
- * knows neither since when, nor how often, nor why. Errors are AgentErrors `SOCKETS__…`, a signal's own reason, or Stopped once closed.
+ * It sees connections, not neighbors: up is TCP ESTABLISHED, which BGP may reach a moment later, and down is the absence of a connection. It
+ * shows neither when, nor how often, nor why a session changed. Errors are AgentErrors `SOCKETS__…`, a signal's own reason, or Stopped once closed.
  */
 export function createSocketsSource(options: SocketsSourceOptions): SocketsSource {
   const { name = 'sockets', folder = '/var/run/netns', timeoutMs, clock } = options;
   const namespaces = options.namespaces ?? createNamespaces({ folder });
-  const life = createAbortController();
+  const closing = createAbortController();
   let duplicates = 0;
 
   async function readNamespace(namespace: string, signal: AbortSignal): Promise<VrfReading> {
     const failed = (problem: string): VrfReading => ({ kind: 'failed', source: name, problem });
-    if (!isNamespaceName(namespace)) return failed('its namespace has a name that ip does not take');
+    if (!isNamespaceName(namespace)) return failed('ip does not accept the name of its namespace');
     try {
       const output = await withDeadline(timeoutMs, signal, (inner) => namespaces.sockets(namespace, inner));
       const reading = readSockets(output);
-      if (reading.kind === 'unreadable') return failed(`ss printed what cannot be read: ${reading.problem}`);
+      if (reading.kind === 'unreadable') return failed(`malformed output of ss: ${reading.problem}`);
       duplicates += reading.duplicates;
       return { kind: 'collected', source: name, neighbors: reading.neighbors, changedAtToleranceMs: 0 };
     } catch (error) {
@@ -62,21 +63,18 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
       throw new AgentError('SOCKETS__FOLDER', { folder, problem });
     }
     const vrfs = new Map<VrfName, VrfReading>();
-    const queue = [...names];
-    const work = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const vrf = vrfOfNamespace(next);
-        const reading = await readNamespace(next, signal);
-        const ambiguous = vrfs.has(vrf);
-        vrfs.set(vrf, ambiguous ? { kind: 'failed', source: name, problem: 'two namespaces stand for this VRF' } : reading);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    refuseWorthless(vrfs);
+    const queue = new PQueue({ concurrency: CONCURRENCY });
+    const readings = await queue.addAll(names.map((namespace) => () => readNamespace(namespace, signal)));
+    for (const [position, reading] of readings.entries()) {
+      const vrf = vrfOfNamespace(names[position] ?? '');
+      const isAmbiguous = vrfs.has(vrf);
+      vrfs.set(vrf, isAmbiguous ? { kind: 'failed', source: name, problem: 'two namespaces belong to this VRF' } : reading);
+    }
+    requireNeighbors(vrfs);
     return { vrfs, takenAt };
   }
 
-  function refuseWorthless(vrfs: ReadonlyMap<VrfName, VrfReading>): void {
+  function requireNeighbors(vrfs: ReadonlyMap<VrfName, VrfReading>): void {
     const readings = [...vrfs];
     const sees = readings.some(([, reading]) => reading.kind === 'collected' && reading.neighbors.size > 0);
     if (sees) return;
@@ -91,12 +89,12 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
     duplicates: () => duplicates,
     dropCounters: () => ({ duplicates }),
     async collect(signal) {
-      life.signal.throwIfAborted();
+      closing.signal.throwIfAborted();
       signal.throwIfAborted();
-      return collect(AbortSignal.any([signal, life.signal]));
+      return collect(AbortSignal.any([signal, closing.signal]));
     },
     async close() {
-      life.abort(new Stopped('the sockets source is closed'));
+      closing.abort(new Stopped('the sockets source is closed'));
     },
   };
 }

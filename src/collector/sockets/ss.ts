@@ -3,10 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { isIPv4, isIPv6 } from 'node:net';
 import { delimiter } from 'node:path';
 import type { Neighbor, VrfName } from '../../bgp/index.ts';
-import { AgentError, describeError } from '../../lib/index.ts';
+import { AgentError, describeError, oneLine } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
 
-/** The network namespaces of this host and what `ss` prints in each. The seam where a simulated switch steps in. */
+/** The network namespaces of this host and the output of `ss` in each. Tests replace it by a simulated switch. */
 export interface Namespaces {
   /** Names of all of them. Throws AgentError `SOCKETS__FOLDER`. */
   list(signal: AbortSignal): Promise<readonly string[]>;
@@ -20,7 +20,7 @@ export interface NamespacesOptions {
   /** `ss` and what runs it in a namespace: `ss` and `ip`. */
   readonly ss?: string;
   readonly ip?: string;
-  /** What `ss` is told to print: one line a socket, numbers only; with `e`, `m` and `o` its memory and timers too. `-tinHO` when absent. */
+  /** The flags of `ss`: one line a socket, numbers only; with `e`, `m` and `o` its memory and timers too. `-tinHO` by default. */
   readonly flags?: '-tinHO' | '-tinemoHO';
 }
 
@@ -30,7 +30,7 @@ const MAX_OUTPUT_BYTES = 16 << 20;
 /** A daemon's PATH may lack the folders of the system's own tools. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 
-/** The real ones: the folder read anew each time, `ip netns exec` without a shell. */
+/** The namespaces of the kernel: reads the folder each time, and runs `ip netns exec` without a shell. */
 export function createNamespaces({ folder, ss = 'ss', ip = 'ip', flags = '-tinHO' }: NamespacesOptions): Namespaces {
   return {
     async list(signal) {
@@ -63,7 +63,7 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
       if (error === null) resolve(stdout);
       else reject(new AgentError('SOCKETS__SS_FAILED', { namespace, problem: problemOf(error, stderr) }, { cause: error }));
     });
-    // Given the signal itself, execFile would ask with SIGTERM, whatever its killSignal is.
+    // With the signal as an option, execFile would send SIGTERM, whatever its killSignal is.
     const onAbort = (): void => {
       child.kill('SIGKILL');
       reject(signal.reason);
@@ -72,34 +72,29 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
   });
 }
 
-/** What the tools printed tells more than the command line that Node repeats. */
+/** What the tools printed says more than Node's message, which repeats the command line. */
 function problemOf(error: Error, stderr: string): string {
-  const printed = stderr
-    .slice(0, 1_000)
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .trim();
-  const problem = printed === '' ? describeError(error) : printed;
-  return problem.length > 120 ? `${problem.slice(0, 119)}…` : problem;
+  return oneLine(oneLine(stderr) || describeError(error));
 }
 
-/** The VRF that EOS keeps in this namespace: `ns-vrf1` is vrf1, `default` the default VRF; any other name stands for itself. */
+/** The VRF that EOS keeps in this namespace: `ns-vrf1` is vrf1, `default` the default VRF; any other name is the name of its VRF. */
 export function vrfOfNamespace(namespace: string): VrfName {
   return /^ns-(.+)$/.exec(namespace)?.[1] ?? namespace;
 }
 
-/** Whether `ip` takes it for the name of a namespace, rather than for an option or a path. */
+/** Whether `ip` accepts it as the name of a namespace, not as an option or a path. */
 export function isNamespaceName(name: string): boolean {
   return /^[A-Za-z0-9_.][\w.@:+-]{0,254}$/.test(name) && name !== '.' && name !== '..';
 }
 
-/** What the BGP sockets of one network namespace come to, or why they can't be told. */
+/** The BGP sockets of one network namespace, or why they cannot be read. */
 type SocketsReading =
   | { readonly kind: 'read'; readonly neighbors: ReadonlyMap<string, Neighbor>; readonly duplicates: number }
   | { readonly kind: 'unreadable'; readonly problem: string };
 
 const BGP_PORT = '179';
 
-/** A line is a few hundred characters; what is longer is none of ss. */
+/** A line of ss has a few hundred characters. */
 const MAX_LINE = 8_192;
 
 /** The states that `ss` prints. */
@@ -117,18 +112,18 @@ const STATES: ReadonlySet<string> = new Set([
   'CLOSING',
 ]);
 
-/** State, two queues, the two ends, and what is known of the connection. */
+/** State, two queues, the two ends, and details of the connection. */
 const LINE = /^([A-Z0-9-]{1,12}) +\d{1,10} +\d{1,10} +(\S{1,100}) +(\S{1,100})(?: (.*))?$/;
 
 /** `rtt:6.967/9.619`: smoothed time and variance, milliseconds. */
 const RTT = /(?:^| )rtt:(\d{1,5}(?:\.\d{1,9})?)\/\d/;
 
-/** A minute: no BGP session with a hold time of seconds lives on such a path. */
+/** A minute: no BGP session with a hold time of seconds survives such a path. */
 const MAX_RTT_MS = 60_000;
 
 /**
- * Reads what `ss -tinHO` prints: one line a socket. A session is Established here when its TCP connection is; every other socket is none.
- * One line of another kind makes the whole unreadable, since whom it meant is unknown.
+ * Reads the output of `ss -tinHO`: one line a socket. A session counts as Established when its TCP connection is. One line of another kind
+ * makes the whole output unreadable, since its peer is unknown.
  */
 export function readSockets(output: string): SocketsReading {
   const neighbors = new Map<string, Neighbor>();
@@ -138,14 +133,14 @@ export function readSockets(output: string): SocketsReading {
   let duplicates = 0;
   for (const line of output.slice(0, -1).split('\n')) {
     const socket = readLine(line);
-    if (socket === undefined) return unreadable('a line is not of ss');
+    if (socket === undefined) return unreadable('a line has another format');
     if (!socket.isBgp || socket.isListening) continue;
     const { address, established, rttNs } = socket;
     if (seen.has(address)) duplicates += 1;
     seen.add(address);
-    // Two connections with one peer occur while BGP settles a collision; the peer is up by either, and each one's time is as good.
+    // Two connections with one peer occur while BGP resolves a collision; either one makes the peer up, and either RTT is valid.
     if (!established || neighbors.has(address)) continue;
-    neighbors.set(address, { address, state: 'established', ...(rttNs === undefined ? {} : { rttNs }) });
+    neighbors.set(address, { address, state: 'established', rttNs });
   }
   return { kind: 'read', neighbors, duplicates };
 }
@@ -166,7 +161,7 @@ function readLine(line: string): Socket | undefined {
   const [here, there] = ends;
   if (here === undefined || there === undefined) return undefined;
   const isListening = state === 'LISTEN' || state === 'UNCONN';
-  // A socket that waits for anybody has no peer; one that is connected has.
+  // A listening socket has no peer; a connected one has.
   if (!isListening && (there.address === undefined || there.port === '*')) return undefined;
   return {
     address: there.address ?? '*',

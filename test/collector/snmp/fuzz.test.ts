@@ -33,7 +33,7 @@ const REQUEST: AgentRequest = {
 };
 
 test.each([BGP4_MIB, ARISTA_MIB])(
-  'random and damaged answers of $name: each is refused, or read without making a session up',
+  'random and damaged answers of $name are refused, or read without inventing a session',
   async (mib) => {
     const inputs = fuzzInputs(20_000);
     const random = seededRandom(20_260_101);
@@ -64,7 +64,7 @@ test('a cut answer is refused wherever it is cut', () => {
   expect(decodeResponse(answer).varbinds).toHaveLength(24);
 });
 
-test('a source that is showered with damaged answers makes no session up, and reads the next table', async () => {
+test('a source that receives many damaged answers invents no session, and reads the next table', async () => {
   const random = seededRandom(7);
   let shower = true;
   const agent = await startAgent((request) => {

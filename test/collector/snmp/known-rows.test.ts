@@ -39,7 +39,7 @@ const kindsOf = (fixture: ViewsBed): Record<string, number> => {
 };
 
 describe('neighbors that are known from the poll before', () => {
-  test('are asked for by name, twelve to a request, instead of walked', async () => {
+  test('known neighbors are requested by name, twelve to a request, instead of walked', async () => {
     const fixture = await layNeighbors(50);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
@@ -48,7 +48,7 @@ describe('neighbors that are known from the poll before', () => {
     expect(kindsOf(fixture)).toEqual({ 'get-next': 5 });
   });
 
-  test('show every change of a session, and keep what only a walk reads', async () => {
+  test('known neighbors show every change of a session, and keep what only a walk reads', async () => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
@@ -71,7 +71,7 @@ describe('neighbors that are known from the poll before', () => {
     ['in front of them', '10.0.0.1'],
     ['among them', '169.254.0.20'],
     ['behind them', '169.255.0.1'],
-  ])('do not hide a new one %s', async (_, added) => {
+  ])('known neighbors do not hide a new neighbor %s', async (_, added) => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
@@ -80,7 +80,7 @@ describe('neighbors that are known from the poll before', () => {
     expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
   });
 
-  test.each([0, 13, 29])('that is removed (number %i) is missed by a walk only', async (gone) => {
+  test.each([0, 13, 29])('a known neighbor that is removed (number %i) is reported gone by a walk only', async (gone) => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
@@ -90,7 +90,7 @@ describe('neighbors that are known from the poll before', () => {
     expect(kindsOf(fixture)).toMatchObject({ 'get-bulk': 5 });
   });
 
-  test('that vanish all at once, as when the switch’s BGP restarts, are gone only when the next poll says so, too', async () => {
+  test('known neighbors that vanish all at once, as when BGP restarts, are gone only when the next poll confirms it', async () => {
     const fixture = await layNeighbors(30);
     fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
     const source = sourceOf(fixture.agent, { mib: 'arista', vrfs: ['default', 'vrf1'] });
@@ -101,10 +101,10 @@ describe('neighbors that are known from the poll before', () => {
     const seen = [await read()];
     for (let number = 0; number < 30; number += 1) fixture.sim.unconfigure('default', address(number));
     seen.push(await read(), await read());
-    expect(seen).toEqual([30, 'all 30 neighbors are gone at once, which is believed when it is so twice', 0]);
+    expect(seen).toEqual([30, 'all 30 neighbors are gone at once; confirmed at the next poll', 0]);
   });
 
-  test('are walked all the same each twelfth poll, for what their names do not say', async () => {
+  test('known neighbors are walked each twelfth poll, for descriptions and AS numbers', async () => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     const walks: number[] = [];
@@ -115,14 +115,14 @@ describe('neighbors that are known from the poll before', () => {
     expect(walks).toEqual([0, 12, 24]);
   });
 
-  test('are walked where that takes no more requests', async () => {
+  test('known neighbors are walked where that takes no more requests', async () => {
     const fixture = await layNeighbors(5);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     for (let poll = 0; poll < 2; poll += 1) await source.collect(signal);
     expect(kindsOf(fixture)).toEqual({ 'get-bulk': 2 });
   });
 
-  test('and that the agent answers wrongly are walked', async () => {
+  test('known neighbors that the agent answers wrongly are walked', async () => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
@@ -132,7 +132,7 @@ describe('neighbors that are known from the poll before', () => {
     expect(kindsOf(fixture)).toMatchObject({ 'get-bulk': 6 });
   });
 
-  test('and that the agent refuses to look up so many at once are walked in the same poll, and from then on', async () => {
+  test('known neighbors that the agent refuses in one request are walked in the same poll, and from then on', async () => {
     const fixture = await layNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
@@ -144,7 +144,7 @@ describe('neighbors that are known from the poll before', () => {
     expect(kindsOf(fixture)).toEqual({ 'get-bulk': 6, get: 1 });
   });
 
-  test('and that the agent meets with silence are walked from the next poll on', async () => {
+  test('known neighbors to which the agent stays silent are walked from the next poll on', async () => {
     const fixture = await layNeighbors(30);
     letTimersStandStill();
     const source = sourceOf(fixture.agent, { mib: 'arista' });

@@ -16,7 +16,7 @@ const neighborsIn = (snapshot: NeighborSnapshot, vrf = 'default'): readonly Neig
 };
 
 describe('ARISTA-BGP4V2-MIB', () => {
-  test('says the description, the whole AS, an administrative stop, and has IPv6 neighbors', async () => {
+  test('ARISTA-BGP4V2-MIB has descriptions, four-octet AS numbers, administrative stops and IPv6 neighbors', async () => {
     const { sim, agent, clock, pass } = await layViews();
     sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 4_200_000_001, description: 'USER-500' });
     sim.configure({ vrf: 'default', address: '169.254.0.3', remoteAs: 65_000 });
@@ -47,7 +47,7 @@ describe('ARISTA-BGP4V2-MIB', () => {
     ['1.2.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.2.3', 'fe80::1%515'],
     ['1.4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.7', 'fe80::1%7'],
     ['1.3.8.169.254.0.1.0.0.0.9', '169.254.0.1%9'],
-  ])('reads the index %s as %s', (index, address) => {
+  ])('ARISTA-BGP4V2-MIB index %s is address %s', (index, address) => {
     expect(ARISTA_MIB.addressOf(index.split('.').map(Number))).toBe(address);
   });
 
@@ -62,13 +62,13 @@ describe('ARISTA-BGP4V2-MIB', () => {
     '1.2.4.169.254.0.1',
     '1.16.4.97.98.99.100',
     '1.0.0',
-  ])('refuses the index "%s"', (index) => {
+  ])('ARISTA-BGP4V2-MIB index "%s" is refused', (index) => {
     const oid = index === '' ? [] : index.split('.').map(Number);
     expect(() => ARISTA_MIB.addressOf(oid)).toThrow('a row whose index is not an address of IPv4 or IPv6');
   });
 });
 
-describe('which MIB is read', () => {
+describe('the choice of the MIB', () => {
   const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof layViews>>> => {
     const fixture = await layViews();
     fixture.sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500' });
@@ -76,13 +76,13 @@ describe('which MIB is read', () => {
   };
   const isArista = (snapshot: NeighborSnapshot): boolean => neighborsIn(snapshot)[0]?.description === 'USER-500';
 
-  test('Arista’s where the agent has it, and BGP4-MIB is not even asked for', async () => {
+  test('ARISTA-BGP4V2-MIB is read where the agent has it, without a request for BGP4-MIB', async () => {
     const fixture = await oneNeighbor();
     expect(isArista(await sourceOf(fixture.agent, { mib: 'auto' }).collect(signal))).toBe(true);
     expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista']);
   });
 
-  test('BGP4-MIB where it has not, and Arista’s is not asked for again', async () => {
+  test('BGP4-MIB is read where the agent lacks ARISTA-BGP4V2-MIB, which is not requested again', async () => {
     const fixture = await oneNeighbor();
     fixture.mibs = ['bgp4'];
     const source = sourceOf(fixture.agent, { mib: 'auto' });
@@ -92,7 +92,7 @@ describe('which MIB is read', () => {
     expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default bgp4']);
   });
 
-  test('is asked anew once the agent has restarted', async () => {
+  test('the MIB is chosen again after the agent has restarted', async () => {
     const fixture = await oneNeighbor();
     fixture.mibs = ['bgp4'];
     fixture.pass(60_000);
@@ -105,7 +105,7 @@ describe('which MIB is read', () => {
     expect(isArista(await source.collect(signal))).toBe(true);
   });
 
-  test('falls back to BGP4-MIB when Arista’s is gone or makes no sense any more: nobody is gone for that', async () => {
+  test('BGP4-MIB is read when ARISTA-BGP4V2-MIB is gone or disorderly, and no neighbor is gone for that', async () => {
     const fixture = await oneNeighbor();
     const source = sourceOf(fixture.agent, { mib: 'auto' });
     await source.collect(signal);
@@ -118,7 +118,7 @@ describe('which MIB is read', () => {
     expect(neighborsIn(await other.collect(signal)).map(({ address }) => address)).toEqual(['169.254.0.1']);
   });
 
-  test('only the one that the configuration names', async () => {
+  test('only the configured MIB is read', async () => {
     const fixture = await oneNeighbor();
     fixture.mibs = ['bgp4'];
     await expect(sourceOf(fixture.agent, { mib: 'arista' }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__EMPTY' });
@@ -137,7 +137,7 @@ describe('the VRFs that the switch lists', () => {
     return fixture;
   };
 
-  test('are read, and default with them; one that is made later is read from the next poll on, one that is removed no longer', async () => {
+  test('the VRFs that the switch lists are read with default; a new one from the next poll on, a removed one no longer', async () => {
     const fixture = await layVrfs('vrf1', 'MGMT-2');
     const source = sourceOf(fixture.agent, { vrfs: 'auto' });
     const read = async (): Promise<readonly string[]> => [...(await source.collect(signal)).vrfs.keys()].sort();
@@ -147,13 +147,13 @@ describe('the VRFs that the switch lists', () => {
     expect(await read()).toEqual(['default', 'vrf1', 'vrf7']);
   });
 
-  test('are just default where the agent does not list any', async () => {
+  test('only default is read where the agent lists no VRF', async () => {
     const fixture = await layVrfs('vrf1');
     fixture.mibs = ['bgp4'];
     expect([...(await sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()]).toEqual(['default']);
   });
 
-  test('leave out one in which there is no BGP, or that the agent refuses, when it says so', async () => {
+  test('a listed VRF is left out when the agent answers that it has no BGP or no access', async () => {
     const fixture = await layVrfs('vrf1', 'MGMT', 'closed');
     fixture.sim.unconfigure('MGMT', '169.254.0.1');
     fixture.intercept = (request, vrf) => {
@@ -163,7 +163,7 @@ describe('the VRFs that the switch lists', () => {
     expect([...(await sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()].sort()).toEqual(['default', 'vrf1']);
   });
 
-  test('have as failed one that is silent, or in trouble', async () => {
+  test('a listed VRF is failed when the agent is silent or answers with an error', async () => {
     const fixture = await layVrfs('vrf1', 'vrf2', 'vrf3');
     fixture.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
     letTimersStandStill();
@@ -176,7 +176,7 @@ describe('the VRFs that the switch lists', () => {
     ]);
   });
 
-  test('have as failed one that is named in the configuration, whatever it says', async () => {
+  test('a configured VRF is failed whatever the agent answers', async () => {
     const fixture = await layVrfs('MGMT');
     fixture.sim.unconfigure('MGMT', '169.254.0.1');
     fixture.intercept = (request, vrf) => (vrf === 'MGMT' && request.kind === 'get' ? noSuchObject(request) : undefined);
@@ -184,7 +184,7 @@ describe('the VRFs that the switch lists', () => {
     expect(vrfs.get('MGMT')).toMatchObject({ kind: 'failed' });
   });
 
-  test('that cannot be listed make no snapshot: one of default alone would say too much', async () => {
+  test('VRFs that cannot be listed make no snapshot: one of default alone would claim too much', async () => {
     const fixture = await layVrfs('vrf1');
     fixture.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
     await expect(sourceOf(fixture.agent, { vrfs: 'auto', timeoutMs: 300 }).collect(signal)).rejects.toMatchObject({

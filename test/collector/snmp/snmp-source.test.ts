@@ -48,13 +48,13 @@ function testClock(): Clock & { wallMs: number; monotonicMs: number } {
   };
 }
 
-describe('what a row says', () => {
+describe('rows', () => {
   const read = async (cells: Cells): Promise<Neighbor | undefined> => {
     const agent = await startAgent(truthfully(() => peerTable({ '169.254.0.1': cells })));
     return (await neighborsOf(sourceOf(agent, { clock: testClock() })))[0];
   };
 
-  test('an Established session is as old as its time says, also one of this second', async () => {
+  test('an Established session has the age of its time, also one of this second', async () => {
     expect(await read({ state: 6, remoteAs: 65_000, transitions: 3, seconds: 90 })).toEqual({
       address: '169.254.0.1',
       state: 'established',
@@ -65,7 +65,7 @@ describe('what a row says', () => {
     expect((await read({ state: 6, seconds: 0 }))?.changedAt).toBe(1_700_000_000_000);
   });
 
-  test('a session that is down was lost so long ago, and never when the time is 0', async () => {
+  test('a session that is down has an age, and none when its time is 0', async () => {
     expect((await read({ state: 3, seconds: 90 }))?.changedAt).toBe(1_699_999_910_000);
     expect(await read({ state: 3, remoteAs: 65_000, transitions: 0, seconds: 0 })).toEqual({
       address: '169.254.0.1',
@@ -82,7 +82,7 @@ describe('what a row says', () => {
     });
   });
 
-  test.each([0, 7, -6, 262])('a state of %i is none of the six: unrecognized, and without an age', async (state) => {
+  test.each([0, 7, -6, 262])('a row with state %i is unrecognized and has no age', async (state) => {
     expect(await read({ state, seconds: 90 })).toEqual({ address: '169.254.0.1', state: 'unrecognized' });
   });
 
@@ -95,8 +95,8 @@ describe('what a row says', () => {
     });
   });
 
-  test.each([0, -1, 23_456, 65_536])('%i stands for no AS', async (remoteAs) => {
-    expect(await read({ state: 6, remoteAs })).not.toHaveProperty('remoteAs');
+  test.each([0, -1, 23_456, 65_536])('a row with remote AS %i has no AS', async (remoteAs) => {
+    expect((await read({ state: 6, remoteAs }))?.remoteAs).toBeUndefined();
   });
 
   test('an NTP step of this host between two polls moves no session’s age', async () => {
@@ -109,8 +109,8 @@ describe('what a row says', () => {
   });
 });
 
-describe('what it asks', () => {
-  test('for the four columns and nothing else, row by row', async () => {
+describe('requests', () => {
+  test('a walk asks for the four columns only, row by row', async () => {
     const agent = await startAgent(truthfully(() => peerTable(manyNeighbors(30, up))));
     await neighborsOf(sourceOf(agent));
     const columns = agent.requests.map(({ kind, oids }) => [kind, oids.map((oid) => oid.slice(0, 10).join('.'))]);
@@ -119,13 +119,13 @@ describe('what it asks', () => {
     expect(columns).toEqual([...Array(3).fill(['get-bulk', peerColumns]), ['get', [state, state]]]);
   });
 
-  test('with the VRF’s own community where it has one', async () => {
+  test('a VRF is read with its own community where it has one', async () => {
     const agent = await startAgent(truthfully(() => peerTable({ '10.0.0.1': up })));
     await sourceOf(agent, { vrfs: ['default', 'vrf1', { vrf: 'vrf2', community: 'tenant2' }] }).collect(signal);
     expect(new Set(agent.requests.map(({ community }) => community))).toEqual(new Set(['telemetry', 'telemetry@vrf1', 'tenant2']));
   });
 
-  test('again when the answer is lost', async () => {
+  test('a request is sent again when its answer is lost', async () => {
     const answer = truthfully(() => peerTable({ '10.0.0.1': up }));
     const agent = await startAgent((request, number) => (number === 1 ? undefined : answer(request, number)));
     expect(await neighborsOf(sourceOf(agent))).toHaveLength(1);
@@ -138,38 +138,38 @@ describe('a table that changes while it is read', () => {
   const without = (address: string): Record<string, Cells> =>
     Object.fromEntries(Object.entries(whole).filter(([index]) => index !== address));
 
-  test('once, is read again', async () => {
+  test('a table that changes once while it is read is read again', async () => {
     const agent = await startAgent(truthfully((_, number) => peerTable(number < 4 ? whole : without('10.0.0.0'))));
     expect(await neighborsOf(sourceOf(agent))).toHaveLength(29);
   });
 
-  test('each time, is failed', async () => {
+  test('a table that changes each time it is read is failed', async () => {
     const script = truthfully(({ kind }) => peerTable(kind === 'get' ? without('10.0.0.29') : whole));
     expect(await readingBesideAnother(script)).toEqual(failed('the neighbors changed while they were read, twice in a row'));
   });
 
-  test('by ending in the middle, as when BGP restarts, shows nobody as gone', async () => {
+  test('a table that ends in the middle, as when BGP restarts, shows no neighbor as gone', async () => {
     const script = truthfully((_, number) => peerTable(number === 1 ? whole : {}, 0));
     expect(await readingBesideAnother(script)).toEqual(failed('no BGP here: the agent has neither neighbors nor bgpLocalAs'));
   });
 
-  test('in one column and not in the others, is failed when it does so differently each time', async () => {
+  test('a table that changes in one column only, differently each time, is failed', async () => {
     const torn = (address: string): Record<string, Cells> => ({ ...whole, [address]: { remoteAs: 65_000 } });
     const script = truthfully((_, number) => peerTable(torn(number < 5 ? '10.0.0.3' : '10.0.0.4')));
     expect(await readingBesideAnother(script)).toEqual(failed('the neighbors changed while they were read, twice in a row'));
   });
 });
 
-describe('an agent that is not well', () => {
+describe('a faulty agent', () => {
   const table = peerTable(manyNeighbors(30, waiting));
 
-  test('and steps back in its rows is left at once', async () => {
+  test('an agent that steps back in its rows is failed at once', async () => {
     const script: Script = (request) =>
       encodeAnswer(request, answerTo({ ...request, oids: request.oids.map((oid) => oid.slice(0, 10)) }, table));
     expect(await readingBesideAnother(script)).toEqual(failed('rows that are not in order'));
   });
 
-  test('and has more neighbors than wanted is failed, not cut', async () => {
+  test('an agent with more neighbors than maxRows is failed, not cut', async () => {
     expect(
       await readingBesideAnother(
         truthfully(() => table),
@@ -179,34 +179,34 @@ describe('an agent that is not well', () => {
   });
 
   test.each(['169.254.0', '169.254.0.1.0', '169.254.0.256', '1.4.169.254.0.1'])(
-    'and has a row with the index %s is failed',
+    'an agent and has a row with the index %s is failed',
     async (index) => {
       const script = truthfully(() => peerTable({ [index]: up }));
       expect(await readingBesideAnother(script)).toEqual(failed('a row whose index is not an IPv4 address'));
     },
   );
 
-  test('and answers without values is failed', async () => {
+  test('an agent that answers without values is failed', async () => {
     expect(await readingBesideAnother((request) => encodeAnswer(request, []))).toEqual(
       failed('an answer without a value for every column asked for'),
     );
   });
 
-  test('and answers more than was asked is failed', async () => {
+  test('an agent that answers more than was requested is failed', async () => {
     const script: Script = (request) => encodeAnswer(request, answerTo({ ...request, maxRepetitions: 20 }, table));
     expect(await readingBesideAnother(script)).toEqual(failed('an answer with more values than were asked for'));
   });
 
-  test('and answers with an error is failed', async () => {
+  test('an agent that answers with an error is failed', async () => {
     expect(await readingBesideAnother(encodeFailure)).toEqual(failed('the agent answered with error status 5'));
   });
 
-  test('and has states of another type is failed', async () => {
+  test('an agent with states of another type is failed', async () => {
     const script = truthfully(() => peerTable({ '10.0.0.1': { state: { type: TYPE.gauge32, value: 6 } } }));
     expect(await readingBesideAnother(script)).toEqual(failed('a bgpPeerState that is not an INTEGER'));
   });
 
-  test('and never answers for a VRF costs that VRF alone', async () => {
+  test('an agent that never answers for a VRF fails that VRF alone', async () => {
     letTimersStandStill();
     expect(
       await asTimePasses(
@@ -216,23 +216,23 @@ describe('an agent that is not well', () => {
     ).toEqual(failed('no answer within 2000 ms'));
   });
 
-  test('and ends its answers in the middle of a row is still read whole', async () => {
+  test('an agent that ends its answers in the middle of a row is still read whole', async () => {
     const agent = await startAgent((request) => encodeAnswer(request, answerTo(request, table).slice(0, 7)));
     expect(await neighborsOf(sourceOf(agent))).toHaveLength(30);
   });
 });
 
 describe('a VRF without neighbors', () => {
-  test('in which BGP runs is read, and empty', async () => {
+  test('a VRF without neighbors in which BGP runs is read, and empty', async () => {
     expect(await readingBesideAnother(truthfully(() => peerTable({})))).toMatchObject({ kind: 'collected', neighbors: new Map() });
   });
 
-  test('in which BGP does not run is failed', async () => {
+  test('a VRF without neighbors in which BGP does not run is failed', async () => {
     const script = truthfully(() => peerTable({}, 0));
     expect(await readingBesideAnother(script)).toEqual(failed('no BGP here: the agent has neither neighbors nor bgpLocalAs'));
   });
 
-  test('is an error when all of them are so', async () => {
+  test('a VRF without neighbors is an error when all of them are so', async () => {
     const agent = await startAgent(truthfully(() => peerTable({})));
     await expect(sourceOf(agent, { vrfs: ['default', 'vrf1'] }).collect(signal)).rejects.toMatchObject({
       code: 'SNMP__EMPTY',
@@ -241,7 +241,7 @@ describe('a VRF without neighbors', () => {
   });
 });
 
-describe('datagrams that are not the answer', () => {
+describe('other datagrams', () => {
   const truth = truthfully(() => peerTable({ '10.0.0.1': waiting }));
   const lie: Script = truthfully(() => peerTable({ '10.0.0.1': up }));
   const datagram = (script: Script, ...request: Parameters<Script>): Buffer => {
@@ -250,7 +250,7 @@ describe('datagrams that are not the answer', () => {
     return answer;
   };
 
-  test('malformed ones, late ones and those of another community are counted and ignored', async () => {
+  test('malformed and late datagrams and those of another community are counted and ignored', async () => {
     const agent = await startAgent((request, number) => [
       Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
       datagram(lie, request, number).subarray(0, -1),
@@ -266,7 +266,7 @@ describe('datagrams that are not the answer', () => {
     expect(source.ignoredDatagrams().unasked).toBeGreaterThanOrEqual(2);
   });
 
-  test('one from another port than the agent’s is not believed, however right it looks', async () => {
+  test('a datagram from another port than the agent’s is ignored, however correct it is', async () => {
     const stranger = createSocket('udp4');
     stranger.bind(0, '127.0.0.1');
     await once(stranger, 'listening');
@@ -284,7 +284,7 @@ describe('datagrams that are not the answer', () => {
     expect(source.ignoredDatagrams()).toEqual({ wrongSource: 1, malformed: 0, unasked: 0 });
   });
 
-  test('are named when there was no answer beside them: an agent that answers from elsewhere looks silent', async () => {
+  test('ignored datagrams are named when no answer came: an agent that answers from another address seems silent', async () => {
     const elsewhere = createSocket('udp4');
     elsewhere.bind(0, '127.0.0.1');
     await once(elsewhere, 'listening');
@@ -306,7 +306,7 @@ describe('datagrams that are not the answer', () => {
   });
 });
 
-test('the wrong community, which agents answer with silence, is one clear line', async () => {
+test('the wrong community, to which agents stay silent, is one clear line', async () => {
   const agent = await startAgent(() => undefined);
   await expect(sourceOf(agent, { vrfs: ['default', 'vrf1'], timeoutMs: 100 }).collect(signal)).rejects.toMatchObject({
     code: 'SNMP__UNREACHABLE',

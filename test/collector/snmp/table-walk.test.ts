@@ -36,7 +36,7 @@ const cells: fc.Arbitrary<Cells> = fc.record(
   { requiredKeys: [] },
 );
 
-test('every cell of every table comes out once, whatever its holes and wherever the agent ends its answers', async () => {
+test('a walk reads every cell of a table once, whatever its holes and wherever the agent ends its answers', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.dictionary(address, cells, { maxKeys: 40 }),

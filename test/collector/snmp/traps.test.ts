@@ -5,8 +5,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSimulatedSnmp, type TrapTarget } from '../../../localnet/switch/snmp.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
-import type { WakeUpState } from '../../../src/collector/index.ts';
-import { createTrapWakeUp, type SnmpUser, type TrapWakeUp, type TrapWakeUpOptions } from '../../../src/collector/snmp/index.ts';
+import type { TriggerState } from '../../../src/collector/index.ts';
+import { createTrapTrigger, type SnmpUser, type TrapTrigger, type TrapTriggerOptions } from '../../../src/collector/snmp/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { monotonicMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
@@ -18,13 +18,13 @@ const USER: SnmpUser & SimulatedSnmpUser = {
 const V2C = { community: 'telemetry' };
 const V3 = { user: USER };
 
-type Listening = TrapWakeUp & { readonly port: number; wakes(): number };
+type Listening = TrapTrigger & { readonly port: number; triggers(): number };
 
 async function listen(
   credentials: typeof V2C | typeof V3,
-  extra: Partial<Pick<TrapWakeUpOptions, 'from' | 'clock'>> = {},
+  extra: Partial<Pick<TrapTriggerOptions, 'from' | 'clock'>> = {},
 ): Promise<Listening> {
-  const options: TrapWakeUpOptions = {
+  const options: TrapTriggerOptions = {
     name: 'traps',
     host: '127.0.0.1',
     port: 0,
@@ -33,14 +33,14 @@ async function listen(
     ...credentials,
     ...extra,
   };
-  const receiver = createTrapWakeUp(options);
+  const receiver = createTrapTrigger(options);
   onTestFinished(() => receiver.close());
-  let wakes = 0;
+  let triggers = 0;
   receiver.start(() => {
-    wakes += 1;
+    triggers += 1;
   }, new AbortController().signal);
   await expect.poll(() => receiver.listening()).toBeDefined();
-  return { ...receiver, port: receiver.listening()?.port ?? 0, wakes: () => wakes };
+  return { ...receiver, port: receiver.listening()?.port ?? 0, triggers: () => triggers };
 }
 
 const idle = { triggered: 0, unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 };
@@ -85,75 +85,75 @@ describe('the traps of the simulated switch', () => {
     { version: '3', form: 'rfc4273' },
     { version: '3', form: 'arista' },
   ] as const)(
-    'wake over v$version as $form: one when a session comes up, one when it is lost, none for what is neither',
+    'the traps of the simulated switch over v$version as $form trigger once when a session comes up, once when it is lost, never for another state',
     async (target) => {
       const receiver = await listen(target.version === '3' ? V3 : V2C);
       const sim = await laySwitch(receiver, target);
       sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
       sim.establish('vrf1', '169.254.0.1');
-      await expect.poll(() => receiver.wakes()).toBe(1);
+      await expect.poll(() => receiver.triggers()).toBe(1);
       sim.drop('vrf1', '169.254.0.1', 'idle');
-      await expect.poll(() => receiver.wakes()).toBe(2);
+      await expect.poll(() => receiver.triggers()).toBe(2);
       sim.drop('vrf1', '169.254.0.1', 'active');
       sim.establish('vrf1', '169.254.0.1');
-      await expect.poll(() => receiver.wakes()).toBe(3);
+      await expect.poll(() => receiver.triggers()).toBe(3);
       expect(receiver.counts()).toEqual({ ...idle, triggered: 3 });
     },
   );
 
-  test('of an IPv6 neighbor come in Arista’s form only', async () => {
+  test('the traps of the simulated switch of an IPv6 neighbor come in Arista’s form only', async () => {
     const receiver = await listen(V2C);
     const sim = await laySwitch(receiver, { form: 'rfc4273', version: '2c' });
     sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
     sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
     sim.establish('default', '2001:db8::1');
     sim.establish('default', '169.254.0.1');
-    await expect.poll(() => receiver.wakes()).toBe(1);
+    await expect.poll(() => receiver.triggers()).toBe(1);
     expect(receiver.counts()).toEqual({ ...idle, triggered: 1 });
   });
 });
 
-describe('the notifications of another implementation', () => {
-  test.each(['v2c', 'v3'] as const)('over %s: a trap wakes, an inform wakes and is acknowledged', async (version) => {
+describe('notifications of net-snmp', () => {
+  test.each(['v2c', 'v3'] as const)('over %s, a trap of net-snmp triggers, and an inform triggers and is acknowledged', async (version) => {
     const receiver = await listen(version === 'v3' ? V3 : V2C);
     const session = sender(receiver.port, version);
     expect(await trap(session, '1.3.6.1.2.1.15.0.2')).toBeNull();
     expect(await inform(session, '1.3.6.1.4.1.30065.4.1.0.1')).toBeNull();
-    await expect.poll(() => receiver.wakes()).toBe(2);
+    await expect.poll(() => receiver.triggers()).toBe(2);
   });
 
-  test('of something else than BGP are acknowledged and wake nobody', async () => {
+  test('informs that are not of BGP are acknowledged and do not trigger', async () => {
     const receiver = await listen(V2C);
     const session = sender(receiver.port, 'v2c');
     for (const oid of ['1.3.6.1.6.3.1.1.5.3', '1.3.6.1.2.1.15.0.3', '1.3.6.1.2.1.15.0', '1.3.6.1.2.1.15.0.1.0'])
       expect(await inform(session, oid)).toBeNull();
-    expect([receiver.wakes(), receiver.counts()]).toEqual([0, { ...idle, unrelated: 4 }]);
+    expect([receiver.triggers(), receiver.counts()]).toEqual([0, { ...idle, unrelated: 4 }]);
   });
 });
 
-describe('who may wake', () => {
-  test('not another community, and it gets no acknowledgement', async () => {
+describe('accepted senders', () => {
+  test('an inform with another community neither triggers nor is acknowledged', async () => {
     const receiver = await listen(V2C);
     const session = sender(receiver.port, 'v2c', { community: 'public' });
     await trap(session, '1.3.6.1.2.1.15.0.2');
     await expect.poll(() => receiver.counts()).toEqual({ ...idle, refused: 1 });
-    expect(receiver.wakes()).toBe(0);
+    expect(receiver.triggers()).toBe(0);
   });
 
   test.each([
-    ['another user', { ...USER, name: 'somebody' }],
+    ['another user', { ...USER, name: 'another' }],
     ['another password', { ...USER, auth: { protocol: 'sha', password: 'other-words' } }],
     ['another password of privacy', { ...USER, priv: { protocol: 'aes', password: 'other-words' } }],
     ['a user without privacy', { name: USER.name, auth: USER.auth }],
     ['a user without anything', { name: USER.name }],
-  ] satisfies readonly (readonly [string, SnmpUser])[])('not %s', async (_, user) => {
+  ] satisfies readonly (readonly [string, SnmpUser])[])('a notification with %s does not trigger', async (_, user) => {
     const receiver = await listen(V3);
     void inform(sender(receiver.port, 'v3', { user }), '1.3.6.1.2.1.15.0.2');
     await expect.poll(() => receiver.counts().refused).toBeGreaterThan(0);
-    expect([receiver.wakes(), receiver.counts().triggered]).toEqual([0, 0]);
+    expect([receiver.triggers(), receiver.counts().triggered]).toEqual([0, 0]);
   });
 
-  test('not a community where a user is wanted, nor a user where a community is', async () => {
+  test('a receiver with a user ignores communities, and one with a community ignores users', async () => {
     const [v2c, v3] = [await listen(V2C), await listen(V3)];
     await trap(sender(v3.port, 'v2c'), '1.3.6.1.2.1.15.0.2');
     void inform(sender(v2c.port, 'v3'), '1.3.6.1.2.1.15.0.2');
@@ -161,7 +161,7 @@ describe('who may wake', () => {
     await expect.poll(() => v2c.counts()).toEqual({ ...idle, malformed: 1 });
   });
 
-  test('only the addresses that are listened to, where they are named', async () => {
+  test('only allowed addresses trigger where they are configured', async () => {
     const [ours, others] = [await listen(V2C, { from: ['127.0.0.1'] }), await listen(V2C, { from: ['192.0.2.1'] })];
     for (const { port } of [ours, others]) await trap(sender(port, 'v2c'), '1.3.6.1.2.1.15.0.2');
     await expect.poll(() => ours.counts()).toEqual({ ...idle, triggered: 1 });
@@ -169,15 +169,15 @@ describe('who may wake', () => {
   });
 });
 
-describe('a receiver in trouble', () => {
-  test('ignores what is no notification, and hears the next', async () => {
+describe('the trap receiver', () => {
+  test('a trap receiver ignores other datagrams, and receives the next notification', async () => {
     const receiver = await listen(V2C);
     await send(receiver.port, Buffer.alloc(0), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(9_000, 0x30));
     await trap(sender(receiver.port, 'v2c'), '1.3.6.1.2.1.15.7.1');
     await expect.poll(() => receiver.counts()).toEqual({ ...idle, malformed: 3, triggered: 1 });
   });
 
-  test('reads 500 a second, and sheds the rest', async () => {
+  test('a trap receiver reads 500 a second, and sheds the rest', async () => {
     // Time stands still, so that all of it is one second.
     const clock = { ...systemClock, monotonic: () => monotonicMs(5_000) };
     const receiver = await listen(V2C, { clock });
@@ -188,14 +188,14 @@ describe('a receiver in trouble', () => {
     expect(receiver.counts()).toEqual({ ...idle, malformed: 500, shed: 100 });
   });
 
-  test('whose port is taken says so once, and hears when it is free', async () => {
+  test('a trap receiver whose port is taken reports that once, and listens when it is free', async () => {
     const other = createSocket('udp4');
     other.bind(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address();
-    const states: WakeUpState[] = [];
+    const states: TriggerState[] = [];
     const hurried = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(10, signal) };
-    const receiver = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port, clock: hurried, random: seededRandom(1), ...V2C });
+    const receiver = createTrapTrigger({ name: 'traps', host: '127.0.0.1', port, clock: hurried, random: seededRandom(1), ...V2C });
     onTestFinished(() => receiver.close());
     receiver.start(
       () => undefined,
@@ -211,12 +211,12 @@ describe('a receiver in trouble', () => {
     );
   });
 
-  test('closes twice, before it was started and after, and stops with its signal', async () => {
-    const never = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V2C });
+  test('a trap receiver closes twice, before it was started and after, and stops with its signal', async () => {
+    const never = createTrapTrigger({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V2C });
     await never.close();
     await never.close();
     const stopping = new AbortController();
-    const receiver = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V3 });
+    const receiver = createTrapTrigger({ name: 'traps', host: '127.0.0.1', port: 0, clock: systemClock, random: seededRandom(1), ...V3 });
     receiver.start(() => undefined, stopping.signal);
     await expect.poll(() => receiver.listening()).toBeDefined();
     stopping.abort(new Error('the agent stops'));

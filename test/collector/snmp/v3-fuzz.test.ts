@@ -70,7 +70,7 @@ async function statesRead(
   return { ...outcomes, dropped: ignored.malformed };
 }
 
-test('damaged SNMPv3 answers: none is believed, and none breaks the session', async () => {
+test('damaged SNMPv3 answers are ignored, and none breaks the session', async () => {
   const random = seededRandom(31);
   const inputs = fuzzInputs(800);
   const outcomes = await statesRead(inputs, (authentic, pdu) => (random() < 0.1 ? noise(random) : damaged(authentic(pdu), random)));
@@ -79,7 +79,7 @@ test('damaged SNMPv3 answers: none is believed, and none breaks the session', as
   expect(Math.min(outcomes.read, outcomes.dropped)).toBeGreaterThan(inputs / 2);
 }, 300_000);
 
-test('nonsense that the agent has signed: refused, or read without making a session up', async () => {
+test('malformed payloads that the agent has signed are refused, or read without inventing a session', async () => {
   const random = seededRandom(32);
   const inputs = fuzzInputs(600);
   const outcomes = await statesRead(inputs, (authentic, pdu) => authentic(random() < 0.1 ? noise(random) : damaged(pdu, random)));
@@ -87,7 +87,7 @@ test('nonsense that the agent has signed: refused, or read without making a sess
   expect(Math.min(outcomes.read, outcomes.dropped)).toBeGreaterThan(inputs / 3);
 }, 300_000);
 
-test('random and damaged SNMPv3 messages: the header is read, or refused as malformed', () => {
+test('the header of random and damaged SNMPv3 messages is read, or refused as malformed', () => {
   const random = seededRandom(33);
   const message = trapOfV3();
   const inputs = fuzzInputs(20_000);
@@ -96,7 +96,7 @@ test('random and damaged SNMPv3 messages: the header is read, or refused as malf
   expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(inputs / 100);
 }, 300_000);
 
-test('random and damaged SNMPv3 notifications: only the true one is taken for one', () => {
+test('of random and damaged SNMPv3 notifications only the genuine one is accepted', () => {
   const random = seededRandom(34);
   const message = trapOfV3();
   const inputs = fuzzInputs(20_000);
@@ -124,26 +124,26 @@ test('random and damaged SNMPv3 notifications: only the true one is taken for on
   expect([counts.refused, counts.malformed].every((count) => count !== undefined && count > inputs / 100)).toBe(true);
 }, 300_000);
 
-test('random and damaged SNMPv2c notifications: read, or refused as malformed', () => {
+test('random and damaged SNMPv2c notifications are read, or refused as malformed', () => {
   const random = seededRandom(35);
   const messages = (['rfc4273', 'rfc1657', 'arista'] as const).map(trapOfV2c);
   const inputs = fuzzInputs(20_000);
   const outcomes = { read: 0, refused: 0 };
-  let wakes = 0;
+  let triggers = 0;
   for (let round = 0; round < inputs; round += 1) {
     const datagram = spoiled(messages[round % 3] ?? Buffer.alloc(0), round, random);
     const outcome = readOrRefused(() => {
-      const { what } = decodeNotification(datagram);
-      if (what !== undefined && isBgpNotification(what)) wakes += 1;
+      const { trapOid } = decodeNotification(datagram);
+      if (trapOid !== undefined && isBgpNotification(trapOid)) triggers += 1;
     });
     outcomes[outcome] += 1;
   }
   expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(inputs / 100);
   // Damage to a value leaves a notification one, which is no harm: what it says is never read.
-  expect(wakes).toBeLessThanOrEqual(outcomes.read);
+  expect(triggers).toBeLessThanOrEqual(outcomes.read);
 }, 300_000);
 
-test('the simulated agent’s own security takes random and damaged messages as calmly: reported, or dropped', () => {
+test('the simulated agent reports or drops random and damaged messages', () => {
   const random = seededRandom(36);
   const face = createV3Agent(sim, USER);
   const message = trapOfV3();

@@ -92,8 +92,8 @@ test.each([
   expect(statesOf(await sourceAs(user, port).collect(signal))).toEqual(TRUTH);
 });
 
-describe('an agent that restarts', () => {
-  test('between two polls has another boot, and is read on', async () => {
+describe('a restart', () => {
+  test('an agent that restarts between two polls is read with its new boots', async () => {
     const { sim, port, pass } = await layAgent();
     const source = sourceAs(USER, port);
     pass(86_400_000);
@@ -106,7 +106,7 @@ describe('an agent that restarts', () => {
   });
 });
 
-describe('what the agent has against the user', () => {
+describe('a refused user', () => {
   const refusalOf = async (user: SnmpUser): Promise<string> => {
     const { port } = await layAgent();
     const error: unknown = await sourceAs(user, port)
@@ -115,7 +115,7 @@ describe('what the agent has against the user', () => {
     return isAgentError(error) ? `${error.code}: ${error.message.replace(String(port), 'PORT')}` : String(error);
   };
 
-  test('is one line: unknown, wrong password, other protocol, privacy, level', async () => {
+  test('a refused user is one line: unknown, wrong password, other protocol, privacy, level', async () => {
     expect(await refusalOf({ ...USER, name: 'somebody' })).toBe(
       'SNMP__USER_UNKNOWN: the SNMP agent at 127.0.0.1:PORT has no user somebody',
     );
@@ -123,14 +123,14 @@ describe('what the agent has against the user', () => {
     expect(await refusalOf({ ...USER, auth: { protocol: 'sha', password: 'other-words' } })).toBe(wrongPassword);
     expect(await refusalOf({ ...USER, auth: { ...USER.auth, protocol: 'md5' } })).toBe(wrongPassword);
     expect(await refusalOf({ ...USER, priv: { protocol: 'aes', password: 'other-words' } })).toBe(
-      'SNMP__WRONG_PRIVACY: the SNMP agent at 127.0.0.1:PORT and user telemetry cannot decrypt each other: it tells its engine, and answers no request',
+      'SNMP__WRONG_PRIVACY: the SNMP agent at 127.0.0.1:PORT and user telemetry cannot decrypt each other: it announces its engine, and answers no request',
     );
     expect(await refusalOf({ name: USER.name, auth: USER.auth })).toBe(
       'SNMP__LEVEL_REFUSED: the SNMP agent at 127.0.0.1:PORT refuses this security level to user telemetry',
     );
   });
 
-  test('never shows a password', async () => {
+  test('an error about a user never shows a password', async () => {
     const { port } = await layAgent();
     const error: unknown = await sourceAs({ ...USER, auth: { protocol: 'sha', password: 'other-words' } }, port)
       .collect(signal)
@@ -138,7 +138,7 @@ describe('what the agent has against the user', () => {
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error)).includes('words')).toBe(false);
   });
 
-  test('a context that it does not have is failed where it was named', async () => {
+  test('a context that the agent lacks is failed where it is configured', async () => {
     const { port } = await layAgent();
     expect(statesOf(await sourceAs(USER, port, { vrfs: ['default', 'vrf9'] }).collect(signal))).toEqual({
       default: TRUTH.default,
@@ -148,16 +148,16 @@ describe('what the agent has against the user', () => {
 
   test.each([
     [{ ...USER, name: '' }, 'a name has 1 to 32 octets'],
-    [{ ...USER, auth: { protocol: 'sha', password: 'short' } }, 'the password for authentication has less than 8 characters'],
-    [{ ...USER, priv: { protocol: 'aes', password: 'short' } }, 'the password for privacy has less than 8 characters'],
+    [{ ...USER, auth: { protocol: 'sha', password: 'short' } }, 'the authentication password has fewer than 8 characters'],
+    [{ ...USER, priv: { protocol: 'aes', password: 'short' } }, 'the privacy password has fewer than 8 characters'],
     [{ name: 'telemetry', priv: USER.priv }, 'privacy needs authentication'],
     [{ ...USER, priv: { protocol: 'des', password: 'private-words' } }, 'the OpenSSL of this Node.js has no DES; use aes'],
-  ] satisfies readonly (readonly [SnmpUser, string])[])('what no agent could accept is refused at once', (user, problem) => {
+  ] satisfies readonly (readonly [SnmpUser, string])[])('a user that no agent could accept is refused at once', (user, problem) => {
     expect(() => sourceAs(user, 161)).toThrow(`SNMPv3 user ${user.name} cannot be used: ${problem}`);
   });
 });
 
-describe('answers that are not from the agent’s user', () => {
+describe('forged answers', () => {
   /** Stands between the source and the agent, and changes what the agent says. */
   async function layMiddleman(port: number, change: (answer: Buffer, count: number) => readonly Buffer[]): Promise<number> {
     const inside = createSocket('udp4');
@@ -180,7 +180,7 @@ describe('answers that are not from the agent’s user', () => {
     return outside.address().port;
   }
 
-  test('are not believed when they are neither encrypted nor authentic, which net-snmp by itself does', async () => {
+  test('answers that are neither encrypted nor authentic are ignored, which net-snmp alone would accept', async () => {
     const { port } = await layAgent();
     const through = await layMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
     expect(await askedByNetSnmp(through)).toEqual([6]);
@@ -191,7 +191,7 @@ describe('answers that are not from the agent’s user', () => {
     expect(source.ignoredDatagrams().malformed).toBeGreaterThan(0);
   });
 
-  test('are not believed with a single bit turned', async () => {
+  test('answers with a single flipped bit are ignored', async () => {
     const { port } = await layAgent();
     // The discovery passes; of every later answer one octet of the encrypted part is another.
     const through = await layMiddleman(port, (answer, count) => {

@@ -43,14 +43,14 @@ function damaged(line: string, random: Random): string {
   }
 }
 
-/** The address is spelt out at the peer's place, with a state and a port that make it a session. */
-const isSpeltOut = (line: string, address: string): boolean => {
+/** The address is isWritten out at the peer's place, with a state and a port that make it a session. */
+const isIn = (line: string, address: string): boolean => {
   const [state, , , local = '', peer = ''] = line.split(/ +/);
   const bgp = local.endsWith(':179') || peer.endsWith(':179');
   return state === 'ESTAB' && bgp && (peer.startsWith(`${address}:`) || peer.startsWith(`${address}%`) || peer.includes(`${address}]`));
 };
 
-test(`${ROUNDS} damaged lines name nobody that they do not spell out, and cost no more than the namespace`, { timeout: 120_000 }, () => {
+test(`${ROUNDS} damaged lines of ss invent no neighbor, and fail only their namespace`, { timeout: 120_000 }, () => {
   const random = seededRandom(SEED);
   const counts = { read: 0, unreadable: 0 };
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -60,8 +60,8 @@ test(`${ROUNDS} damaged lines name nobody that they do not spell out, and cost n
     counts[reading.kind] += 1;
     if (reading.kind === 'unreadable') continue;
     for (const { address, state, rttNs } of reading.neighbors.values()) {
-      const spelt = output.split('\n').some((line) => isSpeltOut(line, address) || /ffff:/i.test(line));
-      if (!spelt || state !== 'established') expect.unreachable(`seed ${SEED}, round ${round}: ${address} is invented of ${output}`);
+      const isWritten = output.split('\n').some((line) => isIn(line, address) || /ffff:/i.test(line));
+      if (!isWritten || state !== 'established') expect.unreachable(`seed ${SEED}, round ${round}: ${address} is invented of ${output}`);
       const inBounds = rttNs === undefined || (rttNs > 0n && rttNs <= 60_000_000_000n);
       if (!inBounds) expect.unreachable(`seed ${SEED}, round ${round}: ${address} has ${rttNs} ns in ${output}`);
     }
@@ -71,7 +71,7 @@ test(`${ROUNDS} damaged lines name nobody that they do not spell out, and cost n
   expect(counts.unreadable).toBeGreaterThan(ROUNDS / 5);
 });
 
-test('the undamaged lines are the truth', () => {
+test('undamaged lines of ss are read', () => {
   const reading = readSockets(`${LINES.join('\n')}\n`);
   const seen = reading.kind === 'read' ? [...reading.neighbors.values()].map(({ address, rttNs }) => [address, rttNs]) : reading.problem;
   expect(seen).toEqual([...TRUTH]);

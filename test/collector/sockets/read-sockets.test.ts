@@ -12,14 +12,14 @@ const neighborsIn = (output: string) => {
   return reading.kind === 'read' ? [...reading.neighbors.values()] : reading;
 };
 
-describe('what ss prints', () => {
+describe('the output of ss', () => {
   test('a client that has connected to the switch is a neighbor, with its smoothed round-trip time in nanoseconds', () => {
     expect(neighborsIn(line('169.254.0.0:179', '169.254.0.1:40312'))).toEqual([
       { address: '169.254.0.1', state: 'established', rttNs: 6_967_000n },
     ]);
   });
 
-  test('so is a router to which the switch has connected', () => {
+  test('a router to which the switch has connected is a neighbor', () => {
     expect(neighborsIn(line('172.16.0.0:52011', '172.16.0.1:179'))).toMatchObject([{ address: '172.16.0.1' }]);
   });
 
@@ -28,27 +28,30 @@ describe('what ss prints', () => {
     ['[2001:db8::1]:179', '[2001:db8::2]:40312', '2001:db8::2'],
     ['[fe80::1]%Tunnel500:179', '[fe80::2]%Tunnel500:40312', 'fe80::2%Tunnel500'],
     ['169.254.0.0%tu500:179', '169.254.0.1:40312', '169.254.0.1'],
-  ])('%s with %s is %s', (local, peer, address) => {
+  ])('a socket from %s to %s is neighbor %s', (local, peer, address) => {
     expect(neighborsIn(line(local, peer))).toMatchObject([{ address, state: 'established' }]);
   });
 
-  test.each(['SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'CLOSE-WAIT', 'LAST-ACK', 'TIME-WAIT', 'CLOSING'])('%s is no session', (state) => {
-    expect(neighborsIn(line('169.254.0.0:179', '169.254.0.1:40312', { state }))).toEqual([]);
-  });
+  test.each(['SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'CLOSE-WAIT', 'LAST-ACK', 'TIME-WAIT', 'CLOSING'])(
+    'a socket in state %s is not a session',
+    (state) => {
+      expect(neighborsIn(line('169.254.0.0:179', '169.254.0.1:40312', { state }))).toEqual([]);
+    },
+  );
 
-  test('a listener and a connection of something else are passed over', () => {
+  test('a listener and a connection of another protocol are skipped', () => {
     const listener = 'LISTEN 0      4096               *:179                *:*     cubic cwnd:10\n';
     expect(neighborsIn(listener + line('10.0.0.1:22', '10.0.0.2:50000'))).toEqual([]);
   });
 
   test.each([
-    ['', 'nothing is told of it'],
-    ['rtt:0/0 cwnd:10', 'it is nought'],
+    ['', 'there is none'],
+    ['rtt:0/0 cwnd:10', 'it is zero'],
     ['rtt:61000/5 cwnd:10', 'it is over a minute'],
     ['minrtt:6.9/1 cwnd:10', 'it is another number'],
-    ['rtt:1e3/5 cwnd:10', 'it is no plain number'],
+    ['rtt:1e3/5 cwnd:10', 'it is not a plain number'],
     ['rtt:-1/5 cwnd:10', 'it is negative'],
-  ])('there is no round-trip time in “%s”: %s', (details) => {
+  ])('a socket has no round-trip time in “%s”: %s', (details) => {
     expect(neighborsIn(line('169.254.0.0:179', '169.254.0.1:40312', { details }))).toEqual([
       { address: '169.254.0.1', state: 'established' },
     ]);
@@ -67,30 +70,30 @@ describe('what ss prints', () => {
     });
   });
 
-  test('nothing printed is no neighbor', () => {
+  test('an empty output of ss has no neighbor', () => {
     expect(readSockets('')).toEqual({ kind: 'read', neighbors: new Map(), duplicates: 0 });
   });
 });
 
-describe('what ss does not print', () => {
+describe('output that is not of ss', () => {
   const good = line('169.254.0.0:179', '169.254.0.1:40312');
 
   test.each([
     ['a last line without its end', `${good}${good}`.slice(0, -1), 'its last line is cut'],
-    ['an error of ip', `Object "netns" is unknown, try "ip help".\n`, 'a line is not of ss'],
-    ['a heading', `State Recv-Q Send-Q Local Address:Port Peer Address:Port\n${good}`, 'a line is not of ss'],
-    ['an empty line', `${good}\n${good}`, 'a line is not of ss'],
-    ['a state that there is not', good.replace('ESTAB', 'UP'), 'a line is not of ss'],
-    ['a state in lower case', good.replace('ESTAB', 'estab'), 'a line is not of ss'],
-    ['a port beyond the last', good.replace(':40312', ':70000'), 'a line is not of ss'],
-    ['no port', good.replace(':40312', ''), 'a line is not of ss'],
-    ['port 0', good.replace(':40312', ':0'), 'a line is not of ss'],
-    ['a name in place of a port', good.replace(':179', ':bgp'), 'a line is not of ss'],
-    ['an address of five octets', good.replace('169.254.0.1', '169.254.0.0.1'), 'a line is not of ss'],
-    ['an octet beyond 255', good.replace('169.254.0.1', '169.254.0.256'), 'a line is not of ss'],
-    ['a connection with anybody', good.replace('169.254.0.1:40312', '*:*'), 'a line is not of ss'],
-    ['a line without end', `${good.slice(0, -1)}${' x'.repeat(5_000)}\n`, 'a line is not of ss'],
-  ])('%s makes the whole unreadable', (_, output, problem) => {
+    ['an error of ip', `Object "netns" is unknown, try "ip help".\n`, 'a line has another format'],
+    ['a heading', `State Recv-Q Send-Q Local Address:Port Peer Address:Port\n${good}`, 'a line has another format'],
+    ['an empty line', `${good}\n${good}`, 'a line has another format'],
+    ['an unknown state', good.replace('ESTAB', 'UP'), 'a line has another format'],
+    ['a state in lower case', good.replace('ESTAB', 'estab'), 'a line has another format'],
+    ['a port beyond the last', good.replace(':40312', ':70000'), 'a line has another format'],
+    ['no port', good.replace(':40312', ''), 'a line has another format'],
+    ['port 0', good.replace(':40312', ':0'), 'a line has another format'],
+    ['a name in place of a port', good.replace(':179', ':bgp'), 'a line has another format'],
+    ['an address of five octets', good.replace('169.254.0.1', '169.254.0.0.1'), 'a line has another format'],
+    ['an octet beyond 255', good.replace('169.254.0.1', '169.254.0.256'), 'a line has another format'],
+    ['a connection without a peer', good.replace('169.254.0.1:40312', '*:*'), 'a line has another format'],
+    ['a line without end', `${good.slice(0, -1)}${' x'.repeat(5_000)}\n`, 'a line has another format'],
+  ])('%s makes the whole output of ss unreadable', (_, output, problem) => {
     expect(readSockets(output)).toEqual({ kind: 'unreadable', problem });
   });
 });

@@ -37,11 +37,11 @@ describe('namespaces and VRFs', () => {
     ['ns-ns-x', 'ns-x'],
     ['ns-', 'ns-'],
     ['customer', 'customer'],
-  ])('%s holds VRF %s', (namespace, vrf) => {
+  ])('namespace %s holds VRF %s', (namespace, vrf) => {
     expect(vrfOfNamespace(namespace)).toBe(vrf);
   });
 
-  test('each namespace speaks for its own VRF, one without sessions too', async () => {
+  test('each namespace is read as its own VRF, one without sessions too', async () => {
     expect(await kindsOf({ default: '', 'ns-vrf1': LINE, 'ns-management': '' })).toEqual({
       default: [],
       vrf1: ['169.254.0.1'],
@@ -49,25 +49,25 @@ describe('namespaces and VRFs', () => {
     });
   });
 
-  test('one that cannot be read fails alone', async () => {
+  test('a namespace that cannot be read fails alone', async () => {
     expect(await kindsOf({ default: LINE, 'ns-vrf1': new Error('Operation not permitted'), 'ns-vrf2': 'nonsense\n' })).toEqual({
       default: ['169.254.0.1'],
       vrf1: 'Operation not permitted',
-      vrf2: 'ss printed what cannot be read: a line is not of ss',
+      vrf2: 'malformed output of ss: a line has another format',
     });
   });
 
-  test('two namespaces of one VRF leave it unread: which of them holds its sessions is unknown', async () => {
+  test('a VRF with two namespaces is failed', async () => {
     expect(await kindsOf({ default: LINE, 'ns-vrf1': LINE, vrf1: '' })).toEqual({
       default: ['169.254.0.1'],
-      vrf1: 'two namespaces stand for this VRF',
+      vrf1: 'two namespaces belong to this VRF',
     });
   });
 
-  test.each(['-batch', '../default', '', 'a b', '..', 'x;y'])('“%s” is never handed to ip', async (name) => {
+  test.each(['-batch', '../default', '', 'a b', '..', 'x;y'])('namespace “%s” is never passed to ip', async (name) => {
     expect(await kindsOf({ default: LINE, [name]: LINE })).toEqual({
       default: ['169.254.0.1'],
-      [name]: 'its namespace has a name that ip does not take',
+      [name]: 'ip does not accept the name of its namespace',
     });
   });
 
@@ -79,12 +79,12 @@ describe('namespaces and VRFs', () => {
   });
 });
 
-describe('nothing to believe', () => {
+describe('an untrustworthy answer', () => {
   test.each([
     ['no session anywhere', { default: '', 'ns-vrf1': '' }, 'SOCKETS__EMPTY'],
     ['no namespace', {}, 'SOCKETS__FOLDER'],
     ['no namespace that can be read', { default: new Error('Operation not permitted') }, 'SOCKETS__UNREADABLE'],
-    ['one that cannot be read beside empty ones', { default: '', 'ns-vrf1': new Error('x') }, 'SOCKETS__UNREADABLE'],
+    ['one that cannot be read next to empty ones', { default: '', 'ns-vrf1': new Error('x') }, 'SOCKETS__UNREADABLE'],
     [
       'more namespaces than any switch has',
       Object.fromEntries(Array.from({ length: 1_025 }, (_, n) => [`ns-${n}`, LINE])),
@@ -103,7 +103,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-describe('over the tools of the system', () => {
+describe('ip and ss', () => {
   let folder: string;
 
   beforeEach(async () => {
@@ -122,7 +122,7 @@ describe('over the tools of the system', () => {
     return createSocketsSource({ folder: netns, namespaces: createNamespaces({ folder: netns, ip }), timeoutMs, clock: systemClock });
   }
 
-  test('each entry of the folder is entered by name, without a shell and in the language that is read', async () => {
+  test('ss runs in each namespace by name, without a shell and with LC_ALL=C', async () => {
     const source = await withIp(
       `echo "$LANG $*" >> ${join(folder, 'calls')}; [ "$3" = default ] || echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312'`,
     );
@@ -134,7 +134,7 @@ describe('over the tools of the system', () => {
     ]);
   });
 
-  test('what a tool complains of is what is told', async () => {
+  test('an error of ip or ss is the problem of the VRF', async () => {
     const source = await withIp('echo "setting the network namespace failed: Operation not permitted" >&2; exit 1');
     await expect(source.collect(never)).rejects.toMatchObject({
       code: 'SOCKETS__UNREADABLE',
@@ -142,7 +142,7 @@ describe('over the tools of the system', () => {
     });
   });
 
-  test('one that does not end is ended, also when it does not listen', async () => {
+  test('ss that does not end is killed, also when it ignores SIGTERM', async () => {
     const pids = join(folder, 'pids');
     const started = async (): Promise<readonly number[]> =>
       (await readFile(pids, 'utf8').catch(() => '')).split('\n').flatMap((line) => (line === '' ? [] : Number(line)));
@@ -155,12 +155,12 @@ describe('over the tools of the system', () => {
     await expect.poll(() => all.filter(isRunning)).toEqual([]);
   });
 
-  test('one that prints without end is ended', async () => {
+  test('ss that prints without end is killed', async () => {
     const source = await withIp('exec yes "ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312"');
     await expect(source.collect(never)).rejects.toMatchObject({ message: expect.stringContaining('maxBuffer') });
   });
 
-  test('rule 20: a folder that is not there is told with its path', async () => {
+  test('rule 20: a missing folder is reported with its path', async () => {
     const source = createSocketsSource({ folder: join(folder, 'missing'), timeoutMs: 1_000, clock: systemClock });
     await expect(source.collect(never)).rejects.toMatchObject({
       code: 'SOCKETS__FOLDER',
