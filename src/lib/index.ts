@@ -11,18 +11,6 @@ export {
   withDeadline,
 } from './async.ts';
 export {
-  ANY_KEY,
-  atOnce,
-  type Breathe,
-  createJsonPosition,
-  IN_LIST,
-  inSlices,
-  type JsonPath,
-  type JsonPosition,
-  parseJsonInSlices,
-  timeSlices,
-} from './chunked.ts';
-export {
   type Clock,
   createVirtualClock,
   type EpochMs,
@@ -35,5 +23,4 @@ export {
   type VirtualClock,
 } from './clock.ts';
 export * from './errors.ts';
-export { isRecord, oneLine } from './untrusted.ts';
 export { createSlidingSum, type SlidingSum } from './window.ts';
