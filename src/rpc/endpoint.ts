@@ -8,6 +8,7 @@ import {
   isAgentError,
   type MonotonicMs,
   monotonicMs,
+  oneLine,
   type Random,
 } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
@@ -163,7 +164,7 @@ function endpointError(
   problem: string,
   { retryAfterMs, cause, address }: ReplyContext = {},
 ) {
-  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem)), address };
+  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem), MAX_PROBLEM), address };
   const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
   return new EndpointError(error, verdict, method, { retryAfterMs });
 }
@@ -174,12 +175,8 @@ function networkProblem(cause: Error): string {
   return inner.map(describeError).join('; ');
 }
 
-const LONGEST_PROBLEM = 300;
-
-function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM - 1)}…` : line;
-}
+/** Characters of an endpoint's own text in an error. */
+const MAX_PROBLEM = 300;
 
 /** Emitted once when an endpoint is quarantined and once when it serves again, not at every failure in between. */
 export type EndpointEvent =

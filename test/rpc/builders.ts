@@ -78,7 +78,7 @@ export function rpcOver(urls: readonly string[], options: Partial<LedgerRpcOptio
   return { rpc, clock, events };
 }
 
-/** One endpoint of the client by itself, that nobody asks anything. */
+/** One endpoint by itself, without requests. */
 export function endpointCalled(name: string, clock: Clock, onEndpoint: (event: EndpointEvent) => void = () => undefined): Endpoint {
   const unasked = () => Promise.reject(new Error('not expected'));
   const counts = () => ({ requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0 });

@@ -6,7 +6,7 @@ import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
 let first: FakeEndpoint;
 let second: FakeEndpoint;
 let both: TestRpc;
-/** Answers for the slot, with a balance that tells the endpoints apart. */
+/** Answers for the slot, with a balance that identifies the endpoint. */
 const serving = (fake: FakeEndpoint, slot: number, balance: number): void => {
   fake.always(undefined).on('getBalance', slotted(slot, balance)).on('getEpochInfo', epochAt(slot));
 };

@@ -10,7 +10,7 @@ import { calm, type ManualClock, manualClock, rpcOver } from './builders.ts';
 
 const SLOT_MS = 400;
 const PUBLISHER = createSigner(new Uint8Array(32).fill(7));
-const STRANGER = createSigner(new Uint8Array(32).fill(8));
+const OTHER_KEY = createSigner(new Uint8Array(32).fill(8));
 
 let clock: ManualClock;
 let ledger: LocalLedger;
@@ -28,7 +28,7 @@ beforeEach(async () => {
   device = ledger.admin.createDevice({ metricsPublisher: PUBLISHER.address, code: 'ams-dz001', interfaces: 3 });
   user = ledger.admin.createUser({ device });
   ledger.admin.fund(PUBLISHER.address, lamports(1_000_000_000));
-  ledger.admin.fund(STRANGER.address, lamports(1_000_000_000));
+  ledger.admin.fund(OTHER_KEY.address, lamports(1_000_000_000));
   clock.advance(20 * SLOT_MS);
   ({ rpc, events } = rpcOver([rpcUrl, second.rpcUrl], { clock, programId: ledger.programId }));
 });
@@ -66,7 +66,7 @@ describe('a healthy ledger', () => {
     const tenant = ledger.admin.createTenant({ code: 'acme', vrfId: 12 });
     const ofTenant = ledger.admin.createUser({ device, tenant });
     const multicast = ledger.admin.createUser({ device, userType: UserType.multicast });
-    ledger.admin.createUser({ device: ledger.admin.createDevice({ metricsPublisher: STRANGER.address }) });
+    ledger.admin.createUser({ device: ledger.admin.createDevice({ metricsPublisher: OTHER_KEY.address }) });
     clock.advance(4 * SLOT_MS);
     const view = await reader().read(calm());
     expect([...view.users.values()].map(({ pubkey, expectedVrf }) => [pubkey, expectedVrf]).sort()).toEqual(
@@ -83,7 +83,7 @@ describe('a healthy ledger', () => {
       metricsPublisher: PUBLISHER.address,
     });
     await expect(
-      readDeviceAuthority({ rpc, device, programId: ledger.programId, publisher: STRANGER.address }, calm()),
+      readDeviceAuthority({ rpc, device, programId: ledger.programId, publisher: OTHER_KEY.address }, calm()),
     ).rejects.toMatchObject({
       code: 'LEDGER__PUBLISHER_MISMATCH',
     });
@@ -113,7 +113,7 @@ describe('a healthy ledger', () => {
   });
 
   test('the report of another key is rejected before it is broadcast', async () => {
-    const outcome = await rpc.sendTransaction((await signed(STRANGER)).wire, { skipPreflight: false }, calm());
+    const outcome = await rpc.sendTransaction((await signed(OTHER_KEY)).wire, { skipPreflight: false }, calm());
     expect(outcome).toMatchObject({ kind: 'rejected', err: { InstructionError: [0, { Custom: 8 }] } } satisfies Partial<SendOutcome>);
   });
 

@@ -189,7 +189,7 @@ describe('getMultipleAccounts', () => {
   test.each([
     ['too many', [null, null], '2 accounts for 1 addresses'],
     ['data in base58', [account(['AQID', 'base58'])], 'the data of account 1 is not [text, "base64"]'],
-    ['data that is no base64', [account(['AQ!D', 'base64'])], 'the data of account 1 is not whole base64'],
+    ['data that is not base64', [account(['AQ!D', 'base64'])], 'the data of account 1 is not whole base64'],
     ['cut data', [account(['AQI', 'base64'])], 'the data of account 1 is not whole base64'],
     ['an owner that is none', [{ ...account(['AQID', 'base64']), owner: 'me' }], 'the owner of account 1 is not an address'],
     ['a negative balance', [{ ...account(['AQID', 'base64']), lamports: -1 }], 'the lamports of account 1 is -1, not a whole number'],
@@ -231,7 +231,7 @@ describe('recentSlotTimeMs', () => {
     ['unmoved by a minute in which the cluster stood still', [sample(160), sample(2), sample(160), sample(0)], 375],
     ['unknown without samples', [], undefined],
     ['unknown when all are empty', [sample(0)], undefined],
-    ['unknown when it is no slot time', [sample(1)], undefined],
+    ['unknown when it is implausible', [sample(1)], undefined],
     ['unknown when it is too short', [sample(6_000)], undefined],
   ])('is %s', async (_, samples, expected) => {
     fake.on('getRecentPerformanceSamples', { result: samples });
