@@ -415,6 +415,10 @@ describe('age of a record', () => {
     expect(recordAgeMs(slot(10_000), view, monotonicMs(0))).toBe(0);
     expect(recordAgeMs(slot(9_999), view, monotonicMs(0))).toBe(400);
   });
+
+  test('rule 12: a record has no age before a slot time was measured', () => {
+    expect(recordAgeMs(slot(9_999), viewOf([], { slotTimeMs: null }), monotonicMs(0))).toBeUndefined();
+  });
 });
 
 test('rule 12: the jitter of a user is fixed, so that a restart does not reshuffle refreshes', () => {
@@ -570,6 +574,7 @@ describe('need of a write', () => {
   test('rule 9: an unobserved user, and one that is not activated unless it is up on the ledger and down, needs no write', () => {
     expect([mayNeed(input('up', 1, undefined)), mayNeed(input('up', 1, true, { observations: new Map() }))]).toEqual([false, false]);
     expect([mayNeed(input('down', 1, true, {}, banned)), mayNeed(input('down', 1, false, {}, banned))]).toEqual([false, false]);
+    expect(mayNeed(input('up', 1, true, {}, banned))).toBe(false);
     expect([mayNeed(input('up', 9_900, false, {}, banned)), mayNeed(input('unknown', 0, false, {}, banned))]).toEqual([true, false]);
   });
 
@@ -594,4 +599,10 @@ describe('need of a write', () => {
       }),
     );
   });
+});
+
+test('rule 9: a user whose record agrees with the switch is settled', () => {
+  const users = [userNumber(0, { status: 'up', reportedAt: 9_900 })];
+  const { outcomes } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) });
+  expect(outcomes.get(keyNumber(0))?.decision).toEqual({ kind: 'settled' });
 });
