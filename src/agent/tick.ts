@@ -22,7 +22,7 @@ import {
 } from '../bgp/index.ts';
 import { type Collector, neighborKeyText } from '../collector/index.ts';
 import type { Clock } from '../lib/index.ts';
-import { trimRideAlongs } from '../publisher/index.ts';
+import { trimEarlyRefreshes } from '../publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from '../serviceability/index.ts';
 import type { TickReport, TickReporter } from './events.ts';
 import type { LedgerCache } from './ledger-cache.ts';
@@ -231,7 +231,7 @@ export function createTicker(options: TickerOptions): Ticker {
       const outcomes = await decideAll(input, signal);
       before = outcomes;
       const intents = views.isFreshEnoughToWrite(view)
-        ? await measureRtts(collector, trimRideAlongs(intentsOf(outcomes, input)), outcomes, signal)
+        ? await measureRtts(collector, trimEarlyRefreshes(intentsOf(outcomes, input)), outcomes, signal)
         : [];
       options.setDesired(intents, view);
       return finish({

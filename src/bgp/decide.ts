@@ -182,7 +182,7 @@ export interface UserOutcome {
 
 export interface Decided {
   readonly outcomes: ReadonlyMap<Address, UserOutcome>;
-  /** Every write that is needed, and every early refresh that is possible, by urgency. */
+  /** Every write that is needed, and every early refresh that is possible. */
   readonly intents: readonly StatusIntent[];
 }
 
@@ -226,7 +226,7 @@ export function mayNeedWrite(entry: LedgerUser, input: DecideInput): boolean {
   return upcoming !== observation.kind || (record.inFlight === undefined && isRefreshDue(record, input.policy));
 }
 
-/** The writes of these outcomes, by urgency. */
+/** The writes of these outcomes, in their order: the packer knows which go first. */
 export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { view, now }: Pick<DecideInput, 'view' | 'now'>): StatusIntent[] {
   const intents: StatusIntent[] = [];
   for (const { entry, observation, decision, track } of outcomes.values()) {
@@ -245,17 +245,7 @@ export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { view, n
       accountState: accountStateOf(user),
     });
   }
-  return intents.sort(byUrgency);
-}
-
-const RANK = { change: 0, refresh: 1, 'ride-along': 2 } as const;
-
-/** Changes, then due refreshes, then early ones; within each the oldest record first. Never NaN: Infinity less Infinity is. */
-export function byUrgency(a: StatusIntent, b: StatusIntent): number {
-  const rank = RANK[a.reason] - RANK[b.reason];
-  if (rank !== 0) return rank;
-  if (a.ageMs === b.ageMs) return a.user < b.user ? -1 : a.user > b.user ? 1 : 0;
-  return a.ageMs > b.ageMs ? -1 : 1;
+  return intents;
 }
 
 export function ledgerStatus(byte: number): LedgerStatus {

@@ -1,6 +1,5 @@
 export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './damping.ts';
 export {
-  byUrgency,
   type Decided,
   type DecideInput,
   type Decision,

@@ -3,7 +3,6 @@ export {
   type Packed,
   packNext,
   trimEarlyRefreshes,
-  trimEarlyRefreshes as trimRideAlongs,
   type WaitingIntent,
 } from './batch.ts';
 export { buildTransaction, type ComputeRequest, type SignedTransaction, type Signer } from './transaction.ts';

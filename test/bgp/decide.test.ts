@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  byUrgency,
   DEFAULT_DAMPING,
   DEFAULT_POLICY,
   type Decided,
@@ -13,11 +12,10 @@ import {
   mayNeedWrite,
   observeUsers,
   recordAgeMs,
-  type StatusIntent,
 } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
-import { trimRideAlongs } from '../../src/publisher/index.ts';
-import { type Address, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
+import { trimEarlyRefreshes } from '../../src/publisher/index.ts';
+import { type Address, nanoseconds, parseNetworkV4, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 /** Decisions in the users' order: `up (change)`, `hold: reason`, `settled`. */
@@ -222,7 +220,7 @@ describe('order of intents', () => {
     const users = [0, 1].map((n) => userNumber(n, { status: 'up', reportedAt: 93_000 }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
     const { intents, outcomes } = decider({ refreshJitter: 0 })({ at: 0, users, snapshot, slot: 100_000 });
-    expect(trimRideAlongs(intents)).toEqual([]);
+    expect(trimEarlyRefreshes(intents)).toEqual([]);
     expect([...outcomes.values()].map(({ decision }) => decision)).toEqual([
       { kind: 'write', to: 'up', reason: 'ride-along' },
       { kind: 'write', to: 'up', reason: 'ride-along' },
@@ -241,7 +239,7 @@ describe('order of intents', () => {
     const users = records.map(([n, status, reportedAt]) => userNumber(n, { status, reportedAt }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
     const { intents } = decider({ refreshJitter: 0 })({ at: 0, users, snapshot, slot: 100_000 });
-    expect(intents.map(({ user, reason }) => [reason, user])).toEqual([
+    expect(trimEarlyRefreshes(intents).map(({ user, reason }) => [reason, user])).toEqual([
       ['change', keyNumber(3)],
       ['change', keyNumber(1)],
       ['refresh', keyNumber(5)],
@@ -445,22 +443,23 @@ test('rule 12: the byte of the ledger is up at 1, down at 2, and unknown otherwi
   expect([0, 1, 2, 3, 255].map(ledgerStatus)).toEqual(['unknown', 'up', 'down', 'unknown', 'unknown']);
 });
 
-test('intents of the same age are in the order of their users, also where both were never reported', () => {
-  const of = (user: number, ageMs: number): StatusIntent => ({
-    user: keyNumber(user),
-    from: 'up',
-    to: 'up',
-    reason: 'change',
-    rttNs: nanoseconds(0),
-    tunnelNet: { address: '169.254.0.0', prefixLength: 31 } as StatusIntent['tunnelNet'],
-    ageMs,
-    accountState: '',
-  });
-  expect(byUrgency(of(1, 5), of(1, 5))).toBe(0);
-  expect([byUrgency(of(1, 5), of(2, 5)), byUrgency(of(2, 5), of(1, 5))]).toEqual([-1, 1]);
-  expect([byUrgency(of(2, 6), of(1, 5)), byUrgency(of(1, 5), of(2, 6))]).toEqual([-1, 1]);
+test('writes of the same age go in the order of their users, also where both were never reported', () => {
+  const orderOf = (...ages: readonly (readonly [user: number, ageMs: number])[]) =>
+    trimEarlyRefreshes(
+      ages.map(([user, ageMs]) => ({
+        user: keyNumber(user),
+        from: 'up',
+        to: 'up',
+        reason: 'change',
+        rttNs: nanoseconds(0),
+        tunnelNet: parseNetworkV4('169.254.0.0/31'),
+        ageMs,
+        accountState: '',
+      })),
+    ).map(({ user }) => [1, 2, 3].find((n) => keyNumber(n) === user));
   const never = Number.POSITIVE_INFINITY;
-  expect([byUrgency(of(2, never), of(1, never)), byUrgency(of(2, never), of(1, 5))]).toEqual([1, -1]);
+  expect(orderOf([2, 5], [1, 5], [3, 6])).toEqual([3, 1, 2]);
+  expect(orderOf([3, never], [1, 5], [2, never])).toEqual([2, 3, 1]);
 });
 
 describe('limits at their boundary', () => {

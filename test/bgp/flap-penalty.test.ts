@@ -68,6 +68,9 @@ describe('flap penalty', () => {
     expect(step(penalty, 0, (15 * MINUTE) / 32 - 1)).toBe(penalty);
     expect(step(penalty, 0, (15 * MINUTE) / 32)).not.toBe(penalty);
     expect(step(penalty, 1, 1)).not.toBe(penalty);
+    const later = { value: 2_000, at: monotonicMs(60 * MINUTE), suppressed: false };
+    expect(step(later, 0, 61 * MINUTE - 40_000)).toBe(later);
+    expect(step(later, 0, 75 * MINUTE)).toEqual({ value: 1_000, at: 75 * MINUTE, suppressed: false });
     const ending = { value: 750, at: monotonicMs(0), suppressed: true };
     expect(step(ending, 0, 1)?.suppressed).toBe(false);
   });
