@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
-import { Client, readBody } from '../lib/http.ts';
+import { HttpClient } from '../lib/http.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../lib/index.ts';
 import { type AgentStatus, createStatusBoard, type PartReport } from '../observability/index.ts';
 import { type Address, isAddress, nanoseconds, slot } from '../serviceability/index.ts';
@@ -31,30 +31,23 @@ export async function askRunningAgent(
 ): Promise<RunningAgent> {
   if (!enabled || port === 0) return { kind: 'none', problem: 'this configuration serves no status over HTTP' };
   const where = `${loopbackOf(host)}:${port}`;
-  let client: Client | undefined;
+  const client = new HttpClient({ connections: 1, keepAliveMs: 1_000, maxBodyBytes: MAX_RESPONSE_BYTES });
   try {
-    const opened = new Client(`http://${where}`);
-    client = opened;
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
-    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
-    const status = await withDeadline(RESPONSE_TIMEOUT_MS, signal, (inner) => fetchStatus(opened, headers, inner));
-    if (status.device === device) return { kind: 'answered', status };
-    return { kind: 'none', problem: `the agent at ${where} reports for another device, ${status.device}` };
+    const headers = token === undefined ? undefined : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
+    const request = { method: 'GET', origin: `http://${where}`, path: '/status.json', headers } as const;
+    const { status: code, body } = await withDeadline(RESPONSE_TIMEOUT_MS, signal, (inner) => client.send(request, inner));
+    if (code !== 200) throw new Error(`HTTP ${code}`);
+    const { success, data } = statusSchema.safeParse(parseJson(body.toString('utf8')));
+    if (!success) throw new Error('the response is not from an agent of this version');
+    if (data.device === device) return { kind: 'answered', status: data };
+    return { kind: 'none', problem: `the agent at ${where} reports for another device, ${data.device}` };
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'none', problem: `no agent answers at ${where} (${describeError(error)})` };
   } finally {
-    await client?.destroy();
+    await client.close();
   }
-}
-
-async function fetchStatus(client: Client, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<StatusExcerpt> {
-  const { statusCode, body } = await client.request({ path: '/status.json', method: 'GET', headers, signal });
-  const bytes = await readBody(body, MAX_RESPONSE_BYTES, () => new Error(`its response has more than ${MAX_RESPONSE_BYTES} bytes`));
-  if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
-  const parsed = statusSchema.safeParse(parseJson(bytes.toString('utf8')));
-  if (!parsed.success) throw new Error('the response is not from an agent of this version');
-  return parsed.data;
 }
 
 function parseJson(text: string): unknown {

@@ -30,28 +30,51 @@ interface ReloadOutcome {
   readonly message: string;
 }
 
-/** The running agent, and its successor after a reload. */
-interface AgentService {
-  start(): Promise<void>;
-  /** Validates first and swaps then: a configuration with a mistake leaves the running agent as it is. One reload at a time. */
-  reload(): Promise<ReloadOutcome>;
-  stop(): Promise<void>;
-}
-
 /**
- * A reload replaces the agent by a new one. No write is lost: the old agent drains its transactions in flight and hands over the rest, and the
- * new one decides from the ledger's records, as after any start.
+ * The running agent, and its successor after a reload. A reload replaces the agent by a new one. No write is lost: the old agent drains its
+ * transactions in flight and hands over the rest, and the new one decides from the ledger's records, as after any start.
  */
-export function createAgentService({ open, logger, onReloading, onReload }: AgentServiceOptions): AgentService {
-  let agent: Agent | undefined;
-  let reloading: Promise<ReloadOutcome> | undefined;
-  let starting: Promise<void> | undefined;
-  let stopped = false;
+export class AgentService {
+  readonly #options: AgentServiceOptions;
+  #agent: Agent | undefined;
+  #starting: Promise<void> | undefined;
+  #reloading: Promise<ReloadOutcome> | undefined;
+  #isStopped = false;
 
-  async function swap(): Promise<ReloadOutcome> {
+  constructor(options: AgentServiceOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#starting ??= this.#options.open().then(({ agent }) => {
+      this.#agent = agent;
+      if (!this.#isStopped) agent.start();
+    });
+    await this.#starting;
+  }
+
+  /** Opens the new agent before it stops the old one: an invalid configuration leaves the old one running. One reload at a time. */
+  reload(): Promise<ReloadOutcome> {
+    if (this.#isStopped) return Promise.resolve({ successful: false, message: 'the agent is stopping' });
+    this.#reloading ??= this.#swap().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#starting?.catch(() => undefined);
+    await this.#reloading;
+    if (this.#agent !== undefined) await stopAgent(this.#agent, this.#options.logger);
+    this.#options.logger.info('stopped');
+  }
+
+  async #swap(): Promise<ReloadOutcome> {
+    const { open, logger, onReloading, onReload } = this.#options;
     // The first agent may still be starting. A second one would write with the same key, and never be stopped.
     try {
-      await starting;
+      await this.#starting;
     } catch (error) {
       return { successful: false, message: `the agent failed to start: ${describeError(error)}` };
     }
@@ -67,9 +90,9 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
       onReload(false);
       return { successful: false, message };
     }
-    const left = await agent?.stop();
-    agent = next.agent;
-    if (!stopped) agent.start(left);
+    const left = await this.#agent?.stop();
+    this.#agent = next.agent;
+    if (!this.#isStopped) next.agent.start(left);
     else if (left !== undefined) warnOfUnresolved(left, logger);
     const { waiting } = next;
     if (waiting.length === 0) logger.info('configuration reloaded');
@@ -78,30 +101,6 @@ export function createAgentService({ open, logger, onReloading, onReload }: Agen
     const rest = waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`;
     return { successful: true, message: `configuration reloaded${rest}` };
   }
-
-  return {
-    async start() {
-      starting ??= open().then((first) => {
-        agent = first.agent;
-        if (!stopped) agent.start();
-      });
-      await starting;
-    },
-    reload() {
-      if (stopped) return Promise.resolve({ successful: false, message: 'the agent is stopping' });
-      reloading ??= swap().finally(() => {
-        reloading = undefined;
-      });
-      return reloading;
-    },
-    async stop() {
-      stopped = true;
-      await starting?.catch(() => undefined);
-      await reloading;
-      if (agent !== undefined) await stopAgent(agent, logger);
-      logger.info('stopped');
-    },
-  };
 }
 
 /** Drains the transactions in flight, and warns of those that stay unconfirmed. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Agent, OnceOutcome } from '../agent/agent.ts';
 import { type AgentListener, createAgentEvents } from '../agent/events.ts';
 import { type OpenedAgent, openAgent } from '../agent/from-config.ts';
@@ -16,7 +17,7 @@ import {
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 import { type CommandIo, type ExitCode, loadChosen, type RunBody, type RunOptions } from './command.ts';
-import { type AdminServer, createAgentService, openAdminServer, stopAgent } from './daemon.ts';
+import { type AdminServer, AgentService, openAdminServer, stopAgent } from './daemon.ts';
 import { openLog, withConfigLocation } from './process.ts';
 
 /**
@@ -102,7 +103,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   events.listen(manager.listener);
   if (server !== undefined) events.listen(server.reporter);
   let isFirst = true;
-  const service = createAgentService({
+  const service = new AgentService({
     open: async () => {
       const again = isFirst ? undefined : loadChosen(options, io);
       isFirst = false;
@@ -126,7 +127,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   io.onHangup(() => void service.reload());
   try {
     await service.start();
-    await untilAborted(io.signal);
+    if (!io.signal.aborted) await once(io.signal, 'abort');
     logger.info('stopping: waiting for transactions in flight; a second signal exits at once', {
       reason: describeError(io.signal.reason),
       atMostSeconds: config.worker.drainTimeout / 1_000,
@@ -147,13 +148,6 @@ function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentCon
   const { keypair, warnings } = loadKeypair(file);
   for (const line of warnings) logger.warn(line);
   return keypair;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Promise<ExitCode> {

@@ -1,21 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../lib/index.ts';
 import { findNetwork } from '../serviceability/index.ts';
 import { formatDuration, PATH_SHAPE } from './fields.ts';
 import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal } from './messages.ts';
 import { type AgentConfig, configSchema } from './schema.ts';
 import { redactUrl } from './schema-sources.ts';
-import {
-  environmentNameOf,
-  isMapping,
-  mapSettings,
-  member,
-  plainSettings,
-  type SettingNode,
-  settingTree,
-  valueFromText,
-} from './schema-tree.ts';
+import { environmentNameOf, mapSettings, member, plainSettings, type SettingNode, settingTree, valueFromText } from './schema-tree.ts';
 import { crossCheck } from './validate.ts';
 import { type ConfigFile, readConfigFile, warnIfOpenToOthers } from './yaml.ts';
 
@@ -25,7 +17,7 @@ import { type ConfigFile, readConfigFile, warnIfOpenToOthers } from './yaml.ts';
  */
 export function effectiveConfig(config: AgentConfig): Readonly<Record<string, unknown>> {
   const printed = mapSettings(settingTree(), config, print);
-  return isMapping(printed) ? printed : {};
+  return isRecord(printed) ? printed : {};
 }
 
 function print({ meta }: SettingNode, value: unknown): unknown {
@@ -95,7 +87,7 @@ function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown
   const absolute = mapSettings(root, file.value, ({ meta }, value) =>
     meta.form === 'file' && typeof value === 'string' && PATH_SHAPE.test(value) ? resolve(folder, value) : value,
   );
-  const entries = isMapping(absolute) ? Object.entries(absolute) : [];
+  const entries = isRecord(absolute) ? Object.entries(absolute) : [];
   return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(root, name) ? {} : value]));
 }
 
@@ -113,7 +105,7 @@ function put(target: Record<string, unknown>, key: string, value: unknown): void
   const [head = '', tail] = key.split('.');
   if (tail === undefined) target[head] = value;
   else if (target[head] === undefined) target[head] = { [tail]: value };
-  else if (isMapping(target[head])) target[head] = { ...target[head], [tail]: value };
+  else if (isRecord(target[head])) target[head] = { ...target[head], [tail]: value };
 }
 
 function secretsIn(node: SettingNode, value: unknown, where: string): readonly Problem[] {

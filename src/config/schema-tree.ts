@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { isRecord } from '../lib/index.ts';
 import { NETWORKS } from '../serviceability/index.ts';
 import { type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
@@ -89,7 +90,7 @@ function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
  */
 export function mapSettings(node: SettingNode, value: unknown, change: (node: SettingNode, value: unknown) => unknown): unknown {
   if (node.meta.form === 'section') {
-    if (!isMapping(value)) return value;
+    if (!isRecord(value)) return value;
     const entries = Object.entries(value).map(([name, inner]) => {
       const child = node.children.get(name);
       return [name, child === undefined ? inner : mapSettings(child, inner, change)] as const;
@@ -101,10 +102,6 @@ export function mapSettings(node: SettingNode, value: unknown, change: (node: Se
     const shape = itemNode(node, item);
     return shape === undefined ? item : mapSettings(shape, item, change);
   });
-}
-
-export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A member of an object or array of unknown shape. */

@@ -1,8 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
-import { AgentError } from '../lib/index.ts';
+import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
-import { isMapping } from './schema-tree.ts';
 
 /** Why a file could not be read; the message can end a sentence. */
 export class FileProblem extends Error {
@@ -125,7 +124,7 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
 function mappingOf(document: Document, path: string): Readonly<Record<string, unknown>> {
   const value: unknown = expand(document, path);
   if (value === null || value === undefined) throw refusal([{ where: `${path}:1`, problem: 'the file is empty' }]);
-  if (!isMapping(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines, with a space after each colon' }]);
+  if (!isRecord(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines, with a space after each colon' }]);
   return value;
 }
 

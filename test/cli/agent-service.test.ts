@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent/agent.ts';
-import { createAgentService } from '../../src/cli/daemon.ts';
+import { AgentService } from '../../src/cli/daemon.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
@@ -32,7 +32,7 @@ function fixture() {
   const configured: (() => Agent | Promise<Agent>)[] = [];
   let opened = 0;
   let waiting: readonly string[] = [];
-  const service = createAgentService({
+  const service = new AgentService({
     open: async () => ({ agent: (await configured.shift()?.()) ?? agentNamed(`agent ${++opened}`), waiting }),
     logger,
     onReload: (successful) => events.push(successful ? 'reloaded' : 'not reloaded'),

@@ -37,7 +37,7 @@ const ALL_WELL = [
   'skipped snapshots',
 ];
 
-describe.concurrent('check', () => {
+describe.concurrent('all steps', () => {
   test('check reports what it read, finds no problem and sends nothing', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail, summary } = await check(at);

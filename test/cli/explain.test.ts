@@ -23,7 +23,7 @@ const subjects = (stdout: string): Readonly<Record<string, string>> =>
       .map((line) => [line.slice(2, 13).trim(), line.slice(14)]),
   );
 
-describe.concurrent('explain, without a running agent', () => {
+describe.concurrent('without a running agent', () => {
   test.for(['501', '198.18.0.2', 'its public key'])('explain finds the user by %s, and reads switch and ledger once', async (by) => {
     await using at = await commandFixture();
     const user = at.users[1] ?? '';
@@ -120,7 +120,7 @@ function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value
   return { promise, resolve };
 }
 
-describe.concurrent('explain, with a running agent', () => {
+describe.concurrent('with a running agent', () => {
   test('explain asks the running agent with its token, and shows earlier events', async () => {
     await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');

@@ -14,7 +14,7 @@ async function fixture(settings: Readonly<Record<string, unknown>> = {}) {
 
 const ledgerSays = ({ ledger, device }: Localnet) =>
   [...ledger.admin.users(device).values()].map(({ bgpStatus }) => bgpStatusName(bgpStatus));
-describe.concurrent('run --dry-run --once', () => {
+describe.concurrent('dry runs', () => {
   test('a dry run prints each intended write as one line of JSON, and sends nothing', async () => {
     await using at = await fixture();
     const { exitCode, stdout } = await at.run('--dry-run', '--once', '--output', 'json');
@@ -67,7 +67,7 @@ describe.concurrent('run --dry-run --once', () => {
   });
 });
 
-describe.concurrent('run --once', () => {
+describe.concurrent('writing runs', () => {
   test('run --once writes what differs, and nothing the second time', async () => {
     await using at = await fixture();
     expect((await at.run('--once', '--keypair', at.keypair)).exitCode).toBe(0);

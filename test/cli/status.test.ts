@@ -14,7 +14,7 @@ const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonl
 
 const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
 
-describe.concurrent('status', () => {
+describe.concurrent('the command', () => {
   test('status shows unreported and connected users from the ledger alone', async () => {
     await using at = await commandFixture();
     const end = at.localnet.switchFaults.begin({ kind: 'refuse' });
