@@ -242,8 +242,8 @@ describe.concurrent('all steps', () => {
     ]);
     const file = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.keypair);
     expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is not a folder`]);
-    const nobody = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
-    expect([nobody.exitCode, nobody.states.at(-1)]).toEqual([1, 'fail snapshots']);
+    const unreachable = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
+    expect([unreachable.exitCode, unreachable.states.at(-1)]).toEqual([1, 'fail snapshots']);
   });
 
   test('check ends with 2 on an invalid configuration, and reports it as JSON', async () => {

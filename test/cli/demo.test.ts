@@ -4,7 +4,7 @@ import type { CommandIo } from '../../src/cli/command.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { jsonLines } from './command-fixture.ts';
 
-test('a demo that is interrupted while changes are on their way ends well, and tells how many there were', async () => {
+test('an interrupted demo ends with 0 and counts the changes that were not written', async () => {
   const life = createAbortController();
   const stdout: string[] = [];
   const io: CommandIo = {

@@ -96,7 +96,7 @@ describe.concurrent('without a running agent', () => {
 
 test.for([
   ['no user', [], 'explain needs a user'],
-  ['what is no user', ['bogus'], '"bogus" is not a public key, an IPv4 address or a tunnel id'],
+  ['a word that names no user', ['bogus'], '"bogus" is not a public key, an IPv4 address or a tunnel id'],
   ['a tunnel id that is none', ['70000'], '"70000" is not a public key, an IPv4 address or a tunnel id'],
   ['two users', ['500', '501'], 'explain: unexpected argument "501"'],
 ] as const)('explain refuses %s', ([, args, problem]) => {

@@ -5,7 +5,7 @@ import { temporaryFile } from './temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
 
-/** A configuration with these snapshots, in YAML's one-line form, and one eAPI source named `eapi` unless told otherwise. */
+/** A configuration with these snapshots, in YAML's one-line form, and one eAPI source named `eapi` by default. */
 const fileWith = (snapshots: string, sources = '[{ type: eapi, url: "unix:///s" }, { type: sockets }]') =>
   temporaryFile(`env: devnet\ndevice: ${DEVICE}\ncollector: { sources: ${sources} }\nsnapshots: ${snapshots}\n`);
 
