@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { isNamespaceName, type Namespaces } from '../collector/sockets/index.ts';
 import { AgentError, DeadlineExceeded, withDeadline } from '../lib/index.ts';
 
-/** One Established TCP socket of BGP, with the names that state-ingest's kind `bgp-sockets` gives to what the kernel knows of it. */
+/** One Established TCP socket of BGP, with the field names of state-ingest's kind `bgp-sockets`. */
 export interface BgpSocket {
   readonly family: 'inet' | 'inet6';
   readonly state: 'ESTABLISHED';
@@ -14,11 +14,11 @@ export interface BgpSocket {
   readonly congestion_control?: string;
   readonly meminfo?: Readonly<Record<string, number>>;
   readonly skmeminfo?: Readonly<Record<string, number>>;
-  /** Times in milliseconds, rates in bytes (Bps) or megabits (Mbps) a second, all as names say. */
+  /** Times in milliseconds, rates in bytes (Bps) or megabits (Mbps) a second, as the names say. */
   readonly [measure: string]: unknown;
 }
 
-/** `mem:(r…,w…,f…,t…)` and `skmem:(r…,rb…,…)` of ss, and what they are called here. */
+/** The letters of `mem:(r…,w…,f…,t…)` and `skmem:(r…,rb…,…)` of ss, and their field names. */
 const MEMINFO = { r: 'rmem', w: 'wmem', f: 'fmem', t: 'tmem' };
 const SKMEMINFO = {
   r: 'rmem_alloc',
@@ -35,13 +35,13 @@ const SKMEMINFO = {
 /** `name:number` of ss. */
 const NUMBERS = { rto: 'rto_ms', ato: 'ato_ms', cwnd: 'cwnd', mss: 'snd_mss', bytes_sent: 'bytes_sent', bytes_received: 'bytes_received' };
 
-/** What ss prints without a colon before the congestion control: flags of the connection. */
+/** The flags of the connection, which ss prints without a colon before the congestion control. */
 const FLAGS: ReadonlySet<string> = new Set(['ts', 'sack', 'ecn', 'ecnseen', 'fastopen', '<->', '-->', '<--', '---']);
 const MAX_LINE = 4_096;
 
 /**
- * Reads one line of `ss -tinemoHO`: state, queues, two addresses, then what is known of the socket. Undefined for a socket that is not
- * Established, and for a line that is none; a measure that makes no sense is left out.
+ * Reads one line of `ss -tinemoHO`: state, queues, two addresses, then details of the socket. Undefined for a socket that is not Established,
+ * and for a line of another format; a malformed measure is left out.
  */
 export function parseBgpSocket(line: string): BgpSocket | undefined {
   const [state, , , localText = '', remoteText = '', ...details] = line.slice(0, MAX_LINE).trim().split(/\s+/);
@@ -68,7 +68,7 @@ interface End {
   readonly port: number;
 }
 
-/** `169.254.0.1:179`, `[fe80::1]:179`, either with `%interface` after the address; an IPv4 address in an IPv6 socket is told as the former. */
+/** `169.254.0.1:179`, `[fe80::1]:179`, either with `%interface` after the address; an IPv4 address in an IPv6 socket becomes plain IPv4. */
 function parseEnd(text: string): End | undefined {
   const [, bracketed, bare, digits = ''] = /^(?:\[([^\]%]+)(?:%[^\]]*)?\](?:%[^:]*)?|([^%:[\]]+)(?:%[^:]*)?):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -98,7 +98,7 @@ function readMeasures(details: readonly string[]): Readonly<Record<string, unkno
   return found;
 }
 
-/** Its name stands alone, before the window scales or, without them, the retransmission timeout; nothing else does. */
+/** Only its name has no colon and comes before the window scales or, without them, the retransmission timeout. */
 function isCongestionControl(word: string, next = ''): boolean {
   return !FLAGS.has(word) && /^[a-z][a-z0-9_-]{1,15}$/.test(word) && /^(?:wscale|rto):/.test(next);
 }
@@ -143,18 +143,15 @@ function isKey<T extends object>(names: T, name: PropertyKey): name is keyof T {
 }
 
 export interface ReadBgpSocketsOptions {
-  /** Those of the switch, with `ss -tinemoHO`. */
+  /** The namespaces of the switch, with `ss -tinemoHO`. */
   readonly namespaces: Namespaces;
   /** Upper bound for `ss` in one namespace, milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** Lines read in one go: a full switch has thousands, and nothing else is to wait for them. */
-const LINES_IN_TURN = 256;
-
 /**
- * The Established TCP sockets of BGP in every network namespace, as one JSON array: the data of the kind `bgp-sockets`. A namespace that can't be
- * read makes the whole fail, since what is missing could not be told from what is not there. Throws AgentError `SOCKETS__…`, or the signal's
+ * The Established TCP sockets of BGP in every network namespace, as one JSON array: the data of the kind `bgp-sockets`. A namespace that cannot
+ * be read fails the whole, since its sockets would seem absent. Throws AgentError `SOCKETS__…`, or the signal's
  * reason.
  */
 export function createReadBgpSockets({ namespaces, timeoutMs }: ReadBgpSocketsOptions): (signal: AbortSignal) => Promise<Uint8Array> {
@@ -171,8 +168,7 @@ export function createReadBgpSockets({ namespaces, timeoutMs }: ReadBgpSocketsOp
     const sockets: string[] = [];
     for (const namespace of (await namespaces.list(signal)).filter(isNamespaceName)) {
       const lines = (await output(namespace, signal)).split('\n');
-      for (const [index, line] of lines.entries()) {
-        if (index % LINES_IN_TURN === LINES_IN_TURN - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+      for (const line of lines) {
         const socket = parseBgpSocket(line);
         if (socket !== undefined) sockets.push(JSON.stringify(socket));
       }

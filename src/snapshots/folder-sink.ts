@@ -8,27 +8,27 @@ export interface FolderSinkOptions {
   readonly directory: string;
   /** Show commands, and `bgp-sockets`. */
   readonly collect: readonly string[];
-  /** The oldest snapshots give way when there are more files, or more bytes in them. */
+  /** The oldest snapshots are deleted when there are more files, or more bytes in them. */
   readonly maxFiles: number;
   readonly maxBytes: number;
 }
 
 /** Names sort by time, so that the oldest is the first. */
 const SNAPSHOT_FILE = /^\d{8}T\d{6}Z-[a-z0-9][a-z0-9._-]{0,63}\.json$/;
-/** What a crash may have left half written. */
+/** Files that a crash may have left unfinished. */
 const UNFINISHED = /^\.snapshot-.*\.tmp$/;
 
 /**
- * Keeps snapshots as files, `20260301T123456Z-ip-mroute.json`, readable by this user only. A file is there whole or not at all: it is written
- * under another name, flushed and renamed. Other files in the folder are left alone.
+ * Keeps snapshots as files, `20260301T123456Z-ip-mroute.json`, readable by this user only. A file is complete or
+ * absent: it is written under another name, flushed and renamed. Other files in the folder are not touched.
  */
 export function createFolderSink({ directory, collect, maxFiles, maxBytes }: FolderSinkOptions): SnapshotSink {
   const wanted = readConfiguredState(collect);
   let opening: Promise<Map<string, number>> | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** The snapshots that are there, with their sizes. */
-  async function take(): Promise<Map<string, number>> {
+  /** The present snapshots, with their sizes. */
+  async function listFiles(): Promise<Map<string, number>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const names = await readdir(directory);
     for (const name of names.filter((each) => UNFINISHED.test(each))) await rm(join(directory, name), { force: true });
@@ -40,7 +40,7 @@ export function createFolderSink({ directory, collect, maxFiles, maxBytes }: Fol
   }
 
   function files(): Promise<Map<string, number>> {
-    opening ??= take().catch((error: unknown) => {
+    opening ??= listFiles().catch((error: unknown) => {
       opening = undefined;
       throw error;
     });
@@ -91,10 +91,10 @@ export function createFolderSink({ directory, collect, maxFiles, maxBytes }: Fol
           kind,
           bytes: bytes.byteLength,
           place: directory,
-          problem: `its bound is ${maxBytes}`,
+          problem: `its limit is ${maxBytes} bytes`,
         });
       }
-      // One after the other, so that what is counted is what is there.
+      // One after the other, so that the counted files are the present ones.
       const writing = last.then(() => {
         signal.throwIfAborted();
         return write(snapshot);
@@ -104,7 +104,7 @@ export function createFolderSink({ directory, collect, maxFiles, maxBytes }: Fol
         await writing;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        // Somebody may have taken the folder away: it is looked at anew.
+        // The folder may have been deleted: the next snapshot lists it again.
         opening = undefined;
         throw new AgentError('SNAPSHOT__FOLDER', { kind, directory, problem: describeError(error) }, { cause: error });
       }

@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { ShowRunner } from '../collector/index.ts';
 import {
   AgentError,
@@ -19,7 +20,7 @@ import {
   type WantedState,
 } from './types.ts';
 
-/** Collects one thing: its JSON, byte for byte. Throws AgentError, or the signal's reason. */
+/** Collects the JSON of one item, as the switch wrote it. Throws AgentError, or the signal's reason. */
 export type Collect = (item: WantedItem, signal: AbortSignal) => Promise<Uint8Array>;
 
 interface TakeSnapshotsOptions {
@@ -30,14 +31,14 @@ interface TakeSnapshotsOptions {
   readonly reporter: SnapshotReporter;
 }
 
-/** Takes and stores one snapshot of each. Throws what is wrong with the place as a whole; a kind that fails alone is told. */
+/** Takes and stores one snapshot of each. Throws an error that concerns all kinds; reports one that concerns a single kind. */
 type TakeSnapshots = (items: readonly WantedItem[], signal: AbortSignal) => Promise<void>;
 
-/** So many kinds at once: while one is being stored, another is asked for. */
-const LANES = 2;
+/** While one kind is stored, the next is collected. */
+const CONCURRENCY = 2;
 
-/** Errors of the place as a whole: the next kind would meet with the same. */
-const OF_THE_PLACE: ReadonlySet<string> = new Set([
+/** Errors that concern all kinds, since the next kind would fail in the same way. */
+const CONCERNS_ALL_KINDS: ReadonlySet<string> = new Set([
   'SNAPSHOT__SERVER_UNREACHABLE',
   'SNAPSHOT__SERVER_BUSY',
   'SNAPSHOT__UNAUTHORIZED',
@@ -47,52 +48,44 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 function createTakeSnapshots({ device, sink, collect, clock, reporter }: TakeSnapshotsOptions): TakeSnapshots {
   /** Rounds in a row that a kind has failed. */
   const failures = new Map<string, number>();
-  let asking: Promise<unknown> = Promise.resolve();
-
-  /** The switch answers one command after the other anyway; asked for one at a time, it never has more than one before a poll. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = asking.then(work);
-    asking = mine.catch(() => undefined);
-    return mine;
-  }
+  /** The switch answers one command after the other: with one at a time, a poll never waits for more than one. */
+  const collecting = new PQueue({ concurrency: 1 });
 
   async function takeOne(item: WantedItem, signal: AbortSignal): Promise<void> {
     const { kind } = item;
     const startedAt = clock.monotonic();
     const before = failures.get(kind) ?? 0;
     try {
-      const { data, takenAt } = await inTurn(async () => ({ takenAt: clock.wall(), data: await collect(item, signal) }));
-      const snapshot = await makeSnapshot({ kind, device, takenAt, data });
+      const { data, takenAt } = await collecting.add(async () => ({ takenAt: clock.wall(), data: await collect(item, signal) }));
+      const snapshot = makeSnapshot({ kind, device, takenAt, data });
       await sink.store(snapshot, signal);
       failures.delete(kind);
       reporter.snapshotStored({ kind, bytes: snapshot.bytes.byteLength, durationMs: clock.monotonic() - startedAt, failures: before });
     } catch (error) {
       signal.throwIfAborted();
-      const told = asAgentError(error);
-      if (OF_THE_PLACE.has(told.code)) throw told;
+      const agentError = asAgentError(error);
+      if (CONCERNS_ALL_KINDS.has(agentError.code)) throw agentError;
       failures.set(kind, before + 1);
-      reporter.snapshotFailed({ kind, error: told, failures: before + 1 });
+      reporter.snapshotFailed({ kind, error: agentError, failures: before + 1 });
     }
   }
 
   return async (items, signal) => {
     const kinds = new Set(items.map(({ kind }) => kind));
-    // Kinds come from outside: what is wanted no more is not remembered.
+    // Kinds come from outside, so those that are no longer wanted are dropped.
     for (const kind of failures.keys()) if (!kinds.has(kind)) failures.delete(kind);
-    const left = [...items];
-    const wrong: unknown[] = [];
-    const lane = async (): Promise<void> => {
-      for (let item = left.shift(); item !== undefined; item = left.shift()) {
-        try {
-          await takeOne(item, signal);
-        } catch (error) {
-          wrong.push(error);
-          left.length = 0;
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, lane));
-    if (wrong.length > 0) throw wrong[0];
+    const errors: unknown[] = [];
+    const taking = new PQueue({ concurrency: CONCURRENCY });
+    for (const item of items) {
+      void taking.add(() =>
+        takeOne(item, signal).catch((error: unknown) => {
+          errors.push(error);
+          taking.clear();
+        }),
+      );
+    }
+    await taking.onIdle();
+    if (errors.length > 0) throw errors[0];
   };
 }
 
@@ -110,69 +103,69 @@ export interface SnapshotterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly reporter: SnapshotReporter;
-  /** A round threw what no round should: a defect, told and survived. */
+  /** Called with an error that no round should throw; the next round goes on. */
   readonly onInternalError: (error: unknown) => void;
-  /** Ends what `collect` uses. */
+  /** Closes the connections of `collect`. */
   readonly close?: () => Promise<void>;
 }
 
 export interface Snapshotter {
   /** Takes a round of snapshots at once, and one each interval. */
   start(): void;
-  /** Gives up what goes on, and closes connections. Idempotent. */
+  /** Aborts the round, and closes connections. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** The longest pause between two tries of a place that takes nothing. */
+/** The longest pause between two attempts at a server or a folder that fails. */
 const MAX_PAUSE_MS = 15 * 60_000;
 
 /**
- * Takes raw snapshots beside the ticks, which know nothing of it.
+ * Takes raw snapshots, independently of the ticks.
  *
- *   sink.wanted ─► items ─► [collect ─► makeSnapshot ─► sink.store]   two at a time, the switch asked for one
- *        │                        └ a kind that fails is told, and the others go on
- *        └ a place that takes nothing ends the round, and is tried again later and later
+ *   sink.wanted ─► items ─► [collect ─► makeSnapshot ─► sink.store]   two at a time, one of them at the switch
+ *        │                        └ a kind that fails is reported, and the others go on
+ *        └ a server or a folder that fails ends the round, and is retried with growing pauses
  */
 export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
   const { sink, intervalMs, clock, random, reporter, onInternalError } = options;
-  const life = createAbortController();
+  const stopping = createAbortController();
   const take = createTakeSnapshots(options);
-  const freshPauses = (): Generator<number, never> =>
+  const newPauses = (): Generator<number, never> =>
     backoffDelays({ baseMs: intervalMs * 2, maxMs: Math.max(MAX_PAUSE_MS, intervalMs), random });
-  let pauses = freshPauses();
-  let lostBy: string | undefined;
-  let toldRefusals = '';
+  let pauses = newPauses();
+  let lostCode: string | undefined;
+  let reportedRefusals = '';
   let running: Promise<void> | undefined;
-  let stopping: Promise<void> | undefined;
+  let stopped: Promise<void> | undefined;
 
   /** Resolves with the time until the next round. */
   async function round(signal: AbortSignal): Promise<number> {
     const startedAt = clock.monotonic();
     try {
       const wanted = await sink.wanted(signal);
-      tellRefusals(wanted);
+      reportRefusals(wanted);
       await take(wanted.items, signal);
     } catch (error) {
       signal.throwIfAborted();
-      return lose(asAgentError(error));
+      return fail(asAgentError(error));
     }
-    pauses = freshPauses();
-    if (lostBy !== undefined) reporter.snapshotPlace({ place: sink.place, state: 'back' });
-    lostBy = undefined;
+    pauses = newPauses();
+    if (lostCode !== undefined) reporter.snapshotPlace({ place: sink.place, state: 'back' });
+    lostCode = undefined;
     return Math.max(0, intervalMs - (clock.monotonic() - startedAt));
   }
 
-  function lose(error: AgentError): number {
-    if (lostBy !== error.code) reporter.snapshotPlace({ place: sink.place, state: 'lost', error });
-    lostBy = error.code;
+  function fail(error: AgentError): number {
+    if (lostCode !== error.code) reporter.snapshotPlace({ place: sink.place, state: 'lost', error });
+    lostCode = error.code;
     const pause = pauses.next().value;
     return typeof error.context.retryAfterMs === 'number' ? error.context.retryAfterMs : pause;
   }
 
-  function tellRefusals({ refused }: WantedState): void {
+  function reportRefusals({ refused }: WantedState): void {
     const text = refused.map(({ message }) => message).join('\n');
-    if (text !== toldRefusals && refused.length > 0) reporter.snapshotRefused({ errors: refused });
-    toldRefusals = text;
+    if (text !== reportedRefusals && refused.length > 0) reporter.snapshotRefused({ errors: refused });
+    reportedRefusals = text;
   }
 
   async function loop(signal: AbortSignal): Promise<void> {
@@ -190,16 +183,16 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
 
   return {
     start() {
-      // What ends the loop is stopping; there is nothing to be told of that.
-      if (!life.signal.aborted) running ??= loop(life.signal).catch(() => undefined);
+      // Only stopping ends the loop, which needs no report.
+      if (!stopping.signal.aborted) running ??= loop(stopping.signal).catch(() => undefined);
     },
     stop() {
-      stopping ??= (async () => {
-        life.abort(new Stopped('the agent stops'));
+      stopped ??= (async () => {
+        stopping.abort(new Stopped('the agent stops'));
         await running;
         await Promise.allSettled([sink.close(), options.close?.()]);
       })();
-      return stopping;
+      return stopped;
     },
   };
 }
@@ -210,13 +203,13 @@ export interface CollectItemOptions {
   readonly readBgpSockets: (signal: AbortSignal) => Promise<Uint8Array>;
 }
 
-/** Collects whatever can be wanted, from where it is to be had. */
+/** Collects an item: a show command through eAPI, or the sockets from the kernel. */
 export function createCollectItem({ shows, readBgpSockets }: CollectItemOptions): Collect {
   return async (item, signal) => {
     if (item.type === 'bgp-sockets') return readBgpSockets(signal);
     const { command } = item;
     const problem = problemOfShowCommand(command);
-    // Lists are read with the same eyes; this is the last door before the switch.
+    // The lists were checked in the same way; this is the last check before the switch.
     if (problem !== undefined) throw new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: `\`${command}\``, problem });
     if (shows === undefined) throw new AgentError('SNAPSHOT__NO_SHOW_SOURCE', { command });
     return shows.run(command, signal);

@@ -1,102 +1,50 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
-import { Agent, readBody } from '../lib/http.ts';
-import { AgentError, type Clock, describeError, type EpochMs, epochMs, withDeadline } from '../lib/index.ts';
+import { HttpClient, HttpError, type HttpReply, type HttpRequest } from '../lib/http.ts';
+import { AgentError, type Clock, describeError, type EpochMs, epochMs, isRecord, oneLine, withDeadline } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './types.ts';
 
-interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly url: URL;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-}
-
-interface HttpReply {
-  readonly status: number;
-  /** A header's value, the first where there are several; the name in lower case. */
-  readonly header: (name: string) => string | undefined;
-  readonly body: Buffer;
-}
-
-/** No answer came, for whatever reason; the message says which, without any part of a URL. */
-class NoReply extends Error {
-  override readonly name = 'NoReply';
-}
-
-interface HttpExchange {
-  /** Sends one request and reads its answer. No redirect is followed. Throws NoReply, or the signal's reason. */
-  send(request: HttpRequest, signal: AbortSignal): Promise<HttpReply>;
-  close(): Promise<void>;
-}
-
-/** Lists of what to collect are a few kilobytes; an upload is answered with next to nothing. */
+/** Lists of what to collect are a few kilobytes; the answer to an upload is nearly empty. */
 const MAX_REPLY_BYTES = 1 << 20;
-/** Between two rounds every connection is closed, by us rather than by a server that is just being written to. */
+/** Shorter than the interval of rounds: a connection closes at our end before the server closes it during a write. */
 const KEEP_ALIVE_MS = 4_000;
 const MAX_CONNECTIONS = 4;
-/** How a kept connection dies that the server closed in the very moment we wrote to it. */
-const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-/** HTTP with bounds: connections, time, and the size of answers. Nothing is opened before the first request. */
-function createHttpExchange({ timeoutMs }: { readonly timeoutMs: number }): HttpExchange {
-  let agent: Agent | undefined;
-
-  async function once({ method, url, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
-    agent ??= new Agent({ connections: MAX_CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 });
-    const { origin, pathname, search } = url;
-    const path = `${pathname}${search}`;
-    const reply = await agent.request({ origin, path, method, headers, signal, ...(body === undefined ? {} : { body }) });
-    const tooLarge = (): Error => new NoReply(`the answer has more than ${MAX_REPLY_BYTES} bytes`);
-    const received = await readBody(reply.body, MAX_REPLY_BYTES, tooLarge);
-    return {
-      status: reply.statusCode,
-      header: (name) => {
-        const value = reply.headers[name];
-        return typeof value === 'string' ? value : value?.[0];
-      },
-      body: received,
-    };
-  }
-
-  return {
-    async send(sent, signal) {
-      try {
-        return await withDeadline(timeoutMs, signal, async (inner) => {
-          try {
-            return await once(sent, inner);
-          } catch (error) {
-            // Everything that is sent here may be said twice.
-            if (inner.aborted || !isReset(error)) throw error;
-            return await once(sent, inner);
-          }
-        });
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        throw error instanceof NoReply ? error : new NoReply(describeError(error), { cause: error });
-      }
-    },
-    async close() {
-      await agent?.destroy();
-    },
-  };
+function createClient(): HttpClient {
+  return new HttpClient({ connections: MAX_CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, maxBodyBytes: MAX_REPLY_BYTES });
 }
 
-function isReset(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && RESETS.has(error.code);
+type Request = Omit<HttpRequest, 'origin' | 'path'>;
+
+interface SendOptions {
+  readonly http: HttpClient;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with the signal's reason, or with an error whose message has no part of the URL. */
+function send(url: URL, request: Request, { http, timeoutMs, signal }: SendOptions): Promise<HttpReply> {
+  const { origin, pathname, search } = url;
+  return withDeadline(timeoutMs, signal, (inner) => http.send({ ...request, origin, path: `${pathname}${search}` }, inner));
+}
+
+function problemOfSending(error: unknown): string {
+  const isTooLarge = error instanceof HttpError && error.problem === 'too-large';
+  return isTooLarge ? `the answer has more than ${MAX_REPLY_BYTES} bytes` : describeError(error);
 }
 
 /** How far the timestamp of a request may be from the server's clock. */
 const ACCEPTED_SKEW_MS = 5 * 60_000;
 const DEFAULT_RETRY_MS = 60_000;
 const MIN_RETRY_MS = 1_000;
-/** A server that names a time in years is asked again all the same. */
+/** Even a server that names a time in years gets the next request after this. */
 const MAX_RETRY_MS = 15 * 60_000;
 
-interface Asked {
+interface SentRequest {
   /** The server, for messages. */
   readonly server: string;
-  /** What was asked, such as `POST /v1/snapshots/upload-url`. */
+  /** Such as `POST /v1/snapshots/upload-url`. */
   readonly request: string;
   /** The local time of the request. */
   readonly at: EpochMs;
@@ -104,8 +52,8 @@ interface Asked {
   readonly device: string;
 }
 
-/** The error that an answer other than 200 stands for. */
-function ingestError(reply: HttpReply, { server, request, at, publisher, device }: Asked): AgentError {
+/** The error of an answer other than 200. */
+function ingestError(reply: HttpReply, { server, request, at, publisher, device }: SentRequest): AgentError {
   const { status } = reply;
   const problem = problemOf(reply);
   if (status === 503 || status === 429) {
@@ -120,13 +68,13 @@ function ingestError(reply: HttpReply, { server, request, at, publisher, device 
   return new AgentError('SNAPSHOT__CLOCK_SKEW', { server, skew: roughly(Math.abs(skewMs)), direction, skewMs });
 }
 
-/** How much the server's clock is ahead of ours, by the Date of its answer (whole seconds); undefined without one. */
+/** By how much the server's clock is ahead of ours, from the Date of its answer (whole seconds); undefined without one. */
 function skewOf({ header }: HttpReply, at: EpochMs): number | undefined {
   const date = Date.parse(header('date') ?? '');
   return Number.isNaN(date) ? undefined : date - at;
 }
 
-/** Milliseconds by a Retry-After (RFC 9110 10.2.3), seconds or a date, within bounds. */
+/** A Retry-After (RFC 9110 10.2.3), seconds or a date, in milliseconds within bounds. */
 function readRetryAfter({ header }: HttpReply, at: EpochMs): number {
   const text = header('retry-after')?.trim() ?? '';
   const from = Date.parse(header('date') ?? '');
@@ -136,15 +84,15 @@ function readRetryAfter({ header }: HttpReply, at: EpochMs): number {
   return Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, ms));
 }
 
-/** What the server says is wrong, `{"error","code"}`, in one line; its status alone where it says nothing that can be read. */
+/** The server's error, `{"error","code"}`, in one line. */
 function problemOf({ status, body }: HttpReply): string {
   if (status >= 300 && status < 400) return 'it redirects, which is not followed';
   try {
     const answer: unknown = JSON.parse(body.subarray(0, 4_096).toString('utf8'));
-    const error = typeof answer === 'object' && answer !== null && 'error' in answer ? answer.error : undefined;
-    if (typeof error === 'string' && error !== '') return error.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 120);
+    const error = isRecord(answer) ? answer.error : undefined;
+    if (typeof error === 'string' && error !== '') return oneLine(error.replaceAll(/[^\x20-\x7e]+/g, ' '));
   } catch {
-    // Whatever it is, it is not the server's own word.
+    // A body that is not JSON is not of state-ingest.
   }
   return 'no reason given';
 }
@@ -157,10 +105,10 @@ function roughly(ms: number): string {
 }
 
 export interface StateIngestProbe {
-  /** What the server wants to have collected. */
+  /** What the server wants. */
   readonly wanted: WantedState;
   readonly latencyMs: number;
-  /** How far the server's clock is ahead of this host's, milliseconds, give or take a second; absent when it does not say. */
+  /** How far the server's clock is ahead of this host's, milliseconds, give or take a second; absent without a Date in its answer. */
   readonly skewMs?: number;
 }
 
@@ -172,26 +120,26 @@ export interface StateIngestProbeOptions {
   readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
 }
 
-/** Asks a state-ingest server what it wants, which needs no signature, and stores nothing. Throws AgentError `SNAPSHOT__SERVER_…`. */
+/** Reads a state-ingest server's list, which needs no signature, and stores nothing. Throws AgentError `SNAPSHOT__SERVER_…`. */
 export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestProbeOptions, signal: AbortSignal): Promise<StateIngestProbe> {
   const target = new URL('v1/state-to-collect', url.endsWith('/') ? url : `${url}/`);
   const [server, request] = [target.host, `GET ${target.pathname}`];
-  const http = createHttpExchange({ timeoutMs });
-  const [sentAt, askedAt] = [clock.wall(), clock.monotonic()];
+  const http = createClient();
+  const [sentAt, startedAt] = [clock.wall(), clock.monotonic()];
   try {
-    const reply = await http.send({ method: 'GET', url: target }, signal);
-    const latencyMs = clock.monotonic() - askedAt;
+    const reply = await send(target, { method: 'GET' }, { http, timeoutMs, signal });
+    const latencyMs = clock.monotonic() - startedAt;
     if (reply.status !== 200)
       throw new AgentError('SNAPSHOT__SERVER_STATUS', { server, request, status: reply.status, problem: 'a list was expected' });
     const wanted = wantedOf(reply);
     if (wanted === undefined)
-      throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request, problem: 'it is no list of what to collect' });
+      throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request, problem: 'it is not a list of what to collect' });
     const date = Date.parse(reply.header('date') ?? '');
-    return { wanted, latencyMs, ...(Number.isNaN(date) ? {} : { skewMs: date - (sentAt + latencyMs / 2) }) };
+    return { wanted, latencyMs, skewMs: Number.isNaN(date) ? undefined : date - (sentAt + latencyMs / 2) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof AgentError) throw error;
-    throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: describeError(error) }, { cause: error });
+    throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: problemOfSending(error) }, { cause: error });
   } finally {
     await http.close();
   }
@@ -214,7 +162,7 @@ export interface SnapshotSigner {
 
 interface RequestToSign {
   readonly method: string;
-  /** The path of the URL as it is sent, percent-escapes and all. */
+  /** The path of the URL as it is sent, with its percent-escapes. */
   readonly path: string;
   /** As in the header `X-DZ-Timestamp`. */
   readonly timestamp: string;
@@ -222,7 +170,7 @@ interface RequestToSign {
 }
 
 /**
- * The text that state-ingest has a request signed over, version 1; each line ends with a line feed:
+ * The text that the signature covers, version 1 of state-ingest; each line ends with a line feed:
  *
  *   DOUBLEZERO_V1
  *   method:POST
@@ -246,7 +194,7 @@ export function signedHeaders(
   return { 'x-dz-device': device, 'x-dz-timestamp': timestamp, 'x-dz-signature': bs58.encode(signature) };
 }
 
-/** Where and how the bytes of one snapshot are put. */
+/** Where and how the bytes of one snapshot are uploaded. */
 interface UploadTarget {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -255,8 +203,8 @@ interface UploadTarget {
 const MAX_HEADERS = 32;
 const MAX_HEADER_BYTES = 8_192;
 const MAX_URL_LENGTH = 8_192;
-/** Of HTTP itself: they belong to the connection, or are made from the bytes. */
-const NOT_TAKEN: ReadonlySet<string> = new Set([
+/** Headers of HTTP itself: they belong to the connection, or follow from the bytes. */
+const HEADERS_OF_HTTP: ReadonlySet<string> = new Set([
   'host',
   'content-length',
   'connection',
@@ -274,39 +222,34 @@ const HEADER_VALUE = /^[\x20-\x7e\t]*$/;
 
 /**
  * Reads the answer of state-ingest to a request for an upload URL: `{"status":"ok","s3_key","upload":{"method":"PUT","url","headers":{name:[values]}}}`.
- * Returns what is wrong with it as text. The URL has to be https, or of the server's own scheme; it is not followed anywhere else.
+ * Returns the problem of an unusable one as text. The URL must be https, or of the server's own scheme.
  */
 export function readUploadTarget(answer: unknown, server: URL): UploadTarget | string {
-  const upload = member(answer, 'upload');
-  if (member(answer, 'status') !== 'ok' || upload === undefined) return 'it names no upload';
-  if (member(upload, 'method') !== 'PUT') return 'its method is not PUT';
-  const text = member(upload, 'url');
-  if (typeof text !== 'string' || text.length > MAX_URL_LENGTH || !URL.canParse(text)) return 'its upload URL is none';
+  if (!isRecord(answer) || answer.status !== 'ok' || !isRecord(answer.upload)) return 'it names no upload';
+  const { method, url: text, headers: given = {} } = answer.upload;
+  if (method !== 'PUT') return 'its method is not PUT';
+  if (typeof text !== 'string' || text.length > MAX_URL_LENGTH || !URL.canParse(text)) return 'its upload URL is invalid';
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== server.protocol) return `its upload URL has the scheme ${url.protocol.slice(0, 20)}//`;
   if (url.username !== '' || url.password !== '') return 'its upload URL contains credentials';
-  const headers = readHeaders(member(upload, 'headers') ?? {});
+  const headers = readHeaders(given ?? {});
   return typeof headers === 'string' ? headers : { url, headers };
 }
 
 function readHeaders(given: unknown): Readonly<Record<string, string>> | string {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return 'its headers are no object';
+  if (!isRecord(given)) return 'its headers are not an object';
   const headers: Record<string, string> = {};
   let bytes = 0;
   for (const [name, values] of Object.entries(given)) {
     const key = name.toLowerCase();
-    if (NOT_TAKEN.has(key)) continue;
+    if (HEADERS_OF_HTTP.has(key)) continue;
     const value = Array.isArray(values) && values.every((each) => typeof each === 'string') ? values.join(', ') : undefined;
-    if (!HEADER_NAME.test(name) || value === undefined || !HEADER_VALUE.test(value)) return 'one of its headers is none';
+    if (!HEADER_NAME.test(name) || value === undefined || !HEADER_VALUE.test(value)) return 'one of its headers is invalid';
     bytes += name.length + value.length;
     headers[key] = value;
   }
   if (Object.keys(headers).length > MAX_HEADERS || bytes > MAX_HEADER_BYTES) return 'it has too many headers';
   return { 'content-type': 'application/json', ...headers };
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
 }
 
 export interface StateIngestOptions {
@@ -323,31 +266,32 @@ const STATE_TO_COLLECT = 'v1/state-to-collect';
 const UPLOAD_URL = 'v1/snapshots/upload-url';
 
 /**
- * Speaks the state-ingest protocol:
+ * A client of the state-ingest protocol:
  *
  *   GET  {base}/v1/state-to-collect       ──► what to collect
- *   POST {base}/v1/snapshots/upload-url   ──► where to put one snapshot   (signed by the metrics publisher)
+ *   POST {base}/v1/snapshots/upload-url   ──► where to upload one snapshot   (signed by the metrics publisher)
  *   PUT  the URL of that answer           ──► stored
  */
 export function createStateIngest({ url, device, signer, timeoutMs, clock }: StateIngestOptions): SnapshotSink {
   const base = new URL(url.endsWith('/') ? url : `${url}/`);
   const server = base.host;
-  const http = createHttpExchange({ timeoutMs });
+  const http = createClient();
 
-  async function ask(path: string, sent: Omit<HttpRequest, 'url'>, signal: AbortSignal): Promise<unknown> {
+  async function call(path: string, body: Buffer | undefined, signal: AbortSignal): Promise<unknown> {
     const target = new URL(path, base);
-    const request = `${sent.method} ${target.pathname}`;
+    const method = body === undefined ? 'GET' : 'POST';
+    const request = `${method} ${target.pathname}`;
     const sentAt = clock.wall();
-    const signed =
-      sent.body === undefined
-        ? {}
-        : signedHeaders({ method: sent.method, path: target.pathname, body: sent.body, at: sentAt }, device, signer);
+    const headers =
+      body === undefined
+        ? undefined
+        : { 'content-type': 'application/json', ...signedHeaders({ method, path: target.pathname, body, at: sentAt }, device, signer) };
     let reply: HttpReply;
     try {
-      reply = await http.send({ ...sent, url: target, headers: { ...sent.headers, ...signed } }, signal);
+      reply = await send(target, { method, headers, body }, { http, timeoutMs, signal });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: messageOf(error) }, { cause: error });
+      throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: problemOfSending(error) }, { cause: error });
     }
     const at = epochMs((sentAt + clock.wall()) / 2);
     if (reply.status !== 200) throw ingestError(reply, { server, request, at, publisher: signer.address, device });
@@ -361,11 +305,9 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
   async function uploadTarget({ kind, takenAt, sha256, bytes }: Snapshot, signal: AbortSignal): Promise<UploadTarget> {
     const fields = { device_pubkey: device, snapshot_timestamp: rfc3339(takenAt), snapshot_sha256: sha256, kind };
     const body = Buffer.from(JSON.stringify(fields));
-    const answer = await ask(UPLOAD_URL, { method: 'POST', headers: { 'content-type': 'application/json' }, body }, signal).catch(
-      (error) => {
-        throw statusOf(error) === 413 ? tooLarge(kind, bytes, server) : error;
-      },
-    );
+    const answer = await call(UPLOAD_URL, body, signal).catch((error: unknown) => {
+      throw statusOf(error) === 413 ? tooLarge(kind, bytes, server) : error;
+    });
     const target = readUploadTarget(answer, base);
     if (typeof target === 'string') throw new AgentError('SNAPSHOT__UPLOAD_REFUSED', { kind, place: server, problem: target });
     return target;
@@ -374,10 +316,10 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
   async function upload({ url: place, headers }: UploadTarget, { kind, bytes }: Snapshot, signal: AbortSignal): Promise<void> {
     let reply: HttpReply;
     try {
-      reply = await http.send({ method: 'PUT', url: place, headers, body: bytes }, signal);
+      reply = await send(place, { method: 'PUT', headers, body: bytes }, { http, timeoutMs, signal });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw new AgentError('SNAPSHOT__UPLOAD_FAILED', { kind, place: place.host, problem: messageOf(error) }, { cause: error });
+      throw new AgentError('SNAPSHOT__UPLOAD_FAILED', { kind, place: place.host, problem: problemOfSending(error) }, { cause: error });
     }
     const { status } = reply;
     if (status === 200 || status === 204) return;
@@ -394,9 +336,9 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
   return {
     place: server,
     async wanted(signal): Promise<WantedState> {
-      const state = readStateToCollect(await ask(STATE_TO_COLLECT, { method: 'GET' }, signal));
+      const state = readStateToCollect(await call(STATE_TO_COLLECT, undefined, signal));
       if (state !== undefined) return state;
-      const problem = 'it is no list of what to collect';
+      const problem = 'it is not a list of what to collect';
       throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request: `GET ${new URL(STATE_TO_COLLECT, base).pathname}`, problem });
     },
     async store(snapshot, signal) {
@@ -412,8 +354,4 @@ function tooLarge(kind: string, bytes: Uint8Array, place: string): AgentError {
 
 function statusOf(error: unknown): unknown {
   return error instanceof AgentError && error.code === 'SNAPSHOT__SERVER_STATUS' ? error.context.status : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,26 +2,26 @@ import { createHash } from 'node:crypto';
 import { AgentError, type EpochMs, isRecord } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
-/** The words that may follow `show` where the answer would hold the switch's configuration or its files: keys and passwords are among it. */
-const SECRETIVE = ['running-config', 'startup-config', 'session-config', 'configuration', 'archive', 'tech-support', 'file'];
+/** The words after `show` whose output contains the switch's configuration or files, with keys and passwords. */
+const SECRET_OUTPUT = ['running-config', 'startup-config', 'session-config', 'configuration', 'archive', 'tech-support', 'file'];
 
-/** Printable ASCII but for what a command line gives a meaning to: pipes, separators, redirections, quotes, expansions. */
+/** Printable ASCII without the characters that a command line interprets: pipes, separators, redirections, quotes, expansions. */
 const PLAIN = /^show [A-Za-z0-9 ./:_@%+,*()=-]*$/;
 const MAX_LENGTH = 200;
 
 /**
- * Why a command may not be run, in a few words; undefined for a harmless one. A list from outside must not be able to make the switch do more
- * than show, nor show what is secret. EOS takes any beginning of a word for the word, so a beginning is refused like the word.
+ * Why a command must not run, in a few words; undefined for a harmless one. A list from outside must not make the switch do more than show,
+ * nor show secrets. EOS accepts any prefix of a word, so a prefix is refused like the word.
  */
 export function problemOfShowCommand(command: string): string | undefined {
   if (command.length > MAX_LENGTH) return `it has more than ${MAX_LENGTH} characters`;
   if (!command.startsWith('show ')) return 'it does not begin with `show `';
-  if (!PLAIN.test(command)) return 'it holds more than plain words';
+  if (!PLAIN.test(command)) return 'it contains more than plain words';
   const words = command.split(' ').filter((word) => word !== '');
   const what = words[1]?.toLowerCase();
   if (what === undefined) return 'it shows nothing';
-  const secretive = SECRETIVE.find((word) => word.startsWith(what) || what.startsWith(word));
-  return secretive === undefined ? undefined : `\`show ${secretive}\` reveals configuration or files`;
+  const secret = SECRET_OUTPUT.find((word) => word.startsWith(what) || what.startsWith(word));
+  return secret === undefined ? undefined : `\`show ${secret}\` reveals configuration or files`;
 }
 
 /** The kind of a show command: its words after `show`, joined by dashes, as state-ingest names them (`show ip mroute` is `ip-mroute`). */
@@ -33,27 +33,27 @@ function kindOfShowCommand(command: string): string {
     .replaceAll(/^-|-$/g, '');
 }
 
-/** What happens to snapshots. None of it touches a user's status. */
+/** What happens to snapshots. Statuses do not depend on it. */
 export interface SnapshotReporter {
-  /** One snapshot has been stored. `failures` is how many rounds in a row its kind had failed before. */
+  /** One snapshot has been stored. `failures` is the number of consecutive rounds in which its kind had failed before. */
   snapshotStored(event: {
     readonly kind: string;
     readonly bytes: number;
-    /** From asking the switch to the end of storing. */
+    /** From the request to the switch to the end of storing. */
     readonly durationMs: number;
     readonly failures: number;
   }): void;
-  /** One kind could not be collected or stored in this round; `failures` counts the rounds in a row, this one among them. */
+  /** One kind could not be collected or stored in this round; `failures` counts consecutive rounds, this one included. */
   snapshotFailed(event: { readonly kind: string; readonly error: AgentError; readonly failures: number }): void;
-  /** Entries of the list of what to collect are not collected; told once for each list that says so. */
+  /** Entries of the list are not collected; reported once for each list with such entries. */
   snapshotRefused(event: { readonly errors: readonly AgentError[] }): void;
-  /** The place that takes snapshots is lost, told once a cause, and back. Nothing is collected meanwhile, but for trying again. */
+  /** The server or the folder fails, reported once for each cause, and recovers. Meanwhile only retries collect. */
   snapshotPlace(event: { readonly place: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
 }
 
 /** One raw state of the device, ready to be stored. */
 export interface Snapshot {
-  /** What it is of, such as `ip-mroute`. */
+  /** Such as `ip-mroute`. */
   readonly kind: string;
   readonly device: Address;
   readonly takenAt: EpochMs;
@@ -63,18 +63,15 @@ export interface Snapshot {
   readonly sha256: string;
 }
 
-/** Hashed at once; what is longer is hashed in turns, so that nothing else waits for it. */
-const SLICE_BYTES = 1 << 20;
-
 /**
- * Puts the snapshot around the data, which goes in byte for byte (the snapshot format of state-ingest): `data` is JSON, `takenAt` becomes a
- * timestamp in RFC 3339 with whole seconds, UTC.
+ * Wraps the data, byte for byte, in the snapshot format of state-ingest: `data` is JSON, `takenAt` becomes a timestamp in RFC 3339 with whole
+ * seconds, UTC.
  */
-export async function makeSnapshot(input: Omit<Snapshot, 'bytes' | 'sha256'> & { readonly data: Uint8Array }): Promise<Snapshot> {
+export function makeSnapshot(input: Omit<Snapshot, 'bytes' | 'sha256'> & { readonly data: Uint8Array }): Snapshot {
   const { kind, device, takenAt, data } = input;
   const metadata = JSON.stringify({ kind, timestamp: rfc3339(takenAt), device });
   const bytes = Buffer.concat([Buffer.from(`{"metadata":${metadata},"data":`), data, Buffer.from('}')]);
-  return { kind, device, takenAt, bytes, sha256: await sha256InTurns(bytes) };
+  return { kind, device, takenAt, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** RFC 3339 in UTC with whole seconds, such as `2026-03-01T12:34:56Z`. */
@@ -82,39 +79,30 @@ export function rfc3339(at: EpochMs): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }
 
-async function sha256InTurns(bytes: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve));
-    hash.update(bytes.subarray(at, at + SLICE_BYTES));
-  }
-  return hash.digest('hex');
-}
-
-/** One thing to collect. */
+/** One item to collect. */
 export type WantedItem =
   | { readonly type: 'show'; readonly kind: string; readonly command: string }
-  /** The TCP sockets of BGP, as the kernel has them. */
+  /** The kernel's TCP sockets of BGP. */
   | { readonly type: 'bgp-sockets'; readonly kind: typeof BGP_SOCKETS };
 
 export interface WantedState {
   readonly items: readonly WantedItem[];
-  /** What is not collected, and why: `SNAPSHOT__ENTRY_REFUSED`. At most a few, however long the list is. */
+  /** The entries that are not collected, as `SNAPSHOT__ENTRY_REFUSED`. At most a few, however long the list is. */
   readonly refused: readonly AgentError[];
 }
 
 export const BGP_SOCKETS = 'bgp-sockets';
 
-/** More than any server asks for; what comes after that is not run. */
+/** More than any server asks for; later entries are not collected. */
 const MAX_ITEMS = 32;
-/** Refusals that are told of one list; the rest of them is counted in one more. */
+/** Reported refusals of one list; one more counts the rest. */
 const MAX_REFUSALS = 8;
 /** A kind is a part of file names and of keys in the storage. */
 const KIND = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /**
  * Reads a server's list, the answer to `GET /v1/state-to-collect`: `{"show_commands":[{"kind","command"}],"custom":["bgp-sockets"]}`.
- * Undefined when it is no such thing; an entry that makes no sense, or that is not harmless, is refused alone.
+ * Undefined for another shape; a malformed or harmful entry is refused alone.
  */
 export function readStateToCollect(answer: unknown): WantedState | undefined {
   if (!isRecord(answer)) return undefined;
@@ -130,14 +118,14 @@ export function readConfiguredState(collect: readonly string[]): WantedState {
   );
 }
 
-type Judged = { readonly item: WantedItem } | { readonly entry: string; readonly problem: string };
+type CheckedEntry = { readonly item: WantedItem } | { readonly entry: string; readonly problem: string };
 
-function customItem(entry: unknown): Judged {
+function customItem(entry: unknown): CheckedEntry {
   if (entry === BGP_SOCKETS) return { item: { type: BGP_SOCKETS, kind: BGP_SOCKETS } };
-  return { entry: `custom ${named(entry)}`, problem: 'it is not known here' };
+  return { entry: `custom ${named(entry)}`, problem: 'this agent does not know it' };
 }
 
-function showItem(entry: unknown): Judged {
+function showItem(entry: unknown): CheckedEntry {
   const { kind, command } = isRecord(entry) ? entry : {};
   if (typeof kind !== 'string' || typeof command !== 'string')
     return { entry: `entry ${named(entry)}`, problem: 'it has no kind and command' };
@@ -147,24 +135,24 @@ function showItem(entry: unknown): Judged {
   return problem === undefined ? { item: { type: 'show', kind, command } } : { entry: `kind ${kind}, ${named(command)},`, problem };
 }
 
-function select(judged: readonly Judged[]): WantedState {
+function select(entries: readonly CheckedEntry[]): WantedState {
   const items = new Map<string, WantedItem>();
   const refused: AgentError[] = [];
-  let untold = 0;
+  let unreported = 0;
   let tooMany = 0;
   const refuse = (entry: string, problem: string): void => {
     if (refused.length < MAX_REFUSALS) refused.push(new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem }));
-    else untold += 1;
+    else unreported += 1;
   };
-  for (const each of judged) {
+  for (const each of entries) {
     if (!('item' in each)) refuse(each.entry, each.problem);
     else if (items.has(each.item.kind)) refuse(`kind ${each.item.kind}`, 'it is in the list twice');
     else if (items.size === MAX_ITEMS) tooMany += 1;
     else items.set(each.item.kind, each.item);
   }
   const rest = [
-    { entry: `so much more (${untold})`, count: untold, problem: 'for reasons such as these' },
-    { entry: `so much more (${tooMany})`, count: tooMany, problem: `at most ${MAX_ITEMS} are collected` },
+    { entry: `the rest of the list (${unreported})`, count: unreported, problem: 'for similar reasons' },
+    { entry: `the rest of the list (${tooMany})`, count: tooMany, problem: `at most ${MAX_ITEMS} are collected` },
   ].filter(({ count }) => count > 0);
   return {
     items: [...items.values()],
@@ -172,7 +160,7 @@ function select(judged: readonly Judged[]): WantedState {
   };
 }
 
-/** Foreign text in quotes, made fit for one line. */
+/** Text from outside in quotes, fit for one line. */
 function named(value: unknown): string {
   const text = typeof value === 'string' ? value : typeof value;
   const plain = text.slice(0, 80).replaceAll(/[^\x20-\x7e]+/g, '?');
@@ -184,9 +172,9 @@ function isListOrNull(value: unknown): value is readonly unknown[] | null {
   return value === null || Array.isArray(value);
 }
 
-/** Where snapshots go, and who says which. */
+/** Where snapshots go, and the list of what to collect. */
 export interface SnapshotSink {
-  /** For messages: a server without anything secret, or a folder. */
+  /** For messages: a server without secrets, or a folder. */
   readonly place: string;
   /** What to collect now. Throws AgentError `SNAPSHOT__SERVER_…`. */
   wanted(signal: AbortSignal): Promise<WantedState>;

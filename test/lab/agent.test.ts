@@ -91,7 +91,7 @@ async function untilLedgerSays(...wanted: readonly string[]): Promise<void> {
     .poll(ledgerSays, { timeout: 60_000, interval: 100 })
     .toEqual(wanted)
     .catch((error: unknown) => {
-      throw new Error(`${String(error)}\ntold: ${lines.join(' | ')}\n${lab.describe()}`);
+      throw new Error(`${String(error)}\nlog: ${lines.join(' | ')}\n${lab.describe()}`);
     });
 }
 
@@ -102,7 +102,7 @@ async function untilLanded(from: number, ...wanted: readonly string[]): Promise<
 }
 
 describe('the agent, reading real BGP sessions by SNMP', () => {
-  test('brings every connected user to Up', async () => {
+  test('the agent brings every connected user to Up', async () => {
     await untilLedgerSays('up', 'up', 'up');
     await expect.poll(() => lines.filter((line) => line.startsWith('landed')).sort()).toEqual(users.map((_, user) => `landed u${user} up`));
   });
@@ -115,7 +115,7 @@ describe('the agent, reading real BGP sessions by SNMP', () => {
     await untilLanded(3, 'landed u1 down', 'landed u1 up');
   });
 
-  test('so does a client that goes dark, once its hold time and the grace have passed', async () => {
+  test('a client that goes silent brings its user to Down after its hold time and the grace', async () => {
     await lab.unplugClient(2);
     await untilLedgerSays('up', 'up', 'down');
     await lab.replugClient(2);
@@ -123,7 +123,7 @@ describe('the agent, reading real BGP sessions by SNMP', () => {
     await untilLanded(5, 'landed u2 down', 'landed u2 up');
   });
 
-  test('the device’s own bgpd being gone for longer than the grace says nothing of its users: not a write', async () => {
+  test('the device’s own bgpd being gone for longer than the grace causes no write', async () => {
     await lab.killDeviceBgp();
     await expect.poll(() => lines.at(-1), { timeout: 10_000 }).toBe('source snmp lost');
     await delay(DEFAULT_POLICY.downGraceMs + 2_000);

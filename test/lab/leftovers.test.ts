@@ -16,7 +16,7 @@ async function deadProcess(): Promise<number> {
   return child.pid ?? Number.NaN;
 }
 
-test('what a killed run left (namespaces with daemons in them, interfaces, folders) is removed, and what others made is not', async () => {
+test('the namespaces, daemons, interfaces and folders of a killed run are removed, and no others', async () => {
   requireLabMachine();
   const dead = await deadProcess();
   const left = { namespace: `dzl-${dead}-beef-dzd`, link: `dzlbeef-${dead}`, folder: join(tmpdir(), `dzl-${dead}-folder`) };
@@ -44,7 +44,7 @@ test('what a killed run left (namespaces with daemons in them, interfaces, folde
   }
 });
 
-test('a lab that cannot start leaves nothing behind, and can be stopped all the same', async () => {
+test('a lab that cannot start leaves nothing behind, and can still be stopped', async () => {
   const lab = createBgpLab({
     users: [
       { tunnelId: 500, tunnelNet: '169.254.0.0/31' },

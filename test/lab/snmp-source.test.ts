@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 describe('real bgpd sessions, read through a real snmpd', () => {
-  test('come up, with the age, the count and the AS that they have; a client that never came is waited for', async () => {
+  test('real bgpd sessions come up with their age, count and AS, and a client that never connected is down', async () => {
     for (const address of CONNECTED) await until(address, 'established');
     const neighbors = await read();
     expect([...neighbors.values()]).toEqual([
@@ -42,7 +42,7 @@ describe('real bgpd sessions, read through a real snmpd', () => {
     for (const address of CONNECTED) expect(ageOf(neighbors.get(address))).toBeLessThan(60_000);
   });
 
-  test('a client that dies takes its own session down and no other, and brings it back when it returns', async () => {
+  test('a client that dies takes only its own session down, and brings it back when it returns', async () => {
     await lab.killClient(1);
     await until('169.254.0.3', 'active');
     expect(await states()).toEqual({
@@ -57,7 +57,7 @@ describe('real bgpd sessions, read through a real snmpd', () => {
     expect(CONNECTED.map((address) => neighbors.get(address)?.establishedTransitions)).toEqual([1, 2, 1]);
   });
 
-  test('a client that goes dark is down when its hold time has run out, and dates from then', async () => {
+  test('a client that goes silent is down when its hold time has expired, dated then', async () => {
     await lab.unplugClient(2);
     await until('169.254.0.5', 'active');
     const neighbor = (await read()).get('169.254.0.5');
@@ -67,7 +67,7 @@ describe('real bgpd sessions, read through a real snmpd', () => {
     await until('169.254.0.5', 'established');
   });
 
-  test('a VRF that this agent does not know is failed, and the default VRF read', async () => {
+  test('a VRF that snmpd does not know is failed, and the default VRF is read', async () => {
     const two = createSnmpSource({
       name: 'snmp',
       ...lab.snmp,
@@ -84,7 +84,7 @@ describe('real bgpd sessions, read through a real snmpd', () => {
     ]);
   });
 
-  test('the device’s own bgpd dying, in the middle of polls, never shows a neighbor as gone', async () => {
+  test('the death of the device’s own bgpd during polls never shows a neighbor as gone', async () => {
     const seen = await pollWhile(async () => {
       await delay(300);
       await lab.killDeviceBgp();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSnmpSource, createTrapWakeUp, type SnmpSource, type SnmpUser, type TrapWakeUp } from '../../src/collector/index.ts';
+import { createSnmpSource, createTrapTrigger, type SnmpSource, type SnmpUser, type TrapTrigger } from '../../src/collector/index.ts';
 import { isAgentError, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type BgpLab, createBgpLab } from './bgp-lab.ts';
 
@@ -15,8 +15,8 @@ const STRONG = {
 } as const satisfies SnmpUser;
 
 /** Listens in the root namespace, to the lab alone. */
-function receiver(credentials: { readonly community: string } | { readonly user: SnmpUser }): TrapWakeUp {
-  return createTrapWakeUp({ name: 'traps', host: '0.0.0.0', port: 0, clock: systemClock, random: seededRandom(1), ...credentials });
+function receiver(credentials: { readonly community: string } | { readonly user: SnmpUser }): TrapTrigger {
+  return createTrapTrigger({ name: 'traps', host: '0.0.0.0', port: 0, clock: systemClock, random: seededRandom(1), ...credentials });
 }
 
 const receivers = {
@@ -82,7 +82,7 @@ async function states(source: SnmpSource): Promise<Record<string, string>> {
 const ESTABLISHED = { '169.254.0.1': 'established', '169.254.0.3': 'established' };
 
 describe('SNMPv3 with a real snmpd', () => {
-  test.each([USER, STRONG])('reads as $name, with $auth.protocol and $priv.protocol', async (user) => {
+  test.each([USER, STRONG])('a real snmpd is read as $name, with $auth.protocol and $priv.protocol', async (user) => {
     const source = sourceAs(user);
     await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
     await source.close();
@@ -97,7 +97,7 @@ describe('SNMPv3 with a real snmpd', () => {
     await source.close();
   });
 
-  test('reads on after the agent’s restart, with another boot of its engine', async () => {
+  test('a real snmpd is read after its restart, with another boot of its engine', async () => {
     const source = sourceAs(USER);
     await expect.poll(() => states(source).catch(String), { timeout: 20_000 }).toEqual(ESTABLISHED);
     await theLab().restartSnmpd();
@@ -118,7 +118,7 @@ describe('SNMPv3 with a real snmpd', () => {
     expect(isAgentError(error) ? [error.code, error.message.includes('\n')] : error).toEqual([code, false]);
   });
 
-  test('a context that it does not have is failed where it was asked for by name', async () => {
+  test('a context that a real snmpd lacks is failed where it is configured', async () => {
     const source = sourceAs(USER, ['default', 'vrf9']);
     const { vrfs } = await source.collect(AbortSignal.timeout(10_000));
     await source.close();
@@ -130,7 +130,7 @@ describe('SNMPv3 with a real snmpd', () => {
 });
 
 describe('notifications that bgpd sends through snmpd', () => {
-  test('wake for a session that is lost and for one that comes up, as traps and as informs, of both versions', async () => {
+  test('notifications of a real snmpd trigger for a lost session and a new one, as traps and informs of both versions', async () => {
     const heardBy = ['trapOf2c', 'informOf2c', 'trapOf3', 'informOf3'] as const;
     const before = { ...wakes };
     const newWakes = (): boolean[] => heardBy.map((name) => wakes[name] > before[name]);
@@ -141,7 +141,7 @@ describe('notifications that bgpd sends through snmpd', () => {
     await expect.poll(newWakes, { timeout: 30_000 }).toEqual([true, true, true, true]);
   });
 
-  test('wake nobody who listens for another community', () => {
+  test('notifications of a real snmpd do not trigger with another community', () => {
     expect([wakes.foreign, receivers.foreign.counts().triggered]).toEqual([0, 0]);
     expect(receivers.foreign.counts().refused).toBeGreaterThan(0);
   });

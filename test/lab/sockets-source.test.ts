@@ -65,14 +65,14 @@ async function rttByHand(address: string): Promise<number> {
 }
 
 describe('real TCP sessions, read through real ss', () => {
-  test('are there when BGP is up, and a client that never came is not', async () => {
+  test('real TCP sessions are neighbors while BGP is up, and a client that never connected is not', async () => {
     const seen = await until('two sessions', ({ size }) => size === 2);
     expect([...seen.values()].toSorted((a, b) => a.address.localeCompare(b.address))).toEqual(
       CONNECTED.map((address) => ({ address, state: 'established', rttNs: expect.any(BigInt) })),
     );
   });
 
-  test('are what the snapshot of bgp-sockets holds, with what the kernel knows of them', async () => {
+  test('the snapshot of bgp-sockets has the real TCP sessions with the kernel’s details', async () => {
     await until('two sessions', ({ size }) => size === 2);
     const read = createReadBgpSockets({ namespaces: createNamespaces({ folder, flags: '-tinemoHO' }), timeoutMs: 5_000 });
     const sockets: BgpSocket[] = JSON.parse(Buffer.from(await read(AbortSignal.timeout(10_000))).toString());
@@ -82,7 +82,7 @@ describe('real TCP sessions, read through real ss', () => {
     );
   });
 
-  test('have the round-trip time that ss shows, within a factor of two', async () => {
+  test('real TCP sessions have the round-trip time of ss, within a factor of two', async () => {
     await until('two sessions', ({ size }) => size === 2);
     for (const address of CONNECTED) {
       const ours = Number((await neighbors()).get(address)?.rttNs) / 1e6;
@@ -92,7 +92,7 @@ describe('real TCP sessions, read through real ss', () => {
     }
   });
 
-  test('a client that dies is gone, the other stays, and it is there again when it returns', async () => {
+  test('a client that dies is gone, the other stays, and it is a neighbor again when it returns', async () => {
     await lab.killClient(1);
     const without = await until('one session', ({ size }) => size === 1);
     expect([...without.keys()]).toEqual(['169.254.0.1']);
@@ -100,7 +100,7 @@ describe('real TCP sessions, read through real ss', () => {
     await until('two sessions', ({ size }) => size === 2);
   });
 
-  test('a namespace without a session is read, and one that is no namespace fails alone', async () => {
+  test('a namespace without a session is read, and an entry that is not a namespace fails alone', async () => {
     await symlink('/etc/hostname', join(folder, 'ns-broken'));
     const { vrfs } = await sourceOf().collect(AbortSignal.timeout(10_000));
     await rm(join(folder, 'ns-broken'));
@@ -109,7 +109,7 @@ describe('real TCP sessions, read through real ss', () => {
     expect(vrfs.get(lab.deviceNamespace)?.kind).toBe('collected');
   });
 
-  test('IPv4 sessions of a listener that takes both are told by their IPv4 address', async () => {
+  test('IPv4 sessions of a dual-stack listener have their IPv4 address', async () => {
     const program = `
       const net = require('node:net');
       net.createServer(() => {}).listen(179, '::', () => net.connect(179, '127.0.0.1', () => console.log('ready')));

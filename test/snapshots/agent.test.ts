@@ -64,8 +64,8 @@ async function expectStatusesToGoOn(fixture: AgentFixture): Promise<void> {
   expect(told('defect', 'rejected', 'halted')).toEqual([]);
 }
 
-describe.concurrent('beside the ticks', PATIENTLY, () => {
-  test('every kind arrives, signed by the publisher and with the hash that was announced', async ({ onTestFinished }) => {
+describe.concurrent('snapshots of a running agent', PATIENTLY, () => {
+  test('every kind arrives, signed by the publisher and with the announced hash', async ({ onTestFinished }) => {
     const fixture = await bedWithSnapshots(onTestFinished);
     const { localnet } = fixture;
     await fixture.until('every kind', () => new Set(localnet.stateIngest.snapshots().map(({ kind }) => kind)).size === ALL_KINDS.length);
@@ -94,7 +94,7 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
     ],
   };
   const long = { show_commands: Array.from({ length: 10_000 }, (_, n) => ({ kind: `k${n}`, command: 'show version' })) };
-  const troubles: readonly [string, (fixture: AgentFixture) => void, string][] = [
+  const faults: readonly [string, (fixture: AgentFixture) => void, string][] = [
     [
       'a server whose clock is 10 min off',
       ({ localnet }) => localnet.stateIngest.set({ clockOffsetMs: 600_000 }),
@@ -125,16 +125,16 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
     [
       'a list that would configure the switch',
       ({ localnet }) => localnet.stateIngest.set({ stateToCollect: evil }),
-      'snapshots refused: kind evil, “configure terminal”, is requested but not collected: it does not begin with `show `; kind pipe, “show version | tee flash:x”, is requested but not collected: it holds more than plain words',
+      'snapshots refused: kind evil, “configure terminal”, is requested but not collected: it does not begin with `show `; kind pipe, “show version | tee flash:x”, is requested but not collected: it contains more than plain words',
     ],
     [
       'a list of 10,000 entries',
       ({ localnet }) => localnet.stateIngest.set({ stateToCollect: long }),
-      'snapshots refused: so much more (9968) is requested but not collected: at most 32 are collected',
+      'snapshots refused: the rest of the list (9968) is requested but not collected: at most 32 are collected',
     ],
     ['a server that is gone', ({ localnet }) => void localnet.stateIngest.stop(), 'snapshots lost: SNAPSHOT__SERVER_UNREACHABLE'],
   ];
-  test.for(troubles)('%s is told, and the statuses go on', async ([, begin, line], { onTestFinished }) => {
+  test.for(faults)('with %s, the agent reports it and writes statuses on', async ([, begin, line], { onTestFinished }) => {
     const fixture = await bedWithSnapshots(onTestFinished);
     begin(fixture);
     await fixture.until(line, () => fixture.lines.includes(line));
@@ -144,10 +144,10 @@ describe.concurrent('beside the ticks', PATIENTLY, () => {
   });
 });
 
-test('an answer of 50 MB is given up, and the statuses go on', PATIENTLY, async ({ onTestFinished }) => {
+test('with an answer of 50 MB, the agent gives it up and writes statuses on', PATIENTLY, async ({ onTestFinished }) => {
   const fixture = await bedWithSnapshots(onTestFinished);
   fixture.localnet.switchFaults.begin({ kind: 'large-answer', command: 'show ip mroute', bytes: 50 << 20 });
-  await fixture.until('it is told', () => fixture.lines.includes('no snapshot of ip-mroute: EAPI__TOO_LARGE'));
+  await fixture.until('the report', () => fixture.lines.includes('no snapshot of ip-mroute: EAPI__TOO_LARGE'));
   await expectStatusesToGoOn(fixture);
   const [last] = fixture.localnet.stateIngest.snapshots().slice(-1);
   await fixture.until('other kinds', () => fixture.localnet.stateIngest.snapshots().at(-1) !== last);

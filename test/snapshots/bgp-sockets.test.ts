@@ -13,7 +13,7 @@ const RECEIVING =
   'ESTAB 0      0      [fe80::1]%et1:179   [fe80::2]:43138 timer:(keepalive,30sec,0) ino:252002 sk:7 <-> mem:(r1,w2,f3,t4) cubic wscale:7,7 rto:200 rtt:0.024/0.012 ato:40 mss:1436 cwnd:10 bytes_received:60 segs_out:1       ';
 
 describe('a line of ss', () => {
-  test('is read measure by measure', () => {
+  test('a line of ss is read measure by measure', () => {
     expect(parseBgpSocket(SENDING)).toEqual({
       family: 'inet',
       state: 'ESTABLISHED',
@@ -48,7 +48,7 @@ describe('a line of ss', () => {
     });
   });
 
-  test('may be of IPv6, with an interface in its address', () => {
+  test('a line of ss may be of IPv6, with an interface in its address', () => {
     expect(parseBgpSocket(RECEIVING)).toEqual({
       family: 'inet6',
       state: 'ESTABLISHED',
@@ -69,7 +69,7 @@ describe('a line of ss', () => {
     });
   });
 
-  test('of an IPv6 socket that carries IPv4 has IPv4 addresses', () => {
+  test('a line of ss of an IPv6 socket that carries IPv4 has IPv4 addresses', () => {
     expect(parseBgpSocket('ESTAB 0 0 [::ffff:10.0.0.1]:179 [::ffff:10.0.0.2]:50000')).toMatchObject({
       family: 'inet6',
       local_ip: '10.0.0.1',
@@ -77,7 +77,7 @@ describe('a line of ss', () => {
     });
   });
 
-  test('with nothing but its addresses is a socket without measures', () => {
+  test('a line of ss with nothing but its addresses is a socket without measures', () => {
     expect(parseBgpSocket('ESTAB 0 0 10.0.0.1%eth0:179 10.0.0.2:50000')).toEqual({
       family: 'inet',
       state: 'ESTABLISHED',
@@ -99,18 +99,18 @@ describe('a line of ss', () => {
     'ESTAB 0 0 fe80::1:179 fe80::2:50000',
     'Cannot open netlink socket: Permission denied',
     '',
-  ])('that is no Established socket is none: %s', (line) => {
+  ])('a line of ss without an Established socket is skipped: %s', (line) => {
     expect(parseBgpSocket(line)).toBeUndefined();
   });
 
-  test('loses what makes no sense in it, and keeps the rest', () => {
+  test('a malformed measure in a line of ss is left out, and the rest is kept', () => {
     const line =
       'ESTAB 0 0 10.0.0.1:179 10.0.0.2:50000 skmem:(r-1,q7) cubic wscale:7,7 rto:x rtt:fast/slow cwnd:99999999999999999999 mss:9 send fast';
     expect(parseBgpSocket(line)).toMatchObject({ tcp_info_present: false, congestion_control: 'cubic', snd_mss: 9 });
     expect(Object.keys(parseBgpSocket(line) ?? {})).toHaveLength(9);
   });
 
-  test('never throws, nor says what is no number', () => {
+  test('a line of ss never throws, and its measures are numbers', () => {
     const words = fc.oneof(
       fc.string(),
       fc.constantFrom('rtt:1/2', 'skmem:(r0)', 'send', 'cubic', 'rto:1', '9bps', 'constructor:1', '__proto__:2'),
@@ -135,7 +135,7 @@ describe('the sockets of every namespace', () => {
   const read = async (namespaces: Namespaces, timeoutMs = 5_000) =>
     JSON.parse(Buffer.from(await createReadBgpSockets({ namespaces, timeoutMs })(never)).toString());
 
-  test('are one list', async () => {
+  test('the sockets of every namespace are one list', async () => {
     const many = Array.from({ length: 1_000 }, (_, n) => `ESTAB 0 0 10.0.0.1:179 10.0.0.2:${n + 1}`).join('\n');
     const sockets = await read(
       printing({ default: async () => `${many}\n`, 'ns-empty': async () => '', 'ns-vrf1': async () => `${SENDING}\n` }),
@@ -144,11 +144,11 @@ describe('the sockets of every namespace', () => {
     expect([sockets[0].remote_port, sockets[999].remote_port, sockets[1_000].remote_ip]).toEqual([1, 1_000, '169.254.0.1']);
   });
 
-  test('are an empty list where nobody talks BGP', async () => {
+  test('the sockets of every namespace are an empty list where no BGP session is up', async () => {
     expect(await read(printing({ default: async () => '' }))).toEqual([]);
   });
 
-  test('are not told in part', async () => {
+  test('the sockets of every namespace fail as a whole when one namespace fails', async () => {
     const hanging = (signal: AbortSignal) => systemClock.sleep(60_000, signal).then(() => '');
     const refusing = () => Promise.reject(new Error('Permission denied'));
     await expect(read(printing({ default: async () => '', 'ns-vrf1': refusing }))).rejects.toThrow('Permission denied');

@@ -51,8 +51,8 @@ export function recordSnapshots() {
 export interface RunningSnapshotter {
   readonly clock: VirtualClock;
   readonly snapshotter: Snapshotter;
-  /** What was told since the last time this was asked. */
-  told(): readonly string[];
+  /** The reports since the last call. */
+  reported(): readonly string[];
 }
 
 /** A snapshotter on a virtual clock, started, with an interval of a minute. */
@@ -71,5 +71,5 @@ export function runSnapshotter(sink: SnapshotSink, collect: Collect): RunningSna
   });
   onTestFinished(() => snapshotter.stop());
   snapshotter.start();
-  return { clock, snapshotter, told: () => lines.splice(0) };
+  return { clock, snapshotter, reported: () => lines.splice(0) };
 }

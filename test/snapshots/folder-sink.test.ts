@@ -21,11 +21,11 @@ const snapshotAfter = (seconds: number, kind = 'ip-mroute', data = '{}') =>
   makeSnapshot({ kind, device: DEVICE, takenAt: epochMs(NOON + seconds * 1_000), data: Buffer.from(data) });
 
 describe('a folder of snapshots', () => {
-  test('is asked for what is configured', async () => {
+  test('a folder of snapshots wants the configured kinds', async () => {
     expect((await folderSink(temporaryFolder()).wanted(never)).items.map(({ kind }) => kind)).toEqual(['ip-mroute', 'bgp-sockets']);
   });
 
-  test('is made, and holds each snapshot in a file that nobody else reads', async () => {
+  test('a folder of snapshots is created, with each snapshot in a file that only this user can read', async () => {
     const folder = join(temporaryFolder(), 'deep', 'snapshots');
     const sink = folderSink(folder);
     await sink.store(await snapshotAfter(0), never);
@@ -38,7 +38,7 @@ describe('a folder of snapshots', () => {
     expect([statSync(folder).mode & 0o777, statSync(join(folder, '20260301T123456Z-ip-mroute.json')).mode & 0o777]).toEqual([0o700, 0o600]);
   });
 
-  test('loses the oldest beyond a number of files, those of an earlier run among it, and nothing else', async () => {
+  test('a folder of snapshots deletes the oldest beyond a number of files, those of an earlier run included, and no other file', async () => {
     const folder = temporaryFolder();
     for (const name of ['20200101T000000Z-old.json', '20200101T000001Z-old.json', 'notes.json', '.snapshot-half.tmp']) {
       writeFileSync(join(folder, name), '{}');
@@ -48,21 +48,21 @@ describe('a folder of snapshots', () => {
     expect(readdirSync(folder)).toEqual(['20260301T123456Z-ip-mroute.json', '20260301T123457Z-ip-mroute.json', 'notes.json']);
   });
 
-  test('loses the oldest beyond a number of bytes', async () => {
+  test('a folder of snapshots deletes the oldest beyond a number of bytes', async () => {
     const folder = temporaryFolder();
     const sink = folderSink(folder, { maxBytes: 2_500 });
     for (const seconds of [0, 1, 2]) await sink.store(await snapshotAfter(seconds, 'k', `"${'x'.repeat(1_000)}"`), never);
     expect(readdirSync(folder)).toEqual(['20260301T123457Z-k.json', '20260301T123458Z-k.json']);
   });
 
-  test('does not take what is larger than all of it may be', async () => {
+  test('a folder of snapshots refuses a snapshot that is larger than its limit', async () => {
     const folder = temporaryFolder();
     const storing = folderSink(folder, { maxBytes: 100 }).store(await snapshotAfter(0, 'k', `"${'x'.repeat(1_000)}"`), never);
-    await expect(storing).rejects.toThrow(/^the snapshot of k has 1\d\d\d bytes, and .* does not take it: its bound is 100$/);
+    await expect(storing).rejects.toThrow(/^the snapshot of k has 1\d\d\d bytes, and .* does not take it: its limit is 100 bytes$/);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('that cannot be written says so, and is written again once it can', async () => {
+  test('a folder of snapshots that cannot be written is an error, and is written again once it can', async () => {
     const folder = join(temporaryFolder(), 'snapshots');
     writeFileSync(folder, 'in the way');
     const sink = folderSink(folder);
@@ -78,7 +78,7 @@ describe('a folder of snapshots', () => {
     expect(readdirSync(folder)).toEqual(['20260301T123459Z-ip-mroute.json']);
   });
 
-  test('holds no half of a file when writing fails', async () => {
+  test('a folder of snapshots has no unfinished file when writing fails', async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, '20260301T123456Z-ip-mroute.json'));
     chmodSync(folder, 0o700);

@@ -60,20 +60,20 @@ async function open(
     async until(holds) {
       const deadline = performance.now() + 15_000;
       while (!holds()) {
-        if (performance.now() > deadline) throw new Error(`not within 15 s; told: ${lines.join(' | ')}`);
+        if (performance.now() > deadline) throw new Error(`not within 15 s; log: ${lines.join(' | ')}`);
         await systemClock.sleep(10);
       }
     },
   };
 }
 
-describe('the configured snapshots', () => {
-  test('are none unless it says so', async () => {
+describe('configured snapshots', () => {
+  test('no snapshots are taken unless configured', async () => {
     const { isOpen, warnings } = await open(() => ({ sink: 'none' }));
     expect([isOpen, warnings]).toEqual([false, []]);
   });
 
-  test('go to the state-ingest server, through eAPI and from the namespaces that the source of sockets names', async () => {
+  test('snapshots go to the state-ingest server, from eAPI and from the namespaces of the sockets source', async () => {
     const { localnet, until, lines } = await open(({ stateIngestUrl }) => ({ sink: 'state-ingest', url: stateIngestUrl }));
     await until(() => localnet.stateIngest.snapshots().length === ALL_KINDS.length);
     expect(
@@ -85,7 +85,7 @@ describe('the configured snapshots', () => {
     expect(lines.filter((line) => !line.startsWith('snapshot of '))).toEqual([]);
   });
 
-  test('go through gRPC where that is the source', async () => {
+  test('snapshots go through gRPC where that is the source', async () => {
     const { localnet, until } = await open(({ stateIngestUrl }) => ({ sink: 'state-ingest', url: stateIngestUrl }), {
       sources: ({ grpc }) => [{ type: 'eapi', url: `grpc://${grpc.host}:${grpc.port}` }],
     });
@@ -94,7 +94,7 @@ describe('the configured snapshots', () => {
     expect(JSON.parse(snapshot?.bytes.toString() ?? '')).toMatchObject({ data: { ifIndex: { Ethernet1: 1, Tunnel500: 15_000_500 } } });
   });
 
-  test('go into the folder, for the kinds that are configured', async () => {
+  test('snapshots go into the folder, for the kinds that are configured', async () => {
     const { folder, until, lines } = await open(
       () => ({ sink: 'folder', directory: 'snapshots', collect: ['show version', 'bgp-sockets'] }),
       {
@@ -108,12 +108,12 @@ describe('the configured snapshots', () => {
     expect(JSON.parse(readFileSync(join(folder, 'snapshots', version), 'utf8'))).toMatchObject({ data: { mfgName: 'Arista' } });
   });
 
-  test('are not sent in a dry run', async () => {
+  test('snapshots are not sent in a dry run', async () => {
     const { isOpen, warnings } = await open(({ stateIngestUrl }) => ({ sink: 'state-ingest', url: stateIngestUrl }), { dryRun: true });
     expect([isOpen, warnings]).toEqual([false, ['a dry run sends no snapshots']]);
   });
 
-  test('without a source of type eapi are those that need none', async () => {
+  test('snapshots without an eapi source are those that need none', async () => {
     const { until, lines } = await open(() => ({ sink: 'folder', directory: 'snapshots', collect: ['show version', 'bgp-sockets'] }), {
       sources: (_, folder) => [{ type: 'sockets', folder: join(folder, 'netns') }],
     });

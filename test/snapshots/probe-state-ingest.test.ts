@@ -21,7 +21,7 @@ async function probe(listener: RequestListener, timeoutMs = 10_000) {
   );
 }
 
-test('a state-ingest server is asked for its list below its base, and for its time', async () => {
+test('a probe reads the list below the base of a state-ingest server, and its clock', async () => {
   const paths: (string | undefined)[] = [];
   const found = await probe(({ url }, response) => {
     paths.push(url);
@@ -34,9 +34,9 @@ test('a state-ingest server is asked for its list below its base, and for its ti
 
 test.for<readonly [what: string, listener: RequestListener, problem: RegExp]>([
   ['another status', (_, response) => void response.writeHead(404).end(), /HTTP 404/],
-  ['what is no list', (_, response) => void response.end('[1]'), /it is no list of what to collect/],
-  ['what is no JSON', (_, response) => void response.end('<html>'), /it is no list of what to collect/],
+  ['not a list', (_, response) => void response.end('[1]'), /it is not a list of what to collect/],
+  ['not JSON', (_, response) => void response.end('<html>'), /it is not a list of what to collect/],
   ['nothing in time', () => undefined, /no answer within 50 ms/],
-])('%s is an error that says so', async ([what, listener, problem]) => {
+])('a probe of a server whose answer is %s is an error', async ([what, listener, problem]) => {
   expect(await probe(listener, what === 'nothing in time' ? 50 : undefined)).toMatch(problem);
 });

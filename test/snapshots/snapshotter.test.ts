@@ -34,23 +34,23 @@ function placeOf(kinds: readonly string[], trouble: Record<string, () => Error> 
 const answer: Collect = async ({ kind }) => Buffer.from(`{"of":"${kind}"}`);
 
 describe('a round of snapshots', () => {
-  test('takes each kind, at once and then every minute', async () => {
+  test('a round of snapshots takes each kind, at once and then every minute', async () => {
     const { sink, stored } = placeOf(['a', 'b']);
-    const { clock, told } = runSnapshotter(sink, answer);
+    const { clock, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
     expect(stored).toEqual(['a {"of":"a"}', 'b {"of":"b"}']);
-    expect(told()).toEqual(['stored a', 'stored b']);
+    expect(reported()).toEqual(['stored a', 'stored b']);
     await clock.advance(59_990);
-    expect(told()).toEqual([]);
+    expect(reported()).toEqual([]);
     await clock.advance(10);
-    expect(told()).toEqual(['stored a', 'stored b']);
+    expect(reported()).toEqual(['stored a', 'stored b']);
   });
 
-  test('asks the switch for one thing at a time, and stores two', async () => {
+  test('a round of snapshots runs one command at a time at the switch, and stores two kinds at once', async () => {
     let asking = 0;
     let most = 0;
     const { sink } = placeOf(['a', 'b', 'c', 'd']);
-    const { clock, told } = runSnapshotter(sink, async ({ kind }, signal) => {
+    const { clock, reported } = runSnapshotter(sink, async ({ kind }, signal) => {
       asking += 1;
       most = Math.max(most, asking);
       await clock.sleep(100, signal);
@@ -59,71 +59,71 @@ describe('a round of snapshots', () => {
     });
     await clock.advance(500);
     expect(most).toBe(1);
-    expect(told()).toEqual(['stored a', 'stored b', 'stored c', 'stored d']);
+    expect(reported()).toEqual(['stored a', 'stored b', 'stored c', 'stored d']);
   });
 
-  test('goes on without a kind that fails, says how often, and when it is back', async () => {
+  test('a round of snapshots goes on without a kind that fails, and reports its failures and its recovery', async () => {
     const { sink } = placeOf(['a', 'b']);
     let fails = true;
-    const { clock, told } = runSnapshotter(sink, async (item, signal) => {
+    const { clock, reported } = runSnapshotter(sink, async (item, signal) => {
       if (item.kind === 'a' && fails) throw tooSlow();
       return answer(item, signal);
     });
     await clock.advance(60_001);
-    expect(told()).toEqual(['failed a: EAPI__TIMEOUT (1)', 'stored b', 'failed a: EAPI__TIMEOUT (2)', 'stored b']);
+    expect(reported()).toEqual(['failed a: EAPI__TIMEOUT (1)', 'stored b', 'failed a: EAPI__TIMEOUT (2)', 'stored b']);
     fails = false;
     await clock.advance(60_000);
-    expect(told()).toEqual(['stored a after 2', 'stored b']);
+    expect(reported()).toEqual(['stored a after 2', 'stored b']);
   });
 
-  test('survives what nobody thought of', async () => {
+  test('a round of snapshots survives an unexpected error', async () => {
     const { sink } = placeOf(['a', 'b'], { a: () => new TypeError('undefined is not a function') });
-    const { clock, told } = runSnapshotter(sink, answer);
+    const { clock, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
-    expect(told()).toEqual(['failed a: SNAPSHOT__DEFECT (1)', 'stored b']);
+    expect(reported()).toEqual(['failed a: SNAPSHOT__DEFECT (1)', 'stored b']);
   });
 
-  test('tells refused entries once, and again when they are others', async () => {
+  test('a round of snapshots reports refused entries once, and again when they change', async () => {
     const refusedAs = (entry: string) => [new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem: 'no' })];
     const { sink } = placeOf([]);
     let refused = refusedAs('x');
-    const { clock, told } = runSnapshotter({ ...sink, wanted: async () => ({ items: [], refused }) }, answer);
+    const { clock, reported } = runSnapshotter({ ...sink, wanted: async () => ({ items: [], refused }) }, answer);
     await clock.advance(120_001);
-    expect(told()).toEqual(['refused: x is requested but not collected: no']);
+    expect(reported()).toEqual(['refused: x is requested but not collected: no']);
     refused = refusedAs('y');
     await clock.advance(60_000);
-    expect(told()).toEqual(['refused: y is requested but not collected: no']);
+    expect(reported()).toEqual(['refused: y is requested but not collected: no']);
   });
 });
 
-describe('a place that takes nothing', () => {
-  test('ends the round, and is told once', async () => {
+describe('a failing server', () => {
+  test('a failing server ends the round, and is reported once', async () => {
     const { sink, stored, trouble } = placeOf(['a', 'b', 'c', 'd', 'e'], { b: unreachable });
-    const { clock, told } = runSnapshotter(sink, answer);
+    const { clock, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
-    expect(told()).toEqual(['stored a', 'stored c', 'place lost: SNAPSHOT__SERVER_UNREACHABLE']);
+    expect(reported()).toEqual(['stored a', 'stored c', 'place lost: SNAPSHOT__SERVER_UNREACHABLE']);
     expect(stored).toHaveLength(2);
     delete trouble.b;
     await clock.advance(120_000);
-    expect(told()).toEqual(['stored a', 'stored b', 'stored c', 'stored d', 'stored e', 'place back']);
+    expect(reported()).toEqual(['stored a', 'stored b', 'stored c', 'stored d', 'stored e', 'place back']);
   });
 
-  test('is asked again when it said, and no sooner', async () => {
+  test('a failing server gets the next request after its Retry-After, and no sooner', async () => {
     const { sink, trouble } = placeOf(['a'], { wanted: () => busy(300_000) });
-    const { clock, told } = runSnapshotter(sink, answer);
+    const { clock, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
-    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_BUSY']);
+    expect(reported()).toEqual(['place lost: SNAPSHOT__SERVER_BUSY']);
     delete trouble.wanted;
     await clock.advance(299_990);
-    expect(told()).toEqual([]);
+    expect(reported()).toEqual([]);
     await clock.advance(20);
-    expect(told()).toEqual(['stored a', 'place back']);
+    expect(reported()).toEqual(['stored a', 'place back']);
   });
 
-  test('is asked less and less often, at most every quarter of an hour', async () => {
+  test('a failing server gets requests at growing intervals, up to a quarter of an hour', async () => {
     const asked: number[] = [];
     const { sink } = placeOf([]);
-    const { clock, told } = runSnapshotter(
+    const { clock, reported } = runSnapshotter(
       {
         ...sink,
         async wanted() {
@@ -135,7 +135,7 @@ describe('a place that takes nothing', () => {
       answer,
     );
     await clock.advance(4 * 3_600_000);
-    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE']);
+    expect(reported()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE']);
     const pauses = asked.slice(1).map((at, index) => (at - (asked[index] ?? 0)) / 60_000);
     expect(pauses.length).toBeGreaterThan(15);
     expect(pauses.length).toBeLessThan(40);
@@ -145,38 +145,38 @@ describe('a place that takes nothing', () => {
     }
   });
 
-  test('says so anew when it has another reason', async () => {
+  test('a failing server is reported again when its error changes', async () => {
     const { sink, trouble } = placeOf([], { wanted: unreachable });
-    const { clock, told } = runSnapshotter(sink, answer);
+    const { clock, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
     trouble.wanted = () => busy(1_000);
     await clock.advance(300_000);
-    expect(told()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE', 'place lost: SNAPSHOT__SERVER_BUSY']);
+    expect(reported()).toEqual(['place lost: SNAPSHOT__SERVER_UNREACHABLE', 'place lost: SNAPSHOT__SERVER_BUSY']);
   });
 });
 
-describe('a snapshotter that is stopped', () => {
-  test('gives up what goes on, tells nothing of it, and closes once', async () => {
+describe('a stopped snapshotter', () => {
+  test('a stopped snapshotter aborts its round without a report, and closes once', async () => {
     const { sink, closed } = placeOf(['a']);
-    const { clock, snapshotter, told } = runSnapshotter(sink, async (_, signal) => {
+    const { clock, snapshotter, reported } = runSnapshotter(sink, async (_, signal) => {
       await clock.sleep(1e9, signal);
       return Buffer.from('{}');
     });
     await clock.advance(1);
     await Promise.all([snapshotter.stop(), snapshotter.stop()]);
-    expect(told()).toEqual([]);
+    expect(reported()).toEqual([]);
     expect(closed()).toBe(1);
     snapshotter.start();
     await clock.advance(120_000);
-    expect(told()).toEqual([]);
+    expect(reported()).toEqual([]);
   });
 
-  test('between two rounds takes no other', async () => {
+  test('a snapshotter that is stopped between two rounds takes no other', async () => {
     const { sink } = placeOf(['a']);
-    const { clock, snapshotter, told } = runSnapshotter(sink, answer);
+    const { clock, snapshotter, reported } = runSnapshotter(sink, answer);
     await clock.advance(1);
     await snapshotter.stop();
     await clock.advance(120_000);
-    expect(told()).toEqual(['stored a']);
+    expect(reported()).toEqual(['stored a']);
   });
 });

@@ -21,7 +21,7 @@ async function refusalWith(faults: Partial<StateIngestFaults>): Promise<string> 
 }
 
 describe('a state-ingest server', () => {
-  test('says what to collect', async () => {
+  test('a state-ingest server lists what to collect', async () => {
     const { url } = await startServer();
     const { items, refused } = await ingestAt(url).wanted(never);
     expect(items.map(({ kind }) => kind)).toEqual(['bgp-sockets', ...DEFAULT_KINDS]);
@@ -30,7 +30,7 @@ describe('a state-ingest server', () => {
     expect(refused).toEqual([]);
   });
 
-  test('gets the bytes of a snapshot where and as it was told', async () => {
+  test('a snapshot is uploaded byte for byte to the URL and with the headers of the state-ingest server', async () => {
     const server = await startServer();
     await ingestAt(server.url).store(await snapshotOf('ip-mroute', '{"octets": 18446744073709551615}'), never);
     const bytes = `{"metadata":{"kind":"ip-mroute","timestamp":"2026-03-01T12:34:56Z","device":"${DEVICE}"},"data":{"octets": 18446744073709551615}}`;
@@ -51,18 +51,18 @@ describe('a state-ingest server', () => {
     ]);
   });
 
-  test('may stand under a path of its own', async () => {
+  test('a state-ingest server may have a base path', async () => {
     const server = await startServer();
     server.set({ answer: ({ path }) => (path === '/ingest/v1/state-to-collect' ? { status: 200, body: '{}' } : { status: 404 }) });
     expect(await ingestAt(`${server.url}/ingest`).wanted(never)).toEqual({ items: [], refused: [] });
   });
 
-  test('that does not know our key says so', async () => {
+  test('a state-ingest server that does not know our key is an error', async () => {
     const server = await startServer();
-    const stranger = signerNumber(8);
-    const storing = ingestAt(server.url, { wall: () => NOON }, stranger).store(await snapshotOf('ip-mroute', '{}'), never);
+    const foreign = signerNumber(8);
+    const storing = ingestAt(server.url, { wall: () => NOON }, foreign).store(await snapshotOf('ip-mroute', '{}'), never);
     await expect(storing).rejects.toThrow(
-      `the state-ingest server ${new URL(server.url).host} refuses the signature of ${stranger.address} for device ${DEVICE}: invalid signature`,
+      `the state-ingest server ${new URL(server.url).host} refuses the signature of ${foreign.address} for device ${DEVICE}: invalid signature`,
     );
   });
 
@@ -70,13 +70,13 @@ describe('a state-ingest server', () => {
     [6 * 60_000 + 1_000, '6 min behind'],
     [-3 * 3_600_000, '3 h ahead of'],
     [400 * 86_400_000, '400 days behind'],
-  ] as const)('whose clock is %d ms off is told by how much ours is: %s', async ([clockOffsetMs, words]) => {
+  ] as const)('a state-ingest server whose clock is %d ms off is an error with the difference: %s', async ([clockOffsetMs, words]) => {
     expect(await refusalWith({ clockOffsetMs })).toBe(
       `the clock of this host is ${words} the one of the state-ingest server SERVER, which accepts 5 min`,
     );
   });
 
-  test('whose clock is 4 min off takes the snapshot', async () => {
+  test('a state-ingest server whose clock is 4 min off accepts the snapshot', async () => {
     const server = await startServer();
     server.set({ clockOffsetMs: 4 * 60_000 });
     await ingestAt(server.url).store(await snapshotOf('ip-mroute', '{}'), never);
@@ -92,7 +92,7 @@ describe('a state-ingest server', () => {
     ['for years', busy({ 'retry-after': '999999999' }), 900],
     ['without saying how long', busy({}), 60],
     ['in words', busy({ 'retry-after': 'soon' }), 60],
-  ] as const)('that is busy %s is asked again then', async ([, faults, seconds]) => {
+  ] as const)('a state-ingest server that is busy %s gets the next request then', async ([, faults, seconds]) => {
     expect(await refusalWith(faults)).toBe(`the state-ingest server SERVER is busy (HTTP 503); the next attempt is in ${seconds} s`);
   });
 
@@ -119,7 +119,7 @@ describe('a state-ingest server', () => {
       answering('/bucket/', 307, undefined, { location: 'http://127.0.0.1:1/' }),
       'it redirects (HTTP 307), which is not followed',
     ],
-  ] as const)('that answers with %s is refused in a line', async ([, faults, words]) => {
+  ] as const)('a state-ingest server that answers with %s is an error in one line', async ([, faults, words]) => {
     const message = await refusalWith(faults);
     expect(message).toContain(words);
     expect(message).not.toContain('\n');
@@ -128,20 +128,20 @@ describe('a state-ingest server', () => {
   test.for([
     ['another scheme', 'ftp://127.0.0.1/x', 'its upload URL has the scheme ftp://'],
     ['a file', 'file:///etc/passwd', 'its upload URL has the scheme file://'],
-    ['no URL', 'over there', 'its upload URL is none'],
+    ['no URL', 'over there', 'its upload URL is invalid'],
     ['credentials', 'https://user:secret@127.0.0.1/x', 'its upload URL contains credentials'],
-  ] as const)('that names %s for the upload is not followed', async ([, url, words]) => {
+  ] as const)('an upload URL with %s is refused', async ([, url, words]) => {
     expect(await refusalWith({ uploadUrl: () => url })).toBe(`the snapshot of ip-mroute is not uploaded to SERVER: ${words}`);
   });
 
-  test('that cannot be reached is named, and nothing of the URL that may be secret', async () => {
+  test('a state-ingest server that cannot be reached is named, without the secret parts of its URL', async () => {
     const sink = ingestAt('http://127.0.0.1:1/token-in-a-path');
     await expect(sink.wanted(never)).rejects.toThrow(
       'the state-ingest server 127.0.0.1:1 cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
     );
   });
 
-  test('that never answers is given up', async () => {
+  test('a state-ingest server that never answers is given up', async () => {
     const server = createServer(() => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => new Promise((resolve) => server.closeAllConnections() ?? server.close(() => resolve())));

@@ -6,7 +6,7 @@ const https = new URL('https://ingest.example');
 const http = new URL('http://127.0.0.1:8080');
 const answer = (url: string, headers: unknown = {}, method = 'PUT') => ({ status: 'ok', s3_key: 'k', upload: { method, url, headers } });
 
-test('an upload URL is https, or as open as the server itself', () => {
+test('an upload URL is https, or of the server’s own scheme', () => {
   expect(readUploadTarget(answer('https://bucket.example/k?X=1'), http)).toEqual({
     url: new URL('https://bucket.example/k?X=1'),
     headers: { 'content-type': 'application/json' },
@@ -15,7 +15,7 @@ test('an upload URL is https, or as open as the server itself', () => {
   expect(readUploadTarget(answer('http://bucket.example/k'), https)).toBe('its upload URL has the scheme http://');
 });
 
-test('headers are taken, but for those of the connection', () => {
+test('upload headers are used, except those of the connection', () => {
   const headers = {
     'Content-Type': ['text/plain'],
     'X-Amz-Meta': ['a', 'b'],
@@ -29,18 +29,18 @@ test('headers are taken, but for those of the connection', () => {
 });
 
 test.for([
-  ['a line break', { a: ['b\r\nc: d'] }, 'one of its headers is none'],
-  ['a space in its name', { 'a b': ['c'] }, 'one of its headers is none'],
-  ['a number', { a: [1] }, 'one of its headers is none'],
-  ['no list', { a: 'b' }, 'one of its headers is none'],
-  ['a list for all', [], 'its headers are no object'],
+  ['a line break', { a: ['b\r\nc: d'] }, 'one of its headers is invalid'],
+  ['a space in its name', { 'a b': ['c'] }, 'one of its headers is invalid'],
+  ['a number', { a: [1] }, 'one of its headers is invalid'],
+  ['no list', { a: 'b' }, 'one of its headers is invalid'],
+  ['a list for all', [], 'its headers are not an object'],
   ['a hundred names', Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`a${n}`, ['b']])), 'it has too many headers'],
   ['ten kilobytes', { a: ['b'.repeat(10_000)] }, 'it has too many headers'],
-] as const)('headers with %s are refused', ([, headers, problem]) => {
+] as const)('upload headers with %s are refused', ([, headers, problem]) => {
   expect(readUploadTarget(answer('https://bucket.example/k', headers), https)).toBe(problem);
 });
 
-test('whatever else it says, it is a target or a reason', () => {
+test('any other answer is an upload target or a problem', () => {
   const url = fc.oneof(fc.webUrl(), fc.string(), fc.jsonValue());
   const upload = fc.record({ method: fc.constantFrom('PUT', 'POST', 1), url, headers: fc.jsonValue() }, { requiredKeys: [] });
   const answers = fc.oneof(fc.jsonValue(), fc.record({ status: fc.constantFrom('ok', 'no'), upload: fc.oneof(upload, fc.jsonValue()) }));

@@ -12,7 +12,7 @@ describe('a show command', () => {
     'show ip route vrf all 10.0.0.0/8',
     'show interfaces Ethernet1/1-4,7 counters',
     'show version',
-  ])('%s is harmless', (command) => {
+  ])('the command %s is harmless', (command) => {
     expect(problemOfShowCommand(command)).toBeUndefined();
   });
 
@@ -23,16 +23,16 @@ describe('a show command', () => {
     [' show version', 'it does not begin with `show `'],
     ['show\tversion', 'it does not begin with `show `'],
     ['showversion', 'it does not begin with `show `'],
-    ['show version | tee flash:x', 'it holds more than plain words'],
-    ['show version; reload', 'it holds more than plain words'],
-    ['show version\nreload', 'it holds more than plain words'],
-    ['show version\rreload', 'it holds more than plain words'],
-    ['show version > flash:x', 'it holds more than plain words'],
-    ['show version >> flash:x', 'it holds more than plain words'],
-    ['show version $(reload)', 'it holds more than plain words'],
-    ['show version `reload`', 'it holds more than plain words'],
-    ['show version & reload', 'it holds more than plain words'],
-    ['show version \u2028reload', 'it holds more than plain words'],
+    ['show version | tee flash:x', 'it contains more than plain words'],
+    ['show version; reload', 'it contains more than plain words'],
+    ['show version\nreload', 'it contains more than plain words'],
+    ['show version\rreload', 'it contains more than plain words'],
+    ['show version > flash:x', 'it contains more than plain words'],
+    ['show version >> flash:x', 'it contains more than plain words'],
+    ['show version $(reload)', 'it contains more than plain words'],
+    ['show version `reload`', 'it contains more than plain words'],
+    ['show version & reload', 'it contains more than plain words'],
+    ['show version \u2028reload', 'it contains more than plain words'],
     ['show ', 'it shows nothing'],
     ['show    ', 'it shows nothing'],
     [`show ${'x'.repeat(200)}`, 'it has more than 200 characters'],
@@ -43,13 +43,13 @@ describe('a show command', () => {
     ['show tech', '`show tech-support` reveals configuration or files'],
     ['show configuration sessions', '`show configuration` reveals configuration or files'],
     ['show file systems', '`show file` reveals configuration or files'],
-  ] as const)('%s is not run', ([command, problem]) => {
+  ] as const)('the command %s is not run', ([command, problem]) => {
     expect(problemOfShowCommand(command)).toBe(problem);
   });
 });
 
 describe("a server's list of what to collect", () => {
-  test('is taken as it is', () => {
+  test('a server’s list is used as it is', () => {
     const answer = { show_commands: [{ kind: 'ip-mroute', command: 'show ip mroute' }], custom: ['bgp-sockets'] };
     expect(readStateToCollect(answer)).toEqual({
       items: [
@@ -60,15 +60,18 @@ describe("a server's list of what to collect", () => {
     });
   });
 
-  test.for([[{}], [{ show_commands: null, custom: null }], [{ show_commands: [] }]])('may be empty: %j', ([answer]) => {
+  test.for([[{}], [{ show_commands: null, custom: null }], [{ show_commands: [] }]])('a server’s list may be empty: %j', ([answer]) => {
     expect(readStateToCollect(answer)).toEqual({ items: [], refused: [] });
   });
 
-  test.for([[null], ['text'], [17], [[]], [{ show_commands: {} }], [{ custom: 'bgp-sockets' }]])('is none: %j', ([answer]) => {
-    expect(readStateToCollect(answer)).toBeUndefined();
-  });
+  test.for([[null], ['text'], [17], [[]], [{ show_commands: {} }], [{ custom: 'bgp-sockets' }]])(
+    'an answer of another shape is not a list: %j',
+    ([answer]) => {
+      expect(readStateToCollect(answer)).toBeUndefined();
+    },
+  );
 
-  test('loses what is not harmless or makes no sense, one line each, and keeps the rest', () => {
+  test('a server’s list loses harmful and malformed entries, with one line each', () => {
     const state = readStateToCollect({
       show_commands: [
         { kind: 'evil', command: 'configure terminal' },
@@ -83,10 +86,10 @@ describe("a server's list of what to collect", () => {
     });
     expect(state?.items).toEqual([{ type: 'show', kind: 'version', command: 'show version' }]);
     expect(messages(state)).toEqual([
-      'custom “kernel-log” is requested but not collected: it is not known here',
-      'custom “number” is requested but not collected: it is not known here',
+      'custom “kernel-log” is requested but not collected: this agent does not know it',
+      'custom “number” is requested but not collected: this agent does not know it',
       'kind evil, “configure terminal”, is requested but not collected: it does not begin with `show `',
-      'kind pipe, “show version | tee flash:x?reload”, is requested but not collected: it holds more than plain words',
+      'kind pipe, “show version | tee flash:x?reload”, is requested but not collected: it contains more than plain words',
       'kind “../../etc” is requested but not collected: a kind is at most 64 lower-case letters, digits, dashes and dots',
       'entry “object” is requested but not collected: it has no kind and command',
       'entry “show version” is requested but not collected: it has no kind and command',
@@ -94,19 +97,19 @@ describe("a server's list of what to collect", () => {
     ]);
   });
 
-  test('of 10,000 entries is cut to 32, in a line', () => {
+  test('a server’s list of 10,000 entries is cut to 32, with one line', () => {
     const state = readStateToCollect({
       show_commands: Array.from({ length: 10_000 }, (_, n) => ({ kind: `k${n}`, command: `show vlan ${n}` })),
     });
     expect(state?.items).toHaveLength(32);
-    expect(messages(state)).toEqual(['so much more (9968) is requested but not collected: at most 32 are collected']);
+    expect(messages(state)).toEqual(['the rest of the list (9968) is requested but not collected: at most 32 are collected']);
   });
 
-  test('of 10,000 entries that are refused takes nine lines', () => {
+  test('a server’s list of 10,000 refused entries makes nine lines', () => {
     const state = readStateToCollect({ show_commands: Array.from({ length: 10_000 }, () => ({ kind: 'x', command: 'reload' })) });
     expect(state?.items).toEqual([]);
     expect(messages(state)).toHaveLength(9);
-    expect(messages(state).at(-1)).toBe('so much more (9992) is requested but not collected: for reasons such as these');
+    expect(messages(state).at(-1)).toBe('the rest of the list (9992) is requested but not collected: for similar reasons');
   });
 });
 
@@ -121,7 +124,7 @@ test('the configured list names each kind by its command', () => {
   });
 });
 
-test('whatever a server asks for, what is run shows and does nothing else', () => {
+test('whatever a server asks for, only harmless show commands are run', () => {
   const marks = fc.constantFrom(' ', '|', ';', '\n', '\r', '>', '<', '&', '$(', '`', '\u2028', '\0', '"', "'", '\\', 'reload');
   const words = fc.constantFrom('show', 'show ', 'ip', ' mroute', ' run', 'configure', 'version');
   const command = fc.array(fc.oneof(words, marks, fc.string()), { maxLength: 6 }).map((parts) => parts.join(''));

@@ -165,7 +165,7 @@ test('a localnet has one when it is given a port, and it knows the publisher of 
   onTestFinished(() => sink.close());
   const { signal } = new AbortController();
   await sink.store(
-    await makeSnapshot({ kind: 'ip-mroute', device: localnet.device, takenAt: systemClock.wall(), data: Buffer.from('{}') }),
+    makeSnapshot({ kind: 'ip-mroute', device: localnet.device, takenAt: systemClock.wall(), data: Buffer.from('{}') }),
     signal,
   );
   expect(localnet.stateIngest.snapshots().map(({ device, hashMatches }) => [device, hashMatches])).toEqual([[localnet.device, true]]);
