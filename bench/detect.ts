@@ -15,8 +15,8 @@ import { createAgent } from '../src/agent/agent.ts';
 import { createAgentEvents } from '../src/agent/events.ts';
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
-import { createBgpWatch, type WakeUpSource } from '../src/collector/index.ts';
-import { createTrapWakeUp } from '../src/collector/snmp/index.ts';
+import { createBgpWatch, type TriggerSource } from '../src/collector/index.ts';
+import { createTrapTrigger } from '../src/collector/snmp/index.ts';
 import { seededRandom, systemClock } from '../src/lib/index.ts';
 import type { Signer } from '../src/publisher/index.ts';
 import { createLedgerRpc } from '../src/rpc/index.ts';
@@ -59,7 +59,7 @@ interface Way {
 type Listen = (localnet: Localnet, addresses: LocalnetAddresses) => Promise<Listening>;
 
 interface Listening {
-  readonly source: WakeUpSource;
+  readonly source: TriggerSource;
   /** Once it listens: has the switch tell it. */
   begin(): void;
   end(): Promise<void>;
@@ -75,7 +75,7 @@ const byTraps: Listen = async ({ sim, switchFaults: faults }) => {
   const community = 'bench';
   const agent = createSimulatedSnmp({ switch: sim, faults, community });
   await agent.start();
-  const source = createTrapWakeUp({ name: 'traps', host: '127.0.0.1', port: 0, community, clock: systemClock, random: seededRandom(2) });
+  const source = createTrapTrigger({ name: 'traps', host: '127.0.0.1', port: 0, community, clock: systemClock, random: seededRandom(2) });
   return {
     source,
     begin() {

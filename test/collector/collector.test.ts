@@ -25,7 +25,7 @@ const never = new AbortController().signal;
 const needed = new Set(['default', 'vrf1']);
 
 function collectorOf(...sources: readonly SwitchSource[]) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const polls: string[] = [];
   const collector = createCollector({
     sources,
@@ -34,10 +34,10 @@ function collectorOf(...sources: readonly SwitchSource[]) {
     random: seededRandom(1),
     reporter: {
       polled: ({ source, durationMs }) => polls.push(`${source} ${durationMs}`),
-      source: ({ source, state, error }) => told.push(`${source} ${state}: ${error?.message}`),
+      source: ({ source, state, error }) => reported.push(`${source} ${state}: ${error?.message}`),
     },
   });
-  return { collector, told, polls };
+  return { collector, reported, polls };
 }
 
 function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot | undefined> {
@@ -74,12 +74,12 @@ test('a VRF that a source lacks is filled by the next one, and a VRF that it has
 test('rule 20: a silent source is given up and reported once, and the next one is polled', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), collect: silence };
   const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: collected('snmp') });
-  const { collector, told } = collectorOf(silent, other);
+  const { collector, reported } = collectorOf(silent, other);
 
   for (let poll = 0; poll < 2; poll += 1) {
     expect([...((await collector.collect({ needed }, never))?.vrfs.keys() ?? [])]).toEqual(['default', 'vrf1']);
   }
-  expect(told).toEqual(['eapi lost: source eapi could not read the switch: no answer within 20 ms']);
+  expect(reported).toEqual(['eapi lost: source eapi could not read the switch: no answer within 20 ms']);
 });
 
 test('round-trip times that a source does not answer come from the next', async () => {

@@ -44,7 +44,7 @@ export interface SourceHarness {
   readonly readsRtts?: boolean;
   /** False for a source that has no descriptions. */
   readonly readsDescriptions?: boolean;
-  /** False for a source that cannot tell a flap between two polls. */
+  /** False for a source that cannot see a flap between two polls. */
   readonly seesHiddenFlaps?: boolean;
   /** False for a source that sees a session only while it is up. */
   readonly seesSessionsThatAreDown?: boolean;
@@ -104,14 +104,14 @@ export function describeSwitchSource(name: string, harness: SourceHarness): void
 
       test('a snapshot shows a session that drops and returns', async () => {
         const seen: unknown[] = [];
-        const look = async (): Promise<void> => {
+        const poll = async (): Promise<void> => {
           seen.push(statesOf(await started.source.collect(signal)).vrf1?.['169.254.0.1']);
         };
-        await look();
+        await poll();
         fixture.sim.drop('vrf1', '169.254.0.1');
-        await look();
+        await poll();
         fixture.sim.establish('vrf1', '169.254.0.1');
-        await look();
+        await poll();
         expect(seen).toEqual(['established', visible({ lost: 'active' }).lost, 'established']);
       });
 

@@ -19,7 +19,7 @@ import { BGPD, requireLabMachine } from './requirements.ts';
 
 export interface BgpLabOptions {
   readonly users: readonly LabUser[];
-  /** Users of the device's snmpd, beside its community. */
+  /** Users of the device's snmpd, besides its community. */
   readonly snmpUsers?: readonly LabSnmpUser[];
   /** Ports of the root namespace to which snmpd sends notifications. */
   readonly traps?: readonly LabTrapTarget[];
@@ -46,7 +46,7 @@ export interface BgpLab {
   /** The device's bgpd dies: every session with it, and the rows that snmpd had of it. */
   killDeviceBgp(): Promise<void>;
   restartDeviceBgp(): Promise<void>;
-  /** The device's SNMP agent dies and comes back: another boot of its engine. bgpd restarts, too, as its module would look for it for long. */
+  /** The device's SNMP agent dies and comes back: another boot of its engine. bgpd restarts, too, since its module reconnects slowly. */
   restartSnmpd(): Promise<void>;
   /** What the daemons printed last, for a failing test's message. */
   describe(): string;
@@ -79,7 +79,7 @@ export function createBgpLab({ users, snmpUsers = [], traps = [] }: BgpLabOption
     return folder;
   };
 
-  /** Keeps Net-SNMP to the lab's own folder: bgpd's module finds `frr.conf` there, and nobody writes to /var/lib/snmp. */
+  /** Keeps Net-SNMP to the lab's own folder: bgpd's module finds `frr.conf` there, and writes nothing to /var/lib/snmp. */
   const snmpEnvironment = (): Record<string, string> => ({ SNMPCONFPATH: workFolder(), SNMP_PERSISTENT_DIR: join(workFolder(), 'snmp') });
 
   const startSnmpd = async (): Promise<void> => {

@@ -9,7 +9,7 @@ import { startDaemon } from './daemon.ts';
 import { addNamespace, deleteNamespace, ip, namespacesNow, sweepLeftovers } from './namespaces.ts';
 import { requireLabMachine } from './requirements.ts';
 
-/** The number of a process that was there and is no more. */
+/** The number of a process that has ended. */
 async function deadProcess(): Promise<number> {
   const child = spawn('true');
   await once(child, 'exit');
@@ -20,7 +20,7 @@ test('the namespaces, daemons, interfaces and folders of a killed run are remove
   requireLabMachine();
   const dead = await deadProcess();
   const left = { namespace: `dzl-${dead}-beef-dzd`, link: `dzlbeef-${dead}`, folder: join(tmpdir(), `dzl-${dead}-folder`) };
-  const foreign = `somebody-${process.pid}`;
+  const foreign = `other-${process.pid}`;
   await addNamespace(left.namespace);
   await addNamespace(foreign);
   await ip('link', 'add', left.link, 'type', 'dummy').catch(() =>

@@ -28,7 +28,7 @@ export function createLabNetwork(users: readonly LabUser[]): LabNetwork {
 
   const rootEnd = linkNameOf(id);
 
-  const layManagement = async (): Promise<void> => {
+  const prepareManagement = async (): Promise<void> => {
     await ip('-n', device, 'link', 'add', 'management', 'type', 'veth', 'peer', 'name', rootEnd, 'netns', String(process.pid));
     await ip('-n', device, 'address', 'add', `${management.device}/30`, 'dev', 'management');
     await ip('-n', device, 'link', 'set', 'management', 'up');
@@ -36,7 +36,7 @@ export function createLabNetwork(users: readonly LabUser[]): LabNetwork {
     await ip('link', 'set', rootEnd, 'up');
   };
 
-  const layTunnel = async (user: LabUser, namespace: string): Promise<void> => {
+  const prepareTunnel = async (user: LabUser, namespace: string): Promise<void> => {
     const tunnel = `Tunnel${user.tunnelId}`;
     const ends = tunnelEnds(user);
     await ip('-n', device, 'link', 'add', tunnel, 'type', 'veth', 'peer', 'name', CLIENT_INTERFACE, 'netns', namespace);
@@ -53,11 +53,11 @@ export function createLabNetwork(users: readonly LabUser[]): LabNetwork {
     rootAddress: management.root,
     async lay() {
       await addNamespace(device);
-      await layManagement();
+      await prepareManagement();
       for (const [position, user] of users.entries()) {
         const namespace = clients[position] ?? '';
         await addNamespace(namespace);
-        await layTunnel(user, namespace);
+        await prepareTunnel(user, namespace);
       }
     },
     async setClientLink(position, state) {

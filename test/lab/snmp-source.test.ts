@@ -6,7 +6,7 @@ import { isAgentError, systemClock } from '../../src/lib/index.ts';
 import { createBgpLab } from './bgp-lab.ts';
 
 const CONNECTED = ['169.254.0.1', '169.254.0.3', '169.254.0.5'];
-/** Enough beside them that the table takes more than one answer, and that 9 and 11 show whether rows are in the order of their numbers. */
+/** Enough others that the table takes more than one answer, and that 9 and 11 show whether rows are in the order of their numbers. */
 const NEVER_CONNECTED = Array.from({ length: 13 }, (_, index) => `169.254.0.${7 + 2 * index}`);
 
 const lab = createBgpLab({

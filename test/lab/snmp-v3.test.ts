@@ -27,7 +27,7 @@ const receivers = {
   foreign: receiver({ community: 'another' }),
 };
 type ReceiverName = keyof typeof receivers;
-const wakes: Record<ReceiverName, number> = { trapOf2c: 0, informOf2c: 0, trapOf3: 0, informOf3: 0, foreign: 0 };
+const triggers: Record<ReceiverName, number> = { trapOf2c: 0, informOf2c: 0, trapOf3: 0, informOf3: 0, foreign: 0 };
 
 let lab: BgpLab | undefined;
 const theLab = (): BgpLab => {
@@ -38,7 +38,7 @@ const theLab = (): BgpLab => {
 beforeAll(async () => {
   for (const [name, wakeUp] of Object.entries(receivers))
     wakeUp.start(() => {
-      wakes[name as ReceiverName] += 1;
+      triggers[name as ReceiverName] += 1;
     }, new AbortController().signal);
   await vi.waitUntil(() => Object.values(receivers).every((wakeUp) => wakeUp.listening() !== undefined));
   const port = (name: ReceiverName): number => receivers[name].listening()?.port ?? 0;
@@ -106,12 +106,12 @@ describe('SNMPv3 with a real snmpd', () => {
   });
 
   test.each([
-    ['a user that it does not have', { ...USER, name: 'nobody' }, 'SNMP__USER_UNKNOWN'],
+    ['a user that it does not have', { ...USER, name: 'unknown' }, 'SNMP__USER_UNKNOWN'],
     ['a wrong password', { ...USER, auth: { protocol: 'sha', password: 'other-words' } }, 'SNMP__WRONG_PASSWORD'],
     ['another protocol of authentication', { ...USER, auth: { ...USER.auth, protocol: 'sha256' } }, 'SNMP__WRONG_PASSWORD'],
     ['a wrong password of privacy', { ...USER, priv: { protocol: 'aes', password: 'other-words' } }, 'SNMP__WRONG_PRIVACY'],
     ['no privacy', { name: USER.name, auth: USER.auth }, 'SNMP__UNREACHABLE'],
-  ] satisfies readonly (readonly [string, SnmpUser, string])[])('tells of %s by one line', async (_, user, code) => {
+  ] satisfies readonly (readonly [string, SnmpUser, string])[])('a real snmpd refuses %s with one line', async (_, user, code) => {
     const source = sourceAs(user);
     const error: unknown = await source.collect(AbortSignal.timeout(10_000)).catch((thrown: unknown) => thrown);
     await source.close();
@@ -131,18 +131,18 @@ describe('SNMPv3 with a real snmpd', () => {
 
 describe('notifications that bgpd sends through snmpd', () => {
   test('notifications of a real snmpd trigger for a lost session and a new one, as traps and informs of both versions', async () => {
-    const heardBy = ['trapOf2c', 'informOf2c', 'trapOf3', 'informOf3'] as const;
-    const before = { ...wakes };
-    const newWakes = (): boolean[] => heardBy.map((name) => wakes[name] > before[name]);
+    const receivedBy = ['trapOf2c', 'informOf2c', 'trapOf3', 'informOf3'] as const;
+    const before = { ...triggers };
+    const newTriggers = (): boolean[] => receivedBy.map((name) => triggers[name] > before[name]);
     await theLab().killClient(1);
-    await expect.poll(newWakes, { timeout: 20_000 }).toEqual([true, true, true, true]);
-    Object.assign(before, wakes);
+    await expect.poll(newTriggers, { timeout: 20_000 }).toEqual([true, true, true, true]);
+    Object.assign(before, triggers);
     await theLab().restartClient(1);
-    await expect.poll(newWakes, { timeout: 30_000 }).toEqual([true, true, true, true]);
+    await expect.poll(newTriggers, { timeout: 30_000 }).toEqual([true, true, true, true]);
   });
 
   test('notifications of a real snmpd do not trigger with another community', () => {
-    expect([wakes.foreign, receivers.foreign.counts().triggered]).toEqual([0, 0]);
+    expect([triggers.foreign, receivers.foreign.counts().triggered]).toEqual([0, 0]);
     expect(receivers.foreign.counts().refused).toBeGreaterThan(0);
   });
 });

@@ -84,7 +84,7 @@ function readResults(elements: readonly unknown[]): Envelope {
   const results: JsonObject[] = [];
   for (const element of elements) {
     const result = typeof element === 'string' ? parseOrUndefined(element) : element;
-    if (!isRecord(result)) return malformed(`a result is ${typeof element === 'string' ? 'text that is no object' : typeName(result)}`);
+    if (!isRecord(result)) return malformed(`a result is ${typeof element === 'string' ? 'text that is not an object' : typeName(result)}`);
     const errors = errorsOf(result);
     // Data next to an error is what the command had when it failed, not an answer.
     if (errors !== undefined) return { kind: 'answered', results, failure: { code: 1000, problem: errors === '' ? NO_REASON : errors } };

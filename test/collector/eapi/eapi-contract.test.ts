@@ -26,10 +26,10 @@ const TRANSPORT_FAULTS = FATAL_FAULTS.filter(({ kind }) => ['refuse', 'hang', 'c
 const USER = { username: 'telemetry', password: 'only-for-this-test' };
 
 async function startTcp(fixture: SourceFixture, login: 'basic' | 'session'): Promise<StartedSource> {
-  const face = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
-  const { url } = await face.start();
+  const server = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
+  const { url } = await server.start();
   const source = createEapiSource({ endpoint: url, credentials: { ...USER, login }, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
-  return { source, where: url, openConnections: face.openConnections, stop: face.stop };
+  return { source, where: url, openConnections: server.openConnections, stop: server.stop };
 }
 
 describeSwitchSource('eAPI over HTTP with a login session', {
@@ -45,20 +45,20 @@ describeSwitchSource('eAPI over HTTP with basic authentication', {
 describeSwitchSource('eAPI over a Unix socket', {
   fatalFaults: TRANSPORT_FAULTS,
   async start(fixture) {
-    const face = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
-    const { socketPath } = await face.start();
+    const server = createSimulatedEapi({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock, credentials: USER });
+    const { socketPath } = await server.start();
     const source = createEapiSource({ endpoint: `unix://${socketPath}`, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
-    return { source, where: `unix://${socketPath}`, openConnections: face.openConnections, stop: face.stop };
+    return { source, where: `unix://${socketPath}`, openConnections: server.openConnections, stop: server.stop };
   },
 });
 
 describeSwitchSource('eAPI over gRPC', {
   fatalFaults: FATAL_FAULTS.filter((fault) => fault.kind !== 'http-status' || fault.status !== 401),
   async start(fixture) {
-    const face = createSimulatedGrpc({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock });
-    const { host, port } = await face.start();
+    const server = createSimulatedGrpc({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock });
+    const { host, port } = await server.start();
     const endpoint = `grpc://${host}:${port}`;
     const source = createEapiSource({ endpoint, clock: fixture.clock, timeoutMs: fixture.timeoutMs });
-    return { source, where: endpoint, openConnections: face.openConnections, stop: face.stop };
+    return { source, where: endpoint, openConnections: server.openConnections, stop: server.stop };
   },
 });

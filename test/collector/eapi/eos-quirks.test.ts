@@ -1,25 +1,25 @@
 import { afterEach, expect, test } from 'vitest';
 import { collected, statesOf } from '../source-contract.ts';
-import { type EapiBed, layEapiBed, never } from './fixture.ts';
+import { type EapiFixture, never, startEapiFixture } from './fixture.ts';
 
-let fixture: EapiBed;
+let fixture: EapiFixture;
 afterEach(() => fixture.end());
 
 test.each([['text' as const], ['number' as const], ['asdot' as const]])('the switch writes AS numbers as %s', async (asn) => {
-  fixture = await layEapiBed({ eosQuirks: { asn } });
+  fixture = await startEapiFixture({ eosQuirks: { asn } });
   fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.5', remoteAs: 4_259_906_564 });
   const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
   expect([neighbors.get('169.254.0.1')?.remoteAs, neighbors.get('169.254.0.5')?.remoteAs]).toEqual([65_000, 4_259_906_564]);
 });
 
 test.each([['number' as const], ['text' as const]])('the switch writes the time of a change as a %s', async (upDownTime) => {
-  fixture = await layEapiBed({ eosQuirks: { upDownTime } });
+  fixture = await startEapiFixture({ eosQuirks: { upDownTime } });
   const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
   expect(neighbors.get('169.254.0.1')?.changedAt).toBe(fixture.sim.find('vrf1', '169.254.0.1')?.changedAt);
 });
 
 test('the switch lets the time of a change move by a microsecond', async () => {
-  fixture = await layEapiBed({ eosQuirks: { jitter: true } });
+  fixture = await startEapiFixture({ eosQuirks: { jitter: true } });
   const times = new Set<unknown>();
   for (let poll = 0; poll < 4; poll += 1) {
     const { neighbors, changedAtToleranceMs } = collected(await fixture.source.collect(never), 'vrf1');
@@ -30,18 +30,18 @@ test('the switch lets the time of a change move by a microsecond', async () => {
 });
 
 test('the switch leaves descriptions out', async () => {
-  fixture = await layEapiBed({ eosQuirks: { descriptions: false } });
+  fixture = await startEapiFixture({ eosQuirks: { descriptions: false } });
   const { neighbors } = collected(await fixture.source.collect(never), 'vrf1');
   expect(neighbors.get('169.254.0.1')?.description).toBeUndefined();
 });
 
 test('the switch answers with text that is JSON', async () => {
-  fixture = await layEapiBed({ eosQuirks: { resultsAsText: true } });
+  fixture = await startEapiFixture({ eosQuirks: { resultsAsText: true } });
   expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'established', '169.254.0.3': 'active' });
 });
 
 test('the switch has IPv6 and link-local peers next to ours', async () => {
-  fixture = await layEapiBed({ eosQuirks: { ipv6Peers: 3 } });
+  fixture = await startEapiFixture({ eosQuirks: { ipv6Peers: 3 } });
   const { neighbors } = collected(await fixture.source.collect(never), 'default');
   expect([...neighbors.keys()]).toEqual(['fe80::a8c1:abff:fe94:4171%Et1', '2001:db8::1', 'fe80::a8c1:abff:fe94:4173%Et3']);
 });
@@ -51,14 +51,14 @@ test.each([
   ['warning' as const, 'BGP inactive'],
   ['error' as const, 'BGP inactive'],
 ])('the switch reports in this way (%s) that BGP does not run', async (noBgp, problem) => {
-  fixture = await layEapiBed({ eosQuirks: { noBgp } });
+  fixture = await startEapiFixture({ eosQuirks: { noBgp } });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__NO_BGP', context: { problem } });
-  fixture.face.setOddities({ noBgp: 'off' });
+  fixture.server.setOddities({ noBgp: 'off' });
   await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
 });
 
 test('the switch keeps a drained neighbor idle, with the reason', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   fixture.sim.drop('vrf1', '169.254.0.1', 'idle', 'MaxPath');
   expect(collected(await fixture.source.collect(never), 'vrf1').neighbors.get('169.254.0.1')).toMatchObject({
     state: 'idle',
@@ -67,12 +67,12 @@ test('the switch keeps a drained neighbor idle, with the reason', async () => {
 });
 
 test('the switch shows a session that does not negotiate this family', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   fixture.sim.drop('vrf1', '169.254.0.1', 'unrecognized');
   expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'unrecognized', '169.254.0.3': 'active' });
 });
 
 test('a model version can be asked for', async () => {
-  fixture = await layEapiBed({}, () => ({ modelVersion: 'latest', name: 'eapi-latest' }));
+  fixture = await startEapiFixture({}, () => ({ modelVersion: 'latest', name: 'eapi-latest' }));
   expect(collected(await fixture.source.collect(never), 'vrf1').source).toBe('eapi-latest');
 });

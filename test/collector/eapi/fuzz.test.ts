@@ -14,7 +14,7 @@ const SEED = 20_260_806;
 const SCALE = Number(process.env.DZD_FUZZ_SCALE ?? 1);
 const COMMANDS = ['show ip bgp summary vrf all', 'show ip bgp neighbors vrf all'] as const;
 
-function laySwitch(): SimulatedSwitch {
+function prepareSwitch(): SimulatedSwitch {
   const sim = createSimulatedSwitch({ clock: systemClock });
   for (const vrf of ['default', 'vrf1', 'vrf2']) {
     for (const last of [1, 3, 5]) {
@@ -170,7 +170,7 @@ function randomJson(random: Random, depth = 0): unknown {
 }
 
 describe('damaged eAPI answers', { timeout: 120_000 * SCALE }, () => {
-  const sim = laySwitch();
+  const sim = prepareSwitch();
   const bodies = COMMANDS.map((command) => answer(sim, command));
   const truths = bodies.map(read);
 

@@ -87,7 +87,7 @@ test.each([
   [{ id: 'id-1', result: [] }, 'it has 0 results for 1 commands'],
   [{ id: 'id-1', result: [{}, {}] }, 'it has 2 results for 1 commands'],
   [{ id: 'id-1', result: [null] }, 'a result is null'],
-  [{ id: 'id-1', result: ['not json'] }, 'a result is text that is no object'],
+  [{ id: 'id-1', result: ['not json'] }, 'a result is text that is not an object'],
   [{ id: 'id-1', error: 'no' }, 'its error is a string'],
   [{ id: 'id-1', error: { code: 1000, data: [7, { errors: ['x'] }] } }, 'a result is a number'],
 ])('the answer to a runCmds that is %j is malformed', (answer, problem) => {

@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
 import { createEapiShowRunner, type EapiShowRunnerOptions, type ShowRunner } from '../../../src/collector/index.ts';
-import { layEapiBed, never, USER } from './fixture.ts';
+import { never, startEapiFixture, USER } from './fixture.ts';
 
-async function bedWithRunner(face: Partial<SimulatedEapiOptions> = {}, options: Partial<EapiShowRunnerOptions> = {}) {
-  const fixture = await layEapiBed(face);
+async function fixtureWithRunner(server: Partial<SimulatedEapiOptions> = {}, options: Partial<EapiShowRunnerOptions> = {}) {
+  const fixture = await startEapiFixture(server);
   onTestFinished(() => fixture.end());
   return { ...fixture, runner: runnerAt(fixture.url, options) };
 }
@@ -31,7 +31,7 @@ async function answering(body: Buffer): Promise<string> {
 const framed = (result: string): Buffer => Buffer.from(`{"jsonrpc":"2.0","id":"dzd-telemetry-1","result":[${result}]}`, 'latin1');
 
 test('a show command is answered without the switch’s time in it', async () => {
-  const { runner } = await bedWithRunner();
+  const { runner } = await fixtureWithRunner();
   expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
 });
 
@@ -42,16 +42,16 @@ test('a show command is answered byte for byte, numbers beyond 2^53 included', a
 });
 
 test('a show command logs in by itself, and out again', async () => {
-  const { runner, face } = await bedWithRunner({ credentials: USER }, { credentials: { ...USER, login: 'session' } });
+  const { runner, server } = await fixtureWithRunner({ credentials: USER }, { credentials: { ...USER, login: 'session' } });
   await runner.run('show hostname', never);
-  expect(face.openSessions()).toBe(1);
+  expect(server.openSessions()).toBe(1);
   await runner.close();
-  expect(face.openSessions()).toBe(0);
+  expect(server.openSessions()).toBe(0);
   await expect(runner.run('show hostname', never)).rejects.toThrow('are closed');
 });
 
 test('a show command that answers with text that is JSON is answered all the same', async () => {
-  const { runner } = await bedWithRunner({ eosQuirks: { resultsAsText: true } });
+  const { runner } = await fixtureWithRunner({ eosQuirks: { resultsAsText: true } });
   expect(JSON.parse(Buffer.from(await runner.run('show hostname', never)).toString())).toEqual({ hostname: 'dz1', fqdn: 'dz1' });
 });
 
@@ -59,12 +59,12 @@ test.for([
   ['show nonsense', 'EAPI__COMMAND_INVALID'],
   ['show tech-support', 'EAPI__COMMAND_UNCONVERTED'],
 ] as const)('a show command that fails, as %s, is the error that the switch reports', async ([command, code]) => {
-  const { runner } = await bedWithRunner();
+  const { runner } = await fixtureWithRunner();
   await expect(runner.run(command, never)).rejects.toMatchObject({ code });
 });
 
 test.for([
-  ['data beside errors', framed('{"a":1,"errors":["half of it"]}'), 'EAPI__COMMAND_FAILED'],
+  ['data next to errors', framed('{"a":1,"errors":["half of it"]}'), 'EAPI__COMMAND_FAILED'],
   ['no JSON', framed('{"a":nope}'), 'EAPI__MALFORMED'],
   ['half of an object', framed('{"a":1').subarray(0, -2), 'EAPI__MALFORMED'],
   ['what is not UTF-8', framed('{"a":"\xff"}'), 'EAPI__MALFORMED'],
@@ -75,7 +75,7 @@ test.for([
 });
 
 test('a show command that takes too long is given up', async () => {
-  const { runner, faults } = await bedWithRunner({}, { timeoutMs: 50 });
+  const { runner, faults } = await fixtureWithRunner({}, { timeoutMs: 50 });
   faults.begin({ kind: 'hang' });
   await expect(runner.run('show hostname', never)).rejects.toMatchObject({ code: 'EAPI__TIMEOUT' });
 });

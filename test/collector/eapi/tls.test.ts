@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { EapiTls } from '../../../src/collector/index.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { statesOf } from '../source-contract.ts';
-import { type EapiBed, layEapiBed, never, USER } from './fixture.ts';
+import { type EapiFixture, never, startEapiFixture, USER } from './fixture.ts';
 
 describe('an https endpoint', () => {
   const certificate = selfSigned(['127.0.0.1']);
@@ -14,7 +14,7 @@ describe('an https endpoint', () => {
   const foreign = selfSigned(['127.0.0.1']);
   const VRF1 = { '169.254.0.1': 'established', '169.254.0.3': 'active' };
   let directory: string;
-  let fixture: EapiBed | undefined;
+  let fixture: EapiFixture | undefined;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dzd-tls-'));
@@ -28,12 +28,12 @@ describe('an https endpoint', () => {
 
   /** What VRF vrf1 reads as, and what the switch heard. */
   const read = async (tls: EapiTls | undefined, served = certificate): Promise<{ states: unknown; requests: number }> => {
-    fixture = await layEapiBed({ tls: served, credentials: USER }, () => ({
+    fixture = await startEapiFixture({ tls: served, credentials: USER }, () => ({
       credentials: { ...USER, login: 'session' },
       ...(tls === undefined ? {} : { tls }),
     }));
     const states = await fixture.source.collect(never).then(statesOf);
-    return { states: states.vrf1, requests: fixture.face.stats().requests };
+    return { states: states.vrf1, requests: fixture.server.stats().requests };
   };
   const pin = ({ cert }: { readonly cert: string }): string => new X509Certificate(cert).fingerprint256;
 
@@ -75,7 +75,7 @@ describe('an https endpoint', () => {
   for (const [name, tls, problem] of refusals) {
     test(`an https endpoint whose certificate is ${name} receives no byte of a request`, async () => {
       await expect(read(tls())).rejects.toMatchObject({ code: 'EAPI__TLS', message: expect.stringMatching(problem) });
-      expect(fixture?.face.stats().requests).toBe(0);
+      expect(fixture?.server.stats().requests).toBe(0);
     });
   }
 
@@ -88,7 +88,7 @@ describe('an https endpoint', () => {
   });
 
   test('an https endpoint that speaks plain HTTP is refused', async () => {
-    fixture = await layEapiBed({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
+    fixture = await startEapiFixture({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
     await expect(fixture.source.collect(never)).rejects.toMatchObject({
       code: 'EAPI__TLS',
       message: expect.stringContaining(fixture.url.slice(7)),

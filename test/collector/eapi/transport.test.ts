@@ -3,9 +3,9 @@ import { afterEach, expect, test } from 'vitest';
 import { createEapiSource } from '../../../src/collector/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { collected } from '../source-contract.ts';
-import { type EapiBed, layEapiBed, never } from './fixture.ts';
+import { type EapiFixture, never, startEapiFixture } from './fixture.ts';
 
-let fixture: EapiBed | undefined;
+let fixture: EapiFixture | undefined;
 afterEach(() => fixture?.end());
 
 /** What a read of this endpoint comes to. */
@@ -34,23 +34,23 @@ test('an endpoint without a listener is named with the system’s error, at a Un
 });
 
 test('creating a source opens nothing', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   await fixture.source.close();
-  expect(fixture.face.stats().connections).toBe(0);
+  expect(fixture.server.stats().connections).toBe(0);
 });
 
 test('an idle connection that the switch has ended is replaced without the poll noticing', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   for (let poll = 0; poll < 3; poll += 1) {
     await fixture.source.collect(never);
     // The source hears of the end only after it has sent its next request.
-    fixture.face.hangUp();
+    fixture.server.hangUp();
   }
-  expect(fixture.face.stats().connections).toBe(3);
+  expect(fixture.server.stats().connections).toBe(3);
 });
 
 test('an answer beyond the limit is given up while it arrives', async () => {
-  fixture = await layEapiBed({}, () => ({ maxAnswerBytes: 200 }));
+  fixture = await startEapiFixture({}, () => ({ maxAnswerBytes: 200 }));
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__TOO_LARGE',
     message: `eAPI response from ${fixture.url} is larger than 200 bytes`,
@@ -58,13 +58,13 @@ test('an answer beyond the limit is given up while it arrives', async () => {
 });
 
 test('an answer that breaks off is reported as incomplete, with its number of bytes', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   fixture.faults.begin({ kind: 'cut' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
 });
 
 test('a web page in place of an answer is reported as malformed, with its beginning', async () => {
-  fixture = await layEapiBed();
+  fixture = await startEapiFixture();
   fixture.faults.begin({ kind: 'garbage' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__MALFORMED',
@@ -73,7 +73,7 @@ test('a web page in place of an answer is reported as malformed, with its beginn
 });
 
 test('a switch that is slower than the timeout is reported with the timeout', async () => {
-  fixture = await layEapiBed({}, () => ({ timeoutMs: 60 }));
+  fixture = await startEapiFixture({}, () => ({ timeoutMs: 60 }));
   fixture.faults.begin({ kind: 'slow', delayMs: 1_000 });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
     code: 'EAPI__TIMEOUT',
@@ -82,11 +82,11 @@ test('a switch that is slower than the timeout is reported with the timeout', as
 });
 
 test('an EOS that does not know timestamps is asked without them from then on, and its sessions have no age', async () => {
-  fixture = await layEapiBed({ eosQuirks: { knowsTimestamps: false } });
+  fixture = await startEapiFixture({ eosQuirks: { knowsTimestamps: false } });
   for (let poll = 0; poll < 3; poll += 1) {
     expect(collected(await fixture.source.collect(never), 'vrf1').switchTime).toBeUndefined();
   }
-  expect(fixture.face.stats().requests).toBe(4);
+  expect(fixture.server.stats().requests).toBe(4);
 });
 
 /** A loopback port that was free a moment ago. */

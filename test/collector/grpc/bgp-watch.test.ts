@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
-import { createBgpWatch, type WakeUpSource } from '../../../src/collector/index.ts';
+import { createBgpWatch, type TriggerSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
-/** Real time, but that no pause is longer than 20 ms: how often it tries is told by the pauses that it asked for. */
+/** Real time, with pauses of 20 ms at most; the requested pauses show how often it retries. */
 function hurriedClock(): Clock & { readonly pauses: number[] } {
   const pauses: number[] = [];
   return {
@@ -18,33 +18,33 @@ function hurriedClock(): Clock & { readonly pauses: number[] } {
 
 const sim = createSimulatedSwitch({ clock: systemClock });
 const faults = createSwitchFaults();
-let face = createSimulatedGrpc({ switch: sim, faults });
+let server = createSimulatedGrpc({ switch: sim, faults });
 let port = 0;
 let clock = hurriedClock();
-let watch: WakeUpSource;
-let told: string[];
+let watch: TriggerSource;
+let reported: string[];
 const life = new AbortController();
 
 beforeEach(async () => {
-  ({ port } = await face.start());
+  ({ port } = await server.start());
   sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
   clock = hurriedClock();
-  told = [];
+  reported = [];
   watch = createBgpWatch({ address: `127.0.0.1:${port}`, clock, random: seededRandom(1) });
 });
 afterEach(async () => {
   await watch.close();
   faults.clear();
-  await face.stop();
+  await server.stop();
 });
 
 const listen = (): void =>
   watch.start(
-    () => told.push('wake'),
+    () => reported.push('trigger'),
     life.signal,
-    (event) => told.push(event.state === 'lost' ? `lost: ${event.error.code}` : 'back'),
+    (event) => reported.push(event.state === 'lost' ? `lost: ${event.error.code}` : 'back'),
   );
-const watching = () => expect.poll(() => face.stats().watches).toBe(1);
+const watching = () => expect.poll(() => server.stats().watches).toBe(1);
 
 describe('the BGP watch of EosSdkRpc', () => {
   test('the BGP watch triggers on each change of a session, and on a neighbor that is configured or removed', async () => {
@@ -54,36 +54,36 @@ describe('the BGP watch of EosSdkRpc', () => {
     sim.configure({ vrf: 'vrf2', address: '169.254.4.1', remoteAs: 65_000 });
     sim.unconfigure('vrf2', '169.254.4.1');
     sim.drop('vrf1', '169.254.0.1');
-    await expect.poll(() => told).toEqual(['wake', 'wake', 'wake', 'wake']);
+    await expect.poll(() => reported).toEqual(['trigger', 'trigger', 'trigger', 'trigger']);
   });
 
   test('the BGP watch does not trigger on an acknowledgement alone', async () => {
     listen();
     await watching();
     await systemClock.sleep(50);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('the BGP watch reports an unreachable switch once, retries with growing pauses, and triggers at its return', async () => {
-    await face.stop();
+    await server.stop();
     listen();
     await expect.poll(() => clock.pauses.length).toBeGreaterThan(5);
-    expect(told).toEqual(['lost: GRPC__UNREACHABLE']);
+    expect(reported).toEqual(['lost: GRPC__UNREACHABLE']);
     const [first = 0, , , fourth = 0] = clock.pauses;
     expect(first).toBeLessThanOrEqual(1_000);
     expect(fourth).toBeGreaterThanOrEqual(4_000);
-    face = createSimulatedGrpc({ switch: sim, faults, port });
-    await face.start();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    server = createSimulatedGrpc({ switch: sim, faults, port });
+    await server.start();
+    await expect.poll(() => reported).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
     sim.establish('vrf1', '169.254.0.1');
-    await expect.poll(() => told.at(-1)).toBe('wake');
+    await expect.poll(() => reported.at(-1)).toBe('trigger');
   });
 
   test('the BGP watch opens a stream again that was torn down', async () => {
     listen();
     await watching();
-    face.hangUp();
-    await expect.poll(() => told).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'wake']);
+    server.hangUp();
+    await expect.poll(() => reported).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'trigger']);
     await watching();
   });
 
@@ -92,38 +92,38 @@ describe('the BGP watch of EosSdkRpc', () => {
     await watching();
     await watch.close();
     await watch.close();
-    await expect.poll(() => face.stats().watches).toBe(0);
+    await expect.poll(() => server.stats().watches).toBe(0);
     sim.establish('vrf1', '169.254.0.1');
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('an aborted signal ends the BGP watch silently', async () => {
     const controller = new AbortController();
     watch.start(
-      () => told.push('wake'),
+      () => reported.push('trigger'),
       controller.signal,
-      (event) => told.push(event.state),
+      (event) => reported.push(event.state),
     );
     await watching();
     controller.abort(new Error('stop'));
-    await expect.poll(() => face.stats().watches).toBe(0);
-    expect(told).toEqual([]);
+    await expect.poll(() => server.stats().watches).toBe(0);
+    expect(reported).toEqual([]);
   });
 
   test('the BGP watch reports the return of a switch that stays silent', async () => {
-    await face.stop();
+    await server.stop();
     listen();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE']);
+    await expect.poll(() => reported).toEqual(['lost: GRPC__UNREACHABLE']);
     faults.begin({ kind: 'hang' });
-    face = createSimulatedGrpc({ switch: sim, faults, port });
-    await face.start();
-    await expect.poll(() => told).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'wake']);
+    server = createSimulatedGrpc({ switch: sim, faults, port });
+    await server.start();
+    await expect.poll(() => reported).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
   });
 
   test('the BGP watch is not lost while the switch accepts it and stays silent', async () => {
     faults.begin({ kind: 'hang' });
     listen();
     await systemClock.sleep(100);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 });

@@ -36,7 +36,7 @@ test.each([
   ['a peer whose state changed', `2217 0a13 ${key} 1006`, true],
   ['an acknowledgement', '0a00', false],
   ['nothing', '', false],
-  ['what is no message', 'ffffffff', false],
+  ['another message', 'ffffffff', false],
   ['a message that is cut', '2217 0a13', false],
 ])('BgpPeerWatchResponse: %s', (_, hex, expected) => {
   expect(namesPeer(bytes(hex))).toBe(expected);

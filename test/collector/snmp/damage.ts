@@ -20,7 +20,7 @@ export function noise(random: Random): Buffer {
   return bytes;
 }
 
-/** One to three small damages. None writes a 6 where there was none: a state turned to 6 is a well-formed lie that nobody could tell. */
+/** One to three small damages. None writes a 6 where there was none: a state changed to 6 is well-formed, so no reader can detect it. */
 export function damaged(answer: Buffer, random: Random): Buffer {
   let bytes: Buffer = Buffer.from(answer);
   const times = 1 + Math.floor(random() * 3);

@@ -3,15 +3,15 @@ import { encodeAnswer, encodeFailure } from '../../../localnet/switch/snmp.ts';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
-import { layViews, type ViewsBed } from './simulated-views.ts';
+import { prepareViews, type ViewsBed } from './simulated-views.ts';
 
 const signal = new AbortController().signal;
 
 const address = (number: number): string => `169.254.${number >> 7}.${2 * (number & 127) + 1}`;
 
 /** So many neighbors in `default`, every second one up. */
-async function layNeighbors(count: number): Promise<ViewsBed> {
-  const fixture = await layViews();
+async function prepareNeighbors(count: number): Promise<ViewsBed> {
+  const fixture = await prepareViews();
   for (let number = 0; number < count; number += 1) {
     fixture.sim.configure({ vrf: 'default', address: address(number), remoteAs: 65_000, description: `USER-${number}` });
     if (number % 2 === 0) fixture.sim.establish('default', address(number));
@@ -40,7 +40,7 @@ const kindsOf = (fixture: ViewsBed): Record<string, number> => {
 
 describe('neighbors that are known from the poll before', () => {
   test('known neighbors are requested by name, twelve to a request, instead of walked', async () => {
-    const fixture = await layNeighbors(50);
+    const fixture = await prepareNeighbors(50);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     expect(statesOf(await source.collect(signal))).toEqual(truthOf(fixture));
     expect(kindsOf(fixture)).toEqual({ 'get-bulk': 9, get: 1 });
@@ -49,7 +49,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors show every change of a session, and keep what only a walk reads', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
     fixture.asked();
@@ -72,7 +72,7 @@ describe('neighbors that are known from the poll before', () => {
     ['among them', '169.254.0.20'],
     ['behind them', '169.255.0.1'],
   ])('known neighbors do not hide a new neighbor %s', async (_, added) => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
     fixture.sim.configure({ vrf: 'default', address: added, remoteAs: 65_000 });
@@ -81,7 +81,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test.each([0, 13, 29])('a known neighbor that is removed (number %i) is reported gone by a walk only', async (gone) => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
     fixture.asked();
@@ -91,7 +91,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors that vanish all at once, as when BGP restarts, are gone only when the next poll confirms it', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     fixture.sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
     const source = sourceOf(fixture.agent, { mib: 'arista', vrfs: ['default', 'vrf1'] });
     const read = async (): Promise<unknown> => {
@@ -105,7 +105,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors are walked each twelfth poll, for descriptions and AS numbers', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     const walks: number[] = [];
     for (let poll = 0; poll < 25; poll += 1) {
@@ -116,14 +116,14 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors are walked where that takes no more requests', async () => {
-    const fixture = await layNeighbors(5);
+    const fixture = await prepareNeighbors(5);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     for (let poll = 0; poll < 2; poll += 1) await source.collect(signal);
     expect(kindsOf(fixture)).toEqual({ 'get-bulk': 2 });
   });
 
   test('known neighbors that the agent answers wrongly are walked', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
     fixture.asked();
@@ -133,7 +133,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors that the agent refuses in one request are walked in the same poll, and from then on', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);
     fixture.intercept = (request) => (request.kind === 'get-next' ? encodeFailure(request) : undefined);
@@ -145,7 +145,7 @@ describe('neighbors that are known from the poll before', () => {
   });
 
   test('known neighbors to which the agent stays silent are walked from the next poll on', async () => {
-    const fixture = await layNeighbors(30);
+    const fixture = await prepareNeighbors(30);
     letTimersStandStill();
     const source = sourceOf(fixture.agent, { mib: 'arista' });
     await source.collect(signal);

@@ -5,7 +5,7 @@ import type { Neighbor, NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { ARISTA_MIB } from '../../../src/collector/snmp/mibs.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { sourceOf } from './scripted-agent.ts';
-import { layViews } from './simulated-views.ts';
+import { prepareViews } from './simulated-views.ts';
 
 const signal = new AbortController().signal;
 
@@ -17,7 +17,7 @@ const neighborsIn = (snapshot: NeighborSnapshot, vrf = 'default'): readonly Neig
 
 describe('ARISTA-BGP4V2-MIB', () => {
   test('ARISTA-BGP4V2-MIB has descriptions, four-octet AS numbers, administrative stops and IPv6 neighbors', async () => {
-    const { sim, agent, clock, pass } = await layViews();
+    const { sim, agent, clock, pass } = await prepareViews();
     sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 4_200_000_001, description: 'USER-500' });
     sim.configure({ vrf: 'default', address: '169.254.0.3', remoteAs: 65_000 });
     sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
@@ -69,8 +69,8 @@ describe('ARISTA-BGP4V2-MIB', () => {
 });
 
 describe('the choice of the MIB', () => {
-  const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof layViews>>> => {
-    const fixture = await layViews();
+  const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof prepareViews>>> => {
+    const fixture = await prepareViews();
     fixture.sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000, description: 'USER-500' });
     return fixture;
   };
@@ -128,8 +128,8 @@ describe('the choice of the MIB', () => {
 });
 
 describe('the VRFs that the switch lists', () => {
-  const layVrfs = async (...vrfs: readonly string[]): Promise<Awaited<ReturnType<typeof layViews>>> => {
-    const fixture = await layViews();
+  const prepareVrfs = async (...vrfs: readonly string[]): Promise<Awaited<ReturnType<typeof prepareViews>>> => {
+    const fixture = await prepareViews();
     for (const vrf of ['default', ...vrfs]) {
       fixture.sim.addVrf(vrf);
       fixture.sim.configure({ vrf, address: '169.254.0.1', remoteAs: 65_000 });
@@ -138,7 +138,7 @@ describe('the VRFs that the switch lists', () => {
   };
 
   test('the VRFs that the switch lists are read with default; a new one from the next poll on, a removed one no longer', async () => {
-    const fixture = await layVrfs('vrf1', 'MGMT-2');
+    const fixture = await prepareVrfs('vrf1', 'MGMT-2');
     const source = sourceOf(fixture.agent, { vrfs: 'auto' });
     const read = async (): Promise<readonly string[]> => [...(await source.collect(signal)).vrfs.keys()].sort();
     expect(await read()).toEqual(['MGMT-2', 'default', 'vrf1']);
@@ -148,13 +148,13 @@ describe('the VRFs that the switch lists', () => {
   });
 
   test('only default is read where the agent lists no VRF', async () => {
-    const fixture = await layVrfs('vrf1');
+    const fixture = await prepareVrfs('vrf1');
     fixture.mibs = ['bgp4'];
     expect([...(await sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal)).vrfs.keys()]).toEqual(['default']);
   });
 
   test('a listed VRF is left out when the agent answers that it has no BGP or no access', async () => {
-    const fixture = await layVrfs('vrf1', 'MGMT', 'closed');
+    const fixture = await prepareVrfs('vrf1', 'MGMT', 'closed');
     fixture.sim.unconfigure('MGMT', '169.254.0.1');
     fixture.intercept = (request, vrf) => {
       if (vrf === 'MGMT' && request.kind === 'get') return noSuchObject(request);
@@ -164,7 +164,7 @@ describe('the VRFs that the switch lists', () => {
   });
 
   test('a listed VRF is failed when the agent is silent or answers with an error', async () => {
-    const fixture = await layVrfs('vrf1', 'vrf2', 'vrf3');
+    const fixture = await prepareVrfs('vrf1', 'vrf2', 'vrf3');
     fixture.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
     letTimersStandStill();
     const { vrfs } = await asTimePasses(25, sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal));
@@ -177,7 +177,7 @@ describe('the VRFs that the switch lists', () => {
   });
 
   test('a configured VRF is failed whatever the agent answers', async () => {
-    const fixture = await layVrfs('MGMT');
+    const fixture = await prepareVrfs('MGMT');
     fixture.sim.unconfigure('MGMT', '169.254.0.1');
     fixture.intercept = (request, vrf) => (vrf === 'MGMT' && request.kind === 'get' ? noSuchObject(request) : undefined);
     const { vrfs } = await sourceOf(fixture.agent, { vrfs: ['default', 'MGMT'] }).collect(signal);
@@ -185,7 +185,7 @@ describe('the VRFs that the switch lists', () => {
   });
 
   test('VRFs that cannot be listed make no snapshot: one of default alone would claim too much', async () => {
-    const fixture = await layVrfs('vrf1');
+    const fixture = await prepareVrfs('vrf1');
     fixture.intercept = (request) => ((request.oids[0]?.[6] ?? 0) === 30_065 && request.oids[0]?.[7] === 3 ? 'silence' : undefined);
     await expect(sourceOf(fixture.agent, { vrfs: 'auto', timeoutMs: 300 }).collect(signal)).rejects.toMatchObject({
       code: 'SNMP__UNREACHABLE',

@@ -26,7 +26,7 @@ const TABLES: readonly (readonly [root: string, name: string])[] = [
 ];
 
 /** An SNMPv2c agent that shows the simulated switch, and what it is asked. */
-export async function layViews(): Promise<ViewsBed> {
+export async function prepareViews(): Promise<ViewsBed> {
   let now = 1_700_000_000_000;
   const clock: Clock = {
     wall: () => epochMs(now),
@@ -34,7 +34,7 @@ export async function layViews(): Promise<ViewsBed> {
     sleep: () => Promise.reject(new Error('nothing here waits')),
   };
   const sim = createSimulatedSwitch({ clock });
-  let told = 0;
+  let shown = 0;
   const script: Script = (request) => {
     const vrf = vrfOf(request);
     const intercepted = fixture.intercept(request, vrf);
@@ -53,8 +53,8 @@ export async function layViews(): Promise<ViewsBed> {
     mibs: ['bgp4', 'arista'],
     intercept: () => undefined,
     asked() {
-      const news = agent.requests.slice(told).map((request) => `${request.kind} ${vrfOf(request)} ${tablesOf(request)}`);
-      told = agent.requests.length;
+      const news = agent.requests.slice(shown).map((request) => `${request.kind} ${vrfOf(request)} ${tablesOf(request)}`);
+      shown = agent.requests.length;
       return news;
     },
   };

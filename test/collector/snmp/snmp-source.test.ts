@@ -20,7 +20,7 @@ async function neighborsOf(source: SnmpSource, vrf = 'default'): Promise<Neighbo
   return reading?.kind === 'collected' ? [...reading.neighbors.values()] : [];
 }
 
-/** Reads `vrf1` from the script beside a default VRF that is well, so that its failure is not the whole switch's. */
+/** Reads `vrf1` from the script next to a working default VRF, so that its failure is not that of the whole switch. */
 async function readingBesideAnother(script: Script, options: { maxRows?: number } = {}): Promise<VrfReading | undefined> {
   let asked = 0;
   const agent = await startAgent((request, number) => {
@@ -267,20 +267,20 @@ describe('other datagrams', () => {
   });
 
   test('a datagram from another port than the agent’s is ignored, however correct it is', async () => {
-    const stranger = createSocket('udp4');
-    stranger.bind(0, '127.0.0.1');
-    await once(stranger, 'listening');
+    const foreign = createSocket('udp4');
+    foreign.bind(0, '127.0.0.1');
+    await once(foreign, 'listening');
     let heard: Promise<unknown> = Promise.resolve();
     const agent = await startAgent((request, number) => {
       if (number > 1) return datagram(truth, request, number);
       const forged = datagram(lie, request, number);
-      heard = new Promise((sent) => setImmediate(() => stranger.send(forged, agent.askedFrom(), '127.0.0.1', sent)));
+      heard = new Promise((sent) => setImmediate(() => foreign.send(forged, agent.askedFrom(), '127.0.0.1', sent)));
       return undefined;
     });
     const source = sourceOf(agent);
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     await heard;
-    stranger.close();
+    foreign.close();
     expect(source.ignoredDatagrams()).toEqual({ wrongSource: 1, malformed: 0, unasked: 0 });
   });
 

@@ -48,7 +48,7 @@ test('a walk reads every cell of a table once, whatever its holes and wherever t
           row.address,
           Object.fromEntries([...row.cells].map(([column, cell]) => [column, cell])),
         ]);
-        const told = Object.entries(table).flatMap(([index, { state, remoteAs, transitions, seconds }]) => {
+        const expected = Object.entries(table).flatMap(([index, { state, remoteAs, transitions, seconds }]) => {
           const row = {
             ...(state === undefined ? {} : { state: { kind: 'integer', value: state } }),
             ...(remoteAs === undefined ? {} : { remoteAs: { kind: 'integer', value: remoteAs } }),
@@ -57,7 +57,7 @@ test('a walk reads every cell of a table once, whatever its holes and wherever t
           };
           return Object.keys(row).length === 0 ? [] : [[index, row] as const];
         });
-        expect(Object.fromEntries(read)).toEqual(Object.fromEntries(told));
+        expect(Object.fromEntries(read)).toEqual(Object.fromEntries(expected));
       },
     ),
   );

@@ -69,7 +69,7 @@ const trap = (session: Session, oid: string): Promise<Error | null> =>
   new Promise((resolve) => session.trap(oid, STATE, (error) => resolve(error)));
 
 describe('the traps of the simulated switch', () => {
-  async function laySwitch(receiver: Listening, target: Pick<TrapTarget, 'form' | 'version'>) {
+  async function prepareSwitch(receiver: Listening, target: Pick<TrapTarget, 'form' | 'version'>) {
     const sim = createSimulatedSwitch({ clock: systemClock });
     const agent = createSimulatedSnmp({ switch: sim, faults: createSwitchFaults(), community: 'telemetry', user: USER });
     await agent.start();
@@ -88,7 +88,7 @@ describe('the traps of the simulated switch', () => {
     'the traps of the simulated switch over v$version as $form trigger once when a session comes up, once when it is lost, never for another state',
     async (target) => {
       const receiver = await listen(target.version === '3' ? V3 : V2C);
-      const sim = await laySwitch(receiver, target);
+      const sim = await prepareSwitch(receiver, target);
       sim.configure({ vrf: 'vrf1', address: '169.254.0.1', remoteAs: 65_000 });
       sim.establish('vrf1', '169.254.0.1');
       await expect.poll(() => receiver.triggers()).toBe(1);
@@ -103,7 +103,7 @@ describe('the traps of the simulated switch', () => {
 
   test('the traps of the simulated switch of an IPv6 neighbor come in Arista’s form only', async () => {
     const receiver = await listen(V2C);
-    const sim = await laySwitch(receiver, { form: 'rfc4273', version: '2c' });
+    const sim = await prepareSwitch(receiver, { form: 'rfc4273', version: '2c' });
     sim.configure({ vrf: 'default', address: '2001:db8::1', remoteAs: 65_000 });
     sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
     sim.establish('default', '2001:db8::1');

@@ -28,11 +28,11 @@ const sim = createSimulatedSwitch({ clock: systemClock });
 sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 65_000 });
 
 /** An SNMPv3 agent that answers each request first with what `spoil` makes of its answer, and then in earnest. */
-async function laySpoiler(spoil: (authentic: (pdu: Buffer) => Buffer, pdu: Buffer) => Buffer): Promise<number> {
-  const face = createV3Agent(sim, USER);
+async function prepareSpoiler(spoil: (authentic: (pdu: Buffer) => Buffer, pdu: Buffer) => Buffer): Promise<number> {
+  const server = createV3Agent(sim, USER);
   const socket = createSocket('udp4');
   socket.on('message', (datagram, { port, address }) => {
-    const received = face.receive(datagram);
+    const received = server.receive(datagram);
     if (received === undefined) return;
     if (received.kind === 'report') return void socket.send(received.message, port, address);
     const request = decodeRequest(asV2cMessage(received.pdu));
@@ -50,9 +50,9 @@ async function laySpoiler(spoil: (authentic: (pdu: Buffer) => Buffer, pdu: Buffe
 /** What a session reads of the state while it gets such answers. */
 async function statesRead(
   inputs: number,
-  spoil: Parameters<typeof laySpoiler>[0],
+  spoil: Parameters<typeof prepareSpoiler>[0],
 ): Promise<{ read: number; refused: number; dropped: number }> {
-  const port = await laySpoiler(spoil);
+  const port = await prepareSpoiler(spoil);
   const ignored = noneIgnored();
   const outcomes = { read: 0, refused: 0 };
   for (let left = inputs; left > 0; ) {
@@ -110,7 +110,7 @@ test('of random and damaged SNMPv3 notifications only the genuine one is accepte
       },
     },
     reply() {
-      // Who asks for the engine in between is told.
+      // Engine discoveries in between are answered.
     },
   });
   const counts: Record<string, number> = {};
@@ -139,19 +139,19 @@ test('random and damaged SNMPv2c notifications are read, or refused as malformed
     outcomes[outcome] += 1;
   }
   expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(inputs / 100);
-  // Damage to a value leaves a notification one, which is no harm: what it says is never read.
+  // A damaged value leaves the notification valid, which is harmless: its values stay unread.
   expect(triggers).toBeLessThanOrEqual(outcomes.read);
 }, 300_000);
 
 test('the simulated agent reports or drops random and damaged messages', () => {
   const random = seededRandom(36);
-  const face = createV3Agent(sim, USER);
+  const server = createV3Agent(sim, USER);
   const message = trapOfV3();
   const inputs = fuzzInputs(5_000);
   const counts = { request: 0, report: 0, dropped: 0 };
   for (let round = 0; round < inputs; round += 1) {
     const datagram = round % 10 === 0 ? message : spoiled(message, round, random);
-    const kind = face.receive(datagram)?.kind ?? 'dropped';
+    const kind = server.receive(datagram)?.kind ?? 'dropped';
     if (kind === 'request' && !datagram.equals(message)) throw new Error(`believed ${datagram.toString('hex')}`);
     counts[kind] += 1;
   }

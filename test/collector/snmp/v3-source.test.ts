@@ -26,7 +26,7 @@ interface Laid {
 }
 
 /** A simulated agent with this user: VRF `default` with one session that waits, `vrf1` with one that is up. */
-async function layAgent(user: SimulatedSnmpUser = USER): Promise<Laid> {
+async function prepareAgent(user: SimulatedSnmpUser = USER): Promise<Laid> {
   let ahead = 0;
   const clock: Clock = { ...systemClock, wall: () => epochMs(systemClock.wall() + ahead) };
   const sim = createSimulatedSwitch({ clock });
@@ -88,13 +88,13 @@ test.each([
   ['sha512', 'aes256r'],
 ] as const)('reads each VRF in its context, with %s and %s', async (auth, priv) => {
   const user = { ...USER, auth: { ...USER.auth, protocol: auth }, priv: { ...USER.priv, protocol: priv } };
-  const { port } = await layAgent(user);
+  const { port } = await prepareAgent(user);
   expect(statesOf(await sourceAs(user, port).collect(signal))).toEqual(TRUTH);
 });
 
 describe('a restart', () => {
   test('an agent that restarts between two polls is read with its new boots', async () => {
-    const { sim, port, pass } = await layAgent();
+    const { sim, port, pass } = await prepareAgent();
     const source = sourceAs(USER, port);
     pass(86_400_000);
     expect(statesOf(await source.collect(signal))).toEqual(TRUTH);
@@ -108,7 +108,7 @@ describe('a restart', () => {
 
 describe('a refused user', () => {
   const refusalOf = async (user: SnmpUser): Promise<string> => {
-    const { port } = await layAgent();
+    const { port } = await prepareAgent();
     const error: unknown = await sourceAs(user, port)
       .collect(signal)
       .catch((thrown: unknown) => thrown);
@@ -116,9 +116,7 @@ describe('a refused user', () => {
   };
 
   test('a refused user is one line: unknown, wrong password, other protocol, privacy, level', async () => {
-    expect(await refusalOf({ ...USER, name: 'somebody' })).toBe(
-      'SNMP__USER_UNKNOWN: the SNMP agent at 127.0.0.1:PORT has no user somebody',
-    );
+    expect(await refusalOf({ ...USER, name: 'unknown' })).toBe('SNMP__USER_UNKNOWN: the SNMP agent at 127.0.0.1:PORT has no user unknown');
     const wrongPassword = 'SNMP__WRONG_PASSWORD: the SNMP agent at 127.0.0.1:PORT refuses the authentication of user telemetry';
     expect(await refusalOf({ ...USER, auth: { protocol: 'sha', password: 'other-words' } })).toBe(wrongPassword);
     expect(await refusalOf({ ...USER, auth: { ...USER.auth, protocol: 'md5' } })).toBe(wrongPassword);
@@ -131,7 +129,7 @@ describe('a refused user', () => {
   });
 
   test('an error about a user never shows a password', async () => {
-    const { port } = await layAgent();
+    const { port } = await prepareAgent();
     const error: unknown = await sourceAs({ ...USER, auth: { protocol: 'sha', password: 'other-words' } }, port)
       .collect(signal)
       .catch((thrown: unknown) => thrown);
@@ -139,7 +137,7 @@ describe('a refused user', () => {
   });
 
   test('a context that the agent lacks is failed where it is configured', async () => {
-    const { port } = await layAgent();
+    const { port } = await prepareAgent();
     expect(statesOf(await sourceAs(USER, port, { vrfs: ['default', 'vrf9'] }).collect(signal))).toEqual({
       default: TRUTH.default,
       vrf9: 'the agent refuses this context',
@@ -159,7 +157,7 @@ describe('a refused user', () => {
 
 describe('forged answers', () => {
   /** Stands between the source and the agent, and changes what the agent says. */
-  async function layMiddleman(port: number, change: (answer: Buffer, count: number) => readonly Buffer[]): Promise<number> {
+  async function prepareMiddleman(port: number, change: (answer: Buffer, count: number) => readonly Buffer[]): Promise<number> {
     const inside = createSocket('udp4');
     const outside = createSocket('udp4');
     let count = 0;
@@ -181,20 +179,20 @@ describe('forged answers', () => {
   }
 
   test('answers that are neither encrypted nor authentic are ignored, which net-snmp alone would accept', async () => {
-    const { port } = await layAgent();
-    const through = await layMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
+    const { port } = await prepareAgent();
+    const through = await prepareMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
     expect(await askedByNetSnmp(through)).toEqual([6]);
 
-    const another = await layMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
+    const another = await prepareMiddleman(port, (answer, count) => (count === 1 ? [answer] : [forged(answer), answer]));
     const source = sourceAs(USER, another, { vrfs: ['default'], mib: 'bgp4' });
     expect(statesOf(await source.collect(signal))).toEqual({ default: TRUTH.default });
     expect(source.ignoredDatagrams().malformed).toBeGreaterThan(0);
   });
 
   test('answers with a single flipped bit are ignored', async () => {
-    const { port } = await layAgent();
+    const { port } = await prepareAgent();
     // The discovery passes; of every later answer one octet of the encrypted part is another.
-    const through = await layMiddleman(port, (answer, count) => {
+    const through = await prepareMiddleman(port, (answer, count) => {
       const turned = Buffer.from(answer);
       const at = turned.length - 20;
       turned[at] = (turned[at] ?? 0) ^ 1;
