@@ -18,26 +18,26 @@ import {
 
 export const startCommand = defineCommand<LocalnetOptions>({
   name: 'start',
-  describe: 'Start a ledger and a simulated device on this host, to try things on. This is what runs when no command is named.',
+  describe: 'Start a ledger and a simulated device on this host. The default command.',
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
-    'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC, 8899 if it is free; 0 takes any" },
-    'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI, 8080 if it is free; 0 takes any" },
-    'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent, 1161 if it is free; 0 takes any" },
-    'grpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's EosSdkRpc, 9543 if it is free; 0 takes any" },
-    'eapi-key': { type: 'string', value: 'FILE', describe: 'Private key in PEM; with --eapi-cert the eAPI is an HTTPS one' },
-    'eapi-cert': { type: 'string', value: 'FILE', describe: 'Certificate in PEM; with --eapi-key the eAPI is an HTTPS one' },
-    'state-ingest-port': { type: 'string', value: 'PORT', describe: 'TCP port of a state-ingest server, 0 for any; none without' },
+    'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC; 8899 by default if free, 0 for any" },
+    'eapi-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's eAPI; 8080 by default if free, 0 for any" },
+    'snmp-port': { type: 'string', value: 'PORT', describe: "UDP port of the device's SNMP agent; 1161 by default if free, 0 for any" },
+    'grpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the device's EosSdkRpc; 9543 by default if free, 0 for any" },
+    'eapi-key': { type: 'string', value: 'FILE', describe: 'Private key for HTTPS on the eAPI, PEM; requires --eapi-cert' },
+    'eapi-cert': { type: 'string', value: 'FILE', describe: 'Certificate for HTTPS on the eAPI, PEM; requires --eapi-key' },
+    'state-ingest-port': { type: 'string', value: 'PORT', describe: 'TCP port of a state-ingest server, 0 for any; no server by default' },
     'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
-    scenario: { type: 'string', value: 'static|churn', describe: 'Whether users stay connected or come, flap and go' },
+    scenario: { type: 'string', value: 'static|churn', describe: 'static: users stay connected; churn: users connect, flap and leave' },
     keypair: {
       type: 'string',
       value: 'FILE',
       describe: "Key file of the device's metrics publisher; by default a new one in a temporary folder",
     },
-    genesis: { type: 'string', value: 'FILE', describe: 'Begin with the devices, tenants and users of this YAML file' },
-    restore: { type: 'string', value: 'FILE', describe: 'Go on from the state that `dzd-localnet snapshot FILE` wrote' },
-    output: { type: 'string', value: 'table|json', describe: 'How the addresses are printed' },
+    genesis: { type: 'string', value: 'FILE', describe: 'YAML file with the initial devices, tenants and users' },
+    restore: { type: 'string', value: 'FILE', describe: 'Restore the state that `dzd-localnet snapshot FILE` wrote' },
+    output: { type: 'string', value: 'table|json', describe: 'Output format of the addresses' },
   },
   read: readLocalnetOptions,
   load: async () => (await import('./start.ts')).localnetBody,
@@ -45,12 +45,12 @@ export const startCommand = defineCommand<LocalnetOptions>({
 
 export const demoCommand = defineCommand<DemoOptions>({
   name: 'demo',
-  describe: 'Run the agent against a ledger and a simulated device of its own, and show what happens.',
+  describe: 'Run the agent against its own ledger and simulated device, and show the results.',
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEMO_DEFAULT_USERS} by default` },
-    for: { type: 'string', value: 'DURATION', describe: 'End after this time, such as 30s; by default run until stopped' },
-    output: { type: 'string', value: 'table|json', describe: 'A live table, or one JSON object a line' },
-    seed: { type: 'string', value: 'N', describe: 'Repeat the run that had this seed' },
+    for: { type: 'string', value: 'DURATION', describe: 'End after this time, such as 30s; by default it runs until stopped' },
+    output: { type: 'string', value: 'table|json', describe: 'A live table, or one JSON object per line' },
+    seed: { type: 'string', value: 'N', describe: 'Seed of the run, to repeat it' },
   },
   read: readDemoOptions,
   load: async () => (await import('./demo.ts')).demoBody,
@@ -59,7 +59,7 @@ export const demoCommand = defineCommand<DemoOptions>({
 function drivingCommand(name: DrivingCommand, describe: string, options: Command['options'] = {}): Command {
   return defineCommand<DriveOptions>({
     name,
-    describe: `${describe} of a localnet that runs.`,
+    describe: `${describe} of a running localnet.`,
     argument: { name: argumentOf(name), many: name !== 'snapshot', describe: verbsHelp(name) },
     options: { ...DRIVE_OPTIONS, ...options },
     read: (values) => readDriveOptions(name, values),
@@ -81,7 +81,7 @@ const LOCALNET: Program = {
   describe: 'A DoubleZero ledger and a simulated device on this host, to try the agent on.',
 };
 
-/** Runs what the arguments of `dzd-localnet` ask for: `start` when they name no command. Never throws. */
+/** Runs the command line of `dzd-localnet`; the default command is `start`. Never throws. */
 export function runLocalnetCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const isAboutAll = args.some((arg) => ['--help', '-h', '--version'].includes(arg));
   const namesNone = args[0] === undefined || args[0].startsWith('-');

@@ -22,15 +22,15 @@ import { createScenario, type ScenarioEvent } from './scenario.ts';
 import { temporaryFolder, writeNewKeypair } from './start.ts';
 import type { Localnet, LocalnetAddresses } from './world.ts';
 
-/** What the demo knows of the agent's work: counts for the summary, and each user's last word for the table. */
+/** The demo's view of the agent: counts for the summary, and each user's latest state for the table. */
 interface DemoBoard {
   readonly listener: AgentListener;
   readonly transactions: number;
   readonly writesLanded: number;
   readonly writesFailed: number;
-  /** Users whose status on the ledger is not the truth. */
+  /** Users whose ledger status differs from their session. */
   mismatches(): readonly Address[];
-  /** Users by the truth. */
+  /** Users by their actual session state. */
   counts(): { readonly users: number; readonly up: number; readonly down: number };
   rows(): readonly DemoRow[];
 }
@@ -108,7 +108,7 @@ function wordsFor(observation: Observation | undefined): string {
   return observation.at?.neighbor.state ?? 'no neighbor';
 }
 
-/** A screen is watched for seconds: everything is quicker than on a switch, and nothing is skipped. */
+/** Shorter intervals than on a real switch, so that changes show within seconds. */
 const QUICK = {
   ledger: { viewIdleInterval: '5s' },
   collector: { interval: '1s' },
@@ -143,7 +143,7 @@ async function demoConfig(folder: string, addresses: LocalnetAddresses, device: 
   return loadConfig({ file, environment: {} }).config;
 }
 
-/** What the demo prints besides the summary, with `--output json`: the world's moves, and the agent's answers to them. */
+/** The demo's events with `--output json`, in addition to the summary: changes of the world, and the agent's reactions. */
 type DemoEvent =
   | { readonly event: 'world'; readonly kind: ScenarioEvent['kind']; readonly user: string }
   | { readonly event: 'observed'; readonly user: string; readonly observation: string; readonly because: string | null }
@@ -187,14 +187,14 @@ function createDemoEvents(emit: (event: DemoEvent) => void): DemoEvents {
 interface DemoScreenOptions {
   readonly board: DemoBoard;
   /** The newest lines of the agent's log and the world's events. */
-  readonly news: () => readonly string[];
+  readonly recentLines: () => readonly string[];
   readonly columns: number;
   readonly rows: number;
   readonly elapsedMs: number;
 }
 
 const CLEAR = '\u001b[H\u001b[J';
-const NEWS_LINES = 8;
+const RECENT_LINES = 8;
 const TITLES: readonly (readonly [title: string, width: number, cell: (row: DemoRow) => string])[] = [
   ['USER', 10, ({ user }) => `${user.slice(0, 8)}…`],
   ['TUNNEL', 22, ({ tunnel }) => tunnel],
@@ -205,33 +205,40 @@ const TITLES: readonly (readonly [title: string, width: number, cell: (row: Demo
   ['LAST TRANSACTION', 20, ({ lastTransaction }) => (lastTransaction.length > 19 ? `${lastTransaction.slice(0, 18)}…` : lastTransaction)],
 ];
 
-/** One picture of the demo, as text for a terminal; the caller clears the screen by what `liveFrame` puts before it. */
-function drawDemo({ board, news, columns, rows, elapsedMs }: DemoScreenOptions): string {
+/** One frame of the demo as text; `liveFrame` adds the code that clears the screen. */
+function renderDemo({ board, recentLines, columns, rows, elapsedMs }: DemoScreenOptions): string {
   const { users, up, down } = board.counts();
-  const head = `dzd-localnet demo  ${seconds(elapsedMs)}   users ${users}: ${up} up, ${down} down   transactions ${board.transactions}   writes ${board.writesLanded}   ledger behind the truth for ${board.mismatches().length}`;
+  const head = `dzd-localnet demo  ${seconds(elapsedMs)}   users ${users}: ${up} up, ${down} down   transactions ${board.transactions}   writes ${board.writesLanded}   ledger behind for ${board.mismatches().length}`;
   const lines = board.rows().map((row) => TITLES.map(([, width, cell]) => cell(row).padEnd(width)).join(' '));
-  const room = Math.max(3, rows - NEWS_LINES - 5);
+  const room = Math.max(3, rows - RECENT_LINES - 5);
   const shown = lines.length > room ? [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`] : lines;
-  const body = [head, '', TITLES.map(([title, width]) => title.padEnd(width)).join(' '), ...shown, '', ...news().slice(-NEWS_LINES)];
+  const body = [
+    head,
+    '',
+    TITLES.map(([title, width]) => title.padEnd(width)).join(' '),
+    ...shown,
+    '',
+    ...recentLines().slice(-RECENT_LINES),
+  ];
   return `${body.map((line) => line.trimEnd().slice(0, columns)).join('\n')}\n`;
 }
 
 function liveFrame(options: DemoScreenOptions): string {
-  return `${CLEAR}${drawDemo(options)}`;
+  return `${CLEAR}${renderDemo(options)}`;
 }
 
 function seconds(ms: number): string {
   return `${Math.floor(ms / 1_000)}s`;
 }
 
-/** Before the end the world stands still for this long, so that the ledger can catch up with it: grace, tick and landing. */
+/** The scenario stops this long before the end, so that the ledger can catch up: grace, tick and confirmation. */
 const SETTLE_MS = 9_000;
-/** … and if it has not by the end, so much longer. */
-const MERCY_MS = 10_000;
+/** Extra time if the ledger has not caught up by the end. */
+const EXTRA_SETTLE_MS = 10_000;
 const EVENT_INTERVAL_MS = 1_200;
 const FRAME_MS = 500;
-/** Between two pictures where the output is no terminal. */
-const PICTURE_MS = 10_000;
+/** Frame interval without a terminal. */
+const TEXT_FRAME_MS = 10_000;
 
 /**
  * `dzd-localnet demo`: the real agent between a ledger and a switch of its own.
@@ -248,22 +255,22 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   const localnet = createLocalnet({ users, random, publisher: signer.address });
   const board = createDemoBoard(localnet);
   const sink: EventSink<OutputEvent | DemoEvent> = createEventSink({ output, destination: io.stdout });
-  const news: string[] = [];
+  const recentLines: string[] = [];
   const events = createDemoEvents((event) => sink.emit(event));
   const log = createLogger({
     level: output === 'json' ? 'warn' : 'info',
     format: output === 'json' ? 'json' : 'pretty',
-    destination: output === 'json' ? io.stderr : { write: (line) => remember(news, line) },
+    destination: output === 'json' ? io.stderr : { write: (line) => remember(recentLines, line) },
   });
   const onEvent = (event: ScenarioEvent): void => {
     if (output === 'json') events.world(event);
-    else remember(news, `world: ${event.kind} ${event.user}`);
+    else remember(recentLines, `world: ${event.kind} ${event.user}`);
   };
   const scenario = createScenario({ localnet, clock, random, meanIntervalMs: EVENT_INTERVAL_MS, onEvent });
   const startedAt = clock.monotonic();
   const screen = startScreen(output, io, (width, height) => ({
     board,
-    news: () => news,
+    recentLines: () => recentLines,
     columns: width,
     rows: height,
     elapsedMs: clock.monotonic() - startedAt,
@@ -280,7 +287,7 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
     });
     agent.start();
     scenario.start();
-    await play({ forMs, startedAt, clock, signal: io.signal, freeze: () => scenario.stop(), board });
+    await runScenario({ forMs, startedAt, clock, signal: io.signal, freeze: () => scenario.stop(), board });
     await agent.stop();
   } finally {
     await scenario.stop();
@@ -290,11 +297,11 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   }
   const summary = summaryOf(board);
   sink.emit(summary);
-  // Whoever interrupts the world in the middle finds changes on their way; only a world that was let come to rest is judged.
+  // After an interrupt, changes may be in flight: only a settled world counts.
   return io.signal.aborted || summary.mismatches === 0 ? 0 : 1;
 };
 
-interface Play {
+interface RunOptions {
   readonly forMs: number | undefined;
   readonly startedAt: number;
   readonly clock: Clock;
@@ -303,8 +310,8 @@ interface Play {
   readonly board: DemoBoard;
 }
 
-/** Lets the world move, freezes it before the end, and gives the ledger time to agree with it. A signal ends it at once. */
-async function play({ forMs, startedAt, clock, signal, freeze, board }: Play): Promise<void> {
+/** Runs the scenario, stops it before the end, and waits for the ledger to catch up. A signal ends it at once. */
+async function runScenario({ forMs, startedAt, clock, signal, freeze, board }: RunOptions): Promise<void> {
   const sleepUntil = async (ms: number): Promise<void> => {
     const left = startedAt + ms - clock.monotonic();
     if (left > 0) await clock.sleep(left, signal);
@@ -314,7 +321,7 @@ async function play({ forMs, startedAt, clock, signal, freeze, board }: Play): P
     await sleepUntil(Math.max(forMs - SETTLE_MS, forMs / 2));
     await freeze();
     await sleepUntil(forMs);
-    while (board.mismatches().length > 0 && clock.monotonic() < startedAt + forMs + MERCY_MS) await clock.sleep(100, signal);
+    while (board.mismatches().length > 0 && clock.monotonic() < startedAt + forMs + EXTRA_SETTLE_MS) await clock.sleep(100, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -328,25 +335,25 @@ function summaryOf(board: DemoBoard): SummaryEvent {
 function startScreen(
   output: 'table' | 'json',
   { stdout }: CommandIo,
-  contents: (columns: number, rows: number) => Parameters<typeof drawDemo>[0],
+  contents: (columns: number, rows: number) => Parameters<typeof renderDemo>[0],
 ): { stop(): void } {
   if (output === 'json') return { stop: () => undefined };
   const columns = stdout.columns ?? 120;
-  const draw = (): void => {
-    stdout.write(stdout.isTerminal ? liveFrame(contents(columns, process.stdout.rows ?? 40)) : `${drawDemo(contents(columns, 1_000))}\n`);
+  const render = (): void => {
+    stdout.write(stdout.isTerminal ? liveFrame(contents(columns, process.stdout.rows ?? 40)) : `${renderDemo(contents(columns, 1_000))}\n`);
   };
-  const timer = setInterval(draw, stdout.isTerminal ? FRAME_MS : PICTURE_MS);
+  const timer = setInterval(render, stdout.isTerminal ? FRAME_MS : TEXT_FRAME_MS);
   return {
     stop() {
       clearInterval(timer);
-      draw();
+      render();
     },
   };
 }
 
-const MOST_NEWS = 100;
+const MAX_RECENT_LINES = 100;
 
-function remember(news: string[], line: string): void {
-  news.push(line.trimEnd());
-  if (news.length > MOST_NEWS) news.splice(0, news.length - MOST_NEWS);
+function remember(recentLines: string[], line: string): void {
+  recentLines.push(line.trimEnd());
+  if (recentLines.length > MAX_RECENT_LINES) recentLines.splice(0, recentLines.length - MAX_RECENT_LINES);
 }

@@ -9,7 +9,7 @@ import { type LocalnetSnapshot, localnetSnapshotSchema } from './world.ts';
 
 const MAX_FILE_BYTES = 256 << 20;
 
-/** Writes a file that is there whole or not at all. Throws AgentError `CONFIG__USAGE` when it cannot be written. */
+/** Writes a file atomically. Throws AgentError `CONFIG__USAGE` when it cannot be written. */
 export async function writeWhole(file: string, text: string): Promise<void> {
   const unfinished = `${file}.${process.pid}.tmp`;
   try {
@@ -21,14 +21,14 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   }
 }
 
-/** Reads what `dzd-localnet snapshot` wrote. Throws AgentError `CONFIG__USAGE` with what is wrong in it, and where. */
+/** Reads what `dzd-localnet snapshot` wrote. Throws AgentError `CONFIG__USAGE` with the problem and its place. */
 export async function readSnapshot(file: string): Promise<LocalnetSnapshot> {
   const refuse = (problem: string, cause?: unknown): AgentError =>
     new AgentError('CONFIG__USAGE', { problem: `--restore: ${file}: ${problem}` }, { cause });
   let json: unknown;
   try {
     const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
+    if (size > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
     json = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
     throw refuse(describeError(error), error);
@@ -38,7 +38,7 @@ export async function readSnapshot(file: string): Promise<LocalnetSnapshot> {
     throw refuse(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as expected'}`);
   }
   if (json.ledger.accounts.some(({ address }) => address === json.device)) return json;
-  throw refuse(`device: it holds no account ${json.device}`);
+  throw refuse(`device: no account ${json.device}`);
 }
 
 const isSnapshot = (json: unknown): json is LocalnetSnapshot => localnetSnapshotSchema.safeParse(json).success;
@@ -91,14 +91,14 @@ async function call(url: string, method: string, params: object, signal: AbortSi
     throw new AgentError('LEDGER__LOCALNET_UNREACHABLE', { url, problem: describeError(error) }, { cause: error });
   }
   const answer = answerSchema.safeParse(body);
-  if (!answer.success) throw new AgentError('LEDGER__LOCALNET_UNREACHABLE', { url, problem: 'the answer is not JSON-RPC' });
+  if (!answer.success) throw new AgentError('LEDGER__LOCALNET_UNREACHABLE', { url, problem: 'the response is not JSON-RPC' });
   if ('error' in answer.data) throw new AgentError('LEDGER__LOCALNET_REFUSED', { method, problem: answer.data.error.message });
   return answer.data.result;
 }
 
 const USER_COLUMNS = ['address', 'clientIp', 'userType', 'status', 'tunnelId', 'tunnelNet', 'bgpStatus'];
 
-/** People read names; programs get the bytes of the accounts. */
+/** Tables show names; JSON has the bytes of the accounts. */
 const USER_NAMES: Names = { userType: userTypeName, status: userStatusName, bgpStatus: bgpStatusName };
 const DEVICE_NAMES: Names = { status: deviceStatusName };
 

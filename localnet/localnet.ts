@@ -26,7 +26,7 @@ import {
   type World,
 } from './world.ts';
 
-/** Other DZDs and route reflectors: every switch has neighbors that are nobody's users. */
+/** Other DZDs and route reflectors: every switch has neighbors that are not users. */
 const FABRIC_ASN = 65_342;
 const FABRIC_PEERS = ['172.16.0.1', '172.16.0.3', '10.0.0.11'];
 export const LOCALNET_COMMUNITY = 'public';
@@ -54,8 +54,8 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
   const ledger = createLocalLedger({
     clock,
     random,
-    ...(options.rpcPort === undefined ? {} : { port: options.rpcPort }),
-    ...(options.slotMs === undefined ? {} : { slotMs: options.slotMs }),
+    port: options.rpcPort,
+    slotMs: options.slotMs,
     slotsPerEpoch: options.slotsPerEpoch,
     restore: options.restore?.ledger,
     methods: createSwitchMethods(() => localnet),
@@ -76,15 +76,15 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     switch: sim,
     faults: switchFaults,
     clock,
-    ...(options.eapiPort === undefined ? {} : { port: options.eapiPort }),
-    ...(options.eapiSocket === undefined ? {} : { socketPath: options.eapiSocket }),
-    ...(options.eapiTls === undefined ? {} : { tls: options.eapiTls }),
+    port: options.eapiPort,
+    socketPath: options.eapiSocket,
+    tls: options.eapiTls,
   });
   const grpc = createSimulatedGrpc({
     switch: sim,
     faults: switchFaults,
     clock,
-    ...(options.grpcPort === undefined ? {} : { port: options.grpcPort }),
+    port: options.grpcPort,
   });
   const snmp = createSimulatedSnmp({
     switch: sim,
@@ -92,23 +92,23 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     community: LOCALNET_COMMUNITY,
     user: LOCALNET_SNMP_USER,
     clock,
-    ...(options.snmpPort === undefined ? {} : { port: options.snmpPort }),
+    port: options.snmpPort,
   });
   const stateIngest = createStateIngestServer({
     publisherOf: (address) => admin.device(address)?.metricsPublisherPk,
     clock,
-    port: options.stateIngestPort ?? 0,
+    port: options.stateIngestPort,
   });
   const controller = createLocalnetController({ admin, device, sim });
 
   controller.sync();
 
-  const life = new AbortController();
-  /** Users made from outside, by JSON-RPC, get their neighbor as on a real network: a little later. */
+  const stopping = new AbortController();
+  /** Users created over JSON-RPC get their neighbor a little later, as on a real network. */
   async function pushConfiguration(): Promise<void> {
-    while (!life.signal.aborted) {
+    while (!stopping.signal.aborted) {
       controller.sync();
-      await clock.sleep(CONTROLLER_INTERVAL_MS, life.signal).catch(() => undefined);
+      await clock.sleep(CONTROLLER_INTERVAL_MS, stopping.signal).catch(() => undefined);
     }
   }
 
@@ -127,7 +127,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
         snmp.start(),
         grpc.start(),
       ]);
-      const ingest = options.stateIngestPort === undefined ? {} : { stateIngestUrl: (await stateIngest.start()).url };
+      const stateIngestUrl = options.stateIngestPort === undefined ? undefined : (await stateIngest.start()).url;
       void pushConfiguration();
       return {
         rpcUrl,
@@ -136,11 +136,11 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
         eapiSocket: socketPath,
         snmp: { host, port, community: LOCALNET_COMMUNITY },
         grpc: grpcAddress,
-        ...ingest,
+        stateIngestUrl,
       };
     },
     async stop() {
-      life.abort(new Stopped('localnet stops'));
+      stopping.abort(new Stopped('localnet stops'));
       await Promise.allSettled([ledger.stop(), eapi.stop(), snmp.stop(), grpc.stop(), stateIngest.stop()]);
     },
     addUser(newcomer) {

@@ -14,16 +14,16 @@ import { AgentError } from '../src/lib/index.ts';
 import { DeviceStatus, isAddress, isIpv4 } from '../src/serviceability/index.ts';
 
 export interface LocalnetOptions {
-  /** How many users the device has. */
+  /** Number of users of the device. */
   readonly users: number;
-  /** TCP and UDP ports on loopback; 0 takes any that is free; absent: the usual one, or a free one when that is taken. */
+  /** TCP and UDP ports on loopback; 0: any free port; absent: the default port, or a free one when that is taken. */
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
   readonly grpcPort?: number;
   /** TCP port of a state-ingest server on loopback, 0 for any; absent: there is none. */
   readonly stateIngestPort?: number;
-  /** PEM files that make the eAPI an HTTPS one. */
+  /** PEM files for HTTPS. */
   readonly eapiTls?: { readonly keyFile: string; readonly certFile: string };
   /** Path of the eAPI socket; absent: one in a temporary folder. */
   readonly eapiSocket?: string;
@@ -31,56 +31,53 @@ export interface LocalnetOptions {
   readonly scenario: 'static' | 'churn';
   /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
   readonly keypair?: string;
-  /** A file of `dzd-localnet snapshot` to go on from. */
+  /** A file written by `dzd-localnet snapshot`, as the initial state. */
   readonly restore?: string;
-  /** A YAML file with the world to begin with. */
+  /** A YAML file with the initial world. */
   readonly genesis?: string;
   readonly output: 'table' | 'json';
 }
 
 export type LocalnetBody = CommandBody<LocalnetOptions>;
 
-/** As many as a device of the largest kind takes. */
+/** Maximum users of a device. */
 const MAX_USERS = 4_096;
 export const DEFAULT_USERS = 24;
 
 export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   const port = (name: string): number | undefined => wholeNumberOption(values, name, { min: 0, max: 65_535 });
-  const [rpcPort, eapiPort, snmpPort, grpcPort] = [port('rpc-port'), port('eapi-port'), port('snmp-port'), port('grpc-port')];
-  const stateIngestPort = port('state-ingest-port');
   const [keyFile, certFile] = [textOption(values, 'eapi-key'), textOption(values, 'eapi-cert')];
   if ((keyFile === undefined) !== (certFile === undefined)) {
-    throw new AgentError('CONFIG__USAGE', { problem: '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP' });
+    throw new AgentError('CONFIG__USAGE', {
+      problem: '--eapi-key and --eapi-cert require each other: pass both for HTTPS, or neither for HTTP',
+    });
   }
-  const eapiSocket = textOption(values, 'eapi-socket');
-  const keypair = textOption(values, 'keypair');
   const restore = textOption(values, 'restore');
   const genesis = textOption(values, 'genesis');
-  if (restore !== undefined && genesis !== undefined)
-    throw usage('--restore and --genesis exclude each other: a world that was, or a new one');
+  if (restore !== undefined && genesis !== undefined) throw usage('--restore and --genesis exclude each other');
   if ((restore ?? genesis) !== undefined && values.users !== undefined) {
-    throw usage(`--users does not go with --${restore === undefined ? 'genesis' : 'restore'}, which says what users there are`);
+    throw usage(`--users cannot be combined with --${restore === undefined ? 'genesis' : 'restore'}, which defines the users`);
   }
   return {
     users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
-    ...(rpcPort === undefined ? {} : { rpcPort }),
-    ...(eapiPort === undefined ? {} : { eapiPort }),
-    ...(snmpPort === undefined ? {} : { snmpPort }),
-    ...(grpcPort === undefined ? {} : { grpcPort }),
-    ...(keyFile === undefined || certFile === undefined ? {} : { eapiTls: { keyFile, certFile } }),
-    ...(stateIngestPort === undefined ? {} : { stateIngestPort }),
-    ...(eapiSocket === undefined ? {} : { eapiSocket }),
+    rpcPort: port('rpc-port'),
+    eapiPort: port('eapi-port'),
+    snmpPort: port('snmp-port'),
+    grpcPort: port('grpc-port'),
+    eapiTls: keyFile === undefined || certFile === undefined ? undefined : { keyFile, certFile },
+    stateIngestPort: port('state-ingest-port'),
+    eapiSocket: textOption(values, 'eapi-socket'),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
-    ...(keypair === undefined ? {} : { keypair }),
-    ...(restore === undefined ? {} : { restore }),
-    ...(genesis === undefined ? {} : { genesis }),
+    keypair: textOption(values, 'keypair'),
+    restore,
+    genesis,
     output: choiceOption(values, 'output', ['table', 'json']),
   };
 }
 
 export interface DemoOptions {
   readonly users: number;
-  /** How long to run, milliseconds; absent: until it is stopped. */
+  /** Duration, milliseconds; absent: until stopped. */
   readonly forMs?: number;
   readonly output: 'table' | 'json';
   /** The same seed gives the same users, flaps and faults; absent: a new one. */
@@ -93,32 +90,30 @@ export type DemoBody = CommandBody<DemoOptions>;
 export const DEMO_DEFAULT_USERS = 24;
 
 export function readDemoOptions(values: OptionValues): DemoOptions {
-  const forMs = durationOption(values, 'for');
-  const seed = wholeNumberOption(values, 'seed', { min: 0, max: 4_294_967_295 });
   return {
     users: wholeNumberOption(values, 'users', { min: 1, max: MAX_USERS }) ?? DEMO_DEFAULT_USERS,
-    ...(forMs === undefined ? {} : { forMs }),
+    forMs: durationOption(values, 'for'),
     output: choiceOption(values, 'output', ['table', 'json']),
-    ...(seed === undefined ? {} : { seed }),
+    seed: wholeNumberOption(values, 'seed', { min: 0, max: 4_294_967_295 }),
   };
 }
 
 export interface Request {
   readonly method: string;
-  /** The one object that the method takes. `user` may be a client address, and `device` is filled in where `needsDevice`. */
+  /** The method's parameter object. `user` may be a client address; `needsDevice` adds `device`. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly needsDevice?: boolean;
-  /** Where the answer goes instead of to standard output. */
+  /** Writes the result to this file instead of standard output. */
   readonly file?: string;
 }
 
 interface Verb {
-  /** What follows it, for people. */
+  /** Its arguments, for help. */
   readonly takes: string;
   readonly describe: string;
-  /** The least and the most words that may follow. */
+  /** Minimum and maximum number of arguments. */
   readonly count: readonly [number, number];
-  /** Options that go with it beside the common ones. */
+  /** Its options, in addition to the common ones. */
   readonly options?: readonly string[];
   /** Throws AgentError `CONFIG__USAGE`. */
   readonly requests: (words: readonly string[], values: OptionValues) => readonly Request[];
@@ -137,49 +132,49 @@ const ofUser = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => (
   requests: ([word = '']) => [{ method, params: { user: readUser(word) } }],
 });
 
-/** What `dzd-localnet` can do with a localnet that runs. USER is a public key or a client address. */
+/** The commands for a running localnet. USER is a public key or a client address. */
 const VERBS: Readonly<Record<string, Verb>> = {
-  'user list': { describe: 'the users', ...show('localnet_users') },
+  'user list': { describe: 'list the users', ...show('localnet_users') },
   'user create': {
     takes: '',
     count: [0, 0],
-    describe: 'a new one, by CreateAndActivateUser',
+    describe: 'create a user, by CreateAndActivateUser',
     options: ['client-ip', 'kind', 'tenant', 'connect'],
     requests: (_, values) => [{ method: 'localnet_addUser', params: newUser(values) }],
   },
-  'user delete': { describe: 'by DeleteUser', ...ofUser('localnet_deleteUser') },
-  'user ban': { describe: 'by BanUser', ...ofUser('localnet_banUser') },
+  'user delete': { describe: 'delete a user, by DeleteUser', ...ofUser('localnet_deleteUser') },
+  'user ban': { describe: 'ban a user, by BanUser', ...ofUser('localnet_banUser') },
   'user connect': {
     ...ofUser('localnet_connectUser'),
-    describe: 'its BGP session comes up',
+    describe: 'bring its BGP session up',
     options: ['rtt-us'],
     requests([word = ''], values) {
       const rttUs = wholeNumberOption(values, 'rtt-us', { min: 0, max: LONGEST_RTT_US });
-      return [{ method: 'localnet_connectUser', params: { user: readUser(word), ...(rttUs === undefined ? {} : { rttUs }) } }];
+      return [{ method: 'localnet_connectUser', params: { user: readUser(word), rttUs } }];
     },
   },
-  'user disconnect': { describe: 'its BGP session goes down', ...ofUser('localnet_disconnectUser') },
-  'device show': { describe: 'the device', ...show('localnet_device') },
+  'user disconnect': { describe: 'take its BGP session down', ...ofUser('localnet_disconnectUser') },
+  'device show': { describe: 'show the device', ...show('localnet_device') },
   'device publisher': {
     takes: 'PUBKEY',
     count: [1, 1],
-    describe: 'the key that may write its statuses',
+    describe: 'set the metrics publisher',
     requests([word = '']) {
-      if (!isAddress(word)) throw usage(`${JSON.stringify(word.slice(0, 60))} is no public key`);
+      if (!isAddress(word)) throw usage(`${JSON.stringify(word.slice(0, 60))} is not a public key`);
       return [{ method: 'localnet_changeDevice', params: { metricsPublisher: word }, needsDevice: true }];
     },
   },
   'device status': {
     takes: 'NAME',
     count: [1, 1],
-    describe: 'activated, drained, …',
+    describe: 'set the status: activated, drained, …',
     requests([word = '']) {
       const found = Object.entries(DeviceStatus).find(([name]) => name === word);
       if (found === undefined) throw usage(`device status: expected ${Object.keys(DeviceStatus).join(', ')}`);
       return [{ method: 'localnet_changeDevice', params: { status: found[1] }, needsDevice: true }];
     },
   },
-  'device reboot': { describe: 'every session goes down', ...show('localnet_rebootSwitch') },
+  'device reboot': { describe: 'reboot the switch: every session goes down', ...show('localnet_rebootSwitch') },
   snapshot: {
     takes: 'FILE',
     count: [1, 1],
@@ -189,13 +184,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'faults show': {
     takes: 'ledger|switch',
     count: [1, 1],
-    describe: 'the faults that hold',
+    describe: 'show the active faults',
     requests: ([side]) => [{ method: side === 'ledger' ? 'localnet_faults' : switchOr(side, 'localnet_switchFaults'), params: {} }],
   },
   'faults set': {
     takes: 'ledger|switch NAME=VALUE…',
     count: [2, ANY],
-    describe: 'as in docs/localnet.md; values are JSON',
+    describe: 'set faults (docs/localnet.md); values are JSON',
     requests: ([side, ...pairs]) => [
       { method: side === 'ledger' ? 'localnet_setFaults' : switchOr(side, 'localnet_beginSwitchFault'), params: readPairs(pairs) },
     ],
@@ -203,7 +198,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'faults clear': {
     takes: '[ledger|switch]',
     count: [0, 1],
-    describe: 'end them',
+    describe: 'end all faults',
     requests: ([side]) => {
       const ledger = { method: 'localnet_clearFaults', params: {} };
       const device = { method: 'localnet_clearSwitchFaults', params: {} };
@@ -215,24 +210,24 @@ const VERBS: Readonly<Record<string, Verb>> = {
 
 function switchOr(side: string | undefined, method: string): string {
   if (side === 'switch') return method;
-  throw usage(`faults are of the ledger or of the switch, not of ${JSON.stringify(side?.slice(0, 60))}`);
+  throw usage(`expected ledger or switch, not ${JSON.stringify(side?.slice(0, 60))}`);
 }
 
 function newUser(values: OptionValues): Readonly<Record<string, unknown>> {
   const clientIp = textOption(values, 'client-ip');
-  if (clientIp !== undefined && !isIpv4(clientIp)) throw usage(`--client-ip: ${JSON.stringify(clientIp.slice(0, 60))} is no IPv4 address`);
-  const tenant = wholeNumberOption(values, 'tenant', { min: 0, max: 1 });
+  if (clientIp !== undefined && !isIpv4(clientIp))
+    throw usage(`--client-ip: ${JSON.stringify(clientIp.slice(0, 60))} is not an IPv4 address`);
   return {
-    ...(clientIp === undefined ? {} : { clientIp }),
+    clientIp,
     kind: choiceOption(values, 'kind', ['unicast', 'multicast']),
-    ...(tenant === undefined ? {} : { tenant }),
+    tenant: wholeNumberOption(values, 'tenant', { min: 0, max: 1 }),
     connect: isOn(values, 'connect'),
   };
 }
 
 function readUser(word: string): string {
   if (isAddress(word) || isIpv4(word)) return word;
-  throw usage(`${JSON.stringify(word.slice(0, 60))} is no public key and no client address`);
+  throw usage(`${JSON.stringify(word.slice(0, 60))} is neither a public key nor a client address`);
 }
 
 /** `kind=slow delayMs=500`: a value is JSON, or else the text itself. */
@@ -254,21 +249,21 @@ function parseValue(text: string): unknown {
   }
 }
 
-/** What is asked of a localnet that runs. */
+/** Requests to a running localnet. */
 export interface DriveOptions {
-  /** Of its ledger. */
+  /** URL of its ledger. */
   readonly rpcUrl: string;
-  /** One after the other; the answer of the last is printed. */
+  /** Sent in order; the last result is printed. */
   readonly requests: readonly Request[];
   readonly output: 'table' | 'json';
 }
 
 export const DEFAULT_RPC_URL = 'http://127.0.0.1:8899';
 
-/** Options of every command that drives a localnet. */
+/** Options of all commands for a running localnet. */
 export const DRIVE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  'rpc-url': { type: 'string', value: 'URL', describe: `Where its ledger is, ${DEFAULT_RPC_URL} by default` },
-  output: { type: 'string', value: 'table|json', describe: 'A table for people, or what the ledger answered' },
+  'rpc-url': { type: 'string', value: 'URL', describe: `URL of its ledger, ${DEFAULT_RPC_URL} by default` },
+  output: { type: 'string', value: 'table|json', describe: 'A table, or the JSON result of the ledger' },
 };
 
 export const USER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -281,15 +276,15 @@ export const USER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 export type DrivingCommand = 'user' | 'device' | 'faults' | 'snapshot';
 
-/** What the words that follow the command are called. */
+/** The name of the command's argument. */
 export const argumentOf = (command: DrivingCommand): 'file' | 'verb' => (command === 'snapshot' ? 'file' : 'verb');
 
 const verbsOf = (command: DrivingCommand): readonly (readonly [string, Verb])[] =>
   Object.entries(VERBS).filter(([name]) => name.split(' ')[0] === command);
 
-/** What may follow the command, a line each; of `snapshot` what the file is. */
+/** The command's verbs, one per line; for `snapshot` its file. */
 export function verbsHelp(command: DrivingCommand): string {
-  if (command === 'snapshot') return 'where the state goes, for `start --restore`';
+  if (command === 'snapshot') return 'file for the state, for `start --restore`';
   const lines = verbsOf(command).map(([name, { takes, describe }]) => {
     const words = `${name.slice(command.length)} ${takes}`.trim();
     return `${words.padEnd(34)} ${describe}`;
@@ -304,7 +299,7 @@ export function readDriveOptions(command: DrivingCommand, values: OptionValues):
   const stray = Object.keys(values).find(
     (key) => isGiven(values, key) && ![...Object.keys(DRIVE_OPTIONS), argumentOf(command), ...(verb.options ?? [])].includes(key),
   );
-  if (stray !== undefined) throw usage(`--${stray} does not go with \`dzd-localnet ${name}\``);
+  if (stray !== undefined) throw usage(`--${stray} is not an option of \`dzd-localnet ${name}\``);
   const given = words.slice(name.split(' ').length);
   const [least, most] = verb.count;
   if (given.length < least || given.length > most)

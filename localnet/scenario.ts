@@ -2,7 +2,7 @@ import { type Clock, type Random, Stopped } from '../src/lib/index.ts';
 import type { Address, Ipv4 } from '../src/serviceability/index.ts';
 import type { Localnet } from './world.ts';
 
-/** What happened to a user in the simulated world. */
+/** An event of a user in the simulated world. */
 export type ScenarioEventKind = 'connected' | 'disconnected' | 'created' | 'deleted' | 're-created' | 'flapped';
 
 export interface ScenarioEvent {
@@ -14,41 +14,40 @@ export interface ScenarioOptions {
   readonly localnet: Localnet;
   readonly clock: Clock;
   readonly random: Random;
-  /** Mean time between two events once everybody has connected, milliseconds. */
+  /** Mean time between two events after the initial connections, milliseconds. */
   readonly meanIntervalMs: number;
   readonly onEvent?: (event: ScenarioEvent) => void;
 }
 
 export interface Scenario {
   start(): void;
-  /** From now on the world stands still. */
+  /** Ends all events. */
   stop(): Promise<void>;
 }
 
-/** Users connect one after the other in this time at the start. */
+/** At the start, users connect one after another within this time. */
 const ARRIVAL_SPREAD_MS = 3_000;
-/** How long a session that flaps stays down: shorter than any grace, longer than a poll. */
+/** Duration of a flap: shorter than any grace period, longer than a poll. */
 const FLAP_MS = 1_500;
-/** A tenth of the users stays away, so that never-connected users are seen too. */
+/** This share of the users does not connect, so that never-connected users occur, too. */
 const ABSENT_SHARE = 0.1;
-/** Milliseconds of round-trip time are drawn between these, in microseconds. */
+/** Range of random round-trip times, microseconds. */
 const RTT_US = { min: 800, max: 90_000 };
 
 /**
- * A world that moves: users connect, flap, drop, come back, leave for good, and return at the same address. Seeded by `random`, so that a run can
- * be repeated.
+ * Random events: users connect, flap, drop, reconnect, are deleted, and return at the same address. A seeded `random` makes a run repeatable.
  */
 export function createScenario({ localnet, clock, random, meanIntervalMs, onEvent = () => undefined }: ScenarioOptions): Scenario {
-  const life = new AbortController();
+  const stopping = new AbortController();
   let running: Promise<void> | undefined;
-  /** Client addresses of users that left and may come back. */
+  /** Client addresses of deleted users that may return. */
   const gone: Ipv4[] = [];
 
   const rttUs = (): number => Math.round(RTT_US.min + random() * (RTT_US.max - RTT_US.min));
   const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
   const inState = (state: 'up' | 'down'): readonly Address[] =>
     [...localnet.truth()].filter(([, truth]) => truth === state).map(([user]) => user);
-  const tell = (kind: ScenarioEventKind, user: Address): void => onEvent({ kind, user });
+  const emit = (kind: ScenarioEventKind, user: Address): void => onEvent({ kind, user });
 
   async function arrivals(): Promise<void> {
     const users = [...localnet.truth().keys()];
@@ -56,8 +55,8 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
     const arriving = users.slice(0, users.length - absent);
     for (const user of arriving) {
       localnet.connect(user, rttUs());
-      tell('connected', user);
-      await clock.sleep((ARRIVAL_SPREAD_MS / arriving.length) * (0.5 + random()), life.signal);
+      emit('connected', user);
+      await clock.sleep((ARRIVAL_SPREAD_MS / arriving.length) * (0.5 + random()), stopping.signal);
     }
   }
 
@@ -68,7 +67,7 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
         const user = pick(inState('up'));
         if (user === undefined) return;
         localnet.disconnect(user);
-        tell('disconnected', user);
+        emit('disconnected', user);
       },
     ],
     [
@@ -77,7 +76,7 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
         const user = pick(inState('down'));
         if (user === undefined) return;
         localnet.connect(user, rttUs());
-        tell('connected', user);
+        emit('connected', user);
       },
     ],
     [
@@ -86,9 +85,9 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
         const user = pick(inState('up'));
         if (user === undefined) return;
         localnet.disconnect(user);
-        await clock.sleep(FLAP_MS, life.signal);
+        await clock.sleep(FLAP_MS, stopping.signal);
         localnet.connect(user, rttUs());
-        tell('flapped', user);
+        emit('flapped', user);
       },
     ],
     [
@@ -99,21 +98,21 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
         if (user === undefined || account === undefined) return;
         localnet.removeUser(user);
         gone.push(account.clientIp);
-        tell('deleted', user);
+        emit('deleted', user);
       },
     ],
     [
       1.5,
       () => {
         const clientIp = gone.shift();
-        const user = localnet.addUser(clientIp === undefined ? {} : { clientIp });
+        const user = localnet.addUser({ clientIp });
         localnet.connect(user, rttUs());
-        tell(clientIp === undefined ? 'created' : 're-created', user);
+        emit(clientIp === undefined ? 'created' : 're-created', user);
       },
     ],
   ];
 
-  function draw(): (() => Promise<void> | void) | undefined {
+  function pickMove(): (() => Promise<void> | void) | undefined {
     let roll = random() * moves.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, move] of moves) {
       roll -= weight;
@@ -124,20 +123,20 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
 
   async function run(): Promise<void> {
     await arrivals();
-    while (!life.signal.aborted) {
-      await clock.sleep(meanIntervalMs * (0.3 + 1.4 * random()), life.signal);
-      await draw()?.();
+    while (!stopping.signal.aborted) {
+      await clock.sleep(meanIntervalMs * (0.3 + 1.4 * random()), stopping.signal);
+      await pickMove()?.();
     }
   }
 
   return {
     start() {
       running ??= run().catch((error: unknown) => {
-        if (!life.signal.aborted) throw error;
+        if (!stopping.signal.aborted) throw error;
       });
     },
     async stop() {
-      life.abort(new Stopped('the scenario stops'));
+      stopping.abort(new Stopped('the scenario stops'));
       await running;
     },
   };

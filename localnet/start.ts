@@ -19,13 +19,13 @@ interface PortChoice {
   /** The flag that names the port, for the error. */
   readonly flag: string;
   readonly protocol: 'tcp' | 'udp';
-  /** What the user asked for; 0 means any. */
+  /** The requested port; 0 means any. */
   readonly wanted: number | undefined;
-  /** Taken when the user asks for nothing and it is free. */
+  /** The default, used if free. */
   readonly usual: number;
 }
 
-/** The port on 127.0.0.1 to listen on; 0 where any will do. Throws AgentError `CONFIG__PORT_IN_USE` when the one that was asked for is taken. */
+/** The port to listen on at 127.0.0.1; 0 for any free port. Throws AgentError `CONFIG__PORT_IN_USE` when the requested port is taken. */
 export async function choosePort({ flag, protocol, wanted, usual }: PortChoice): Promise<number> {
   const port = wanted ?? usual;
   const problem = port === 0 ? undefined : await bindProblem(port, protocol);
@@ -34,7 +34,7 @@ export async function choosePort({ flag, protocol, wanted, usual }: PortChoice):
   throw new AgentError('CONFIG__PORT_IN_USE', { flag, port, problem: describeError(problem) });
 }
 
-/** Why the port can't be bound now; somebody may still take it before we do. */
+/** The bind error, if any. Another process may still take the port afterwards. */
 async function bindProblem(port: number, protocol: 'tcp' | 'udp'): Promise<unknown> {
   try {
     if (protocol === 'tcp') {
@@ -55,7 +55,7 @@ async function bindProblem(port: number, protocol: 'tcp' | 'udp'): Promise<unkno
   }
 }
 
-/** A folder of this process's own, removed at its end. */
+/** A temporary folder, removed at exit. */
 interface TemporaryFolder {
   readonly path: string;
   remove(): Promise<void>;
@@ -78,7 +78,7 @@ async function writeKeypair(file: string, seed: Uint8Array, publicKey: Uint8Arra
   return file;
 }
 
-/** Reads the world that `--genesis` names. Throws AgentError `CONFIG__…` with file and line of each thing that is wrong. */
+/** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
   const file = readYaml(path);
   const checked = genesisSchema.safeParse(file.value);
@@ -108,11 +108,11 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     eapiPort: await choosePort({ flag: 'eapi-port', protocol: 'tcp', wanted: options.eapiPort, usual: 8_080 }),
     snmpPort: await choosePort({ flag: 'snmp-port', protocol: 'udp', wanted: options.snmpPort, usual: 1_161 }),
     grpcPort: await choosePort({ flag: 'grpc-port', protocol: 'tcp', wanted: options.grpcPort, usual: 9_543 }),
-    ...(options.eapiTls === undefined ? {} : { eapiTls: await readTls(options.eapiTls) }),
-    ...(options.eapiSocket === undefined ? {} : { eapiSocket: options.eapiSocket }),
-    ...(options.stateIngestPort === undefined ? {} : { stateIngestPort: await stateIngestPort(options.stateIngestPort) }),
-    ...(restore === undefined ? {} : { restore }),
-    ...(genesis === undefined ? {} : { genesis }),
+    eapiTls: options.eapiTls === undefined ? undefined : await readTls(options.eapiTls),
+    eapiSocket: options.eapiSocket,
+    stateIngestPort: options.stateIngestPort === undefined ? undefined : await stateIngestPort(options.stateIngestPort),
+    restore,
+    genesis,
     publisher: loadKeypair(keypair).keypair.address,
   });
   const scenario = createScenario({ localnet, clock: systemClock, random: Math.random, meanIntervalMs: CHURN_INTERVAL_MS });
@@ -130,7 +130,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       eapiSocket,
       snmp: `${snmp.host}:${snmp.port}`,
       grpc: `${grpc.host}:${grpc.port}`,
-      ...(stateIngestUrl === undefined ? {} : { stateIngestUrl }),
+      stateIngestUrl,
     };
     createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
     if (options.output === 'table') io.stdout.write(howToUse(ready));
@@ -179,7 +179,7 @@ Try the agent on it, in another terminal. A configuration file for it:
         url: ${eapiUrl}
 
   dzd-telemetry run --config FILE --dry-run
-${rpcUrl === DEFAULT_RPC_URL ? '' : `\nWhat drives this localnet wants its address: dzd-localnet user list --rpc-url ${rpcUrl}\n`}
-docs/localnet.md tells how users are created and connected from outside, and how faults are set. Ctrl-C ends it.
+${rpcUrl === DEFAULT_RPC_URL ? '' : `\nCommands for this localnet need its URL: dzd-localnet user list --rpc-url ${rpcUrl}\n`}
+docs/localnet.md describes how to create and connect users, and how to set faults. Stop with Ctrl-C.
 `;
 }

@@ -16,7 +16,7 @@ interface RequestToAuthenticate {
   readonly publisherOf: (device: Address) => Address | undefined;
 }
 
-/** The device that the request comes from, or the words with which state-ingest refuses it. */
+/** The authenticated device, or state-ingest's error text. */
 type Authenticated = { readonly device: Address } | { readonly refusal: string };
 
 const ACCEPTED_SKEW_MS = 5 * 60_000;
@@ -24,7 +24,7 @@ const SIGNATURE_BYTES = 64;
 /** What precedes an ed25519 key in SubjectPublicKeyInfo (RFC 8410 section 4). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** Checks headers, time, device and signature, in the order and with the words of the real server. */
+/** Checks headers, time, device and signature, in the order and with the error texts of the real server. */
 function authenticate({ method, path, headers, body, now, publisherOf }: RequestToAuthenticate): Authenticated {
   const [device, signature, timestamp] = ['x-dz-device', 'x-dz-signature', 'x-dz-timestamp'].map((name) =>
     String(headers[name] ?? '').trim(),
@@ -54,11 +54,11 @@ function isSignedBy(publisher: Address, message: Uint8Array, signature: Uint8Arr
     const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, addressBytes(publisher)]), format: 'der', type: 'spki' });
     return verify(null, message, key, signature);
   } catch {
-    return false; // 32 bytes that are no point of the curve
+    return false; // not a point on the curve
   }
 }
 
-/** What the real server asks for unless told otherwise: each kind is the show command of that name. */
+/** The real server's default kinds: each is the show command of that name. */
 export const DEFAULT_KINDS = [
   'snmp-mib-ifmib-ifindex',
   'isis-database-detail',
@@ -84,24 +84,24 @@ function commandOf(kind: string): string {
   return `show ${kind.replaceAll('-', ' ').replace('sa cache', 'sa-cache')}`;
 }
 
-/** What an HTTP request is answered with. */
+/** An HTTP response. */
 interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** How the server misbehaves, or what it is suffering from. */
+/** Faults of the server. */
 export interface StateIngestFaults {
-  /** False while it has no view of the ledger: uploads are put off with 503. */
+  /** False while it has no view of the ledger: uploads get 503. */
   readonly ready: boolean;
-  /** How far its clock is ahead, milliseconds. */
+  /** Clock skew, milliseconds ahead. */
   readonly clockOffsetMs: number;
-  /** The list of what to collect, whatever it may be. */
+  /** The response of /v1/state-to-collect. */
   readonly stateToCollect: unknown;
-  /** The upload URL that is given out, made from the right one. */
+  /** Changes the upload URL in the response. */
   readonly uploadUrl: (url: string) => string;
-  /** Answers a request in the place of the server; undefined leaves it to it. */
+  /** Overrides the response to a request; undefined for none. */
   readonly answer: (request: { readonly method: string; readonly path: string }) => Reply | undefined;
 }
 
@@ -113,7 +113,7 @@ const NO_FAULTS: StateIngestFaults = {
   answer: () => undefined,
 };
 
-/** A request for an upload URL that is as it should be. */
+/** A valid request for an upload URL. */
 interface UploadRequest {
   readonly device: Address;
   readonly kind: string;
@@ -126,23 +126,23 @@ interface UploadRequest {
 
 type UploadRefusal = { readonly status: 400 | 401; readonly error: string };
 
-/** Reads the body `{"device_pubkey","snapshot_timestamp","snapshot_sha256","kind"}`, in the order and with the words of the real server. */
+/** Reads the body `{"device_pubkey","snapshot_timestamp","snapshot_sha256","kind"}`, in the order and with the error texts of the real server. */
 function readUploadRequest(body: Buffer, device: Address, kinds: ReadonlySet<string>): UploadRequest | UploadRefusal {
   let given: unknown;
   try {
     given = JSON.parse(body.toString('utf8'));
   } catch {
-    return uploadRequestRefuse(400, 'invalid json');
+    return uploadRefusal(400, 'invalid json');
   }
   const fields = ['device_pubkey', 'snapshot_timestamp', 'snapshot_sha256', 'kind'].map((name) => field(given, name));
-  if (fields.some((value) => value !== undefined && typeof value !== 'string')) return uploadRequestRefuse(400, 'invalid json');
+  if (fields.some((value) => value !== undefined && typeof value !== 'string')) return uploadRefusal(400, 'invalid json');
   const [pubkey, timestamp, sha256, kind] = fields.map((value) => (typeof value === 'string' ? value : ''));
-  if (pubkey !== device) return uploadRequestRefuse(401, 'device pubkey mismatch');
-  if (!timestamp || !sha256 || !kind) return uploadRequestRefuse(400, 'missing fields');
-  if (!/^[0-9a-fA-F]{64}$/.test(sha256)) return uploadRequestRefuse(400, 'invalid snapshot_sha256');
-  if (!kinds.has(kind)) return uploadRequestRefuse(400, 'invalid kind');
+  if (pubkey !== device) return uploadRefusal(401, 'device pubkey mismatch');
+  if (!timestamp || !sha256 || !kind) return uploadRefusal(400, 'missing fields');
+  if (!/^[0-9a-fA-F]{64}$/.test(sha256)) return uploadRefusal(400, 'invalid snapshot_sha256');
+  if (!kinds.has(kind)) return uploadRefusal(400, 'invalid kind');
   const at = readRfc3339(timestamp);
-  if (at === undefined) return uploadRequestRefuse(400, 'invalid snapshot_timestamp (expect RFC3339)');
+  if (at === undefined) return uploadRefusal(400, 'invalid snapshot_timestamp (expect RFC3339)');
   return { device, kind, timestamp, sha256, s3Key: keyOf(kind, device, new Date(at).toISOString()) };
 }
 
@@ -155,33 +155,33 @@ function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
 }
 
-function uploadRequestRefuse(status: 400 | 401, error: string): UploadRefusal {
+function uploadRefusal(status: 400 | 401, error: string): UploadRefusal {
   return { status, error };
 }
 
-/** A snapshot as it arrived. */
+/** A received snapshot. */
 interface ReceivedSnapshot extends UploadRequest {
   readonly bytes: Buffer;
-  /** Whether the bytes have the hash that the signed request announced. */
+  /** Whether the bytes have the hash of the signed request. */
   readonly hashMatches: boolean;
 }
 
 interface SnapshotStore {
-  /** The path and query where this one may be put for a quarter of an hour, as a presigned URL has them. */
+  /** Path and query of a presigned URL, valid for 15 minutes. */
   presign(request: UploadRequest, now: EpochMs): string;
-  /** The HTTP status of putting these bytes there. */
+  /** Stores the bytes; returns the HTTP status. */
   put(target: string, contentType: string | undefined, bytes: Buffer, now: EpochMs): number;
   snapshots(): readonly ReceivedSnapshot[];
 }
 
 const STORE_PATH = '/bucket/';
 const PRESIGNED_FOR_MS = 15 * 60_000;
-/** What is kept for inspection; the oldest give way. */
+/** Limits of stored snapshots; the oldest are dropped. */
 const MAX_KEPT = 2_000;
 const MAX_KEPT_BYTES = 128 << 20;
 const MAX_PRESIGNED = 2_000;
 
-/** Stands in for the bucket behind the real server: it knows nobody but those whom a URL was given to. */
+/** Simulates the bucket behind the real server: it accepts presigned URLs only. */
 function createSnapshotStore(): SnapshotStore {
   const presigned = new Map<string, { readonly request: UploadRequest; readonly until: number }>();
   const kept: ReceivedSnapshot[] = [];
@@ -197,7 +197,7 @@ function createSnapshotStore(): SnapshotStore {
     },
     put(target, contentType, bytes, now) {
       const given = presigned.get(target);
-      // The content type is a part of what was signed.
+      // The content type is part of the signature.
       if (given === undefined || now > given.until || contentType !== 'application/json') return 403;
       const hashMatches = createHash('sha256').update(bytes).digest('hex') === given.request.sha256.toLowerCase();
       kept.push({ ...given.request, bytes, hashMatches });
@@ -227,15 +227,15 @@ interface RoutesOptions {
 
 const RETRY_AFTER_SECONDS = 60;
 
-/** Answers one request, in the order and with the words of the real server. */
+/** Handles one request, in the order and with the error texts of the real server. */
 function createRoutes({ store, publisherOf }: RoutesOptions): (request: Request, faults: StateIngestFaults) => Reply {
   function uploadUrl({ headers, body, now, target }: Request, { ready, uploadUrl: change }: StateIngestFaults): Reply {
-    if (!ready) return { ...routesRefuse(503, 'not ready'), headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } };
-    if (body === undefined) return routesRefuse(413, 'request body too large');
+    if (!ready) return { ...errorReply(503, 'not ready'), headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } };
+    if (body === undefined) return errorReply(413, 'request body too large');
     const authenticated = authenticate({ method: 'POST', path: pathOf(target), headers, body, now, publisherOf });
-    if ('refusal' in authenticated) return routesRefuse(401, authenticated.refusal);
+    if ('refusal' in authenticated) return errorReply(401, authenticated.refusal);
     const upload = readUploadRequest(body, authenticated.device, ALLOWED_KINDS);
-    if ('error' in upload) return routesRefuse(upload.status, upload.error);
+    if ('error' in upload) return errorReply(upload.status, upload.error);
     const url = change(`http://${headers.host}${store.presign(upload, now)}`);
     const given = { method: 'PUT', url, headers: { 'Content-Type': ['application/json'] } };
     return json(200, { status: 'ok', s3_key: upload.s3Key, upload: given });
@@ -260,7 +260,7 @@ function createRoutes({ store, publisherOf }: RoutesOptions): (request: Request,
       case '/v1/snapshots/upload-url':
         return method === 'POST' ? uploadUrl(request, faults) : notAllowed('POST');
       default:
-        return routesRefuse(404, 'not found');
+        return errorReply(404, 'not found');
     }
   };
 }
@@ -273,12 +273,12 @@ function json(status: number, value: unknown): Reply {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
 }
 
-function routesRefuse(status: number, error: string): Reply {
+function errorReply(status: number, error: string): Reply {
   return json(status, { error, code: status });
 }
 
 function notAllowed(allow: string): Reply {
-  return { ...routesRefuse(405, 'method not allowed'), headers: { allow } };
+  return { ...errorReply(405, 'method not allowed'), headers: { allow } };
 }
 
 interface StateIngestServerOptions {
@@ -293,22 +293,22 @@ export interface StateIngestServer {
   /** Idempotent. Rejects when the port is taken. */
   start(): Promise<{ readonly url: string }>;
   stop(): Promise<void>;
-  /** What has arrived, the oldest first; the newest few thousand. */
+  /** The newest received snapshots, oldest first. */
   snapshots(): readonly ReceivedSnapshot[];
-  /** How many requests came, by `METHOD path`; the paths of the bucket are one. */
+  /** Number of requests by `METHOD path`; all bucket paths count as one. */
   requests(): ReadonlyMap<string, number>;
-  /** Changes some of the faults, and leaves the others. */
+  /** Changes the given faults. */
   set(faults: Partial<StateIngestFaults>): void;
   clearFaults(): void;
 }
 
 const MAX_BODY_BYTES = 1 << 20;
 const MAX_SNAPSHOT_BYTES = 64 << 20;
-/** Of `requests`: what comes beyond is not counted by path. */
+/** Maximum number of paths in `requests`. */
 const MAX_PATHS = 100;
 
 /**
- * The state-ingest server and the bucket behind it, on loopback. It checks each request as the real one does, and keeps what arrives.
+ * The state-ingest server and its bucket, on loopback. Checks each request like the real server, and stores uploads.
  *
  *   GET /v1/state-to-collect · POST /v1/snapshots/upload-url ─ authenticate ─ readUploadRequest ─► URL ─► PUT /bucket/… ─► snapshots()
  */
@@ -376,7 +376,7 @@ export function createStateIngestServer({ publisherOf, clock = systemClock, port
   };
 }
 
-/** Undefined when it is larger; the rest is read and thrown away, so that the answer can be sent. */
+/** Undefined when it is larger; the rest is discarded, so that a response can be sent. */
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -19,7 +19,7 @@ import { addressText, type LocalLedger, ledgerSnapshotSchema, type WorldAdmin } 
 import type { StateIngestServer } from './state-ingest.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './switch/index.ts';
 
-/** Where the controller configures a user on its device. */
+/** A user's BGP session on the device. */
 interface UserSession {
   readonly vrf: VrfName;
   /** The neighbor's address: the client side of the tunnel. */
@@ -27,9 +27,9 @@ interface UserSession {
 }
 
 export interface LocalnetController {
-  /** Brings the switch's configuration in line with the ledger, as a DZD's controller does with each push. */
+  /** Configures the switch from the ledger, like each push of a DZD's controller. */
   sync(): void;
-  /** Undefined for a user that has no tunnel, or is none. */
+  /** Undefined for an unknown user, or one without a tunnel. */
   sessionOf(user: Address): UserSession | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface LocalnetController {
 const USER_ASN = 65_000;
 
 /**
- * Stands in for the DoubleZero controller: each activated user gets a passive neighbor `USER-<tunnel_id>` on the client side of its tunnel, unicast
- * in `vrf<tenant.vrf_id>` (vrf1 without a tenant), multicast in the default VRF; neighbors of users that are gone are removed.
+ * Simulates the DoubleZero controller: each activated user gets a passive neighbor `USER-<tunnel_id>` at the client side of its tunnel, unicast in
+ * `vrf<tenant.vrf_id>` (vrf1 without a tenant), multicast in the default VRF. Neighbors of deleted users are removed.
  */
 export function createLocalnetController({
   admin,
@@ -85,9 +85,9 @@ export function createLocalnetController({
   };
 }
 
-/** What a localnet begins with. */
+/** The initial state of a localnet. */
 export interface World {
-  /** The device that the simulated switch stands for. */
+  /** The device of the simulated switch. */
   readonly device: Address;
   /** What `tenant: 0` and `tenant: 1` of a new user mean. */
   readonly tenants: readonly Address[];
@@ -95,7 +95,7 @@ export interface World {
 }
 
 export interface NewLocalUser {
-  /** Decides the account's address, so that a user can come back at the same one. */
+  /** Determines the account's address, so a user can return at the same address. */
   readonly clientIp?: Ipv4;
   readonly kind?: 'unicast' | 'multicast';
   /** Which of the two tenants: their VRFs are vrf1 and vrf2. */
@@ -106,7 +106,7 @@ export const PUBLISHER_BALANCE = lamports(10_000_000_000);
 /** Room for a DoubleZero address of every tunnel that a device can have. */
 const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
 
-/** One device, two tenants, and users of whom every fifth is multicast; the rest alternates between the tenants. Nobody is connected. */
+/** One device, two tenants and users: every fifth is multicast, the others alternate between the tenants. No user is connected. */
 export function usualWorld(admin: WorldAdmin, { publisher, users }: { readonly publisher: Address; readonly users: number }): World {
   const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001', dzPrefixes: DZ_PREFIXES });
   admin.createExtension(device);
@@ -115,7 +115,7 @@ export function usualWorld(admin: WorldAdmin, { publisher, users }: { readonly p
   return world;
 }
 
-/** By CreateAndActivateUser, which the foundation signs. */
+/** Creates a user by CreateAndActivateUser, signed by the foundation. */
 export function createLocalUser(
   admin: WorldAdmin,
   { device, tenants }: Pick<World, 'device' | 'tenants'>,
@@ -123,7 +123,7 @@ export function createLocalUser(
 ): Address {
   return admin.createUser({
     device,
-    ...(clientIp === undefined ? {} : { clientIp }),
+    clientIp,
     ...(kind === 'multicast' ? { userType: UserType.multicast } : { tenant: tenants[tenant] }),
   });
 }
@@ -161,12 +161,12 @@ const device = z.strictObject({
   publicIp: ip.optional(),
   dzPrefixes: z.array(prefix).min(1, 'expected at least one network').optional(),
   status: status.default('activated'),
-  /** Who may write the status of its users; the localnet's own key without it. */
+  /** The key that may write the status of its users. Default: the localnet's own key. */
   publisher: z.custom<Address>(isAddress, 'expected a public key in base58').optional(),
   users: z.array(user).max(MOST_USERS, `expected at most ${MOST_USERS} users`).default([]),
 });
 
-/** A world as a file describes it. The first device is the one that the simulated switch stands for. */
+/** A world as described in a genesis file. The simulated switch is the first device. */
 export const genesisSchema = z
   .strictObject({
     tenants: z
@@ -194,7 +194,7 @@ export const genesisSchema = z
         holders.add(`${clientIp} ${kind}`);
         if (tenant !== undefined && kind === 'multicast') refuse([...path, 'tenant'], 'a multicast user has no tenant');
         else if (tenant !== undefined && !tenants.some((one) => one.code === tenant))
-          refuse([...path, 'tenant'], `there is no tenant "${tenant}"`);
+          refuse([...path, 'tenant'], `unknown tenant "${tenant}"`);
         if (connected && at > 0) refuse([...path, 'connected'], 'only the first device has a switch to connect to');
       }
     }
@@ -202,7 +202,7 @@ export const genesisSchema = z
 
 export type Genesis = z.output<typeof genesisSchema>;
 
-/** Builds the world. The same description gives the same addresses: they come from the order of devices, from codes, and from client addresses. */
+/** Builds the world. The same file gives the same addresses: they depend on the order of devices, on codes and on client addresses. */
 export function genesisWorld(admin: WorldAdmin, { tenants, devices }: Genesis, publisher: Address): World {
   const byCode = new Map(tenants.map((tenant) => [tenant.code, admin.createTenant(tenant)]));
   const addresses = devices.map(({ code: own, publicIp, dzPrefixes, publisher: named = publisher }) => {
@@ -220,7 +220,7 @@ export function genesisWorld(admin: WorldAdmin, { tenants, devices }: Genesis, p
       const created = admin.createUser({ device: address, clientIp, ...about });
       if (isUp) connected.push({ user: created, rttUs });
     }
-    // Last: a device that is not activated takes no users.
+    // Last: only an activated device accepts users.
     if (wanted !== 'activated') admin.changeDevice(address, { status: DeviceStatus[wanted] });
   }
   const [first] = addresses;
@@ -244,7 +244,7 @@ export const localnetSnapshotSchema = z.strictObject({
 
 export type LocalnetSnapshot = z.input<typeof localnetSnapshotSchema>;
 
-/** The world that a restored ledger holds. Its device gets another publisher when its own is not this one. Throws Error when it has no such device. */
+/** The world of a restored ledger. Sets the device's metrics publisher to `publisher`. Throws Error when the snapshot lacks the device. */
 export function restoredWorld({ admin }: LocalLedger, snapshot: LocalnetSnapshot, publisher: Address): World {
   const { device, connected, ledger } = localnetSnapshotSchema.parse(snapshot);
   const found = admin.device(device);
@@ -260,28 +260,28 @@ export function restoredWorld({ admin }: LocalLedger, snapshot: LocalnetSnapshot
 }
 
 export interface LocalnetOptions {
-  /** Users that exist from the start; none is connected. Every fifth is multicast, the rest alternates between two tenants. */
+  /** Number of initial users, none of them connected: every fifth is multicast, the others alternate between two tenants. */
   readonly users: number;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Ports on 127.0.0.1; a free one each unless told. */
+  /** Ports on 127.0.0.1. Default: a free port each. */
   readonly rpcPort?: number;
   readonly eapiPort?: number;
   readonly snmpPort?: number;
   readonly grpcPort?: number;
   /** HTTPS instead of HTTP for the eAPI, with this key and certificate, PEM. */
   readonly eapiTls?: { readonly key: string; readonly cert: string };
-  /** Port of a state-ingest server; there is none unless told. */
+  /** Port of a state-ingest server. Default: no server. */
   readonly stateIngestPort?: number;
-  /** Path of the eAPI's Unix socket; one in a directory of its own unless told. */
+  /** Path of the eAPI's Unix socket. Default: in a temporary directory. */
   readonly eapiSocket?: string;
-  /** Milliseconds a slot, 400 unless told. */
+  /** Milliseconds per slot. Default: 400. */
   readonly slotMs?: number;
-  /** Slots of an epoch, 432,000 unless told: access passes end with one. */
+  /** Slots per epoch; access passes expire with epochs. Default: 432,000. */
   readonly slotsPerEpoch?: bigint;
-  /** Begins with this world instead of `users`. */
+  /** The initial world, instead of `users`. */
   readonly genesis?: Genesis | undefined;
-  /** Goes on from this state, whatever `users` says. Throws Error, or ZodError, for what is none. */
+  /** The initial state, instead of `users`. Throws Error or ZodError for an invalid snapshot. */
   readonly restore?: LocalnetSnapshot | undefined;
   /** The device's metrics publisher; it is funded. */
   readonly publisher: Address;
@@ -300,16 +300,16 @@ export interface LocalnetAddresses {
   readonly stateIngestUrl?: string;
 }
 
-/** What a session truly is. */
+/** The actual state of a session. */
 export type SessionTruth = 'up' | 'down';
 
 export interface Localnet {
   readonly ledger: LocalLedger;
   readonly sim: SimulatedSwitch;
   readonly switchFaults: SwitchFaults;
-  /** The switch's SNMP agent, which can be told where to send traps. */
+  /** The switch's SNMP agent, which can send traps. */
   readonly snmp: SimulatedSnmp;
-  /** Takes raw snapshots of the device; it listens only when a port was given. */
+  /** Receives raw snapshots of the device; listens only if a port was given. */
   readonly stateIngest: StateIngestServer;
   readonly device: Address;
   readonly programId: Address;
@@ -317,12 +317,12 @@ export interface Localnet {
   stop(): Promise<void>;
   /** A new user on the ledger (CreateAndActivateUser), configured on the switch, not connected. */
   addUser(options?: NewLocalUser): Address;
-  /** Deletes the account (DeleteUser), so that its tunnel is free for the next; the switch loses the neighbor with the controller's next push. */
+  /** Deletes the account (DeleteUser), which frees its tunnel; the controller's next push removes the neighbor. */
   removeUser(user: Address): void;
   connect(user: Address, rttUs?: number): void;
   disconnect(user: Address): void;
-  /** The ledger's state and who is connected, for `restore`. Faults, and transactions that wait, are no part of it. */
+  /** The ledger's state and the connected users, for `restore`. Excludes faults and pending transactions. */
   snapshot(): LocalnetSnapshot;
-  /** The truth about every user of the device; what the ledger should say in the end. */
+  /** The actual session state of every user of the device, to which the ledger should converge. */
   truth(): ReadonlyMap<Address, SessionTruth>;
 }

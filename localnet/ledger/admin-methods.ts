@@ -125,7 +125,7 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
       },
       localnet_rollBack({ bank }, params) {
         const { blocks, requeue } = one(z.strictObject({ blocks: z.int().min(1), requeue: z.boolean().optional() }), params);
-        bank.rollBack(blocks, requeue === undefined ? {} : { requeue });
+        bank.rollBack(blocks, { requeue });
         return null;
       },
       localnet_counters: ({ bank }) => bank.counters,

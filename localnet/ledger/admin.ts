@@ -96,28 +96,28 @@ export function networkAccounts(programId: Address, owner: Address): ReadonlyMap
   ]);
 }
 
-/** Fields of a user that UpdateUser and its kin can change; anything goes here, so that clients can be shown what they should refuse. */
+/** Changes to a user. Not validated, so that clients can be tested with invalid accounts. */
 export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K] | undefined };
 
 /**
- * Builds and changes the DoubleZero world directly, with the effects that the program's own instructions have. Every change is there at
- * once, as of the newest slot (processed; confirmed a slot later); changes made before time begins are genesis, and finalized.
- * Methods throw WorldError for an address that holds no such account, or one that is taken.
+ * Builds and changes the DoubleZero world directly, with the effects of the program's own instructions. Changes apply at the newest slot
+ * (processed; confirmed a slot later); changes before time begins are genesis, and finalized. Methods throw WorldError for an address without
+ * such an account, or one that is taken.
  */
 export interface WorldAdmin {
   readonly programId: Address;
   createDevice(input: NewDevice): Address;
   changeDevice(device: Address, change: DeviceChange): void;
   /**
-   * Gives a device without users its ResourceExtension of RFC-11. From then on its users are created, banned and deleted by the program's own
-   * instructions, which the foundation signs; what those cannot do is still done by hand, with the slots kept right.
+   * Creates RFC-11's ResourceExtension of a device without users. From then on, the program's own instructions, signed by the foundation, create,
+   * ban and delete its users. Other changes are still written directly, with consistent slots.
    */
   createExtension(device: Address): void;
   device(address: Address): Device | undefined;
   /** `vrfId` counts up from 1 without one. */
   createTenant(input: { readonly code: string; readonly vrfId?: number | undefined }): Address;
   tenant(address: Address): Tenant | undefined;
-  /** At the address that its client address and type give: a deleted user comes back at the same one. */
+  /** At the address of its client address and type: a deleted user returns at the same address. */
   createUser(input: NewUser): Address;
   changeUser(user: Address, change: UserChange): void;
   /** Status 6; tunnel and DoubleZero address zeroed and free for others; the BGP fields stay as they are. */
@@ -128,7 +128,7 @@ export interface WorldAdmin {
   users(device?: Address): ReadonlyMap<Address, User>;
   /** Gives the account an older layout: cut (177 bytes: before the BGP fields), or longer with zeros; with just the rent of that length. */
   setUserLayout(user: Address, bytes: number): void;
-  /** The world is one that was there before, in these accounts of the bank: counts go on, and what its users hold is taken. Before time begins. */
+  /** Adopts restored accounts: continues the counters and marks the users' resources as taken. Before time begins. */
   adopt(accounts: ReadonlyMap<Address, unknown>): void;
   /** Sets the balance of a plain account, at once and without a transaction. */
   fund(address: Address, balance: Lamports): void;
@@ -159,7 +159,7 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
   };
   const existing = <T>(what: string, address: Address, decode: (data: Uint8Array) => T): T => {
     const found = read(address, decode);
-    if (found === undefined) throw new WorldError(`there is no ${what} at ${address}`);
+    if (found === undefined) throw new WorldError(`no ${what} at ${address}`);
     return found;
   };
   const countUser = (address: Address, { userType }: User, by: 1 | -1): void => {
@@ -189,7 +189,7 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
 
   for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
   const programUsers = createProgramUsers({ programId, derive, foundation, read, write, usersOf });
-  /** Gives back what the user holds; true when the program's own instruction has seen to the account as well. */
+  /** Frees the user's resources; true when the program's own instruction also handled the account. */
   const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
     if (programUsers.has(user.devicePk)) return programUsers.remove(address, user, how);
     resources.release(user);
@@ -221,15 +221,14 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       write(address, encodeDevice(changedDevice(existing('device', address, decodeDevice), change)));
     },
     createExtension(device) {
-      // Not by looking for them: the first look at the chain lets time begin.
-      if (existing('device', device, decodeDevice).usersCount > 0)
-        throw new WorldError(`device ${device} has users from before its extension`);
+      // Uses the counter: a scan would read the chain, which starts time.
+      if (existing('device', device, decodeDevice).usersCount > 0) throw new WorldError(`device ${device} already has users`);
       programUsers.createExtension(device);
     },
     device: (address) => read(address, decodeDevice),
     createTenant({ code, vrfId }) {
       const { address, bump } = tenantAddress(programId, code);
-      if (read(address, decodeTenant) !== undefined) throw new WorldError(`there is a tenant ${code} already`);
+      if (read(address, decodeTenant) !== undefined) throw new WorldError(`tenant ${code} already exists`);
       tenants += 1;
       write(address, encodeTenant(newTenant({ code, vrfId: vrfId ?? tenants, bumpSeed: bump, owner })));
       return address;
@@ -239,7 +238,7 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       const device = existing('device', input.device, decodeDevice);
       const clientIp = input.clientIp ?? resources.nextClientIp();
       const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0, derive);
-      if (bank.account(address) !== undefined) throw new WorldError(`there is a user with client address ${clientIp} already: ${address}`);
+      if (bank.account(address) !== undefined) throw new WorldError(`client address ${clientIp} already has a user: ${address}`);
       if (programUsers.has(input.device)) {
         programUsers.create({ device: input.device, clientIp, userType: input.userType ?? 0, tenant: input.tenant });
         resources.rememberClient(clientIp);
@@ -291,7 +290,7 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
   };
 }
 
-/** What CreateAndActivateUser cannot be asked for. */
+/** Changes that CreateAndActivateUser does not support. */
 const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewUser): UserChange => ({
   owner,
   publishers,

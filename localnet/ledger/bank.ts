@@ -32,18 +32,18 @@ import {
 } from './stores.ts';
 import { createSigner, decodeBase58, encodeBase58, type ParsedTransaction, parseTransaction, SYSTEM_PROGRAM } from './transaction.ts';
 
-/** What the faucet holds at the beginning: half a billion SOL. */
+/** Initial balance of the faucet: half a billion SOL. */
 const FAUCET_BALANCE = 500_000_000_000_000_000n;
 
 const SYSTEM_TRANSFER = 2;
 
 interface Faucet {
   readonly address: Address;
-  /** A signed transfer; two of them for the same amount and block are still two transactions. */
+  /** A signed transfer; every call returns a different transaction. */
   transfer(to: Address, amount: Lamports, blockhash: string): ParsedTransaction;
 }
 
-/** The key that pays airdrops, the same for the same chain. Its transfers are real transactions: they land, can be read back and cost a fee. */
+/** The key that pays airdrops, derived from the chain. Its transfers are real transactions: they land, are in the history and cost a fee. */
 function createFaucet(genesisHash: Uint8Array): Faucet {
   const signer = createSigner(createHash('sha256').update('faucet').update(genesisHash).digest());
   let serial = 0n;
@@ -60,7 +60,7 @@ function createFaucet(genesisHash: Uint8Array): Faucet {
         decodeBase58(blockhash) ?? new Uint8Array(32),
         Uint8Array.of(2),
         transferInstruction(1, amount),
-        transferInstruction(0, serial), // to itself: makes each airdrop's bytes, and so its signature, its own
+        transferInstruction(0, serial), // to itself: gives each airdrop a unique signature
       ]);
       return parseTransaction(Buffer.concat([Uint8Array.of(1), signer.sign(message), message]));
     },
@@ -113,7 +113,7 @@ function performanceSamples(blocks: BlockHistory, limit: number): readonly Perfo
 
 export type Commitment = 'processed' | 'confirmed' | 'finalized';
 
-/** The state as one commitment has it. */
+/** The state at one commitment. */
 export interface BankView {
   readonly slot: Slot;
   readonly blockHeight: bigint;
@@ -135,7 +135,7 @@ export interface LandedStatus {
   readonly isRecent: boolean;
 }
 
-/** What a node sees that is some blocks behind the tip. */
+/** The view of a node that may lag behind the tip. */
 export interface Replica {
   view(commitment: Commitment): BankView;
   /** The newest blocks after this slot, at most 64, oldest first, each with the slot of the block before it. */
@@ -226,17 +226,17 @@ function createView({ accounts, blockhashes, blockhashLifetime }: ReplicaOptions
   };
 }
 
-/** What a fault may do to the chain itself; asked again at each slot. */
+/** Faults of the chain itself; read at each slot. */
 interface ChainFaults {
   /** No slot begins. */
   readonly frozen: boolean;
   /** Chance of a slot without a block. */
   readonly skipSlotProbability: number;
-  /** Blocks that a blockhash is honoured for; the answers go on to promise 150. */
+  /** Blocks for which a blockhash is valid; responses still promise 150. */
   readonly blockhashLifetime: number;
 }
 
-/** What a chain goes on from. */
+/** The state from which a chain continues. */
 export interface BankState {
   /** Base58. */
   readonly genesisHash: string;
@@ -263,8 +263,7 @@ interface BankOptions {
   readonly genesis: ReadonlyMap<Address, Account>;
   readonly chainFaults: () => ChainFaults;
   /**
-   * The chain goes on from here instead of beginning anew; its accounts come with `load`. It goes on after a gap of a blockhash's lifetime, so
-   * that nothing which landed before can land again.
+   * The chain continues from here; its accounts come with `load`. It skips a blockhash's lifetime, so earlier transactions cannot land again.
    */
   readonly origin?: Pick<BankState, 'genesisHash' | 'slot' | 'height'> | undefined;
 }
@@ -275,40 +274,39 @@ export interface Bank {
   readonly slotsPerEpoch: bigint;
   readonly faucet: Address;
   readonly counters: Readonly<BankCounters>;
-  /** Starts time, unless it runs; the first look at the chain does so too. */
+  /** Starts time if it is not running; so does the first read of the chain. */
   begin(): void;
-  /** What a node sees now that is `lagBlocks` behind. Good for this moment: ask again rather than keep it. */
+  /** The current view of a node that lags by `lagBlocks`. Valid for the moment only. */
   replica(lagBlocks?: number): Replica;
-  /** Queues a transaction for the next block, or one `delaySlots` later. A signature that waits already is not queued twice. */
+  /** Queues a transaction for the next block, or one `delaySlots` later. A pending signature is not queued twice. */
   submit(transaction: ParsedTransaction, options?: { readonly delaySlots?: number; readonly again?: boolean }): void;
   /**
-   * Runs a transaction in the newest block at once, as if its leader had had it in hand; while time has not begun it is part of genesis. It is built
-   * with the blockhash that it gets. undefined when no block can hold it.
+   * Runs a transaction in the newest block at once; before time begins it becomes part of genesis. `build` receives the blockhash. Undefined when no
+   * block can hold it.
    */
   include(build: (blockhash: string) => ParsedTransaction): LandedTransaction | undefined;
-  /** Runs it on a view's state and leaves nothing behind. */
+  /** Runs it on a view's state without effects. */
   simulate(transaction: ParsedTransaction, view: BankView, options?: { readonly anyBlockhash?: boolean }): Executed | NotExecutable;
   /** Pays from the faucet with a real transaction, which lands in the next block; returns its signature. */
   airdrop(to: Address, amount: Lamports): string;
-  /** Writes the account as part of the world, not of a transaction: at the newest slot, or into genesis while time has not begun. */
+  /** Writes an account without a transaction: at the newest slot, or into genesis before time begins. */
   putAccount(address: Address, account: Account | undefined): void;
-  /** The account as the newest block left it. */
+  /** The account at the newest block. */
   account(address: Address): Account | undefined;
-  /** The state as the newest block left it. Transactions that wait or have landed are no part of it. */
+  /** The state at the newest block, without pending and landed transactions. */
   save(): BankState;
   /** Replaces every account, as genesis. Only before time begins; throws Error after. */
   load(accounts: BankState['accounts']): void;
-  /** Lets slots pass at once, whatever the clock says; frozen ones too. */
+  /** Advances slots at once, independent of the clock, even while frozen. */
   advance(slots?: number): void;
-  /** A fork: undoes the transactions of the newest blocks (never a finalized one). They are lost, or with `requeue` wait for a block again. */
+  /** A fork: undoes the transactions of the newest blocks (never a finalized one). They are lost, or with `requeue` wait for another block. */
   rollBack(blocks: number, options?: { readonly requeue?: boolean }): void;
   /**
-   * A cluster that is started again from an old snapshot: undoes the blocks after this slot, finalized ones too, and counts slots and heights
-   * back with them. Accounts are remembered for 512 slots; what was not written by a transaction stays as it is. Throws Error for a slot
-   * that is forgotten.
+   * A cluster restart from an old snapshot: undoes all blocks after this slot, including finalized ones, and resets slot and height. Accounts are
+   * kept for 512 slots; writes without a transaction stay. Throws Error for a slot that is too old.
    */
   rollBackToSlot(to: bigint): void;
-  /** When the slot began, milliseconds since 1970; undefined for a slot to come, or one no longer remembered. */
+  /** When the slot began, milliseconds since 1970; undefined for a future slot, or one that is too old. */
   slotTimeMs(slot: bigint): number | undefined;
   performanceSamples(limit: number): readonly PerformanceSample[];
   /** Calls the listener for each transaction that lands, in order; returns what ends it. */
@@ -320,8 +318,8 @@ const GENESIS_BLOCKS = 64;
 const SWEEP_EVERY_BLOCKS = 1024;
 
 /**
- * A single-node Solana chain without consensus, I/O or timers. Time is asked for at each call, and the slots that have passed since then are
- * played: each takes what fits from the pool, in order, and every transaction is whole or undone.
+ * A single-node Solana chain without consensus, I/O or timers. Each call reads the clock and plays the slots that have passed: each slot takes
+ * transactions from the pool, in order, and every transaction is atomic.
  *
  *   submit ──► TransactionPool ──(a slot begins)──► execute ──► AccountStore + TransactionHistory ──► replica().view(commitment)
  */
@@ -374,7 +372,7 @@ export function createBank(options: BankOptions): Bank {
     return createReplica({ blocks, blockhashes, accounts, history, lagBlocks, root, depth, blockhashLifetime });
   };
 
-  /** Plays the slots that have passed. A listener that asks the bank something while one is played finds it as it stands. */
+  /** Plays the slots that have passed. Listeners that call the bank meanwhile see the current state. */
   function catchUp(): void {
     if (playing) return;
     for (const timeMs of timer.due()) {
@@ -398,7 +396,7 @@ export function createBank(options: BankOptions): Bank {
     if (blocks.tip.height % SWEEP_EVERY_BLOCKS === 0) accounts.sweep(currentSlot);
   }
 
-  /** Undoes what came after this block, and tells what had landed there. */
+  /** Undoes everything after this block; returns the undone transactions. */
   function undoAfter({ slot, height }: Pick<Block, 'slot' | 'height'>): readonly LandedTransaction[] {
     const undone = history.takeAbove(height);
     accounts.discardAfter(slot);
@@ -456,7 +454,7 @@ export function createBank(options: BankOptions): Bank {
       return { genesisHash: encodeBase58(genesisHash), slot: currentSlot, height: blocks.tip.height, accounts: new Map(accounts.all()) };
     },
     load(loaded) {
-      if (timer.begun) throw new Error('accounts are loaded before time begins');
+      if (timer.begun) throw new Error('accounts must be loaded before time begins');
       accounts.clear();
       for (const [address, account] of loaded) accounts.write(address, account, 0);
     },
@@ -467,7 +465,7 @@ export function createBank(options: BankOptions): Bank {
     rollBackToSlot(to) {
       catchUp();
       const kept = blocks.atOrBefore(Number(to));
-      if (kept === undefined) throw new Error(`slot ${to} is not remembered`);
+      if (kept === undefined) throw new Error(`slot ${to} is too old`);
       undoAfter(kept);
       accounts.bringDown(kept.slot);
       root = Math.min(root, kept.height);

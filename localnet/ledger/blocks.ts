@@ -91,9 +91,9 @@ const REMEMBERED_FORKS = 256;
 export interface Blockhashes {
   /** The hash of the block at this height. */
   at(height: number): string;
-  /** The height of the block with this hash; undefined when it is no hash of this chain, or of a block that a fork undid. */
+  /** The height of the block with this hash; undefined for a hash of another chain, or of a block undone by a fork. */
   heightOf(blockhash: string): number | undefined;
-  /** The blocks from this height on were undone: their heights get new hashes. */
+  /** Blocks from this height on were undone: new ones get new hashes. */
   fork(height: number): void;
 }
 
@@ -132,13 +132,13 @@ export function createBlockhashes(genesisHash: Uint8Array): Blockhashes {
   };
 }
 
-/** What became of the transactions handed to the bank, since it began. */
+/** Outcomes of submitted transactions since the start. */
 export interface BankCounters {
   /** Rebroadcasts included. */
   received: number;
-  /** In a block, all instructions done. */
+  /** Landed and succeeded. */
   succeeded: number;
-  /** In a block, fee paid, nothing done. */
+  /** Landed and failed; only the fee was paid. */
   failed: number;
   droppedBadSignature: number;
   droppedExpired: number;
@@ -161,8 +161,8 @@ interface BlockProducerOptions {
 interface BlockProducer {
   readonly counters: BankCounters;
   /**
-   * Runs the transactions in the newest block, in order; returns how many of them are in it. What no block can hold is dropped and
-   * counted. They read and write accounts as of this slot, the block's own unless told.
+   * Runs the transactions in the newest block, in order; returns how many landed. Others are dropped and counted. They read and write accounts as
+   * of `asOfSlot`, by default the block's slot.
    */
   fill(transactions: readonly ParsedTransaction[], blockhashLifetime: number, asOfSlot?: number): number;
 }
@@ -225,7 +225,7 @@ interface SlotTimer {
   skipAhead(): number;
 }
 
-/** Turns the clock into slots, without timers: whoever looks, finds the slots that have passed. */
+/** Derives slots from the clock, without timers: each call yields the slots that have passed. */
 export function createSlotTimer({ clock, slotMs }: { readonly clock: Clock; readonly slotMs: number }): SlotTimer {
   let begun = false;
   /** Monotonic time at which the newest slot began. */

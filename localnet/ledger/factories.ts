@@ -213,7 +213,7 @@ export interface NewUser {
   readonly device: Address;
   /** A UserType; IBRL without one. */
   readonly userType?: number | undefined;
-  /** Decides, with the type, the account's address; the next one of 198.18.0.0/16 that nobody has without it. */
+  /** Determines the account's address, together with the type. Default: the next free address of 198.18.0.0/16. */
   readonly clientIp?: Ipv4 | undefined;
   /** Decides the VRF of a unicast user; none without it. */
   readonly tenant?: Address | undefined;
@@ -262,7 +262,7 @@ export function newUser(input: NewUser, allocated: Allocation, owner: Address): 
   };
 }
 
-/** The world cannot be changed as asked: no such device, an address that is taken, a pool that is empty. */
+/** A change of the world failed: unknown device, taken address, empty pool. */
 export class WorldError extends Error {
   override readonly name = 'WorldError';
 }
@@ -270,16 +270,16 @@ export class WorldError extends Error {
 /** Enough for every account that a localnet can make. */
 const BALANCE = lamports(1_000_000n * 1_000_000_000n);
 const MOST_UNITS = 1_400_000;
-/** Limits are drawn from so many, one a transaction, so that no two of them in one block have the same bytes. */
+/** Each transaction uses another unit limit, so that no two in one block have the same bytes. */
 const DISTINCT_LIMITS = 100_000;
 
 /** Seed of the foundation's key: the same on every localnet, so that a restored one has it, too. */
 export const FOUNDATION_SEED: Uint8Array = createHash('sha256').update('localnet foundation').digest();
 
-/** The one member of the foundation's list on this ledger, with its key: it signs what the administration does by instruction. */
+/** The only member of the foundation's allowlist, with its key: signs the administration's instructions. */
 interface Foundation {
   readonly address: Address;
-  /** Lands the instruction at once. Throws WorldError, with the program's reason, when it is refused. */
+  /** Lands the instruction at once. Throws WorldError with the program's error when it fails. */
   send(instruction: Instruction): void;
 }
 
@@ -294,7 +294,7 @@ export function createFoundation(bank: Bank): Foundation {
       serial += 1;
       const limit = MOST_UNITS - (serial % DISTINCT_LIMITS);
       const landed = bank.include((blockhash) => parseTransaction(signTransaction(signer, blockhash, [unitLimit(limit), instruction])));
-      if (landed === undefined) throw new WorldError('no block can hold what the foundation sends');
+      if (landed === undefined) throw new WorldError('no block can hold the transaction of the foundation');
       const { err, logs } = landed.result;
       if (err !== null) throw new WorldError(`the program refused: ${reasonOf(err)}; ${logs.at(-1) ?? ''}`);
     },
@@ -315,7 +315,7 @@ function unitLimit(units: number): Instruction {
 }
 
 const GRE_OVER_DIA = 1;
-/** A slot field for a value that lies in no pool. */
+/** A slot field for a value outside all pools. */
 const NO_ID_SLOT = 0xffff;
 
 interface ProgramUsersOptions {
@@ -327,7 +327,7 @@ interface ProgramUsersOptions {
   readonly usersOf: (device: Address) => ReadonlyMap<Address, User>;
 }
 
-/** The users of devices that have an extension: the program makes and unmakes them, by RFC-11's instructions, and keeps their slots. */
+/** Users of devices with an extension: created and deleted by RFC-11's instructions, which track their slots. */
 interface ProgramUsers {
   /** Whether the device has RFC-11's extension. */
   has(device: Address): boolean;
@@ -340,9 +340,9 @@ interface ProgramUsers {
     readonly userType: number;
     readonly tenant?: Address | undefined;
   }): void;
-  /** DeleteUser, or BanUser. False for a user that the program does not take: what it held is given back, and the account is as it was. */
+  /** DeleteUser or BanUser. False when the program rejects it: then only the user's resources are freed. */
   remove(address: Address, user: User, how: 'delete' | 'ban'): boolean;
-  /** The user's bytes with the slots of the values that it has now; bits move with them, but for one that another user holds as well. */
+  /** The user's bytes with the slots of its new values. Moves the bits, except those that another user shares. */
   moved(address: Address, before: User, after: User): Uint8Array;
 }
 
@@ -359,7 +359,7 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
   const isHeldByOther = (self: Address, { devicePk }: User, holds: (user: User) => boolean): boolean =>
     [...usersOf(devicePk)].some(([address, user]) => address !== self && holds(user));
 
-  /** Frees what changed and nobody else holds, takes what is new and free, and answers the slots of the new values. */
+  /** Frees changed resources that no other user shares, marks new ones, and returns the new slots. */
   function move(address: Address, before: User, after: User): Omit<rfc11.UserSlots, 'accessPassPk'> | undefined {
     const extension = read(extensionOf(before.devicePk), rfc11.decodeResourceExtension);
     if (extension === undefined) return undefined;
@@ -459,23 +459,23 @@ const TUNNEL_NETS = 32_768;
 const CLIENT_BLOCK = ipv4ToNumber(ipv4('198.18.0.0'));
 const CLIENTS = 65_534;
 
-/** What a user occupies, besides its account. */
+/** A user's resources. */
 type Occupied = Pick<User, 'clientIp' | 'devicePk' | 'tunnelId' | 'tunnelNet' | 'userType' | 'dzIp'>;
 
 interface UserResources {
   /** The next client address, in turn, that no user has. */
   nextClientIp(): Ipv4;
-  /** Takes what the user asks for, and the lowest free of the rest. Throws WorldError when a pool is empty. */
+  /** Allocates the requested values, and the lowest free ones otherwise. Throws WorldError when a pool is empty. */
   allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'>;
-  /** Gives back its tunnel and its DoubleZero address. */
+  /** Frees its tunnel and its DoubleZero address. */
   release(user: Occupied): void;
-  /** Somebody has this client address, whose resources are the program's. */
+  /** Marks a client address whose other resources the program tracks. */
   rememberClient(clientIp: Ipv4): void;
-  /** This user was there before: what it holds is taken. */
+  /** Marks the resources of a restored user. */
   adopt(user: Occupied, device: Device | undefined): void;
-  /** The account at this client address is gone. */
+  /** Frees a client address. */
   forgetClient(clientIp: Ipv4): void;
-  /** A user now holds other things than before. */
+  /** Frees a user's former resources and marks its new ones. */
   move(from: Occupied, to: Occupied): void;
 }
 
@@ -506,7 +506,7 @@ export function createUserResources(): UserResources {
         const clientIp = ipv4FromNumber(CLIENT_BLOCK + lastClient);
         if (!clients.has(clientIp)) return clientIp;
       }
-      throw new WorldError('no client addresses are left');
+      throw new WorldError('no client addresses left');
     },
     allocate(input, clientIp, device) {
       const tunnelId = input.tunnelId ?? lowest(idsOf(input.device), 'tunnel ids');
@@ -551,6 +551,6 @@ const netOf = (number: number): NetworkV4 => ({ address: ipv4FromNumber(TUNNEL_B
 
 function lowest(pool: FreePool, what: string): number {
   const value = pool.takeLowest();
-  if (value === undefined) throw new WorldError(`no ${what} are left`);
+  if (value === undefined) throw new WorldError(`no ${what} left`);
   return value;
 }

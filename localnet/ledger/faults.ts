@@ -12,10 +12,10 @@ const rpcFault = z
      * cut. truncate: half of the right answer, then cut. delay: the right answer, late. error: a JSON-RPC error of this code and message.
      */
     kind: z.enum(['rate-limited', 'unavailable', 'html', 'hang', 'reset', 'truncate', 'delay', 'error']),
-    /** The methods that it strikes; every one but `localnet_…` without it. A batch is struck when one of its methods is. */
+    /** The affected methods. Default: all but `localnet_…`. A batch is affected if one of its methods is. */
     methods: z.array(z.string()),
     probability,
-    /** After so many requests it is over; without it, it stays. */
+    /** Ends after this many requests. Default: unlimited. */
     times: z.int().min(1),
     retryAfterSeconds: z.int().min(0),
     delayMs: z.number().min(0),
@@ -25,35 +25,35 @@ const rpcFault = z
   .partial()
   .required({ kind: true });
 
-/** One way in which HTTP requests go wrong. */
+/** A fault of HTTP requests. */
 export type RpcFault = Readonly<z.infer<typeof rpcFault>>;
 
 const accountFault = z.strictObject({
-  /** What an account read back looks like: owned by another program, of another type, cut in half, or not there. */
+  /** How reads distort an account: another owner, another type, cut in half, or missing. */
   kind: z.enum(['wrong-owner', 'wrong-type', 'truncated', 'missing']),
-  /** The accounts that it strikes; every one without it. */
+  /** The affected accounts. Default: all. */
   addresses: z.array(z.string()).optional(),
 });
 
-/** Every fault that can be set, JSON as `localnet_setFaults` takes it. */
+/** All fault settings, the JSON of `localnet_setFaults`. */
 const faultSettingsSchema = z.strictObject({
   rpc: z.array(rpcFault),
-  /** Chance that a transaction is accepted, and lost. */
+  /** Probability that an accepted transaction is lost. */
   dropProbability: probability,
-  /** Chance that a transaction reaches the leader twice. */
+  /** Probability that a transaction reaches the leader twice. */
   duplicateProbability: probability,
   /** Slots by which transactions land late. */
   delaySlots: z.int().min(0),
-  /** Every read is of so many blocks ago; above 128 the node says that it is behind. */
+  /** Reads lag by this many blocks; above 128 the node reports that it is behind. */
   lagSlots: z.int().min(0).max(480),
   /** getHealth and preflight answer that the node is unhealthy. */
   unhealthy: z.boolean(),
   account: accountFault.nullable(),
   /** No slot begins. */
   frozen: z.boolean(),
-  /** Chance of a slot without a block. */
+  /** Probability of a slot without a block. */
   skipSlotProbability: probability,
-  /** Blocks that a blockhash is honoured for; the answers go on to promise 150. */
+  /** Blocks for which a blockhash is valid; responses still promise 150. */
   blockhashLifetime: z.int().min(0).max(150),
 });
 
@@ -77,18 +77,18 @@ export const NO_FAULTS: FaultSettings = {
   blockhashLifetime: 150,
 };
 
-/** What goes wrong at one endpoint, and with the chain behind it. Nothing, until something is set. */
+/** The faults of one endpoint, and of the chain. Initially none. */
 export interface LedgerFaults {
   readonly settings: FaultSettings;
-  /** Replaces the settings that the patch names. Throws ZodError for values that make no sense. */
+  /** Changes the settings in the patch. Throws ZodError for invalid values. */
   set(patch: FaultPatch): void;
   /** Ends every fault. */
   clear(): void;
-  /** The faults that strike a request for these methods, which counts towards their `times`. */
+  /** The faults that affect a request for these methods; the request counts towards their `times`. */
   strike(methods: readonly string[]): readonly RpcFault[];
-  /** What becomes of a transaction that was accepted: the delays, in slots, of the copies that reach the leader; none when it is lost. */
+  /** Delays, in slots, of the copies of an accepted transaction that reach the leader; empty when it is lost. */
   copies(): readonly number[];
-  /** The account as a read gives it. */
+  /** The account as reads return it. */
   distort(address: Address, account: Account): Account | undefined;
 }
 
@@ -97,7 +97,7 @@ const DUPLICATE_AFTER_SLOTS = 2;
 /** A type byte that no account of the program has. */
 const WRONG_TYPE = 14;
 
-/** Unless it is named, the administration is spared: it must be able to end a fault. */
+/** Faults affect administration methods only by name, because those must be able to end a fault. */
 const isAdministration = (method: string): boolean => method.startsWith('localnet_');
 
 export function createLedgerFaults({ random }: { readonly random: Random }): LedgerFaults {

@@ -13,7 +13,7 @@ import type { Account } from './runtime.ts';
 import { decodeBase58 } from './transaction.ts';
 
 const U64_END = 1n << 64n;
-/** Far from where numbers lose their digits, however long the restored chain runs. */
+/** Far below 2^53, however long the restored chain runs. */
 const LAST_SLOT = 2 ** 48;
 /** The largest account that Solana has. */
 const MAX_DATA_BYTES = 10 << 20;
@@ -29,7 +29,7 @@ const u64 = z
 const account = z.strictObject({
   address: addressText,
   owner: addressText,
-  lamports: u64.refine((value) => value > 0n, 'expected more than none: an account without lamports is none'),
+  lamports: u64.refine((value) => value > 0n, 'expected more than 0: an account without lamports does not exist'),
   executable: z.boolean(),
   rentEpoch: u64,
   data: z.base64().refine((text) => text.length <= (MAX_DATA_BYTES / 3) * 4 + 4, 'expected at most 10 MiB'),
@@ -75,7 +75,7 @@ function decodeLedger(snapshot: LedgerSnapshot): BankState & { readonly programI
 
 export interface LocalLedgerOptions {
   readonly clock?: Clock;
-  /** Draws for faults, and names the chain. */
+  /** For faults and the genesis hash. */
   readonly random?: Random;
   /** The port of the first endpoint, on 127.0.0.1; 0, the default, takes a free one. */
   readonly port?: number;
@@ -91,20 +91,20 @@ export interface LocalLedgerOptions {
   readonly slotsPerEpoch?: bigint | undefined;
   /** Landed transactions that are remembered, 8,192 without it. */
   readonly rememberedTransactions?: number | undefined;
-  /** The ledger goes on from this state. Throws ZodError for what is none. */
+  /** The initial state. Throws ZodError for an invalid snapshot. */
   readonly restore?: LedgerSnapshot | undefined;
-  /** JSON-RPC methods of the world around the ledger, beside its own. */
+  /** Additional JSON-RPC methods. */
   readonly methods?: RpcMethods;
 }
 
-/** Another node of the same ledger: its own port, its own faults but for those of the chain. */
+/** Another node of the same ledger, with its own port and its own faults; faults of the chain are shared. */
 export interface LedgerEndpoint {
   readonly rpcUrl: string;
   readonly wsUrl: string;
   readonly faults: LedgerFaults;
 }
 
-/** Another node of the same ledger, asked in process. */
+/** Another node of the same ledger, in process. */
 export interface LedgerNode {
   readonly faults: LedgerFaults;
   /** Answers one JSON-RPC body, with every fault but the HTTP ones. */
@@ -117,7 +117,7 @@ export interface LocalLedger {
   readonly admin: WorldAdmin;
   /** Faults of the first endpoint, and of the chain. */
   readonly faults: LedgerFaults;
-  /** Serves JSON-RPC, and lets time begin: what the administration built before is genesis. Idempotent. */
+  /** Serves JSON-RPC and starts time: earlier administration changes are genesis. Idempotent. */
   start(): Promise<{ readonly rpcUrl: string; readonly wsUrl: string }>;
   /** Adds a node, for clients that know several; it ends with the ledger. */
   addEndpoint(options?: { readonly port?: number }): Promise<LedgerEndpoint>;
@@ -125,14 +125,14 @@ export interface LocalLedger {
   call(body: string): string;
   /** Another node without HTTP, with faults of its own but for those of the chain. */
   addNode(): LedgerNode;
-  /** The state as the newest block left it, for `restore`. */
+  /** The state at the newest block, for `restore`. */
   snapshot(): LedgerSnapshot;
   stop(): Promise<void>;
 }
 
 /**
- * A Solana ledger in this process that runs the serviceability program's SetUserBGPStatus. It does nothing by itself: time is read from
- * the clock when somebody looks, and only while clients are subscribed does it look itself.
+ * An in-process Solana ledger that runs the serviceability program's SetUserBGPStatus. It is passive: each read advances the chain to the
+ * clock's time; only while clients are subscribed does it poll the clock.
  *
  *   JSON-RPC over HTTP, subscriptions over WebSocket
  *                      ──► RpcServer ──► RpcHandler ──► Endpoint (faults) ──► Bank ──► programs

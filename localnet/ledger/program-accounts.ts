@@ -13,9 +13,8 @@ import { type AccountMeta, type InstructionContext, InstructionFailure, rentExem
 import { SYSTEM_PROGRAM } from './transaction.ts';
 
 /*
- * What SetUserBGPStatus costs here. Nobody has published measurements of the deployed program, so this is a model: it reads and writes both
- * accounts whole, and so grows with their bytes; the figures put a user of a plain device near 12,000 units. Clients must measure by simulation,
- * here as on a real network.
+ * The cost of SetUserBGPStatus. No measurements of the deployed program are published, so this is a model: cost grows with the bytes of both
+ * accounts; a user of a plain device costs about 12,000 units. Clients must measure by simulation, here as on a real network.
  */
 export const BASE_UNITS = 6_000;
 /** A byte of the user, read and written back. */
@@ -97,7 +96,7 @@ export function writeProgramAccount(context: InstructionContext, account: Accoun
 const READY_FOR_USERS = 3;
 const DESIRED_ACTIVATED = 1;
 
-/** A device that has just been made and activated, but for who and where it is: nobody is on it, and nothing on it is counted or limited. */
+/** The common fields of a new, activated device: no users, no counts, no limits. */
 export const UNUSED_DEVICE = {
   status: DeviceStatus.activated,
   deprecatedInterfaces: [],

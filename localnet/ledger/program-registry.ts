@@ -10,7 +10,7 @@ export function createPrograms(serviceability: Address, derive?: Derive): Readon
   return new Map([
     [SYSTEM_PROGRAM, systemProgram],
     [COMPUTE_BUDGET_PROGRAM, computeBudgetProgram],
-    [serviceability, createServiceabilityProgram(derive === undefined ? {} : { derive })],
+    [serviceability, createServiceabilityProgram({ derive })],
   ]);
 }
 

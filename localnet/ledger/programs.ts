@@ -109,7 +109,7 @@ function assign(context: InstructionContext, owner: Address): void {
   context.write(address, { ...account, owner });
 }
 
-/** The one account of the instruction, which must sign and belong to nobody else. */
+/** The instruction's only account, which must sign and belong to the system program. */
 function ownAccount(context: InstructionContext): { readonly address: Address; readonly account: Account } {
   const [meta] = context.accounts;
   if (meta === undefined) throw new InstructionFailure('NotEnoughAccountKeys');

@@ -30,8 +30,8 @@ import type { AccountWrite } from './stores.ts';
 
 type SubscriptionKind = 'account' | 'program' | 'signature' | 'slot';
 
-/** What has become known since the last look, at one commitment. */
-interface News {
+/** Changes since the last poll, at one commitment. */
+interface Update {
   readonly replica: Replica;
   readonly view: BankView;
   readonly writes: readonly AccountWrite[];
@@ -43,7 +43,7 @@ interface Subscription {
   readonly kind: SubscriptionKind;
   readonly commitment: Commitment;
   /** The values to notify of, in order. */
-  read(news: News): readonly unknown[];
+  read(updates: Update): readonly unknown[];
   /** It ends with its first notification. */
   readonly once: boolean;
 }
@@ -65,7 +65,7 @@ const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: readonly u
           .map(({ account }) => withContext(view, notified(seenBy(endpoint, address, account), config?.encoding, config?.dataSlice))),
     };
   },
-  /** An account that was closed belongs to the system program, so it is not told of, as on a node. */
+  /** Closed accounts belong to the system program, so they are not notified, as on a node. */
   programSubscribe(endpoint, params) {
     const [program, config] = readParams(z.tuple([addressParam, programConfig.nullish()]), params);
     const passes = accountPredicate(config ?? {});
@@ -104,13 +104,13 @@ const SUBSCRIBE: Readonly<Record<string, (endpoint: Endpoint, params: readonly u
   }),
 };
 
-/** An account that is gone is an empty one without lamports. */
+/** A closed account is an empty one without lamports. */
 function seenBy(endpoint: Endpoint, address: Address, account: Account | undefined): Account {
   const seen = account === undefined ? undefined : endpoint.faults.distort(address, account);
   return seen ?? createAccount(SYSTEM_PROGRAM_ID, new Uint8Array(), lamports(0));
 }
 
-/** Nobody waits for the refusal that a read would get, so the account says itself that it is too long for base58, as on a node. */
+/** Like a node, notifications replace data too long for base58 by a text, where a read would return an error. */
 function notified(account: Account, ...[encoding, slice]: readonly [AccountConfig['encoding'], AccountConfig['dataSlice']]): unknown {
   try {
     return encodeAccount(account, encoding, slice);
@@ -122,21 +122,21 @@ function notified(account: Account, ...[encoding, slice]: readonly [AccountConfi
   }
 }
 
-/** Finds what is new since it was asked last; the first answer has nothing. */
-interface NewsReader {
-  read(replica: Replica): ReadonlyMap<Commitment, News>;
+/** Finds changes since its last read; the first read returns none. */
+interface UpdateReader {
+  read(replica: Replica): ReadonlyMap<Commitment, Update>;
 }
 
 const COMMITMENTS: readonly Commitment[] = ['processed', 'confirmed', 'finalized'];
 
-/** Where one commitment's reader stands: a slot that can still be written, and what it has told of it. */
+/** The position of one commitment's reader: a slot that can still be written, and its notified writes. */
 interface Cursor {
   readonly slot: number;
-  readonly told: ReadonlyMap<AccountWrite['address'], AccountWrite['account']>;
+  readonly notifiedWrites: ReadonlyMap<AccountWrite['address'], AccountWrite['account']>;
 }
 
-/** Reads the chain's news by slot. A write is told once at each commitment; of several to one account between two looks, the newest. */
-function createNewsReader(): NewsReader {
+/** Reads the chain's changes by slot. Each write is reported once per commitment; of several writes to one account, only the newest. */
+function createUpdateReader(): UpdateReader {
   const cursors = new Map<Commitment, Cursor>();
   let newestBlock: number | undefined;
 
@@ -144,18 +144,20 @@ function createNewsReader(): NewsReader {
     read(replica) {
       const blocks = newestBlock === undefined ? [] : replica.blocksAfter(newestBlock);
       newestBlock = Number(replica.view('processed').slot);
-      const news = new Map<Commitment, News>();
+      const updates = new Map<Commitment, Update>();
       for (const commitment of COMMITMENTS) {
         const view = replica.view(commitment);
         const slot = Number(view.slot);
         const cursor = cursors.get(commitment);
         const found = [...view.writtenSince(Math.min(cursor?.slot ?? slot, slot))];
-        const writes = found.filter(({ address, account }) => !(cursor?.told.has(address) && cursor.told.get(address) === account));
-        const told = new Map(found.filter((write) => write.slot === slot).map(({ address, account }) => [address, account]));
-        cursors.set(commitment, { slot, told });
-        news.set(commitment, { replica, view, blocks, writes: cursor === undefined ? [] : writes });
+        const writes = found.filter(
+          ({ address, account }) => !(cursor?.notifiedWrites.has(address) && cursor.notifiedWrites.get(address) === account),
+        );
+        const notifiedWrites = new Map(found.filter((write) => write.slot === slot).map(({ address, account }) => [address, account]));
+        cursors.set(commitment, { slot, notifiedWrites });
+        updates.set(commitment, { replica, view, blocks, writes: cursor === undefined ? [] : writes });
       }
-      return news;
+      return updates;
     },
   };
 }
@@ -174,22 +176,22 @@ interface Entry {
   readonly notify: (id: number, result: unknown) => void;
 }
 
-/** Looks a slot's time has, so that a subscriber hears of a slot soon after it has begun. */
-const LOOKS_PER_SLOT = 4;
+/** Polls per slot, so that subscribers are notified soon after a slot begins. */
+const POLLS_PER_SLOT = 4;
 const SHORTEST_TICK_MS = 5;
 
-/** The subscriptions of one node. The ledger moves when somebody looks, so while there are subscribers the hub looks. */
+/** The subscriptions of one node. Reads advance the ledger, so the hub polls it while there are subscribers. */
 function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoint; readonly clock: Clock }): SubscriptionHub {
   const entries = new Map<number, Entry>();
-  const tickMs = Math.max(SHORTEST_TICK_MS, endpoint.bank.slotMs / LOOKS_PER_SLOT);
+  const tickMs = Math.max(SHORTEST_TICK_MS, endpoint.bank.slotMs / POLLS_PER_SLOT);
   let nextId = 0;
-  let reader: NewsReader | undefined;
+  let reader: UpdateReader | undefined;
   let ticking: AbortController | undefined;
 
-  function look(): void {
-    const news = reader?.read(endpoint.replica());
+  function poll(): void {
+    const updates = reader?.read(endpoint.replica());
     for (const [id, { subscription, notify }] of entries) {
-      const own = news?.get(subscription.commitment);
+      const own = updates?.get(subscription.commitment);
       if (own === undefined) continue;
       for (const result of subscription.read(own)) {
         notify(id, result);
@@ -201,22 +203,22 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
   async function tick(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(tickMs, signal).catch(() => undefined);
-      if (!signal.aborted) look();
+      if (!signal.aborted) poll();
       if (entries.size === 0) stop();
     }
   }
 
   function stop(): void {
-    ticking?.abort(new Stopped('nobody is subscribed'));
+    ticking?.abort(new Stopped('no subscriptions left'));
     ticking = undefined;
     reader = undefined;
   }
 
   return {
     add(subscription, notify) {
-      reader ??= createNewsReader();
-      // What happened before belongs to those who were there.
-      look();
+      reader ??= createUpdateReader();
+      // Earlier changes go to earlier subscribers only.
+      poll();
       const id = nextId;
       nextId += 1;
       entries.set(id, { subscription, notify });
@@ -241,7 +243,7 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
 interface PubsubLimits {
   readonly connections: number;
   readonly subscriptionsPerConnection: number;
-  /** Bytes that may wait for a client that does not read; one that has more is cut off. */
+  /** Maximum send buffer of a client that does not read; beyond it the connection is closed. */
   readonly waitingBytes: number;
 }
 
@@ -272,7 +274,7 @@ export function createPubsubServer(options: {
   const accept = (socket: WebSocket): void => {
     /** The connection's own subscriptions, with the name of what ends each. */
     const own = new Map<number, string>();
-    const life = new AbortController();
+    const closing = new AbortController();
     const send = (message: unknown): void => {
       if (socket.readyState !== socket.OPEN) return;
       socket.send(stringifyJson(message));
@@ -310,7 +312,7 @@ export function createPubsubServer(options: {
         if (request instanceof RpcError) send(answerError(null, request));
         else if (request.id !== undefined) {
           const struck = endpoint.faults.strike([request.method]);
-          for (const { kind, delayMs = 1000 } of struck) if (kind === 'delay') await clock.sleep(delayMs, life.signal);
+          for (const { kind, delayMs = 1000 } of struck) if (kind === 'delay') await clock.sleep(delayMs, closing.signal);
           const fault = struck.find(({ kind }) => kind !== 'delay');
           if (fault === undefined) send(answer(request));
           else if (fault.kind === 'error')
@@ -322,10 +324,10 @@ export function createPubsubServer(options: {
     socket.on('message', (data) => {
       serve(textOf(data)).catch(() => socket.terminate());
     });
-    // What the client breaks ends its connection, and that is all.
+    // A protocol error ends only this connection.
     socket.on('error', () => socket.terminate());
     socket.on('close', () => {
-      life.abort(new Error('the connection is closed'));
+      closing.abort(new Error('the connection is closed'));
       for (const id of own.keys()) hub.remove(id);
       own.clear();
     });
@@ -356,8 +358,8 @@ function textOf(data: RawData): string {
 const LAST_PORT = 65_535;
 
 /**
- * Serves subscriptions at the port after that of the HTTP side as well, where Solana's clients look for them unless told otherwise. undefined when
- * somebody else has that port: it is a courtesy, the HTTP port serves them too.
+ * Also serves subscriptions at the port after the HTTP port, the default of Solana's clients. Undefined when that port is taken: the HTTP port
+ * serves them, too.
  */
 export async function serveNextPort(pubsub: PubsubServer, httpPort: number): Promise<Server | undefined> {
   if (httpPort >= LAST_PORT) return undefined;

@@ -22,12 +22,12 @@ const memcmp = z.object({
 const filter = z.union([z.strictObject({ dataSize: z.int().min(0) }), z.strictObject({ memcmp })], {
   error: 'expected a filter, {"dataSize": bytes} or {"memcmp": {"offset", "bytes", "encoding"}}',
 });
-/** What getProgramAccounts and programSubscribe take beside the program. */
+/** The configuration of getProgramAccounts and programSubscribe. */
 export const programConfig = accountConfig.extend({ filters: z.array(filter).nullish(), withContext: z.boolean().nullish() });
 
 type Predicate = (data: Uint8Array) => boolean;
 
-/** Whether an account's data passes all of the filters. Throws RpcError -32602 for more than a node takes, or bytes that are none. */
+/** Whether an account's data passes all of the filters. Throws RpcError -32602 for too many filters or invalid bytes. */
 export function accountPredicate({ filters }: Pick<z.output<typeof programConfig>, 'filters'>): Predicate {
   const given = filters ?? [];
   if (given.length > MAX_FILTERS) throw invalidParams(`Too many filters provided; max ${MAX_FILTERS}`);
@@ -60,13 +60,13 @@ const TYPE = 'solana_transaction::versioned::VersionedTransaction';
 /** The longest text that 1,232 bytes can become. */
 const MAX_ENCODED = { base58: 1683, base64: 1644 } as const;
 
-/** A transaction from a parameter. Throws RpcError -32602 with a node's own words for what is none. */
+/** A transaction from a parameter. Throws RpcError -32602 with a node's own error texts. */
 export function readTransaction(encoded: string, encoding: 'base58' | 'base64'): ParsedTransaction {
   const wire = decodeWire(encoded, encoding, TYPE);
   return parse(wire);
 }
 
-/** A message without signatures, as getFeeForMessage gets it, behind as many empty signatures as it wants. */
+/** A message without signatures (getFeeForMessage), parsed with empty signatures. */
 export function readMessage(encoded: string): ParsedTransaction {
   const message = decodeWire(encoded, 'base64', 'solana_message::versions::VersionedMessage');
   const signatures = (message[0] ?? 0) & 0x80 ? (message[1] ?? 0) : (message[0] ?? 0);
@@ -112,7 +112,7 @@ const refuse = (problem: string): RpcError => new RpcError(RpcCode.invalidParams
 
 type TransactionEncoding = 'json' | 'jsonParsed' | 'base58' | 'base64';
 
-/** The old form of a result, which nodes still send beside `err`. */
+/** The old form of a result, which nodes still send in addition to `err`. */
 export const statusOf = (err: TransactionErrorJson | null): unknown => (err === null ? { Ok: null } : { Err: err });
 
 /** A transaction in one of the encodings of getTransaction; `jsonParsed` gives what `json` does, as this ledger has no parsers. */

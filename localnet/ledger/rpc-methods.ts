@@ -160,7 +160,7 @@ const listConfig = contextConfig.extend({
   until: signatureParam.nullish(),
 });
 
-/** What became of transactions. */
+/** Outcomes of transactions. */
 export const historyMethods: RpcMethods = {
   getSignatureStatuses(endpoint, params) {
     const config = z.object({ searchTransactionHistory: z.boolean().nullish() });
@@ -220,7 +220,7 @@ export const historyMethods: RpcMethods = {
   },
 };
 
-/** The commitment for a look into blocks, which nodes do not give below `confirmed`. */
+/** The commitment for reads of blocks, which nodes do not serve below `confirmed`. */
 function requireLanded(commitment: 'processed' | 'confirmed' | 'finalized' | null | undefined): 'confirmed' | 'finalized' {
   if (commitment !== 'processed') return commitment ?? 'finalized';
   throw new RpcError(RpcCode.invalidParams, 'Method does not support commitment below `confirmed`');

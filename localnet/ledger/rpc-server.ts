@@ -18,8 +18,8 @@ import {
 } from './rpc-types.ts';
 
 /**
- * Whether a request is by a program of this host, as far as its headers tell. The ledger listens on loopback only, but a web page can bring a browser of this
- * host to it: under a name of the page's own that resolves to 127.0.0.1 (Host), or from another origin (Origin).
+ * Whether a request comes from a program on this host, by its headers. The ledger listens on loopback only, but a web page can make a local browser
+ * send requests: under its own name that resolves to 127.0.0.1 (Host), or from another origin (Origin).
  */
 function isFromThisHost({ host, origin }: Pick<IncomingHttpHeaders, 'host' | 'origin'>): boolean {
   if (host === undefined || !isLoopback(`http://${host}`)) return false;
@@ -75,7 +75,7 @@ function assemble({ isBatch, requests }: RpcBody, answer: (request: RpcRequest |
   return stringifyJson(isBatch ? answers : answers[0]);
 }
 
-/** The whole body as text; undefined when it is longer than `maxBytes` (the rest is read and thrown away, so that the answer can be sent). */
+/** The whole body as text; undefined when it is longer than `maxBytes` (the rest is discarded, so that a response can be sent). */
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -102,7 +102,7 @@ interface RpcServerOptions {
 
 interface RpcAddresses {
   readonly rpcUrl: string;
-  /** Where subscriptions are: the next port when the HTTP one was told and the next is free, and else the HTTP port. */
+  /** Subscriptions: the next port if the HTTP port was given and the next is free, else the HTTP port. */
   readonly wsUrl: string;
 }
 
@@ -121,7 +121,7 @@ interface Running extends RpcAddresses {
 
 const MAX_BODY_BYTES = 50 * 1024;
 const MAX_CONNECTIONS = 512;
-const NOT_FOR_PAGES = 'localnet_ methods are for programs of this host, not for pages of a browser';
+const NOT_FOR_PAGES = 'localnet_ methods accept only requests of programs on this host, not of web pages';
 
 /**
  * JSON-RPC over HTTP on loopback, as a Solana node serves it: POST of application/json to any path; GET /health. Subscriptions over WebSocket at
@@ -213,7 +213,7 @@ function errorOf({ code = RpcCode.internalError, message = 'Internal error' }: R
   return new RpcError(code, message);
 }
 
-/** What has nothing to do with JSON-RPC any more: a proxy's refusal, a page, silence, a cut. */
+/** Faults outside JSON-RPC: a proxy's error, a page, no response, a closed connection. */
 function misbehave(response: ServerResponse, { kind, retryAfterSeconds = 1 }: RpcFault): void {
   if (kind === 'rate-limited') {
     response.setHeader('retry-after', String(retryAfterSeconds));

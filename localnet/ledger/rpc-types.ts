@@ -31,7 +31,7 @@ export const RpcCode = {
   minContextSlotNotReached: -32016,
 } as const;
 
-/** What a method answers instead of a result. */
+/** The error of a method. */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   constructor(
@@ -60,13 +60,13 @@ export type RpcResponse =
       readonly error: { readonly code: number; readonly message: string; readonly data?: unknown };
     };
 
-/** One parsed body: its requests, or the answer that it gets for being none. Positions are kept, a batch is answered as a batch. */
+/** A parsed body: its requests, or the errors of invalid ones, in their order. */
 export interface RpcBody {
   readonly isBatch: boolean;
   readonly requests: readonly (RpcRequest | RpcError)[];
 }
 
-/** Reads a JSON-RPC 2.0 body. What is no request becomes the RpcError that answers it; it never throws. */
+/** Reads a JSON-RPC 2.0 body. Invalid requests become RpcErrors; never throws. */
 export function parseBody(text: string): RpcBody {
   const json = parseJson(text);
   if (json instanceof RpcError) return { isBatch: false, requests: [json] };
@@ -99,14 +99,14 @@ function parseRequest(value: unknown): RpcRequest | RpcError {
 }
 
 export function answerError(id: RpcRequest['id'], { code, message, data }: RpcError): RpcResponse {
-  return { jsonrpc: '2.0', id: id ?? null, error: { code, message, ...(data === undefined ? {} : { data }) } };
+  return { jsonrpc: '2.0', id: id ?? null, error: { code, message, data } };
 }
 
 export function answerResult(id: RpcRequest['id'], result: unknown): RpcResponse {
   return { jsonrpc: '2.0', id: id ?? null, result };
 }
 
-/** A method's parameters by position. Throws RpcError -32602, saying which one is wrong, for anything else. */
+/** A method's parameters by position. Throws RpcError -32602 that names the invalid one. */
 export function readParams<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   const result = schema.safeParse(params);
   if (result.success) return result.data;
@@ -143,14 +143,14 @@ export const wireEncoding = z.enum(['base58', 'base64']);
 /** Blocks by which a node may be behind before it calls itself unhealthy. */
 const HEALTHY_LAG = 128;
 
-/** A node of the ledger as its clients meet it: the bank, seen through the endpoint's faults. */
+/** A node of the ledger as clients see it: the bank behind the endpoint's faults. */
 export interface Endpoint {
   readonly bank: Bank;
   readonly faults: LedgerFaults;
   replica(): Replica;
-  /** The state at the commitment asked for (finalized without one); throws RpcError -32016 while it is before `minContextSlot`. */
+  /** The state at the commitment (default: finalized). Throws RpcError -32016 while it is before `minContextSlot`. */
   view(config: ContextConfig | null | undefined, fallback?: Commitment): BankView;
-  /** Hands a transaction on to the leader, as far as the faults let it through. */
+  /** Forwards a transaction to the leader, subject to faults. */
   submit(transaction: ParsedTransaction): void;
   /** Throws RpcError -32005 while the node is unhealthy. */
   requireHealthy(): void;

@@ -27,8 +27,8 @@ import { type InstructionContext, InstructionFailure, type Program } from './run
 const NOT_ALLOWED = { Custom: 8 };
 
 /**
- * SetUserBGPStatus (106) as deployed; RFC-19 is the intent. Nothing is compared with the record's present state: any status, slot or repetition
- * is taken, of a user in whatever status, and a payload that makes no sense is read as Unknown.
+ * SetUserBGPStatus (106) as deployed, by RFC-19. It ignores the record's current state: it accepts any status, slot or repetition, for a user in
+ * any status, and reads an invalid payload as Unknown.
  */
 function setUserBgpStatus(context: InstructionContext): void {
   const args = decodeSetUserBgpStatus(context.data);
@@ -58,26 +58,26 @@ function setUserBgpStatus(context: InstructionContext): void {
   const after: User = {
     ...before,
     bgpStatus,
-    // Each Up moves it, not only a change to Up as RFC-19 words it.
+    // Every Up updates it, not only a change to Up as in RFC-19.
     lastBgpUpAt: args.status === 'up' ? context.slot : before.lastBgpUpAt,
     lastBgpReportedAt: context.slot,
     bgpRttNs: args.rttNs,
   };
   const invalid = validateUser(after);
   if (invalid !== undefined) throw new InstructionFailure({ Custom: invalid });
-  // The deployed program knows no slot fields, and would cut them off; here they stay, or the user's resources could never be given back.
+  // The deployed program would cut off slot fields; here they stay, because freeing the user's resources needs them.
   const { slots } = decodeOrFail(decodeUserWithSlots, userData);
   writeProgramAccount(context, user, payer, encodeUserWithSlots({ value: after, slots }));
 }
 
-/** Carries out one instruction of the program: the whole data, its variant byte included, is in the context. */
+/** Runs one instruction; the context has the whole data, including the variant byte. */
 type Processor = (context: InstructionContext) => void;
 
 /** Instructions of this ledger, by variant: RFC-19's as deployed, RFC-11's as drafted. */
 const allProcessors = (derive: Derive): ReadonlyMap<number, Processor> =>
   new Map([[SET_USER_BGP_STATUS, setUserBgpStatus], ...createRfc11Processors(derive)]);
 
-/** Variants that the deployed program keeps as tags only. */
+/** Deprecated variants of the deployed program. */
 const DEPRECATED: ReadonlySet<number> = new Set([
   6, 7, 8, 9, 21, 22, 24, 25, 27, 29, 30, 32, 33, 35, 37, 38, 40, 41, 43, 45, 47, 48, 53, 72, 75, 77, 78,
 ]);
@@ -85,14 +85,14 @@ const DEPRECATED_ERROR = { Custom: 67 };
 const DISPATCH_UNITS = 300;
 
 /**
- * The serviceability program: variant byte → processor. A variant that the deployed program knows and this ledger does not carry out is
- * answered like an unknown one, with a line that says so; the world is built through the administration instead.
+ * The serviceability program: variant byte → processor. Variants of the deployed program that this ledger lacks fail like unknown ones, with a log
+ * line; the administration builds the world instead.
  */
 export function createServiceabilityProgram({
   derive = createDerivations(),
   processors = allProcessors(derive),
 }: {
-  /** Shared with whoever asks for the same addresses. */
+  /** Shared cache of derived addresses. */
   readonly derive?: Derive;
   readonly processors?: ReadonlyMap<number, Processor>;
 } = {}): Program {

@@ -2,14 +2,14 @@ import type { Address } from '../../src/serviceability/index.ts';
 import { type Account, blockCost, type ComputeBudget, type Executed, readComputeBudget } from './runtime.ts';
 import { type ParsedTransaction, writableAddresses } from './transaction.ts';
 
-/** Slots for which an account can still be read as it was: more than finalization and every lag that a fault may set. */
+/** Slots for which old versions of accounts are kept: more than finalization and any lag fault. */
 const RETAINED_SLOTS = 512;
 
 interface Version {
   readonly slot: number;
   /** undefined: the account was closed. */
   readonly account: Account | undefined;
-  /** Written by the world's administration, and so not undone by a fork. */
+  /** Written by the administration, so not undone by a fork. */
   readonly pinned: boolean;
 }
 
@@ -35,13 +35,13 @@ export interface AccountStore {
   clear(): void;
   /** Undoes what transactions wrote after `slot`. */
   discardAfter(slot: number): void;
-  /** Nothing is of a later slot than this: what was written after it counts as written in it. */
+  /** Moves later writes to this slot. */
   bringDown(slot: number): void;
-  /** Forgets accounts that were closed so long ago that nobody can ask for them. */
+  /** Forgets closed accounts that are older than every possible read. */
   sweep(slot: number): void;
 }
 
-/** Accounts with their recent past, so that each commitment, and a node that lags, has its own view of them. */
+/** Accounts with their recent versions, so that each commitment, and a lagging node, has its own view. */
 export function createAccountStore(): AccountStore {
   const accounts = new Map<Address, Version[]>();
 

@@ -10,7 +10,7 @@ export function decodeBase58(text: string): Uint8Array | undefined {
 /** Base58 of bytes of any length (signatures, filters); 32-byte keys have addressOf. */
 export const encodeBase58 = (bytes: Uint8Array): string => bs58.encode(bytes);
 
-/** Thrown for bytes that are no transaction; `stage` says whether they could not be read at all, or read but make no sense. */
+/** Thrown for bytes that are not a transaction; `stage` distinguishes unreadable bytes from invalid contents. */
 export class MalformedTransaction extends Error {
   override readonly name = 'MalformedTransaction';
   constructor(
@@ -69,7 +69,7 @@ export const COMPUTE_BUDGET_PROGRAM = address('ComputeBudget11111111111111111111
 export const NATIVE_LOADER = address('NativeLoader1111111111111111111111111111111');
 export const UPGRADEABLE_LOADER = address('BPFLoaderUpgradeab1e11111111111111111111111');
 
-/** Keys that no transaction may write, however it asks: builtin programs and sysvars (the ones that a client of this ledger meets). */
+/** Keys that no transaction can write-lock: builtin programs and sysvars (those that matter to clients of this ledger). */
 const RESERVED_ADDRESSES: ReadonlySet<Address> = new Set([
   SYSTEM_PROGRAM,
   COMPUTE_BUDGET_PROGRAM,
@@ -99,7 +99,7 @@ interface MessageHeader {
   readonly readonlyUnsigned: number;
 }
 
-/** A transaction whose bytes could be read and whose indexes all point at something. Signatures are not verified yet. */
+/** A parsed transaction with valid indexes. Signatures are not verified yet. */
 export interface ParsedTransaction {
   readonly version: 'legacy' | 0;
   /** The whole packet. */
@@ -145,7 +145,7 @@ export function hasValidSignatures({ message, signatures, keyBytes }: ParsedTran
     try {
       return verify(null, message, publicKeyOf(key), signature);
     } catch {
-      return false; // 32 bytes that are no point of the curve
+      return false; // not a point on the curve
     }
   });
 }
@@ -238,8 +238,8 @@ function list<T>(length: number, read: () => T): T[] {
 /** The checks that Solana calls sanitizing: every index in range, the fee payer a writable signer, the program not the payer. */
 function sanitize({ header, signatures, keyBytes, instructions, addressTableLookups }: ParsedTransaction): void {
   const { requiredSignatures, readonlySigned, readonlyUnsigned } = header;
-  const looked = addressTableLookups.reduce((sum, table) => sum + table.writableIndexes.length + table.readonlyIndexes.length, 0);
-  const accounts = keyBytes.length + looked;
+  const loadedCount = addressTableLookups.reduce((sum, table) => sum + table.writableIndexes.length + table.readonlyIndexes.length, 0);
+  const accounts = keyBytes.length + loadedCount;
   require(requiredSignatures > 0 && readonlySigned < requiredSignatures, 'index out of bounds');
   require(signatures.length === requiredSignatures, 'index out of bounds');
   require(requiredSignatures + readonlyUnsigned <= keyBytes.length && accounts <= 256, 'index out of bounds');

@@ -118,8 +118,8 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
 }
 
 /**
- * DeleteDevice: accounts device, extension, authority; contributor. That nobody is left on the device is proven by its bitmaps: users and links hold
- * tunnel ids, loopbacks hold segments, and interfaces are counted.
+ * DeleteDevice: accounts device, extension, authority; contributor. The device's bitmaps prove that it is unused: users and links
+ * hold tunnel ids, loopbacks hold segments, and interfaces are counted.
  */
 export function deleteDevice(frame: Frame): void {
   const { context } = frame;

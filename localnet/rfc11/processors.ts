@@ -46,12 +46,12 @@ const PROCESSORS: Processors = {
   UpdateDeviceContributor: updateDeviceContributor,
 };
 
-/** A model, as for SetUserBGPStatus: nobody has built this program. */
+/** A model, as for SetUserBGPStatus: this program was never built. */
 const BASE_UNITS = 8_000;
-/** What finding a program address costs a program that must try several bumps. */
+/** Cost of deriving a program address, with several bumps. */
 const DERIVATION_UNITS = 1_500;
 
-/** RFC-11's instructions by number. Each of them is whole or undone, like everything in a transaction. */
+/** RFC-11's instructions by number. Each is atomic, like everything in a transaction. */
 export function createRfc11Processors(derive: Derive): ReadonlyMap<number, (context: InstructionContext) => void> {
   const processors = new Map<number, (context: InstructionContext) => void>();
   for (const number of Object.values(Rfc11Instruction)) {
@@ -79,7 +79,7 @@ function process<Name extends Rfc11InstructionName>(context: InstructionContext,
 
 const ARITHMETIC_OVERFLOW = { Custom: 86 };
 
-/** What the SDK refuses to read or write, as the runtime names it. */
+/** The SDK's encoding errors as errors of the runtime. */
 function causeOf({ code }: ServiceabilityError): InstructionFailure['error'] {
   if (code === 'PDA__BAD_SEEDS') return 'MaxSeedLengthExceeded';
   return code === 'ENCODING__OUT_OF_RANGE' ? ARITHMETIC_OVERFLOW : 'InvalidAccountData';

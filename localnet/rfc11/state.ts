@@ -39,12 +39,11 @@ import { encodeAllocate, encodeAssign, encodeCreateAccount, encodeTransfer } fro
 import { type AccountMeta, EMPTY_ACCOUNT, type InstructionContext, InstructionFailure, rentExemptMinimum } from '../ledger/runtime.ts';
 import { SYSTEM_PROGRAM } from '../ledger/transaction.ts';
 
-/** As many as a device's users, links and interfaces, twice over. */
+/** Twice the users, links and interfaces of a device. */
 const REMEMBERED = 8_192;
 
 /**
- * findProgramAddress with a memory: the curve arithmetic behind an address takes longer than all the rest of an instruction. The oldest is
- * forgotten when it is full.
+ * findProgramAddress with a bounded cache: the curve arithmetic takes longer than the rest of an instruction.
  */
 export function createDerivations(): Derive {
   const known = new Map<string, ProgramAddress>();
@@ -63,7 +62,7 @@ export function createDerivations(): Derive {
   };
 }
 
-/** What a processor of RFC-11 works with. */
+/** The environment of an RFC-11 processor. */
 export interface Frame {
   readonly context: InstructionContext;
   /** Finds program addresses, and takes the units for it. */
@@ -154,7 +153,7 @@ export function contributorAt(context: InstructionContext, index: number): Held<
   return contributor;
 }
 
-/** Whether nothing was ever made at the address; lamports that somebody sent there in advance make nothing. */
+/** Whether the address has no account. Lamports sent in advance do not count. */
 export function isVacant(context: InstructionContext, address: Address): boolean {
   const { owner, data } = context.read(address);
   return owner === SYSTEM_PROGRAM && data.length === 0;
@@ -164,8 +163,8 @@ export function isVacant(context: InstructionContext, address: Address): boolean
 const MAX_NEW_BYTES = 10_240;
 
 /**
- * Makes an account of the program at a derived address, at the payer's expense, and signs for that address. Where lamports wait already, they count
- * towards the rent: nobody can keep an account from being made by sending some in advance.
+ * Makes an account of the program at a derived address, at the payer's expense, and signs for that address. Lamports already
+ * at the address count towards the rent, so that sending some in advance cannot block the creation.
  */
 export function createAt({ context }: Frame, address: Address, payer: AccountMeta, data: Uint8Array): void {
   if (data.length > MAX_NEW_BYTES) throw new InstructionFailure('InvalidRealloc');
@@ -247,8 +246,8 @@ export function poolOf<Pool extends ResourcePool>(pool: Pool | undefined): Pool 
 }
 
 /**
- * AllocateResource as another instruction uses it: the lowest free slot of the pool, told in the log. RFC-11 makes this a call of the program to
- * itself; for that the program would have to be among the accounts, and RFC-11 lists it nowhere.
+ * AllocateResource as another instruction uses it: the lowest free slot of the pool, with a log line. In RFC-11 the program calls
+ * itself for this; but RFC-11 never lists the program among the accounts, which such a call needs.
  */
 export function allocate({ context }: Frame, { extension }: OpenExtension, type: ResourceTypeName): number {
   const slot = poolOf(resourcePool(extension, type)).allocate();
@@ -313,7 +312,7 @@ function typeOf(byte: number): ResourceTypeName {
   return resourceTypeOf(byte) ?? refuse('InvalidArgument');
 }
 
-/** Takes a tunnel id, a tunnel network and a DoubleZero address for a user, in RFC-11's order, and tells them in the log. */
+/** Takes a tunnel id, a tunnel network and a DoubleZero address for a user, in RFC-11's order, with a log line. */
 export function allocateForUser(
   frame: Frame,
   target: OpenExtension,
@@ -342,7 +341,7 @@ export function requireOwnSlots({ extension }: OpenExtension, user: User, slots:
   if (!isOwn) fail('SlotMismatch');
 }
 
-/** Gives back all that the user holds, in RFC-11's order, and tells it in the log. */
+/** Frees all resources of the user, in RFC-11's order, with a log line. */
 export function releaseUser(frame: Frame, target: OpenExtension, user: User, slots: UserSlots): void {
   requireOwnSlots(target, user, slots);
   release(frame, target, 'tunnelId', slots.tunnelIdSlot);

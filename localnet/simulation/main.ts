@@ -53,7 +53,7 @@ function usage(): number {
 
 async function runOne(seed: number, hours: number, verbose: boolean): Promise<number> {
   const startedAt = performance.now();
-  const result = await simulate({ seed, hours, ...(verbose ? { onLine: print } : {}) });
+  const result = await simulate({ seed, hours, onLine: verbose ? print : undefined });
   if (!verbose) for (const line of result.trace.slice(-TRACE_LINES)) print(line);
   const tally = createTally();
   tally.add(result);

@@ -107,7 +107,7 @@ export function createSimulatedTransport(
     }
     if (prng.chance(rateLimit)) {
       await clock.sleep(prng.between(1, conditions.latencyMs));
-      return { kind: 'http-error', status: 429, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      return { kind: 'http-error', status: 429, retryAfterMs };
     }
     const isUnavailable = prng.chance(unavailable);
     const isLost = prng.chance(loseRequest) || (isUnavailable && prng.chance(0.5));
@@ -268,7 +268,7 @@ function readVrfs({ name, sim, conditions, blind }: SimulatedSourceOptions): Map
       kind: 'collected',
       source: name,
       neighbors: new Map(seen.map((neighbor) => [neighbor.address, neighbor])),
-      ...(blind ? {} : { switchTime: sim.now() }),
+      switchTime: blind ? undefined : sim.now(),
       changedAtToleranceMs: 1_000,
     });
   }
@@ -281,7 +281,7 @@ function seenAs(neighbor: SimulatedNeighbor, { withoutDescriptions }: SourceCond
     address,
     state,
     remoteAs,
-    ...(description === undefined || withoutDescriptions ? {} : { description }),
+    description: withoutDescriptions ? undefined : description,
     ...(blind ? {} : { changedAt: epochMs(changedAt), establishedTransitions }),
   };
 }

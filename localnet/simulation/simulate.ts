@@ -153,7 +153,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const clock = createSimulationClock();
   const prng = createPrng(seededRandom(seed));
   const plan = createPlan(prng);
-  const trace = createTrace({ clock, ...(onLine === undefined ? {} : { onLine }) });
+  const trace = createTrace({ clock, onLine });
   const verdict = createVerdict(({ invariant, detail }) => trace.log(`VIOLATION of ${invariant}: ${detail}`));
   const isOver = (): boolean => verdict.violation !== undefined;
 

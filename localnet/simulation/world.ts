@@ -311,7 +311,7 @@ export function createWorld({
     const isMulticast = clientIp === undefined && kind === 4;
     const user = admin.createUser({
       device,
-      ...(clientIp === undefined ? {} : { clientIp }),
+      clientIp,
       ...(isMulticast ? { userType: UserType.multicast } : { tenant: tenants[kind % 2] }),
     });
     if (!names.has(user)) names.set(user, `u${names.size}`);

@@ -29,13 +29,12 @@ const newUser = z.strictObject({
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
 
 /**
- * `localnet_…`: the clients and the switch, for tools in other processes, over the ledger's JSON-RPC. Each takes one object
- * (docs/localnet.md).
+ * `localnet_…` methods for clients and switch, over the ledger's JSON-RPC. Each takes one object (docs/localnet.md).
  */
 export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
   const existing = (user: Address): Address => {
     if (localnet().truth().has(user)) return user;
-    throw invalidParams(`${user} is no activated user of the device`);
+    throw invalidParams(`${user} is not an activated user of the device`);
   };
   const refusing = <T>(change: () => T): T => {
     try {
@@ -55,10 +54,10 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       localnet().disconnect(existing(user));
       return null;
     },
-    /** As `addUser` in process: on the device, configured on the switch, and connected when asked for. */
+    /** Like `addUser`: creates the user, configures it on the switch, and connects it if requested. */
     localnet_addUser(_, [params]) {
       const { connect, clientIp, ...wanted } = readParams(newUser, params ?? {});
-      const user = refusing(() => localnet().addUser({ ...wanted, ...(clientIp === undefined ? {} : { clientIp }) }));
+      const user = refusing(() => localnet().addUser({ ...wanted, clientIp }));
       if (connect === true) localnet().connect(user);
       return { address: user };
     },
@@ -89,7 +88,7 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       localnet().switchFaults.clear();
       return [];
     },
-    /** What is so, by user: what the ledger should say in the end. */
+    /** The actual session state by user, to which the ledger should converge. */
     localnet_truth: () => Object.fromEntries(localnet().truth()),
   };
 }

@@ -3,7 +3,7 @@ import type { NeighborState, VrfName } from '../../src/bgp/index.ts';
 import { type EpochMs, isRecord } from '../../src/lib/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch, SwitchFaults } from './switch.ts';
 
-/** How this face deviates from a current EOS; every one of them has been seen on a real switch. */
+/** Deviations from a current EOS, all of them observed on real switches. */
 export interface EosQuirks {
   /** How AS numbers are written: text (multi-agent), a number (older EOS), or asdot text (`bgp asn notation asdot`). */
   readonly asn: 'text' | 'number' | 'asdot';
@@ -15,11 +15,11 @@ export interface EosQuirks {
   readonly tcpInfoWhenDown: 'absent' | 'nulls';
   /** Releases before 4.3x leave the description out of the summary. */
   readonly descriptions: boolean;
-  /** BGP is not running, said in one of the three ways: no VRF, a warning beside no VRF, or error 1000. */
+  /** How the switch reports that BGP is not running: no VRF, no VRF with a warning, or error 1000. */
   readonly noBgp: 'off' | 'no-vrfs' | 'warning' | 'error';
   /** Results come as text that is JSON, as some commands answer. */
   readonly resultsAsText: boolean;
-  /** IPv6 and link-local peers that carry IPv4 (RFC 5549) beside the configured ones, in the default VRF. */
+  /** Number of additional IPv6 and link-local peers that carry IPv4 (RFC 5549), in the default VRF. */
   readonly ipv6Peers: number;
   /** An EOS before `timestamps` rejects the parameter. */
   readonly knowsTimestamps: boolean;
@@ -115,8 +115,8 @@ function renderAs(asn: number, { asn: notation }: EosQuirks): string | number {
 }
 
 /**
- * Epoch seconds of a change with microseconds below the millisecond that the truth knows. `answer` counts the answers of this face: it is
- * what the last microsecond of a real switch's answer wanders with.
+ * Epoch seconds of a change, with microseconds. `answer` counts responses: like on a real switch, the last microsecond varies between
+ * responses.
  */
 function renderChangeTime(changedAt: EpochMs, answer: number, { upDownTime, jitter }: EosQuirks): number | string {
   const seconds = changedAt / 1_000 + 0.000_273 + (jitter && answer % 2 === 1 ? 0.000_001 : 0);
@@ -131,8 +131,7 @@ function spread(text: string, below: number): number {
 }
 
 /*
- * What raw snapshots are taken of. Whoever takes them passes them on unread: these answers are drawn from the simulation and have something to
- * say, but their models are not those of EOS.
+ * Commands for raw snapshots, which readers forward unread: responses reflect the simulation, but their models are not those of EOS.
  */
 
 const PORTS = 32;
@@ -187,12 +186,12 @@ function multicastClients(sim: SimulatedSwitch): readonly string[] {
     .map(({ address }) => address);
 }
 
-/** What a rendering draws from. */
+/** The input of a rendering. */
 export interface Scene {
   readonly sim: SimulatedSwitch;
   readonly faults: SwitchFaults;
   readonly eosQuirks: EosQuirks;
-  /** How many answers this face has given. */
+  /** Number of responses so far. */
   readonly answer: number;
 }
 

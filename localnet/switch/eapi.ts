@@ -62,7 +62,7 @@ const VOCABULARY: ReadonlySet<string> = new Set(
   'show ip bgp summary neighbors vrf version hostname clock snmp mib ifmib isis database mroute msdp pim sa-cache'.split(' '),
 );
 
-/** The newest model revision that this face has, of every command. */
+/** The newest supported model revision of every command. */
 const NEWEST_REVISION = 3;
 
 export function runCommand(scene: Scene, command: string, revision: number): CommandOutcome {
@@ -115,9 +115,9 @@ interface Listener {
   /** Listens on a port (0: a free one), or on a Unix socket; answers with the port, 0 for a socket. */
   listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<number>;
   openConnections(): number;
-  /** Hangs up on everybody who is connected; others may come. */
+  /** Closes all open connections; accepts new ones. */
   hangUp(): void;
-  /** Hangs up on everybody and stops listening. */
+  /** Closes all connections and stops listening. */
   close(): Promise<void>;
 }
 
@@ -130,7 +130,7 @@ function createListener({ onRequest, tls, refuses, onConnection }: ListenerOptio
   server.on('connection', (socket: Socket) => {
     onConnection();
     open.add(socket);
-    // A peer that resets the connection is no error of ours.
+    // Ignore connection resets by the peer.
     socket.on('error', () => undefined);
     socket.once('close', () => open.delete(socket));
     if (refuses()) socket.destroy();
@@ -266,7 +266,7 @@ interface EapiSessions {
   open(): number;
 }
 
-/** Who may talk to the TCP face: anyone when no user is configured, else by basic authentication or by the cookie of a login. */
+/** Access to eAPI over TCP: open without a configured user, else by basic authentication or a login cookie. */
 function createEapiSessions(user: EapiUser | undefined, clock: Clock, lifetimeMs: number): EapiSessions {
   const live = new Map<string, MonotonicMs>();
   let issued = 0;
@@ -318,7 +318,7 @@ function basicOf({ authorization = '' }: IncomingHttpHeaders): readonly [usernam
   return colon < 0 ? [decoded, ''] : [decoded.slice(0, colon), decoded.slice(colon + 1)];
 }
 
-/** What this face has been asked and has answered, for tests and benchmarks. */
+/** Counters for tests and benchmarks. */
 export interface EapiStats {
   readonly requests: number;
   readonly logins: number;
@@ -367,9 +367,9 @@ interface EapiHandlerOptions {
   readonly clock: Clock;
   readonly sessions: EapiSessions;
   readonly stats: EapiStatsKeeper;
-  /** What the next answer is drawn from. */
+  /** The input of the next response. */
   readonly nextScene: () => Scene;
-  /** Aborted when the face stops, so that no delay outlives it. */
+  /** Aborted when the server stops, so that no delay outlives it. */
   readonly stopping: () => AbortSignal;
 }
 
@@ -387,7 +387,7 @@ const NOT_EAPI = '<!DOCTYPE html><html><head><title>Sign in</title></head><body>
 const WRONG_CREDENTIALS = 'Unable to authenticate user: Bad username/password combination';
 
 /**
- * Serves one HTTP request to the face.
+ * Handles one HTTP request.
  *
  *   faults of the transport ── /login · /logout · /command-api ── authentication ── runCmds ── answer, cut where a fault says so
  */
@@ -476,15 +476,15 @@ export interface SimulatedEapiOptions {
   readonly switch: SimulatedSwitch;
   readonly faults: SwitchFaults;
   readonly clock?: Clock;
-  /** The one user of the TCP face; without it nobody has to authenticate. The Unix socket never asks, as on a switch. */
+  /** The user for TCP. Default: no authentication. The Unix socket needs none, as on a switch. */
   readonly credentials?: EapiUser;
   /** How long the cookie of a login is good for, milliseconds; a switch's default is 24 hours. */
   readonly sessionLifetimeMs?: number;
-  /** Of the TCP face, on 127.0.0.1; a free one without it. */
+  /** TCP port on 127.0.0.1. Default: a free port. */
   readonly port?: number;
   /** Path of the Unix socket, which must not exist; one in a directory of its own without it. */
   readonly socketPath?: string;
-  /** HTTPS instead of HTTP on the TCP face, PEM. */
+  /** HTTPS instead of HTTP over TCP, PEM. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly eosQuirks?: Partial<EosQuirks>;
 }
@@ -494,7 +494,7 @@ export interface SimulatedEapi {
   start(): Promise<EapiAddresses>;
   /** Hangs up, stops listening and removes the socket. */
   stop(): Promise<void>;
-  setOddities(eosQuirks: Partial<EosQuirks>): void;
+  setQuirks(eosQuirks: Partial<EosQuirks>): void;
   /** Every cookie session ends now. */
   expireSessions(): void;
   openSessions(): number;
@@ -512,8 +512,7 @@ export interface EapiAddresses {
 }
 
 /**
- * The eAPI of the simulated DZD: `POST /command-api` over TCP and over a Unix socket, with the answers of a real switch drawn from the
- * simulated one.
+ * The eAPI of the simulated DZD: `POST /command-api` over TCP and over a Unix socket, with the responses of a real switch.
  *
  *   SimulatedSwitch ── render ──► runCmds ──► HTTP ──► TCP (authenticated) · Unix socket
  *   SwitchFaults ────────┴──────────┴──────────┘
@@ -525,19 +524,19 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
   let eosQuirks: EosQuirks = { ...CURRENT_EOS, ...options.eosQuirks };
   let answers = 0;
   let running: { readonly listeners: readonly Listener[]; readonly directory: string; readonly addresses: EapiAddresses } | undefined;
-  let life = new AbortController();
+  let stopping = new AbortController();
 
   const handle = createEapiHandler({
     clock,
     sessions,
     stats,
     nextScene: () => ({ sim, faults, eosQuirks, answer: answers++ }),
-    stopping: () => life.signal,
+    stopping: () => stopping.signal,
   });
   const listener = (local: boolean): Listener =>
     createListener({
       onRequest(request, response) {
-        // A client that hangs up, or the end of the face, ends the exchange: there is nobody left to tell.
+        // The client disconnected or the server stops: no response is possible.
         handle(request, response, local).catch(() => request.socket.destroy());
       },
       tls: local ? undefined : tls,
@@ -548,7 +547,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
   return {
     async start() {
       if (running !== undefined) return running.addresses;
-      life = new AbortController();
+      stopping = new AbortController();
       const directory = await mkdtemp(join(tmpdir(), 'dzd-eapi-'));
       const socketPath = options.socketPath ?? join(directory, 'command-api.sock');
       const tcp = listener(false);
@@ -566,11 +565,11 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
       const ending = running;
       running = undefined;
       if (ending === undefined) return;
-      life.abort(new Stopped('the simulated eAPI stops'));
+      stopping.abort(new Stopped('the simulated eAPI stops'));
       await Promise.all(ending.listeners.map((each) => each.close()));
       await rm(ending.directory, { recursive: true, force: true });
     },
-    setOddities(changed) {
+    setQuirks(changed) {
       eosQuirks = { ...eosQuirks, ...changed };
     },
     expireSessions: () => sessions.expire(),

@@ -6,7 +6,7 @@ import { runCommand } from './eapi.ts';
 import { CURRENT_EOS, type EosQuirks, type Scene } from './eapi-render.ts';
 import type { SimulatedSwitch, SwitchChange, SwitchFaults } from './switch.ts';
 
-/** The status codes of gRPC that this face uses. */
+/** gRPC status codes. */
 const GRPC = { ok: 0, invalidArgument: 3, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const;
 
 /** One call: its message has been read, answers go out one by one, and `end` sends the status. */
@@ -17,7 +17,7 @@ interface GrpcCall {
   end(code: number, text?: string): void;
   /** Sends the first half of one message, and then nothing of this connection any more. */
   sendCut(message: Buffer): void;
-  /** Answers as something that is no gRPC server would. */
+  /** Responds like a web server instead of a gRPC server. */
   endAsWebPage(status: number): void;
   /** Runs once, when the call is over for whatever reason. */
   onClose(listener: () => void): void;
@@ -52,7 +52,7 @@ function createGrpcListener({ onCall, refuses, onBytes }: GrpcListenerOptions): 
   server.on('connection', (socket: Socket) => socket.setNoDelay(true));
   server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
-    // A peer that resets the connection is no error of ours.
+    // Ignore connection resets by the peer.
     session.on('error', () => undefined);
     session.once('close', () => sessions.delete(session));
     if (refuses()) session.destroy();
@@ -162,7 +162,7 @@ export function encodeMessage(...fields: readonly Field[]): Buffer {
   );
 }
 
-/** The fields of a message by number, the last of each; undefined when the bytes are no message of these two wire types. */
+/** The fields of a message by number, the last of each; undefined when the bytes are not a message of these two wire types. */
 export function decodeMessage(bytes: Buffer): ReadonlyMap<number, number | Buffer> | undefined {
   const fields = new Map<number, number | Buffer>();
   let at = 0;
@@ -216,7 +216,7 @@ const STATES: Readonly<Record<NeighborState, number>> = {
 /**
  * `BgpMgrService.watch(BgpPeerWatchRequest{ack=1, all=2 | peer_key=3}) → stream BgpPeerWatchResponse`: an `on_peer_set`, `on_peer_del` or
  * `on_peer_state` a change, for `BgpPeerKey{vrf_name=1, peer_addr=2}`. Whether a real switch begins with all that it has, its public
- * descriptions do not say; this one begins with an acknowledgement, where one was asked for, and then tells of changes only.
+ * descriptions do not say; this one sends an acknowledgement if requested, and then only changes.
  */
 function serveBgpWatch(call: GrpcCall, sim: SimulatedSwitch): void {
   const request = decodeMessage(call.request);
@@ -316,7 +316,7 @@ const HOST = '127.0.0.1';
  *        └── onChange ──────────► watch ─────────┴─► HTTP/2 ──► TCP
  *   SwitchFaults ──────────────────┴────────────────┘
  *
- * A watch goes quiet or ends by the faults of its connection: `refuse` hangs up, `hang` leaves it open and tells nothing.
+ * Connection faults end or silence a watch: `refuse` closes it, `hang` leaves it open without messages.
  */
 export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrpc {
   const { switch: sim, faults, clock = systemClock } = options;
@@ -325,7 +325,7 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
   let answers = 0;
   let running: GrpcListener | undefined;
   let starting: Promise<{ readonly host: string; readonly port: number }> | undefined;
-  let life = new AbortController();
+  let stopping = new AbortController();
 
   const nextScene = (): Scene => ({ sim, faults, eosQuirks, answer: answers++ });
 
@@ -337,7 +337,7 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
     }
     if (faults.current('hang') !== undefined) return;
     const slow = faults.current('slow');
-    if (slow !== undefined) await clock.sleep(slow.delayMs, life.signal);
+    if (slow !== undefined) await clock.sleep(slow.delayMs, stopping.signal);
     const status = faults.current('http-status')?.status;
     if (status !== undefined) return call.endAsWebPage(status);
     if (method === RUN_SHOW_CMD) {
@@ -370,9 +370,9 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
   }
 
   async function listen(): Promise<{ readonly host: string; readonly port: number }> {
-    life = new AbortController();
+    stopping = new AbortController();
     running = createGrpcListener({
-      // The end of the face ends what it was slow at: there is nobody left to tell.
+      // The server stops during a delay: no response is possible.
       onCall: (method, call) => void serve(method, call).catch(() => call.end(GRPC.internal)),
       refuses: () => faults.current('refuse') !== undefined,
       onBytes: (sent) => {
@@ -391,7 +391,7 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
       const ending = running;
       running = undefined;
       starting = undefined;
-      life.abort(new Stopped('the simulated gRPC face stops'));
+      stopping.abort(new Stopped('the simulated gRPC server stops'));
       await ending?.close();
     },
     openConnections: () => running?.openConnections() ?? 0,

@@ -8,7 +8,7 @@ export {
   type SimulatedEapi,
   type SimulatedEapiOptions,
 } from './eapi.ts';
-export { CURRENT_EOS, type EosQuirks as EapiOddities, type Scene } from './eapi-render.ts';
+export { CURRENT_EOS, type EosQuirks, type Scene } from './eapi-render.ts';
 export { createSimulatedGrpc, type GrpcStats, type SimulatedGrpc, type SimulatedGrpcOptions } from './grpc.ts';
 export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions, type TrapForm, type TrapTarget } from './snmp.ts';
 export type { SimulatedMib } from './snmp-mibs.ts';

@@ -228,8 +228,8 @@ const AS_TRANS = 23_456;
 const COUNTER_RANGE = 2 ** 32;
 
 /**
- * Renders the truth as BGP4-MIB (RFC 4273) and ARISTA-BGP4V2-MIB, and in the default VRF the system group and the state column of
- * ARISTA-VRF-MIB's table, as EOS does: other VRFs' views have neither. IPv6 neighbors have no place in BGP4-MIB.
+ * Renders the switch's state as BGP4-MIB (RFC 4273) and ARISTA-BGP4V2-MIB. Like on EOS, only the default VRF has the system group and the state
+ * column of ARISTA-VRF-MIB. BGP4-MIB has no IPv6 neighbors.
  */
 export function createBgpView(sim: SimulatedSwitch, vrf: VrfName, mibs: readonly SimulatedMib[]): MibView {
   const sort = createRowSorter(({ address }) => (isIPv4(address) ? address.split('.').map(Number) : undefined));

@@ -257,7 +257,7 @@ type Received =
       readonly pdu: Buffer;
       /** The message that answers it with this PDU. */
       respond(pdu: Buffer): Buffer;
-      /** The message that says that there is no such context. */
+      /** The report of an unknown context. */
       refuseContext(): Buffer;
     }
   | { readonly kind: 'report'; readonly message: Buffer };

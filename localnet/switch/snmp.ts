@@ -23,7 +23,7 @@ import {
 import { createUsmEngine, elementsOf, octetsTlv, type SimulatedSnmpUser, tlv, type UsmEngine } from './snmp-usm.ts';
 import type { SimulatedNeighbor, SimulatedSwitch, SwitchChange, SwitchFaults } from './switch.ts';
 
-const ANSWER_VERSION_2C = 1;
+const VERSION_2C = 1;
 const RESPONSE = 2;
 const GEN_ERR = 5;
 const NULL = 5;
@@ -43,7 +43,7 @@ export interface AgentRequest {
 
 const KINDS: Readonly<Record<number, AgentRequest['kind']>> = { 0: 'get', 1: 'get-next', 5: 'get-bulk' };
 
-/** Undefined for whatever is not such a request: agents say nothing to that. */
+/** Undefined for anything else: agents do not respond to that. */
 export function decodeRequest(datagram: Buffer): AgentRequest | undefined {
   let packet: Packet;
   try {
@@ -53,7 +53,7 @@ export function decodeRequest(datagram: Buffer): AgentRequest | undefined {
   }
   const { version, community, pdu } = packet;
   const kind = KINDS[pdu.type];
-  if (version !== ANSWER_VERSION_2C || kind === undefined) return undefined;
+  if (version !== VERSION_2C || kind === undefined) return undefined;
   return {
     kind,
     community,
@@ -106,7 +106,7 @@ export function encodeFailure({ community, requestId, oids }: AgentRequest): Buf
 
 function responseTo(community: string, requestId: number): Packet {
   const packet = new Packet();
-  packet.version = ANSWER_VERSION_2C;
+  packet.version = VERSION_2C;
   packet.community = community;
   packet.pdu.type = RESPONSE;
   packet.pdu.reqid = requestId;
@@ -118,7 +118,7 @@ function shown(objects: readonly MibObject[], faults: SwitchFaults): readonly Mi
   return faults.current('empty') === undefined ? objects : objects.filter(({ instances }) => instances[0]?.length === 1);
 }
 
-/** The faults that touch what the answer says. */
+/** Applies the faults that change the contents. */
 function distorted(request: AgentRequest, varbinds: readonly MibVarBind[], faults: SwitchFaults): Buffer {
   const typed = faults.current('wrong-types') === undefined ? varbinds : varbinds.map(asText);
   const requestId = request.requestId ^ (faults.current('wrong-request-id') === undefined ? 0 : 1);
@@ -129,7 +129,7 @@ function asText({ oid, value }: MibVarBind): MibVarBind {
   return { oid, type: TYPE.octetString, value: String(value) };
 }
 
-/** The faults that touch the datagram, whatever is in it. */
+/** Applies the faults that change the datagram. */
 function framed(bytes: Buffer, faults: SwitchFaults): Buffer {
   if (faults.current('garbage') !== undefined) return Buffer.from('HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n');
   return faults.current('cut') === undefined ? bytes : bytes.subarray(0, bytes.length >> 1);
@@ -236,11 +236,11 @@ function engineIdOf(hostname: string): Buffer {
   return Buffer.concat([enterprise, Buffer.from([5]), createHash('sha256').update(hostname).digest().subarray(0, 8)]);
 }
 
-const V3_FACE_VERSION_2C = Buffer.from([0x02, 0x01, 0x01]);
+const VERSION_2C_TLV = Buffer.from([0x02, 0x01, 0x01]);
 
 /** A PDU as a message of SNMPv2c, which is the frame that snmp-native reads and writes. */
 export function asV2cMessage(pdu: Buffer): Buffer {
-  return tlv(0x30, V3_FACE_VERSION_2C, octetsTlv(''), pdu);
+  return tlv(0x30, VERSION_2C_TLV, octetsTlv(''), pdu);
 }
 
 /** The PDU of a message of SNMPv2c, with tag and length. */
@@ -256,9 +256,9 @@ export interface SimulatedSnmpOptions {
   readonly faults: SwitchFaults;
   /** Reads the default VRF; `<community>@<VRF>` reads another. */
   readonly community: string;
-  /** Reads each VRF by SNMPv3, in the context of its name; the default VRF's is the empty one. Nobody without it. */
+  /** The SNMPv3 user, which reads each VRF in the context of its name; the default VRF's context is empty. Default: none. */
   readonly user?: SimulatedSnmpUser;
-  /** Tables of neighbors that the agent has; both without it. */
+  /** Supported neighbor tables. Default: both. */
   readonly mibs?: readonly SimulatedMib[];
   /** 0, the default, lets the system choose. */
   readonly port?: number;
@@ -276,7 +276,7 @@ export interface TrapTarget {
 
 export interface SimulatedSnmp {
   start(): Promise<{ readonly host: string; readonly port: number }>;
-  /** While it runs, each session that comes up or is lost is told to the target, until what comes back is called. */
+  /** Sends the target a trap for each session that comes up or is lost, until the returned function is called. */
   sendTrapsTo(target: TrapTarget): () => void;
   /** Idempotent. */
   stop(): Promise<void>;
@@ -286,12 +286,12 @@ export interface SimulatedSnmp {
 const MAX_LATE_ANSWERS = 1_000;
 
 /**
- * The SNMP face of the simulated switch: an agent on loopback for SNMPv2c and SNMPv3.
+ * The SNMP agent of the simulated switch, on loopback, for SNMPv2c and SNMPv3.
  *
  *   datagram ──► request ──► view of `community@VRF` or of the context ──► varbinds ──► faults ──► datagram
  *   change of a session ──► trap ──► targets
  *
- * Silence answers a wrong community, an unknown VRF and whatever is no request, as with real agents; over SNMPv3 a Report says what is wrong.
+ * Like real agents, it ignores a wrong community, an unknown VRF and malformed requests; over SNMPv3 it sends a Report.
  */
 export function createSimulatedSnmp({
   switch: sim,
@@ -406,5 +406,5 @@ function vrfOf(asked: string, community: string): VrfName | undefined {
 }
 
 function ignoreSendError(): void {
-  // The asker may be gone; an agent does not mind.
+  // The peer may be gone.
 }

@@ -21,15 +21,15 @@ export type NeighborConfiguration = Pick<SimulatedNeighbor, 'address' | 'vrf' | 
   readonly rttUs?: number;
 };
 
-/** What just happened to a neighbor, which is as it is now; a removed one as it was last. */
+/** A change of a neighbor, with its new state; with its last state if it was removed. */
 export interface SwitchChange {
   readonly kind: 'configured' | 'state' | 'removed';
   readonly neighbor: Readonly<SimulatedNeighbor>;
 }
 
 /**
- * The truth behind every face of the simulated DZD (eAPI, SNMP, …): VRFs, and in each the neighbors with their sessions. The faces only
- * render it. A passive user peer that waits for its client is `active`, as real DZDs show it.
+ * The state of the simulated DZD: VRFs with their neighbors and sessions. Its protocols (eAPI, SNMP, …) only render it. A passive user peer that
+ * waits for its client is `active`, as on real DZDs.
  */
 export interface SimulatedSwitch {
   readonly hostname: string;
@@ -52,7 +52,7 @@ export interface SimulatedSwitch {
   drop(vrf: VrfName, address: string, state?: NeighborState, idleReason?: string): void;
   /** Every session drops, counters restart, the boot time is now. */
   reboot(): void;
-  /** Tells of each change at once, in order, until what comes back is called. A session that is told to be what it is already changes nothing. */
+  /** Calls the listener for each change, in order, until the returned function is called. Setting the current state is not a change. */
   onChange(listener: (change: SwitchChange) => void): () => void;
 }
 
@@ -62,7 +62,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
   const now = (): EpochMs => epochMs(clock.wall() + skewMs);
   let bootedAt = now();
   const listeners = new Set<(change: SwitchChange) => void>();
-  const tell = (kind: SwitchChange['kind'], neighbor: SimulatedNeighbor): void => {
+  const emit = (kind: SwitchChange['kind'], neighbor: SimulatedNeighbor): void => {
     for (const listener of listeners) listener({ kind, neighbor: { ...neighbor } });
   };
 
@@ -78,7 +78,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
     neighbor.state = state;
     if (idleReason === undefined) delete neighbor.idleReason;
     else neighbor.idleReason = idleReason;
-    if (changes) tell('state', neighbor);
+    if (changes) emit('state', neighbor);
   };
 
   return {
@@ -94,7 +94,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
     removeVrf(vrf) {
       const gone = [...(vrfs.get(vrf)?.values() ?? [])];
       vrfs.delete(vrf);
-      for (const neighbor of gone) tell('removed', neighbor);
+      for (const neighbor of gone) emit('removed', neighbor);
     },
     vrfs: () => [...vrfs.keys()],
     neighbors: (vrf) => [...(vrfs.get(vrf)?.values() ?? [])],
@@ -104,7 +104,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
         address,
         vrf,
         remoteAs,
-        ...(description === undefined ? {} : { description }),
+        description,
         state: 'active',
         changedAt: now(),
         establishedTransitions: 0,
@@ -112,13 +112,13 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
       };
       if (!vrfs.has(vrf)) vrfs.set(vrf, new Map());
       vrfs.get(vrf)?.set(address, neighbor);
-      tell('configured', neighbor);
+      emit('configured', neighbor);
       return neighbor;
     },
     unconfigure(vrf, address) {
       const neighbor = find(vrf, address);
       vrfs.get(vrf)?.delete(address);
-      if (neighbor !== undefined) tell('removed', neighbor);
+      if (neighbor !== undefined) emit('removed', neighbor);
     },
     establish(vrf, address, rttUs) {
       const neighbor = existing(vrf, address);
@@ -128,7 +128,7 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
       delete neighbor.idleReason;
       neighbor.changedAt = now();
       neighbor.establishedTransitions += 1;
-      tell('state', neighbor);
+      emit('state', neighbor);
     },
     drop(vrf, address, state = 'active', idleReason) {
       drop(existing(vrf, address), state, idleReason);
@@ -153,46 +153,46 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
 }
 
 /**
- * What can go wrong between the truth of the simulated switch and one that reads it. The faces (eAPI, SNMP, …) play a fault in the way of
- * their protocol, and ignore the ones that it does not know.
+ * Faults between the simulated switch and its readers. Each protocol (eAPI, SNMP, …) implements a fault in its own way, and ignores faults that it
+ * cannot have.
  */
 export type SwitchFault =
-  /** Nobody answers at the address: connections are torn down as they arrive, the open ones too. */
+  /** Connections are closed as they arrive, and so are open ones. */
   | { readonly kind: 'refuse' }
-  /** Requests are taken and never answered. */
+  /** Requests are never answered. */
   | { readonly kind: 'hang' }
-  /** Every answer comes this much later, milliseconds. */
+  /** Every response is delayed, milliseconds. */
   | { readonly kind: 'slow'; readonly delayMs: number }
-  /** The answer ends in its middle, and the connection with it. */
+  /** The response is cut in the middle, and the connection closed. */
   | { readonly kind: 'cut' }
-  /** An answer that is not of the protocol at all, as a captive portal or another service on the port would send. */
+  /** A response of another protocol, like that of a captive portal or another service. */
   | { readonly kind: 'garbage' }
-  /** The answer has the right frame, and values of the wrong types in it. */
+  /** A well-formed response with values of wrong types. */
   | { readonly kind: 'wrong-types' }
-  /** A well-formed answer without a single VRF or row. */
+  /** A well-formed response without VRFs or rows. */
   | { readonly kind: 'empty' }
-  /** This VRF is not in the answer, as though it did not exist. */
+  /** This VRF is missing from the response. */
   | { readonly kind: 'vrf-missing'; readonly vrf: string }
   /** This VRF cannot be read; the others can. */
   | { readonly kind: 'vrf-failing'; readonly vrf: string }
-  /** SNMP: each answer carries another request's number. */
+  /** SNMP: each response has a wrong request id. */
   | { readonly kind: 'wrong-request-id' }
-  /** HTTP faces: this status instead of an answer. */
+  /** HTTP: this status instead of a response. */
   | { readonly kind: 'http-status'; readonly status: 401 | 403 | 404 | 500 | 502 | 503 }
   /** eAPI: this command, or every one, fails with this code and these `errors`. */
   | { readonly kind: 'command-error'; readonly code: number; readonly errors: readonly string[]; readonly command?: string }
-  /** eAPI: this command answers with so many bytes more than it has to say. */
+  /** eAPI: this command's response has this many bytes of filler. */
   | { readonly kind: 'large-answer'; readonly command: string; readonly bytes: number };
 
 export type SwitchFaultKind = SwitchFault['kind'];
 
-/** The faults that hold now. One instance is shared by every face of one switch. */
+/** The active faults, shared by all protocols of one switch. */
 export interface SwitchFaults {
-  /** Lets a fault begin; what comes back ends it. Several may hold at once. */
+  /** Begins a fault; the returned function ends it. Several can be active at once. */
   begin(fault: SwitchFault): () => void;
   /** Ends all of them. */
   clear(): void;
-  /** The one of this kind that began last, if any holds. */
+  /** The latest active fault of this kind. */
   current<K extends SwitchFaultKind>(kind: K): Extract<SwitchFault, { kind: K }> | undefined;
   /** Whether this VRF is under the given fault. */
   affects(kind: 'vrf-missing' | 'vrf-failing', vrf: string): boolean;

@@ -130,7 +130,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['run', '--collector.intervall', '2s'], 'unknown option --collector.intervall, did you mean "--collector.interval"?'],
     [['run', '--for', '3s'], 'unknown option --for'],
     [['run', '-x'], 'unknown option -x'],
-    [['start', '--eapi-key', '/k'], '--eapi-key and --eapi-cert go together: give both, or neither for plain HTTP'],
+    [['start', '--eapi-key', '/k'], '--eapi-key and --eapi-cert require each other: pass both for HTTPS, or neither for HTTP'],
     [['run', 'now'], 'run: unexpected argument "now"; options begin with --'],
     [['run', '--', 'now'], 'run: unexpected argument "now"; options begin with --'],
     [['run', '--config'], '--config needs a value'],

@@ -95,13 +95,13 @@ describe('what cannot be', () => {
   test.each([
     [['user', 'crate'], 2, 'dzd-localnet: unknown command "user crate", did you mean "user create"?'],
     [['user', 'delete'], 2, 'dzd-localnet: expected `dzd-localnet user delete USER`'],
-    [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is no public key and no client address'],
+    [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is neither a public key nor a client address'],
     [['user', 'list', '--users', '3'], 2, 'dzd-localnet: unknown option --users'],
-    [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect does not go with `dzd-localnet user list`'],
+    [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect is not an option of `dzd-localnet user list`'],
     [['user'], 2, 'dzd-localnet: user takes one of list, create, delete, ban, connect, disconnect'],
     [['snapshot'], 2, 'dzd-localnet: expected `dzd-localnet snapshot FILE`'],
     [['device', 'status', 'fine'], 2, expect.stringContaining('dzd-localnet: device status: expected pending, activated, ')],
-    [['faults', 'set', 'moon', 'a=1'], 2, 'dzd-localnet: faults are of the ledger or of the switch, not of "moon"'],
+    [['faults', 'set', 'moon', 'a=1'], 2, 'dzd-localnet: expected ledger or switch, not "moon"'],
     [['faults', 'set', 'ledger', 'lag'], 2, 'dzd-localnet: "lag" is not NAME=VALUE'],
     [['--kind', 'multicast', '--rpc-url', 'http://127.0.0.1:1'], 2, 'dzd-localnet: unknown option --kind'],
     [['user', 'list', '--rpc-url', 'ftp://x'], 2, 'dzd-localnet: --rpc-url: expected an address such as http://127.0.0.1:8899'],
@@ -123,6 +123,6 @@ describe('what cannot be', () => {
   test('a client address that is taken is refused in words', async () => {
     const [user] = localnet.ledger.admin.users().values();
     const { exitCode, firstError } = await drive('user', 'create', '--client-ip', user?.clientIp ?? '');
-    expect([exitCode, firstError]).toEqual([1, expect.stringContaining('there is a user with client address 198.18.0.1 already')]);
+    expect([exitCode, firstError]).toEqual([1, expect.stringContaining('client address 198.18.0.1 already has a user')]);
   });
 });

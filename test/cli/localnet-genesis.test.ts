@@ -67,7 +67,7 @@ describe('what is wrong is told with file and line', () => {
     ['devices:\n  - code: a\n    users:\n      - clientIp: 300.1.1.1', ':4: devices[0].users[0].clientIp: expected an IPv4 address'],
     [
       'devices:\n  - code: a\n    users:\n      - clientIp: 1.1.1.1\n        tenant: t',
-      ':5: devices[0].users[0].tenant: there is no tenant "t"',
+      ':5: devices[0].users[0].tenant: unknown tenant "t"',
     ],
     [
       'devices:\n  - code: a\n    users:\n      - clientIp: 1.1.1.1\n      - clientIp: 1.1.1.1',
@@ -96,9 +96,9 @@ describe('what is wrong is told with file and line', () => {
 });
 
 test.each([
-  [{ genesis: 'a', restore: 'b' }, '--restore and --genesis exclude each other: a world that was, or a new one'],
-  [{ genesis: 'a', users: '3' }, '--users does not go with --genesis, which says what users there are'],
-  [{ restore: 'a', users: '3' }, '--users does not go with --restore, which says what users there are'],
+  [{ genesis: 'a', restore: 'b' }, '--restore and --genesis exclude each other'],
+  [{ genesis: 'a', users: '3' }, '--users cannot be combined with --genesis, which defines the users'],
+  [{ restore: 'a', users: '3' }, '--users cannot be combined with --restore, which defines the users'],
 ])('%j is refused', (values, message) => {
   expect(() => readLocalnetOptions(values)).toThrow(message);
 });

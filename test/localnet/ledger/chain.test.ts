@@ -297,6 +297,6 @@ describe('forks', () => {
     expect([fixture.record(user).bgpStatus, fixture.record(created).bgpStatus]).toEqual([1, 0]);
     const { signature: again } = fixture.land([fixture.setStatus(user, 'down')]);
     expect([processed().slot > then, processed().slot < then + 10n, statusOf(again)]).toEqual([true, true, 'processed']);
-    expect(() => fixture.ledger.bank.rollBackToSlot(-1n)).toThrow('slot -1 is not remembered');
+    expect(() => fixture.ledger.bank.rollBackToSlot(-1n)).toThrow('slot -1 is too old');
   });
 });

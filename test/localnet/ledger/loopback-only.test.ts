@@ -30,7 +30,7 @@ function post(headers: Readonly<Record<string, string>>, ...methods: readonly st
 const refusal = (id: number) => ({
   jsonrpc: '2.0',
   id,
-  error: { code: -32600, message: 'localnet_ methods are for programs of this host, not for pages of a browser' },
+  error: { code: -32600, message: 'localnet_ methods accept only requests of programs on this host, not of web pages' },
 });
 
 test.each([
