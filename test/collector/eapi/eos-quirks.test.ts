@@ -53,7 +53,7 @@ test.each([
 ])('the switch reports in this way (%s) that BGP does not run', async (noBgp, problem) => {
   fixture = await startEapiFixture({ eosQuirks: { noBgp } });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__NO_BGP', context: { problem } });
-  fixture.server.setOddities({ noBgp: 'off' });
+  fixture.server.setQuirks({ noBgp: 'off' });
   await expect(fixture.source.collect(never)).resolves.toMatchObject({ vrfs: expect.any(Map) });
 });
 
