@@ -104,6 +104,17 @@ describe('tunnel', () => {
     ]);
   });
 
+  test('a user that gets its first tunnel is decided on, and one that loses and regains its tunnel is the same session', () => {
+    const tick = decider();
+    const without = [userNumber(0, { net: '0.0.0.0/0' })];
+    const users = [userNumber(0)];
+    expect(decisionOf(tick({ at: 0, users: without, snapshot: up() }))).toBe('hold: tunnel-net-invalid');
+    expect(decisionOf(tick({ at: SECOND, users, snapshot: up() }))).toBe('up (change)');
+    tick({ at: 2 * SECOND, users: without, snapshot: up() });
+    const { track } = outcomeOf(tick({ at: 3 * SECOND, users, snapshot: up() }));
+    expect([track.firstSeenAt, track.everUp, track.flaps]).toEqual([0, true, 0]);
+  });
+
   test('a user that was created again without a tunnel does not inherit the last one', () => {
     const tick = decider();
     tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot: up() });
