@@ -14,7 +14,7 @@ async function startLocalnet(options: Partial<LocalnetOptions>, atEnd: (stop: ()
   return localnet.start();
 }
 
-test('every face of the switch shows the same neighbors', async ({ onTestFinished }) => {
+test('every protocol of the switch shows the same neighbors', async ({ onTestFinished }) => {
   const { eapiUrl, eapiSocket, grpc } = await startLocalnet({}, onTestFinished);
   const seen: string[][] = [];
   for (const endpoint of [eapiUrl, `unix://${eapiSocket}`, `grpc://${grpc.host}:${grpc.port}`]) {
@@ -29,7 +29,7 @@ test('every face of the switch shows the same neighbors', async ({ onTestFinishe
   expect([seen[1], seen[2]]).toEqual([seen[0], seen[0]]);
 });
 
-test('with a certificate the eAPI is an HTTPS one', async ({ onTestFinished }) => {
+test('with a certificate the eAPI uses HTTPS', async ({ onTestFinished }) => {
   const tls = selfSigned(['127.0.0.1']);
   const { eapiUrl } = await startLocalnet({ eapiTls: tls }, onTestFinished);
   const sha256 = new X509Certificate(tls.cert).fingerprint256;

@@ -58,7 +58,7 @@ test.each([
   ],
   ['z'.repeat(44), `"${'z'.repeat(44)}" is not an address: it decodes to 33 bytes, not 32`],
   ['z'.repeat(32), `"${'z'.repeat(32)}" is not an address: it decodes to 24 bytes, not 32`],
-])('the address %j is refused with what is wrong with it', (text, message) => {
+])('the address %j is rejected with the problem', (text, message) => {
   expect(isAddress(text)).toBe(false);
   expect(() => address(text)).toThrow(expect.objectContaining({ code: 'ADDRESS__INVALID', message }));
 });

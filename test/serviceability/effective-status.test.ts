@@ -75,7 +75,7 @@ test.each([
   expect(diagnose(user, device, now)).toEqual({ kind: 'agent-silent', last, evidence: evidence(user) });
 });
 
-test('a banned user whose record still says up is told from one whose record does not', () => {
+test('a banned user whose record still says up is a diagnosis of its own', () => {
   const banned = { ...up(5_000), status: 6 };
   expect(diagnose(banned, device, now)).toEqual({ kind: 'banned-stale-up', lastUpAt: 5_000n, evidence: evidence(banned) });
   expect(diagnose({ ...up(1), status: 6 }, device, now).kind).toBe('banned-stale-up');
@@ -84,7 +84,7 @@ test('a banned user whose record still says up is told from one whose record doe
   expect(diagnose({ ...up(9_999), status: 3 }, device, now)).toMatchObject({ kind: 'not-in-service', status: 'deleting' });
 });
 
-test('what the switch says is held against the record', () => {
+test('the diagnosis compares the switch with the record', () => {
   const seen = { neighbors: [neighbor(true)] };
   expect(diagnose(down(9_999), device, now, [neighbor(true), neighbor(true, '169.254.0.17')])).toEqual({
     kind: 'record-behind',
@@ -108,13 +108,13 @@ test('one established session in any VRF is one', () => {
   expect(kindOf(up(9_999), [neighbor(false), neighbor(true)])).toBe('healthy');
 });
 
-test('a tunnel that is no /31 names no peer, so the switch says nothing about it', () => {
+test('a tunnel that is not a /31 has no peer, so the switch cannot confirm it', () => {
   const user = { ...up(9_999), tunnelNet: parseNetworkV4('169.254.0.0/30') };
   const { evidence: shown, kind } = diagnose(user, device, now, [neighbor(false)]);
   expect([kind, shown.peer, shown.neighbors]).toEqual(['healthy', undefined, []]);
 });
 
-test('what keeps every agent from writing is named', () => {
+test('obstacles to every write are listed', () => {
   const broken = aDevice({ status: 5, metricsPublisherPk: ZERO_ADDRESS, interfaces: [anInterface()] });
   const user = { ...aUser(), tunnelId: 5_000 };
   expect(diagnose(user, broken, now)).toEqual({

@@ -71,7 +71,7 @@ test('the subscription asks for what the poll asks for, and each notification is
   expect(wakes).toEqual(['somewhen', 42n, 'somewhen']);
 });
 
-test('a lost connection is opened again, and each that stands is a hint for what was missed', async () => {
+test('a lost connection is reopened, and each new one triggers a poll', async () => {
   const { sockets, latest, wakes, sleeper } = hint();
   latest().onopen?.();
   latest().says({ id: 1, result: 7 });
@@ -83,7 +83,7 @@ test('a lost connection is opened again, and each that stands is a hint for what
   expect([sockets.length, wakes, sleeper.slept]).toEqual([2, ['somewhen', 'somewhen'], [1_000]]);
 });
 
-test('a connection that cannot be opened is tried again with growing pauses', async () => {
+test('a failed connection is retried with backoff', async () => {
   const { sleeper, wakes } = hint(() => {
     throw new Error('no network');
   });
@@ -100,7 +100,7 @@ test('a refused subscription closes the connection and is tried again', async ()
   expect([sockets[0]?.closed, sleeper.slept]).toEqual([true, [2_000]]);
 });
 
-test('what is no message of the subscription is passed over', () => {
+test('messages of other subscriptions are ignored', () => {
   const { latest, wakes } = hint();
   for (const message of ['not json', '7', '[]', { id: 2, result: 1 }, { method: 'other' }, { method: 'programNotification' }])
     latest().says(message);

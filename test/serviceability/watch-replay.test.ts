@@ -14,7 +14,7 @@ const someEvent = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'behind' as const }) },
 );
 
-test('whoever applies the changes has what the ledger has, whatever failed, lagged or was never hinted at', async () => {
+test("a consumer that applies all changes has the ledger's users, despite failures, lag and lost hints", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(someEvent, { maxLength: 40 }), async (events) => {
       const ledger = scriptedLedger();

@@ -56,7 +56,7 @@ function watch(options: Partial<WatchUsersOptions> = {}, failures: readonly Erro
   };
 }
 
-test('every user is added once, and then told of with the fields that changed, until it is removed', async () => {
+test('every user is added once, and then reported with the fields that changed, until it is removed', async () => {
   const { ledger, sleeper, lines, nextPoll } = watch();
   await sleeper.asleep();
   ledger.slot = 105;
@@ -110,7 +110,7 @@ test('an answer of an older slot is dropped', async () => {
   expect(lines).toEqual(['100 added ann', '100 changed ann status']);
 });
 
-test('a poll that fails is told, repeated with growing pauses, and nothing is taken for removed', async () => {
+test('a failed poll is reported and retried with backoff, and no user counts as removed', async () => {
   const { ledger, lines, errors, sleeper } = watch();
   await sleeper.asleep();
   ledger.failures = [new Error('one'), new Error('two'), new Error('three')];
@@ -124,7 +124,7 @@ test('a poll that fails is told, repeated with growing pauses, and nothing is ta
   expect(lines).toEqual(['100 added ann', '100 changed ann status']);
 });
 
-test('the pause after a failure has a bound', async () => {
+test('the backoff after a failure is limited', async () => {
   const { sleeper } = watch(
     { maxRetryMs: 3_000 },
     Array.from({ length: 40 }, () => new Error('down')),
@@ -194,7 +194,7 @@ test('a hint of a slot that the node has not reached makes it ask again, but not
   expect(ledger.requests.length).toBe(12);
 });
 
-test('the watch ends with the signal, and lets go of its hint', async () => {
+test('the watch ends with the signal, and stops its hint', async () => {
   let hinted: AbortSignal | undefined;
   const { sleeper, stop, done, ledger } = watch({ hint: (_, signal) => (hinted = signal) });
   await sleeper.asleep();
@@ -224,7 +224,7 @@ test('a signal that has aborted already polls nothing', async () => {
   expect(ledger.requests).toEqual([]);
 });
 
-test('what onError throws ends the watch', async () => {
+test('an error thrown by onError ends the watch', async () => {
   const onError = (error: unknown): void => {
     throw error;
   };

@@ -44,7 +44,7 @@ async function send(status: 'up' | 'down' = 'up') {
 
 const isThere = (signature: string) => fixture.ledger.bank.replica().status(signature) !== undefined;
 
-describe('of requests', () => {
+describe('faults of requests', () => {
   test('a rate limit is a 429 with Retry-After, for the methods named and as often as said', async () => {
     fixture.ledger.faults.set({ rpc: [{ kind: 'rate-limited', methods: ['getSlot'], times: 2, retryAfterSeconds: 7 }] });
     const refused = await post('getSlot');
@@ -73,7 +73,7 @@ describe('of requests', () => {
     await expect(ask('getSlot')).rejects.toThrow();
   });
 
-  test('a hanging request is answered by nobody, and does not keep the ledger from stopping', async () => {
+  test('a hanging request gets no response, and does not keep the ledger from stopping', async () => {
     fixture.ledger.faults.set({ rpc: [{ kind: 'hang' }] });
     const hanging = post('getSlot').then(
       () => 'answered',
@@ -109,7 +109,7 @@ test('a fault of every method spares the administration, so that it can be ended
   expect((await ask('getHealth')).result).toBe('ok');
 });
 
-describe('of transactions', () => {
+describe('faults of transactions', () => {
   test('a dropped one is accepted and never seen again', async () => {
     fixture.ledger.faults.set({ dropProbability: 1 });
     const { signature } = await send();
@@ -134,7 +134,7 @@ describe('of transactions', () => {
   });
 });
 
-describe('of the chain', () => {
+describe('faults of the chain', () => {
   test('frozen, no slot begins and nothing lands, until it thaws', async () => {
     const { signature } = await send();
     fixture.ledger.faults.set({ frozen: true });
@@ -163,7 +163,7 @@ describe('of the chain', () => {
   });
 });
 
-describe('of reads', () => {
+describe('faults of reads', () => {
   test('a node that lags shows the past: slots, accounts, statuses, blockhashes', async () => {
     const { user, signature } = await send('down');
     fixture.ledger.bank.advance(4);
@@ -219,7 +219,7 @@ test('another endpoint of the same ledger has faults of its own', async () => {
   expect([await ask('getSlot', config), await ask('getSlot', config, other.rpcUrl)]).toMatchObject([{ result: 74 }, { result: 70 }]);
 });
 
-test('they are set and ended over JSON-RPC, and what makes no sense is refused', async () => {
+test('faults are set and ended over JSON-RPC, and invalid ones are rejected', async () => {
   expect((await ask('localnet_setFaults', [{ dropProbability: 0.2, lagSlots: 3 }])).result).toMatchObject({
     dropProbability: 0.2,
     lagSlots: 3,
@@ -231,7 +231,7 @@ test('they are set and ended over JSON-RPC, and what makes no sense is refused',
   expect(() => fixture.ledger.faults.set({ lagSlots: -1 })).toThrow();
 });
 
-test('the ledger starts and stops as often as it is told', async () => {
+test('the ledger can be started and stopped repeatedly', async () => {
   expect((await fixture.ledger.start()).rpcUrl).toBe(rpcUrl);
   await Promise.all([fixture.ledger.stop(), fixture.ledger.stop()]);
   await expect(post('getHealth')).rejects.toThrow();

@@ -138,7 +138,7 @@ test.each([
   expect(error.message).not.toBe('');
 });
 
-test('what is no request is told so in the words of JSON-RPC', async () => {
+test('an invalid request gets the error of JSON-RPC', async () => {
   const answer = async (body: string) => (await raw(body)).json();
   const invalid = { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'Invalid request' } };
   expect(await answer('{"jsonrpc":')).toEqual({ jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Parse error' } });

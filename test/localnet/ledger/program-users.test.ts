@@ -37,7 +37,7 @@ function pass() {
   return decodeAccessPass(existing(fixture.ledger.bank.account(address)).data);
 }
 
-test('are created, banned and deleted by instructions that land in blocks', () => {
+test('program users are created, banned and deleted by instructions that land in blocks', () => {
   const [first, second, third] = [fixture.user(), fixture.user(), fixture.user()];
   fixture.ledger.admin.banUser(first);
   fixture.ledger.admin.deleteUser(second);
@@ -47,12 +47,12 @@ test('are created, banned and deleted by instructions that land in blocks', () =
   expect([taken(), tunnel(third)]).toEqual([[2], [502, '169.254.0.4/31', 2, 2]]);
 });
 
-test('made before time begins are genesis, and finalized', () => {
+test('program users made before time begins are genesis, and finalized', () => {
   const user = fixture.user();
   expect(fixture.ledger.bank.replica().view('finalized').account(user)).toBeDefined();
 });
 
-test('made later are processed at once and finalized like any transaction', () => {
+test('program users made later are processed at once and finalized like any transaction', () => {
   fixture.ledger.bank.begin();
   fixture.clock.pass(4_000);
   fixture.slot();
@@ -63,7 +63,7 @@ test('made later are processed at once and finalized like any transaction', () =
   expect(fixture.ledger.bank.replica().view('finalized').account(user)).toBeDefined();
 });
 
-test('that a fork undoes are gone, and their tunnels free', () => {
+test('program users that a fork undoes are gone, and their tunnels free', () => {
   fixture.ledger.bank.begin();
   fixture.ledger.bank.advance(40);
   const user = fixture.user();
@@ -71,7 +71,7 @@ test('that a fork undoes are gone, and their tunnels free', () => {
   expect([fixture.ledger.admin.user(user), taken()]).toEqual([undefined, []]);
 });
 
-test('can be many in one slot, the same one again and again', () => {
+test('program users can be many in one slot, the same one again and again', () => {
   fixture.ledger.bank.begin();
   const clientIp = ipv4('198.18.7.7');
   for (let n = 0; n < 5; n++) {
@@ -82,8 +82,8 @@ test('can be many in one slot, the same one again and again', () => {
   expect(taken()).toEqual([]);
 });
 
-describe('that are changed by hand', () => {
-  test('take their slots along', () => {
+describe('users changed by hand', () => {
+  test('users that are changed by hand take their slots along', () => {
     const user = fixture.user();
     fixture.ledger.admin.changeUser(user, { tunnelId: 600, tunnelNet: parseNetworkV4('169.254.9.0/31') });
     expect([taken(), tunnel(user)]).toEqual([[100], [600, '169.254.9.0/31', 100, 1_152]]);
@@ -92,7 +92,7 @@ describe('that are changed by hand', () => {
     expect(taken()).toEqual([0]);
   });
 
-  test('to the tunnel of another share it, and it is free when both are gone', () => {
+  test('users that are changed by hand to the tunnel of another share it, and it is free when both are gone', () => {
     const [first, second] = [fixture.user(), fixture.user()];
     fixture.ledger.admin.changeUser(second, { tunnelId: 500 });
     expect(taken()).toEqual([0]);
@@ -103,7 +103,7 @@ describe('that are changed by hand', () => {
     expect(taken()).toEqual([]);
   });
 
-  test('so that the program would not delete them are deleted all the same, and counted off the pass', () => {
+  test('users that are changed by hand so that the program would not delete them are deleted all the same, and counted off the pass', () => {
     const user = fixture.user();
     fixture.ledger.admin.setUserLayout(user, 177);
     fixture.ledger.admin.deleteUser(user);
@@ -111,14 +111,14 @@ describe('that are changed by hand', () => {
     expect(pass().unicastUserCount).toBe(1);
   });
 
-  test('from the start get what they ask for', () => {
+  test('users that are changed by hand from the start get what they ask for', () => {
     const user = fixture.ledger.admin.createUser({ device: fixture.device, tunnelId: 555, publishers: [fixture.device] });
     expect(tunnel(user)).toEqual([555, '169.254.0.0/31', 55, 0]);
     expect(fixture.ledger.admin.user(user)).toMatchObject({ publishers: [fixture.device], tunnelFlags: 1 });
   });
 });
 
-test('that the program refuses are not there, and the reason is told', () => {
+test('program users that the program refuses are not there, and the reason is told', () => {
   fixture.ledger.admin.changeDevice(fixture.device, { status: 5 });
   expect(() => fixture.user()).toThrow(WorldError);
   expect(() => fixture.user()).toThrow('InvalidStatus');

@@ -74,7 +74,7 @@ describe('effects', () => {
     expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
   });
 
-  test('the log tells the arguments and the units', () => {
+  test('the log has the arguments and the units', () => {
     const { logs, unitsConsumed } = fixture.land([fixture.setStatus(user, 'up', 7_500_000)]);
     const program = fixture.ledger.programId;
     expect(unitsConsumed).toBe(12_342);
@@ -201,7 +201,7 @@ describe('validation', () => {
     expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: code }));
   });
 
-  test('is skipped while the user is being deleted', () => {
+  test('validation is skipped while the user is being deleted', () => {
     fixture.ledger.admin.changeUser(user, { clientIp: ipv4('10.0.0.1'), status: UserStatus.deleting });
     expect(fixture.land([fixture.setStatus(user, 'down')]).err).toBeNull();
   });

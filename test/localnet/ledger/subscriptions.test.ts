@@ -72,7 +72,7 @@ async function openRaw(url = wsUrl) {
 }
 
 describe("web3.js's own Connection", () => {
-  test('hears of a change of an account, and of none after it has removed its listener', async () => {
+  test("web3.js's own Connection hears of a change of an account, and of none after it has removed its listener", async () => {
     const statuses: number[] = [];
     const id = connection.onAccountChange(new PublicKey(user), ({ data }) => statuses.push(decodeUser(data).bgpStatus), {
       commitment: 'processed',
@@ -88,7 +88,7 @@ describe("web3.js's own Connection", () => {
     expect(statuses).toEqual([1]);
   });
 
-  test('hears of an account that was closed as an empty one', async () => {
+  test("web3.js's own Connection hears of an account that was closed as an empty one", async () => {
     const seen: unknown[] = [];
     connection.onAccountChange(new PublicKey(user), ({ lamports, data, owner }) => seen.push([lamports, data.length, owner.toBase58()]), {
       commitment: 'confirmed',
@@ -98,7 +98,7 @@ describe("web3.js's own Connection", () => {
     await vi.waitFor(() => expect(seen).toEqual([[0, 0, '11111111111111111111111111111111']]), WAIT);
   });
 
-  test("hears of a program's accounts that pass the filters, and of no others", async () => {
+  test("web3.js's own Connection hears of a program's accounts that pass the filters, and of no others", async () => {
     const seen: string[] = [];
     const typeOfUser = existing(ledger.bank.account(user)).data[0] ?? 0;
     connection.onProgramAccountChange(new PublicKey(ledger.programId), ({ accountId }) => seen.push(accountId.toBase58()), {
@@ -111,7 +111,7 @@ describe("web3.js's own Connection", () => {
     await vi.waitFor(() => expect(seen).toEqual([newcomer]), WAIT);
   });
 
-  test('hears when a signature has reached the commitment, and confirmTransaction works', async () => {
+  test("web3.js's own Connection hears when a signature has reached the commitment, and confirmTransaction works", async () => {
     const sent = await statusTransaction();
     const { lastValidBlockHeight, blockhash } = await connection.getLatestBlockhash('processed');
     const signature = await connection.sendRawTransaction(sent);
@@ -122,7 +122,7 @@ describe("web3.js's own Connection", () => {
     expect(await heard).toEqual({ err: null });
   });
 
-  test('hears of each slot with its parent and the root', async () => {
+  test("web3.js's own Connection hears of each slot with its parent and the root", async () => {
     const slots: { slot: number; parent: number; root: number }[] = [];
     const id = connection.onSlotChange((info) => slots.push(info));
     await vi.waitFor(() => expect(slots.length).toBeGreaterThan(3), WAIT);

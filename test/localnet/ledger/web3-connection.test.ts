@@ -26,7 +26,7 @@ async function signedStatus(status: 'up' | 'down' = 'up', version: 'legacy' | 0 
   return { user, wire, blockhash, lastValidBlockHeight };
 }
 
-test('the node tells its version, genesis, slot, height, epoch and health', async () => {
+test('the node returns its version, genesis, slot, height, epoch and health', async () => {
   fixture.ledger.bank.advance(36);
   expect(await connection.getVersion()).toEqual({ 'solana-core': '2.3.0', 'feature-set': 3_640_012_085 });
   expect(new PublicKey(await connection.getGenesisHash()).toBytes()).toHaveLength(32);
@@ -174,7 +174,7 @@ test('performance samples give the slot time from the start', async () => {
   ]);
 });
 
-test('a simulation replaces an old blockhash, needs no signature, and tells units and accounts', async () => {
+test('a simulation replaces an old blockhash, needs no signature, and returns units and accounts', async () => {
   const { user, wire } = await signedStatus();
   fixture.ledger.bank.advance(200);
   const transaction = VersionedTransaction.deserialize(wire);

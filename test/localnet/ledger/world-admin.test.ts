@@ -46,7 +46,7 @@ test('another program address makes another world', () => {
 });
 
 describe('users', () => {
-  test('get the lowest free tunnel network of the world and tunnel id of their device, from 169.254.0.0 and 500', () => {
+  test('users get the lowest free tunnel network of the world and tunnel id of their device, from 169.254.0.0 and 500', () => {
     const other = fixture.ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) });
     const [a, b] = [fixture.user(), fixture.user()];
     const elsewhere = fixture.ledger.admin.createUser({ device: other });
@@ -59,7 +59,7 @@ describe('users', () => {
     expect(tunnel(fixture.user())).toEqual([500, '169.254.0.0/31']);
   });
 
-  test('of every type pass the checks of the program', () => {
+  test('users of every type pass the checks of the program', () => {
     const { admin } = fixture.ledger;
     const users = [0, 1, 2, 3].map((userType) => existing(admin.user(admin.createUser({ device: fixture.device, userType }))));
     expect(users.map(validateUser)).toEqual([undefined, undefined, undefined, undefined]);
@@ -67,7 +67,7 @@ describe('users', () => {
     expect(users.map(({ dzIp }) => dzIp).slice(1, 3)).toEqual(['198.19.1.1', '198.19.1.2']);
   });
 
-  test('have the address that their client address and type give, and a tenant', () => {
+  test('users have the address that their client address and type give, and a tenant', () => {
     const tenant = fixture.ledger.admin.createTenant({ code: 'acme' });
     expect(fixture.ledger.admin.tenant(tenant)).toMatchObject({ code: 'acme', vrfId: 1 });
     const user = fixture.ledger.admin.createUser({ device: fixture.device, clientIp: ipv4('198.18.7.7'), userType: 3, tenant });
@@ -75,14 +75,14 @@ describe('users', () => {
     expect(fixture.ledger.admin.user(user)).toMatchObject({ tenantPk: tenant, devicePk: fixture.device, status: 1 });
   });
 
-  test('are one for each client address and type', () => {
+  test('users are one for each client address and type', () => {
     const input = { device: fixture.device, clientIp: ipv4('198.18.7.7') };
     fixture.ledger.admin.createUser(input);
     expect(() => fixture.ledger.admin.createUser(input)).toThrow(WorldError);
     expect(() => fixture.ledger.admin.createUser({ ...input, userType: 3 })).not.toThrow();
   });
 
-  test('whose tunnel moves leave the old one to others', () => {
+  test('users whose tunnel moves leave the old one to others', () => {
     const user = fixture.user();
     fixture.ledger.admin.changeUser(user, { tunnelNet: parseNetworkV4('169.254.0.2/31'), tunnelId: 501 });
     expect([tunnel(fixture.user()), tunnel(fixture.user())]).toEqual([
@@ -91,7 +91,7 @@ describe('users', () => {
     ]);
   });
 
-  test('that are banned lose their tunnel, which others get; deleting them frees nothing twice', () => {
+  test('users that are banned lose their tunnel, which others get; deleting them frees nothing twice', () => {
     const banned = fixture.user();
     fixture.ledger.admin.banUser(banned);
     expect(tunnel(banned)).toEqual([0, '0.0.0.0/0']);
@@ -103,7 +103,7 @@ describe('users', () => {
     ]);
   });
 
-  test('may be given the same tunnel on purpose', () => {
+  test('users may be given the same tunnel on purpose', () => {
     const a = fixture.user();
     const b = fixture.ledger.admin.createUser({ device: fixture.device, tunnelNet: parseNetworkV4('169.254.0.0/31') });
     expect([tunnel(a), tunnel(b)]).toEqual([
@@ -114,7 +114,7 @@ describe('users', () => {
     expect(tunnel(fixture.user())).toEqual([500, '169.254.0.2/31']); // the network is still in use
   });
 
-  test('are counted on their device', () => {
+  test('users are counted on their device', () => {
     const { admin } = fixture.ledger;
     const user = fixture.user();
     admin.createUser({ device: fixture.device, userType: 3 });

@@ -87,7 +87,7 @@ describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
     };
   }
 
-  test('have their users told apart: each agent maps only its own', async ({ onTestFinished }) => {
+  test('two devices with the same tunnel_net have their users told apart: each agent maps only its own', async ({ onTestFinished }) => {
     const first = await makeFixture(onTestFinished, { users: 1 });
     const second = await makeFixture(onTestFinished, { localnet: await secondDevice(onTestFinished, first.localnet) });
     const [here, there] = [first.user(0), second.user(0)];
@@ -120,7 +120,7 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
     return seen;
   }
 
-  test("between two ticks does not carry the first one's Up along", async ({ onTestFinished }) => {
+  test("a /31 that goes from one user to another between two ticks does not carry the first one's Up along", async ({ onTestFinished }) => {
     const fixture = await settledFixture(onTestFinished, { users: 2, policy: { connectGraceMs: 800 } });
     const { localnet } = fixture;
     const { tunnelNet } = userOf(localnet, fixture.user(0));
@@ -135,7 +135,9 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
     expect(fixture.told('defect')).toEqual([]);
   });
 
-  test("while the first one's Up is still in flight, neither: that write fails, and the heir stays Unknown", async ({ onTestFinished }) => {
+  test("a /31 that goes from one user to another while the first one's Up is still in flight, neither: that write fails, and the heir stays Unknown", async ({
+    onTestFinished,
+  }) => {
     const fixture = await makeFixture(onTestFinished, { users: 2, policy: { connectGraceMs: 60_000 } });
     const { localnet, agent } = fixture;
     localnet.ledger.faults.set({ delaySlots: 10 });
@@ -152,8 +154,10 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
   });
 });
 
-describe.concurrent('in mid-flight', PATIENTLY, () => {
-  test('a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({ onTestFinished }) => {
+describe.concurrent('transactions in flight', PATIENTLY, () => {
+  test('in mid-flight a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({
+    onTestFinished,
+  }) => {
     const fixture = await makeFixture(onTestFinished);
     const { localnet, agent } = fixture;
     localnet.ledger.faults.set({ delaySlots: 8 });
@@ -170,7 +174,9 @@ describe.concurrent('in mid-flight', PATIENTLY, () => {
     expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
   });
 
-  test('a sweep leaves the tunnels taken; each Up is taken back once, and then nothing is written', async ({ onTestFinished }) => {
+  test('in mid-flight a sweep leaves the tunnels taken; each Up is taken back once, and then nothing is written', async ({
+    onTestFinished,
+  }) => {
     const publisher = signerNumber(7).address;
     const localnet = createLocalnet({ users: 4, random: seededRandom(1), publisher, slotMs: SLOT_MS, slotsPerEpoch: 32n });
     onTestFinished(() => localnet.stop());
@@ -200,7 +206,7 @@ describe.concurrent('in mid-flight', PATIENTLY, () => {
     expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
   });
 
-  test('a delete takes one user out of the batch, and the others land', async ({ onTestFinished }) => {
+  test('in mid-flight a delete takes one user out of the batch, and the others land', async ({ onTestFinished }) => {
     const fixture = await settledFixture(onTestFinished, { users: 6 });
     fixture.localnet.ledger.faults.set({ delaySlots: 8 });
     for (const n of [1, 2, 4]) fixture.localnet.disconnect(fixture.user(n));

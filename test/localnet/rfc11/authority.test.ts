@@ -206,14 +206,14 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-describe.each(ROWS)('$operation', ({ given, as, may, mayNot }) => {
-  test.each(may)('is for %s', (_, authority) => {
+describe.each(ROWS)('$operation', ({ operation, given, as, may, mayNot }) => {
+  test.each(may)(`${operation} is for %s`, (_, authority) => {
     given?.();
     expect(world.run(as(authority), authority).err).toBeNull();
   });
 
   if (mayNot.length > 0) {
-    test.each(mayNot)('is not for %s', (_, authority) => {
+    test.each(mayNot)(`${operation} is not for %s`, (_, authority) => {
       given?.();
       const instruction = as(authority);
       const state = world.state();
@@ -222,7 +222,7 @@ describe.each(ROWS)('$operation', ({ given, as, may, mayNot }) => {
     });
   }
 
-  test('needs the signature of whoever it is for', () => {
+  test(`${operation} needs the signature of its authority`, () => {
     given?.();
     const [first] = may;
     const authority = first?.[1] ?? FOUNDATION;

@@ -28,8 +28,8 @@ function pool<Pool>(value: Pool | undefined): Pool {
   return value;
 }
 
-describe('a bitmap', () => {
-  test('gives the lowest free slot, across words, and none when it is full', () => {
+describe('SlotBitmap', () => {
+  test('a bitmap gives the lowest free slot, across words, and none when it is full', () => {
     const bitmap = new rfc11.SlotBitmap(130);
     const taken: (number | undefined)[] = [];
     for (let n = 0; n < 131; n++) {
@@ -40,13 +40,13 @@ describe('a bitmap', () => {
     expect(taken).toEqual([...Array.from({ length: 130 }, (_, slot) => slot), undefined]);
   });
 
-  test('stores slot n as bit n % 64 of the little-endian word n / 64', () => {
+  test('a bitmap stores slot n as bit n % 64 of the little-endian word n / 64', () => {
     const bitmap = new rfc11.SlotBitmap(128);
     for (const slot of [0, 9, 63, 64]) bitmap.set(slot);
     expect(Buffer.from(bitmap.bytes).toString('hex')).toBe('01020000000000800100000000000000');
   });
 
-  test('agrees with a set of numbers, whatever is taken and given back', () => {
+  test('a bitmap agrees with a set of numbers, whatever is taken and given back', () => {
     const operations = fc.array(fc.record({ slot: fc.nat(199), take: fc.boolean() }), { maxLength: 400 });
     fc.assert(
       fc.property(operations, (steps) => {
@@ -70,7 +70,7 @@ describe('a bitmap', () => {
 });
 
 describe('slots and addresses', () => {
-  test("are the block's base and 2^slot_size addresses for each slot, both ways", () => {
+  test("slots and addresses: they are the block's base and 2^slot_size addresses for each slot, both ways", () => {
     const tunnels = pool(rfc11.networkPool(deviceExtension(), 'userTunnelNet'));
     expect(tunnels.networkOf(0)).toEqual(parseNetworkV4('169.254.0.0/31'));
     expect(tunnels.networkOf(32_767)).toEqual(parseNetworkV4('169.254.255.254/31'));
@@ -87,7 +87,7 @@ describe('slots and addresses', () => {
     expect(pool(rfc11.networkPool(deviceExtension(), 'userTunnelNet')).slotOf(parseNetworkV4(network))).toBeUndefined();
   });
 
-  test('of several prefixes are numbered on from one to the next', () => {
+  test('slots of several prefixes are numbered on from one to the next', () => {
     const addresses = pool(rfc11.networkPool(deviceExtension(), 'dzIp'));
     expect(addresses.slots).toBe(264);
     expect(addresses.networkOf(255)).toEqual(parseNetworkV4('198.19.1.255/32'));
@@ -95,12 +95,12 @@ describe('slots and addresses', () => {
     expect(addresses.slotOf(parseNetworkV4('198.19.2.2/32'))).toBe(258);
   });
 
-  test('of a block that was not stored by its base are counted from its base', () => {
+  test('slots of a block that was not stored by its base are counted from its base', () => {
     const extension = extensionWith({ ipAllocations: [blockOf('198.19.1.77/24')] });
     expect(pool(rfc11.networkPool(extension, 'dzIp')).networkOf(0)).toEqual(parseNetworkV4('198.19.1.0/32'));
   });
 
-  test('of tunnel ids begin at Tunnel500', () => {
+  test('slots of tunnel ids begin at Tunnel500', () => {
     const ids = pool(rfc11.idPool(deviceExtension(), 'tunnelId'));
     expect([ids.idOf(0), ids.idOf(3_595), ids.slotOf(500), ids.slotOf(499), ids.slotOf(4_596)]).toEqual([
       500,
@@ -119,19 +119,19 @@ describe('what is set apart', () => {
     expect(given).toEqual([2, 3, 4, 5, 6, undefined]);
   });
 
-  test("counts as nobody's", () => {
+  test("a reserved slot counts as nobody's", () => {
     const block = blockOf('198.19.1.0/29', rfc11.DZ_IP_RESERVED);
     expect([block.bitmap.countSet(), block.allocatedCount]).toEqual([3, 0]);
   });
 
-  test('may be all of a small block', () => {
+  test('reserved slots may be all of a small block', () => {
     const addresses = pool(rfc11.networkPool(extensionWith({ ipAllocations: [blockOf('198.19.1.0/31', rfc11.DZ_IP_RESERVED)] }), 'dzIp'));
     expect(addresses.allocate()).toBeUndefined();
   });
 });
 
-describe('the ResourceExtension account', () => {
-  test('has the sizes that RFC-11 estimates: 4.2 KB for the network, 5.1 KB for a device', () => {
+describe('ResourceExtension', () => {
+  test('a ResourceExtension has the sizes that RFC-11 estimates: 4.2 KB for the network, 5.1 KB for a device', () => {
     const network = extensionWith({
       ipAllocations: [
         rfc11.newIpBlockBitmap({ blockType: 'linkTunnelNet', ...rfc11.UNRESERVED }, parseNetworkV4('172.16.0.0/16')),
@@ -143,7 +143,7 @@ describe('the ResourceExtension account', () => {
     expect(rfc11.encodeResourceExtension({ ...device, ipAllocations: device.ipAllocations.slice(0, 2) }).length).toBe(5_243);
   });
 
-  test('reads back as it was written', () => {
+  test('a ResourceExtension reads back as it was written', () => {
     const extension = deviceExtension();
     for (const type of ['tunnelId', 'userTunnelNet', 'dzIp'] as const) pool(rfc11.resourcePool(extension, type)).allocate();
     extension.interfaceCount = 3;
@@ -152,7 +152,7 @@ describe('the ResourceExtension account', () => {
     expect(rfc11.encodeResourceExtension(rfc11.decodeResourceExtension(bytes))).toEqual(bytes);
   });
 
-  test('that is cut anywhere, too long or garbage is refused as one, and nothing else happens', () => {
+  test('a ResourceExtension that is cut anywhere, too long or garbage is refused as one, and nothing else happens', () => {
     const bytes = rfc11.encodeResourceExtension(deviceExtension());
     const read = (data: Uint8Array) => () => rfc11.decodeResourceExtension(data);
     for (let length = 0; length < bytes.length; length += 61) expect(read(bytes.subarray(0, length))).toThrow(ServiceabilityError);

@@ -58,7 +58,7 @@ const counts = (address: Address) => {
 };
 
 describe('CreateAndActivateDevice', () => {
-  test("makes an activated device and its extension, with RFC-11's bitmaps", () => {
+  test("CreateAndActivateDevice makes an activated device and its extension, with RFC-11's bitmaps", () => {
     const ended = world.must(newDevice(world, { code: 'lon1' }), OPERATOR);
     const made = rfc11.deviceAddress(PROGRAM, 'lon1').address;
     expect(decodeDevice(world.data(made))).toMatchObject({
@@ -95,14 +95,14 @@ describe('CreateAndActivateDevice', () => {
     ]);
   });
 
-  test('makes one DzIp bitmap a prefix', () => {
+  test('CreateAndActivateDevice makes one DzIp bitmap a prefix', () => {
     const made = deviceIn(world, { code: 'lon1', dzPrefixes: ['198.19.1.0/24', '198.19.2.0/29'].map(parseNetworkV4) });
     expect(world.extension(extensionOf(made)).ipAllocations.map(({ bitmap }) => bitmap.slots)).toEqual([32_768, 256, 8]);
   });
 });
 
 describe('CreateAndActivateUser', () => {
-  test('allocates a tunnel id, a tunnel network and an address, keeps their slots, counts on the pass, and tells them', () => {
+  test('CreateAndActivateUser allocates a tunnel id, a tunnel network and an address, keeps their slots, counts on the pass, and tells them', () => {
     const ended = world.must(newUser({ device, pass }), CUSTOMER);
     const { value: user, slots } = rfc11.decodeUserWithSlots(world.data(userAt()));
     expect(user).toMatchObject({
@@ -127,23 +127,23 @@ describe('CreateAndActivateUser', () => {
     ]);
   });
 
-  test('pays exactly the rent from the payer', () => {
+  test('CreateAndActivateUser pays exactly the rent from the payer', () => {
     userIn(world, { device, pass });
     expect(world.accounts.get(userAt())?.lamports).toBe(rentExemptMinimum(206 + rfc11.USER_SLOTS_LENGTH));
   });
 
-  test('counts a multicast user apart from the others', () => {
+  test('CreateAndActivateUser counts a multicast user apart from the others', () => {
     userIn(world, { device, pass, userType: 3 });
     expect(decodeAccessPass(world.data(pass))).toMatchObject({ connectionCount: 1, unicastUserCount: 0, multicastUserCount: 1 });
   });
 
-  test('works for an address that somebody sent lamports to in advance', () => {
+  test('CreateAndActivateUser works for an address that somebody sent lamports to in advance', () => {
     world.fund(userAt(), 890_880n);
     world.must(newUser({ device, pass }), CUSTOMER);
     expect(world.accounts.get(userAt())).toMatchObject({ owner: PROGRAM, lamports: rentExemptMinimum(248) });
   });
 
-  test('reads for every deployed client as a user of the deployed layout', () => {
+  test('CreateAndActivateUser reads for every deployed client as a user of the deployed layout', () => {
     userIn(world, { device, pass });
     const data = world.data(userAt());
     expect(decodeUser(data)).toEqual(decodeUser(data.subarray(0, 206)));
@@ -151,7 +151,7 @@ describe('CreateAndActivateUser', () => {
 });
 
 describe('SetUserBGPStatus on a user with slots', () => {
-  test('leaves the slots alone, and a delete afterwards gives everything back', () => {
+  test('SetUserBGPStatus on a user with slots leaves the slots alone, and a delete afterwards gives everything back', () => {
     const user = userIn(world, { device, pass });
     const { slots } = rfc11.decodeUserWithSlots(world.data(user));
     world.fund(key('publisher'));
@@ -168,7 +168,7 @@ describe('SetUserBGPStatus on a user with slots', () => {
 });
 
 describe('DeleteUser', () => {
-  test('gives back all three, counts off the pass, closes the account to its owner, and tells the slots', () => {
+  test('DeleteUser gives back all three, counts off the pass, closes the account to its owner, and tells the slots', () => {
     userIn(world, { device, pass, clientIp: client(1) });
     userIn(world, { device, pass, clientIp: client(2) });
     const before = world.accounts.get(CUSTOMER)?.lamports ?? lamports(0);
@@ -181,7 +181,7 @@ describe('DeleteUser', () => {
     expect(decodeUser(world.data(userAt(client(3))))).toMatchObject({ tunnelId: 500, tunnelNet: parseNetworkV4('169.254.0.0/31') });
   });
 
-  test('of a banned user releases nothing a second time', () => {
+  test('DeleteUser of a banned user releases nothing a second time', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     userIn(world, { device, pass, clientIp: client(2) });
@@ -192,7 +192,7 @@ describe('DeleteUser', () => {
 });
 
 describe('BanUser', () => {
-  test('gives back what the user held, zeroes it, and keeps the account and its last status', () => {
+  test('BanUser gives back what the user held, zeroes it, and keeps the account and its last status', () => {
     userIn(world, { device, pass });
     const ended = world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     expect(decodeUser(world.data(userAt()))).toMatchObject({
@@ -248,7 +248,7 @@ describe('SweepExpiredUsers', () => {
 });
 
 describe('links', () => {
-  test('take a tunnel id on each device and a network of the network, and give them back', () => {
+  test('links take a tunnel id on each device and a network of the network, and give them back', () => {
     const [a, b] = [device, other];
     userIn(world, { device: b, pass });
     const ended = world.must(newLink(world, a, b), OPERATOR);
@@ -269,7 +269,7 @@ describe('links', () => {
     expect([counts(extensionOf(a)).tunnelId, counts(extensionOf(b)).tunnelId, counts(GLOBAL_EXTENSION).linkTunnelNet]).toEqual([0, 1, 0]);
   });
 
-  test('are at the same address whichever device is named first', () => {
+  test('links are at the same address whichever device is named first', () => {
     const [a, b] = [key('a'), key('b')];
     expect(rfc11.linkAddress(PROGRAM, a, b)).toEqual(rfc11.linkAddress(PROGRAM, b, a));
   });
@@ -303,7 +303,7 @@ describe('interfaces', () => {
 });
 
 describe('multicast groups', () => {
-  test('get the lowest free address, and give it back', () => {
+  test('multicast groups get the lowest free address, and give it back', () => {
     world.must(newGroup(0));
     const ended = world.must(newGroup(1));
     const group = rfc11.multicastGroupAddress(
@@ -342,7 +342,7 @@ describe('by hand', () => {
 });
 
 describe('DeleteDevice', () => {
-  test('closes the device and its extension, and both rents come back', () => {
+  test('DeleteDevice closes the device and its extension, and both rents come back', () => {
     const lamportsBefore = world.lamports();
     const removal = { programId: PROGRAM, device, extension: extensionOf(device), authority: OPERATOR, contributor: world.contributors[0] };
     world.must(rfc11.deleteDevice(removal), OPERATOR);

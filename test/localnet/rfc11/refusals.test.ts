@@ -185,13 +185,13 @@ describe("RFC-11's security table", () => {
 });
 
 describe('users', () => {
-  test('of a device that is not activated are not created', () => {
+  test('users of a device that is not activated are not created', () => {
     const drained = encodeDevice({ ...decodeDevice(world.data(device)), status: 5 });
     world.put(device, drained);
     refused(newUser({ device, pass }), CUSTOMER, 'Custom 7');
   });
 
-  test('of a pass that has expired are not created (opportunistic check)', () => {
+  test('users of a pass that has expired are not created (opportunistic check)', () => {
     const short = world.pass({ lastAccessEpoch: 2n });
     world.setEpoch(2n);
     world.must(newUser({ device, pass: short }), CUSTOMER);
@@ -202,50 +202,50 @@ describe('users', () => {
   test.each([
     [0, 'Custom 89'],
     [3, 'Custom 90'],
-  ])('of type %i beyond the pass are not created', (userType, err) => {
+  ])('users of type %i beyond the pass are not created', (userType, err) => {
     const narrow = world.pass({ maxUnicastUsers: 1, maxMulticastUsers: 1 });
     world.must(newUser({ device, pass: narrow, userType }), CUSTOMER);
     refused(newUser({ device, pass: narrow, userType, clientIp: client(2) }), CUSTOMER, err);
   });
 
-  test('at another address than their own are not created', () => {
+  test('users at another address than their own are not created', () => {
     refused(withAccount(newUser({ device, pass }), 0, userAt(client(2))), CUSTOMER, 'InvalidSeeds');
   });
 
-  test("with a client address that is nobody's on the internet are not created", () => {
+  test("users with a client address that is nobody's on the internet are not created", () => {
     refused(newUser({ device, pass, clientIp: ipv4('10.0.0.1') }), CUSTOMER, 'Custom 26');
   });
 
   test.each([
     ['type', { userType: 4 }],
     ['connection', { cyoaType: 6 }],
-  ])('of an unknown %s are not created', (_, change) => {
+  ])('users of an unknown %s are not created', (_, change) => {
     const clientIp = client(1);
     const args = { userType: 0, cyoaType: 1, clientIp, tunnelEndpoint: ipv4('0.0.0.0'), ...change };
     refused({ ...newUser({ device, pass }), data: rfc11.encodeRfc11('CreateAndActivateUser', args) }, CUSTOMER, 'Custom 65');
   });
 
-  test('of a pass that does not list the tenant are not created', () => {
+  test('users of a pass that does not list the tenant are not created', () => {
     const narrow = world.pass({ tenantAllowlist: [key('some tenant')] });
     const instruction = newUser({ device, pass: narrow });
     const tenant = { address: device, signer: false, writable: false };
     refused({ ...instruction, accounts: [...instruction.accounts, tenant] }, CUSTOMER, 'InvalidAccountData');
   });
 
-  test('from before RFC-11 are not deleted, banned or counted: their slots are not known', () => {
+  test('users from before RFC-11 are not deleted, banned or counted: their slots are not known', () => {
     const user = userIn(world, { device, pass });
     world.put(user, encodeUser(decodeUser(world.data(user))));
     refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER, 'SlotsNotTracked');
     refused(rfc11.banUser({ ...onUser(), authority: FOUNDATION }), FOUNDATION, 'SlotsNotTracked');
   });
 
-  test('that are gone cannot be deleted again', () => {
+  test('users that are gone cannot be deleted again', () => {
     userIn(world, { device, pass });
     world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER, 'InvalidAccountOwner');
   });
 
-  test('are not deleted with another device, extension or pass than their own', () => {
+  test('users are not deleted with another device, extension or pass than their own', () => {
     const user = userIn(world, { device, pass });
     const deletion = rfc11.deleteUser({ ...onUser(user), authority: CUSTOMER });
     refused(withAccount(deletion, 1, other), CUSTOMER, 'Custom 102');
@@ -253,13 +253,13 @@ describe('users', () => {
     refused(withAccount(deletion, 3, world.pass({ clientIp: client(1) })), CUSTOMER, 'Custom 25');
   });
 
-  test('are not banned twice', () => {
+  test('users are not banned twice', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     refused(rfc11.banUser({ ...onUser(), authority: FOUNDATION }), FOUNDATION, 'Custom 7');
   });
 
-  test('are not swept while their pass is good, nor more than ten at once', () => {
+  test('users are not swept while their pass is good, nor more than ten at once', () => {
     const user = userIn(world, { device, pass });
     const sweep = (users: readonly Address[]) => rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: STRANGER });
     refused(sweep([user]), STRANGER, 'AccessPassNotExpired');
@@ -273,11 +273,11 @@ describe('devices', () => {
     ['no prefixes', { code: 'new1', dzPrefixes: [] }, 'Custom 35'],
     ['a private prefix', { code: 'new1', dzPrefixes: [parseNetworkV4('10.0.0.0/24')] }, 'Custom 38'],
     ['a prefix too large for an account', { code: 'new1', dzPrefixes: [parseNetworkV4('198.18.0.0/15')] }, 'InvalidRealloc'],
-  ])('with %s are not created', (_, change, err) => {
+  ])('devices with %s are not created', (_, change, err) => {
     refused(newDevice(world, change), OPERATOR, err);
   });
 
-  test('are created once', () => {
+  test('devices are created once', () => {
     refused(newDevice(world), OPERATOR, 'AccountAlreadyExists');
   });
 
@@ -286,7 +286,7 @@ describe('devices', () => {
     ['links', () => world.must(newLink(world, device, other), OPERATOR)],
     ['loopbacks', () => world.must(newInterface(world, { device }), OPERATOR)],
     ['physical interfaces', () => world.must(newInterface(world, { device, name: 'Ethernet1', kind: 'physical' }), OPERATOR)],
-  ])('that still have %s are not deleted', (_, prepare) => {
+  ])('devices that still have %s are not deleted', (_, prepare) => {
     prepare();
     const deletion = {
       programId: PROGRAM,
@@ -298,24 +298,24 @@ describe('devices', () => {
     refused(rfc11.deleteDevice(deletion), OPERATOR, 'ResourceInUse');
   });
 
-  test('go to nobody who is no contributor', () => {
+  test('devices go to nobody who is no contributor', () => {
     const update = rfc11.updateDeviceContributor({ programId: PROGRAM, device, newContributor: pass, authority: FOUNDATION });
     refused(update, FOUNDATION, 'InvalidAccountData');
   });
 });
 
 describe('links', () => {
-  test('of a device to itself, or with a contributor of neither, are not created', () => {
+  test('links of a device to itself, or with a contributor of neither, are not created', () => {
     refused(newLink(world, device, device), OPERATOR, 'Custom 5');
     refused(withAccount(newLink(world, device, other), 7, world.contributors[0]), OPERATOR, 'Custom 14');
   });
 
-  test('to a device that is not activated are not created', () => {
+  test('links to a device that is not activated are not created', () => {
     world.put(other, encodeDevice({ ...decodeDevice(world.data(other)), status: 5 }));
     refused(newLink(world, device, other), OPERATOR, 'Custom 7');
   });
 
-  test('are not deleted with their devices exchanged', () => {
+  test('links are not deleted with their devices exchanged', () => {
     world.must(newLink(world, device, other), OPERATOR);
     refused(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(other, device), authority: OPERATOR }), OPERATOR, 'Custom 4');
   });
@@ -327,14 +327,14 @@ describe('interfaces', () => {
     ['an unknown type', {}, { interfaceType: 3 }, 'Custom 57'],
     ['a loopback type though physical', {}, { interfaceType: 2, loopbackType: 1 }, 'Custom 58'],
     ['an address though physical', {}, { interfaceType: 2, loopbackType: 0, withDzIp: 1 }, 'Custom 65'],
-  ])('with %s are not created', (_, named, change, err) => {
+  ])('interfaces with %s are not created', (_, named, change, err) => {
     const instruction = newInterface(world, { device, ...named });
     const args = rfc11.decodeRfc11('CreateAndActivateInterface', instruction.data);
     if (args === undefined) throw new Error('no arguments');
     refused({ ...instruction, data: rfc11.encodeRfc11('CreateAndActivateInterface', { ...args, ...change }) }, OPERATOR, err);
   });
 
-  test('are one for each name', () => {
+  test('interfaces are one for each name', () => {
     world.must(newInterface(world, { device }), OPERATOR);
     refused(newInterface(world, { device }), OPERATOR, 'AccountAlreadyExists');
   });
@@ -349,7 +349,7 @@ describe('extensions', () => {
   const id = { idType: 0, startOffset: 500, usableSlots: 4_096 };
   const block = { blockType: rfc11.IpBlockType.userTunnelNet, ...rfc11.UNRESERVED };
 
-  test('are created once', () => {
+  test('extensions are created once', () => {
     refused(newGlobalExtension(), FOUNDATION, 'AccountAlreadyExists');
   });
 
@@ -362,16 +362,16 @@ describe('extensions', () => {
     ['the same block twice', { ipBlocks: [block, block] }],
     ["the network's blocks on a device", { ipBlocks: [{ ...block, blockType: rfc11.IpBlockType.multicast }] }],
     ['an unknown kind of block', { ipBlocks: [{ ...block, blockType: 4 }] }],
-  ])('with %s are not created', (_, change) => {
+  ])('extensions with %s are not created', (_, change) => {
     refused(request(change), FOUNDATION, 'Custom 65');
   });
 
-  test('that lack a bitmap say so', () => {
+  test('extensions that lack a bitmap say so', () => {
     refused(rfc11.allocateResource({ ...on(GLOBAL_EXTENSION), resourceType: 0 }), FOUNDATION, 'ResourceNotFound');
     refused(rfc11.allocateResource({ ...on(), resourceType: 6 }), FOUNDATION, 'Custom 65');
   });
 
-  test('keep what is set apart, and know no slot past their end', () => {
+  test('extensions keep what is set apart, and know no slot past their end', () => {
     const resourceType = rfc11.ResourceType.dzIp;
     for (const slot of [0, 1, 255]) {
       refused(rfc11.releaseResource({ ...on(), resourceType, slot }), FOUNDATION, 'SlotReserved');

@@ -56,8 +56,8 @@ interface Given {
   readonly upload: { readonly url: string; readonly method: string; readonly headers: Record<string, string[]> };
 }
 
-describe('the state-ingest server of localnet', () => {
-  test('gives a URL to whoever signs as the metrics publisher of the device, and keeps what is put there', async () => {
+describe('state-ingest server', () => {
+  test('the state-ingest server gives a URL to whoever signs as the metrics publisher of the device, and keeps what is put there', async () => {
     const server = await start();
     const reply = await ask(server.url);
     const s3Key = `snapshots/ip-mroute/device=${DEVICE}/date=2026-03-01/hour=11/20260301T115958Z.json`;
@@ -104,14 +104,14 @@ describe('the state-ingest server of localnet', () => {
     ['a time in another form', { fields: { snapshot_timestamp: 'now' } }, 400, 'invalid snapshot_timestamp (expect RFC3339)'],
     ['more than a megabyte', { body: ' '.repeat((1 << 20) + 1) }, 413, 'request body too large'],
   ];
-  test.for(refusals)('refuses a request with %s', async ([, asking, status, error]) => {
+  test.for(refusals)('the state-ingest server refuses a request with %s', async ([, asking, status, error]) => {
     const { url, snapshots } = await start();
     const reply = await ask(url, asking);
     expect([reply.status, await reply.json()]).toEqual([status, { error, code: status }]);
     expect(snapshots()).toEqual([]);
   });
 
-  test('puts everybody off while it does not know the ledger', async () => {
+  test('the state-ingest server puts everybody off while it does not know the ledger', async () => {
     const { url, set, clearFaults } = await start();
     set({ ready: false });
     const reply = await ask(url);
@@ -125,7 +125,7 @@ describe('the state-ingest server of localnet', () => {
     ['GET', PATH, 405, 'POST'],
     ['GET', '/bucket/x', 405, 'PUT'],
     ['GET', '/', 404, null],
-  ] as const)('answers %s %s with %d', async ([method, path, status, allow]) => {
+  ] as const)('the state-ingest server answers %s %s with %d', async ([method, path, status, allow]) => {
     const { url } = await start();
     const reply = await fetch(`${url}${path}`, { method });
     expect([reply.status, reply.headers.get('allow')]).toEqual([status, allow]);
@@ -135,7 +135,7 @@ describe('the state-ingest server of localnet', () => {
     ['without a signature', (url: string) => url.replace(/\?.*/, ''), 'application/json'],
     ['under another name', (url: string) => url.replace('ip-mroute', 'ip-other'), 'application/json'],
     ['as another type', (url: string) => url, 'text/plain'],
-  ] as const)('lets nobody put anything %s', async ([, change, type]) => {
+  ] as const)('the state-ingest server lets nobody put anything %s', async ([, change, type]) => {
     const { url, snapshots } = await start();
     const { upload } = (await (await ask(url)).json()) as Given;
     const put = await fetch(change(upload.url), { method: 'PUT', body: BYTES, headers: { 'content-type': type } });
@@ -143,7 +143,7 @@ describe('the state-ingest server of localnet', () => {
     expect(snapshots()).toEqual([]);
   });
 
-  test('tells bytes that are not those that were announced', async () => {
+  test('the state-ingest server tells bytes that are not those that were announced', async () => {
     const { url, snapshots } = await start();
     const { upload } = (await (await ask(url)).json()) as Given;
     await fetch(upload.url, { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } });

@@ -80,7 +80,7 @@ function query(oid: string): { oid: number[]; type: number; value: null } {
   return { oid: oid.split('.').map(Number), type: 5, value: null };
 }
 
-test('GETNEXT visits every object once, in the order of the names, and then says that it is over', async () => {
+test('GETNEXT visits every object once, in the order of the names, and ends with endOfMibView', async () => {
   const { sim, ask, pass } = await startSimulation();
   sim.configure({ vrf: 'default', address: '169.254.0.11', remoteAs: 65_000, description: 'USER-500' });
   for (const address of ['169.254.0.9', '10.0.0.200']) sim.configure({ vrf: 'default', address, remoteAs: 65_000 });
@@ -152,7 +152,7 @@ test('GETBULK gives row after row of several columns, and runs on behind the las
   ]);
 });
 
-test('GET tells a missing row from a missing object', async () => {
+test('GET distinguishes a missing row from a missing object', async () => {
   const { ask } = await startSimulation();
   expect(await ask(GET, ['1.3.6.1.2.1.15.2.0', `${PEER_TABLE}.2.169.254.0.1`, '1.3.6.1.2.1.2.1.0'])).toEqual([
     ['1.3.6.1.2.1.15.2.0', 65_342],
@@ -175,7 +175,7 @@ test('in BGP4-MIB an IPv6 neighbor has no row, and an AS of four octets shows as
   ]);
 });
 
-test('a wrong community, an unknown VRF, another SNMP version and noise are met with silence', async () => {
+test('a wrong community, an unknown VRF, another SNMP version and noise get no response', async () => {
   const { ask, askInVain } = await startSimulation();
   const local = ['1.3.6.1.2.1.15.2.0'];
   await askInVain(GET, local, { community: 'public' });

@@ -10,7 +10,7 @@ function layListenedSwitch() {
   return { sim, told, end };
 }
 
-test('each change of a session is told once, in order, and what changes nothing is not told', () => {
+test('each change of a session is reported once, in order, and no other call is reported', () => {
   const { sim, told } = layListenedSwitch();
   sim.establish('vrf1', '169.254.0.1');
   sim.establish('vrf1', '169.254.0.1');
@@ -28,13 +28,13 @@ test('each change of a session is told once, in order, and what changes nothing 
   ]);
 });
 
-test('a VRF that goes takes its neighbors along', () => {
+test('removing a VRF removes its neighbors', () => {
   const { sim, told } = layListenedSwitch();
   sim.removeVrf('vrf1');
   expect(told.at(-1)).toBe('removed vrf1 169.254.0.1 active');
 });
 
-test('a listener that has ended hears nothing more', () => {
+test('an ended listener is not called', () => {
   const { sim, told, end } = layListenedSwitch();
   end();
   sim.establish('vrf1', '169.254.0.1');

@@ -46,8 +46,8 @@ async function runCmds(cmds: readonly unknown[], params: Readonly<Record<string,
   return (await post('/command-api', JSON.stringify(request))).json();
 }
 
-describe('the eAPI of the simulated switch', () => {
-  test('answers the summary as EOS does', async () => {
+describe('simulated eAPI', () => {
+  test('the eAPI of the simulated switch answers the summary as EOS does', async () => {
     const head = { routerId: expect.stringMatching(/^100\.0\.0\.\d+$/), asn: '65342' };
     const counters = { version: 4, inMsgQueue: 0, outMsgQueue: 0, msgReceived: expect.any(Number), msgSent: expect.any(Number) };
     expect(await runCmds(['show ip bgp summary vrf all'], { timestamps: true })).toEqual({
@@ -91,7 +91,7 @@ describe('the eAPI of the simulated switch', () => {
     });
   });
 
-  test('answers one VRF, the default one when none is named, and not one that it does not have', async () => {
+  test('the eAPI of the simulated switch answers one VRF, the default one when none is named, and not one that it does not have', async () => {
     expect(await runCmds(['show ip bgp summary'])).toHaveProperty('result.0.vrfs.default');
     expect(await runCmds(['show ip bgp summary vrf vrf1'])).not.toHaveProperty('result.0.vrfs.default');
     expect(await runCmds(['show ip bgp summary vrf vrf9'])).toMatchObject({
@@ -99,7 +99,7 @@ describe('the eAPI of the simulated switch', () => {
     });
   });
 
-  test('answers the detail of a neighbor with its TCP session, a few kilobytes of it', async () => {
+  test('the eAPI of the simulated switch answers the detail of a neighbor with its TCP session, a few kilobytes of it', async () => {
     const answer = await runCmds(['show ip bgp neighbors 169.254.0.1 vrf vrf1']);
     expect(answer).toMatchObject({
       result: [{ vrfs: { vrf1: { peerList: [{ peerAddress: '169.254.0.1', state: 'Established', peerTcpInfo: { sndRtt: 4_287 } }] } } }],
@@ -109,7 +109,7 @@ describe('the eAPI of the simulated switch', () => {
     expect(await runCmds(['show ip bgp neighbors 169.254.0.9 vrf vrf1'])).toHaveProperty('result.0.vrfs.vrf1.peerList', []);
   });
 
-  test('answers about itself', async () => {
+  test('the eAPI of the simulated switch answers about itself', async () => {
     expect(await runCmds(['show version', 'show hostname', 'show vrf', 'show clock', 'enable'])).toMatchObject({
       result: [
         { modelName: 'cEOSLab', bootupTimestamp: START / 1_000, uptime: 0 },
@@ -121,7 +121,7 @@ describe('the eAPI of the simulated switch', () => {
     });
   });
 
-  test('answers in text when asked to', async () => {
+  test('the eAPI of the simulated switch answers in text when asked to', async () => {
     const answer = await runCmds(['show ip bgp summary vrf vrf1'], { format: 'text' });
     expect(answer).toHaveProperty(
       'result.0.output',
@@ -129,7 +129,7 @@ describe('the eAPI of the simulated switch', () => {
     );
   });
 
-  test('stops at the command that fails, and gives what came before it', async () => {
+  test('the eAPI of the simulated switch stops at the command that fails, and gives what came before it', async () => {
     expect(await runCmds(['show hostname', { cmd: 'bad command' }, 'show version'])).toEqual({
       jsonrpc: '2.0',
       id: 'test',
@@ -141,7 +141,7 @@ describe('the eAPI of the simulated switch', () => {
     });
   });
 
-  test('goes on behind the command that fails when asked to', async () => {
+  test('the eAPI of the simulated switch goes on behind the command that fails when asked to', async () => {
     const answer = await runCmds(['bad', 'show hostname'], { stopOnError: false });
     expect(answer).toMatchObject({ error: { code: 1002, data: [{ errors: [expect.any(String)] }, { hostname: 'chi-dz1' }] } });
   });
@@ -150,7 +150,7 @@ describe('the eAPI of the simulated switch', () => {
     ['show tech-support', 1003],
     [{ cmd: 'show version', revision: 9 }, 1004],
     ['configure', 1005],
-  ])('refuses %j with code %d', async (command, code) => {
+  ])('the eAPI of the simulated switch refuses %j with code %d', async (command, code) => {
     expect(await runCmds([command])).toHaveProperty('error.code', code);
   });
 
@@ -164,15 +164,15 @@ describe('the eAPI of the simulated switch', () => {
       "runCmds() got an unexpected keyword argument 'fast'",
     ],
     ['{"jsonrpc":"2.0","method":"runCmds","id":1,"params":{"cmds":[7]}}', -32_602, 'a command must be text or have cmd'],
-  ])('refuses the request %s', async (body, code, message) => {
+  ])('the eAPI of the simulated switch refuses the request %s', async (body, code, message) => {
     expect(await (await post('/command-api', body)).json()).toMatchObject({ error: { code, message, data: [] } });
   });
 });
 
-describe('who may ask', () => {
+describe('authentication', () => {
   const REQUEST = JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', id: 1, params: { version: 1, cmds: ['show hostname'] } });
 
-  test('over TCP: whoever has the password, or the cookie of a login until that expires', async () => {
+  test('over TCP a client needs the password, or the cookie of a login until it expires', async () => {
     expect((await post('/command-api', REQUEST, {})).status).toBe(401);
     expect((await post('/command-api', REQUEST, { authorization: 'Basic eDp5' })).status).toBe(401);
     expect((await post('/command-api', REQUEST)).status).toBe(200);
@@ -184,7 +184,7 @@ describe('who may ask', () => {
     expect((await post('/command-api', REQUEST, { cookie })).status).toBe(401);
   });
 
-  test('nobody by a wrong login, nor by a session that has been ended', async () => {
+  test('a wrong login and an ended session are rejected', async () => {
     expect((await post('/login', JSON.stringify({ ...USER, password: 'x' }), {})).status).toBe(401);
     expect((await post('/login', 'not json', {})).status).toBe(401);
     const cookie = (await post('/login', JSON.stringify(USER), {})).headers.get('set-cookie')?.split(';')[0] ?? '';
@@ -192,14 +192,14 @@ describe('who may ask', () => {
     expect([(await post('/command-api', REQUEST, { cookie })).status, face.openSessions()]).toEqual([401, 0]);
   });
 
-  test('anyone over the Unix socket', async () => {
+  test('the Unix socket needs no authentication', async () => {
     const client = new Client('http://localhost', { socketPath });
     const { statusCode, body } = await client.request({ path: '/command-api', method: 'POST', body: REQUEST });
     expect([statusCode, await body.json()]).toMatchObject([200, { result: [{ hostname: 'chi-dz1' }] }]);
     await client.close();
   });
 
-  test('HEAD tells whether eAPI is there', async () => {
+  test('HEAD shows whether eAPI is enabled', async () => {
     expect((await fetch(`${url}/command-api`, { method: 'HEAD', headers: BASIC })).status).toBe(200);
     expect((await fetch(`${url}/command-api`, { method: 'HEAD' })).status).toBe(401);
     expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
@@ -207,8 +207,8 @@ describe('who may ask', () => {
   });
 });
 
-describe('its life', () => {
-  test('counts what it is asked', async () => {
+describe('start and stop', () => {
+  test('the simulated eAPI counts requests', async () => {
     await runCmds(['show hostname', 'show hostname']);
     expect(face.stats()).toMatchObject({ requests: 1, logins: 0, commands: { 'show hostname': 2 } });
     expect(face.stats().bytesOut).toBeGreaterThan(50);
@@ -226,7 +226,7 @@ describe('its life', () => {
     expect((await fetch(`${again.url}/command-api`, { method: 'HEAD', headers: BASIC })).status).toBe(200);
   });
 
-  test('stops while somebody waits for a slow answer', async () => {
+  test('the simulated eAPI stops while a client waits for a slow response', async () => {
     faults.begin({ kind: 'slow', delayMs: 60_000 });
     const waiting = runCmds(['show hostname']).catch((error: unknown) => error);
     await expect.poll(() => face.stats().requests).toBe(1);

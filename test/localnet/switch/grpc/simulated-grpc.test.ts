@@ -82,7 +82,7 @@ describe('run_show_cmd', () => {
 });
 
 describe('watch', () => {
-  test('of all peers acknowledges, and tells of each change with its key and its state', async () => {
+  test('watch of all peers acknowledges, and tells of each change with its key and its state', async () => {
     const { told, cancel } = watch([1, true], [2, true]);
     await watching();
     sim.establish('vrf1', '169.254.0.1');
@@ -101,7 +101,7 @@ describe('watch', () => {
     await expect.poll(() => face.stats().watches).toBe(0);
   });
 
-  test('of one peer tells of that one', async () => {
+  test('watch of one peer tells of that one', async () => {
     const { told } = watch([3, encodeMessage([1, 'vrf1'], [2, '169.254.0.3'])]);
     await watching();
     sim.establish('vrf1', '169.254.0.1');
@@ -110,7 +110,7 @@ describe('watch', () => {
     expect(told[0]).toContain(Buffer.from('169.254.0.3').toString('hex'));
   });
 
-  test('of nobody is refused', async () => {
+  test('watch of nobody is refused', async () => {
     const { told } = watch([1, true]);
     await expect.poll(() => told).toEqual(['status 3']);
   });
