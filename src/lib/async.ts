@@ -42,6 +42,17 @@ export async function withDeadline<T>(
   }
 }
 
+/** Runs `work` with a signal that aborts when one of `signals` does. Its listeners are gone when `work` has settled, unlike those of AbortSignal.any (see `abortWith`). */
+export async function withSignals<T>(signals: readonly AbortSignal[], work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = createAbortController();
+  const unfollow = signals.map((signal) => abortWith(controller, signal));
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const end of unfollow) end();
+  }
+}
+
 function realTimer(ms: number, onOver: () => void): () => void {
   const timer = setTimeout(onOver, ms);
   return () => clearTimeout(timer);

@@ -9,6 +9,7 @@ export {
   singleFlight,
   waitAtMost,
   withDeadline,
+  withSignals,
 } from './async.ts';
 export {
   type Clock,

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { type Clock, createAbortController, DeadlineExceeded, Stopped, withDeadline } from '../lib/index.ts';
+import { type Clock, createAbortController, DeadlineExceeded, Stopped, withDeadline, withSignals } from '../lib/index.ts';
 import type { JsonRpc, RpcReply, RpcRequest } from './transport.ts';
 
 /** The most requests that one endpoint is asked in any second; Infinity for no limit. */
@@ -104,7 +104,7 @@ export class RateLimitedRpc implements JsonRpc {
         return admission;
       };
       try {
-        await withDeadline(timeoutMs, AbortSignal.any([signal, this.#closing.signal]), ended, clock);
+        await withSignals([signal, this.#closing.signal], (either) => withDeadline(timeoutMs, either, ended, clock));
       } catch (error) {
         return this.#giveUp('queued', error instanceof DeadlineExceeded ? new Error(`no room within its rate for ${error.ms} ms`) : error);
       }

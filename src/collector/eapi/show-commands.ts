@@ -1,4 +1,4 @@
-import { createAbortController, Stopped } from '../../lib/index.ts';
+import { createAbortController, Stopped, withSignals } from '../../lib/index.ts';
 import type { ShowRunner } from '../source.ts';
 import { createEapiClient } from './client.ts';
 import { parseEapiEndpoint } from './http.ts';
@@ -25,7 +25,7 @@ export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner
     async run(command, signal) {
       closing.signal.throwIfAborted();
       signal.throwIfAborted();
-      return client.runRaw(command, AbortSignal.any([signal, closing.signal]));
+      return withSignals([signal, closing.signal], (inner) => client.runRaw(command, inner));
     },
     close() {
       closing.abort(new Stopped(`the show commands of ${endpoint.text} are closed`));

@@ -1,5 +1,5 @@
 import type { NeighborKey, NeighborSnapshot } from '../../bgp/index.ts';
-import { type Clock, createAbortController, Stopped } from '../../lib/index.ts';
+import { type Clock, createAbortController, Stopped, withSignals } from '../../lib/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
 import type { SwitchSource } from '../source.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
@@ -61,11 +61,14 @@ class EapiSwitchSource implements EapiSource {
     this.#rtts = new RttReader({ endpoint: endpoint.text, client: this.#client, established: () => this.#established });
   }
 
-  async collect(signal: AbortSignal): Promise<NeighborSnapshot> {
-    const inner = this.#untilClosed(signal);
+  collect(signal: AbortSignal): Promise<NeighborSnapshot> {
+    return this.#untilClosed(signal, (inner) => this.#poll(inner));
+  }
+
+  async #poll(signal: AbortSignal): Promise<NeighborSnapshot> {
     const takenAt = this.#clock.monotonic();
-    const switchTime = await this.#client.time?.(inner);
-    const { results, failure } = await this.#client.run([SUMMARY_COMMAND], inner);
+    const switchTime = await this.#client.time?.(signal);
+    const { results, failure } = await this.#client.run([SUMMARY_COMMAND], signal);
     const [result] = results;
     if (failure !== undefined || result === undefined)
       throw commandError(this.#endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
@@ -74,8 +77,8 @@ class EapiSwitchSource implements EapiSource {
     return { vrfs, takenAt };
   }
 
-  async readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
-    return this.#rtts.read(neighbors, this.#untilClosed(signal));
+  readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
+    return this.#untilClosed(signal, (inner) => this.#rtts.read(neighbors, inner));
   }
 
   close(): Promise<void> {
@@ -84,9 +87,9 @@ class EapiSwitchSource implements EapiSource {
     return this.#closed;
   }
 
-  #untilClosed(signal: AbortSignal): AbortSignal {
+  async #untilClosed<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#closing.signal.throwIfAborted();
     signal.throwIfAborted();
-    return AbortSignal.any([signal, this.#closing.signal]);
+    return withSignals([signal, this.#closing.signal], work);
   }
 }

@@ -1,6 +1,15 @@
 import PQueue from 'p-queue';
 import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
-import { AgentError, type Clock, createAbortController, DeadlineExceeded, describeError, Stopped, withDeadline } from '../../lib/index.ts';
+import {
+  AgentError,
+  type Clock,
+  createAbortController,
+  DeadlineExceeded,
+  describeError,
+  Stopped,
+  withDeadline,
+  withSignals,
+} from '../../lib/index.ts';
 import type { SwitchSource } from '../source.ts';
 import { createNamespaces, isNamespaceName, type Namespaces, readSockets, vrfOfNamespace } from './ss.ts';
 
@@ -91,7 +100,7 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
     async collect(signal) {
       closing.signal.throwIfAborted();
       signal.throwIfAborted();
-      return collect(AbortSignal.any([signal, closing.signal]));
+      return withSignals([signal, closing.signal], collect);
     },
     async close() {
       closing.abort(new Stopped('the sockets source is closed'));
