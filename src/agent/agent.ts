@@ -1,5 +1,5 @@
 import type { StatusIntent, StatusPolicy } from '../bgp/index.ts';
-import { createCollector, createWakeUps, type SwitchSource, type WakeUpSource } from '../collector/index.ts';
+import { createCollector, createTriggers, type SwitchSource, type TriggerSource } from '../collector/index.ts';
 import { type AgentError, type Clock, createAbortController, type Random, Stopped, waitAtMost } from '../lib/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
@@ -42,7 +42,7 @@ interface AgentOptions {
   readonly rpc: LedgerRpc;
   readonly sources: readonly SwitchSource[];
   /** Sources of triggers: they report changes between the polls. */
-  readonly triggers?: readonly WakeUpSource[];
+  readonly triggers?: readonly TriggerSource[];
   /** Takes raw snapshots, independently of the ticks; starts and stops with the agent. */
   readonly snapshotter?: Pick<Snapshotter, 'start' | 'stop'>;
   readonly policy: StatusPolicy;
@@ -189,7 +189,7 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     onError: (error) => reporter.internalError(error),
   });
-  const triggers = createWakeUps({
+  const triggers = createTriggers({
     sources: options.triggers ?? [],
     maxPerMinute: timing.wakeUpsPerMinute ?? 60,
     clock,

@@ -1,5 +1,5 @@
 import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName } from '../bgp/index.ts';
-import type { CollectorReporter, WakeUpReporter } from '../collector/index.ts';
+import type { CollectorReporter, TriggerReporter } from '../collector/index.ts';
 import type { AgentError, MonotonicMs } from '../lib/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 import type { SnapshotReporter } from '../snapshots/index.ts';
@@ -48,7 +48,7 @@ export interface TickReporter {
 }
 
 /** Every event of the agent; each is emitted once, where the transition happens. */
-export interface AgentReporter extends TickReporter, CollectorReporter, WakeUpReporter, WorkerReporter, SnapshotReporter {
+export interface AgentReporter extends TickReporter, CollectorReporter, TriggerReporter, WorkerReporter, SnapshotReporter {
   /** Emitted once when an RPC endpoint fails and once when it recovers. `endpoint` carries no secret. */
   endpoint(event: { readonly endpoint: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
   /** The metrics publisher's balance, read each minute with the device's account, and the hours that it lasts. */

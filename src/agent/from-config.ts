@@ -1,6 +1,6 @@
 import type { StatusPolicy } from '../bgp/index.ts';
 import type { EapiSourceOptions, EapiTls } from '../collector/eapi/index.ts';
-import type { SwitchSource, WakeUpSource } from '../collector/index.ts';
+import type { SwitchSource, TriggerSource } from '../collector/index.ts';
 import type { NamedSnmpVrf, SnmpCredentials, SnmpUser } from '../collector/snmp/index.ts';
 import {
   type AgentConfig,
@@ -88,17 +88,17 @@ function eapiAccess(config: EapiSourceConfig, warn: SourceContext['warn']): Pick
 export async function openTrigger(
   config: TriggerConfig,
   { clock, warn, random }: SourceContext & { readonly random: Random },
-): Promise<WakeUpSource> {
+): Promise<TriggerSource> {
   switch (config.type) {
     case 'bgp-watch': {
       const { createBgpWatch } = await import('../collector/grpc/index.ts');
       return createBgpWatch({ name: config.name, address: config.address, clock, random });
     }
     case 'snmp-traps': {
-      const { createTrapWakeUp } = await import('../collector/snmp/index.ts');
+      const { createTrapTrigger } = await import('../collector/snmp/index.ts');
       const { name, host, port, from } = config;
       const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
-      return createTrapWakeUp({ name, host, port, ...credentials, from, clock, random });
+      return createTrapTrigger({ name, host, port, ...credentials, from, clock, random });
     }
   }
 }
@@ -244,7 +244,7 @@ export async function openAgent({
   const { device, ledger } = config;
   const sources: SwitchSource[] = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
-  const triggers: WakeUpSource[] = [];
+  const triggers: TriggerSource[] = [];
   for (const trigger of config.collector.wakeUps) triggers.push(await openTrigger(trigger, { clock, warn, random }));
   const rpc = createLedgerRpc({
     urls: ledger.rpcUrls,

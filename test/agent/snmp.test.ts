@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LOCALNET_SNMP_USER } from '../../localnet/index.ts';
-import { createTrapWakeUp } from '../../src/collector/index.ts';
+import { createTrapTrigger } from '../../src/collector/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { makeFixture, PATIENTLY, settledFixture } from '../support/agent-fixture.ts';
 
@@ -36,7 +36,7 @@ for (const version of ['2c', '3'] as const) {
     PATIENTLY,
     async ({ onTestFinished }) => {
       const credentials = version === '3' ? { user: LOCALNET_SNMP_USER } : { community: 'public' };
-      const traps = createTrapWakeUp({
+      const traps = createTrapTrigger({
         name: 'traps',
         host: '127.0.0.1',
         port: 0,

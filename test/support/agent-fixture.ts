@@ -4,7 +4,7 @@ import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../
 import type { AgentReporter } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import { createBgpWatch, type SwitchSource, type WakeUpSource } from '../../src/collector/index.ts';
+import { createBgpWatch, type SwitchSource, type TriggerSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
@@ -65,7 +65,7 @@ export interface AgentFixtureOptions {
   /** Whether the switch reports changes by its gRPC stream. */
   readonly bgpWatch?: boolean;
   /** More sources of triggers. */
-  readonly wakeUps?: readonly WakeUpSource[];
+  readonly wakeUps?: readonly TriggerSource[];
   readonly policy?: Partial<StatusPolicy>;
   readonly timing?: Partial<AgentTiming>;
   readonly limits?: Partial<AgentLimits>;

@@ -10,11 +10,8 @@ export {
 export { createSnmpSource, type SnmpSource, type SnmpSourceOptions } from './source.ts';
 export {
   createTrapTrigger,
-  createTrapTrigger as createTrapWakeUp,
   type TrapCounts,
   type TrapTrigger,
-  type TrapTrigger as TrapWakeUp,
   type TrapTriggerOptions,
-  type TrapTriggerOptions as TrapWakeUpOptions,
 } from './traps.ts';
 export type { MibChoice } from './walk.ts';
