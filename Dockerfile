@@ -1,4 +1,4 @@
-# The agent in a container, beside the switch's own software or on a host near it.
+# The agent in a container, on the switch or on a host near it.
 #
 #   build: Node.js, npm, esbuild ──► one executable ──► final: a small Debian, the executable, nothing to build with
 #

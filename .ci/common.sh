@@ -12,7 +12,7 @@ release=bookworm
 
 say() { echo "== $1 ($SECONDS s)"; }
 
-# Why this cannot be tried on this machine. A step that is silently left out would look like one that passed, hence the variable.
+# Why this cannot be tried on this machine. A step that is silently left out would pass for one that passed, hence the variable.
 cannot() {
   echo "== $name: cannot be tried on this machine: $1" >&2
   echo "== $name: DZD_CI_SKIP=$name leaves it out (several: with commas)" >&2

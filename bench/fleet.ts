@@ -107,7 +107,7 @@ function tellRush({ emit, devices, what, ...given }: TellRush): void {
     perBlockAndPayer: Math.floor(PAYER_UNITS / units),
     random: seededRandom(1),
   });
-  // A rush that twenty minutes are too short for is told as 1,200 s and more.
+  // A rush that takes longer than twenty minutes is reported as 1,200 s.
   const seconds = (ms: number | undefined): number => (ms ?? HORIZON_MS) / 1_000;
   emit({ n: devices, metric: `${what}: half of the devices done`, value: seconds(result.p50Ms), unit: 's' });
   emit({ n: devices, metric: `${what}: all done`, value: seconds(result.p100Ms), unit: 's' });

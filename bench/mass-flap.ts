@@ -36,7 +36,7 @@ const bench: Bench = async (emit, { quick, users, runs = quick ? 1 : 3, hostPath
       await systemClock.sleep(BETWEEN_FLAPS_MS);
       return result;
     };
-    const tell = (weather: string, flaps: readonly Flap[]): void => {
+    const report = (weather: string, flaps: readonly Flap[]): void => {
       const say = (metric: string, values: readonly number[], unit: string): void =>
         emit({ n, metric: `${weather}: ${metric}`, value: median(values), unit });
       say(
@@ -56,24 +56,24 @@ const bench: Bench = async (emit, { quick, users, runs = quick ? 1 : 3, hostPath
       );
     };
 
-    tell('first writes', [await next()]);
+    report('first writes', [await next()]);
     const clean: Flap[] = [];
     for (let run = 0; run < 2 * runs; run += 1) clean.push(await next());
-    tell(
+    report(
       'clean, down',
       clean.filter((_, run) => run % 2 === 0),
     );
-    tell(
+    report(
       'clean, up',
       clean.filter((_, run) => run % 2 === 1),
     );
     await host.faults({ dropProbability: 0.2 });
     const lossy: Flap[] = [];
     for (let run = 0; run < runs; run += 1) lossy.push(await next());
-    tell('20 % lost', lossy);
+    report('20 % lost', lossy);
     await host.faults({ dropProbability: 0 });
     if (!quick) {
-      tell('60 s outage', [
+      report('60 s outage', [
         await next(async () => {
           await host.faults({ rpc: [{ kind: 'unavailable' }] });
           await systemClock.sleep(OUTAGE_MS);
@@ -88,7 +88,7 @@ const bench: Bench = async (emit, { quick, users, runs = quick ? 1 : 3, hostPath
 };
 export default bench;
 
-/** One flap. `since` breaks the ledger beside it, and says from when the time runs. */
+/** One flap. `since` breaks the ledger meanwhile, and returns the moment from which the time counts. */
 async function flap(host: LocalnetHost, ours: BenchAgent, n: number, to: 'up' | 'down', since?: () => Promise<number>): Promise<Flap> {
   ours.clear();
   const broken = since?.();

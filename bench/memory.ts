@@ -1,6 +1,6 @@
 /*
  * Resident memory of an agent for 4,096 users over 24 hours, with one eAPI source, twenty times as fast as on a network (24 hours take 72 minutes). A process of its own, as
- * `run` would be: the localnet lives in another one. At each hour it is asked to collect its garbage, so that growth is not hidden by habit.
+ * `run` would be: the localnet runs in another one. At each hour it is asked to collect its garbage, so that growth is not hidden by habit.
  */
 import { systemClock } from '../src/lib/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';

@@ -1,5 +1,5 @@
 /*
- * A writer with the policy of today's agent, beside ours on a ledger of the same make: one user a transaction, strictly one after the other, each
+ * A writer with the policy of the Go agent, and ours, each on its own localnet: one user a transaction, strictly one after the other, each
  * waited for until it is finalized, its status asked for once a second. It is written here, for comparison only.
  *
  * It is measured with a few users, since each takes it as long as finality does; what it needs for more is that time times their number, and

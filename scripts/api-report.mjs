@@ -4,7 +4,7 @@
  *
  *   src/serviceability/index.ts ──tsc──► declarations ──► docs/api/serviceability.api.md
  *
- * One entry for each exported name, its declaration without comments, in the order of the alphabet: whoever changes what the SDK's users
+ * One entry for each exported name, its declaration without comments, in the order of the alphabet: a change of what the SDK's users
  * see, changes this file with it. With --check nothing is written; it fails, and shows the lines, when the file is not what it should be,
  * and when something exported has no comment. (TypeScript 7 has no library that API Extractor could parse with.)
  */

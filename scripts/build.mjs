@@ -86,7 +86,7 @@ function writeDeclarations() {
   const args = [tsc, '-p', join(root, 'scripts/tsconfig.types.json'), '--outDir', types];
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
-  // The compiler leaves the extensions of our sources, which a compiler that is not told to allow them may refuse.
+  // The compiler leaves the extensions of our sources, which a compiler may refuse unless an option allows them.
   for (const path of readdirSync(types, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))) {
     const file = join(types, path);
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.[^']*)\.ts'/g, "$1.js'"));

@@ -4,8 +4,8 @@
  *
  *   npm pack ──► tarball ──► npm install in an empty project ──► programs of README.md and docs/sdk.md, types for import and require, examples/
  *
- * Does what somebody who installs the package does, and fails where that fails. With --link nothing is packed or downloaded: the project
- * gets a fresh build beside this repository's node_modules, which takes seconds and no network.
+ * Does what a user of the package does, and fails where that fails. With --link nothing is packed or downloaded: the project
+ * gets a fresh build and this repository's node_modules, which takes seconds and no network.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

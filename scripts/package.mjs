@@ -27,7 +27,7 @@ const summary = "BGP status of a DoubleZero Device's users, kept right on the le
 const description = `Polls the BGP neighbors of one DoubleZero Device, an Arista EOS switch,
 maps their sessions to the users of the DoubleZero ledger, and keeps each
 user's BGP status there right. One executable; Node.js is inside.`;
-// Whoever builds the package answers for it, by Debian's own convention. An address that is none, by RFC 2606, where nobody says so.
+// The builder of the package is its maintainer, by Debian's convention; without these variables, an address that cannot exist (RFC 2606).
 const { DEBFULLNAME = 'The dzd-telemetry-agent authors', DEBEMAIL = 'nobody@dzd-telemetry-agent.invalid' } = process.env;
 const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`;
 
@@ -58,7 +58,7 @@ async function makeCommand(entry, name, notices) {
   writeFileSync(notices, thirdPartyNotices(root, packages));
   const executable = join(outdir, name);
   await makeExecutable({ bundle, work, outfile: executable });
-  told(executable);
+  printSize(executable);
   return executable;
 }
 
@@ -68,8 +68,8 @@ function makePackages(executable, notices) {
   const forRpm = join(work, 'rpm-tree');
   cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
   const about = { root, version, maintainer, summary, description, epoch: lastChange(), outdir };
-  told(makeDeb({ ...about, tree }));
-  told(makeRpm({ ...about, tree: forRpm, work }));
+  printSize(makeDeb({ ...about, tree }));
+  printSize(makeRpm({ ...about, tree: forRpm, work }));
 }
 
 /** Seconds since 1970 of the last commit, so that the same sources carry the same times; now, outside of a repository. */
@@ -81,7 +81,7 @@ function lastChange() {
   }
 }
 
-function told(file) {
+function printSize(file) {
   console.log(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-// Beside node_modules, or the packages that stay outside of the bundle would not be found; one for each call, since several may run at once.
+// In the folder of node_modules, or the packages that stay outside of the bundle would not be found; one for each call, since several may run at once.
 const outdir = mkdtempSync(join(root, 'node_modules', '.sim-'));
 const outfile = join(outdir, 'sim.js');
 try {

@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly users?: number;
   /** Instead of the bench's own number of runs. */
   readonly runs?: number;
-  /** The bundle of `localnet-host.ts`, which is run beside the bench. */
+  /** The bundle of `localnet-host.ts`, which runs in a process of its own. */
   readonly hostPath: string;
 }
 

@@ -26,7 +26,7 @@ export interface LocalnetHost {
   stop(): Promise<void>;
 }
 
-/** Starts a localnet beside this process. */
+/** Starts a localnet in another process. */
 export async function startHost(path: string, start: HostStart): Promise<LocalnetHost> {
   const child = fork(path, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
   const call = callerOf(child);

@@ -20,7 +20,7 @@ export interface HostStart {
   readonly stateIngest?: boolean;
 }
 
-/** Patches of the ledger's faults, as `localnet_setFaults` takes them; the latency stays beside them. */
+/** Patches of the ledger's faults, as `localnet_setFaults` takes them; the latency stays. */
 export type HostFaults = Parameters<Localnet['ledger']['faults']['set']>[0];
 
 interface Session {
@@ -60,7 +60,7 @@ function readSessions(): void {
 const operations: Readonly<Record<string, (args: never) => unknown>> = {
   async start({ users, publisher, slotMs, latencyMs: latency, stateIngest = false }: HostStart) {
     latencyMs = latency;
-    // The first two show the tenants. Adding one by one through the localnet would look at all users each time.
+    // The first two show the tenants. Adding one by one through the localnet would read all users each time.
     localnet = createLocalnet({ users: 2, random: seededRandom(1), publisher, slotMs, ...(stateIngest ? { stateIngestPort: 0 } : {}) });
     const { ledger, device, programId } = localnet;
     const tenants = [...ledger.admin.users(device).values()].map(({ tenantPk }) => tenantPk);

@@ -81,7 +81,7 @@ const withoutExtras = {
 };
 
 /**
- * Of `@solana/web3.js` the agent takes keys, instructions and transactions, and none of its connection. The package does not declare that it has no side effects; told so,
+ * Of `@solana/web3.js` the agent takes keys, instructions and transactions, and none of its connection. The package does not declare that it has no side effects; with that declared here,
  * esbuild leaves out two HTTP clients and a JSON-RPC client that nothing refers to. Its WebSocket client is extended by a class that stays, so it becomes an empty one.
  *
  * @type {import('esbuild').Plugin}

@@ -1,6 +1,6 @@
 /*
  * The staged tree as a Debian package, with what only Debian wants: a changelog in its form, exceptions for lintian, and the scripts of
- * packaging/deb/. They start nothing: a service is switched on by whoever installs it.
+ * packaging/deb/. They start nothing: the operator enables the service.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -60,12 +60,12 @@ ${description
   return target;
 }
 
-/** What Debian's tools read; people read CHANGELOG.md, which is beside it. */
+/** What Debian's tools read; people read CHANGELOG.md, in the same folder. */
 function changelog({ version, maintainer, epoch }) {
   const date = new Date(epoch * 1_000).toUTCString().replace('GMT', '+0000');
   return `dzd-telemetry (${version}) unstable; urgency=medium
 
-  * CHANGELOG.md.gz, beside this file, tells what is new.
+  * CHANGELOG.md.gz, in the same folder, has what is new.
 
  -- ${maintainer}  ${date}
 `;

@@ -3,14 +3,14 @@
  *
  *   bundle.cjs ──node --experimental-sea-config──► blob ──postject──► a copy of this Node.js that runs nothing but the command
  *
- * It needs glibc, libstdc++ and libgcc_s, and a mounted /proc; no Node.js, no npm and no files beside it.
+ * It needs glibc, libstdc++ and libgcc_s, and a mounted /proc; no Node.js, no npm and no other files.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'postject';
 
-/** Where Node.js looks whether it carries an application; the same in every release. */
+/** The mark by which Node.js finds the application that it carries; the same in every release. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /** @param {{ bundle: string, work: string, outfile: string }} options `work` is a folder for what is between. */

@@ -2,7 +2,7 @@
 /*
  * node scripts/package/first-run.mjs ROOT PACKAGE LOCALNET [TRANSCRIPT]
  *
- * Does in the root file system ROOT what docs/install.md tells a new user to do, and nothing else, and writes down what came of it.
+ * Runs in the root file system ROOT the commands that docs/install.md gives a new user, and nothing else, and writes down what came of it.
  *
  *   ```console blocks of "Five minutes" ──► "# …" as root, "$ …" as a user without rights ──► what it printed, how long it took
  *
@@ -24,18 +24,18 @@ mkdirSync(join(root, HOME), { recursive: true });
 chownSync(join(root, HOME), USER, USER);
 for (const file of [packageFile, localnetFile]) copyFileSync(file, join(root, HOME, basename(file)));
 
-const told = [];
+const followed = [];
 const begun = performance.now();
 const localnet = { child: undefined, printed: '' };
 try {
-  for (const command of commandsOf(readFileSync('docs/install.md', 'utf8'))) told.push(await follow(command));
+  for (const command of commandsOf(readFileSync('docs/install.md', 'utf8'))) followed.push(await follow(command));
 } finally {
   localnet.child?.kill('SIGINT');
 }
 const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
 await once(localnet.child, 'exit');
 if (localnet.child.exitCode !== 0) throw new Error(`localnet ended with ${localnet.child.exitCode}`);
-console.log(`${told.length} commands of docs/install.md, all right, in ${seconds} s`);
+console.log(`${followed.length} commands of docs/install.md, all right, in ${seconds} s`);
 if (transcript !== undefined) writeFileSync(transcript, page());
 
 /** In order; a comment after a command is for the reader. */
@@ -100,7 +100,7 @@ and no others: on a clean Debian (minbase, no Node.js, no network but the loopba
 to read and to type.
 
 \`\`\`
-${told
+${followed
   .join('\n')
   .replace(/[ \t]+$/gm, '')
   .trimEnd()}

@@ -29,7 +29,7 @@ const LANDS_AFTER_MS = 1_200;
 
 /** Requests without anything to write: users and slot times, the device's account, the balance, the tenants. */
 const idleRequestsASecond = (viewIdleIntervalMs: number): number => 1_000 / viewIdleIntervalMs + 4 / 60;
-/** Beside the sends: a fresh view, blockhash and height, three looks at the statuses, and the view that shows them landed. */
+/** Besides the sends: a fresh view, blockhash and height, three status polls, and the view that shows the writes confirmed. */
 const REQUESTS_A_WRITING_TICK = 1 + 2 + 3 + 1;
 
 export const WRITES_PER_TRANSACTION = MAX_WRITES_WITH_COMPUTE_BUDGET;

@@ -34,7 +34,7 @@ const MAX_IN_FLIGHT = 64;
 const STEP_MS = 10;
 const SLOT_MS = 400;
 const CONFIRMED_AFTER_MS = 2 * SLOT_MS;
-/** Nobody is waited for longer. */
+/** The longest wait for a device. */
 export const HORIZON_MS = 1_200_000;
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** With one endpoint only, a backoff is not waited out: see `ledger`, last resort. */
@@ -149,10 +149,10 @@ export function rush(options: Rush): RushResult {
     if (device.askedToRepeat > 0 && now >= device.blockedUntil && ask(device, device.sends)) device.askedToRepeat -= 1;
     // Sends go before reads.
     send(device);
-    if (device.inFlight > 0 && now >= device.nextPoll && now >= device.blockedUntil && ask(device)) look(device);
+    if (device.inFlight > 0 && now >= device.nextPoll && now >= device.blockedUntil && ask(device)) pollStatuses(device);
   };
 
-  const look = (device: Device): void => {
+  const pollStatuses = (device: Device): void => {
     device.nextPoll = now + STATUS_POLL_MS;
     let landed = 0;
     device.confirming = device.confirming.filter(({ at, count }) => {
