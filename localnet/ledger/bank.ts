@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../../src/lib/index.ts';
 import { type Address, addressBytes, type Lamports, lamports, type Slot, slot } from '../../src/serviceability/index.ts';
-import {
-  type BankCounters,
-  BLOCKHASH_LIFETIME,
-  type Block,
-  type BlockHistory,
-  type Blockhashes,
-  createBlockHistory,
-  createBlockhashes,
-  createBlockProducer,
-  createSlotTimer,
-} from './blocks.ts';
+import { type BankCounters, BLOCKHASH_LIFETIME, type Block, BlockHistory, Blockhashes, createBlockProducer, SlotTimer } from './blocks.ts';
 import {
   type Account,
   createAccount,
@@ -21,15 +11,7 @@ import {
   type Program,
   SLOTS_PER_EPOCH,
 } from './runtime.ts';
-import {
-  type AccountStore,
-  type AccountWrite,
-  createAccountStore,
-  createTransactionHistory,
-  createTransactionPool,
-  type LandedTransaction,
-  type TransactionHistory,
-} from './stores.ts';
+import { AccountStore, type AccountWrite, type LandedTransaction, TransactionHistory, TransactionPool } from './stores.ts';
 import { createSigner, decodeBase58, encodeBase58, type ParsedTransaction, parseTransaction, SYSTEM_PROGRAM } from './transaction.ts';
 
 /** Initial balance of the faucet: half a billion SOL. */
@@ -332,17 +314,17 @@ export function createBank(options: BankOptions): Bank {
   const gap = origin === undefined ? 0 : BLOCKHASH_LIFETIME + 1;
   const first = { slot: (origin?.slot ?? GENESIS_BLOCKS) + gap, height: (origin?.height ?? GENESIS_BLOCKS) + gap };
   const depth = { processed: 0, confirmed: confirmedAfter, finalized: finalizedAfter };
-  const timer = createSlotTimer({ clock, slotMs });
-  const accounts = createAccountStore();
-  const blockhashes = createBlockhashes(genesisHash);
-  const pool = createTransactionPool();
-  const history = createTransactionHistory(rememberedTransactions);
+  const timer = new SlotTimer(clock, slotMs);
+  const accounts = new AccountStore();
+  const blockhashes = new Blockhashes(genesisHash);
+  const pool = new TransactionPool();
+  const history = new TransactionHistory(rememberedTransactions);
   const faucet = createFaucet(genesisHash);
   const listeners = new Set<(landed: LandedTransaction) => void>();
 
   const firstBlockMs = clock.wall() - GENESIS_BLOCKS * slotMs;
   const firstSlot = first.slot - GENESIS_BLOCKS;
-  const blocks = createBlockHistory({ slot: firstSlot, timeMs: firstBlockMs, totalTransactions: 0 }, first.height - GENESIS_BLOCKS);
+  const blocks = new BlockHistory({ slot: firstSlot, timeMs: firstBlockMs, totalTransactions: 0 }, first.height - GENESIS_BLOCKS);
   for (let count = 1; count <= GENESIS_BLOCKS; count++) {
     blocks.append({ slot: firstSlot + count, timeMs: firstBlockMs + count * slotMs, totalTransactions: 0 });
   }
@@ -418,7 +400,7 @@ export function createBank(options: BankOptions): Bank {
     slotsPerEpoch,
     faucet: faucet.address,
     counters,
-    begin: timer.begin,
+    begin: () => timer.begin(),
     replica,
     submit,
     include(build) {

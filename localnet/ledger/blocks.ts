@@ -17,68 +17,74 @@ export interface Block {
   readonly totalTransactions: number;
 }
 
-export interface BlockHistory {
-  readonly tip: Block;
-  append(block: Omit<Block, 'height'>): void;
+/** A ring of the newest blocks, by height. */
+export class BlockHistory {
+  readonly #slots = new Float64Array(REMEMBERED_BLOCKS);
+  readonly #times = new Float64Array(REMEMBERED_BLOCKS);
+  readonly #totals = new Float64Array(REMEMBERED_BLOCKS);
+  readonly #firstHeight: number;
+  #tip: number;
+
+  /** Begins with this block, at this height. */
+  constructor(genesis: Omit<Block, 'height'>, firstHeight = 0) {
+    this.#firstHeight = firstHeight;
+    this.#tip = firstHeight - 1;
+    this.append(genesis);
+  }
+
+  get tip(): Block {
+    return this.at(this.#tip);
+  }
+
+  append({ slot, timeMs, totalTransactions }: Omit<Block, 'height'>): void {
+    this.#tip += 1;
+    const index = this.#tip % REMEMBERED_BLOCKS;
+    this.#slots[index] = slot;
+    this.#times[index] = timeMs;
+    this.#totals[index] = totalTransactions;
+  }
+
   /** Corrects the newest block's count once it is filled. */
-  setTotalTransactions(total: number): void;
+  setTotalTransactions(total: number): void {
+    this.#totals[this.#tip % REMEMBERED_BLOCKS] = total;
+  }
+
   /** The block at this height, or the nearest one still remembered. */
-  at(height: number): Block;
-  /** The newest block whose slot is not after `slot`; undefined when that is forgotten. */
-  atOrBefore(slot: number): Block | undefined;
-  /** The newest block that began at or before this time; the oldest remembered one when all began after it. */
-  atTime(timeMs: number): Block;
-  /** Forgets the blocks above this height. */
-  truncate(height: number): void;
-}
-
-/** A ring of the newest blocks, by height. Begins with the one block given, at this height. */
-export function createBlockHistory(genesis: Omit<Block, 'height'>, firstHeight = 0): BlockHistory {
-  const slots = new Float64Array(REMEMBERED_BLOCKS);
-  const times = new Float64Array(REMEMBERED_BLOCKS);
-  const totals = new Float64Array(REMEMBERED_BLOCKS);
-  let tip = firstHeight - 1;
-
-  const oldest = (): number => Math.max(firstHeight, tip - REMEMBERED_BLOCKS + 1);
-  const at = (wanted: number): Block => {
-    const height = Math.min(tip, Math.max(oldest(), wanted));
+  at(wanted: number): Block {
+    const height = Math.min(this.#tip, Math.max(this.#oldest, wanted));
     const index = height % REMEMBERED_BLOCKS;
-    return { height, slot: slots[index] ?? 0, timeMs: times[index] ?? 0, totalTransactions: totals[index] ?? 0 };
-  };
-  const append = ({ slot, timeMs, totalTransactions }: Omit<Block, 'height'>): void => {
-    tip += 1;
-    const index = tip % REMEMBERED_BLOCKS;
-    slots[index] = slot;
-    times[index] = timeMs;
-    totals[index] = totalTransactions;
-  };
-  /** Highest remembered height whose block satisfies the predicate; heights below it satisfy it too. */
-  const lastWhere = (holds: (block: Block) => boolean): Block | undefined => {
-    let [low, high] = [oldest() - 1, tip];
+    return { height, slot: this.#slots[index] ?? 0, timeMs: this.#times[index] ?? 0, totalTransactions: this.#totals[index] ?? 0 };
+  }
+
+  /** The newest block whose slot is not after `slot`; undefined when that is forgotten. */
+  atOrBefore(slot: number): Block | undefined {
+    return this.#lastWhere((block) => block.slot <= slot);
+  }
+
+  /** The newest block that began at or before this time; the oldest remembered one when all began after it. */
+  atTime(timeMs: number): Block {
+    return this.#lastWhere((block) => block.timeMs <= timeMs) ?? this.at(this.#oldest);
+  }
+
+  /** Forgets the blocks above this height. */
+  truncate(height: number): void {
+    this.#tip = Math.min(this.#tip, Math.max(this.#oldest, height));
+  }
+
+  get #oldest(): number {
+    return Math.max(this.#firstHeight, this.#tip - REMEMBERED_BLOCKS + 1);
+  }
+
+  /** The highest block that satisfies the predicate; lower ones satisfy it, too. */
+  #lastWhere(holds: (block: Block) => boolean): Block | undefined {
+    let [low, high] = [this.#oldest - 1, this.#tip];
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
-      if (holds(at(middle))) low = middle;
+      if (holds(this.at(middle))) low = middle;
       else high = middle - 1;
     }
-    return low < oldest() ? undefined : at(low);
-  };
-
-  append(genesis);
-  return {
-    get tip() {
-      return at(tip);
-    },
-    append,
-    setTotalTransactions(total) {
-      totals[tip % REMEMBERED_BLOCKS] = total;
-    },
-    at,
-    atOrBefore: (slot) => lastWhere((block) => block.slot <= slot),
-    atTime: (timeMs) => lastWhere((block) => block.timeMs <= timeMs) ?? at(oldest()),
-    truncate(height) {
-      tip = Math.min(tip, Math.max(oldest(), height));
-    },
-  };
+    return low < this.#oldest ? undefined : this.at(low);
+  }
 }
 
 /** Blocks that a blockhash is good for (Solana's MAX_PROCESSING_AGE). */
@@ -88,48 +94,49 @@ const DIGEST_BYTES = 23;
 /** More than can be within one blockhash lifetime. */
 const REMEMBERED_FORKS = 256;
 
-export interface Blockhashes {
-  /** The hash of the block at this height. */
-  at(height: number): string;
-  /** The height of the block with this hash; undefined for a hash of another chain, or of a block undone by a fork. */
-  heightOf(blockhash: string): number | undefined;
-  /** Blocks from this height on were undone: new ones get new hashes. */
-  fork(height: number): void;
-}
-
 /**
  * Blockhashes are computed from chain, height and fork, and carry the height in their last eight bytes, so none has to be stored: 23 bytes of
  * SHA-256, one byte of fork number, eight of height.
  */
-export function createBlockhashes(genesisHash: Uint8Array): Blockhashes {
+export class Blockhashes {
+  readonly #genesisHash: Uint8Array;
   /** First heights of the forks whose blocks can still matter, newest last, and how many there were before them. */
-  const forks: number[] = [];
-  let olderForks = 0;
+  readonly #forks: number[] = [];
+  #olderForks = 0;
 
-  const encode = (height: number): Uint8Array => {
+  constructor(genesisHash: Uint8Array) {
+    this.#genesisHash = genesisHash;
+  }
+
+  /** The hash of the block at this height. */
+  at(height: number): string {
+    return encodeBase58(this.#encode(height));
+  }
+
+  /** The height of the block with this hash; undefined for a hash of another chain, or of a block undone by a fork. */
+  heightOf(blockhash: string): number | undefined {
+    const bytes = decodeBase58(blockhash);
+    if (bytes?.length !== 32) return undefined;
+    const height = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(24));
+    return Number.isSafeInteger(height) && Buffer.compare(bytes, this.#encode(height)) === 0 ? height : undefined;
+  }
+
+  /** Blocks from this height on were undone: new ones get new hashes. */
+  fork(height: number): void {
+    this.#forks.push(height);
+    if (this.#forks.length > REMEMBERED_FORKS) {
+      this.#forks.shift();
+      this.#olderForks += 1;
+    }
+  }
+
+  #encode(height: number): Uint8Array {
     const tail = Buffer.alloc(9);
-    tail[0] = (olderForks + forks.filter((first) => first <= height).length) & 0xff;
+    tail[0] = (this.#olderForks + this.#forks.filter((first) => first <= height).length) & 0xff;
     tail.writeBigUInt64BE(BigInt(height), 1);
-    const digest = createHash('sha256').update(genesisHash).update(tail).digest();
+    const digest = createHash('sha256').update(this.#genesisHash).update(tail).digest();
     return Buffer.concat([digest.subarray(0, DIGEST_BYTES), tail]);
-  };
-
-  return {
-    at: (height) => encodeBase58(encode(height)),
-    heightOf(blockhash) {
-      const bytes = decodeBase58(blockhash);
-      if (bytes?.length !== 32) return undefined;
-      const height = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(24));
-      return Number.isSafeInteger(height) && Buffer.compare(bytes, encode(height)) === 0 ? height : undefined;
-    },
-    fork(height) {
-      forks.push(height);
-      if (forks.length > REMEMBERED_FORKS) {
-        forks.shift();
-        olderForks += 1;
-      }
-    },
-  };
+  }
 }
 
 /** Outcomes of submitted transactions since the start. */
@@ -214,47 +221,49 @@ export function createBlockProducer(options: BlockProducerOptions): BlockProduce
   };
 }
 
-interface SlotTimer {
-  /** Whether time has begun to run. */
-  readonly begun: boolean;
-  /** Starts time; nothing when it runs already. */
-  begin(): void;
-  /** One value for each slot that has become due since the last call: the time at which it began, milliseconds since 1970. */
-  due(): Iterable<number>;
-  /** Lets one slot pass at once, and returns the time at which it begins. */
-  skipAhead(): number;
-}
-
 /** Derives slots from the clock, without timers: each call yields the slots that have passed. */
-export function createSlotTimer({ clock, slotMs }: { readonly clock: Clock; readonly slotMs: number }): SlotTimer {
-  let begun = false;
+export class SlotTimer {
+  readonly #clock: Clock;
+  readonly #slotMs: number;
+  #begun = false;
   /** Monotonic time at which the newest slot began. */
-  let openedAt: number = clock.monotonic();
-  /** What to add to monotonic time for the ledger's own. */
-  let offset = clock.wall() - openedAt;
+  #openedAt: number;
+  /** Difference of the ledger's own time to monotonic time. */
+  #offset: number;
 
-  const begin = (): void => {
-    if (begun) return;
-    begun = true;
-    openedAt = clock.monotonic();
-  };
-  return {
-    get begun() {
-      return begun;
-    },
-    begin,
-    *due() {
-      begin();
-      const now = clock.monotonic();
-      while (now - openedAt >= slotMs) {
-        openedAt += slotMs;
-        yield offset + openedAt;
-      }
-    },
-    skipAhead() {
-      begin();
-      offset += slotMs;
-      return offset + openedAt;
-    },
-  };
+  constructor(clock: Clock, slotMs: number) {
+    this.#clock = clock;
+    this.#slotMs = slotMs;
+    this.#openedAt = clock.monotonic();
+    this.#offset = clock.wall() - this.#openedAt;
+  }
+
+  /** Whether time has begun to run. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Starts time unless it is running. */
+  begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#openedAt = this.#clock.monotonic();
+  }
+
+  /** One value for each slot that has become due since the last call: the time at which it began, milliseconds since 1970. */
+  *due(): Iterable<number> {
+    this.begin();
+    const now = this.#clock.monotonic();
+    while (now - this.#openedAt >= this.#slotMs) {
+      this.#openedAt += this.#slotMs;
+      yield this.#offset + this.#openedAt;
+    }
+  }
+
+  /** Lets one slot pass at once, and returns the time at which it begins. */
+  skipAhead(): number {
+    this.begin();
+    this.#offset += this.#slotMs;
+    return this.#offset + this.#openedAt;
+  }
 }

@@ -6,10 +6,10 @@ import { createWorldAdmin, type WorldAdmin } from './admin.ts';
 import { createLocalnetMethods } from './admin-methods.ts';
 import { type Bank, type BankState, createBank } from './bank.ts';
 import { createLedgerFaults, type LedgerFaults } from './faults.ts';
-import { createPrograms, programAccounts } from './program-registry.ts';
 import { createRpcHandler, createRpcServer, type RpcServer } from './rpc-server.ts';
 import { createEndpoint, parseBody, type RpcMethods } from './rpc-types.ts';
 import type { Account } from './runtime.ts';
+import { createPrograms, programAccounts } from './serviceability.ts';
 import { decodeBase58 } from './transaction.ts';
 
 const U64_END = 1n << 64n;

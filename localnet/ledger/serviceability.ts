@@ -1,4 +1,5 @@
 import {
+  type Address,
   BgpStatus,
   decodeDevice,
   decodeSetUserBgpStatus,
@@ -22,7 +23,9 @@ import {
   UNITS_PER_USER_BYTE,
   writeProgramAccount,
 } from './program-accounts.ts';
-import { type InstructionContext, InstructionFailure, type Program } from './runtime.ts';
+import { computeBudgetProgram, systemProgram } from './programs.ts';
+import { type Account, createAccount, type InstructionContext, InstructionFailure, type Program } from './runtime.ts';
+import { COMPUTE_BUDGET_PROGRAM, NATIVE_LOADER, SYSTEM_PROGRAM, UPGRADEABLE_LOADER } from './transaction.ts';
 
 const NOT_ALLOWED = { Custom: 8 };
 
@@ -88,7 +91,7 @@ const DISPATCH_UNITS = 300;
  * The serviceability program: variant byte → processor. Variants of the deployed program that this ledger lacks fail like unknown ones, with a log
  * line; the administration builds the world instead.
  */
-export function createServiceabilityProgram({
+function createServiceabilityProgram({
   derive = createDerivations(),
   processors = allProcessors(derive),
 }: {
@@ -108,4 +111,24 @@ export function createServiceabilityProgram({
       throw new InstructionFailure('InvalidInstructionData');
     },
   };
+}
+
+/** The programs of this ledger by address; `derive` finds the addresses that theirs are. */
+export function createPrograms(serviceability: Address, derive?: Derive): ReadonlyMap<Address, Program> {
+  return new Map([
+    [SYSTEM_PROGRAM, systemProgram],
+    [COMPUTE_BUDGET_PROGRAM, computeBudgetProgram],
+    [serviceability, createServiceabilityProgram({ derive })],
+  ]);
+}
+
+/** The accounts that the programs themselves are. */
+export function programAccounts(serviceability: Address): ReadonlyMap<Address, Account> {
+  const executable = (owner: Address, data: Uint8Array): Account => ({ ...createAccount(owner, data), executable: true });
+  return new Map([
+    [SYSTEM_PROGRAM, executable(NATIVE_LOADER, new TextEncoder().encode('system_program'))],
+    [COMPUTE_BUDGET_PROGRAM, executable(NATIVE_LOADER, new TextEncoder().encode('compute_budget_program'))],
+    // The state tag of an upgradeable program, and the address of its program data, which this ledger does not have.
+    [serviceability, executable(UPGRADEABLE_LOADER, Uint8Array.of(2, 0, 0, 0, ...new Uint8Array(32)))],
+  ]);
 }

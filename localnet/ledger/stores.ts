@@ -20,84 +20,79 @@ export interface AccountWrite {
   readonly account: Account | undefined;
 }
 
-export interface AccountStore {
-  /** Writes an account as of `slot`, which is never before the last one written; one without lamports is closed. */
-  write(address: Address, account: Account | undefined, slot: number, options?: { readonly pinned: boolean }): void;
-  /** The account as it stood at the end of `slot`. */
-  read(address: Address, slot: number): Account | undefined;
-  /** The accounts of one owner, as they stood at the end of `slot`. */
-  ownedBy(owner: Address, slot: number): Iterable<readonly [Address, Account]>;
-  /** The accounts written from slot `first` to slot `last`, each as its newest write in there left it, with that slot. */
-  writtenIn(first: number, last: number): Iterable<AccountWrite>;
-  /** Every account, as it stands now. */
-  all(): Iterable<readonly [Address, Account]>;
-  /** Forgets everything. */
-  clear(): void;
-  /** Undoes what transactions wrote after `slot`. */
-  discardAfter(slot: number): void;
-  /** Moves later writes to this slot. */
-  bringDown(slot: number): void;
-  /** Forgets closed accounts that are older than every possible read. */
-  sweep(slot: number): void;
-}
-
 /** Accounts with their recent versions, so that each commitment, and a lagging node, has its own view. */
-export function createAccountStore(): AccountStore {
-  const accounts = new Map<Address, Version[]>();
+export class AccountStore {
+  readonly #accounts = new Map<Address, Version[]>();
 
-  const at = (versions: readonly Version[], slot: number): Account | undefined =>
-    versions.findLast((version) => version.slot <= slot)?.account;
+  /** Writes an account as of `slot`, which is never before the last one written; one without lamports is closed. */
+  write(address: Address, account: Account | undefined, slot: number, { pinned } = { pinned: false }): void {
+    const alive = account !== undefined && account.lamports > 0n ? account : undefined;
+    const versions = (this.#accounts.get(address) ?? []).filter((version) => version.slot !== slot);
+    const firstNeeded = versions.findLastIndex((version) => version.slot <= slot - RETAINED_SLOTS);
+    this.#accounts.set(address, [...versions.slice(Math.max(0, firstNeeded)), { slot, account: alive, pinned }]);
+  }
 
-  return {
-    write(address, account, slot, { pinned } = { pinned: false }) {
-      const alive = account !== undefined && account.lamports > 0n ? account : undefined;
-      const versions = (accounts.get(address) ?? []).filter((version) => version.slot !== slot);
-      const firstNeeded = versions.findLastIndex((version) => version.slot <= slot - RETAINED_SLOTS);
-      accounts.set(address, [...versions.slice(Math.max(0, firstNeeded)), { slot, account: alive, pinned }]);
-    },
-    read: (address, slot) => at(accounts.get(address) ?? [], slot),
-    *ownedBy(owner, slot) {
-      for (const [address, versions] of accounts) {
-        const account = at(versions, slot);
-        if (account?.owner === owner) yield [address, account];
-      }
-    },
-    *writtenIn(first, last) {
-      for (const [address, versions] of accounts) {
-        const version = versions.findLast(({ slot }) => slot <= last);
-        if (version !== undefined && version.slot >= first) yield { address, slot: version.slot, account: version.account };
-      }
-    },
-    *all() {
-      for (const [address, versions] of accounts) {
-        const account = versions.at(-1)?.account;
-        if (account !== undefined) yield [address, account];
-      }
-    },
-    clear: () => accounts.clear(),
-    discardAfter(slot) {
-      for (const [address, versions] of accounts) {
-        accounts.set(
-          address,
-          versions.filter((version) => version.slot <= slot || version.pinned),
-        );
-      }
-    },
-    bringDown(slot) {
-      for (const [address, versions] of accounts) {
-        const newest = versions.at(-1);
-        if (newest === undefined || newest.slot <= slot) continue;
-        accounts.set(address, [...versions.filter((version) => version.slot < slot), { ...newest, slot }]);
-      }
-    },
-    sweep(slot) {
-      for (const [address, versions] of accounts) {
-        const newest = versions.at(-1);
-        if (newest === undefined || (newest.account === undefined && newest.slot < slot - RETAINED_SLOTS)) accounts.delete(address);
-      }
-    },
-  };
+  /** The account as it stood at the end of `slot`. */
+  read(address: Address, slot: number): Account | undefined {
+    return versionAt(this.#accounts.get(address) ?? [], slot)?.account;
+  }
+
+  /** The accounts of one owner, as they stood at the end of `slot`. */
+  *ownedBy(owner: Address, slot: number): Iterable<readonly [Address, Account]> {
+    for (const [address, versions] of this.#accounts) {
+      const account = versionAt(versions, slot)?.account;
+      if (account?.owner === owner) yield [address, account];
+    }
+  }
+
+  /** The accounts written from slot `first` to slot `last`, each as its newest write in there left it, with that slot. */
+  *writtenIn(first: number, last: number): Iterable<AccountWrite> {
+    for (const [address, versions] of this.#accounts) {
+      const version = versionAt(versions, last);
+      if (version !== undefined && version.slot >= first) yield { address, slot: version.slot, account: version.account };
+    }
+  }
+
+  /** Every account, as it stands now. */
+  *all(): Iterable<readonly [Address, Account]> {
+    for (const [address, versions] of this.#accounts) {
+      const account = versions.at(-1)?.account;
+      if (account !== undefined) yield [address, account];
+    }
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#accounts.clear();
+  }
+
+  /** Undoes what transactions wrote after `slot`. */
+  discardAfter(slot: number): void {
+    for (const [address, versions] of this.#accounts) {
+      const kept = versions.filter((version) => version.slot <= slot || version.pinned);
+      this.#accounts.set(address, kept);
+    }
+  }
+
+  /** Moves later writes to this slot. */
+  bringDown(slot: number): void {
+    for (const [address, versions] of this.#accounts) {
+      const newest = versions.at(-1);
+      if (newest === undefined || newest.slot <= slot) continue;
+      this.#accounts.set(address, [...versions.filter((version) => version.slot < slot), { ...newest, slot }]);
+    }
+  }
+
+  /** Forgets closed accounts that are older than every possible read. */
+  sweep(slot: number): void {
+    for (const [address, versions] of this.#accounts) {
+      const newest = versions.at(-1);
+      if (newest === undefined || (newest.account === undefined && newest.slot < slot - RETAINED_SLOTS)) this.#accounts.delete(address);
+    }
+  }
 }
+
+const versionAt = (versions: readonly Version[], slot: number): Version | undefined => versions.findLast((version) => version.slot <= slot);
 
 /** A transaction that is in a block. */
 export interface LandedTransaction {
@@ -107,39 +102,40 @@ export interface LandedTransaction {
   readonly result: Executed;
 }
 
-export interface TransactionHistory {
-  get(signature: string): LandedTransaction | undefined;
-  add(landed: LandedTransaction): void;
-  /** Transactions that name the address, newest first. */
-  naming(address: Address): Iterable<LandedTransaction>;
-  /** Forgets, and returns, the transactions above this height. */
-  takeAbove(height: number): readonly LandedTransaction[];
-}
-
 /** The newest `limit` landed transactions. */
-export function createTransactionHistory(limit: number): TransactionHistory {
-  const landed = new Map<string, LandedTransaction>();
+export class TransactionHistory {
+  readonly #limit: number;
+  readonly #landed = new Map<string, LandedTransaction>();
 
-  return {
-    get: (signature) => landed.get(signature),
-    add(entry) {
-      landed.set(entry.transaction.signature, entry);
-      for (const oldest of landed.keys()) {
-        if (landed.size <= limit) break;
-        landed.delete(oldest);
-      }
-    },
-    *naming(address) {
-      for (const entry of [...landed.values()].reverse()) {
-        if (entry.transaction.accountKeys.includes(address)) yield entry;
-      }
-    },
-    takeAbove(height) {
-      const undone = [...landed.values()].filter((entry) => entry.height > height);
-      for (const { transaction } of undone) landed.delete(transaction.signature);
-      return undone;
-    },
-  };
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(signature: string): LandedTransaction | undefined {
+    return this.#landed.get(signature);
+  }
+
+  add(entry: LandedTransaction): void {
+    this.#landed.set(entry.transaction.signature, entry);
+    for (const oldest of this.#landed.keys()) {
+      if (this.#landed.size <= this.#limit) break;
+      this.#landed.delete(oldest);
+    }
+  }
+
+  /** Transactions that name the address, newest first. */
+  *naming(address: Address): Iterable<LandedTransaction> {
+    for (const entry of [...this.#landed.values()].reverse()) {
+      if (entry.transaction.accountKeys.includes(address)) yield entry;
+    }
+  }
+
+  /** Forgets, and returns, the transactions above this height. */
+  takeAbove(height: number): readonly LandedTransaction[] {
+    const undone = [...this.#landed.values()].filter((entry) => entry.height > height);
+    for (const { transaction } of undone) this.#landed.delete(transaction.signature);
+    return undone;
+  }
 }
 
 /** Units that one block books for all transactions, and for those that write one account. */
@@ -157,62 +153,54 @@ interface Waiting {
   readonly notBeforeSlot: number;
 }
 
-interface TransactionPool {
-  readonly size: number;
-  has(signature: string): boolean;
-  /** Queues a transaction for the first block at or after `notBeforeSlot`; false when the pool is full. */
-  add(transaction: ParsedTransaction, notBeforeSlot: number): boolean;
-  /** Takes out what the block of this slot may hold, in the order in which it runs: highest price first, then first come. */
-  takeBlock(slot: number): readonly ParsedTransaction[];
-}
-
 /**
  * Transactions on their way into a block. A transaction that would take the block, or one account that it writes, over its units stays for
  * the next block, and the smaller ones behind it may pass.
  */
-export function createTransactionPool(): TransactionPool {
-  let waiting: Waiting[] = [];
+export class TransactionPool {
+  #waiting: Waiting[] = [];
 
-  return {
-    get size() {
-      return waiting.length;
-    },
-    has: (signature) => waiting.some(({ transaction }) => transaction.signature === signature),
-    add(transaction, notBeforeSlot) {
-      if (waiting.length >= MAX_WAITING) return false;
-      const parsed = readComputeBudget(transaction);
-      const budget: ComputeBudget | undefined = parsed.ok ? parsed.budget : undefined;
-      waiting.push({
-        transaction,
-        price: budget?.microLamportsPerUnit ?? 0n,
-        cost: budget === undefined ? 0 : blockCost(transaction, budget),
-        writes: writableAddresses(transaction),
-        notBeforeSlot,
-      });
-      return true;
-    },
-    takeBlock(slot) {
-      if (waiting.length === 0) return [];
-      const booked = new Map<Address, number>();
-      const block: ParsedTransaction[] = [];
-      const left: Waiting[] = [];
-      let total = 0;
-      for (const candidate of waiting.toSorted((a, b) => Number(b.price > a.price) - Number(b.price < a.price))) {
-        const { cost, writes } = candidate;
-        const fits =
-          candidate.notBeforeSlot <= slot &&
-          total + cost <= BLOCK_UNITS &&
-          writes.every((address) => (booked.get(address) ?? 0) + cost <= BLOCK_UNITS_PER_WRITABLE_ACCOUNT);
-        if (!fits) {
-          left.push(candidate);
-          continue;
-        }
-        total += cost;
-        for (const address of writes) booked.set(address, (booked.get(address) ?? 0) + cost);
-        block.push(candidate.transaction);
+  has(signature: string): boolean {
+    return this.#waiting.some(({ transaction }) => transaction.signature === signature);
+  }
+
+  /** Queues a transaction for the first block at or after `notBeforeSlot`; false when the pool is full. */
+  add(transaction: ParsedTransaction, notBeforeSlot: number): boolean {
+    if (this.#waiting.length >= MAX_WAITING) return false;
+    const parsed = readComputeBudget(transaction);
+    const budget: ComputeBudget | undefined = parsed.ok ? parsed.budget : undefined;
+    this.#waiting.push({
+      transaction,
+      price: budget?.microLamportsPerUnit ?? 0n,
+      cost: budget === undefined ? 0 : blockCost(transaction, budget),
+      writes: writableAddresses(transaction),
+      notBeforeSlot,
+    });
+    return true;
+  }
+
+  /** Takes out what the block of this slot may hold, in the order in which it runs: highest price first, then first come. */
+  takeBlock(slot: number): readonly ParsedTransaction[] {
+    if (this.#waiting.length === 0) return [];
+    const booked = new Map<Address, number>();
+    const block: ParsedTransaction[] = [];
+    const left: Waiting[] = [];
+    let total = 0;
+    for (const candidate of this.#waiting.toSorted((a, b) => Number(b.price > a.price) - Number(b.price < a.price))) {
+      const { cost, writes } = candidate;
+      const fits =
+        candidate.notBeforeSlot <= slot &&
+        total + cost <= BLOCK_UNITS &&
+        writes.every((address) => (booked.get(address) ?? 0) + cost <= BLOCK_UNITS_PER_WRITABLE_ACCOUNT);
+      if (!fits) {
+        left.push(candidate);
+        continue;
       }
-      waiting = left;
-      return block;
-    },
-  };
+      total += cost;
+      for (const address of writes) booked.set(address, (booked.get(address) ?? 0) + cost);
+      block.push(candidate.transaction);
+    }
+    this.#waiting = left;
+    return block;
+  }
 }

@@ -21,47 +21,47 @@ export class MalformedTransaction extends Error {
   }
 }
 
-interface ByteReader {
-  readonly offset: number;
-  readonly remaining: number;
-  u8(): number;
-  bytes(length: number): Uint8Array;
-  /** Solana's compact-u16: 7 bits a byte, three bytes at most, no superfluous continuation. */
-  shortLength(): number;
-}
-
 /** Reads forward over `source`; running out throws MalformedTransaction. */
-function createByteReader(source: Uint8Array): ByteReader {
-  let offset = 0;
-  const bytes = (length: number): Uint8Array => {
-    if (length > source.length - offset) throw new MalformedTransaction('deserialize', 'io error: unexpected end of file');
-    offset += length;
-    return source.subarray(offset - length, offset);
-  };
-  const u8 = (): number => bytes(1)[0] ?? 0;
-  return {
-    get offset() {
-      return offset;
-    },
-    get remaining() {
-      return source.length - offset;
-    },
-    u8,
-    bytes,
-    shortLength() {
-      let value = 0;
-      for (let position = 0; position < 3; position++) {
-        const byte = u8();
-        if (position > 0 && byte === 0) throw new MalformedTransaction('deserialize', 'io error: alias encoding of a length');
-        value |= (byte & 0x7f) << (7 * position);
-        if ((byte & 0x80) === 0) {
-          if (value > 0xffff) break;
-          return value;
-        }
+class ByteReader {
+  readonly #source: Uint8Array;
+  #offset = 0;
+
+  constructor(source: Uint8Array) {
+    this.#source = source;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get remaining(): number {
+    return this.#source.length - this.#offset;
+  }
+
+  u8(): number {
+    return this.bytes(1)[0] ?? 0;
+  }
+
+  bytes(length: number): Uint8Array {
+    if (length > this.remaining) throw new MalformedTransaction('deserialize', 'io error: unexpected end of file');
+    this.#offset += length;
+    return this.#source.subarray(this.#offset - length, this.#offset);
+  }
+
+  /** Solana's compact-u16: 7 bits a byte, three bytes at most, no superfluous continuation. */
+  shortLength(): number {
+    let value = 0;
+    for (let position = 0; position < 3; position++) {
+      const byte = this.u8();
+      if (position > 0 && byte === 0) throw new MalformedTransaction('deserialize', 'io error: alias encoding of a length');
+      value |= (byte & 0x7f) << (7 * position);
+      if ((byte & 0x80) === 0) {
+        if (value > 0xffff) break;
+        return value;
       }
-      throw new MalformedTransaction('deserialize', 'io error: a length does not fit u16');
-    },
-  };
+    }
+    throw new MalformedTransaction('deserialize', 'io error: a length does not fit u16');
+  }
 }
 
 export const SYSTEM_PROGRAM = SYSTEM_PROGRAM_ID;
@@ -177,7 +177,7 @@ const VERSION_FLAG = 0x80;
  * Throws MalformedTransaction, and nothing else, for whatever bytes it is given.
  */
 export function parseTransaction(wire: Uint8Array): ParsedTransaction {
-  const reader = createByteReader(wire);
+  const reader = new ByteReader(wire);
   const signatures = list(reader.shortLength(), () => reader.bytes(64));
   const message = wire.subarray(reader.offset);
   const version = readVersion(message, reader);

@@ -255,46 +255,55 @@ export interface EapiUser {
   readonly password: string;
 }
 
-interface EapiSessions {
-  /** A new session's token, or undefined for wrong credentials. */
-  login(body: string): string | undefined;
-  logout(headers: IncomingHttpHeaders): void;
-  /** Whether these headers carry right credentials or the cookie of a live session. */
-  admits(headers: IncomingHttpHeaders): boolean;
-  /** Every session ends, as after `session timeout`. */
-  expire(): void;
-  open(): number;
-}
-
 /** Access to eAPI over TCP: open without a configured user, else by basic authentication or a login cookie. */
-function createEapiSessions(user: EapiUser | undefined, clock: Clock, lifetimeMs: number): EapiSessions {
-  const live = new Map<string, MonotonicMs>();
-  let issued = 0;
-  const matches = (username: unknown, password: unknown): boolean =>
-    user === undefined || (username === user.username && password === user.password);
+class EapiSessions {
+  readonly #user: EapiUser | undefined;
+  readonly #clock: Clock;
+  readonly #lifetimeMs: number;
+  readonly #live = new Map<string, MonotonicMs>();
+  #issued = 0;
 
-  return {
-    login(body) {
-      const { username, password } = readLogin(body);
-      if (!matches(username, password)) return undefined;
-      issued += 1;
-      const token = `simulated-session-${issued}`;
-      live.set(token, clock.monotonic());
-      return token;
-    },
-    logout(headers) {
-      live.delete(tokenOf(headers) ?? '');
-    },
-    admits(headers) {
-      if (user === undefined) return true;
-      const [username, password] = basicOf(headers);
-      if (username !== undefined) return matches(username, password);
-      const since = live.get(tokenOf(headers) ?? '');
-      return since !== undefined && clock.monotonic() - since < lifetimeMs;
-    },
-    expire: () => live.clear(),
-    open: () => live.size,
-  };
+  constructor(user: EapiUser | undefined, clock: Clock, lifetimeMs: number) {
+    this.#user = user;
+    this.#clock = clock;
+    this.#lifetimeMs = lifetimeMs;
+  }
+
+  get open(): number {
+    return this.#live.size;
+  }
+
+  /** A new session's token; undefined for wrong credentials. */
+  login(body: string): string | undefined {
+    const { username, password } = readLogin(body);
+    if (!this.#matches(username, password)) return undefined;
+    this.#issued += 1;
+    const token = `simulated-session-${this.#issued}`;
+    this.#live.set(token, this.#clock.monotonic());
+    return token;
+  }
+
+  logout(headers: IncomingHttpHeaders): void {
+    this.#live.delete(tokenOf(headers) ?? '');
+  }
+
+  /** Whether these headers have the right credentials or the cookie of a live session. */
+  admits(headers: IncomingHttpHeaders): boolean {
+    if (this.#user === undefined) return true;
+    const [username, password] = basicOf(headers);
+    if (username !== undefined) return this.#matches(username, password);
+    const since = this.#live.get(tokenOf(headers) ?? '');
+    return since !== undefined && this.#clock.monotonic() - since < this.#lifetimeMs;
+  }
+
+  /** Ends every session, as after `session timeout`. */
+  expire(): void {
+    this.#live.clear();
+  }
+
+  #matches(username: unknown, password: unknown): boolean {
+    return this.#user === undefined || (username === this.#user.username && password === this.#user.password);
+  }
 }
 
 function readLogin(body: string): { readonly username?: unknown; readonly password?: unknown } {
@@ -332,41 +341,37 @@ export interface EapiStats {
   readonly commands: Readonly<Record<string, number>>;
 }
 
-interface EapiStatsKeeper {
-  count(what: 'requests' | 'logins' | 'logouts' | 'connections' | 'bytesIn' | 'bytesOut', by?: number): void;
-  countCommand(command: string): void;
-  read(): EapiStats;
-  reset(): void;
-}
-
 /** Commands that differ only in the neighbor that they name are many; beyond this many distinct ones they are counted together. */
 const MAX_DISTINCT_COMMANDS = 10_000;
+const NO_TOTALS = { requests: 0, logins: 0, logouts: 0, connections: 0, bytesIn: 0, bytesOut: 0 };
 
-function createEapiStats(): EapiStatsKeeper {
-  const zero = { requests: 0, logins: 0, logouts: 0, connections: 0, bytesIn: 0, bytesOut: 0 };
-  let totals = { ...zero };
-  const commands = new Map<string, number>();
+class EapiCounters {
+  #totals = { ...NO_TOTALS };
+  readonly #commands = new Map<string, number>();
 
-  return {
-    count(what, by = 1) {
-      totals[what] += by;
-    },
-    countCommand(command) {
-      const key = commands.has(command) || commands.size < MAX_DISTINCT_COMMANDS ? command : '(others)';
-      commands.set(key, (commands.get(key) ?? 0) + 1);
-    },
-    read: () => ({ ...totals, commands: Object.fromEntries(commands) }),
-    reset() {
-      totals = { ...zero };
-      commands.clear();
-    },
-  };
+  count(what: keyof typeof NO_TOTALS, by = 1): void {
+    this.#totals[what] += by;
+  }
+
+  countCommand(command: string): void {
+    const key = this.#commands.has(command) || this.#commands.size < MAX_DISTINCT_COMMANDS ? command : '(others)';
+    this.#commands.set(key, (this.#commands.get(key) ?? 0) + 1);
+  }
+
+  read(): EapiStats {
+    return { ...this.#totals, commands: Object.fromEntries(this.#commands) };
+  }
+
+  reset(): void {
+    this.#totals = { ...NO_TOTALS };
+    this.#commands.clear();
+  }
 }
 
 interface EapiHandlerOptions {
   readonly clock: Clock;
   readonly sessions: EapiSessions;
-  readonly stats: EapiStatsKeeper;
+  readonly stats: EapiCounters;
   /** The input of the next response. */
   readonly nextScene: () => Scene;
   /** Aborted when the server stops, so that no delay outlives it. */
@@ -423,7 +428,7 @@ function createEapiHandler({ clock, sessions, stats, nextScene, stopping }: Eapi
     }
     if (request.method === 'HEAD') return json('');
     return request.method === 'POST'
-      ? json(JSON.stringify(answerRunCmds(body, scene, stats.countCommand)))
+      ? json(JSON.stringify(answerRunCmds(body, scene, (command) => stats.countCommand(command))))
       : plain(405, 'Method Not Allowed');
   }
 
@@ -519,8 +524,8 @@ export interface EapiAddresses {
  */
 export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEapi {
   const { switch: sim, faults, clock = systemClock, credentials, sessionLifetimeMs = 86_400_000, tls } = options;
-  const sessions = createEapiSessions(credentials, clock, sessionLifetimeMs);
-  const stats = createEapiStats();
+  const sessions = new EapiSessions(credentials, clock, sessionLifetimeMs);
+  const stats = new EapiCounters();
   let eosQuirks: EosQuirks = { ...CURRENT_EOS, ...options.eosQuirks };
   let answers = 0;
   let running: { readonly listeners: readonly Listener[]; readonly directory: string; readonly addresses: EapiAddresses } | undefined;
@@ -573,7 +578,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
       eosQuirks = { ...eosQuirks, ...changed };
     },
     expireSessions: () => sessions.expire(),
-    openSessions: () => sessions.open(),
+    openSessions: () => sessions.open,
     openConnections: () => running?.listeners.reduce((total, each) => total + each.openConnections(), 0) ?? 0,
     hangUp() {
       for (const each of running?.listeners ?? []) each.hangUp();

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { createPrograms, programAccounts } from '../../../localnet/ledger/program-registry.ts';
 import {
   type Account,
   createAccount,
@@ -8,6 +7,7 @@ import {
   type Program,
   rentExemptMinimum,
 } from '../../../localnet/ledger/runtime.ts';
+import { createPrograms, programAccounts } from '../../../localnet/ledger/serviceability.ts';
 import { SYSTEM_PROGRAM } from '../../../localnet/ledger/transaction.ts';
 import { type Address, lamports, slot } from '../../../src/serviceability/index.ts';
 import { compile } from '../rfc11/compile.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { networkAccounts } from '../../../localnet/ledger/admin.ts';
-import { createPrograms, programAccounts } from '../../../localnet/ledger/program-registry.ts';
 import { type Account, createAccount, executeTransaction } from '../../../localnet/ledger/runtime.ts';
+import { createPrograms, programAccounts } from '../../../localnet/ledger/serviceability.ts';
 import { SYSTEM_PROGRAM } from '../../../localnet/ledger/transaction.ts';
 import {
   type AccessPass,
