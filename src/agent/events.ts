@@ -106,6 +106,8 @@ export function createAgentEvents(...initial: readonly AgentListener[]): AgentEv
     withdrawn: emitter('withdrawn'),
     halted: emitter('halted'),
     resumed: emitter('resumed'),
+    writesStalled: emitter('writesStalled'),
+    writesResumed: emitter('writesResumed'),
     budget: emitter('budget'),
     snapshotStored: emitter('snapshotStored'),
     snapshotFailed: emitter('snapshotFailed'),

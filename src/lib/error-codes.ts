@@ -169,6 +169,11 @@ export const LEDGER_CODES = {
     message: 'the ledger answered for slot {slot}, older than slot {applied} of the last view',
     remedy: 'none needed: an endpoint lags, or the ledger rolled back; the agent accepts a rollback after two minutes',
   },
+  LEDGER__STANDS_STILL: {
+    class: 'retry-later',
+    message: 'the ledger has made no progress for {seconds} s: every answer is of slot {slot}',
+    remedy: 'check the health of the network or of ledger.rpcUrls; the agent goes on by itself once slots advance',
+  },
   LEDGER__LOCALNET_UNREACHABLE: {
     class: 'fatal',
     message: 'no localnet answers at {url}: {problem}',
@@ -516,6 +521,11 @@ export const WRITE_CODES = {
     class: 'retry-later',
     message: 'transaction {signature} failed: {problem}',
     remedy: 'nothing to do: the agent writes its users again; if it persists, find the transaction in an explorer of the ledger',
+  },
+  WRITE__NOT_LANDING: {
+    class: 'retry-later',
+    message: 'no write has been confirmed: {problem}',
+    remedy: 'check that the endpoints in ledger.rpcUrls forward transactions, or add another one; the agent keeps trying',
   },
   WRITE__NOT_SETTLED: {
     class: 'retry-later',

@@ -80,6 +80,13 @@ export interface WorkerReporter {
   /** Writes are halted until a person acts or the cause goes away. */
   halted(error: AgentError): void;
   resumed(): void;
+  /**
+   * Writes do not land although none is halted: for 45 s, and `repeated` after 5 min. `error` is the newest cause, an endpoint's own error where
+   * there is one. Nothing more follows until `writesResumed`.
+   */
+  writesStalled(event: { readonly error: AgentError; readonly forMs: number; readonly repeated: boolean }): void;
+  /** The stall is over: a write was confirmed, or the ledger makes progress again and nothing waits. */
+  writesResumed(event: { readonly forMs: number }): void;
   /** A limit is nearly or wholly used up, or has room again (rule 21). */
   budget(event: { readonly allowance: Allowance }): void;
 }
