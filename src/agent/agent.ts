@@ -8,9 +8,9 @@ import type { Snapshotter } from '../snapshots/index.ts';
 import { type LeftInFlight, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
 import { createLedgerCache, type LedgerTiming } from './ledger-cache.ts';
-import { createAuthorityWatch, createBalanceWatch } from './preconditions.ts';
+import { AuthorityWatch, createBalanceCheck } from './preconditions.ts';
 import { createTickLoop } from './scheduler.ts';
-import { createTicker } from './tick.ts';
+import { Ticker } from './tick.ts';
 
 /** All times in milliseconds. */
 export interface AgentTiming extends LedgerTiming {
@@ -123,7 +123,7 @@ export function createAgent(options: AgentOptions): Agent {
   let reportedAuthority = false;
   /** A tick had writes while it was unknown whether this key may write. */
   let withheld = false;
-  const authority = createAuthorityWatch({
+  const authority = new AuthorityWatch({
     verify: async (signal) => {
       const { code, metricsPublisher } = await readAuthority(signal);
       if (!reportedAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
@@ -145,10 +145,10 @@ export function createAgent(options: AgentOptions): Agent {
   });
 
   const startedAt = clock.monotonic();
-  const balance =
+  const checkBalance =
     worker === undefined || publisher === undefined
       ? undefined
-      : createBalanceWatch({
+      : createBalanceCheck({
           read: (signal) => rpc.balance(publisher, signal),
           publisher,
           minBalance: limits.minBalance,
@@ -160,7 +160,7 @@ export function createAgent(options: AgentOptions): Agent {
           onEnough: () => worker.resume('balance'),
         });
 
-  const ticker = createTicker({
+  const ticker = new Ticker({
     collector,
     views,
     policy,
@@ -177,7 +177,7 @@ export function createAgent(options: AgentOptions): Agent {
   });
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
-    const checking = Promise.all([authority.check(signal), balance?.check(signal)]);
+    const checking = Promise.all([authority.check(signal), checkBalance?.(signal)]);
     checking.catch((error: unknown) => reporter.internalError(error));
     if (!authority.isAuthorized) await waitAtMost(clock, checking, timing.intervalMs, signal);
     return ticker.tick(signal);
@@ -210,7 +210,7 @@ export function createAgent(options: AgentOptions): Agent {
       worker?.start();
       const untilStopped = AbortSignal.any([signal, stopping.signal]);
       // There is no next tick that could use a late answer.
-      await Promise.all([authority.check(untilStopped), balance?.check(untilStopped), views.readNow(untilStopped)]);
+      await Promise.all([authority.check(untilStopped), checkBalance?.(untilStopped), views.readNow(untilStopped)]);
       const report = await tick(untilStopped);
       await worker?.whenIdle(untilStopped);
       return {

@@ -11,59 +11,90 @@ interface AuthorityWatchOptions {
   readonly onRefused: (error: AgentError) => void;
 }
 
-interface AuthorityWatch {
-  /** Whether the key is the device's metrics publisher. False until the account was read. */
-  readonly isAuthorized: boolean;
-  /** The last refusal or failure to read. */
-  readonly problem: AgentError | undefined;
-  /** Reads the account when it is due: each interval, and at each call until it was read. One reading at a time. Rejects only on an internal error. */
-  check(signal: AbortSignal): Promise<void>;
-}
-
 /** Checks that our key is still the device's metrics publisher: the contributor may change it at any time. */
-export function createAuthorityWatch({ verify, clock, intervalMs, onAuthorized, onRefused }: AuthorityWatchOptions): AuthorityWatch {
-  let isAuthorized = false;
-  let problem: AgentError | undefined;
+export class AuthorityWatch {
+  /** Reads the account when it is due: each interval, and at each call until it was read. One reading at a time. Rejects only on an internal error. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+  readonly #options: AuthorityWatchOptions;
+  #isAuthorized = false;
+  #problem: AgentError | undefined;
 
-  async function checkOnce(signal: AbortSignal): Promise<boolean> {
+  constructor(options: AuthorityWatchOptions) {
+    this.#options = options;
+    this.check = createPeriodicCheck((signal) => this.#checkOnce(signal), options);
+  }
+
+  /** Whether the key is the device's metrics publisher. False until the account was read. */
+  get isAuthorized(): boolean {
+    return this.#isAuthorized;
+  }
+
+  /** The last refusal or failure to read. */
+  get problem(): AgentError | undefined {
+    return this.#problem;
+  }
+
+  async #checkOnce(signal: AbortSignal): Promise<boolean> {
+    const { verify, onAuthorized, onRefused } = this.#options;
     try {
       await verify(signal);
-      isAuthorized = true;
-      problem = undefined;
+      this.#isAuthorized = true;
+      this.#problem = undefined;
       onAuthorized();
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       if (!isAgentError(error)) throw error;
-      problem = error;
+      this.#problem = error;
       // An unreadable ledger does not revoke the authority that was verified before.
       if (error.class !== 'fatal') return false;
-      isAuthorized = false;
+      this.#isAuthorized = false;
       onRefused(error);
       return true;
     }
   }
-
-  return {
-    get isAuthorized() {
-      return isAuthorized;
-    },
-    get problem() {
-      return problem;
-    },
-    check: createPeriodicCheck({ check: checkOnce, clock, intervalMs }),
-  };
 }
 
-interface PeriodicCheckOptions {
-  /** Resolves to whether it succeeded; one that did not is due again at once. */
-  readonly check: (signal: AbortSignal) => Promise<boolean>;
-  readonly clock: Clock;
+interface BalanceCheckOptions {
+  readonly read: (signal: AbortSignal) => Promise<Lamports>;
+  readonly publisher: Address;
+  /** Writes are halted below this. */
+  readonly minBalance: Lamports;
   readonly intervalMs: number;
+  /** Lamports per hour that this process spends. */
+  readonly spendRate: () => number;
+  readonly clock: Clock;
+  readonly onBalance: (event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }) => void;
+  readonly onTooLow: (error: AgentError) => void;
+  readonly onEnough: () => void;
 }
 
-/** Runs the check when it is due, one run at a time. */
-function createPeriodicCheck({ check, clock, intervalMs }: PeriodicCheckOptions): (signal: AbortSignal) => Promise<void> {
+/**
+ * Watches the balance of the metrics publisher: each call reads it when it is due. Rejects only on an internal error: the ledger cache reports an
+ * unreadable ledger.
+ */
+export function createBalanceCheck(options: BalanceCheckOptions): (signal: AbortSignal) => Promise<void> {
+  const { read, publisher, minBalance, spendRate, onBalance, onTooLow, onEnough } = options;
+  return createPeriodicCheck(async (signal) => {
+    try {
+      const lamports = await read(signal);
+      const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
+      onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
+      if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
+      else onEnough();
+      return true;
+    } catch (error) {
+      if (!signal.aborted && !isAgentError(error)) throw error;
+      return false;
+    }
+  }, options);
+}
+
+/** Runs the check when it is due, one run at a time. `check` resolves to whether it succeeded; one that did not is due again at once. */
+function createPeriodicCheck(
+  check: (signal: AbortSignal) => Promise<boolean>,
+  { clock, intervalMs }: { readonly clock: Clock; readonly intervalMs: number },
+): (signal: AbortSignal) => Promise<void> {
   let dueAt = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
 
@@ -80,44 +111,4 @@ function createPeriodicCheck({ check, clock, intervalMs }: PeriodicCheckOptions)
     running ??= run(signal);
     return running;
   };
-}
-
-interface BalanceWatchOptions {
-  readonly read: (signal: AbortSignal) => Promise<Lamports>;
-  readonly publisher: Address;
-  /** Writes are halted below this. */
-  readonly minBalance: Lamports;
-  readonly intervalMs: number;
-  /** Lamports per hour that this process spends. */
-  readonly spendRate: () => number;
-  readonly clock: Clock;
-  readonly onBalance: (event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }) => void;
-  readonly onTooLow: (error: AgentError) => void;
-  readonly onEnough: () => void;
-}
-
-interface BalanceWatch {
-  /** Reads the balance when it is due. Rejects only on an internal error: the ledger cache reports an unreadable ledger. */
-  check(signal: AbortSignal): Promise<void>;
-}
-
-/** Watches the balance of the metrics publisher. */
-export function createBalanceWatch(options: BalanceWatchOptions): BalanceWatch {
-  const { read, publisher, minBalance, intervalMs, spendRate, clock, onBalance, onTooLow, onEnough } = options;
-
-  async function checkOnce(signal: AbortSignal): Promise<boolean> {
-    try {
-      const lamports = await read(signal);
-      const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
-      onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
-      if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
-      else onEnough();
-      return true;
-    } catch (error) {
-      if (!signal.aborted && !isAgentError(error)) throw error;
-      return false;
-    }
-  }
-
-  return { check: createPeriodicCheck({ check: checkOnce, clock, intervalMs }) };
 }

@@ -79,20 +79,21 @@ export function unmatchedPeersOf(view: LedgerView, snapshot: NeighborSnapshot | 
   return unmatchedPeers;
 }
 
-type UserChangeReporter = Pick<TickReporter, 'observed' | 'damping'>;
-
 /** Emits what has changed of one user since the tick before. */
-function createUserChangeEmitter(reporter: UserChangeReporter, damping: StatusPolicy['damping']) {
-  return (before: UserOutcome | undefined, outcome: UserOutcome): void => {
-    const user = outcome.entry.pubkey;
-    const { penalty } = outcome.track;
-    const suppressed = penalty?.suppressed === true;
-    if (suppressed !== (before?.track.penalty?.suppressed === true)) {
-      const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
-      reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
-    }
-    if (!sameObservation(before?.observation, outcome.observation)) reporter.observed({ user, before: before?.observation, outcome });
-  };
+function emitUserChange(
+  before: UserOutcome | undefined,
+  outcome: UserOutcome,
+  reporter: TickReporter,
+  damping: StatusPolicy['damping'],
+): void {
+  const user = outcome.entry.pubkey;
+  const { penalty } = outcome.track;
+  const suppressed = penalty?.suppressed === true;
+  if (suppressed !== (before?.track.penalty?.suppressed === true)) {
+    const msLeft = penalty === undefined ? 0 : msUntilReuse(penalty, damping);
+    reporter.damping({ user, state: suppressed ? 'suppressed' : 'free', penalty: penalty?.value ?? 0, msUntilReuse: msLeft });
+  }
+  if (!sameObservation(before?.observation, outcome.observation)) reporter.observed({ user, before: before?.observation, outcome });
 }
 
 function sameObservation(a: Observation | undefined, b: Observation): boolean {
@@ -116,11 +117,6 @@ interface TickerOptions {
   readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView) => void;
 }
 
-interface Ticker {
-  /** One tick. Rejects only when aborted: an unreadable switch or ledger is an outcome, not an error. */
-  tick(signal: AbortSignal): Promise<TickReport>;
-}
-
 /** A new account is confirmed within a slot or two; a neighbor that has no user after so many ticks belongs to no user. */
 const MAX_READS_PER_PEER = 4;
 
@@ -134,55 +130,98 @@ const USERS_PER_TURN = 512;
  *         ├─► observe ─► mass down? ────┤                                                 ├─► decide ──┤
  *   view ─┘              poll again     └─► else the cached view ─────────────────────────┘            └─► setDesired
  */
-export function createTicker(options: TickerOptions): Ticker {
-  const { collector, views, policy, clock, reporter } = options;
-  const emitUserChange = createUserChangeEmitter(reporter, policy.damping);
-  const addressesOf = createTunnelAddressing();
-  let before: Outcomes = new Map();
+export class Ticker {
+  readonly #options: TickerOptions;
+  readonly #addressesOf = createTunnelAddressing();
+  #before: Outcomes = new Map();
   /** Established neighbors without a user in the view, by tunnel id, and how many ticks they have had none. */
-  let unmatchedPeers: ReadonlyMap<number, number> = new Map();
+  #unmatchedPeers: ReadonlyMap<number, number> = new Map();
 
-  function observe(view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations {
-    return observeUsers(view.users.values(), snapshot, (user) => before.get(user)?.track.tunnel, addressesOf);
+  constructor(options: TickerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects only when aborted: an unreadable switch or ledger is an outcome, not an error. */
+  async tick(signal: AbortSignal): Promise<TickReport> {
+    const { collector, views, clock, lastConfirmedSlot, setDesired } = this.#options;
+    const startedAt = clock.monotonic();
+    const known = views.latest();
+    const [[snapshot, switchMs], [cached, ledgerMs]] = await Promise.all([
+      this.#timed(collector.collect({ needed: neededVrfs(known) }, signal)),
+      this.#timed(views.current({ notBefore: lastConfirmedSlot() }, signal)),
+    ]);
+    const reading = { startedAt, phases: { switchMs, ledgerMs }, switchRead: snapshot !== undefined };
+    if (cached === undefined) {
+      // No ledger view: withdraw earlier intents. Down observations before and after this tick are not consecutive.
+      this.#before = new Map([...this.#before].map(([user, outcome]) => [user, { ...outcome, track: withoutDownRun(outcome.track) }]));
+      if (known !== undefined) setDesired([], known);
+      return this.#finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: 0 });
+    }
+    let observed = this.#observe(cached, snapshot);
+    const confirmed = await this.#confirmMassDown(observed, cached, signal);
+    let observations = overlaid(observed.byUser, confirmed);
+    const view = await this.#renew(this.#inputFor(cached, observations, snapshot), snapshot, signal);
+    if (view !== cached) {
+      // The new view may add or change users, not sessions: the confirmation poll still holds for unchanged ones.
+      const unchanged = [...confirmed].filter(([user]) => view.users.get(user)?.user.tunnelId === cached.users.get(user)?.user.tunnelId);
+      observed = this.#observe(view, snapshot);
+      observations = overlaid(observed.byUser, unchanged);
+    }
+    this.#unmatchedPeers = new Map(unmatchedPeersOf(view, snapshot).map((id) => [id, (this.#unmatchedPeers.get(id) ?? 0) + 1]));
+    const input = this.#inputFor(view, observations, snapshot);
+    const outcomes = await this.#decideAll(input, signal);
+    this.#before = outcomes;
+    const intents = views.isFreshEnoughToWrite(view)
+      ? await measureRtts(collector, trimEarlyRefreshes(intentsOf(outcomes, input)), outcomes, signal)
+      : [];
+    setDesired(intents, view);
+    const { ambiguous } = observed;
+    return this.#finish({ ...reading, view, viewSlot: view.slot, outcomes, intents, failedVrfs: failedVrfs(snapshot), ambiguous });
+  }
+
+  #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations {
+    return observeUsers(view.users.values(), snapshot, (user) => this.#before.get(user)?.track.tunnel, this.#addressesOf);
   }
 
   /** The observations of users that went down in a mass, by a second poll: the switch is the likelier cause (rule 8). Empty without a mass. */
-  async function confirmMassDown(first: Observations, view: LedgerView, signal: AbortSignal): Promise<Observations['byUser']> {
+  async #confirmMassDown(first: Observations, view: LedgerView, signal: AbortSignal): Promise<Observations['byUser']> {
+    const { collector, policy, reporter } = this.#options;
     const wasUp = (user: Address): boolean => {
-      const lastSeen = before.get(user)?.track.lastSeen;
+      const lastSeen = this.#before.get(user)?.track.lastSeen;
       return lastSeen === undefined ? view.users.get(user)?.user.bgpStatus === BgpStatus.up : lastSeen === 'up';
     };
     const mass = detectMassDown(first.byUser, wasUp, policy);
     if (mass === undefined) return new Map();
     const again = await collector.collect({ needed: neededVrfs(view), confirmationPoll: true }, signal);
-    const reconciled = reconcileMassDown(mass, again === undefined ? undefined : observe(view, again).byUser);
+    const reconciled = reconcileMassDown(mass, again === undefined ? undefined : this.#observe(view, again).byUser);
     const confirmed = [...reconciled.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
     return reconciled;
   }
 
-  function inputFor(view: LedgerView, observations: Observations['byUser'], snapshot: NeighborSnapshot | undefined): DecideInput {
-    const { confirmedIn } = options;
+  #inputFor(view: LedgerView, observations: Observations['byUser'], snapshot: NeighborSnapshot | undefined): DecideInput {
+    const { clock, inFlight, confirmedIn, policy } = this.#options;
     const now = clock.monotonic();
-    return { view, observations, before, inFlight: options.inFlight(), confirmedIn, policy, now, polledAt: snapshot?.takenAt };
+    return { view, observations, before: this.#before, inFlight: inFlight(), confirmedIn, policy, now, polledAt: snapshot?.takenAt };
   }
 
   /** Reads the ledger again where the cached view is too old for what this tick may have to do. */
-  async function renew(input: DecideInput, snapshot: NeighborSnapshot | undefined, signal: AbortSignal): Promise<LedgerView> {
+  async #renew(input: DecideInput, snapshot: NeighborSnapshot | undefined, signal: AbortSignal): Promise<LedgerView> {
     const { view } = input;
-    const hasNewPeers = unmatchedPeersOf(view, snapshot).some((id) => (unmatchedPeers.get(id) ?? 0) < MAX_READS_PER_PEER);
+    const hasNewPeers = unmatchedPeersOf(view, snapshot).some((id) => (this.#unmatchedPeers.get(id) ?? 0) < MAX_READS_PER_PEER);
     if (!hasNewPeers && ![...view.users.values()].some((entry) => mayNeedWrite(entry, input))) return view;
     // A view from before the poll may lack users that were created in between.
-    return (await views.renew(signal, hasNewPeers ? snapshot?.takenAt : undefined)) ?? view;
+    return (await this.#options.views.renew(signal, hasNewPeers ? snapshot?.takenAt : undefined)) ?? view;
   }
 
-  async function decideAll(input: DecideInput, signal: AbortSignal): Promise<Outcomes> {
+  async #decideAll(input: DecideInput, signal: AbortSignal): Promise<Outcomes> {
+    const { clock, policy, reporter } = this.#options;
     const outcomes = new Map<Address, UserOutcome>();
     const foreign: Address[] = [];
     for (const entry of input.view.users.values()) {
       const outcome = decideUser(entry, input);
       outcomes.set(entry.pubkey, outcome);
-      emitUserChange(before.get(entry.pubkey), outcome);
+      emitUserChange(this.#before.get(entry.pubkey), outcome, reporter, policy.damping);
       if (outcome.isForeignWrite) foreign.push(entry.pubkey);
       if (outcomes.size % USERS_PER_TURN === 0) await clock.sleep(0, signal);
     }
@@ -190,61 +229,16 @@ export function createTicker(options: TickerOptions): Ticker {
     return outcomes;
   }
 
-  async function timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
-    const from = clock.monotonic();
-    return [await work, clock.monotonic() - from];
+  async #timed<T>(work: Promise<T>): Promise<readonly [result: T, ms: number]> {
+    const from = this.#options.clock.monotonic();
+    return [await work, this.#options.clock.monotonic() - from];
   }
 
-  function finish(report: Omit<TickReport, 'durationMs'>): TickReport {
-    const finished = { ...report, durationMs: clock.monotonic() - report.startedAt };
-    reporter.tick(finished);
+  #finish(report: Omit<TickReport, 'durationMs'>): TickReport {
+    const finished = { ...report, durationMs: this.#options.clock.monotonic() - report.startedAt };
+    this.#options.reporter.tick(finished);
     return finished;
   }
-
-  return {
-    async tick(signal) {
-      const startedAt = clock.monotonic();
-      const known = views.latest();
-      const [[snapshot, switchMs], [cached, ledgerMs]] = await Promise.all([
-        timed(collector.collect({ needed: neededVrfs(known) }, signal)),
-        timed(views.current({ notBefore: options.lastConfirmedSlot() }, signal)),
-      ]);
-      const reading = { startedAt, phases: { switchMs, ledgerMs }, switchRead: snapshot !== undefined };
-      if (cached === undefined) {
-        // No ledger view: withdraw earlier intents. Down observations before and after this tick are not consecutive.
-        before = new Map([...before].map(([user, outcome]) => [user, { ...outcome, track: withoutDownRun(outcome.track) }]));
-        if (known !== undefined) options.setDesired([], known);
-        return finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: 0 });
-      }
-      let observed = observe(cached, snapshot);
-      const confirmed = await confirmMassDown(observed, cached, signal);
-      let observations = overlaid(observed.byUser, confirmed);
-      const view = await renew(inputFor(cached, observations, snapshot), snapshot, signal);
-      if (view !== cached) {
-        // The new view may add or change users, not sessions: the confirmation poll still holds for unchanged ones.
-        const unchanged = [...confirmed].filter(([user]) => view.users.get(user)?.user.tunnelId === cached.users.get(user)?.user.tunnelId);
-        observed = observe(view, snapshot);
-        observations = overlaid(observed.byUser, unchanged);
-      }
-      unmatchedPeers = new Map(unmatchedPeersOf(view, snapshot).map((id) => [id, (unmatchedPeers.get(id) ?? 0) + 1]));
-      const input = inputFor(view, observations, snapshot);
-      const outcomes = await decideAll(input, signal);
-      before = outcomes;
-      const intents = views.isFreshEnoughToWrite(view)
-        ? await measureRtts(collector, trimEarlyRefreshes(intentsOf(outcomes, input)), outcomes, signal)
-        : [];
-      options.setDesired(intents, view);
-      return finish({
-        ...reading,
-        view,
-        viewSlot: view.slot,
-        outcomes,
-        intents,
-        failedVrfs: failedVrfs(snapshot),
-        ambiguous: observed.ambiguous,
-      });
-    },
-  };
 }
 
 /** `lower` with the entries of `upper` over it. Nearly always `upper` is empty, and thousands need not be copied. */

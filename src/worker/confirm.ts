@@ -1,11 +1,7 @@
-import type { Clock } from '../lib/index.ts';
-import type { LedgerRpc, SignatureStatus } from '../rpc/index.ts';
+import type { SignatureStatus } from '../rpc/index.ts';
 import type { Slot } from '../serviceability/index.ts';
-import type { FailureHandler } from './failures.ts';
-import type { SubmissionGate, WorkerReporter } from './gate.ts';
-import type { Confirmations, InFlightTransaction, InFlightTransactions } from './in-flight.ts';
-import type { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
-import type { SendQueue, WorkerTiming } from './submit.ts';
+import type { Confirmations, InFlightTransaction } from './in-flight.ts';
+import type { SubmitterParts } from './submit.ts';
 
 /** A slot of Solana takes 400 ms; half as long again is slow. */
 const LONG_SLOT_MS = 600;
@@ -16,21 +12,10 @@ const LONG_SLOT_MS = 600;
  */
 const BLOCKS_AFTER_ROLLBACK = 300n;
 
-interface ConfirmerParts {
-  readonly rpc: LedgerRpc;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly timing: WorkerTiming;
-  readonly reporter: WorkerReporter;
+interface ConfirmerParts extends SubmitterParts {
+  readonly confirmations: Confirmations;
   /** Users of an expired transaction are re-evaluated; the old transaction is never sent again. */
   readonly onExpired: () => void;
-  readonly desired: DesiredStatuses;
-  readonly inFlight: InFlightTransactions;
-  readonly confirmations: Confirmations;
-  readonly backedOffUsers: BackedOffUsers;
-  readonly bisector: FailureBisector;
-  readonly gate: SubmissionGate;
-  readonly failures: FailureHandler;
-  readonly queue: SendQueue;
 }
 
 /** Follows each transaction until it is confirmed, failed or expired, and rebroadcasts it until then. */

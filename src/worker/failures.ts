@@ -35,7 +35,7 @@ const MALFORMED = new Set([
 ]);
 const MALFORMED_INSTRUCTION = new Set(['NotEnoughAccountKeys', 'MissingRequiredSignature']);
 
-interface FailureHandlerParts {
+export interface FailureHandlerParts {
   readonly programId: Address;
   readonly publisher: Address;
   readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
@@ -149,11 +149,11 @@ export class FailureHandler {
   async #authorityProblem(signal: AbortSignal): Promise<AgentError | undefined> {
     try {
       await this.#parts.verifyAuthority(signal);
-      return undefined;
     } catch (error) {
       if (isAgentError(error)) return error;
       throw error;
     }
+    return undefined;
   }
 }
 

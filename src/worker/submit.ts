@@ -3,7 +3,6 @@ import type { StatusIntent } from '../bgp/index.ts';
 import { type Clock, isAgentError } from '../lib/index.ts';
 import {
   buildTransaction,
-  type ComputeModel,
   type ComputeRequest,
   type Packed,
   packNext,
@@ -13,10 +12,9 @@ import {
 } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { FailureHandler } from './failures.ts';
-import type { SpendBudget, SubmissionGate, WorkerReporter } from './gate.ts';
-import type { Blockhash, BlockhashCache, InFlightTransaction, InFlightTransactions } from './in-flight.ts';
-import type { DesiredStatuses, FailureBisector } from './pending.ts';
+import type { FailureHandler, FailureHandlerParts } from './failures.ts';
+import type { SpendBudget } from './gate.ts';
+import type { Blockhash, InFlightTransaction, InFlightTransactions } from './in-flight.ts';
 
 /**
  * Sends and resends, at most `concurrency` at once; sends overtake resends. The queue holds work, never data: a transaction is built only when
@@ -65,20 +63,13 @@ export interface WorkerTiming {
   readonly skipPreflight: boolean;
 }
 
-interface SubmitterParts {
+export interface SubmitterParts extends FailureHandlerParts {
   readonly rpc: LedgerRpc;
   readonly clock: Clock;
-  readonly programId: Address;
   readonly device: Address;
   readonly signer: Signer;
   readonly timing: WorkerTiming;
-  readonly reporter: WorkerReporter;
-  readonly desired: DesiredStatuses;
   readonly inFlight: InFlightTransactions;
-  readonly bisector: FailureBisector;
-  readonly compute: ComputeModel;
-  readonly blockhashes: BlockhashCache;
-  readonly gate: SubmissionGate;
   readonly budget: SpendBudget;
   readonly failures: FailureHandler;
   readonly queue: SendQueue;

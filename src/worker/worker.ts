@@ -66,7 +66,7 @@ export class Worker {
   #running: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
-    const { rpc, clock, random, programId, device, signer, timing, limits, reporter, verifyAuthority, onExpired } = options;
+    const { rpc, clock, random, signer, timing, limits, reporter } = options;
     this.#options = options;
     this.#notifier = createNotifier(clock);
     this.#desired = new DesiredStatuses(clock);
@@ -78,32 +78,22 @@ export class Worker {
       onSettled: () => this.#notifier.signal(),
       onError: (error) => this.#reportUnlessStopped(error),
     });
-    const blockhashes = new BlockhashCache(rpc, clock, timing.blockhashMaxAgeMs);
-    const compute = new ComputeModel();
     const shared = {
-      rpc,
-      clock,
-      timing,
-      reporter,
+      ...options,
+      publisher: signer.address,
       desired: this.#desired,
       inFlight: this.#inFlight,
       backedOffUsers: this.#backedOffUsers,
       bisector: this.#bisector,
+      compute: new ComputeModel(),
+      blockhashes: new BlockhashCache(rpc, clock, timing.blockhashMaxAgeMs),
       gate: this.#gate,
+      budget: this.#budget,
       queue: this.#queue,
     };
-    const failures = new FailureHandler({ ...shared, programId, publisher: signer.address, verifyAuthority, compute, blockhashes });
-    this.#submitter = new Submitter({
-      ...shared,
-      programId,
-      device,
-      signer,
-      compute,
-      blockhashes,
-      budget: this.#budget,
-      failures,
-    });
-    this.#confirmer = new Confirmer({ ...shared, onExpired, confirmations: this.#confirmations, failures });
+    const parts = { ...shared, failures: new FailureHandler(shared) };
+    this.#submitter = new Submitter(parts);
+    this.#confirmer = new Confirmer({ ...parts, confirmations: this.#confirmations });
   }
 
   /** Takes over, before `start`, what another worker of this key left in flight: nothing is written for its users before it is resolved. */

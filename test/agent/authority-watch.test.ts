@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthorityWatch } from '../../src/agent/preconditions.ts';
+import { AuthorityWatch } from '../../src/agent/preconditions.ts';
 import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
 
 const MINUTE = 60_000;
@@ -11,7 +11,7 @@ function setUp() {
   const clock = createVirtualClock();
   const reported: string[] = [];
   const ledger = { reads: 0, answer: undefined as Error | undefined };
-  const watch = createAuthorityWatch({
+  const watch = new AuthorityWatch({
     async verify() {
       ledger.reads += 1;
       if (ledger.answer !== undefined) throw ledger.answer;

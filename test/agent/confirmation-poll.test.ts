@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerCache } from '../../src/agent/ledger-cache.ts';
-import { createTicker } from '../../src/agent/tick.ts';
+import { Ticker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
@@ -35,7 +35,7 @@ async function tickWith({ first, confirmation }: { first: NeighborSnapshot; conf
   };
   const { lines, reporter } = recordingReporter();
   const desired: string[] = [];
-  const ticker = createTicker({
+  const ticker = new Ticker({
     collector,
     views,
     policy: DEFAULT_POLICY,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAgentEvents, type TickReport } from '../../src/agent/events.ts';
-import { createTicker } from '../../src/agent/tick.ts';
+import { Ticker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerUser, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
@@ -13,7 +13,7 @@ async function tickOn(snapshot: ReturnType<typeof snapshotOf> | undefined, isLed
   const clock = createVirtualClock();
   const view = viewOf([userNumber(0), userNumber(1)]);
   const reports: TickReport[] = [];
-  const ticker = createTicker({
+  const ticker = new Ticker({
     collector: {
       collect: async () => {
         await clock.sleep(300);
@@ -60,7 +60,7 @@ async function tickOnCachedView(users: readonly LedgerUser[], snapshot: Neighbor
   const renewed = viewOf(users, { at: 10_001 });
   let renewals = 0;
   const decided: string[] = [];
-  const ticker = createTicker({
+  const ticker = new Ticker({
     collector: { collect: async () => snapshot, readRtts: async () => new Map(), close: async () => undefined },
     views: {
       latest: () => cached,
