@@ -5,7 +5,6 @@
 
 import { unmatchedPeersOf } from '../src/agent/tick.ts';
 import {
-  createTunnelAddressing,
   DEFAULT_POLICY,
   type Decided,
   decide,
@@ -39,11 +38,10 @@ const bench: Bench = async (emit, { users: n = USERS }) => {
   const view: LedgerView = { slot: slot(400_000_000), readAt: monotonicMs(0), slotTimeMs: 400, users };
   const snapshot = snapshotOf(users);
   let before: Decided['outcomes'] = new Map();
-  const addressesOf = createTunnelAddressing();
   const times = { observe: [] as number[], decide: [] as number[], unmatched: [] as number[], together: [] as number[] };
   for (let round = 0; round < ROUNDS + WARM_UP; round += 1) {
     const lastTunnel = (user: Address) => before.get(user)?.track.tunnel;
-    const [observeMs, { byUser }] = timed(() => observeUsers(users.values(), snapshot, lastTunnel, addressesOf));
+    const [observeMs, { byUser }] = timed(() => observeUsers(users.values(), snapshot, lastTunnel));
     const now = monotonicMs(5_000 * round);
     const [decideMs, decided] = timed(() =>
       decide({ view, observations: byUser, before, inFlight: new Map(), confirmedIn: () => undefined, policy: DEFAULT_POLICY, now }),

@@ -1,5 +1,4 @@
 import {
-  createTunnelAddressing,
   type DecideInput,
   decideUser,
   detectMassDown,
@@ -132,7 +131,6 @@ const USERS_PER_TURN = 512;
  */
 export class Ticker {
   readonly #options: TickerOptions;
-  readonly #addressesOf = createTunnelAddressing();
   #before: Outcomes = new Map();
   /** Established neighbors without a user in the view, by tunnel id, and how many ticks they have had none. */
   #unmatchedPeers: ReadonlyMap<number, number> = new Map();
@@ -180,7 +178,7 @@ export class Ticker {
   }
 
   #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations {
-    return observeUsers(view.users.values(), snapshot, (user) => this.#before.get(user)?.track.tunnel, this.#addressesOf);
+    return observeUsers(view.users.values(), snapshot, (user) => this.#before.get(user)?.track.tunnel);
   }
 
   /** The observations of users that went down in a mass, by a second poll: the switch is the likelier cause (rule 8). Empty without a mass. */

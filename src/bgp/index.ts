@@ -18,7 +18,7 @@ export {
   type WriteReason,
 } from './decide.ts';
 export { detectMassDown, reconcileMassDown } from './mass-down.ts';
-export { createTunnelAddressing, type Observations, observeUsers } from './observe.ts';
+export { type Observations, observeUsers } from './observe.ts';
 export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export type {
   LedgerUser,

@@ -3,39 +3,27 @@ import type { LedgerUser, LocatedNeighbor, Neighbor, NeighborSnapshot, Observati
 
 /** A snapshot by address: where each address was found. */
 interface NeighborIndex {
-  byAddress(address: string): readonly LocatedNeighbor[];
-  /** Whether this VRF was read in full. */
-  wasCollected(vrf: VrfName): boolean;
-  /** Whether every VRF of the snapshot was read. */
+  readonly byAddress: ReadonlyMap<string, readonly LocatedNeighbor[]>;
+  readonly vrfs: NeighborSnapshot['vrfs'];
   readonly everyVrfCollected: boolean;
-  readonly neighborCount: number;
 }
 
-const NONE: readonly LocatedNeighbor[] = [];
-
-function indexNeighbors(snapshot: NeighborSnapshot): NeighborIndex {
-  const located = new Map<string, LocatedNeighbor[]>();
-  let neighborCount = 0;
+function indexNeighbors({ vrfs }: NeighborSnapshot): NeighborIndex {
+  const byAddress = new Map<string, LocatedNeighbor[]>();
   let everyVrfCollected = true;
-  for (const [vrf, reading] of snapshot.vrfs) {
+  for (const [vrf, reading] of vrfs) {
     if (reading.kind === 'failed') {
       everyVrfCollected = false;
       continue;
     }
     for (const neighbor of reading.neighbors.values()) {
       const entry = locate(vrf, neighbor, reading);
-      const others = located.get(neighbor.address);
-      if (others === undefined) located.set(neighbor.address, [entry]);
+      const others = byAddress.get(neighbor.address);
+      if (others === undefined) byAddress.set(neighbor.address, [entry]);
       else others.push(entry);
-      neighborCount += 1;
     }
   }
-  return {
-    byAddress: (address) => located.get(address) ?? NONE,
-    wasCollected: (vrf) => snapshot.vrfs.get(vrf)?.kind === 'collected',
-    everyVrfCollected,
-    neighborCount,
-  };
+  return { byAddress, vrfs, everyVrfCollected };
 }
 
 function locate(vrf: VrfName, neighbor: Neighbor, reading: Extract<VrfReading, { kind: 'collected' }>): LocatedNeighbor {
@@ -51,31 +39,6 @@ function locate(vrf: VrfName, neighbor: Neighbor, reading: Extract<VrfReading, {
 export interface Tunnel {
   readonly tunnelNet: NetworkV4;
   readonly tunnelId: number;
-}
-
-/** What identifies the neighbor of a tunnel. */
-interface TunnelAddresses {
-  /** The two ends of the /31; undefined where it is none (rule 6). */
-  readonly sides: ReturnType<typeof tunnelSides>;
-  /** The network as text, to find users that share it. */
-  readonly net: string;
-  /** How the controller describes the neighbor. */
-  readonly description: string;
-}
-
-export type TunnelAddressing = (tunnel: Tunnel) => TunnelAddresses;
-
-/** Caches by the tunnel's object: an account that has not changed is the same object in every tick. */
-export function createTunnelAddressing(): TunnelAddressing {
-  const known = new WeakMap<Tunnel, TunnelAddresses>();
-  return (tunnel) => {
-    const before = known.get(tunnel);
-    if (before !== undefined) return before;
-    const { tunnelNet, tunnelId } = tunnel;
-    const addresses = { sides: tunnelSides(tunnelNet), net: formatNetworkV4(tunnelNet), description: `USER-${tunnelId}` };
-    known.set(tunnel, addresses);
-    return addresses;
-  };
 }
 
 export interface Observations {
@@ -96,7 +59,6 @@ export function observeUsers(
   users: Iterable<LedgerUser>,
   snapshot: NeighborSnapshot | undefined,
   lastTunnel: (user: Address) => Tunnel | undefined,
-  addressesOf: TunnelAddressing = createTunnelAddressing(),
 ): Observations {
   const byUser = new Map<Address, Observation>();
   const everyone = [...users];
@@ -105,50 +67,48 @@ export function observeUsers(
     return { byUser, ambiguous: 0 };
   }
   const index = indexNeighbors(snapshot);
-  const claims = countClaims(everyone, addressesOf);
+  const claims = countClaims(everyone);
   let ambiguous = 0;
   const onAmbiguous = (): void => {
     ambiguous += 1;
   };
-  for (const entry of everyone) {
-    const activated = entry.user.status === UserStatus.activated;
-    const tunnel = addressesOf(entry.user).sides === undefined && !activated ? lastTunnel(entry.pubkey) : entry.user;
-    const claimants = tunnel === undefined ? 0 : (claims.get(addressesOf(tunnel).net) ?? 0);
+  for (const { pubkey, user, expectedVrf } of everyone) {
+    const activated = user.status === UserStatus.activated;
+    const tunnel = activated || tunnelSides(user.tunnelNet) !== undefined ? user : lastTunnel(pubkey);
+    const claimants = tunnel === undefined ? 0 : (claims.get(formatNetworkV4(tunnel.tunnelNet)) ?? 0);
     // A tunnel that belongs to another user now says nothing about its former one.
     const shared = activated ? claimants > 1 : claimants > 0;
-    const observation: Observation =
-      tunnel === undefined
-        ? { kind: 'unobserved', reason: 'tunnel-net-invalid' }
-        : shared
-          ? { kind: 'unobserved', reason: 'tunnel-net-shared' }
-          : observeTunnel(addressesOf(tunnel), entry.expectedVrf, index, onAmbiguous);
-    byUser.set(entry.pubkey, observation);
+    byUser.set(
+      pubkey,
+      shared ? { kind: 'unobserved', reason: 'tunnel-net-shared' } : observeTunnel(tunnel, expectedVrf, index, onAmbiguous),
+    );
   }
   return { byUser, ambiguous };
 }
 
 /** How many activated users claim each tunnel_net. */
-function countClaims(users: readonly LedgerUser[], addressesOf: TunnelAddressing): ReadonlyMap<string, number> {
+function countClaims(users: readonly LedgerUser[]): ReadonlyMap<string, number> {
   const claims = new Map<string, number>();
   for (const { user } of users) {
     if (user.status !== UserStatus.activated) continue;
-    const { net } = addressesOf(user);
+    const net = formatNetworkV4(user.tunnelNet);
     claims.set(net, (claims.get(net) ?? 0) + 1);
   }
   return claims;
 }
 
 function observeTunnel(
-  { sides, description }: TunnelAddresses,
-  expectedVrf: string | undefined,
+  tunnel: Tunnel | undefined,
+  expectedVrf: VrfName | undefined,
   index: NeighborIndex,
   onAmbiguous: () => void,
 ): Observation {
-  if (sides === undefined) return { kind: 'unobserved', reason: 'tunnel-net-invalid' };
-  if (index.neighborCount === 0) return { kind: 'unobserved', reason: 'no-neighbors-at-all' };
+  const sides = tunnel === undefined ? undefined : tunnelSides(tunnel.tunnelNet);
+  if (tunnel === undefined || sides === undefined) return { kind: 'unobserved', reason: 'tunnel-net-invalid' };
+  if (index.byAddress.size === 0) return { kind: 'unobserved', reason: 'no-neighbors-at-all' };
 
-  const atClient = index.byAddress(sides.clientSide);
-  const found = atClient.length > 0 ? atClient : index.byAddress(sides.deviceSide);
+  const description = `USER-${tunnel.tunnelId}`;
+  const found = index.byAddress.get(sides.clientSide) ?? index.byAddress.get(sides.deviceSide) ?? [];
   const candidates = found.filter(({ neighbor }) => !namesAnotherUser(neighbor.description, description));
   if (candidates.length > 1) onAmbiguous();
 
@@ -170,10 +130,14 @@ function observeTunnel(
   }
 }
 
-/** The described one first, then an Established one, then the one in the VRF where the controller puts this user (rule 2). */
-function choose(candidates: readonly LocatedNeighbor[], description: string, expectedVrf: string | undefined): LocatedNeighbor | undefined {
+/** The described one first, then the one in the VRF where the controller puts this user, then an Established one (rule 2). */
+function choose(
+  candidates: readonly LocatedNeighbor[],
+  description: string,
+  expectedVrf: VrfName | undefined,
+): LocatedNeighbor | undefined {
   const rank = ({ neighbor, vrf }: LocatedNeighbor): number =>
-    (neighbor.description === description ? 4 : 0) + (neighbor.state === 'established' ? 2 : 0) + (vrf === expectedVrf ? 1 : 0);
+    (neighbor.description === description ? 4 : 0) + (vrf === expectedVrf ? 2 : 0) + (neighbor.state === 'established' ? 1 : 0);
   let best: LocatedNeighbor | undefined;
   for (const candidate of candidates) {
     if (best === undefined || rank(candidate) > rank(best)) best = candidate;
@@ -181,9 +145,9 @@ function choose(candidates: readonly LocatedNeighbor[], description: string, exp
   return best;
 }
 
-function couldBeElsewhere(expectedVrf: string | undefined, index: NeighborIndex): boolean {
+function couldBeElsewhere(expectedVrf: VrfName | undefined, { everyVrfCollected, vrfs }: NeighborIndex): boolean {
   // A user whose tenant cannot be read may be in a VRF that the answer leaves out.
-  return !index.everyVrfCollected || expectedVrf === undefined || !index.wasCollected(expectedVrf);
+  return !everyVrfCollected || expectedVrf === undefined || !vrfs.has(expectedVrf);
 }
 
 function namesAnotherUser(description: string | undefined, ours: string): boolean {

@@ -82,13 +82,21 @@ describe('observation', () => {
   });
 
   test('rule 2: of several candidates the described one wins, else the Established one, and the user is counted as ambiguous', () => {
-    const users = [userNumber(0), userNumber(1)];
+    const users = [userNumber(0), userNumber(1, { expectedVrf: 'vrf2' })];
     const snapshot = snapshotOf({
       default: [established(0), established(1)],
       vrf1: [active(0, { description: 'USER-500' }), active(1)],
     });
     expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at default/169.254.0.3']);
     expect(observeUsers(users, snapshot, noLastTunnel).ambiguous).toBe(2);
+  });
+
+  test("rule 2: the neighbor in the user's expected VRF decides before an Established one of the same address elsewhere", () => {
+    const users = [userNumber(0, { expectedVrf: 'default' }), userNumber(1, { expectedVrf: 'vrf1' })];
+    const snapshot = snapshotOf({ default: [active(0), active(1)], vrf1: [established(0), established(1)] });
+    expect(observe(users, snapshot)).toEqual(['down at default/169.254.0.1', 'up at vrf1/169.254.0.3']);
+    const described = snapshotOf({ default: [active(0)], vrf1: [established(0, { description: 'USER-500' })] });
+    expect(observe(users.slice(0, 1), described)).toEqual(['up at vrf1/169.254.0.1']);
   });
 
   test("rule 2: of two equal candidates the one in the user's VRF wins, in any order", () => {
