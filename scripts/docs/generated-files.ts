@@ -1,6 +1,6 @@
-import { configJsonSchema } from '../../src/config/index.ts';
 import { NETWORKS } from '../../src/serviceability/index.ts';
 import { configurationPage } from './configuration-page.ts';
+import { configJsonSchema } from './configuration-schema.ts';
 import { exampleFile } from './example-file.ts';
 import { metricsPage } from './metrics-page.ts';
 import { rulesPage } from './rules-page.ts';

@@ -19,5 +19,5 @@ export type {
   WorkerConfig,
 } from './schema.ts';
 export { isLoopback, redactUrl } from './schema-sources.ts';
-export { configJsonSchema, environmentNameOf, plainSettings, type SettingNode, settingTree } from './schema-tree.ts';
+export { environmentNameOf, plainSettings, type SettingNode, settingTree } from './schema-tree.ts';
 export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';

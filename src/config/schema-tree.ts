@@ -1,47 +1,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { isRecord } from '../lib/index.ts';
-import { NETWORKS } from '../serviceability/index.ts';
 import { type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
-import { snmpVersion, vrf, vrfs } from './schema-sources.ts';
-
-/**
- * JSON Schema (draft 2020-12) of a configuration file, for editors. It is weaker than the validation: it has no rule between two settings, and
- * requires nothing outside of lists, since flags and variables may set it.
- */
-export function configJsonSchema(): Readonly<Record<string, unknown>> {
-  const sections: readonly unknown[] = Object.values(configSchema.shape);
-  return z.toJSONSchema(configSchema, {
-    io: 'input',
-    metadata: settings,
-    unrepresentable: 'any',
-    override: ({ jsonSchema, zodSchema }) => {
-      const { expects, form } = jsonSchema;
-      for (const ours of ['expects', 'form', 'unit', 'reloadable', 'secret', 'ofNetwork', 'guess']) delete jsonSchema[ours];
-      if (typeof expects === 'string' && form !== 'section') jsonSchema.description = `${jsonSchema.description ?? ''} Expects ${expects}.`;
-      if (form === 'duration') jsonSchema.pattern = '^\\d+(\\.\\d+)?(ms|s|m|h|d)$';
-      // A section with only comments is null.
-      if (form === 'section' && sections.includes(zodSchema)) Object.assign(jsonSchema, { type: ['object', 'null'] });
-      if (zodSchema === configSchema || sections.includes(zodSchema)) delete jsonSchema.required;
-      if (zodSchema === vrf) replace(jsonSchema, { anyOf: [{ type: 'string' }, { ...jsonSchema }] });
-      if (zodSchema === snmpVersion) {
-        jsonSchema.enum = ['2c', '3', 3];
-        delete jsonSchema.type;
-      }
-      if (zodSchema === vrfs) {
-        const { description, default: standard, ...list } = jsonSchema;
-        replace(jsonSchema, { description, default: standard, anyOf: [{ const: 'auto' }, { ...list, minItems: 1 }] });
-      }
-      if (zodSchema === configSchema.shape.env) jsonSchema.enum = NETWORKS.flatMap(({ name, aliases }) => [name, ...aliases]);
-    },
-  });
-}
-
-function replace(target: object, content: object): void {
-  for (const key of Object.keys(target)) Reflect.deleteProperty(target, key);
-  Object.assign(target, content);
-}
 
 /** One field, section or list of the schema, for documents, flags and messages. */
 export interface SettingNode {
