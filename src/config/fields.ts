@@ -139,18 +139,9 @@ export function choice<const T extends readonly [string, ...string[]]>(options: 
     .register(settings, { ...about(options), expects: orList(options.of), form: 'choice' });
 }
 
-interface TextOptions extends About {
-  readonly expects: string;
-  readonly max?: number;
-}
-
 /** Text that is not empty and has neither white space at its ends nor control characters. */
-export function text(options: TextOptions): z.ZodString;
-export function text(options: TextOptions & { readonly default: string }): z.ZodPrefault<z.ZodString>;
-export function text(options: TextOptions & { readonly default?: string }): z.ZodString | z.ZodPrefault<z.ZodString> {
-  const plain = plainText(options.max);
-  const meta = { ...about(options), expects: options.expects, form: 'text' } as const;
-  return options.default === undefined ? plain.register(settings, meta) : plain.prefault(options.default).register(settings, meta);
+export function text(options: About & { readonly expects: string; readonly max?: number }) {
+  return plainText(options.max).register(settings, { ...about(options), expects: options.expects, form: 'text' });
 }
 
 /** A secret: read from files and the environment only, never printed. */
@@ -199,14 +190,21 @@ export function systemFolder(options: About & { readonly default: string }) {
 
 /** A 32-byte public key in base58. */
 export function publicKey(options: About) {
-  return z
-    .string()
-    .transform((value, context) => {
-      if (isAddress(value)) return value;
-      context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
-      return z.NEVER;
-    })
-    .register(settings, { ...about(options), expects: 'a public key in base58 (32 bytes)', form: 'publicKey' });
+  return parsedText((value) => (isAddress(value) ? value : undefined)).register(settings, {
+    ...about(options),
+    expects: 'a public key in base58 (32 bytes)',
+    form: 'publicKey',
+  });
+}
+
+/** Text that stands for another value; `parse` returns undefined for text that does not. */
+export function parsedText<T>(parse: (text: string) => T | undefined) {
+  return z.string().transform((text, context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
+    return z.NEVER;
+  });
 }
 
 /** "a, b or c". */

@@ -1,6 +1,6 @@
 export { formatDuration, parseDuration, type SettingForm, type SettingMeta } from './fields.ts';
 export { type Keypair, type LoadedKeypair, type LoadedSecret, loadKeypair, loadSecret } from './keys.ts';
-export { DEFAULT_CONFIG_FILE, effectiveConfig, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
+export { DEFAULT_CONFIG_FILE, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
 export { configProblems, nearest } from './messages.ts';
 export type {
   AgentConfig,
@@ -18,6 +18,5 @@ export type {
   TriggerConfig,
   WorkerConfig,
 } from './schema.ts';
-export { isLoopback, redactUrl } from './schema-sources.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree } from './schema-tree.ts';
 export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
-import { FileProblem, readSmallFile, warnIfOpenToOthers } from './yaml.ts';
+import { type FileContent, FileProblem, openToOthersWarnings, readSmallFile } from './yaml.ts';
 
 /** A key that signs and cannot be read: its bytes are in a node:crypto KeyObject in a closure, out of reach of logs and inspection. */
 export interface Keypair {
@@ -32,9 +32,8 @@ export function loadKeypair(file: string): LoadedKeypair {
   const content = readKeyFile(file);
   const bytes = keyBytesOf(Buffer.from(content.bytes.buffer, content.bytes.byteOffset, content.bytes.length).toString('utf8'), file);
   content.bytes.fill(0);
-  const warning = warnIfOpenToOthers('the key file', file, content);
   try {
-    return { keypair: keypairOf(bytes, file), warnings: warning === undefined ? [] : [warning] };
+    return { keypair: keypairOf(bytes, file), warnings: openToOthersWarnings('the key file', file, content) };
   } finally {
     bytes.fill(0);
   }
@@ -121,20 +120,16 @@ const MAX_SECRET_BYTES = 1_024;
  */
 export function loadSecret(key: string, file: string): LoadedSecret {
   const refuse = (problem: string): AgentError => new AgentError('CONFIG__SECRET_UNREADABLE', { key, file, problem });
-  const content = readOr(refuse, file);
+  let content: FileContent;
+  try {
+    content = readSmallFile(file, MAX_SECRET_BYTES);
+  } catch (error) {
+    throw error instanceof FileProblem ? refuse(error.message) : error;
+  }
   const value = Buffer.from(content.bytes)
     .toString('utf8')
     .replace(/\r?\n$/, '');
   if (value.trim() === '') throw refuse('it is empty');
   if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
-  const warning = warnIfOpenToOthers(`the file of ${key},`, file, content);
-  return { value, warnings: warning === undefined ? [] : [warning] };
-}
-
-function readOr(refuse: (problem: string) => AgentError, file: string) {
-  try {
-    return readSmallFile(file, MAX_SECRET_BYTES);
-  } catch (error) {
-    throw error instanceof FileProblem ? refuse(error.message) : error;
-  }
+  return { value, warnings: openToOthersWarnings(`the file of ${key},`, file, content) };
 }

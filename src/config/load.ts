@@ -3,29 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from '../lib/index.ts';
 import { findNetwork } from '../serviceability/index.ts';
-import { formatDuration, PATH_SHAPE } from './fields.ts';
+import { PATH_SHAPE } from './fields.ts';
 import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal } from './messages.ts';
 import { type AgentConfig, configSchema } from './schema.ts';
-import { redactUrl } from './schema-sources.ts';
 import { environmentNameOf, mapSettings, member, plainSettings, type SettingNode, settingTree, valueFromText } from './schema-tree.ts';
 import { crossCheck } from './validate.ts';
-import { type ConfigFile, readConfigFile, warnIfOpenToOthers } from './yaml.ts';
-
-/**
- * The configuration as a file would have it, safe to print: durations with units, secrets as [hidden], ledger addresses without
- * the part that may be a token.
- */
-export function effectiveConfig(config: AgentConfig): Readonly<Record<string, unknown>> {
-  const printed = mapSettings(settingTree(), config, print);
-  return isRecord(printed) ? printed : {};
-}
-
-function print({ meta }: SettingNode, value: unknown): unknown {
-  if (meta.secret) return '[hidden]';
-  if (meta.form === 'urls' && Array.isArray(value)) return value.map((url) => redactUrl(String(url)));
-  if (meta.form === 'duration' && typeof value === 'number') return formatDuration(value);
-  return typeof value === 'bigint' ? Number(value) : value;
-}
+import { type ConfigFile, openToOthersWarnings, readConfigFile } from './yaml.ts';
 
 /** The merged layers of a configuration, not yet validated, and the origin of each value. */
 interface Layers {
@@ -37,17 +20,11 @@ interface Layers {
   locate(problem: KeyProblem): Problem;
 }
 
-interface LayersOptions {
-  readonly root: SettingNode;
-  readonly file: ConfigFile | undefined;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly flags: Readonly<Record<string, string>>;
-}
-
-/** Our environment variables that are not settings. */
-const OTHER_VARIABLES = ['DZD_CONFIG'];
-
-function stackLayers({ root, file, environment, flags }: LayersOptions): Layers {
+function stackLayers(
+  root: SettingNode,
+  file: ConfigFile | undefined,
+  { environment, flags = {} }: Pick<LoadConfigOptions, 'environment' | 'flags'>,
+): Layers {
   const value = file === undefined ? {} : fileValues(root, file);
   const problems: Problem[] = [];
   const origins = new Map<string, string>();
@@ -88,10 +65,9 @@ function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown
     meta.form === 'file' && typeof value === 'string' && PATH_SHAPE.test(value) ? resolve(folder, value) : value,
   );
   const entries = isRecord(absolute) ? Object.entries(absolute) : [];
-  return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(root, name) ? {} : value]));
+  const isSection = (name: string): boolean => root.children.get(name)?.meta.form === 'section';
+  return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(name) ? {} : value]));
 }
-
-const isSection = (root: SettingNode, name: string): boolean => root.children.get(name)?.meta.form === 'section';
 
 function addPreset(value: Record<string, unknown>): void {
   const network = typeof value.env === 'string' ? findNetwork(value.env) : undefined;
@@ -121,8 +97,8 @@ function secretsIn(node: SettingNode, value: unknown, where: string): readonly P
  * A misspelt variable would be ignored in silence, so it is a warning. It is not an error: container platforms add variables of their own with
  * the name of the service.
  */
-function unknownVariables(nodes: readonly SettingNode[], environment: LayersOptions['environment']): readonly string[] {
-  const known = [...OTHER_VARIABLES, ...nodes.map((node) => environmentNameOf(node.key))];
+function unknownVariables(nodes: readonly SettingNode[], environment: LoadConfigOptions['environment']): readonly string[] {
+  const known = ['DZD_CONFIG', ...nodes.map((node) => environmentNameOf(node.key))];
   return Object.keys(environment)
     .filter((name) => name.startsWith('DZD_') && !known.includes(name))
     .sort()
@@ -162,9 +138,10 @@ export interface LoadedConfig {
  */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const root = settingTree();
-  const path = options.file ?? (options.environment.DZD_CONFIG || defaultFileIfThere(options.defaultFile ?? DEFAULT_CONFIG_FILE));
+  const { environment, defaultFile = DEFAULT_CONFIG_FILE } = options;
+  const path = options.file ?? (environment.DZD_CONFIG || (existsSync(defaultFile) ? defaultFile : undefined));
   const file = path === undefined ? undefined : readConfigFile(path);
-  const layers = stackLayers({ root, file, environment: options.environment, flags: options.flags ?? {} });
+  const layers = stackLayers(root, file, options);
 
   const parsed = configSchema.safeParse(layers.value);
   const checked = parsed.success ? crossCheck(parsed.data) : undefined;
@@ -174,11 +151,8 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const problems = [...layers.problems, ...found.map(layers.locate)];
   if (!parsed.success || problems.length > 0) throw refusal(problems);
 
-  const open =
-    file !== undefined && holdsCommunity(parsed.data)
-      ? warnIfOpenToOthers('the configuration file', file.path, { openToOthers: file.openToOthers })
-      : undefined;
-  const warnings = [...layers.warnings, ...(checked?.warnings ?? []), ...(open === undefined ? [] : [open])];
+  const warnings = [...layers.warnings, ...(checked?.warnings ?? [])];
+  if (file !== undefined && holdsCommunity(parsed.data)) warnings.push(...openToOthersWarnings('the configuration file', file.path, file));
   const placeOf = (wanted: string): string | undefined => {
     const path = pathOf(parsed.data, wanted);
     const isWritten = path?.reduce<unknown>(member, layers.value) !== undefined;
@@ -204,33 +178,24 @@ function holdsCommunity({ collector: { sources, wakeUps } }: AgentConfig): boole
   return [...sources, ...wakeUps, ...ofVrfs].some((holder) => 'community' in holder && holder.community !== undefined);
 }
 
-function defaultFileIfThere(path: string): string | undefined {
-  return existsSync(path) ? path : undefined;
-}
-
 /** Without a valid network its presets are missing, too; only the network is reported. */
 function withoutEchoes(problems: readonly KeyProblem[]): readonly KeyProblem[] {
   if (!problems.some(({ path }) => path[0] === 'env')) return problems;
   return problems.filter(({ path, problem }) => path[0] !== 'ledger' || !problem.startsWith('is required'));
 }
 
-interface KeptUntilRestart {
-  /** The new configuration with the values of the running one where a reload changes nothing. */
-  readonly config: AgentConfig;
-  /** Changed keys that need a restart, in the order of the schema. */
-  readonly waiting: readonly string[];
-}
-
 /**
- * The part of a new configuration that a reload can apply. The key, the device, the log and the HTTP server outlive a reload; the agent between
- * them is rebuilt.
+ * The part of a new configuration that a reload can apply: the new one with the key, the device, the log and the HTTP server of the running one,
+ * which outlive a reload. `waiting` names the changed keys that need a restart, in the order of the schema.
  */
-export function keepUntilRestart(running: AgentConfig, read: AgentConfig): KeptUntilRestart {
+export function keepUntilRestart(
+  running: AgentConfig,
+  read: AgentConfig,
+): { readonly config: AgentConfig; readonly waiting: readonly string[] } {
+  const valueAt = (config: AgentConfig, key: string): unknown => key.split('.').reduce<unknown>(member, config);
   const waiting = plainSettings(settingTree())
     .filter(({ key, meta }) => !meta.reloadable && !isDeepStrictEqual(valueAt(running, key), valueAt(read, key)))
     .map(({ key }) => key);
   const { device, keypair, http, log } = running;
   return { config: { ...read, device, keypair, http, log }, waiting };
 }
-
-const valueAt = (config: AgentConfig, key: string): unknown => key.split('.').reduce<unknown>(member, config);

@@ -79,18 +79,6 @@ export function rpcUrls(options: About) {
     .register(settings, { ...about(options), expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
 }
 
-/**
- * The URL without user, path and query, which may be tokens. Enough to distinguish endpoints in a log. Text that is not a URL is hidden
- * completely.
- */
-export function redactUrl(url: string): string {
-  if (url.startsWith('unix://')) return url;
-  if (!URL.canParse(url)) return '[hidden]';
-  const { protocol, host, username, password, pathname, search } = new URL(url);
-  const hidden = `${username}${password}${search}` !== '' || pathname.length > 1;
-  return `${protocol}//${host}${hidden ? '/[hidden]' : ''}`;
-}
-
 /** Whether the URL leads to this host itself, so that no network is between. */
 export function isLoopback(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : '';
@@ -194,9 +182,11 @@ export const vrfs = z
     form: 'list',
   });
 
+const SOURCE_TYPES = 'eapi, snmp or sockets';
+
 /** BGP4-MIB and ARISTA-BGP4V2-MIB over SNMP v2c or v3. */
 const snmpSource = z.strictObject({
-  type: z.literal('snmp').register(settings, typeOf('SNMP.', 'eapi, snmp or sockets')),
+  type: z.literal('snmp').register(settings, typeOf('SNMP.', SOURCE_TYPES)),
   name: sourceName(),
   host: hostName({ description: 'Host name or address of the SNMP agent.' }),
   port: wholeNumber({ default: 161, min: 1, max: 65_535, description: 'UDP port of the SNMP agent.' }),
@@ -220,8 +210,6 @@ const snmpSource = z.strictObject({
     description: 'A VRF with more neighbors than this is refused rather than read on.',
   }),
 });
-
-const SOURCE_TYPES = 'eapi, snmp or sockets';
 
 /** SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it; kept in lower case without colons. */
 const fingerprint = z
@@ -327,7 +315,7 @@ const senders = z
 const snmpTraps = z.strictObject({
   type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends to this host.', WAKE_UP_TYPES)),
   name: sourceName(),
-  host: text({ description: 'Local address to listen on.', expects: 'an address', max: 255, default: '127.0.0.1' }),
+  host: text({ description: 'Local address to listen on.', expects: 'an address', max: 255 }).prefault('127.0.0.1'),
   port: wholeNumber({ default: 162, min: 1, max: 65_535, description: 'UDP port to listen on; a port below 1024 requires a privilege.' }),
   version: snmpVersion,
   community: community(),

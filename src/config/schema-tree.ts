@@ -42,7 +42,7 @@ export function nodeAt(root: SettingNode, path: readonly PropertyKey[], value: u
 
 /** The shape of a list's item: by its `type`, or the only one. */
 function itemNode(list: SettingNode, item: unknown): SettingNode | undefined {
-  return list.variants.get(String(member(item, 'type'))) ?? list.variants.get('') ?? undefined;
+  return list.variants.get(String(member(item, 'type'))) ?? list.variants.get('');
 }
 
 /**
@@ -107,7 +107,7 @@ function variantsOf(key: string, list: z.ZodArray, meta: SettingMeta): Map<strin
 
 interface Unwrapped {
   readonly core: unknown;
-  readonly meta?: SettingMeta | undefined;
+  readonly meta?: SettingMeta;
   readonly optional: boolean;
   readonly standard?: unknown;
 }

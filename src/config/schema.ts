@@ -7,6 +7,7 @@ import {
   filePath,
   NOT_AS_EXPECTED,
   orList,
+  parsedText,
   publicKey,
   section,
   settings,
@@ -20,16 +21,12 @@ import { rpcUrls, sources, wakeUps } from './schema-sources.ts';
 const MAX_PORT = 65_535;
 
 /** `host:port` or `[v6]:port`, parsed into host and port. */
-const listen = z
-  .string()
-  .transform((text, context) => {
-    const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-    const port = Number(digits);
-    const host = bracketed ?? plain;
-    if (host !== undefined && port <= MAX_PORT) return { host, port };
-    context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
-    return z.NEVER;
-  })
+const listen = parsedText((text) => {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const host = bracketed ?? plain;
+  return host !== undefined && port <= MAX_PORT ? { host, port } : undefined;
+})
   .prefault('127.0.0.1:50100')
   .register(settings, {
     ...about({
@@ -421,21 +418,13 @@ const logSection = z
   .prefault({})
   .register(settings, section('Logging, to standard error.'));
 
-const environment = z
-  .string()
-  .transform((name, context) => {
-    const found = findNetwork(name);
-    if (found !== undefined) return found.name;
-    context.addIssue({ code: 'custom', message: NOT_AS_EXPECTED });
-    return z.NEVER;
-  })
-  .register(settings, {
-    ...about({
-      description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Aliases: mainnet, m, t, d, local and l.',
-    }),
-    expects: orList(NETWORKS.map((network) => network.name)),
-    form: 'choice',
-  });
+const environment = parsedText((name) => findNetwork(name)?.name).register(settings, {
+  ...about({
+    description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Aliases: mainnet, m, t, d, local and l.',
+  }),
+  expects: orList(NETWORKS.map((network) => network.name)),
+  form: 'choice',
+});
 
 /**
  * The configuration: the only place with keys, defaults, bounds and descriptions. Validation, flags, environment variables,

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
 
@@ -14,7 +14,7 @@ export class FileProblem extends Error {
   }
 }
 
-interface FileContent {
+export interface FileContent {
   readonly bytes: Uint8Array;
   /** Whether a regular file may be read by its group or by everyone. */
   readonly openToOthers: boolean;
@@ -62,20 +62,18 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
 /** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
-/** A warning if other users can read a secret file, else undefined. */
-export function warnIfOpenToOthers(what: string, file: string, content: Pick<FileContent, 'openToOthers'>): string | undefined {
-  if (!content.openToOthers || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return undefined;
-  return `${what} ${file} is readable by other users of this host; run: chmod 400 ${file}`;
+/** A warning if other users can read a secret file. */
+export function openToOthersWarnings(what: string, file: string, { openToOthers }: Pick<FileContent, 'openToOthers'>): readonly string[] {
+  if (!openToOthers || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return [];
+  return [`${what} ${file} is readable by other users of this host; run: chmod 400 ${file}`];
 }
 
 /** A configuration file, read but not yet validated. */
-export interface ConfigFile {
+export interface ConfigFile extends Pick<FileContent, 'openToOthers'> {
   readonly path: string;
   readonly value: Readonly<Record<string, unknown>>;
   /** The line of the key, or of the nearest section above it that is in the file, counted from 1. */
   lineOf(path: readonly PropertyKey[]): number;
-  /** Whether a regular file may be read by its group or by everyone. */
-  readonly openToOthers: boolean;
 }
 
 const MAX_FILE_BYTES = 1_048_576;
@@ -171,27 +169,13 @@ function offsetOf(contents: unknown, path: readonly PropertyKey[]): number {
   let node = contents;
   let offset = 0;
   for (const step of path) {
-    const next = isMap(node) ? pairOf(node.items, step) : isSeq(node) && typeof step === 'number' ? itemOf(node.items[step]) : undefined;
-    if (next === undefined) break;
-    offset = next.offset ?? offset;
-    node = next.value;
+    const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined;
+    const item = isSeq(node) && typeof step === 'number' ? node.items[step] : undefined;
+    if (pair === undefined && item === undefined) break;
+    offset = startOf(pair?.key ?? item) ?? offset;
+    node = pair === undefined ? item : pair.value;
   }
   return offset;
 }
 
-interface Place {
-  readonly offset: number | undefined;
-  readonly value: unknown;
-}
-
-function pairOf(items: readonly { readonly key: unknown; readonly value: unknown }[], name: PropertyKey): Place | undefined {
-  const pair = items.find(({ key }) => isScalar(key) && key.value === name);
-  return pair === undefined ? undefined : { offset: startOf(pair.key), value: pair.value };
-}
-
-const itemOf = (item: unknown): Place => ({ offset: startOf(item), value: item });
-
-function startOf(node: unknown): number | undefined {
-  const range: Node['range'] = isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
-  return range?.[0];
-}
+const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);

@@ -1,15 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  configProblems,
-  effectiveConfig,
-  formatDuration,
-  loadConfig,
-  loadSecret,
-  nearest,
-  parseDuration,
-  redactUrl,
-} from '../../src/config/index.ts';
+import { configProblems, formatDuration, loadConfig, loadSecret, nearest, parseDuration } from '../../src/config/index.ts';
 import { isAgentError } from '../../src/lib/index.ts';
 import { temporaryFile } from './temporary-files.ts';
 
@@ -57,41 +48,6 @@ describe('random input', () => {
       { numRuns: 150 },
     );
   });
-});
-
-describe('printing the configuration', () => {
-  test('the printed configuration has durations with units and no secrets', () => {
-    const file = temporaryFile(
-      `env: devnet\ndevice: ${DEVICE}\nworker: { minBalance: 5000 }\nledger: { rpcUrls: ["https://rpc.example/token-1234?api-key=5678", "http://127.0.0.1:8899"] }\n` +
-        'collector:\n  sources:\n    - { type: snmp, host: sw, community: hunter2, vrfs: [default, { name: vrf1, community: hunter3 }] }\n',
-    );
-    const printed = effectiveConfig(loadConfig({ file, environment: {} }).config);
-    expect(printed).toMatchObject({
-      env: 'devnet',
-      ledger: { rpcUrls: ['https://rpc.example/[hidden]', 'http://127.0.0.1:8899'], requestTimeout: '10s' },
-      collector: {
-        interval: '5s',
-        sources: [
-          {
-            type: 'snmp',
-            community: '[hidden]',
-            vrfs: [{ name: 'default' }, { name: 'vrf1', community: '[hidden]' }],
-            timeout: '2s',
-          },
-        ],
-      },
-      worker: { minBalance: 5_000 },
-    });
-    expect(JSON.stringify(printed)).not.toMatch(/hunter|1234|5678/);
-  });
-
-  test.each([
-    ['https://user:pw@rpc.example:8443/', 'https://rpc.example:8443/[hidden]'],
-    ['https://rpc.example/', 'https://rpc.example'],
-    ['https://rpc.example?key=1', 'https://rpc.example/[hidden]'],
-    ['unix:///var/run/command-api.sock', 'unix:///var/run/command-api.sock'],
-    ['no address', '[hidden]'],
-  ])('%s is printed as %s', (url, printed) => expect(redactUrl(url)).toBe(printed));
 });
 
 describe('secret files', () => {
