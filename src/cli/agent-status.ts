@@ -128,12 +128,6 @@ const statusSchema = z.object({
   ),
 });
 
-interface FreshReadingOptions {
-  readonly config: AgentConfig;
-  readonly version: string;
-  readonly warn: (line: string) => void;
-}
-
 /** Longer than a tick that tries every source and every endpoint. */
 const READ_TIMEOUT_MS = 60_000;
 
@@ -141,7 +135,11 @@ const READ_TIMEOUT_MS = 60_000;
  * The status after one tick of an agent that has no key and cannot write. Throws the AgentError that made the ledger unreadable; an unreadable
  * switch is in `sources`, and its users are unobserved.
  */
-export async function readStatusOnce({ config, version, warn }: FreshReadingOptions, signal: AbortSignal): Promise<StatusExcerpt> {
+export async function readStatusOnce(
+  config: AgentConfig,
+  { version, warn }: { readonly version: string; readonly warn: (line: string) => void },
+  signal: AbortSignal,
+): Promise<StatusExcerpt> {
   const board = createStatusBoard({
     version,
     device: config.device,
@@ -157,7 +155,13 @@ export async function readStatusOnce({ config, version, warn }: FreshReadingOpti
       ledgerError = error ?? ledgerError;
     },
   });
-  const agent = await openAgent({ config: readingOnly(config), warn, reporter });
+  // One tick takes no snapshots, and needs no triggers.
+  const reading: AgentConfig = {
+    ...config,
+    collector: { ...config.collector, wakeUps: [] },
+    snapshots: { ...config.snapshots, sink: 'none' },
+  };
+  const agent = await openAgent({ config: reading, warn, reporter });
   try {
     const { report, problem } = await withDeadline(READ_TIMEOUT_MS, signal, (inner) => agent.once(inner));
     if (report.viewSlot === undefined)
@@ -167,9 +171,4 @@ export async function readStatusOnce({ config, version, warn }: FreshReadingOpti
   } finally {
     await agent.stop();
   }
-}
-
-/** One tick takes no snapshots, and needs no wake-ups. */
-function readingOnly(config: AgentConfig): AgentConfig {
-  return { ...config, collector: { ...config.collector, wakeUps: [] }, snapshots: { ...config.snapshots, sink: 'none' } };
 }

@@ -1,5 +1,5 @@
 import { openSource } from '../agent/from-config.ts';
-import type { LedgerView, NeighborSnapshot } from '../bgp/index.ts';
+import type { NeighborSnapshot } from '../bgp/index.ts';
 import { type AgentConfig, type LoadedKeypair, loadKeypair, type SourceConfig } from '../config/index.ts';
 import {
   AgentError,
@@ -11,14 +11,7 @@ import {
   isAgentError,
   withDeadline,
 } from '../lib/index.ts';
-import {
-  createUserViewReader,
-  type DeviceAuthority,
-  type EndpointProbe,
-  type LedgerRpc,
-  readDeviceAuthority,
-  type SingleEndpoint,
-} from '../rpc/index.ts';
+import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SingleEndpoint } from '../rpc/index.ts';
 
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
 
@@ -98,16 +91,7 @@ interface SourceReading {
   readonly warnings: readonly string[];
 }
 
-/** What several steps need, each read once. All of them throw what went wrong. */
-export interface Lookups {
-  key(): LoadedKeypair;
-  authority(): Promise<DeviceAuthority>;
-  view(): Promise<LedgerView>;
-  source(source: SourceConfig): Promise<SourceReading>;
-  probe(endpoint: SingleEndpoint): Promise<EndpointProbe>;
-  /** The genesis hash of the endpoint's cluster. */
-  genesisHash(endpoint: SingleEndpoint): Promise<string>;
-}
+export type Lookups = ReturnType<typeof createLookups>;
 
 interface LookupsOptions {
   readonly config: AgentConfig;
@@ -117,23 +101,25 @@ interface LookupsOptions {
   readonly signal: AbortSignal;
 }
 
-export function createLookups({ config, rpc, clock, signal }: LookupsOptions): Lookups {
+/** What several steps need, each read once. All of them throw what went wrong. */
+export function createLookups({ config, rpc, clock, signal }: LookupsOptions) {
   const { device, ledger } = config;
   const query = { rpc, device, programId: ledger.programId };
   return {
-    key() {
+    key(): LoadedKeypair {
       if (config.keypair === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
       return loadKeypair(config.keypair);
     },
     authority: memoize(() => readDeviceAuthority(query, signal)),
     view: memoize(() => createUserViewReader({ ...query, clock }).read(signal)),
-    source: memoize((source) => readSource(source, clock, signal)),
-    probe: memoize(async (endpoint) => {
+    source: memoize((source: SourceConfig) => readSource(source, clock, signal)),
+    probe: memoize(async (endpoint: SingleEndpoint) => {
       // The first request opens the connection; the second one measures the latency.
       await endpoint.probe(signal);
       return endpoint.probe(signal);
     }),
-    genesisHash: memoize((endpoint) => endpoint.genesisHash(signal)),
+    /** The genesis hash of the endpoint's cluster. */
+    genesisHash: memoize((endpoint: SingleEndpoint) => endpoint.genesisHash(signal)),
   };
 }
 

@@ -102,28 +102,12 @@ export function userStep(sources: readonly SourceConfig[], { view, source: read 
     },
   };
 }
-/** The users of the ledger compared with the neighbors of the switch. Each list has names of users or neighbors for people. */
-interface UserComparison {
-  readonly activated: number;
-  /** Have their neighbor in the expected VRF. */
-  readonly found: number;
-  readonly established: number;
-  /** The switch has no such neighbor in any VRF. */
-  readonly missing: readonly string[];
-  /** Their neighbor is in another VRF than the controller puts it in. */
-  readonly wrongVrf: readonly string[];
-  /** Not found where some VRF could not be read. */
-  readonly unknown: readonly string[];
-  /** tunnel_nets that several activated users share: none of these users can be observed. */
-  readonly duplicated: readonly string[];
-  /** tunnel_nets that are not a /31. */
-  readonly invalid: readonly string[];
-  /** Neighbors described `USER-<id>` whose user the ledger lacks. */
-  readonly orphaned: readonly string[];
-}
 
-/** Compares by (VRF, address), the client side of the tunnel first, as the agent does. Pure. */
-export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfReading>): UserComparison {
+/**
+ * Compares the activated users of the ledger with the neighbors of the switch by (VRF, address), the client side of the tunnel first, as the agent
+ * does. Each list has names of users or neighbors for people; `found` counts the users with their neighbor in the expected VRF. Pure.
+ */
+export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfReading>) {
   const activated = [...view.users.values()].filter(({ user }) => user.status === UserStatus.activated);
   const lists = { missing: [] as string[], wrongVrf: [] as string[], unknown: [] as string[], invalid: [] as string[] };
   const someFailed = [...vrfs.values()].some(({ kind }) => kind === 'failed');

@@ -6,8 +6,8 @@ import { configurationStep, keyStep, snapshotStep } from './check-config.ts';
 import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
 import { type CheckEvent, type CheckState, count, createLookups, runStep } from './check-step.ts';
 import { sourceSteps, userStep } from './check-switch.ts';
-import { type CommandIo, type ExitCode, loadChosen, type Output } from './command.ts';
-import type { CheckBody, CheckOptions } from './options.ts';
+import { type CommandBody, type CommandIo, type ExitCode, loadChosen, type Output } from './command.ts';
+import type { CheckOptions } from './options.ts';
 
 /** Longer than any request may take, failover included. */
 const STEP_DEADLINE_MS = 25_000;
@@ -18,7 +18,7 @@ interface CheckSummaryEvent extends Record<CheckState, number> {
 }
 
 /** `dzd-telemetry check`: all steps run at the same time, and print in their order. */
-export const checkBody: CheckBody = async (options, io) => {
+export const checkBody: CommandBody<CheckOptions> = async (options, io) => {
   const print = printer(options.output, io.stdout);
   const loaded = load(options, io, print);
   const { config } = loaded;

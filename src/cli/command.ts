@@ -94,26 +94,12 @@ export interface OptionSpec {
   readonly hidden?: boolean;
 }
 
-/** A word after the command's name. Commands get its value among those of the options. */
-interface ArgumentSpec {
-  readonly name: string;
-  readonly describe: string;
-  /** Any number of words; their value has line feeds between them. */
-  readonly many?: boolean;
-}
-
 interface CommandHelp {
   readonly name: string;
   readonly describe: string;
-  readonly argument?: ArgumentSpec;
+  /** A word after the command's name; with `many` any number of them, joined by line feeds. Commands get it among the values of the options. */
+  readonly argument?: { readonly name: string; readonly describe: string; readonly many?: boolean };
   readonly options: Readonly<Record<string, OptionSpec>>;
-}
-
-interface CommandDefinition<Options> extends CommandHelp {
-  /** Checks the values of the options. Throws AgentError `CONFIG__USAGE`. */
-  readonly read: (values: OptionValues) => Options;
-  /** Imports the body, so that only the command that runs costs memory and time. */
-  readonly load: () => Promise<CommandBody<Options>>;
 }
 
 /** A command whose option types are hidden. */
@@ -122,7 +108,12 @@ export interface Command extends CommandHelp {
   prepare(values: OptionValues): (io: CommandIo) => Promise<ExitCode>;
 }
 
-export function defineCommand<Options>({ read, load, ...help }: CommandDefinition<Options>): Command {
+/** `read` checks the values of the options. `load` imports the body, so that only the command that runs costs memory and time. */
+export function defineCommand<Options>({
+  read,
+  load,
+  ...help
+}: CommandHelp & { readonly read: (values: OptionValues) => Options; readonly load: () => Promise<CommandBody<Options>> }): Command {
   return {
     ...help,
     prepare(values) {
@@ -140,16 +131,6 @@ export interface ConfigChoice {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-export interface RunOptions extends ConfigChoice {
-  /** Print each intended write instead of sending it. */
-  readonly dryRun: boolean;
-  /** End after one tick and its writes. */
-  readonly once: boolean;
-  readonly output: 'table' | 'json';
-}
-
-export type RunBody = CommandBody<RunOptions>;
-
 /** Settings that every help shows, with the placeholder of their value. */
 const PROMINENT: Readonly<Record<string, Pick<OptionSpec, 'value' | 'alias'>>> = {
   env: { value: 'NAME' },
@@ -159,16 +140,7 @@ const PROMINENT: Readonly<Record<string, Pick<OptionSpec, 'value' | 'alias'>>> =
   'log.format': { value: 'FORMAT', alias: 'log-format' },
 };
 
-export function readRunOptions(values: OptionValues): RunOptions {
-  return {
-    ...readConfigChoice(values),
-    dryRun: isOn(values, 'dry-run'),
-    once: isOn(values, 'once'),
-    output: choiceOption(values, 'output', ['table', 'json']),
-  };
-}
-
-export function settingOptions(): Readonly<Record<string, OptionSpec>> {
+function settingOptions(): Readonly<Record<string, OptionSpec>> {
   const options = plainSettings(settingTree()).map(({ key, meta, default: standard }) => {
     const prominent = PROMINENT[key];
     const group = prominent === undefined ? { group: 'Settings (see docs/configuration.md):', hidden: true } : {};
@@ -181,22 +153,17 @@ export function settingOptions(): Readonly<Record<string, OptionSpec>> {
   return Object.fromEntries(options);
 }
 
-/** Flags that are settings, as they were written, by setting. */
-function settingsOf(values: OptionValues): Readonly<Record<string, string>> {
-  const given = plainSettings(settingTree()).flatMap(({ key }) => {
-    const text = textOption(values, key);
-    return text === undefined ? [] : [[key, text] as const];
-  });
-  return Object.fromEntries(given);
-}
-
 /** `--config`, and every setting as a flag. */
 export function configOptions(): Readonly<Record<string, OptionSpec>> {
   return { config: { type: 'string', value: 'FILE', describe: 'Configuration file; also DZD_CONFIG' }, ...settingOptions() };
 }
 
 export function readConfigChoice(values: OptionValues): ConfigChoice {
-  return { configFile: textOption(values, 'config'), settings: settingsOf(values) };
+  const settings = plainSettings(settingTree()).flatMap(({ key }) => {
+    const text = textOption(values, key);
+    return text === undefined ? [] : [[key, text] as const];
+  });
+  return { configFile: textOption(values, 'config'), settings: Object.fromEntries(settings) };
 }
 
 /** Throws AgentError `CONFIG__…`. */

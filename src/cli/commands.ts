@@ -1,10 +1,12 @@
-import { type CommandIo, configOptions, defineCommand, type ExitCode, type RunOptions, readRunOptions } from './command.ts';
+import { type CommandIo, configOptions, defineCommand, type ExitCode } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
   type ExplainOptions,
+  type RunOptions,
   readCheckOptions,
   readExplainOptions,
+  readRunOptions,
   readStatusOptions,
   type StatusOptions,
   WANTED,

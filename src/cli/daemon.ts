@@ -1,10 +1,10 @@
 import type { Agent } from '../agent/agent.ts';
 import type { LedgerMeter } from '../agent/counts.ts';
-import { type AgentReporter, createAgentEvents } from '../agent/events.ts';
+import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
-import { createStatusBoard, type Logger, type StatusBoard } from '../observability/index.ts';
+import { createStatusBoard, type Logger } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';
@@ -120,32 +120,15 @@ interface AdminServerOptions {
   readonly version: string;
   readonly publisher: Address | undefined;
   readonly logger: Logger;
-  readonly reload: () => Promise<{ readonly successful: boolean; readonly message: string }>;
+  readonly reload: () => Promise<ReloadOutcome>;
 }
 
 /** Status, metrics and health over HTTP. It outlives a reload. */
-export interface AdminServer {
-  readonly reporter: AgentReporter;
-  readonly board: StatusBoard;
-  /** Receives the requests and bytes that the agent exchanges with the ledger. */
-  readonly meter: LedgerMeter;
-  /** The agent that was opened with these settings. The first one shows at once, the next one after `reloaded(true)`. */
-  watch(agent: Pick<OpenedAgent, 'counts'>, config: AgentConfig): void;
-  reloaded(successful: boolean): void;
-  close(): Promise<void>;
-}
+export type AdminServer = Awaited<ReturnType<typeof openAdminServer>>;
 
 /** Without a completed tick for this many intervals, and for at least 30 s, the agent is unhealthy. */
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
-
-const CLOSED: Omit<AdminServer, 'board'> = {
-  reporter: createAgentEvents().reporter,
-  meter: { request: () => undefined, bytes: () => undefined },
-  watch: () => undefined,
-  reloaded: () => undefined,
-  close: async () => undefined,
-};
 
 /** Settings that alerts compare with. */
 const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
@@ -172,7 +155,10 @@ function whyNotListening(error: unknown): string {
 }
 
 /** Opens the HTTP server of the configuration. Throws AgentError `CONFIG__CANNOT_LISTEN`. */
-export async function openAdminServer({ config, version, publisher, logger, reload }: AdminServerOptions): Promise<AdminServer> {
+export async function openAdminServer({ config, version, publisher, logger, reload }: AdminServerOptions) {
+  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
+  const { listen, tokenFile } = config.http;
+  const { host, port } = listen;
   const board = createStatusBoard({
     version,
     device: config.device,
@@ -181,12 +167,7 @@ export async function openAdminServer({ config, version, publisher, logger, relo
     ...partNames(config),
     clock: systemClock,
   });
-  if (!config.http.enabled) return { ...CLOSED, board };
-
-  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
   const metrics = createMetrics({ status: board.read, ...measuredSettings(config) });
-  const { host, port } = config.http.listen;
-  const { tokenFile } = config.http;
   const secret = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile);
   for (const line of secret?.warnings ?? []) logger.warn(line);
   const server = createStatusServer({
@@ -210,20 +191,21 @@ export async function openAdminServer({ config, version, publisher, logger, relo
   };
   return {
     reporter: createAgentEvents(board.listener, metrics.listener).reporter,
-    board,
+    /** Receives the requests and bytes that the agent exchanges with the ledger. */
     meter: {
       request(event) {
         board.request(event);
         metrics.meter.request(event);
       },
       bytes: metrics.meter.bytes,
-    },
-    watch({ counts }, of) {
+    } satisfies LedgerMeter,
+    /** The agent that was opened with these settings. The first one shows at once, the next one after `reloaded(true)`. */
+    watch({ counts }: Pick<OpenedAgent, 'counts'>, of: AgentConfig): void {
       const isFirst = opened === undefined;
       opened = { counts, config: of };
       if (isFirst) show();
     },
-    reloaded(successful) {
+    reloaded(successful: boolean): void {
       metrics.reloaded(successful);
       if (!successful || opened === undefined) return;
       board.replaced(partNames(opened.config));

@@ -1,7 +1,6 @@
 import { nearest } from '../config/index.ts';
 import { type Address, type Ipv4, isAddress, isIpv4 } from '../serviceability/index.ts';
 import {
-  type CommandBody,
   type ConfigChoice,
   choiceOption,
   durationOption,
@@ -13,11 +12,26 @@ import {
 } from './command.ts';
 import { USER_STATES, type UserState } from './user-rows.ts';
 
-export interface CheckOptions extends ConfigChoice {
+export interface RunOptions extends ConfigChoice {
+  /** Print each intended write instead of sending it. */
+  readonly dryRun: boolean;
+  /** End after one tick and its writes. */
+  readonly once: boolean;
   readonly output: 'table' | 'json';
 }
 
-export type CheckBody = CommandBody<CheckOptions>;
+export function readRunOptions(values: OptionValues): RunOptions {
+  return {
+    ...readConfigChoice(values),
+    dryRun: isOn(values, 'dry-run'),
+    once: isOn(values, 'once'),
+    output: choiceOption(values, 'output', ['table', 'json']),
+  };
+}
+
+export interface CheckOptions extends ConfigChoice {
+  readonly output: 'table' | 'json';
+}
 
 export function readCheckOptions(values: OptionValues): CheckOptions {
   return { ...readConfigChoice(values), output: choiceOption(values, 'output', ['table', 'json']) };
@@ -37,8 +51,6 @@ export interface ExplainOptions extends ConfigChoice {
   readonly fresh: boolean;
   readonly output: 'table' | 'json';
 }
-
-export type ExplainBody = CommandBody<ExplainOptions>;
 
 /** The name of the word that follows the command. */
 export const WANTED = 'user';
@@ -74,8 +86,6 @@ export interface StatusOptions extends ConfigChoice {
   readonly staleAfterMs: number;
   readonly output: 'table' | 'json';
 }
-
-export type StatusBody = CommandBody<StatusOptions>;
 
 export const SORT_FIELDS = ['state', 'user', 'device', 'tunnel', 'client-ip', 'rtt', 'age'] as const;
 export type SortField = (typeof SORT_FIELDS)[number];

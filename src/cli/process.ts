@@ -3,7 +3,9 @@ import { configProblems, type LoadedConfig, type LogConfig } from '../config/ind
 import { AgentError, createAbortController, isAgentError, Stopped } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
-import { VERSION } from './version.ts';
+
+/** Put in by the build from package.json. */
+declare const __VERSION__: string | undefined;
 
 /**
  * Prints why a command failed, and returns its exit code. Problems of usage or configuration are plain lines, one per problem; an unexpected
@@ -53,32 +55,16 @@ export function leadsToJournal(descriptor: number, { JOURNAL_STREAM: stream = ''
   }
 }
 
-/**
- * Adds the line of the configuration that names the unusable file or address. Other errors stay as they are.
- */
+/** Adds the line of the configuration that names the unusable file or address. Other errors stay as they are. */
 export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfig, 'placeOf'>): unknown {
   if (!isAgentError(error)) return error;
-  const context: Readonly<Record<string, unknown>> = error.context;
-  const text = (name: string): string => String(context[name]);
-  const placed = (name: string): string => {
-    const place = placeOf(text(name));
-    return place === undefined ? text(name) : `${text(name)} (${place})`;
-  };
-  const { code, cause } = error;
-  switch (code) {
-    case 'CONFIG__SECRET_UNREADABLE':
-      return new AgentError(code, { key: text('key'), file: placed('file'), problem: text('problem') }, { cause });
-    case 'CONFIG__KEYPAIR_UNREADABLE':
-    case 'CONFIG__KEYPAIR_INVALID':
-      return new AgentError(code, { file: placed('file'), problem: text('problem') }, { cause });
-    case 'CONFIG__KEYPAIR_MISSING':
-    case 'CONFIG__KEYPAIR_MISMATCH':
-      return new AgentError(code, { file: placed('file') }, { cause });
-    case 'CONFIG__CANNOT_LISTEN':
-      return new AgentError(code, { address: placed('address'), problem: text('problem') }, { cause });
-    default:
-      return error;
-  }
+  const { code, cause, context } = error;
+  if (!code.startsWith('CONFIG__KEYPAIR_') && code !== 'CONFIG__SECRET_UNREADABLE' && code !== 'CONFIG__CANNOT_LISTEN') return error;
+  const placed = Object.entries<unknown>(context).map(([name, value]) => {
+    const place = name === 'file' || name === 'address' ? placeOf(String(value)) : undefined;
+    return [name, place === undefined ? value : `${value} (${place})`];
+  });
+  return new AgentError(code, { ...context, ...Object.fromEntries(placed) }, { cause });
 }
 
 /** The log of this configuration, on standard error. */
@@ -126,7 +112,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     environment: process.env,
     signal: controller.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),
-    version: VERSION,
+    version: typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-unbuilt',
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   process.exit(code);

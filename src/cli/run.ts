@@ -16,8 +16,9 @@ import {
 } from '../observability/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
-import { type CommandIo, type ExitCode, loadChosen, type RunBody, type RunOptions } from './command.ts';
+import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import { type AdminServer, AgentService, openAdminServer, stopAgent } from './daemon.ts';
+import type { RunOptions } from './options.ts';
 import { openLog, withConfigLocation } from './process.ts';
 
 /**
@@ -58,7 +59,7 @@ function intentEvent(device: Address, { user, tunnelNet, neighbor, from, to, rea
 const ONCE_DEADLINE_MS = 120_000;
 
 /** `dzd-telemetry run`: the agent itself, until a signal ends it. */
-export const runBody: RunBody = async (options, io) => {
+export const runBody: CommandBody<RunOptions> = async (options, io) => {
   const loaded = loadChosen(options, io);
   try {
     return await run(loaded, options, io);
@@ -95,9 +96,10 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
   if (options.once) return runOnce(await open(config), logger, io);
 
-  const server = options.dryRun
-    ? undefined
-    : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
+  const server =
+    options.dryRun || !config.http.enabled
+      ? undefined
+      : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   events.listen(manager.listener);

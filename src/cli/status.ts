@@ -11,8 +11,8 @@ import {
   type Slot,
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
-import { type CommandIo, type ExitCode, loadChosen } from './command.ts';
-import type { SortField, StatusBody, StatusOptions } from './options.ts';
+import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import type { SortField, StatusOptions } from './options.ts';
 import { USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
 /** The rows in these states, sorted; equal rows are sorted by device and tunnel. Pure. */
@@ -115,7 +115,12 @@ function linesOf(rows: readonly UserRow[], withDevice: boolean, key: (pubkey: st
 /** Enough to distinguish users; `explain` also takes the tunnel or the client address. */
 const shortened = (key: string): string => `${key.slice(0, 8)}…`;
 
-interface UsersReaderOptions {
+interface UsersReading {
+  readonly slot: Slot;
+  readonly rows: readonly UserRow[];
+}
+
+interface UsersQuery {
   readonly rpc: Pick<LedgerRpc, 'accounts' | 'recentSlotTimeMs'>;
   readonly endpoints: readonly SingleEndpoint[];
   readonly programId: Address;
@@ -124,52 +129,36 @@ interface UsersReaderOptions {
   readonly staleAfterMs: number;
 }
 
-interface UsersReading {
-  readonly slot: Slot;
-  readonly rows: readonly UserRow[];
-}
-
 /**
  * Reads users, their devices and the slot time. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a named device that does not exist.
  */
-async function readUserRows(options: UsersReaderOptions, signal: AbortSignal): Promise<UsersReading> {
-  const { rpc, endpoints, programId, device, staleAfterMs } = options;
+async function readUserRows({ rpc, endpoints, programId, device, staleAfterMs }: UsersQuery, signal: AbortSignal): Promise<UsersReading> {
   const [{ slot, users }, slotTimeMs] = await Promise.all([
     readNetworkUsers({ endpoints, programId, device }, signal),
     rpc.recentSlotTimeMs(signal),
   ]);
   const wanted = device === undefined ? [...new Set([...users.values()].map(({ user }) => user.devicePk))] : [device];
-  const devices = await readDevices(wanted, options, signal);
+  const devices = new Map<Address, Device>();
+  const { accounts } = wanted.length === 0 ? { accounts: [] } : await rpc.accounts(wanted, signal);
+  for (const [index, account] of accounts.entries()) {
+    const address = wanted[index];
+    if (address === undefined || account === null || account.owner !== programId) continue;
+    try {
+      devices.set(address, decodeDevice(account.data));
+    } catch (error) {
+      if (!(error instanceof AccountDataError)) throw error;
+    }
+  }
   if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
   // Without a measured slot time no age is known: NaN makes every record stale.
   const freshness = { slot, slotTimeMs: slotTimeMs ?? Number.NaN, staleAfterMs };
   return { slot, rows: userRows({ users, devices, freshness }) };
 }
 
-async function readDevices(
-  addresses: readonly Address[],
-  { rpc, programId }: UsersReaderOptions,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Address, Device>> {
-  const devices = new Map<Address, Device>();
-  if (addresses.length === 0) return devices;
-  const { accounts } = await rpc.accounts(addresses, signal);
-  addresses.forEach((address, index) => {
-    const account = accounts[index];
-    if (account === undefined || account === null || account.owner !== programId) return;
-    try {
-      devices.set(address, decodeDevice(account.data));
-    } catch (error) {
-      if (!(error instanceof AccountDataError)) throw error;
-    }
-  });
-  return devices;
-}
-
 const CLEAR = '\u001b[H\u001b[J';
 
 /** `dzd-telemetry status`: the ledger alone, read once or until a signal. */
-export const statusBody: StatusBody = async (options, io) => {
+export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   const { all, watchMs, staleAfterMs } = options;
   // --all needs no device, and the configuration requires one.
   const settings = all ? { ...options.settings, device: ZERO_ADDRESS } : options.settings;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { runLocalnetCommandLine, startCommand } from '../../localnet/commands.ts';
 import { readDemoOptions, readLocalnetOptions } from '../../localnet/options.ts';
-import { type CommandIo, defineCommand, type OptionValues, readRunOptions } from '../../src/cli/command.ts';
+import { type CommandIo, defineCommand, type OptionValues } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { runAgentCommandLine, runCommand } from '../../src/cli/commands.ts';
+import { readRunOptions } from '../../src/cli/options.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError, Stopped } from '../../src/lib/index.ts';
 import { temporaryFile } from '../config/temporary-files.ts';
