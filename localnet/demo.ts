@@ -7,14 +7,7 @@ import type { Observation } from '../src/bgp/index.ts';
 import type { CommandIo } from '../src/cli/command.ts';
 import { type AgentConfig, loadConfig, loadKeypair } from '../src/config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../src/lib/index.ts';
-import {
-  createEventSink,
-  createLogger,
-  createLogListener,
-  type EventSink,
-  type OutputEvent,
-  type SummaryEvent,
-} from '../src/observability/index.ts';
+import { createEventSink, createLogger, createLogListener } from '../src/observability/index.ts';
 import { type Address, BgpStatus, bgpStatusName, formatNetworkV4 } from '../src/serviceability/index.ts';
 import { createLocalnet } from './localnet.ts';
 import type { DemoBody } from './options.ts';
@@ -254,7 +247,7 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   const random = seededRandom(seed);
   const localnet = createLocalnet({ users, random, publisher: signer.address });
   const board = createDemoBoard(localnet);
-  const sink: EventSink<OutputEvent | DemoEvent> = createEventSink({ output, destination: io.stdout });
+  const sink = createEventSink<DemoEvent | SummaryEvent>({ output, destination: io.stdout });
   const recentLines: string[] = [];
   const events = createDemoEvents((event) => sink.emit(event));
   const log = createLogger({
@@ -325,6 +318,19 @@ async function runScenario({ forMs, startedAt, clock, signal, freeze, board }: R
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/** The result of a run of `demo`. */
+interface SummaryEvent {
+  readonly event: 'summary';
+  readonly users: number;
+  readonly up: number;
+  readonly down: number;
+  readonly transactions: number;
+  readonly writesLanded: number;
+  readonly writesFailed: number;
+  /** Users whose status on the ledger differs from the simulated switch. */
+  readonly mismatches: number;
 }
 
 function summaryOf(board: DemoBoard): SummaryEvent {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadKeypair, readYaml, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
-import { createEventSink, type ReadyEvent } from '../src/observability/index.ts';
+import { createEventSink } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
 import { createSigner, FOUNDATION_SEED } from './ledger/index.ts';
 import { createLocalnet } from './localnet.ts';
@@ -93,6 +93,28 @@ export function readGenesis(path: string): Genesis {
 
 /** Mean time between two events of the scenario `churn`. */
 const CHURN_INTERVAL_MS = 2_000;
+
+/** The localnet is up and can be used. */
+interface ReadyEvent {
+  readonly event: 'ready';
+  readonly rpcUrl: string;
+  /** Of the ledger's subscriptions. */
+  readonly wsUrl: string;
+  readonly programId: string;
+  readonly device: string;
+  /** Path of the metrics publisher's key file. */
+  readonly keypair: string;
+  /** Path of the foundation's key file, which may do what the program keeps for the foundation. */
+  readonly foundationKeypair: string;
+  readonly eapiUrl: string;
+  readonly eapiSocket: string;
+  /** `host:port` over UDP. */
+  readonly snmp: string;
+  /** `host:port` over TCP. */
+  readonly grpc: string;
+  /** Of the state-ingest server, if one was requested. */
+  readonly stateIngestUrl?: string;
+}
 
 /** `dzd-localnet start`: a ledger and a switch, until a signal ends them. */
 export const localnetBody: LocalnetBody = async (options, io) => {

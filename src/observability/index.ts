@@ -1,11 +1,7 @@
 export {
   createEventSink,
   type EventSink,
-  type EventSinkOptions,
   type IntentEvent,
-  type OutputEvent,
-  type ReadyEvent,
-  type SummaryEvent,
 } from './json-output.ts';
 export { createLogListener } from './log-events.ts';
 export {
@@ -34,4 +30,4 @@ export {
   type TransactionReport,
   type UserReport,
 } from './status.ts';
-export { createNotifyRunner, createSdNotify, type NotifyRunner, type SdNotify, type SdNotifyOptions } from './systemd.ts';
+export { createNotifyRunner, createSdNotify } from './systemd.ts';

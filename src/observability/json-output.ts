@@ -19,50 +19,12 @@ export interface IntentEvent {
   readonly instruction: string;
 }
 
-/** The localnet is up and can be used. */
-export interface ReadyEvent {
-  readonly event: 'ready';
-  readonly rpcUrl: string;
-  /** Of the ledger's subscriptions. */
-  readonly wsUrl: string;
-  readonly programId: string;
-  readonly device: string;
-  /** Path of the metrics publisher's key file. */
-  readonly keypair: string;
-  /** Path of the foundation's key file, which may do what the program keeps for the foundation. */
-  readonly foundationKeypair: string;
-  readonly eapiUrl: string;
-  readonly eapiSocket: string;
-  /** `host:port` over UDP. */
-  readonly snmp: string;
-  /** `host:port` over TCP. */
-  readonly grpc: string;
-  /** Of the state-ingest server, if one was requested. */
-  readonly stateIngestUrl?: string;
-}
-
-/** The result of a run of `demo`. */
-export interface SummaryEvent {
-  readonly event: 'summary';
-  readonly users: number;
-  readonly up: number;
-  readonly down: number;
-  readonly transactions: number;
-  readonly writesLanded: number;
-  readonly writesFailed: number;
-  /** Users whose status on the ledger differs from the simulated switch. */
-  readonly mismatches: number;
-}
-
-/** What the commands print on standard output: with `--output json` one object a line. */
-export type OutputEvent = IntentEvent | ReadyEvent | SummaryEvent;
-
 /** Where a command's output goes. */
-export interface EventSink<Event extends { readonly event: string } = OutputEvent> {
+export interface EventSink<Event extends { readonly event: string }> {
   emit(event: Event): void;
 }
 
-export interface EventSinkOptions {
+interface EventSinkOptions {
   readonly output: 'json' | 'table';
   /** Takes whole lines; standard output in the agent. */
   readonly destination: { write(text: string): unknown };
@@ -70,10 +32,9 @@ export interface EventSinkOptions {
 
 /**
  * One JSON object a line for programs, or tables for people: one row an intent, one `name value` line a
- * field of everything else. A command with events of its own names their type: `createEventSink<OutputEvent | FlapEvent>(…)`.
+ * field of everything else.
  */
-export function createEventSink<Event extends { readonly event: string } = OutputEvent>(options: EventSinkOptions): EventSink<Event> {
-  const { output, destination } = options;
+export function createEventSink<Event extends { readonly event: string }>({ output, destination }: EventSinkOptions): EventSink<Event> {
   if (output === 'json') return { emit: (event) => void destination.write(jsonLine(event)) };
   let headed = false;
   return {

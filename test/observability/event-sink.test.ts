@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEventSink, type IntentEvent, type OutputEvent } from '../../src/observability/index.ts';
+import { createEventSink, type IntentEvent } from '../../src/observability/index.ts';
 
 const INTENT: IntentEvent = {
   event: 'intent',
@@ -15,8 +15,8 @@ const INTENT: IntentEvent = {
   instruction: '6a0140164000000000000',
 };
 const UNSEEN: IntentEvent = { ...INTENT, vrf: null, peer: null, from: 'up', to: 'down', rttNs: 0n };
-const SUMMARY: OutputEvent = {
-  event: 'summary',
+const SUMMARY = {
+  event: 'summary' as const,
   users: 2,
   up: 1,
   down: 1,
@@ -26,7 +26,10 @@ const SUMMARY: OutputEvent = {
   mismatches: 0,
 };
 
-function printed(output: 'json' | 'table', events: readonly OutputEvent[]): string {
+function printed(
+  output: 'json' | 'table',
+  events: readonly (IntentEvent | { readonly event: 'ready' | 'summary'; readonly [field: string]: unknown })[],
+): string {
   let text = '';
   const sink = createEventSink({ output, destination: { write: (part) => (text += part) } });
   for (const event of events) sink.emit(event);
@@ -50,8 +53,8 @@ test('as a table, intents are rows below one header', () => {
 });
 
 test('as a table, every other event is a list of names and values', () => {
-  const ready: OutputEvent = {
-    event: 'ready',
+  const ready = {
+    event: 'ready' as const,
     rpcUrl: 'http://127.0.0.1:8899',
     wsUrl: 'ws://127.0.0.1:8900',
     programId: 'P',
