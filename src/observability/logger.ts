@@ -92,8 +92,6 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** The same log with these fields in each line. */
-  child(bindings: LogFields): Logger;
 }
 
 export interface LoggerOptions {
@@ -124,7 +122,11 @@ export function createLogger({ level, format, destination, clock = systemClock }
     },
     { write: (line) => void destination.write(arranged(line, format)) },
   );
-  return wrap(log);
+  const write =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void =>
+      log[level](plainFields(fields), message);
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
 function arranged(line: string, format: LoggerOptions['format']): string {
@@ -133,20 +135,6 @@ function arranged(line: string, format: LoggerOptions['format']): string {
   if (format === 'pretty') return prettyLine(fields);
   const level = LOG_LEVELS.find((each) => each === fields.level) ?? 'info';
   return `<${JOURNAL_PRIORITY[level]}>${line}`;
-}
-
-function wrap(log: pino.Logger): Logger {
-  const write =
-    (level: LogLevel) =>
-    (message: string, fields: LogFields = {}): void =>
-      log[level](plainFields(fields), message);
-  return {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    child: (bindings) => wrap(log.child(plainFields(bindings))),
-  };
 }
 
 function plainFields(fields: LogFields): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { AgentReporter, TickReport } from '../agent/events.ts';
+import type { AgentListener, TickReport } from '../agent/events.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Logger, printable } from './logger.ts';
 
@@ -16,22 +16,11 @@ export interface SdNotifyOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** Reports the agent's state to systemd; silent without `NOTIFY_SOCKET`. */
-export interface SdNotify {
-  readonly listener: Pick<AgentReporter, 'tick' | 'halted' | 'resumed'>;
-  reloading(): void;
-  /** After a reload, successful or not: the agent runs either way. */
-  reloaded(): void;
-  stopping(): void;
-  /** Resolves when every message was delivered or has failed. */
-  flush(): Promise<void>;
-}
-
 /** A status line costs a process, so it changes at most this often. */
 const STATUS_GAP_MS = 10_000;
 
 /**
- * The service manager's view of the agent.
+ * The service manager's view of the agent; silent without `NOTIFY_SOCKET`.
  *
  *   first tick that read switch and ledger ──► READY=1
  *   completed ticks, at most every half of WATCHDOG_USEC ──► WATCHDOG=1       a wedged tick loop stops feeding, and is restarted
@@ -39,8 +28,8 @@ const STATUS_GAP_MS = 10_000;
  *
  * No timer feeds the watchdog. Messages go one after the other, as their order is their meaning.
  */
-export function createSdNotify({ environment, pid, run, clock, logger }: SdNotifyOptions): SdNotify {
-  if (environment.NOTIFY_SOCKET === undefined || environment.NOTIFY_SOCKET === '') return SILENT;
+export function createSdNotify({ environment, pid, run, clock, logger }: SdNotifyOptions) {
+  const isManaged = (environment.NOTIFY_SOCKET ?? '') !== '';
   const feedEveryMs = watchdogMs(environment, pid) / 2;
   let ready = false;
   let stopping = false;
@@ -77,7 +66,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   const isDue = (last: MonotonicMs | undefined, ms: number): boolean => last === undefined || clock.monotonic() - last >= ms;
 
   function tick(report: TickReport): void {
-    if (stopping || pending > 0) return;
+    if (!isManaged || stopping || pending > 0) return;
     const assignments: string[] = [];
     if (!ready && report.switchRead && report.viewSlot !== undefined) {
       ready = true;
@@ -99,35 +88,29 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   return {
     listener: {
       tick,
-      halted: (error) => {
+      halted(error) {
         halted = error;
       },
-      resumed: () => {
+      resumed() {
         halted = undefined;
       },
-    },
+    } satisfies AgentListener,
     reloading() {
       if (ready) send('RELOADING=1');
     },
+    /** After a reload, successful or not: the agent runs either way. */
     reloaded() {
       if (ready) send('READY=1');
     },
     stopping() {
-      if (stopping) return;
+      if (!isManaged || stopping) return;
       stopping = true;
       send('STOPPING=1', 'STATUS=waiting for the transactions in flight');
     },
+    /** Resolves when every message was delivered or has failed. */
     flush: () => queue,
   };
 }
-
-const SILENT: SdNotify = {
-  listener: { tick: () => undefined, halted: () => undefined, resumed: () => undefined },
-  reloading: () => undefined,
-  reloaded: () => undefined,
-  stopping: () => undefined,
-  flush: async () => undefined,
-};
 
 /** Milliseconds after which the service manager restarts a silent process; infinite if it does not watch this one. */
 function watchdogMs({ WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched }: SdNotifyOptions['environment'], pid: number): number {
