@@ -1,9 +1,7 @@
-import type { AgentListener, AgentReporter } from '../agent/events.ts';
+import type { AgentListener } from '../agent/events.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
 import type { LogFields, Logger } from './logger.ts';
-
-type SnapshotEvent = 'snapshotStored' | 'snapshotFailed' | 'snapshotRefused' | 'snapshotPlace';
 
 /** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
 const REMIND_AFTER = 60;
@@ -11,7 +9,7 @@ const REMIND_AFTER = 60;
 const SAME_ERROR_MS = 60_000;
 
 /** One line for each change of state of the snapshots; repeats, and failures that another kind has already reported, go to debug. */
-function createSnapshotLog(logger: Logger, clock: Pick<Clock, 'monotonic'>): Pick<AgentReporter, SnapshotEvent> {
+function createSnapshotLog(logger: Logger, clock: Pick<Clock, 'monotonic'>) {
   /** Kinds whose failure was logged, so that their recovery is logged, too. */
   const failing = new Set<string>();
   /** By error code: until when further failures go to debug. */
@@ -28,51 +26,28 @@ function createSnapshotLog(logger: Logger, clock: Pick<Clock, 'monotonic'>): Pic
         failing.add(kind);
         quietUntil.set(error.code, clock.monotonic() + SAME_ERROR_MS);
       }
-      logger[isNews ? 'warn' : 'debug']('snapshot failed; status writes are not affected', {
-        kind,
-        error,
-        failures,
-      });
+      logger[isNews ? 'warn' : 'debug']('snapshot failed; status writes are not affected', { kind, error, failures });
     },
     snapshotRefused({ errors }) {
       for (const error of errors) logger.warn('snapshot entry refused', { error });
     },
     snapshotPlace({ place, state, error }) {
       if (state === 'back') logger.info('snapshot destination recovered', { place });
-      else
-        logger.warn('snapshot destination failed; snapshots pause, status writes are not affected', {
-          place,
-          error,
-        });
+      else logger.warn('snapshot destination failed; snapshots pause, status writes are not affected', { place, error });
     },
-  };
+  } satisfies AgentListener;
 }
 
 /** Fields of one write. */
 function writeFields({ user, from, to, reason, neighbor, rttNs }: StatusIntent): LogFields {
-  return {
-    user,
-    from,
-    to,
-    reason,
-    vrf: neighbor?.vrf,
-    peer: neighbor?.address,
-    rttNs: rttNs > 0n ? rttNs : undefined,
-  };
+  return { user, from, to, reason, vrf: neighbor?.vrf, peer: neighbor?.address, rttNs: rttNs > 0n ? rttNs : undefined };
 }
 
-/** Reasons that concern a single user and need a person; the others concern the switch and get one line for all users. */
-const USER_REASONS: ReadonlySet<string> = new Set([
-  'tunnel-net-invalid',
-  'tunnel-net-shared',
-  'neighbor-of-another-user',
-  'state-unrecognized',
-]);
-
-/** Reasons that concern the whole switch; `switch-not-read` has a line of its own. */
+/** Reasons that concern the whole switch: one line for all users. `switch-not-read` has a line of its own. */
 const SWITCH_REASONS = ['vrf-not-collected', 'no-neighbors-at-all', 'mass-down-unconfirmed'] as const;
 
-const EXPLANATIONS: Readonly<Record<string, string>> = {
+/** Reasons that concern a single user and need a person. */
+const USER_REASON_TEXT: Readonly<Record<string, string>> = {
   'tunnel-net-invalid': 'tunnel_net on the ledger is not an IPv4 /31; no status is written for this user',
   'tunnel-net-shared': 'two users of this device have the same tunnel_net on the ledger; no status is written for either',
   'neighbor-of-another-user': "this user's address is configured for another user on the switch; no status is written until that changes",
@@ -86,14 +61,13 @@ const FOREIGN_QUIET_MS = 3_600_000;
 
 /** Writes one line a change of state, none a tick. */
 export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock) {
-  /** Unobserved users by reason, for the reasons that concern the whole switch: logged when they begin and when they end. */
-  const unobserved = new Map<string, number>();
+  /** The reasons for which some users are unobserved: logged when they begin and when they end. */
+  const unobserved = new Set<string>();
   const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
     for (const reason of SWITCH_REASONS) {
       const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === reason);
-      const before = unobserved.get(reason) ?? 0;
-      unobserved.set(reason, users.length);
-      if (before === 0 && users.length > 0) {
+      if (users.length > 0 && !unobserved.has(reason)) {
+        unobserved.add(reason);
         const vrfs = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
         const [problem] = reason === 'vrf-not-collected' ? vrfs.flatMap((vrf) => failedVrfs?.get(vrf) ?? []) : [];
         logger.warn('users not observed; no status is written for them', {
@@ -103,7 +77,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
           problem,
           remedy: 'compare `show ip bgp summary vrf all` on the switch',
         });
-      } else if (before > 0 && users.length === 0 && outcomes.size > 0) logger.info('users observed again', { reason });
+      } else if (users.length === 0 && unobserved.delete(reason) && outcomes.size > 0) logger.info('users observed again', { reason });
     }
   };
   let wasRead: boolean | undefined;
@@ -147,24 +121,11 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     trigger(event) {
       const { kind, source } = event;
-      switch (kind) {
-        case 'woke':
-        case 'held-back':
-          logger.debug(kind === 'woke' ? 'poll triggered by the switch' : 'trigger dropped by the rate limit', { source });
-          break;
-        case 'storm':
-          logger.warn('trigger rate limit reached; falling back to the poll interval', {
-            source,
-            maxPerMinute: event.maxPerMinute,
-          });
-          break;
-        case 'lost':
-          logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
-          break;
-        case 'back':
-          logger.info('trigger source recovered', { source });
-          break;
-      }
+      if (kind === 'woke') logger.debug('poll triggered by the switch', { source });
+      else if (kind === 'held-back') logger.debug('trigger dropped by the rate limit', { source });
+      else if (kind === 'back') logger.info('trigger source recovered', { source });
+      else if (kind === 'lost') logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
+      else logger.warn('trigger rate limit reached; falling back to the poll interval', { source, maxPerMinute: event.maxPerMinute });
     },
     endpoint({ endpoint, state, error }) {
       if (state === 'back') logger.info('ledger endpoint recovered', { endpoint });
@@ -255,8 +216,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
 
 function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
   if (observation.kind === 'unobserved') {
-    if (USER_REASONS.has(observation.reason))
-      logger.warn(EXPLANATIONS[observation.reason] ?? observation.reason, { user, reason: observation.reason });
+    const { reason } = observation;
+    const text = USER_REASON_TEXT[reason];
+    if (text !== undefined) logger.warn(text, { user, reason });
     return;
   }
   const { at } = observation;

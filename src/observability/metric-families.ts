@@ -1,18 +1,33 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { AgentListener, TickReport } from '../agent/events.ts';
+import type { AgentListener } from '../agent/events.ts';
 import { ledgerStatus, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import type { Address } from '../serviceability/index.ts';
 
 /** Every value of each label that is known beforehand; an empty list for labels whose values appear with use. */
 type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
 
-type SetGauge<L extends string> = (value: number, labels?: Readonly<Record<L, string>>) => void;
+/** Reads the present values at a scrape. */
+type Read<L extends string> = (set: (value: number, labels?: Readonly<Record<L, string>>) => void) => void;
 
 export type Instruments = ReturnType<typeof createInstruments>;
 
 /** Makes metrics in one registry, with complete label sets from the start. `prefix` is empty for names that others have chosen. */
 export function createInstruments(registry: Registry, prefix = 'dzd_telemetry_') {
   const registers = [registry];
+  /** A gauge that is read at each scrape; a series that `read` no longer sets disappears. */
+  function reading<L extends string = never>(name: string, help: string, read: Read<L>, labelNames: readonly L[] = []): void {
+    new Gauge<L>({
+      name: prefix + name,
+      help,
+      labelNames: [...labelNames],
+      registers,
+      collect() {
+        if (labelNames.length === 0) this.remove();
+        else this.reset();
+        read((value, labels) => (labels === undefined ? this.set(value) : this.set(labels, value)));
+      },
+    });
+  }
   return {
     counter<L extends string = never>(name: string, help: string, labels?: LabelValues<L>): Counter<L> {
       const made = new Counter({ name: prefix + name, help, labelNames: namesOf(labels), registers });
@@ -25,22 +40,15 @@ export function createInstruments(registry: Registry, prefix = 'dzd_telemetry_')
       return made;
     },
     gauge: (name: string, help: string): Gauge => new Gauge({ name: prefix + name, help, registers }),
-    /** A gauge that is read at each scrape; a series that `read` no longer sets disappears. */
-    reading<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []): void {
-      new Gauge<L>({
-        name: prefix + name,
-        help,
-        labelNames: [...labelNames],
-        registers,
-        collect() {
-          if (labelNames.length === 0) this.remove();
-          else this.reset();
-          read((value, labels) => (labels === undefined ? this.set(value) : this.set(labels, value)));
-        },
-      });
-    },
+    reading,
+    /** A gauge of one number that is read at each scrape; absent while undefined. */
+    value: (name: string, help: string, read: () => number | undefined): void =>
+      reading(name, help, (set) => {
+        const value = read();
+        if (value !== undefined) set(value);
+      }),
     /** A counter kept elsewhere and read at each scrape. It restarts from 0 with its owner, as Prometheus expects of counters. */
-    counting<L extends string = never>(name: string, help: string, read: (set: SetGauge<L>) => void, labelNames: readonly L[] = []): void {
+    counting<L extends string = never>(name: string, help: string, read: Read<L>, labelNames: readonly L[] = []): void {
       new Counter<L>({
         name: prefix + name,
         help,
@@ -121,7 +129,7 @@ const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Counters of ticks: their results, their durations, and what they observed. */
 export function createTickMetrics({ instruments, now }: EventMetricsOptions): AgentListener {
-  const { counter, histogram, gauge, reading } = instruments;
+  const { counter, histogram, gauge, value } = instruments;
   const ticks = counter('ticks_total', 'Ticks, by whether the switch and the ledger could be read.', {
     result: ['complete', 'switch-unread', 'ledger-unread'],
   });
@@ -146,10 +154,10 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
   let pending = new Map<Address, number>();
   /** Users whose status the program rejected: they do not wait for a confirmation, and have a metric of their own. */
   const rejectedUsers = new Set<Address>();
-  reading(
+  value(
     'oldest_pending_timestamp_seconds',
     'Since when the user that has waited longest has waited for its changed status to be confirmed; 0 when none waits.',
-    (set) => set(pending.size === 0 ? 0 : Math.min(...pending.values()) / 1_000),
+    () => (pending.size === 0 ? 0 : Math.min(...pending.values()) / 1_000),
   );
   const flaps = counter('flaps_total', 'Session transitions, including those between two polls.');
   const massDowns = counter('mass_downs_total', 'Ticks in which most sessions read down at once, by the result of a second poll.', {
@@ -157,22 +165,18 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
   });
   const foreign = counter('foreign_writes_total', 'User records that another process has written.');
 
-  function timestamps({ switchRead: isRead, view, startedAt, durationMs }: TickReport): void {
-    const at = now();
-    if (isRead) switchRead.set(at / 1_000);
-    if (view !== undefined) viewRead.set((at - (startedAt + durationMs - view.readAt)) / 1_000);
-    if (isRead && view !== undefined) lastSuccess.set(at / 1_000);
-  }
-
   return {
     tick(report) {
-      const { durationMs, phases: took, switchRead: isRead, viewSlot, outcomes } = report;
+      const { startedAt, durationMs, phases: took, switchRead: isRead, view, viewSlot, outcomes } = report;
       ticks.inc({ result: !isRead ? 'switch-unread' : viewSlot === undefined ? 'ledger-unread' : 'complete' });
       seconds.observe(durationMs / 1_000);
       phases.observe({ phase: 'switch' }, took.switchMs / 1_000);
       phases.observe({ phase: 'ledger' }, took.ledgerMs / 1_000);
       phases.observe({ phase: 'rest' }, Math.max(0, durationMs - Math.max(took.switchMs, took.ledgerMs)) / 1_000);
-      timestamps(report);
+      const at = now();
+      if (isRead) switchRead.set(at / 1_000);
+      if (view !== undefined) viewRead.set((at - (startedAt + durationMs - view.readAt)) / 1_000);
+      if (isRead && view !== undefined) lastSuccess.set(at / 1_000);
       let newFlaps = 0;
       for (const outcome of outcomes.values()) newFlaps += outcome.newFlaps;
       flaps.inc(newFlaps);
@@ -180,7 +184,7 @@ export function createTickMetrics({ instruments, now }: EventMetricsOptions): Ag
       if (viewSlot === undefined) return;
       ambiguous.set(report.ambiguous);
       for (const user of rejectedUsers) if (!outcomes.has(user)) rejectedUsers.delete(user);
-      pending = stillPending(pending, outcomes, rejectedUsers, now());
+      pending = stillPending(pending, outcomes, rejectedUsers, at);
     },
     confirmed({ intent }) {
       pending.delete(intent.user);

@@ -3,8 +3,8 @@ import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
 import type { AgentListener } from '../agent/events.ts';
-import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
+import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './page/findings.ts';
 import type { AgentStatus } from './status.ts';
 
 interface PartMetricsOptions {
@@ -160,16 +160,13 @@ export const THIS_PROCESS: ProcessReadings = {
  * collector running.
  */
 export function registerProcessMetrics(registry: Registry, readings: ProcessReadings): void {
-  const { reading, counting } = createInstruments(registry, '');
+  const { value, counting } = createInstruments(registry, '');
   counting('process_cpu_seconds_total', 'User and system processor time of this process.', (set) => set(readings.cpuSeconds()));
-  reading('process_resident_memory_bytes', 'Resident memory of this process.', (set) => set(readings.memory().rss));
-  reading('process_start_time_seconds', 'When this process started.', (set) => set(readings.startedAt));
-  reading('process_open_fds', 'Open file descriptors of this process.', (set) => {
-    const open = readings.openFiles();
-    if (open !== undefined) set(open);
-  });
-  reading('nodejs_heap_size_used_bytes', 'Used heap of JavaScript.', (set) => set(readings.memory().heapUsed));
-  reading('nodejs_external_memory_bytes', 'Memory of JavaScript objects outside the heap.', (set) => set(readings.memory().external));
+  value('process_resident_memory_bytes', 'Resident memory of this process.', () => readings.memory().rss);
+  value('process_start_time_seconds', 'When this process started.', () => readings.startedAt);
+  value('process_open_fds', 'Open file descriptors of this process.', () => readings.openFiles());
+  value('nodejs_heap_size_used_bytes', 'Used heap of JavaScript.', () => readings.memory().heapUsed);
+  value('nodejs_external_memory_bytes', 'Memory of JavaScript objects outside the heap.', () => readings.memory().external);
   counting('nodejs_eventloop_busy_seconds_total', 'Time that the event loop was busy.', (set) => set(readings.busySeconds()));
 }
 
@@ -205,7 +202,18 @@ function haltCause(code: string): HaltCause {
 }
 
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
-export function registerStatusGauges({ instruments: { reading }, status, settings, lastReload }: StatusGaugesOptions): void {
+export function registerStatusGauges({ instruments, status, settings, lastReload }: StatusGaugesOptions): void {
+  const { reading, value } = instruments;
+  const partsUp = (name: string, help: string, label: string, parts: () => AgentStatus['sources']): void =>
+    reading<string>(
+      name,
+      help,
+      (set) => {
+        for (const part of parts()) set(part.state === 'ok' ? 1 : 0, { [label]: part.name });
+      },
+      [label],
+    );
+
   reading('build_info', 'Version of the agent.', (set) => set(1, { version: status().version }), ['version']);
   reading(
     'device_info',
@@ -213,90 +221,59 @@ export function registerStatusGauges({ instruments: { reading }, status, setting
     (set) => set(1, { code: status().deviceCode ?? '' }),
     ['code'],
   );
-  reading('clock_timestamp_seconds', "Clock of the agent's host, the reference for ages.", (set) => set(status().now / 1_000));
-  reading('start_timestamp_seconds', 'When the agent started.', (set) => set(status().startedAt / 1_000));
-  reading('last_tick_timestamp_seconds', 'When the last tick ended; 0 before the first.', (set) =>
-    set((status().lastTick?.at ?? 0) / 1_000),
-  );
-  reading('interval_seconds', 'collector.interval of the configuration.', (set) => set(settings().intervalSeconds));
-  reading('refresh_interval_seconds', 'policy.refreshInterval of the configuration.', (set) => set(settings().refreshIntervalSeconds));
-  reading('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', (set) =>
-    set(settings().idleIntervalSeconds ?? 30),
-  );
-  reading('ready', '1 once the switch and the ledger have been read.', (set) => set(status().ready ? 1 : 0));
-  reading('halted', '1 while writes are halted.', (set) => set(status().halted === null ? 0 : 1));
+  value('clock_timestamp_seconds', "Clock of the agent's host, the reference for ages.", () => status().now / 1_000);
+  value('start_timestamp_seconds', 'When the agent started.', () => status().startedAt / 1_000);
+  value('last_tick_timestamp_seconds', 'When the last tick ended; 0 before the first.', () => (status().lastTick?.at ?? 0) / 1_000);
+  value('interval_seconds', 'collector.interval of the configuration.', () => settings().intervalSeconds);
+  value('refresh_interval_seconds', 'policy.refreshInterval of the configuration.', () => settings().refreshIntervalSeconds);
+  value('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', () => settings().idleIntervalSeconds ?? 30);
+  value('ready', '1 once the switch and the ledger have been read.', () => Number(status().ready));
+  value('halted', '1 while writes are halted.', () => Number(status().halted !== null));
   reading(
     'halted_by',
     '1 for the cause of a halt: the device names another key, the balance is too low, the program is too old, or another.',
     (set) => {
       const { halted } = status();
       const holds = halted === null ? undefined : haltCause(halted.code);
-      for (const cause of HALT_CAUSES) set(cause === holds ? 1 : 0, { cause });
+      for (const cause of HALT_CAUSES) set(Number(cause === holds), { cause });
     },
     ['cause'],
   );
-  reading('transactions_in_flight', 'Transactions sent and not resolved yet.', (set) => {
-    set(status().recentTransactions.filter(({ state }) => state === 'in-flight').length);
-  });
-  reading(
+  value(
+    'transactions_in_flight',
+    'Transactions sent and not resolved yet.',
+    () => status().recentTransactions.filter(({ state }) => state === 'in-flight').length,
+  );
+  partsUp(
     'source_up',
     '1 while the source works, 0 from a failed poll to the next successful one; 1 before the first poll.',
-    (set) => {
-      for (const { name, state } of status().sources) set(state === 'ok' ? 1 : 0, { source: name });
-    },
-    ['source'],
+    'source',
+    () => status().sources,
   );
-  reading(
-    'endpoint_up',
-    '1 while the ledger endpoint is healthy.',
-    (set) => {
-      for (const { name, state } of status().endpoints) set(state === 'ok' ? 1 : 0, { endpoint: name });
-    },
-    ['endpoint'],
-  );
-  reading('payer_balance_lamports', 'Balance of the metrics publisher; absent until it has been read.', (set) => {
+  partsUp('endpoint_up', '1 while the ledger endpoint is healthy.', 'endpoint', () => status().endpoints);
+  value('payer_balance_lamports', 'Balance of the metrics publisher; absent until it has been read.', () => {
     const { balance } = status();
-    if (balance !== null) set(Number(balance.lamports));
+    return balance === null ? undefined : Number(balance.lamports);
   });
-  reading(
+  value(
     'payer_empty_timestamp_seconds',
     'When the balance of the metrics publisher will be used up at the present rate; 0 while unknown.',
-    (set) => {
+    () => {
       const { balance } = status();
-      set(balance?.hoursToEmpty == null ? 0 : balance.at / 1_000 + balance.hoursToEmpty * 3_600);
+      return balance?.hoursToEmpty == null ? 0 : balance.at / 1_000 + balance.hoursToEmpty * 3_600;
     },
   );
-  reading('config_last_reload_successful', '1 if the last reload of the configuration succeeded, or none was attempted.', (set) =>
-    set(lastReload()?.successful === false ? 0 : 1),
+  value('config_last_reload_successful', '1 if the last reload of the configuration succeeded, or none was attempted.', () =>
+    lastReload()?.successful === false ? 0 : 1,
   );
-  reading('config_last_reload_timestamp_seconds', 'When a reload was last attempted; 0 if never.', (set) =>
-    set((lastReload()?.at ?? 0) / 1_000),
-  );
+  value('config_last_reload_timestamp_seconds', 'When a reload was last attempted; 0 if never.', () => (lastReload()?.at ?? 0) / 1_000);
 }
 
-const UNOBSERVED = [
-  'switch-not-read',
-  'vrf-not-collected',
-  'no-neighbors-at-all',
-  'tunnel-net-invalid',
-  'tunnel-net-shared',
-  'neighbor-of-another-user',
-  'state-unrecognized',
-  'mass-down-unconfirmed',
-] as const satisfies readonly UnobservedReason[];
-
-const HOLDS = [
-  ...UNOBSERVED,
-  'down-unconfirmed',
-  'connect-grace',
-  'not-activated',
-  'write-interval',
-  'damped',
-  'contested',
-] as const satisfies readonly HoldReason[];
+const UNOBSERVED = Object.keys(UNOBSERVED_REASON_TEXT);
+const HOLDS = Object.keys(HOLD_REASON_TEXT);
 
 /** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
-export function registerUserGauges({ reading }: Instruments, status: () => AgentStatus): void {
+export function registerUserGauges({ reading, value }: Instruments, status: () => AgentStatus): void {
   const counted = (
     name: string,
     help: string,
@@ -308,14 +285,13 @@ export function registerUserGauges({ reading }: Instruments, status: () => Agent
       name,
       help,
       (set) => {
-        const counts = new Map(values.map((value): [string, number] => [value, 0]));
-        for (const value of of(status())) if (counts.has(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
-        for (const [value, count] of counts) set(count, { [label]: value });
+        const found = of(status());
+        for (const each of values) set(found.filter((one) => one === each).length, { [label]: each });
       },
       [label],
     );
   const total = (name: string, help: string, isOne: (user: AgentStatus['users'][number]) => boolean): void =>
-    reading(name, help, (set) => set(status().users.filter(isOne).length));
+    value(name, help, () => status().users.filter(isOne).length);
 
   counted('users', 'Users of the device, by what the last tick observed.', 'state', ['up', 'down', 'unobserved'], ({ users }) =>
     users.map(({ observation }) => observation),
@@ -339,16 +315,16 @@ export function registerUserGauges({ reading }: Instruments, status: () => Agent
   total('in_flight_users', 'Users with a status in flight.', ({ inFlight }) => inFlight !== null);
   total('parked_users', 'Users whose status the program rejected and has not accepted since.', ({ parked }) => parked !== null);
   total('suppressed_users', 'Users that flap more than damping allows.', ({ suppressed }) => suppressed);
-  reading(
+  value(
     'oldest_record_age_seconds',
     'Age of the oldest record of the activated users that are observed and not rejected by the program.',
-    (set) => {
-      let oldestMs = 0;
-      for (const { observation, accountStatus, parked, ledger } of status().users) {
-        if (observation !== 'unobserved' && accountStatus === 'activated' && parked === null && (ledger.ageMs ?? 0) > oldestMs)
-          oldestMs = ledger.ageMs ?? 0;
-      }
-      set(oldestMs / 1_000);
+    () => {
+      const ages = status()
+        .users.filter(
+          ({ observation, accountStatus, parked }) => observation !== 'unobserved' && accountStatus === 'activated' && parked === null,
+        )
+        .map(({ ledger }) => ledger.ageMs ?? 0);
+      return Math.max(0, ...ages) / 1_000;
     },
   );
 }

@@ -1,3 +1,4 @@
+import type { HoldReason, UnobservedReason } from '../../bgp/index.ts';
 import type { AgentStatus, PartReport, UserReport } from '../status.ts';
 
 /** A length of time for people: `12 s`, `3 min`, `5 h`, `2 d`. */
@@ -28,8 +29,8 @@ export function clockTime(at: number): string {
   return `${new Date(at).toISOString().slice(11, 19)}`;
 }
 
-/** Why the agent writes no status for a user now, by the reason's name. */
-export const HOLD_REASON_TEXT: Readonly<Record<string, string>> = {
+/** Why a user is neither up nor down, by the reason's name. */
+export const UNOBSERVED_REASON_TEXT: Readonly<Record<UnobservedReason, string>> = {
   'switch-not-read': 'the switch could not be read',
   'vrf-not-collected': 'its VRF could not be read',
   'no-neighbors-at-all': 'the switch reports no BGP neighbor at all',
@@ -38,6 +39,9 @@ export const HOLD_REASON_TEXT: Readonly<Record<string, string>> = {
   'neighbor-of-another-user': 'its address is configured for another user on the switch',
   'state-unrecognized': 'the switch reports a BGP state that RFC 4271 does not define',
   'mass-down-unconfirmed': 'most sessions read down at once, and a second poll did not confirm it',
+};
+
+const WAIT_REASON_TEXT: Readonly<Record<Exclude<HoldReason, UnobservedReason>, string>> = {
   'down-unconfirmed': 'down for less than policy.downGrace (default 6s)',
   'connect-grace': 'new, and within policy.connectGrace (default 60s)',
   'not-activated': 'the account is not activated',
@@ -45,6 +49,9 @@ export const HOLD_REASON_TEXT: Readonly<Record<string, string>> = {
   damped: 'suppressed by flap damping; the newest status waits',
   contested: 'another process writes a different status; the newest status waits',
 };
+
+/** Why the agent writes no status for a user now, by the reason's name. */
+export const HOLD_REASON_TEXT: Readonly<Record<string, string>> = { ...UNOBSERVED_REASON_TEXT, ...WAIT_REASON_TEXT };
 
 /** critical: a person has to act. warning: the agent continues, with a fault. */
 export type Level = 'ok' | 'warning' | 'critical';
