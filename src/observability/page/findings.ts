@@ -124,34 +124,35 @@ function money({ balance, publisher }: AgentStatus): readonly Finding[] {
 
 function ofUsers({ users, lastTick, failedVrfs }: AgentStatus): readonly Finding[] {
   const found: Finding[] = [];
-  const parked = users.filter((user) => user.parked !== null);
-  if (parked.length > 0) {
-    found.push(
-      warning(
-        `The program rejects the status of ${people(parked)}: ${parked[0]?.parked ?? ''}`,
-        'retried when the account changes, or after a backoff of 1 min to 1 h',
-      ),
-    );
-  }
+  const about = (these: readonly UserReport[], what: (people: string) => string, remedy: string | null): void => {
+    if (these.length > 0) found.push(warning(what(people(these)), remedy));
+  };
+  const rejected = users.filter(({ parked }) => parked !== null);
+  about(
+    rejected,
+    (whose) => `The program rejects the status of ${whose}: ${rejected[0]?.parked ?? ''}`,
+    'retried when the account changes, or after a backoff of 1 min to 1 h',
+  );
   // If the switch cannot be read, all users are unobserved, and that has its own finding.
   const unobserved = lastTick?.switchRead === true ? users.filter(({ observation }) => observation === 'unobserved') : [];
-  for (const [because, these] of byReason(unobserved)) {
-    const words = HOLD_REASON_TEXT[because] ?? because;
-    const what = `No status is written for ${people(these)}: ${these.length === 1 ? words : words.replace(/^its /, 'their ')}`;
+  for (const because of new Set(unobserved.map((user) => user.because ?? 'unknown'))) {
+    const these = unobserved.filter((user) => (user.because ?? 'unknown') === because);
+    const text = HOLD_REASON_TEXT[because] ?? because;
+    const reason = these.length === 1 ? text : text.replace(/^its /, 'their ');
     const [failed] = because === 'vrf-not-collected' ? failedVrfs : [];
-    found.push(failed === undefined ? warning(what, null) : warning(`${what}; ${failed.vrf}: ${failed.problem}`, COMPARE_VRFS));
+    const problem = failed === undefined ? '' : `; ${failed.vrf}: ${failed.problem}`;
+    about(these, (whose) => `No status is written for ${whose}: ${reason}${problem}`, failed === undefined ? null : COMPARE_VRFS);
   }
-  const contested = users.filter(({ decisionReason }) => decisionReason === 'contested');
-  if (contested.length > 0) {
-    found.push(
-      warning(
-        `Another process writes a different status for ${people(contested)}`,
-        'check whether a second agent runs with this key, and stop one of them',
-      ),
-    );
-  }
-  const flapping = users.filter(({ suppressed }) => suppressed);
-  if (flapping.length > 0) found.push(warning(`Excessive flaps: ${people(flapping)}`, 'check their links; the table lists their tunnels'));
+  about(
+    users.filter(({ decisionReason }) => decisionReason === 'contested'),
+    (whose) => `Another process writes a different status for ${whose}`,
+    'check whether a second agent runs with this key, and stop one of them',
+  );
+  about(
+    users.filter(({ suppressed }) => suppressed),
+    (whose) => `Excessive flaps: ${whose}`,
+    'check their links; the table lists their tunnels',
+  );
   return found;
 }
 
@@ -185,16 +186,6 @@ export function sessionSummary({ users }: Pick<AgentStatus, 'users'>): string {
   const ledger =
     pending === 0 ? 'and the ledger agrees' : `and ${pending === 1 ? 'one change is' : `${pending} changes are`} not on the ledger yet`;
   return `${up} of ${users.length} sessions are up${others}, ${ledger}`;
-}
-
-function byReason(users: readonly UserReport[]): ReadonlyMap<string, readonly UserReport[]> {
-  const groups = new Map<string, UserReport[]>();
-  for (const user of users) {
-    const group = groups.get(user.because ?? 'unknown');
-    if (group === undefined) groups.set(user.because ?? 'unknown', [user]);
-    else group.push(user);
-  }
-  return groups;
 }
 
 /** `one user (tunnel 502)`, `3 users (tunnels 502, 504, …)`. */

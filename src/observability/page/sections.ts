@@ -1,5 +1,5 @@
 import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
-import { clockTime, HOLD_REASON_TEXT, type Level, milliseconds, shortKey, span } from './findings.ts';
+import { clockTime, type Finding, HOLD_REASON_TEXT, milliseconds, shortKey, span } from './findings.ts';
 import { type Column, html, layout, type Markup, table, verdictBox } from './html.ts';
 
 /** Rows shown; the rest is folded. */
@@ -61,13 +61,9 @@ function problemOf({ problem, remedy, lastProblem }: PartReport, now: number): M
     : html`<span class="dim">${span(now - lastProblem.at)} ago: ${lastProblem.text}</span>`;
 }
 
-/** The timeline, the newest event first. */
-export function recentEvents({ timeline }: AgentStatus): Markup {
-  return timeline.length === 0 ? html`<p class="dim">No events since the start.</p>` : eventList(timeline);
-}
-
 /** Events as a list, the newest first. */
-function eventList(timeline: readonly TimelineEntry[]): Markup {
+export function eventList(timeline: readonly TimelineEntry[]): Markup {
+  if (timeline.length === 0) return html`<p class="dim">No events since the start.</p>`;
   const groups = grouped(timeline).slice(-MOST_EVENTS).reverse();
   return foldedBelow('earlier-events', groups, (rows) => html`<ol class="card">${rows.map(eventMarkup)}</ol>`);
 }
@@ -81,28 +77,29 @@ function foldedBelow<Row>(id: string, rows: readonly Row[], render: (rows: reado
 
 interface EventGroup {
   readonly first: TimelineEntry;
-  readonly count: number;
+  count: number;
 }
 
 function grouped(timeline: readonly TimelineEntry[]): readonly EventGroup[] {
   const groups: EventGroup[] = [];
   for (const entry of timeline) {
     const last = groups.at(-1);
-    if (last !== undefined && last.first.kind === entry.kind && last.first.text === entry.text && entry.at - last.first.at <= TOGETHER_MS) {
-      groups[groups.length - 1] = { first: last.first, count: last.count + 1 };
-    } else groups.push({ first: entry, count: 1 });
+    const isSame = last?.first.kind === entry.kind && last.first.text === entry.text && entry.at - last.first.at <= TOGETHER_MS;
+    if (last !== undefined && isSame) last.count += 1;
+    else groups.push({ first: entry, count: 1 });
   }
   return groups;
 }
 
 function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Markup {
   const times = count > 1 ? html`<b>${count} ×</b> ` : html``;
-  const userLink =
-    count > 1 || user === null ? html`` : html` <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
+  const whose = count > 1 || user === null ? html`` : html` ${userLink(user)}`;
   const tone = kind === 'up' || kind === 'down' ? kind : BAD.has(kind) ? 'failed' : '';
-  return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${times}<span class="${tone}">${text}</span>${userLink}</li>
+  return html`<li><time class="mono dim" datetime="${new Date(at).toISOString()}">${clockTime(at)}</time> ${times}<span class="${tone}">${text}</span>${whose}</li>
 `;
 }
+
+const userLink = (user: string): Markup => html`<a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
 
 const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 'failed', 'halted', 'mass-down']);
 
@@ -144,7 +141,7 @@ function flappers(users: readonly UserReport[]): Markup {
     .slice(0, MOST_LISTED)
     .map(
       ({ user, tunnelId, flaps, suppressed }) =>
-        html`<li>tunnel ${tunnelId} <a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>, ${flaps} transitions${suppressed ? html`, <b class="failed">suppressed</b>` : html``}</li>`,
+        html`<li>tunnel ${tunnelId} ${userLink(user)}, ${flaps} transitions${suppressed ? html`, <b class="failed">suppressed</b>` : html``}</li>`,
     );
   return html`<ul class="flappers">${names}${most.length > MOST_LISTED ? html`<li class="dim">and ${most.length - MOST_LISTED} more</li>` : html``}</ul>`;
 }
@@ -154,7 +151,7 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
   const user = status.users.find((each) => each.user === wanted);
   if (user === undefined) return undefined;
   const { level, what } = verdictOf(user);
-  const events = status.timeline.filter((entry) => entry.user === wanted);
+  const events = status.timeline.flatMap((event) => (event.user === wanted ? [{ ...event, user: null }] : []));
   const name = status.deviceCode ?? shortKey(status.device);
   return layout({
     level,
@@ -169,15 +166,12 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
       ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
 `,
     )}</dl></section>
-<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${userEvents(events)}</section>`,
+<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${eventList(events)}</section>`,
     footer: html`Times are UTC. For programs: <a href="/debug/users/${user.user}">/debug/users/${shortKey(user.user)}</a>`,
   });
 }
 
-function verdictOf({ parked, observation, because, ledger, inFlight, decision, decisionReason }: UserReport): {
-  level: Level;
-  what: string;
-} {
+function verdictOf({ parked, observation, because, ledger, inFlight, decision, decisionReason }: UserReport): Omit<Finding, 'remedy'> {
   if (parked !== null)
     return {
       level: 'critical',
@@ -195,9 +189,7 @@ function verdictOf({ parked, observation, because, ledger, inFlight, decision, d
   return { level: 'warning', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
 }
 
-type Fact = readonly [term: string, words: Markup];
-
-function factsOf(user: UserReport, now: number): readonly Fact[] {
+function factsOf(user: UserReport, now: number): readonly (readonly [term: string, words: Markup])[] {
   const { neighbor, expectedVrf, ledger, lastWrite, sinceMs } = user;
   const seen =
     neighbor === null
@@ -228,12 +220,6 @@ function factsOf(user: UserReport, now: number): readonly Fact[] {
   ];
 }
 
-function userEvents(events: readonly TimelineEntry[]): Markup {
-  return events.length === 0
-    ? html`<p class="dim">No events since the start.</p>`
-    : eventList(events.map((event) => ({ ...event, user: null })));
-}
-
 /** A browser on a phone can still render this many rows; the rest is in /status.json. */
 const MOST_SHOWN = 500;
 /** A healthy group longer than this is folded at first. */
@@ -241,58 +227,41 @@ const FOLDED_ABOVE = 25;
 /** Fewer transitions are not flapping. */
 const FLAPPING = 2;
 
-interface Group {
-  readonly id: string;
-  readonly title: string;
-  readonly isHealthy: boolean;
-  readonly users: readonly UserReport[];
-}
+const GROUPS = {
+  rejected: 'Rejected by the program',
+  unobserved: 'Not observed: no status is written',
+  changing: 'Changing: not on the ledger yet',
+  down: 'Down, and the ledger agrees',
+  up: 'Up, and the ledger agrees',
+} as const;
 
 /** The users by state, faults first. */
 export function usersByState({ users }: AgentStatus): Markup {
   if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or has not been read yet.</p>`;
   const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
   let room = MOST_SHOWN;
-  const groups: Markup[] = [];
-  for (const group of groupsOf(sorted)) {
-    if (group.users.length === 0) continue;
-    const shown = group.users.slice(0, room);
+  const groups = Object.entries(GROUPS).map(([id, title]) => {
+    const members = sorted.filter((user) => groupOf(user) === id);
+    if (members.length === 0) return html``;
+    const shown = members.slice(0, room);
     room -= shown.length;
-    groups.push(groupMarkup(group, shown));
-  }
+    const hidden = members.length - shown.length;
+    const isOpen = id !== 'up' || members.length <= FOLDED_ABOVE;
+    const more = hidden > 0 ? html`<p class="dim pad">… and ${hidden} more in <a href="/status.json">/status.json</a></p>` : html``;
+    return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${members.length}</b></summary>${table(title, COLUMNS, shown)}${more}</details>`;
+  });
   return html`${groups}`;
 }
 
-function groupsOf(users: readonly UserReport[]): readonly Group[] {
-  const is = (id: string) => (user: UserReport) => groupOf(user) === id;
-  const group = (id: string, title: string, isHealthy = false): Group => ({ id, title, isHealthy, users: users.filter(is(id)) });
-  return [
-    group('rejected', 'Rejected by the program'),
-    group('unobserved', 'Not observed: no status is written'),
-    group('changing', 'Changing: not on the ledger yet'),
-    group('down', 'Down, and the ledger agrees'),
-    group('up', 'Up, and the ledger agrees', true),
-  ];
-}
-
-function groupOf({ parked, observation, ledger }: UserReport): string {
+function groupOf({ parked, observation, ledger }: UserReport): keyof typeof GROUPS {
   if (parked !== null) return 'rejected';
   if (observation === 'unobserved') return 'unobserved';
   return ledger.status === observation ? observation : 'changing';
 }
 
-function groupMarkup({ id, title, isHealthy, users }: Group, shown: readonly UserReport[]): Markup {
-  const isOpen = !isHealthy || users.length <= FOLDED_ABOVE;
-  const more =
-    shown.length < users.length
-      ? html`<p class="dim pad">… and ${users.length - shown.length} more in <a href="/status.json">/status.json</a></p>`
-      : html``;
-  return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${users.length}</b></summary>${table(title, COLUMNS, shown)}${more}</details>`;
-}
-
 const COLUMNS: readonly Column<UserReport>[] = [
   { title: 'Tunnel', isName: true, cell: ({ tunnelId }) => tunnelId },
-  { title: 'User', kind: 'mono', cell: ({ user }) => html`<a href="/status/users/${user}" title="${user}">${shortKey(user)}</a>` },
+  { title: 'User', cell: ({ user }) => userLink(user) },
   {
     title: 'VRF and neighbor',
     kind: 'mono',

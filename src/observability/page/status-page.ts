@@ -3,7 +3,7 @@ import type { AgentStatus, UserReport } from '../status.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import { clockTime, type Finding, findings, sessionSummary, shortKey, sol, span } from './findings.ts';
 import { html, layout, type Markup, verdictBox } from './html.ts';
-import { flapStrip, parts, recentEvents, transactions, usersByState } from './sections.ts';
+import { eventList, flapStrip, parts, transactions, usersByState } from './sections.ts';
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -33,7 +33,7 @@ export function statusPage(status: AgentStatus): string {
     main: html`${verdict(status, first, rest)}${tiles(status)}
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
 <section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
-<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${recentEvents(status)}</section>
+<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${eventList(status.timeline)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
 <section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>`,
     footer: html`Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a>`,
