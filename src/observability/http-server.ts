@@ -92,12 +92,9 @@ interface Answer {
 /** Only the pages are meant for a browser. */
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
-const JSON_TYPE = 'application/json';
-
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
 const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
-const json = (code: number, body: object): Answer => ({ code, type: JSON_TYPE, body: jsonLine(body) });
-const refused = ({ code, reason }: Refusal): Answer => text(code, reason);
+const json = (code: number, body: string): Answer => ({ code, type: 'application/json', body });
 
 /** The headers keep a browser from caching a response, showing it in a frame, or guessing another type. */
 function writeAnswer(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
@@ -166,12 +163,6 @@ export interface StatusServerOptions {
   readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
 }
 
-export interface StatusServer {
-  /** Resolves to the port. */
-  start(): Promise<number>;
-  stop(): Promise<void>;
-}
-
 /** A request for a page has a few hundred bytes. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -190,7 +181,7 @@ const USER_REPORTS = '/debug/users/';
  *   /debug/users/<pubkey>    one user, for programs
  *   POST /-/reload           validate, then swap
  */
-export function createStatusServer(options: StatusServerOptions): StatusServer {
+export function createStatusServer(options: StatusServerOptions) {
   const { host, port, token, board, metrics, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const admission = createAdmission({ host, token });
   const status = oncePerTurn(async () => board.read());
@@ -207,11 +198,11 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
       return board.readWithoutUsers().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
     }
     const refusal = admission.forReading(request);
-    if (refusal !== undefined) return refused(refusal);
+    if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
     if (path === '/' || path === '/status') return page(await statusPage());
-    if (path === '/status.json') return { code: 200, type: JSON_TYPE, body: await statusJson() };
+    if (path === '/status.json') return json(200, await statusJson());
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
     if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
     if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
@@ -226,7 +217,7 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
   async function reload(request: IncomingMessage, method: string): Promise<Answer> {
     if (method !== 'POST') return text(405, 'use POST to reload');
     const refusal = admission.forChanging(request);
-    if (refusal !== undefined) return refused(refusal);
+    if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (options.reload === undefined) return text(501, 'this agent has no configuration to reload');
     const { successful, message } = await options.reload();
     return text(successful ? 200 : 400, message);
@@ -265,13 +256,14 @@ export function createStatusServer(options: StatusServerOptions): StatusServer {
   server.on('clientError', (_, socket) => socket.destroy());
 
   return {
-    async start() {
+    /** Resolves to the port. */
+    async start(): Promise<number> {
       server.listen({ host, port });
       await once(server, 'listening');
       const address = server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     },
-    stop() {
+    stop(): Promise<void> {
       return new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
@@ -303,6 +295,6 @@ function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'n
 function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {
   const user = users.find((each) => each.user === wanted);
   return user === undefined
-    ? json(404, { error: 'this device has no such user on the ledger', user: wanted.slice(0, 64) })
-    : json(200, { ...user, timeline: timeline.filter((entry) => entry.user === wanted) });
+    ? json(404, jsonLine({ error: 'this device has no such user on the ledger', user: wanted.slice(0, 64) }))
+    : json(200, jsonLine({ ...user, timeline: timeline.filter((entry) => entry.user === wanted) }));
 }

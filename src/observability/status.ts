@@ -284,13 +284,11 @@ class TransactionLog {
   }
 }
 
-/** The part of a user's report that does not come from the last tick. */
-type UserWriteState = Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>;
-
+/** `ageMs` and `writes` do not come from the last tick's outcome. */
 function userReport(
   { entry, observation, decision, track }: UserOutcome,
-  ageMs: number | undefined,
-  { inFlight, parked, lastWrite }: UserWriteState,
+  ageMs: number | null,
+  writes: Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>,
 ): UserReport {
   const { pubkey, user, expectedVrf } = entry;
   const at = observation.kind === 'unobserved' ? undefined : observation.at;
@@ -316,14 +314,12 @@ function userReport(
       reportedAtSlot: user.lastBgpReportedAt,
       lastUpAtSlot: user.lastBgpUpAt,
       rttNs: user.bgpRttNs,
-      ageMs: ageMs === undefined || !Number.isFinite(ageMs) ? null : ageMs,
+      ageMs,
     },
-    inFlight,
-    parked,
+    ...writes,
     flaps: track.flaps,
     penalty: track.penalty?.value ?? 0,
     suppressed: track.penalty?.suppressed === true,
-    lastWrite,
   };
 }
 
@@ -364,7 +360,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
 
   const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
     timeline.push({ at: clock.wall(), kind, user, text });
-    if (timeline.length > MOST_TIMELINE) timeline.splice(0, timeline.length - MOST_TIMELINE);
+    if (timeline.length > MOST_TIMELINE) timeline.shift();
   };
   const notePart = (kind: 'source' | 'endpoint', name: string, state: 'lost' | 'back', error?: AgentError): void =>
     note(kind, withError(`${kind} ${name} ${STATE_TEXT[state]}`, error));
@@ -445,7 +441,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (halted?.code.startsWith('LEDGER__')) halted = undefined;
     },
     balance({ lamports, hoursToEmpty }) {
-      balance = { lamports, hoursToEmpty: Number.isFinite(hoursToEmpty) ? hoursToEmpty : null, at: clock.wall() };
+      balance = { lamports, hoursToEmpty: finite(hoursToEmpty), at: clock.wall() };
     },
     snapshotStored: ({ kind, failures }) => {
       if (failures > 0) note('snapshot', `snapshot of ${kind} recovered`);
@@ -466,9 +462,12 @@ export function createStatusBoard(options: StatusBoardOptions) {
     const inFlight = transactions.inFlight();
     const now = clock.monotonic();
     return [...outcomes].map(([user, outcome]) => {
-      const ageMs = view === undefined ? undefined : recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now);
-      const state = { inFlight: inFlight.get(user) ?? null, parked: parked.get(user) ?? null, lastWrite: lastWrites.get(user) ?? null };
-      return userReport(outcome, ageMs, state);
+      const ageMs = view === undefined ? null : finite(recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now));
+      return userReport(outcome, ageMs, {
+        inFlight: inFlight.get(user) ?? null,
+        parked: parked.get(user) ?? null,
+        lastWrite: lastWrites.get(user) ?? null,
+      });
     });
   }
 
@@ -528,6 +527,8 @@ export function createStatusBoard(options: StatusBoardOptions) {
 
 /** What the spending limits leave room for, in words. */
 const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
+
+const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
 
 const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
 

@@ -5,7 +5,7 @@
  *   status board ─────► gauges, page, JSON ──┴──► status server
  */
 
-export { createStatusServer, type StatusServer, type StatusServerOptions } from '../http-server.ts';
+export { createStatusServer, type StatusServerOptions } from '../http-server.ts';
 export type { MeasuredSettings, ProcessReadings } from '../metric-gauges.ts';
 export { createMetrics, type Metrics, type MetricsOptions } from '../metrics.ts';
 export { userPage } from '../page/sections.ts';
