@@ -14,17 +14,12 @@ export { type BgpWatchOptions, createBgpWatch } from './grpc/index.ts';
 export {
   createSnmpSource,
   createTrapTrigger,
-  type IgnoredDatagrams,
-  type MibChoice,
-  type SnmpSource,
   type SnmpSourceOptions,
   type SnmpUser,
-  type SnmpVrf,
-  type TrapCounts,
   type TrapTrigger,
   type TrapTriggerOptions,
 } from './snmp/index.ts';
-export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
+export { createSocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
 export { neighborKeyText, type ShowRunner, type SwitchSource } from './source.ts';
 export {
   createTriggers,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSnmpSource, createTrapTrigger, type SnmpSource, type SnmpUser, type TrapTrigger } from '../../src/collector/index.ts';
+import { createSnmpSource, createTrapTrigger, type SnmpUser, type SwitchSource, type TrapTrigger } from '../../src/collector/index.ts';
 import { isAgentError, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type BgpLab, createBgpLab } from './bgp-lab.ts';
 
@@ -68,12 +68,12 @@ afterAll(async () => {
   for (const wakeUp of Object.values(receivers)) await wakeUp.close();
 });
 
-function sourceAs(user: SnmpUser, vrfs: readonly string[] = ['default']): SnmpSource {
+function sourceAs(user: SnmpUser, vrfs: readonly string[] = ['default']): SwitchSource {
   const { host, port } = theLab().snmp;
   return createSnmpSource({ name: 'snmp', host, port, user, vrfs, timeoutMs: 2_000, maxRows: 100, clock: systemClock });
 }
 
-async function states(source: SnmpSource): Promise<Record<string, string>> {
+async function states(source: SwitchSource): Promise<Record<string, string>> {
   const { vrfs } = await source.collect(AbortSignal.timeout(10_000));
   const reading = vrfs.get('default');
   return reading?.kind === 'collected' ? Object.fromEntries([...reading.neighbors].map(([address, { state }]) => [address, state])) : {};

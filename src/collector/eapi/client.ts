@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { AgentError, type EpochMs, epochMs, isRecord, oneLine } from '../../lib/index.ts';
-import { createGrpcChannel, type GrpcChannel, loadMessages } from '../grpc/index.ts';
+import { GrpcChannel, loadMessages } from '../grpc/index.ts';
 import {
   type Authentication,
   createAuthentication,
@@ -190,7 +190,7 @@ export function createEapiClient(options: EapiClientOptions): EapiClient {
   const { endpoint, timeoutMs, maxAnswerBytes } = options;
   const { text, grpcAddress: address } = endpoint;
   if (address === undefined) return new HttpEapiClient(options);
-  return new GrpcEapiClient(text, createGrpcChannel({ endpoint: text, address, timeoutMs, maxAnswerBytes }));
+  return new GrpcEapiClient(text, new GrpcChannel({ endpoint: text, address, timeoutMs, maxAnswerBytes }));
 }
 
 const PATH = '/command-api';
@@ -280,10 +280,10 @@ const CLOCK_COMMAND = 'show clock';
  */
 export class GrpcEapiClient implements EapiClient {
   readonly #endpoint: string;
-  readonly #channel: GrpcChannel;
+  readonly #channel: Pick<GrpcChannel, 'call' | 'close'>;
 
   /** `endpoint` is the switch's name in messages. */
-  constructor(endpoint: string, channel: GrpcChannel) {
+  constructor(endpoint: string, channel: Pick<GrpcChannel, 'call' | 'close'>) {
     this.#endpoint = endpoint;
     this.#channel = channel;
   }

@@ -1,3 +1,2 @@
 export { type EapiCredentials, type EapiEndpoint, type EapiTls, parseEapiEndpoint } from './http.ts';
-export { createEapiShowRunner, type EapiShowRunnerOptions } from './show-commands.ts';
-export { createEapiSource, type EapiSource, type EapiSourceOptions } from './source.ts';
+export { createEapiShowRunner, createEapiSource, type EapiShowRunnerOptions, type EapiSource, type EapiSourceOptions } from './source.ts';

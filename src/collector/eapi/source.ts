@@ -1,7 +1,7 @@
 import type { NeighborKey, NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, createAbortController, Stopped, withSignals } from '../../lib/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
-import type { SwitchSource } from '../source.ts';
+import type { ShowRunner, SwitchSource } from '../source.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
 import { RttReader } from './rtt.ts';
@@ -92,4 +92,35 @@ class EapiSwitchSource implements EapiSource {
     signal.throwIfAborted();
     return withSignals([signal, this.#closing.signal], work);
   }
+}
+
+export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls' | 'modelVersion'> & {
+  /** Upper bound for one command and its answer, milliseconds. */
+  readonly timeoutMs: number;
+  /** Upper bound for one answer. */
+  readonly maxAnswerBytes: number;
+};
+
+/**
+ * Show commands through eAPI, with a connection and a login of their own, and without the switch's time in the answers. Throws
+ * `EAPI__ENDPOINT_INVALID` at once.
+ */
+export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner {
+  const endpoint = parseEapiEndpoint(options.endpoint);
+  const client = createEapiClient({ ...options, endpoint, timestamps: false });
+  const closing = createAbortController();
+  let closed: Promise<void> | undefined;
+
+  return {
+    async run(command, signal) {
+      closing.signal.throwIfAborted();
+      signal.throwIfAborted();
+      return withSignals([signal, closing.signal], (inner) => client.runRaw(command, inner));
+    },
+    close() {
+      closing.abort(new Stopped(`the show commands of ${endpoint.text} are closed`));
+      closed ??= client.close();
+      return closed;
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { type AgentError, backoffDelays, type Clock, createAbortController, isAgentError, type Random, Stopped } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
-import { createGrpcChannel, loadMessages } from './channel.ts';
+import { GrpcChannel, loadMessages } from './channel.ts';
 
 export interface BgpWatchOptions {
   /** Its name in the configuration. */
@@ -29,7 +29,7 @@ const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: BgpWatchOptions): TriggerSource {
   const endpoint = `grpc://${address}`;
   // A watch has no deadline; the timeout of the channel is for calls.
-  const channel = createGrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
+  const channel = new GrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
   const closing = createAbortController();
   let running: Promise<void> | undefined;
 

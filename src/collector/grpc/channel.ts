@@ -110,19 +110,6 @@ export interface GrpcChannelOptions {
   readonly maxAnswerBytes: number;
 }
 
-export interface GrpcChannel {
-  /** One request, one answer. Throws AgentError `GRPC__…`, or the signal's reason. */
-  call(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer>;
-  /**
-   * One request, and answers until the signal aborts, which rejects with its reason; the end of the stream, with an error or without, rejects
-   * with an AgentError `GRPC__…`.
-   */
-  watch(method: string, request: Uint8Array, onMessage: (message: Buffer) => void, signal: AbortSignal): Promise<never>;
-  /** Whether there is a connection now, which a silent stream does not show. */
-  isConnected(): boolean;
-  close(): Promise<void>;
-}
-
 /** A switch's loopback listener needs neither proxies nor service configurations from DNS; the caller decides how soon to try again. */
 const CHANNEL_OPTIONS = {
   'grpc.enable_http_proxy': 0,
@@ -134,85 +121,101 @@ const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 20_000,
 };
 
+/** A connection, and whether it has answered a call. */
+interface Connection {
+  readonly grpc: typeof Grpc;
+  readonly client: Grpc.Client;
+  served: boolean;
+}
+
 /**
  * gRPC to one address, in clear text: EosSdkRpc offers only that on its loopback listener. The first call loads the library and opens the
  * connection. A connection that failed or went silent is closed, so that the next call opens a new one.
  */
-export function createGrpcChannel({ endpoint, address, timeoutMs, maxAnswerBytes }: GrpcChannelOptions): GrpcChannel {
-  let closed = false;
-  let current: { readonly grpc: typeof Grpc; readonly client: Grpc.Client; served: boolean } | undefined;
+export class GrpcChannel {
+  readonly #options: GrpcChannelOptions;
+  #isClosed = false;
+  #current: Connection | undefined;
 
-  async function connection(): Promise<NonNullable<typeof current>> {
+  constructor(options: GrpcChannelOptions) {
+    this.#options = options;
+  }
+
+  /** One request, one answer. Throws AgentError `GRPC__…`, or the signal's reason. */
+  async call(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+    signal.throwIfAborted();
+    const { endpoint, timeoutMs } = this.#options;
+    try {
+      return await withDeadline(timeoutMs, signal, (inner) => this.#exchange(method, request, inner));
+    } catch (error) {
+      if (signal.aborted || !(error instanceof DeadlineExceeded)) throw error;
+      throw new AgentError('GRPC__TIMEOUT', { endpoint, ms: error.ms }, { cause: error });
+    }
+  }
+
+  /**
+   * One request, and answers until the signal aborts, which rejects with its reason; the end of the stream, with an error or without, rejects
+   * with an AgentError `GRPC__…`.
+   */
+  async watch(method: string, request: Uint8Array, onMessage: (message: Buffer) => void, signal: AbortSignal): Promise<never> {
+    signal.throwIfAborted();
+    const used = await this.#connection();
+    try {
+      return await stream(used.client, method, request, onMessage, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#giveUp(used);
+      throw grpcError(error, used.grpc, { endpoint: this.#options.endpoint, method });
+    }
+  }
+
+  /** Whether there is a connection now, which a silent stream does not show. */
+  isConnected(): boolean {
+    if (this.#current === undefined) return false;
+    const { grpc, client } = this.#current;
+    return client.getChannel().getConnectivityState(false) === grpc.connectivityState.READY;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#current?.client.close();
+    this.#current = undefined;
+  }
+
+  async #connection(): Promise<Connection> {
+    const { endpoint, address, maxAnswerBytes } = this.#options;
     const grpc = await import('@grpc/grpc-js');
-    if (closed) throw new Stopped(`the channel to ${endpoint} is closed`);
-    current ??= {
-      grpc,
-      client: new grpc.Client(address, grpc.credentials.createInsecure(), {
-        ...CHANNEL_OPTIONS,
-        'grpc.max_receive_message_length': maxAnswerBytes,
-      }),
-      served: false,
-    };
-    return current;
+    if (this.#isClosed) throw new Stopped(`the channel to ${endpoint} is closed`);
+    const options = { ...CHANNEL_OPTIONS, 'grpc.max_receive_message_length': maxAnswerBytes };
+    this.#current ??= { grpc, client: new grpc.Client(address, grpc.credentials.createInsecure(), options), served: false };
+    return this.#current;
   }
 
-  function giveUp(given: NonNullable<typeof current>): void {
-    given.client.close();
-    if (current === given) current = undefined;
+  #giveUp(used: Connection): void {
+    used.client.close();
+    if (this.#current === used) this.#current = undefined;
   }
 
-  async function exchange(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
-    const used = await connection();
+  async #exchange(method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+    const used = await this.#connection();
     try {
       const answer = await unary(used.client, method, request, signal);
       used.served = true;
       return answer;
     } catch (error) {
       if (signal.aborted) {
-        if (signal.reason instanceof DeadlineExceeded) giveUp(used);
+        if (signal.reason instanceof DeadlineExceeded) this.#giveUp(used);
         throw error;
       }
-      const failure = grpcError(error, used.grpc, { endpoint, method });
+      const failure = grpcError(error, used.grpc, { endpoint: this.#options.endpoint, method });
       if (failure.code === 'GRPC__UNREACHABLE') {
-        giveUp(used);
+        this.#giveUp(used);
         // The switch's agent may have restarted since the last call: a show command may be run twice.
-        if (used.served) return exchange(method, request, signal);
+        if (used.served) return this.#exchange(method, request, signal);
       }
       throw failure;
     }
   }
-
-  return {
-    async call(method, request, signal) {
-      signal.throwIfAborted();
-      try {
-        return await withDeadline(timeoutMs, signal, (inner) => exchange(method, request, inner));
-      } catch (error) {
-        if (signal.aborted || !(error instanceof DeadlineExceeded)) throw error;
-        throw new AgentError('GRPC__TIMEOUT', { endpoint, ms: error.ms }, { cause: error });
-      }
-    },
-    async watch(method, request, onMessage, signal) {
-      signal.throwIfAborted();
-      const used = await connection();
-      try {
-        return await stream(used.client, method, request, onMessage, signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        giveUp(used);
-        throw grpcError(error, used.grpc, { endpoint, method });
-      }
-    },
-    isConnected() {
-      if (current === undefined) return false;
-      return current.client.getChannel().getConnectivityState(false) === current.grpc.connectivityState.READY;
-    },
-    async close() {
-      closed = true;
-      current?.client.close();
-      current = undefined;
-    },
-  };
 }
 
 /** Loads the messages and the library that reads them, only where gRPC is used. */

@@ -1,2 +1,2 @@
 export { type BgpWatchOptions, createBgpWatch } from './bgp-watch.ts';
-export { createGrpcChannel, type GrpcChannel, type GrpcChannelOptions, loadMessages } from './channel.ts';
+export { GrpcChannel, loadMessages } from './channel.ts';

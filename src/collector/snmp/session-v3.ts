@@ -13,7 +13,7 @@ import {
   type VarBind,
   ViewRefused,
 } from './session.ts';
-import { createUsmFilter, FilteringSocket, netSnmpUser } from './usm-filter.ts';
+import { FilteringSocket, netSnmpUser, UsmFilter } from './usm-filter.ts';
 
 /** `report` is the counter in the agent's last Report: net-snmp has it in words only. */
 function errorOfV3(error: unknown, report: readonly number[] | undefined, { name: user }: SnmpUser, endpoint: string): Error {
@@ -121,7 +121,7 @@ const TRANSMISSIONS = 4;
 export function createV3Session({ address, port, endpoint, user, context, timeoutMs, ignored }: V3SessionOptions): SnmpSession {
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
   let closed = false;
-  const usmFilter = createUsmFilter(user);
+  const usmFilter = new UsmFilter(user);
   const socket = new FilteringSocket(
     transport,
     (datagram, from) => {
@@ -159,7 +159,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
         const answered: Answered = (error, varbinds) => {
           signal.removeEventListener('abort', onAbort);
           if (error !== null)
-            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, usmFilter.lastReport(), user, endpoint));
+            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, usmFilter.lastReport, user, endpoint));
           try {
             resolve((varbinds ?? []).map(varbindOf));
           } catch (disorder) {
@@ -175,7 +175,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
     },
     causeOfSilence() {
       // Agents drop a request that decrypts to garbage. They also drop one for a context that they do not have.
-      if (!usmFilter.knowsEngineOnly() || user.priv === undefined || context !== '') return undefined;
+      if (!usmFilter.knowsEngineOnly || user.priv === undefined || context !== '') return undefined;
       return new AgentError('SNMP__WRONG_PRIVACY', {
         endpoint,
         user: user.name,

@@ -265,15 +265,13 @@ export async function resolveHost(host: string): Promise<string> {
 }
 
 /** Authentication protocols of SNMPv3: HMAC-MD5-96 and HMAC-SHA-96 (RFC 3414), the SHA-2 ones (RFC 7860). */
-export const SNMP_AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
-export type SnmpAuthProtocol = (typeof SNMP_AUTH_PROTOCOLS)[number];
+export type SnmpAuthProtocol = 'md5' | 'sha' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
 
 /**
  * Privacy protocols: CBC-DES (RFC 3414), CFB128-AES-128 (RFC 3826), and AES-256, for which two drafts extend the key differently:
  * `aes256b` is draft-blumenthal-aes-usm (Net-SNMP's), `aes256r` draft-reeder-snmpv3-usm-3desede (Cisco's and EOS's).
  */
-export const SNMP_PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const;
-export type SnmpPrivProtocol = (typeof SNMP_PRIV_PROTOCOLS)[number];
+export type SnmpPrivProtocol = 'des' | 'aes' | 'aes256b' | 'aes256r';
 
 /** A user of the switch's SNMP agent, as in `snmp-server user NAME GROUP v3 auth sha … priv aes …`. Privacy needs authentication. */
 export interface SnmpUser {

@@ -74,11 +74,6 @@ export type SnmpSourceOptions = SnmpCredentials & {
   readonly clock: Clock;
 };
 
-export interface SnmpSource extends SwitchSource {
-  /** Datagrams dropped since the source was made, for metrics. */
-  ignoredDatagrams(): Readonly<IgnoredDatagrams>;
-}
-
 /** Agents answer one request at a time; more VRFs at once would only wait there. */
 const CONCURRENT_VRFS = 8;
 
@@ -93,7 +88,7 @@ const CLOSED = 'the SNMP source is closed';
  * cause (SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD, …), and SNMP__EMPTY when no VRF that was read has a neighbor. Throws SNMP__USER_INVALID at
  * once.
  */
-export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
+export function createSnmpSource(options: SnmpSourceOptions): SwitchSource {
   const { name, host, port, vrfs: wanted, mib = 'auto', timeoutMs, maxRows, clock } = options;
   if (options.user !== undefined) requireUsable(options.user);
   const endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -201,7 +196,6 @@ export function createSnmpSource(options: SnmpSourceOptions): SnmpSource {
       if (await restarted) for (const reader of readers.values()) reader.forget();
       return toSnapshot(results, takenAt, endpoint);
     },
-    ignoredDatagrams: () => ({ ...ignoredInAll }),
     dropCounters: () => ({ ...ignoredInAll }),
     close() {
       closed = true;

@@ -217,45 +217,50 @@ function desVector(key: Buffer, salt: Buffer): Buffer {
   return Buffer.from(salt.map((octet, position) => octet ^ (key[8 + position] ?? 0)));
 }
 
-/** Decides which datagrams from the agent's address net-snmp receives, and keeps the last Report. */
-interface UsmFilter {
-  admits(datagram: Buffer): boolean;
-  /** The counter in the last Report. */
-  lastReport(): readonly number[] | undefined;
-  /** Whether the agent has announced its engine, and answered no request since. */
-  knowsEngineOnly(): boolean;
-}
-
 /** usmStatsUnknownEngineIDs (RFC 3414): the Report that ends a discovery. */
 const UNKNOWN_ENGINE = 4;
 /** An agent has one, and another after a restart at most. */
 const MAX_ENGINES = 4;
 
 /**
- * Admits well-formed messages at the user's security level, and Reports, which are the agent's errors. net-snmp verifies the security.
+ * Decides which datagrams from the agent's address net-snmp receives: well-formed messages at the user's security level, and Reports, which are
+ * the agent's errors. net-snmp verifies the security.
  */
-export function createUsmFilter(user: SnmpUser): UsmFilter {
-  const engines = new Set<string>();
-  let report: readonly number[] | undefined;
-  let understood = false;
-  return {
-    admits(datagram) {
-      const header = headerOrUndefined(datagram);
-      if (header === undefined) return false;
-      const { data, engineId } = header;
-      if ('pdu' in data && data.pdu === TAG.report) {
-        report = data.about ?? report;
-        if (engines.size < MAX_ENGINES) engines.add(engineId.toString('hex'));
-        return true;
-      }
-      // A key is derived for the agent's own engine only.
-      if (!isSecuredBy(header, user) || !engines.has(engineId.toString('hex')) || !isWhole(header, user)) return false;
-      understood = true;
+export class UsmFilter {
+  readonly #user: SnmpUser;
+  readonly #engines = new Set<string>();
+  #report: readonly number[] | undefined;
+  #isUnderstood = false;
+
+  constructor(user: SnmpUser) {
+    this.#user = user;
+  }
+
+  admits(datagram: Buffer): boolean {
+    const header = headerOrUndefined(datagram);
+    if (header === undefined) return false;
+    const { data, engineId } = header;
+    const engine = engineId.toString('hex');
+    if ('pdu' in data && data.pdu === TAG.report) {
+      this.#report = data.about ?? this.#report;
+      if (this.#engines.size < MAX_ENGINES) this.#engines.add(engine);
       return true;
-    },
-    lastReport: () => report,
-    knowsEngineOnly: () => report?.at(-2) === UNKNOWN_ENGINE && !understood,
-  };
+    }
+    // A key is derived for the agent's own engine only.
+    if (!isSecuredBy(header, this.#user) || !this.#engines.has(engine) || !isWhole(header, this.#user)) return false;
+    this.#isUnderstood = true;
+    return true;
+  }
+
+  /** The counter in the last Report. */
+  get lastReport(): readonly number[] | undefined {
+    return this.#report;
+  }
+
+  /** Whether the agent has announced its engine, and answered no request since. */
+  get knowsEngineOnly(): boolean {
+    return this.#report?.at(-2) === UNKNOWN_ENGINE && !this.#isUnderstood;
+  }
 }
 
 /** net-snmp's own parser trusts wrong lengths, also inside authentic messages. */

@@ -1,2 +1,2 @@
-export { createSocketsSource, type SocketsSource, type SocketsSourceOptions } from './source.ts';
+export { createSocketsSource, type SocketsSourceOptions } from './source.ts';
 export { createNamespaces, isNamespaceName, type Namespaces, type NamespacesOptions } from './ss.ts';

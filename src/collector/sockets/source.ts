@@ -25,11 +25,6 @@ export interface SocketsSourceOptions {
   readonly clock: Clock;
 }
 
-export interface SocketsSource extends SwitchSource {
-  /** Sockets so far beyond the first to the same peer in a namespace. */
-  duplicates(): number;
-}
-
 /** No switch has more VRFs, so a folder with more entries is not the right one. */
 const MAX_NAMESPACES = 1_024;
 /** `ss` takes milliseconds, and a switch has few cores to spare. */
@@ -43,10 +38,11 @@ const CONCURRENCY = 4;
  * It sees connections, not neighbors: up is TCP ESTABLISHED, which BGP may reach a moment later, and down is the absence of a connection. It
  * shows neither when, nor how often, nor why a session changed. Errors are AgentErrors `SOCKETS__…`, a signal's own reason, or Stopped once closed.
  */
-export function createSocketsSource(options: SocketsSourceOptions): SocketsSource {
+export function createSocketsSource(options: SocketsSourceOptions): SwitchSource {
   const { name = 'sockets', folder = '/var/run/netns', timeoutMs, clock } = options;
   const namespaces = options.namespaces ?? createNamespaces({ folder });
   const closing = createAbortController();
+  /** Sockets so far beyond the first to the same peer in a namespace. */
   let duplicates = 0;
 
   async function readNamespace(namespace: string, signal: AbortSignal): Promise<VrfReading> {
@@ -95,7 +91,6 @@ export function createSocketsSource(options: SocketsSourceOptions): SocketsSourc
 
   return {
     name,
-    duplicates: () => duplicates,
     dropCounters: () => ({ duplicates }),
     async collect(signal) {
       closing.signal.throwIfAborted();

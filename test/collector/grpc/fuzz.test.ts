@@ -47,8 +47,6 @@ test(`${ROUNDS} damaged answers over gRPC are read or are a clear error, and inv
   let answer = ANSWER;
   const client = new GrpcEapiClient('grpc://switch:9543', {
     call: async () => answer,
-    watch: () => Promise.reject(new Error('no watch')),
-    isConnected: () => true,
     close: async () => undefined,
   });
   const never = new AbortController().signal;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { type AgentRequest, answerTo, decodeRequest, encodeAnswer } from '../../../localnet/switch/snmp.ts';
 import { compareOids, type MibObject, type MibValue, TYPE } from '../../../localnet/switch/snmp-mibs.ts';
-import { createSnmpSource, type SnmpSource, type SnmpSourceOptions } from '../../../src/collector/index.ts';
+import { createSnmpSource, type SnmpSourceOptions, type SwitchSource } from '../../../src/collector/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 
 /** What the agent sends for its n-th request (from 1): one datagram, several, or nothing. */
@@ -85,7 +85,7 @@ export function manyNeighbors(count: number, cells: Cells): Record<string, Cells
 export function sourceOf(
   { port }: { readonly port: number },
   options: Partial<Omit<SnmpSourceOptions, 'community' | 'user'>> = {},
-): SnmpSource {
+): SwitchSource {
   const source = createSnmpSource({
     name: 'snmp',
     host: '127.0.0.1',

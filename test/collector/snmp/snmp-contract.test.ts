@@ -1,6 +1,6 @@
 import { createSimulatedSnmp } from '../../../localnet/switch/snmp.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
-import { createSnmpSource, type SnmpSource, type SnmpUser } from '../../../src/collector/index.ts';
+import { createSnmpSource, type SnmpUser, type SwitchSource } from '../../../src/collector/index.ts';
 import { describeSwitchSource, type SourceFixture, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so a VRF that the switch leaves out costs the whole of its bound: the suite's is made shorter. */
@@ -23,7 +23,7 @@ function harness({ version, mib, vrfs }: Setting): SourceHarness {
     async start({ sim, faults, clock }: SourceFixture) {
       const agent = createSimulatedSnmp({ switch: sim, faults, community: 'telemetry', user: USER, clock });
       const { host, port } = await agent.start();
-      const source: SnmpSource = createSnmpSource({
+      const source: SwitchSource = createSnmpSource({
         name: 'snmp',
         host,
         port,

@@ -4,18 +4,18 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { answerTo, encodeAnswer, encodeFailure } from '../../../localnet/switch/snmp.ts';
 import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
-import type { SnmpSource } from '../../../src/collector/index.ts';
+import type { SwitchSource } from '../../../src/collector/index.ts';
 import { type Clock, epochMs, monotonicMs } from '../../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 import { type Cells, manyNeighbors, peerTable, type Script, sourceOf, startAgent, truthfully, up, waiting } from './scripted-agent.ts';
 
 const signal = new AbortController().signal;
 
-async function readingOf(source: SnmpSource, vrf = 'default'): Promise<VrfReading | undefined> {
+async function readingOf(source: SwitchSource, vrf = 'default'): Promise<VrfReading | undefined> {
   return (await source.collect(signal)).vrfs.get(vrf);
 }
 
-async function neighborsOf(source: SnmpSource, vrf = 'default'): Promise<Neighbor[]> {
+async function neighborsOf(source: SwitchSource, vrf = 'default'): Promise<Neighbor[]> {
   const reading = await readingOf(source, vrf);
   return reading?.kind === 'collected' ? [...reading.neighbors.values()] : [];
 }
@@ -262,8 +262,8 @@ describe('other datagrams', () => {
     const source = sourceOf(agent);
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     // The last one comes after the answer: counted when its socket is still open then.
-    expect(source.ignoredDatagrams()).toMatchObject({ wrongSource: 0, malformed: 2 });
-    expect(source.ignoredDatagrams().unasked).toBeGreaterThanOrEqual(2);
+    expect(source.dropCounters?.()).toMatchObject({ wrongSource: 0, malformed: 2 });
+    expect(source.dropCounters?.().unasked).toBeGreaterThanOrEqual(2);
   });
 
   test('a datagram from another port than the agent’s is ignored, however correct it is', async () => {
@@ -281,7 +281,7 @@ describe('other datagrams', () => {
     expect((await neighborsOf(source)).map(({ state }) => state)).toEqual(['active']);
     await heard;
     foreign.close();
-    expect(source.ignoredDatagrams()).toEqual({ wrongSource: 1, malformed: 0, unasked: 0 });
+    expect(source.dropCounters?.()).toEqual({ wrongSource: 1, malformed: 0, unasked: 0 });
   });
 
   test('ignored datagrams are named when no answer came: an agent that answers from another address seems silent', async () => {

@@ -75,7 +75,7 @@ describe('namespaces and VRFs', () => {
     const source = over({ default: LINE + LINE });
     await source.collect(never);
     await source.collect(never);
-    expect(source.duplicates()).toBe(2);
+    expect(source.dropCounters?.().duplicates).toBe(2);
   });
 });
 
