@@ -17,7 +17,7 @@ import {
   utf8,
   writeFields,
 } from '../borsh.ts';
-import type { AccountMeta, Instruction } from '../instruction.ts';
+import type { Instruction } from '../instruction.ts';
 import { findProgramAddress, type ProgramAddress } from '../pda.ts';
 import type { Address, Ipv4, NetworkV4 } from '../units.ts';
 import { option } from './accounts.ts';
@@ -329,247 +329,162 @@ function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly 
  * allowlist, the Contributor for its owner, the System program for new accounts.
  */
 
-type Input<Name extends Rfc11InstructionName, Accounts> = { readonly programId: Address } & Accounts & Rfc11Arguments[Name];
-
-type LinkEnds = Record<'link' | 'deviceA' | 'deviceB' | 'extensionA' | 'extensionB' | 'globalExtension', Address>;
-
-const linkEnds = (ends: LinkEnds): readonly AccountMeta[] => [
-  writable(ends.link),
-  readonly(ends.deviceA),
-  readonly(ends.deviceB),
-  writable(ends.extensionA),
-  writable(ends.extensionB),
-  writable(ends.globalExtension),
-];
-
-function build<Name extends Rfc11InstructionName>(
-  name: Name,
-  input: { readonly programId: Address } & Rfc11Arguments[Name],
-  accounts: readonly AccountMeta[],
-): Instruction {
-  return { programId: input.programId, accounts, data: encodeRfc11(name, input) };
+/** An account of an instruction: the name under which a builder takes its address, or the address itself. Exactly one of the four is set. */
+interface Role<One extends string, Optional extends string, Many extends string> {
+  readonly one?: One;
+  readonly optional?: Optional;
+  readonly many?: Many;
+  readonly fixed?: (programId: Address) => Address;
+  readonly signer: boolean;
+  readonly writable: boolean;
 }
 
-const writable = (address: Address): AccountMeta => ({ address, signer: false, writable: true });
-const readonly = (address: Address): AccountMeta => ({ address, signer: false, writable: false });
-const signer = (address: Address): AccountMeta => ({ address, signer: true, writable: false });
+type Input<One extends string, Optional extends string, Many extends string> = { readonly programId: Address } & Readonly<
+  Record<One, Address> & Partial<Record<Optional, Address>> & Record<Many, readonly Address[]>
+>;
+
+const READONLY = { signer: false, writable: false };
+const WRITABLE = { signer: false, writable: true };
+const readonly = <One extends string>(one: One) => ({ one, ...READONLY });
+const writable = <One extends string>(one: One) => ({ one, ...WRITABLE });
+const signer = <One extends string>(one: One) => ({ one, signer: true, writable: false });
 /** Signs, and pays or receives lamports. */
-const payerOf = (address: Address): AccountMeta => ({ address, signer: true, writable: true });
+const payer = <One extends string>(one: One) => ({ one, signer: true, writable: true });
+const optional = <Optional extends string>(name: Optional) => ({ optional: name, ...READONLY });
+const GLOBAL_STATE = { fixed: (programId: Address) => globalStateAddress(programId).address, ...READONLY };
+const GLOBAL_CONFIG = { fixed: (programId: Address) => globalConfigAddress(programId).address, ...READONLY };
+const SYSTEM = { fixed: () => SYSTEM_PROGRAM_ID, ...READONLY };
 
-export function createAndActivateDevice(
-  input: Input<
-    'CreateAndActivateDevice',
-    Record<'device' | 'extension' | 'contributor' | 'authority' | 'payer' | 'location' | 'exchange', Address>
-  >,
-): Instruction {
-  const { programId, device, extension, contributor, authority, payer, location, exchange } = input;
-  return build('CreateAndActivateDevice', input, [
-    writable(device),
-    writable(extension),
-    readonly(globalConfigAddress(programId).address),
-    readonly(contributor),
-    signer(authority),
-    payerOf(payer),
-    readonly(location),
-    readonly(exchange),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
+function builder<
+  Name extends Rfc11InstructionName,
+  One extends string = never,
+  Optional extends string = never,
+  Many extends string = never,
+>(name: Name, ...roles: readonly Role<One, Optional, Many>[]): (input: Input<One, Optional, Many> & Rfc11Arguments[Name]) => Instruction {
+  return (input) => {
+    const addressesOf = ({ one, optional, many, fixed }: Role<One, Optional, Many>): readonly (Address | undefined)[] => {
+      if (fixed !== undefined) return [fixed(input.programId)];
+      if (one !== undefined) return [input[one]];
+      return optional !== undefined ? [input[optional]] : many !== undefined ? input[many] : [];
+    };
+    const accounts = roles.flatMap((role) =>
+      addressesOf(role).flatMap((address) => (address === undefined ? [] : { address, signer: role.signer, writable: role.writable })),
+    );
+    return { programId: input.programId, accounts, data: encodeRfc11(name, input) };
+  };
 }
+
+export const createAndActivateDevice = builder(
+  'CreateAndActivateDevice',
+  writable('device'),
+  writable('extension'),
+  GLOBAL_CONFIG,
+  readonly('contributor'),
+  signer('authority'),
+  payer('payer'),
+  readonly('location'),
+  readonly('exchange'),
+  SYSTEM,
+);
+
+const ACCOUNTS_OF_USER = [writable('user'), readonly('device'), writable('extension'), writable('accessPass')] as const;
 
 /** `payer` is the access pass's owner. */
-export function createAndActivateUser(
-  input: Input<
-    'CreateAndActivateUser',
-    Record<'user' | 'device' | 'extension' | 'accessPass' | 'payer', Address> & { readonly tenant?: Address | undefined }
-  >,
-): Instruction {
-  const { user, device, extension, accessPass, payer, tenant } = input;
-  return build('CreateAndActivateUser', input, [
-    writable(user),
-    readonly(device),
-    writable(extension),
-    writable(accessPass),
-    payerOf(payer),
-    readonly(SYSTEM_PROGRAM_ID),
-    ...(tenant === undefined ? [] : [readonly(tenant)]),
-  ]);
-}
+export const createAndActivateUser = builder('CreateAndActivateUser', ...ACCOUNTS_OF_USER, payer('payer'), SYSTEM, optional('tenant'));
 
-export function createAndActivateLink(
-  input: Input<'CreateAndActivateLink', LinkEnds & Record<'contributorA' | 'contributorB' | 'payer', Address>>,
-): Instruction {
-  const { contributorA, contributorB, payer } = input;
-  return build('CreateAndActivateLink', input, [
-    ...linkEnds(input),
-    readonly(contributorA),
-    readonly(contributorB),
-    payerOf(payer),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
-}
+const ACCOUNTS_OF_LINK = [
+  writable('link'),
+  readonly('deviceA'),
+  readonly('deviceB'),
+  writable('extensionA'),
+  writable('extensionB'),
+  writable('globalExtension'),
+] as const;
 
-export function createAndActivateInterface(
-  input: Input<'CreateAndActivateInterface', Record<'interface' | 'device' | 'extension' | 'authority' | 'payer' | 'contributor', Address>>,
-): Instruction {
-  const { device, extension, authority, payer, contributor } = input;
-  return build('CreateAndActivateInterface', input, [
-    writable(input.interface),
-    readonly(device),
-    writable(extension),
-    signer(authority),
-    payerOf(payer),
-    readonly(contributor),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
-}
+export const createAndActivateLink = builder(
+  'CreateAndActivateLink',
+  ...ACCOUNTS_OF_LINK,
+  readonly('contributorA'),
+  readonly('contributorB'),
+  payer('payer'),
+  SYSTEM,
+);
 
-export function createAndActivateMulticastGroup(
-  input: Input<'CreateAndActivateMulticastGroup', Record<'group' | 'globalExtension' | 'authority' | 'payer', Address>>,
-): Instruction {
-  const { programId, group, globalExtension, authority, payer } = input;
-  return build('CreateAndActivateMulticastGroup', input, [
-    writable(group),
-    writable(globalExtension),
-    signer(authority),
-    payerOf(payer),
-    readonly(globalStateAddress(programId).address),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
-}
+const ACCOUNTS_OF_INTERFACE = [writable('interface'), readonly('device'), writable('extension')] as const;
+
+export const createAndActivateInterface = builder(
+  'CreateAndActivateInterface',
+  ...ACCOUNTS_OF_INTERFACE,
+  signer('authority'),
+  payer('payer'),
+  readonly('contributor'),
+  SYSTEM,
+);
+
+const ACCOUNTS_OF_GROUP = [writable('group'), writable('globalExtension')] as const;
+
+export const createAndActivateMulticastGroup = builder(
+  'CreateAndActivateMulticastGroup',
+  ...ACCOUNTS_OF_GROUP,
+  signer('authority'),
+  payer('payer'),
+  GLOBAL_STATE,
+  SYSTEM,
+);
 
 /** `authority` is the access pass's owner, who receives the account's lamports. */
-export function deleteUser(
-  input: Input<'DeleteUser', Record<'user' | 'device' | 'extension' | 'accessPass' | 'authority', Address>>,
-): Instruction {
-  const { user, device, extension, accessPass, authority } = input;
-  return build('DeleteUser', input, [writable(user), readonly(device), writable(extension), writable(accessPass), payerOf(authority)]);
-}
+export const deleteUser = builder('DeleteUser', ...ACCOUNTS_OF_USER, payer('authority'));
 
 /** `contributor`, of either device, for an authority that did not create the link. */
-export function deleteLink(
-  input: Input<'DeleteLink', LinkEnds & { readonly authority: Address; readonly contributor?: Address | undefined }>,
-): Instruction {
-  const { authority, contributor } = input;
-  return build('DeleteLink', input, [
-    ...linkEnds(input),
-    payerOf(authority),
-    ...(contributor === undefined ? [] : [readonly(contributor)]),
-  ]);
-}
+export const deleteLink = builder('DeleteLink', ...ACCOUNTS_OF_LINK, payer('authority'), optional('contributor'));
 
-export function deleteDevice(
-  input: Input<'DeleteDevice', Record<'device' | 'extension' | 'authority' | 'contributor', Address>>,
-): Instruction {
-  const { device, extension, authority, contributor } = input;
-  return build('DeleteDevice', input, [writable(device), writable(extension), payerOf(authority), readonly(contributor)]);
-}
+export const deleteDevice = builder('DeleteDevice', writable('device'), writable('extension'), payer('authority'), readonly('contributor'));
 
-export function deleteInterface(
-  input: Input<'DeleteInterface', Record<'interface' | 'device' | 'extension' | 'authority' | 'contributor', Address>>,
-): Instruction {
-  const { device, extension, authority, contributor } = input;
-  return build('DeleteInterface', input, [
-    writable(input.interface),
-    readonly(device),
-    writable(extension),
-    payerOf(authority),
-    readonly(contributor),
-  ]);
-}
+export const deleteInterface = builder('DeleteInterface', ...ACCOUNTS_OF_INTERFACE, payer('authority'), readonly('contributor'));
 
-export function deleteMulticastGroup(
-  input: Input<'DeleteMulticastGroup', Record<'group' | 'globalExtension' | 'authority', Address>>,
-): Instruction {
-  const { programId, group, globalExtension, authority } = input;
-  return build('DeleteMulticastGroup', input, [
-    writable(group),
-    writable(globalExtension),
-    payerOf(authority),
-    readonly(globalStateAddress(programId).address),
-  ]);
-}
+export const deleteMulticastGroup = builder('DeleteMulticastGroup', ...ACCOUNTS_OF_GROUP, payer('authority'), GLOBAL_STATE);
 
-export function banUser(
-  input: Input<'BanUser', Record<'user' | 'device' | 'extension' | 'accessPass' | 'authority', Address>>,
-): Instruction {
-  const { programId, user, device, extension, accessPass, authority } = input;
-  return build('BanUser', input, [
-    writable(user),
-    readonly(device),
-    writable(extension),
-    writable(accessPass),
-    signer(authority),
-    readonly(globalStateAddress(programId).address),
-  ]);
-}
+export const banUser = builder('BanUser', ...ACCOUNTS_OF_USER, signer('authority'), GLOBAL_STATE);
 
 /** At most ten users; permissionless. */
-export function sweepExpiredUsers(
-  input: Input<'SweepExpiredUsers', { readonly accessPass: Address; readonly users: readonly Address[]; readonly caller: Address }>,
-): Instruction {
-  return build('SweepExpiredUsers', input, [writable(input.accessPass), ...input.users.map(writable), payerOf(input.caller)]);
-}
+export const sweepExpiredUsers = builder('SweepExpiredUsers', writable('accessPass'), { many: 'users', ...WRITABLE }, payer('caller'));
 
-export function updateDeviceContributor(
-  input: Input<'UpdateDeviceContributor', Record<'device' | 'newContributor' | 'authority', Address>>,
-): Instruction {
-  const { programId, device, newContributor, authority } = input;
-  return build('UpdateDeviceContributor', input, [
-    writable(device),
-    readonly(globalStateAddress(programId).address),
-    readonly(newContributor),
-    signer(authority),
-  ]);
-}
+export const updateDeviceContributor = builder(
+  'UpdateDeviceContributor',
+  writable('device'),
+  GLOBAL_STATE,
+  readonly('newContributor'),
+  signer('authority'),
+);
 
 /** `associatedWith` is the device, or the zero address (the System program's) for the network's own extension. */
-export function createResourceExtension(
-  input: Input<'CreateResourceExtension', Record<'extension' | 'associatedWith' | 'authority' | 'payer', Address>>,
-): Instruction {
-  const { programId, extension, associatedWith, authority, payer } = input;
-  return build('CreateResourceExtension', input, [
-    writable(extension),
-    readonly(globalConfigAddress(programId).address),
-    readonly(associatedWith),
-    signer(authority),
-    payerOf(payer),
-    readonly(globalStateAddress(programId).address),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
-}
+export const createResourceExtension = builder(
+  'CreateResourceExtension',
+  writable('extension'),
+  GLOBAL_CONFIG,
+  readonly('associatedWith'),
+  signer('authority'),
+  payer('payer'),
+  GLOBAL_STATE,
+  SYSTEM,
+);
 
-type OnExtension = Record<'extension' | 'authority', Address>;
+const ON_EXTENSION = [writable('extension'), signer('authority'), GLOBAL_STATE] as const;
 
-export const allocateResource = (input: Input<'AllocateResource', OnExtension>): Instruction =>
-  build('AllocateResource', input, onExtension(input));
-
-export const releaseResource = (input: Input<'ReleaseResource', OnExtension>): Instruction =>
-  build('ReleaseResource', input, onExtension(input));
-
-export const setResourceState = (input: Input<'SetResourceState', OnExtension>): Instruction =>
-  build('SetResourceState', input, onExtension(input));
-
-function onExtension({ programId, extension, authority }: { readonly programId: Address } & OnExtension): readonly AccountMeta[] {
-  return [writable(extension), signer(authority), readonly(globalStateAddress(programId).address)];
-}
+export const allocateResource = builder('AllocateResource', ...ON_EXTENSION);
+export const releaseResource = builder('ReleaseResource', ...ON_EXTENSION);
+export const setResourceState = builder('SetResourceState', ...ON_EXTENSION);
 
 /**
  * `extensions` are those with the entity's slots: the device's for a user; the network's and both devices' for a link; the network's for a group.
  * A user also needs its access pass.
  */
-export function backfillEntitySlots(
-  input: Input<
-    'BackfillEntitySlots',
-    { readonly entity: Address; readonly authority: Address; readonly extensions: readonly Address[]; readonly accessPass?: Address }
-  >,
-): Instruction {
-  const { programId, entity, authority, extensions, accessPass } = input;
-  return build('BackfillEntitySlots', input, [
-    writable(entity),
-    payerOf(authority),
-    readonly(globalStateAddress(programId).address),
-    ...extensions.map(readonly),
-    ...(accessPass === undefined ? [] : [readonly(accessPass)]),
-    readonly(SYSTEM_PROGRAM_ID),
-  ]);
-}
+export const backfillEntitySlots = builder(
+  'BackfillEntitySlots',
+  writable('entity'),
+  payer('authority'),
+  GLOBAL_STATE,
+  { many: 'extensions', ...READONLY },
+  optional('accessPass'),
+  SYSTEM,
+);
