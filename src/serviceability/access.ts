@@ -150,14 +150,10 @@ const ACCESS_PASS_LAYOUT: Layout<AccessPass> = {
 };
 
 /** Reads an AccessPass account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeAccessPass(data: Uint8Array): AccessPass {
-  return decodeAs('accessPass', ACCESS_PASS_LAYOUT, data);
-}
+export const decodeAccessPass = (data: Uint8Array): AccessPass => decodeAs('accessPass', ACCESS_PASS_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeAccessPass(pass: AccessPass): Uint8Array {
-  return encodeAs('accessPass', ACCESS_PASS_LAYOUT, pass);
-}
+export const encodeAccessPass = (pass: AccessPass): Uint8Array => encodeAs('accessPass', ACCESS_PASS_LAYOUT, pass);
 
 /** Byte values of Permission.status; any other byte is kept as it is. */
 export const PermissionStatus = { none: 0, activated: 1, suspended: 2 } as const;
@@ -177,11 +173,7 @@ export interface Permission {
 const PERMISSION_LAYOUT: Layout<Permission> = { owner: key, bumpSeed: u8, status: u8, userPayer: key, permissions: u128 };
 
 /** Reads a Permission account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodePermission(data: Uint8Array): Permission {
-  return decodeAs('permission', PERMISSION_LAYOUT, data);
-}
+export const decodePermission = (data: Uint8Array): Permission => decodeAs('permission', PERMISSION_LAYOUT, data);
 
 /** The account's 83 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodePermission(permission: Permission): Uint8Array {
-  return encodeAs('permission', PERMISSION_LAYOUT, permission);
-}
+export const encodePermission = (permission: Permission): Uint8Array => encodeAs('permission', PERMISSION_LAYOUT, permission);

@@ -45,14 +45,10 @@ const CONTRIBUTOR_LAYOUT: Layout<Contributor> = {
 };
 
 /** Reads a Contributor account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeContributor(data: Uint8Array): Contributor {
-  return decodeAs('contributor', CONTRIBUTOR_LAYOUT, data);
-}
+export const decodeContributor = (data: Uint8Array): Contributor => decodeAs('contributor', CONTRIBUTOR_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeContributor(contributor: Contributor): Uint8Array {
-  return encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
-}
+export const encodeContributor = (contributor: Contributor): Uint8Array => encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
 
 /** The Exchange account (type 4): a metro where devices interconnect. A field that the account is too short to hold reads as zero. */
 export interface Exchange {
@@ -93,14 +89,10 @@ const EXCHANGE_LAYOUT: Layout<Exchange> = {
 };
 
 /** Reads an Exchange account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeExchange(data: Uint8Array): Exchange {
-  return decodeAs('exchange', EXCHANGE_LAYOUT, data);
-}
+export const decodeExchange = (data: Uint8Array): Exchange => decodeAs('exchange', EXCHANGE_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeExchange(exchange: Exchange): Uint8Array {
-  return encodeAs('exchange', EXCHANGE_LAYOUT, exchange);
-}
+export const encodeExchange = (exchange: Exchange): Uint8Array => encodeAs('exchange', EXCHANGE_LAYOUT, exchange);
 
 /** The Feed account (type 18): multicast groups sold as seats. A field that the account is too short to hold reads as zero. */
 export interface Feed {
@@ -117,14 +109,10 @@ export interface Feed {
 const FEED_LAYOUT: Layout<Feed> = { owner: key, bumpSeed: u8, code: text, name: text, exchange: key, groups: keys };
 
 /** Reads a Feed account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeFeed(data: Uint8Array): Feed {
-  return decodeAs('feed', FEED_LAYOUT, data);
-}
+export const decodeFeed = (data: Uint8Array): Feed => decodeAs('feed', FEED_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeFeed(feed: Feed): Uint8Array {
-  return encodeAs('feed', FEED_LAYOUT, feed);
-}
+export const encodeFeed = (feed: Feed): Uint8Array => encodeAs('feed', FEED_LAYOUT, feed);
 
 /** The Index account (type 16): maps a code to the account that has it. A field that the account is too short to hold reads as zero. */
 export interface IndexEntry {
@@ -140,14 +128,10 @@ export interface IndexEntry {
 const INDEX_ENTRY_LAYOUT: Layout<IndexEntry> = { pk: key, entityAccountType: u8, key: text, bumpSeed: u8 };
 
 /** Reads an Index account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeIndexEntry(data: Uint8Array): IndexEntry {
-  return decodeAs('index', INDEX_ENTRY_LAYOUT, data);
-}
+export const decodeIndexEntry = (data: Uint8Array): IndexEntry => decodeAs('index', INDEX_ENTRY_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeIndexEntry(entry: IndexEntry): Uint8Array {
-  return encodeAs('index', INDEX_ENTRY_LAYOUT, entry);
-}
+export const encodeIndexEntry = (entry: IndexEntry): Uint8Array => encodeAs('index', INDEX_ENTRY_LAYOUT, entry);
 
 /** Byte values of Link.link_type (Link account layout); any other byte is kept as it is. */
 export const LinkType = { wan: 1, dzx: 127 } as const;
@@ -227,14 +211,10 @@ const LINK_LAYOUT: Layout<Link> = {
 };
 
 /** Reads a Link account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeLink(data: Uint8Array): Link {
-  return decodeAs('link', LINK_LAYOUT, data);
-}
+export const decodeLink = (data: Uint8Array): Link => decodeAs('link', LINK_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeLink(link: Link): Uint8Array {
-  return encodeAs('link', LINK_LAYOUT, link);
-}
+export const encodeLink = (link: Link): Uint8Array => encodeAs('link', LINK_LAYOUT, link);
 
 /** Byte values of Location.status and Exchange.status; any other byte is kept as it is. */
 export const PlaceStatus = { pending: 0, activated: 1, suspended: 2 } as const;
@@ -273,14 +253,10 @@ const LOCATION_LAYOUT: Layout<Location> = {
 };
 
 /** Reads a Location account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeLocation(data: Uint8Array): Location {
-  return decodeAs('location', LOCATION_LAYOUT, data);
-}
+export const decodeLocation = (data: Uint8Array): Location => decodeAs('location', LOCATION_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeLocation(location: Location): Uint8Array {
-  return encodeAs('location', LOCATION_LAYOUT, location);
-}
+export const encodeLocation = (location: Location): Uint8Array => encodeAs('location', LOCATION_LAYOUT, location);
 
 /** Byte values of MulticastGroup.status; any other byte is kept as it is. */
 export const MulticastGroupStatus = { pending: 0, activated: 1, suspended: 2, deleting: 3, rejected: 4 } as const;
@@ -316,14 +292,10 @@ const MULTICAST_GROUP_LAYOUT: Layout<MulticastGroup> = {
 };
 
 /** Reads a MulticastGroup account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeMulticastGroup(data: Uint8Array): MulticastGroup {
-  return decodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, data);
-}
+export const decodeMulticastGroup = (data: Uint8Array): MulticastGroup => decodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeMulticastGroup(group: MulticastGroup): Uint8Array {
-  return encodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, group);
-}
+export const encodeMulticastGroup = (group: MulticastGroup): Uint8Array => encodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, group);
 
 /** How a tenant pays. Kind 0 is a flat rate per epoch; the layout of other kinds is unknown, and their fields read as zero. */
 export interface TenantBilling {
@@ -377,14 +349,10 @@ const TENANT_LAYOUT: Layout<Tenant> = {
 };
 
 /** Reads a Tenant account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeTenant(data: Uint8Array): Tenant {
-  return decodeAs('tenant', TENANT_LAYOUT, data);
-}
+export const decodeTenant = (data: Uint8Array): Tenant => decodeAs('tenant', TENANT_LAYOUT, data);
 
 /** The account's bytes. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeTenant(tenant: Tenant): Uint8Array {
-  return encodeAs('tenant', TENANT_LAYOUT, tenant);
-}
+export const encodeTenant = (tenant: Tenant): Uint8Array => encodeAs('tenant', TENANT_LAYOUT, tenant);
 
 /** Byte values of Topology.constraint; any other byte is kept as it is. */
 export const TopologyConstraint = { includeAny: 0, exclude: 1 } as const;
@@ -414,11 +382,7 @@ const TOPOLOGY_LAYOUT: Layout<Topology> = {
 };
 
 /** Reads a Topology account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeTopology(data: Uint8Array): Topology {
-  return decodeAs('topology', TOPOLOGY_LAYOUT, data);
-}
+export const decodeTopology = (data: Uint8Array): Topology => decodeAs('topology', TOPOLOGY_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeTopology(topology: Topology): Uint8Array {
-  return encodeAs('topology', TOPOLOGY_LAYOUT, topology);
-}
+export const encodeTopology = (topology: Topology): Uint8Array => encodeAs('topology', TOPOLOGY_LAYOUT, topology);

@@ -10,6 +10,8 @@ import {
   type NetworkV4,
   nanoseconds,
   ServiceabilityError,
+  type Slot,
+  slot,
 } from './units.ts';
 
 const KEY_LENGTH = 32;
@@ -125,13 +127,7 @@ export class AccountReader {
   }
 
   keys(): readonly Address[] {
-    const start = this.#takeVector(KEY_LENGTH);
-    const end = this.#offset;
-    if (start < 0 || start === end) return NO_ELEMENTS;
-    this.#offset = start;
-    const keys: Address[] = [];
-    while (this.#offset < end) keys.push(this.key());
-    return keys;
+    return this.vector(KEY_LENGTH, () => this.key());
   }
 
   networks(): readonly NetworkV4[] {
@@ -141,9 +137,8 @@ export class AccountReader {
   /** A u32 count and that many elements of a fixed size; empty when the account is too short for them. */
   vector<T>(elementSize: number, element: () => T): readonly T[] {
     const start = this.#takeVector(elementSize);
-    if (start < 0) return NO_ELEMENTS;
     const end = this.#offset;
-    if (start === end) return NO_ELEMENTS;
+    if (start < 0 || start === end) return NO_ELEMENTS;
     this.#offset = start;
     const elements: T[] = [];
     while (this.#offset < end) elements.push(element());
@@ -453,6 +448,7 @@ export const lamportsField: FieldCodec<Lamports> = {
   read: (reader) => lamports(reader.u64()),
   write: (writer, value) => writer.u64(value),
 };
+export const slotField: FieldCodec<Slot> = { read: (reader) => slot(reader.u64()), write: (writer, value) => writer.u64(value) };
 export const nanosecondsField: FieldCodec<Nanoseconds> = {
   read: (reader) => nanoseconds(reader.u64()),
   write: (writer, value) => writer.u64(value),

@@ -46,14 +46,10 @@ const GLOBAL_CONFIG_LAYOUT: Layout<GlobalConfig> = {
 };
 
 /** Reads a GlobalConfig account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeGlobalConfig(data: Uint8Array): GlobalConfig {
-  return decodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, data);
-}
+export const decodeGlobalConfig = (data: Uint8Array): GlobalConfig => decodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, data);
 
 /** The account's 64 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeGlobalConfig(config: GlobalConfig): Uint8Array {
-  return encodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, config);
-}
+export const encodeGlobalConfig = (config: GlobalConfig): Uint8Array => encodeAs('globalConfig', GLOBAL_CONFIG_LAYOUT, config);
 
 /** Bits of GlobalState.feature_flags. The first is retired: the program always allocates on-chain. */
 export const FeatureFlag = { onChainAllocation: 1n, requirePermissionAccounts: 2n } as const;
@@ -96,14 +92,10 @@ const GLOBAL_STATE_LAYOUT: Layout<GlobalState> = {
 };
 
 /** Reads a GlobalState account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeGlobalState(data: Uint8Array): GlobalState {
-  return decodeAs('globalState', GLOBAL_STATE_LAYOUT, data);
-}
+export const decodeGlobalState = (data: Uint8Array): GlobalState => decodeAs('globalState', GLOBAL_STATE_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeGlobalState(state: GlobalState): Uint8Array {
-  return encodeAs('globalState', GLOBAL_STATE_LAYOUT, state);
-}
+export const encodeGlobalState = (state: GlobalState): Uint8Array => encodeAs('globalState', GLOBAL_STATE_LAYOUT, state);
 
 /** A version of the program or of a client. */
 export interface ProgramVersion {
@@ -128,14 +120,10 @@ const versionField: FieldCodec<ProgramVersion> = {
 const PROGRAM_CONFIG_LAYOUT: Layout<ProgramConfig> = { bumpSeed: u8, version: versionField, minCompatibleVersion: versionField };
 
 /** Reads a ProgramConfig account. Throws only AccountDataError, when the data is empty or of another type. */
-export function decodeProgramConfig(data: Uint8Array): ProgramConfig {
-  return decodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, data);
-}
+export const decodeProgramConfig = (data: Uint8Array): ProgramConfig => decodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, data);
 
 /** The account's 26 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeProgramConfig(config: ProgramConfig): Uint8Array {
-  return encodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, config);
-}
+export const encodeProgramConfig = (config: ProgramConfig): Uint8Array => encodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, config);
 
 /** `major.minor.patch` */
 export function formatProgramVersion({ major, minor, patch }: ProgramVersion): string {

@@ -1,6 +1,21 @@
 import { KeyMemo } from './address.ts';
-import { type AccountReader, AccountType, AccountWriter, openAccount } from './borsh.ts';
-import { type Address, type Ipv4, type Nanoseconds, type NetworkV4, nanoseconds, type Slot, slot } from './units.ts';
+import {
+  decodeAs,
+  encodeAs,
+  ipv4,
+  key,
+  keys,
+  type Layout,
+  nanosecondsField,
+  network,
+  openAccount,
+  readFields,
+  slotField,
+  u8,
+  u16,
+  u128,
+} from './borsh.ts';
+import type { Address, Ipv4, Nanoseconds, NetworkV4, Slot } from './units.ts';
 
 /** Byte values of User.status; any other byte is kept as it is. */
 export const UserStatus = {
@@ -70,7 +85,7 @@ const EMPTY_LENGTH = 206;
  * Throws only AccountDataError, when the data is empty or of another type.
  */
 export function decodeUser(data: Uint8Array): User {
-  return readUser(openAccount(data, 'user'));
+  return decodeAs('user', USER_LAYOUT, data);
 }
 
 /**
@@ -79,65 +94,37 @@ export function decodeUser(data: Uint8Array): User {
  */
 export function createUserDecoder(): (data: Uint8Array) => User {
   const memo = new KeyMemo();
-  return (data) => readUser(openAccount(data, 'user', memo));
+  return (data) => readFields(USER_LAYOUT, openAccount(data, 'user', memo));
 }
 
-function readUser(reader: AccountReader): User {
-  return {
-    owner: reader.key(),
-    index: reader.u128(),
-    bumpSeed: reader.u8(),
-    userType: reader.u8(),
-    tenantPk: reader.key(),
-    devicePk: reader.key(),
-    cyoaType: reader.u8(),
-    clientIp: reader.ipv4(),
-    dzIp: reader.ipv4(),
-    tunnelId: reader.u16(),
-    tunnelNet: reader.network(),
-    status: reader.u8(),
-    publishers: reader.keys(),
-    subscribers: reader.keys(),
-    validatorPubkey: reader.key(),
-    tunnelEndpoint: reader.ipv4(),
-    tunnelFlags: reader.u8(),
-    bgpStatus: reader.u8(),
-    lastBgpUpAt: slot(reader.u64()),
-    lastBgpReportedAt: slot(reader.u64()),
-    bgpRttNs: nanoseconds(reader.u64()),
-    // A former layout had one scalar feed key here; unset, it reads as an empty list.
-    feedPks: reader.keys(),
-  };
-}
+const USER_LAYOUT: Layout<User> = {
+  owner: key,
+  index: u128,
+  bumpSeed: u8,
+  userType: u8,
+  tenantPk: key,
+  devicePk: key,
+  cyoaType: u8,
+  clientIp: ipv4,
+  dzIp: ipv4,
+  tunnelId: u16,
+  tunnelNet: network,
+  status: u8,
+  publishers: keys,
+  subscribers: keys,
+  validatorPubkey: key,
+  tunnelEndpoint: ipv4,
+  tunnelFlags: u8,
+  bgpStatus: u8,
+  lastBgpUpAt: slotField,
+  lastBgpReportedAt: slotField,
+  bgpRttNs: nanosecondsField,
+  // A former layout had one scalar feed key here; unset, it reads as an empty list.
+  feedPks: keys,
+};
 
 /** The account's bytes as the program writes them now. Throws ServiceabilityError for a value that its field cannot hold. */
-export function encodeUser(user: User): Uint8Array {
-  return new AccountWriter()
-    .u8(AccountType.user)
-    .key(user.owner)
-    .u128(user.index)
-    .u8(user.bumpSeed)
-    .u8(user.userType)
-    .key(user.tenantPk)
-    .key(user.devicePk)
-    .u8(user.cyoaType)
-    .ipv4(user.clientIp)
-    .ipv4(user.dzIp)
-    .u16(user.tunnelId)
-    .network(user.tunnelNet)
-    .u8(user.status)
-    .keys(user.publishers)
-    .keys(user.subscribers)
-    .key(user.validatorPubkey)
-    .ipv4(user.tunnelEndpoint)
-    .u8(user.tunnelFlags)
-    .u8(user.bgpStatus)
-    .u64(user.lastBgpUpAt)
-    .u64(user.lastBgpReportedAt)
-    .u64(user.bgpRttNs)
-    .keys(user.feedPks)
-    .finish();
-}
+export const encodeUser = (user: User): Uint8Array => encodeAs('user', USER_LAYOUT, user);
 
 /** The length of encodeUser's output, bytes: the account's rent depends on it. */
 export function encodedUserLength(user: User): number {

@@ -16,7 +16,7 @@ import {
 import { type FullInterface, INTERFACE_LAYOUT } from '../device.ts';
 import { ipv4FromNumber, ipv4ToNumber } from '../network.ts';
 import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
-import { decodeUser, encodedUserLength, encodeUser, type User } from '../user.ts';
+import { decodeUser, encodeUser, type User } from '../user.ts';
 
 /**
  * Byte 0 of an Interface account. The deployed program stores interfaces in the device's account and has no such type; 160 is far from the
@@ -516,43 +516,32 @@ const MULTICAST_GROUP_SLOTS: Layout<MulticastGroupSlots> = { multicastSlot: u32 
 
 /** Bytes of a user's slot fields. */
 export const USER_SLOTS_LENGTH = 42;
-const LINK_SLOTS_LENGTH = 8;
-const MULTICAST_GROUP_SLOTS_LENGTH = 4;
 
 /** Throws AccountDataError when the data is empty or of another type, as do the next two. */
-export function decodeUserWithSlots(data: Uint8Array): WithSlots<User, UserSlots> {
-  const value = decodeUser(data);
-  return { value, slots: readTail(data, encodedUserLength(value), USER_SLOTS, USER_SLOTS_LENGTH) };
-}
+export const decodeUserWithSlots = (data: Uint8Array): WithSlots<User, UserSlots> =>
+  withTail(data, decodeUser, encodeUser, USER_SLOTS, USER_SLOTS_LENGTH);
+export const decodeLinkWithSlots = (data: Uint8Array): WithSlots<Link, LinkSlots> => withTail(data, decodeLink, encodeLink, LINK_SLOTS, 8);
+export const decodeMulticastGroupWithSlots = (data: Uint8Array): WithSlots<MulticastGroup, MulticastGroupSlots> =>
+  withTail(data, decodeMulticastGroup, encodeMulticastGroup, MULTICAST_GROUP_SLOTS, 4);
 
-export function decodeLinkWithSlots(data: Uint8Array): WithSlots<Link, LinkSlots> {
-  const value = decodeLink(data);
-  return { value, slots: readTail(data, encodeLink(value).length, LINK_SLOTS, LINK_SLOTS_LENGTH) };
-}
+export const encodeUserWithSlots = ({ value, slots }: WithSlots<User, UserSlots>): Uint8Array =>
+  append(encodeUser(value), USER_SLOTS, slots);
+export const encodeLinkWithSlots = ({ value, slots }: WithSlots<Link, LinkSlots>): Uint8Array =>
+  append(encodeLink(value), LINK_SLOTS, slots);
+export const encodeMulticastGroupWithSlots = ({ value, slots }: WithSlots<MulticastGroup, MulticastGroupSlots>): Uint8Array =>
+  append(encodeMulticastGroup(value), MULTICAST_GROUP_SLOTS, slots);
 
-export function decodeMulticastGroupWithSlots(data: Uint8Array): WithSlots<MulticastGroup, MulticastGroupSlots> {
-  const value = decodeMulticastGroup(data);
-  return {
-    value,
-    slots: readTail(data, encodeMulticastGroup(value).length, MULTICAST_GROUP_SLOTS, MULTICAST_GROUP_SLOTS_LENGTH),
-  };
-}
-
-export function encodeUserWithSlots({ value, slots }: WithSlots<User, UserSlots>): Uint8Array {
-  return append(encodeUser(value), USER_SLOTS, slots);
-}
-
-export function encodeLinkWithSlots({ value, slots }: WithSlots<Link, LinkSlots>): Uint8Array {
-  return append(encodeLink(value), LINK_SLOTS, slots);
-}
-
-export function encodeMulticastGroupWithSlots({ value, slots }: WithSlots<MulticastGroup, MulticastGroupSlots>): Uint8Array {
-  return append(encodeMulticastGroup(value), MULTICAST_GROUP_SLOTS, slots);
-}
-
-/** Reads the slot fields only if the remaining length matches exactly: a former User layout ends with 28 other bytes. */
-function readTail<S extends object>(data: Uint8Array, from: number, layout: Layout<S>, length: number): S | undefined {
-  return data.length === from + length ? readFields(layout, new AccountReader(data.subarray(from))) : undefined;
+/** Reads the slot fields only if the remaining length matches `length` exactly: a former User layout ends with 28 other bytes. */
+function withTail<T, S extends object>(
+  data: Uint8Array,
+  decode: (data: Uint8Array) => T,
+  encode: (value: T) => Uint8Array,
+  layout: Layout<S>,
+  length: number,
+): WithSlots<T, S> {
+  const value = decode(data);
+  const from = encode(value).length;
+  return { value, slots: data.length === from + length ? readFields(layout, new AccountReader(data.subarray(from))) : undefined };
 }
 
 function append<S extends object>(deployed: Uint8Array, layout: Layout<S>, slots: S | undefined): Uint8Array {
