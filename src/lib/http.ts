@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 
-export { Agent, buildConnector, Client, errors } from 'undici';
+export { Agent, buildConnector, Client, Dispatcher, errors } from 'undici';
 
 /** Reads a response body. Throws the error of `tooLarge` after more than `maxBytes`, and any error of the body itself. */
 export async function readBody(body: AsyncIterable<unknown>, maxBytes: number, tooLarge: () => Error): Promise<Buffer> {
@@ -67,6 +67,8 @@ export interface HttpClientOptions {
   readonly maxBodyBytes: number;
   /** How sockets are opened: TLS, a Unix socket, a resolver. undici's own way by default. */
   readonly connect?: buildConnector.connector;
+  /** What carries the requests; sockets by default. A simulation has a network of its own. */
+  readonly dispatcher?: Dispatcher;
   /** Called with the bytes of bodies as they pass the wire, packed ones as they are. */
   readonly onBytes?: (direction: 'sent' | 'received', bytes: number) => void;
 }
@@ -82,7 +84,7 @@ const unpack = promisify(gunzip);
  */
 export class HttpClient {
   readonly #options: HttpClientOptions;
-  #agent: Agent | undefined;
+  #agent: Dispatcher | undefined;
   #isClosed = false;
 
   constructor(options: HttpClientOptions) {
@@ -133,7 +135,7 @@ export class HttpClient {
     }
   }
 
-  #open(): Agent {
+  #open(): Dispatcher {
     const { connections, keepAliveMs, connect } = this.#options;
     // Deadlines are the signal's, so undici's own are off.
     const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
@@ -192,7 +194,7 @@ export class HttpClient {
         onResponseError: (_, error) => fail('connection', error),
       };
       try {
-        this.#agent ??= this.#open();
+        this.#agent ??= this.#options.dispatcher ?? this.#open();
         this.#agent.dispatch({ method, origin, path, headers, body }, handler);
       } catch (error) {
         fail('connection', asError(error));

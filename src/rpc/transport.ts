@@ -163,6 +163,8 @@ export interface JsonRpcOptions {
   /** How host names become addresses; the host's own resolver by default. */
   readonly resolve?: Resolve;
   readonly onBytes?: HttpClientOptions['onBytes'];
+  /** What carries the HTTP requests; sockets by default. A simulation has a network of its own. */
+  readonly dispatcher?: HttpClientOptions['dispatcher'];
 }
 
 export interface JsonRpc {
@@ -219,7 +221,7 @@ class HttpJsonRpc implements JsonRpc {
   }
 
   async call({ method, params, urgent = false }: RpcRequest, signal: AbortSignal): Promise<RpcReply> {
-    const { maxWaiting, timeoutMs } = this.#options;
+    const { maxWaiting, timeoutMs, clock } = this.#options;
     if (this.#queue.size >= maxWaiting)
       return { kind: 'failed', progress: 'overflow', cause: new Error(`${this.#queue.size} requests wait for a free connection`) };
     const id = ++this.#lastId;
@@ -230,9 +232,9 @@ class HttpJsonRpc implements JsonRpc {
       return posted;
     };
     try {
-      return await withDeadline(timeoutMs, signal, (inner) =>
-        this.#queue.add(() => post(inner), { priority: urgent ? 1 : 0, signal: inner }),
-      );
+      const queued = (inner: AbortSignal): Promise<RpcReply> =>
+        this.#queue.add(() => post(inner), { priority: urgent ? 1 : 0, signal: inner });
+      return await withDeadline(timeoutMs, signal, queued, clock);
     } catch (error) {
       // The queue gives up at the abort itself; only the post knows how far the request had come by then.
       return posted ?? { kind: 'failed', progress: 'queued', cause: asError(error) };
@@ -263,7 +265,7 @@ class HttpJsonRpc implements JsonRpc {
   }
 
   #open(): Connections {
-    const { connections, timeoutMs, maxResponseBytes, onBytes } = this.#options;
+    const { connections, timeoutMs, maxResponseBytes, onBytes, dispatcher } = this.#options;
     const addresses = this.#addresses;
     const connect = buildConnector({
       timeout: timeoutMs,
@@ -277,6 +279,7 @@ class HttpJsonRpc implements JsonRpc {
         keepAliveMs: KEEP_ALIVE_MS,
         maxBodyBytes: maxResponseBytes,
         onBytes,
+        dispatcher,
         connect: (target, callback) => {
           const socket: unknown = connect(target, callback);
           if (!addresses.isName || !(socket instanceof Socket)) return;
