@@ -7,6 +7,7 @@
  */
 import { systemClock } from '../src/lib/index.ts';
 import { buildTransaction } from '../src/publisher/index.ts';
+import { SendAttempts } from '../src/rpc/index.ts';
 import { type Address, nanoseconds } from '../src/serviceability/index.ts';
 import { BENCH_SIGNER, benchAgent } from './support/agent.ts';
 import { type Bench, machineMs } from './support/bench.ts';
@@ -56,7 +57,7 @@ async function writeOneByOne(host: LocalnetHost, users: number): Promise<number>
     const write = { user, status: 'up', rttNs: nanoseconds(0) } as const;
     const { programId, device } = host;
     const { wire, signature } = buildTransaction({ programId, device, signer: BENCH_SIGNER, blockhash, writes: [write], compute: {} });
-    const sent = await rpc.sendTransaction(wire, { skipPreflight: false }, signal);
+    const sent = await rpc.sendTransaction(new SendAttempts(wire), { skipPreflight: false }, signal);
     if (sent.kind !== 'accepted') throw new Error(`the ledger did not take it: ${sent.kind}`);
     for (;;) {
       const [status] = (await rpc.signatureStatuses([signature], { searchHistory: false }, signal)).statuses;

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Never sent a second time, not even after a reset. */
+  readonly once?: boolean;
 }
 
 export interface HttpReply {
@@ -55,6 +57,11 @@ export class HttpError extends Error {
     override readonly cause: Error,
   ) {
     super(message, { cause });
+  }
+
+  /** The connection died after the request was offered and before the first byte of a reply. */
+  get wasReset(): boolean {
+    return this.problem === 'connection' && this.progress === 'offered' && hasCode(this.cause, RESETS);
   }
 }
 
@@ -92,15 +99,14 @@ export class HttpClient {
   }
 
   /**
-   * Sends one request and reads the reply. Sends it once more when the connection died before the first byte of a reply, so only requests
-   * that may arrive twice belong here. Throws HttpError and nothing else.
+   * Sends one request and reads the reply. Sends it a second time when the connection died before the first byte of a reply, unless it is one to
+   * send `once`. Throws HttpError and nothing else.
    */
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     try {
       return await this.#sendOnce(request, signal);
     } catch (error) {
-      if (!(error instanceof HttpError) || error.problem !== 'connection' || error.progress !== 'offered') throw error;
-      if (signal.aborted || !hasCode(error.cause, RESETS)) throw error;
+      if (request.once || signal.aborted || !(error instanceof HttpError) || !error.wasReset) throw error;
     }
     try {
       return await this.#sendOnce(request, signal);

@@ -1,5 +1,4 @@
-import bs58 from 'bs58';
-import { AgentError, type Clock, isRecord, type Random, Stopped, systemClock } from '../lib/index.ts';
+import { type Clock, type Random, systemClock } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
@@ -13,29 +12,22 @@ import {
 } from './endpoint.ts';
 import { Endpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import { Malformed } from './json.ts';
-import type { LedgerRpc, SendOutcome, SignatureStatus } from './ledger-rpc.ts';
+import type { LedgerRpc } from './ledger-rpc.ts';
 import {
   readAccounts,
   readBalance,
   readBlockhash,
   readEpochInfo,
-  readSimulated,
   readSimulation,
   readStatuses,
   readUserAccounts,
+  type SignatureStatus,
   type UserAccounts,
   userFilters,
 } from './responses.ts';
+import { readSendReply, type SendAttempts } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples } from './slots.ts';
-import {
-  createJsonRpc,
-  type EndpointUrl,
-  type JsonRpc,
-  type JsonRpcOptions,
-  parseEndpointUrls,
-  type Resolve,
-  type RpcReply,
-} from './transport.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND } from './transport.ts';
 
 /** For all reads and sends: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
 const COMMITMENT = 'confirmed';
@@ -156,76 +148,18 @@ export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions):
   });
 }
 
-const PREFLIGHT_FAILED = -32002;
-const SIGNATURE_DOES_NOT_VERIFY = -32003;
-
-/** The transaction's first signature, which names it: 64 bytes after their count. */
-function signatureOf(wire: Uint8Array): string {
-  return bs58.encode(wire.subarray(1, 65));
-}
-
-/**
- * Reads one endpoint's reply to sendTransaction. Throws EndpointError when the endpoint failed; its `mayHaveActed` then says whether the
- * transaction can have been broadcast.
- */
-function readSendReply(reply: RpcReply, signature: string, url: EndpointUrl): SendOutcome {
-  if (reply.kind === 'result') {
-    if (reply.value === signature) return { kind: 'accepted' };
-    throw badAnswer('the signature of another transaction', url, 'sendTransaction');
-  }
-  if (reply.kind === 'rpc-error' && reply.code === PREFLIGHT_FAILED) return readPreflight(reply, url);
-  if (reply.kind === 'rpc-error' && reply.code === SIGNATURE_DOES_NOT_VERIFY)
-    return { kind: 'rejected', err: 'SignatureFailure', logs: [] };
-  throw toEndpointError(reply, url, 'sendTransaction');
-}
-
-/** A failed preflight is a refusal before the broadcast, with one exception: the transaction has landed already. */
-function readPreflight(reply: RpcReply & { kind: 'rpc-error' }, url: EndpointUrl): SendOutcome {
-  if (!isRecord(reply.data)) throw toEndpointError(reply, url, 'sendTransaction');
-  try {
-    const { err, logs, unitsConsumed } = readSimulated(reply.data);
-    if (err === 'AlreadyProcessed') return { kind: 'accepted' };
-    if (err === null) throw new Malformed('a failed preflight without an error');
-    return { kind: 'rejected', err, logs, unitsConsumed };
-  } catch (error) {
-    if (error instanceof Malformed) throw badAnswer(error.message, url, 'sendTransaction');
-    throw error;
-  }
-}
-
-/** The outcome of a send to an endpoint that failed. */
-function outcomeOfError({ error, verdict }: EndpointError): SendOutcome {
-  return verdict.mayHaveActed ? { kind: 'unknown', error } : { kind: 'not-sent', error };
-}
-
-/**
- * Combines the outcomes of all endpoints as soon as the result is certain: the first `accepted` decides; anything else needs every reply.
- * `unknown` outweighs `rejected`, because one endpoint that may have broadcast the transaction is enough for it to land.
- */
-function combineOutcomes(pending: readonly Promise<SendOutcome>[]): Promise<SendOutcome> {
+/** Resolves at the first endpoint that accepted, or when each one has answered. Rejects only for a bug. */
+function untilAccepted(attempts: SendAttempts, offers: readonly Promise<unknown>[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const outcomes: SendOutcome[] = [];
-    for (const one of pending) {
-      one.then((outcome) => {
-        outcomes.push(outcome);
-        if (outcome.kind === 'accepted') resolve(outcome);
-        else if (outcomes.length === pending.length) resolve(strongestOutcome(outcomes));
+    let open = offers.length;
+    if (open === 0) resolve();
+    for (const offer of offers) {
+      offer.then(() => {
+        open -= 1;
+        if (open === 0 || attempts.outcome().kind === 'accepted') resolve();
       }, reject);
     }
-    if (pending.length === 0)
-      resolve({ kind: 'not-sent', error: new AgentError('LEDGER__NO_ENDPOINT', { problems: 'all are quarantined or closed' }) });
   });
-}
-
-function strongestOutcome(outcomes: readonly SendOutcome[]): SendOutcome {
-  const rejections = outcomes.filter((outcome) => outcome.kind === 'rejected');
-  return (
-    outcomes.find(({ kind }) => kind === 'unknown') ??
-    // A lagging endpoint does not know a new blockhash; an endpoint that ran the transaction knows more.
-    rejections.find(({ err }) => err !== 'BlockhashNotFound') ??
-    rejections[0] ??
-    outcomes[0] ?? { kind: 'not-sent', error: new Stopped('no endpoint was asked') }
-  );
 }
 
 /*
@@ -355,7 +289,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       }, signal);
     },
 
-    async sendTransaction(wire, { skipPreflight, minContextSlot }, signal) {
+    async sendTransaction(attempts, { skipPreflight, minContextSlot }, signal) {
       signal.throwIfAborted();
       const config = {
         encoding: 'base64',
@@ -364,18 +298,28 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         maxRetries: 0,
         minContextSlot: jsonSlot(minContextSlot),
       };
-      const request = { method: 'sendTransaction', params: [toBase64(wire), config], urgent: true };
-      const signature = signatureOf(wire);
-      const replies = endpoints.onEvery(
-        (endpoint, _, inner) => endpoint.offer(request, (reply) => readSendReply(reply, signature, endpoint.url), inner),
-        signal,
-      );
-      const outcome = await combineOutcomes(
-        replies.map(async (reply): Promise<SendOutcome> => {
-          const settled = await reply;
-          return settled instanceof EndpointError ? outcomeOfError(settled) : settled;
-        }),
-      );
+      const request = { method: SEND, params: [toBase64(attempts.wire), config] };
+      const offers = endpoints.onEvery(async (endpoint, _, inner) => {
+        for (let isRetry = false; ; isRetry = true) {
+          const attempt = attempts.begin(endpoint.url.name);
+          const isOver = await endpoint.offer(
+            request,
+            (reply) => {
+              const { outcome, failure } = readSendReply(reply, attempts.signature, endpoint.url);
+              attempts.end(attempt, outcome);
+              // A server may close an idle connection at the moment of our write. The same bytes once more do no harm.
+              if (!isRetry && reply.kind === 'failed' && reply.wasReset && !inner.aborted) return false;
+              if (failure !== undefined) throw failure;
+              return true;
+            },
+            inner,
+          );
+          if (isOver) return;
+        }
+      }, signal);
+      if (offers.length === 0) attempts.notOffered(endpoints.noEndpointError());
+      await untilAccepted(attempts, offers);
+      const outcome = attempts.outcome();
       if (outcome.kind !== 'accepted') signal.throwIfAborted();
       return outcome;
     },

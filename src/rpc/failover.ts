@@ -130,6 +130,11 @@ export class Endpoints {
     );
   }
 
+  /** Why none of them can be asked. */
+  noEndpointError(): AgentError {
+    return noEndpointError([], this.#all);
+  }
+
   /** This endpoint has our device. Compares the clusters of the others with its own, in the background. */
   verifyCluster(endpoint: AskedEndpoint): void {
     this.#cluster.verify(endpoint);
@@ -194,7 +199,7 @@ export class Endpoints {
 function noEndpointError(failures: readonly EndpointError[], all: readonly Endpoint[]): AgentError {
   const errors = failures.length > 0 ? failures.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
   const [first, ...rest] = errors;
-  if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none answered in time' });
+  if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none can be asked' });
   const alike = rest.every((error) => error.class === first.class);
   if (rest.length === 0 || (alike && first.class !== 'retry-later')) return first;
   return new AgentError(

@@ -9,7 +9,9 @@ export {
 } from './client.ts';
 export type { EndpointEvent } from './endpoint.ts';
 export type { EndpointTraffic } from './failover.ts';
-export type { AccountInfo, LedgerRpc, SendOutcome, SignatureStatus, SimulationResult, TransactionErrorJson } from './ledger-rpc.ts';
+export type { LedgerRpc } from './ledger-rpc.ts';
+export type { AccountInfo, SignatureStatus, SimulationResult, TransactionErrorJson } from './responses.ts';
+export { SendAttempts, type SendOutcome } from './send-outcome.ts';
 export {
   createJsonRpc,
   type JsonRpc,

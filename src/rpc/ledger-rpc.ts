@@ -1,40 +1,6 @@
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
-
-/** An account as getMultipleAccounts has it. */
-export interface AccountInfo {
-  readonly owner: Address;
-  readonly lamports: Lamports;
-  readonly data: Uint8Array;
-}
-
-/** The error of a transaction in Solana's own JSON shape, e.g. `{"InstructionError":[3,{"Custom":8}]}` or `"BlockhashNotFound"`. */
-export type TransactionErrorJson = string | { readonly [kind: string]: unknown };
-
-export interface SignatureStatus {
-  readonly slot: Slot;
-  /** `processed` may still be forked away; the worker takes `confirmed` and `finalized` for final. */
-  readonly confirmationStatus: 'processed' | 'confirmed' | 'finalized';
-  readonly err: TransactionErrorJson | null;
-}
-
-/**
- * The outcome of offering a transaction to every healthy endpoint.
- * accepted: at least one took it (or already had it). rejected: every endpoint refused it in preflight, so none broadcast it.
- * not-sent: no endpoint can have received it (refused connections, 429 before processing). unknown: anything else; it may land.
- */
-export type SendOutcome =
-  | { readonly kind: 'accepted' }
-  | { readonly kind: 'rejected'; readonly err: TransactionErrorJson; readonly logs: readonly string[]; readonly unitsConsumed?: number }
-  | { readonly kind: 'not-sent'; readonly error: Error }
-  | { readonly kind: 'unknown'; readonly error: Error };
-
-export interface SimulationResult {
-  readonly slot: Slot;
-  readonly err: TransactionErrorJson | null;
-  readonly logs: readonly string[];
-  /** Absent when the node does not report it. */
-  readonly unitsConsumed?: number;
-}
+import type { AccountInfo, SignatureStatus, SimulationResult } from './responses.ts';
+import type { SendAttempts, SendOutcome } from './send-outcome.ts';
 
 /**
  * The ledger as this agent uses it. One implementation speaks JSON-RPC to several endpoints; the simulation has another.
@@ -67,11 +33,12 @@ export interface LedgerRpc {
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;
   /**
-   * Offers the signed transaction to every healthy endpoint. Preflight on a node from before `minContextSlot` counts as not sent: the node may
-   * not know a user that exists. Throws only for an aborted signal.
+   * Offers the signed transaction to every healthy endpoint, and returns the outcome of all attempts so far, those of earlier calls included.
+   * It returns at the first endpoint that accepts; the other attempts go on, and `attempts` follows them. A node from before `minContextSlot`
+   * refuses the preflight, because it may not know a user that exists. Throws only for an aborted signal.
    */
   sendTransaction(
-    wire: Uint8Array,
+    attempts: SendAttempts,
     options: { readonly skipPreflight: boolean; readonly minContextSlot?: Slot },
     signal: AbortSignal,
   ): Promise<SendOutcome>;

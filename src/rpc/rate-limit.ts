@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import { type Clock, createAbortController, DeadlineExceeded, Stopped, withDeadline, withSignals } from '../lib/index.ts';
-import type { JsonRpc, RpcReply, RpcRequest } from './transport.ts';
+import { type JsonRpc, type RpcReply, type RpcRequest, SEND } from './transport.ts';
 
 /** The most requests that one endpoint is asked in any second; Infinity for no limit. */
 export interface RequestRates {
@@ -94,7 +94,7 @@ export class RateLimitedRpc implements JsonRpc {
         isAdmitted = true;
         resolve();
       };
-      this.#queue(method === 'sendTransaction', admit, turn.signal).catch(reject);
+      this.#queue(method === SEND, admit, turn.signal).catch(reject);
     });
     if (!isAdmitted) {
       const since = clock.monotonic();
@@ -132,6 +132,7 @@ function queueOf(perSecond: number): PQueue {
   return new PQueue({ intervalCap: Math.max(1, Math.floor(perSecond)), interval: SECOND, strict: true });
 }
 
-function isTooMany(reply: RpcReply): boolean {
+/** Whether the endpoint says that we ask too often. */
+export function isTooMany(reply: RpcReply): boolean {
   return (reply.kind === 'http-error' && TOO_MANY.has(reply.status)) || (reply.kind === 'rpc-error' && TOO_MANY.has(reply.code));
 }

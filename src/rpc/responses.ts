@@ -1,7 +1,31 @@
 import { AgentError, isRecord } from '../lib/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Lamports, lamports, type Slot, slot } from '../serviceability/index.ts';
 import { asArray, asBase64Data, asCount, asRecord, asSlotted, asText, Malformed } from './json.ts';
-import type { AccountInfo, SignatureStatus, SimulationResult, TransactionErrorJson } from './ledger-rpc.ts';
+
+/** An account as getMultipleAccounts has it. */
+export interface AccountInfo {
+  readonly owner: Address;
+  readonly lamports: Lamports;
+  readonly data: Uint8Array;
+}
+
+/** The error of a transaction in Solana's own JSON shape, e.g. `{"InstructionError":[3,{"Custom":8}]}` or `"BlockhashNotFound"`. */
+export type TransactionErrorJson = string | { readonly [kind: string]: unknown };
+
+export interface SignatureStatus {
+  readonly slot: Slot;
+  /** `processed` may still be forked away; the worker takes `confirmed` and `finalized` for final. */
+  readonly confirmationStatus: 'processed' | 'confirmed' | 'finalized';
+  readonly err: TransactionErrorJson | null;
+}
+
+export interface SimulationResult {
+  readonly slot: Slot;
+  readonly err: TransactionErrorJson | null;
+  readonly logs: readonly string[];
+  /** Absent when the node does not report it. */
+  readonly unitsConsumed?: number;
+}
 
 /** getEpochInfo. */
 export function readEpochInfo(result: unknown): { readonly slot: Slot; readonly blockHeight: bigint } {

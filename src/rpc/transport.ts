@@ -141,14 +141,20 @@ type RpcFailure =
   | { readonly kind: 'rpc-error'; readonly code: number; readonly message: string; readonly data: unknown }
   | { readonly kind: 'http-error'; readonly status: number; readonly retryAfterMs?: number }
   | { readonly kind: 'garbled'; readonly problem: string }
-  | { readonly kind: 'failed'; readonly progress: HttpProgress | 'queued' | 'overflow'; readonly cause: Error };
+  | {
+      readonly kind: 'failed';
+      readonly progress: HttpProgress | 'queued' | 'overflow';
+      readonly cause: Error;
+      readonly wasReset?: boolean;
+    };
 
 export interface RpcRequest {
   readonly method: string;
   readonly params: readonly unknown[];
-  /** Sends overtake reads that wait for a free connection. */
-  readonly urgent?: boolean;
 }
+
+/** Overtakes reads that wait for a free connection. Each attempt counts (see SendAttempts), so the transport never repeats it by itself. */
+export const SEND = 'sendTransaction';
 
 export interface JsonRpcOptions {
   readonly url: EndpointUrl;
@@ -220,7 +226,7 @@ class HttpJsonRpc implements JsonRpc {
     this.#connections = this.#open();
   }
 
-  async call({ method, params, urgent = false }: RpcRequest, signal: AbortSignal): Promise<RpcReply> {
+  async call({ method, params }: RpcRequest, signal: AbortSignal): Promise<RpcReply> {
     const { maxWaiting, timeoutMs, clock } = this.#options;
     if (this.#queue.size >= maxWaiting)
       return { kind: 'failed', progress: 'overflow', cause: new Error(`${this.#queue.size} requests wait for a free connection`) };
@@ -228,12 +234,12 @@ class HttpJsonRpc implements JsonRpc {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     let posted: Promise<RpcReply> | undefined;
     const post = (inner: AbortSignal): Promise<RpcReply> => {
-      posted = this.#post(id, body, inner);
+      posted = this.#post(id, body, method === SEND, inner);
       return posted;
     };
     try {
       const queued = (inner: AbortSignal): Promise<RpcReply> =>
-        this.#queue.add(() => post(inner), { priority: urgent ? 1 : 0, signal: inner });
+        this.#queue.add(() => post(inner), { priority: method === SEND ? 1 : 0, signal: inner });
       return await withDeadline(timeoutMs, signal, queued, clock);
     } catch (error) {
       // The queue gives up at the abort itself; only the post knows how far the request had come by then.
@@ -247,10 +253,10 @@ class HttpJsonRpc implements JsonRpc {
     await Promise.all([this.#connections.http, ...this.#retired].map((http) => http.close(reason)));
   }
 
-  async #post(id: number, body: string, signal: AbortSignal): Promise<RpcReply> {
+  async #post(id: number, body: string, once: boolean, signal: AbortSignal): Promise<RpcReply> {
     const { url, clock } = this.#options;
     const connections = this.#connections;
-    const request = { method: 'POST', origin: url.origin, path: url.path, headers: this.#headers, body } as const;
+    const request = { method: 'POST', origin: url.origin, path: url.path, headers: this.#headers, body, once } as const;
     try {
       const reply = readReply(await connections.http.send(request, signal), id, clock.wall());
       return reply.kind === 'result' ? reply : { ...reply, address: connections.address };
@@ -260,7 +266,7 @@ class HttpJsonRpc implements JsonRpc {
       if (problem === 'too-large' || problem === 'malformed') return { kind: 'garbled', problem: message, address: connections.address };
       // A call that its caller gave up says nothing about the address.
       if (problem === 'connection' || cause instanceof DeadlineExceeded) this.#leave(connections);
-      return { kind: 'failed', progress, cause, address: connections.address };
+      return { kind: 'failed', progress, cause, wasReset: error.wasReset, address: connections.address };
     }
   }
 

@@ -16,7 +16,8 @@ import {
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
 import type { SingleEndpoint } from './client.ts';
-import type { AccountInfo, LedgerRpc } from './ledger-rpc.ts';
+import type { LedgerRpc } from './ledger-rpc.ts';
+import type { AccountInfo } from './responses.ts';
 import { RollbackWatch, SlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */

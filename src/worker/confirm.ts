@@ -92,7 +92,7 @@ export class Confirmer {
 
   #rebroadcast(transaction: InFlightTransaction, signal: AbortSignal): void {
     const { rpc, clock, inFlight, queue, reporter, timing } = this.#parts;
-    const { signature, wire } = transaction;
+    const { signature, attempts } = transaction;
     if (clock.monotonic() - transaction.lastSentAt < timing.rebroadcastIntervalMs || this.#resending.has(transaction)) return;
     this.#resending.add(transaction);
     queue.resend(async () => {
@@ -102,7 +102,7 @@ export class Confirmer {
       transaction.lastSentAt = clock.monotonic();
       transaction.sends += 1;
       reporter.rebroadcast({ signature });
-      await rpc.sendTransaction(wire, { skipPreflight: true }, signal);
+      await rpc.sendTransaction(attempts, { skipPreflight: true }, signal);
     });
   }
 

@@ -1,7 +1,7 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { SignedTransaction } from '../publisher/index.ts';
-import type { LedgerRpc } from '../rpc/index.ts';
+import type { LedgerRpc, SendAttempts } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 
 export type Blockhash = Awaited<ReturnType<LedgerRpc['latestBlockhash']>>;
@@ -36,6 +36,8 @@ export class BlockhashCache {
 /** A transaction that was sent, and is neither confirmed nor failed nor expired. */
 export interface InFlightTransaction extends SignedTransaction {
   readonly intents: readonly StatusIntent[];
+  /** Every attempt to send it. */
+  readonly attempts: SendAttempts;
   /** Slot and block height when its blockhash was fetched, or when it was first checked after a rollback of the ledger. */
   slot: Slot;
   blockHeight: bigint;

@@ -10,7 +10,7 @@ import {
   type Signer,
   type WaitingIntent,
 } from '../publisher/index.ts';
-import type { LedgerRpc } from '../rpc/index.ts';
+import { type LedgerRpc, SendAttempts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { FailureHandler, FailureHandlerParts } from './failures.ts';
 import type { SpendBudget } from './gate.ts';
@@ -146,9 +146,11 @@ export class Submitter {
   #submit({ intents, compute }: Packed, blockhash: Blockhash, signal: AbortSignal): void {
     const { clock, inFlight, budget, reporter, queue } = this.#parts;
     const now = clock.monotonic();
+    const signed = this.#sign(intents, compute, blockhash);
     const transaction: InFlightTransaction = {
-      ...this.#sign(intents, compute, blockhash),
+      ...signed,
       intents,
+      attempts: new SendAttempts(signed.wire),
       slot: blockhash.slot,
       blockHeight: blockhash.blockHeight,
       lastValidBlockHeight: blockhash.lastValidBlockHeight,
@@ -188,8 +190,8 @@ export class Submitter {
   /** The first send. A node that lags behind the view would reject users that it does not know yet. */
   async #send(transaction: InFlightTransaction, signal: AbortSignal): Promise<void> {
     const { rpc, timing, desired, inFlight, gate, reporter, failures } = this.#parts;
-    const { wire, signature, intents } = transaction;
-    const outcome = await rpc.sendTransaction(wire, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
+    const { attempts, signature, intents } = transaction;
+    const outcome = await rpc.sendTransaction(attempts, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
     switch (outcome.kind) {
       case 'accepted':
         gate.answered();
@@ -197,13 +199,12 @@ export class Submitter {
       case 'unknown':
         return;
       case 'not-sent':
-        if (transaction.sends > 1 || !inFlight.remove(transaction)) return;
+        if (!inFlight.remove(transaction)) return;
         gate.pause();
         reporter.withdrawn({ signature, intents });
         return;
       case 'rejected':
-        // After a rebroadcast, which may have reached a node, only the status or the expiry is proof.
-        if (transaction.sends === 1 && inFlight.remove(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
+        if (inFlight.remove(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
     }
   }
 }

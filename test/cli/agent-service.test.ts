@@ -3,6 +3,7 @@ import type { Agent } from '../../src/agent/agent.ts';
 import { AgentService } from '../../src/cli/daemon.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
+import { SendAttempts } from '../../src/rpc/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import type { InFlightTransaction } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
@@ -126,6 +127,7 @@ test('a reload fails when the first agent failed to start', async () => {
 const inFlight: InFlightTransaction = {
   signature: 'first',
   wire: new Uint8Array(),
+  attempts: new SendAttempts(new Uint8Array()),
   prefixInstructions: 0,
   slot: slot(100),
   blockHeight: 90n,

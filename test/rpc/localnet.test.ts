@@ -3,7 +3,7 @@ import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalLedger, createSigner, type Ed25519Signer, type LedgerEndpoint, type LocalLedger } from '../../localnet/ledger/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
-import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SendOutcome } from '../../src/rpc/index.ts';
+import { createUserViewReader, type LedgerRpc, readDeviceAuthority, SendAttempts, type SendOutcome } from '../../src/rpc/index.ts';
 import { type Address, lamports, nanoseconds, setUserBgpStatusInstruction, UserType } from '../../src/serviceability/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { calm, type ManualClock, manualClock, rpcOver } from './builders.ts';
@@ -102,18 +102,18 @@ describe('a healthy ledger', () => {
     expect(before.users.get(user)?.user.bgpStatus).toBe(0);
     const transaction = await signed();
     expect(await rpc.simulateTransaction(transaction.wire, calm())).toMatchObject({ err: null, unitsConsumed: expect.any(Number) });
-    expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
+    expect(await rpc.sendTransaction(new SendAttempts(transaction.wire), { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
     clock.advance(3 * SLOT_MS);
     const { statuses } = await rpc.signatureStatuses([nameOf(transaction)], { searchHistory: false }, calm());
     expect(statuses).toEqual([{ slot: expect.any(BigInt), confirmationStatus: 'confirmed', err: null }]);
     const landedAt = statuses[0]?.slot;
     const after = await views.read(calm(), landedAt === undefined ? {} : { minContextSlot: landedAt });
     expect(after.users.get(user)?.user).toMatchObject({ bgpStatus: 1, bgpRttNs: 7_500_000n, lastBgpReportedAt: landedAt });
-    expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
+    expect(await rpc.sendTransaction(new SendAttempts(transaction.wire), { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
   });
 
   test('the report of another key is rejected before it is broadcast', async () => {
-    const outcome = await rpc.sendTransaction((await signed(OTHER_KEY)).wire, { skipPreflight: false }, calm());
+    const outcome = await rpc.sendTransaction(new SendAttempts((await signed(OTHER_KEY)).wire), { skipPreflight: false }, calm());
     expect(outcome).toMatchObject({ kind: 'rejected', err: { InstructionError: [0, { Custom: 8 }] } } satisfies Partial<SendOutcome>);
   });
 
@@ -121,7 +121,7 @@ describe('a healthy ledger', () => {
     ledger.faults.set({ dropProbability: 1 });
     second.faults.set({ dropProbability: 1 });
     const transaction = await signed();
-    expect(await rpc.sendTransaction(transaction.wire, { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
+    expect(await rpc.sendTransaction(new SendAttempts(transaction.wire), { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
     clock.advance(100 * SLOT_MS);
     const early = await rpc.checkExpiry([nameOf(transaction)], calm());
     expect([early.statuses, early.blockHeight > transaction.lastValidBlockHeight]).toEqual([[null], false]);
@@ -144,7 +144,9 @@ describe('with one failing endpoint', () => {
     letTimersStandStill();
     ledger.faults.set({ rpc: [{ kind }] });
     expect((await asTimePasses(25, reader().read(calm()))).users.size).toBe(1);
-    expect(await asTimePasses(25, rpc.sendTransaction(transaction.wire, { skipPreflight: false }, calm()))).toEqual({ kind: 'accepted' });
+    expect(await asTimePasses(25, rpc.sendTransaction(new SendAttempts(transaction.wire), { skipPreflight: false }, calm()))).toEqual({
+      kind: 'accepted',
+    });
     expect(events).toEqual([expect.stringContaining(code)]);
   });
 

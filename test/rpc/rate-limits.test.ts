@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createVirtualClock, monotonicMs, systemClock } from '../../src/lib/index.ts';
-import type { JsonRpc, RpcReply } from '../../src/rpc/index.ts';
+import { type JsonRpc, type RpcReply, SendAttempts } from '../../src/rpc/index.ts';
 import { RateLimitedRpc } from '../../src/rpc/rate-limit.ts';
 import { calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
@@ -113,7 +113,7 @@ describe('an endpoint is asked no more often than its rate', () => {
     const openTransport = (): JsonRpc => ({ ...answering, call: async () => rejected });
     const { rpc } = rpcOver(['http://a'], { openTransport });
     for (let n = 0; n < 190; n += 1) {
-      await rpc.sendTransaction(wireOf(n), { skipPreflight: false }, calm());
+      await rpc.sendTransaction(new SendAttempts(wireOf(n)), { skipPreflight: false }, calm());
       await vi.advanceTimersByTimeAsync(10);
     }
     expect(rpc.traffic()).toEqual([{ endpoint: 'http://a', requests: 190, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0 }]);

@@ -1,6 +1,6 @@
 import bs58 from 'bs58';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { SendOutcome } from '../../src/rpc/index.ts';
+import { SendAttempts, type SendOutcome } from '../../src/rpc/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
 import { base64, calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { closedPort, type FakeEndpoint, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
@@ -27,7 +27,7 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
   'finds the signature wrong': { error: { code: -32003, message: 'signature verification failure' } },
   limits: { status: 429 },
   'limits in JSON-RPC': { error: { code: -32429, message: 'slow' } },
-  'is unhealthy': { error: { code: -32005, message: 'behind' } },
+  'is unhealthy': { error: { code: -32005, message: 'Node is behind by 42 slots' } },
   'denies access': { status: 403 },
   'cannot read it': { error: { code: -32602, message: 'failed to deserialize' } },
   'fails as a gateway': { status: 502 },
@@ -44,7 +44,7 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
 async function send(urls: readonly string[]): Promise<SendOutcome> {
   letTimersStandStill();
   const { rpc } = rpcOver(urls);
-  const outcome = await asTimePasses(25, rpc.sendTransaction(WIRE, { skipPreflight: false }, calm()));
+  const outcome = await asTimePasses(25, rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: false }, calm()));
   await rpc.close();
   return outcome;
 }
@@ -54,7 +54,7 @@ const answering = (one: string, two?: string): readonly string[] =>
 const brief = (outcome: SendOutcome): string => {
   if (outcome.kind === 'accepted') return 'accepted';
   if (outcome.kind === 'rejected') return `rejected ${JSON.stringify(outcome.err)}`;
-  return `${outcome.kind} ${'code' in outcome.error ? outcome.error.code : outcome.error.message}`;
+  return `${outcome.kind} ${outcome.error?.code}`;
 };
 
 describe('a send to one endpoint', () => {
@@ -68,7 +68,7 @@ describe('a send to one endpoint', () => {
     ['limits in JSON-RPC', 'not-sent LEDGER__RATE_LIMITED'],
     ['is unhealthy', 'not-sent LEDGER__UNAVAILABLE'],
     ['denies access', 'not-sent LEDGER__ACCESS_DENIED'],
-    ['cannot read it', 'not-sent LEDGER__REQUEST_REFUSED'],
+    ['cannot read it', 'unknown LEDGER__REQUEST_REFUSED'],
     ['fails as a gateway', 'unknown LEDGER__UNAVAILABLE'],
     ['is unavailable', 'unknown LEDGER__UNAVAILABLE'],
     ['fails inside', 'unknown LEDGER__NODE_ERROR'],
@@ -76,8 +76,8 @@ describe('a send to one endpoint', () => {
     ['cuts the connection', 'unknown LEDGER__UNREACHABLE'],
     ['sends a page', 'unknown LEDGER__BAD_ANSWER'],
     ['names another signature', 'unknown LEDGER__BAD_ANSWER'],
-    ['rejects without a reason', 'unknown LEDGER__BAD_ANSWER'],
-    ['rejects in a strange shape', 'not-sent LEDGER__REQUEST_REFUSED'],
+    ['rejects without a reason', 'unknown LEDGER__REQUEST_REFUSED'],
+    ['rejects in a strange shape', 'unknown LEDGER__REQUEST_REFUSED'],
   ])('a send to an endpoint that %s is %s', async (name, expected) => {
     expect(brief(await send(answering(name)))).toBe(expected);
   });
@@ -110,7 +110,7 @@ describe('a send to two endpoints', () => {
     ['rejects it', 'is unavailable', 'unknown LEDGER__UNAVAILABLE'],
     ['cuts the connection', 'rejects it', 'unknown LEDGER__UNREACHABLE'],
     ['limits', 'hangs', 'unknown LEDGER__TIMEOUT'],
-    ['limits', 'denies access', 'not-sent LEDGER__RATE_LIMITED'],
+    ['limits', 'denies access', 'not-sent LEDGER__NO_ENDPOINT'],
   ])('a send to an endpoint that %s and one that %s is %s', async (one, two, expected) => {
     expect(brief(await send(answering(one, two)))).toBe(expected);
   });
@@ -125,7 +125,55 @@ describe('a send to two endpoints', () => {
 
   test('a send that one endpoint accepts does not wait for the other', async () => {
     const { rpc } = rpcOver(answering('hangs', 'accepts'), { requestTimeoutMs: 15_000 });
-    expect(await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
+    expect(await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm())).toEqual({ kind: 'accepted' });
+    await rpc.close();
+  });
+});
+
+describe('repeated sends', () => {
+  const REFUSALS = ['limits', 'limits in JSON-RPC', 'denies access', 'rejects it', 'lacks the blockhash', 'is unhealthy'];
+  /** Answers once so, and from then on so. */
+  const first = (name: string, then: string): string => {
+    let isFirst = true;
+    fakes[0]?.always(() => {
+      const reply = REPLIES[isFirst ? name : then];
+      isFirst = false;
+      return reply ?? 'hang';
+    });
+    return fakes[0]?.url ?? '';
+  };
+
+  test.each(REFUSALS)('rule 18: a send whose connection is cut may land although its immediate repeat %s', async (then) => {
+    expect(brief(await send([first('cuts the connection', then)]))).toBe('unknown LEDGER__UNREACHABLE');
+    expect(fakes[0]?.calls.length).toBe(2);
+  });
+
+  test('a send whose connection is cut is repeated at once, one time', async () => {
+    expect(brief(await send([first('cuts the connection', 'accepts')]))).toBe('accepted');
+    expect(brief(await send(answering('cuts the connection')))).toBe('unknown LEDGER__UNREACHABLE');
+    expect(fakes[0]?.calls.length).toBe(4);
+  });
+
+  test.each(REFUSALS)('rule 18: a send without a usable answer may land although the next send %s', async (then) => {
+    const { rpc, clock } = rpcOver([first('sends a page', then)]);
+    const attempts = new SendAttempts(WIRE);
+    expect(brief(await rpc.sendTransaction(attempts, { skipPreflight: false }, calm()))).toBe('unknown LEDGER__BAD_ANSWER');
+    clock.advance(2_000);
+    expect(brief(await rpc.sendTransaction(attempts, { skipPreflight: true }, calm()))).toBe('unknown LEDGER__BAD_ANSWER');
+    expect(fakes[0]?.calls.length).toBe(2);
+    await rpc.close();
+  });
+
+  test('rule 18: a send may land while an earlier one with the same bytes has no answer', async () => {
+    const { rpc } = rpcOver([first('hangs', 'rejects it')], { requestTimeoutMs: 15_000 });
+    const attempts = new SendAttempts(WIRE);
+    const abort = new AbortController();
+    const earlier = rpc.sendTransaction(attempts, { skipPreflight: false }, abort.signal);
+    await expect.poll(() => fakes[0]?.calls.length).toBe(1);
+    expect(await rpc.sendTransaction(attempts, { skipPreflight: false }, calm())).toEqual({ kind: 'unknown' });
+    abort.abort(new Error('over'));
+    await expect(earlier).rejects.toThrow('over');
+    expect(brief(attempts.outcome())).toBe('unknown LEDGER__UNREACHABLE');
     await rpc.close();
   });
 });
@@ -133,25 +181,28 @@ describe('a send to two endpoints', () => {
 describe('sends', () => {
   test('a send goes only to healthy endpoints, and to quarantined ones when no other is left', async () => {
     const { rpc, clock } = rpcOver(answering('is unavailable', 'accepts'));
-    await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
+    await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm());
     const sends = (): number[] => fakes.map((fake) => fake.calls.filter(({ method }) => method === 'sendTransaction').length);
     await expect.poll(sends).toEqual([1, 1]);
     await expect
-      .poll(async () => (await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1)
+      .poll(
+        async () =>
+          (await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm())).kind === 'accepted' && sends()[0] === 1,
+      )
       .toBe(true);
     fakes[0]?.always(REPLIES.accepts);
     fakes[1]?.always(REPLIES['is unavailable']);
-    expect((await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind).toBe('unknown');
+    expect((await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm())).kind).toBe('unknown');
     clock.advance(300);
-    expect((await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm())).kind).toBe('accepted');
+    expect((await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm())).kind).toBe('accepted');
     await rpc.close();
   });
 
   test('a send is not made while the only endpoint has asked for a pause', async () => {
     fakes[0]?.always({ status: 429, headers: { 'retry-after': '5' } });
     const { rpc } = rpcOver([fakes[0]?.url ?? '']);
-    await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm());
-    expect(brief(await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm()))).toBe('not-sent LEDGER__NO_ENDPOINT');
+    await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm());
+    expect(brief(await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm()))).toBe('not-sent LEDGER__RATE_LIMITED');
     expect(fakes[0]?.calls.length).toBe(1);
     await rpc.close();
   });
@@ -166,7 +217,7 @@ describe('sends', () => {
     const signal = calm();
     const reads = [rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal), rpc.balance(OUR_KEY, signal)];
     await expect.poll(() => held.length).toBe(1);
-    const sent = rpc.sendTransaction(WIRE, { skipPreflight: true }, signal);
+    const sent = rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, signal);
     for (let released = 0; released < 3; released++) {
       await expect.poll(() => held.length).toBe(released + 1);
       held[released]?.();
@@ -180,12 +231,12 @@ describe('sends', () => {
   test('a send throws only for an aborted signal', async () => {
     const { rpc } = rpcOver(answering('hangs', 'hangs'));
     const abort = new AbortController();
-    const pending = rpc.sendTransaction(WIRE, { skipPreflight: true }, abort.signal);
+    const pending = rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, abort.signal);
     await expect.poll(() => fakes.every((fake) => fake.methods().includes('sendTransaction'))).toBe(true);
     const reason = new Error('SIGTERM');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);
     await rpc.close();
-    expect(brief(await rpc.sendTransaction(WIRE, { skipPreflight: true }, calm()))).toBe('not-sent LEDGER__NO_ENDPOINT');
+    expect(brief(await rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: true }, calm()))).toBe('not-sent LEDGER__NO_ENDPOINT');
   });
 });

@@ -101,18 +101,23 @@ export function createFakeLedger(clock: Clock) {
         lastValidBlockHeight: blockHeight + 150n,
       };
     },
-    async sendTransaction(wire, { skipPreflight }) {
+    async sendTransaction(attempts, { skipPreflight }) {
       enter('sendTransaction');
-      const { writes, prefix, signature } = decodeWire(wire);
+      const attempt = attempts.begin('the fake ledger');
+      const { writes, prefix, signature } = decodeWire(attempts.wire);
       const seen: SeenTransaction = { signature, writes, skipPreflight, at: clock.monotonic() };
       sends.push(seen);
       const { outcome, landsAfterSlots = 2 } = state.fate(seen);
       const err = failureOf(writes, prefix);
-      if (outcome === undefined && err !== null && !skipPreflight) return { kind: 'rejected', err, logs: [] };
+      const end = (ended: SendOutcome): SendOutcome => {
+        attempts.end(attempt, ended);
+        return attempts.outcome();
+      };
+      if (outcome === undefined && err !== null && !skipPreflight) return end({ kind: 'rejected', err, logs: [] });
       if (landsAfterSlots !== 'never' && outcome?.kind !== 'not-sent' && outcome?.kind !== 'rejected' && !landings.has(signature)) {
         landings.set(signature, { slot: now() + landsAfterSlots, writes, err });
       }
-      return outcome ?? { kind: 'accepted' };
+      return end(outcome ?? { kind: 'accepted' });
     },
     async simulateTransaction(wire) {
       enter('simulateTransaction');

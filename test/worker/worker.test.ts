@@ -342,7 +342,7 @@ describe('a lost transaction', () => {
 
   test('rule 17: a send without an answer stays in flight and is confirmed once', async () => {
     const { clock, setDesired, ledger, history } = setUp();
-    ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: new Error('timeout') } });
+    ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: ledgerOutage() } });
     setDesired(up(1));
     await clock.advance(5_000);
     expect(history()).toEqual(['u1 up']);
@@ -365,7 +365,7 @@ describe('a lost transaction', () => {
 
   test('rule 20: a transaction that no endpoint accepted is replaced at once, without waiting for its expiry', async () => {
     const { clock, setDesired, ledger, history } = setUp();
-    ledger.state.fate = () => (ledger.sends.length === 1 ? { outcome: { kind: 'not-sent', error: new Error('refused') } } : {});
+    ledger.state.fate = () => (ledger.sends.length === 1 ? { outcome: { kind: 'not-sent', error: ledgerOutage() } } : {});
     setDesired(up(1));
     await clock.advance(5_000);
     expect(history()).toEqual(['u1 up']);
@@ -742,7 +742,7 @@ test('rule 17: whatever is desired and however the ledger behaves, a user has at
     ledger.state.fate = () => {
       const roll = random();
       if (roll < 0.2) return { landsAfterSlots: 'never' };
-      if (roll < 0.3) return { outcome: { kind: 'unknown', error: new Error('timeout') }, landsAfterSlots: Math.floor(random() * 40) };
+      if (roll < 0.3) return { outcome: { kind: 'unknown', error: ledgerOutage() }, landsAfterSlots: Math.floor(random() * 40) };
       return { landsAfterSlots: Math.floor(random() * 10) };
     };
     const desired = new Map<Address, ReportableStatus>();

@@ -1,0 +1,183 @@
+import bs58 from 'bs58';
+import { AgentError, isRecord } from '../lib/index.ts';
+import { badAnswer, type EndpointError, toEndpointError } from './endpoint.ts';
+import { Malformed } from './json.ts';
+import { isTooMany } from './rate-limit.ts';
+import { readSimulated, type TransactionErrorJson } from './responses.ts';
+import type { EndpointUrl, RpcReply } from './transport.ts';
+
+/*
+ * What one attempt to send a transaction proves. An attempt is one request with its bytes to one endpoint.
+ *
+ *   event of the transport, or answer                               outcome    may land
+ *   ──────────────────────────────────────────────────────────────  ─────────  ────────
+ *   no answer yet                                                   (open)     yes
+ *   no room in our queue, DNS failure, connection refused, TLS or
+ *     connect failure or time-out: no byte of the request written   not-sent   no
+ *   reset, end of connection, time-out, cut or oversized answer
+ *     after the first byte may have been written                    unknown    yes
+ *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers        not-sent   no
+ *   any other known rate limit (code or wording)                    not-sent   no
+ *   -32005 "Node is behind / unhealthy", -32016 "Minimum context
+ *     slot": Agave checks both before it queues the transaction     not-sent   no
+ *   -32002 with the error of the transaction in `data`              rejected   no
+ *   -32003 "signature verification failure"                         rejected   no
+ *   "already processed" in any wording, code or place but a log     accepted   yes
+ *   the signature of the transaction                                accepted   yes
+ *   everything else: any other status or code, also -32601 and
+ *     -32602, -32002 without `data`, an error without a code,
+ *     redirects, text, HTML, another signature                      unknown    yes
+ *
+ * A refusal speaks for its own attempt only: neither for an earlier one, nor for another endpoint. So one attempt that may land decides for the
+ * transaction, and no later answer changes that. Only its status, or its proven expiry, does.
+ */
+
+/**
+ * The outcome of one attempt, or of all attempts with the same bytes.
+ * accepted: a node took it or already had it. unknown: a node may have it. Both may land.
+ * rejected: a node refused it in preflight, and no node can have it. not-sent: no node can have it, for any other reason.
+ */
+export type SendOutcome =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'unknown'; readonly error?: AgentError }
+  | { readonly kind: 'rejected'; readonly err: TransactionErrorJson; readonly logs: readonly string[]; readonly unitsConsumed?: number }
+  | { readonly kind: 'not-sent'; readonly error: AgentError };
+
+/** One request to one endpoint. */
+export interface SendAttempt {
+  readonly endpoint: string;
+}
+
+/**
+ * The bytes of one signed transaction, and every attempt to send them: the first send and all repeats, to all endpoints.
+ *
+ *   nothing sent ──► open or unknown: may land ──► accepted: may land
+ *        │
+ *        └──► every attempt refused: rejected or not-sent
+ */
+export class SendAttempts {
+  readonly wire: Uint8Array;
+  readonly #open = new Set<SendAttempt>();
+  /** Strongest first: accepted, then unknown. */
+  #mayLand: Extract<SendOutcome, { kind: 'accepted' | 'unknown' }> | undefined;
+  #rejection: Extract<SendOutcome, { kind: 'rejected' }> | undefined;
+  /** The last refusal of each endpoint. */
+  readonly #refusals = new Map<string, AgentError>();
+
+  constructor(wire: Uint8Array) {
+    this.wire = wire;
+  }
+
+  /** The first signature, which names the transaction: 64 bytes after their count. */
+  get signature(): string {
+    return bs58.encode(this.wire.subarray(1, 65));
+  }
+
+  /** From here on the endpoint may get the bytes. */
+  begin(endpoint: string): SendAttempt {
+    const attempt = { endpoint };
+    this.#open.add(attempt);
+    return attempt;
+  }
+
+  /** Ends an attempt. One that has ended can no longer be refused. */
+  end(attempt: SendAttempt, outcome: SendOutcome): void {
+    const wasOpen = this.#open.delete(attempt);
+    if (outcome.kind === 'accepted') this.#mayLand = outcome;
+    else if (outcome.kind === 'unknown') this.#mayLand ??= outcome;
+    else if (!wasOpen) return;
+    // A node that lags does not know a new blockhash; one that ran the transaction knows more.
+    else if (outcome.kind === 'rejected' && (this.#rejection === undefined || this.#rejection.err === 'BlockhashNotFound'))
+      this.#rejection = outcome;
+    else if (outcome.kind === 'not-sent') this.#refusals.set(attempt.endpoint, outcome.error);
+  }
+
+  /** No endpoint could be asked. */
+  notOffered(error: AgentError): void {
+    this.#refusals.clear();
+    this.#refusals.set('', error);
+  }
+
+  /** The outcome of all attempts so far. */
+  outcome(): SendOutcome {
+    if (this.#mayLand !== undefined) return this.#mayLand;
+    if (this.#open.size > 0) return { kind: 'unknown' };
+    return this.#rejection ?? { kind: 'not-sent', error: this.#refusal() };
+  }
+
+  #refusal(): AgentError {
+    const errors = [...this.#refusals.values()];
+    const [first] = errors;
+    if (first !== undefined && errors.length === 1) return first;
+    const problems = errors.map(({ message }) => message).join('; ') || 'none was asked';
+    return new AgentError('LEDGER__NO_ENDPOINT', { problems }, { cause: new AggregateError(errors) });
+  }
+}
+
+const PREFLIGHT_FAILED = -32002;
+const SIGNATURE_DOES_NOT_VERIFY = -32003;
+const NODE_UNHEALTHY = -32005;
+const MIN_CONTEXT_SLOT_NOT_REACHED = -32016;
+
+/** HTTP statuses, and JSON-RPC codes of front ends, of a request that was refused before it was read or passed on. */
+const REFUSED_BEFORE_FORWARDING: ReadonlySet<number> = new Set([401, 403, 413, 429]);
+const ALREADY_PROCESSED = /\balready\b|AlreadyProcessed|duplicate (transaction|signature)|been (processed|included|confirmed)|previously/i;
+
+/** Reads one endpoint's reply to sendTransaction by the table above. `failure`: the endpoint's error, where the reply is one. */
+export function readSendReply(
+  reply: RpcReply,
+  signature: string,
+  url: EndpointUrl,
+): { readonly outcome: SendOutcome; readonly failure?: EndpointError } {
+  if (reply.kind === 'result') {
+    if (reply.value === signature) return { outcome: { kind: 'accepted' } };
+    return unknown(badAnswer('the signature of another transaction', url, 'sendTransaction'));
+  }
+  if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted' } };
+  const rejection = reply.kind === 'rpc-error' ? readRejection(reply) : undefined;
+  if (rejection !== undefined) return { outcome: rejection };
+  const failure = toEndpointError(reply, url, 'sendTransaction');
+  return isRefusedForCertain(reply) ? { outcome: { kind: 'not-sent', error: failure.error }, failure } : unknown(failure);
+}
+
+function unknown(failure: EndpointError) {
+  return { outcome: { kind: 'unknown', error: failure.error }, failure } as const;
+}
+
+/** Logs do not count: they are the program's words. */
+function saysAlreadyProcessed(reply: RpcReply): boolean {
+  if (reply.kind !== 'rpc-error') return false;
+  const { err } = isRecord(reply.data) ? reply.data : {};
+  return ALREADY_PROCESSED.test(`${reply.message} ${JSON.stringify(err)}`);
+}
+
+/** The preflight's refusal, where the reply is one with all its parts. */
+function readRejection({ code, message, data }: RpcReply & { kind: 'rpc-error' }): Extract<SendOutcome, { kind: 'rejected' }> | undefined {
+  if (code === SIGNATURE_DOES_NOT_VERIFY && /signature verif/i.test(message))
+    return { kind: 'rejected', err: 'SignatureFailure', logs: [] };
+  if (code !== PREFLIGHT_FAILED || !isRecord(data)) return undefined;
+  try {
+    const { err, logs, unitsConsumed } = readSimulated(data);
+    return err === null ? undefined : { kind: 'rejected', err, logs, unitsConsumed };
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+function isRefusedForCertain(reply: Exclude<RpcReply, { kind: 'result' }>): boolean {
+  switch (reply.kind) {
+    case 'failed':
+      return reply.progress !== 'offered' && reply.progress !== 'answering';
+    case 'http-error':
+      return REFUSED_BEFORE_FORWARDING.has(reply.status);
+    case 'rpc-error': {
+      const { code, message } = reply;
+      if (isTooMany(reply) || REFUSED_BEFORE_FORWARDING.has(code)) return true;
+      if (code === NODE_UNHEALTHY) return /node is (behind|unhealthy)/i.test(message);
+      return code === MIN_CONTEXT_SLOT_NOT_REACHED && /minimum context slot/i.test(message);
+    }
+    case 'garbled':
+      return false;
+  }
+}
