@@ -132,7 +132,7 @@ export const LEDGER_CODES = {
   LEDGER__ACCESS_DENIED: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} denies access: {problem}',
-    remedy: 'check the path, token and credentials of the URL in ledger.rpcUrls',
+    remedy: 'check the URL in ledger.rpcUrls: its scheme, path, token and credentials, and the plan at the provider',
   },
   LEDGER__UNSUPPORTED: {
     class: 'retry-later',
@@ -141,8 +141,8 @@ export const LEDGER_CODES = {
   },
   LEDGER__REQUEST_REFUSED: {
     class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} rejects the parameters of {method}: {problem}',
-    remedy: 'this is a bug of the agent or of the endpoint; report it with this line',
+    message: 'the ledger endpoint {endpoint} rejects {method}: {problem}',
+    remedy: 'add a second endpoint to ledger.rpcUrls; if every endpoint rejects it, report a bug with this line',
   },
   LEDGER__NODE_ERROR: {
     class: 'retry-later',

@@ -130,7 +130,8 @@ export class HttpClient {
 
   async #sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     const reply = await this.#dispatch(request, signal);
-    if (reply.header('content-encoding') !== 'gzip') return reply;
+    const encoding = reply.header('content-encoding')?.trim().toLowerCase();
+    if (encoding !== 'gzip' && encoding !== 'x-gzip') return reply;
     const { maxBodyBytes } = this.#options;
     try {
       return { ...reply, body: await unpack(reply.body, { maxOutputLength: maxBodyBytes }) };

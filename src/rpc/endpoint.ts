@@ -1,20 +1,9 @@
-import {
-  AgentError,
-  backoffDelays,
-  type Clock,
-  DeadlineExceeded,
-  describeError,
-  type ErrorCode,
-  isAgentError,
-  type MonotonicMs,
-  monotonicMs,
-  oneLine,
-  type Random,
-} from '../lib/index.ts';
+import { AgentError, backoffDelays, type Clock, isAgentError, type MonotonicMs, monotonicMs, oneLine, type Random } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import { Malformed } from './json.ts';
 import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
-import type { EndpointUrl, RpcReply, RpcRequest } from './transport.ts';
+import { minContextSlotVerdict, problemOf, type Verdict, verdictOf } from './refusals.ts';
+import type { EndpointUrl, RpcFailure, RpcReply, RpcRequest } from './transport.ts';
 
 /** One endpoint, as the methods of the ledger client use it. */
 export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
@@ -24,48 +13,9 @@ type LimitedRpc = Pick<RateLimitedRpc, 'call' | 'counts' | 'close'>;
 export type NoteSlot = (slot: Slot) => void;
 export type EndpointWork<T> = (endpoint: AskedEndpoint, noteSlot: NoteSlot, signal: AbortSignal) => Promise<T>;
 
-/** Codes whose message consists of the endpoint, the method and the problem. */
-type EndpointErrorCode = Extract<
-  ErrorCode,
-  | 'LEDGER__UNREACHABLE'
-  | 'LEDGER__TIMEOUT'
-  | 'LEDGER__RATE_LIMITED'
-  | 'LEDGER__UNAVAILABLE'
-  | 'LEDGER__BAD_ANSWER'
-  | 'LEDGER__NOT_YET'
-  | 'LEDGER__ACCESS_DENIED'
-  | 'LEDGER__UNSUPPORTED'
-  | 'LEDGER__REQUEST_REFUSED'
-  | 'LEDGER__NODE_ERROR'
-  | 'LEDGER__BUSY'
->;
-
-/** The consequences of an error for the endpoint, for the call, and for a transaction in the request. */
-interface Verdict {
-  readonly code: EndpointErrorCode;
-  /** The endpoint should not be asked anything else for now. */
-  readonly quarantine: boolean;
-  /** Another endpoint may do better. */
-  readonly tryNext: boolean;
-  /** The request may have been acted upon all the same. */
-  readonly mayHaveActed: boolean;
-}
-
-/** One endpoint failed one request. */
-export class EndpointError extends Error {
-  override readonly name = 'EndpointError';
-  constructor(
-    readonly error: AgentError,
-    readonly verdict: Omit<Verdict, 'code'>,
-    /** What has to succeed before the endpoint counts as back: a method, or its slots. */
-    readonly topic: string,
-    readonly more: EndpointErrorDetails = {},
-  ) {
-    super(error.message, { cause: error });
-  }
-}
-
-interface EndpointErrorDetails {
+interface EndpointErrorOptions {
+  /** Whether the endpoint should not be asked anything else for now; true by default. */
+  readonly quarantine?: boolean;
   /** The endpoint asked for a pause of so many milliseconds. */
   readonly retryAfterMs?: number;
   /** Nothing but this work shows that the endpoint is good again; until then it is not used, not even as the last one left. */
@@ -74,68 +24,27 @@ interface EndpointErrorDetails {
   readonly ifContradicted?: EndpointError;
 }
 
-const busyNode: Verdict = { code: 'LEDGER__UNAVAILABLE', quarantine: true, tryNext: true, mayHaveActed: true };
-const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', quarantine: true, tryNext: true, mayHaveActed: false };
-const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', quarantine: true, tryNext: true, mayHaveActed: false };
-const minContextSlotVerdict: Verdict = { code: 'LEDGER__NOT_YET', quarantine: false, tryNext: true, mayHaveActed: false };
-const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', quarantine: false, tryNext: true, mayHaveActed: false };
-const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', quarantine: false, tryNext: false, mayHaveActed: false };
-const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', quarantine: false, tryNext: true, mayHaveActed: true };
-
-/** The error codes of Solana's JSON-RPC (`rpc-client-api` custom errors), of JSON-RPC 2.0, and HTTP statuses that gateways put in their place. */
-const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map([
-  [-32002, refused], // preflight failed: the send reads the details before it comes here
-  [-32003, refused], // a signature does not verify
-  [-32004, minContextSlotVerdict], // block not available
-  [-32005, { ...busyNode, mayHaveActed: false }], // node unhealthy or behind: checked before anything is done
-  [-32006, refused], // precompile verification failed
-  [-32007, { ...nodeError, mayHaveActed: false }], // slot skipped
-  [-32009, { ...nodeError, mayHaveActed: false }], // slot skipped in long-term storage
-  [-32010, unsupported], // key excluded from the account indexes
-  [-32011, unsupported], // no transaction history
-  [-32013, refused], // signature of a wrong length
-  [-32014, minContextSlotVerdict], // block status not available yet
-  [-32015, refused], // unsupported transaction version
-  [-32016, minContextSlotVerdict], // minContextSlot not reached
-  [-32429, rateLimited],
-  [-32600, refused],
-  [-32601, unsupported],
-  [-32602, { ...refused, tryNext: true }], // perhaps only this node is too old for the parameters
-  [-32700, { ...refused, tryNext: true }],
-  [429, rateLimited],
-  ...[500, 502, 503, 504].map((status): [number, Verdict] => [status, busyNode]),
-]);
-
-/** Any status but 2xx. A gateway's 5xx leaves open whether it had passed the request on. */
-function byHttpStatus(status: number): Verdict {
-  if (status === 429) return rateLimited;
-  if (status >= 500 || status === 408) return busyNode;
-  return status === 413 ? refused : denied;
-}
-
-/** The error of an endpoint that gave no usable result. */
-export function toEndpointError(reply: Exclude<RpcReply, { kind: 'result' }>, url: EndpointUrl, method: string): EndpointError {
-  switch (reply.kind) {
-    case 'rpc-error':
-      return endpointError(
-        BY_RPC_CODE.get(reply.code) ?? nodeError,
-        url,
-        method,
-        `${reply.message || 'no reason given'} (code ${reply.code})`,
-        reply,
-      );
-    case 'http-error':
-      return endpointError(byHttpStatus(reply.status), url, method, `HTTP status ${reply.status}`, reply);
-    case 'garbled':
-      return badAnswer(reply.problem, url, method, reply);
-    case 'failed':
-      return failed(reply, url, method);
+/** One endpoint failed one request. Another endpoint may do better, whatever the error. */
+export class EndpointError extends Error {
+  override readonly name = 'EndpointError';
+  constructor(
+    readonly error: AgentError,
+    /** What has to succeed before the endpoint counts as back: a method, or its slots. */
+    readonly topic: string,
+    readonly options: EndpointErrorOptions = {},
+  ) {
+    super(error.message, { cause: error });
   }
 }
 
+/** The error of an endpoint that gave no usable result, in its own words. */
+export function toEndpointError(reply: RpcFailure, url: EndpointUrl, method: string): EndpointError {
+  return endpointError(verdictOf(reply), url, method, problemOf(reply), reply);
+}
+
 /** The endpoint answered, but not as the method documents. */
-export function badAnswer(problem: string, url: EndpointUrl, method: string, context: ReplyContext = {}): EndpointError {
-  return endpointError({ code: 'LEDGER__BAD_ANSWER', quarantine: true, tryNext: true, mayHaveActed: true }, url, method, problem, context);
+export function badAnswer(problem: string, url: EndpointUrl, method: string): EndpointError {
+  return toEndpointError({ kind: 'garbled', problem }, url, method);
 }
 
 /** The answer is older than the slot that was asked for. */
@@ -143,40 +52,20 @@ export function minContextSlotNotReached(problem: string, url: EndpointUrl, meth
   return endpointError(minContextSlotVerdict, url, method, problem);
 }
 
-function failed({ progress, cause, address }: RpcReply & { kind: 'failed' }, url: EndpointUrl, method: string): EndpointError {
-  const mayHaveActed = progress === 'offered' || progress === 'answering';
-  const ours = progress === 'queued' || progress === 'overflow';
-  const code = ours ? 'LEDGER__BUSY' : cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE';
-  return endpointError({ code, quarantine: !ours, tryNext: true, mayHaveActed }, url, method, networkProblem(cause), { cause, address });
-}
-
-interface ReplyContext {
-  readonly retryAfterMs?: number | undefined;
-  readonly cause?: Error;
-  /** The address behind the host's name that was in use. */
-  readonly address?: string | undefined;
-}
+/** Characters of an endpoint's own text in an error. */
+const MAX_PROBLEM = 300;
 
 function endpointError(
-  verdict: Verdict,
+  { code, quarantine }: Verdict,
   url: EndpointUrl,
   method: string,
   problem: string,
-  { retryAfterMs, cause, address }: ReplyContext = {},
-) {
-  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem), MAX_PROBLEM), address };
-  const error = new AgentError(verdict.code, context, cause === undefined ? undefined : { cause });
-  return new EndpointError(error, verdict, method, { retryAfterMs });
+  reply?: RpcFailure,
+): EndpointError {
+  const context = { endpoint: url.name, method, problem: oneLine(url.redact(problem), MAX_PROBLEM), address: reply?.address };
+  const error = new AgentError(code, context, reply?.kind === 'failed' ? { cause: reply.cause } : undefined);
+  return new EndpointError(error, method, { quarantine, retryAfterMs: reply?.retryAfterMs });
 }
-
-/** Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own. */
-function networkProblem(cause: Error): string {
-  const inner = cause instanceof AggregateError && cause.message === '' ? cause.errors : [cause];
-  return inner.map(describeError).join('; ');
-}
-
-/** Characters of an endpoint's own text in an error. */
-const MAX_PROBLEM = 300;
 
 /** Emitted once when an endpoint is quarantined and once when it serves again, not at every failure in between. */
 export type EndpointEvent =
@@ -285,7 +174,7 @@ export class EndpointHealth {
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
   }
 
-  failed({ error, topic, more: { retryAfterMs = 0 } }: EndpointError): void {
+  failed({ error, topic, options: { retryAfterMs = 0 } }: EndpointError): void {
     const now = this.now;
     const before = this.#loss;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
@@ -328,7 +217,7 @@ export class Endpoint {
 
   quarantine(error: EndpointError): void {
     this.health.failed(error);
-    if (error.more.recheck !== undefined) this.#pendingRecheck = error;
+    if (error.options.recheck !== undefined) this.#pendingRecheck = error;
   }
 
   /** Its recheck passed. */
@@ -349,7 +238,7 @@ export class Endpoint {
       return value;
     } catch (error) {
       if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method);
-      if (isAgentError(error)) throw new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: true }, request.method);
+      if (isAgentError(error)) throw new EndpointError(error, request.method);
       throw error;
     }
   }

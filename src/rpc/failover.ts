@@ -15,9 +15,6 @@ import { RateLimitedRpc, type RateLimiterCounts, type RequestRates } from './rat
 import { readEpochInfo } from './responses.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
 
-/** The verdict on an endpoint that answers, but not as it should. */
-const DISQUALIFIED = { quarantine: true, tryNext: true, mayHaveActed: false };
-
 interface EndpointsOptions {
   /** In order of preference. */
   readonly urls: readonly string[];
@@ -92,9 +89,8 @@ export class Endpoints {
           return { value };
         } catch (error) {
           if (!(error instanceof EndpointError)) throw error;
-          if (!error.verdict.tryNext) throw error.error;
           errors.push(error);
-          if (error.more.ifContradicted !== undefined) ifContradicted.set(endpoint, error.more.ifContradicted);
+          if (error.options.ifContradicted !== undefined) ifContradicted.set(endpoint, error.options.ifContradicted);
           inner.throwIfAborted();
         }
       }
@@ -169,7 +165,7 @@ export class Endpoints {
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
       const counts = !isCancelled() && !this.#closing.signal.aborted;
-      if (counts && error instanceof EndpointError && error.verdict.quarantine) endpoint.quarantine(error);
+      if (counts && error instanceof EndpointError && error.options.quarantine !== false) endpoint.quarantine(error);
       throw error;
     }
   }
@@ -219,9 +215,9 @@ const recheckOf =
   (endpoint: Endpoint): EndpointWork<void> =>
   async (asked, note, signal) => {
     try {
-      await endpoint.pendingRecheck?.more.recheck?.(asked, note, signal);
+      await endpoint.pendingRecheck?.options.recheck?.(asked, note, signal);
     } catch (error) {
-      throw error instanceof EndpointError ? (error.more.ifContradicted ?? error) : error;
+      throw error instanceof EndpointError ? (error.options.ifContradicted ?? error) : error;
     }
     endpoint.release();
   };
@@ -242,8 +238,8 @@ export function verified<T>(
     } catch (error) {
       if (!isAgentError(error)) throw error;
       const own = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: endpoint.url.name, problem: error.message }, { cause: error });
-      const ifContradicted = new EndpointError(own, DISQUALIFIED, 'device', { recheck: verifiedWork });
-      throw new EndpointError(error, { ...DISQUALIFIED, quarantine: false }, 'device', { ifContradicted });
+      const ifContradicted = new EndpointError(own, 'device', { recheck: verifiedWork });
+      throw new EndpointError(error, 'device', { quarantine: false, ifContradicted });
     }
     onVerified(endpoint);
     return result;
@@ -292,7 +288,7 @@ class ClusterCheck {
       if (this.#reference === undefined || this.#reference.hash === hash) return;
       const { hash: expected, of } = this.#reference;
       const error = new AgentError('LEDGER__OTHER_CLUSTER', { endpoint: endpoint.url.name, actual: hash, reference: of, expected });
-      throw new EndpointError(error, DISQUALIFIED, 'cluster', { recheck: this.#identify(reference) });
+      throw new EndpointError(error, 'cluster', { recheck: this.#identify(reference) });
     };
   }
 }
@@ -335,7 +331,7 @@ export class SlotComparison {
     const slots = newest - slot;
     if (slots > MAX_LAG_SLOTS) {
       const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots });
-      throw new EndpointError(error, DISQUALIFIED, SLOTS);
+      throw new EndpointError(error, SLOTS);
     }
     if (endpoint.health.healthy) endpoint.health.succeeded(SLOTS, now);
   }

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import { type Clock, createAbortController, DeadlineExceeded, Stopped, withDeadline, withSignals } from '../lib/index.ts';
+import { isRateLimit } from './refusals.ts';
 import { type JsonRpc, type RpcReply, type RpcRequest, SEND } from './transport.ts';
 
 /** The most requests that one endpoint is asked in any second; Infinity for no limit. */
@@ -19,7 +20,7 @@ export interface RateLimiterCounts {
   readonly delayedMs: number;
   /** Requests that gave up while they waited, or that found the queue full. */
   readonly gaveUp: number;
-  /** Answers that we ask too often (HTTP 429). */
+  /** Answers that we ask too often. */
   readonly refused: number;
 }
 
@@ -35,9 +36,6 @@ interface RateLimitOptions {
 const SECOND = 1_000;
 /** What sends leave of an endpoint's rate to everything else: a send whose status is not read is of no use. */
 const MAX_SHARE_OF_SENDS = 0.8;
-/** HTTP's status for too many requests, and its form in JSON-RPC front ends. */
-const TOO_MANY: ReadonlySet<number> = new Set([429, -32429]);
-
 /**
  * Keeps the requests to one endpoint within its rates. Those that wait go in the order of arrival, sends before reads.
  *
@@ -67,7 +65,7 @@ export class RateLimitedRpc implements JsonRpc {
     const failure = await this.#admit(request, signal);
     if (failure !== undefined) return failure;
     const reply = await this.#rpc.call(request, signal);
-    if (isTooMany(reply)) this.#counts.refused += 1;
+    if (reply.kind !== 'result' && isRateLimit(reply)) this.#counts.refused += 1;
     return reply;
   }
 
@@ -130,9 +128,4 @@ export class RateLimitedRpc implements JsonRpc {
 function queueOf(perSecond: number): PQueue {
   if (perSecond === Number.POSITIVE_INFINITY) return new PQueue();
   return new PQueue({ intervalCap: Math.max(1, Math.floor(perSecond)), interval: SECOND, strict: true });
-}
-
-/** Whether the endpoint says that we ask too often. */
-export function isTooMany(reply: RpcReply): boolean {
-  return (reply.kind === 'http-error' && TOO_MANY.has(reply.status)) || (reply.kind === 'rpc-error' && TOO_MANY.has(reply.code));
 }

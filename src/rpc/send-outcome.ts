@@ -2,9 +2,9 @@ import bs58 from 'bs58';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { badAnswer, type EndpointError, toEndpointError } from './endpoint.ts';
 import { Malformed } from './json.ts';
-import { isTooMany } from './rate-limit.ts';
+import { saysRateLimit } from './refusals.ts';
 import { readSimulated, type TransactionErrorJson } from './responses.ts';
-import type { EndpointUrl, RpcReply } from './transport.ts';
+import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
 
 /*
  * What one attempt to send a transaction proves. An attempt is one request with its bytes to one endpoint.
@@ -17,7 +17,8 @@ import type { EndpointUrl, RpcReply } from './transport.ts';
  *   reset, end of connection, time-out, cut or oversized answer
  *     after the first byte may have been written                    unknown    yes
  *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers        not-sent   no
- *   any other known rate limit (code or wording)                    not-sent   no
+ *   any other known rate limit, by code or wording, but not with a
+ *     5xx, -32603, -32000 or no code                                not-sent   no
  *   -32005 "Node is behind / unhealthy", -32016 "Minimum context
  *     slot": Agave checks both before it queues the transaction     not-sent   no
  *   -32002 with the error of the transaction in `data`              rejected   no
@@ -118,6 +119,8 @@ const PREFLIGHT_FAILED = -32002;
 const SIGNATURE_DOES_NOT_VERIFY = -32003;
 const NODE_UNHEALTHY = -32005;
 const MIN_CONTEXT_SLOT_NOT_REACHED = -32016;
+/** Errors of something behind the front end, which may have forwarded the request; 0 stands for no code. */
+const INTERNAL_ERRORS: ReadonlySet<number> = new Set([-32603, -32000, 0]);
 
 /** HTTP statuses, and JSON-RPC codes of front ends, of a request that was refused before it was read or passed on. */
 const REFUSED_BEFORE_FORWARDING: ReadonlySet<number> = new Set([401, 403, 413, 429]);
@@ -145,8 +148,9 @@ function unknown(failure: EndpointError) {
 }
 
 /** Logs do not count: they are the program's words. */
-function saysAlreadyProcessed(reply: RpcReply): boolean {
-  if (reply.kind !== 'rpc-error') return false;
+function saysAlreadyProcessed(reply: RpcFailure): boolean {
+  if (reply.kind === 'failed') return false;
+  if (reply.kind !== 'rpc-error') return ALREADY_PROCESSED.test(reply.text ?? '');
   const { err } = isRecord(reply.data) ? reply.data : {};
   return ALREADY_PROCESSED.test(`${reply.message} ${JSON.stringify(err)}`);
 }
@@ -165,15 +169,16 @@ function readRejection({ code, message, data }: RpcReply & { kind: 'rpc-error' }
   }
 }
 
-function isRefusedForCertain(reply: Exclude<RpcReply, { kind: 'result' }>): boolean {
+function isRefusedForCertain(reply: RpcFailure): boolean {
   switch (reply.kind) {
     case 'failed':
       return reply.progress !== 'offered' && reply.progress !== 'answering';
     case 'http-error':
       return REFUSED_BEFORE_FORWARDING.has(reply.status);
     case 'rpc-error': {
-      const { code, message } = reply;
-      if (isTooMany(reply) || REFUSED_BEFORE_FORWARDING.has(code)) return true;
+      const { code = 0, message, status = 200 } = reply;
+      if (REFUSED_BEFORE_FORWARDING.has(status) || REFUSED_BEFORE_FORWARDING.has(code)) return true;
+      if (saysRateLimit(reply)) return status < 500 && !INTERNAL_ERRORS.has(code) && !(code >= 500 && code < 600);
       if (code === NODE_UNHEALTHY) return /node is (behind|unhealthy)/i.test(message);
       return code === MIN_CONTEXT_SLOT_NOT_REACHED && /minimum context slot/i.test(message);
     }

@@ -2,7 +2,7 @@ import { lookup as resolveByHost } from 'node:dns/promises';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import PQueue from 'p-queue';
 import { buildConnector, HttpClient, type HttpClientOptions, HttpError, type HttpProgress, type HttpReply } from '../lib/http.ts';
-import { type Clock, DeadlineExceeded, type EpochMs, isRecord, Stopped, withDeadline } from '../lib/index.ts';
+import { type Clock, DeadlineExceeded, type EpochMs, isRecord, oneLine, Stopped, withDeadline } from '../lib/index.ts';
 
 /** All addresses of a host name, in the resolver's order. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
@@ -134,13 +134,20 @@ export function retryAfterMs(value: string | undefined, answeredAt: string | und
 }
 
 /** One endpoint's reply to one JSON-RPC 2.0 request. Only its envelope has been checked. */
-export type RpcReply = { readonly kind: 'result'; readonly value: unknown } | (RpcFailure & { readonly address?: string });
+export type RpcReply = { readonly kind: 'result'; readonly value: unknown } | RpcFailure;
 
-/** `address`: which of the addresses behind the host's name was in use. */
-type RpcFailure =
-  | { readonly kind: 'rpc-error'; readonly code: number; readonly message: string; readonly data: unknown }
-  | { readonly kind: 'http-error'; readonly status: number; readonly retryAfterMs?: number }
-  | { readonly kind: 'garbled'; readonly problem: string }
+export type RpcFailure = RpcFailureDetails & {
+  /** Which of the addresses behind the host's name was in use. */
+  readonly address?: string;
+  /** The pause that the answer asks for, milliseconds. */
+  readonly retryAfterMs?: number;
+};
+
+/** `text`: what the endpoint said, where it was no JSON-RPC. A gateway's error can lack the code, and a node's error can come under any HTTP status. */
+type RpcFailureDetails =
+  | { readonly kind: 'rpc-error'; readonly code?: number; readonly message: string; readonly data?: unknown; readonly status?: number }
+  | { readonly kind: 'http-error'; readonly status: number; readonly text?: string; readonly location?: string }
+  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string }
   | {
       readonly kind: 'failed';
       readonly progress: HttpProgress | 'queued' | 'overflow';
@@ -311,35 +318,62 @@ class HttpJsonRpc implements JsonRpc {
   }
 }
 
-function readReply(reply: HttpReply, id: number, wall: EpochMs): RpcReply {
-  const ok = reply.status >= 200 && reply.status < 300;
-  const envelope = reply.status === 429 ? undefined : parseEnvelope(reply.body, id);
-  // Gateways answer in text of their own, nodes in JSON-RPC under any status; the node's error says more.
-  if (envelope !== undefined && (ok || envelope.kind === 'rpc-error')) return envelope;
-  return { kind: 'http-error', status: reply.status, retryAfterMs: retryAfterMs(reply.header('retry-after'), reply.header('date'), wall) };
+type Answer = Exclude<RpcReply, { kind: 'failed' }>;
+
+/** Gateways answer in text of their own, nodes in JSON-RPC under any status; the node's error says more. */
+function readReply(reply: HttpReply, id: number, wall: EpochMs): Answer {
+  const { status, header } = reply;
+  const envelope = readEnvelope(reply.body, id);
+  if (envelope.kind === 'result' && isSuccess(status)) return envelope;
+  const failure: Exclude<Answer, { kind: 'result' }> =
+    envelope.kind !== 'result' && (envelope.kind === 'rpc-error' || isSuccess(status))
+      ? { ...envelope, status }
+      : { kind: 'http-error', status, text: textOf(reply.body), location: status < 400 ? header('location') : undefined };
+  return { ...failure, retryAfterMs: retryAfterMs(header('retry-after'), header('date'), wall) };
 }
 
-function parseEnvelope(body: Buffer, id: number): RpcReply {
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function readEnvelope(body: Buffer, id: number): Answer {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
   } catch {
-    return { kind: 'garbled', problem: isHtml(body) ? 'an HTML page' : `${body.length} bytes of invalid or cut JSON` };
+    if (isHtml(body)) return { kind: 'garbled', problem: 'an HTML page', text: textOf(body) };
+    const problem = `${body.length} bytes of invalid or cut JSON`;
+    return /^\s*[[{"]/.test(body.subarray(0, 64).toString('latin1'))
+      ? { kind: 'garbled', problem }
+      : { kind: 'garbled', problem, text: textOf(body) };
   }
-  if (!isRecord(parsed) || parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response' };
-  const { error } = parsed;
-  if (isRecord(error) && typeof error.code === 'number' && Number.isInteger(error.code)) {
-    // A node that could not even read the request has no id to repeat.
-    if (parsed.id !== id && parsed.id !== null) return { kind: 'garbled', problem: 'the response to another request' };
-    return { kind: 'rpc-error', code: error.code, message: typeof error.message === 'string' ? error.message : '', data: error.data };
-  }
-  if (parsed.id !== id) return { kind: 'garbled', problem: 'the response to another request' };
-  if (!('result' in parsed) || parsed.error != null) return { kind: 'garbled', problem: 'neither a result nor an error' };
+  if (!isRecord(parsed)) return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response' };
+  const { error, id: answeredId } = parsed;
+  // A node that could not even read the request has no id to repeat.
+  if (error != null && (answeredId == null || String(answeredId) === String(id))) return readError(error);
+  if (parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text: textOf(body) };
+  if (answeredId !== id) return { kind: 'garbled', problem: 'the response to another request' };
+  if (!('result' in parsed)) return { kind: 'garbled', problem: 'neither a result nor an error' };
   return { kind: 'result', value: parsed.result };
+}
+
+/** `{code, message, data}`, or what gateways put in its place: some leave parts out, some answer with a text. */
+function readError(error: unknown): Answer {
+  if (!isRecord(error)) return { kind: 'rpc-error', message: String(error) };
+  const code = Number(error.code ?? Number.NaN);
+  const message = typeof error.message === 'string' ? error.message : JSON.stringify(error);
+  return { kind: 'rpc-error', code: Number.isInteger(code) ? code : undefined, message, data: error.data };
 }
 
 function isHtml(body: Buffer): boolean {
   return /^\s*</.test(body.subarray(0, 64).toString('latin1'));
+}
+
+/** The beginning of an answer's text, or the title of a page; undefined where there is none. */
+function textOf(body: Buffer): string | undefined {
+  const text = body.subarray(0, 2_000).toString('utf8');
+  const [, title = ''] = /<title[^>]*>([^<]*)/i.exec(text) ?? [];
+  return oneLine(isHtml(body) ? title : text, 200) || undefined;
 }
 
 function asError(reason: unknown): Error {

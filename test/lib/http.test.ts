@@ -43,6 +43,13 @@ test('a reply comes with its status, its headers and its unpacked body, and the 
   expect(bytes).toEqual(['sent 5', `received ${packed.length}`]);
 });
 
+test.each(['gzip', 'GZIP', 'GZip ', 'x-gzip'])('a body of content-encoding %s is unpacked', async (encoding) => {
+  const { http, ask } = await served(
+    (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync('hello')),
+  );
+  expect((await http.send(ask, never)).body.toString()).toBe('hello');
+});
+
 test('a body beyond its bound is an error, packed or unpacked, and so is one that does not unpack', async () => {
   const bodies: [Record<string, string>, Buffer][] = [
     [{}, Buffer.alloc(1_001)],

@@ -6,7 +6,6 @@ import { endpointCalled, manualClock } from './builders.ts';
 const trouble = (retryAfterMs?: number): EndpointError =>
   new EndpointError(
     new AgentError('LEDGER__UNREACHABLE', { endpoint: 'a', problem: 'gone' }),
-    { quarantine: true, tryNext: true, mayHaveActed: false },
     'getBalance',
     retryAfterMs === undefined ? {} : { retryAfterMs },
   );
@@ -126,9 +125,7 @@ test('an error with its own recheck stands until that recheck passes', () => {
   const events: string[] = [];
   const endpoint = endpointCalled('a', clock, ({ state }) => events.push(state));
   const error = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: 'a', problem: 'none' });
-  endpoint.quarantine(
-    new EndpointError(error, { quarantine: true, tryNext: true, mayHaveActed: false }, 'device', { recheck: async () => undefined }),
-  );
+  endpoint.quarantine(new EndpointError(error, 'device', { recheck: async () => undefined }));
   endpoint.health.succeeded('getEpochInfo', clock.monotonic());
   expect([endpoint.health.healthy, endpoint.serves]).toEqual([true, false]);
   endpoint.release();

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type LedgerRpc, SendAttempts } from '../../src/rpc/index.ts';
 import { asTimePasses, letTimersStandStill } from '../support/passing-time.ts';
-import { calm, OUR_KEY, rpcOver, slotted, type TestRpc } from './builders.ts';
-import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
+import { calm, key, OUR_KEY, rpcOver, slotted, type TestRpc, wireOf } from './builders.ts';
+import { type FakeEndpoint, type FakeMethod, type FakeReply, fakeEndpoint } from './fake-endpoint.ts';
 
 let first: FakeEndpoint;
 let second: FakeEndpoint;
@@ -51,10 +52,86 @@ describe('reads', () => {
     expect(await asTimePasses(25, balance())).toBe(2n);
   });
 
-  test('a read does not go to the next endpoint when the request itself is refused', async () => {
-    first.on('getBalance', { error: { code: -32003, message: 'signature verification failure' } });
-    expect(await codeOf(balance())).toBe('LEDGER__REQUEST_REFUSED');
+  const refusals = [-32000, -32002, -32003, -32005, -32007, -32015, -32429, -32600, -32601, -32602, -32603, -32700].map(
+    (code): [string, FakeReply] => [`the code ${code}`, { error: { code, message: 'because' } }],
+  );
+  const statuses = [301, 307, 308, 400, 401, 402, 403, 404, 405, 410, 413, 415, 429, 500, 502, 503, 504].map(
+    (status): [string, FakeReply] => [
+      `HTTP status ${status}`,
+      { status, headers: status < 400 ? { location: 'https://elsewhere.example' } : {}, body: 'because' },
+    ],
+  );
+  test.each<[string, FakeReply | FakeMethod]>([
+    ...refusals,
+    ...statuses,
+    ['text', { raw: 'max usage reached' }],
+    ['an error in text', { raw: '{"error":"because"}' }],
+    ['an error without a code', { raw: '{"jsonrpc":"2.0","error":{"message":"No RPC endpoints available"}}' }],
+    ['an error without an id', { raw: '{"jsonrpc":"2.0","error":{"code":-32600,"message":"because"}}' }],
+    ['an error without an id under HTTP 403', { status: 403, body: '{"error":{"code":403,"message":"Access forbidden"}}' }],
+    ['a message of a gateway', { status: 403, body: '{"message":"because"}' }],
+  ])('rule 20: a read that the first endpoint answers with %s goes to the next one', async (_, reply) => {
+    first.always(reply);
+    expect(await balance()).toBe(2n);
+  });
+
+  const answers: Readonly<Record<string, FakeReply>> = {
+    getLatestBlockhash: slotted(1000, { blockhash: key(7), lastValidBlockHeight: 1_150 }),
+    getEpochInfo: epochAt(1000),
+    getMultipleAccounts: slotted(1000, [null]),
+    getProgramAccounts: slotted(1000, []),
+    getSignatureStatuses: slotted(1000, [null]),
+    simulateTransaction: slotted(1000, { err: null, logs: [] }),
+    getRecentPerformanceSamples: { result: [{ numSlots: 150, samplePeriodSecs: 60 }] },
+    sendTransaction: { result: new SendAttempts(wireOf()).signature },
+  };
+  const reads: Readonly<Record<string, (rpc: LedgerRpc, signal: AbortSignal) => Promise<unknown>>> = {
+    getLatestBlockhash: (rpc, signal) => rpc.latestBlockhash(signal),
+    getEpochInfo: (rpc, signal) => rpc.checkExpiry(['a'], signal),
+    getMultipleAccounts: (rpc, signal) => rpc.accounts([OUR_KEY], signal),
+    getProgramAccounts: (rpc, signal) => rpc.usersOfDevice(OUR_KEY, {}, signal),
+    getSignatureStatuses: (rpc, signal) => rpc.signatureStatuses(['a'], { searchHistory: false }, signal),
+    simulateTransaction: (rpc, signal) => rpc.simulateTransaction(wireOf(), signal),
+    getRecentPerformanceSamples: (rpc, signal) => rpc.recentSlotTimeMs(signal),
+    sendTransaction: async (rpc, signal) => {
+      const outcome = await rpc.sendTransaction(new SendAttempts(wireOf()), { skipPreflight: false }, signal);
+      if (outcome.kind !== 'accepted') throw outcome.kind === 'rejected' ? outcome.err : outcome.error;
+    },
+  };
+
+  test.each(Object.keys(reads).flatMap((method) => [-32600, -32601].map((code) => [method, code] as const)))(
+    'rule 20: %s is served by the next endpoint when the first one answers %i, and alone it quotes the answer',
+    async (method, code) => {
+      for (const [name, reply] of Object.entries(answers)) for (const fake of [first, second]) fake.on(name, reply);
+      first.on(method, { error: { code, message: 'words of the provider' } });
+      await reads[method]?.(both.rpc, calm());
+      const alone = rpcOver([first.url]);
+      await expect(reads[method]?.(alone.rpc, calm())).rejects.toMatchObject({
+        name: 'AgentError',
+        message: expect.stringContaining(`words of the provider (code ${code})`),
+      });
+      await alone.rpc.close();
+    },
+  );
+
+  test('rule 20: a read that every endpoint refuses quotes each of them', async () => {
+    first.on('getBalance', { error: { code: -32600, message: 'no such request' } });
+    second.on('getBalance', { raw: '{"error":{"message":"the other way round"}}' });
+    const error = await balance().catch((caught) => caught);
+    expect([error.code, error.message]).toEqual([
+      'LEDGER__NO_ENDPOINT',
+      `no ledger endpoint could answer: the ledger endpoint ${first.url} rejects getBalance: no such request (code -32600); ` +
+        `the ledger endpoint ${second.url} failed at getBalance: the other way round (no code)`,
+    ]);
     expect(both.events).toEqual([]);
+  });
+
+  test('rule 20: an endpoint that deprioritizes a read is paused, and the read goes to the next one', async () => {
+    const message = 'Request deprioritized due to number of accounts requested. Slow down requests or add filters to narrow down results';
+    first.always({ error: { code: -32600, message } });
+    expect([await balance(), await balance(), await balance()]).toEqual([2n, 2n, 2n]);
+    expect(first.methods().filter((method) => method === 'getBalance').length).toBe(1);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__RATE_LIMITED`]);
   });
 
   test('a read that no endpoint can serve fails with every problem in one line', async () => {

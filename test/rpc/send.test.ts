@@ -25,6 +25,13 @@ const REPLIES: Readonly<Record<string, FakeReply>> = {
   'rejects it': preflight({ InstructionError: [3, { Custom: 8 }] }, { unitsConsumed: 4_321 }),
   'lacks the blockhash': preflight('BlockhashNotFound'),
   'finds the signature wrong': { error: { code: -32003, message: 'signature verification failure' } },
+  'has it already and gives no data': {
+    error: { code: -32002, message: 'Transaction simulation failed: This transaction has already been processed' },
+  },
+  'limits in words': {
+    error: { code: -32007, message: '50/second request limit reached - reduce calls per second or upgrade your account at the provider' },
+  },
+  'does not know the method': { error: { code: -32601, message: 'Method not found' } },
   limits: { status: 429 },
   'limits in JSON-RPC': { error: { code: -32429, message: 'slow' } },
   'is unhealthy': { error: { code: -32005, message: 'Node is behind by 42 slots' } },
@@ -61,6 +68,9 @@ describe('a send to one endpoint', () => {
   test.each([
     ['accepts', 'accepted'],
     ['has it already', 'accepted'],
+    ['has it already and gives no data', 'accepted'],
+    ['limits in words', 'not-sent LEDGER__RATE_LIMITED'],
+    ['does not know the method', 'unknown LEDGER__UNSUPPORTED'],
     ['rejects it', 'rejected {"InstructionError":[3,{"Custom":8}]}'],
     ['lacks the blockhash', 'rejected "BlockhashNotFound"'],
     ['finds the signature wrong', 'rejected "SignatureFailure"'],

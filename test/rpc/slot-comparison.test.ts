@@ -74,7 +74,7 @@ test('a quarantined endpoint does not make the others lag', () => {
   const { answers, endpoint } = clusterOf(2);
   answers('b', DAYS);
   const down = new AgentError('LEDGER__UNAVAILABLE', { endpoint: 'b', method: 'getBalance', problem: 'down' });
-  const error = new EndpointError(down, { quarantine: true, tryNext: true, mayHaveActed: false }, 'getBalance');
+  const error = new EndpointError(down, 'getBalance');
   endpoint('b').quarantine(error);
   expect(answers('a')).toBe('used');
 });

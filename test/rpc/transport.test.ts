@@ -39,7 +39,11 @@ describe('each failure is one typed error with one clear line and no secret', ()
     [
       '503',
       { status: 503, body: 'upstream down' },
-      said('LEDGER__UNAVAILABLE', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 503'),
+      said(
+        'LEDGER__UNAVAILABLE',
+        'retry-later',
+        'the ledger endpoint http://127.0.0.1:PORT/… cannot serve getBalance: HTTP status 503: upstream down',
+      ),
     ],
     [
       '502 with a page',
@@ -53,8 +57,12 @@ describe('each failure is one typed error with one clear line and no secret', ()
     ],
     [
       'a redirect',
-      { status: 302, headers: { location: 'http://elsewhere/' } },
-      said('LEDGER__ACCESS_DENIED', 'retry-later', 'the ledger endpoint http://127.0.0.1:PORT/… denies access: HTTP status 302'),
+      { status: 302, headers: { location: 'http://elsewhere/secret-token' } },
+      said(
+        'LEDGER__ACCESS_DENIED',
+        'retry-later',
+        'the ledger endpoint http://127.0.0.1:PORT/… denies access: HTTP status 302, a redirect to http://elsewhere…, which the agent does not follow',
+      ),
     ],
     [
       'an HTML page',
@@ -63,6 +71,33 @@ describe('each failure is one typed error with one clear line and no secret', ()
         'LEDGER__BAD_ANSWER',
         'retry-later',
         'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: an HTML page',
+      ),
+    ],
+    [
+      'a page with a title',
+      { status: 403, body: '<html><head><title>Blocked by\n policy</title></head><p>login' },
+      said(
+        'LEDGER__ACCESS_DENIED',
+        'retry-later',
+        'the ledger endpoint http://127.0.0.1:PORT/… denies access: HTTP status 403: Blocked by policy',
+      ),
+    ],
+    [
+      'plain text',
+      { raw: 'no backend for /secret-token' },
+      said(
+        'LEDGER__BAD_ANSWER',
+        'retry-later',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT/…: 28 bytes of invalid or cut JSON: no backend for …',
+      ),
+    ],
+    [
+      'JSON-RPC under HTTP status 403',
+      { status: 403, body: '{"jsonrpc":"2.0","error":{"code":403,"message":"Access forbidden"},"id":null}' },
+      said(
+        'LEDGER__ACCESS_DENIED',
+        'retry-later',
+        'the ledger endpoint http://127.0.0.1:PORT/… denies access: Access forbidden (code 403, HTTP status 403)',
       ),
     ],
     [
