@@ -83,6 +83,8 @@ interface EndpointHealthOptions {
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** A wait that an endpoint asks for is honoured, up to this. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
+/** The longest pause after a rate limit that names none. */
+const LONGEST_UNASKED_PAUSE_MS = 5_000;
 /** How soon a failed endpoint may be tried again when no other is left. */
 const FALLBACK_INTERVAL_MS = 250;
 /** After serving this long without failing, an endpoint's backoff begins at the shortest again. */
@@ -96,7 +98,7 @@ interface Loss {
   readonly failedAt: MonotonicMs;
   /** When it should be probed. */
   readonly until: MonotonicMs;
-  /** The end of the pause that it asked for. */
+  /** The end of the pause that it asked for, or that its rate limit needs. */
   readonly notBefore: MonotonicMs;
   /** Since when it has been serving again, on trial. */
   trialSince?: MonotonicMs;
@@ -181,8 +183,10 @@ export class EndpointHealth {
     if (!this.healthy && !this.due && !this.isFallback && retryAfterMs === 0) return;
     const hadRecovered = this.#servingSince === undefined || now - this.#servingSince >= RECOVERED_AFTER_MS;
     if (before === undefined && hadRecovered) this.#delays = this.#newDelays();
-    const notBefore = monotonicMs(now + Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS));
-    const until = monotonicMs(Math.max(notBefore, now + this.#delays.next().value));
+    const delayMs = this.#delays.next().value;
+    const pauseMs = error.code === 'LEDGER__RATE_LIMITED' ? Math.max(retryAfterMs, Math.min(delayMs, LONGEST_UNASKED_PAUSE_MS)) : retryAfterMs;
+    const notBefore = monotonicMs(now + Math.min(pauseMs, LONGEST_RETRY_AFTER_MS));
+    const until = monotonicMs(Math.max(notBefore, now + delayMs));
     this.#loss = { error, topic, failedAt: now, until, notBefore };
     if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
   }

@@ -187,6 +187,18 @@ describe('failing endpoints', () => {
     await alone.rpc.close();
   });
 
+  test('rule 20: a single endpoint that rate-limits without naming a pause is asked ever less, but every five seconds', async () => {
+    const alone = rpcOver([first.url]);
+    first.on('getBalance', { error: { code: -32007, message: '50/second request limit reached - reduce calls per second' } });
+    for (let step = 0; step < 600; step++) {
+      alone.clock.advance(100);
+      expect(await codeOf(alone.rpc.balance(OUR_KEY, calm()))).toBe('LEDGER__RATE_LIMITED');
+    }
+    expect(first.calls.length).toBeGreaterThan(12);
+    expect(first.calls.length).toBeLessThan(20);
+    await alone.rpc.close();
+  });
+
   test('a single endpoint is retried after a quarter of a second, however long it has been failing', async () => {
     const alone = rpcOver([first.url]);
     first.on('getBalance', { status: 503 });
