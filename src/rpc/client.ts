@@ -344,18 +344,26 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return endpoints.onOne((endpoint, note, inner) => askStatuses(endpoint, note, signatures, searchHistory, inner), signal);
     },
 
-    checkExpiry(signatures, signal) {
-      return endpoints.onOne(async (endpoint, note, inner) => {
-        const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
-        const last = await askStatuses(endpoint, note, signatures, true, inner).catch((error: unknown) => {
-          // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash.
-          if (error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED')
-            return askStatuses(endpoint, note, signatures, false, inner);
-          throw error;
-        });
-        requireSlot(last.slot, slot, endpoint, 'getSignatureStatuses');
-        return { blockHeight, statuses: last.statuses };
-      }, signal);
+    async checkExpiry(signatures, signal) {
+      let someLackHistory = false;
+      const check = (searchHistory: boolean) =>
+        endpoints.onOne(async (endpoint, note, inner) => {
+          const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
+          const last = await askStatuses(endpoint, note, signatures, searchHistory, inner).catch((error: unknown) => {
+            someLackHistory ||= error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED';
+            throw error;
+          });
+          requireSlot(last.slot, slot, endpoint, 'getSignatureStatuses');
+          return { blockHeight, statuses: last.statuses };
+        }, signal);
+      try {
+        return await check(true);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash.
+        if (someLackHistory) return check(false);
+        throw error;
+      }
     },
 
     recentSlotTimeMs(signal) {
@@ -366,6 +374,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       );
     },
 
+    slotProgress: () => endpoints.slotProgress(),
     traffic: () => endpoints.traffic(),
     close: () => endpoints.close(),
   };

@@ -184,7 +184,8 @@ export class EndpointHealth {
     const hadRecovered = this.#servingSince === undefined || now - this.#servingSince >= RECOVERED_AFTER_MS;
     if (before === undefined && hadRecovered) this.#delays = this.#newDelays();
     const delayMs = this.#delays.next().value;
-    const pauseMs = error.code === 'LEDGER__RATE_LIMITED' ? Math.max(retryAfterMs, Math.min(delayMs, LONGEST_UNASKED_PAUSE_MS)) : retryAfterMs;
+    const pauseMs =
+      error.code === 'LEDGER__RATE_LIMITED' ? Math.max(retryAfterMs, Math.min(delayMs, LONGEST_UNASKED_PAUSE_MS)) : retryAfterMs;
     const notBefore = monotonicMs(now + Math.min(pauseMs, LONGEST_RETRY_AFTER_MS));
     const until = monotonicMs(Math.max(notBefore, now + delayMs));
     this.#loss = { error, topic, failedAt: now, until, notBefore };

@@ -13,6 +13,7 @@ import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type E
 import { Malformed } from './json.ts';
 import { RateLimitedRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
 import { readEpochInfo } from './responses.ts';
+import { type SlotProgress, SlotProgressWatch } from './slots.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
 
 interface EndpointsOptions {
@@ -134,6 +135,10 @@ export class Endpoints {
   /** This endpoint has our device. Compares the clusters of the others with its own, in the background. */
   verifyCluster(endpoint: AskedEndpoint): void {
     this.#cluster.verify(endpoint);
+  }
+
+  slotProgress(): SlotProgress | undefined {
+    return this.#slots.progress;
   }
 
   traffic(): readonly EndpointTraffic[] {
@@ -313,16 +318,22 @@ export class SlotComparison {
   readonly #clock: Clock;
   readonly #all: readonly Endpoint[];
   readonly #latest = new Map<Endpoint, { readonly slot: Slot; readonly at: MonotonicMs }>();
+  readonly #progress = new SlotProgressWatch();
 
   constructor({ clock, all }: { readonly clock: Clock; readonly all: readonly Endpoint[] }) {
     this.#clock = clock;
     this.#all = all;
   }
 
+  get progress(): SlotProgress | undefined {
+    return this.#progress.progress;
+  }
+
   /** Notes the slot of an answer. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */
   note(endpoint: Endpoint, slot: Slot): void {
     const now = this.#clock.monotonic();
     this.#latest.set(endpoint, { slot, at: now });
+    this.#progress.note(endpoint, slot, now);
     let newest: Slot = slot;
     for (const other of this.#all) {
       const latest = other.serves ? this.#latest.get(other) : undefined;

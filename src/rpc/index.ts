@@ -12,6 +12,7 @@ export type { EndpointTraffic } from './failover.ts';
 export type { LedgerRpc } from './ledger-rpc.ts';
 export type { AccountInfo, SignatureStatus, SimulationResult, TransactionErrorJson } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
+export type { SlotProgress } from './slots.ts';
 export {
   createJsonRpc,
   type JsonRpc,

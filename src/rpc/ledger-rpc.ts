@@ -1,6 +1,7 @@
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 import type { AccountInfo, SignatureStatus, SimulationResult } from './responses.ts';
 import type { SendAttempts, SendOutcome } from './send-outcome.ts';
+import type { SlotProgress } from './slots.ts';
 
 /**
  * The ledger as this agent uses it. One implementation speaks JSON-RPC to several endpoints; the simulation has another.
@@ -54,9 +55,10 @@ export interface LedgerRpc {
    * Evidence for or against expiry: the block height, and after it the statuses from the whole history, both of one endpoint, the second not
    * from before the first. A null status whose last valid height is below `blockHeight` can never land.
    *
-   * An endpoint without transaction history (-32011) is asked for its status cache instead. That holds the last 300 slots or so, and a
-   * blockhash is valid for 150 blocks: within 300 slots of the blockhash a null there proves as much as one from the history, that the
-   * transaction has not landed and never will. After that it proves only that it will not land any more; the accounts show whether it did.
+   * An error, a time-out or -32011 (no transaction history) proves nothing: the next endpoint is asked for both. Where none that answers has a
+   * history, the status cache of one is read instead. It holds the last 300 slots or so, and a blockhash is valid for 150 blocks: within 300
+   * slots of the blockhash a null there proves as much as one from the history, that the transaction has not landed and never will. After that
+   * it proves only that it will not land any more; the accounts show whether it did.
    */
   checkExpiry(
     signatures: readonly string[],
@@ -64,6 +66,8 @@ export interface LedgerRpc {
   ): Promise<{ readonly blockHeight: bigint; readonly statuses: readonly (SignatureStatus | null)[] }>;
   /** Milliseconds a slot by getRecentPerformanceSamples; undefined when the node has no samples yet. */
   recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined>;
+  /** The newest slot and when it last advanced; undefined before the first answer. Makes no request. */
+  slotProgress(): SlotProgress | undefined;
   /** Ends sockets. Idempotent. */
   close(): Promise<void>;
 }

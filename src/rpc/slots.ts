@@ -1,7 +1,6 @@
 import { type Clock, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import { asArray, asCount, asRecord } from './json.ts';
-import type { LedgerRpc } from './ledger-rpc.ts';
 
 /** Long, because an endpoint lags every day and a ledger rolls back once in years; meanwhile nothing is written. */
 const ROLLBACK_AFTER_MS = 120_000;
@@ -28,6 +27,46 @@ export class RollbackWatch {
   /** An answer was new enough, or the rollback is accepted. */
   clear(): void {
     this.#run = undefined;
+  }
+}
+
+/** How far the ledger has come, by the answers of all endpoints. */
+export interface SlotProgress {
+  /** The newest slot of an endpoint. */
+  readonly slot: Slot;
+  /** When an endpoint last answered for a newer slot than it had before. */
+  readonly advancedAt: MonotonicMs;
+  /** When an endpoint last answered at all. Between two answers nothing is known: without requests a ledger seems to stand still. */
+  readonly answeredAt: MonotonicMs;
+}
+
+/**
+ * Finds a ledger that stands still. An endpoint is compared with itself: several nodes behind one address are a few slots apart, so only a slot
+ * above its highest counts. After a rollback the comparison begins anew, when RollbackWatch accepts it.
+ */
+export class SlotProgressWatch {
+  readonly #highest = new Map<unknown, { slot: Slot; readonly rollback: RollbackWatch }>();
+  #advancedAt: MonotonicMs | undefined;
+  #answeredAt: MonotonicMs | undefined;
+
+  /** `endpoint`: its identity. */
+  note(endpoint: unknown, slot: Slot, at: MonotonicMs): void {
+    this.#answeredAt = at;
+    const own = this.#highest.get(endpoint);
+    if (own === undefined) this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
+    else if (slot >= own.slot) own.rollback.clear();
+    else if (!own.rollback.isRollback(slot, at)) return;
+    else own.rollback.clear();
+    if (own?.slot === slot) return;
+    if (own !== undefined) own.slot = slot;
+    this.#advancedAt = at;
+  }
+
+  /** Undefined before the first answer. */
+  get progress(): SlotProgress | undefined {
+    const slots = [...this.#highest.values()].map(({ slot }) => slot);
+    if (this.#advancedAt === undefined || this.#answeredAt === undefined) return undefined;
+    return { slot: slots.reduce((a, b) => (a > b ? a : b)), advancedAt: this.#advancedAt, answeredAt: this.#answeredAt };
   }
 }
 
@@ -72,7 +111,7 @@ export function readPerformanceSamples(result: unknown): readonly SlotSample[] {
 }
 
 interface SlotClockOptions {
-  readonly rpc: Pick<LedgerRpc, 'recentSlotTimeMs'>;
+  readonly rpc: { recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined> };
   readonly clock: Clock;
 }
 

@@ -147,6 +147,27 @@ describe('checkExpiry', () => {
     await other.close();
   });
 
+  test('rule 17: checkExpiry prefers an endpoint with history to one without', async () => {
+    const other = await fakeEndpoint();
+    fake.on('getEpochInfo', epochInfo(901, 800)).on('getSignatureStatuses', noHistory);
+    other
+      .on('getEpochInfo', epochInfo(901, 800))
+      .on('getSignatureStatuses', slotted(901, [{ slot: 700, confirmationStatus: 'finalized', err: null }]));
+    const two = rpcOver([fake.url, other.url]).rpc;
+    expect((await two.checkExpiry(['a'], calm())).statuses).toEqual([{ slot: 700n, confirmationStatus: 'finalized', err: null }]);
+    await two.close();
+    await other.close();
+  });
+
+  test.each([
+    ['an error', { error: { code: -32603, message: 'BigTable failed' } }],
+    ['HTTP status 503', { status: 503 }],
+    ['a cut connection', 'reset' as const],
+  ])('rule 17: checkExpiry takes %s for unknown, not for absent', async (_, reply) => {
+    fake.on('getEpochInfo', epochInfo(900, 800)).on('getSignatureStatuses', reply);
+    await expect(rpc.checkExpiry(['a'], calm())).rejects.toMatchObject({ name: 'AgentError' });
+  });
+
   const noHistory: FakeMethod = ({ params }) =>
     JSON.stringify(params[1]).includes('true')
       ? { error: { code: -32011, message: 'Transaction history is not available from this node' } }
@@ -158,6 +179,7 @@ describe('checkExpiry', () => {
     expect(fake.calls.map(({ method, params }) => [method, params])).toEqual([
       ['getEpochInfo', [{ commitment: 'confirmed' }]],
       ['getSignatureStatuses', [['a'], { searchTransactionHistory: true }]],
+      ['getEpochInfo', [{ commitment: 'confirmed' }]],
       ['getSignatureStatuses', [['a'], { searchTransactionHistory: false }]],
     ]);
   });

@@ -137,6 +137,7 @@ export function createFakeLedger(clock: Clock) {
     async recentSlotTimeMs() {
       return SLOT_MS;
     },
+    slotProgress: () => undefined,
     async close() {},
   };
   return {

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { monotonicMs } from '../../src/lib/index.ts';
+import { SlotProgressWatch } from '../../src/rpc/slots.ts';
+import { slot } from '../../src/serviceability/index.ts';
+import { calm, OUR_KEY, rpcOver, slotted } from './builders.ts';
+import { fakeEndpoint } from './fake-endpoint.ts';
+
+/** Slots in the order of their answers, one a second, as `[endpoint, slot]`. */
+function afterAnswers(...answers: readonly (readonly [string, number])[]) {
+  const watch = new SlotProgressWatch();
+  for (const [second, [endpoint, at]] of answers.entries()) watch.note(endpoint, slot(at), monotonicMs(second * 1_000));
+  return watch.progress;
+}
+
+test('slot progress is unknown before the first answer', () => {
+  expect(afterAnswers()).toBeUndefined();
+});
+
+test('slot progress names the newest slot, and when it advanced', () => {
+  expect(afterAnswers(['a', 10], ['a', 12], ['a', 12])).toEqual({ slot: 12n, advancedAt: 1_000, answeredAt: 2_000 });
+});
+
+test('rule 20: a ledger that stands still makes no progress behind an address of nodes that are some slots apart', () => {
+  expect(afterAnswers(['a', 12], ['a', 10], ['a', 12], ['a', 11], ['a', 12])).toMatchObject({ slot: 12n, advancedAt: 0 });
+});
+
+test('a ledger makes progress although another endpoint once answered for a slot far ahead', () => {
+  expect(afterAnswers(['b', 9_999], ['a', 10], ['b', 11], ['a', 12])).toMatchObject({ advancedAt: 3_000 });
+});
+
+test('a ledger makes progress again after a rollback of two minutes', () => {
+  const rolledBack = Array.from({ length: 122 }, (_, second): [string, number] => ['a', 100 + second]);
+  expect(afterAnswers(['a', 5_000], ...rolledBack.slice(0, 110))).toMatchObject({ advancedAt: 0 });
+  expect(afterAnswers(['a', 5_000], ...rolledBack)).toMatchObject({ slot: 221n, advancedAt: 122_000 });
+});
+
+test('the client notes the slot of each answer', async () => {
+  const fake = await fakeEndpoint();
+  const { rpc, clock } = rpcOver([fake.url]);
+  expect(rpc.slotProgress()).toBeUndefined();
+  fake.on('getBalance', slotted(70, 1));
+  await rpc.balance(OUR_KEY, calm());
+  clock.advance(5_000);
+  await rpc.balance(OUR_KEY, calm());
+  const { slot: newest, advancedAt = 0, answeredAt = 0 } = rpc.slotProgress() ?? {};
+  expect([newest, answeredAt - advancedAt]).toEqual([70n, 5_000]);
+  await rpc.close();
+  await fake.close();
+});
