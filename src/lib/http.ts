@@ -1,21 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Agent, type buildConnector, type Dispatcher } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 
-export { Agent, buildConnector, Client, Dispatcher, errors } from 'undici';
-
-/** Reads a response body. Throws the error of `tooLarge` after more than `maxBytes`, and any error of the body itself. */
-export async function readBody(body: AsyncIterable<unknown>, maxBytes: number, tooLarge: () => Error): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+export { buildConnector, type Dispatcher } from 'undici';
 
 /** How far a request came. What was never offered to the server cannot have had an effect. */
 export type HttpProgress = 'waiting' | 'offered' | 'answering';
@@ -76,6 +63,8 @@ export interface HttpClientOptions {
   readonly connect?: buildConnector.connector;
   /** What carries the requests; sockets by default. A simulation has a network of its own. */
   readonly dispatcher?: Dispatcher;
+  /** Goes through the proxy that the environment names for the origin (see `proxyFor`). `connect` is then the proxy's own way. */
+  readonly useProxy?: boolean;
   /** Called with the bytes of bodies as they pass the wire, packed ones as they are. */
   readonly onBytes?: (direction: 'sent' | 'received', bytes: number) => void;
 }
@@ -142,11 +131,14 @@ export class HttpClient {
     }
   }
 
-  #open(): Dispatcher {
-    const { connections, keepAliveMs, connect } = this.#options;
+  #open(origin: string): Dispatcher {
+    const { connections, keepAliveMs, connect, useProxy = false } = this.#options;
     // Deadlines are the signal's, so undici's own are off.
     const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
-    return new Agent({ connections, pipelining: 1, ...timeouts, connect });
+    const options = { connections, pipelining: 1, ...timeouts, connect };
+    const proxy = useProxy ? proxyFor(origin) : undefined;
+    if (proxy === undefined) return new Agent(options);
+    return new EnvHttpProxyAgent({ ...options, httpProxy: proxy, httpsProxy: proxy, noProxy: fromEnvironment('no_proxy') ?? '' });
   }
 
   #dispatch({ method, origin, path, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
@@ -201,13 +193,30 @@ export class HttpClient {
         onResponseError: (_, error) => fail('connection', error),
       };
       try {
-        this.#agent ??= this.#options.dispatcher ?? this.#open();
+        this.#agent ??= this.#options.dispatcher ?? this.#open(origin);
         this.#agent.dispatch({ method, origin, path, headers, body }, handler);
       } catch (error) {
         fail('connection', asError(error));
       }
     });
   }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * The URL of the proxy for an origin: HTTPS_PROXY or HTTP_PROXY by its scheme, the lower-case variable first, as curl does. None for this host
+ * itself. `host:port` is an HTTP proxy.
+ */
+function proxyFor(origin: string): string | undefined {
+  const { protocol, hostname } = new URL(origin);
+  if (LOOPBACK.test(hostname)) return undefined;
+  const proxy = fromEnvironment(protocol === 'https:' ? 'https_proxy' : 'http_proxy');
+  return proxy === undefined || proxy.includes('://') ? proxy : `http://${proxy}`;
+}
+
+function fromEnvironment(name: string): string | undefined {
+  return process.env[name] || process.env[name.toUpperCase()] || undefined;
 }
 
 /** How zlib reports an output beyond its bound. */

@@ -291,6 +291,7 @@ class HttpJsonRpc implements JsonRpc {
         connections,
         keepAliveMs: KEEP_ALIVE_MS,
         maxBodyBytes: maxResponseBytes,
+        useProxy: true,
         onBytes,
         dispatcher,
         connect: (target, callback) => {

@@ -1,0 +1,99 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { SendAttempts } from '../../src/rpc/index.ts';
+import { calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
+import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
+
+let fake: FakeEndpoint;
+beforeEach(async () => {
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy']) vi.stubEnv(name, '');
+  fake = await fakeEndpoint();
+  fake.on('getBalance', slotted(1, 5));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await fake.close();
+});
+
+/** A proxy that answers CONNECT with this status, and connects everything to the fake endpoint. */
+async function proxy(status = 200): Promise<{ readonly address: string; readonly targets: (string | undefined)[] }> {
+  const targets: (string | undefined)[] = [];
+  const server = createServer((_, response) => response.writeHead(500).end());
+  server.on('connect', (request: IncomingMessage, client: Socket) => {
+    targets.push(request.url);
+    client.on('error', () => undefined);
+    if (status !== 200) {
+      client.end(`HTTP/1.1 ${status} No\r\n\r\n`);
+      return;
+    }
+    const upstream = connect(Number(new URL(fake.url).port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      client.pipe(upstream).pipe(client);
+    });
+    upstream.on('error', () => undefined);
+    onTestFinished(() => void upstream.destroy());
+    onTestFinished(() => void client.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, targets };
+}
+
+function balanceAt(url: string): Promise<bigint> {
+  const { rpc } = rpcOver([url], { requestTimeoutMs: 2_000 });
+  onTestFinished(() => rpc.close());
+  return rpc.balance(OUR_KEY, calm());
+}
+
+test.each(['HTTP_PROXY', 'http_proxy'])('the ledger is reached through the proxy that %s names', async (name) => {
+  const { address, targets } = await proxy();
+  vi.stubEnv(name, `http://${address}`);
+  expect(await balanceAt('http://ledger.example:8899')).toBe(5n);
+  expect(targets).toEqual(['ledger.example:8899']);
+});
+
+test('a proxy may be named without a scheme', async () => {
+  const { address } = await proxy();
+  vi.stubEnv('HTTP_PROXY', address);
+  expect(await balanceAt('http://ledger.example')).toBe(5n);
+});
+
+test('an https endpoint asks HTTPS_PROXY for a tunnel, and an http endpoint does not', async () => {
+  const { address, targets } = await proxy(403);
+  vi.stubEnv('HTTPS_PROXY', `http://${address}`);
+  await expect(balanceAt('https://ledger.example')).rejects.toMatchObject({
+    code: 'LEDGER__UNREACHABLE',
+    message: expect.stringContaining('Proxy response (403)'),
+  });
+  expect(await balanceAt(fake.url)).toBe(5n);
+  expect(targets).toEqual(['ledger.example:443']);
+});
+
+test.each(['ledger.example', '.example', '*'])('NO_PROXY=%s keeps the ledger off the proxy', async (names) => {
+  const { address, targets } = await proxy();
+  vi.stubEnv('HTTP_PROXY', `http://${address}`);
+  vi.stubEnv('NO_PROXY', names);
+  const { rpc } = rpcOver([`http://ledger.example:${new URL(fake.url).port}`], {
+    resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+  });
+  expect(await rpc.balance(OUR_KEY, calm())).toBe(5n);
+  expect(targets).toEqual([]);
+  await rpc.close();
+});
+
+test('a ledger on this host is never reached through a proxy', async () => {
+  const { address, targets } = await proxy();
+  vi.stubEnv('HTTP_PROXY', `http://${address}`);
+  expect(await balanceAt(fake.url)).toBe(5n);
+  expect(targets).toEqual([]);
+});
+
+test('rule 18: a send that the proxy does not let through is not-sent', async () => {
+  const { address } = await proxy(502);
+  vi.stubEnv('HTTP_PROXY', `http://${address}`);
+  const { rpc } = rpcOver(['http://ledger.example:8899']);
+  const outcome = await rpc.sendTransaction(new SendAttempts(wireOf()), { skipPreflight: false }, calm());
+  expect(outcome).toMatchObject({ kind: 'not-sent', error: { code: 'LEDGER__UNREACHABLE' } });
+  await rpc.close();
+});
