@@ -23,6 +23,8 @@ export interface TickReport {
   readonly failedVrfs?: ReadonlyMap<VrfName, string>;
   /** Users matched to more than one neighbor (rule 2). */
   readonly ambiguous: number;
+  /** When the earliest grace or interval that holds a user ends; absent if none holds any. */
+  readonly nextDueAt?: MonotonicMs;
 }
 
 export interface TickReporter {

@@ -1,7 +1,8 @@
-import { type Clock, createAbortController, createNotifier, Stopped } from '../lib/index.ts';
+import { type Clock, createAbortController, createNotifier, type MonotonicMs, Stopped } from '../lib/index.ts';
 
 interface TickLoopOptions {
-  readonly tick: (signal: AbortSignal) => Promise<unknown>;
+  /** Resolves to when the next tick is due at the latest, where that is before the interval ends. */
+  readonly tick: (signal: AbortSignal) => Promise<{ readonly nextDueAt?: MonotonicMs }>;
   readonly intervalMs: number;
   /** While true, ticks come each second, to retry what failed. */
   readonly isRetrying: () => boolean;
@@ -22,7 +23,10 @@ interface TickLoop {
 const MIN_GAP_MS = 250;
 const RETRY_MS = 1_000;
 
-/** Runs ticks one after the other, each `intervalMs` after the last one began. */
+/**
+ * Runs ticks one after the other, each `intervalMs` after the last one began, or when it is due before that (rule 9). A switch that answers slowly
+ * gets as long a rest before a tick that is due early, so that it is never polled without a pause.
+ */
 export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }: TickLoopOptions): TickLoop {
   const controller = createAbortController();
   const notifier = createNotifier(clock);
@@ -31,16 +35,19 @@ export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }:
   async function loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
+      let dueAt = Number.POSITIVE_INFINITY;
       try {
-        await tick(signal);
+        dueAt = (await tick(signal)).nextDueAt ?? dueAt;
       } catch (error) {
         if (signal.aborted) return;
         onError(error);
       }
       const interval = isRetrying() ? Math.min(intervalMs, RETRY_MS) : intervalMs;
-      const elapsed = clock.monotonic() - startedAt;
+      const endedAt = clock.monotonic();
+      const elapsed = endedAt - startedAt;
+      const nextAt = Math.min(startedAt + interval, Math.max(dueAt, endedAt + elapsed));
       if (elapsed < MIN_GAP_MS) await clock.sleep(Math.min(MIN_GAP_MS, interval) - elapsed, signal);
-      await notifier.wait(Math.max(0, interval - (clock.monotonic() - startedAt)), signal);
+      await notifier.wait(Math.max(0, nextAt - clock.monotonic()), signal);
     }
   }
 

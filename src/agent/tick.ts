@@ -20,7 +20,7 @@ import {
   withoutDownRun,
 } from '../bgp/index.ts';
 import { type Collector, neighborKeyText } from '../collector/index.ts';
-import type { Clock } from '../lib/index.ts';
+import type { Clock, MonotonicMs } from '../lib/index.ts';
 import { trimEarlyRefreshes } from '../publisher/index.ts';
 import { type Address, BgpStatus, type Slot } from '../serviceability/index.ts';
 import type { TickReport, TickReporter } from './events.ts';
@@ -174,7 +174,17 @@ export class Ticker {
       : [];
     setDesired(intents, view);
     const { ambiguous } = observed;
-    return this.#finish({ ...reading, view, viewSlot: view.slot, outcomes, intents, failedVrfs: failedVrfs(snapshot), ambiguous });
+    const nextDueAt = earliestDue(outcomes);
+    return this.#finish({
+      ...reading,
+      view,
+      viewSlot: view.slot,
+      outcomes,
+      intents,
+      failedVrfs: failedVrfs(snapshot),
+      ambiguous,
+      nextDueAt,
+    });
   }
 
   #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations {
@@ -246,6 +256,15 @@ function overlaid(
 ): ReadonlyMap<Address, Observation> {
   const over = [...upper];
   return over.length === 0 ? lower : new Map([...lower, ...over]);
+}
+
+function earliestDue(outcomes: Outcomes): MonotonicMs | undefined {
+  let earliest: MonotonicMs | undefined;
+  for (const { decision } of outcomes.values()) {
+    const until = decision.kind === 'hold' ? decision.until : undefined;
+    if (until !== undefined && (earliest === undefined || until < earliest)) earliest = until;
+  }
+  return earliest;
 }
 
 function failedVrfs(snapshot: NeighborSnapshot | undefined): TickReport['failedVrfs'] {

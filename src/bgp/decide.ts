@@ -1,5 +1,6 @@
-import type { MonotonicMs } from '../lib/index.ts';
+import { type MonotonicMs, monotonicMs } from '../lib/index.ts';
 import { type Address, BgpStatus, type Nanoseconds, type NetworkV4, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
+import { msUntilReuse } from './damping.ts';
 import type { StatusPolicy } from './policy.ts';
 import type { LedgerUser, LedgerView, NeighborKey, Observation, UnobservedReason } from './types.ts';
 import { accountStateOf, advanceTrack, isContested, type UserTrack } from './user-history.ts';
@@ -65,8 +66,8 @@ export type WriteReason = 'change' | 'refresh' | 'ride-along';
 export type Decision =
   /** `ride-along` is an early refresh: it goes only where a transaction has room (rule 13). */
   | { readonly kind: 'write'; readonly to: ReportableStatus; readonly reason: WriteReason }
-  /** A limit, or a missing observation, keeps the agent from writing. */
-  | { readonly kind: 'hold'; readonly reason: HoldReason }
+  /** A limit, or a missing observation, keeps the agent from writing. `until`: when a poll can decide otherwise, because a grace or an interval ends. */
+  | { readonly kind: 'hold'; readonly reason: HoldReason; readonly until?: MonotonicMs }
   /** The record agrees with the switch, or a write in flight will make it so. */
   | { readonly kind: 'settled' };
 
@@ -81,7 +82,7 @@ function decideStatus(record: UserRecord, observation: Observation, track: UserT
     case 'unobserved':
       return { kind: 'hold', reason: observation.reason };
     case 'up':
-      return record.activated ? writeIfDue('up', record, track, input.policy) : { kind: 'hold', reason: 'not-activated' };
+      return record.activated ? writeIfDue('up', record, track, input) : { kind: 'hold', reason: 'not-activated' };
     case 'down':
       return decideDown(record, observation, track, input);
   }
@@ -94,28 +95,47 @@ function decideDown(record: UserRecord, observation: DownObservation, track: Use
   const upcoming = record.inFlight ?? record.status;
   if (!record.activated && upcoming !== 'up') return { kind: 'hold', reason: 'not-activated' };
   if (upcoming !== 'down') {
-    if (!isDownConfirmed(observation, track, input)) return { kind: 'hold', reason: 'down-unconfirmed' };
-    if (upcoming === 'unknown' && !track.everUp && now - track.firstSeenAt < policy.connectGraceMs) {
-      return { kind: 'hold', reason: 'connect-grace' };
+    const confirmedAt = downConfirmedAt(observation, track, input);
+    if (confirmedAt !== undefined) return { kind: 'hold', reason: 'down-unconfirmed', until: confirmedAt };
+    const graceEndsAt = track.firstSeenAt + policy.connectGraceMs;
+    if (upcoming === 'unknown' && !track.everUp && now < graceEndsAt) {
+      return { kind: 'hold', reason: 'connect-grace', until: monotonicMs(graceEndsAt) };
     }
   }
-  return writeIfDue('down', record, track, policy);
+  return writeIfDue('down', record, track, input);
 }
+
+/** Between the polls that confirm a Down once its grace is over, milliseconds. */
+const CONFIRMATION_INTERVAL_MS = 1_000;
+/** By the switch's clock a grace ends a little later than by ours, as timers fire early and clocks drift. */
+const CLOCK_MARGIN_MS = 20;
 
 /**
  * A Down is confirmed when the switch itself reports it for the grace, or when enough polls in a row span the grace (rule 10). The span runs from
- * the end of the first poll to the beginning of the last one, so a slow switch does not lengthen it.
+ * the end of the first poll to the beginning of the last one, so a slow switch does not lengthen it. Undefined when it is confirmed, else when the
+ * next poll should begin: the polls that are still needed spread over the rest of the grace.
  */
-function isDownConfirmed({ at }: DownObservation, { downRun }: UserTrack, { policy, now, polledAt = now }: DecideInput): boolean {
-  if (at?.sinceMs !== undefined && at.sinceMs >= policy.downGraceMs) return true;
-  return downRun !== undefined && downRun.count >= policy.downConfirmations && polledAt - downRun.since >= policy.downGraceMs;
+function downConfirmedAt(
+  { at }: DownObservation,
+  { downRun }: UserTrack,
+  { policy, now, polledAt = now }: DecideInput,
+): MonotonicMs | undefined {
+  const { downGraceMs, downConfirmations } = policy;
+  const { since = now, count = 0 } = downRun ?? {};
+  const leftBySwitch = at?.sinceMs === undefined ? Number.POSITIVE_INFINITY : downGraceMs - at.sinceMs;
+  // The end of the only poll lies after its beginning.
+  const leftByPolls = downGraceMs - Math.max(0, polledAt - since);
+  const pollsLeft = downConfirmations - count;
+  if (leftBySwitch <= 0 || (leftByPolls <= 0 && pollsLeft <= 0)) return undefined;
+  const nextPoll = leftByPolls > 0 ? Math.max(polledAt, since) + leftByPolls / Math.max(1, pollsLeft) : now + CONFIRMATION_INTERVAL_MS;
+  return monotonicMs(Math.min(nextPoll, polledAt + leftBySwitch + CLOCK_MARGIN_MS));
 }
 
-function writeIfDue(to: ReportableStatus, record: UserRecord, track: UserTrack, policy: StatusPolicy): Decision {
+function writeIfDue(to: ReportableStatus, record: UserRecord, track: UserTrack, { policy, now }: DecideInput): Decision {
   if (record.inFlight === to) return SETTLED;
   // A write in flight makes a record of age 0.
-  if (record.inFlight !== undefined) return writeChange(to, 0, track, policy);
-  if (record.status !== to) return writeChange(to, record.ageMs, track, policy);
+  if (record.inFlight !== undefined) return writeChange(to, 0, track, policy, now);
+  if (record.status !== to) return writeChange(to, record.ageMs, track, policy, now);
   if (isRefreshDue(record, policy)) return { kind: 'write', to, reason: 'refresh' };
   const isEarly = record.ageMs !== undefined && record.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter;
   return isEarly ? { kind: 'write', to, reason: 'ride-along' } : SETTLED;
@@ -131,11 +151,15 @@ function writeChange(
   ageMs = Number.POSITIVE_INFINITY,
   { penalty, foreignWrites }: UserTrack,
   { damping, minWriteIntervalMs }: StatusPolicy,
+  now: MonotonicMs,
 ): Decision {
-  const isWithinSuppression = ageMs < damping.suppressedIntervalMs;
-  if (damping.mode === 'enforce' && penalty?.suppressed === true && isWithinSuppression) return { kind: 'hold', reason: 'damped' };
-  if (isContested(foreignWrites) && isWithinSuppression) return { kind: 'hold', reason: 'contested' };
-  if (ageMs < minWriteIntervalMs) return { kind: 'hold', reason: 'write-interval' };
+  const hold = (reason: HoldReason, forMs: number): Decision => ({ kind: 'hold', reason, until: monotonicMs(now + forMs) });
+  const suppressedForMs = damping.suppressedIntervalMs - ageMs;
+  if (damping.mode === 'enforce' && penalty?.suppressed === true && suppressedForMs > 0) {
+    return hold('damped', Math.min(suppressedForMs, penalty.at + msUntilReuse(penalty, damping) - now));
+  }
+  if (isContested(foreignWrites) && suppressedForMs > 0) return hold('contested', suppressedForMs);
+  if (ageMs < minWriteIntervalMs) return hold('write-interval', minWriteIntervalMs - ageMs);
   return { kind: 'write', to, reason: 'change' };
 }
 

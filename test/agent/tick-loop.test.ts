@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createTickLoop } from '../../src/agent/scheduler.ts';
-import { createVirtualClock } from '../../src/lib/index.ts';
+import { createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
 
 const SECOND = 1_000;
 
@@ -8,7 +8,7 @@ function setUp({ tickMs = 0 } = {}) {
   const clock = createVirtualClock();
   const begun: number[] = [];
   const errors: unknown[] = [];
-  const state = { running: 0, mostAtOnce: 0, retrying: false, fails: false };
+  const state = { running: 0, mostAtOnce: 0, retrying: false, fails: false, dueIn: undefined as number | undefined };
   const loop = createTickLoop({
     async tick(signal) {
       begun.push(clock.monotonic());
@@ -17,6 +17,7 @@ function setUp({ tickMs = 0 } = {}) {
       try {
         if (tickMs > 0) await clock.sleep(tickMs, signal);
         if (state.fails) throw new Error('internal');
+        return { nextDueAt: state.dueIn === undefined ? undefined : monotonicMs(clock.monotonic() + state.dueIn) };
       } finally {
         state.running -= 1;
       }
@@ -68,6 +69,34 @@ describe('tick loop', () => {
   });
 });
 
+describe('ticks that are due before the interval ends', () => {
+  test('rule 9: a tick begins at the moment at which a grace or an interval of a user ends', async () => {
+    const { clock, begun, state, loop } = setUp();
+    state.dueIn = 1_200;
+    loop.start();
+    await clock.advance(1_200);
+    state.dueIn = 60 * SECOND;
+    await clock.advance(11 * SECOND);
+    expect(begun).toEqual([0, 1_200, 2_400, 7_400]);
+  });
+
+  test('a moment in the past makes a tick every quarter of a second, and none without a pause', async () => {
+    const { clock, begun, state, loop } = setUp();
+    state.dueIn = -10 * SECOND;
+    loop.start();
+    await clock.advance(SECOND);
+    expect(begun).toEqual([0, 250, 500, 750, 1_000]);
+  });
+
+  test('a switch that takes two seconds to answer gets two seconds of rest before a tick that is due', async () => {
+    const { clock, begun, state, loop } = setUp({ tickMs: 2 * SECOND });
+    state.dueIn = 0;
+    loop.start();
+    await clock.advance(9 * SECOND);
+    expect(begun).toEqual([0, 4_000, 8_000]);
+  });
+});
+
 describe('triggers', () => {
   test('a trigger brings the next tick forward', async () => {
     const { clock, begun, loop } = setUp();
@@ -115,6 +144,7 @@ test('rule 17: stopping waits for the current tick, however long it takes', asyn
       await clock.sleep(3 * SECOND, signal).catch(() => undefined);
       await clock.sleep(SECOND);
       ended.push('the tick');
+      return {};
     },
     intervalMs: 5 * SECOND,
     isRetrying: () => false,

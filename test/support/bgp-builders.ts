@@ -152,6 +152,8 @@ export interface DeciderTick {
   readonly at: number;
   readonly users: readonly LedgerUser[];
   readonly snapshot: NeighborSnapshot | undefined;
+  /** When the poll began; `at` by default. */
+  readonly polledAt?: number;
   readonly slot?: number;
   /** `null`: not measured yet. */
   readonly slotTimeMs?: number | null;
@@ -173,6 +175,7 @@ export function decider(policy: Partial<StatusPolicy> = {}) {
       confirmedIn: (user) => confirmedIn?.get(user),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
+      polledAt: monotonicMs(tick.polledAt ?? at),
     });
     before = decided.outcomes;
     return decided;
