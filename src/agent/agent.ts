@@ -84,7 +84,7 @@ export interface Agent {
  *                            tick loop ◄───┘ an expired transaction triggers a tick
  *   traps, streams ─► triggers ──┘
  *
- * Start: worker, ticks, triggers, snapshots. Stop: snapshots and triggers, ticks, then worker (drains), then sources and RPC.
+ * Start: worker, ticks, triggers, snapshots. Stop: snapshots, ticks and triggers, then worker (drains), then sources and RPC.
  */
 export function createAgent(options: AgentOptions): Agent {
   const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
@@ -228,8 +228,8 @@ export function createAgent(options: AgentOptions): Agent {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
         const snapshotsStopped = options.snapshotter?.stop();
-        await triggers.stop();
-        await loop.stop();
+        // Closing a trigger can take seconds: no tick decides meanwhile.
+        await Promise.all([loop.stop(), triggers.stop()]);
         const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
         await collector.close();
         await rpc.close();
