@@ -8,7 +8,7 @@ import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal }
 import { type AgentConfig, configSchema } from './schema.ts';
 import { environmentNameOf, mapSettings, member, plainSettings, type SettingNode, settingTree, valueFromText } from './schema-tree.ts';
 import { crossCheck } from './validate.ts';
-import { type ConfigFile, openToOthersWarnings, readConfigFile } from './yaml.ts';
+import { type ConfigFile, openToOthersWarnings, readConfigFile, writtenInText } from './yaml.ts';
 
 /** The merged layers of a configuration, not yet validated, and the origin of each value. */
 interface Layers {
@@ -18,6 +18,8 @@ interface Layers {
   readonly problems: readonly Problem[];
   /** Adds the flag, the variable or the line of the file to a problem. */
   locate(problem: KeyProblem): Problem;
+  /** The value as it is written in the file, the flag or the variable. */
+  writtenAt(path: readonly PropertyKey[]): string | undefined;
 }
 
 function stackLayers(
@@ -27,7 +29,7 @@ function stackLayers(
 ): Layers {
   const value = file === undefined ? {} : fileValues(root, file);
   const problems: Problem[] = [];
-  const origins = new Map<string, string>();
+  const origins: { readonly key: string; readonly origin: string; readonly text: string }[] = [];
   const nodes = plainSettings(root);
 
   for (const node of nodes) {
@@ -40,20 +42,25 @@ function stackLayers(
     const given = valueFromText(node, text);
     if (flag !== undefined) problems.push(...secretsIn(node, given, origin));
     put(value, node.key, given);
-    origins.set(node.key, origin);
+    origins.push({ key: node.key, origin, text });
   }
   addPreset(value);
 
+  const originOf = (key: string) => origins.find((setting) => key === setting.key || key.startsWith(`${setting.key}[`));
   return {
     value,
     problems,
     warnings: unknownVariables(nodes, environment),
     locate: ({ path, problem }) => {
       const key = pathText(path);
-      const origin = [...origins].find(([setting]) => key === setting || key.startsWith(`${setting}[`))?.[1];
+      const origin = originOf(key)?.origin;
       if (origin !== undefined || file === undefined) return { where: origin ?? 'configuration', key, problem };
       const line = file.lineOf(path);
       return { where: `${file.path}:${line}`, line, key, problem };
+    },
+    writtenAt: (path) => {
+      const set = originOf(pathText(path));
+      return set === undefined ? file?.writtenAt(path) : writtenInText(set.text, path.slice(set.key.split('.').length));
     },
   };
 }
@@ -147,7 +154,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const checked = parsed.success ? crossCheck(parsed.data) : undefined;
   const found = parsed.success
     ? (checked?.problems ?? [])
-    : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers.value)));
+    : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers.value, (path) => lacksQuotes(layers, path))));
   const problems = [...layers.problems, ...found.map(layers.locate)];
   if (!parsed.success || problems.length > 0) throw refusal(problems);
 
@@ -159,6 +166,19 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
     return path === undefined || !isWritten ? undefined : layers.locate({ path, problem: '' }).where;
   };
   return { config: parsed.data, warnings, placeOf, file: path };
+}
+
+/** The value as it is written, where it would be valid with quotes around it: `community: 12345`. */
+function lacksQuotes({ value, writtenAt }: Layers, path: readonly PropertyKey[]): string | undefined {
+  const written = writtenAt(path);
+  const last = path.at(-1);
+  if (written === undefined || last === undefined) return undefined;
+  const quoted = structuredClone(value);
+  const parent = path.slice(0, -1).reduce<unknown>(member, quoted);
+  if (typeof parent !== 'object' || parent === null) return undefined;
+  Reflect.set(parent, last, written);
+  const issues = configSchema.safeParse(quoted).error?.issues ?? [];
+  return issues.some((issue) => path.every((step, index) => issue.path[index] === step)) ? undefined : written;
 }
 
 /** The path to the first setting with this value. A listen address is parsed into host and port. */

@@ -133,8 +133,16 @@ export function configProblems(error: unknown): readonly string[] {
   return Array.isArray(lines) ? lines.map(String) : [error.message];
 }
 
-/** Turns an issue of the schema into problems. `value` is the validated value. */
-export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: unknown): readonly KeyProblem[] {
+/**
+ * Turns an issue of the schema into problems. `value` is the validated value; `lacksQuotes` returns the value as it is written, if it is valid with
+ * quotes around it.
+ */
+export function problemsOf(
+  root: SettingNode,
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  lacksQuotes: (path: readonly PropertyKey[]) => string | undefined,
+): readonly KeyProblem[] {
   if (issue.code === 'unrecognized_keys') {
     const parent = nodeAt(root, issue.path, value);
     return issue.keys.map((key) => ({ path: [...issue.path, key], problem: unknownKey(root, parent, key) }));
@@ -145,6 +153,18 @@ export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, value: un
   const found = path.reduce<unknown>(member, value);
   const missing = found === undefined;
   if (missing) return [{ path, problem: `is required: ${meta.expects}` }];
+  const unquoted = typeof found === 'string' ? undefined : lacksQuotes(path);
+  if (unquoted !== undefined) {
+    const [read, isHidden] = [kindOf(found), mayBeSecret(meta, unquoted)];
+    const got = isHidden ? read : `${unquoted}, which YAML reads as ${read}`;
+    const name = typeof path.at(-1) === 'string' ? `${String(path.at(-1))}: ` : '';
+    return [
+      {
+        path,
+        problem: `expected ${meta.expects}, got ${got}; write quotes around it: ${name}${isHidden ? '"…"' : JSON.stringify(unquoted)}`,
+      },
+    ];
+  }
   if (mayBeSecret(meta, found)) {
     const isOneUrl = meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number';
     const isUnexpanded = meta.form === 'file' && typeof found === 'string' && UNEXPANDED.test(found);
@@ -180,11 +200,17 @@ function everyKey(node: SettingNode): readonly string[] {
   return [...node.children.values()].flatMap((child) => [child.key, ...everyKey(child)]);
 }
 
-/** Quotes a value, short and on one line. */
-function show(value: unknown): string {
+/** What YAML makes of text without quotes. */
+function kindOf(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object') return 'a section';
+  if (value instanceof Date) return 'a date';
+  return typeof value === 'object' ? 'a section' : typeof value === 'boolean' ? 'true or false' : 'a number';
+}
+
+/** Quotes a value, short and on one line. */
+function show(value: unknown): string {
+  if (typeof value === 'object') return kindOf(value);
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }

@@ -155,17 +155,19 @@ export const snmpVersion = z
   .prefault('2c');
 
 /** A VRF; a name alone stands for a section with that name. */
-export const vrf = z.preprocess(
-  (value) => (typeof value === 'string' ? { name: value } : value),
-  z.strictObject({
-    name: text({ description: 'Name of the VRF on EOS; the global VRF is "default".', expects: 'the name of a VRF', max: 100 }),
-    community: community(),
-    communityFile: communityFile(),
-    context: z.exactOptional(
-      text({ description: "SNMPv3 context of the VRF. Default: the VRF's name.", expects: 'the name of a context', max: 100 }),
-    ),
-  }),
-);
+export const vrf = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? { name: value } : value),
+    z.strictObject({
+      name: text({ description: 'Name of the VRF on EOS; the global VRF is "default".', expects: 'the name of a VRF', max: 100 }),
+      community: community(),
+      communityFile: communityFile(),
+      context: z.exactOptional(
+        text({ description: "SNMPv3 context of the VRF. Default: the VRF's name.", expects: 'the name of a context', max: 100 }),
+      ),
+    }),
+  )
+  .register(settings, { ...section('A VRF.'), expects: 'the name of a VRF, or a section with its name' });
 
 /** Inside, `auto` is the empty list, which a file cannot contain; the transformation restores the name. */
 export const vrfs = z
@@ -178,7 +180,7 @@ export const vrfs = z
         'VRFs to read, each a name or a section with its own community. The default community of a VRF is COMMUNITY@VRF. auto reads all VRFs that the switch lists.',
     }),
     expects: 'auto or a list of VRF names',
-    guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : undefined),
+    guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : /^[\w.-]+$/.test(text) ? `["${text}"]` : undefined),
     form: 'list',
   });
 

@@ -85,7 +85,7 @@ function childrenOf(key: string, object: z.ZodObject): Map<string, SettingNode> 
 }
 
 function variantsOf(key: string, list: z.ZodArray, meta: SettingMeta): Map<string, SettingNode> {
-  const item = unwrap(list.def.element).core;
+  const { core: item, meta: ofItem } = unwrap(list.def.element);
   const shapes = item instanceof z.ZodDiscriminatedUnion ? item.options.map((option) => unwrap(option).core) : [item];
   const variants = new Map<string, SettingNode>();
   for (const shape of shapes) {
@@ -96,7 +96,7 @@ function variantsOf(key: string, list: z.ZodArray, meta: SettingMeta): Map<strin
     variants.set(type, {
       key: `${key}[]`,
       name: type,
-      meta: { ...meta, description, expects: 'a section of settings', form: 'section' },
+      meta: { ...meta, description, expects: ofItem?.expects ?? 'a section of settings', form: 'section' },
       required: true,
       children,
       variants: new Map(),

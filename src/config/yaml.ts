@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
 
@@ -74,6 +74,8 @@ export interface ConfigFile extends Pick<FileContent, 'openToOthers'> {
   readonly value: Readonly<Record<string, unknown>>;
   /** The line of the key, or of the nearest section above it that is in the file, counted from 1. */
   lineOf(path: readonly PropertyKey[]): number;
+  /** The value as it is written; see `writtenAt`. */
+  writtenAt(path: readonly PropertyKey[]): string | undefined;
 }
 
 const MAX_FILE_BYTES = 1_048_576;
@@ -115,7 +117,8 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
     path,
     value,
     openToOthers,
-    lineOf: (keys) => lines.linePos(offsetOf(document.contents, keys)).line,
+    lineOf: (keys) => lines.linePos(find(document.contents, keys).offset).line,
+    writtenAt: (keys) => writtenAt(text, document.contents, keys),
   };
 }
 
@@ -145,6 +148,7 @@ const MISTAKES: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'the value contains another "key: value": write quotes around it, or fix the indentation of the next line',
   MULTILINE_IMPLICIT_KEY: 'this line, or one before it, is not "key: value", or its indentation is wrong',
   BAD_SCALAR_START: 'a value that begins with this character needs quotes around it',
+  TAG_RESOLVE_FAILED: 'a value that begins with ! needs quotes around it',
   MULTIPLE_DOCS: 'a second YAML document begins here; only one is allowed',
 };
 
@@ -161,21 +165,39 @@ function mistakeOf(mistake: YAMLError, text: string, lines: LineCounter, path: s
     const key = /^[\w.-]{1,60}/.exec(text.slice(start))?.[0];
     return { where, problem: key === undefined ? 'duplicate key' : `duplicate key "${key}"` };
   }
-  return { where, problem: MISTAKES[mistake.code] ?? `not valid YAML: ${mistake.message.split('\n')[0] ?? mistake.code}` };
+  // After a colon, messages quote the file.
+  return { where, problem: MISTAKES[mistake.code] ?? `not valid YAML: ${/^[^:\n]*/.exec(mistake.message)?.[0] ?? mistake.code}` };
 }
 
-/** The offset of the deepest part of the path that is in the document. */
-function offsetOf(contents: unknown, path: readonly PropertyKey[]): number {
+/** The node at the path, if there is one, and the offset of the deepest part of the path that is in the document. */
+function find(contents: unknown, path: readonly PropertyKey[]): { readonly offset: number; readonly node?: unknown } {
   let node = contents;
   let offset = 0;
   for (const step of path) {
     const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined;
     const item = isSeq(node) && typeof step === 'number' ? node.items[step] : undefined;
-    if (pair === undefined && item === undefined) break;
-    offset = startOf(pair?.key ?? item) ?? offset;
+    if (pair === undefined && item === undefined) return { offset };
+    const start = pair?.key ?? item;
+    offset = (isNode(start) ? start.range?.[0] : undefined) ?? offset;
     node = pair === undefined ? item : pair.value;
   }
-  return offset;
+  return { offset, node };
 }
 
-const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+/**
+ * The value as it is written in the text: `007`, where YAML reads 7, and `#a` or `&a`, where it reads nothing. Undefined where nothing is written,
+ * an alias, or more than one line.
+ */
+function writtenAt(text: string, contents: unknown, path: readonly PropertyKey[]): string | undefined {
+  const { node } = find(contents, path);
+  if (!isNode(node) || isAlias(node) || !node.range) return undefined;
+  const [start, end] = node.range;
+  const [, comment] = /^[ \t]*(#\S+)[ \t]*\r?$/m.exec(text.slice(start).split('\n', 1)[0] ?? '') ?? [];
+  const written = text.slice(start, end) || (node.anchor === undefined ? comment : `&${node.anchor}`);
+  return written === undefined || written.includes('\n') ? undefined : written;
+}
+
+/** As `writtenAt` of a file, for the value of a flag or a variable. */
+export function writtenInText(text: string, path: readonly PropertyKey[]): string | undefined {
+  return writtenAt(text, parseDocument(text, { logLevel: 'silent', stringKeys: true }).contents, path);
+}

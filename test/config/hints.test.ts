@@ -66,6 +66,98 @@ describe('an invalid value is refused with what was probably meant', () => {
   );
 });
 
+describe('text that YAML reads as something else is refused with its quoted form', () => {
+  const eapi = (settings: string) => `collector:\n  sources:\n    - type: eapi\n      url: https://sw\n      ${settings}`;
+  const snmp = (settings: string) => `collector:\n  sources:\n    - type: snmp\n      host: sw\n      ${settings}`;
+
+  test.for([
+    ['username: 12345', 'expected a user name, got 12345, which YAML reads as a number; write quotes around it: username: "12345"'],
+    ['username: 007', 'got 007, which YAML reads as a number; write quotes around it: username: "007"'],
+    ['username: 0x10', 'got 0x10, which YAML reads as a number; write quotes around it: username: "0x10"'],
+    ['username: 1e3', 'got 1e3, which YAML reads as a number; write quotes around it: username: "1e3"'],
+    ['username: .inf', 'got .inf, which YAML reads as a number; write quotes around it: username: ".inf"'],
+    ['username: True', 'got True, which YAML reads as true or false; write quotes around it: username: "True"'],
+    ['username: null', 'got null, which YAML reads as nothing; write quotes around it: username: "null"'],
+    ['username: ~', 'got ~, which YAML reads as nothing; write quotes around it: username: "~"'],
+    ['username: #1', 'got #1, which YAML reads as nothing; write quotes around it: username: "#1"'],
+    ['username: &a', 'got &a, which YAML reads as nothing; write quotes around it: username: "&a"'],
+    ['username: [a]', 'got [a], which YAML reads as a list; write quotes around it: username: "[a]"'],
+    ['username: {a}', 'got {a}, which YAML reads as a section; write quotes around it: username: "{a}"'],
+    ['username: # later', 'expected a user name, got nothing'],
+    ['username: !a', 'a value that begins with ! needs quotes around it'],
+    ['passwordFile: 1234', 'expected the path of a file, got a number; write quotes around it: passwordFile: "…"'],
+    [`tls: {fingerprint: ${'1'.repeat(64)}}`, `write quotes around it: fingerprint: "${'1'.repeat(64)}"`],
+    [`tls: {fingerprint: 1e${'1'.repeat(62)}}`, `write quotes around it: fingerprint: "1e${'1'.repeat(62)}"`],
+  ] as const)('%s', ([line, end]) => {
+    const problem = problemOf(eapi(line));
+    expect(problem.slice(-end.length)).toBe(end);
+  });
+
+  test.for([
+    ['community: 12345', 'got a number; write quotes around it: community: "…"'],
+    ['community: false', 'got true or false; write quotes around it: community: "…"'],
+    ['community: #hunter2', 'got nothing; write quotes around it: community: "…"'],
+    ['community: {hunter2}', 'got a section; write quotes around it: community: "…"'],
+    ['community: !hunter2', 'a value that begins with ! needs quotes around it'],
+    ['community: >hunter2', 'not valid YAML: Block scalar header includes extra characters'],
+    ['community: ]hunter2', 'not valid YAML: Unexpected flow-seq-end token in YAML stream'],
+    ['community: 007', 'got a number; write quotes around it: community: "…"'],
+  ] as const)('%s, without repeating the secret', ([line, end]) => {
+    const problem = problemOf(snmp(line));
+    expect([problem.slice(-end.length), /hunter2|12345|007|false\b(?!;)/.test(problem.replace('true or false', ''))]).toEqual([end, false]);
+  });
+
+  test.for([
+    [
+      '[100]',
+      'vrfs[0]: expected the name of a VRF, or a section with its name, got 100, which YAML reads as a number; write quotes around it: "100"',
+    ],
+    [
+      '[vrf1, 010]',
+      'vrfs[1]: expected the name of a VRF, or a section with its name, got 010, which YAML reads as a number; write quotes around it: "010"',
+    ],
+    [
+      '[{name: 100}]',
+      'vrfs[0].name: expected the name of a VRF, got 100, which YAML reads as a number; write quotes around it: name: "100"',
+    ],
+    ['100', 'vrfs: expected auto or a list of VRF names, got 100, did you mean ["100"]?'],
+  ] as const)('vrfs: %s', ([vrfs, end]) => {
+    expect(problemOf(snmp(`community: public\n      vrfs: ${vrfs}`))).toBe(`collector.sources[0].${end}`);
+  });
+
+  test('the line of the value is named, and several problems are listed', () => {
+    const file = temporaryFile(`${MINIMAL}${snmp('community: 12345\n      vrfs: [100]\n      name: 2')}\n`);
+    let lines: readonly string[] = [];
+    try {
+      loadConfig({ file, environment: {} });
+    } catch (error) {
+      lines = configProblems(error);
+    }
+    expect(lines.map((line) => line.replace(file, 'FILE').replace(/: expected.*; /, ': … '))).toEqual([
+      'FILE:7: collector.sources[0].community: … write quotes around it: community: "…"',
+      'FILE:8: collector.sources[0].vrfs[0]: … write quotes around it: "100"',
+      'FILE:9: collector.sources[0].name: … write quotes around it: name: "2"',
+    ]);
+  });
+
+  test('a flag or a variable in YAML gets the same advice', () => {
+    const environment = { DZD_COLLECTOR_SOURCES: '[{type: snmp, host: sw, community: x, vrfs: [007]}]' };
+    expect(() => loadConfig({ file: temporaryFile(MINIMAL), environment })).toThrow(
+      'DZD_COLLECTOR_SOURCES: collector.sources[0].vrfs[0]: expected the name of a VRF, or a section with its name, got 007, which YAML reads as a number; write quotes around it: "007"',
+    );
+  });
+
+  test.for(['yes', 'No', 'on', 'off', '2024-01-01', '1:30', '1_000', '0b1', '12:34:56'])('%s is text in YAML 1.2', (name) => {
+    const file = temporaryFile(`${MINIMAL}${eapi(`passwordFile: /p\n      username: ${name}`)}\n`);
+    expect(loadConfig({ file, environment: {} }).config.collector.sources[0]).toMatchObject({ username: name });
+  });
+
+  test.for(['yes', 'off', '2024-01-01', '1:30'])('%s in a file of YAML 1.1 is refused with its quoted form', (name) => {
+    const file = temporaryFile(`%YAML 1.1\n---\n${MINIMAL}${eapi(`passwordFile: /p\n      username: ${name}`)}\n`);
+    expect(() => loadConfig({ file, environment: {} })).toThrow(`write quotes around it: username: "${name}"`);
+  });
+});
+
 test('an HTTP server that others can reach without a token is a warning', () => {
   const warnings = (http: string) => loadConfig({ file: temporaryFile(`${MINIMAL}http: ${http}\n`), environment: {} }).warnings;
   expect(warnings('{listen: "0.0.0.0:50100"}')).toEqual([

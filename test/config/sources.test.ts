@@ -83,7 +83,10 @@ describe('credentials', () => {
     ],
     ['{ type: snmp, host: sw }', ['communityFile: is required: the path of a file that holds the community']],
     ['{ type: snmp, host: sw, community: hunter2, communityFile: /c }', ['community: conflicts with communityFile; remove one of them']],
-    ['{ type: snmp, host: sw, community: 5 }', ['community: expected a community (one line, without spaces at its ends)']],
+    [
+      '{ type: snmp, host: sw, community: 5 }',
+      ['community: expected a community (one line, without spaces at its ends), got a number; write quotes around it: community: "…"'],
+    ],
   ])('%s', (source, expected) => {
     const lines = problems(source);
     expect(lines).toEqual(expected.map((line) => `config.yaml:5: collector.sources[0].${line}`));
@@ -259,7 +262,10 @@ describe('VRFs over SNMP', () => {
     ['vrfs: []', 'vrfs: expected auto or a list of VRF names, got an empty list'],
     ['vrfs: [{ name: vrf1, community: a, communityFile: /b }]', 'vrfs[0].community: conflicts with communityFile; remove one of them'],
     ['vrfs: [{ community: a }]', 'vrfs[0].name: is required: the name of a VRF'],
-    ['vrfs: [5]', 'vrfs[0]: expected a section of settings, got 5'],
+    [
+      'vrfs: [5]',
+      'vrfs[0]: expected the name of a VRF, or a section with its name, got 5, which YAML reads as a number; write quotes around it: "5"',
+    ],
   ])('%s', (vrfs, expected) => {
     expect(problems(`{ type: snmp, host: sw, communityFile: /c, ${vrfs} }`)).toEqual([`config.yaml:5: collector.sources[0].${expected}`]);
   });
