@@ -36,6 +36,9 @@ separated by commas; \`collector.sources\` and \`collector.wakeUps\` are written
 
 - Durations are a number and a unit: \`250ms\`, \`5s\`, \`1.5h\`, \`2d\`.
 - Paths in a file are relative to the folder of that file.
+- Files are UTF-8, with or without a byte order mark; UTF-16 is refused by name. This applies to secret and key files, too.
+- Text that YAML reads as a number, as true or false, or as nothing needs quotes: \`username: "007"\`, \`vrfs: ["100"]\`, \`community: "#a"\`. A value
+  without them is refused, and the message shows it with quotes. \`yes\`, \`no\`, \`on\`, \`off\` and dates are text (YAML 1.2).
 - Secrets (passwords, communities) are not accepted as flags. Put each into its own file, one line, readable by the agent's user only, and
   name it in \`passwordFile\` or \`communityFile\`; with systemd's LoadCredential that is \`/run/credentials/UNIT/NAME\`.
 - A reload (SIGHUP, or \`POST /-/reload\`) applies every setting but \`device\`, \`keypair\`, \`log\` and \`http\`. Those need a restart, and the log names

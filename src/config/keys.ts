@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
-import { type FileContent, FileProblem, openToOthersWarnings, readSmallFile } from './yaml.ts';
+import { decodeText, type FileContent, FileProblem, openToOthersWarnings, readSmallFile } from './yaml.ts';
 
 /** A key that signs and cannot be read: its bytes are in a node:crypto KeyObject in a closure, out of reach of logs and inspection. */
 export interface Keypair {
@@ -29,9 +29,8 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  * Throws AgentError `CONFIG__KEYPAIR_…`; neither the error nor its cause ever contains a part of the file.
  */
 export function loadKeypair(file: string): LoadedKeypair {
-  const content = readKeyFile(file);
-  const bytes = keyBytesOf(Buffer.from(content.bytes.buffer, content.bytes.byteOffset, content.bytes.length).toString('utf8'), file);
-  content.bytes.fill(0);
+  const { text, content } = readKeyFile(file);
+  const bytes = keyBytesOf(text, file);
   try {
     return { keypair: keypairOf(bytes, file), warnings: openToOthersWarnings('the key file', file, content) };
   } finally {
@@ -41,7 +40,10 @@ export function loadKeypair(file: string): LoadedKeypair {
 
 function readKeyFile(file: string) {
   try {
-    return readSmallFile(file, MAX_FILE_BYTES);
+    const content = readSmallFile(file, MAX_FILE_BYTES);
+    const text = decodeText(content.bytes);
+    content.bytes.fill(0);
+    return { text, content };
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     if (error.kind === 'missing') throw new AgentError('CONFIG__KEYPAIR_MISSING', { file });
@@ -121,14 +123,13 @@ const MAX_SECRET_BYTES = 1_024;
 export function loadSecret(key: string, file: string): LoadedSecret {
   const refuse = (problem: string): AgentError => new AgentError('CONFIG__SECRET_UNREADABLE', { key, file, problem });
   let content: FileContent;
+  let value: string;
   try {
     content = readSmallFile(file, MAX_SECRET_BYTES);
+    value = decodeText(content.bytes).replace(/\r?\n$/, '');
   } catch (error) {
     throw error instanceof FileProblem ? refuse(error.message) : error;
   }
-  const value = Buffer.from(content.bytes)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
   if (value.trim() === '') throw refuse('it is empty');
   if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
   return { value, warnings: openToOthersWarnings(`the file of ${key},`, file, content) };

@@ -59,6 +59,22 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   return { bytes: buffer.subarray(0, length), openToOthers: status.isFile() && (status.mode & 0o044) !== 0 };
 }
 
+/**
+ * The text of a file, without the byte order mark that some editors write first. Throws FileProblem for UTF-16, which has a zero in one of its first
+ * two bytes if it has no mark, and with `strict` for whatever else is not UTF-8; otherwise such bytes become U+FFFD.
+ */
+export function decodeText(bytes: Uint8Array, { strict = false } = {}): string {
+  const [first, second] = bytes;
+  const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  if (bytes.length > 0 && bytes.length % 2 === 0 && (hasMark || (first === 0) !== (second === 0)))
+    throw new FileProblem('other', 'it is UTF-16 text; save it as UTF-8');
+  try {
+    return new TextDecoder('utf-8', { fatal: strict }).decode(bytes);
+  } catch {
+    throw new FileProblem('other', 'it is not UTF-8 text');
+  }
+}
+
 /** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
@@ -86,10 +102,9 @@ const MAX_PROBLEMS = 20;
 export function readConfigFile(path: string): ConfigFile {
   try {
     const { bytes, openToOthers } = readSmallFile(path, MAX_FILE_BYTES);
-    return parseConfigText(new TextDecoder('utf-8', { fatal: true }).decode(bytes), path, openToOthers);
+    return parseConfigText(decodeText(bytes, { strict: true }), path, openToOthers);
   } catch (error) {
     if (error instanceof FileProblem) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: error.message });
-    if (error instanceof TypeError) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: 'it is not UTF-8 text' });
     throw error;
   }
 }

@@ -41,6 +41,11 @@ describe('key files', () => {
     expect(loadKeypair(keyFile(`\n[ ${spaced} ]\n`)).keypair.address).toHaveLength(44);
   });
 
+  test('a key file may begin with a byte order mark', () => {
+    const marked = `\uFEFF${JSON.stringify(keyBytes(RFC_8032.seed, RFC_8032.publicKey))}\r\n`;
+    expect(loadKeypair(keyFile(marked)).keypair.address).toBe(bs58.encode(Buffer.from(RFC_8032.publicKey, 'hex')));
+  });
+
   test('another implementation verifies the signature of a keypair', () => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32).toString('hex');
@@ -87,6 +92,14 @@ describe('invalid key files', () => {
     const printed = inspect(error, { depth: 9, showHidden: true }).replaceAll(file, '');
     expect(printed).not.toMatch(/157, ?97|9d61b19d|\[\[\[/);
     expect(error.cause).toBeUndefined();
+  });
+
+  test.each([
+    ['with a mark', '\uFEFF'],
+    ['without a mark', ''],
+  ])('a key file of UTF-16 %s is named as such', (_, mark) => {
+    const file = temporaryFile(Buffer.from(`${mark}${JSON.stringify(whole)}`, 'utf16le').subarray(0, 700), { name: 'id.json' });
+    expect(refusal(file).message).toBe(`the key file ${file} cannot be read: it is UTF-16 text; save it as UTF-8`);
   });
 
   test('a missing key file is refused', () => {

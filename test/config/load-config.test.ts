@@ -281,6 +281,22 @@ describe('refusals', () => {
     expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is not UTF-8 text`]);
   });
 
+  test('a file may begin with a byte order mark, and its lines keep their numbers', () => {
+    expect(load(`\uFEFF${MINIMAL}collector: { interval: 7s }\n`).config.collector.interval).toBe(7_000);
+    expect(problems(`\uFEFF${MINIMAL}colector: {}\n`)).toEqual(['config.yaml:3: colector: unknown key, did you mean "collector"?']);
+    expect(problems(`\uFEFFenv: moon\ndevice: ${DEVICE}\n`)).toEqual([
+      'config.yaml:1: env: expected mainnet-beta, testnet, devnet or localnet, got "moon"',
+    ]);
+  });
+
+  test.each(['utf16le', 'utf16be'])('a file in %s is named as UTF-16', (encoding) => {
+    for (const mark of ['', '\uFEFF']) {
+      const bytes = Buffer.from(`${mark}${MINIMAL}`, 'utf16le');
+      const file = temporaryFile(encoding === 'utf16le' ? bytes : bytes.swap16());
+      expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is UTF-16 text; save it as UTF-8`]);
+    }
+  });
+
   test('aliases that expand exponentially are refused', () => {
     const levels = Array.from({ length: 9 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
     expect(problems(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toEqual([

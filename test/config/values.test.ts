@@ -70,7 +70,16 @@ describe('secret files', () => {
     ['one\ntwo\n', 'CONFIG__SECRET_UNREADABLE it is not one line of text'],
     [Uint8Array.of(0xff, 0x41), 'CONFIG__SECRET_UNREADABLE it is not one line of text'],
     ['a'.repeat(1_025), 'CONFIG__SECRET_UNREADABLE it is longer than 1024 bytes'],
+    ['\uFEFF', 'CONFIG__SECRET_UNREADABLE it is empty'],
+    [Buffer.from('\uFEFFhunter2\n', 'utf16le'), 'CONFIG__SECRET_UNREADABLE it is UTF-16 text; save it as UTF-8'],
+    [Buffer.from('\uFEFFhunter2\n', 'utf16le').swap16(), 'CONFIG__SECRET_UNREADABLE it is UTF-16 text; save it as UTF-8'],
+    [Buffer.from('hunter2\n', 'utf16le'), 'CONFIG__SECRET_UNREADABLE it is UTF-16 text; save it as UTF-8'],
+    [Buffer.from('hunter2\n', 'utf16le').swap16(), 'CONFIG__SECRET_UNREADABLE it is UTF-16 text; save it as UTF-8'],
   ])('%#', (content, expected) => expect(problem(content)).toBe(expected));
+
+  test('a byte order mark is no part of the secret', () => {
+    expect(loadSecret('passwordFile', temporaryFile('\uFEFFhunter2\r\n')).value).toBe('hunter2');
+  });
 
   test('a secret file that other users can read is a warning', () => {
     const file = temporaryFile('hunter2\n', { mode: 0o604 });
