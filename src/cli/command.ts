@@ -118,7 +118,11 @@ export function defineCommand<Options>({
     ...help,
     prepare(values) {
       const options = read(values);
-      return async (io) => (await load())(options, io);
+      return async (io) => {
+        const body = await load();
+        io.signal.throwIfAborted();
+        return body(options, io);
+      };
     },
   };
 }

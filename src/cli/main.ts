@@ -1,6 +1,13 @@
 #!/usr/bin/env node
 import { keepHeapSmall } from './small-heap.ts';
 
+// While modules load, nothing has begun that would have to end first. The program listens itself as soon as it runs.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(0);
+  });
+}
+
 // Before anything else is loaded, the parser of the command line first: spaces that have grown by then stay as large.
 if (process.argv.includes('run')) keepHeapSmall();
 

@@ -128,7 +128,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   });
   io.onHangup(() => void service.reload());
   try {
-    await service.start();
+    if (!io.signal.aborted) await service.start();
     if (!io.signal.aborted) await once(io.signal, 'abort');
     logger.info('stopping: waiting for transactions in flight; a second signal exits at once', {
       reason: describeError(io.signal.reason),

@@ -5,6 +5,7 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/index.ts';
 import { commandFixture } from './command-fixture.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -80,6 +81,35 @@ test('the built agent reloads at SIGHUP, ends in order at SIGTERM and at once at
   second.child.kill('SIGTERM');
   expect([await second.exited, second.lastLine()]).toEqual([[0, null], expect.stringContaining('"msg":"stopped"')]);
 });
+
+/** Prints a line as soon as the program listens for SIGTERM. Until then, Node itself ends the process. */
+const REPORTS_LISTENING = `data:text/javascript,${encodeURIComponent(
+  'const timer = setInterval(() => { if (process.listenerCount("SIGTERM") > 0) { process.stdout.write("listening\\n"); clearInterval(timer); } }, 1)',
+)}`;
+
+test('SIGTERM while modules and configuration load ends a command in order, with 0', async () => {
+  await using fixture = await commandFixture();
+  const endedAfter = async (command: string, delayMs: number) => {
+    const args = [join(dist, 'dzd-telemetry.js'), command, '--config', join(fixture.folder, 'config.yaml')];
+    const child = spawn(process.execPath, ['--import', REPORTS_LISTENING, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const exited = once(child, 'exit');
+    let log = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    await once(child.stdout, 'data');
+    await systemClock.sleep(delayMs);
+    child.kill('SIGTERM');
+    const [code, signal] = await exited;
+    return { command, delayMs, code, signal, errors: log.split('\n').filter((line) => line.includes('rror')) };
+  };
+  for (const [command, delays] of [
+    ['run', [0, 50, 100, 200, 400]],
+    ['check', [0, 150]],
+  ] as const)
+    for (const delayMs of delays)
+      expect(await endedAfter(command, delayMs)).toEqual({ command, delayMs, code: 0, signal: null, errors: [] });
+}, 60_000);
 
 const packageOf = (file: string): string => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'the house';
 
