@@ -106,10 +106,14 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     });
   }
 
+  const environment = { ...process.env };
+  // Node reads this variable at each connection, and with 0 verifies no certificate at all. `loadConfig` warns of it.
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+
   const code = await program(process.argv.slice(2), {
     stdout,
     stderr,
-    environment: process.env,
+    environment,
     signal: controller.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),
     version: typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-unbuilt',

@@ -50,7 +50,7 @@ function stackLayers(
   return {
     value,
     problems,
-    warnings: unknownVariables(nodes, environment),
+    warnings: [...unverifiedWarning(environment), ...unknownVariables(nodes, environment)],
     locate: ({ path, problem }) => {
       const key = pathText(path);
       const origin = originOf(key)?.origin;
@@ -98,6 +98,14 @@ function secretsIn(node: SettingNode, value: unknown, where: string): readonly P
     return inner;
   });
   return found;
+}
+
+/** `runProcess` removes the variable, so that every certificate is verified all the same. */
+function unverifiedWarning({ NODE_TLS_REJECT_UNAUTHORIZED: value }: LoadConfigOptions['environment']): readonly string[] {
+  if (value !== '0') return [];
+  return [
+    'the environment variable NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: certificates are verified; unset it, and set tls.caFile for eAPI or NODE_EXTRA_CA_CERTS for the ledger if they need another authority',
+  ];
 }
 
 /**

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { selfSigned } from '../support/self-signed.ts';
 
 // Under node_modules, so that the bundle finds its packages.
 const cache = join(import.meta.dirname, '../../node_modules/.cache');
@@ -77,6 +79,20 @@ test.concurrent('an unhandled rejection is one log line and exit code 1', async 
     msg: 'internal error: unhandledRejection',
     error: { message: 'forgotten' },
   });
+});
+
+test.concurrent('NODE_TLS_REJECT_UNAUTHORIZED=0 turns no verification off, and the command is given it to warn of', async () => {
+  const server = createServer(selfSigned(['127.0.0.1']), (_, response) => response.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const child = spawn(process.execPath, [join(folder, 'program.js'), 'secure'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, SERVER: `https://127.0.0.1:${port}`, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+  });
+  const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
+  server.close();
+  expect([stdout, code]).toEqual(['0 DEPTH_ZERO_SELF_SIGNED_CERT', 0]);
 });
 
 test.concurrent('lines on a standard error that leads to the journal have priorities', async () => {

@@ -305,6 +305,12 @@ describe('refusals', () => {
   });
 });
 
+test('certificates are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says, with a warning', () => {
+  const warnings = (value: string) => load(MINIMAL, { environment: { NODE_TLS_REJECT_UNAUTHORIZED: value } }).warnings;
+  expect(warnings('0')).toEqual([expect.stringMatching(/^the environment variable NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored: /)]);
+  expect([warnings('1'), warnings('')]).toEqual([[], []]);
+});
+
 test('an unknown DZD_ variable is a warning, since platforms add their own', () => {
   const environment = { DZD_COLECTOR_INTERVAL: '1s', DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
   expect(load(MINIMAL, { environment }).warnings).toEqual([
