@@ -123,7 +123,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     onReloading: () => manager.reloading(),
     onReload: (successful) => {
       server?.reloaded(successful);
-      manager.reloaded();
+      manager.reloaded(successful);
     },
   });
   io.onHangup(() => void service.reload());

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { jsonLine } from './logger.ts';
+import { jsonLine, printable } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import type { AgentStatus, StatusBoard } from './status.ts';
 
@@ -194,9 +194,7 @@ export function createStatusServer(options: StatusServerOptions) {
     if (path === undefined) return text(400, 'malformed path');
     const { method = 'GET' } = request;
     if (path === '/-/healthy') return healthy(board.readWithoutUsers(), options.staleAfterMs);
-    if (path === '/-/ready') {
-      return board.readWithoutUsers().ready ? text(200, 'ready') : text(503, 'the switch and the ledger have not both been read yet');
-    }
+    if (path === '/-/ready') return readiness(board.readWithoutUsers());
     const refusal = admission.forReading(request);
     if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (path === '/-/reload') return reload(request, method);
@@ -290,6 +288,11 @@ function pathOf(url: string | undefined): string | undefined {
 function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'now' | 'startedAt'>, staleAfterMs: number): Answer {
   const silentMs = now - (lastTick?.at ?? startedAt);
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has completed for ${Math.round(silentMs / 1_000)} s`);
+}
+
+function readiness({ ready, writesStalled }: Pick<AgentStatus, 'ready' | 'writesStalled'>): Answer {
+  if (!ready) return text(503, 'the switch and the ledger have not both been read yet');
+  return writesStalled === null ? text(200, 'ready') : text(503, `writes are not landing: ${printable(writesStalled.message)}`);
 }
 
 function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {

@@ -206,6 +206,12 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     resumed() {
       logger.info('writes resumed');
     },
+    writesStalled({ error, forMs, repeated }) {
+      logger[repeated ? 'error' : 'warn']('writes are not landing', { forSeconds: Math.round(forMs / 1_000), error });
+    },
+    writesResumed({ forMs }) {
+      logger.info('writes are confirmed again', { afterSeconds: Math.round(forMs / 1_000) });
+    },
     internalError(error) {
       logger.error('internal error; the agent continues. Please report it', {
         error: error instanceof Error ? error : new Error(String(error)),

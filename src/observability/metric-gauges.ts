@@ -94,7 +94,7 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
   ofEndpoint('rpc_refusals_total', 'HTTP 429 responses of a ledger endpoint.', ({ refused }) => refused);
   instruments.reading(
     'rpc_rate_ratio',
-    'Always 1, for one release: an HTTP 429 quarantines the endpoint and no longer lowers the rate.',
+    'Deprecated, removed in the next release: always 1. Use dzd_telemetry_rpc_refusals_total.',
     (set) => {
       for (const { endpoint } of counts()?.endpoints ?? []) set(1, { endpoint });
     },
@@ -238,6 +238,12 @@ export function registerStatusGauges({ instruments, status, settings, lastReload
       for (const cause of HALT_CAUSES) set(Number(cause === holds), { cause });
     },
     ['cause'],
+  );
+  value('writes_stalled', '1 while writes do not land although none is halted.', () => Number(status().writesStalled !== null));
+  value(
+    'writes_stalled_since_timestamp_seconds',
+    'Since when writes do not land; 0 while they do.',
+    () => (status().writesStalled?.since ?? 0) / 1_000,
   );
   value(
     'transactions_in_flight',

@@ -71,6 +71,7 @@ export interface TimelineEntry {
     | 'ledger'
     | 'halted'
     | 'resumed'
+    | 'stalled'
     | 'mass-down'
     | 'damping'
     | 'foreign'
@@ -143,6 +144,8 @@ export interface AgentStatus {
   /** VRFs that the last poll could not read, and why. */
   readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string }[];
   readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
+  /** Since when writes do not land although none is halted, and the newest cause. */
+  readonly writesStalled: { readonly since: number; readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
   readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };
   /** The newest last; bounded. */
@@ -355,6 +358,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let ready = false;
   let deviceCode: string | null = null;
   let halted: AgentError | undefined;
+  let writesStalled: AgentStatus['writesStalled'] = null;
   let balance: AgentStatus['balance'] = null;
   let ledgerProblem: AgentStatus['ledgerProblem'] = null;
 
@@ -415,6 +419,15 @@ export function createStatusBoard(options: StatusBoardOptions) {
     resumed() {
       halted = undefined;
       note('resumed', 'writes resumed');
+    },
+    writesStalled({ error, forMs }) {
+      const { code, message, remedy } = error;
+      writesStalled = { since: writesStalled?.since ?? clock.wall() - forMs, code, message, remedy };
+      note('stalled', `writes are not landing: ${message}`);
+    },
+    writesResumed() {
+      writesStalled = null;
+      note('resumed', 'writes are confirmed again');
     },
     polled: ({ source, durationMs }) => sources.responded(source, durationMs),
     source({ source, state, error }) {
@@ -497,6 +510,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       ledgerProblem,
       failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
       halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+      writesStalled,
       balance,
       transactions: transactions.counts(),
       recentTransactions: transactions.list(),
@@ -512,12 +526,13 @@ export function createStatusBoard(options: StatusBoardOptions) {
     request({ endpoint, result, durationMs }: RequestEvent): void {
       if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
-    /** A reload has replaced the agent. Failures and halts of the former agent are cleared; the new one reports its own. */
+    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. */
     replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void {
       sources = new PartStates(parts.sources, clock);
       endpoints = new PartStates(parts.endpoints, clock);
       ledgerProblem = null;
       halted = undefined;
+      writesStalled = null;
     },
     read: (): AgentStatus => ({ ...readWithoutUsers(), users: userReports() }),
     /** Cheaper, for health checks. */

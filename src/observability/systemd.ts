@@ -34,6 +34,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
   let ready = false;
   let stopping = false;
   let halted: AgentError | undefined;
+  let stalled: AgentError | undefined;
   let fedAt: MonotonicMs | undefined;
   let sentText = '';
   let sentTextAt: MonotonicMs | undefined;
@@ -76,7 +77,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       fedAt = clock.monotonic();
       assignments.push('WATCHDOG=1');
     }
-    const text = statusLine(report, halted);
+    const text = statusLine(report, halted, stalled);
     if (text !== sentText && (assignments.length > 0 || isDue(sentTextAt, STATUS_GAP_MS))) {
       sentText = text;
       sentTextAt = clock.monotonic();
@@ -94,12 +95,20 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       resumed() {
         halted = undefined;
       },
+      writesStalled({ error }) {
+        stalled = error;
+      },
+      writesResumed() {
+        stalled = undefined;
+      },
     } satisfies AgentListener,
     reloading() {
       if (ready) send('RELOADING=1');
     },
     /** After a reload, successful or not: the agent runs either way. */
-    reloaded() {
+    reloaded(successful: boolean) {
+      // The new agent reports its own.
+      if (successful) halted = stalled = undefined;
       if (ready) send('READY=1');
     },
     stopping() {
@@ -119,14 +128,19 @@ function watchdogMs({ WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched }: SdNotif
   return Number(usec) / 1_000;
 }
 
-function statusLine({ switchRead, viewSlot, outcomes }: TickReport, halted: AgentError | undefined): string {
+function statusLine(
+  { switchRead, viewSlot, outcomes }: TickReport,
+  halted: AgentError | undefined,
+  stalled: AgentError | undefined,
+): string {
   if (!switchRead && viewSlot === undefined) return 'neither the switch nor the ledger can be read';
   if (!switchRead) return 'the switch cannot be read';
   if (viewSlot === undefined) return 'the ledger cannot be read';
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of outcomes.values()) counts[observation.kind] += 1;
   const seen = `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
-  return halted === undefined ? seen : `${seen}; writes halted: ${printable(halted.message)}`;
+  if (halted !== undefined) return `${seen}; writes halted: ${printable(halted.message)}`;
+  return stalled === undefined ? seen : `${seen}; writes are not landing: ${printable(stalled.message)}`;
 }
 
 /** Longer than a busy switch takes to start a small process. */

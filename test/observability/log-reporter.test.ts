@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
+import { AgentError, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogListener } from '../../src/observability/index.ts';
 import { lamports } from '../../src/serviceability/index.ts';
 import { decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
@@ -42,6 +42,20 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       msg: 'users not observed; no status is written for them',
     },
     { level: 'info', reason: 'vrf-not-collected', msg: 'users observed again' },
+  ]);
+});
+
+test('rule 20: writes that do not land are one warning with the cause, one error later, and one line when they land again', () => {
+  const { reporter, texts } = log();
+  const error = new AgentError('WRITE__NOT_LANDING', { problem: 'http://a: rate limit exceeded' });
+  reporter.writesStalled({ error, forMs: 45_400, repeated: false });
+  reporter.writesStalled({ error, forMs: 300_000, repeated: true });
+  reporter.writesResumed({ forMs: 312_000 });
+  const cause = { message: error.message, code: 'WRITE__NOT_LANDING', class: error.class, remedy: error.remedy };
+  expect(texts().map(({ time: _, ...line }) => line)).toEqual([
+    { level: 'warn', forSeconds: 45, error: cause, msg: 'writes are not landing' },
+    { level: 'error', forSeconds: 300, error: cause, msg: 'writes are not landing' },
+    { level: 'info', afterSeconds: 312, msg: 'writes are confirmed again' },
   ]);
 });
 

@@ -103,6 +103,18 @@ describe('timestamps', () => {
     });
   });
 
+  test('rule 20: writes that do not land are a gauge and the time since when', async () => {
+    const agent = fixture();
+    const stalled = () => samples(agent, 'writes_stalled');
+    expect(await stalled()).toEqual({ writes_stalled: 0, writes_stalled_since_timestamp_seconds: 0 });
+    await agent.clock.advance(60_000);
+    const error = new AgentError('WRITE__NOT_LANDING', { problem: 'none is confirmed' });
+    agent.emit((reporter) => reporter.writesStalled({ error, forMs: 45_000, repeated: false }));
+    expect(await stalled()).toEqual({ writes_stalled: 1, writes_stalled_since_timestamp_seconds: START + 15 });
+    agent.emit((reporter) => reporter.writesResumed({ forMs: 60_000 }));
+    expect(await stalled()).toEqual({ writes_stalled: 0, writes_stalled_since_timestamp_seconds: 0 });
+  });
+
   test('the oldest pending timestamp is that of the longest waiting user, until its status is confirmed', async () => {
     const agent = fixture();
     const pending = async () => (await samples(agent, 'oldest_pending')).oldest_pending_timestamp_seconds;

@@ -100,11 +100,11 @@ test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soo
 test('the begin and end of a reload are notified, but not before READY=1', async () => {
   const { notify, both, heard } = manager();
   notify.reloading();
-  notify.reloaded();
+  notify.reloaded(true);
   expect(await heard()).toEqual([]);
   notify.listener.tick(both);
   notify.reloading();
-  notify.reloaded();
+  notify.reloaded(true);
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`, 'RELOADING=1', 'READY=1']);
 });
 
@@ -132,6 +132,40 @@ test('the status line gives the reason of a halt on one line', async () => {
   expect(halted).toContain(`${SEEN}; writes halted: `);
   expect(halted).not.toContain('\n');
   expect(rest).toEqual([SEEN]);
+});
+
+test('the status line names what keeps writes from landing, until they land again', async () => {
+  const { notify, both, clock, heard } = manager();
+  notify.listener.tick(both);
+  const error = new AgentError('WRITE__NOT_LANDING', { problem: 'http://a: rate limit\nexceeded' });
+  notify.listener.writesStalled({ error, forMs: 45_000, repeated: false });
+  await clock.advance(10_000);
+  notify.listener.tick(both);
+  await notify.flush();
+  notify.listener.writesResumed();
+  await clock.advance(10_000);
+  notify.listener.tick(both);
+  const [, stalled = '', ...rest] = await heard();
+  expect(stalled).toContain(`${SEEN}; writes are not landing: `);
+  expect(stalled).toContain('rate limit\\x0aexceeded');
+  expect(rest).toEqual([SEEN]);
+});
+
+test('a successful reload ends the halt and the stall of the former agent in the status line, a failed one does not', async () => {
+  const { notify, both, clock, heard } = manager();
+  notify.listener.tick(both);
+  const error = new AgentError('WRITE__NOT_LANDING', { problem: 'none is confirmed' });
+  notify.listener.halted(error);
+  notify.listener.writesStalled({ error, forMs: 45_000, repeated: false });
+  const lineAfter = async (successful: boolean) => {
+    notify.reloaded(successful);
+    await notify.flush();
+    await clock.advance(10_000);
+    notify.listener.tick(both);
+    return (await heard()).at(-1);
+  };
+  expect(await lineAfter(false)).toContain('writes halted: ');
+  expect(await lineAfter(true)).toBe(SEEN);
 });
 
 test('a tick sends nothing while an earlier message is undelivered', async () => {

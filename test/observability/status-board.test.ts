@@ -193,6 +193,29 @@ test('the status says why the users cannot be read from the ledger, until they c
   expect(read().ledgerProblem).toBeNull();
 });
 
+test('rule 20: the status says since when and why writes do not land, until one is confirmed or a reload replaces the agent', async () => {
+  const { read, listener, replaced, clock } = board();
+  expect(read().writesStalled).toBeNull();
+  const early = new AgentError('WRITE__NOT_LANDING', { problem: 'none is confirmed' });
+  const late = new AgentError('LEDGER__STANDS_STILL', { seconds: 300, slot: 7n });
+  await clock.advance(45_000);
+  listener.writesStalled({ error: early, forMs: 45_000, repeated: false });
+  expect(read().writesStalled).toEqual({ since: START, code: early.code, message: early.message, remedy: early.remedy });
+  await clock.advance(255_000);
+  listener.writesStalled({ error: late, forMs: 300_000, repeated: true });
+  expect(read().writesStalled).toEqual({ since: START, code: late.code, message: late.message, remedy: late.remedy });
+  listener.writesResumed();
+  expect(read().writesStalled).toBeNull();
+  expect(read().timeline.map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
+    `stalled: writes are not landing: ${early.message}`,
+    `stalled: writes are not landing: ${late.message}`,
+    'resumed: writes are confirmed again',
+  ]);
+  listener.writesStalled({ error: early, forMs: 45_000, repeated: false });
+  replaced({ sources: ['eapi'], endpoints: ['http://a'] });
+  expect(read().writesStalled).toBeNull();
+});
+
 test('the timeline counts one user in the singular', () => {
   const { read, listener } = board();
   listener.foreignWrites({ users: [keyNumber(0)] });

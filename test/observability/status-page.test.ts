@@ -75,6 +75,7 @@ function status(changes: Partial<AgentStatus> = {}): AgentStatus {
     ledgerProblem: null,
     failedVrfs: [],
     halted: null,
+    writesStalled: null,
     balance: { lamports: lamports(2_500_000_000), hoursToEmpty: 5_000, at: NOW },
     transactions: { sent: 1, landed: 1, expired: 0, failed: 0 },
     recentTransactions: [{ signature: 'Sig1', users: 2, sentAt: NOW - 9_000, state: 'landed', tookMs: 900, problem: null }],
@@ -103,6 +104,11 @@ describe('findings', () => {
       'a halt',
       { halted: { code: 'X', message: 'the key is not the publisher', remedy: 'set it' } },
       ['critical: Writes halted: the key is not the publisher → set it'],
+    ],
+    [
+      'writes that do not land',
+      { writesStalled: { since: NOW - 180_000, code: 'X', message: 'http://a: rate limit exceeded', remedy: 'add an endpoint' } },
+      ['critical: No write has landed for 3 min: http://a: rate limit exceeded → add an endpoint'],
     ],
     [
       'a start',

@@ -74,6 +74,17 @@ describe('the status server', () => {
     expect(await get('/-/healthy')).toMatchObject({ code: 503, body: 'no tick has completed for 31 s' });
   });
 
+  test('rule 20: the agent is healthy but not ready while writes do not land, and says why', async ({ onTestFinished }) => {
+    const { get, tick, board } = await serve(onTestFinished, { token: 'sesame' });
+    tick();
+    const error = new AgentError('WRITE__NOT_LANDING', { problem: 'http://a: rate limit exceeded' });
+    board.listener.writesStalled({ error, forMs: 45_000, repeated: false });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `writes are not landing: ${error.message}` });
+    expect(await get('/-/healthy')).toMatchObject({ code: 200 });
+    board.listener.writesResumed();
+    expect(await get('/-/ready')).toMatchObject({ code: 200, body: 'ready' });
+  });
+
   test('the server serves the page, the status as JSON, and one user with its timeline', async ({ onTestFinished }) => {
     const { get, tick } = await serve(onTestFinished);
     tick();

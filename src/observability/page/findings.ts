@@ -74,7 +74,15 @@ const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';
 
 /** The agent's faults, the worst first, or one finding of level ok. Pure. */
 export function findings(status: AgentStatus): readonly [Finding, ...Finding[]] {
-  const found = [...silence(status), ...halt(status), ...reading(status), ...money(status), ...ofUsers(status), ...ofParts(status)];
+  const found = [
+    ...silence(status),
+    ...halt(status),
+    ...stall(status),
+    ...reading(status),
+    ...money(status),
+    ...ofUsers(status),
+    ...ofParts(status),
+  ];
   const [first, ...rest] = [...found.filter(({ level }) => level === 'critical'), ...found.filter(({ level }) => level === 'warning')];
   return first === undefined ? [{ level: 'ok', what: `Healthy: ${sessionSummary(status)}`, remedy: null }] : [first, ...rest];
 }
@@ -90,6 +98,12 @@ function silence({ lastTick, startedAt, now }: AgentStatus): readonly Finding[] 
 
 function halt({ halted }: AgentStatus): readonly Finding[] {
   return halted === null ? [] : [critical(`Writes halted: ${halted.message}`, halted.remedy)];
+}
+
+function stall({ writesStalled, now }: AgentStatus): readonly Finding[] {
+  if (writesStalled === null) return [];
+  const { since, message, remedy } = writesStalled;
+  return [critical(`No write has landed for ${span(now - since)}: ${message}`, remedy)];
 }
 
 function reading({ ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem }: AgentStatus): readonly Finding[] {

@@ -101,7 +101,7 @@ function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Ma
 
 const userLink = (user: string): Markup => html`<a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
 
-const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 'failed', 'halted', 'mass-down']);
+const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 'failed', 'halted', 'stalled', 'mass-down']);
 
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
