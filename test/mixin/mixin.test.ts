@@ -143,9 +143,9 @@ describe('alerts', () => {
         `# ${name}`,
         '## What it means',
         '## What it costs',
-        '## How to look',
+        '## How to diagnose',
         '## What to do',
-        '## How to tell that it is over',
+        '## How to verify the fix',
       ]);
     },
   );
@@ -167,6 +167,25 @@ describe('alerts', () => {
     const all = alerts.map(({ alert }) => alert).sort();
     expect(names('fires')).toEqual(all);
     expect(names('isSilent')).toEqual(all);
+  });
+
+  test('runbooks quote and search only log lines that the agent writes', () => {
+    const source = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => read(`src/${name}`))
+      .join('\n');
+    const pages = namesIn('docs/runbooks', '.md').map((name): readonly [string, string] => [name, read(`docs/runbooks/${name}.md`)]);
+    const quoted = pages.flatMap(([name, page]) =>
+      [...page.matchAll(/the log says `([^`]+)`/gi)].map(([, line = '']): readonly [string, RegExp] => [name, new RegExp(line)]),
+    );
+    const searched = pages.flatMap(([name, page]) =>
+      [...page.matchAll(/journalctl .*?\| grep (?:-E )?'([^'"]+)'/g)]
+        .flatMap(([, pattern = '']) => (pattern.includes('(') ? [pattern] : pattern.split('|')))
+        .filter((pattern) => pattern.includes(' '))
+        .map((pattern): readonly [string, RegExp] => [name, new RegExp(pattern)]),
+    );
+    expect([quoted.length, searched.length]).toEqual([8, 12]);
+    expect([...quoted, ...searched].filter(([, pattern]) => !pattern.test(source))).toEqual([]);
   });
 
   test('runbooks link to existing pages only', () => {
