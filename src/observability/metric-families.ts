@@ -79,17 +79,10 @@ function labelSets<L extends string>(labels: LabelValues<L> | undefined): readon
   return sets;
 }
 
-interface EventMetricsOptions {
-  readonly instruments: Instruments;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
 const SECONDS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Counters of raw snapshots. The kind is not a label: a server names kinds, so their number is unbounded. The log has them. */
-export function createSnapshotMetrics({ instruments, now }: EventMetricsOptions) {
-  const { counter, histogram, gauge } = instruments;
+/** Counters of raw snapshots; `now` is in milliseconds since 1970. The kind is not a label: a server names kinds, so their number is unbounded. The log has them. */
+export function createSnapshotMetrics({ counter, histogram, gauge }: Instruments, now: () => number) {
   const snapshots = counter('snapshots_total', 'Raw snapshots, by result.', {
     result: ['stored', 'failed'],
   });
@@ -127,9 +120,8 @@ export function createSnapshotMetrics({ instruments, now }: EventMetricsOptions)
 
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Counters of ticks: their results, their durations, and what they observed. */
-export function createTickMetrics({ instruments, now }: EventMetricsOptions): AgentListener {
-  const { counter, histogram, gauge, value } = instruments;
+/** Counters of ticks: their results, their durations, and what they observed. `now` is in milliseconds since 1970. */
+export function createTickMetrics({ counter, histogram, gauge, value }: Instruments, now: () => number): AgentListener {
   const ticks = counter('ticks_total', 'Ticks, by whether the switch and the ledger could be read.', {
     result: ['complete', 'switch-unread', 'ledger-unread'],
   });

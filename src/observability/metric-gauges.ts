@@ -7,15 +7,6 @@ import { createInstruments, type Instruments } from './metric-families.ts';
 import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './page/findings.ts';
 import type { AgentStatus } from './status.ts';
 
-interface PartMetricsOptions {
-  readonly instruments: Instruments;
-  /** Names of the configured sources and endpoints. */
-  readonly sources: readonly string[];
-  readonly endpoints: readonly string[];
-  /** Of the running agent; undefined before the first one runs. */
-  readonly counts: () => AgentCounts | undefined;
-}
-
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Every method that the ledger client calls. */
 const METHODS = [
@@ -31,8 +22,14 @@ const METHODS = [
   'simulateTransaction',
 ] as const;
 
-/** Counters of sources, triggers and ledger endpoints. */
-export function createPartMetrics({ instruments, sources, endpoints, counts }: PartMetricsOptions) {
+/** Counters of the configured sources, triggers and ledger endpoints. `counts` is undefined before the first agent runs. */
+export function createPartMetrics(
+  instruments: Instruments,
+  parts: Pick<AgentStatus, 'sources' | 'endpoints'>,
+  counts: () => AgentCounts | undefined,
+) {
+  const sources = parts.sources.map(({ name }) => name);
+  const endpoints = parts.endpoints.map(({ name }) => name);
   const { counter, histogram, counting } = instruments;
   const sourceLosses = counter('source_losses_total', 'Times that a switch source failed.', { source: sources });
   const endpointLosses = counter('endpoint_losses_total', 'Times that a ledger endpoint failed.', { endpoint: endpoints });
@@ -126,34 +123,28 @@ export function createPartMetrics({ instruments, sources, endpoints, counts }: P
 }
 
 /** Readings of the operating system and Node.js about this process. */
-export interface ProcessReadings {
-  /** User and system time, seconds. */
-  cpuSeconds(): number;
-  memory(): { readonly rss: number; readonly heapUsed: number; readonly external: number };
-  /** Seconds since 1970. */
-  readonly startedAt: number;
-  /** Undefined without /proc. */
-  openFiles(): number | undefined;
-  /** Seconds that the event loop has not been idle. */
-  busySeconds(): number;
-}
-
-export const THIS_PROCESS: ProcessReadings = {
-  cpuSeconds() {
+export const THIS_PROCESS = {
+  /** User and system time. */
+  cpuSeconds(): number {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1_000_000;
   },
-  memory: () => process.memoryUsage(),
+  memory: (): Pick<NodeJS.MemoryUsage, 'rss' | 'heapUsed' | 'external'> => process.memoryUsage(),
+  /** Seconds since 1970. */
   startedAt: performance.timeOrigin / 1_000,
-  openFiles() {
+  /** Undefined without /proc. */
+  openFiles(): number | undefined {
     try {
       return readdirSync('/proc/self/fd').length;
     } catch {
       return undefined;
     }
   },
-  busySeconds: () => performance.eventLoopUtilization().active / 1_000,
+  /** Time that the event loop has not been idle. */
+  busySeconds: (): number => performance.eventLoopUtilization().active / 1_000,
 };
+
+export type ProcessReadings = typeof THIS_PROCESS;
 
 /**
  * The standard metrics of a process. prom-client's own set has gauges that end in `_total`, and keeps a timer and an observer of the garbage
@@ -184,13 +175,6 @@ export interface MeasuredSettings {
   readonly idleIntervalSeconds?: number;
 }
 
-interface StatusGaugesOptions {
-  readonly instruments: Instruments;
-  readonly status: () => AgentStatus;
-  readonly settings: () => MeasuredSettings;
-  readonly lastReload: () => LastReload | undefined;
-}
-
 /** What halted the writes. */
 const HALT_CAUSES = ['authority', 'funds', 'program', 'other'] as const;
 type HaltCause = (typeof HALT_CAUSES)[number];
@@ -202,8 +186,12 @@ function haltCause(code: string): HaltCause {
 }
 
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
-export function registerStatusGauges({ instruments, status, settings, lastReload }: StatusGaugesOptions): void {
-  const { reading, value } = instruments;
+export function registerStatusGauges(
+  { reading, value }: Instruments,
+  status: () => AgentStatus,
+  settings: () => MeasuredSettings,
+  lastReload: () => LastReload | undefined,
+): void {
   const partsUp = (name: string, help: string, label: string, parts: () => AgentStatus['sources']): void =>
     reading<string>(
       name,

@@ -46,17 +46,16 @@ export function createMetrics(options: MetricsOptions) {
   let counts: (() => AgentCounts) | undefined;
   let lastReload: LastReload | undefined;
 
-  const { sources, endpoints } = status();
-  const parts = createPartMetrics({
-    instruments,
-    sources: sources.map(({ name }) => name),
-    endpoints: endpoints.map(({ name }) => name),
-    counts: () => counts?.(),
-  });
-  const ticks = createTickMetrics({ instruments, now });
+  const parts = createPartMetrics(instruments, status(), () => counts?.());
+  const ticks = createTickMetrics(instruments, now);
   const writes = createWriteMetrics(instruments, registry);
-  const snapshots = createSnapshotMetrics({ instruments, now });
-  registerStatusGauges({ instruments, status: current, settings: () => settings, lastReload: () => lastReload });
+  const snapshots = createSnapshotMetrics(instruments, now);
+  registerStatusGauges(
+    instruments,
+    current,
+    () => settings,
+    () => lastReload,
+  );
   registerUserGauges(instruments, current);
   registerProcessMetrics(registry, options.process ?? THIS_PROCESS);
   const reloads = instruments.counter('config_reloads_total', 'Reloads of the configuration, by result.', {

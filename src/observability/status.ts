@@ -238,7 +238,7 @@ const ABANDONED_MS = 300_000;
 /** Keeps the transactions in flight and the outcomes of the last ones. */
 class TransactionLog {
   readonly #clock: Pick<Clock, 'wall'>;
-  readonly #inFlight = new Map<string, { readonly sentAt: number; readonly intents: readonly StatusIntent[] }>();
+  readonly #inFlight = new Map<string, { readonly report: TransactionReport; readonly intents: readonly StatusIntent[] }>();
   readonly #resolved: TransactionReport[] = [];
   readonly #counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
 
@@ -249,17 +249,20 @@ class TransactionLog {
   sent(signature: string, intents: readonly StatusIntent[]): void {
     this.#dropAbandoned();
     this.#counts.sent += 1;
-    this.#inFlight.set(signature, { sentAt: this.#clock.wall(), intents });
+    const sentAt = this.#clock.wall();
+    this.#inFlight.set(signature, {
+      report: { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null },
+      intents,
+    });
   }
 
   /** Only the first outcome of a signature counts. */
-  resolved(signature: string, outcome: 'landed' | 'expired' | 'failed', problem: string | null = null): void {
-    const sent = this.#inFlight.get(signature);
-    if (sent === undefined) return;
+  resolved(signature: string, state: 'landed' | 'expired' | 'failed', problem: string | null = null): void {
+    const report = this.#inFlight.get(signature)?.report;
+    if (report === undefined) return;
     this.#inFlight.delete(signature);
-    this.#counts[outcome] += 1;
-    const { sentAt, intents } = sent;
-    this.#resolved.push({ signature, users: intents.length, sentAt, state: outcome, tookMs: this.#clock.wall() - sentAt, problem });
+    this.#counts[state] += 1;
+    this.#resolved.push({ ...report, state, tookMs: this.#clock.wall() - report.sentAt, problem });
     if (this.#resolved.length > MOST_KEPT) this.#resolved.shift();
   }
 
@@ -270,9 +273,7 @@ class TransactionLog {
   /** The newest last. */
   list(): readonly TransactionReport[] {
     this.#dropAbandoned();
-    const unresolved = [...this.#inFlight].map(([signature, { sentAt, intents }]): TransactionReport => {
-      return { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null };
-    });
+    const unresolved = [...this.#inFlight.values()].map(({ report }) => report);
     return [...this.#resolved, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
   }
 
@@ -283,7 +284,8 @@ class TransactionLog {
   }
 
   #dropAbandoned(): void {
-    for (const [signature, { sentAt }] of this.#inFlight) if (this.#clock.wall() - sentAt > ABANDONED_MS) this.#inFlight.delete(signature);
+    const oldest = this.#clock.wall() - ABANDONED_MS;
+    for (const [signature, { report }] of this.#inFlight) if (report.sentAt < oldest) this.#inFlight.delete(signature);
   }
 }
 

@@ -171,7 +171,8 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
   });
 }
 
-function verdictOf({ parked, observation, because, ledger, inFlight, decision, decisionReason }: UserReport): Omit<Finding, 'remedy'> {
+function verdictOf(user: UserReport): Omit<Finding, 'remedy'> {
+  const { parked, observation, because, ledger } = user;
   if (parked !== null)
     return {
       level: 'critical',
@@ -180,13 +181,10 @@ function verdictOf({ parked, observation, because, ledger, inFlight, decision, d
   if (observation === 'unobserved')
     return { level: 'warning', what: `No status is written: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
   if (ledger.status === observation) return { level: 'ok', what: `The session is ${observation}, and the ledger agrees` };
-  const why =
-    inFlight !== null
-      ? `${inFlight} is in flight`
-      : decision === 'hold'
-        ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'on hold')
-        : 'it is about to be written';
-  return { level: 'warning', what: `The session is ${observation}, the ledger says ${ledger.status}: ${why}` };
+  return {
+    level: 'warning',
+    what: `The session is ${observation}, the ledger says ${ledger.status}: ${waitText(user) ?? 'it is about to be written'}`,
+  };
 }
 
 function factsOf(user: UserReport, now: number): readonly (readonly [term: string, words: Markup])[] {
@@ -282,18 +280,17 @@ const COLUMNS: readonly Column<UserReport>[] = [
   { title: 'Remark', kind: 'wrap', cell: remark },
 ];
 
-function remark({ parked, inFlight, decision, decisionReason, suppressed, flaps, penalty }: UserReport): string {
+/** What the newest status of a user waits for; undefined if for nothing. */
+function waitText({ inFlight, decision, decisionReason }: UserReport): string | undefined {
+  if (inFlight !== null) return `${inFlight} is in flight`;
+  return decision === 'hold' ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'on hold') : undefined;
+}
+
+function remark(user: UserReport): string {
+  const { parked, suppressed, flaps, penalty, decision, decisionReason } = user;
   const flapping =
     penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', suppressed' : ''}`;
-  const state =
-    parked !== null
-      ? `rejected: ${parked}`
-      : inFlight !== null
-        ? `${inFlight} is in flight`
-        : decision === 'hold'
-          ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? '')
-          : decision === 'write' && decisionReason === 'change'
-            ? 'about to be written'
-            : '';
+  const next = decision === 'write' && decisionReason === 'change' ? 'about to be written' : '';
+  const state = parked === null ? (waitText(user) ?? next) : `rejected: ${parked}`;
   return [state, flapping].filter((part) => part !== '').join('; ');
 }
