@@ -5,7 +5,8 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { jsonLine, printable } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
-import type { AgentStatus, StatusBoard } from './status.ts';
+import type { AgentStatus } from './status.ts';
+import type { StatusBoard } from './status-board.ts';
 
 /** The part of a request that admission depends on. */
 interface Requester {

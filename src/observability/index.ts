@@ -19,15 +19,6 @@ export {
   serializeError,
 } from './logger.ts';
 export { HOLD_REASON_TEXT, milliseconds, shortKey, sol, span } from './page/findings.ts';
-export {
-  type AgentStatus,
-  createStatusBoard,
-  type FlapMinute,
-  type PartReport,
-  type StatusBoard,
-  type StatusBoardOptions,
-  type TimelineEntry,
-  type TransactionReport,
-  type UserReport,
-} from './status.ts';
+export type { AgentStatus, PartReport, UserReport } from './status.ts';
+export { createStatusBoard, type StatusBoard } from './status-board.ts';
 export { createNotifyRunner, createSdNotify } from './systemd.ts';

@@ -1,0 +1,408 @@
+import type { RequestEvent } from '../agent/counts.ts';
+import type { AgentListener, TickReport } from '../agent/events.ts';
+import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
+import { type AgentError, type Clock, describeError } from '../lib/index.ts';
+import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
+
+const MINUTE_MS = 60_000;
+const MINUTES_KEPT = 60;
+
+/** Counts transitions a minute for the last hour. A mass flap is counted in full, which a bounded list of events could not do. */
+export class FlapHistory {
+  readonly #clock: Pick<Clock, 'wall'>;
+  #minutes: { readonly at: number; up: number; down: number }[] = [];
+
+  constructor(clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+  }
+
+  /** Adds transitions of one session, of which the last led to `kind`. */
+  add(kind: 'up' | 'down', transitions: number): void {
+    const at = this.#dropOld();
+    if (this.#minutes.at(-1)?.at !== at) this.#minutes.push({ at, up: 0, down: 0 });
+    const minute = this.#minutes.at(-1);
+    if (minute === undefined) return;
+    minute[kind] += Math.ceil(transitions / 2);
+    minute[kind === 'up' ? 'down' : 'up'] += Math.floor(transitions / 2);
+  }
+
+  /** The minutes of the last hour with transitions, the newest last. */
+  list(): readonly FlapMinute[] {
+    this.#dropOld();
+    return this.#minutes.map((minute) => ({ ...minute }));
+  }
+
+  /** Returns the current minute. */
+  #dropOld(): number {
+    const now = Math.floor(this.#clock.wall() / MINUTE_MS) * MINUTE_MS;
+    this.#minutes = this.#minutes.filter(({ at }) => at > now - MINUTES_KEPT * MINUTE_MS && at <= now);
+    return now;
+  }
+}
+
+/** The states of the sources, or of the endpoints. Parts report changes only, so a part is ok until it reports a failure. */
+class PartStates {
+  readonly #clock: Pick<Clock, 'wall'>;
+  readonly #parts: Map<string, PartReport>;
+
+  constructor(names: readonly string[], clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+    this.#parts = new Map(names.map((name) => [name, this.#ok(name)]));
+  }
+
+  #ok(name: string): PartReport {
+    return { name, state: 'ok', since: this.#clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
+  }
+
+  responded(name: string, latencyMs: number): void {
+    const part = this.#parts.get(name);
+    if (part !== undefined) this.#parts.set(name, { ...part, latencyMs });
+  }
+
+  changed(name: string, state: 'lost' | 'back', error?: AgentError): void {
+    const before = this.#parts.get(name) ?? this.#ok(name);
+    const since = this.#clock.wall();
+    this.#parts.set(name, {
+      ...before,
+      state: state === 'lost' ? 'lost' : 'ok',
+      since,
+      problem: error?.message ?? null,
+      remedy: error?.remedy ?? null,
+      lastProblem: error === undefined ? before.lastProblem : { at: since, text: error.message },
+    });
+  }
+
+  /** In the order of the configuration. */
+  list(): readonly PartReport[] {
+    return [...this.#parts.values()];
+  }
+}
+
+/** More than the worker ever has in flight at once. */
+const MOST_KEPT = 100;
+/** Long after its blockhash expired: the agent that sent it has been replaced and will not report an outcome. */
+const ABANDONED_MS = 300_000;
+
+/** Keeps the transactions in flight and the outcomes of the last ones. */
+class TransactionLog {
+  readonly #clock: Pick<Clock, 'wall'>;
+  readonly #inFlight = new Map<string, { readonly report: TransactionReport; readonly intents: readonly StatusIntent[] }>();
+  readonly #resolved: TransactionReport[] = [];
+  readonly #counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
+
+  constructor(clock: Pick<Clock, 'wall'>) {
+    this.#clock = clock;
+  }
+
+  sent(signature: string, intents: readonly StatusIntent[]): void {
+    this.#dropAbandoned();
+    this.#counts.sent += 1;
+    const sentAt = this.#clock.wall();
+    this.#inFlight.set(signature, {
+      report: { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null },
+      intents,
+    });
+  }
+
+  /** Only the first outcome of a signature counts. */
+  resolved(signature: string, state: 'landed' | 'expired' | 'failed', problem: string | null = null): void {
+    const report = this.#inFlight.get(signature)?.report;
+    if (report === undefined) return;
+    this.#inFlight.delete(signature);
+    this.#counts[state] += 1;
+    this.#resolved.push({ ...report, state, tookMs: this.#clock.wall() - report.sentAt, problem });
+    if (this.#resolved.length > MOST_KEPT) this.#resolved.shift();
+  }
+
+  counts(): AgentStatus['transactions'] {
+    return { ...this.#counts };
+  }
+
+  /** The newest last. */
+  list(): readonly TransactionReport[] {
+    this.#dropAbandoned();
+    const unresolved = [...this.#inFlight.values()].map(({ report }) => report);
+    return [...this.#resolved, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
+  }
+
+  /** The status in flight, by user. */
+  inFlight(): ReadonlyMap<Address, string> {
+    this.#dropAbandoned();
+    return new Map([...this.#inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }) => [user, to]));
+  }
+
+  #dropAbandoned(): void {
+    const oldest = this.#clock.wall() - ABANDONED_MS;
+    for (const [signature, { report }] of this.#inFlight) if (report.sentAt < oldest) this.#inFlight.delete(signature);
+  }
+}
+
+/** `ageMs` and `writes` do not come from the last tick's outcome. */
+function userReport(
+  { entry, observation, decision, track }: UserOutcome,
+  ageMs: number | null,
+  writes: Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>,
+): UserReport {
+  const { pubkey, user, expectedVrf } = entry;
+  const at = observation.kind === 'unobserved' ? undefined : observation.at;
+  return {
+    user: pubkey,
+    tunnelId: user.tunnelId,
+    tunnelNet: formatNetworkV4(user.tunnelNet),
+    clientIp: user.clientIp,
+    userType: userTypeName(user.userType),
+    accountStatus: userStatusName(user.status),
+    expectedVrf: expectedVrf ?? null,
+    observation: observation.kind,
+    because: observation.kind === 'unobserved' ? observation.reason : null,
+    neighbor:
+      at === undefined
+        ? null
+        : { vrf: at.vrf, address: at.address, state: at.neighbor.state, description: at.neighbor.description ?? null, source: at.source },
+    sinceMs: at?.sinceMs ?? null,
+    decision: decision.kind,
+    decisionReason: decision.kind === 'settled' ? null : decision.reason,
+    ledger: {
+      status: ledgerStatus(user.bgpStatus),
+      reportedAtSlot: user.lastBgpReportedAt,
+      lastUpAtSlot: user.lastBgpUpAt,
+      rttNs: user.bgpRttNs,
+      ageMs,
+    },
+    ...writes,
+    flaps: track.flaps,
+    penalty: track.penalty?.value ?? 0,
+    suppressed: track.penalty?.suppressed === true,
+  };
+}
+
+export interface StatusBoardOptions {
+  readonly version: string;
+  readonly device: Address;
+  readonly publisher: Address | undefined;
+  readonly dryRun: boolean;
+  /** Names of the configured sources and endpoints. */
+  readonly sources: readonly string[];
+  readonly endpoints: readonly string[];
+  readonly clock: Clock;
+}
+
+export type StatusBoard = ReturnType<typeof createStatusBoard>;
+
+/** The timeline and the last writes are bounded, however long the agent runs. */
+const MOST_TIMELINE = 500;
+
+/** Listens to the agent's events and keeps what the status shows: the last tick, the last write of each user, a timeline. */
+export function createStatusBoard(options: StatusBoardOptions) {
+  const { clock } = options;
+  const startedAt = clock.wall();
+  let sources = new PartStates(options.sources, clock);
+  let endpoints = new PartStates(options.endpoints, clock);
+  const timeline: TimelineEntry[] = [];
+  const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
+  const parked = new Map<Address, string>();
+  const transactions = new TransactionLog(clock);
+  const flaps = new FlapHistory(clock);
+  const writes = { landed: 0, rejected: 0 };
+  let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
+  let ready = false;
+  let deviceCode: string | null = null;
+  let halted: AgentError | undefined;
+  let writesStalled: AgentStatus['writesStalled'] = null;
+  let balance: AgentStatus['balance'] = null;
+  let ledgerProblem: AgentStatus['ledgerProblem'] = null;
+
+  const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
+    timeline.push({ at: clock.wall(), kind, user, text });
+    if (timeline.length > MOST_TIMELINE) timeline.shift();
+  };
+
+  const listener = {
+    tick(report) {
+      lastTick = { report, at: clock.wall() };
+      if (report.viewSlot === undefined) return;
+      if (report.switchRead) ready = true;
+      for (const user of lastWrites.keys()) if (!report.outcomes.has(user)) lastWrites.delete(user);
+      for (const user of parked.keys()) if (!report.outcomes.has(user)) parked.delete(user);
+    },
+    observed({ user, before, outcome }) {
+      const { observation } = outcome;
+      if (before === undefined || observation.kind === 'unobserved' || outcome.newFlaps === 0) return;
+      flaps.add(observation.kind, outcome.newFlaps);
+      note(observation.kind, `session is ${observation.kind}`, user);
+    },
+    trigger(event) {
+      if (event.kind === 'lost') note('source', `trigger source ${event.source} failed: ${event.error.message}`);
+      if (event.kind === 'back') note('source', `trigger source ${event.source} recovered`);
+      if (event.kind === 'storm') note('source', `trigger source ${event.source} reached the rate limit of ${event.maxPerMinute} a minute`);
+    },
+    sent: ({ signature, intents }) => transactions.sent(signature, intents),
+    confirmed({ intent, signature, slot, latencyMs }) {
+      transactions.resolved(signature, 'landed');
+      writes.landed += 1;
+      parked.delete(intent.user);
+      lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
+      note('landed', `${intent.to} written (${intent.reason})`, intent.user);
+    },
+    rejected({ intent, signature, error }) {
+      transactions.resolved(signature, 'failed', error.message);
+      writes.rejected += 1;
+      parked.set(intent.user, error.message);
+      note('rejected', error.message, intent.user);
+    },
+    expired({ signature, intents }) {
+      transactions.resolved(signature, 'expired');
+      note('expired', `transaction with ${userCount(intents.length)} expired unconfirmed`);
+    },
+    failed({ signature, error }) {
+      const problem = describeError(error);
+      transactions.resolved(signature, 'failed', problem);
+      note('failed', problem);
+    },
+    withdrawn: ({ signature }) => transactions.resolved(signature, 'failed', 'withdrawn: no endpoint accepted it, or writes were halted'),
+    halted(error) {
+      halted = error;
+      note('halted', error.message);
+    },
+    resumed() {
+      halted = undefined;
+      note('resumed', 'writes resumed');
+    },
+    writesStalled({ error, forMs }) {
+      const { code, message, remedy } = error;
+      writesStalled = { since: writesStalled?.since ?? clock.wall() - forMs, code, message, remedy };
+      note('stalled', `writes are not landing: ${message}`);
+    },
+    writesResumed() {
+      writesStalled = null;
+      note('resumed', 'writes are confirmed again');
+    },
+    polled: ({ source, durationMs }) => sources.responded(source, durationMs),
+    source({ source, state, error }) {
+      sources.changed(source, state, error);
+      note('source', withError(`source ${source} ${STATE_TEXT[state]}`, error));
+    },
+    endpoint({ endpoint, state, error }) {
+      endpoints.changed(endpoint, state, error);
+      note('endpoint', withError(`endpoint ${endpoint} ${STATE_TEXT[state]}`, error));
+    },
+    ledgerView({ state, error }) {
+      if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
+      else if (state === 'back') ledgerProblem = null;
+      note('ledger', withError(VIEW_TEXT[state], error));
+    },
+    massDown: ({ wentDown, wereUp, confirmed }) =>
+      note('mass-down', `${wentDown} of ${wereUp} sessions read down at once; a second poll confirmed ${confirmed}`),
+    damping: ({ user, state, penalty }) =>
+      note('damping', `${state === 'free' ? 'no longer flaps' : 'flaps more than damping allows'}, penalty ${Math.round(penalty)}`, user),
+    foreignWrites: ({ users }) => note('foreign', `another process wrote the status of ${userCount(users.length)} of this device`),
+    budget: ({ allowance }) => note('balance', `spending limit allows ${ALLOWED[allowance]}`),
+    authorized({ code }) {
+      deviceCode = code;
+      if (halted?.code.startsWith('LEDGER__')) halted = undefined;
+    },
+    balance({ lamports, hoursToEmpty }) {
+      balance = { lamports, hoursToEmpty: finite(hoursToEmpty), at: clock.wall() };
+    },
+    snapshotStored: ({ kind, failures }) => {
+      if (failures > 0) note('snapshot', `snapshot of ${kind} recovered`);
+    },
+    snapshotFailed: ({ kind, error, failures }) => {
+      if (failures === 1) note('snapshot', `snapshot of ${kind} failed: ${error.message}`);
+    },
+    snapshotRefused: ({ errors }) => {
+      for (const error of errors) note('snapshot', error.message);
+    },
+    snapshotPlace: ({ place, state, error }) => note('snapshot', withError(`snapshot destination ${place} ${STATE_TEXT[state]}`, error)),
+    internalError: (error) => note('failed', `internal error: ${describeError(error)}`),
+  } satisfies AgentListener;
+
+  function userReports(): readonly UserReport[] {
+    if (lastTick === undefined) return [];
+    const { outcomes, view } = lastTick.report;
+    const inFlight = transactions.inFlight();
+    const now = clock.monotonic();
+    return [...outcomes].map(([user, outcome]) => {
+      const ageMs = view === undefined ? null : finite(recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now));
+      return userReport(outcome, ageMs, {
+        inFlight: inFlight.get(user) ?? null,
+        parked: parked.get(user) ?? null,
+        lastWrite: lastWrites.get(user) ?? null,
+      });
+    });
+  }
+
+  function readWithoutUsers(): Omit<AgentStatus, 'users'> {
+    const report = lastTick?.report;
+    return {
+      version: options.version,
+      device: options.device,
+      deviceCode,
+      publisher: options.publisher ?? null,
+      startedAt,
+      now: clock.wall(),
+      dryRun: options.dryRun,
+      lastTick:
+        lastTick === undefined
+          ? null
+          : {
+              at: lastTick.at,
+              durationMs: lastTick.report.durationMs,
+              switchRead: lastTick.report.switchRead,
+              viewSlot: lastTick.report.view?.slot ?? null,
+              slotTimeMs: lastTick.report.view?.slotTimeMs ?? null,
+            },
+      ready,
+      sources: sources.list(),
+      endpoints: endpoints.list(),
+      ledgerProblem,
+      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
+      halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+      writesStalled,
+      balance,
+      transactions: transactions.counts(),
+      recentTransactions: transactions.list(),
+      writes: { ...writes },
+      flaps: flaps.list(),
+      timeline: [...timeline],
+    };
+  }
+
+  return {
+    listener,
+    /** Called for each completed request to an endpoint. */
+    request({ endpoint, result, durationMs }: RequestEvent): void {
+      if (result === 'ok') endpoints.responded(endpoint, durationMs);
+    },
+    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. */
+    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void {
+      sources = new PartStates(parts.sources, clock);
+      endpoints = new PartStates(parts.endpoints, clock);
+      ledgerProblem = null;
+      halted = undefined;
+      writesStalled = null;
+    },
+    read: (): AgentStatus => ({ ...readWithoutUsers(), users: userReports() }),
+    /** Cheaper, for health checks. */
+    readWithoutUsers,
+  };
+}
+
+/** What the spending limits leave room for, in words. */
+const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
+
+const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
+
+const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
+
+const withError = (text: string, error: AgentError | undefined): string => (error === undefined ? text : `${text}: ${error.message}`);
+
+const STATE_TEXT = { lost: 'failed', back: 'recovered' } as const;
+
+const VIEW_TEXT = {
+  lost: 'cannot read the users from the ledger',
+  'too-old': 'ledger data is too old to decide on',
+  back: 'users read from the ledger again',
+  rollback: 'ledger rolled back to an older slot',
+} as const;
