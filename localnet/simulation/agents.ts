@@ -1,11 +1,12 @@
 import { type Agent, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
 import { describeError, seededRandom } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
-import type { NodeOnPath } from './events.ts';
 import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createTickJudge, type FlightJudge, judgingReporter, type Verdict } from './invariants.ts';
-import { createSimulatedSource, createSimulatedTransport, type SourceConditions } from './network.ts';
+import { createSimulatedTransport, type NodeOnPath } from './network.ts';
 import { createPrng, type Prng, type RunPlan } from './plan.ts';
+import { createSimulatedSource, type SourceConditions } from './sources.ts';
+import { createStallJudge, type StallJudge } from './stall-judge.ts';
 import type { SimulationClock, Trace, World } from './world.ts';
 
 /** The defaults of the configuration. */
@@ -40,10 +41,11 @@ interface AgentsOptions {
   readonly verdict: Verdict;
   readonly flights: FlightJudge;
   readonly switchClockMovedAt: () => number;
+  readonly frozenSince: () => number | undefined;
 }
 
 /** The agent of one process, between the simulated network and the simulated switch. */
-function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent {
+function createAgentOf(incarnation: Incarnation, stalls: StallJudge, options: AgentsOptions): Agent {
   const { plan, clock, prng, world, nodes, sources, trace, verdict, flights } = options;
   const { policy, limits, blind, skipPreflight } = plan;
   const random = seededRandom(prng.whole(0, 2 ** 31));
@@ -70,7 +72,7 @@ function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent 
     openTransport(transport) {
       const place = nodes[urls.indexOf(transport.url.origin)];
       if (place === undefined) throw new Error(`no node at ${transport.url.origin}`);
-      return createSimulatedTransport(transport, { clock, prng, incarnation, node: place.node, conditions: place.path, watcher });
+      return createSimulatedTransport(transport, { clock, prng, incarnation, place, watcher });
     },
   });
   return createAgent({
@@ -94,7 +96,7 @@ function createAgentOf(incarnation: Incarnation, options: AgentsOptions): Agent 
     timing: { ...TIMING, worker: { ...TIMING.worker, skipPreflight } },
     clock: incarnation.clock,
     random,
-    reporter: judgingReporter(incarnation, ticks, options),
+    reporter: judgingReporter(incarnation, { ticks, stalls }, options),
   });
 }
 
@@ -109,16 +111,23 @@ interface Agents {
   restart(): void;
   /** Cancels a pending kill and ignores later kills and restarts. */
   calm(): void;
+  /** Called each slot. */
+  step(): void;
+  /** Whether writes are reported as stalled. */
+  readonly isStalled: boolean;
   readonly incarnations: number;
+  /** When the last incarnation began, monotonic milliseconds. */
+  readonly startedAt: number;
 }
 
 /** Longest time from the end of an incarnation to the next: systemd's RestartSec, or an operator. */
 const LONGEST_PAUSE_MS = 20_000;
 
 export function createAgents(options: AgentsOptions): Agents {
-  const { clock, prng, trace, verdict, flights } = options;
+  const { clock, prng, trace, verdict, flights, frozenSince } = options;
   let incarnations = 0;
-  let current: { readonly incarnation: Incarnation; readonly agent: Agent } | undefined;
+  let startedAt = 0;
+  let current: { readonly incarnation: Incarnation; readonly agent: Agent; readonly stalls: StallJudge } | undefined;
   let isCalm = false;
 
   function begin(): void {
@@ -126,8 +135,10 @@ export function createAgents(options: AgentsOptions): Agents {
     const number = incarnations;
     trace.log(`incarnation ${number} starts`);
     const incarnation = createIncarnation({ number, clock, onDeath: () => onDeath(incarnation) });
-    const agent = createAgentOf(incarnation, options);
-    current = { incarnation, agent };
+    const stalls = createStallJudge({ verdict, now: clock.monotonic, frozenSince });
+    const agent = createAgentOf(incarnation, stalls, options);
+    current = { incarnation, agent, stalls };
+    startedAt = clock.monotonic();
     agent.start();
   }
 
@@ -159,8 +170,17 @@ export function createAgents(options: AgentsOptions): Agents {
       isCalm = true;
       current?.incarnation.killAfter(Number.POSITIVE_INFINITY);
     },
+    step() {
+      if (current?.incarnation.isAlive) current.stalls.step();
+    },
+    get isStalled() {
+      return current?.incarnation.isAlive === true && current.stalls.isStalled;
+    },
     get incarnations() {
       return incarnations;
+    },
+    get startedAt() {
+      return startedAt;
     },
   };
 }

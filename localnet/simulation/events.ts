@@ -1,7 +1,9 @@
 import { type Address, addressOf, type Ipv4 } from '../../src/serviceability/index.ts';
-import type { FaultPatch, LedgerFaults, LedgerNode } from '../ledger/index.ts';
-import { healthyPath, healthySource, type PathConditions, type SourceConditions } from './network.ts';
+import type { FaultPatch, LedgerFaults } from '../ledger/index.ts';
+import { LATER_REFUSALS, READ_REFUSALS, SEND_REFUSALS, type WrongAnswer } from './answers.ts';
+import { healthyPath, type NodeOnPath, type PathConditions } from './network.ts';
 import type { Prng } from './plan.ts';
+import { healthySource, type SourceConditions } from './sources.ts';
 import type { SimulationClock, World } from './world.ts';
 
 /** Something that happens to users, ledger accounts, clocks or the agent. */
@@ -204,11 +206,6 @@ export interface SimulationFault {
   end(): void;
 }
 
-export interface NodeOnPath {
-  readonly node: LedgerNode;
-  readonly path: PathConditions;
-}
-
 interface FaultOptions {
   readonly world: World;
   readonly prng: Prng;
@@ -224,7 +221,10 @@ const ROLLBACK_GRACE_MS = 120_000;
 /** Every fault of this world. Each sets its own conditions and resets them at its end. */
 export function faultsOf({ world, prng, nodes, sources }: FaultOptions): readonly SimulationFault[] {
   return [
-    ...nodes.flatMap((node, n) => nodeFaults(node, n, prng)),
+    ...nodes.flatMap((node, n) => [...nodeFaults(node, n, prng), ...sendFaults(node, n, prng)]),
+    ...allNodesFaults(nodes, prng),
+    // One of several refuses reads: the others serve them.
+    ...(nodes.length > 1 ? nodes.flatMap((node, n) => refusalFaults(node, n, prng)) : []),
     ...sources.flatMap((source, n) => sourceFaults(source, n, prng, world)),
     ...chainFaults(world.ledger.faults, prng),
   ];
@@ -304,10 +304,104 @@ function nodeFaults({ node, path }: NodeOnPath, number: number, prng: Prng): rea
   ];
 }
 
+/** Transactions that land late, or whose answer does not say that they were forwarded. */
+function sendFaults({ path }: NodeOnPath, number: number, prng: Prng): readonly SimulationFault[] {
+  const onPath = conditionFaults(`node ${number}`, path, healthyPath());
+  return [
+    onPath('cuts connections', 3, [5 * SECOND, 2 * MINUTE], () => ({ cut: prng.between(0.1, 0.8) })),
+    onPath('forwards transactions and answers with an error', 3, [5 * SECOND, 2 * MINUTE], () => ({ misreport: prng.between(0.2, 1) })),
+    onPath('refuses transactions', 2, [5 * SECOND, 2 * MINUTE], () => ({ refusal: refusalOf(prng, SEND_REFUSALS, ['sendTransaction']) })),
+  ];
+}
+
+const READS = [
+  'getProgramAccounts',
+  'getLatestBlockhash',
+  'getSignatureStatuses',
+  'getEpochInfo',
+  'getMultipleAccounts',
+  'getBalance',
+  'simulateTransaction',
+];
+
+type Refusal = NonNullable<PathConditions['refusal']>;
+
+function refusalOf(prng: Prng, answers: readonly WrongAnswer[], methods: readonly string[]): Refusal {
+  const answer = prng.one(answers);
+  if (answer === undefined) throw new Error('there is nothing to answer');
+  return { answer, methods: new Set(methods) };
+}
+
+/** All reads, or those of one method, are refused with one wrong answer. */
+export function readRefusal(prng: Prng): Refusal {
+  return refusalOf(prng, READ_REFUSALS, prng.chance(0.5) ? READS : [READS[prng.whole(0, READS.length - 1)] ?? '']);
+}
+
+/** The ways in which one node of several refuses reads: all methods, or one of them. */
+function refusalFaults({ path }: NodeOnPath, number: number, prng: Prng): readonly SimulationFault[] {
+  const onPath = conditionFaults(`node ${number}`, path, healthyPath());
+  const refuse = (methods: readonly string[]) => () => ({ refusal: refusalOf(prng, READ_REFUSALS, methods) });
+  return [
+    onPath('refuses reads', 2, [5 * SECOND, 4 * MINUTE], refuse(READS)),
+    ...READS.map((method) => onPath(`refuses ${method}`, 1, [5 * SECOND, 4 * MINUTE], refuse([method]))),
+  ];
+}
+
+/** Faults that all nodes have at once. */
+function allNodesFaults(nodes: readonly NodeOnPath[], prng: Prng): readonly SimulationFault[] {
+  const healthy = healthyPath();
+  return [
+    {
+      name: 'transactions are taken, cut and land late',
+      weight: 4,
+      lasts: [10 * SECOND, 3 * MINUTE],
+      begin() {
+        const takeLate = prng.between(0.2, 1);
+        const laterAnswers = [0, 1, 2].flatMap(() => prng.one(LATER_REFUSALS) ?? []);
+        const taker = prng.whole(0, nodes.length - 1);
+        for (const [n, { path }] of nodes.entries()) {
+          path.takeLate = n === taker || prng.chance(0.3) ? takeLate : 0;
+          path.laterAnswers = prng.chance(0.8) ? laterAnswers : [];
+        }
+        return `at node ${taker} ${takeLate.toFixed(2)}, later attempts: ${laterAnswers.map(({ name }) => name).join(', ')}`;
+      },
+      end() {
+        for (const { path } of nodes) Object.assign(path, { takeLate: healthy.takeLate, laterAnswers: healthy.laterAnswers });
+      },
+    },
+    {
+      name: 'no node serves one method',
+      weight: 2,
+      lasts: [30 * SECOND, 4 * MINUTE],
+      begin() {
+        const method = prng.one([...READS, 'sendTransaction']) ?? 'sendTransaction';
+        const refusal = refusalOf(prng, method === 'sendTransaction' ? SEND_REFUSALS : READ_REFUSALS, [method]);
+        for (const { path } of nodes) path.refusal = refusal;
+        return `${method}: ${refusal.answer.name}`;
+      },
+      end() {
+        for (const { path } of nodes) path.refusal = undefined;
+      },
+    },
+    {
+      name: 'every transaction is dropped',
+      weight: 2,
+      lasts: [30 * SECOND, 4 * MINUTE],
+      begin() {
+        for (const { node } of nodes) node.faults.set({ dropProbability: 1 });
+        return '';
+      },
+      end() {
+        for (const { node } of nodes) node.faults.set({ dropProbability: 0 });
+      },
+    },
+  ];
+}
+
 function chainFaults(faults: LedgerFaults, prng: Prng): readonly SimulationFault[] {
   const onChain = endpointFaults('the chain', faults);
   return [
-    onChain('stands still', 1, [SECOND, 3 * MINUTE], () => ({ frozen: true }), { frozen: false }),
+    onChain('stands still', 2, [SECOND, 4 * MINUTE], () => ({ frozen: true }), { frozen: false }),
     onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: prng.between(0.1, 0.8) }), {
       skipSlotProbability: 0,
     }),

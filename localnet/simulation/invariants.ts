@@ -3,7 +3,9 @@ import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/inde
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
 import type { Incarnation } from './incarnation.ts';
-import type { Poll, SendWatcher } from './network.ts';
+import type { SendWatcher } from './network.ts';
+import type { Poll } from './sources.ts';
+import type { StallJudge } from './stall-judge.ts';
 import { type SimulationClock, sessionName, type Trace, type World } from './world.ts';
 
 /** The invariants of every run; docs/simulation.md explains them. */
@@ -15,6 +17,8 @@ type Invariant =
   | 'sends-what-is-wanted'
   | 'no-needless-change'
   | 'spends-within-limits'
+  | 'own-writes-are-known'
+  | 'stalls-are-reported'
   | 'converges'
   | 'bounded'
   | 'no-defect';
@@ -136,6 +140,8 @@ export interface FlightJudge {
   /** The worker reports what it sends. */
   sent(signature: string, intents: readonly StatusIntent[]): void;
   landed(landed: LandedTransaction): void;
+  /** An incarnation reports that another process has written these users' records. */
+  foreignWrites(users: readonly Address[]): void;
   /** A record may now differ from what its last writer knew: after a fork, a kill, or a change of the account by others. */
   disturbed(): void;
   /** Updates which transactions are settled; called each slot. */
@@ -241,6 +247,11 @@ export function createFlightJudge({
         if (isNeedless) judgeNeed(user, status, flight);
         lastLanded.set(user, { flight, status });
       }
+    },
+    foreignWrites(users) {
+      if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS) return;
+      const names = users.map((user) => world.nameOf(user)).join(', ');
+      verdict.fail('own-writes-are-known', `another writer is reported for ${names}, but only this process has written`);
     },
     disturbed() {
       disturbedAt = now();
@@ -392,40 +403,86 @@ interface JudgingReporterOptions {
   readonly flights: FlightJudge;
 }
 
+interface JudgesOfIncarnation {
+  readonly ticks: TickJudge;
+  readonly stalls: StallJudge;
+}
+
 /** Forwards the agent's events to the judges and to the trace, until the kill. */
 export function judgingReporter(
   incarnation: Incarnation,
-  ticks: TickJudge,
+  { ticks, stalls }: JudgesOfIncarnation,
   { world, trace, verdict, flights }: JudgingReporterOptions,
 ): AgentReporter {
   const brief = (signature: string): string => signature.slice(0, 6);
-  const log = (line: string): void => {
-    if (incarnation.isAlive) trace.log(`agent: ${line}`);
-  };
+  const log = (line: string): void => trace.log(`agent: ${line}`);
+  /** What a killed process reports is not heard. */
+  const whileAlive =
+    <A extends readonly unknown[]>(act: (...args: A) => void) =>
+    (...args: A): void => {
+      if (incarnation.isAlive) act(...args);
+    };
   return createAgentEvents({
-    tick(report) {
-      if (incarnation.isAlive) ticks.ticked(report);
-    },
+    tick: whileAlive((report) => {
+      ticks.ticked(report);
+      stalls.ticked(report);
+    }),
     sent({ signature, intents }) {
       incarnation.step();
       if (!incarnation.isAlive) return;
-      trace.log(
-        `agent: sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`,
-      );
+      log(`sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`);
       ticks.sent(intents);
       flights.sent(signature, intents);
+      stalls.sent(signature, intents);
     },
-    confirmed: ({ intent, signature }) => log(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`),
-    expired: ({ signature }) => log(`${brief(signature)} expired`),
-    rejected: ({ intent, signature, error }) => log(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`),
-    failed: ({ signature, error }) => log(`${brief(signature)} failed: ${error.message}`),
-    halted: (error) => log(`halted: ${error.message}`),
-    resumed: () => log('resumed'),
-    source: ({ source, state }) => log(`${source} ${state}`),
-    ledgerView: ({ state }) => log(`ledger view ${state}`),
-    massDown: ({ wentDown, wereUp, confirmed }) => log(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`),
-    internalError(error) {
-      if (incarnation.isAlive) verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error));
-    },
+    confirmed: whileAlive(({ intent, signature }) => {
+      log(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`);
+      stalls.confirmed(signature);
+    }),
+    expired: whileAlive(({ signature }) => {
+      log(`${brief(signature)} expired`);
+      stalls.ended(signature);
+    }),
+    withdrawn: whileAlive(({ signature }) => {
+      log(`${brief(signature)} withdrawn`);
+      stalls.ended(signature);
+    }),
+    rejected: whileAlive(({ intent, signature, error }) => {
+      log(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`);
+      stalls.rejected(signature, intent.user);
+    }),
+    failed: whileAlive(({ signature, error }) => {
+      log(`${brief(signature)} failed: ${error.message}`);
+      stalls.ended(signature);
+    }),
+    halted: whileAlive((error) => {
+      log(`halted: ${error.message}`);
+      stalls.problem('halted', true);
+    }),
+    resumed: whileAlive(() => {
+      log('resumed');
+      stalls.problem('halted', false);
+    }),
+    writesStalled: whileAlive(({ error, forMs }) => {
+      log(`writes have not landed for ${Math.round(forMs / 1_000)} s: ${error.message}`);
+      stalls.stalled(true);
+    }),
+    writesResumed: whileAlive(() => {
+      log('writes land again');
+      stalls.stalled(false);
+    }),
+    foreignWrites: whileAlive(({ users }) => {
+      log(`another writer: ${users.map((user) => world.nameOf(user)).join(', ')}`);
+      flights.foreignWrites(users);
+    }),
+    source: whileAlive(({ source, state }) => log(`${source} ${state}`)),
+    ledgerView: whileAlive(({ state, error }) => {
+      log(`ledger view ${state}${error === undefined ? '' : `: ${error.message}`}`);
+      if (state !== 'rollback') stalls.problem('ledger', state !== 'back');
+    }),
+    massDown: whileAlive(({ wentDown, wereUp, confirmed }) => log(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`)),
+    internalError: whileAlive((error) =>
+      verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    ),
   }).reporter;
 }

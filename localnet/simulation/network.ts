@@ -1,10 +1,7 @@
-import type { Neighbor, NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../../src/bgp/index.ts';
-import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts';
-import { AgentError, epochMs, monotonicMs, withDeadline } from '../../src/lib/index.ts';
-import type { JsonRpc, JsonRpcOptions, RpcReply, RpcRequest } from '../../src/rpc/index.ts';
-import { type Nanoseconds, nanoseconds } from '../../src/serviceability/index.ts';
+import { Dispatcher } from '../../src/lib/http.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from '../../src/rpc/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
-import type { SimulatedNeighbor, SimulatedSwitch } from '../switch/index.ts';
+import { ANSWERS_AFTER_FORWARDING, GARBLED, type HttpAnswer, type WrongAnswer } from './answers.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { Prng } from './plan.ts';
 import type { SimulationClock } from './world.ts';
@@ -18,6 +15,8 @@ export interface PathConditions {
   /** Probability that a request, or its response, is lost. */
   loseRequest: number;
   loseAnswer: number;
+  /** Probability that the connection is cut after the request was acted upon: before the first byte of the response, or within it. */
+  cut: number;
   /** HTTP 429 for this share of requests, before the node sees them, with this Retry-After. */
   rateLimit: number;
   retryAfterMs: number | undefined;
@@ -25,6 +24,14 @@ export interface PathConditions {
   unavailable: number;
   /** Probability of a malformed response. */
   garble: number;
+  /** What the front end answers to these methods, without passing them on. */
+  refusal: { readonly methods: ReadonlySet<string>; readonly answer: WrongAnswer } | undefined;
+  /** Probability that a transaction is forwarded and answered with an error. */
+  misreport: number;
+  /** Probability that a transaction is taken, reaches the node much later, and that its connection is cut at once. */
+  takeLate: number;
+  /** What a later attempt at a transaction that was taken by any front end is answered, without passing it on. */
+  laterAnswers: readonly WrongAnswer[];
   /** Probability that an accepted transaction arrives again, much later. */
   repeat: number;
   /** Its responses report slots this far ahead. Heights and blockhashes stay correct. */
@@ -38,14 +45,27 @@ export const healthyPath = (): PathConditions => ({
   hangs: false,
   loseRequest: 0,
   loseAnswer: 0,
+  cut: 0,
   rateLimit: 0,
   retryAfterMs: undefined,
   unavailable: 0,
   garble: 0,
+  refusal: undefined,
+  misreport: 0,
+  takeLate: 0,
+  laterAnswers: [],
   repeat: 0,
   slotsAhead: 0,
   latencyMs: 60,
 });
+
+/** A node, and the path to it. */
+export interface NodeOnPath {
+  readonly node: LedgerNode;
+  readonly path: PathConditions;
+  /** Transactions (base64) that some front end has taken late; all nodes of a run share it. */
+  readonly takenLate: Set<string>;
+}
 
 /** Observes each transaction in transit, for the invariants. */
 export interface SendWatcher {
@@ -58,230 +78,204 @@ export interface SendWatcher {
 interface SimulatedNetworkOptions {
   readonly clock: SimulationClock;
   readonly prng: Prng;
-  readonly incarnation: Incarnation;
-  readonly node: LedgerNode;
-  readonly conditions: PathConditions;
+  readonly place: NodeOnPath;
   readonly watcher: SendWatcher;
 }
 
 const LONGEST_REPEAT_MS = 40_000;
+const TAKEN_LATE_MS = [5_000, 40_000] as const;
 
-/** JSON-RPC to one node, over a network that loses, delays, repeats and reorders. Sent requests arrive even if their sender was killed. */
+/** The agent's own JSON-RPC over HTTP, with this network for sockets. Sent requests arrive even if their sender was killed. */
 export function createSimulatedTransport(
-  { timeoutMs }: Pick<JsonRpcOptions, 'timeoutMs'>,
-  { clock, prng, incarnation, node, conditions, watcher }: SimulatedNetworkOptions,
+  options: JsonRpcOptions,
+  { incarnation, ...network }: SimulatedNetworkOptions & { readonly incarnation: Incarnation },
 ): JsonRpc {
-  let lastId = 0;
+  const rpc = createJsonRpc({ ...options, dispatcher: new SimulatedNetwork(network) });
+  return {
+    call(request, signal) {
+      incarnation.step();
+      return incarnation.isAlive ? incarnation.hold(rpc.call(request, signal)) : new Promise(() => undefined);
+    },
+    close: () => rpc.close(),
+  };
+}
+
+/** `cut`: the connection is cut before the answer, or within its body. `refused`: none can be made. */
+type Outcome =
+  | { readonly kind: 'answer'; readonly answer: HttpAnswer }
+  | { readonly kind: 'cut'; readonly within?: HttpAnswer }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'silence' };
+
+interface RequestBody {
+  readonly id: unknown;
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** The network to one node: it loses, delays, repeats, reorders, cuts, and answers wrongly. */
+class SimulatedNetwork extends Dispatcher {
+  readonly #options: SimulatedNetworkOptions;
+
+  constructor(options: SimulatedNetworkOptions) {
+    super();
+    this.#options = options;
+  }
+
+  override dispatch({ body }: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const { prng, place } = this.#options;
+    let isOver = false;
+    const end = (act: () => void): void => {
+      if (isOver) return;
+      isOver = true;
+      act();
+    };
+    const fail = (error: Error): void => end(() => handler.onResponseError?.(controller, error));
+    const controller: Dispatcher.DispatchController = {
+      rawHeaders: null,
+      rawTrailers: null,
+      aborted: false,
+      paused: false,
+      reason: null,
+      abort: fail,
+      pause: () => undefined,
+      resume: () => undefined,
+    };
+    if (!place.path.down) handler.onRequestStart?.(controller, undefined);
+    if (isOver) return true;
+    const answer = ({ status, headers = {}, body: text }: HttpAnswer, share: number): void => {
+      if (isOver) return;
+      const bytes = Buffer.from(text);
+      handler.onResponseStart?.(controller, status, headers);
+      handler.onResponseData?.(controller, bytes.subarray(0, Math.ceil(bytes.length * share)));
+    };
+    this.#exchange(String(body)).then((outcome) => {
+      switch (outcome.kind) {
+        case 'answer':
+          answer(outcome.answer, 1);
+          return end(() => handler.onResponseEnd?.(controller, {}));
+        case 'cut':
+          if (outcome.within !== undefined) answer(outcome.within, prng.random());
+          return fail(socketError('ECONNRESET'));
+        case 'refused':
+          return fail(socketError('ECONNREFUSED'));
+        case 'silence':
+          return undefined;
+      }
+    }, fail);
+    return true;
+  }
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override destroy(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #exchange(body: string): Promise<Outcome> {
+    const { clock, prng, place } = this.#options;
+    const { path } = place;
+    const request: RequestBody = JSON.parse(body);
+    const wire = request.method === 'sendTransaction' && typeof request.params[0] === 'string' ? request.params[0] : undefined;
+    if (path.down) {
+      await clock.sleep(prng.between(0, 30));
+      return { kind: 'refused' };
+    }
+    const refusal = this.#refusalOf(request, wire);
+    if (refusal !== undefined) {
+      await clock.sleep(prng.between(1, path.latencyMs));
+      return { kind: 'answer', answer: refusal };
+    }
+    if (wire !== undefined && prng.chance(path.takeLate)) {
+      void this.#takeLate(body, wire);
+      await clock.sleep(prng.between(1, path.latencyMs));
+      return { kind: prng.chance(0.8) ? 'cut' : 'silence' };
+    }
+    return this.#pass(body, request.id, wire);
+  }
+
+  /** An answer of the front end, which passes nothing on. */
+  #refusalOf({ id, method }: RequestBody, wire: string | undefined): HttpAnswer | undefined {
+    const { prng, place } = this.#options;
+    const { rateLimit, retryAfterMs, refusal, laterAnswers } = place.path;
+    if (prng.chance(rateLimit)) {
+      const headers = retryAfterMs === undefined ? undefined : { 'retry-after': String(retryAfterMs / 1_000) };
+      return { status: 429, headers, body: 'Too many requests' };
+    }
+    const later = wire !== undefined && place.takenLate.has(wire) ? prng.one(laterAnswers) : undefined;
+    return (later ?? (refusal?.methods.has(method) === true ? refusal.answer : undefined))?.answer(id);
+  }
+
+  async #pass(body: string, id: unknown, wire: string | undefined): Promise<Outcome> {
+    const { clock, prng, place } = this.#options;
+    const { hangs, loseRequest, loseAnswer, cut, unavailable, garble, misreport, repeat, latencyMs } = place.path;
+    const isUnavailable = prng.chance(unavailable);
+    const isLost = prng.chance(loseRequest) || (isUnavailable && prng.chance(0.5));
+    const text = await this.#deliver(body, wire, isLost);
+    // Rejected transactions are not repeated; accepted ones may reach the node, or its leader, again.
+    if (wire !== undefined && text !== undefined && isTaken(text) && prng.chance(repeat)) void this.#repeatLater(body, wire);
+    if (hangs || prng.chance(loseAnswer) || (text === undefined && !isUnavailable)) return { kind: 'silence' };
+    await clock.sleep(prng.between(1, latencyMs));
+    if (prng.chance(cut) && text !== undefined) {
+      return { kind: 'cut', within: prng.chance(0.5) ? { status: 200, body: text } : undefined };
+    }
+    if (isUnavailable || text === undefined) return { kind: 'answer', answer: { status: 503, body: '<html>503</html>' } };
+    const wrong = prng.chance(garble) ? prng.one(GARBLED) : undefined;
+    const misreported = wire !== undefined && isTaken(text) && prng.chance(misreport) ? prng.one(ANSWERS_AFTER_FORWARDING) : undefined;
+    return { kind: 'answer', answer: (wrong ?? misreported)?.answer(id) ?? { status: 200, body: text } };
+  }
 
   /** Delivers the request to the node; undefined when it is lost. */
-  async function deliver({ method, params }: RpcRequest, wire: string | undefined, lost: boolean): Promise<RpcReply | undefined> {
+  async #deliver(body: string, wire: string | undefined, isLost: boolean): Promise<string | undefined> {
+    const { clock, prng, place, watcher } = this.#options;
     if (wire !== undefined) watcher.departed(wire);
-    await clock.sleep(prng.between(1, conditions.latencyMs));
-    if (lost) {
+    await clock.sleep(prng.between(1, place.path.latencyMs));
+    if (isLost) {
       if (wire !== undefined) watcher.arrived(wire, false);
       return undefined;
     }
-    lastId += 1;
-    const { slotsAhead } = conditions;
-    const request = JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }, (name, value) =>
-      shifted(name, value, DEMANDS, -slotsAhead),
-    );
-    const reply = parseReply(node.call(request), slotsAhead);
-    if (wire !== undefined) watcher.arrived(wire, reply.kind === 'result');
-    return reply;
+    const { slotsAhead } = place.path;
+    const answer = withShiftedSlots(place.node.call(withShiftedSlots(body, DEMANDS, -slotsAhead)), SLOTS, slotsAhead);
+    if (wire !== undefined) watcher.arrived(wire, isTaken(answer));
+    return answer;
   }
 
-  async function repeatLater(request: RpcRequest, wire: string): Promise<void> {
+  async #repeatLater(body: string, wire: string): Promise<void> {
+    const { clock, prng, watcher } = this.#options;
     watcher.departed(wire);
     await clock.sleep(prng.between(100, LONGEST_REPEAT_MS));
-    await deliver(request, wire, false);
+    await this.#deliver(body, wire, false);
     watcher.arrived(wire, false);
   }
 
-  async function exchange(request: RpcRequest): Promise<RpcReply> {
-    const { down, hangs, loseRequest, loseAnswer, rateLimit, retryAfterMs, unavailable, garble, repeat } = conditions;
-    const wire = request.method === 'sendTransaction' && typeof request.params[0] === 'string' ? request.params[0] : undefined;
-    if (down) {
-      await clock.sleep(prng.between(0, 30));
-      return { kind: 'failed', progress: 'waiting', cause: new Error('connect ECONNREFUSED') };
-    }
-    if (prng.chance(rateLimit)) {
-      await clock.sleep(prng.between(1, conditions.latencyMs));
-      return { kind: 'http-error', status: 429, retryAfterMs };
-    }
-    const isUnavailable = prng.chance(unavailable);
-    const isLost = prng.chance(loseRequest) || (isUnavailable && prng.chance(0.5));
-    const reply = await deliver(request, wire, isLost);
-    // Rejected transactions are not repeated; accepted ones may reach the node, or its leader, again.
-    if (wire !== undefined && reply?.kind === 'result' && prng.chance(repeat)) void repeatLater(request, wire);
-    if (hangs || prng.chance(loseAnswer) || (reply === undefined && !isUnavailable)) return new Promise(() => undefined);
-    await clock.sleep(prng.between(1, conditions.latencyMs));
-    if (isUnavailable) return { kind: 'http-error', status: 503 };
-    if (prng.chance(garble)) return { kind: 'garbled', problem: 'an HTML page' };
-    return reply ?? { kind: 'garbled', problem: 'nothing' };
+  async #takeLate(body: string, wire: string): Promise<void> {
+    const { clock, prng, place, watcher } = this.#options;
+    watcher.departed(wire);
+    place.takenLate.add(wire);
+    await clock.sleep(prng.between(...TAKEN_LATE_MS));
+    await this.#deliver(body, wire, false);
+    watcher.arrived(wire, false);
   }
+}
 
-  return {
-    async call(request, signal) {
-      incarnation.step();
-      if (!incarnation.isAlive) return new Promise(() => undefined);
-      const answered = exchange(request);
-      const untilAborted = (inner: AbortSignal): Promise<RpcReply> =>
-        new Promise((resolve, reject) => {
-          inner.addEventListener('abort', () => reject(inner.reason), { once: true });
-          answered.then(resolve, reject);
-        });
-      try {
-        return await incarnation.hold(withDeadline(timeoutMs, signal, untilAborted, incarnation.clock));
-      } catch (cause) {
-        return { kind: 'failed', progress: 'offered', cause: cause instanceof Error ? cause : new Error(String(cause)) };
-      }
-    },
-    close: async () => undefined,
-  };
+function socketError(code: string): Error {
+  return Object.assign(new Error(code === 'ECONNRESET' ? 'read ECONNRESET' : `connect ${code}`), { code });
+}
+
+/** Whether the node has accepted the transaction. */
+function isTaken(answer: string): boolean {
+  return 'result' in JSON.parse(answer);
 }
 
 const DEMANDS: ReadonlySet<string> = new Set(['minContextSlot']);
 const SLOTS: ReadonlySet<string> = new Set(['slot', 'absoluteSlot']);
 
-/** A JSON reviver and replacer that shifts slots. */
-function shifted(name: string, value: unknown, names: ReadonlySet<string>, slots: number): unknown {
-  return typeof value === 'number' && names.has(name) ? Math.max(0, value + slots) : value;
-}
-
-function parseReply(text: string, slotsAhead: number): RpcReply {
-  const answer: unknown = JSON.parse(text, (name, value) => shifted(name, value, SLOTS, slotsAhead));
-  if (typeof answer !== 'object' || answer === null) return { kind: 'garbled', problem: 'no object' };
-  if ('error' in answer) {
-    const { error } = answer;
-    if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'number')
-      return { kind: 'garbled', problem: 'an error without a code' };
-    const message = 'message' in error ? String(error.message) : '';
-    return { kind: 'rpc-error', code: error.code, message, data: 'data' in error ? error.data : undefined };
-  }
-  return { kind: 'result', value: 'result' in answer ? answer.result : undefined };
-}
-
-/** The current state of one source. Changed during the run; read at each poll. */
-export interface SourceConditions {
-  /** The connection is refused. */
-  unreachable: boolean;
-  /** Requests are never answered. */
-  hangs: boolean;
-  /** Additional latency, milliseconds. */
-  slowMs: number;
-  /** VRFs that cannot be read. */
-  failingVrfs: ReadonlySet<VrfName>;
-  /** VRFs missing from the response. */
-  missingVrfs: ReadonlySet<VrfName>;
-  /** All VRFs without neighbors, as while a process of the switch restarts. */
-  empty: boolean;
-  withoutDescriptions: boolean;
-}
-
-export const healthySource = (): SourceConditions => ({
-  unreachable: false,
-  hangs: false,
-  slowMs: 0,
-  failingVrfs: new Set(),
-  missingVrfs: new Set(),
-  empty: false,
-  withoutDescriptions: false,
-});
-
-/** A poll's result and its time on the switch. */
-export interface Poll {
-  readonly at: number;
-  readonly snapshot: NeighborSnapshot;
-}
-
-interface SimulatedSourceOptions {
-  readonly name: string;
-  readonly sim: SimulatedSwitch;
-  readonly incarnation: Incarnation;
-  readonly prng: Prng;
-  readonly conditions: SourceConditions;
-  /** Reports states without change times and counts, like the sockets source. */
-  readonly blind: boolean;
-  readonly onPoll: (poll: Poll) => void;
-}
-
-/** Timeout of a poll. */
-const TIMEOUT_MS = 8_000;
-const MICROSECOND_NS = 1_000;
-
-/** A source that reads the simulated switch directly, without protocol and sockets, which have their own tests. */
-export function createSimulatedSource(options: SimulatedSourceOptions): SwitchSource {
-  const { name, sim, incarnation, prng, conditions, onPoll } = options;
-  const fail = (problem: string): AgentError => new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem });
-
-  async function exchange<T>(answer: () => T, signal: AbortSignal): Promise<T> {
-    if (conditions.unreachable) {
-      await incarnation.clock.sleep(prng.between(0, 20), signal);
-      throw fail('connection refused');
-    }
-    if (conditions.hangs || conditions.slowMs > TIMEOUT_MS) {
-      await incarnation.clock.sleep(TIMEOUT_MS, signal);
-      throw fail('no answer in time');
-    }
-    const delayBeforeMs = conditions.slowMs * prng.random();
-    await incarnation.clock.sleep(prng.between(1, 40) + delayBeforeMs, signal);
-    const value = answer();
-    await incarnation.clock.sleep(prng.between(1, 40) + conditions.slowMs - delayBeforeMs, signal);
-    return value;
-  }
-
-  return {
-    name,
-    async collect(signal) {
-      const takenAt = incarnation.clock.monotonic();
-      const { at, vrfs } = await exchange(() => ({ at: incarnation.clock.monotonic(), vrfs: readVrfs(options) }), signal);
-      if (vrfs.size === 0) throw fail('an answer without a VRF');
-      const snapshot = { vrfs, takenAt: monotonicMs(takenAt) };
-      onPoll({ at, snapshot });
-      return snapshot;
-    },
-    async readRtts(neighbors: readonly NeighborKey[], signal) {
-      return exchange(() => {
-        const rtts = new Map<string, Nanoseconds>();
-        for (const key of neighbors) {
-          const found = sim.find(key.vrf, key.address);
-          if (found?.state === 'established') rtts.set(neighborKeyText(key), nanoseconds(BigInt(found.rttUs * MICROSECOND_NS)));
-        }
-        return rtts;
-      }, signal);
-    },
-    close: async () => undefined,
-  };
-}
-
-function readVrfs({ name, sim, conditions, blind }: SimulatedSourceOptions): Map<VrfName, VrfReading> {
-  const readings = new Map<VrfName, VrfReading>();
-  for (const vrf of sim.vrfs()) {
-    if (conditions.missingVrfs.has(vrf)) continue;
-    if (conditions.failingVrfs.has(vrf)) {
-      readings.set(vrf, { kind: 'failed', source: name, problem: 'simulated' });
-      continue;
-    }
-    const seen = conditions.empty ? [] : sim.neighbors(vrf).map((neighbor) => seenAs(neighbor, conditions, blind));
-    readings.set(vrf, {
-      kind: 'collected',
-      source: name,
-      neighbors: new Map(seen.map((neighbor) => [neighbor.address, neighbor])),
-      switchTime: blind ? undefined : sim.now(),
-      changedAtToleranceMs: 1_000,
-    });
-  }
-  return readings;
-}
-
-function seenAs(neighbor: SimulatedNeighbor, { withoutDescriptions }: SourceConditions, blind: boolean): Neighbor {
-  const { address, state, description, remoteAs, changedAt, establishedTransitions } = neighbor;
-  return {
-    address,
-    state,
-    remoteAs,
-    description: withoutDescriptions ? undefined : description,
-    ...(blind ? {} : { changedAt: epochMs(changedAt), establishedTransitions }),
-  };
+/** The same JSON with all numbers of these names shifted. */
+function withShiftedSlots(text: string, names: ReadonlySet<string>, slots: number): string {
+  if (slots === 0) return text;
+  return JSON.stringify(
+    JSON.parse(text, (name, value) => (typeof value === 'number' && names.has(name) ? Math.max(0, value + slots) : value)),
+  );
 }

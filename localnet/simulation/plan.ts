@@ -47,16 +47,17 @@ export interface RunPlan {
   readonly skipPreflight: boolean;
   readonly policy: StatusPolicy;
   readonly limits: AgentLimits;
+  /** One of several nodes goes on refusing reads after the end of all faults. */
+  readonly keepsRefusing: boolean;
   /** Maximum time from the end of all faults to convergence, milliseconds. */
   readonly convergenceBoundMs: number;
 }
 
 /**
- * The device account is re-read after up to 60 s. A rejected user is retried after 60 s, then 120 s. An unconfirmed transaction blocks its users
- * for the 150 blocks of its blockhash (60 s). A failed endpoint or source backs off for up to 30 s. Then follow one tick (5 s), the down grace
- * (6 s) and the confirmation; the connect grace (60 s) runs in parallel.
+ * A failed endpoint or source backs off for up to 30 s. Then follow one tick (5 s), the down grace (6 s) and the confirmation. A transaction that
+ * was taken late lands within 40 s.
  */
-const CONVERGENCE_BOUND_MS = 180_000;
+const CONVERGENCE_BOUND_MS = 60_000;
 
 const QUICK_REFRESH_MS = 300_000;
 const SMALL_BUDGET = 12;
@@ -64,9 +65,11 @@ const SMALL_BUDGET = 12;
 export function createPlan(prng: Prng): RunPlan {
   const enforces = prng.chance(0.15);
   const { damping, refreshIntervalMs } = DEFAULT_POLICY;
+  const nodes = prng.whole(1, 3);
   return {
     users: prng.whole(1, 24),
-    nodes: prng.whole(1, 3),
+    nodes,
+    keepsRefusing: nodes > 1 && prng.chance(0.3),
     sources: prng.chance(0.3) ? 2 : 1,
     blind: prng.chance(0.25),
     hints: prng.chance(0.4),

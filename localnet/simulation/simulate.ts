@@ -11,10 +11,11 @@
 import { seededRandom } from '../../src/lib/index.ts';
 import { type Address, BgpStatus, UserStatus } from '../../src/serviceability/index.ts';
 import { createAgents } from './agents.ts';
-import { eventsOf, faultsOf, type SimulationEvent, type SimulationFault } from './events.ts';
+import { eventsOf, faultsOf, readRefusal, type SimulationEvent, type SimulationFault } from './events.ts';
 import { createFlightJudge, createMemoryJudge, createVerdict, type Verdict, type Violation } from './invariants.ts';
-import { healthyPath, healthySource } from './network.ts';
+import { healthyPath } from './network.ts';
 import { createPlan, createPrng, type Prng } from './plan.ts';
+import { healthySource } from './sources.ts';
 import { createLater, createSimulationClock, createTrace, createWorld, type SimulationClock, type Trace, type World } from './world.ts';
 
 interface CalmOptions {
@@ -22,23 +23,32 @@ interface CalmOptions {
   readonly world: World;
   readonly verdict: Verdict;
   readonly isOver: () => boolean;
-  /** Maximum time to convergence, milliseconds. */
+  /** When the last incarnation of the agent began, monotonic milliseconds. */
+  readonly startedAt: () => number;
+  /** Maximum time to convergence from there, milliseconds. */
   readonly boundMs: number;
+  /** How long a user that has never been seen up may stay unknown, milliseconds. */
+  readonly connectGraceMs: number;
 }
 
 const CHECK_INTERVAL_MS = 1_000;
 /** The ledger must stay right until every earlier transaction has expired: 150 blocks of a blockhash, and a margin. */
 const STABLE_MS = 75_000;
+/** A poll and the confirmation after the connect grace. */
+const AFTER_GRACE_MS = 20_000;
 
 /** Lets time pass without faults until the ledger stays right; resolves to the time that took, or undefined when it did not. */
-async function waitUntilConverged({ clock, world, verdict, isOver, boundMs }: CalmOptions): Promise<number | undefined> {
-  const from = clock.monotonic();
+async function waitUntilConverged(options: CalmOptions): Promise<number | undefined> {
+  const { clock, world, verdict, isOver, boundMs, connectGraceMs } = options;
+  const endedAt = clock.monotonic();
   let convergedSince: number | undefined;
   while (!isOver()) {
-    const wrong = mismatches(world);
     const now = clock.monotonic();
+    const from = Math.max(endedAt, options.startedAt());
+    const wrong = mismatches(world, now - from < connectGraceMs + AFTER_GRACE_MS);
     convergedSince = wrong.length > 0 ? undefined : (convergedSince ?? now);
-    if (convergedSince !== undefined && now - convergedSince >= STABLE_MS) return convergedSince - from;
+    const stableFrom = Math.max(convergedSince ?? now, from + connectGraceMs + AFTER_GRACE_MS - STABLE_MS);
+    if (convergedSince !== undefined && now - stableFrom >= STABLE_MS) return convergedSince - endedAt;
     if (convergedSince === undefined && now - from >= boundMs)
       verdict.fail('converges', `after ${(now - from) / 1000} s: ${wrong.join(', ')}`);
     await clock.run(now + CHECK_INTERVAL_MS, isOver);
@@ -46,12 +56,13 @@ async function waitUntilConverged({ clock, world, verdict, isOver, boundMs }: Ca
   return undefined;
 }
 
-/** Users whose record differs from their session. Banned users have no session. */
-function mismatches(world: World): readonly string[] {
+/** Users whose record differs from their session. Banned users have no session. `inGrace`: one that is down may still be unknown. */
+function mismatches(world: World, inGrace: boolean): readonly string[] {
   const wrong: string[] = [];
   for (const [address, { status, bgpStatus }] of world.users()) {
     const session = status === UserStatus.activated ? world.sessionState(address) : undefined;
-    if (session !== undefined && bgpStatus !== BgpStatus[session]) wrong.push(describe(world, address, session, bgpStatus));
+    if (session === undefined || bgpStatus === BgpStatus[session]) continue;
+    if (!inGrace || session === 'up' || bgpStatus !== BgpStatus.unknown) wrong.push(describe(world, address, session, bgpStatus));
   }
   return wrong;
 }
@@ -134,6 +145,8 @@ export interface SimulationResult {
   readonly trace: readonly string[];
   /** Time from the end of all faults to convergence, milliseconds. */
   readonly convergedAfterMs: number | undefined;
+  /** Enforced damping, false slots or a rollback may have delayed the convergence. */
+  readonly isDelayed: boolean;
   readonly simulatedMs: number;
   readonly incarnations: number;
   readonly transactions: number;
@@ -158,13 +171,15 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const isOver = (): boolean => verdict.violation !== undefined;
 
   const world = createWorld({ clock, prng, users: plan.users });
-  const nodes = Array.from({ length: plan.nodes }, () => ({ node: world.ledger.addNode(), path: healthyPath() }));
+  const takenLate = new Set<string>();
+  const nodes = Array.from({ length: plan.nodes }, () => ({ node: world.ledger.addNode(), path: healthyPath(), takenLate }));
   const sources = Array.from({ length: plan.sources }, healthySource);
   const { maxTransactionsPerMinute } = plan.limits;
   const slotsAreFalse = (): boolean => nodes.some(({ path }) => path.slotsAhead > 0);
   const flights = createFlightJudge({ world, trace, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
+  let frozenSince: number | undefined;
   const agents = createAgents({
     plan,
     clock,
@@ -176,6 +191,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     verdict,
     flights,
     switchClockMovedAt: () => switchClockMovedAt,
+    frozenSince: () => frozenSince,
   });
 
   const { schedule, flush } = createLater(clock);
@@ -207,7 +223,9 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     });
   }
   const everySlot = (): void => {
+    frozenSince = world.ledger.faults.settings.frozen ? (frozenSince ?? clock.monotonic()) : undefined;
     flights.step();
+    agents.step();
     memory.step();
     clock.after(SLOT_MS, everySlot);
   };
@@ -221,15 +239,24 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   flush();
   world.push();
   trace.log('all faults ended');
+  const last = nodes.at(-1);
+  if (plan.keepsRefusing && last !== undefined) {
+    last.path.refusal = readRefusal(prng);
+    trace.log(`node ${nodes.length - 1} goes on refusing: ${last.path.refusal.answer.name}`);
+  }
   const delayMs = Math.max(0, ...[...known, ...faults].map(({ delaysMs = 0 }) => delaysMs));
   const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
-  const convergedAfterMs = await waitUntilConverged({ clock, world, verdict, isOver, boundMs });
+  const { connectGraceMs } = plan.policy;
+  const startedAt = (): number => agents.startedAt;
+  const convergedAfterMs = await waitUntilConverged({ clock, world, verdict, isOver, startedAt, boundMs, connectGraceMs });
+  if (agents.isStalled) verdict.fail('stalls-are-reported', 'the ledger is right again, but the stall was not reported as over');
 
   return {
     seed,
     violation: verdict.violation,
     trace: trace.lines,
     convergedAfterMs,
+    isDelayed: delayMs > 0 || plan.policy.damping.mode === 'enforce',
     simulatedMs: clock.monotonic(),
     incarnations: agents.incarnations,
     transactions: flights.counts.signatures,
@@ -250,16 +277,17 @@ interface Tally {
 
 export function createTally(): Tally {
   const converged: number[] = [];
+  const delayed: number[] = [];
   const sum = { runs: 0, failed: 0, simulatedMs: 0, incarnations: 0, transactions: 0, writes: 0, outOfOrder: 0 };
-  const quantile = (share: number): string => {
-    const sorted = converged.toSorted((a, b) => a - b);
+  const quantile = (of: readonly number[], share: number): string => {
+    const sorted = of.toSorted((a, b) => a - b);
     return ((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN) / 1000).toFixed(1);
   };
   return {
     add(result) {
       sum.runs += 1;
       if (result.violation !== undefined) sum.failed += 1;
-      if (result.convergedAfterMs !== undefined) converged.push(result.convergedAfterMs);
+      if (result.convergedAfterMs !== undefined) (result.isDelayed ? delayed : converged).push(result.convergedAfterMs);
       sum.simulatedMs += result.simulatedMs;
       sum.incarnations += result.incarnations;
       sum.transactions += result.transactions;
@@ -277,7 +305,8 @@ export function createTally(): Tally {
       return [
         `${sum.runs} runs, ${sum.failed} failed; ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(1)} s, ${((hours * 1000) / tookMs).toFixed(1)} a second`,
         `${sum.incarnations} incarnations of the agent, ${sum.transactions} transactions, ${sum.writes} writes landed, ${sum.outOfOrder} out of order after kills or forks`,
-        `time from the end of all faults to convergence: p50 ${quantile(0.5)} s, p99 ${quantile(0.99)} s, longest ${quantile(1)} s`,
+        `time from the end of all faults to convergence: p50 ${quantile(converged, 0.5)} s, p99 ${quantile(converged, 0.99)} s, longest ${quantile(converged, 1)} s`,
+        `  after false slots or a rollback, or with enforced damping: p50 ${quantile(delayed, 0.5)} s, p99 ${quantile(delayed, 0.99)} s, longest ${quantile(delayed, 1)} s`,
       ].join('\n');
     },
   };
