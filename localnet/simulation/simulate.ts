@@ -34,8 +34,8 @@ interface CalmOptions {
 const CHECK_INTERVAL_MS = 1_000;
 /** The ledger must stay right until every earlier transaction has expired: 150 blocks of a blockhash, and a margin. */
 const STABLE_MS = 75_000;
-/** A poll and the confirmation after the connect grace. */
-const AFTER_GRACE_MS = 20_000;
+/** With nothing to write the agent reads a new account after up to 30 s; then come a poll and the confirmation. */
+const AFTER_GRACE_MS = 45_000;
 
 /** Lets time pass without faults until the ledger stays right; resolves to the time that took, or undefined when it did not. */
 async function waitUntilConverged(options: CalmOptions): Promise<number | undefined> {

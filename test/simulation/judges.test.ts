@@ -159,4 +159,24 @@ describe('createFlightJudge', () => {
 
     expect(verdict.violation?.invariant).toBe('spends-within-limits');
   });
+
+  test('the judge reports a process that takes its own write for one of another writer', async () => {
+    const incarnation = incarnationNumber(1);
+    send(incarnation, transaction('up'));
+    await pass(1_200);
+    flights.foreignWrites([user]);
+
+    expect(verdict.violation?.invariant).toBe('own-writes-are-known');
+  });
+
+  test('the judge accepts another writer after a kill, whose transaction may have landed since', async () => {
+    const killed = incarnationNumber(1);
+    send(killed, transaction('up'));
+    killed.kill();
+    flights.disturbed();
+    await pass(1_200);
+    flights.foreignWrites([user]);
+
+    expect(verdict.violation).toBeUndefined();
+  });
 });
