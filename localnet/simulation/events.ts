@@ -24,6 +24,8 @@ interface EventOptions {
   readonly later: (ms: number, act: () => void) => void;
   /** Records may now differ from what their last writer knew. */
   readonly onDisturbed: () => void;
+  /** Blocks were undone. */
+  readonly onFork: () => void;
   readonly onSwitchClockMoved: () => void;
   /** Kills the agent at its `steps`-th step from now. */
   readonly killAfter: (steps: number) => void;
@@ -215,6 +217,7 @@ interface FaultOptions {
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
+export const LONGEST_STANDSTILL_MS = 4 * MINUTE;
 /** The agent accepts a rollback after this time. */
 const ROLLBACK_GRACE_MS = 120_000;
 
@@ -401,7 +404,7 @@ function allNodesFaults(nodes: readonly NodeOnPath[], prng: Prng): readonly Simu
 function chainFaults(faults: LedgerFaults, prng: Prng): readonly SimulationFault[] {
   const onChain = endpointFaults('the chain', faults);
   return [
-    onChain('stands still', 2, [SECOND, 4 * MINUTE], () => ({ frozen: true }), { frozen: false }),
+    onChain('stands still', 2, [SECOND, LONGEST_STANDSTILL_MS], () => ({ frozen: true }), { frozen: false }),
     onChain('skips slots', 2, [5 * SECOND, 2 * MINUTE], () => ({ skipSlotProbability: prng.between(0.1, 0.8) }), {
       skipSlotProbability: 0,
     }),
@@ -456,7 +459,7 @@ function agentEvents({ prng, killAfter, restartAgent }: EventOptions): readonly 
   ];
 }
 
-function ledgerEvents({ world, prng, later, onDisturbed }: EventOptions): readonly SimulationEvent[] {
+function ledgerEvents({ world, prng, later, onDisturbed, onFork }: EventOptions): readonly SimulationEvent[] {
   return [
     {
       name: 'a fork',
@@ -465,6 +468,7 @@ function ledgerEvents({ world, prng, later, onDisturbed }: EventOptions): readon
         const [blocks, requeue] = [prng.whole(1, 12), prng.chance(0.5)];
         world.ledger.bank.rollBack(blocks, { requeue });
         onDisturbed();
+        onFork();
         return `${blocks} blocks, their transactions ${requeue ? 'wait again' : 'are lost'}`;
       },
     },

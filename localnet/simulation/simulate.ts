@@ -11,7 +11,7 @@
 import { seededRandom } from '../../src/lib/index.ts';
 import { type Address, BgpStatus, UserStatus } from '../../src/serviceability/index.ts';
 import { createAgents } from './agents.ts';
-import { eventsOf, faultsOf, readRefusal, type SimulationEvent, type SimulationFault } from './events.ts';
+import { eventsOf, faultsOf, LONGEST_STANDSTILL_MS, readRefusal, type SimulationEvent, type SimulationFault } from './events.ts';
 import { createFlightJudge, createMemoryJudge, createVerdict, type Verdict, type Violation } from './invariants.ts';
 import { healthyPath } from './network.ts';
 import { createPlan, createPrng, type Prng } from './plan.ts';
@@ -90,7 +90,7 @@ interface ChaosOptions {
 function createChaos({ prng, clock, trace, events, faults }: ChaosOptions): Chaos {
   const holding = new Map<SimulationFault, () => void>();
   let stopped = false;
-  const pace = { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 240_000) };
+  const pace = { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 120_000) };
 
   function nextEvent(): void {
     if (stopped) return;
@@ -145,7 +145,7 @@ export interface SimulationResult {
   readonly trace: readonly string[];
   /** Time from the end of all faults to convergence, milliseconds. */
   readonly convergedAfterMs: number | undefined;
-  /** Enforced damping, false slots or a rollback may have delayed the convergence. */
+  /** Enforced damping, false slots, a rollback or a fork may have delayed the convergence. */
   readonly isDelayed: boolean;
   readonly simulatedMs: number;
   readonly incarnations: number;
@@ -158,6 +158,10 @@ export interface SimulationResult {
 
 const SLOT_MS = 400;
 const HOUR_MS = 3_600_000;
+/** Most sessions that change at the end of all faults, so that something remains to be written. */
+const LAST_CHANGES = 3;
+/** A fork makes the blockhashes of its blocks unknown: their transactions are followed until they have expired, 150 blocks later. */
+const EXPIRY_MS = 75_000;
 /** Traps and streams are fast, but may be lost. */
 const HINTS = { share: 0.8, latestMs: 300 };
 
@@ -180,6 +184,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
   let frozenSince: number | undefined;
+  let forkedAt = Number.NEGATIVE_INFINITY;
   const agents = createAgents({
     plan,
     clock,
@@ -201,6 +206,9 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     clock,
     later: schedule,
     onDisturbed: flights.disturbed,
+    onFork: () => {
+      forkedAt = clock.monotonic();
+    },
     onSwitchClockMoved: () => {
       switchClockMovedAt = clock.monotonic();
     },
@@ -239,12 +247,21 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   flush();
   world.push();
   trace.log('all faults ended');
-  const last = nodes.at(-1);
-  if (plan.keepsRefusing && last !== undefined) {
-    last.path.refusal = readRefusal(prng);
-    trace.log(`node ${nodes.length - 1} goes on refusing: ${last.path.refusal.answer.name}`);
+  const refusing = prng.one(nodes);
+  if (plan.keepsRefusing && refusing !== undefined) {
+    refusing.path.refusal = readRefusal(prng);
+    const { methods, answer } = refusing.path.refusal;
+    trace.log(`node ${nodes.indexOf(refusing)} goes on refusing ${[...methods].join(', ')}: ${answer.name}`);
   }
-  const delayMs = Math.max(0, ...[...known, ...faults].map(({ delaysMs = 0 }) => delaysMs));
+  for (let n = prng.whole(0, LAST_CHANGES); n > 0; n -= 1) {
+    const user = prng.one([...world.users().keys()]);
+    if (user === undefined) continue;
+    if (world.sessionState(user) === 'up') world.disconnect(user);
+    else world.connect(user);
+    trace.log(`world: ${world.nameOf(user)} is ${world.sessionState(user)} from now on`);
+  }
+  const expiryMs = clock.monotonic() - forkedAt < LONGEST_STANDSTILL_MS + EXPIRY_MS ? EXPIRY_MS : 0;
+  const delayMs = Math.max(expiryMs, ...[...known, ...faults].map(({ delaysMs = 0 }) => delaysMs));
   const boundMs = plan.convergenceBoundMs + delayMs + world.slotsToCatchUp() * SLOT_MS;
   const { connectGraceMs } = plan.policy;
   const startedAt = (): number => agents.startedAt;
@@ -306,7 +323,7 @@ export function createTally(): Tally {
         `${sum.runs} runs, ${sum.failed} failed; ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(1)} s, ${((hours * 1000) / tookMs).toFixed(1)} a second`,
         `${sum.incarnations} incarnations of the agent, ${sum.transactions} transactions, ${sum.writes} writes landed, ${sum.outOfOrder} out of order after kills or forks`,
         `time from the end of all faults to convergence: p50 ${quantile(converged, 0.5)} s, p99 ${quantile(converged, 0.99)} s, longest ${quantile(converged, 1)} s`,
-        `  after false slots or a rollback, or with enforced damping: p50 ${quantile(delayed, 0.5)} s, p99 ${quantile(delayed, 0.99)} s, longest ${quantile(delayed, 1)} s`,
+        `  after false slots, a rollback or a fork, or with enforced damping: p50 ${quantile(delayed, 0.5)} s, p99 ${quantile(delayed, 0.99)} s, longest ${quantile(delayed, 1)} s`,
       ].join('\n');
     },
   };
