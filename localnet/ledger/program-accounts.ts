@@ -30,7 +30,7 @@ const HEAP_PER_BYTE = 6;
 export const heapFor = (userBytes: number, deviceBytes: number): number => HEAP_PER_BYTE * (userBytes + deviceBytes);
 
 /** A Rust panic: a line in the log, and the instruction fails to complete. */
-function panic(context: InstructionContext, message: string): never {
+export function panic(context: InstructionContext, message: string): never {
   context.log(`panicked: ${message}`);
   throw new InstructionFailure('ProgramFailedToComplete');
 }

@@ -17,6 +17,7 @@ import {
   BASE_UNITS,
   decodeOrFail,
   heapFor,
+  panic,
   programData,
   readUserOnChain,
   UNITS_PER_DEVICE_BYTE,
@@ -31,11 +32,11 @@ const NOT_ALLOWED = { Custom: 8 };
 
 /**
  * SetUserBGPStatus (106) as deployed, by RFC-19. It ignores the record's current state: it accepts any status, slot or repetition, for a user in
- * any status, and reads an invalid payload as Unknown.
+ * any status. A malformed payload aborts it before anything else.
  */
 function setUserBgpStatus(context: InstructionContext): void {
   const args = decodeSetUserBgpStatus(context.data);
-  if (args === undefined) throw new InstructionFailure('InvalidInstructionData');
+  if (args === undefined) panic(context, 'called `Result::unwrap()` on an `Err` value');
   context.log(`Instruction: SetUserBGPStatus(bgp_status: ${args.status}, bgp_rtt_ns: ${args.rttNs})`);
   context.consume(BASE_UNITS);
 

@@ -24,6 +24,8 @@ export const SET_USER_BGP_STATUS = 106;
 export type BgpStatusValue = keyof typeof BgpStatus;
 
 const MAX_U64 = (1n << 64n) - 1n;
+/** By their bytes. */
+const STATUSES: readonly BgpStatusValue[] = ['unknown', 'up', 'down'];
 
 /** The arguments of instruction 106. */
 export interface SetUserBgpStatusArgs {
@@ -60,8 +62,8 @@ export function setUserBgpStatusInstruction(input: SetUserBgpStatusInput): Instr
 }
 
 /**
- * The instruction's data: number, status byte, round-trip time as u64. The program accepts any payload, so this function refuses
- * a round-trip time with a status other than up (`INSTRUCTION__RTT_WITHOUT_UP`) or outside u64 (`INSTRUCTION__RTT_OUT_OF_RANGE`).
+ * The instruction's data: number, status byte, round-trip time as u64. The program accepts a round-trip time with any status, so this function
+ * refuses one with a status other than up (`INSTRUCTION__RTT_WITHOUT_UP`), or outside u64 (`INSTRUCTION__RTT_OUT_OF_RANGE`).
  */
 export function encodeSetUserBgpStatus({ status, rttNs }: SetUserBgpStatusArgs): Uint8Array {
   if (rttNs < 0n || rttNs > MAX_U64) throw new ServiceabilityError('INSTRUCTION__RTT_OUT_OF_RANGE', { rttNs });
@@ -78,13 +80,18 @@ export function encodeSetUserBgpStatusLegacy(status: BgpStatusValue): Uint8Array
   return Uint8Array.of(SET_USER_BGP_STATUS, BgpStatus[status]);
 }
 
+/** Number, status and round-trip time, in bytes. */
+const FULL_LENGTH = 10;
+
 /**
- * The arguments as the program reads them, or undefined for another instruction. The program never refuses: an absent or unknown status is
- * unknown, an absent or truncated round-trip time is 0 (and is kept with any status), surplus bytes are ignored.
+ * The arguments as the program reads them: an absent status is unknown, an absent round-trip time is 0, surplus bytes are ignored. Undefined for
+ * another instruction, and for data on which the program aborts: a status byte of 3 or more, and a round-trip time of fewer than 8 bytes.
  */
 export function decodeSetUserBgpStatus(data: Uint8Array): SetUserBgpStatusArgs | undefined {
-  if (data[0] !== SET_USER_BGP_STATUS) return undefined;
-  const status = data[1] === BgpStatus.up ? 'up' : data[1] === BgpStatus.down ? 'down' : 'unknown';
-  const rttNs = data.length < 10 ? 0n : new DataView(data.buffer, data.byteOffset, data.byteLength).getBigUint64(2, true);
+  const [variant, byte = BgpStatus.unknown] = data;
+  if (variant !== SET_USER_BGP_STATUS || (data.length > 2 && data.length < FULL_LENGTH)) return undefined;
+  const status = STATUSES[byte];
+  if (status === undefined) return undefined;
+  const rttNs = data.length < FULL_LENGTH ? 0n : new DataView(data.buffer, data.byteOffset, data.byteLength).getBigUint64(2, true);
   return { status, rttNs: nanoseconds(rttNs) };
 }

@@ -60,15 +60,20 @@ test.each([
   ['6a', 'unknown', 0],
   ['6a01', 'up', 0],
   ['6a02', 'down', 0],
-  ['6a03', 'unknown', 0],
-  ['6aff0500000000000000', 'unknown', 5],
+  ['6a000500000000000000', 'unknown', 5],
   ['6a020500000000000000', 'down', 5],
-  ['6a01e0707200000000', 'up', 0],
   ['6a01e070720000000000', 'up', 7_500_000],
   ['6a01e070720000000000ffff', 'up', 7_500_000],
 ] as const)('the program reads the payload %s as %s with %i ns', (payload, status, rttNs) => {
   expect(decodeSetUserBgpStatus(fromHex(payload))).toEqual({ status, rttNs: BigInt(rttNs) });
 });
+
+test.each(['6a03', '6aff', '6a030000000000000000', '6aff0500000000000000', '6a0102', '6a01e070720000', '6a01e0707200000000'])(
+  'the program aborts on the payload %s, so it has no arguments',
+  (payload) => {
+    expect(decodeSetUserBgpStatus(fromHex(payload))).toBeUndefined();
+  },
+);
 
 test('another instruction is not read', () => {
   expect(decodeSetUserBgpStatus(fromHex('6b01'))).toBeUndefined();

@@ -90,15 +90,29 @@ describe('effects', () => {
 describe('payloads', () => {
   test.each([
     ['the status alone, as old agents send it', '6a01', 1, 0n],
-    ['a status and a cut round-trip time', '6a01e07072', 1, 0n],
     ['no status', '6a', 0, 0n],
-    ['a status that does not exist, which becomes Unknown and keeps its round-trip time', '6a07e070720000000000', 0, 7_500_000n],
     ['surplus bytes', '6a020000000000000000ffff', 2, 0n],
     ['a round-trip time beside Down', '6a020100000000000000', 2, 1n],
   ])('%s: accepted', (_, data, bgpStatus, bgpRttNs) => {
     fixture.land([fixture.setStatus(user, 'down')]);
     expect(fixture.land([altered({ data })]).err).toBeNull();
     expect(fixture.record(user)).toMatchObject({ bgpStatus, bgpRttNs, lastBgpReportedAt: fixture.slot() });
+  });
+
+  test.each([
+    ['a status that does not exist', '6a030000000000000000'],
+    ['the highest status byte, without a round-trip time', '6aff'],
+    ['one byte of a round-trip time', '6a0102'],
+    ['seven bytes of a round-trip time', '6a01e0707200000000'],
+  ])('%s: the program aborts before it logs the arguments, and writes nothing', (_, data) => {
+    fixture.land([fixture.setStatus(user, 'up', 5)]);
+    const before = fixture.record(user);
+    const { err, logs } = fixture.land([altered({ data })]);
+    expect(err).toEqual(failedWith('ProgramFailedToComplete'));
+    expect(logs.filter((line) => line.startsWith('Program log: '))).toEqual([
+      'Program log: panicked: called `Result::unwrap()` on an `Err` value',
+    ]);
+    expect(fixture.record(user)).toEqual(before);
   });
 
   test.each([
