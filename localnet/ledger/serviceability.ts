@@ -1,9 +1,8 @@
 import {
+  AccountType,
   type Address,
   BgpStatus,
-  decodeDevice,
   decodeSetUserBgpStatus,
-  interfacesDisagree,
   SET_USER_BGP_STATUS,
   type User,
   validateUser,
@@ -11,15 +10,16 @@ import {
 import { type Derive, decodeUserWithSlots, encodeUserWithSlots } from '../../src/serviceability/rfc11/index.ts';
 import { createRfc11Processors } from '../rfc11/processors.ts';
 import { createDerivations } from '../rfc11/state.ts';
+import { readDeviceOnChain } from './on-chain-device.ts';
 import {
   accountAt,
   assertOrPanic,
   BASE_UNITS,
-  decodeOrFail,
-  heapFor,
+  failToDeserialize,
   panic,
   programData,
   readUserOnChain,
+  requireHeap,
   UNITS_PER_DEVICE_BYTE,
   UNITS_PER_USER_BYTE,
   writeProgramAccount,
@@ -29,6 +29,7 @@ import { type Account, createAccount, type InstructionContext, InstructionFailur
 import { COMPUTE_BUDGET_PROGRAM, NATIVE_LOADER, SYSTEM_PROGRAM, UPGRADEABLE_LOADER } from './transaction.ts';
 
 const NOT_ALLOWED = { Custom: 8 };
+const TRAILING_LENGTH_DIFFERS = 'trailing interfaces length must match deprecated_interfaces length';
 
 /**
  * SetUserBGPStatus (106) as deployed, by RFC-19. It ignores the record's current state: it accepts any status, slot or repetition, for a user in
@@ -49,13 +50,16 @@ function setUserBgpStatus(context: InstructionContext): void {
   const deviceData = programData(context, device, 'Device', { writable: false });
 
   context.consume(deviceData.length * UNITS_PER_DEVICE_BYTE);
-  assertOrPanic(context, heapFor(userData.length, deviceData.length) <= context.heapBytes, 'memory allocation failed, out of memory');
-  const deviceState = decodeOrFail(decodeDevice, deviceData);
-  assertOrPanic(context, !interfacesDisagree(deviceState), 'interface vectors differ in length');
-  if (deviceState.metricsPublisherPk !== payer.address) throw new InstructionFailure(NOT_ALLOWED);
+  const { isDevice, metricsPublisherPk, deprecatedInterfaces, interfaces, heapBytes } = readDeviceOnChain(deviceData);
+  requireHeap(context, heapBytes);
+  assertOrPanic(context, interfaces === 0 || interfaces === deprecatedInterfaces, TRAILING_LENGTH_DIFFERS);
+  if (!isDevice) failToDeserialize(context, 'Device');
+  if (metricsPublisherPk !== payer.address) throw new InstructionFailure(NOT_ALLOWED);
 
   context.consume(userData.length * UNITS_PER_USER_BYTE);
-  const before = decodeOrFail(readUserOnChain, userData);
+  if (userData[0] !== AccountType.user) failToDeserialize(context, 'User');
+  const before = readUserOnChain(userData);
+  requireHeap(context, heapBytes, before);
   if (before.devicePk !== device.address) throw new InstructionFailure(NOT_ALLOWED);
 
   const bgpStatus = BgpStatus[args.status];
@@ -70,7 +74,7 @@ function setUserBgpStatus(context: InstructionContext): void {
   const invalid = validateUser(after);
   if (invalid !== undefined) throw new InstructionFailure({ Custom: invalid });
   // The deployed program would cut off slot fields; here they stay, because freeing the user's resources needs them.
-  const { slots } = decodeOrFail(decodeUserWithSlots, userData);
+  const { slots } = decodeUserWithSlots(userData);
   writeProgramAccount(context, user, payer, encodeUserWithSlots({ value: after, slots }));
 }
 

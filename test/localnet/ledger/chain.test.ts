@@ -205,7 +205,7 @@ describe('compute units', () => {
 
   test('a larger heap frame makes room for a device with many interfaces', () => {
     const user = fixture.user();
-    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 60 });
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 100 });
     const heap = ComputeBudgetProgram.requestHeapFrame({ bytes: 256 * 1024 });
     expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual({ InstructionError: [0, 'ProgramFailedToComplete'] });
     expect(fixture.land([heap, fixture.setStatus(user, 'up')]).err).toBeNull();

@@ -295,7 +295,9 @@ describe('the device', () => {
     const plain = fixture.land([fixture.setStatus(user, 'up')]).unitsConsumed;
     fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 20 });
     expect(fixture.land([fixture.setStatus(user, 'up')]).unitsConsumed).toBeGreaterThan(plain + 20_000);
-    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 60 });
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 92 });
+    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toBeNull();
+    fixture.ledger.admin.changeDevice(fixture.device, { interfaces: 93 });
     const { err, logs } = fixture.land([fixture.setStatus(user, 'up')]);
     expect(err).toEqual(failedWith('ProgramFailedToComplete'));
     expect(logs).toContain('Program log: panicked: memory allocation failed, out of memory');
