@@ -3,6 +3,7 @@ import {
   type Address,
   BgpStatus,
   decodeSetUserBgpStatus,
+  formatNetworkV4,
   SET_USER_BGP_STATUS,
   type User,
   validateUser,
@@ -72,10 +73,31 @@ function setUserBgpStatus(context: InstructionContext): void {
     bgpRttNs: args.rttNs,
   };
   const invalid = validateUser(after);
-  if (invalid !== undefined) throw new InstructionFailure({ Custom: invalid });
+  if (invalid !== undefined) {
+    context.log(invalidField(after, invalid));
+    throw new InstructionFailure({ Custom: invalid });
+  }
   // The deployed program would cut off slot fields; here they stay, because freeing the user's resources needs them.
   const { slots } = decodeUserWithSlots(userData);
   writeProgramAccount(context, user, payer, encodeUserWithSlots({ value: after, slots }));
+}
+
+/** The program's log line for the field that failed validation with this code. */
+function invalidField(user: User, code: number): string {
+  switch (code) {
+    case 26:
+      return `client_ip: ${user.clientIp}`;
+    case 27:
+      return `dz_ip: ${user.dzIp}`;
+    case 28:
+      return `tunnel_net: ${formatNetworkV4(user.tunnelNet)}`;
+    case 29:
+      return `tunnel_id: ${user.tunnelId}`;
+    case 80:
+      return `tunnel_endpoint: ${user.tunnelEndpoint}`;
+    default:
+      return `device_pk: ${user.devicePk}`;
+  }
 }
 
 /** Runs one instruction; the context has the whole data, including the variant byte. */
@@ -90,6 +112,8 @@ const DEPRECATED: ReadonlySet<number> = new Set([
   6, 7, 8, 9, 21, 22, 24, 25, 27, 29, 30, 32, 33, 35, 37, 38, 40, 41, 43, 45, 47, 48, 53, 72, 75, 77, 78,
 ]);
 const DEPRECATED_ERROR = { Custom: 67 };
+/** A former migration, kept as an instruction that does nothing and succeeds, with any accounts and data. */
+const NO_OPERATION = 111;
 const DISPATCH_UNITS = 300;
 
 /**
@@ -111,6 +135,7 @@ function createServiceabilityProgram({
       const variant = context.data[0];
       const processor = variant === undefined ? undefined : processors.get(variant);
       if (processor !== undefined) return processor(context);
+      if (variant === NO_OPERATION) return;
       if (variant !== undefined && DEPRECATED.has(variant)) throw new InstructionFailure(DEPRECATED_ERROR);
       context.log(`this ledger has no instruction ${variant ?? 'without data'}`);
       throw new InstructionFailure('InvalidInstructionData');

@@ -115,6 +115,12 @@ describe('payloads', () => {
     expect(fixture.record(user)).toEqual(before);
   });
 
+  test('instruction 111, a former migration, does nothing and succeeds', () => {
+    const before = existing(fixture.ledger.admin.user(user));
+    expect(fixture.land([altered({ data: '6f' })]).err).toBeNull();
+    expect(fixture.ledger.admin.user(user)).toEqual(before);
+  });
+
   test.each([
     ['5f', 'InvalidInstructionData'],
     ['ff', 'InvalidInstructionData'],
@@ -194,25 +200,30 @@ describe('accounts', () => {
     expect(fixture.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
   });
 
-  test('an account of another type is InvalidAccountData', () => {
+  test('an account of another type is InvalidAccountData, and the log names which', () => {
     const owner = fixture.ledger.programId;
+    const land = () => fixture.land([fixture.setStatus(user, 'up')]);
     fixture.ledger.bank.putAccount(user, createAccount(owner, Uint8Array.of(11, ...new Uint8Array(205))));
-    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
+    expect(land()).toMatchObject({ err: failedWith('InvalidAccountData') });
+    expect(land().logs).toContain('Program log: Failed to deserialize User: Some(InvalidAccountData)');
     fixture.ledger.bank.putAccount(fixture.device, createAccount(owner, Uint8Array.of(4, ...new Uint8Array(300))));
-    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith('InvalidAccountData'));
+    expect(land()).toMatchObject({ err: failedWith('InvalidAccountData') });
+    expect(land().logs).toContain('Program log: Failed to deserialize Device: Some(InvalidAccountData)');
   });
 });
 
 describe('validation', () => {
   test.each([
-    ['a client address that is not routable', { clientIp: ipv4('10.0.0.1') }, 26],
-    ['a DoubleZero address that is not routable', { dzIp: ipv4('192.168.1.1') }, 27],
-    ['a tunnel network that is not link-local', { tunnelNet: parseNetworkV4('10.1.0.0/31') }, 28],
-    ['a tunnel id beyond the range', { tunnelId: 4596 }, 29],
-    ['a tunnel endpoint that is not routable', { tunnelEndpoint: ipv4('127.0.0.1') }, 80],
-  ])('%s', (_, change, code) => {
+    ['a client address that is not routable', { clientIp: ipv4('10.0.0.1') }, 26, 'client_ip: 10.0.0.1'],
+    ['a DoubleZero address that is not routable', { dzIp: ipv4('192.168.1.1') }, 27, 'dz_ip: 192.168.1.1'],
+    ['a tunnel network that is not link-local', { tunnelNet: parseNetworkV4('10.1.0.0/31') }, 28, 'tunnel_net: 10.1.0.0/31'],
+    ['a tunnel id beyond the range', { tunnelId: 4596 }, 29, 'tunnel_id: 4596'],
+    ['a tunnel endpoint that is not routable', { tunnelEndpoint: ipv4('127.0.0.1') }, 80, 'tunnel_endpoint: 127.0.0.1'],
+  ])('%s is refused, and the log names it', (_, change, code, line) => {
     fixture.ledger.admin.changeUser(user, change);
-    expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: code }));
+    const { err, logs } = fixture.land([fixture.setStatus(user, 'up')]);
+    expect(err).toEqual(failedWith({ Custom: code }));
+    expect(logs).toContain(`Program log: ${line}`);
   });
 
   test('validation is skipped while the user is being deleted', () => {
