@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 
-export { buildConnector, type Dispatcher } from 'undici';
+export { buildConnector, Dispatcher } from 'undici';
 
 /** How far a request came. What was never offered to the server cannot have had an effect. */
 export type HttpProgress = 'waiting' | 'offered' | 'answering';
