@@ -7,7 +7,7 @@ test(
   PATIENTLY,
   async ({ onTestFinished }) => {
     const fixture = await makeFixture(onTestFinished);
-    fixture.localnet.ledger.admin.changeDevice(fixture.localnet.device, { interfaces: 80 });
+    fixture.localnet.ledger.admin.changeDevice(fixture.localnet.device, { interfaces: 130 });
     await systemClock.sleep(3 * SLOT_MS);
     for (const user of fixture.users) fixture.localnet.connect(user);
     fixture.agent.start();
