@@ -76,23 +76,23 @@ export function createAbortController(): AbortController {
   return controller;
 }
 
-export interface BackoffOptions {
-  readonly baseMs: number;
-  readonly maxMs: number;
-  /** Growth a step; 2 doubles. */
-  readonly factor?: number;
-  readonly random: Random;
-}
-
 /**
- * Endless delays between attempts, milliseconds: base, base·factor, … up to max, each drawn from the upper half of its step so that agents that
+ * Endless delays between attempts, milliseconds: base, twice that, … up to max, each drawn from the upper half of its step so that agents that
  * failed together do not retry together.
  */
-export function* backoffDelays({ baseMs, maxMs, factor = 2, random }: BackoffOptions): Generator<number, never> {
+export function* backoffDelays({
+  baseMs,
+  maxMs,
+  random,
+}: {
+  readonly baseMs: number;
+  readonly maxMs: number;
+  readonly random: Random;
+}): Generator<number, never> {
   let step = baseMs;
   for (;;) {
     yield step / 2 + random() * (step / 2);
-    step = Math.min(maxMs, step * factor);
+    step = Math.min(maxMs, step * 2);
   }
 }
 

@@ -1,5 +1,4 @@
 export {
-  type BackoffOptions,
   backoffDelays,
   createAbortController,
   createNotifier,
@@ -24,4 +23,4 @@ export {
   type VirtualClock,
 } from './clock.ts';
 export * from './errors.ts';
-export { createSlidingSum, type SlidingSum } from './window.ts';
+export { SlidingSum } from './window.ts';

@@ -1,39 +1,35 @@
 import type { Clock } from './clock.ts';
 
-export interface SlidingSum {
-  add(amount: number): void;
-  /** The sum of the last window, rounded up to whole buckets. */
-  sum(): number;
-}
-
-/** A sum over the last `windowMs`, kept in `buckets` parts, so that its memory is bounded. */
-export function createSlidingSum({
-  windowMs,
-  buckets,
-  clock,
-}: {
+interface SlidingSumOptions {
   readonly windowMs: number;
   readonly buckets: number;
   readonly clock: Pick<Clock, 'monotonic'>;
-}): SlidingSum {
-  const widthMs = windowMs / buckets;
-  const parts = new Map<number, number>();
-  const current = (): number => Math.floor(clock.monotonic() / widthMs);
-  const dropOld = (): void => {
-    for (const index of parts.keys()) {
-      if (index < current() - buckets) parts.delete(index);
-    }
-  };
-  return {
-    add(amount) {
-      dropOld();
-      parts.set(current(), (parts.get(current()) ?? 0) + amount);
-    },
-    sum() {
-      dropOld();
-      let sum = 0;
-      for (const amount of parts.values()) sum += amount;
-      return sum;
-    },
-  };
+}
+
+/** A sum over the last `windowMs`, rounded up to whole buckets, kept in `buckets` parts, so that its memory is bounded. */
+export class SlidingSum {
+  readonly #options: SlidingSumOptions;
+  readonly #parts = new Map<number, number>();
+
+  constructor(options: SlidingSumOptions) {
+    this.#options = options;
+  }
+
+  add(amount: number): void {
+    const current = this.#dropOld();
+    this.#parts.set(current, (this.#parts.get(current) ?? 0) + amount);
+  }
+
+  sum(): number {
+    this.#dropOld();
+    return [...this.#parts.values()].reduce((sum, amount) => sum + amount, 0);
+  }
+
+  /** Returns the current bucket. */
+  #dropOld(): number {
+    const { windowMs, buckets, clock } = this.#options;
+    const current = Math.floor(clock.monotonic() / (windowMs / buckets));
+    for (const index of this.#parts.keys()) if (index < current - buckets) this.#parts.delete(index);
+    return current;
+  }
 }

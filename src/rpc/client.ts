@@ -1,16 +1,15 @@
-import { type Clock, type Random, systemClock } from '../lib/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
   badAnswer,
   EndpointError,
-  type EndpointEvent,
   type EndpointWork,
   minContextSlotNotReached,
   type NoteSlot,
   toEndpointError,
 } from './endpoint.ts';
-import { Endpoints, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
+import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import { Malformed } from './json.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
 import {
@@ -27,7 +26,7 @@ import {
 } from './responses.ts';
 import { readSendReply, type SendAttempts } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples } from './slots.ts';
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND } from './transport.ts';
+import { createJsonRpc, parseEndpointUrls, SEND } from './transport.ts';
 
 /** For all reads and sends: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
 const COMMITMENT = 'confirmed';
@@ -103,23 +102,24 @@ export interface EndpointProbe {
   readonly latencyMs: number;
 }
 
-export interface OpenEndpointsOptions {
-  /** RPC URLs, http or https, at least one. */
+/** For the few requests of a command, one of which may be for all users of the network. */
+const COMMAND_BOUNDS = { connections: 2, maxWaiting: 64, maxResponseBytes: 64 * 1024 * 1024 };
+
+/**
+ * Opens each endpoint by itself; `timeoutMs` bounds one request. The first request opens the first socket. Throws TypeError for a URL that cannot
+ * be one of an RPC endpoint.
+ */
+export function openEndpoints({
+  urls,
+  clock,
+  timeoutMs,
+}: {
   readonly urls: readonly string[];
   readonly clock: Clock;
-  /** Upper bound for one request, milliseconds. */
   readonly timeoutMs: number;
-}
-
-const CONNECTIONS = 2;
-const MAX_WAITING = 64;
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-
-/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for a URL that cannot be one of an RPC endpoint. */
-export function openEndpoints({ urls, clock, timeoutMs }: OpenEndpointsOptions): readonly SingleEndpoint[] {
+}): readonly SingleEndpoint[] {
   return parseEndpointUrls(urls).map((url) => {
-    const bounds = { connections: CONNECTIONS, maxWaiting: MAX_WAITING, timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES };
-    const rpc = createJsonRpc({ url, clock, ...bounds });
+    const rpc = createJsonRpc({ url, clock, timeoutMs, ...COMMAND_BOUNDS });
     const call: RpcCall = async (method, params, signal) => {
       const reply = await rpc.call({ method, params }, signal);
       signal.throwIfAborted();
@@ -171,31 +171,7 @@ function untilAccepted(attempts: SendAttempts, offers: readonly Promise<unknown>
  *           HttpClient: keep-alive sockets ◄── JsonRpc: envelope, deadline, bounded queue ◄── RateLimitedRpc
  */
 
-export interface LedgerRpcOptions {
-  /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
-  readonly urls: readonly string[];
-  readonly programId: Address;
-  readonly random: Random;
-  readonly clock?: Clock;
-  /** Upper bound for one request to one endpoint, milliseconds; 8,000 by default. */
-  readonly requestTimeoutMs?: number;
-  /** Upper bound for one call with all its failovers, milliseconds; 20,000 by default. */
-  readonly callTimeoutMs?: number;
-  /** Most sockets to one endpoint; 8 by default. */
-  readonly connections?: number;
-  /** Most bytes of one answer, unpacked; 32 MiB by default. */
-  readonly maxResponseBytes?: number;
-  /** Most requests a second to one endpoint, all methods together; 150 by default, Infinity for no limit. */
-  readonly requestsPerSecond?: number;
-  /** Most of them that send a transaction; 100 by default. */
-  readonly sendsPerSecond?: number;
-  /** How host names become addresses; the host's own resolver by default. */
-  readonly resolve?: Resolve;
-  /** Called once when an endpoint is lost and once when it is back. */
-  readonly onEndpoint?: (event: EndpointEvent) => void;
-  /** What carries the requests to an endpoint; HTTP by default. A simulation has a network of its own. */
-  readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
-}
+export type LedgerRpcOptions = EndpointsOptions & { readonly programId: Address };
 
 /** A blockhash is good for the 150 blocks after its own (MAX_PROCESSING_AGE); old nodes report twice as many. */
 const BLOCKHASH_LIFE = 150n;
@@ -208,22 +184,8 @@ export interface LedgerRpcClient extends LedgerRpc {
 
 /** The LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for an invalid URL. */
 export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
-  const { urls, programId, random, clock = systemClock, requestTimeoutMs = 8_000, callTimeoutMs = 20_000 } = options;
-  const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, onEndpoint = () => undefined } = options;
-  const { requestsPerSecond = 150, sendsPerSecond = 100, resolve, openTransport } = options;
-  const endpoints = new Endpoints({
-    urls,
-    clock,
-    random,
-    requestTimeoutMs,
-    callTimeoutMs,
-    connections,
-    maxResponseBytes,
-    rates: { requestsPerSecond, sendsPerSecond },
-    resolve,
-    onEndpoint,
-    openTransport,
-  });
+  const { programId } = options;
+  const endpoints = new Endpoints(options);
   let lastUsers: UserAccounts['accounts'] = new Map();
 
   return {

@@ -6,32 +6,39 @@ import {
   type MonotonicMs,
   type Random,
   Stopped,
+  systemClock,
   withDeadline,
 } from '../lib/index.ts';
 import { isAddress, type Slot } from '../serviceability/index.ts';
 import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
 import { Malformed } from './json.ts';
-import { RateLimitedRpc, type RateLimiterCounts, type RequestRates } from './rate-limit.ts';
+import { RateLimitedRpc, type RateLimiterCounts } from './rate-limit.ts';
 import { readEpochInfo } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
 
-interface EndpointsOptions {
-  /** In order of preference. */
+export interface EndpointsOptions {
+  /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
   readonly urls: readonly string[];
-  readonly clock: Clock;
   readonly random: Random;
-  /** Upper bound for one request to one endpoint, milliseconds. */
-  readonly requestTimeoutMs: number;
-  /** Upper bound for one call, whatever number of endpoints it has to try, milliseconds. */
-  readonly callTimeoutMs: number;
-  /** Most sockets to one endpoint. */
-  readonly connections: number;
-  readonly maxResponseBytes: number;
-  readonly onEndpoint: (event: EndpointEvent) => void;
-  readonly rates: RequestRates;
+  readonly clock?: Clock;
+  /** Upper bound for one request to one endpoint, milliseconds; 8,000 by default. */
+  readonly requestTimeoutMs?: number;
+  /** Upper bound for one call with all its failovers, milliseconds; 20,000 by default. */
+  readonly callTimeoutMs?: number;
+  /** Most sockets to one endpoint; 8 by default. */
+  readonly connections?: number;
+  /** Most bytes of one answer, unpacked; 32 MiB by default. */
+  readonly maxResponseBytes?: number;
+  /** Most requests a second to one endpoint, all methods together; 150 by default, Infinity for no limit. */
+  readonly requestsPerSecond?: number;
+  /** Most of them that send a transaction; 100 by default. */
+  readonly sendsPerSecond?: number;
+  /** How host names become addresses; the host's own resolver by default. */
   readonly resolve?: Resolve;
-  /** What carries the requests to an endpoint; HTTP by default. */
+  /** Called once when an endpoint is lost and once when it is back. */
+  readonly onEndpoint?: (event: EndpointEvent) => void;
+  /** What carries the requests to an endpoint; HTTP by default. A simulation has a network of its own. */
   readonly openTransport?: (options: JsonRpcOptions) => JsonRpc;
 }
 
@@ -50,7 +57,8 @@ const PROBE_INTERVAL_MS = 10_000;
  * again when a probe succeeds. Nothing runs between calls: they start the probes that are due.
  */
 export class Endpoints {
-  readonly #options: EndpointsOptions;
+  readonly #clock: Clock;
+  readonly #callTimeoutMs: number;
   readonly #all: readonly Endpoint[];
   readonly #slots: SlotComparison;
   readonly #cluster: ClusterCheck;
@@ -58,12 +66,16 @@ export class Endpoints {
   readonly #probes = new Map<Endpoint, Promise<void>>();
   readonly #closing = new AbortController();
 
+  /** Throws TypeError for an invalid URL. */
   constructor(options: EndpointsOptions) {
-    const { clock, random, onEndpoint, openTransport = createJsonRpc } = options;
-    const { connections, maxResponseBytes, requestTimeoutMs: timeoutMs, rates, resolve } = options;
-    this.#options = options;
-    this.#all = parseEndpointUrls(options.urls).map((url) => {
+    const { urls, random, clock = systemClock, requestTimeoutMs: timeoutMs = 8_000, callTimeoutMs = 20_000, resolve } = options;
+    const { connections = 8, maxResponseBytes = 32 * 1024 * 1024, requestsPerSecond = 150, sendsPerSecond = 100 } = options;
+    const { onEndpoint = () => undefined, openTransport = createJsonRpc } = options;
+    this.#clock = clock;
+    this.#callTimeoutMs = callTimeoutMs;
+    this.#all = parseEndpointUrls(urls).map((url) => {
       const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
+      const rates = { requestsPerSecond, sendsPerSecond };
       const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
       return new Endpoint(url, rpc, { clock, random, onEndpoint });
     });
@@ -107,7 +119,7 @@ export class Endpoints {
       return late.value;
     };
     try {
-      return await withDeadline(this.#options.callTimeoutMs, signal, tryAll, this.#options.clock);
+      return await withDeadline(this.#callTimeoutMs, signal, tryAll, this.#clock);
     } catch (error) {
       signal.throwIfAborted();
       this.#closing.signal.throwIfAborted();

@@ -3,7 +3,6 @@ export {
   type EndpointProbe,
   type LedgerRpcClient,
   type LedgerRpcOptions,
-  type OpenEndpointsOptions,
   openEndpoints,
   type SingleEndpoint,
 } from './client.ts';
@@ -26,10 +25,7 @@ export {
 export {
   createUserViewReader,
   type DeviceAuthority,
-  type DeviceAuthorityQuery,
-  type NetworkUsersQuery,
   readDeviceAuthority,
   readNetworkUsers,
   type UserViewReader,
-  type UserViewReaderOptions,
 } from './users.ts';

@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { type AgentError, backoffDelays, type Clock, createSlidingSum, type Random } from '../lib/index.ts';
+import { type AgentError, backoffDelays, type Clock, type Random, SlidingSum } from '../lib/index.ts';
 import { MAX_WRITES_WITH_COMPUTE_BUDGET, type Slot } from '../serviceability/index.ts';
 
 /** Bounds on what this process spends (rule 21). */
@@ -32,8 +32,8 @@ export class SpendBudget {
 
   constructor(limits: SpendLimits, clock: Pick<Clock, 'monotonic'>) {
     this.#limits = limits;
-    this.#transactions = createSlidingSum({ windowMs: MINUTE_MS, buckets: 60, clock });
-    this.#lamports = createSlidingSum({ windowMs: DAY_MS, buckets: 96, clock });
+    this.#transactions = new SlidingSum({ windowMs: MINUTE_MS, buckets: 60, clock });
+    this.#lamports = new SlidingSum({ windowMs: DAY_MS, buckets: 96, clock });
   }
 
   get allowance(): Allowance {
