@@ -1,7 +1,16 @@
 import { lookup as resolveByHost } from 'node:dns/promises';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import PQueue from 'p-queue';
-import { buildConnector, HttpClient, type HttpClientOptions, HttpError, type HttpProgress, type HttpReply } from '../lib/http.ts';
+import {
+  buildConnector,
+  HttpClient,
+  type HttpClientOptions,
+  HttpError,
+  type HttpProgress,
+  type HttpReply,
+  JsonTooComplex,
+  parseJson,
+} from '../lib/http.ts';
 import { type Clock, DeadlineExceeded, type EpochMs, isRecord, oneLine, Stopped, withDeadline } from '../lib/index.ts';
 
 /** All addresses of a host name, in the resolver's order. */
@@ -340,8 +349,9 @@ function isSuccess(status: number): boolean {
 function readEnvelope(body: Buffer, id: number): Answer {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
+    parsed = parseJson(body);
+  } catch (error) {
+    if (error instanceof JsonTooComplex) return { kind: 'garbled', problem: error.message };
     if (isHtml(body)) return { kind: 'garbled', problem: 'an HTML page', text: textOf(body) };
     const problem = `${body.length} bytes of invalid or cut JSON`;
     return /^\s*[[{"]/.test(body.subarray(0, 64).toString('latin1'))

@@ -75,6 +75,14 @@ describe('reads', () => {
     expect(await balance()).toBe(2n);
   });
 
+  test('rule 20: a read goes to the next endpoint when the first one answers with JSON nested five million deep', async () => {
+    first.on('getBalance', { raw: '{"result":'.concat('['.repeat(5_000_000)) });
+    const before = process.memoryUsage().rss;
+    expect(await balance()).toBe(2n);
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__BAD_ANSWER`]);
+  });
+
   const answers: Readonly<Record<string, FakeReply>> = {
     getLatestBlockhash: slotted(1000, { blockhash: key(7), lastValidBlockHeight: 1_150 }),
     getEpochInfo: epochAt(1000),
