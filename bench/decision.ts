@@ -44,7 +44,7 @@ const bench: Bench = async (emit, { users: n = USERS }) => {
     const [observeMs, { byUser }] = timed(() => observeUsers(users.values(), snapshot, lastTunnel));
     const now = monotonicMs(5_000 * round);
     const [decideMs, decided] = timed(() =>
-      decide({ view, observations: byUser, before, inFlight: new Map(), confirmedIn: () => undefined, policy: DEFAULT_POLICY, now }),
+      decide({ view, observations: byUser, before, inFlight: new Map(), isOwnWrite: () => false, policy: DEFAULT_POLICY, now }),
     );
     const [unmatchedMs] = timed(() => unmatchedPeersOf(view, snapshot));
     before = decided.outcomes;

@@ -167,13 +167,16 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     reporter,
     inFlight: () => worker?.inFlight() ?? new Map(),
-    confirmedIn: (user) => worker?.confirmedIn(user),
+    isOwnWrite: (user, status, slot) => worker?.isOwnWrite(user, status, slot) === true,
     lastConfirmedSlot: () => worker?.lastConfirmedSlot,
     // Before the device account was read it is unknown whether this key may write.
-    setDesired(intents, view) {
-      withheld ||= !authority.isAuthorized && intents.length > 0;
-      worker?.setDesired(authority.isAuthorized ? intents : [], view);
+    setDesired(intents, view, usable) {
+      const mayWrite = authority.isAuthorized || intents.length === 0;
+      withheld ||= !mayWrite;
+      const error = usable ? authority.problem : views.problem;
+      worker?.setDesired(mayWrite ? intents : [], view, usable && mayWrite ? undefined : { error });
     },
+    onNoView: () => worker?.withhold(views.problem),
   });
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
@@ -185,7 +188,8 @@ export function createAgent(options: AgentOptions): Agent {
   const loop = createTickLoop({
     tick,
     intervalMs: timing.intervalMs,
-    isRetrying: () => views.isLost || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'fatal'),
+    isRetrying: () =>
+      views.problem !== undefined || (worker !== undefined && !authority.isAuthorized && authority.problem?.class !== 'fatal'),
     clock,
     onError: (error) => reporter.internalError(error),
   });

@@ -31,8 +31,8 @@ export interface LedgerCache {
   /** Reads it now, however long that takes, and waits as long for every later reading: for `--once`, which has no next tick. */
   readNow(signal: AbortSignal): Promise<void>;
   isFreshEnoughToWrite(view: LedgerView): boolean;
-  /** Whether the last attempt to read failed. */
-  readonly isLost: boolean;
+  /** Why the last attempt to read failed; undefined where it succeeded. */
+  readonly problem: AgentError | undefined;
 }
 
 /** A view past this share of its age limit could pass the limit during the decision: it is read again first. */
@@ -42,7 +42,8 @@ const RENEW_FROM_SHARE = 0.8;
 export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
   const { read, clock, reporter, viewMaxAgeMs, viewIdleIntervalMs, maxLedgerAgeMs, maxWaitMs } = options;
   let view: LedgerView | undefined;
-  let lost = false;
+  let problem: AgentError | undefined;
+  let standsStill = false;
   let reportedTooOld = false;
   let reading: Promise<void> | undefined;
   let hasNextTick = true;
@@ -53,17 +54,18 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
     try {
       const before = view;
       view = await read({ minContextSlot }, signal);
+      standsStill = before !== undefined && view.slot <= before.slot;
       if (before !== undefined && view.slot < before.slot) reporter.ledgerView({ state: 'rollback' });
-      if (lost) reporter.ledgerView({ state: 'back' });
-      lost = false;
+      if (problem !== undefined) reporter.ledgerView({ state: 'back' });
+      problem = undefined;
       reportedTooOld = false;
     } catch (error) {
       if (signal.aborted) return;
       const agentError = isAgentError(error)
         ? error
         : new AgentError('LEDGER__VIEW_FAILED', { problem: describeError(error) }, { cause: error });
-      if (!lost) reporter.ledgerView({ state: 'lost', error: agentError });
-      lost = true;
+      if (problem === undefined) reporter.ledgerView({ state: 'lost', error: agentError });
+      problem = agentError;
     }
   }
 
@@ -88,7 +90,9 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
     latest: () => view,
     async current({ notBefore }, signal) {
       const behind = view !== undefined && notBefore !== undefined && view.slot < notBefore;
-      const due = view === undefined || lost || behind || ageMs(view) >= viewIdleIntervalMs;
+      // A ledger that makes no progress is read more often, to know soon that it stands still.
+      const maxAgeMs = standsStill ? Math.min(viewMaxAgeMs, viewIdleIntervalMs) : viewIdleIntervalMs;
+      const due = view === undefined || problem !== undefined || behind || ageMs(view) >= maxAgeMs;
       if (due) await attempt(notBefore, signal);
       if (view === undefined || ageMs(view) <= maxLedgerAgeMs) return view;
       if (!reportedTooOld) reporter.ledgerView({ state: 'too-old' });
@@ -97,7 +101,7 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
     },
     async renew(signal, notBefore) {
       const isLateEnough = notBefore === undefined || (view !== undefined && view.readAt >= notBefore);
-      if (view !== undefined && !lost && isLateEnough && ageMs(view) < viewMaxAgeMs * RENEW_FROM_SHARE) return view;
+      if (view !== undefined && problem === undefined && isLateEnough && ageMs(view) < viewMaxAgeMs * RENEW_FROM_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
     readNow(signal) {
@@ -105,8 +109,8 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
       return startReading(undefined, signal);
     },
     isFreshEnoughToWrite: (of) => ageMs(of) <= viewMaxAgeMs,
-    get isLost() {
-      return lost;
+    get problem() {
+      return problem;
     },
   };
 }

@@ -108,12 +108,14 @@ interface TickerOptions {
   readonly reporter: TickReporter;
   /** Statuses sent and not resolved; empty in a dry run. */
   readonly inFlight: () => ReadonlyMap<Address, ReportableStatus>;
-  /** The newest slot in which this process had a write of this user confirmed. */
-  readonly confirmedIn: (user: Address) => Slot | undefined;
+  /** As for `decideUser`. */
+  readonly isOwnWrite: DecideInput['isOwnWrite'];
   /** The newest slot in which this process had a write confirmed: an older view is read again. */
   readonly lastConfirmedSlot: () => Slot | undefined;
-  /** Takes the desired writes; must not wait. */
-  readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView) => void;
+  /** Takes the desired writes; must not wait. Not `usable`: the view is too old to write on, and writes may be needed. */
+  readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView, usable: boolean) => void;
+  /** There is no view to decide on. */
+  readonly onNoView: () => void;
 }
 
 /** A new account is confirmed within a slot or two; a neighbor that has no user after so many ticks belongs to no user. */
@@ -141,7 +143,7 @@ export class Ticker {
 
   /** Rejects only when aborted: an unreadable switch or ledger is an outcome, not an error. */
   async tick(signal: AbortSignal): Promise<TickReport> {
-    const { collector, views, clock, lastConfirmedSlot, setDesired } = this.#options;
+    const { collector, views, clock, lastConfirmedSlot, setDesired, onNoView } = this.#options;
     const startedAt = clock.monotonic();
     const known = views.latest();
     const [[snapshot, switchMs], [cached, ledgerMs]] = await Promise.all([
@@ -152,7 +154,8 @@ export class Ticker {
     if (cached === undefined) {
       // No ledger view: withdraw earlier intents. Down observations before and after this tick are not consecutive.
       this.#before = new Map([...this.#before].map(([user, outcome]) => [user, { ...outcome, track: withoutDownRun(outcome.track) }]));
-      if (known !== undefined) setDesired([], known);
+      if (known !== undefined) setDesired([], known, false);
+      else onNoView();
       return this.#finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: 0 });
     }
     let observed = this.#observe(cached, snapshot);
@@ -169,10 +172,10 @@ export class Ticker {
     const input = this.#inputFor(view, observations, snapshot);
     const outcomes = await this.#decideAll(input, signal);
     this.#before = outcomes;
-    const intents = views.isFreshEnoughToWrite(view)
-      ? await measureRtts(collector, trimEarlyRefreshes(intentsOf(outcomes, input)), outcomes, signal)
-      : [];
-    setDesired(intents, view);
+    const needed = trimEarlyRefreshes(intentsOf(outcomes, input));
+    const usable = needed.length === 0 || views.isFreshEnoughToWrite(view);
+    const intents = usable ? await measureRtts(collector, needed, outcomes, signal) : [];
+    setDesired(intents, view, usable);
     const { ambiguous } = observed;
     const nextDueAt = earliestDue(outcomes);
     return this.#finish({
@@ -208,9 +211,9 @@ export class Ticker {
   }
 
   #inputFor(view: LedgerView, observations: Observations['byUser'], snapshot: NeighborSnapshot | undefined): DecideInput {
-    const { clock, inFlight, confirmedIn, policy } = this.#options;
+    const { clock, inFlight, isOwnWrite, policy } = this.#options;
     const now = clock.monotonic();
-    return { view, observations, before: this.#before, inFlight: inFlight(), confirmedIn, policy, now, polledAt: snapshot?.takenAt };
+    return { view, observations, before: this.#before, inFlight: inFlight(), isOwnWrite, policy, now, polledAt: snapshot?.takenAt };
   }
 
   /** Reads the ledger again where the cached view is too old for what this tick may have to do. */

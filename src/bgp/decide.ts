@@ -187,8 +187,8 @@ export interface DecideInput {
   /** The outcomes of the tick before: all that the agent remembers of each user. */
   readonly before: ReadonlyMap<Address, Pick<UserOutcome, 'track'>>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
-  /** The newest slot in which this process had a write of that user confirmed. */
-  readonly confirmedIn: (user: Address) => Slot | undefined;
+  /** Whether this status of that user's record, of this slot, is or may be a write of this process. */
+  readonly isOwnWrite: (user: Address, status: LedgerStatus, slot: Slot) => boolean;
   readonly policy: StatusPolicy;
   readonly now: MonotonicMs;
   /** When the switch was polled, which may be seconds before `now`; `now` by default. */
@@ -219,11 +219,12 @@ export function decide(input: DecideInput): Decided {
 
 /** The decision of one user, and its history up to now. Pure. */
 export function decideUser(entry: LedgerUser, input: DecideInput): UserOutcome {
-  const { before, confirmedIn, inFlight, policy, now } = input;
-  const { pubkey } = entry;
+  const { before, isOwnWrite, inFlight, policy, now } = input;
+  const { pubkey, user } = entry;
   const observation = input.observations.get(pubkey) ?? { kind: 'unobserved', reason: 'switch-not-read' };
-  const own = { confirmedIn: confirmedIn(pubkey), inFlight: inFlight.has(pubkey) };
-  const step = advanceTrack(before.get(pubkey)?.track, entry, observation, own, policy.damping, now);
+  // A status that is unresolved may be what moved the record.
+  const isOwn = (): boolean => inFlight.has(pubkey) || isOwnWrite(pubkey, ledgerStatus(user.bgpStatus), user.lastBgpReportedAt);
+  const step = advanceTrack(before.get(pubkey)?.track, entry, observation, isOwn, policy.damping, now);
   return { entry, observation, decision: decideStatus(recordOf(entry, input), observation, step.track, input), ...step };
 }
 

@@ -1,5 +1,5 @@
 import type { EpochMs, MonotonicMs } from '../lib/index.ts';
-import { formatNetworkV4, type Slot, tunnelSides, type User } from '../serviceability/index.ts';
+import { formatNetworkV4, tunnelSides, type User } from '../serviceability/index.ts';
 import { advancePenalty, type DampingPolicy, type FlapPenalty } from './damping.ts';
 import type { Tunnel } from './observe.ts';
 import type { LedgerUser, Neighbor, Observation } from './types.ts';
@@ -58,24 +58,15 @@ export interface TrackStep {
   readonly isForeignWrite: boolean;
 }
 
-/** This process's own writes of one user. */
-export interface OwnWrites {
-  /** The newest slot in which one was confirmed. */
-  readonly confirmedIn: Slot | undefined;
-  readonly inFlight: boolean;
-}
-
 /** Whether it is still the same user, or another one at its address: deleted and created again, or moved. */
 function isSameUser(before: User, now: User): boolean {
   const { owner, devicePk, tenantPk, userType } = before;
   return owner === now.owner && devicePk === now.devicePk && tenantPk === now.tenantPk && userType === now.userType;
 }
 
-/** Whether another writer has changed this record since the last view: it moved to a slot in which no write of this process was confirmed. */
-function isForeignWrite(before: User, now: User, { confirmedIn, inFlight }: OwnWrites): boolean {
-  // A status that is unresolved may be what moved the record.
-  if (inFlight || !isSameUser(before, now) || now.lastBgpReportedAt <= before.lastBgpReportedAt) return false;
-  return confirmedIn === undefined || now.lastBgpReportedAt > confirmedIn;
+/** Whether another writer has changed this record since the last view: it moved, and not by a write of this process. */
+function isForeignWrite(before: User, now: User, isOwn: () => boolean): boolean {
+  return isSameUser(before, now) && now.lastBgpReportedAt > before.lastBgpReportedAt && !isOwn();
 }
 
 /** The fields that the program validates, and none that a status write changes (rule 20). */
@@ -89,12 +80,13 @@ export function advanceTrack(
   previous: UserTrack | undefined,
   entry: LedgerUser,
   observation: Observation,
-  own: OwnWrites,
+  /** Whether the record, as it is, is or may be a write of this process. */
+  isOwn: () => boolean,
   damping: DampingPolicy,
   now: MonotonicMs,
 ): TrackStep {
   const base = continueOrBegin(previous, entry, now);
-  const isForeign = previous !== undefined && isForeignWrite(previous.account, entry.user, own);
+  const isForeign = previous !== undefined && isForeignWrite(previous.account, entry.user, isOwn);
   const { track, newFlaps } =
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : advanceObserved(base, observation, now);
   const penalty = advancePenalty(base.penalty, newFlaps, now, damping);

@@ -1,3 +1,4 @@
+import { AgentError } from '../lib/index.ts';
 import type { SignatureStatus } from '../rpc/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { Confirmations, InFlightTransaction } from './in-flight.ts';
@@ -31,7 +32,7 @@ export class Confirmer {
 
   /** Polls the statuses of all transactions in flight with one request. Throws what the ledger throws. */
   async poll(signal: AbortSignal): Promise<void> {
-    const { rpc, clock, inFlight, gate, timing } = this.#parts;
+    const { rpc, clock, inFlight, gate, health, timing } = this.#parts;
     const all = inFlight.all();
     if (all.length === 0) return;
     const { slot, statuses } = await rpc.signatureStatuses(
@@ -40,6 +41,7 @@ export class Confirmer {
       signal,
     );
     gate.answered();
+    health.answered(slot);
     const overdue: InFlightTransaction[] = [];
     for (const [index, transaction] of all.entries()) {
       // Preflight rejected it during the request: a rebroadcast could be confirmed as well as its successor (rule 17).
@@ -61,7 +63,7 @@ export class Confirmer {
     { slot, confirmationStatus, err }: SignatureStatus,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, failures, reporter } = this.#parts;
+    const { clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, health, failures, reporter } = this.#parts;
     const { intents, signature } = transaction;
     // A processed transaction may still be forked away.
     if (confirmationStatus === 'processed' || !inFlight.remove(transaction)) return;
@@ -72,6 +74,7 @@ export class Confirmer {
     confirmations.add(intents, slot);
     bisector.clear(intents.map(({ user }) => user));
     gate.confirmed();
+    health.confirmed();
     const latencyMs = clock.monotonic() - transaction.sentAt;
     for (const intent of intents) {
       desired.confirmed(intent.user, intent.to);
@@ -91,7 +94,7 @@ export class Confirmer {
   }
 
   #rebroadcast(transaction: InFlightTransaction, signal: AbortSignal): void {
-    const { rpc, clock, inFlight, queue, reporter, timing } = this.#parts;
+    const { rpc, clock, inFlight, health, queue, reporter, timing } = this.#parts;
     const { signature, attempts } = transaction;
     if (clock.monotonic() - transaction.lastSentAt < timing.rebroadcastIntervalMs || this.#resending.has(transaction)) return;
     this.#resending.add(transaction);
@@ -102,13 +105,14 @@ export class Confirmer {
       transaction.lastSentAt = clock.monotonic();
       transaction.sends += 1;
       reporter.rebroadcast({ signature });
-      await rpc.sendTransaction(attempts, { skipPreflight: true }, signal);
+      const outcome = await rpc.sendTransaction(attempts, { skipPreflight: true }, signal);
+      if ('error' in outcome && outcome.error !== undefined) health.failed(outcome.error);
     });
   }
 
   /** Expiry is proven by a block height above the last valid one, and a status that is still missing after that. */
   async #checkExpiry(overdue: readonly InFlightTransaction[], slot: Slot, signal: AbortSignal): Promise<void> {
-    const { rpc, clock, desired, inFlight, reporter, onExpired } = this.#parts;
+    const { rpc, clock, desired, inFlight, health, reporter, onExpired } = this.#parts;
     const toRenew = new Set(overdue.filter(({ hasOldHeights }) => hasOldHeights));
     this.#lastExpiryCheckAt = clock.monotonic();
     const { blockHeight, statuses } = await rpc.checkExpiry(
@@ -119,9 +123,10 @@ export class Confirmer {
       const status = statuses[index];
       if (status !== null && status !== undefined) await this.#handleStatus(transaction, status, signal);
       else if (toRenew.has(transaction)) renewHeights(transaction, slot, blockHeight);
-      else if (blockHeight > transaction.lastValidBlockHeight && inFlight.remove(transaction)) {
+      else if (blockHeight > transaction.lastValidBlockHeight && inFlight.abandon(transaction)) {
         const { signature, intents } = transaction;
         for (const { user } of intents) desired.remove(user);
+        health.failed(new AgentError('WRITE__NOT_LANDING', { problem: `transaction ${signature} expired unconfirmed` }));
         reporter.expired({ signature, intents });
         onExpired();
       }

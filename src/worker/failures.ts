@@ -6,6 +6,7 @@ import { type Address, describeTransactionFailure, parseTransactionFailure, type
 import type { SubmissionGate, WorkerReporter } from './gate.ts';
 import type { BlockhashCache, InFlightTransaction } from './in-flight.ts';
 import type { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
+import type { WriteHealth } from './write-health.ts';
 
 /** A transaction that failed; its users are in the order of its writes. */
 type FailedTransaction = Pick<InFlightTransaction, 'signature' | 'intents' | 'prefixInstructions'>;
@@ -45,6 +46,7 @@ export interface FailureHandlerParts {
   readonly compute: ComputeModel;
   readonly blockhashes: BlockhashCache;
   readonly gate: SubmissionGate;
+  readonly health: WriteHealth;
   readonly reporter: WorkerReporter;
 }
 
@@ -58,7 +60,7 @@ export class FailureHandler {
 
   /** Its users are no longer in flight: all but a rejected one are still desired, and go out with the next transaction (rule 19). */
   async handle(transaction: FailedTransaction, err: TransactionErrorJson, logs: readonly string[], signal: AbortSignal): Promise<void> {
-    const { gate, compute, blockhashes, reporter } = this.#parts;
+    const { gate, health, compute, blockhashes, reporter } = this.#parts;
     const { signature, intents } = transaction;
     const verdict = this.#classify(transaction, err, logs);
     switch (verdict.kind) {
@@ -71,6 +73,7 @@ export class FailureHandler {
           this.#backOff(verdict.intent, signature, verdict.error);
           return;
         }
+        health.failed(problem);
         if (problem.class === 'fatal') gate.halt(problem, 'failure');
         else gate.pause();
         reporter.withdrawn({ signature, intents });
@@ -81,11 +84,12 @@ export class FailureHandler {
         reporter.withdrawn({ signature, intents });
         return;
       case 'retry':
+        health.failed(verdict.error);
         if (verdict.reason === 'blockhash') blockhashes.invalidate();
         if (verdict.reason === 'units') compute.exceeded();
         if (verdict.reason === 'heap') compute.needHeap();
         if (verdict.reason === 'unexplained') this.#bisect(intents, signature, verdict.error);
-        else gate.pause();
+        else gate.pauseAfterFailure();
         reporter.failed({ signature, intents, error: verdict.error });
     }
   }
@@ -132,7 +136,7 @@ export class FailureHandler {
   /** The error names no user: each half is sent again, until one user fails alone (rule 19). */
   #bisect(intents: readonly StatusIntent[], signature: string, error: AgentError): void {
     const outcome = this.#parts.bisector.split(intents.map(({ user }) => user));
-    if (outcome === 'alone') this.#parts.gate.pause();
+    if (outcome === 'alone') this.#parts.gate.pauseAfterFailure();
     if (outcome !== 'isolated') return;
     for (const intent of intents) {
       this.#backOff(intent, signature, new AgentError('WRITE__USER_REJECTED', { user: intent.user, problem: error.message }));

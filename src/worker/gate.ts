@@ -100,6 +100,8 @@ export type HaltWatch = 'authority' | 'balance';
 type HaltCause = HaltWatch | 'failure';
 
 const PAUSES = { baseMs: 200, maxMs: 2_000 };
+/** After transactions that failed as a whole: that the ledger answers does not end these. */
+const FAILURE_PAUSES = { baseMs: 200, maxMs: 15_000 };
 
 /** Whether new transactions may be sent: paused for a while after the ledger failed, closed until resumed after a halt. */
 export class SubmissionGate {
@@ -110,6 +112,7 @@ export class SubmissionGate {
   /** Halts that were reported and whose end was not reported yet. */
   readonly #reported = new Map<HaltCause, AgentError>();
   #delays: Iterator<number, never>;
+  #failureDelays: Iterator<number, never>;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Pick<Clock, 'monotonic'>, random: Random, reporter: Pick<WorkerReporter, 'halted' | 'resumed'>) {
@@ -117,6 +120,7 @@ export class SubmissionGate {
     this.#random = random;
     this.#reporter = reporter;
     this.#delays = backoffDelays({ ...PAUSES, random });
+    this.#failureDelays = backoffDelays({ ...FAILURE_PAUSES, random });
   }
 
   get isOpen(): boolean {
@@ -136,6 +140,11 @@ export class SubmissionGate {
   /** The ledger failed: wait, longer each time in a row. */
   pause(): void {
     this.#pausedUntil = this.#clock.monotonic() + this.#delays.next().value;
+  }
+
+  /** A transaction failed for a reason that is not a user's: wait, longer each time until one is confirmed. */
+  pauseAfterFailure(): void {
+    this.#pausedUntil = this.#clock.monotonic() + this.#failureDelays.next().value;
   }
 
   /** The ledger answered: the next pause is a short one again. */
@@ -160,6 +169,7 @@ export class SubmissionGate {
 
   /** A transaction was confirmed: the halt of a failed one is over, unless another failed since. */
   confirmed(): void {
+    this.#failureDelays = backoffDelays({ ...FAILURE_PAUSES, random: this.#random });
     if (!this.#halts.has('failure')) this.#reportEnd('failure');
   }
 

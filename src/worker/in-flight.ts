@@ -50,9 +50,17 @@ export interface InFlightTransaction extends SignedTransaction {
   sends: number;
 }
 
+/**
+ * A blockhash is valid for 150 blocks, which take at least as many slots. Within four times as many, a write that was given up may still appear in a
+ * record: an endpoint's refusal may be wrong, and a status may be missing from the node that was asked.
+ */
+const MAY_APPEAR_SLOTS = 600n;
+
 /** All transactions in flight. Keeps the first invariant of this agent: a user is in at most one of them (rule 17). */
 export class InFlightTransactions {
   readonly #transactions = new Set<InFlightTransaction>();
+  /** Given up without a status, by signature. */
+  readonly #abandoned = new Map<string, InFlightTransaction>();
   readonly #byUser = new Map<Address, InFlightTransaction>();
 
   get size(): number {
@@ -73,6 +81,33 @@ export class InFlightTransactions {
     if (!this.#transactions.delete(transaction)) return false;
     for (const { user } of transaction.intents) this.#byUser.delete(user);
     return true;
+  }
+
+  /** As `remove`, for a transaction without a status: its writes remain known as own for as long as they may appear. */
+  abandon(transaction: InFlightTransaction): boolean {
+    if (!this.remove(transaction)) return false;
+    this.#abandoned.set(transaction.signature, transaction);
+    return true;
+  }
+
+  /** Whether a record of this user, with this status of this slot, can be the write of a transaction that was given up. */
+  mayHaveWritten(user: Address, status: ReportableStatus, slot: Slot): boolean {
+    for (const { slot: from, intents } of this.#abandoned.values()) {
+      const isInTime = slot >= from && slot <= from + MAY_APPEAR_SLOTS;
+      if (isInTime && intents.some((intent) => intent.user === user && intent.to === status)) return true;
+    }
+    return false;
+  }
+
+  /** A tick has decided on a view of this slot: forgets what can no longer appear in a later one. */
+  forgetAbandoned(viewSlot: Slot): void {
+    for (const [signature, { slot }] of this.#abandoned) if (viewSlot > slot + MAY_APPEAR_SLOTS) this.#abandoned.delete(signature);
+  }
+
+  /** The ledger was rolled back to this slot: heights of all transactions are checked again. */
+  rolledBack(viewSlot: Slot): void {
+    for (const transaction of this.#transactions) transaction.hasOldHeights = true;
+    for (const transaction of this.#abandoned.values()) if (transaction.slot > viewSlot) transaction.slot = viewSlot;
   }
 
   hasUser(user: Address): boolean {

@@ -103,15 +103,17 @@ export class Submitter {
 
   /** Sends transactions until nothing waits that may be sent. Throws what the signal throws, and what is a bug. */
   async submitAll(signal: AbortSignal): Promise<void> {
-    const { blockhashes, compute, gate, clock, timing } = this.#parts;
+    const { blockhashes, compute, gate, health, clock, timing } = this.#parts;
     while (this.#maySubmit && this.hasWork) {
       let blockhash: Blockhash;
       try {
         blockhash = await blockhashes.get(signal);
+        health.answered(blockhash.slot);
         if (compute.needsMeasurement) await this.#measure(blockhash, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!isAgentError(error)) throw error;
+        health.failed(error);
         gate.pause();
         return;
       }
@@ -189,7 +191,7 @@ export class Submitter {
 
   /** The first send. A node that lags behind the view would reject users that it does not know yet. */
   async #send(transaction: InFlightTransaction, signal: AbortSignal): Promise<void> {
-    const { rpc, timing, desired, inFlight, gate, reporter, failures } = this.#parts;
+    const { rpc, timing, desired, inFlight, gate, health, reporter, failures } = this.#parts;
     const { attempts, signature, intents } = transaction;
     const outcome = await rpc.sendTransaction(attempts, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
     switch (outcome.kind) {
@@ -197,14 +199,16 @@ export class Submitter {
         gate.answered();
         return;
       case 'unknown':
+        if (outcome.error !== undefined) health.failed(outcome.error);
         return;
       case 'not-sent':
-        if (!inFlight.remove(transaction)) return;
+        health.failed(outcome.error);
+        if (!inFlight.abandon(transaction)) return;
         gate.pause();
         reporter.withdrawn({ signature, intents });
         return;
       case 'rejected':
-        if (inFlight.remove(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
+        if (inFlight.abandon(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
+import type { LedgerStatus, LedgerView, ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { type AgentError, type Clock, createAbortController, createNotifier, isAgentError, type Random, Stopped } from '../lib/index.ts';
 import { ComputeModel, type Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
@@ -9,6 +9,7 @@ import { type Allowance, type HaltWatch, SpendBudget, type SpendLimits, Submissi
 import { BlockhashCache, Confirmations, type InFlightTransaction, InFlightTransactions } from './in-flight.ts';
 import { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
 import { SendQueue, Submitter, type WorkerTiming } from './submit.ts';
+import { WriteHealth } from './write-health.ts';
 
 export interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -57,6 +58,7 @@ export class Worker {
   readonly #backedOffUsers: BackedOffUsers;
   readonly #bisector = new FailureBisector(this.#confirmations);
   readonly #gate: SubmissionGate;
+  readonly #health: WriteHealth;
   readonly #budget: SpendBudget;
   readonly #queue: SendQueue;
   readonly #submitter: Submitter;
@@ -73,6 +75,13 @@ export class Worker {
     this.#backedOffUsers = new BackedOffUsers(clock);
     this.#gate = new SubmissionGate(clock, random, reporter);
     this.#budget = new SpendBudget(limits, clock);
+    this.#health = new WriteHealth({
+      clock,
+      reporter,
+      inFlight: () => this.#inFlight.size,
+      hasWork: () => this.#submitter.hasWork,
+      isHalted: () => this.#gate.halted !== undefined,
+    });
     this.#queue = new SendQueue({
       concurrency: timing.maxInFlight,
       onSettled: () => this.#notifier.signal(),
@@ -88,6 +97,7 @@ export class Worker {
       compute: new ComputeModel(),
       blockhashes: new BlockhashCache(rpc, clock, timing.blockhashMaxAgeMs),
       gate: this.#gate,
+      health: this.#health,
       budget: this.#budget,
       queue: this.#queue,
     };
@@ -118,14 +128,24 @@ export class Worker {
     return { unresolved: this.#inFlight.all() };
   }
 
-  /** Replaces everything that waits by what the newest tick desires. Never waits, never throws. */
-  setDesired(intents: readonly StatusIntent[], view: { readonly slot: Slot; readonly users: { has(user: Address): boolean } }): void {
+  /**
+   * Replaces everything that waits by what the newest tick desires. `withheld`: writes may be needed, but could not be decided or may not go yet, and
+   * why, where that is known. Never waits, never throws.
+   */
+  setDesired(
+    intents: readonly StatusIntent[],
+    view: Pick<LedgerView, 'slot' | 'readAt'> & { readonly users: { has(user: Address): boolean } },
+    withheld?: { readonly error: AgentError | undefined },
+  ): void {
     const isKnown = (user: Address): boolean => view.users.has(user);
     // A view is older than the one before only when the ledger was rolled back.
     if (this.#desired.viewSlot !== undefined && view.slot < this.#desired.viewSlot) {
       this.#confirmations.clear();
-      for (const transaction of this.#inFlight.all()) transaction.hasOldHeights = true;
+      this.#inFlight.rolledBack(view.slot);
+      this.#health.rolledBack();
     }
+    this.#inFlight.forgetAbandoned(view.slot);
+    this.#health.answered(view.slot, view.readAt);
     this.#backedOffUsers.keepOnly(isKnown);
     this.#bisector.keepOnly(isKnown);
     this.#confirmations.keepOnly(isKnown);
@@ -133,7 +153,21 @@ export class Worker {
       intents.filter((intent) => !this.#backedOffUsers.holds(intent) && !this.#confirmations.covers(intent, view.slot)),
       view.slot,
     );
+    if (withheld === undefined) this.#health.decided();
+    else this.#health.withheld(withheld.error);
     this.#notifier.signal();
+  }
+
+  /** There is no view of the ledger to decide on, and why, where that is known. */
+  withhold(error: AgentError | undefined): void {
+    this.#health.withheld(error);
+  }
+
+  /** Whether this status of a user's record, of this slot, is or may be a write of this process. */
+  isOwnWrite(user: Address, status: LedgerStatus, slot: Slot): boolean {
+    const confirmedIn = this.#confirmations.slotOf(user);
+    if (confirmedIn !== undefined && slot <= confirmedIn) return true;
+    return status !== 'unknown' && this.#inFlight.mayHaveWritten(user, status, slot);
   }
 
   /** Statuses that are neither confirmed nor failed nor expired. */
@@ -201,6 +235,7 @@ export class Worker {
   async #step(signal: AbortSignal): Promise<void> {
     const { clock, timing, reporter } = this.#options;
     await this.#submitter.submitAll(signal);
+    this.#health.check();
     const { allowance } = this.#budget;
     if (allowance !== this.#reportedAllowance) reporter.budget({ allowance });
     this.#reportedAllowance = allowance;
@@ -211,6 +246,7 @@ export class Worker {
     } catch (error) {
       // The endpoints report it themselves; transactions stay in flight until there is proof.
       if (!isAgentError(error)) throw error;
+      this.#health.failed(error);
     }
   }
 

@@ -31,7 +31,7 @@ async function tickWith({ first, confirmation }: { first: NeighborSnapshot; conf
     renew: async () => renewed,
     readNow: async () => undefined,
     isFreshEnoughToWrite: (view: LedgerView) => view === renewed,
-    isLost: false,
+    problem: undefined,
   };
   const { lines, reporter } = recordingReporter();
   const desired: string[] = [];
@@ -42,8 +42,9 @@ async function tickWith({ first, confirmation }: { first: NeighborSnapshot; conf
     clock: createVirtualClock(),
     reporter,
     inFlight: () => new Map(),
-    confirmedIn: () => undefined,
+    isOwnWrite: () => false,
     lastConfirmedSlot: () => undefined,
+    onNoView: () => undefined,
     setDesired: (intents) => desired.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),
   });
   await ticker.tick(forever);

@@ -525,7 +525,7 @@ describe('limits at their boundary', () => {
 
 test('rule 9: a user that no observation names is unobserved', () => {
   const view = viewOf([userNumber(0, { status: 'up', reportedAt: 1 })]);
-  const input = { view, observations: new Map(), before: new Map(), inFlight: new Map(), confirmedIn: () => undefined };
+  const input = { view, observations: new Map(), before: new Map(), inFlight: new Map(), isOwnWrite: () => false };
   const { outcomes, intents } = decide({ ...input, policy: DEFAULT_POLICY, now: monotonicMs(0) });
   expect([outcomes.get(keyNumber(0))?.observation, intents]).toEqual([{ kind: 'unobserved', reason: 'switch-not-read' }, []]);
 });
@@ -545,7 +545,7 @@ describe('need of a write', () => {
       observations: observeUsers([entry], snapshot, () => undefined).byUser,
       before: new Map(),
       inFlight: new Map(),
-      confirmedIn: () => undefined,
+      isOwnWrite: () => false,
       policy: { ...DEFAULT_POLICY, refreshJitter: 0 },
       now: monotonicMs(0),
       ...rest,

@@ -33,7 +33,7 @@ describe('round-trip time', () => {
     const view = viewOf(users);
     return decide({ ...NOTHING_BEFORE, view, observations, policy, now: monotonicMs(0) }).intents.map(({ to, rttNs }) => ({ to, rttNs }));
   };
-  const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), confirmedIn: () => undefined };
+  const NOTHING_BEFORE = { before: new Map(), inFlight: new Map(), isOwnWrite: () => false };
 
   test('rule 15: Down carries no round-trip time, even where the switch still has one', () => {
     expect(intentsOf({ address: clientOf(0), state: 'active', rttNs }, {}, 'up')).toEqual([{ to: 'down', rttNs: nanoseconds(0) }]);

@@ -176,7 +176,7 @@ describe('down run', () => {
   test('rule 10: the grace runs from the end of the first poll to the beginning of the last one', () => {
     const view = viewOf([userNumber(0, { status: 'up', reportedAt: 9_900 })]);
     const observations = new Map([[keyNumber(0), { kind: 'down' } as const]]);
-    const input = { view, observations, inFlight: new Map(), confirmedIn: () => undefined, policy: DEFAULT_POLICY };
+    const input = { view, observations, inFlight: new Map(), isOwnWrite: () => false, policy: DEFAULT_POLICY };
     const first = decide({ ...input, before: new Map(), now: monotonicMs(1_000), polledAt: monotonicMs(0) });
     const at = (now: number, polledAt: number): DecideInput => ({
       ...input,

@@ -172,7 +172,7 @@ export function decider(policy: Partial<StatusPolicy> = {}) {
       observations: byUser,
       before,
       inFlight,
-      confirmedIn: (user) => confirmedIn?.get(user),
+      isOwnWrite: (user, _, at) => at <= (confirmedIn?.get(user) ?? -1),
       policy: { ...DEFAULT_POLICY, ...policy },
       now: monotonicMs(at),
       polledAt: monotonicMs(tick.polledAt ?? at),

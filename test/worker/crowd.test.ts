@@ -49,7 +49,7 @@ test('rule 18: a thousand users wait out an outage, and each is then written onc
     onInternalError: (error) => defects.push(error),
   });
   const setDesired = (to: ReportableStatus): void =>
-    worker.setDesired(desired(to), { slot: slot(ledger.slot()), users: { has: () => true } });
+    worker.setDesired(desired(to), { slot: slot(ledger.slot()), readAt: clock.monotonic(), users: { has: () => true } });
 
   ledger.state.outage = ledgerOutage();
   worker.start();

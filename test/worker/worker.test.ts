@@ -98,7 +98,7 @@ function setUp(options: SetUpOptions = {}) {
     rebroadcasts: () => rebroadcasts,
     /** Sets what a tick desires, by default on a view of the current slot. */
     setDesired: (intents: readonly StatusIntent[], at = ledger.slot()) =>
-      worker.setDesired(intents, { slot: slot(at), users: { has: () => true } }),
+      worker.setDesired(intents, { slot: slot(at), readAt: clock.monotonic(), users: { has: () => true } }),
     history: () => ledger.history().map(({ user, status }) => `${numbers.get(user)} ${status}`),
     linesOf: (...kinds: readonly string[]) => lines.filter((line) => kinds.some((kind) => line.startsWith(kind))),
   };

@@ -1,0 +1,137 @@
+import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+import type { WorkerReporter } from './gate.ts';
+
+/** Writes that do not land are reported after this long, within a minute of the beginning … */
+const STALLED_AFTER_MS = 45_000;
+/** … and once more after this long. */
+const REPEATED_AFTER_MS = 5 * 60_000;
+/** Answers of one slot over this time show that the ledger stands still: 50 slots are missing. */
+const STANDSTILL_EVIDENCE_MS = 20_000;
+/** An older error does not explain why nothing lands now. */
+const CAUSE_MAX_AGE_MS = 60_000;
+
+interface WriteHealthOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly reporter: Pick<WorkerReporter, 'writesStalled' | 'writesResumed'>;
+  /** Transactions in flight. */
+  readonly inFlight: () => number;
+  /** Whether anything waits that the limits let go. */
+  readonly hasWork: () => boolean;
+  /** Halted writes are reported as such. */
+  readonly isHalted: () => boolean;
+}
+
+/**
+ * The one place that decides that writes do not land: something waits or is in flight and nothing was confirmed, or the ledger makes no progress,
+ * whatever the cause.
+ *
+ *   errors of sends and reads ──► newest cause ─┐
+ *   waiting, in flight, confirmed ──► since when ├──► writesStalled after 45 s and 5 min, writesResumed
+ *   slots of answers ──► no progress since ──────┘
+ */
+export class WriteHealth {
+  readonly #options: WriteHealthOptions;
+  /** Since when something has waited without any confirmation. */
+  #waitingSince: MonotonicMs | undefined;
+  #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
+  #newestSlot: { readonly slot: Slot; readonly at: MonotonicMs } | undefined;
+  #lastAnswerAt: MonotonicMs | undefined;
+  #stall: { readonly since: MonotonicMs; isRepeated: boolean } | undefined;
+
+  constructor(options: WriteHealthOptions) {
+    this.#options = options;
+  }
+
+  /** An endpoint refused or failed a send or a read that a write needs, or a transaction failed or expired. */
+  failed(error: AgentError): void {
+    this.#cause = { error, at: this.#options.clock.monotonic() };
+  }
+
+  /** Writes may be needed, but are not handed over: the ledger cannot be read, or the authority is not verified yet. */
+  withheld(error: AgentError | undefined): void {
+    if (error !== undefined) this.failed(error);
+    this.#waitingSince ??= this.#options.clock.monotonic();
+    this.check();
+  }
+
+  /** A tick has decided on a usable view: what it does not desire no longer waits. */
+  decided(): void {
+    if (!this.#isBusy) this.#waitingSince = undefined;
+    this.check();
+  }
+
+  confirmed(): void {
+    this.#waitingSince = undefined;
+    this.#cause = undefined;
+    if (!this.#standsStill) this.#end();
+  }
+
+  /** An answer of the ledger, of this slot. */
+  answered(slot: Slot, at: MonotonicMs = this.#options.clock.monotonic()): void {
+    if (this.#newestSlot === undefined || slot > this.#newestSlot.slot) this.#newestSlot = { slot, at };
+    if (this.#lastAnswerAt === undefined || at > this.#lastAnswerAt) this.#lastAnswerAt = at;
+  }
+
+  /** The ledger was rolled back: its slots count anew. */
+  rolledBack(): void {
+    this.#newestSlot = undefined;
+  }
+
+  /** Reports a stall that has lasted long enough, and the end of one. */
+  check(): void {
+    const { clock, reporter, isHalted } = this.#options;
+    if (isHalted()) {
+      this.#waitingSince = undefined;
+      return;
+    }
+    const now = clock.monotonic();
+    if (this.#isBusy) this.#waitingSince ??= now;
+    const since = this.#notLandingSince();
+    const forMs = since === undefined ? 0 : now - since;
+    if (this.#stall === undefined) {
+      if (since === undefined || forMs < STALLED_AFTER_MS) return;
+      this.#stall = { since, isRepeated: false };
+      reporter.writesStalled({ error: this.#explain(now), forMs, repeated: false });
+    } else if (since === undefined) {
+      this.#end();
+    } else if (!this.#stall.isRepeated && now - this.#stall.since >= REPEATED_AFTER_MS) {
+      this.#stall.isRepeated = true;
+      reporter.writesStalled({ error: this.#explain(now), forMs: now - this.#stall.since, repeated: true });
+    }
+  }
+
+  #end(): void {
+    const { clock, reporter } = this.#options;
+    if (this.#stall !== undefined) reporter.writesResumed({ forMs: clock.monotonic() - this.#stall.since });
+    this.#stall = undefined;
+  }
+
+  get #isBusy(): boolean {
+    return this.#options.inFlight() > 0 || this.#options.hasWork();
+  }
+
+  #notLandingSince(): MonotonicMs | undefined {
+    const stillSince = this.#standsStill ? this.#newestSlot?.at : undefined;
+    if (this.#waitingSince === undefined || stillSince === undefined) return this.#waitingSince ?? stillSince;
+    return this.#waitingSince < stillSince ? this.#waitingSince : stillSince;
+  }
+
+  get #standsStill(): boolean {
+    if (this.#newestSlot === undefined || this.#lastAnswerAt === undefined) return false;
+    return this.#lastAnswerAt - this.#newestSlot.at >= STANDSTILL_EVIDENCE_MS;
+  }
+
+  /** The newest error of an endpoint; without one, what is known. */
+  #explain(now: MonotonicMs): AgentError {
+    if (this.#cause !== undefined && now - this.#cause.at < CAUSE_MAX_AGE_MS) return this.#cause.error;
+    if (this.#newestSlot !== undefined && this.#standsStill) {
+      const { slot, at } = this.#newestSlot;
+      return new AgentError('LEDGER__STANDS_STILL', { slot, seconds: Math.round((now - at) / 1_000) });
+    }
+    const count = this.#options.inFlight();
+    const problem =
+      count > 0 ? `no endpoint reports an error, but transactions stay unconfirmed (${count} in flight)` : 'nothing could be sent';
+    return new AgentError('WRITE__NOT_LANDING', { problem });
+  }
+}
