@@ -5,7 +5,7 @@ import { type Clock, describeError, isAgentError, isRecord, systemClock } from '
  * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.
  * Slots, lamports and nanoseconds of this agent are numbers; only a u64 that is not a plausible measurement becomes a string.
  */
-export function bigintAsJson(value: bigint): number | string {
+function bigintAsJson(value: bigint): number | string {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
 }
 
@@ -53,7 +53,7 @@ function valueText(value: unknown): string {
 }
 
 /** An error as a log line has it. */
-export interface SerializedError {
+interface SerializedError {
   readonly message: string;
   /** Stable; of an AgentError only. */
   readonly code?: string;
@@ -72,16 +72,16 @@ const STACK_LINES = 12;
  * What went wrong and what to do about it. An AgentError explains itself, so its stack would only hide the line that matters; anything else
  * is an internal error, which the stack helps to find. The context of an AgentError is left out: its message has the part that may be printed.
  */
-export function serializeError(error: unknown): SerializedError {
+function serializeError(error: unknown): SerializedError {
   const message = describeError(error);
   if (isAgentError(error)) return { message, code: error.code, class: error.class, remedy: error.remedy };
   if (!(error instanceof Error) || error.stack === undefined) return { message };
   return { message, stack: error.stack.split('\n').slice(0, STACK_LINES).join('\n') };
 }
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Fields of a line. An Error under any name is written as its message, code and remedy; a bigint as a number. */
 export type LogFields = Readonly<Record<string, unknown>> & { readonly level?: never; readonly time?: never; readonly msg?: never };

@@ -15,7 +15,7 @@ import {
 } from './metric-gauges.ts';
 import type { AgentStatus } from './status.ts';
 
-export interface MetricsOptions extends MeasuredSettings {
+interface MetricsOptions extends MeasuredSettings {
   /** Read at each scrape, for the gauges; counters follow the events. */
   readonly status: () => AgentStatus;
   /** This process by default. */

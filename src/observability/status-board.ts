@@ -177,7 +177,7 @@ function userReport(
   };
 }
 
-export interface StatusBoardOptions {
+interface StatusBoardOptions {
   readonly version: string;
   readonly device: Address;
   readonly publisher: Address | undefined;

@@ -5,9 +5,9 @@ import { type AgentError, type Clock, describeError, type MonotonicMs } from '..
 import { type Logger, printable } from './logger.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
-export type NotifyRunner = (assignments: readonly string[]) => Promise<void>;
+type NotifyRunner = (assignments: readonly string[]) => Promise<void>;
 
-export interface SdNotifyOptions {
+interface SdNotifyOptions {
   /** Of the process: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` as sd_notify(3) and sd_watchdog_enabled(3) describe them. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;

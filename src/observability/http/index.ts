@@ -6,7 +6,7 @@
  */
 
 export { createStatusServer, type StatusServerOptions } from '../http-server.ts';
-export type { MeasuredSettings, ProcessReadings } from '../metric-gauges.ts';
-export { createMetrics, type Metrics, type MetricsOptions } from '../metrics.ts';
+export type { ProcessReadings } from '../metric-gauges.ts';
+export { createMetrics, type Metrics } from '../metrics.ts';
 export { userPage } from '../page/sections.ts';
 export { statusPage } from '../page/status-page.ts';
