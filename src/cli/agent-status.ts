@@ -12,6 +12,13 @@ export interface StatusExcerpt
   extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'failedVrfs' | 'ledgerProblem' | 'halted' | 'timeline'> {
   readonly sources: readonly PartState[];
   readonly endpoints: readonly PartState[];
+  /** What keeps writes from landing, if something does. An agent of an earlier version does not have it. */
+  readonly writesStalled?: {
+    readonly since: number;
+    readonly code: string;
+    readonly message: string;
+    readonly remedy: string | null;
+  } | null;
 }
 
 type PartState = Omit<PartReport, 'latencyMs' | 'remedy' | 'lastProblem'>;
@@ -118,6 +125,7 @@ const statusSchema = z.object({
   failedVrfs: z.array(z.object({ vrf: text, problem: text })),
   ledgerProblem: z.object({ since: z.number(), message: text, remedy: text.nullable() }).nullable(),
   halted: z.object({ code: text, message: text, remedy: text }).nullable(),
+  writesStalled: z.object({ since: z.number(), code: text, message: text, remedy: text.nullable() }).nullish(),
   timeline: z.array(
     z.object({
       at: z.number(),

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { LoadedConfig, SnapshotsConfig } from '../config/index.ts';
+import type { AgentConfig, LoadedConfig, SnapshotsConfig } from '../config/index.ts';
 import { type Clock, describeError } from '../lib/index.ts';
 import { span } from '../observability/index.ts';
+import { askRunningAgent } from './agent-status.ts';
 import { count, type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
 
 /** The configuration itself. It is valid, or there would be no check. */
@@ -26,6 +27,27 @@ export function keyStep({ key }: Lookups): Step {
       const { keypair, warnings } = key();
       if (warnings.length > 0) return warn(warnings.join('; '), 'make it readable by the user of this process only: chmod 400');
       return ok(`${keypair.address}, readable by its owner only`);
+    },
+  };
+}
+
+/** Whether the writes of the agent that runs with this configuration land. */
+export function agentStep({ http, device }: AgentConfig): Step {
+  return {
+    name: 'agent',
+    async run(signal) {
+      const asked = await askRunningAgent(http, device, signal);
+      if (asked.kind === 'none') throw new Skip(asked.problem);
+      const { halted, writesStalled, ledgerProblem, lastTick, now } = asked.status;
+      if (halted !== null) return fail(`the running agent has halted its writes: ${halted.message}`, halted.remedy);
+      const problem = writesStalled ?? ledgerProblem;
+      if (problem) {
+        const what = problem === ledgerProblem ? 'has not read the ledger' : 'has had no write confirmed';
+        const detail = `the running agent ${what} for ${span(now - problem.since)}: ${problem.message}`;
+        return fail(detail, problem.remedy ?? 'see the log of the agent');
+      }
+      if (lastTick === null) return ok('the running agent has not polled yet');
+      return ok(`the running agent polled ${span(now - lastTick.at)} ago; nothing keeps its writes from landing`);
     },
   };
 }

@@ -21,7 +21,7 @@ import {
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
 import { LAMPORTS_PER_TRANSACTION, refreshLamportsPerHour } from '../worker/index.ts';
-import { count, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
+import { count, type Finding, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
 
 /** The device of the configuration, and whether its metrics publisher is this key. */
 export function deviceSteps({ device }: AgentConfig, { key, authority }: Lookups): readonly Step[] {
@@ -69,14 +69,18 @@ function ownAddress(key: Lookups['key']): Address {
 const MAX_SLOTS_BEHIND = 50n;
 
 /** Each ledger endpoint: whether it answers, how fast, whether it belongs to the cluster of the others, and how far it is behind them. */
-export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, genesisHash }: Lookups): readonly Step[] {
+export function endpointSteps(endpoints: readonly SingleEndpoint[], lookups: Lookups): readonly Step[] {
+  const { probe, genesisHash } = lookups;
   const withHash = async (endpoint: SingleEndpoint) => ({ endpoint, hash: await genesisHash(endpoint) });
   return endpoints.map((endpoint) => ({
     name: `endpoint ${endpoint.name}`,
     async run() {
       const { slot, latencyMs } = await probe(endpoint);
       const what = `slot ${slot} in ${milliseconds(latencyMs)}`;
-      if (endpoints.length === 1) return ok(what);
+      const others = endpoints.filter((other) => other !== endpoint);
+      const problem = (await refusalFinding(what, endpoint, others, lookups)) ?? (await standstillFinding(what, endpoint, others, lookups));
+      if (problem !== undefined) return problem;
+      if (others.length === 0) return ok(what);
       const clusters = await fulfilled(endpoints.map(withHash));
       const [first] = clusters;
       const own = clusters.find((other) => other.endpoint === endpoint);
@@ -94,6 +98,41 @@ export function endpointSteps(endpoints: readonly SingleEndpoint[], { probe, gen
       );
     },
   }));
+}
+
+/** A warning if the endpoint refuses a read that another one serves, a failure if none serves it. */
+async function refusalFinding(
+  what: string,
+  endpoint: SingleEndpoint,
+  others: readonly SingleEndpoint[],
+  { refusals }: Lookups,
+): Promise<Finding | undefined> {
+  const refused = [...(await refusals(endpoint))];
+  const [first] = refused;
+  if (first === undefined) return undefined;
+  const [, { remedy }] = first;
+  const detail = `${what}; ${refused.map(([, { message }]) => message).join('; ')}`;
+  const elsewhere = await fulfilled(others.map(refusals));
+  const isServed = refused.every(([method]) => elsewhere.some((other) => !other.has(method)));
+  return isServed ? warn(detail, `the agent asks another endpoint instead; ${remedy}`) : fail(detail, remedy);
+}
+
+/** A warning if the slots of another endpoint rise, a failure if the ledger stands still. */
+async function standstillFinding(
+  what: string,
+  endpoint: SingleEndpoint,
+  others: readonly SingleEndpoint[],
+  { advances }: Lookups,
+): Promise<Finding | undefined> {
+  if (await advances(endpoint)) return undefined;
+  const elsewhere = await fulfilled(others.map(advances));
+  const detail = `${what}, and no newer one for 3 s`;
+  if (elsewhere.includes(true))
+    return warn(detail, 'this node stands still: the agent uses the other endpoints; replace this one if it stays so');
+  return fail(
+    detail,
+    'the ledger stands still, so no write can be confirmed: see the status page of the network, or add an endpoint of another provider',
+  );
 }
 
 const HOUR_MS = 3_600_000;

@@ -11,7 +11,7 @@ import {
   isAgentError,
   withDeadline,
 } from '../lib/index.ts';
-import { createUserViewReader, type LedgerRpc, readDeviceAuthority, type SingleEndpoint } from '../rpc/index.ts';
+import { createUserViewReader, type LedgerRpc, readDeviceAuthority, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
 
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
 
@@ -118,9 +118,51 @@ export function createLookups({ config, rpc, clock, signal }: LookupsOptions) {
       await endpoint.probe(signal);
       return endpoint.probe(signal);
     }),
+    /** Whether its slot rises within three seconds; a healthy ledger has seven slots in that time. */
+    advances: memoize(async (endpoint: SingleEndpoint) => {
+      const { slot } = await endpoint.probe(signal);
+      const until = clock.monotonic() + STANDSTILL_MS;
+      for (;;) {
+        await clock.sleep(REQUEST_PAUSE_MS, signal);
+        if ((await endpoint.probe(signal)).slot > slot) return true;
+        if (clock.monotonic() >= until) return false;
+      }
+    }),
+    /** The errors with which it refuses the reads of a running agent, by method. */
+    refusals: memoize((endpoint: SingleEndpoint) => refusalsOf(endpoint, config, clock, signal)),
     /** The genesis hash of the endpoint's cluster. */
     genesisHash: memoize((endpoint: SingleEndpoint) => endpoint.genesisHash(signal)),
   };
+}
+
+/** Any will do: the nodes of a ledger have never seen it. */
+const SOME_SIGNATURE = '1'.repeat(64);
+
+async function refusalsOf(
+  endpoint: SingleEndpoint,
+  { device, ledger: { programId } }: AgentConfig,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, AgentError>> {
+  const commitment = { commitment: 'confirmed' };
+  const requests: readonly (readonly [method: string, request: () => Promise<unknown>])[] = [
+    ['getLatestBlockhash', () => endpoint.call('getLatestBlockhash', [commitment], signal)],
+    ['getSignatureStatuses', () => endpoint.call('getSignatureStatuses', [[SOME_SIGNATURE], { searchTransactionHistory: false }], signal)],
+    ['getMultipleAccounts', () => endpoint.call('getMultipleAccounts', [[device], { ...commitment, encoding: 'base64' }], signal)],
+    ['getBalance', () => endpoint.call('getBalance', [device, commitment], signal)],
+    ['getProgramAccounts', () => readNetworkUsers({ endpoints: [endpoint], programId, device }, signal)],
+  ];
+  const refusals = new Map<string, AgentError>();
+  for (const [method, request] of requests) {
+    try {
+      // The steps of a check ask at the same time: a rate limit that refuses one request may serve the next.
+      await request().catch(() => clock.sleep(REQUEST_PAUSE_MS, signal).then(request));
+    } catch (error) {
+      if (!isAgentError(error)) throw error;
+      refusals.set(method, error);
+    }
+  }
+  return refusals;
 }
 
 async function readSource(source: SourceConfig, clock: Clock, signal: AbortSignal): Promise<SourceReading> {
@@ -135,6 +177,10 @@ async function readSource(source: SourceConfig, clock: Clock, signal: AbortSigna
     await opened.close();
   }
 }
+
+const STANDSTILL_MS = 3_000;
+/** About one slot. */
+const REQUEST_PAUSE_MS = 400;
 
 /** Calls `read` once per key. */
 function memoize<T, K = void>(read: (key: K) => Promise<T>): (key: K) => Promise<T> {

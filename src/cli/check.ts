@@ -2,7 +2,7 @@ import type { LoadedConfig } from '../config/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
 import { jsonLine, printable } from '../observability/index.ts';
 import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
-import { configurationStep, keyStep, snapshotStep } from './check-config.ts';
+import { agentStep, configurationStep, keyStep, snapshotStep } from './check-config.ts';
 import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
 import { type CheckEvent, type CheckState, count, createLookups, runStep } from './check-step.ts';
 import { sourceSteps, userStep } from './check-switch.ts';
@@ -42,6 +42,8 @@ export const checkBody: CommandBody<CheckOptions> = async (options, io) => {
     ...sourceSteps(collector.sources, lookups),
     userStep(collector.sources, lookups),
     snapshotStep(config.snapshots, clock),
+    // An agent on a port of the system's choice cannot be asked.
+    ...(config.http.enabled && config.http.listen.port !== 0 ? [agentStep(config)] : []),
   ];
   const events: CheckEvent[] = [];
   try {

@@ -20,7 +20,7 @@ type Line = readonly [subject: string, text: string];
 /** Describes the chain from the neighbor on the switch to the record on the ledger, a line per link. Pure. */
 export function describeUser({ report, status, policy, fresh }: DescribeUserOptions): readonly Line[] {
   const { inFlight, lastWrite, parked } = report;
-  const { ledgerProblem, halted, now } = status;
+  const { ledgerProblem, halted, writesStalled, now } = status;
   const lines: Line[] = [
     ['account', `${report.accountStatus}, ${report.userType}, client ${report.clientIp}, tunnel ${report.tunnelId} on ${report.tunnelNet}`],
     ['expected', expected(report)],
@@ -38,10 +38,15 @@ export function describeUser({ report, status, policy, fresh }: DescribeUserOpti
   if (parked !== null)
     lines.push(['backed off', `the program rejected its status; retry when its account changes, or after 1 min to 1 h: ${parked}`]);
   // No other line shows that decided writes wait for the ledger.
-  if (ledgerProblem !== null) {
-    const problem = [ledgerProblem.message, ledgerProblem.remedy].filter((part) => part !== null).join('; ');
-    lines.push(['waits', `no write: the ledger has been unreadable for ${span(now - ledgerProblem.since)}: ${problem}`]);
-  }
+  const problemText = ({ message, remedy }: { readonly message: string; readonly remedy: string | null }): string =>
+    remedy === null ? message : `${message}; ${remedy}`;
+  if (ledgerProblem !== null)
+    lines.push(['waits', `no write: the ledger has been unreadable for ${span(now - ledgerProblem.since)}: ${problemText(ledgerProblem)}`]);
+  if (writesStalled)
+    lines.push([
+      'stalled',
+      `no write of any user has been confirmed for ${span(now - writesStalled.since)}: ${problemText(writesStalled)}`,
+    ]);
   if (halted !== null) lines.push(['halted', `writes halted for all users: ${halted.message}; ${halted.remedy}`]);
   if (!fresh) {
     const events = status.timeline.filter(({ user }) => user === report.user).slice(-EVENTS_SHOWN);

@@ -6,7 +6,7 @@ import { writeNewKeypair } from '../../localnet/start.ts';
 import { runStep } from '../../src/cli/check-step.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
-import { type CommandFixture, commandFixture, jsonLines } from './command-fixture.ts';
+import { type CommandFixture, commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
 
 /** Each line as `state name`, and the details by name. */
 async function check(at: CommandFixture, ...args: readonly string[]) {
@@ -194,6 +194,74 @@ describe.concurrent('all steps', () => {
     expect([states.filter((state) => state.endsWith('URL')), detail[`endpoint ${second.rpcUrl}`]]).toEqual([
       ['ok endpoint URL', 'warn endpoint URL'],
       expect.stringMatching(/behind the highest$/),
+    ]);
+  });
+
+  test('rule 20: check quotes what an endpoint refuses, a failure where no other endpoint serves it', async () => {
+    await using at = await commandFixture();
+    const second = await at.localnet.ledger.addEndpoint();
+    at.localnet.ledger.faults.set({
+      rpc: [
+        { kind: 'error', methods: ['getLatestBlockhash'], code: -32601, message: 'Method not found, buy a plan' },
+        { kind: 'error', methods: ['getSignatureStatuses'], code: -32600, message: 'no statuses here' },
+      ],
+    });
+    const both = await check(at, '--ledger.rpcUrls', `${at.addresses.rpcUrl},${second.rpcUrl}`);
+    expect([both.exitCode, both.states.filter((state) => state.endsWith('URL'))]).toEqual([0, ['warn endpoint URL', 'ok endpoint URL']]);
+    const alone = await check(at);
+    expect([alone.exitCode, alone.states.filter((state) => state.endsWith('URL'))]).toEqual([1, ['fail endpoint URL']]);
+    for (const { detail } of [both, alone]) {
+      const words = detail[`endpoint ${at.addresses.rpcUrl}`];
+      expect(words).toMatch(
+        /^slot \d+ in [\d.]+ ms; .*getLatestBlockhash.*Method not found, buy a plan.*; .*getSignatureStatuses.*no statuses here/,
+      );
+    }
+  });
+
+  test('rule 20: check fails when the slot of the ledger does not rise for three seconds', async () => {
+    await using at = await commandFixture();
+    at.localnet.ledger.faults.set({ frozen: true });
+    const { exitCode, states, detail } = await check(at);
+    expect([exitCode, states[4], detail[`endpoint ${at.addresses.rpcUrl}`]]).toEqual([
+      1,
+      'fail endpoint URL',
+      expect.stringMatching(/^slot \d+ in [\d.]+ ms, and no newer one for 3 s$/),
+    ]);
+  });
+
+  test.for([
+    ['writesStalled', 'has had no write confirmed for 2 min: the endpoint said "slow down"'],
+    ['ledgerProblem', 'has not read the ledger for 2 min: the endpoint said "slow down"'],
+    ['halted', 'has halted its writes: the endpoint said "slow down"'],
+  ])('rule 20: check fails while the running agent shows %s', async ([key = '', words], { onTestFinished }) => {
+    await using at = await commandFixture();
+    const problem = { since: 0, code: 'LEDGER__RATE_LIMITED', message: 'the endpoint said "slow down"', remedy: 'raise the limit' };
+    const status = { ...statusOf(at.localnet.device), now: 120_000, [key]: problem };
+    const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
+    const { exitCode, states, detail, remedy } = await check(at, '--http.listen', listen);
+    expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([
+      1,
+      'fail agent',
+      `the running agent ${words}`,
+      'raise the limit',
+    ]);
+  });
+
+  test('check names the running agent, or why none answers', async ({ onTestFinished }) => {
+    await using at = await commandFixture();
+    const lastTick = { at: 4_000, durationMs: 5, switchRead: true, viewSlot: 7, slotTimeMs: 400 };
+    const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick };
+    const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
+    const running = await check(at, '--http.listen', listen);
+    expect([running.states.at(-1), running.detail.agent]).toEqual([
+      'ok agent',
+      'the running agent polled 3 s ago; nothing keeps its writes from landing',
+    ]);
+    const none = await check(at, '--http.listen', '127.0.0.1:1');
+    expect([none.exitCode, none.states.at(-1), none.detail.agent]).toEqual([
+      0,
+      'skipped agent',
+      expect.stringMatching(/^no agent answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED/),
     ]);
   });
 

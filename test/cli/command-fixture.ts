@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
@@ -100,4 +101,29 @@ export function jsonLines(text: string): readonly unknown[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
+}
+
+/** A server on a free port of loopback that goes when the test ends. */
+export async function serve(listener: RequestListener, onTestFinished: (close: () => void) => void): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+}
+
+/** The part of `/status.json` that the commands read, of an agent without users and problems. */
+export function statusOf(device: string) {
+  return {
+    device,
+    now: 0,
+    lastTick: null,
+    users: [],
+    sources: [],
+    endpoints: [],
+    failedVrfs: [],
+    ledgerProblem: null,
+    halted: null,
+    timeline: [],
+  };
 }

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
@@ -9,7 +8,7 @@ import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import type { UserReport } from '../../src/observability/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
-import { commandFixture, jsonLines } from './command-fixture.ts';
+import { commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
 
 const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
 
@@ -103,15 +102,6 @@ test.for([
   expect(() => parseCommandLine(['explain', ...args], [explainCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);
 });
 
-/** A server on a free port of loopback that goes when the test ends. */
-async function serve(listener: RequestListener, onTestFinished: (close: () => void) => void): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  return `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-}
-
 function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined;
   const promise = new Promise<T>((settle) => {
@@ -163,21 +153,6 @@ describe.concurrent('with a running agent', () => {
     expect([exitCode, stdout, stderr]).toEqual([0, expect.stringContaining('read just now'), expect.stringContaining(problem)]);
   });
 });
-
-function statusOf(device: string) {
-  return {
-    device,
-    now: 0,
-    lastTick: null,
-    users: [],
-    sources: [],
-    endpoints: [],
-    failedVrfs: [],
-    ledgerProblem: null,
-    halted: null,
-    timeline: [],
-  };
-}
 
 const USER = keyNumber(1);
 const HOUR_MS = 3_600_000;
@@ -281,6 +256,13 @@ describe('describeUser', () => {
       decided: 'write down: the ledger says up',
       waits: 'no write: the ledger has been unreadable for 30 s: the endpoint answered 503; add a second one',
     });
+  });
+
+  test('rule 20: explain shows what keeps the writes of all users from landing', () => {
+    const writesStalled = { since: 880_000, code: 'X', message: 'the endpoint said "slow down"', remedy: 'raise the limit' };
+    expect(words({}, { writesStalled }).stalled).toBe(
+      'no write of any user has been confirmed for 2 min: the endpoint said "slow down"; raise the limit',
+    );
   });
 
   test('explain shows what halts all writes, and the events of this user alone', () => {
