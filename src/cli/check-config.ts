@@ -47,7 +47,8 @@ export function agentStep({ http, device }: AgentConfig): Step {
         return fail(detail, problem.remedy ?? 'see the log of the agent');
       }
       if (lastTick === null) return ok('the running agent has not polled yet');
-      return ok(`the running agent polled ${span(now - lastTick.at)} ago; nothing keeps its writes from landing`);
+      const writes = writesStalled === null ? '; nothing keeps its writes from landing' : '';
+      return ok(`the running agent polled ${span(now - lastTick.at)} ago${writes}`);
     },
   };
 }

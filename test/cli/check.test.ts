@@ -250,7 +250,7 @@ describe.concurrent('all steps', () => {
   test('check names the running agent, or why none answers', async ({ onTestFinished }) => {
     await using at = await commandFixture();
     const lastTick = { at: 4_000, durationMs: 5, switchRead: true, viewSlot: 7, slotTimeMs: 400 };
-    const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick };
+    const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick, writesStalled: null };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const running = await check(at, '--http.listen', listen);
     expect([running.states.at(-1), running.detail.agent]).toEqual([
