@@ -52,6 +52,9 @@ export class HttpError extends Error {
   }
 }
 
+/** What a client needs of undici's dispatchers. */
+export type HttpDispatcher = Pick<Dispatcher, 'dispatch' | 'close' | 'destroy'>;
+
 export interface HttpClientOptions {
   /** Most sockets to one origin, each with one request at a time. */
   readonly connections: number;
@@ -62,7 +65,7 @@ export interface HttpClientOptions {
   /** How sockets are opened: TLS, a Unix socket, a resolver. undici's own way by default. */
   readonly connect?: buildConnector.connector;
   /** What carries the requests; sockets by default. A simulation has a network of its own. */
-  readonly dispatcher?: Dispatcher;
+  readonly dispatcher?: HttpDispatcher;
   /** Goes through the proxy that the environment names for the origin (see `proxyFor`). `connect` is then the proxy's own way. */
   readonly useProxy?: boolean;
   /** Called with the bytes of bodies as they pass the wire, packed ones as they are. */
@@ -80,7 +83,7 @@ const unpack = promisify(gunzip);
  */
 export class HttpClient {
   readonly #options: HttpClientOptions;
-  #agent: Dispatcher | undefined;
+  #agent: HttpDispatcher | undefined;
   #isClosed = false;
 
   constructor(options: HttpClientOptions) {
@@ -131,7 +134,7 @@ export class HttpClient {
     }
   }
 
-  #open(origin: string): Dispatcher {
+  #open(origin: string): HttpDispatcher {
     const { connections, keepAliveMs, connect, useProxy = false } = this.#options;
     // Deadlines are the signal's, so undici's own are off.
     const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
