@@ -1,19 +1,5 @@
-export { type BgpSocket, createReadBgpSockets, type ReadBgpSocketsOptions } from './bgp-sockets.ts';
+export { type BgpSocket, createReadBgpSockets } from './bgp-sockets.ts';
 export { createFolderSink, type FolderSinkOptions } from './folder-sink.ts';
-export {
-  type Collect,
-  type CollectItemOptions,
-  createCollectItem,
-  createSnapshotter,
-  type Snapshotter,
-  type SnapshotterOptions,
-} from './snapshotter.ts';
-export {
-  createStateIngest,
-  probeStateIngest,
-  type SnapshotSigner,
-  type StateIngestOptions,
-  type StateIngestProbe,
-  type StateIngestProbeOptions,
-} from './state-ingest.ts';
-export { BGP_SOCKETS, type Snapshot, type SnapshotReporter, type SnapshotSink, type WantedItem, type WantedState } from './types.ts';
+export { type Collect, createCollectItem, createSnapshotter, type Snapshotter } from './snapshotter.ts';
+export { createStateIngest, probeStateIngest } from './state-ingest.ts';
+export type { SnapshotReporter, SnapshotSink, WantedItem } from './types.ts';

@@ -23,17 +23,6 @@ import {
 /** Collects the JSON of one item, as the switch wrote it. Throws AgentError, or the signal's reason. */
 export type Collect = (item: WantedItem, signal: AbortSignal) => Promise<Uint8Array>;
 
-interface TakeSnapshotsOptions {
-  readonly device: Address;
-  readonly sink: Pick<SnapshotSink, 'store'>;
-  readonly collect: Collect;
-  readonly clock: Clock;
-  readonly reporter: SnapshotReporter;
-}
-
-/** Takes and stores one snapshot of each. Throws an error that concerns all kinds; reports one that concerns a single kind. */
-type TakeSnapshots = (items: readonly WantedItem[], signal: AbortSignal) => Promise<void>;
-
 /** While one kind is stored, the next is collected. */
 const CONCURRENCY = 2;
 
@@ -44,50 +33,6 @@ const CONCERNS_ALL_KINDS: ReadonlySet<string> = new Set([
   'SNAPSHOT__UNAUTHORIZED',
   'SNAPSHOT__CLOCK_SKEW',
 ]);
-
-function createTakeSnapshots({ device, sink, collect, clock, reporter }: TakeSnapshotsOptions): TakeSnapshots {
-  /** Rounds in a row that a kind has failed. */
-  const failures = new Map<string, number>();
-  /** The switch answers one command after the other: with one at a time, a poll never waits for more than one. */
-  const collecting = new PQueue({ concurrency: 1 });
-
-  async function takeOne(item: WantedItem, signal: AbortSignal): Promise<void> {
-    const { kind } = item;
-    const startedAt = clock.monotonic();
-    const before = failures.get(kind) ?? 0;
-    try {
-      const { data, takenAt } = await collecting.add(async () => ({ takenAt: clock.wall(), data: await collect(item, signal) }));
-      const snapshot = makeSnapshot({ kind, device, takenAt, data });
-      await sink.store(snapshot, signal);
-      failures.delete(kind);
-      reporter.snapshotStored({ kind, bytes: snapshot.bytes.byteLength, durationMs: clock.monotonic() - startedAt, failures: before });
-    } catch (error) {
-      signal.throwIfAborted();
-      const agentError = asAgentError(error);
-      if (CONCERNS_ALL_KINDS.has(agentError.code)) throw agentError;
-      failures.set(kind, before + 1);
-      reporter.snapshotFailed({ kind, error: agentError, failures: before + 1 });
-    }
-  }
-
-  return async (items, signal) => {
-    const kinds = new Set(items.map(({ kind }) => kind));
-    // Kinds come from outside, so those that are no longer wanted are dropped.
-    for (const kind of failures.keys()) if (!kinds.has(kind)) failures.delete(kind);
-    const errors: unknown[] = [];
-    const taking = new PQueue({ concurrency: CONCURRENCY });
-    for (const item of items) {
-      void taking.add(() =>
-        takeOne(item, signal).catch((error: unknown) => {
-          errors.push(error);
-          taking.clear();
-        }),
-      );
-    }
-    await taking.onIdle();
-    if (errors.length > 0) throw errors[0];
-  };
-}
 
 function asAgentError(error: unknown): AgentError {
   if (isAgentError(error)) return error;
@@ -127,9 +72,12 @@ const MAX_PAUSE_MS = 15 * 60_000;
  *        └ a server or a folder that fails ends the round, and is retried with growing pauses
  */
 export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
-  const { sink, intervalMs, clock, random, reporter, onInternalError } = options;
+  const { device, sink, collect, intervalMs, clock, random, reporter, onInternalError } = options;
   const stopping = createAbortController();
-  const take = createTakeSnapshots(options);
+  /** Rounds in a row that a kind has failed. */
+  const failures = new Map<string, number>();
+  /** The switch answers one command after the other: with one at a time, a poll never waits for more than one. */
+  const collecting = new PQueue({ concurrency: 1 });
   const newPauses = (): Generator<number, never> =>
     backoffDelays({ baseMs: intervalMs * 2, maxMs: Math.max(MAX_PAUSE_MS, intervalMs), random });
   let pauses = newPauses();
@@ -138,13 +86,51 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
   let running: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
 
+  /** Throws an error that concerns all kinds; reports one that concerns this one. */
+  async function takeOne(item: WantedItem, signal: AbortSignal): Promise<void> {
+    const { kind } = item;
+    const startedAt = clock.monotonic();
+    const before = failures.get(kind) ?? 0;
+    try {
+      const { data, takenAt } = await collecting.add(async () => ({ takenAt: clock.wall(), data: await collect(item, signal) }));
+      const snapshot = makeSnapshot({ kind, device, takenAt, data });
+      await sink.store(snapshot, signal);
+      failures.delete(kind);
+      reporter.snapshotStored({ kind, bytes: snapshot.bytes.byteLength, durationMs: clock.monotonic() - startedAt, failures: before });
+    } catch (error) {
+      signal.throwIfAborted();
+      const agentError = asAgentError(error);
+      if (CONCERNS_ALL_KINDS.has(agentError.code)) throw agentError;
+      failures.set(kind, before + 1);
+      reporter.snapshotFailed({ kind, error: agentError, failures: before + 1 });
+    }
+  }
+
+  async function takeAll(items: readonly WantedItem[], signal: AbortSignal): Promise<void> {
+    const kinds = new Set(items.map(({ kind }) => kind));
+    // Kinds come from outside, so those that are no longer wanted are dropped.
+    for (const kind of failures.keys()) if (!kinds.has(kind)) failures.delete(kind);
+    const errors: unknown[] = [];
+    const taking = new PQueue({ concurrency: CONCURRENCY });
+    for (const item of items) {
+      void taking.add(() =>
+        takeOne(item, signal).catch((error: unknown) => {
+          errors.push(error);
+          taking.clear();
+        }),
+      );
+    }
+    await taking.onIdle();
+    if (errors.length > 0) throw errors[0];
+  }
+
   /** Resolves with the time until the next round. */
   async function round(signal: AbortSignal): Promise<number> {
     const startedAt = clock.monotonic();
     try {
       const wanted = await sink.wanted(signal);
       reportRefusals(wanted);
-      await take(wanted.items, signal);
+      await takeAll(wanted.items, signal);
     } catch (error) {
       signal.throwIfAborted();
       return fail(asAgentError(error));
@@ -197,14 +183,14 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
   };
 }
 
-export interface CollectItemOptions {
-  /** Absent where no source can run a show command. */
+/** Collects an item: a show command through eAPI, or the sockets from the kernel. `shows` is absent where no source can run a show command. */
+export function createCollectItem({
+  shows,
+  readBgpSockets,
+}: {
   readonly shows?: Pick<ShowRunner, 'run'>;
   readonly readBgpSockets: (signal: AbortSignal) => Promise<Uint8Array>;
-}
-
-/** Collects an item: a show command through eAPI, or the sockets from the kernel. */
-export function createCollectItem({ shows, readBgpSockets }: CollectItemOptions): Collect {
+}): Collect {
   return async (item, signal) => {
     if (item.type === 'bgp-sockets') return readBgpSockets(signal);
     const { command } = item;

@@ -15,23 +15,25 @@ function createClient(): HttpClient {
   return new HttpClient({ connections: MAX_CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, maxBodyBytes: MAX_REPLY_BYTES });
 }
 
-type Request = Omit<HttpRequest, 'origin' | 'path'>;
-
-interface SendOptions {
-  readonly http: HttpClient;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
 /** Rejects with the signal's reason, or with an error whose message has no part of the URL. */
-function send(url: URL, request: Request, { http, timeoutMs, signal }: SendOptions): Promise<HttpReply> {
-  const { origin, pathname, search } = url;
+function send(
+  http: HttpClient,
+  { origin, pathname, search }: URL,
+  request: Omit<HttpRequest, 'origin' | 'path'>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<HttpReply> {
   return withDeadline(timeoutMs, signal, (inner) => http.send({ ...request, origin, path: `${pathname}${search}` }, inner));
 }
 
 function problemOfSending(error: unknown): string {
   const isTooLarge = error instanceof HttpError && error.problem === 'too-large';
   return isTooLarge ? `the answer has more than ${MAX_REPLY_BYTES} bytes` : describeError(error);
+}
+
+interface DeviceKey {
+  readonly publisher: Address;
+  readonly device: Address;
 }
 
 /** How far the timestamp of a request may be from the server's clock. */
@@ -41,19 +43,11 @@ const MIN_RETRY_MS = 1_000;
 /** Even a server that names a time in years gets the next request after this. */
 const MAX_RETRY_MS = 15 * 60_000;
 
-interface SentRequest {
-  /** The server, for messages. */
-  readonly server: string;
-  /** Such as `POST /v1/snapshots/upload-url`. */
-  readonly request: string;
-  /** The local time of the request. */
-  readonly at: EpochMs;
-  readonly publisher: string;
-  readonly device: string;
-}
-
-/** The error of an answer other than 200. */
-function ingestError(reply: HttpReply, { server, request, at, publisher, device }: SentRequest): AgentError {
+/** The error of an answer other than 200 to `request`, such as `POST /v1/snapshots/upload-url`, that was sent at `at` by the local clock. */
+function ingestError(
+  reply: HttpReply,
+  { server, request, at, ...key }: { readonly server: string; readonly request: string; readonly at: EpochMs } & DeviceKey,
+): AgentError {
   const { status } = reply;
   const problem = problemOf(reply);
   if (status === 503 || status === 429) {
@@ -63,7 +57,7 @@ function ingestError(reply: HttpReply, { server, request, at, publisher, device 
   if (status !== 401) return new AgentError('SNAPSHOT__SERVER_STATUS', { server, request, status, problem });
   const skewMs = skewOf(reply, at);
   if (skewMs === undefined || Math.abs(skewMs) <= ACCEPTED_SKEW_MS)
-    return new AgentError('SNAPSHOT__UNAUTHORIZED', { server, publisher, device, problem });
+    return new AgentError('SNAPSHOT__UNAUTHORIZED', { server, ...key, problem });
   const direction = skewMs < 0 ? 'ahead of' : 'behind';
   return new AgentError('SNAPSHOT__CLOCK_SKEW', { server, skew: roughly(Math.abs(skewMs)), direction, skewMs });
 }
@@ -127,7 +121,7 @@ export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestPro
   const http = createClient();
   const [sentAt, startedAt] = [clock.wall(), clock.monotonic()];
   try {
-    const reply = await send(target, { method: 'GET' }, { http, timeoutMs, signal });
+    const reply = await send(http, target, { method: 'GET' }, timeoutMs, signal);
     const latencyMs = clock.monotonic() - startedAt;
     if (reply.status !== 200)
       throw new AgentError('SNAPSHOT__SERVER_STATUS', { server, request, status: reply.status, problem: 'a list was expected' });
@@ -160,12 +154,10 @@ export interface SnapshotSigner {
   sign(message: Uint8Array): Uint8Array;
 }
 
-interface RequestToSign {
+interface SignedRequest {
   readonly method: string;
   /** The path of the URL as it is sent, with its percent-escapes. */
   readonly path: string;
-  /** As in the header `X-DZ-Timestamp`. */
-  readonly timestamp: string;
   readonly body: Uint8Array;
 }
 
@@ -178,18 +170,18 @@ interface RequestToSign {
  *   timestamp:2026-03-01T12:34:56Z
  *   body-sha256:<64 hex digits>
  */
-export function canonicalText({ method, path, timestamp, body }: RequestToSign): string {
+export function canonicalText({ method, path, body, timestamp }: SignedRequest & { readonly timestamp: string }): string {
   const hash = createHash('sha256').update(body).digest('hex');
   return ['DOUBLEZERO_V1', `method:${method}`, `path:${path}`, `timestamp:${timestamp}`, `body-sha256:${hash}`, ''].join('\n');
 }
 
 /** The headers that authenticate a request: device, timestamp, and the base58 of the signature over the canonical text. */
 export function signedHeaders(
-  request: Omit<RequestToSign, 'timestamp'> & { readonly at: EpochMs },
+  { at, ...request }: SignedRequest & { readonly at: EpochMs },
   device: Address,
   signer: SnapshotSigner,
 ): Readonly<Record<string, string>> {
-  const timestamp = rfc3339(request.at);
+  const timestamp = rfc3339(at);
   const signature = signer.sign(Buffer.from(canonicalText({ ...request, timestamp })));
   return { 'x-dz-device': device, 'x-dz-timestamp': timestamp, 'x-dz-signature': bs58.encode(signature) };
 }
@@ -288,7 +280,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
         : { 'content-type': 'application/json', ...signedHeaders({ method, path: target.pathname, body, at: sentAt }, device, signer) };
     let reply: HttpReply;
     try {
-      reply = await send(target, { method, headers, body }, { http, timeoutMs, signal });
+      reply = await send(http, target, { method, headers, body }, timeoutMs, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: problemOfSending(error) }, { cause: error });
@@ -316,7 +308,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
   async function upload({ url: place, headers }: UploadTarget, { kind, bytes }: Snapshot, signal: AbortSignal): Promise<void> {
     let reply: HttpReply;
     try {
-      reply = await send(place, { method: 'PUT', headers, body: bytes }, { http, timeoutMs, signal });
+      reply = await send(http, place, { method: 'PUT', headers, body: bytes }, timeoutMs, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new AgentError('SNAPSHOT__UPLOAD_FAILED', { kind, place: place.host, problem: problemOfSending(error) }, { cause: error });
