@@ -1,4 +1,4 @@
-import { Dispatcher } from '../../src/lib/http.ts';
+import type { Dispatcher, HttpDispatcher } from '../../src/lib/http.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from '../../src/rpc/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
 import { ANSWERS_AFTER_FORWARDING, GARBLED, type HttpAnswer, type WrongAnswer } from './answers.ts';
@@ -114,15 +114,14 @@ interface RequestBody {
 }
 
 /** The network to one node: it loses, delays, repeats, reorders, cuts, and answers wrongly. */
-class SimulatedNetwork extends Dispatcher {
+class SimulatedNetwork implements HttpDispatcher {
   readonly #options: SimulatedNetworkOptions;
 
   constructor(options: SimulatedNetworkOptions) {
-    super();
     this.#options = options;
   }
 
-  override dispatch({ body }: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  dispatch({ body }: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const { prng, place } = this.#options;
     let isOver = false;
     const end = (act: () => void): void => {
@@ -166,11 +165,11 @@ class SimulatedNetwork extends Dispatcher {
     return true;
   }
 
-  override close(): Promise<void> {
+  close(): Promise<void> {
     return Promise.resolve();
   }
 
-  override destroy(): Promise<void> {
+  destroy(): Promise<void> {
     return Promise.resolve();
   }
 
