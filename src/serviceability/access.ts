@@ -1,6 +1,7 @@
 import {
   type AccountReader,
   type AccountWriter,
+  absentAs,
   decodeAs,
   encodeAs,
   type FieldCodec,
@@ -121,14 +122,7 @@ export interface AccessPass {
   readonly maxMulticastUsers: number;
 }
 
-const u16OrOne: FieldCodec<number> = {
-  read(reader) {
-    const absent = reader.remaining < 2;
-    const value = reader.u16();
-    return absent ? 1 : value;
-  },
-  write: (writer, value) => writer.u16(value),
-};
+const u16OrOne = /* @__PURE__ */ absentAs(1, u16);
 
 const ACCESS_PASS_LAYOUT: Layout<AccessPass> = {
   owner: key,

@@ -84,7 +84,7 @@ export interface KnownAccount<Type extends keyof AccountValues> {
   readonly unread?: UnreadBytes;
 }
 
-/** An account of a type that this SDK does not know: all its bytes, including the type byte. */
+/** An account of a type that this SDK does not know, or that the program refuses to read: all its bytes, including the type byte. */
 export interface UnknownAccount {
   readonly type: 'unknown';
   readonly data: Uint8Array;
@@ -121,8 +121,12 @@ const CODECS: { readonly [Type in keyof AccountValues]: Codec<AccountValues[Type
  */
 export function decodeAccount(data: Uint8Array): Account {
   const type = accountType(data);
-  if (type !== 'none') return decodeKnown(type, data);
   if (data.length === 0) throw new AccountDataError('ACCOUNT__EMPTY', { expected: 'serviceability' });
+  try {
+    if (type !== 'none') return decodeKnown(type, data);
+  } catch (error) {
+    if (!(error instanceof AccountDataError)) throw error;
+  }
   return { type: 'unknown', data: new Uint8Array(data) };
 }
 

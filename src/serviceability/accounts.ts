@@ -1,4 +1,5 @@
 import {
+  absentAs,
   bool,
   decodeAs,
   encodeAs,
@@ -10,6 +11,7 @@ import {
   type Layout,
   nanosecondsField,
   network,
+  statusField,
   text,
   u8,
   u16,
@@ -50,7 +52,7 @@ export const decodeContributor = (data: Uint8Array): Contributor => decodeAs('co
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeContributor = (contributor: Contributor): Uint8Array => encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
 
-/** The Exchange account (type 4): a metro where devices interconnect. A field that the account is too short to hold reads as zero. */
+/** The Exchange account (type 4): a metro where devices interconnect. A field that the account is too short to hold reads as zero, a status as activated. */
 export interface Exchange {
   readonly owner: Address;
   readonly index: bigint;
@@ -80,7 +82,7 @@ const EXCHANGE_LAYOUT: Layout<Exchange> = {
   lng: f64,
   bgpCommunity: u16,
   unused: u16,
-  status: u8,
+  status: statusField,
   code: text,
   name: text,
   referenceCount: u32,
@@ -151,7 +153,10 @@ export const LinkStatus = {
 /** Bits of Link.link_flags. */
 export const LinkFlag = { unicastDrained: 1 } as const;
 
-/** The Link account (type 6): a circuit between two devices. A field that the account is too short to hold reads as zero. */
+/**
+ * The Link account (type 6): a circuit between two devices. A field that the account is too short to hold reads as zero, but for the program's
+ * defaults: status activated, type WAN, health pending.
+ */
 export interface Link {
   readonly owner: Address;
   readonly index: bigint;
@@ -185,26 +190,29 @@ export interface Link {
   readonly linkFlags: number;
 }
 
+/** The program's defaults: a WAN link, whose health is pending. */
+const oneIfAbsent = /* @__PURE__ */ absentAs(1, u8);
+
 const LINK_LAYOUT: Layout<Link> = {
   owner: key,
   index: u128,
   bumpSeed: u8,
   sideAPk: key,
   sideZPk: key,
-  linkType: u8,
+  linkType: oneIfAbsent,
   bandwidth: u64,
   mtu: u32,
   delayNs: nanosecondsField,
   jitterNs: nanosecondsField,
   tunnelId: u16,
   tunnelNet: network,
-  status: u8,
+  status: statusField,
   code: text,
   contributorPk: key,
   sideAIfaceName: text,
   sideZIfaceName: text,
   delayOverrideNs: nanosecondsField,
-  linkHealth: u8,
+  linkHealth: oneIfAbsent,
   desiredStatus: u8,
   linkTopologies: keys,
   linkFlags: u32,
@@ -219,7 +227,7 @@ export const encodeLink = (link: Link): Uint8Array => encodeAs('link', LINK_LAYO
 /** Byte values of Location.status and Exchange.status; any other byte is kept as it is. */
 export const PlaceStatus = { pending: 0, activated: 1, suspended: 2 } as const;
 
-/** The Location account (type 3): a data center. A field that the account is too short to hold reads as zero. */
+/** The Location account (type 3): a data center. A field that the account is too short to hold reads as zero, a status as activated. */
 export interface Location {
   readonly owner: Address;
   readonly index: bigint;
@@ -245,7 +253,7 @@ const LOCATION_LAYOUT: Layout<Location> = {
   lat: f64,
   lng: f64,
   locId: u32,
-  status: u8,
+  status: statusField,
   code: text,
   name: text,
   country: text,
@@ -261,7 +269,7 @@ export const encodeLocation = (location: Location): Uint8Array => encodeAs('loca
 /** Byte values of MulticastGroup.status; any other byte is kept as it is. */
 export const MulticastGroupStatus = { pending: 0, activated: 1, suspended: 2, deleting: 3, rejected: 4 } as const;
 
-/** The MulticastGroup account (type 8). A field that the account is too short to hold reads as zero. */
+/** The MulticastGroup account (type 8). A field that the account is too short to hold reads as zero, a status as activated. */
 export interface MulticastGroup {
   readonly owner: Address;
   readonly index: bigint;
@@ -285,7 +293,7 @@ const MULTICAST_GROUP_LAYOUT: Layout<MulticastGroup> = {
   tenantPk: key,
   multicastIp: ipv4,
   maxBandwidth: u64,
-  status: u8,
+  status: statusField,
   code: text,
   publisherCount: u32,
   subscriberCount: u32,

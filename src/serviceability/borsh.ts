@@ -453,3 +453,17 @@ export const nanosecondsField: FieldCodec<Nanoseconds> = {
   read: (reader) => nanoseconds(reader.u64()),
   write: (writer, value) => writer.u64(value),
 };
+
+/** A field whose default is not zero: what the program takes for an account that is too short to hold it. */
+export function absentAs<T>(value: T, codec: FieldCodec<T>): FieldCodec<T> {
+  return {
+    read(reader) {
+      const read = codec.read(reader);
+      return reader.cut ? value : read;
+    },
+    write: codec.write,
+  };
+}
+
+/** A status byte; an account without one is activated. */
+export const statusField: FieldCodec<number> = /* @__PURE__ */ absentAs(1, u8);

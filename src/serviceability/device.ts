@@ -2,6 +2,7 @@ import {
   type AccountReader,
   AccountType,
   AccountWriter,
+  absentAs,
   bool,
   ipv4,
   key,
@@ -10,6 +11,7 @@ import {
   networks,
   openAccount,
   readFields,
+  statusField,
   text,
   u8,
   u16,
@@ -56,15 +58,17 @@ export type DeprecatedInterface =
   | ({ readonly layout: 1 | 2 } & FullInterface)
   | ({ readonly layout: 3; readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[] } & FullInterface);
 
-/** An interface in a layout that this SDK knows (version 4). */
+/** An interface of version 4, or of a later one: those only append fields. */
 export interface KnownInterface extends FullInterface {
   readonly kind: 'known';
+  /** Absent for version 4. */
+  readonly version?: number;
   readonly flexAlgoNodeSegments: readonly FlexAlgoNodeSegment[];
-  /** Bytes of this element after its known fields. */
+  /** Bytes of this element after its known fields: those of a later version. */
   readonly surplus: Uint8Array;
 }
 
-/** An interface of another version, or whose fields do not fit its size: its bytes after the version. */
+/** An interface of an earlier version, or whose fields do not fit its size: its bytes after the version. */
 export interface UnknownInterface {
   readonly kind: 'unknown';
   readonly version: number;
@@ -111,7 +115,10 @@ export const DeviceStatus = {
   linkProvisioning: 7,
 } as const;
 
-/** The Device account (type 5). A field that the account is too short to hold reads as zero. */
+/**
+ * The Device account (type 5). A field that the account is too short to hold reads as zero, but for the program's defaults: status activated,
+ * health pending.
+ */
 export interface Device {
   readonly owner: Address;
   readonly index: bigint;
@@ -163,7 +170,7 @@ const HEAD_LAYOUT = {
   exchangePk: key,
   deviceType: u8,
   publicIp: ipv4,
-  status: u8,
+  status: statusField,
   code: text,
   dzPrefixes: networks,
   metricsPublisherPk: key,
@@ -171,12 +178,15 @@ const HEAD_LAYOUT = {
   mgmtVrf: text,
 } satisfies Partial<Layout<Device>>;
 
+/** The program's default for an older account. */
+const HEALTH_PENDING = 1;
+
 /** Between the two interface vectors. */
 const COUNTERS_LAYOUT = {
   referenceCount: u32,
   usersCount: u16,
   maxUsers: u16,
-  deviceHealth: u8,
+  deviceHealth: absentAs(HEALTH_PENDING, u8),
   desiredStatus: u8,
   unicastUsersCount: u16,
   multicastSubscribersCount: u16,
@@ -242,7 +252,7 @@ function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInte
 }
 
 function writeInterface(writer: AccountWriter, element: DeviceInterface): void {
-  const version = element.kind === 'known' ? CURRENT_VERSION : element.version;
+  const { version = CURRENT_VERSION } = element;
   const body = element.kind === 'known' ? knownBody(element) : element.body;
   writer
     .u16(PREFIX_LENGTH + body.length)
@@ -290,10 +300,11 @@ function readInterface(reader: AccountReader): DeviceInterface | undefined {
   const version = reader.u8();
   if (length < 0 || length > reader.remaining) return undefined;
   const body = reader.window(length);
-  if (version === CURRENT_VERSION) {
+  if (version >= CURRENT_VERSION) {
     const fields = readFields(INTERFACE_LAYOUT, body);
     const flexAlgoNodeSegments = readSegments(body);
-    if (!body.cut) return { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
+    const known: KnownInterface = { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
+    if (!body.cut) return version === CURRENT_VERSION ? known : { ...known, version };
   }
   return { kind: 'unknown', version, body: body.all() };
 }

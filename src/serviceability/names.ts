@@ -1,6 +1,5 @@
 /*
- * Names of the program's enum bytes. A byte without a name is `unknown(9)`, so that it stays visible. The names of user status and BGP
- * status are the ones that the `doublezero` command prints.
+ * Names of the program's enum bytes, as the `doublezero` command prints them. A byte without a name is `unknown(9)`, so that it stays visible.
  */
 type NameOf = (byte: number) => string;
 
@@ -32,10 +31,10 @@ export const cyoaTypeName: NameOf = /* @__PURE__ */ namesOf({
 
 /** Of Device.status, in the program's numbering; some published clients number differently from 2 on. */
 export const deviceStatusName: NameOf = /* @__PURE__ */ namesOf({
-  0: 'pending',
+  0: 'pending (deprecated)',
   1: 'activated',
   3: 'deleting',
-  4: 'rejected',
+  4: 'rejected (deprecated)',
   5: 'drained',
   6: 'device-provisioning',
   7: 'link-provisioning',
@@ -73,15 +72,15 @@ export const interfaceDiaName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 
 export const routingModeName: NameOf = /* @__PURE__ */ namesOf({ 0: 'static', 1: 'bgp' });
 
 /** Of Tenant.payment_status. */
-export const paymentStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'delinquent', 1: 'paid' });
+export const paymentStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'Delinquent', 1: 'Paid' });
 /** Of Link.link_type. */
 export const linkTypeName: NameOf = /* @__PURE__ */ namesOf({ 1: 'WAN', 127: 'DZX' });
 /** Of Link.status. */
 export const linkStatusName: NameOf = /* @__PURE__ */ namesOf({
-  0: 'pending',
+  0: 'pending (deprecated)',
   1: 'activated',
   3: 'deleting',
-  4: 'rejected',
+  4: 'rejected (deprecated)',
   5: 'requested',
   6: 'hard-drained',
   7: 'soft-drained',
@@ -99,17 +98,22 @@ export const linkDesiredStatusName: NameOf = /* @__PURE__ */ namesOf({
 /** Of Contributor.status. */
 export const contributorStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended', 3: 'deleting' });
 /** Of locations and of exchanges. */
-export const placeStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending', 1: 'activated', 2: 'suspended' });
+export const placeStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'pending (deprecated)', 1: 'activated', 2: 'suspended' });
 /** Of MulticastGroup.status. */
 export const multicastGroupStatusName: NameOf = /* @__PURE__ */ namesOf({
-  0: 'pending',
+  0: 'pending (deprecated)',
   1: 'activated',
   2: 'suspended',
   3: 'deleting',
-  4: 'rejected',
+  4: 'rejected (deprecated)',
 });
 /** Of AccessPass.status. */
-export const accessPassStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'requested', 1: 'connected', 2: 'disconnected', 3: 'expired' });
+export const accessPassStatusName: NameOf = /* @__PURE__ */ namesOf({
+  0: 'requested',
+  1: 'connected',
+  2: 'disconnected',
+  3: 'expired (deprecated)',
+});
 /** Of Permission.status. */
 export const permissionStatusName: NameOf = /* @__PURE__ */ namesOf({ 0: 'none', 1: 'activated', 2: 'suspended' });
 /** Of Topology.constraint. */

@@ -93,12 +93,12 @@ export const accessPassAddress = (programId: Address, clientIp: Ipv4, userPayer:
 /** A Feed, by its code and its Exchange. */
 export const feedAddress = (programId: Address, code: string, exchange: Address): ProgramAddress =>
   derive(programId, 'feed', utf8(code), addressBytes(exchange));
-/** A Topology, by its name; the seed is the name in upper case. */
+/** A Topology, by its name; the seed is the name with ASCII letters in upper case. */
 export const topologyAddress = (programId: Address, name: string): ProgramAddress =>
-  derive(programId, 'topology', utf8(name.toUpperCase()));
-/** An Index; `entitySeed` is the entity's own first seed, such as `device`, and the key is lowercased. */
+  derive(programId, 'topology', utf8(name.replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase())));
+/** An Index; `entitySeed` is the entity's own first seed, such as `device`, and ASCII letters of the key are lowercased. */
 export const indexAddress = (programId: Address, entitySeed: string, key: string): ProgramAddress =>
-  derive(programId, 'index', utf8(entitySeed), utf8(key.toLowerCase()));
+  derive(programId, 'index', utf8(entitySeed), utf8(key.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())));
 
 /** A pool that the program allocates from (RFC-11); a device's pools come in numbered parts. */
 export type ResourcePool =

@@ -2,6 +2,7 @@ import {
   type AccountReader,
   AccountType,
   AccountWriter,
+  absentAs,
   decodeAs,
   encodeAs,
   type FieldCodec,
@@ -17,9 +18,12 @@ import {
   u128,
 } from './borsh.ts';
 import { ipv4FromNumber, ipv4ToNumber } from './network.ts';
-import type { Address, Ipv4, Lamports, NetworkV4 } from './units.ts';
+import { AccountDataError, type Address, type Ipv4, type Lamports, type NetworkV4 } from './units.ts';
 
-/** The GlobalConfig account (type 2): the network's numbers and address blocks. A field that the account is too short to hold reads as zero. */
+/**
+ * The GlobalConfig account (type 2): the network's numbers and address blocks. A field that the account is too short to hold reads as zero, the next
+ * BGP community as 10,000.
+ */
 export interface GlobalConfig {
   readonly owner: Address;
   readonly bumpSeed: number;
@@ -33,6 +37,9 @@ export interface GlobalConfig {
   readonly multicastPublisherBlock: NetworkV4;
 }
 
+/** The program's default for an account without the field. */
+const FIRST_BGP_COMMUNITY = 10_000;
+
 const GLOBAL_CONFIG_LAYOUT: Layout<GlobalConfig> = {
   owner: key,
   bumpSeed: u8,
@@ -41,7 +48,7 @@ const GLOBAL_CONFIG_LAYOUT: Layout<GlobalConfig> = {
   deviceTunnelBlock: network,
   userTunnelBlock: network,
   multicastGroupBlock: network,
-  nextBgpCommunity: u16,
+  nextBgpCommunity: absentAs(FIRST_BGP_COMMUNITY, u16),
   multicastPublisherBlock: network,
 };
 
@@ -75,23 +82,34 @@ export interface GlobalState {
   readonly feedAuthorityPk: Address;
 }
 
+/** Unlike every other list: the program refuses an account whose count says more keys than there are. */
+const allowlist: FieldCodec<readonly Address[]> = {
+  read(reader) {
+    const hasCount = reader.remaining >= 4;
+    const read = reader.keys();
+    if (!hasCount || !reader.cut) return read;
+    throw new AccountDataError('ACCOUNT__INCONSISTENT', { what: 'a GlobalState', problem: 'a list has fewer keys than its count says' });
+  },
+  write: keys.write,
+};
+
 const GLOBAL_STATE_LAYOUT: Layout<GlobalState> = {
   bumpSeed: u8,
   accountIndex: u128,
-  foundationAllowlist: keys,
-  deviceAllowlist: keys,
-  userAllowlist: keys,
+  foundationAllowlist: allowlist,
+  deviceAllowlist: allowlist,
+  userAllowlist: allowlist,
   activatorAuthorityPk: key,
   sentinelAuthorityPk: key,
   contributorAirdropLamports: lamportsField,
   userAirdropLamports: lamportsField,
   healthOraclePk: key,
-  qaAllowlist: keys,
+  qaAllowlist: allowlist,
   featureFlags: u128,
   feedAuthorityPk: key,
 };
 
-/** Reads a GlobalState account. Throws only AccountDataError, when the data is empty or of another type. */
+/** Reads a GlobalState account. Throws only AccountDataError, when the data is empty, of another type, or has a list whose count lies. */
 export const decodeGlobalState = (data: Uint8Array): GlobalState => decodeAs('globalState', GLOBAL_STATE_LAYOUT, data);
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */

@@ -60,12 +60,12 @@ export class ServiceabilityError extends Error {
   }
 }
 
-/** The data is not an account of the expected type. Nothing else in an account's bytes is an error. */
+/** The data is not an account of the expected type, or a GlobalState whose list counts lie. Nothing else in an account's bytes is an error. */
 export class AccountDataError extends ServiceabilityError {
   override readonly name = 'AccountDataError';
 
   constructor(
-    override readonly code: 'ACCOUNT__EMPTY' | 'ACCOUNT__WRONG_TYPE',
+    override readonly code: 'ACCOUNT__EMPTY' | 'ACCOUNT__WRONG_TYPE' | 'ACCOUNT__INCONSISTENT',
     context: Readonly<Record<string, ContextValue>>,
   ) {
     super(code, context);

@@ -11,6 +11,7 @@ import {
   openAccount,
   readFields,
   slotField,
+  statusField,
   u8,
   u16,
   u128,
@@ -36,7 +37,10 @@ export const BgpStatus = { unknown: 0, up: 1, down: 2 } as const;
 /** Byte values of User.user_type. */
 export const UserType = { ibrl: 0, ibrlWithAllocatedIp: 1, edgeFiltering: 2, multicast: 3 } as const;
 
-/** The User account (type 7), fields in the order of its layout. A field that the account is too short to hold reads as zero. */
+/**
+ * The User account (type 7), fields in the order of its layout. A field that the account is too short to hold reads as zero, the status as
+ * activated.
+ */
 export interface User {
   readonly owner: Address;
   /** 0 for accounts keyed by client address: it does not identify a user. */
@@ -81,7 +85,7 @@ export interface User {
 const EMPTY_LENGTH = 206;
 
 /**
- * Reads a User account (type 7). Fields that an older account is too short for read as zero; bytes after the last field are ignored.
+ * Reads a User account (type 7). Bytes after the last field are ignored.
  * Throws only AccountDataError, when the data is empty or of another type.
  */
 export function decodeUser(data: Uint8Array): User {
@@ -109,7 +113,7 @@ const USER_LAYOUT: Layout<User> = {
   dzIp: ipv4,
   tunnelId: u16,
   tunnelNet: network,
-  status: u8,
+  status: statusField,
   publishers: keys,
   subscribers: keys,
   validatorPubkey: key,

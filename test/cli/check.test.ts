@@ -131,7 +131,7 @@ describe.concurrent('all steps', () => {
 
   test.for([
     ['drained', DeviceStatus.drained, 'warn device', 'lo-dz001 is drained', 0],
-    ['pending', DeviceStatus.pending, 'fail device', 'lo-dz001 is pending', 1],
+    ['pending', DeviceStatus.pending, 'fail device', 'lo-dz001 is pending (deprecated)', 1],
   ] as const)('check names the status of a %s device', async ([, status, state, words, code]) => {
     await using at = await commandFixture();
     at.localnet.ledger.admin.changeDevice(at.localnet.device, { status });

@@ -60,7 +60,7 @@ export const emptyUser: User = aUser({
   dzIp: ipv4('0.0.0.0'),
   tunnelId: 0,
   tunnelNet: parseNetworkV4('0.0.0.0/0'),
-  status: 0,
+  status: 1,
 });
 
 /** A device as CreateDevice leaves it: no interfaces yet. */
@@ -103,7 +103,7 @@ export const emptyDevice: Device = {
   exchangePk: ZERO_ADDRESS,
   deviceType: 0,
   publicIp: ipv4('0.0.0.0'),
-  status: 0,
+  status: 1,
   code: '',
   dzPrefixes: [],
   metricsPublisherPk: ZERO_ADDRESS,
@@ -113,7 +113,7 @@ export const emptyDevice: Device = {
   referenceCount: 0,
   usersCount: 0,
   maxUsers: 0,
-  deviceHealth: 0,
+  deviceHealth: 1,
   desiredStatus: 0,
   unicastUsersCount: 0,
   multicastSubscribersCount: 0,

@@ -80,7 +80,7 @@ const emptyGlobalConfig: GlobalConfig = {
   deviceTunnelBlock: NO_NETWORK,
   userTunnelBlock: NO_NETWORK,
   multicastGroupBlock: NO_NETWORK,
-  nextBgpCommunity: 0,
+  nextBgpCommunity: 10_000,
   multicastPublisherBlock: NO_NETWORK,
 };
 const someVersion = fc.record({ major: someU32, minor: someU32, patch: someU32 });

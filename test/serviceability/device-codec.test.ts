@@ -92,7 +92,20 @@ test('every layout of the first vector is passed over at its own length', () => 
   expect(hex(encodeDevice(device))).toBe(data);
 });
 
-test('an interface of a version that is not known is kept as bytes, and what follows it is read', () => {
+test('an interface of a later version is read with the fields of version 4, and keeps what follows them', () => {
+  const body = `${ETHERNET1}${NONE}beef`;
+  const size = (3 + body.length / 2).toString(16).padStart(2, '0');
+  const data = `${HEAD}${NONE}${COUNTERS}02000000${size}0005${body}${size}0004${body}`;
+  const surplus = Uint8Array.of(0xbe, 0xef);
+  const device = decodeDevice(fromHex(data));
+  expect(device.interfaces).toEqual([
+    { ...ethernet1, kind: 'known', version: 5, flexAlgoNodeSegments: [], surplus },
+    { ...ethernet1, kind: 'known', flexAlgoNodeSegments: [], surplus },
+  ]);
+  expect(hex(encodeDevice(device))).toBe(data);
+});
+
+test('an interface of a later version whose fields do not fit is kept as bytes, and what follows it is read', () => {
   const future = `3e0005${'aa'.repeat(59)}`;
   const current = `3600${'04'}${ETHERNET1}00000000`;
   expect(current.length / 2).toBe(0x36);
@@ -188,7 +201,7 @@ test('every device that can be written reads back the same', () => {
   );
 });
 
-test('a device cut anywhere reads as the whole one up to the cut, and as zero after it', () => {
+test('a device cut anywhere reads as the whole one up to the cut, and as the defaults after it', () => {
   fc.assert(
     fc.property(someDevice, fc.double({ min: 0, max: 1, noNaN: true }), (device, part) => {
       const data = encodeDevice(device);

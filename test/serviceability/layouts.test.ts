@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
 import {
   decodeAccessPass,
+  decodeAccount,
+  decodeContributor,
+  decodeDevice,
+  decodeExchange,
+  decodeGlobalConfig,
   decodeGlobalState,
+  decodeLink,
+  decodeLocation,
+  decodeMulticastGroup,
+  decodeUser,
   encodeAccessPass,
   encodeContributor,
   encodeExchange,
@@ -210,4 +219,41 @@ test('the small accounts are written as their layouts say', () => {
   expect(hex(encodeFeed({ owner: keyOf(1), bumpSeed: 255, code: 'f', name: 'g', exchange: keyOf(2), groups: [keyOf(3)] }))).toBe(
     lines('12', key('01'), 'ff', '0100000066', '0100000067', key('02'), '01000000', key('03')),
   );
+});
+
+test.each([
+  ['user', decodeUser, 7],
+  ['device', decodeDevice, 5],
+  ['link', decodeLink, 6],
+  ['location', decodeLocation, 3],
+  ['exchange', decodeExchange, 4],
+  ['multicast group', decodeMulticastGroup, 8],
+] as const)('a %s without a status is activated, as for the program', (_, decode, type) => {
+  expect(decode(Uint8Array.of(type)).status).toBe(1);
+});
+
+test('fields that an older account lacks have the defaults of the program', () => {
+  expect(decodeDevice(Uint8Array.of(5))).toMatchObject({ deviceHealth: 1, desiredStatus: 0, maxUsers: 0 });
+  expect(decodeLink(Uint8Array.of(6))).toMatchObject({ linkType: 1, linkHealth: 1, desiredStatus: 0 });
+  expect(decodeGlobalConfig(Uint8Array.of(2))).toMatchObject({ nextBgpCommunity: 10_000, localAsn: 0 });
+  expect(decodeContributor(Uint8Array.of(10)).status).toBe(0);
+});
+
+const FOUNDERS = `01ff${'00'.repeat(16)}`;
+
+test.each([
+  ['the first list', `${FOUNDERS}02000000${key('01')}`],
+  ['the last list', `${FOUNDERS}${'00000000'.repeat(3)}${'00'.repeat(64 + 16 + 32)}01000000`],
+])('a global state whose count lies in %s is an error, and is kept as it is', (_, data) => {
+  const bytes = fromHex(data);
+  expect(() => decodeGlobalState(bytes)).toThrow(expect.objectContaining({ name: 'AccountDataError', code: 'ACCOUNT__INCONSISTENT' }));
+  expect(decodeAccount(bytes)).toEqual({ type: 'unknown', data: bytes });
+});
+
+test('a global state that ends before a list has an empty one', () => {
+  expect(decodeGlobalState(fromHex(`${FOUNDERS}01000000${key('01')}0000`))).toMatchObject({
+    foundationAllowlist: [keyOf(1)],
+    deviceAllowlist: [],
+    qaAllowlist: [],
+  });
 });

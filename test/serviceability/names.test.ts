@@ -21,11 +21,11 @@ test('the statuses of a user are called as the doublezero command calls them', (
 
 test('the statuses of a device have the program’s numbers', () => {
   expect(upTo(8, sdk.deviceStatusName)).toEqual([
-    'pending',
+    'pending (deprecated)',
     'activated',
     'unknown(2)',
     'deleting',
-    'rejected',
+    'rejected (deprecated)',
     'drained',
     'device-provisioning',
     'link-provisioning',
@@ -62,17 +62,17 @@ test('every other enum byte has its name', () => {
   expect(upTo(4, sdk.loopbackTypeName)).toEqual(['none', 'vpnv4', 'ipv4', 'pim_rp_addr', 'unknown(4)']);
   expect(upTo(2, sdk.interfaceDiaName)).toEqual(['none', 'dia', 'unknown(2)']);
   expect(upTo(2, sdk.routingModeName)).toEqual(['static', 'bgp', 'unknown(2)']);
-  expect(upTo(2, sdk.paymentStatusName)).toEqual(['delinquent', 'paid', 'unknown(2)']);
+  expect(upTo(2, sdk.paymentStatusName)).toEqual(['Delinquent', 'Paid', 'unknown(2)']);
 });
 
 test('the bytes of links, places, groups and passes have the names of the program', () => {
   expect([1, 127, 2].map(sdk.linkTypeName)).toEqual(['WAN', 'DZX', 'unknown(2)']);
   expect(upTo(9, sdk.linkStatusName)).toEqual([
-    'pending',
+    'pending (deprecated)',
     'activated',
     'unknown(2)',
     'deleting',
-    'rejected',
+    'rejected (deprecated)',
     'requested',
     'hard-drained',
     'soft-drained',
@@ -82,9 +82,16 @@ test('the bytes of links, places, groups and passes have the names of the progra
   expect(upTo(4, sdk.linkHealthName)).toEqual(['unknown', 'pending', 'ready-for-service', 'impaired', 'unknown(4)']);
   expect([0, 1, 6, 7, 8].map(sdk.linkDesiredStatusName)).toEqual(['pending', 'activated', 'hard-drained', 'soft-drained', 'unknown(8)']);
   expect(upTo(4, sdk.contributorStatusName)).toEqual(['none', 'activated', 'suspended', 'deleting', 'unknown(4)']);
-  expect(upTo(3, sdk.placeStatusName)).toEqual(['pending', 'activated', 'suspended', 'unknown(3)']);
-  expect(upTo(5, sdk.multicastGroupStatusName)).toEqual(['pending', 'activated', 'suspended', 'deleting', 'rejected', 'unknown(5)']);
-  expect(upTo(4, sdk.accessPassStatusName)).toEqual(['requested', 'connected', 'disconnected', 'expired', 'unknown(4)']);
+  expect(upTo(3, sdk.placeStatusName)).toEqual(['pending (deprecated)', 'activated', 'suspended', 'unknown(3)']);
+  expect(upTo(5, sdk.multicastGroupStatusName)).toEqual([
+    'pending (deprecated)',
+    'activated',
+    'suspended',
+    'deleting',
+    'rejected (deprecated)',
+    'unknown(5)',
+  ]);
+  expect(upTo(4, sdk.accessPassStatusName)).toEqual(['requested', 'connected', 'disconnected', 'expired (deprecated)', 'unknown(4)']);
   expect(upTo(3, sdk.permissionStatusName)).toEqual(['none', 'activated', 'suspended', 'unknown(3)']);
   expect(upTo(2, sdk.topologyConstraintName)).toEqual(['include-any', 'exclude', 'unknown(2)']);
 });

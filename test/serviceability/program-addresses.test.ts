@@ -97,7 +97,9 @@ const derivations: readonly (readonly [string, ProgramAddress, readonly Uint8Arr
   ],
   ['feed', feedAddress(MAINNET, 'prices', key), [ascii('feed'), ascii('prices'), addressBytes(key)]],
   ['topology', topologyAddress(MAINNET, 'Low-latency'), [ascii('topology'), ascii('LOW-LATENCY')]],
+  ['topology outside ASCII', topologyAddress(MAINNET, 'ünï'), [ascii('topology'), ascii('üNï')]],
   ['index', indexAddress(MAINNET, 'device', 'LA2R-dz01'), [ascii('index'), ascii('device'), ascii('la2r-dz01')]],
+  ['index outside ASCII', indexAddress(MAINNET, 'device', 'ÜNÏ'), [ascii('index'), ascii('device'), ascii('ÜnÏ')]],
   ['user tunnel block', resourceExtensionAddress(MAINNET, { kind: 'usertunnelblock' }), [ascii('usertunnelblock')]],
   [
     'tunnel ids of a device',

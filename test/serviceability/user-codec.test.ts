@@ -69,7 +69,7 @@ test.each([
   [177, aUser({ tunnelFlags: 1 })],
   [194, aUser({ tunnelFlags: 1, bgpStatus: 1, lastBgpUpAt: slot(42), lastBgpReportedAt: slot(43) })],
   [202, aUser({ ...upUser, tunnelFlags: 1 })],
-])('an account of an older layout, %i bytes long, reads with its missing fields as zero', (length, expected) => {
+])('an account of an older layout, %i bytes long, reads with its missing fields as the defaults', (length, expected) => {
   const data = encodeUser({ ...upUser, tunnelFlags: 1 });
   expect(decodeUser(data.subarray(0, length))).toEqual(expected);
 });
@@ -131,7 +131,7 @@ test('every user that can be written reads back the same, and has the length tha
   );
 });
 
-test('a user cut anywhere reads as the whole one up to the cut, and as zero after it', () => {
+test('a user cut anywhere reads as the whole one up to the cut, and as the defaults after it', () => {
   fc.assert(
     fc.property(someUser, fc.double({ min: 0, max: 1, noNaN: true }), (user, part) => {
       const data = encodeUser(user);
