@@ -467,3 +467,18 @@ export function absentAs<T>(value: T, codec: FieldCodec<T>): FieldCodec<T> {
 
 /** A status byte; an account without one is activated. */
 export const statusField: FieldCodec<number> = /* @__PURE__ */ absentAs(1, u8);
+
+/** Borsh's Option: a byte, 0 or 1, and after a 1 the value. */
+export function option<T>(inner: FieldCodec<T>): FieldCodec<T | undefined> {
+  return {
+    read(reader) {
+      const tag = reader.u8();
+      if (tag > 1) reader.cutHere();
+      return tag === 1 ? inner.read(reader) : undefined;
+    },
+    write(writer, value) {
+      writer.u8(value === undefined ? 0 : 1);
+      if (value !== undefined) inner.write(writer, value);
+    },
+  };
+}

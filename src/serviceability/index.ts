@@ -4,6 +4,7 @@
  *   account data ──► decodeUser, decodeDevice, …  ──► typed values ──► encode… ──► account data
  *   seeds        ──► userAddress, deviceAddress, … (program-derived addresses)
  *   a status     ──► setUserBgpStatusInstruction   ──► accounts and data of instruction 106
+ *   instruction  ──► decodeInstruction             ──► its name and arguments
  *   an error     ──► parseTransactionFailure       ──► which instruction failed, and what the program meant
  */
 export * from './access.ts';
@@ -31,6 +32,7 @@ export {
   type UnreadTail,
 } from './device.ts';
 export * from './instruction.ts';
+export * from './instruction-arguments.ts';
 export * from './names.ts';
 export * from './network.ts';
 export * from './networks.ts';

@@ -3,10 +3,10 @@ import {
   AccountReader,
   AccountType,
   AccountWriter,
-  type FieldCodec,
   key,
   type Layout,
   openAccount,
+  option,
   readFields,
   u8,
   u16,
@@ -549,19 +549,4 @@ function append<S extends object>(deployed: Uint8Array, layout: Layout<S>, slots
   const writer = new AccountWriter().raw(deployed);
   writeFields(layout, writer, slots);
   return writer.finish();
-}
-
-/** Borsh's Option: a byte, 0 or 1, and after a 1 the value. */
-export function option<T>(inner: FieldCodec<T>): FieldCodec<T | undefined> {
-  return {
-    read(reader) {
-      const tag = reader.u8();
-      if (tag > 1) reader.cutHere();
-      return tag === 1 ? inner.read(reader) : undefined;
-    },
-    write(writer, value) {
-      writer.u8(value === undefined ? 0 : 1);
-      if (value !== undefined) inner.write(writer, value);
-    },
-  };
 }

@@ -8,6 +8,7 @@ import {
   key,
   type Layout,
   network,
+  option,
   readFields,
   text,
   u8,
@@ -20,7 +21,6 @@ import {
 import type { Instruction } from '../instruction.ts';
 import { findProgramAddress, type ProgramAddress } from '../pda.ts';
 import type { Address, Ipv4, NetworkV4 } from '../units.ts';
-import { option } from './accounts.ts';
 
 /*
  * RFC-11's account addresses. Users have their deployed addresses (userAddress); the others are derived from their identity, not from an index:
