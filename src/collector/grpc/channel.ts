@@ -123,7 +123,7 @@ const CHANNEL_OPTIONS = {
 
 /** A connection, and whether it has answered a call. */
 interface Connection {
-  readonly grpc: typeof Grpc;
+  readonly grpc: (typeof Grpc)['default'];
   readonly client: Grpc.Client;
   served: boolean;
 }
@@ -184,7 +184,8 @@ export class GrpcChannel {
 
   async #connection(): Promise<Connection> {
     const { endpoint, address, maxAnswerBytes } = this.#options;
-    const grpc = await import('@grpc/grpc-js');
+    // A bundle gives a CommonJS package its default export only.
+    const { default: grpc } = await import('@grpc/grpc-js');
     if (this.#isClosed) throw new Stopped(`the channel to ${endpoint} is closed`);
     const options = { ...CHANNEL_OPTIONS, 'grpc.max_receive_message_length': maxAnswerBytes };
     this.#current ??= { grpc, client: new grpc.Client(address, grpc.credentials.createInsecure(), options), served: false };
