@@ -108,7 +108,6 @@ export class Submitter {
       let blockhash: Blockhash;
       try {
         blockhash = await blockhashes.get(signal);
-        health.answered(blockhash.slot);
         if (compute.needsMeasurement) await this.#measure(blockhash, signal);
       } catch (error) {
         signal.throwIfAborted();

@@ -67,6 +67,7 @@ function setUp(options: SetUpOptions = {}) {
   const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
   let reevaluations = 0;
   let rebroadcasts = 0;
+  const stalls: string[] = [];
   const worker = new Worker({
     rpc: ledger.rpc,
     clock,
@@ -81,6 +82,10 @@ function setUp(options: SetUpOptions = {}) {
       rebroadcast: () => {
         rebroadcasts += 1;
       },
+      writesStalled: ({ error, forMs, repeated }) => {
+        stalls.push(`${repeated ? 'still ' : ''}stalled for ${Math.round(forMs / 1_000)} s: ${error.message}`);
+      },
+      writesResumed: ({ forMs }) => stalls.push(`resumed after ${Math.round(forMs / 1_000)} s`),
     },
     verifyAuthority: options.authority ?? (async () => undefined),
     onExpired: () => {
@@ -96,6 +101,7 @@ function setUp(options: SetUpOptions = {}) {
     worker,
     reevaluations: () => reevaluations,
     rebroadcasts: () => rebroadcasts,
+    stalls,
     /** Sets what a tick desires, by default on a view of the current slot. */
     setDesired: (intents: readonly StatusIntent[], at = ledger.slot()) =>
       worker.setDesired(intents, { slot: slot(at), readAt: clock.monotonic(), users: { has: () => true } }),
@@ -779,4 +785,162 @@ test('rule 17: whatever is desired and however the ledger behaves, a user has at
     expect({ seed, ledger: onLedger() }).toEqual({ seed, ledger: desired });
     expect({ seed, defects: lines.filter((line) => line.startsWith('defect')) }).toEqual({ seed, defects: [] });
   }
+});
+
+describe('writes that do not land', () => {
+  /** Desires as the ticks of an agent do: every five seconds what the ledger does not hold yet. */
+  async function ticking({ clock, setDesired }: ReturnType<typeof setUp>, seconds: number, desired: () => readonly StatusIntent[]) {
+    for (let passed = 0; passed < seconds; passed += 5) {
+      setDesired(desired());
+      await clock.advance(5_000);
+    }
+  }
+  const refusal = (problem: string) => new AgentError('LEDGER__RATE_LIMITED', { endpoint: 'https://rpc', problem });
+
+  test('rule 20: a ledger that drops every transaction is reported within a minute, after five minutes again, and its end once', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    await ticking(at, 40, () => up(1));
+    expect(at.stalls).toEqual([]);
+    await ticking(at, 10, () => up(1));
+    expect(at.stalls).toEqual([
+      'stalled for 45 s: no write has been confirmed: no endpoint reports an error, but transactions stay unconfirmed (1 in flight)',
+    ]);
+    await ticking(at, 270, () => up(1));
+    expect(at.stalls.slice(1)).toEqual([
+      expect.stringMatching(/^still stalled for 300 s: no write has been confirmed: transaction \w+ expired/),
+    ]);
+    at.ledger.state.fate = () => ({});
+    await ticking(at, 70, () => (at.history().length > 0 ? [] : up(1)));
+    expect(at.stalls.slice(2)).toEqual([expect.stringMatching(/^resumed after 3\d\d s$/)]);
+  });
+
+  test('rule 20: a rate limit is reported in the words of the endpoint', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => ({
+      outcome: { kind: 'not-sent', error: refusal('50/second request limit reached') },
+      landsAfterSlots: 'never',
+    });
+    await ticking(at, 50, () => up(1));
+    expect(at.stalls).toEqual([
+      'stalled for 45 s: the ledger endpoint https://rpc rate-limits our requests: 50/second request limit reached',
+    ]);
+  });
+
+  test('rule 20: a blockhash, a simulation, a send or a status that no endpoint answers is reported in its words', async () => {
+    const unsupported = (method: string) => new AgentError('LEDGER__UNSUPPORTED', { endpoint: 'https://rpc', method, problem: '-32601' });
+    for (const method of ['latestBlockhash', 'signatureStatuses'] as const) {
+      const at = setUp();
+      const fails = () => Promise.reject(unsupported(method));
+      Object.assign(at.ledger.rpc, { [method]: fails });
+      await ticking(at, 50, () => up(1));
+      expect(at.stalls).toEqual([`stalled for 45 s: the ledger endpoint https://rpc does not serve ${method}: -32601`]);
+    }
+    const at = setUp();
+    at.ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: unsupported('sendTransaction') }, landsAfterSlots: 'never' });
+    await ticking(at, 50, () => up(1));
+    expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc does not serve sendTransaction: -32601']);
+  });
+
+  test('rule 20: a permanent BlockhashNotFound backs off to four sends a minute, and is reported', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => ({ outcome: { kind: 'rejected', err: 'BlockhashNotFound', logs: [] }, landsAfterSlots: 'never' });
+    await ticking(at, 60, () => up(1));
+    const early = at.ledger.sends.length;
+    await ticking(at, 240, () => up(1));
+    expect(early).toBeLessThanOrEqual(15);
+    expect((at.ledger.sends.length - early) / 4).toBeLessThanOrEqual(8);
+    expect(at.stalls[0]).toMatch(/^stalled for 45 s: the blockhash of transaction \w+ is unknown or expired$/);
+    at.ledger.state.fate = () => ({});
+    await ticking(at, 30, () => (at.history().length > 0 ? [] : up(1)));
+    expect(at.history()).toEqual(['u1 up']);
+    // The backoff begins anew after a confirmation.
+    const before = at.clock.monotonic();
+    at.setDesired(down(1));
+    await at.clock.advance(3_000);
+    expect(at.ledger.sends.at(-1)?.at).toBeLessThan(before + 100);
+  });
+
+  test('rule 20: a ledger that stands still is reported also while nothing waits, and its end when slots advance', async () => {
+    const at = setUp();
+    await ticking(at, 10, () => []);
+    const frozen = at.ledger.slot();
+    for (let passed = 0; passed < 50; passed += 5) {
+      at.setDesired([], frozen);
+      await at.clock.advance(5_000);
+    }
+    expect(at.stalls).toEqual([
+      expect.stringMatching(/^stalled for 4\d s: the ledger makes no progress: its newest slot has been 1\d+ for 4\d s$/),
+    ]);
+    at.setDesired([]);
+    expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^resumed after \d+ s$/)]);
+  });
+
+  test('rule 20: writes that cannot be decided are reported with what keeps the ledger from being read', async () => {
+    const at = setUp();
+    for (let passed = 0; passed < 50; passed += 5) {
+      at.worker.withhold(refusal('no more requests'));
+      await at.clock.advance(5_000);
+    }
+    expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc rate-limits our requests: no more requests']);
+    at.setDesired([]);
+    expect(at.stalls.length).toBe(2);
+  });
+
+  test('rule 20: neither an idle worker, nor steady confirmations, nor halted writes, nor a rejected user are a stall', async () => {
+    const idle = setUp();
+    await ticking(idle, 600, () => []);
+    const busy = setUp();
+    let n = 0;
+    await ticking(busy, 600, () => up(n++ % 50));
+    const halted = setUp();
+    halted.worker.halt(new AgentError('WRITE__BALANCE_LOW', { publisher: signer.address, lamports: 0, minBalance: 1 }), 'balance');
+    await ticking(halted, 600, () => up(1));
+    const rejected = setUp();
+    rejected.ledger.refused.set(keyNumber(1), { Custom: 5 });
+    await ticking(rejected, 600, () => up(1));
+    expect([idle.stalls, busy.stalls, halted.stalls, rejected.stalls]).toEqual([[], [], [], []]);
+  });
+});
+
+describe('own writes that land late', () => {
+  test('rule 9: a write that was given up is known as own for 600 slots, with its user and status', async () => {
+    const { clock, ledger, setDesired, worker } = setUp();
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    setDesired(up(1));
+    await clock.advance(65_000);
+    expect([...worker.inFlight()]).toEqual([]);
+    const isOwn = (n: number, status: ReportableStatus, at: number) => worker.isOwnWrite(keyNumber(n), status, slot(at));
+    expect([isOwn(1, 'up', 10_020), isOwn(1, 'up', 10_600), isOwn(1, 'up', 10_601), isOwn(1, 'up', 9_999)]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect([isOwn(1, 'down', 10_020), isOwn(2, 'up', 10_020)]).toEqual([false, false]);
+    setDesired([], 10_601);
+    expect(isOwn(1, 'up', 10_020)).toBe(false);
+  });
+
+  test('rule 9: a write that an endpoint denied to have taken, and one that a preflight refused, are known as own when they land', async () => {
+    for (const outcome of [
+      { kind: 'not-sent', error: ledgerOutage() },
+      { kind: 'rejected', err: 'BlockhashNotFound', logs: [] },
+    ] as const) {
+      const { clock, ledger, setDesired, worker } = setUp();
+      ledger.state.fate = () => ({ outcome, landsAfterSlots: 'never' });
+      setDesired(up(1));
+      await clock.advance(100);
+      expect(worker.isOwnWrite(keyNumber(1), 'up', slot(10_010))).toBe(true);
+    }
+  });
+
+  test('rule 9: the slot of a confirmed write and any before it is own', async () => {
+    const { clock, setDesired, worker } = setUp();
+    setDesired(up(1));
+    await clock.advance(3_000);
+    const confirmed = worker.confirmedIn(keyNumber(1)) ?? slot(0);
+    const isOwn = (at: bigint) => worker.isOwnWrite(keyNumber(1), 'down', slot(Number(at)));
+    expect([isOwn(confirmed), isOwn(confirmed - 1n), isOwn(confirmed + 1n)]).toEqual([true, true, false]);
+  });
 });
