@@ -271,7 +271,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     },
     writesStalled({ error, forMs }) {
       const { code, message, remedy } = error;
-      writesStalled = { since: writesStalled?.since ?? clock.wall() - forMs, code, message, remedy };
+      writesStalled = { since: writesStalled?.since ?? Math.round(clock.wall() - forMs), code, message, remedy };
       note('stalled', `writes are not landing: ${message}`);
     },
     writesResumed() {

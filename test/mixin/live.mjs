@@ -5,7 +5,7 @@
  *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
  *
  * Fails if promtool rejects a metric name, a dashboard query finds nothing, a runbook command fails, an alert fires on a healthy agent, or none fires when the switch is
- * unreadable or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
+ * unreadable, an endpoint refuses transactions or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -164,12 +164,17 @@ async function run() {
   drive('faults', 'clear', 'switch');
   await becomes('DzdSwitchUnreachable', false, prometheus);
   say('an unreadable switch fires DzdSwitchUnreachable, and its recovery resolves it');
+  drive('faults', 'set', 'ledger', 'rpc=[{"kind":"error","methods":["sendTransaction"],"code":-32005,"message":"rate limit of the plan"}]');
+  await becomes('DzdWritesNotLanding', true, prometheus, 120);
+  drive('faults', 'clear', 'ledger');
+  await becomes('DzdWritesNotLanding', false, prometheus, 60);
+  say('an endpoint that refuses transactions fires DzdWritesNotLanding, and its recovery resolves it');
   drive('device', 'publisher', localnet.programId);
   await becomes('DzdAuthorityLost', true, prometheus);
   say('a revoked key fires DzdAuthorityLost');
 }
 
-async function becomes(alert, wanted, prometheus) {
+async function becomes(alert, wanted, prometheus, seconds = 30) {
   let fired = [];
   await until(
     () => `${alert} ${wanted ? 'fires' : 'is resolved'}; firing: ${fired.join(', ') || 'none'}`,
@@ -177,6 +182,7 @@ async function becomes(alert, wanted, prometheus) {
       fired = await prometheus.firing();
       return fired.includes(alert) === wanted ? true : undefined;
     },
+    seconds,
   );
 }
 
