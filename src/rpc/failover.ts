@@ -182,7 +182,10 @@ export class Endpoints {
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
       const counts = !isCancelled() && !this.#closing.signal.aborted;
-      if (counts && error instanceof EndpointError && error.options.quarantine !== false) endpoint.quarantine(error);
+      if (counts && error instanceof EndpointError) {
+        this.#slots.forget(endpoint);
+        if (error.options.quarantine !== false) endpoint.quarantine(error);
+      }
       throw error;
     }
   }
@@ -339,6 +342,11 @@ export class SlotComparison {
 
   get progress(): SlotProgress | undefined {
     return this.#progress.progress;
+  }
+
+  /** The endpoint failed: until it answers again, no other one lags behind it. */
+  forget(endpoint: Endpoint): void {
+    this.#latest.delete(endpoint);
   }
 
   /** Notes the slot of an answer. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */

@@ -285,6 +285,15 @@ describe('lagging endpoints', () => {
     expect(await balance()).toBe(1n);
   });
 
+  test('rule 20: a lagging endpoint serves the read that the other one refuses', async () => {
+    serving(second, 2000, 2);
+    await balance();
+    await servedBy(2n);
+    second.on('getBalance', { status: 413 });
+    both.clock.advance(300);
+    expect(await balance()).toBe(1n);
+  });
+
   test('a single endpoint does not lag after a rollback', async () => {
     const alone = rpcOver([first.url]);
     expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);

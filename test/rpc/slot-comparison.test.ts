@@ -43,7 +43,7 @@ function clusterOf(count: number) {
     }
     return last;
   }
-  return { clock, answers, answerFor, endpoint };
+  return { clock, answers, answerFor, endpoint, comparison };
 }
 
 test('an endpoint more than fifty slots behind another healthy one lags, and is quarantined', () => {
@@ -77,6 +77,13 @@ test('a quarantined endpoint does not make the others lag', () => {
   const error = new EndpointError(down, 'getBalance');
   endpoint('b').quarantine(error);
   expect(answers('a')).toBe('used');
+});
+
+test('an endpoint that failed since its last slot does not make the others lag', () => {
+  const { answers, endpoint, comparison } = clusterOf(2);
+  expect([answers('b', DAYS), answers('a')]).toEqual(['used', 'LEDGER__LAGGING']);
+  comparison.forget(endpoint('b'));
+  expect([answers('a'), answers('b', DAYS)]).toEqual(['used', 'used']);
 });
 
 test('a single endpoint may stand still, and go on from there', () => {
