@@ -266,6 +266,8 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const { connectGraceMs } = plan.policy;
   const startedAt = (): number => agents.startedAt;
   const convergedAfterMs = await waitUntilConverged({ clock, world, verdict, isOver, startedAt, boundMs, connectGraceMs });
+  const resumedBy = clock.monotonic() + boundMs;
+  while (agents.isStalled && !isOver() && clock.monotonic() < resumedBy) await clock.run(clock.monotonic() + CHECK_INTERVAL_MS, isOver);
   if (agents.isStalled) verdict.fail('stalls-are-reported', 'the ledger is right again, but the stall was not reported as over');
 
   return {
