@@ -220,6 +220,8 @@ const MINUTE = 60_000;
 export const LONGEST_STANDSTILL_MS = 4 * MINUTE;
 /** The agent accepts a rollback after this time. */
 const ROLLBACK_GRACE_MS = 120_000;
+/** For this long after false slots, other nodes seem to lag. */
+const SLOTS_COMPARED_MS = 60_000;
 
 /** Every fault of this world. Each sets its own conditions and resets them at its end. */
 export function faultsOf({ world, prng, nodes, sources }: FaultOptions): readonly SimulationFault[] {
@@ -295,7 +297,7 @@ function nodeFaults({ node, path }: NodeOnPath, number: number, prng: Prng): rea
     onPath('is slow and reorders', 3, [5 * SECOND, 3 * MINUTE], () => ({ latencyMs: prng.between(200, 9 * SECOND) })),
     {
       ...onPath('names slots far ahead', 2, [SECOND, 5 * MINUTE], () => ({ slotsAhead: Math.round(10 ** prng.between(2, 9)) })),
-      delaysMs: ROLLBACK_GRACE_MS,
+      delaysMs: SLOTS_COMPARED_MS + ROLLBACK_GRACE_MS,
     },
     onNode('lags', 3, [5 * SECOND, 3 * MINUTE], () => ({ lagSlots: prng.whole(1, 140) }), { lagSlots: 0 }),
     onNode('is unhealthy', 1, [5 * SECOND, MINUTE], () => ({ unhealthy: true }), { unhealthy: false }),

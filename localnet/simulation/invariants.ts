@@ -463,6 +463,10 @@ export function judgingReporter(
       log('resumed');
       stalls.problem('halted', false);
     }),
+    budget: whileAlive(({ allowance }) => {
+      log(`budget: ${allowance}`);
+      stalls.problem('budget', allowance === 'none');
+    }),
     writesStalled: whileAlive(({ error, forMs }) => {
       log(`writes have not landed for ${Math.round(forMs / 1_000)} s: ${error.message}`);
       stalls.stalled(true);

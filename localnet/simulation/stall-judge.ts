@@ -14,8 +14,8 @@ export interface StallJudge {
   ended(signature: string): void;
   confirmed(signature: string): void;
   rejected(signature: string, user: Address): void;
-  /** What the agent reports by itself: halted writes, and a ledger that cannot be read. */
-  problem(kind: 'halted' | 'ledger', isNow: boolean): void;
+  /** What the agent reports by itself: halted writes, a ledger that cannot be read, a budget that is used up. */
+  problem(kind: 'halted' | 'ledger' | 'budget', isNow: boolean): void;
   /** `writesStalled` and `writesResumed`. */
   stalled(isNow: boolean): void;
   /** Called each slot while the process is alive. */
@@ -79,7 +79,7 @@ export function createStallJudge({ verdict, now, frozenSince }: StallJudgeOption
     },
     stalled(isNow) {
       isStalled = isNow;
-      if (!isNow || frozenSince() !== undefined) return;
+      if (!isNow || frozenSince() !== undefined || problems.size > 0) return;
       if (now() - confirmedAt < RECENT_MS) fail(`reported ${seconds(now() - confirmedAt)} after a confirmed write`);
     },
     step() {

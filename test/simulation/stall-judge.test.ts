@@ -89,8 +89,8 @@ test('the judge reports a wait that begins anew after a stall was reported as ov
   expect(verdict.violation?.invariant).toBe('stalls-are-reported');
 });
 
-test('the judge accepts a wait while writes are halted or the ledger cannot be read, which are reports of their own', () => {
-  for (const problem of ['halted', 'ledger'] as const) {
+test('the judge accepts a wait while writes are halted, the ledger cannot be read or the budget is used up, which are reports of their own', () => {
+  for (const problem of ['halted', 'ledger', 'budget'] as const) {
     stalls.problem(problem, true);
     pass(120, [change]);
     stalls.problem(problem, false);
