@@ -120,6 +120,7 @@ export function createAgent(options: AgentOptions): Agent {
           onInternalError: (error) => reporter.internalError(error),
         });
 
+  const isHalted = (): boolean => worker?.halted !== undefined;
   let reportedAuthority = false;
   /** A tick had writes while it was unknown whether this key may write. */
   let withheld = false;
@@ -131,6 +132,7 @@ export function createAgent(options: AgentOptions): Agent {
     },
     clock,
     intervalMs: timing.authorityIntervalMs,
+    isHalted,
     onAuthorized: () => {
       worker?.resume();
       // Writes that were withheld until the authority was verified go at once, not an interval later.
@@ -153,6 +155,7 @@ export function createAgent(options: AgentOptions): Agent {
           publisher,
           minBalance: limits.minBalance,
           intervalMs: timing.authorityIntervalMs,
+          isHalted,
           spendRate: () => spendRate(worker.lamportsOfTheDay, clock.monotonic() - startedAt, views.latest()?.users.size ?? 0, policy),
           clock,
           onBalance: (event) => reporter.balance(event),

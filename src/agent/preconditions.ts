@@ -6,6 +6,8 @@ interface AuthorityWatchOptions {
   readonly verify: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly intervalMs: number;
+  /** While writes are halted, checks are due after half of the interval: the end of the cause is found by them. */
+  readonly isHalted: () => boolean;
   readonly onAuthorized: () => void;
   /** Called at each refusal, repeated ones included. */
   readonly onRefused: (error: AgentError) => void;
@@ -61,6 +63,8 @@ interface BalanceCheckOptions {
   /** Writes are halted below this. */
   readonly minBalance: Lamports;
   readonly intervalMs: number;
+  /** As of the authority. */
+  readonly isHalted: () => boolean;
   /** Lamports per hour that this process spends. */
   readonly spendRate: () => number;
   readonly clock: Clock;
@@ -93,21 +97,21 @@ export function createBalanceCheck(options: BalanceCheckOptions): (signal: Abort
 /** Runs the check when it is due, one run at a time. `check` resolves to whether it succeeded; one that did not is due again at once. */
 function createPeriodicCheck(
   check: (signal: AbortSignal) => Promise<boolean>,
-  { clock, intervalMs }: { readonly clock: Clock; readonly intervalMs: number },
+  { clock, intervalMs, isHalted }: Pick<AuthorityWatchOptions, 'clock' | 'intervalMs' | 'isHalted'>,
 ): (signal: AbortSignal) => Promise<void> {
-  let dueAt = Number.NEGATIVE_INFINITY;
+  let checkedAt = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
 
   async function run(signal: AbortSignal): Promise<void> {
     try {
-      if (await check(signal)) dueAt = clock.monotonic() + intervalMs;
+      if (await check(signal)) checkedAt = clock.monotonic();
     } finally {
       running = undefined;
     }
   }
 
   return (signal) => {
-    if (clock.monotonic() < dueAt) return Promise.resolve();
+    if (clock.monotonic() - checkedAt < (isHalted() ? intervalMs / 2 : intervalMs)) return Promise.resolve();
     running ??= run(signal);
     return running;
   };

@@ -10,7 +10,7 @@ const outage = () => new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connecti
 function setUp() {
   const clock = createVirtualClock();
   const reported: string[] = [];
-  const ledger = { reads: 0, answer: undefined as Error | undefined };
+  const ledger = { reads: 0, answer: undefined as Error | undefined, isHalted: false };
   const watch = new AuthorityWatch({
     async verify() {
       ledger.reads += 1;
@@ -18,6 +18,7 @@ function setUp() {
     },
     clock,
     intervalMs: MINUTE,
+    isHalted: () => ledger.isHalted,
     onAuthorized: () => reported.push('authorized'),
     onRefused: ({ code }) => reported.push(`refused: ${code}`),
   });
@@ -48,6 +49,13 @@ describe('authority', () => {
     ledger.answer = undefined;
     await watchFor(2 * MINUTE);
     expect(ledger.reads).toBe(6);
+  });
+
+  test('the device account is read every half minute while writes are halted', async () => {
+    const { ledger, watchFor } = setUp();
+    ledger.isHalted = true;
+    await watchFor(2 * MINUTE);
+    expect(ledger.reads).toBe(4);
   });
 
   test('an unreadable ledger does not revoke the authority', async () => {
