@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { release } from 'node:os';
 import { isNamespaceName, type Namespaces } from '../collector/sockets/index.ts';
 import { AgentError, DeadlineExceeded, withDeadline } from '../lib/index.ts';
 
@@ -11,6 +12,7 @@ export interface BgpSocket {
   readonly remote_ip: string;
   readonly remote_port: number;
   readonly tcp_info_present: boolean;
+  readonly tcp_info_len?: number;
   readonly congestion_control?: string;
   readonly meminfo?: Readonly<Record<string, number>>;
   readonly skmeminfo?: Readonly<Record<string, number>>;
@@ -39,17 +41,43 @@ const NUMBERS = { rto: 'rto_ms', ato: 'ato_ms', cwnd: 'cwnd', mss: 'snd_mss', by
 const FLAGS: ReadonlySet<string> = new Set(['ts', 'sack', 'ecn', 'ecnseen', 'fastopen', '<->', '-->', '<--', '---']);
 const MAX_LINE = 4_096;
 
+/** Measures that `ss` prints only when they are not zero, the word in which it prints them, and the bytes of tcp_info up to their end. */
+const ZERO_WHEN_ABSENT = [
+  ['ato_ms', 'ato', 16],
+  ['bytes_sent', 'bytes_sent', 208],
+  ['bytes_received', 'bytes_received', 136],
+  ['pacing_rate_Bps', 'pacing_rate', 112],
+  ['delivery_rate_Bps', 'delivery_rate', 168],
+] as const;
+
+/** Bytes of the kernel's tcp_info by the version that brought them (include/uapi/linux/tcp.h), as far as the state collector of upstream reads them. */
+const TCP_INFO_LENGTHS = [
+  [6, 7, 248],
+  [6, 2, 240],
+  [5, 4, 232],
+  [4, 19, 224],
+] as const;
+
+/** The length of tcp_info in a kernel of this release, as of `uname -r`; undefined for one before 4.19. `ss` does not print it. */
+export function tcpInfoLength(kernel: string): number | undefined {
+  const [, major = '', minor = ''] = /^(\d{1,3})\.(\d{1,4})/.exec(kernel) ?? [];
+  return TCP_INFO_LENGTHS.find(([first, second]) => Number(major) > first || (major === String(first) && Number(minor) >= second))?.[2];
+}
+
 /**
  * Reads one line of `ss -tinemoHO`: state, queues, two addresses, then details of the socket. Undefined for a socket that is not Established,
- * and for a line of another format; a malformed measure is left out.
+ * and for a line of another format; a malformed measure is left out. `tcpInfoBytes` is the length of the kernel's tcp_info, where it is known:
+ * a measure in it that `ss` does not print is zero.
  */
-export function parseBgpSocket(line: string): BgpSocket | undefined {
+export function parseBgpSocket(line: string, tcpInfoBytes?: number): BgpSocket | undefined {
   const [state, , , localText = '', remoteText = '', ...details] = line.slice(0, MAX_LINE).trim().split(/\s+/);
   if (state !== 'ESTAB') return undefined;
   const local = parseEnd(localText);
   const remote = parseEnd(remoteText);
   if (local === undefined || remote === undefined) return undefined;
   const measures = readMeasures(details);
+  const isPresent = 'rtt_ms' in measures;
+  if (isPresent && tcpInfoBytes !== undefined) addTcpInfo(measures, details, tcpInfoBytes);
   return {
     family: local.family,
     state: 'ESTABLISHED',
@@ -57,7 +85,7 @@ export function parseBgpSocket(line: string): BgpSocket | undefined {
     local_port: local.port,
     remote_ip: remote.ip,
     remote_port: remote.port,
-    tcp_info_present: 'rtt_ms' in measures,
+    tcp_info_present: isPresent,
     ...measures,
   };
 }
@@ -78,14 +106,27 @@ function parseEnd(text: string): End | undefined {
   return { family: 'inet6', ip: /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bracketed)?.[1] ?? bracketed, port };
 }
 
-function readMeasures(details: readonly string[]): Readonly<Record<string, unknown>> {
+function addTcpInfo(measures: Record<string, unknown>, details: readonly string[], length: number): void {
+  measures.tcp_info_len = length;
+  for (const [name, word, end] of ZERO_WHEN_ABSENT) {
+    // A word that is there, but malformed, is not zero.
+    const isPrinted = details.some((detail) => detail === word || detail.startsWith(`${word}:`));
+    if (end <= length && !isPrinted) measures[name] = 0;
+  }
+}
+
+function readMeasures(details: readonly string[]): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const [index, word] of details.entries()) {
     const colon = word.indexOf(':');
     const name = colon < 0 ? word : word.slice(0, colon);
     const value = colon < 0 ? (details[index + 1] ?? '') : word.slice(colon + 1);
-    if (name === 'skmem') put(found, 'skmeminfo', readMemory(value, SKMEMINFO));
-    else if (name === 'mem') put(found, 'meminfo', readMemory(value, MEMINFO));
+    if (name === 'skmem') {
+      put(found, 'skmeminfo', readMemory(value, SKMEMINFO));
+      // `ss` prints one of the two; the kernel fills both from the same counters.
+      put(found, 'meminfo', readMemory(value, MEMINFO));
+    }
+    if (name === 'mem') put(found, 'meminfo', readMemory(value, MEMINFO));
     else if (name === 'rtt') readRtt(found, value);
     else if (isKey(NUMBERS, name)) put(found, NUMBERS[name], readNumber(value));
     else if (name === 'send') put(found, 'send_Mbps', megabits(readBps(value)));
@@ -147,6 +188,8 @@ export interface ReadBgpSocketsOptions {
   readonly namespaces: Namespaces;
   /** Upper bound for `ss` in one namespace, milliseconds. */
   readonly timeoutMs: number;
+  /** The kernel's release; this host's without it. */
+  readonly kernel?: string;
 }
 
 /**
@@ -154,7 +197,12 @@ export interface ReadBgpSocketsOptions {
  * be read fails the whole, since its sockets would seem absent. Throws AgentError `SOCKETS__…`, or the signal's
  * reason.
  */
-export function createReadBgpSockets({ namespaces, timeoutMs }: ReadBgpSocketsOptions): (signal: AbortSignal) => Promise<Uint8Array> {
+export function createReadBgpSockets({
+  namespaces,
+  timeoutMs,
+  kernel = release(),
+}: ReadBgpSocketsOptions): (signal: AbortSignal) => Promise<Uint8Array> {
+  const tcpInfoBytes = tcpInfoLength(kernel);
   async function output(namespace: string, signal: AbortSignal): Promise<string> {
     try {
       return await withDeadline(timeoutMs, signal, (inner) => namespaces.sockets(namespace, inner));
@@ -169,7 +217,7 @@ export function createReadBgpSockets({ namespaces, timeoutMs }: ReadBgpSocketsOp
     for (const namespace of (await namespaces.list(signal)).filter(isNamespaceName)) {
       const lines = (await output(namespace, signal)).split('\n');
       for (const line of lines) {
-        const socket = parseBgpSocket(line);
+        const socket = parseBgpSocket(line, tcpInfoBytes);
         if (socket !== undefined) sockets.push(JSON.stringify(socket));
       }
     }

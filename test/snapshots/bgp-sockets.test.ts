@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Namespaces } from '../../src/collector/sockets/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
-import { parseBgpSocket } from '../../src/snapshots/bgp-sockets.ts';
+import { parseBgpSocket, tcpInfoLength } from '../../src/snapshots/bgp-sockets.ts';
 import { createReadBgpSockets } from '../../src/snapshots/index.ts';
 import { never } from './fixture.ts';
 
@@ -23,6 +23,7 @@ describe('a line of ss', () => {
       remote_port: 179,
       tcp_info_present: true,
       congestion_control: 'bbr',
+      meminfo: { rmem: 0, wmem: 0, fmem: 0, tmem: 0 },
       skmeminfo: {
         rmem_alloc: 0,
         rcvbuf: 131_072,
@@ -103,6 +104,41 @@ describe('a line of ss', () => {
     expect(parseBgpSocket(line)).toBeUndefined();
   });
 
+  test('the memory of a socket is that of both kinds, from the same counters', () => {
+    const line = 'ESTAB 0 0 10.0.0.1:179 10.0.0.2:50000 skmem:(r1,rb2,t3,tb4,f5,w6,o7,bl8,d9)';
+    expect(parseBgpSocket(line)?.meminfo).toEqual({ rmem: 1, wmem: 6, fmem: 5, tmem: 3 });
+  });
+
+  test('measures of tcp_info that ss does not print are zero, as far as the kernel has them', () => {
+    const line = 'ESTAB 0 0 10.0.0.1:179 10.0.0.2:50000 cubic wscale:7,7 rto:200 rtt:0.024/0.012 mss:1436 cwnd:10 bytes_sent:60';
+    const zeros = { ato_ms: 0, bytes_received: 0, pacing_rate_Bps: 0, delivery_rate_Bps: 0 };
+    expect(parseBgpSocket(line, 232)).toMatchObject({ tcp_info_present: true, tcp_info_len: 232, bytes_sent: 60, ...zeros });
+    expect(parseBgpSocket(line, 232)).not.toHaveProperty('pacing_rate_Mbps');
+    expect(parseBgpSocket(line.replace('bytes_sent:60', ''), 192)).not.toHaveProperty('bytes_sent');
+    expect(parseBgpSocket(line.replace('bytes_sent:60', 'bytes_sent:x ato:y'), 232)).not.toHaveProperty('bytes_sent');
+    expect(parseBgpSocket(line.replace('bytes_sent:60', 'bytes_sent:x ato:y'), 232)).not.toHaveProperty('ato_ms');
+  });
+
+  test('without tcp_info there is no length and no zero', () => {
+    const socket = parseBgpSocket('ESTAB 0 0 10.0.0.1:179 10.0.0.2:50000 cubic wscale:7,7', 232);
+    expect(socket).toMatchObject({ tcp_info_present: false });
+    expect(Object.keys(socket ?? {})).not.toContain('tcp_info_len');
+    expect(Object.keys(socket ?? {})).not.toContain('bytes_sent');
+  });
+
+  test.each([
+    ['4.19.91.Ar-27766612.4291F', 224],
+    ['5.10.165.Ar-35249825.4304F', 232],
+    ['6.1.0-13-amd64', 232],
+    ['6.6.0', 240],
+    ['6.12.3', 248],
+    ['7.0.0-rc1', 248],
+    ['4.9.122', undefined],
+    ['', undefined],
+  ])('tcp_info of kernel %s has %s bytes', (kernel, length) => {
+    expect(tcpInfoLength(kernel)).toBe(length);
+  });
+
   test('a malformed measure in a line of ss is left out, and the rest is kept', () => {
     const line =
       'ESTAB 0 0 10.0.0.1:179 10.0.0.2:50000 skmem:(r-1,q7) cubic wscale:7,7 rto:x rtt:fast/slow cwnd:99999999999999999999 mss:9 send fast';
@@ -142,6 +178,12 @@ describe('the sockets of every namespace', () => {
     );
     expect(sockets).toHaveLength(1_001);
     expect([sockets[0].remote_port, sockets[999].remote_port, sockets[1_000].remote_ip]).toEqual([1, 1_000, '169.254.0.1']);
+  });
+
+  test('the sockets of every namespace carry the length of tcp_info in the kernel', async () => {
+    const namespaces = printing({ default: async () => `${RECEIVING}\n` });
+    const bytes = await createReadBgpSockets({ namespaces, timeoutMs: 5_000, kernel: '5.10.165.Ar-35249825.4304F' })(never);
+    expect(JSON.parse(Buffer.from(bytes).toString())).toMatchObject([{ tcp_info_len: 232, bytes_sent: 0, bytes_received: 60 }]);
   });
 
   test('the sockets of every namespace are an empty list where no BGP session is up', async () => {
