@@ -4,24 +4,11 @@ import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
 import { HttpClient } from '../lib/http.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../lib/index.ts';
-import { type AgentStatus, createStatusBoard, type PartReport } from '../observability/index.ts';
-import { type Address, isAddress, nanoseconds, slot } from '../serviceability/index.ts';
+import { createStatusBoard } from '../observability/index.ts';
+import { type Address, isAddress, slot } from '../serviceability/index.ts';
 
 /** The part of an agent's status that explains a user. */
-export interface StatusExcerpt
-  extends Pick<AgentStatus, 'device' | 'now' | 'lastTick' | 'users' | 'failedVrfs' | 'ledgerProblem' | 'halted' | 'timeline'> {
-  readonly sources: readonly PartState[];
-  readonly endpoints: readonly PartState[];
-  /** What keeps writes from landing, if something does. An agent of an earlier version does not have it. */
-  readonly writesStalled?: {
-    readonly since: number;
-    readonly code: string;
-    readonly message: string;
-    readonly remedy: string | null;
-  } | null;
-}
-
-type PartState = Omit<PartReport, 'latencyMs' | 'remedy' | 'lastProblem'>;
+export type StatusExcerpt = z.output<typeof statusSchema>;
 
 /** The status of the running agent, or why there is none. */
 type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | { readonly kind: 'none'; readonly problem: string };
@@ -95,7 +82,7 @@ const userSchema = z.object({
     status: text,
     reportedAtSlot: ledgerSlot,
     lastUpAtSlot: ledgerSlot,
-    rttNs: u64.transform(nanoseconds),
+    rttNs: u64,
     ageMs: z.number().nullable(),
   }),
   inFlight: text.nullable(),
@@ -106,7 +93,7 @@ const userSchema = z.object({
   lastWrite: z.object({ to: text, reason: text, signature: text, slot: ledgerSlot, at: z.number(), latencyMs: z.number() }).nullable(),
 });
 
-/** The used part of `/status.json`; the rest may change. */
+/** The used part of `/status.json`; the rest may change. An agent of an earlier version has no `writesStalled`. */
 const statusSchema = z.object({
   device: pubkey,
   now: z.number(),
@@ -119,21 +106,14 @@ const statusSchema = z.object({
       slotTimeMs: z.number().nullable(),
     })
     .nullable(),
-  users: z.array(userSchema),
-  sources: z.array(health),
-  endpoints: z.array(health),
-  failedVrfs: z.array(z.object({ vrf: text, problem: text })),
+  users: z.array(userSchema).readonly(),
+  sources: z.array(health).readonly(),
+  endpoints: z.array(health).readonly(),
+  failedVrfs: z.array(z.object({ vrf: text, problem: text })).readonly(),
   ledgerProblem: z.object({ since: z.number(), message: text, remedy: text.nullable() }).nullable(),
   halted: z.object({ code: text, message: text, remedy: text }).nullable(),
   writesStalled: z.object({ since: z.number(), code: text, message: text, remedy: text.nullable() }).nullish(),
-  timeline: z.array(
-    z.object({
-      at: z.number(),
-      kind: z.custom<AgentStatus['timeline'][number]['kind']>((kind) => typeof kind === 'string'),
-      user: pubkey.nullable(),
-      text,
-    }),
-  ),
+  timeline: z.array(z.object({ at: z.number(), user: pubkey.nullable(), text })).readonly(),
 });
 
 /** Longer than a tick that tries every source and every endpoint. */
