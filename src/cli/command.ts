@@ -1,4 +1,12 @@
-import { environmentNameOf, type LoadedConfig, loadConfig, nearest, parseDuration, plainSettings, settingTree } from '../config/index.ts';
+import {
+  didYouMean,
+  environmentNameOf,
+  type LoadedConfig,
+  loadConfig,
+  parseDuration,
+  plainSettings,
+  settingTree,
+} from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
 
 /** The values of the options, by name; an option that was not given is absent. */
@@ -50,9 +58,7 @@ export function choiceOption<const T extends string>(values: OptionValues, name:
   if (text === undefined) return choices[0];
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  const near = nearest(text, choices);
-  const hint = near === undefined ? '' : `, did you mean "${near}"?`;
-  throw usage(`--${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(text)}${hint}`);
+  throw usage(`--${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(text)}${didYouMean(text, choices)}`);
 }
 
 /** A stream for text. Writing to a closed one does nothing. */

@@ -1,4 +1,4 @@
-import { nearest } from '../config/index.ts';
+import { didYouMean } from '../config/index.ts';
 import { type Address, type Ipv4, isAddress, isIpv4 } from '../serviceability/index.ts';
 import {
   type ConfigChoice,
@@ -118,8 +118,6 @@ function filterOption(values: OptionValues): readonly UserState[] | undefined {
     .map((word) => {
       const found = USER_STATES.find((state) => state === word.trim());
       if (found !== undefined) return found;
-      const near = nearest(word, USER_STATES);
-      const hint = near === undefined ? '' : `, did you mean "${near}"?`;
-      throw usage(`--filter: expected ${USER_STATES.join(', ')}, got ${JSON.stringify(word)}${hint}`);
+      throw usage(`--filter: expected ${USER_STATES.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, USER_STATES)}`);
     });
 }

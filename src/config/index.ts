@@ -1,7 +1,7 @@
 export { formatDuration, parseDuration, type SettingForm, type SettingMeta } from './fields.ts';
 export { type Keypair, type LoadedKeypair, type LoadedSecret, loadKeypair, loadSecret } from './keys.ts';
 export { DEFAULT_CONFIG_FILE, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
-export { configProblems, nearest } from './messages.ts';
+export { configProblems, didYouMean, nearest } from './messages.ts';
 export type {
   AgentConfig,
   CollectorConfig,

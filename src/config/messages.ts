@@ -21,6 +21,12 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** `, did you mean "…"?`, or nothing without a similar candidate. */
+export function didYouMean(text: string, candidates: Iterable<string>): string {
+  const near = nearest(text, candidates);
+  return near === undefined ? '' : `, did you mean "${near}"?`;
+}
+
 const plain = (text: string): string => text.slice(0, 80).toLowerCase().replaceAll(/[-_]/g, '');
 
 /** Edits that turn one text into the other, an exchange of neighboring characters being one of them (optimal string alignment), or `limit` as soon as it cannot be less. */
@@ -190,8 +196,8 @@ function unknownKey(root: SettingNode, parent: SettingNode, key: string): string
   if (/password|secret|token/i.test(key) && parent.children.has('passwordFile')) {
     return 'unknown key; passwords do not belong into the configuration: set passwordFile to the file that holds it';
   }
-  const near = nearest(key, parent.children.keys());
-  if (near !== undefined) return `unknown key, did you mean "${near}"?`;
+  const near = didYouMean(key, parent.children.keys());
+  if (near !== '') return `unknown key${near}`;
   const elsewhere = everyKey(root).find((candidate) => candidate.split('.').at(-1) === key);
   return elsewhere === undefined ? 'unknown key' : `unknown key here, did you mean "${elsewhere}"?`;
 }
