@@ -96,6 +96,14 @@ describe('a send to one endpoint', () => {
     expect(brief(await send([await closedPort()]))).toBe('not-sent LEDGER__UNREACHABLE');
   });
 
+  test.each([
+    ['whose name does not resolve', async () => 'http://ledger.invalid'],
+    ['that speaks no TLS', async () => fakes[0]?.url.replace('http:', 'https:') ?? ''],
+  ])('rule 18: a send to an endpoint %s is not-sent', async (_, url) => {
+    expect(brief(await send([await url()]))).toBe('not-sent LEDGER__UNREACHABLE');
+    expect(fakes[0]?.calls).toEqual([]);
+  });
+
   test('a rejection carries logs and units', async () => {
     expect(await send(answering('rejects it'))).toEqual({
       kind: 'rejected',
