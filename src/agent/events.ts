@@ -1,4 +1,4 @@
-import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName } from '../bgp/index.ts';
+import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName, VrfReading } from '../bgp/index.ts';
 import type { CollectorReporter, TriggerReporter } from '../collector/index.ts';
 import type { AgentError, MonotonicMs } from '../lib/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
@@ -20,7 +20,7 @@ export interface TickReport {
   readonly intents: readonly StatusIntent[];
   readonly switchRead: boolean;
   /** VRFs that could not be read, and why; absent if there are none. */
-  readonly failedVrfs?: ReadonlyMap<VrfName, string>;
+  readonly failedVrfs?: ReadonlyMap<VrfName, Pick<Extract<VrfReading, { kind: 'failed' }>, 'problem' | 'error'>>;
   /** Users matched to more than one neighbor (rule 2). */
   readonly ambiguous: number;
   /** When the earliest grace or interval that holds a user ends; absent if none holds any. */

@@ -54,7 +54,7 @@ export async function openSource(config: SourceConfig, { clock, warn }: SourceCo
     }
     case 'snmp': {
       const { createSnmpSource } = await import('../collector/snmp/index.ts');
-      const { name, host, port, mib, vrfs, timeout, maxRows } = config;
+      const { name, host, port, mib, vrfs, timeout, pollTimeout, maxRows } = config;
       return createSnmpSource({
         name,
         host,
@@ -63,6 +63,7 @@ export async function openSource(config: SourceConfig, { clock, warn }: SourceCo
         mib,
         vrfs: vrfs === 'auto' ? vrfs : vrfs.map((vrf) => vrfOf(vrf, secret)),
         timeoutMs: timeout,
+        pollTimeoutMs: pollTimeout,
         maxRows,
         clock,
       });
@@ -282,9 +283,10 @@ export async function openAgent({
     ...agent,
     counts: () => ({
       endpoints: rpc.traffic(),
-      dropCounters: [...sources, ...triggers].flatMap(({ name, dropCounters }) =>
-        dropCounters === undefined ? [] : [{ part: name, counts: dropCounters() }],
-      ),
+      dropCounters: [...sources, ...triggers].flatMap((part) => {
+        const counts = part.dropCounters?.();
+        return counts === undefined ? [] : [{ part: part.name, counts }];
+      }),
     }),
   };
 }

@@ -271,8 +271,6 @@ function earliestDue(outcomes: Outcomes): MonotonicMs | undefined {
 }
 
 function failedVrfs(snapshot: NeighborSnapshot | undefined): TickReport['failedVrfs'] {
-  const failed = [...(snapshot?.vrfs ?? [])].flatMap(([vrf, reading]) =>
-    reading.kind === 'failed' ? [[vrf, reading.problem] as const] : [],
-  );
+  const failed = [...(snapshot?.vrfs ?? [])].flatMap(([vrf, reading]) => (reading.kind === 'failed' ? [[vrf, reading] as const] : []));
   return failed.length === 0 ? undefined : new Map(failed);
 }

@@ -1,4 +1,4 @@
-import type { EpochMs, MonotonicMs } from '../lib/index.ts';
+import type { AgentError, EpochMs, MonotonicMs } from '../lib/index.ts';
 import type { Address, Nanoseconds, Slot, User } from '../serviceability/index.ts';
 
 /** A VRF as EOS names it: `default`, `vrf1`, … */
@@ -40,7 +40,13 @@ export type VrfReading =
       /** By how much `changedAt` of one unchanged session may differ between two polls, milliseconds. */
       readonly changedAtToleranceMs: number;
     }
-  | { readonly kind: 'failed'; readonly source: string; readonly problem: string };
+  | {
+      readonly kind: 'failed';
+      readonly source: string;
+      readonly problem: string;
+      /** Cause and remedy, where the source knows them. */
+      readonly error?: AgentError;
+    };
 
 /** The result of one poll of the switch. */
 export interface NeighborSnapshot {

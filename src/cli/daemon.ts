@@ -126,9 +126,13 @@ interface AdminServerOptions {
 /** Status, metrics and health over HTTP. It outlives a reload. */
 export type AdminServer = Awaited<ReturnType<typeof openAdminServer>>;
 
-/** Without a completed tick for this many intervals, and for at least 30 s, the agent is unhealthy. */
+/** Without a completed tick for this many intervals, for at least 30 s and for longer than a slow poll takes, the agent is unhealthy. */
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
+
+/** How long a tick may take by the polls of its SNMP sources, with a confirmation poll. */
+const pollTimeouts = ({ collector }: AgentConfig): readonly number[] =>
+  collector.sources.flatMap((source) => (source.type === 'snmp' ? [2 * source.pollTimeout] : []));
 
 /** Settings that alerts compare with. */
 const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
@@ -178,7 +182,7 @@ export async function openAdminServer({ config, version, publisher, logger, relo
     metrics,
     page: statusPage,
     userPage,
-    staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval),
+    staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval, ...pollTimeouts(config)),
     reload,
   });
   const bound = await server.start().catch((error: unknown) => {

@@ -13,7 +13,7 @@ export interface CollectorReporter {
 export interface CollectorOptions {
   /** In the order of preference. */
   readonly sources: readonly SwitchSource[];
-  /** Upper bound for one poll of one source, milliseconds. */
+  /** Upper bound for one poll of a source that has none of its own, milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -33,6 +33,9 @@ export interface Collector {
   readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
   close(): Promise<void>;
 }
+
+/** A source that keeps its own bound has this much longer, to hand over what it has read. */
+const GRACE_MS = 1_000;
 
 interface Tracked {
   readonly source: SwitchSource;
@@ -59,7 +62,8 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   async function poll({ source, health }: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const from = clock.monotonic();
     try {
-      const snapshot = await withDeadline(timeoutMs, signal, (inner) => source.collect(inner), clock);
+      const boundMs = source.pollTimeoutMs === undefined ? timeoutMs : source.pollTimeoutMs + GRACE_MS;
+      const snapshot = await withDeadline(boundMs, signal, (inner) => source.collect(inner), clock);
       reporter.polled({ source: source.name, durationMs: clock.monotonic() - from });
       if (health.lost) reporter.source({ source: source.name, state: 'back' });
       health.lost = false;
@@ -141,7 +145,7 @@ function hasNeighbors({ vrfs }: NeighborSnapshot): boolean {
 function fill(first: NeighborSnapshot, second: NeighborSnapshot): NeighborSnapshot {
   const vrfs = new Map<VrfName, VrfReading>(first.vrfs);
   for (const [vrf, reading] of second.vrfs) {
-    if (vrfs.get(vrf)?.kind !== 'collected') vrfs.set(vrf, reading);
+    if (!vrfs.has(vrf) || (reading.kind === 'collected' && vrfs.get(vrf)?.kind === 'failed')) vrfs.set(vrf, reading);
   }
   return { vrfs, takenAt: first.takenAt };
 }

@@ -16,6 +16,8 @@ export interface ShowRunner {
 export interface SwitchSource {
   /** Its name in the configuration, for logs and metrics. */
   readonly name: string;
+  /** Its own upper bound for a poll, milliseconds, which it keeps by itself, so that what it has read by then counts. */
+  readonly pollTimeoutMs?: number;
   /**
    * Polls every VRF once. A VRF that could not be read is failed in the snapshot. Throws an AgentError when no VRF could be read, or when the
    * answer cannot be trusted (empty, cut, of the wrong type). A snapshot never claims more than the source saw.

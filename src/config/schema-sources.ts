@@ -203,7 +203,14 @@ const snmpSource = z.strictObject({
       'Tables to read: BGP4-MIB, ARISTA-BGP4V2-MIB (which has descriptions and 4-octet AS numbers), or the better one that the switch has.',
   }),
   vrfs,
-  timeout: sourceTimeout('2s', 'Timeout of one request.'),
+  timeout: sourceTimeout('2s', 'Timeout of one answer, retransmissions included.'),
+  pollTimeout: duration({
+    default: '40s',
+    min: '200ms',
+    max: '10m',
+    description:
+      'Timeout of one poll, in place of collector.timeout. VRFs that were not read by then are failed. The default is what 4,096 neighbors take at 50 ms an answer.',
+  }),
   maxRows: wholeNumber({
     default: 8_192,
     min: 16,

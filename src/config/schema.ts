@@ -124,7 +124,7 @@ const collectorSection = z
       default: '10s',
       min: '200ms',
       max: '10m',
-      description: 'Timeout of one poll of one source.',
+      description: 'Timeout of one poll of one source; SNMP sources have their own, pollTimeout.',
     }),
     sources,
     wakeUps,

@@ -27,8 +27,8 @@ export function crossCheck(config: AgentConfig): { readonly problems: readonly K
     const findings = findingsOf(['collector', 'sources', index], `source ${source.name}: `);
     if (source.type === 'eapi') checkEapi(source, findings);
     if (source.type === 'snmp') checkSnmp(source, findings);
-    if (source.timeout > timeout)
-      findings.warn(`its timeout is longer than collector.timeout (${formatDuration(timeout)}), which applies first`);
+    const [bound, boundMs] = source.type === 'snmp' ? ['pollTimeout', source.pollTimeout] : ['collector.timeout', timeout];
+    if (source.timeout > boundMs) findings.warn(`its timeout is longer than ${bound} (${formatDuration(boundMs)}), which applies first`);
   }
   for (const [index, wakeUp] of wakeUps.entries()) {
     if (wakeUp.type === 'snmp-traps') checkSnmp(wakeUp, findingsOf(['collector', 'wakeUps', index], `wake-up ${wakeUp.name}: `));

@@ -437,6 +437,78 @@ export const SWITCH_CODES = {
     remedy:
       'check address, port and community, that `snmp-server vrf` allows the VRF that asks, and that no ACL drops UDP; snmpwalk -v2c with the same community shows the agent’s answer',
   },
+  SNMP__SLOW: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} answers, but too slowly for one poll: {problem}',
+    remedy:
+      'raise pollTimeout of the source: an answer holds six neighbors of ARISTA-BGP4V2-MIB or twelve of BGP4-MIB; the eapi source takes one answer',
+  },
+  SNMP__MALFORMED: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} sends datagrams that cannot be read: {problem}',
+    remedy: 'check that an SNMP agent answers at this address and port, in the configured version, and that nothing between cuts datagrams',
+  },
+  SNMP__NOT_IN_ORDER: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} returns a table out of order: {problem}',
+    remedy:
+      'snmpwalk of the table shows "OID not increasing"; set mib to the other table, or use the eapi source, until the agent is repaired',
+  },
+  SNMP__WRONG_INDEX: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} returns a row that names no neighbor: {problem}',
+    remedy: 'compare the indices that snmpwalk shows with the MIB; set mib to the other table, or use the eapi source',
+  },
+  SNMP__WRONG_TYPE: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} returns a value of the wrong type: {problem}',
+    remedy: 'compare the types that snmpwalk shows with the MIB; set mib to the other table, or use the eapi source',
+  },
+  SNMP__ROW_TWICE: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} returns one neighbor twice: {problem}',
+    remedy: 'snmpwalk shows which row is wrong, as in two BGP instances of one VRF; set mib to bgp4, or use the eapi source',
+  },
+  SNMP__INCOMPLETE: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} does not answer what was asked: {problem}',
+    remedy: 'compare with snmpbulkwalk of the table; use the eapi source if the agent of this release cannot answer GETBULK',
+  },
+  SNMP__NO_SUCH_INSTANCE: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} leaves out rows of a table: {problem}',
+    remedy: 'compare with snmpbulkwalk of the table; the BGP part of the agent may be restarting',
+  },
+  SNMP__TOO_MANY_ROWS: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} has a larger table than the configuration allows: {problem}',
+    remedy: 'raise maxRows of the source if the switch has that many neighbors',
+  },
+  SNMP__ERROR_STATUS: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} could not answer a request: {problem}',
+    remedy: 'compare with snmpbulkwalk of the table; `show agent logs crash` on the switch may show why its SNMP agent fails',
+  },
+  SNMP__VIEW_REFUSED: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} denies access to a VRF: {problem}',
+    remedy: 'allow this community, or the group of this user in the context of the VRF, to read the BGP tables',
+  },
+  SNMP__NO_BGP: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} shows no BGP in a VRF: {problem}',
+    remedy: 'compare `show ip bgp summary vrf all` on the switch, and list only VRFs with BGP; until then their users keep their status',
+  },
+  SNMP__UNSTABLE: {
+    class: 'retry-now',
+    message: 'the SNMP agent at {endpoint} changed a table while it was read: {problem}',
+    remedy: 'neighbors come and go faster than a walk takes; the next poll reads again',
+  },
+  SNMP__NEIGHBORS_GONE: {
+    class: 'retry-now',
+    message: 'the SNMP agent at {endpoint} no longer shows the neighbors that it had: {problem}',
+    remedy: 'the BGP of the switch may be restarting; the next poll shows whether the neighbors are gone',
+  },
   SNMP__EMPTY: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} has no BGP neighbor in any VRF that was read ({collected} of {vrfs})',

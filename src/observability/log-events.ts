@@ -1,4 +1,4 @@
-import type { AgentListener } from '../agent/events.ts';
+import type { AgentListener, TickReport } from '../agent/events.ts';
 import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
 import type { LogFields, Logger } from './logger.ts';
@@ -63,19 +63,22 @@ const FOREIGN_QUIET_MS = 3_600_000;
 export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock) {
   /** The reasons for which some users are unobserved: logged when they begin and when they end. */
   const unobserved = new Set<string>();
-  const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: ReadonlyMap<string, string> | undefined): void => {
+  const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: TickReport['failedVrfs']): void => {
     for (const reason of SWITCH_REASONS) {
       const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === reason);
       if (users.length > 0 && !unobserved.has(reason)) {
         unobserved.add(reason);
-        const vrfs = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
-        const [problem] = reason === 'vrf-not-collected' ? vrfs.flatMap((vrf) => failedVrfs?.get(vrf) ?? []) : [];
+        const expected = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
+        // The VRF that failed is the cause, not those in which its users were expected.
+        const failed = reason === 'vrf-not-collected' ? [...(failedVrfs ?? [])] : [];
+        const [first] = failed.toSorted(([left], [right]) => Number(expected.includes(right)) - Number(expected.includes(left)));
         logger.warn('users not observed; no status is written for them', {
           reason,
           users: users.length,
-          vrfs,
-          problem,
-          remedy: 'compare `show ip bgp summary vrf all` on the switch',
+          vrfs: failed.length === 0 ? expected : failed.map(([vrf]) => vrf),
+          code: first?.[1].error?.code,
+          problem: first === undefined || failed.length === 1 ? first?.[1].problem : `${first[0]}: ${first[1].problem}`,
+          remedy: first?.[1].error?.remedy ?? 'compare `show ip bgp summary vrf all` on the switch',
         });
       } else if (users.length === 0 && unobserved.delete(reason) && outcomes.size > 0) logger.info('users observed again', { reason });
     }

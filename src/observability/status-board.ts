@@ -357,7 +357,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       sources: sources.list(),
       endpoints: endpoints.list(),
       ledgerProblem,
-      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, problem]) => ({ vrf, problem })),
+      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, { problem }]) => ({ vrf, problem })),
       halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
       writesStalled,
       balance,

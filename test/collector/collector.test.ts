@@ -71,6 +71,25 @@ test('a VRF that a source lacks is filled by the next one, and a VRF that it has
   expect([...(snapshot?.vrfs ?? [])].map(([vrf, { source }]) => `${vrf} by ${source}`)).toEqual(['default by eapi', 'vrf1 by snmp']);
 });
 
+test('a VRF that no source can read has the cause of the first one', async () => {
+  const failed = (source: string): VrfReading => ({ kind: 'failed', source, problem: `${source} cannot` });
+  const first = sourceWith('eapi', { default: collected('eapi', established('172.16.0.1')), vrf1: failed('eapi') });
+  const second = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: failed('snmp') });
+  expect((await collect(first, second))?.vrfs.get('vrf1')).toEqual(failed('eapi'));
+});
+
+test('a source that keeps a bound of its own has the time of that one, not that of the others', async () => {
+  const slow: SwitchSource = {
+    ...sourceWith('snmp', {}),
+    pollTimeoutMs: 500,
+    collect: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return { vrfs: new Map([['default', collected('snmp', established('172.16.0.1'))]]), takenAt: monotonicMs(0) };
+    },
+  };
+  expect([...((await collect(slow))?.vrfs.keys() ?? [])]).toEqual(['default']);
+});
+
 test('rule 20: a silent source is given up and reported once, and the next one is polled', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), collect: silence };
   const other = sourceWith('snmp', { default: collected('snmp', established('172.16.0.1')), vrf1: collected('snmp') });

@@ -143,6 +143,7 @@ describe('a user of SNMPv3', () => {
       mib: 'auto',
       vrfs: [{ name: 'default' }, { name: 'vrf1', context: 'c1' }],
       timeout: 2_000,
+      pollTimeout: 40_000,
       maxRows: 8_192,
     });
     expect(problems(`{ type: snmp, host: sw, ${USER.replace('3', '"3"')} }`)).toEqual([]);
@@ -253,6 +254,7 @@ describe('VRFs over SNMP', () => {
       mib: 'auto',
       vrfs: [{ name: 'default' }, { name: 'vrf1', communityFile: '/d' }],
       timeout: 2_000,
+      pollTimeout: 40_000,
       maxRows: 8_192,
     });
   });

@@ -15,7 +15,7 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
   const { reporter, texts } = log();
   const users = [userNumber(0), userNumber(1)];
   const decide = decider();
-  const tick = (snapshot: ReturnType<typeof snapshotOf>, failedVrfs?: ReadonlyMap<string, string>) =>
+  const tick = (snapshot: ReturnType<typeof snapshotOf>, failedVrfs?: ReadonlyMap<string, { problem: string }>) =>
     reporter.tick({
       startedAt: monotonicMs(0),
       durationMs: 1,
@@ -27,7 +27,7 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       phases: { switchMs: 1, ledgerMs: 1 },
       ambiguous: 0,
     });
-  const failing = () => tick(snapshotOf({ vrf1: 'failed', default: [established(9)] }), new Map([['vrf1', 'timeout']]));
+  const failing = () => tick(snapshotOf({ vrf1: 'failed', default: [established(9)] }), new Map([['vrf1', { problem: 'timeout' }]]));
   failing();
   failing();
   tick(snapshotOf({ vrf1: [established(0), established(1)] }));
@@ -42,6 +42,26 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       msg: 'users not observed; no status is written for them',
     },
     { level: 'info', reason: 'vrf-not-collected', msg: 'users observed again' },
+  ]);
+});
+
+test('users of other VRFs that a failed one leaves unobserved are one line that names the failed VRF and its cause', () => {
+  const { reporter, texts } = log();
+  const users = [userNumber(0), userNumber(1)];
+  const error = new AgentError('SNMP__NOT_IN_ORDER', { endpoint: '10.0.0.1:161', problem: 'rows that are not in order' });
+  reporter.tick({
+    startedAt: monotonicMs(0),
+    durationMs: 1,
+    view: viewOf(users),
+    outcomes: decider()({ at: 0, users, snapshot: snapshotOf({ red: 'failed', default: [established(9)] }) }).outcomes,
+    intents: [],
+    switchRead: true,
+    failedVrfs: new Map([['red', { problem: 'rows that are not in order', error }]]),
+    phases: { switchMs: 1, ledgerMs: 1 },
+    ambiguous: 0,
+  });
+  expect(texts()).toMatchObject([
+    { level: 'warn', users: 2, vrfs: ['red'], code: 'SNMP__NOT_IN_ORDER', problem: 'rows that are not in order', remedy: error.remedy },
   ]);
 });
 

@@ -1,5 +1,5 @@
 import { SocketAddress } from 'node:net';
-import { DisorderlyAgent, type Oid, type PeerColumn, type PeerMib, type SnmpValue } from './session.ts';
+import { type Oid, type PeerColumn, type PeerMib, SnmpProblem, type SnmpValue } from './session.ts';
 
 const ARISTA_BGP_OBJECTS = [1, 3, 6, 1, 4, 1, 30_065, 4, 1, 1];
 
@@ -37,7 +37,7 @@ const ADDRESS_LENGTHS: Readonly<Record<number, readonly number[]>> = { 1: [4], 2
 function addressOf([, type, length, ...octets]: Oid): string {
   const lengths = type === undefined ? undefined : ADDRESS_LENGTHS[type];
   const fits = length !== undefined && lengths?.includes(length) && octets.length === length && octets.every((octet) => octet <= 255);
-  if (!fits) throw new DisorderlyAgent('a row whose index is not an address of IPv4 or IPv6');
+  if (!fits) throw new SnmpProblem('SNMP__WRONG_INDEX', 'a row whose index is not an address of IPv4 or IPv6');
   return length < 16 ? withZone(octets.slice(0, 4).join('.'), octets.slice(4)) : withZone(ipv6Of(octets.slice(0, 16)), octets.slice(16));
 }
 
@@ -73,7 +73,8 @@ export const BGP4_MIB: PeerMib = {
   rowsPerAnswer: 12,
   stateObject: 'bgpPeerState',
   addressOf(index) {
-    if (index.length !== 4 || index.some((octet) => octet > 255)) throw new DisorderlyAgent('a row whose index is not an IPv4 address');
+    if (index.length !== 4 || index.some((octet) => octet > 255))
+      throw new SnmpProblem('SNMP__WRONG_INDEX', 'a row whose index is not an IPv4 address');
     return index.join('.');
   },
   remoteAsOf,

@@ -3,15 +3,14 @@ import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCod
 import { AgentError, describeError, Stopped } from '../../lib/index.ts';
 import { TAG } from './ber.ts';
 import {
-  DisorderlyAgent,
   errorOfStatus,
   type IgnoredDatagrams,
+  SnmpProblem,
   type SnmpRequest,
   type SnmpSession,
   type SnmpUser,
   type SnmpValue,
   type VarBind,
-  ViewRefused,
 } from './session.ts';
 import { FilteringSocket, netSnmpUser, UsmFilter } from './usm-filter.ts';
 
@@ -27,10 +26,25 @@ function errorOfV3(error: unknown, report: readonly number[] | undefined, { name
     case NOT_IN_TIME_WINDOW:
       return outOfTime(endpoint);
     case ResponseInvalidCode.EUnexpectedReport:
-      return new ViewRefused('the agent refuses this context');
+      return isAbout(report, SNMP_UNAVAILABLE_CONTEXTS)
+        ? new SnmpProblem('SNMP__VIEW_REFUSED', 'the agent refuses this context')
+        : new SnmpProblem('SNMP__ERROR_STATUS', `the agent reported ${report?.join('.') ?? 'nothing'}`);
+    case ResponseInvalidCode.EOutOfOrder:
+      return new SnmpProblem('SNMP__NOT_IN_ORDER', 'rows that are not in order');
+    case ResponseInvalidCode.EReqResOidNoMatch:
+      return new SnmpProblem('SNMP__INCOMPLETE', 'an answer to other names than those asked for');
+    case ResponseInvalidCode.EUnknownObjectType:
+      return new SnmpProblem('SNMP__WRONG_TYPE', 'a value of a type that SNMP does not have');
     default:
       return error instanceof Error ? error : new Error(describeError(error));
   }
+}
+
+/** snmpUnavailableContexts and snmpUnknownContexts (RFC 3413 section 5.1.1), without the instance. */
+const SNMP_UNAVAILABLE_CONTEXTS: readonly string[] = ['1.3.6.1.6.3.12.1.4', '1.3.6.1.6.3.12.1.5'];
+
+function isAbout(report: readonly number[] | undefined, counters: readonly string[]): boolean {
+  return counters.includes(report?.slice(0, -1).join('.') ?? '');
 }
 
 /** usmStats (RFC 3414 section 5), by the number before the instance. */
@@ -63,7 +77,7 @@ function numbersOf(error: unknown): { readonly code: unknown; readonly status: n
   };
 }
 
-/** Throws DisorderlyAgent for values out of the range of their type. */
+/** Throws SNMP__WRONG_TYPE for values out of the range of their type. */
 function varbindOf({ oid, type, value }: Varbind): VarBind {
   return { oid: oid.split('.').map(Number), value: cellOf(type, value) };
 }
@@ -93,7 +107,7 @@ function cellOf(type: ObjectType | undefined, value: unknown): SnmpValue {
 
 function numberIn(value: unknown, least: number, most: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw new DisorderlyAgent('a number that does not fit its type');
+    throw new SnmpProblem('SNMP__WRONG_TYPE', 'a number that does not fit its type');
   return value;
 }
 
@@ -106,7 +120,7 @@ interface V3SessionOptions {
   readonly user: SnmpUser;
   /** The empty one is the default VRF's. */
   readonly context: string;
-  /** Upper bound for all that the session is used for, milliseconds. */
+  /** Upper bound for one answer, milliseconds. */
   readonly timeoutMs: number;
   readonly ignored: IgnoredDatagrams;
 }
@@ -142,7 +156,8 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
     transport,
     context,
     timeout: timeoutMs / TRANSMISSIONS,
-    retries: TRANSMISSIONS - 1,
+    // The caller's deadline comes before the last wait is over.
+    retries: TRANSMISSIONS,
     dgramModule: { createSocket: () => socket },
   });
   session.on('error', () => {

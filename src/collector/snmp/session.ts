@@ -2,7 +2,7 @@ import { createCipheriv } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
 import type { Neighbor, NeighborState } from '../../bgp/index.ts';
-import { AgentError, type Clock, type EpochMs, epochMs } from '../../lib/index.ts';
+import { AgentError, type Clock, type EpochMs, type ErrorCode, epochMs } from '../../lib/index.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 
 /** How many datagrams were dropped, by reason. */
@@ -62,10 +62,37 @@ export interface SnmpMessage {
   readonly varbinds: readonly VarBind[];
 }
 
-/** Well-formed answers that break the rules of SNMP or of the MIB; no other answer of the same walk is used either. */
-export class DisorderlyAgent extends Error {
-  override readonly name = 'DisorderlyAgent';
+/** What an agent did, or did not do, so that a VRF could not be read. */
+export class SnmpProblem extends Error {
+  override readonly name = 'SnmpProblem';
+  constructor(
+    /** Cause and remedy; its message names `{endpoint}` and `{problem}`. */
+    readonly code: SnmpProblemCode,
+    problem: string,
+  ) {
+    super(problem);
+  }
+
+  /** Whether its answers break the rules of SNMP or of the MIB: no other answer of the same walk is used either. */
+  get isDisorder(): boolean {
+    return DISORDER.has(this.code);
+  }
 }
+
+type SnmpProblemCode = Exclude<
+  Extract<ErrorCode, `SNMP__${string}`>,
+  `SNMP__USER_${string}` | `SNMP__WRONG_P${string}` | 'SNMP__LEVEL_REFUSED' | 'SNMP__OUT_OF_TIME' | 'SNMP__EMPTY' | 'SNMP__TRAPS_UNHEARD'
+>;
+
+const DISORDER: ReadonlySet<SnmpProblemCode> = new Set<SnmpProblemCode>([
+  'SNMP__NOT_IN_ORDER',
+  'SNMP__WRONG_INDEX',
+  'SNMP__WRONG_TYPE',
+  'SNMP__ROW_TWICE',
+  'SNMP__INCOMPLETE',
+  'SNMP__NO_SUCH_INSTANCE',
+  'SNMP__TOO_MANY_ROWS',
+]);
 
 const VERSION_2C = 1;
 
@@ -158,7 +185,7 @@ export interface PeerMib {
   readonly rowsPerAnswer: number;
   /** The state's name, for messages. */
   readonly stateObject: string;
-  /** The address in a row's index. Throws DisorderlyAgent for an index that the MIB does not allow. */
+  /** The address in a row's index. Throws SNMP__WRONG_INDEX for an index that the MIB does not allow. */
   addressOf(index: Oid): string;
   /** Undefined for a value that is not an AS. */
   remoteAsOf(cell: SnmpValue): number | undefined;
@@ -180,7 +207,7 @@ const STATES: readonly (NeighborState | undefined)[] = [undefined, 'idle', 'conn
 /** aristaBgp4V2PeerAdminStatus: halted(1), running(2). */
 const HALTED = 1;
 
-/** Throws DisorderlyAgent when the state is not an INTEGER: such an agent answers from another table. */
+/** Throws SNMP__WRONG_TYPE when the state is not an INTEGER: such an agent answers from another table. */
 export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): Neighbor {
   const state = stateOf(cells.get('state'), mib);
   const remoteAs = cells.get('remoteAs');
@@ -200,7 +227,7 @@ export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): N
 
 function stateOf(cell: SnmpValue | undefined, { stateObject }: PeerMib): NeighborState {
   if (cell === undefined) return 'unrecognized';
-  if (cell.kind !== 'integer') throw new DisorderlyAgent(`a ${stateObject} that is not an INTEGER`);
+  if (cell.kind !== 'integer') throw new SnmpProblem('SNMP__WRONG_TYPE', `a ${stateObject} that is not an INTEGER`);
   return STATES[cell.value] ?? 'unrecognized';
 }
 
@@ -235,8 +262,8 @@ export type SnmpRequest = { readonly oids: readonly Oid[] } & (
 /** One socket to one agent, to read one VRF, for any number of concurrent requests. */
 export interface SnmpSession {
   /**
-   * Resolves with the varbinds of the answer. Rejects on an error-status (with ViewRefused when the agent denies access to this VRF), when all
-   * transmissions stay unanswered, and with the signal's reason; over SNMPv3 with an AgentError when the agent refuses the user.
+   * Resolves with the varbinds of the answer. Rejects with SnmpProblem on an error-status, and with the signal's reason; over SNMPv3 with an
+   * AgentError when the agent refuses the user. The caller bounds the time.
    */
   request(request: SnmpRequest, signal: AbortSignal): Promise<readonly VarBind[]>;
   /** The probable cause when requests stay unanswered, where this session knows one. */
@@ -245,17 +272,21 @@ export interface SnmpSession {
   close(): void;
 }
 
-/** The agent denies access to this community or context. */
-export class ViewRefused extends Error {
-  override readonly name = 'ViewRefused';
-}
+/** The values of error-status that agents give to a reader (RFC 3416 section 3). */
+const ERROR_STATUS: Readonly<Record<number, string>> = {
+  1: 'tooBig',
+  2: 'noSuchName',
+  5: 'genErr',
+  6: 'noAccess',
+  13: 'resourceUnavailable',
+  16: 'authorizationError',
+};
 
-/** RFC 3416 error-status: noAccess, authorizationError. */
-const REFUSALS: readonly number[] = [6, 16];
-
-export function errorOfStatus(errorStatus: number): Error {
-  const problem = `the agent answered with error status ${errorStatus}`;
-  return REFUSALS.includes(errorStatus) ? new ViewRefused(problem) : new Error(problem);
+export function errorOfStatus(status: number): SnmpProblem {
+  const name = ERROR_STATUS[status];
+  const isRefusal = name === 'noAccess' || name === 'authorizationError';
+  const problem = `the agent answered with error status ${status}${name === undefined ? '' : ` (${name})`}`;
+  return new SnmpProblem(isRefusal ? 'SNMP__VIEW_REFUSED' : 'SNMP__ERROR_STATUS', problem);
 }
 
 /** The agent's numeric address, as a received datagram would show it. Rejects when the name does not resolve. */

@@ -9,8 +9,11 @@ import {
   type EpochMs,
   epochMs,
   isAgentError,
+  type MonotonicMs,
+  monotonicMs,
   Stopped,
   withDeadline,
+  withSignals,
 } from '../../lib/index.ts';
 import type { SwitchSource } from '../source.ts';
 import { named, type SnmpCredentials, type SnmpVrf, snmpAccess } from './access.ts';
@@ -21,41 +24,43 @@ import {
   noneIgnored,
   requireUsable,
   resolveHost,
+  SnmpProblem,
+  type SnmpRequest,
   type SnmpSession,
-  ViewRefused,
+  type VarBind,
 } from './session.ts';
-import { createRestartWatch, createVrfReader, listVrfs, type MibChoice, NoBgp, type VrfReader } from './walk.ts';
+import { listVrfs, type MibChoice, RestartWatch, VrfReader } from './walk.ts';
+
+/** Why a VRF could not be read: what the agent did, or its refusal of the SNMPv3 user. */
+type Cause = SnmpProblem | AgentError;
 
 /** A VRF's reading; undefined for a VRF without BGP or without access for this user. */
 interface VrfResult {
   readonly vrf: VrfName;
   readonly reading?: VrfReading;
-  /** The error, where the agent refused the user. */
-  readonly refusal?: AgentError;
+  readonly cause?: Cause;
 }
 
 /**
- * The snapshot of the VRFs. Throws SNMP__UNREACHABLE, or the agent's refusal of the user, when no VRF was read, and SNMP__EMPTY when no VRF
- * has a neighbor.
+ * The snapshot of the VRFs. Throws the first cause, or the refusal of the user, when no VRF with a neighbor was read and one failed, and
+ * SNMP__EMPTY when no VRF has a neighbor.
  */
 function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['takenAt'], endpoint: string): NeighborSnapshot {
-  const readings = results.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const]));
-  const collected = readings.flatMap(([, reading]) => (reading.kind === 'collected' ? [reading] : []));
-  if (collected.length === 0)
-    throw (
-      results.find(({ refusal }) => refusal !== undefined)?.refusal ??
-      new AgentError('SNMP__UNREACHABLE', { endpoint, problem: problemOf(readings) })
-    );
-  if (collected.every(({ neighbors }) => neighbors.size === 0))
-    throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: readings.length });
-  return { takenAt, vrfs: new Map(readings) };
+  const vrfs = new Map(results.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const])));
+  const collected = [...vrfs.values()].flatMap((reading) => (reading.kind === 'collected' ? [reading] : []));
+  if (collected.some(({ neighbors }) => neighbors.size > 0)) return { takenAt, vrfs };
+  const failures = results.flatMap(({ vrf, cause }) => (cause === undefined ? [] : [{ vrf, cause }]));
+  const [first] = failures;
+  if (first === undefined) throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: vrfs.size });
+  for (const { cause } of failures) if (isAgentError(cause)) throw cause;
+  // With one agent the others are alike, and the line stays short.
+  const who = failures.length === 1 ? `VRF ${first.vrf}` : `none of ${failures.length} VRFs; ${first.vrf}`;
+  throw errorOf(first.cause, endpoint, who);
 }
 
-/** Only the first failure: with one agent the others are alike, and the line stays short. */
-function problemOf(readings: readonly (readonly [VrfName, VrfReading])[]): string {
-  const [vrf, reading] = readings[0] ?? ['', undefined];
-  if (reading?.kind !== 'failed') return 'no VRF is configured';
-  return readings.length === 1 ? `VRF ${vrf}: ${reading.problem}` : `none of ${readings.length} VRFs; ${vrf}: ${reading.problem}`;
+function errorOf(cause: Cause, endpoint: string, what?: string): AgentError {
+  if (isAgentError(cause)) return cause;
+  return new AgentError(cause.code, { endpoint, problem: what === undefined ? cause.message : `${what}: ${cause.message}` }, { cause });
 }
 
 export type SnmpSourceOptions = SnmpCredentials & {
@@ -67,142 +72,208 @@ export type SnmpSourceOptions = SnmpCredentials & {
   readonly vrfs: readonly SnmpVrf[] | 'auto';
   /** `auto` by default: ARISTA-BGP4V2-MIB where the agent has it, else BGP4-MIB. */
   readonly mib?: MibChoice;
-  /** Upper bound for reading one VRF, retransmissions included, milliseconds. */
+  /** Upper bound for one answer, retransmissions included, milliseconds. */
   readonly timeoutMs: number;
+  /** Upper bound for a poll of all VRFs, milliseconds; 40 s by default. A VRF that is not read by then is failed. */
+  readonly pollTimeoutMs?: number;
   /** A VRF with more neighbors than this is failed, not cut. */
   readonly maxRows: number;
   readonly clock: Clock;
 };
 
-/** Agents answer one request at a time; more VRFs at once would only wait there. */
+/** What 4,096 rows of ARISTA-BGP4V2-MIB take at 50 ms an answer, six rows to an answer, and some more. */
+const POLL_TIMEOUT_MS = 40_000;
+
+/** Agents answer one request at a time: more at once would only wait there, and be sent again. */
+const CONCURRENT_REQUESTS = 8;
+/** Each has a socket. */
 const CONCURRENT_VRFS = 8;
 
 const CLOSED = 'the SNMP source is closed';
+
+/** One poll of all VRFs. */
+interface Poll {
+  /** Numeric address of the agent. */
+  readonly address: string;
+  readonly endsAt: MonotonicMs;
+  /** The answers so far, and the time that they took in all. */
+  answers: number;
+  answerMs: number;
+}
 
 /**
  * Reads the BGP neighbors of a switch by SNMP, v2c or v3, one view a VRF:
  *
  *   (which VRFs?) ──► per VRF: session ──► VrfReader ──► collected   (else, or too late: failed, the other VRFs go on)
  *
- * Round-trip times are in neither MIB. `collect` throws SNMP__UNREACHABLE when no VRF could be read, the refusal of the user when that is the
- * cause (SNMP__USER_UNKNOWN, SNMP__WRONG_PASSWORD, …), and SNMP__EMPTY when no VRF that was read has a neighbor. Throws SNMP__USER_INVALID at
- * once.
+ * Round-trip times are in neither MIB. `collect` throws AgentError `SNMP__…` with the cause when no VRF could be read. Throws
+ * SNMP__USER_INVALID at once.
  */
 export function createSnmpSource(options: SnmpSourceOptions): SwitchSource {
-  const { name, host, port, vrfs: wanted, mib = 'auto', timeoutMs, maxRows, clock } = options;
   if (options.user !== undefined) requireUsable(options.user);
-  const endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  const access = snmpAccess(options, endpoint);
-  const ignoredInAll = noneIgnored();
-  const readers = new Map<VrfName, VrfReader>();
-  const restarts = createRestartWatch();
-  const sessions = new Set<SnmpSession>();
-  let closed = false;
+  return new SnmpSource(options);
+}
 
-  // The wall clock of the start, advanced by the monotonic clock: ages become dates on it, and a clock step would move them all at once.
-  const started = { wall: clock.wall(), monotonic: clock.monotonic() };
-  const now = (): EpochMs => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
+class SnmpSource implements SwitchSource {
+  readonly name: string;
+  readonly pollTimeoutMs: number;
+  readonly #options: SnmpSourceOptions;
+  readonly #endpoint: string;
+  readonly #access: ReturnType<typeof snmpAccess>;
+  readonly #ignored = noneIgnored();
+  readonly #readers = new Map<VrfName, VrfReader>();
+  readonly #restarts = new RestartWatch();
+  readonly #requests = new PQueue({ concurrency: CONCURRENT_REQUESTS });
+  readonly #closing = createAbortController();
+  /** The wall clock of the start, advanced by the monotonic clock: ages become dates on it, and a clock step would move them all at once. */
+  readonly #now: () => EpochMs;
 
-  const unreachable = (problem: string, cause?: unknown): AgentError =>
-    new AgentError('SNMP__UNREACHABLE', { endpoint, problem }, { cause });
+  constructor(options: SnmpSourceOptions) {
+    const { name, host, port, pollTimeoutMs = POLL_TIMEOUT_MS, clock } = options;
+    this.name = name;
+    this.pollTimeoutMs = pollTimeoutMs;
+    this.#options = options;
+    this.#endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#access = snmpAccess(options, this.#endpoint);
+    const started = { wall: clock.wall(), monotonic: clock.monotonic() };
+    this.#now = () => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
+  }
 
-  const resolve = async (signal: AbortSignal): Promise<string> => {
+  async collect(signal: AbortSignal): Promise<NeighborSnapshot> {
+    signal.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    return withSignals([signal, this.#closing.signal], (inner) => this.#poll(inner));
+  }
+
+  dropCounters(): Readonly<Record<string, number>> {
+    return { ...this.#ignored };
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort(new Stopped(CLOSED));
+    return Promise.resolve();
+  }
+
+  async #poll(signal: AbortSignal): Promise<NeighborSnapshot> {
+    const takenAt = this.#options.clock.monotonic();
+    const address = await this.#resolve(signal);
+    const poll: Poll = { address, endsAt: monotonicMs(takenAt + this.pollTimeoutMs), answers: 0, answerMs: 0 };
+    const vrfs = await this.#vrfs(poll, signal);
+    // Requested along with the VRFs, and ended with them: it is not worth a delay.
+    const reading = createAbortController();
+    const restarted = withSignals([signal, reading.signal], (inner) => this.#hasRestarted(poll, inner));
+    const queue = new PQueue({ concurrency: CONCURRENT_VRFS });
+    const results = await queue
+      .addAll(vrfs.map((vrf) => () => this.#read(vrf, poll, signal)))
+      .finally(() => reading.abort(new Stopped('the poll is over')));
+    if (await restarted) for (const reader of this.#readers.values()) reader.forget();
+    return toSnapshot(results, takenAt, this.#endpoint);
+  }
+
+  async #resolve(signal: AbortSignal): Promise<string> {
     try {
-      return await withDeadline(timeoutMs, signal, (inner) => untilAborted(resolveHost(host), inner));
+      return await withDeadline(this.#options.timeoutMs, signal, (inner) => untilAborted(resolveHost(this.#options.host), inner));
     } catch (cause) {
       signal.throwIfAborted();
-      throw unreachable(describeError(cause), cause);
+      throw new AgentError('SNMP__UNREACHABLE', { endpoint: this.#endpoint, problem: describeError(cause) }, { cause });
     }
-  };
+  }
 
-  const readerOf = (vrf: VrfName): VrfReader => {
-    const reader = readers.get(vrf) ?? createVrfReader({ source: name, mib, maxRows, now });
-    readers.set(vrf, reader);
-    return reader;
-  };
-
-  /** A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll. */
-  const withSession = async <T>(
-    vrf: SnmpVrf,
-    address: string,
-    ignored: IgnoredDatagrams,
-    signal: AbortSignal,
-    work: (session: SnmpSession, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> => {
-    const session = await access.open(vrf, { address, port, timeoutMs, ignored });
-    try {
-      if (closed) throw new Stopped(CLOSED);
-      sessions.add(session);
-      return await withDeadline(timeoutMs, signal, (inner) => work(session, inner));
-    } catch (error) {
-      throw (error instanceof DeadlineExceeded ? session.causeOfSilence?.() : undefined) ?? error;
-    } finally {
-      addIgnored(ignoredInAll, ignored);
-      sessions.delete(session);
-      session.close();
-    }
-  };
-
-  const read = async (vrf: SnmpVrf, address: string, signal: AbortSignal): Promise<VrfResult> => {
-    const { vrf: vrfName } = named(vrf);
-    const ignored = noneIgnored();
-    try {
-      const reader = readerOf(vrfName);
-      return { vrf: vrfName, reading: await withSession(vrf, address, ignored, signal, (session, inner) => reader.read(session, inner)) };
-    } catch (error) {
-      signal.throwIfAborted();
-      if (closed) throw new Stopped(CLOSED);
-      // A switch has VRFs without BGP or without access, such as management. Only the agent's answer counts for that, never silence.
-      const isExcluded = error instanceof NoBgp || error instanceof ViewRefused;
-      if (wanted === 'auto' && vrfName !== 'default' && isExcluded) return { vrf: vrfName };
-      const problem = `${isAgentError(error) ? error.message : describeError(error)}${describeIgnored(ignored)}`;
-      return { vrf: vrfName, reading: { kind: 'failed', source: name, problem }, refusal: isAgentError(error) ? error : undefined };
-    }
-  };
-
-  const vrfsNow = async (address: string, signal: AbortSignal): Promise<readonly SnmpVrf[]> => {
+  async #vrfs(poll: Poll, signal: AbortSignal): Promise<readonly SnmpVrf[]> {
+    const { vrfs: wanted } = this.#options;
     if (wanted !== 'auto') return wanted;
     const ignored = noneIgnored();
     try {
-      const vrfs = await withSession('default', address, ignored, signal, (session, inner) => listVrfs(session, now, inner));
-      for (const vrf of readers.keys()) if (!vrfs.includes(vrf)) readers.delete(vrf);
+      const vrfs = await this.#withSession('default', poll, ignored, signal, (session, inner) => listVrfs(session, this.#now, inner));
+      for (const vrf of this.#readers.keys()) if (!vrfs.includes(vrf)) this.#readers.delete(vrf);
       return vrfs;
-    } catch (cause) {
+    } catch (error) {
       signal.throwIfAborted();
-      if (closed) throw new Stopped(CLOSED);
-      throw isAgentError(cause) ? cause : unreachable(`the list of VRFs: ${describeError(cause)}${describeIgnored(ignored)}`, cause);
+      throw errorOf(toCause(error, ignored), this.#endpoint, 'the list of VRFs');
     }
-  };
+  }
+
+  async #read(vrf: SnmpVrf, poll: Poll, signal: AbortSignal): Promise<VrfResult> {
+    const { name: source, vrfs: wanted, mib = 'auto', maxRows } = this.#options;
+    const { vrf: vrfName } = named(vrf);
+    const reader = this.#readers.get(vrfName) ?? new VrfReader({ source, mib, maxRows, now: this.#now });
+    this.#readers.set(vrfName, reader);
+    const ignored = noneIgnored();
+    try {
+      const reading = await this.#withSession(vrf, poll, ignored, signal, (session, inner) => reader.read(session, inner));
+      return { vrf: vrfName, reading };
+    } catch (error) {
+      signal.throwIfAborted();
+      const cause = toCause(error, ignored);
+      // A switch has VRFs without BGP or without access, such as management. Only the agent's answer counts for that, never silence.
+      const isExcluded = cause.code === 'SNMP__NO_BGP' || cause.code === 'SNMP__VIEW_REFUSED';
+      if (wanted === 'auto' && vrfName !== 'default' && isExcluded && !reader.hasShownNeighbors) return { vrf: vrfName };
+      const reading: VrfReading = { kind: 'failed', source, problem: cause.message, error: errorOf(cause, this.#endpoint) };
+      return { vrf: vrfName, reading, cause };
+    }
+  }
 
   /** False when it fails: the VRFs then fail themselves. */
-  const hasRestarted = async (address: string, signal: AbortSignal): Promise<boolean> =>
-    mib === 'auto' && (await withSession('default', address, noneIgnored(), signal, restarts.hasRestarted).catch(() => false));
+  async #hasRestarted(poll: Poll, signal: AbortSignal): Promise<boolean> {
+    if ((this.#options.mib ?? 'auto') !== 'auto') return false;
+    return this.#withSession('default', poll, noneIgnored(), signal, (session, inner) => this.#restarts.hasRestarted(session, inner)).catch(
+      () => false,
+    );
+  }
 
-  return {
-    name,
-    async collect(signal) {
-      signal.throwIfAborted();
-      if (closed) throw new Stopped(CLOSED);
-      const takenAt = clock.monotonic();
-      const address = await resolve(signal);
-      const vrfs = await vrfsNow(address, signal);
-      // Requested along with the VRFs, and ended with them: it is not worth a delay.
-      const reading = createAbortController();
-      const restarted = hasRestarted(address, AbortSignal.any([signal, reading.signal]));
-      const queue = new PQueue({ concurrency: CONCURRENT_VRFS });
-      const results = await queue
-        .addAll(vrfs.map((vrf) => () => read(vrf, address, signal)))
-        .finally(() => reading.abort(new Stopped('the poll is over')));
-      if (await restarted) for (const reader of readers.values()) reader.forget();
-      return toSnapshot(results, takenAt, endpoint);
-    },
-    dropCounters: () => ({ ...ignoredInAll }),
-    close() {
-      closed = true;
-      for (const session of sessions) session.close();
-      return Promise.resolve();
-    },
-  };
+  /** A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll. */
+  async #withSession<T>(
+    vrf: SnmpVrf,
+    poll: Poll,
+    ignored: IgnoredDatagrams,
+    signal: AbortSignal,
+    work: (session: SnmpSession, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { port, timeoutMs, clock } = this.#options;
+    const session = await this.#access.open(vrf, { address: poll.address, port, timeoutMs, ignored });
+    const bounded: SnmpSession = { request: (request, inner) => this.#ask(session, request, poll, inner), close: () => session.close() };
+    try {
+      const leftMs = Math.max(0, poll.endsAt - clock.monotonic());
+      return await withDeadline(leftMs, signal, (inner) => work(bounded, inner));
+    } catch (error) {
+      throw error instanceof DeadlineExceeded && !signal.aborted ? this.#lateness(poll) : error;
+    } finally {
+      addIgnored(this.#ignored, ignored);
+      session.close();
+    }
+  }
+
+  /** One request, and its answer within the bound of one. */
+  async #ask(session: SnmpSession, request: SnmpRequest, poll: Poll, signal: AbortSignal): Promise<readonly VarBind[]> {
+    const { timeoutMs, clock } = this.#options;
+    return this.#requests.add(async () => {
+      const from = clock.monotonic();
+      try {
+        const varbinds = await withDeadline(timeoutMs, signal, (inner) => session.request(request, inner));
+        poll.answers += 1;
+        poll.answerMs += clock.monotonic() - from;
+        return varbinds;
+      } catch (error) {
+        if (signal.aborted || !(error instanceof DeadlineExceeded)) throw error;
+        throw session.causeOfSilence?.() ?? new SnmpProblem('SNMP__UNREACHABLE', `no answer within ${timeoutMs} ms`);
+      }
+    });
+  }
+
+  /** The poll's time is over: the agent is slow where it has answered, and silent where it has not. */
+  #lateness({ answers, answerMs }: Poll): SnmpProblem {
+    if (answers === 0) return new SnmpProblem('SNMP__UNREACHABLE', `no answer within ${this.pollTimeoutMs} ms`);
+    const average = Math.round(answerMs / answers);
+    return new SnmpProblem('SNMP__SLOW', `not read within ${this.pollTimeoutMs} ms: ${answers} answers, ${average} ms each on average`);
+  }
+}
+
+/** What was ignored belongs to it: otherwise an agent that answers from another of its addresses would pass for a silent one. */
+function toCause(error: unknown, ignored: IgnoredDatagrams): Cause {
+  if (isAgentError(error)) return error;
+  const { code, message } = error instanceof SnmpProblem ? error : new SnmpProblem('SNMP__UNREACHABLE', describeError(error));
+  const isMalformed = code === 'SNMP__UNREACHABLE' && ignored.malformed > 0;
+  return new SnmpProblem(isMalformed ? 'SNMP__MALFORMED' : code, `${message}${describeIgnored(ignored)}`);
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

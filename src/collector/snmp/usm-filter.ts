@@ -247,7 +247,11 @@ export class UsmFilter {
       return true;
     }
     // A key is derived for the agent's own engine only.
-    if (!isSecuredBy(header, this.#user) || !this.#engines.has(engine) || !isWhole(header, this.#user)) return false;
+    if (!isSecuredBy(header, this.#user) || !this.#engines.has(engine)) return false;
+    const payload = payloadOf(header, this.#user);
+    if (payload === undefined) return false;
+    // Reports about anything but security come with all of the user's security.
+    if (payload.pdu === TAG.report) this.#report = payload.about ?? this.#report;
     this.#isUnderstood = true;
     return true;
   }
@@ -263,20 +267,19 @@ export class UsmFilter {
   }
 }
 
-/** net-snmp's own parser trusts wrong lengths, also inside authentic messages. */
-function isWhole(header: V3Header, user: SnmpUser): boolean {
+/** Undefined unless it is well-formed to the end: net-snmp's own parser trusts wrong lengths, also inside authentic messages. */
+function payloadOf(header: V3Header, user: SnmpUser): ScopedPdu | undefined {
   const { data } = header;
-  // A clear payload has been read to the end already.
-  if ('pdu' in data) return true;
+  if ('pdu' in data) return data;
   const scoped = decrypted(data.encrypted, header, user);
-  if (scoped === undefined) return false;
+  if (scoped === undefined) return undefined;
   try {
     const reader = BerReader.of(scoped);
-    readScopedPdu(reader);
+    const payload = readScopedPdu(reader);
     // DES pads its last block.
-    return reader.remaining < 8;
+    return reader.remaining < 8 ? payload : undefined;
   } catch (error) {
-    if (error instanceof MalformedDatagram) return false;
+    if (error instanceof MalformedDatagram) return undefined;
     throw error;
   }
 }

@@ -1,15 +1,16 @@
+import { isIPv4 } from 'node:net';
 import PQueue from 'p-queue';
 import type { VrfName, VrfReading } from '../../bgp/index.ts';
 import type { EpochMs } from '../../lib/index.ts';
 import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB } from './mibs.ts';
 import {
   type CellName,
-  DisorderlyAgent,
   neighborOf,
   type Oid,
   type PeerColumn,
   type PeerMib,
   type PeerRow,
+  SnmpProblem,
   type SnmpSession,
   type SnmpValue,
   type VarBind,
@@ -46,8 +47,8 @@ interface Cursor {
  *   ask (.2.<last> .9.<last> .15.<last> .16.<last>) ──► row, row, row, … ──► ask from the last row on ──► … ──► every column left
  *
  * so that a row's cells are of one moment, and 4,000 rows take 350 answers. Each column keeps its own place, because agents may end an answer in
- * the middle of a row, and tables have holes. Resolves with the number of answers; rejects with DisorderlyAgent, with an error of `onCell`
- * (by which the caller bounds the table), or as the session does.
+ * the middle of a row, and tables have holes. Resolves with the number of answers; rejects with an SnmpProblem where the answers break the
+ * rules, with an error of `onCell` (by which the caller bounds the table), or as the session does.
  */
 async function walkColumns(
   { session, columns, rowsPerAnswer, now }: ColumnWalkOptions,
@@ -59,8 +60,9 @@ async function walkColumns(
   for (let open = cursors; open.length > 0; open = open.filter(({ done }) => !done)) {
     const varbinds = await session.request({ kind: 'get-bulk', oids: open.map(({ at }) => at), maxRepetitions: rowsPerAnswer }, signal);
     answers += 1;
-    if (varbinds.length < open.length) throw new DisorderlyAgent('an answer without a value for every column asked for');
-    if (varbinds.length > open.length * rowsPerAnswer) throw new DisorderlyAgent('an answer with more values than were asked for');
+    if (varbinds.length < open.length) throw new SnmpProblem('SNMP__INCOMPLETE', 'an answer without a value for every column asked for');
+    if (varbinds.length > open.length * rowsPerAnswer)
+      throw new SnmpProblem('SNMP__INCOMPLETE', 'an answer with more values than were asked for');
     const readAt = now();
     for (const [position, varbind] of varbinds.entries()) {
       const cursor = open[position % open.length];
@@ -73,15 +75,19 @@ async function walkColumns(
 
 /** Moves the cursor over the varbind; false when its column has ended. */
 function advance(cursor: Cursor, { oid, value }: VarBind): boolean {
-  if (cursor.done) return false;
-  if (value.kind === 'exception' || !isUnder(oid, cursor.root)) {
+  if (value.kind === 'exception') {
+    // GETNEXT and GETBULK have this exception only (RFC 3416 section 4.2.2): any other would hide the rows behind it.
+    if (value.exception !== 'endOfMibView') throw new SnmpProblem('SNMP__NO_SUCH_INSTANCE', `${value.exception} where a row was asked for`);
     cursor.done = true;
     return false;
   }
-  // Without this check, an agent that steps back or stays would be walked for ever.
-  if (compareOids(oid, cursor.at) <= 0) throw new DisorderlyAgent('rows that are not in order');
+  // An agent that steps back or stays would be walked for ever, and one that leaves the column backwards skips its rest.
+  if (compareOids(oid, cursor.at) <= 0) throw new SnmpProblem('SNMP__NOT_IN_ORDER', 'rows that are not in order');
   cursor.at = oid;
-  return true;
+  const isInColumn = isUnder(oid, cursor.root);
+  if (isInColumn && cursor.done) throw new SnmpProblem('SNMP__NOT_IN_ORDER', 'rows behind the end of their column');
+  if (!isInColumn) cursor.done = true;
+  return isInColumn;
 }
 
 function isUnder(oid: Oid, root: Oid): boolean {
@@ -101,23 +107,18 @@ export function compareOids(left: Oid, right: Oid): number {
 /** SNMPv2-MIB sysUpTime, hundredths of a second since the agent's start. */
 const SYS_UP_TIME: Oid = [1, 3, 6, 1, 2, 1, 1, 3, 0];
 
-interface RestartWatch {
-  /** Whether the agent has restarted since the last call; false where it does not answer that. Rejects as the session does. */
-  hasRestarted(session: SnmpSession, signal: AbortSignal): Promise<boolean>;
-}
+/** Whether an agent has restarted. The counter wraps after 497 days, which counts as a restart and costs one probe. */
+export class RestartWatch {
+  #last = 0;
 
-/** The counter wraps after 497 days, which counts as a restart and costs one probe. */
-export function createRestartWatch(): RestartWatch {
-  let last = 0;
-  return {
-    async hasRestarted(session, signal) {
-      const [upTime] = await session.request({ kind: 'get', oids: [SYS_UP_TIME] }, signal);
-      if (upTime?.value.kind !== 'unsigned') return false;
-      const restarted = upTime.value.value < last;
-      last = upTime.value.value;
-      return restarted;
-    },
-  };
+  /** Since the last call; false where the agent does not answer that. Rejects as the session does. */
+  async hasRestarted(session: SnmpSession, signal: AbortSignal): Promise<boolean> {
+    const [upTime] = await session.request({ kind: 'get', oids: [SYS_UP_TIME] }, signal);
+    if (upTime?.value.kind !== 'unsigned') return false;
+    const hasRestarted = upTime.value.value < this.#last;
+    this.#last = upTime.value.value;
+    return hasRestarted;
+  }
 }
 
 interface TableOptions {
@@ -126,6 +127,8 @@ interface TableOptions {
   /** More rows than this end the walk with an error, since a part of a table does not show the rest. */
   readonly maxRows: number;
   readonly now: () => EpochMs;
+  /** Receives the address of every row, also of a table that turns out to be unreadable. */
+  readonly seen?: Set<string>;
 }
 
 interface Walk {
@@ -141,7 +144,7 @@ interface WalkedRow extends PeerRow {
 }
 
 /** Walks the wanted columns of the table of neighbors. Rejects as walkColumns does. */
-export async function walkPeerTable({ session, mib, maxRows, now }: TableOptions, signal: AbortSignal): Promise<Walk> {
+export async function walkPeerTable({ session, mib, maxRows, now, seen }: TableOptions, signal: AbortSignal): Promise<Walk> {
   const rows = new Map<string, WalkedRow>();
   const answers = await walkColumns(
     { session, columns: mib.columns.map(({ oid }) => oid), rowsPerAnswer: mib.rowsPerAnswer, now },
@@ -149,12 +152,13 @@ export async function walkPeerTable({ session, mib, maxRows, now }: TableOptions
       const cell = mib.columns[column]?.cell;
       if (cell === undefined) return;
       const address = mib.addressOf(index);
+      seen?.add(address);
       const row = rows.get(address) ?? { index, address, cells: new Map(), readAt };
-      if (compareOids(row.index, index) !== 0) throw new DisorderlyAgent(`${address} in two rows of one table`);
+      if (compareOids(row.index, index) !== 0) throw new SnmpProblem('SNMP__ROW_TWICE', `${address} in two rows of one table`);
       row.cells.set(cell, value);
       row.readAt = readAt;
       rows.set(address, row);
-      if (rows.size > maxRows) throw new DisorderlyAgent(`more than ${maxRows} neighbors`);
+      if (rows.size > maxRows) throw new SnmpProblem('SNMP__TOO_MANY_ROWS', `more than ${maxRows} neighbors`);
     },
     signal,
   );
@@ -255,7 +259,7 @@ async function readTable(options: TableOptions, signal: AbortSignal): Promise<Wa
   // The same gap both times is not a change: the agent lacks that cell, and a row without a state is unrecognized.
   const gaps = gapsOf(second, options.mib);
   if (!isStableNow || (gaps !== '' && gaps !== gapsOf(first, options.mib)))
-    throw new Error('the neighbors changed while they were read, twice in a row');
+    throw new SnmpProblem('SNMP__UNSTABLE', 'the neighbors changed while they were read, twice in a row');
   return second;
 }
 
@@ -293,7 +297,7 @@ const ROWS_PER_ANSWER = 24;
 
 /**
  * The VRFs of the switch, `default` first: ARISTA-VRF-MIB lists the others only, and an agent without that MIB has none. Only the default VRF's
- * view has it. Rejects with DisorderlyAgent, or as the session does.
+ * view has it. Rejects as walkColumns does.
  */
 export async function listVrfs(session: SnmpSession, now: () => EpochMs, signal: AbortSignal): Promise<readonly VrfName[]> {
   const vrfs = new Set<VrfName>(['default']);
@@ -301,7 +305,7 @@ export async function listVrfs(session: SnmpSession, now: () => EpochMs, signal:
     { session, columns: [ARISTA_VRF_STATE], rowsPerAnswer: ROWS_PER_ANSWER, now },
     ({ index }) => {
       vrfs.add(nameOf(index));
-      if (vrfs.size > MAX_VRFS) throw new DisorderlyAgent(`more than ${MAX_VRFS} VRFs`);
+      if (vrfs.size > MAX_VRFS) throw new SnmpProblem('SNMP__TOO_MANY_ROWS', `more than ${MAX_VRFS} VRFs`);
     },
     signal,
   );
@@ -310,7 +314,7 @@ export async function listVrfs(session: SnmpSession, now: () => EpochMs, signal:
 
 function nameOf([length, ...characters]: Oid): VrfName {
   if (length !== characters.length || length === 0 || !characters.every((code) => code > 0x20 && code < 0x7f))
-    throw new DisorderlyAgent('a VRF whose index is not a name');
+    throw new SnmpProblem('SNMP__WRONG_INDEX', 'a VRF whose index is not a name');
   return String.fromCharCode(...characters);
 }
 
@@ -324,19 +328,6 @@ interface VrfReaderOptions {
   readonly mib: MibChoice;
   readonly maxRows: number;
   readonly now: () => EpochMs;
-}
-
-/** Reads one VRF, poll after poll, and keeps what saves requests in the next poll. */
-export interface VrfReader {
-  /** Rejects with NoBgp when the agent answers that this VRF has no BGP; otherwise as readTable does. */
-  read(session: SnmpSession, signal: AbortSignal): Promise<Collected>;
-  /** Forgets the agent's MIB and neighbors: it may be another agent by now. */
-  forget(): void;
-}
-
-/** The agent has a view of this VRF, without BGP in it. */
-export class NoBgp extends Error {
-  override readonly name = 'NoBgp';
 }
 
 interface Memory {
@@ -356,92 +347,133 @@ const CHANGED_AT_TOLERANCE_MS = 3_000;
 const MIBS: Readonly<Record<MibChoice, readonly PeerMib[]>> = { auto: [ARISTA_MIB, BGP4_MIB], arista: [ARISTA_MIB], bgp4: [BGP4_MIB] };
 
 /**
+ * Reads one VRF, poll after poll, and keeps what saves requests in the next poll.
+ *
  *   known rows, where that is cheaper ──► all there, no new one? ──► collected
  *                                              │ else
- *   walk of the MIB that had rows last, or of each in turn ──► rows ──► collected
+ *   walk of the MIB that had rows last, then of the others ──► rows ──► collected
  *                                              │ none
- *   bgpLocalAs ──► BGP runs: collected, empty (at the second time, where there were neighbors) · it does not: NoBgp
+ *   bgpLocalAs ──► BGP runs: collected, empty (at the second time, where there were neighbors) · it does not: SNMP__NO_BGP
  *
- * After any failure it forgets: the next poll begins without known rows, as after an agent's restart.
+ * After any failure it forgets: the next poll begins without known rows, as after an agent's restart. A table that cannot be read is never an
+ * empty one (rule 3): another table stands in for it only with rows, and only where it has every neighbor that the unreadable one has shown.
  */
-export function createVrfReader({ source, mib: choice, maxRows, now }: VrfReaderOptions): VrfReader {
-  let memory: Memory | undefined;
-  let canReadByName = true;
+export class VrfReader {
+  readonly #options: VrfReaderOptions;
+  #memory: Memory | undefined;
+  #canReadByName = true;
+  /** How many neighbors the VRF had when it was last read; 0 once the next poll confirmed that they are gone. */
+  #lastCount = 0;
+  /** The addresses that this poll has come across. */
+  #seen = new Set<string>();
 
-  const collected = (rows: Iterable<PeerRow>, mib: PeerMib): Collected => ({
-    kind: 'collected',
-    source,
-    neighbors: new Map([...rows].map((row) => [row.address, neighborOf(row, mib)])),
-    switchTime: now(),
-    changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
-  });
+  constructor(options: VrfReaderOptions) {
+    this.#options = options;
+  }
 
-  const readKnown = async (known: Memory, options: TableOptions, signal: AbortSignal): Promise<Collected | undefined> => {
-    if (!canReadByName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests)
+  /** Rejects with SNMP__NO_BGP when the agent answers that this VRF has no BGP; otherwise as readTable does. */
+  async read(session: SnmpSession, signal: AbortSignal): Promise<Collected> {
+    const known = this.#memory;
+    this.#memory = undefined;
+    this.#seen = new Set();
+    const reading =
+      (known === undefined ? undefined : await this.#readKnown(known, session, signal)) ?? (await this.#walkAny(known, session, signal));
+    if (reading === undefined) {
+      this.#requireStillEmpty(await hasBgp(session, signal));
+      return this.#collected([], BGP4_MIB);
+    }
+    this.#lastCount = reading.neighbors.size;
+    return reading;
+  }
+
+  /** Whether it had neighbors, in this poll or when it was last read: then no answer makes it a VRF without BGP at once. */
+  get hasShownNeighbors(): boolean {
+    return this.#lastCount > 0 || this.#seen.size > 0;
+  }
+
+  /** Forgets the agent's MIB and rows: it may be another agent by now. */
+  forget(): void {
+    this.#memory = undefined;
+    this.#canReadByName = true;
+  }
+
+  async #readKnown(known: Memory, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> {
+    if (!this.#canReadByName || known.pollsSinceWalk >= POLLS_BETWEEN_WALKS || requestsFor(known.rows.length) >= known.walkRequests)
       return undefined;
-    const rows = await readKnownRows(options, known.rows, signal).catch((error: unknown) => {
+    const { maxRows, now } = this.#options;
+    const rows = await readKnownRows({ session, mib: known.mib, maxRows, now }, known.rows, signal).catch((error: unknown) => {
       // Agents differ in how many names they accept at once; one that refuses them, or is silent, is walked from now on.
-      canReadByName = false;
+      this.#canReadByName = false;
       signal.throwIfAborted();
-      if (error instanceof DisorderlyAgent) throw error;
+      if (error instanceof SnmpProblem && error.code === 'SNMP__UNREACHABLE') throw error;
       return undefined;
     });
     if (rows === undefined) return undefined;
-    memory = { ...known, rows: [...rows.values()], pollsSinceWalk: known.pollsSinceWalk + 1 };
-    return collected(rows.values(), known.mib);
-  };
+    this.#memory = { ...known, rows: [...rows.values()], pollsSinceWalk: known.pollsSinceWalk + 1 };
+    return this.#collected(rows.values(), known.mib);
+  }
 
-  const walkOne = async (mib: PeerMib, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> => {
-    const { rows, answers } = await readTable({ session, mib, maxRows, now }, signal);
-    if (rows.size === 0) return undefined;
-    const reading = collected(rows.values(), mib);
-    memory = { mib, rows: [...rows.values()], walkRequests: answers + (answers > 1 ? 1 : 0), pollsSinceWalk: 0 };
-    return reading;
-  };
-
-  /** The first of the MIBs that has rows; an empty table of one means nothing before the others were read. */
-  const walk = async (mibs: readonly PeerMib[], session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> => {
-    for (const mib of mibs) {
-      const reading = await walkOne(mib, session, signal).catch((error: unknown) => {
+  /** The first table that has rows; undefined when all of them are there, and empty. */
+  async #walkAny(known: Memory | undefined, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> {
+    const { mib: choice } = this.#options;
+    const mibs = MIBS[choice].filter((mib) => mib !== known?.mib);
+    let unreadable: SnmpProblem | undefined;
+    /** What a table must have to stand in for another one. */
+    const expected = (known?.rows ?? []).map(({ address }) => address);
+    for (const mib of known === undefined ? mibs : [known.mib, ...mibs]) {
+      try {
+        const reading = await this.#walk(mib, session, signal);
+        if (reading === undefined) continue;
+        // BGP4-MIB has no IPv6 neighbors.
+        const missing = expected.find((address) => isIPv4(address) && !reading.neighbors.has(address));
+        if (mib === known?.mib || missing === undefined) return reading;
+        this.#memory = undefined;
+        throw (
+          unreadable ?? new SnmpProblem('SNMP__NEIGHBORS_GONE', `${missing} is gone with the table that had it; confirmed at the next poll`)
+        );
+      } catch (error) {
+        if (unreadable !== undefined) throw unreadable;
         // Arista does not guarantee the structure of its own MIB; where it is disorderly, the standard one remains.
-        if (choice === 'auto' && mib === ARISTA_MIB && error instanceof DisorderlyAgent) return undefined;
-        throw error;
-      });
-      if (reading !== undefined) return reading;
-    }
-    return undefined;
-  };
-
-  return {
-    async read(session, signal) {
-      const known = memory;
-      memory = undefined;
-      if (known !== undefined) {
-        const options = { session, mib: known.mib, maxRows, now };
-        const reading = (await readKnown(known, options, signal)) ?? (await walk([known.mib], session, signal));
-        if (reading !== undefined) return reading;
+        if (choice !== 'auto' || mib !== ARISTA_MIB || !(error instanceof SnmpProblem) || !error.isDisorder) throw error;
+        unreadable = error;
+        expected.push(...this.#seen);
       }
-      const reading = await walk(
-        MIBS[choice].filter((mib) => mib !== known?.mib),
-        session,
-        signal,
-      );
-      if (reading !== undefined) return reading;
-      await requireBgp(session, signal);
-      // A restart of the switch's BGP shows the same; the next poll, without known rows, accepts it.
-      if (known !== undefined) throw new Error(`all ${known.rows.length} neighbors are gone at once; confirmed at the next poll`);
-      return collected([], BGP4_MIB);
-    },
-    forget() {
-      memory = undefined;
-      canReadByName = true;
-    },
-  };
+    }
+    if (unreadable !== undefined) throw unreadable;
+    return undefined;
+  }
+
+  async #walk(mib: PeerMib, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> {
+    const { maxRows, now } = this.#options;
+    const { rows, answers } = await readTable({ session, mib, maxRows, now, seen: this.#seen }, signal);
+    if (rows.size === 0) return undefined;
+    const reading = this.#collected(rows.values(), mib);
+    this.#memory = { mib, rows: [...rows.values()], walkRequests: answers + (answers > 1 ? 1 : 0), pollsSinceWalk: 0 };
+    return reading;
+  }
+
+  /** A restart of the switch's BGP shows the same as a VRF that has lost its neighbors: the next poll, if it finds that again, accepts it. */
+  #requireStillEmpty(runsBgp: boolean): void {
+    const count = this.#lastCount;
+    this.#lastCount = 0;
+    if (count > 0) throw new SnmpProblem('SNMP__NEIGHBORS_GONE', `all ${count} neighbors are gone at once; confirmed at the next poll`);
+    if (!runsBgp) throw new SnmpProblem('SNMP__NO_BGP', 'no BGP here: the agent has neither neighbors nor bgpLocalAs');
+  }
+
+  #collected(rows: Iterable<PeerRow>, mib: PeerMib): Collected {
+    const { source, now } = this.#options;
+    return {
+      kind: 'collected',
+      source,
+      neighbors: new Map([...rows].map((row) => [row.address, neighborOf(row, mib)])),
+      switchTime: now(),
+      changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
+    };
+  }
 }
 
 /** A view without BGP shows nothing about neighbors. */
-async function requireBgp(session: SnmpSession, signal: AbortSignal): Promise<void> {
+async function hasBgp(session: SnmpSession, signal: AbortSignal): Promise<boolean> {
   const [localAs] = await session.request({ kind: 'get', oids: [BGP_LOCAL_AS] }, signal);
-  if (localAs?.value.kind !== 'integer' || localAs.value.value === 0)
-    throw new NoBgp('no BGP here: the agent has neither neighbors nor bgpLocalAs');
+  return localAs?.value.kind === 'integer' && localAs.value.value !== 0;
 }

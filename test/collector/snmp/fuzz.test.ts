@@ -5,7 +5,7 @@ import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import type { NeighborState } from '../../../src/bgp/index.ts';
 import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
 import { ARISTA_MIB, BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
-import { DisorderlyAgent, decodeResponse, neighborOf, type PeerMib, type SnmpSession } from '../../../src/collector/snmp/session.ts';
+import { decodeResponse, neighborOf, type PeerMib, SnmpProblem, type SnmpSession } from '../../../src/collector/snmp/session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
@@ -101,7 +101,7 @@ async function statesIn(datagram: Buffer, mib: PeerMib): Promise<NeighborState[]
     return [...rows.values()].map((row) => neighborOf(row, mib).state);
   } catch (error) {
     if (error instanceof MalformedDatagram) return 'refused';
-    if (error instanceof DisorderlyAgent) return 'disorderly';
+    if (error instanceof SnmpProblem) return 'disorderly';
     throw error;
   }
 }

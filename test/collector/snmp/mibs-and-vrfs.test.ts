@@ -171,7 +171,7 @@ describe('the VRFs that the switch lists', () => {
     expect([...vrfs].map(([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`)).toEqual([
       'default collected',
       'vrf1 no answer within 2000 ms',
-      'vrf2 the agent answered with error status 5',
+      'vrf2 the agent answered with error status 5 (genErr)',
       'vrf3 collected',
     ]);
   });

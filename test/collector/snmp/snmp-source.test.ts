@@ -31,7 +31,12 @@ async function readingBesideAnother(script: Script, options: { maxRows?: number 
   return readingOf(sourceOf(agent, { vrfs: ['default', 'vrf1'], ...options }), 'vrf1');
 }
 
-const failed = (problem: string): VrfReading => ({ kind: 'failed', source: 'snmp', problem });
+const failed = (problem: string, code: string): unknown => ({
+  kind: 'failed',
+  source: 'snmp',
+  problem,
+  error: expect.objectContaining({ code, message: expect.stringContaining(`: ${problem}`) }),
+});
 
 /** Stands still but for what a test adds. */
 function testClock(): Clock & { wallMs: number; monotonicMs: number } {
@@ -145,18 +150,24 @@ describe('a table that changes while it is read', () => {
 
   test('a table that changes each time it is read is failed', async () => {
     const script = truthfully(({ kind }) => peerTable(kind === 'get' ? without('10.0.0.29') : whole));
-    expect(await readingBesideAnother(script)).toEqual(failed('the neighbors changed while they were read, twice in a row'));
+    expect(await readingBesideAnother(script)).toEqual(
+      failed('the neighbors changed while they were read, twice in a row', 'SNMP__UNSTABLE'),
+    );
   });
 
   test('a table that ends in the middle, as when BGP restarts, shows no neighbor as gone', async () => {
     const script = truthfully((_, number) => peerTable(number === 1 ? whole : {}, 0));
-    expect(await readingBesideAnother(script)).toEqual(failed('no BGP here: the agent has neither neighbors nor bgpLocalAs'));
+    expect(await readingBesideAnother(script)).toEqual(
+      failed('no BGP here: the agent has neither neighbors nor bgpLocalAs', 'SNMP__NO_BGP'),
+    );
   });
 
   test('a table that changes in one column only, differently each time, is failed', async () => {
     const torn = (address: string): Record<string, Cells> => ({ ...whole, [address]: { remoteAs: 65_000 } });
     const script = truthfully((_, number) => peerTable(torn(number < 5 ? '10.0.0.3' : '10.0.0.4')));
-    expect(await readingBesideAnother(script)).toEqual(failed('the neighbors changed while they were read, twice in a row'));
+    expect(await readingBesideAnother(script)).toEqual(
+      failed('the neighbors changed while they were read, twice in a row', 'SNMP__UNSTABLE'),
+    );
   });
 });
 
@@ -166,7 +177,7 @@ describe('a faulty agent', () => {
   test('an agent that steps back in its rows is failed at once', async () => {
     const script: Script = (request) =>
       encodeAnswer(request, answerTo({ ...request, oids: request.oids.map((oid) => oid.slice(0, 10)) }, table));
-    expect(await readingBesideAnother(script)).toEqual(failed('rows that are not in order'));
+    expect(await readingBesideAnother(script)).toEqual(failed('rows that are not in order', 'SNMP__NOT_IN_ORDER'));
   });
 
   test('an agent with more neighbors than maxRows is failed, not cut', async () => {
@@ -175,35 +186,37 @@ describe('a faulty agent', () => {
         truthfully(() => table),
         { maxRows: 20 },
       ),
-    ).toEqual(failed('more than 20 neighbors'));
+    ).toEqual(failed('more than 20 neighbors', 'SNMP__TOO_MANY_ROWS'));
   });
 
   test.each(['169.254.0', '169.254.0.1.0', '169.254.0.256', '1.4.169.254.0.1'])(
-    'an agent and has a row with the index %s is failed',
+    'an agent that has a row with the index %s is failed',
     async (index) => {
       const script = truthfully(() => peerTable({ [index]: up }));
-      expect(await readingBesideAnother(script)).toEqual(failed('a row whose index is not an IPv4 address'));
+      expect(await readingBesideAnother(script)).toEqual(failed('a row whose index is not an IPv4 address', 'SNMP__WRONG_INDEX'));
     },
   );
 
   test('an agent that answers without values is failed', async () => {
     expect(await readingBesideAnother((request) => encodeAnswer(request, []))).toEqual(
-      failed('an answer without a value for every column asked for'),
+      failed('an answer without a value for every column asked for', 'SNMP__INCOMPLETE'),
     );
   });
 
   test('an agent that answers more than was requested is failed', async () => {
     const script: Script = (request) => encodeAnswer(request, answerTo({ ...request, maxRepetitions: 20 }, table));
-    expect(await readingBesideAnother(script)).toEqual(failed('an answer with more values than were asked for'));
+    expect(await readingBesideAnother(script)).toEqual(failed('an answer with more values than were asked for', 'SNMP__INCOMPLETE'));
   });
 
   test('an agent that answers with an error is failed', async () => {
-    expect(await readingBesideAnother(encodeFailure)).toEqual(failed('the agent answered with error status 5'));
+    expect(await readingBesideAnother(encodeFailure)).toEqual(
+      failed('the agent answered with error status 5 (genErr)', 'SNMP__ERROR_STATUS'),
+    );
   });
 
   test('an agent with states of another type is failed', async () => {
     const script = truthfully(() => peerTable({ '10.0.0.1': { state: { type: TYPE.gauge32, value: 6 } } }));
-    expect(await readingBesideAnother(script)).toEqual(failed('a bgpPeerState that is not an INTEGER'));
+    expect(await readingBesideAnother(script)).toEqual(failed('a bgpPeerState that is not an INTEGER', 'SNMP__WRONG_TYPE'));
   });
 
   test('an agent that never answers for a VRF fails that VRF alone', async () => {
@@ -213,7 +226,7 @@ describe('a faulty agent', () => {
         25,
         readingBesideAnother(() => undefined),
       ),
-    ).toEqual(failed('no answer within 2000 ms'));
+    ).toEqual(failed('no answer within 2000 ms', 'SNMP__UNREACHABLE'));
   });
 
   test('an agent that ends its answers in the middle of a row is still read whole', async () => {
@@ -229,7 +242,9 @@ describe('a VRF without neighbors', () => {
 
   test('a VRF without neighbors in which BGP does not run is failed', async () => {
     const script = truthfully(() => peerTable({}, 0));
-    expect(await readingBesideAnother(script)).toEqual(failed('no BGP here: the agent has neither neighbors nor bgpLocalAs'));
+    expect(await readingBesideAnother(script)).toEqual(
+      failed('no BGP here: the agent has neither neighbors nor bgpLocalAs', 'SNMP__NO_BGP'),
+    );
   });
 
   test('a VRF without neighbors is an error when all of them are so', async () => {
