@@ -73,7 +73,17 @@ export async function readMetrics(): Promise<readonly Metric[]> {
   const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
   const metrics = createMetrics({ status, ...settings, clock });
   const traffic = { endpoint: 'https://rpc.example', requests: 0, delayed: 0, delayedMs: 0, gaveUp: 0, refused: 0, share: 1 };
-  const ignored = ['wrongSource', 'malformed', 'unasked', 'unrelated', 'refused', 'shed', 'duplicates'];
+  const ignored = [
+    'wrongSource',
+    'malformed',
+    'unasked',
+    'unrelated',
+    'refused',
+    'shed',
+    'duplicates',
+    'controlCharacters',
+    'duplicateKeys',
+  ];
   const counts = { part: 'snmp', counts: Object.fromEntries(ignored.map((reason) => [reason, 0])) };
   metrics.watch(settings, () => ({ endpoints: [traffic], dropCounters: [counts] }));
   return readExposition(await metrics.text());

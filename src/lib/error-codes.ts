@@ -335,6 +335,12 @@ export const SWITCH_CODES = {
     message: 'malformed eAPI response from {endpoint}: {problem}',
     remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
   },
+  EAPI__MALFORMED_JSON: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} returned {problem}',
+    remedy:
+      'check that a switch answers at this address, and that nothing between agent and switch rewrites the answer; compare with `show ip bgp summary vrf all | json`',
+  },
   EAPI__EMPTY: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} shows no BGP neighbor in any VRF',
@@ -405,6 +411,12 @@ export const SWITCH_CODES = {
     class: 'retry-later',
     message: 'malformed EosSdkRpc response from {endpoint}: {problem}',
     remedy: 'check that a switch answers at this address; compare with `show ip bgp summary vrf all | json` on its command line',
+  },
+  GRPC__MALFORMED_JSON: {
+    class: 'retry-later',
+    message: 'EosSdkRpc at {endpoint} returned {problem}',
+    remedy:
+      'check that nothing between agent and switch rewrites the answer; compare with `show ip bgp summary vrf all | json` on its command line',
   },
   GRPC__WATCH_ENDED: {
     class: 'retry-later',

@@ -44,7 +44,7 @@ export function createPartMetrics(
   const internalErrors = counter('defects_total', 'Internal errors of the agent that it survived.');
   counting(
     'left_out_total',
-    'Input that sources and triggers dropped, by reason: unmatched datagrams, duplicate sockets.',
+    'Input that sources and triggers dropped or repaired, by reason: unmatched datagrams, duplicate sockets, flaws in JSON.',
     (set) => {
       for (const { part, counts: reasons } of counts()?.dropCounters ?? [])
         for (const [reason, count] of Object.entries(reasons)) set(count, { part, reason });

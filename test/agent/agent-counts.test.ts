@@ -101,6 +101,7 @@ collector:
       { endpoint: 'http://192.0.2.1/… #2', ...none },
     ],
     dropCounters: [
+      { part: 'eapi', counts: { controlCharacters: 0, duplicateKeys: 0 } },
       { part: 'snmp', counts: { wrongSource: 0, malformed: 0, unasked: 0 } },
       { part: 'sockets', counts: { duplicates: 0 } },
       { part: 'snmp-traps', counts: { unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 } },

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { AgentError, type EpochMs, epochMs, isRecord, oneLine } from '../../lib/index.ts';
+import { AgentError, type EpochMs, epochMs, isRecord } from '../../lib/index.ts';
 import { GrpcChannel, loadMessages } from '../grpc/index.ts';
 import {
   type Authentication,
@@ -10,20 +10,7 @@ import {
   type EapiTls,
   EapiTransport,
 } from './http.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** The type of a piece of JSON, for a message; never its content. */
-export function typeName(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-/** Text of a switch for one line of a log, without the secret that a command was given (`input=…`). */
-export function switchText(text: string, max = 120): string {
-  return oneLine(oneLine(text, max * 4).replaceAll(/input=\S*( '[^']*')?/g, 'input=…'), max);
-}
+import { type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
 
 /** 2100-01-01; a switch that claims a later time has no usable clock. */
 const LATEST_EPOCH_SECONDS = 4_102_444_800;
@@ -49,7 +36,7 @@ interface RunOutcome {
   readonly failure?: CommandFailure;
 }
 
-type Envelope = ({ readonly kind: 'answered' } & RunOutcome) | { readonly kind: 'malformed'; readonly problem: string };
+type Envelope = ({ readonly kind: 'answered' } & RunOutcome) | { readonly kind: 'malformed'; readonly problem: string } | MalformedJson;
 
 const NO_REASON = 'no reason given';
 
@@ -57,15 +44,17 @@ const NO_REASON = 'no reason given';
  * Reads the JSON-RPC answer to a runCmds of `count` commands with the given id. On an error, `error.data` holds the results up to and
  * including the failed command's, whose element has `errors`; a result may be an object or text that is JSON.
  */
-export function readEnvelope(body: string, id: string, count: number): Envelope {
-  const answer = parseOrUndefined(body);
-  if (answer === undefined) return malformed(body === '' ? 'it is empty' : `it is not JSON, it begins “${switchText(body, 40)}”`);
+export function readEnvelope(body: string, id: string, count: number, counts?: JsonCounts): Envelope {
+  if (body === '') return malformed('it is empty');
+  const json = readJson(body, counts);
+  if (json.kind === 'malformed-json') return json;
+  const answer = json.value;
   if (!isRecord(answer)) return malformed(`it is ${typeName(answer)}`);
-  if (answer.error !== undefined && answer.error !== null) return readError(answer.error);
+  if (answer.error !== undefined && answer.error !== null) return readError(answer.error, counts);
   if (answer.id !== id) return malformed('it answers another request');
   if (!Array.isArray(answer.result)) return malformed(`its result is ${typeName(answer.result)}`);
   if (answer.result.length !== count) return malformed(`it has ${answer.result.length} results for ${count} commands`);
-  return readResults(answer.result);
+  return readResults(answer.result, counts);
 }
 
 /**
@@ -76,15 +65,18 @@ export function onlyResultText(body: string, id: string): string | undefined {
   const from = body.indexOf('[') + 1;
   const to = body.lastIndexOf(']');
   if (from === 0 || to < from) return undefined;
-  const frame = parseOrUndefined(body.slice(0, from) + body.slice(to));
+  const json = readJson(body.slice(0, from) + body.slice(to));
+  const frame = json.kind === 'read' ? json.value : undefined;
   return isRecord(frame) && frame.id === id && Array.isArray(frame.result) ? body.slice(from, to) : undefined;
 }
 
-function readResults(elements: readonly unknown[]): Envelope {
+function readResults(elements: readonly unknown[], counts?: JsonCounts): Envelope {
   const results: JsonObject[] = [];
   for (const element of elements) {
-    const result = typeof element === 'string' ? parseOrUndefined(element) : element;
-    if (!isRecord(result)) return malformed(`a result is ${typeof element === 'string' ? 'text that is not an object' : typeName(result)}`);
+    const json = typeof element === 'string' ? readJson(element, counts) : undefined;
+    if (json?.kind === 'malformed-json') return json;
+    const result = json === undefined ? element : json.value;
+    if (!isRecord(result)) return malformed(`a result is ${json === undefined ? typeName(result) : 'text that is not an object'}`);
     const errors = errorsOf(result);
     // Data next to an error is what the command had when it failed, not an answer.
     if (errors !== undefined) return { kind: 'answered', results, failure: { code: 1000, problem: errors === '' ? NO_REASON : errors } };
@@ -93,12 +85,12 @@ function readResults(elements: readonly unknown[]): Envelope {
   return { kind: 'answered', results };
 }
 
-function readError(error: unknown): Envelope {
+function readError(error: unknown, counts?: JsonCounts): Envelope {
   if (!isRecord(error)) return malformed(`its error is ${typeName(error)}`);
   const code = typeof error.code === 'number' && Number.isInteger(error.code) ? error.code : 0;
   const data: readonly unknown[] = Array.isArray(error.data) ? error.data : [];
-  const before = readResults(data.slice(0, -1));
-  if (before.kind === 'malformed') return before;
+  const before = readResults(data.slice(0, -1), counts);
+  if (before.kind !== 'answered') return before;
   const last: unknown = data.at(-1);
   const message = typeof error.message === 'string' ? switchText(error.message) : NO_REASON;
   const problem = (isRecord(last) ? errorsOf(last) : undefined) || message;
@@ -110,14 +102,6 @@ function errorsOf({ errors }: JsonObject): string | undefined {
   if (errors === undefined || errors === null) return undefined;
   if (!Array.isArray(errors)) return `errors is ${typeName(errors)}`;
   return errors.length === 0 ? undefined : switchText(errors.filter((text) => typeof text === 'string' && text !== '').join('; '));
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function malformed(problem: string): Envelope {
@@ -156,16 +140,18 @@ export function concernsOneCommand({ code, problem }: CommandFailure): boolean {
 export interface EapiClient {
   /**
    * Runs the commands in order, over HTTP in one request. A command that fails ends the run and is an outcome. Throws
-   * `EAPI__UNAUTHORIZED`, `EAPI__HTTP_STATUS`, `EAPI__MALFORMED`, `GRPC__MALFORMED`, or what the transport throws.
+   * `EAPI__UNAUTHORIZED`, `EAPI__HTTP_STATUS`, `EAPI__MALFORMED…`, `GRPC__MALFORMED…`, or what the transport throws.
    */
   run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome>;
   /**
-   * Runs one command; resolves with its result as the switch wrote it: a JSON object in UTF-8, all digits of its numbers included. Throws as
-   * `run` does, and `EAPI__COMMAND_…` for a command that fails.
+   * Runs one command; resolves with its result as the switch wrote it: a JSON object in UTF-8, all digits of its numbers included, and raw
+   * control characters escaped. Throws as `run` does, and `EAPI__COMMAND_…` for a command that fails.
    */
   runRaw(command: string, signal: AbortSignal): Promise<Buffer>;
   /** The switch's own time, for a transport whose results bring none; undefined when the switch does not answer. Throws as `run` does. */
   time?(signal: AbortSignal): Promise<EpochMs | undefined>;
+  /** What was wrong in the answers so far, and could be read all the same. */
+  readonly counts: JsonCounts;
   /** Ends the session on the switch and the connection. */
   close(): Promise<void>;
 }
@@ -196,6 +182,7 @@ export function createEapiClient(options: EapiClientOptions): EapiClient {
 const PATH = '/command-api';
 
 class HttpEapiClient implements EapiClient {
+  readonly counts = noJsonCounts();
   readonly #endpoint: string;
   readonly #username: string;
   readonly #modelVersion: 1 | 'latest';
@@ -217,7 +204,7 @@ class HttpEapiClient implements EapiClient {
 
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
     const { id, body } = await this.#post(commands, signal);
-    const outcome = this.#requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length));
+    const outcome = this.#requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length, this.counts));
     if (!this.#asksForTimestamps || outcome.failure === undefined || !rejectsTimestamps(outcome.failure)) return outcome;
     this.#asksForTimestamps = false;
     return this.run(commands, signal);
@@ -228,12 +215,13 @@ class HttpEapiClient implements EapiClient {
     if (!isUtf8(body)) throw new AgentError('EAPI__MALFORMED', { endpoint: this.#endpoint, problem: 'it is not UTF-8' });
     const whole = body.toString('utf8');
     const text = onlyResultText(whole, id);
-    const read = text === undefined ? undefined : readResults([text]);
-    const isVerbatim = read?.kind === 'answered';
-    const { results, failure } = this.#requireAnswer(isVerbatim ? read : readEnvelope(whole, id, 1));
+    const json = text === undefined ? undefined : readJson(text, this.counts);
+    const verbatim = json?.kind === 'read' && isRecord(json.value) ? json : undefined;
+    const envelope = verbatim === undefined ? readEnvelope(whole, id, 1, this.counts) : readResults([verbatim.value]);
+    const { results, failure } = this.#requireAnswer(envelope);
     if (failure !== undefined) throw commandError(this.#endpoint, command, failure);
     // Some commands answer with text that is JSON.
-    return Buffer.from(isVerbatim && text !== undefined ? text.trim() : JSON.stringify(results[0]));
+    return Buffer.from(verbatim === undefined ? JSON.stringify(results[0]) : verbatim.text.trim());
   }
 
   async close(): Promise<void> {
@@ -243,7 +231,8 @@ class HttpEapiClient implements EapiClient {
 
   #requireAnswer(envelope: Envelope): RunOutcome {
     if (envelope.kind === 'answered') return { results: envelope.results, failure: envelope.failure };
-    throw new AgentError('EAPI__MALFORMED', { endpoint: this.#endpoint, problem: envelope.problem });
+    const code = envelope.kind === 'malformed' ? 'EAPI__MALFORMED' : 'EAPI__MALFORMED_JSON';
+    throw new AgentError(code, { endpoint: this.#endpoint, problem: envelope.problem });
   }
 
   async #post(commands: readonly string[], signal: AbortSignal): Promise<{ readonly id: string; readonly body: Buffer }> {
@@ -279,6 +268,7 @@ const CLOCK_COMMAND = 'show clock';
  * computed from it are too small by the time between the two, never too large: no user is down earlier than the switch says.
  */
 export class GrpcEapiClient implements EapiClient {
+  readonly counts = noJsonCounts();
   readonly #endpoint: string;
   readonly #channel: Pick<GrpcChannel, 'call' | 'close'>;
 
@@ -320,8 +310,14 @@ export class GrpcEapiClient implements EapiClient {
     const response = decodeShowResponse(await this.#channel.call(RUN_SHOW_CMD, encodeShowCommand(command), signal));
     if (response.kind === 'failed')
       return { results: [], failure: { code: response.code, problem: switchText(response.message) || NO_REASON } };
-    const envelope = response.kind === 'malformed' ? response : readResults([response.json.toString('utf8')]);
-    if (envelope.kind === 'malformed') throw new AgentError('GRPC__MALFORMED', { endpoint: this.#endpoint, problem: envelope.problem });
-    return { results: envelope.results, failure: envelope.failure, json: response.kind === 'answered' ? response.json : undefined };
+    const endpoint = this.#endpoint;
+    if (response.kind === 'malformed') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: response.problem });
+    const written = response.json.toString('utf8');
+    const json = readJson(written, this.counts);
+    if (json.kind === 'malformed-json') throw new AgentError('GRPC__MALFORMED_JSON', { endpoint, problem: json.problem });
+    const envelope = readResults([json.value]);
+    if (envelope.kind !== 'answered') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: envelope.problem });
+    const { results, failure } = envelope;
+    return { results, failure, json: json.text === written ? response.json : Buffer.from(json.text) };
   }
 }

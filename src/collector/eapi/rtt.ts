@@ -3,7 +3,8 @@ import type { NeighborKey } from '../../bgp/index.ts';
 import { isRecord } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
 import { neighborKeyText } from '../source.ts';
-import { commandError, concernsOneCommand, type EapiClient, type JsonObject } from './client.ts';
+import { commandError, concernsOneCommand, type EapiClient } from './client.ts';
+import type { JsonObject } from './json.ts';
 
 /** A minute: no BGP session with a hold time of seconds survives such a path. */
 const MAX_RTT_US = 60_000_000;

@@ -77,6 +77,10 @@ class EapiSwitchSource implements EapiSource {
     return { vrfs, takenAt };
   }
 
+  dropCounters(): Readonly<Record<string, number>> {
+    return { ...this.#client.counts };
+  }
+
   readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
     return this.#untilClosed(signal, (inner) => this.#rtts.read(neighbors, inner));
   }

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { Neighbor, NeighborState, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type EpochMs, isRecord } from '../../lib/index.ts';
-import { type JsonObject, readEpochSeconds, saysNoBgp, switchText, typeName } from './client.ts';
+import { readEpochSeconds, saysNoBgp } from './client.ts';
+import { type JsonObject, switchText, typeName } from './json.ts';
 
 export const SUMMARY_COMMAND = 'show ip bgp summary vrf all';
 
@@ -109,8 +110,9 @@ function isAs(value: number): boolean {
   return Number.isInteger(value) && value > 0 && value <= 0xffff_ffff;
 }
 
+/** A text with control characters is none: nothing of it can be compared or shown. */
 function readText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_DESCRIPTION ? value : undefined;
+  return typeof value === 'string' && value.length <= MAX_DESCRIPTION && /^\P{Cc}+$/u.test(value) ? value : undefined;
 }
 
 /** Whether EOS names peers so: by an address, with a zone for a link-local one (`fe80::1%Et3`), or by an interface. */

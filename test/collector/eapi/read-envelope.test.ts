@@ -75,8 +75,6 @@ test('an error of a runCmds without a text is not taken for an answer', () => {
 
 test.each([
   ['', 'it is empty'],
-  ['{"jsonrpc":"2.0","id":"id-1","result":[{"vrfs":{', 'it is not JSON, it begins “{"jsonrpc":"2.0","id":"id-1","result":[…”'],
-  ['\u0000\u0001\u001b[31m', 'it is not JSON, it begins “[31m”'],
   ['[]', 'it is a list'],
   ['7', 'it is a number'],
   ['null', 'it is null'],
@@ -87,11 +85,19 @@ test.each([
   [{ id: 'id-1', result: [] }, 'it has 0 results for 1 commands'],
   [{ id: 'id-1', result: [{}, {}] }, 'it has 2 results for 1 commands'],
   [{ id: 'id-1', result: [null] }, 'a result is null'],
-  [{ id: 'id-1', result: ['not json'] }, 'a result is text that is not an object'],
+  [{ id: 'id-1', result: ['["not an object"]'] }, 'a result is text that is not an object'],
   [{ id: 'id-1', error: 'no' }, 'its error is a string'],
   [{ id: 'id-1', error: { code: 1000, data: [7, { errors: ['x'] }] } }, 'a result is a number'],
 ])('the answer to a runCmds that is %j is malformed', (answer, problem) => {
   expect(read(answer)).toEqual({ kind: 'malformed', problem });
+});
+
+test.each([
+  ['{"jsonrpc":"2.0","id":"id-1","result":[{"vrfs":{', 'malformed JSON at offset 48 (near ,"result":[{"vrfs":{)'],
+  ['\u0000\u0001\u001b[31m', 'malformed JSON at offset 0 (near [31m)'],
+  [{ id: 'id-1', result: ['not json'] }, 'malformed JSON at offset 0 (near not json)'],
+])('the answer to a runCmds that is %j is malformed JSON, with the place and what is around it', (answer, problem) => {
+  expect(read(answer)).toEqual({ kind: 'malformed-json', problem });
 });
 
 test.each([

@@ -41,6 +41,12 @@ test('a show command is answered byte for byte, numbers beyond 2^53 included', a
   expect(Buffer.from(await runner.run('show interfaces', never)).toString()).toBe(text);
 });
 
+test('a show command with a raw tab in a text is answered as JSON, with the tab escaped and everything else as it was', async () => {
+  const runner = runnerAt(await answering(framed('{ "octets": 18446744073709551615, "description": "fabric\tpeer" }')));
+  const text = Buffer.from(await runner.run('show interfaces', never)).toString();
+  expect(text).toBe('{ "octets": 18446744073709551615, "description": "fabric\\u0009peer" }');
+});
+
 test('a show command logs in by itself, and out again', async () => {
   const { runner, server } = await fixtureWithRunner({ credentials: USER }, { credentials: { ...USER, login: 'session' } });
   await runner.run('show hostname', never);
@@ -65,8 +71,8 @@ test.for([
 
 test.for([
   ['data next to errors', framed('{"a":1,"errors":["half of it"]}'), 'EAPI__COMMAND_FAILED'],
-  ['no JSON', framed('{"a":nope}'), 'EAPI__MALFORMED'],
-  ['half of an object', framed('{"a":1').subarray(0, -2), 'EAPI__MALFORMED'],
+  ['no JSON', framed('{"a":nope}'), 'EAPI__MALFORMED_JSON'],
+  ['half of an object', framed('{"a":1').subarray(0, -2), 'EAPI__MALFORMED_JSON'],
   ['what is not UTF-8', framed('{"a":"\xff"}'), 'EAPI__MALFORMED'],
   ['more than the bound', framed(`{"a":"${'x'.repeat(50_000_000)}"}`), 'EAPI__TOO_LARGE'],
 ] as const)('a show command answered with %s is refused', async ([, body, code]) => {

@@ -67,8 +67,9 @@ test('a web page in place of an answer is reported as malformed, with its beginn
   fixture = await startEapiFixture();
   fixture.faults.begin({ kind: 'garbage' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({
-    code: 'EAPI__MALFORMED',
-    message: `malformed eAPI response from ${fixture.url}: it is not JSON, it begins “<!DOCTYPE html><html><head><title>Sign …”`,
+    code: 'EAPI__MALFORMED_JSON',
+    message: `eAPI at ${fixture.url} returned malformed JSON at offset 0 (near <!DOCTYPE html><html><head><title>Sign i)`,
+    remedy: expect.stringContaining('nothing between agent and switch rewrites the answer'),
   });
 });
 
