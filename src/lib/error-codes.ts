@@ -310,6 +310,21 @@ export const SWITCH_CODES = {
     message: 'the certificate of eAPI at {endpoint} is not accepted: {problem}',
     remedy: 'name the CA file, or pin the certificate by the SHA-256 fingerprint that `openssl x509 -noout -fingerprint -sha256` prints',
   },
+  EAPI__TLS_PROTOCOL: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} and this host cannot agree on TLS: {problem}',
+    remedy: 'the agent speaks TLS 1.2 and 1.3: check versions and ciphers under `management security ssl profile` of the switch',
+  },
+  EAPI__NOT_TLS: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} does not speak TLS: {problem}',
+    remedy: 'check the port; write http:// for an eAPI in clear text (`protocol http`), or turn on `protocol https` on the switch',
+  },
+  EAPI__NOT_HTTP: {
+    class: 'retry-later',
+    message: 'eAPI at {endpoint} does not speak HTTP: {problem}',
+    remedy: 'write https:// if this port is one of TLS, as `show management api http-commands` on the switch says; else check the port',
+  },
   EAPI__UNAUTHORIZED: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} refuses user {user}: HTTP {status}',

@@ -109,16 +109,17 @@ async function createConnector(endpoint: EapiEndpoint, tls: EapiTls, timeoutMs: 
 interface VerifyOptions {
   readonly ca?: string;
   readonly servername?: string;
-  readonly rejectUnauthorized?: boolean;
+  readonly rejectUnauthorized: boolean;
 }
 
 async function verifyOptions({ text }: EapiEndpoint, tls: EapiTls): Promise<VerifyOptions> {
   switch (tls.kind) {
+    // Said in so many words: the default is NODE_TLS_REJECT_UNAUTHORIZED's.
     case 'system':
-      return {};
+      return { rejectUnauthorized: true };
     case 'ca':
       try {
-        return { ca: await readFile(tls.caFile, 'utf8'), servername: tls.serverName };
+        return { ca: await readFile(tls.caFile, 'utf8'), servername: tls.serverName, rejectUnauthorized: true };
       } catch (cause) {
         throw new AgentError('EAPI__TLS', { endpoint: text, problem: `the CA file cannot be read: ${describeError(cause)}` }, { cause });
       }
@@ -184,8 +185,8 @@ export class EapiTransport {
   }
 
   /**
-   * Posts JSON and reads the whole answer. A request whose connection was lost is sent once more. Throws `EAPI__UNREACHABLE`, `EAPI__TLS`,
-   * `EAPI__TIMEOUT`, `EAPI__INCOMPLETE` or `EAPI__TOO_LARGE`, the signal's reason, or Stopped once it is closed.
+   * Posts JSON and reads the whole answer. A request whose connection was lost is sent once more. Throws `EAPI__UNREACHABLE`, `EAPI__TLS…`,
+   * `EAPI__NOT_TLS`, `EAPI__NOT_HTTP`, `EAPI__TIMEOUT`, `EAPI__INCOMPLETE` or `EAPI__TOO_LARGE`, the signal's reason, or Stopped once it is closed.
    */
   async post({ path, headers, body }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
     const { endpoint, timeoutMs } = this.#options;
@@ -194,6 +195,8 @@ export class EapiTransport {
     try {
       const request = { method: 'POST', origin: endpoint.origin, path, headers: all, body } as const;
       const reply = await withDeadline(timeoutMs, signal, (inner) => this.#http.send(request, inner));
+      if (reply.status === 400 && EXPECTS_TLS.test(reply.body.subarray(0, 4_096).toString('latin1')))
+        throw new AgentError('EAPI__NOT_HTTP', { endpoint: endpoint.text, problem: 'it asks for TLS on this port' });
       return { status: reply.status, setCookie: reply.headers('set-cookie'), body: reply.body };
     } catch (error) {
       throw signal.aborted ? signal.reason : toAgentError(error, this.#options);
@@ -206,8 +209,16 @@ export class EapiTransport {
   }
 }
 
-/** The certificate errors of OpenSSL and of Node's TLS, and what a port that does not speak TLS leads to. */
-const TLS_CODES = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|INVALID_CA)/;
+/** nginx, to plain HTTP on a port of TLS: “The plain HTTP request was sent to HTTPS port”. */
+const EXPECTS_TLS = /plain HTTP request was sent to (an )?HTTPS port/i;
+
+/** What OpenSSL makes of an answer that is not a record of TLS, by its version. */
+const NOT_TLS_CODES = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_SMALL|HTTP_REQUEST|UNKNOWN_PROTOCOL)$/;
+/** A handshake that failed for another reason than the switch's certificate: version, ciphers, an alert of the switch. */
+const TLS_PROTOCOL_CODES = /^(ERR_SSL_|EPROTO$)/;
+/** The certificate errors of OpenSSL and of Node's TLS. */
+const CERTIFICATE_CODES =
+  /^(ERR_TLS|CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|ERROR_IN_CERT|ERR_OSSL|ERR_SSL_(EE|CA)_)/;
 
 function toAgentError(error: unknown, { endpoint: { text: endpoint }, maxAnswerBytes }: EapiTransportOptions): AgentError {
   if (error instanceof DeadlineExceeded) return new AgentError('EAPI__TIMEOUT', { endpoint, ms: error.ms }, { cause: error });
@@ -220,9 +231,20 @@ function toAgentError(error: unknown, { endpoint: { text: endpoint }, maxAnswerB
     if (error.progress === 'answering') return new AgentError('EAPI__INCOMPLETE', { endpoint, bytes, problem: error.message }, { cause });
   }
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  const described = describeError(cause);
+  // OpenSSL's own message names its source files; its reason is what an operator can search for.
+  const described = cause instanceof Error && 'reason' in cause && typeof cause.reason === 'string' ? cause.reason : describeError(cause);
   const problem = code === '' || described.includes(code) ? described : `${described} (${code})`;
-  return new AgentError(TLS_CODES.test(code) ? 'EAPI__TLS' : 'EAPI__UNREACHABLE', { endpoint, problem }, { cause });
+  return new AgentError(connectionCode(code, described), { endpoint, problem }, { cause });
+}
+
+function connectionCode(
+  code: string,
+  described: string,
+): 'EAPI__NOT_TLS' | 'EAPI__NOT_HTTP' | 'EAPI__TLS_PROTOCOL' | 'EAPI__TLS' | 'EAPI__UNREACHABLE' {
+  if (NOT_TLS_CODES.test(code)) return 'EAPI__NOT_TLS';
+  if (CERTIFICATE_CODES.test(code)) return 'EAPI__TLS';
+  if (TLS_PROTOCOL_CODES.test(code)) return 'EAPI__TLS_PROTOCOL';
+  return code.startsWith('HPE_') || described.startsWith('Response does not match the HTTP') ? 'EAPI__NOT_HTTP' : 'EAPI__UNREACHABLE';
 }
 
 export interface EapiCredentials {

@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { EapiTls } from '../../../src/collector/index.ts';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createEapiSource, type EapiTls } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { statesOf } from '../source-contract.ts';
 import { type EapiFixture, never, startEapiFixture, USER } from './fixture.ts';
@@ -87,11 +92,88 @@ describe('an https endpoint', () => {
     await expect(read({ kind: 'ca', caFile: join(directory, 'nonsense.pem') })).rejects.toMatchObject({ code: 'EAPI__TLS' });
   });
 
-  test('an https endpoint that speaks plain HTTP is refused', async () => {
+  test('an https endpoint that speaks plain HTTP is named as such', async () => {
     fixture = await startEapiFixture({}, ({ url }) => ({ endpoint: url.replace('http:', 'https:') }));
     await expect(fixture.source.collect(never)).rejects.toMatchObject({
-      code: 'EAPI__TLS',
+      code: 'EAPI__NOT_TLS',
       message: expect.stringContaining(fixture.url.slice(7)),
+      remedy: expect.stringContaining('write http://'),
+    });
+  });
+
+  test('no environment variable makes the agent accept a certificate', async () => {
+    fixture = await startEapiFixture({ tls: certificate });
+    const program = join(directory, 'read.cjs');
+    await build({
+      stdin: { contents: READ_ONCE, resolveDir: import.meta.dirname, loader: 'ts' },
+      outfile: program,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      logLevel: 'silent',
+    });
+    const environment = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    for (const caFile of ['', join(directory, 'foreign.pem')]) {
+      const { stdout } = await promisify(execFile)(process.execPath, [program, fixture.url, caFile], { env: environment });
+      expect(stdout.trim()).toBe('EAPI__TLS');
+    }
+    expect(fixture.server.stats().requests).toBe(0);
+  });
+});
+
+/** Prints the code of the error of one poll. */
+const READ_ONCE = `
+import { createEapiSource } from '../../../src/collector/index.ts';
+import { systemClock } from '../../../src/lib/index.ts';
+const [, , endpoint, caFile] = process.argv;
+const tls = caFile === '' ? undefined : { kind: 'ca', caFile };
+const source = createEapiSource({ endpoint, tls, clock: systemClock, timeoutMs: 10_000 });
+source.collect(new AbortController().signal).then(
+  () => console.log('read'),
+  (error) => console.log(error.code),
+).finally(() => source.close());
+`;
+
+describe('what listens at an endpoint', () => {
+  /** Answers the first bytes of a client with these, and closes; at once when it does not wait for them. */
+  const answering = async (answer: Buffer | string, waits = true): Promise<number> => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      if (waits) socket.once('data', () => socket.end(answer));
+      else socket.end(answer);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  const errorAt = async (endpoint: string, tls?: EapiTls): Promise<unknown> => {
+    const source = createEapiSource({ endpoint, tls, clock: systemClock, timeoutMs: 10_000 });
+    onTestFinished(() => source.close());
+    return source.collect(never).catch((error: unknown) => error);
+  };
+  const alert = (description: number): Buffer => Buffer.from([0x15, 3, 1, 0, 2, 2, description]);
+
+  test.each([
+    ['a TLS version that neither side accepts', alert(70), true, 'EAPI__TLS_PROTOCOL', /cannot agree on TLS: .*protocol version/],
+    ['no common cipher', alert(40), true, 'EAPI__TLS_PROTOCOL', /cannot agree on TLS: .*handshake failure/],
+    ['an internal error of its TLS', alert(80), true, 'EAPI__TLS_PROTOCOL', /cannot agree on TLS: .*internal error/],
+    ['an SSH server', 'SSH-2.0-OpenSSH_9.2\r\n', false, 'EAPI__NOT_TLS', /does not speak TLS: /],
+    ['an error of plain HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n', true, 'EAPI__NOT_TLS', /does not speak TLS: /],
+    ['a connection that is closed', '', true, 'EAPI__UNREACHABLE', /disconnected before secure TLS connection/],
+  ])('behind https, %s has its own code', async (_, answer, waits, code, message) => {
+    const error = await errorAt(`https://127.0.0.1:${await answering(answer, waits)}`, { kind: 'insecure' });
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(String(error)).not.toContain('openssl/');
+  });
+
+  test.each([
+    ['an alert of TLS', alert(70)],
+    ['the answer of nginx to plain HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>'],
+    ['an SSH server', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ])('behind http, %s has its own code', async (_, answer) => {
+    expect(await errorAt(`http://127.0.0.1:${await answering(answer)}`)).toMatchObject({
+      code: 'EAPI__NOT_HTTP',
+      remedy: expect.stringContaining('write https://'),
     });
   });
 });
