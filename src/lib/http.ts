@@ -138,10 +138,13 @@ export class HttpClient {
     const { connections, keepAliveMs, connect, useProxy = false } = this.#options;
     // Deadlines are the signal's, so undici's own are off.
     const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
-    const options = { connections, pipelining: 1, ...timeouts, connect };
+    // Said in so many words: the default is NODE_TLS_REJECT_UNAUTHORIZED's.
+    const tls = { rejectUnauthorized: true };
+    const options = { connections, pipelining: 1, ...timeouts, connect: connect ?? tls };
     const proxy = useProxy ? proxyFor(origin) : undefined;
     if (proxy === undefined) return new Agent(options);
-    return new EnvHttpProxyAgent({ ...options, httpProxy: proxy, httpsProxy: proxy, noProxy: fromEnvironment('no_proxy') ?? '' });
+    const noProxy = fromEnvironment('no_proxy') ?? '';
+    return new EnvHttpProxyAgent({ ...options, httpProxy: proxy, httpsProxy: proxy, noProxy, requestTls: tls, proxyTls: tls });
   }
 
   #dispatch({ method, origin, path, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {

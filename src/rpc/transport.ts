@@ -290,6 +290,8 @@ class HttpJsonRpc implements JsonRpc {
     const { connections, timeoutMs, maxResponseBytes, onBytes, dispatcher } = this.#options;
     const addresses = this.#addresses;
     const connect = buildConnector({
+      // Said in so many words: the default is NODE_TLS_REJECT_UNAUTHORIZED's.
+      rejectUnauthorized: true,
       timeout: timeoutMs,
       lookup: addresses.lookup,
       autoSelectFamily: true,
