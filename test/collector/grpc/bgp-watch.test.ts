@@ -74,7 +74,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     expect(fourth).toBeGreaterThanOrEqual(4_000);
     server = createSimulatedGrpc({ switch: sim, faults, port });
     await server.start();
-    await expect.poll(() => reported).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
+    await expect.poll(() => reported, { timeout: 60_000 }).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
     sim.establish('vrf1', '169.254.0.1');
     await expect.poll(() => reported.at(-1)).toBe('trigger');
   });
@@ -117,7 +117,7 @@ describe('the BGP watch of EosSdkRpc', () => {
     faults.begin({ kind: 'hang' });
     server = createSimulatedGrpc({ switch: sim, faults, port });
     await server.start();
-    await expect.poll(() => reported).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
+    await expect.poll(() => reported, { timeout: 60_000 }).toEqual(['lost: GRPC__UNREACHABLE', 'back', 'trigger']);
   });
 
   test('the BGP watch is not lost while the switch accepts it and stays silent', async () => {
