@@ -1,14 +1,6 @@
 import type { Clock } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
-import {
-  type AskedEndpoint,
-  badAnswer,
-  EndpointError,
-  type EndpointWork,
-  minContextSlotNotReached,
-  type NoteSlot,
-  toEndpointError,
-} from './endpoint.ts';
+import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached, toEndpointError } from './endpoint.ts';
 import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import { Malformed } from './json.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
@@ -33,26 +25,22 @@ const COMMITMENT = 'confirmed';
 const STATUSES_A_REQUEST = 256;
 
 /** Several nodes can share one host name, so the request demands the slot and the answer is checked for it. */
-async function askEpochInfo(endpoint: AskedEndpoint, note: NoteSlot, minContextSlot: Slot | undefined, signal: AbortSignal) {
+async function askEpochInfo(endpoint: AskedEndpoint, minContextSlot: Slot | undefined, signal: AbortSignal) {
   const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, minContextSlot: jsonSlot(minContextSlot) }] };
   const info = await endpoint.ask(request, readEpochInfo, signal);
-  note(info.slot);
   requireSlot(info.slot, minContextSlot, endpoint, request.method);
   return info;
 }
 
 async function askStatuses(
   endpoint: AskedEndpoint,
-  note: NoteSlot,
   signatures: readonly string[],
   searchTransactionHistory: boolean,
   signal: AbortSignal,
 ): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }> {
-  const parts = await inChunks(signatures, STATUSES_A_REQUEST, async (chunk) => {
+  const parts = await inChunks(signatures, STATUSES_A_REQUEST, (chunk) => {
     const request = { method: 'getSignatureStatuses', params: [chunk, { searchTransactionHistory }] };
-    const part = await endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
-    note(part.slot);
-    return part;
+    return endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
   });
   return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
 }
@@ -199,9 +187,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         minContextSlot: jsonSlot(minContextSlot),
       };
       const request = { method: 'getProgramAccounts', params: [programId, config] };
-      const users = await endpoints.onOne(async (endpoint, note, inner) => {
+      const users = await endpoints.onOne(async (endpoint, inner) => {
         const answer = await endpoint.ask(request, (result, name) => readUserAccounts(result, name, query, lastUsers), inner);
-        note(answer.slot);
         requireSlot(answer.slot, minContextSlot, endpoint, request.method);
         return answer;
       }, signal);
@@ -210,12 +197,10 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     },
 
     accounts(addresses, signal, { verifyAccounts } = {}) {
-      const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, note, inner) => {
-        const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, async (chunk) => {
+      const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, inner) => {
+        const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, (chunk) => {
           const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
-          const part = await endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
-          note(part.slot);
-          return part;
+          return endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
         });
         return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
       };
@@ -231,20 +216,16 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       );
     },
 
-    balance(address, signal) {
+    async balance(address, signal) {
       const request = { method: 'getBalance', params: [address, { commitment: COMMITMENT }] };
-      return endpoints.onOne(async (endpoint, note, inner) => {
-        const { slot, value } = await endpoint.ask(request, readBalance, inner);
-        note(slot);
-        return value;
-      }, signal);
+      return (await endpoints.onOne((endpoint, inner) => endpoint.ask(request, readBalance, inner), signal)).value;
     },
 
     latestBlockhash(signal) {
-      return endpoints.onOne(async (endpoint, note, inner) => {
+      return endpoints.onOne(async (endpoint, inner) => {
         const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
         // The height is read afterwards, and not from before the blockhash: a height that is too low would expire it too early.
-        const { slot, blockHeight } = await askEpochInfo(endpoint, note, hash.slot, inner);
+        const { slot, blockHeight } = await askEpochInfo(endpoint, hash.slot, inner);
         const bound = blockHeight + BLOCKHASH_LIFE;
         const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;
         return { slot, blockhash: hash.blockhash, lastValidBlockHeight, blockHeight };
@@ -261,7 +242,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         minContextSlot: jsonSlot(minContextSlot),
       };
       const request = { method: SEND, params: [toBase64(attempts.wire), config] };
-      const offers = endpoints.onEvery(async (endpoint, _, inner) => {
+      const offers = endpoints.onEvery(async (endpoint, inner) => {
         for (let isRetry = false; ; isRetry = true) {
           const attempt = attempts.begin(endpoint.url.name);
           const isOver = await endpoint.offer(
@@ -295,23 +276,19 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         minContextSlot: jsonSlot(minContextSlot),
       };
       const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
-      return endpoints.onOne(async (endpoint, note, inner) => {
-        const simulation = await endpoint.ask(request, readSimulation, inner);
-        note(simulation.slot);
-        return simulation;
-      }, signal);
+      return endpoints.onOne((endpoint, inner) => endpoint.ask(request, readSimulation, inner), signal);
     },
 
     signatureStatuses(signatures, { searchHistory }, signal) {
-      return endpoints.onOne((endpoint, note, inner) => askStatuses(endpoint, note, signatures, searchHistory, inner), signal);
+      return endpoints.onOne((endpoint, inner) => askStatuses(endpoint, signatures, searchHistory, inner), signal);
     },
 
     async checkExpiry(signatures, signal) {
       let someLackHistory = false;
       const check = (searchHistory: boolean) =>
-        endpoints.onOne(async (endpoint, note, inner) => {
-          const { slot, blockHeight } = await askEpochInfo(endpoint, note, undefined, inner);
-          const last = await askStatuses(endpoint, note, signatures, searchHistory, inner).catch((error: unknown) => {
+        endpoints.onOne(async (endpoint, inner) => {
+          const { slot, blockHeight } = await askEpochInfo(endpoint, undefined, inner);
+          const last = await askStatuses(endpoint, signatures, searchHistory, inner).catch((error: unknown) => {
             someLackHistory ||= error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED';
             throw error;
           });
@@ -330,10 +307,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
 
     recentSlotTimeMs(signal) {
       const request = { method: 'getRecentPerformanceSamples', params: [30] };
-      return endpoints.onOne(
-        async (endpoint, _, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)),
-        signal,
-      );
+      return endpoints.onOne(async (endpoint, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)), signal);
     },
 
     slotProgress: () => endpoints.slotProgress(),

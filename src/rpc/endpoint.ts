@@ -1,5 +1,15 @@
-import { AgentError, backoffDelays, type Clock, isAgentError, type MonotonicMs, monotonicMs, oneLine, type Random } from '../lib/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  isAgentError,
+  isRecord,
+  type MonotonicMs,
+  monotonicMs,
+  oneLine,
+  type Random,
+} from '../lib/index.ts';
+import { type Slot, slot } from '../serviceability/index.ts';
 import { Malformed } from './json.ts';
 import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
 import { minContextSlotVerdict, problemOf, type Verdict, verdictOf } from './refusals.ts';
@@ -9,9 +19,7 @@ import type { EndpointUrl, RpcFailure, RpcReply, RpcRequest } from './transport.
 export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
 type LimitedRpc = Pick<RateLimitedRpc, 'call' | 'counts' | 'close'>;
 
-/** Notes the slot of an answer. Throws EndpointError when the slot is too old to decide by. */
-export type NoteSlot = (slot: Slot) => void;
-export type EndpointWork<T> = (endpoint: AskedEndpoint, noteSlot: NoteSlot, signal: AbortSignal) => Promise<T>;
+export type EndpointWork<T> = (endpoint: AskedEndpoint, signal: AbortSignal) => Promise<T>;
 
 interface EndpointErrorOptions {
   /** Whether the endpoint should not be asked anything else for now; true by default. */
@@ -202,9 +210,17 @@ export class Endpoint {
   readonly url: EndpointUrl;
   readonly health: EndpointHealth;
   readonly #rpc: LimitedRpc;
+  readonly #noteSlot: (endpoint: Endpoint, slot: Slot) => void;
   #pendingRecheck: EndpointError | undefined;
 
-  constructor(url: EndpointUrl, rpc: LimitedRpc, health: Omit<EndpointHealthOptions, 'name'>) {
+  /** `noteSlot` throws EndpointError when the slot of an answer is too old to decide by. */
+  constructor(
+    url: EndpointUrl,
+    rpc: LimitedRpc,
+    health: Omit<EndpointHealthOptions, 'name'>,
+    noteSlot: (endpoint: Endpoint, slot: Slot) => void = () => undefined,
+  ) {
+    this.#noteSlot = noteSlot;
     this.url = url;
     this.health = new EndpointHealth({ ...health, name: url.name });
     this.#rpc = rpc;
@@ -232,7 +248,7 @@ export class Endpoint {
     if (topic !== undefined) this.health.succeeded(topic, this.health.now);
   }
 
-  /** One request, its result read. Throws EndpointError, also for an aborted signal: only the caller knows whose signal it is. */
+  /** One request, its result read and its slot noted, where it has one. Throws EndpointError, also for an aborted signal: only the caller knows whose signal it is. */
   async ask<T>(request: RpcRequest, read: (result: unknown, endpoint: string) => T, signal: AbortSignal): Promise<T> {
     const askedAt = this.health.now;
     const reply = await this.#rpc.call(request, signal);
@@ -240,6 +256,7 @@ export class Endpoint {
     try {
       const value = read(reply.value, this.url.name);
       this.health.succeeded(request.method, askedAt);
+      if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot));
       return value;
     } catch (error) {
       if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method);

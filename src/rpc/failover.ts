@@ -77,7 +77,7 @@ export class Endpoints {
       const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
       const rates = { requestsPerSecond, sendsPerSecond };
       const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
-      return new Endpoint(url, rpc, { clock, random, onEndpoint });
+      return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot) => this.#slots.note(endpoint, slot));
     });
     this.#slots = new SlotComparison({ clock, all: this.#all });
     this.#cluster = new ClusterCheck(this.#all, async (endpoint, work) => {
@@ -178,7 +178,7 @@ export class Endpoints {
 
   async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> {
     try {
-      return await work(endpoint, (slot) => this.#slots.note(endpoint, slot), signal);
+      return await work(endpoint, signal);
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
       const counts = !isCancelled() && !this.#closing.signal.aborted;
@@ -225,17 +225,15 @@ function noEndpointError(failures: readonly EndpointError[], all: readonly Endpo
   );
 }
 
-const readSlot: EndpointWork<void> = async (endpoint, note, signal) => {
-  const { slot } = await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
-  note(slot);
-};
+const readSlot: EndpointWork<unknown> = (endpoint, signal) =>
+  endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
 
 /** Repeats the work at which the endpoint failed. An error that a second endpoint had to contradict stands when it recurs. */
 const recheckOf =
   (endpoint: Endpoint): EndpointWork<void> =>
-  async (asked, note, signal) => {
+  async (asked, signal) => {
     try {
-      await endpoint.pendingRecheck?.options.recheck?.(asked, note, signal);
+      await endpoint.pendingRecheck?.options.recheck?.(asked, signal);
     } catch (error) {
       throw error instanceof EndpointError ? (error.options.ifContradicted ?? error) : error;
     }
@@ -251,8 +249,8 @@ export function verified<T>(
   verifyAccounts: (result: T) => void,
   onVerified: (endpoint: AskedEndpoint) => void,
 ): EndpointWork<T> {
-  const verifiedWork: EndpointWork<T> = async (endpoint, note, signal) => {
-    const result = await work(endpoint, note, signal);
+  const verifiedWork: EndpointWork<T> = async (endpoint, signal) => {
+    const result = await work(endpoint, signal);
     try {
       verifyAccounts(result);
     } catch (error) {
@@ -301,7 +299,7 @@ class ClusterCheck {
   }
 
   #identify(reference: AskedEndpoint): EndpointWork<void> {
-    return async (endpoint, _, signal) => {
+    return async (endpoint, signal) => {
       const hash = await endpoint.ask({ method: 'getGenesisHash', params: [] }, readGenesisHash, signal);
       this.#identified.add(endpoint);
       if (endpoint === reference) this.#reference ??= { hash, of: endpoint.url.name };
