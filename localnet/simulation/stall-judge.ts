@@ -93,8 +93,9 @@ export function createStallJudge({ verdict, now, frozenSince }: StallJudgeOption
       const stillMs = now() - Math.max(still, soundSince);
       if (stillMs > STILL_REPORTED_WITHIN_MS) fail(`the ledger stood still for ${seconds(stillMs)} without a report`);
     },
+    // A stall lasts at least as long as the ledger cannot be read, which is reported by itself.
     get isStalled() {
-      return isStalled;
+      return isStalled && problems.size === 0;
     },
   };
 }
