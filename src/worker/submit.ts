@@ -101,6 +101,17 @@ export class Submitter {
     return false;
   }
 
+  /** Whether a change waits, or a refresh that the spend limits have room for. */
+  get isNeeded(): boolean {
+    const { budget, desired, inFlight } = this.#parts;
+    const { allowance } = budget;
+    for (const { intent } of desired.all()) {
+      const isNeeded = intent.reason === 'change' || (intent.reason === 'refresh' && allowance === 'all');
+      if (isNeeded && !inFlight.hasUser(intent.user)) return true;
+    }
+    return false;
+  }
+
   /** Sends transactions until nothing waits that may be sent. Throws what the signal throws, and what is a bug. */
   async submitAll(signal: AbortSignal): Promise<void> {
     const { blockhashes, compute, gate, health, clock, timing } = this.#parts;

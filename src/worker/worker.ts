@@ -79,7 +79,8 @@ export class Worker {
       clock,
       reporter,
       inFlight: () => this.#inFlight.size,
-      hasWork: () => this.#submitter.hasWork,
+      isNeeded: () => this.#submitter.isNeeded,
+      isBudgetSpent: () => this.#budget.allowance === 'none',
       isHalted: () => this.#gate.halted !== undefined,
     });
     this.#queue = new SendQueue({
@@ -142,7 +143,6 @@ export class Worker {
     if (this.#desired.viewSlot !== undefined && view.slot < this.#desired.viewSlot) {
       this.#confirmations.clear();
       this.#inFlight.rolledBack(view.slot);
-      this.#health.rolledBack();
     }
     this.#inFlight.forgetAbandoned(view.slot);
     this.#health.answered(view.slot, view.readAt);

@@ -16,8 +16,10 @@ interface WriteHealthOptions {
   readonly reporter: Pick<WorkerReporter, 'writesStalled' | 'writesResumed'>;
   /** Transactions in flight. */
   readonly inFlight: () => number;
-  /** Whether anything waits that the limits let go. */
-  readonly hasWork: () => boolean;
+  /** Whether a write waits that should have gone. */
+  readonly isNeeded: () => boolean;
+  /** Whether the spend limits keep everything from going. */
+  readonly isBudgetSpent: () => boolean;
   /** Halted writes are reported as such. */
   readonly isHalted: () => boolean;
 }
@@ -35,8 +37,8 @@ export class WriteHealth {
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
-  #newestSlot: { readonly slot: Slot; readonly at: MonotonicMs } | undefined;
-  #lastAnswerAt: MonotonicMs | undefined;
+  /** The slot of the last answer, and of every one in between. */
+  #slot: { readonly slot: Slot; readonly from: MonotonicMs; readonly to: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean } | undefined;
 
   constructor(options: WriteHealthOptions) {
@@ -69,13 +71,10 @@ export class WriteHealth {
 
   /** An answer of the ledger, of this slot. */
   answered(slot: Slot, at: MonotonicMs = this.#options.clock.monotonic()): void {
-    if (this.#newestSlot === undefined || slot > this.#newestSlot.slot) this.#newestSlot = { slot, at };
-    if (this.#lastAnswerAt === undefined || at > this.#lastAnswerAt) this.#lastAnswerAt = at;
-  }
-
-  /** The ledger was rolled back: its slots count anew. */
-  rolledBack(): void {
-    this.#newestSlot = undefined;
+    const before = this.#slot;
+    // The same cached answer again, or one that was overtaken.
+    if (before !== undefined && at <= before.to) return;
+    this.#slot = { slot, from: before?.slot === slot ? before.from : at, to: at };
   }
 
   /** Reports a stall that has lasted long enough, and the end of one. */
@@ -108,30 +107,34 @@ export class WriteHealth {
   }
 
   get #isBusy(): boolean {
-    return this.#options.inFlight() > 0 || this.#options.hasWork();
+    return this.#options.inFlight() > 0 || this.#options.isNeeded();
   }
 
   #notLandingSince(): MonotonicMs | undefined {
-    const stillSince = this.#standsStill ? this.#newestSlot?.at : undefined;
+    const stillSince = this.#standsStill ? this.#slot?.from : undefined;
     if (this.#waitingSince === undefined || stillSince === undefined) return this.#waitingSince ?? stillSince;
     return this.#waitingSince < stillSince ? this.#waitingSince : stillSince;
   }
 
   get #standsStill(): boolean {
-    if (this.#newestSlot === undefined || this.#lastAnswerAt === undefined) return false;
-    return this.#lastAnswerAt - this.#newestSlot.at >= STANDSTILL_EVIDENCE_MS;
+    return this.#slot !== undefined && this.#slot.to - this.#slot.from >= STANDSTILL_EVIDENCE_MS;
   }
 
   /** The newest error of an endpoint; without one, what is known. */
   #explain(now: MonotonicMs): AgentError {
     if (this.#cause !== undefined && now - this.#cause.at < CAUSE_MAX_AGE_MS) return this.#cause.error;
-    if (this.#newestSlot !== undefined && this.#standsStill) {
-      const { slot, at } = this.#newestSlot;
-      return new AgentError('LEDGER__STANDS_STILL', { slot, seconds: Math.round((now - at) / 1_000) });
+    if (this.#slot !== undefined && this.#standsStill) {
+      const { slot, from } = this.#slot;
+      return new AgentError('LEDGER__STANDS_STILL', { slot, seconds: Math.round((now - from) / 1_000) });
     }
-    const count = this.#options.inFlight();
-    const problem =
-      count > 0 ? `no endpoint reports an error, but transactions stay unconfirmed (${count} in flight)` : 'nothing could be sent';
-    return new AgentError('WRITE__NOT_LANDING', { problem });
+    return new AgentError('WRITE__NOT_LANDING', { problem: this.#silence() });
+  }
+
+  #silence(): string {
+    const { inFlight, isBudgetSpent } = this.#options;
+    if (inFlight() > 0) return `no endpoint reports an error, but transactions stay unconfirmed (${inFlight()} in flight)`;
+    return isBudgetSpent()
+      ? 'the spend limits worker.maxTransactionsPerMinute and worker.maxLamportsPerDay leave no room'
+      : 'nothing was sent';
   }
 }

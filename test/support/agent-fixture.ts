@@ -6,7 +6,7 @@ import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
 import { createBgpWatch, type SwitchSource, type TriggerSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
-import { seededRandom, systemClock } from '../../src/lib/index.ts';
+import { type Clock, monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { type Address, addressOf, bgpStatusName, lamports } from '../../src/serviceability/index.ts';
@@ -74,6 +74,8 @@ export interface AgentFixtureOptions {
   /** The agent's key, where it is not the device's publisher. */
   readonly signer?: Signer;
   readonly dryRun?: boolean;
+  /** How many of the agent's milliseconds pass in a real one; 1 by default. */
+  readonly clockRate?: number;
   /** More endpoints of the same ledger. */
   readonly endpoints?: number;
   readonly device?: (localnet: Localnet) => Address;
@@ -104,6 +106,16 @@ export interface AgentFixture {
   /** The lines that begin with one of these. */
   told(...beginnings: readonly string[]): readonly string[];
   stop(): Promise<void>;
+}
+
+/** For waits of minutes, over sockets that take real time. */
+function clockAtRate(rate: number): Clock {
+  if (rate === 1) return systemClock;
+  return {
+    monotonic: () => monotonicMs(systemClock.monotonic() * rate),
+    wall: () => systemClock.wall(),
+    sleep: (ms, signal) => systemClock.sleep(ms / rate, signal),
+  };
 }
 
 /** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
@@ -146,7 +158,7 @@ async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<Ag
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
-    clock: systemClock,
+    clock: clockAtRate(options.clockRate ?? 1),
     random: seededRandom(3),
     reporter,
   });

@@ -13,6 +13,8 @@ export function recordingReporter(nameOf: (user: string) => string = (user) => u
     failed: ({ error }) => lines.push(`failed ${error.message}`),
     halted: (error) => lines.push(`halted ${error.code}`),
     resumed: () => lines.push('resumed'),
+    writesStalled: ({ error, repeated }) => lines.push(`writes ${repeated ? 'still ' : ''}stalled: ${error.message}`),
+    writesResumed: () => lines.push('writes land again'),
     budget: ({ allowance }) => lines.push(`budget ${allowance}`),
     source: ({ source, state }) => lines.push(`source ${source} ${state}`),
     endpoint: ({ endpoint, state }) => lines.push(`endpoint ${endpoint} ${state}`),

@@ -870,7 +870,7 @@ describe('writes that do not land', () => {
       await at.clock.advance(5_000);
     }
     expect(at.stalls).toEqual([
-      expect.stringMatching(/^stalled for 4\d s: the ledger makes no progress: its newest slot has been 1\d+ for 4\d s$/),
+      expect.stringMatching(/^stalled for 4\d s: the ledger makes no progress: it has been at slot 1\d+ for 4\d s$/),
     ]);
     at.setDesired([]);
     expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^resumed after \d+ s$/)]);
@@ -885,6 +885,23 @@ describe('writes that do not land', () => {
     expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc rate-limits our requests: no more requests']);
     at.setDesired([]);
     expect(at.stalls.length).toBe(2);
+  });
+
+  test('rule 20: changes that the spend limits hold are reported, and refreshes that they hold are not', async () => {
+    for (const [reason, stalled] of [
+      ['change', 1],
+      ['refresh', 0],
+    ] as const) {
+      const at = setUp({ limits: { maxLamportsPerDay: 5_000 } });
+      at.setDesired(up(1));
+      await at.clock.advance(5_000);
+      await ticking(at, 110, () => [intentFor(2, 'up', { reason })]);
+      expect(at.stalls).toEqual(
+        Array(stalled).fill(
+          'stalled for 45 s: no write has been confirmed: the spend limits worker.maxTransactionsPerMinute and worker.maxLamportsPerDay leave no room',
+        ),
+      );
+    }
   });
 
   test('rule 20: neither an idle worker, nor steady confirmations, nor halted writes, nor a rejected user are a stall', async () => {
