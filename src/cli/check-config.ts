@@ -42,8 +42,8 @@ export function agentStep({ http, device }: AgentConfig): Step {
       if (halted !== null) return fail(`the running agent has halted its writes: ${halted.message}`, halted.remedy);
       const problem = writesStalled ?? ledgerProblem;
       if (problem) {
-        const what = problem === ledgerProblem ? 'has not read the ledger' : 'has had no write confirmed';
-        const detail = `the running agent ${what} for ${span(now - problem.since)}: ${problem.message}`;
+        const what = problem === ledgerProblem ? 'the running agent has not read the ledger' : 'no write of the running agent has landed';
+        const detail = `${what} for ${span(now - problem.since)}: ${problem.message}`;
         return fail(detail, problem.remedy ?? 'see the log of the agent');
       }
       if (lastTick === null) return ok('the running agent has not polled yet');

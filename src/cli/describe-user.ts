@@ -43,10 +43,7 @@ export function describeUser({ report, status, policy, fresh }: DescribeUserOpti
   if (ledgerProblem !== null)
     lines.push(['waits', `no write: the ledger has been unreadable for ${span(now - ledgerProblem.since)}: ${problemText(ledgerProblem)}`]);
   if (writesStalled)
-    lines.push([
-      'stalled',
-      `no write of any user has been confirmed for ${span(now - writesStalled.since)}: ${problemText(writesStalled)}`,
-    ]);
+    lines.push(['stalled', `no write of any user has landed for ${span(now - writesStalled.since)}: ${problemText(writesStalled)}`]);
   if (halted !== null) lines.push(['halted', `writes halted for all users: ${halted.message}; ${halted.remedy}`]);
   if (!fresh) {
     const events = status.timeline.filter(({ user }) => user === report.user).slice(-EVENTS_SHOWN);

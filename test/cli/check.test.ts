@@ -230,21 +230,16 @@ describe.concurrent('all steps', () => {
   });
 
   test.for([
-    ['writesStalled', 'has had no write confirmed for 2 min: the endpoint said "slow down"'],
-    ['ledgerProblem', 'has not read the ledger for 2 min: the endpoint said "slow down"'],
-    ['halted', 'has halted its writes: the endpoint said "slow down"'],
+    ['writesStalled', 'no write of the running agent has landed for 2 min: the endpoint said "slow down"'],
+    ['ledgerProblem', 'the running agent has not read the ledger for 2 min: the endpoint said "slow down"'],
+    ['halted', 'the running agent has halted its writes: the endpoint said "slow down"'],
   ])('rule 20: check fails while the running agent shows %s', async ([key = '', words], { onTestFinished }) => {
     await using at = await commandFixture();
     const problem = { since: 0, code: 'LEDGER__RATE_LIMITED', message: 'the endpoint said "slow down"', remedy: 'raise the limit' };
     const status = { ...statusOf(at.localnet.device), now: 120_000, [key]: problem };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const { exitCode, states, detail, remedy } = await check(at, '--http.listen', listen);
-    expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([
-      1,
-      'fail agent',
-      `the running agent ${words}`,
-      'raise the limit',
-    ]);
+    expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([1, 'fail agent', words, 'raise the limit']);
   });
 
   test('check names the running agent, or why none answers', async ({ onTestFinished }) => {

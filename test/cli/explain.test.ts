@@ -261,7 +261,7 @@ describe('describeUser', () => {
   test('rule 20: explain shows what keeps the writes of all users from landing', () => {
     const writesStalled = { since: 880_000, code: 'X', message: 'the endpoint said "slow down"', remedy: 'raise the limit' };
     expect(words({}, { writesStalled }).stalled).toBe(
-      'no write of any user has been confirmed for 2 min: the endpoint said "slow down"; raise the limit',
+      'no write of any user has landed for 2 min: the endpoint said "slow down"; raise the limit',
     );
   });
 
