@@ -140,8 +140,8 @@ export interface FlightJudge {
   /** The worker reports what it sends. */
   sent(signature: string, intents: readonly StatusIntent[]): void;
   landed(landed: LandedTransaction): void;
-  /** An incarnation reports that another process has written these users' records. */
-  foreignWrites(users: readonly Address[]): void;
+  /** This incarnation reports that another process has written these users' records. */
+  foreignWrites(incarnation: Incarnation, users: readonly Address[]): void;
   /** A record may now differ from what its last writer knew: after a fork, a kill, or a change of the account by others. */
   disturbed(): void;
   /** Updates which transactions are settled; called each slot. */
@@ -168,6 +168,7 @@ export function createFlightJudge({
   const signatures = new Map<string, string>();
   const reasons = new Map<string, ReadonlyMap<Address, StatusIntent>>();
   const lastLanded = new Map<Address, { readonly flight: Flight; readonly status: string }>();
+  const lastWriter = new Map<Address, Incarnation>();
   const spending = createSpendJudge({ verdict, now, maxTransactionsPerMinute });
   const counts = { signatures: 0, writes: 0, needless: 0, outOfOrder: 0 };
   let disturbedAt = Number.NEGATIVE_INFINITY;
@@ -246,11 +247,14 @@ export function createFlightJudge({
         const isNeedless = last?.status === status && reasons.get(transaction.signature)?.get(user)?.reason === 'change';
         if (isNeedless) judgeNeed(user, status, flight);
         lastLanded.set(user, { flight, status });
+        lastWriter.set(user, flight.incarnation);
       }
     },
-    foreignWrites(users) {
+    foreignWrites(incarnation, users) {
       if (now() - Math.max(disturbedAt, slotsWereFalseAt) < DISTURBANCE_MS) return;
-      const names = users.map((user) => world.nameOf(user)).join(', ');
+      const own = users.filter((user) => (lastWriter.get(user) ?? incarnation) === incarnation);
+      if (own.length === 0) return;
+      const names = own.map((user) => world.nameOf(user)).join(', ');
       verdict.fail('own-writes-are-known', `another writer is reported for ${names}, but only this process has written`);
     },
     disturbed() {
@@ -477,7 +481,7 @@ export function judgingReporter(
     }),
     foreignWrites: whileAlive(({ users }) => {
       log(`another writer: ${users.map((user) => world.nameOf(user)).join(', ')}`);
-      flights.foreignWrites(users);
+      flights.foreignWrites(incarnation, users);
     }),
     source: whileAlive(({ source, state }) => log(`${source} ${state}`)),
     ledgerView: whileAlive(({ state, error }) => {

@@ -164,19 +164,33 @@ describe('createFlightJudge', () => {
     const incarnation = incarnationNumber(1);
     send(incarnation, transaction('up'));
     await pass(1_200);
-    flights.foreignWrites([user]);
+    flights.foreignWrites(incarnation, [user]);
 
     expect(verdict.violation?.invariant).toBe('own-writes-are-known');
   });
 
-  test('the judge accepts another writer after a kill, whose transaction may have landed since', async () => {
+  test('the judge accepts another writer where the last write was that of a killed process, however long ago', async () => {
     const killed = incarnationNumber(1);
     send(killed, transaction('up'));
-    killed.kill();
-    flights.disturbed();
     await pass(1_200);
-    flights.foreignWrites([user]);
+    killed.kill();
+    await pass(300_000);
+    flights.foreignWrites(incarnationNumber(2), [user]);
 
     expect(verdict.violation).toBeUndefined();
+  });
+
+  test('the judge accepts another writer for two minutes after a fork or a change of accounts', async () => {
+    const incarnation = incarnationNumber(1);
+    send(incarnation, transaction('up'));
+    await pass(1_200);
+    flights.disturbed();
+    await pass(120_000);
+    flights.foreignWrites(incarnation, [user]);
+    expect(verdict.violation).toBeUndefined();
+    await pass(20_000);
+    flights.foreignWrites(incarnation, [user]);
+
+    expect(verdict.violation?.invariant).toBe('own-writes-are-known');
   });
 });

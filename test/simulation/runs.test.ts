@@ -31,7 +31,7 @@ test('in twelve runs agents are killed, transactions are written, and the ledger
   timeout: 120_000,
 }, async () => {
   const sums = { incarnations: 0, writes: 0, wrongAtFirst: 0 };
-  for (let seed = 500; seed < 512; seed += 1) {
+  for (let seed = 316; seed < 328; seed += 1) {
     const { incarnations, writes, convergedAfterMs, violation } = await simulate({ seed, hours: SHORT });
     expect(violation, `npm run sim -- --seed ${seed} --hours ${SHORT} --verbose`).toBeUndefined();
     sums.incarnations += incarnations - 1;
