@@ -30,6 +30,11 @@ export const startCommand = defineCommand<LocalnetOptions>({
     'state-ingest-port': { type: 'string', value: 'PORT', describe: 'TCP port of a state-ingest server, 0 for any; no server by default' },
     'eapi-socket': { type: 'string', value: 'PATH', describe: 'Unix socket of the eAPI; by default in a temporary folder' },
     scenario: { type: 'string', value: 'static|churn', describe: 'static: users stay connected; churn: users connect, flap and leave' },
+    program: {
+      type: 'string',
+      value: 'rfc11|deployed',
+      describe: 'rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today',
+    },
     keypair: {
       type: 'string',
       value: 'FILE',

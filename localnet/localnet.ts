@@ -57,6 +57,7 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
     port: options.rpcPort,
     slotMs: options.slotMs,
     slotsPerEpoch: options.slotsPerEpoch,
+    program: options.program,
     restore: options.restore?.ledger,
     methods: createSwitchMethods(() => localnet),
   });

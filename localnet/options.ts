@@ -12,6 +12,7 @@ import {
 import { nearest } from '../src/config/index.ts';
 import { AgentError } from '../src/lib/index.ts';
 import { DeviceStatus, isAddress, isIpv4 } from '../src/serviceability/index.ts';
+import type { LedgerProgram } from './ledger/index.ts';
 
 export interface LocalnetOptions {
   /** Number of users of the device. */
@@ -29,6 +30,8 @@ export interface LocalnetOptions {
   readonly eapiSocket?: string;
   /** static: users connect and stay; churn: they connect, flap and leave. */
   readonly scenario: 'static' | 'churn';
+  /** rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today. */
+  readonly program: LedgerProgram;
   /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
   readonly keypair?: string;
   /** A file written by `dzd-localnet snapshot`, as the initial state. */
@@ -58,6 +61,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   if ((restore ?? genesis) !== undefined && values.users !== undefined) {
     throw usage(`--users cannot be combined with --${restore === undefined ? 'genesis' : 'restore'}, which defines the users`);
   }
+  if (restore !== undefined && values.program !== undefined) throw usage('--program cannot be combined with --restore, which defines it');
   return {
     users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
     rpcPort: port('rpc-port'),
@@ -68,6 +72,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     stateIngestPort: port('state-ingest-port'),
     eapiSocket: textOption(values, 'eapi-socket'),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
+    program: choiceOption(values, 'program', ['rfc11', 'deployed']),
     keypair: textOption(values, 'keypair'),
     restore,
     genesis,

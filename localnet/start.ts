@@ -133,6 +133,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     eapiTls: options.eapiTls === undefined ? undefined : await readTls(options.eapiTls),
     eapiSocket: options.eapiSocket,
     stateIngestPort: options.stateIngestPort === undefined ? undefined : await stateIngestPort(options.stateIngestPort),
+    program: options.program,
     restore,
     genesis,
     publisher: loadKeypair(keypair).keypair.address,

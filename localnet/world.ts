@@ -15,7 +15,7 @@ import {
   UserType,
   ZERO_ADDRESS,
 } from '../src/serviceability/index.ts';
-import { addressText, type LocalLedger, ledgerSnapshotSchema, type WorldAdmin } from './ledger/index.ts';
+import { addressText, type LedgerProgram, type LocalLedger, ledgerSnapshotSchema, type WorldAdmin } from './ledger/index.ts';
 import type { StateIngestServer } from './state-ingest.ts';
 import type { SimulatedSnmp, SimulatedSwitch, SwitchFaults } from './switch/index.ts';
 
@@ -109,13 +109,13 @@ const DZ_PREFIXES = [parseNetworkV4('198.19.64.0/19')];
 /** One device, two tenants and users: every fifth is multicast, the others alternate between the tenants. No user is connected. */
 export function usualWorld(admin: WorldAdmin, { publisher, users }: { readonly publisher: Address; readonly users: number }): World {
   const device = admin.createDevice({ metricsPublisher: publisher, code: 'lo-dz001', dzPrefixes: DZ_PREFIXES });
-  admin.createExtension(device);
+  if (admin.program === 'rfc11') admin.createExtension(device);
   const world = { device, tenants: ['tenant-a', 'tenant-b'].map((code) => admin.createTenant({ code })), connected: [] };
   for (let n = 0; n < users; n += 1) createLocalUser(admin, world, n % 5 === 4 ? { kind: 'multicast' } : { tenant: n % 2 === 0 ? 0 : 1 });
   return world;
 }
 
-/** Creates a user by CreateAndActivateUser, signed by the foundation. */
+/** Creates a user: by CreateAndActivateUser, signed by the foundation, or as the deployed program's CreateUser leaves one. */
 export function createLocalUser(
   admin: WorldAdmin,
   { device, tenants }: Pick<World, 'device' | 'tenants'>,
@@ -207,7 +207,7 @@ export function genesisWorld(admin: WorldAdmin, { tenants, devices }: Genesis, p
   const byCode = new Map(tenants.map((tenant) => [tenant.code, admin.createTenant(tenant)]));
   const addresses = devices.map(({ code: own, publicIp, dzPrefixes, publisher: named = publisher }) => {
     const address = admin.createDevice({ metricsPublisher: named, code: own, publicIp, dzPrefixes: dzPrefixes ?? DZ_PREFIXES });
-    admin.createExtension(address);
+    if (admin.program === 'rfc11') admin.createExtension(address);
     admin.fund(named, PUBLISHER_BALANCE);
     return address;
   });
@@ -279,6 +279,8 @@ export interface LocalnetOptions {
   readonly slotMs?: number;
   /** Slots per epoch; access passes expire with epochs. Default: 432,000. */
   readonly slotsPerEpoch?: bigint;
+  /** What the ledger runs, and the kind of its world. Default: RFC-11 as drafted, beside RFC-19. */
+  readonly program?: LedgerProgram;
   /** The initial world, instead of `users`. */
   readonly genesis?: Genesis | undefined;
   /** The initial state, instead of `users`. Throws Error or ZodError for an invalid snapshot. */

@@ -16,7 +16,7 @@ import {
   type Lamports,
   lamports,
   NETWORKS,
-  parseNetworkV4,
+  type ProgramVersion,
   programConfigAddress,
   SYSTEM_PROGRAM_ID,
   type Tenant,
@@ -30,6 +30,7 @@ import {
 } from '../../src/serviceability/index.ts';
 import { type Derive, userAddress } from '../../src/serviceability/rfc11/index.ts';
 import type { Bank } from './bank.ts';
+import { BLOCKS, DeployedWorld, FIRST_BGP_COMMUNITY, FIRST_DEVICE_INDEX } from './deployed-world.ts';
 import {
   changedDevice,
   createFoundation,
@@ -48,10 +49,18 @@ import { createAccount } from './runtime.ts';
 /** The release whose rules this ledger follows. */
 const PROGRAM_VERSION = { major: 0, minor: 34, patch: 0 };
 const CLIENT_ASN = 65_000;
-const FIRST_BGP_COMMUNITY = 10_000;
+
+/** Which program a ledger runs, and which accounts its world has: RFC-11 as drafted beside RFC-19, or the deployed program alone. */
+export type LedgerProgram = 'rfc11' | 'deployed';
+
+/** The oldest client that the program accepts, for each kind of world. */
+const MIN_COMPATIBLE: Readonly<Record<LedgerProgram, ProgramVersion>> = {
+  rfc11: { major: 0, minor: 1, patch: 0 },
+  deployed: { major: 0, minor: 30, patch: 0 },
+};
 
 /** The accounts that a network has one of: ProgramConfig, GlobalConfig and GlobalState, with the numbers of a DoubleZero localnet and one founder. */
-export function networkAccounts(programId: Address, owner: Address): ReadonlyMap<Address, Uint8Array> {
+export function networkAccounts(programId: Address, owner: Address, kind: LedgerProgram = 'rfc11'): ReadonlyMap<Address, Uint8Array> {
   const state = globalStateAddress(programId);
   const program = programConfigAddress(programId);
   const config = globalConfigAddress(programId);
@@ -59,7 +68,7 @@ export function networkAccounts(programId: Address, owner: Address): ReadonlyMap
   return new Map([
     [
       program.address,
-      encodeProgramConfig({ bumpSeed: program.bump, version: PROGRAM_VERSION, minCompatibleVersion: { major: 0, minor: 1, patch: 0 } }),
+      encodeProgramConfig({ bumpSeed: program.bump, version: PROGRAM_VERSION, minCompatibleVersion: MIN_COMPATIBLE[kind] }),
     ],
     [
       config.address,
@@ -68,11 +77,12 @@ export function networkAccounts(programId: Address, owner: Address): ReadonlyMap
         bumpSeed: config.bump,
         localAsn,
         remoteAsn: CLIENT_ASN,
-        deviceTunnelBlock: parseNetworkV4('172.16.0.0/16'),
-        userTunnelBlock: parseNetworkV4('169.254.0.0/16'),
-        multicastGroupBlock: parseNetworkV4('233.84.178.0/24'),
-        nextBgpCommunity: FIRST_BGP_COMMUNITY,
-        multicastPublisherBlock: parseNetworkV4('198.19.248.0/24'),
+        deviceTunnelBlock: BLOCKS.deviceTunnel,
+        userTunnelBlock: BLOCKS.userTunnel,
+        multicastGroupBlock: BLOCKS.multicastGroup,
+        // The first number is the metro's of a deployed world.
+        nextBgpCommunity: kind === 'deployed' ? FIRST_BGP_COMMUNITY + 1 : FIRST_BGP_COMMUNITY,
+        multicastPublisherBlock: BLOCKS.multicastPublisher,
       }),
     ],
     [
@@ -106,6 +116,7 @@ export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K
  */
 export interface WorldAdmin {
   readonly programId: Address;
+  readonly program: LedgerProgram;
   createDevice(input: NewDevice): Address;
   changeDevice(device: Address, change: DeviceChange): void;
   /**
@@ -138,12 +149,13 @@ interface WorldAdminOptions {
   readonly bank: Bank;
   readonly programId: Address;
   readonly derive: Derive;
+  readonly program: LedgerProgram;
 }
 
-export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions): WorldAdmin {
+export function createWorldAdmin({ bank, programId, derive, program }: WorldAdminOptions): WorldAdmin {
   const foundation = createFoundation(bank);
   const owner = foundation.address;
-  const resources = createUserResources();
+  const resources = createUserResources(program === 'deployed' ? BLOCKS.multicastPublisher : undefined);
   let devices = 0;
   let tenants = 0;
 
@@ -162,18 +174,17 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
     if (found === undefined) throw new WorldError(`no ${what} at ${address}`);
     return found;
   };
-  const countUser = (address: Address, { userType }: User, by: 1 | -1): void => {
+  const countUser = (address: Address, user: User, by: 1 | -1): void => {
     const device = read(address, decodeDevice);
     if (device === undefined) return;
-    const isMulticast = userType === UserType.multicast;
+    const counted = counterOf(user);
     write(
       address,
       encodeDevice({
         ...device,
         referenceCount: device.referenceCount + by,
         usersCount: device.usersCount + by,
-        unicastUsersCount: device.unicastUsersCount + (isMulticast ? 0 : by),
-        multicastSubscribersCount: device.multicastSubscribersCount + (isMulticast ? by : 0),
+        [counted]: device[counted] + by,
       }),
     );
   };
@@ -187,13 +198,18 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
     return users;
   };
 
-  for (const [address, data] of networkAccounts(programId, owner)) write(address, data);
-  const programUsers = createProgramUsers({ programId, derive, foundation, read, write, usersOf });
+  for (const [address, data] of networkAccounts(programId, owner, program)) write(address, data);
+  const deployed = program === 'deployed' ? new DeployedWorld({ programId, owner, read, write }) : undefined;
+  deployed?.begin();
+  const programUsers = deployed === undefined ? createProgramUsers({ programId, derive, foundation, read, write, usersOf }) : undefined;
   /** Frees the user's resources; true when the program's own instruction also handled the account. */
   const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
-    if (programUsers.has(user.devicePk)) return programUsers.remove(address, user, how);
+    if (programUsers?.has(user.devicePk)) return programUsers.remove(address, user, how);
     resources.release(user);
-    if (how === 'delete') countUser(user.devicePk, user, -1);
+    if (how === 'delete') {
+      countUser(user.devicePk, user, -1);
+      deployed?.removeUser(user);
+    }
     return false;
   };
 
@@ -201,26 +217,36 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
     const before = existing('user', address, decodeUser);
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
     const after: User = { ...before, ...given };
-    if (programUsers.has(before.devicePk)) {
+    if (programUsers?.has(before.devicePk)) {
       write(address, programUsers.moved(address, before, after));
     } else {
       resources.move(before, after);
       write(address, encodeUser(after));
+      if (counterOf(before) !== counterOf(after)) {
+        countUser(before.devicePk, before, -1);
+        countUser(after.devicePk, after, 1);
+      }
+      deployed?.moveUser(before, after);
     }
   }
 
   return {
     programId,
+    program,
     createDevice(input) {
       devices += 1;
-      const { address, bump } = deviceAddress(programId, BigInt(devices));
-      write(address, encodeDevice(newDevice(devices, bump, owner, input)));
+      const index = BigInt(deployed === undefined ? devices : devices + FIRST_DEVICE_INDEX - 1);
+      const { address, bump } = deviceAddress(programId, index);
+      const device = newDevice(devices, bump, owner, input, deployed && { ...deployed.references, index });
+      write(address, encodeDevice(device));
+      deployed?.addDevice(address, device);
       return address;
     },
     changeDevice(address, change) {
       write(address, encodeDevice(changedDevice(existing('device', address, decodeDevice), change)));
     },
     createExtension(device) {
+      if (programUsers === undefined) throw new WorldError('the deployed program has no extension of RFC-11');
       // Uses the counter: a scan would read the chain, which starts time.
       if (existing('device', device, decodeDevice).usersCount > 0) throw new WorldError(`device ${device} already has users`);
       programUsers.createExtension(device);
@@ -230,7 +256,9 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       const { address, bump } = tenantAddress(programId, code);
       if (read(address, decodeTenant) !== undefined) throw new WorldError(`tenant ${code} already exists`);
       tenants += 1;
-      write(address, encodeTenant(newTenant({ code, vrfId: vrfId ?? tenants, bumpSeed: bump, owner })));
+      const tenant = newTenant({ code, vrfId: vrfId ?? tenants, bumpSeed: bump, owner });
+      write(address, encodeTenant(tenant));
+      deployed?.addTenant(tenant);
       return address;
     },
     tenant: (address) => read(address, decodeTenant),
@@ -239,7 +267,7 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       const clientIp = input.clientIp ?? resources.nextClientIp();
       const { address, bump } = userAddress(programId, clientIp, input.userType ?? 0, derive);
       if (bank.account(address) !== undefined) throw new WorldError(`client address ${clientIp} already has a user: ${address}`);
-      if (programUsers.has(input.device)) {
+      if (programUsers?.has(input.device)) {
         programUsers.create({ device: input.device, clientIp, userType: input.userType ?? 0, tenant: input.tenant });
         resources.rememberClient(clientIp);
         if (wantsMore(input)) changeUser(address, changeFor(input));
@@ -249,14 +277,16 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
       const user = newUser(input, { ...allocated, bumpSeed: bump }, owner);
       write(address, encodeUser(user));
       countUser(input.device, user, 1);
+      deployed?.addUser(user);
       return address;
     },
     changeUser,
     banUser(address) {
       const user = existing('user', address, decodeUser);
       if (giveBack(address, user, 'ban')) return;
-      const banned = { status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
-      write(address, encodeUser({ ...user, ...banned }));
+      const banned = { ...user, status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
+      write(address, encodeUser(banned));
+      deployed?.moveUser(user, banned);
     },
     deleteUser(address) {
       const user = existing('user', address, decodeUser);
@@ -274,12 +304,21 @@ export function createWorldAdmin({ bank, programId, derive }: WorldAdminOptions)
     adopt(accounts) {
       for (const address of accounts.keys()) {
         const device = read(address, decodeDevice);
-        if (device !== undefined) devices = Math.max(devices, Number(device.index));
+        if (device !== undefined) {
+          devices = Math.max(devices, Number(device.index) - (deployed === undefined ? 0 : FIRST_DEVICE_INDEX - 1));
+          deployed?.adoptDevice(address, device);
+        }
         const tenant = read(address, decodeTenant);
-        if (tenant !== undefined) tenants = Math.max(tenants, tenant.vrfId);
+        if (tenant !== undefined) {
+          tenants = Math.max(tenants, tenant.vrfId);
+          deployed?.adoptTenant(tenant);
+        }
+      }
+      for (const address of accounts.keys()) {
         const user = read(address, decodeUser);
         if (user === undefined) continue;
-        if (programUsers.has(user.devicePk)) resources.rememberClient(user.clientIp);
+        deployed?.adoptUser(user);
+        if (programUsers?.has(user.devicePk)) resources.rememberClient(user.clientIp);
         else resources.adopt(user, read(user.devicePk, decodeDevice));
       }
     },
@@ -301,3 +340,9 @@ const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewU
 });
 
 const wantsMore = (input: NewUser): boolean => Object.values(changeFor(input)).some((value) => value !== undefined);
+
+/** The device's counter for users of this kind. */
+function counterOf({ userType, publishers }: User): 'unicastUsersCount' | 'multicastPublishersCount' | 'multicastSubscribersCount' {
+  if (userType !== UserType.multicast) return 'unicastUsersCount';
+  return publishers.length > 0 ? 'multicastPublishersCount' : 'multicastSubscribersCount';
+}

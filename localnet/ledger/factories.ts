@@ -56,18 +56,32 @@ export type DeviceChange = { readonly [K in keyof NewDevice]?: NewDevice[K] | un
 const ALLOCATED_ENDPOINTS = ipv4ToNumber(ipv4('198.19.255.0'));
 const FIRST_DZ_PREFIX = ipv4ToNumber(ipv4('198.19.0.0'));
 
+/** A device's account index, and the accounts that it refers to. */
+interface DeviceReferences {
+  readonly index: bigint;
+  readonly location: Address;
+  readonly exchange: Address;
+  readonly contributor: Address;
+}
+
 /** The Device account number `serial` (from 1), with addresses from 198.18.0.0/15, which the program takes as routable and no network uses. */
-export function newDevice(serial: number, bumpSeed: number, owner: Address, input: NewDevice): Device {
+export function newDevice(
+  serial: number,
+  bumpSeed: number,
+  owner: Address,
+  input: NewDevice,
+  references: DeviceReferences = { index: BigInt(serial), location: owner, exchange: owner, contributor: owner },
+): Device {
   return {
     ...UNUSED_DEVICE,
     owner,
-    index: BigInt(serial),
+    index: references.index,
     bumpSeed,
     deviceType: 0,
     mgmtVrf: 'management',
-    locationPk: owner,
-    exchangePk: owner,
-    contributorPk: owner,
+    locationPk: references.location,
+    exchangePk: references.exchange,
+    contributorPk: references.contributor,
     publicIp: input.publicIp ?? ipv4FromNumber(ALLOCATED_ENDPOINTS + serial),
     status: input.status ?? UNUSED_DEVICE.status,
     code: input.code ?? `dz${serial}`,
@@ -460,7 +474,7 @@ const CLIENT_BLOCK = ipv4ToNumber(ipv4('198.18.0.0'));
 const CLIENTS = 65_534;
 
 /** A user's resources. */
-type Occupied = Pick<User, 'clientIp' | 'devicePk' | 'tunnelId' | 'tunnelNet' | 'userType' | 'dzIp'>;
+type Occupied = Pick<User, 'clientIp' | 'devicePk' | 'tunnelId' | 'tunnelNet' | 'userType' | 'dzIp' | 'publishers'>;
 
 interface UserResources {
   /** The next client address, in turn, that no user has. */
@@ -479,13 +493,17 @@ interface UserResources {
   move(from: Occupied, to: Occupied): void;
 }
 
-/** The pools that CreateUser allocates from: client addresses, tunnel networks of the whole world, tunnel ids and DoubleZero addresses by device. */
-export function createUserResources(): UserResources {
+/**
+ * The pools that CreateUser allocates from: client addresses, tunnel networks of the whole world, tunnel ids and DoubleZero addresses by device, and
+ * the block of multicast publishers. Without that block, a publisher has its client address.
+ */
+export function createUserResources(publisherBlock?: NetworkV4): UserResources {
   const clients = new Set<Ipv4>();
   let lastClient = 0;
   const tunnelNets = createFreePool(0, TUNNEL_NETS);
   const tunnelIds = new Map<Address, FreePool>();
   const dzIps = new Map<Address, FreePool>();
+  const publisherIps = publisherBlock && createFreePool(ipv4ToNumber(publisherBlock.address), endOf(publisherBlock));
 
   const poolOf = (pools: Map<Address, FreePool>, device: Address, first: number, end: number): FreePool => {
     const pool = pools.get(device) ?? createFreePool(first, end);
@@ -493,10 +511,11 @@ export function createUserResources(): UserResources {
     return pool;
   };
   const idsOf = (device: Address): FreePool => poolOf(tunnelIds, device, FIRST_TUNNEL_ID, TUNNEL_ID_END);
-  const each = ({ devicePk, tunnelId, tunnelNet, userType, dzIp }: Occupied, act: 'take' | 'release'): void => {
+  const each = ({ devicePk, tunnelId, tunnelNet, userType, dzIp, publishers }: Occupied, act: 'take' | 'release'): void => {
     if (tunnelId > 0) idsOf(devicePk)[act](tunnelId);
     if (tunnelNet.prefixLength === 31) tunnelNets[act](netNumber(tunnelNet));
     if (hasAllocatedIp(userType)) dzIps.get(devicePk)?.[act](ipv4ToNumber(dzIp));
+    if (isPublisher(userType, publishers)) publisherIps?.[act](ipv4ToNumber(dzIp));
   };
 
   return {
@@ -514,7 +533,7 @@ export function createUserResources(): UserResources {
       const tunnelNet = input.tunnelNet ?? netOf(lowest(tunnelNets, 'tunnel networks'));
       if (input.tunnelNet !== undefined) tunnelNets.take(netNumber(tunnelNet));
       clients.add(clientIp);
-      return { clientIp, tunnelId, tunnelNet, dzIp: hasAllocatedIp(input.userType ?? 0) ? allocateDzIp(input.device, device) : clientIp };
+      return { clientIp, tunnelId, tunnelNet, dzIp: dzIpOf(input, device) ?? clientIp };
     },
     release: (user) => each(user, 'release'),
     rememberClient: (clientIp) => void clients.add(clientIp),
@@ -532,8 +551,14 @@ export function createUserResources(): UserResources {
 
   function dzPoolOf(address: Address, { dzPrefixes: [prefix] }: Device): FreePool | undefined {
     if (prefix === undefined) return undefined;
-    const base = ipv4ToNumber(prefix.address);
-    return poolOf(dzIps, address, base + 1, base + 2 ** (32 - prefix.prefixLength));
+    return poolOf(dzIps, address, ipv4ToNumber(prefix.address) + 1, endOf(prefix));
+  }
+
+  /** Undefined for a user whose DoubleZero address is its client address. */
+  function dzIpOf({ device: address, userType = UserType.ibrl, publishers = [] }: NewUser, device: Device): Ipv4 | undefined {
+    if (hasAllocatedIp(userType)) return allocateDzIp(address, device);
+    if (publisherIps === undefined || !isPublisher(userType, publishers)) return undefined;
+    return ipv4FromNumber(lowest(publisherIps, 'addresses of multicast publishers'));
   }
 
   /** From the device's first prefix, whose first address is the device's own. */
@@ -545,6 +570,9 @@ export function createUserResources(): UserResources {
 }
 
 const hasAllocatedIp = (userType: number): boolean => userType === UserType.ibrlWithAllocatedIp || userType === UserType.edgeFiltering;
+
+const isPublisher = (userType: number, publishers: readonly Address[]): boolean => userType === UserType.multicast && publishers.length > 0;
+const endOf = ({ address, prefixLength }: NetworkV4): number => ipv4ToNumber(address) + 2 ** (32 - prefixLength);
 
 const netNumber = ({ address }: NetworkV4): number => (ipv4ToNumber(address) - TUNNEL_BLOCK) >> 1;
 const netOf = (number: number): NetworkV4 => ({ address: ipv4FromNumber(TUNNEL_BLOCK + 2 * number), prefixLength: 31 });

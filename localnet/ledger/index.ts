@@ -1,4 +1,4 @@
-export type { UserChange, WorldAdmin } from './admin.ts';
+export type { LedgerProgram, UserChange, WorldAdmin } from './admin.ts';
 export type { Bank, BankView, Commitment, LandedStatus, Replica } from './bank.ts';
 export type { BankCounters } from './blocks.ts';
 export { type DeviceChange, FOUNDATION_SEED, type NewDevice, type NewUser, WorldError } from './factories.ts';

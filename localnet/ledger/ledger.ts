@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Clock, type Random, systemClock } from '../../src/lib/index.ts';
 import { type Address, findNetwork, isAddress, lamports, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { createDerivations } from '../rfc11/state.ts';
-import { createWorldAdmin, type WorldAdmin } from './admin.ts';
+import { createWorldAdmin, type LedgerProgram, type WorldAdmin } from './admin.ts';
 import { createLocalnetMethods } from './admin-methods.ts';
 import { type Bank, type BankState, createBank } from './bank.ts';
 import { createLedgerFaults, type LedgerFaults } from './faults.ts';
@@ -18,6 +18,7 @@ const LAST_SLOT = 2 ** 48;
 /** The largest account that Solana has. */
 const MAX_DATA_BYTES = 10 << 20;
 const BLOCKS_BEFORE = 64;
+const LEDGER_PROGRAMS = ['rfc11', 'deployed'] as const;
 
 export const addressText = z.custom<Address>(isAddress, 'expected a base58 address of 32 bytes');
 const u64 = z
@@ -38,6 +39,8 @@ const account = z.strictObject({
 /** A ledger's state as JSON. */
 export const ledgerSnapshotSchema = z.strictObject({
   programId: addressText,
+  /** Absent in snapshots from before there was a choice. */
+  program: z.enum(LEDGER_PROGRAMS).optional(),
   genesisHash: z.string().refine((text) => text.length <= 44 && decodeBase58(text)?.length === 32, 'expected 32 bytes in base58'),
   slot: z.int().min(BLOCKS_BEFORE).max(LAST_SLOT),
   blockHeight: z.int().min(BLOCKS_BEFORE).max(LAST_SLOT),
@@ -46,9 +49,10 @@ export const ledgerSnapshotSchema = z.strictObject({
 
 export type LedgerSnapshot = z.input<typeof ledgerSnapshotSchema>;
 
-function encodeLedger({ genesisHash, slot, height, accounts }: BankState, programId: Address): LedgerSnapshot {
+function encodeLedger({ genesisHash, slot, height, accounts }: BankState, { programId, program }: WorldAdmin): LedgerSnapshot {
   return {
     programId,
+    program,
     genesisHash,
     slot,
     blockHeight: height,
@@ -64,13 +68,13 @@ function encodeLedger({ genesisHash, slot, height, accounts }: BankState, progra
 }
 
 /** Throws ZodError. */
-function decodeLedger(snapshot: LedgerSnapshot): BankState & { readonly programId: Address } {
-  const { programId, genesisHash, slot, blockHeight, accounts } = ledgerSnapshotSchema.parse(snapshot);
+function decodeLedger(snapshot: LedgerSnapshot): BankState & { readonly programId: Address; readonly program: LedgerProgram } {
+  const { programId, program = 'rfc11', genesisHash, slot, blockHeight, accounts } = ledgerSnapshotSchema.parse(snapshot);
   const read = new Map<Address, Account>();
   for (const { address, data, lamports: balance, ...rest } of accounts) {
     read.set(address, { ...rest, lamports: lamports(balance), data: new Uint8Array(Buffer.from(data, 'base64')) });
   }
-  return { programId, genesisHash, slot, height: blockHeight, accounts: read };
+  return { programId, program, genesisHash, slot, height: blockHeight, accounts: read };
 }
 
 export interface LocalLedgerOptions {
@@ -81,6 +85,8 @@ export interface LocalLedgerOptions {
   readonly port?: number;
   /** The serviceability program's address; DoubleZero's localnet one without it. */
   readonly programId?: Address;
+  /** What it runs; RFC-11 as drafted beside RFC-19 without it. A restored ledger runs what it ran before. */
+  readonly program?: LedgerProgram | undefined;
   /** Milliseconds a slot, 400 without it. */
   readonly slotMs?: number | undefined;
   /** Blocks on top of a block until it is confirmed; 1 without it. */
@@ -142,6 +148,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
   const { clock = systemClock, random = Math.random, port = 0 } = options;
   const restored = options.restore === undefined ? undefined : decodeLedger(options.restore);
   const programId = restored?.programId ?? options.programId ?? findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
+  const program = restored?.program ?? options.program ?? 'rfc11';
   const faults = createLedgerFaults({ random });
   const derive = createDerivations();
   const bank = createBank({
@@ -152,12 +159,12 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
     finalizedAfter: options.finalizedAfter,
     slotsPerEpoch: options.slotsPerEpoch,
     rememberedTransactions: options.rememberedTransactions,
-    programs: createPrograms(programId, derive),
+    programs: createPrograms(programId, program, derive),
     genesis: programAccounts(programId),
     chainFaults: () => faults.settings,
     origin: restored,
   });
-  const admin = createWorldAdmin({ bank, programId, derive });
+  const admin = createWorldAdmin({ bank, programId, derive, program });
   if (restored !== undefined) {
     bank.load(restored.accounts);
     admin.adopt(restored.accounts);
@@ -190,7 +197,7 @@ export function createLocalLedger(options: LocalLedgerOptions = {}): LocalLedger
       const node = createEndpoint({ bank, faults: ownFaults });
       return { faults: ownFaults, call: (body) => handler.answer(parseBody(body), node) };
     },
-    snapshot: () => encodeLedger(bank.save(), programId),
+    snapshot: () => encodeLedger(bank.save(), admin),
     async stop() {
       await Promise.all([first, ...others.splice(0)].map((server) => server.stop()));
     },

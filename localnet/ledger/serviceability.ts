@@ -11,6 +11,7 @@ import {
 import { type Derive, decodeUserWithSlots, encodeUserWithSlots } from '../../src/serviceability/rfc11/index.ts';
 import { createRfc11Processors } from '../rfc11/processors.ts';
 import { createDerivations } from '../rfc11/state.ts';
+import type { LedgerProgram } from './admin.ts';
 import { readDeviceOnChain } from './on-chain-device.ts';
 import {
   accountAt,
@@ -36,7 +37,7 @@ const TRAILING_LENGTH_DIFFERS = 'trailing interfaces length must match deprecate
  * SetUserBGPStatus (106) as deployed, by RFC-19. It ignores the record's current state: it accepts any status, slot or repetition, for a user in
  * any status. A malformed payload aborts it before anything else.
  */
-function setUserBgpStatus(context: InstructionContext): void {
+function setUserBgpStatus(context: InstructionContext, keepsSlots: boolean): void {
   const args = decodeSetUserBgpStatus(context.data);
   if (args === undefined) panic(context, 'called `Result::unwrap()` on an `Err` value');
   context.log(`Instruction: SetUserBGPStatus(bgp_status: ${args.status}, bgp_rtt_ns: ${args.rttNs})`);
@@ -77,8 +78,8 @@ function setUserBgpStatus(context: InstructionContext): void {
     context.log(invalidField(after, invalid));
     throw new InstructionFailure({ Custom: invalid });
   }
-  // The deployed program would cut off slot fields; here they stay, because freeing the user's resources needs them.
-  const { slots } = decodeUserWithSlots(userData);
+  // The deployed program cuts off slot fields; with RFC-11 they stay, because freeing the user's resources needs them.
+  const slots = keepsSlots ? decodeUserWithSlots(userData).slots : undefined;
   writeProgramAccount(context, user, payer, encodeUserWithSlots({ value: after, slots }));
 }
 
@@ -103,9 +104,12 @@ function invalidField(user: User, code: number): string {
 /** Runs one instruction; the context has the whole data, including the variant byte. */
 type Processor = (context: InstructionContext) => void;
 
-/** Instructions of this ledger, by variant: RFC-19's as deployed, RFC-11's as drafted. */
-const allProcessors = (derive: Derive): ReadonlyMap<number, Processor> =>
-  new Map([[SET_USER_BGP_STATUS, setUserBgpStatus], ...createRfc11Processors(derive)]);
+/** Instructions of the program, by variant: RFC-19's as deployed and, unless it is the deployed one, RFC-11's as drafted. */
+function processorsOf(program: LedgerProgram, derive: Derive): ReadonlyMap<number, Processor> {
+  const keepsSlots = program === 'rfc11';
+  const deployed: readonly [number, Processor] = [SET_USER_BGP_STATUS, (context) => setUserBgpStatus(context, keepsSlots)];
+  return new Map([deployed, ...(keepsSlots ? createRfc11Processors(derive) : [])]);
+}
 
 /** Deprecated variants of the deployed program. */
 const DEPRECATED: ReadonlySet<number> = new Set([
@@ -120,14 +124,7 @@ const DISPATCH_UNITS = 300;
  * The serviceability program: variant byte → processor. Variants of the deployed program that this ledger lacks fail like unknown ones, with a log
  * line; the administration builds the world instead.
  */
-function createServiceabilityProgram({
-  derive = createDerivations(),
-  processors = allProcessors(derive),
-}: {
-  /** Shared cache of derived addresses. */
-  readonly derive?: Derive;
-  readonly processors?: ReadonlyMap<number, Processor>;
-} = {}): Program {
+function createServiceabilityProgram(processors: ReadonlyMap<number, Processor>): Program {
   return {
     builtin: false,
     execute(context) {
@@ -143,12 +140,16 @@ function createServiceabilityProgram({
   };
 }
 
-/** The programs of this ledger by address; `derive` finds the addresses that theirs are. */
-export function createPrograms(serviceability: Address, derive?: Derive): ReadonlyMap<Address, Program> {
+/** The programs of a ledger by address; `derive`, a shared cache, finds the addresses that theirs are. */
+export function createPrograms(
+  serviceability: Address,
+  program: LedgerProgram = 'rfc11',
+  derive: Derive = createDerivations(),
+): ReadonlyMap<Address, Program> {
   return new Map([
     [SYSTEM_PROGRAM, systemProgram],
     [COMPUTE_BUDGET_PROGRAM, computeBudgetProgram],
-    [serviceability, createServiceabilityProgram({ derive })],
+    [serviceability, createServiceabilityProgram(processorsOf(program, derive))],
   ]);
 }
 

@@ -92,19 +92,24 @@ describe('options', () => {
 
   test('localnet has defaults', async () => {
     const { given } = await commandLine(['start', '--users', '3', '--rpc-port', '0', '--scenario', 'churn']);
-    expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', output: 'table' }]);
+    expect(given).toEqual([{ users: 3, rpcPort: 0, scenario: 'churn', program: 'rfc11', output: 'table' }]);
   });
 
   test('localnet takes a certificate and a gRPC port', async () => {
     const { given } = await commandLine(['start', '--grpc-port', '9543', '--eapi-key', '/k', '--eapi-cert', '/c']);
     expect(given).toEqual([
-      { users: 24, grpcPort: 9_543, eapiTls: { keyFile: '/k', certFile: '/c' }, scenario: 'static', output: 'table' },
+      { users: 24, grpcPort: 9_543, eapiTls: { keyFile: '/k', certFile: '/c' }, scenario: 'static', program: 'rfc11', output: 'table' },
     ]);
   });
 
   test('localnet takes a port for a state-ingest server', async () => {
     const { given } = await commandLine(['start', '--state-ingest-port', '0']);
-    expect(given).toEqual([{ users: 24, stateIngestPort: 0, scenario: 'static', output: 'table' }]);
+    expect(given).toEqual([{ users: 24, stateIngestPort: 0, scenario: 'static', program: 'rfc11', output: 'table' }]);
+  });
+
+  test('localnet takes the program that its ledger runs', async () => {
+    const { given } = await commandLine(['start', '--program', 'deployed']);
+    expect(given).toEqual([{ users: 24, scenario: 'static', program: 'deployed', output: 'table' }]);
   });
 
   test('demo has defaults', async () => {
@@ -142,6 +147,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['start', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],
     [['start', '--rpc-port', '65536'], '--rpc-port: expected a whole number from 0 to 65535, got "65536"'],
     [['start', '--scenario', 'chrun'], '--scenario: expected static or churn, got "chrun", did you mean "churn"?'],
+    [['start', '--program', 'rfc-11'], '--program: expected rfc11 or deployed, got "rfc-11", did you mean "rfc11"?'],
     [['demo', '--for', '30'], '--for: expected a duration such as "30s" of at most 24d, got "30"'],
     [['demo', '--for', '0s'], '--for: expected a duration such as "30s" of at most 24d, got "0s"'],
     [['demo', '--for', '25d'], '--for: expected a duration such as "30s" of at most 24d, got "25d"'],

@@ -98,6 +98,7 @@ describe('what is wrong is told with file and line', () => {
 test.each([
   [{ genesis: 'a', restore: 'b' }, '--restore and --genesis exclude each other'],
   [{ genesis: 'a', users: '3' }, '--users cannot be combined with --genesis, which defines the users'],
+  [{ restore: 'a', program: 'deployed' }, '--program cannot be combined with --restore, which defines it'],
   [{ restore: 'a', users: '3' }, '--users cannot be combined with --restore, which defines the users'],
 ])('%j is refused', (values, message) => {
   expect(() => readLocalnetOptions(values)).toThrow(message);
