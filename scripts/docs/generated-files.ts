@@ -3,6 +3,7 @@ import { configurationPage } from './configuration-page.ts';
 import { configJsonSchema } from './configuration-schema.ts';
 import { exampleFile } from './example-file.ts';
 import { metricsPage } from './metrics-page.ts';
+import { rfc19Page } from './rfc19-page.ts';
 import { rulesPage } from './rules-page.ts';
 
 export interface GeneratedFile {
@@ -17,6 +18,7 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     { path: 'docs/configuration.md', content: configurationPage() },
     { path: 'docs/metrics.md', content: await metricsPage() },
     { path: 'docs/rules.md', content: rulesPage() },
+    { path: 'docs/rfc19.md', content: rfc19Page() },
     { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
     ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),
   ];

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -9,4 +9,18 @@ test('every rule of docs/architecture.md has a test that is named for it', () =>
   const page = readFileSync(join(ROOT, 'docs/rules.md'), 'utf8');
   const tested = new Set([...page.matchAll(/^\| (\d+) \|/gm)].map(([, rule]) => Number(rule)));
   expect([...tested].sort((one, other) => one - other)).toEqual(Array.from({ length: RULES }, (_, index) => index + 1));
+});
+
+test('every statement of RFC-19 has a test or a rule that proves it', () => {
+  const rows = readFileSync(join(ROOT, 'docs/rfc19.md'), 'utf8').match(/^\| \d+ \|.*$/gm) ?? [];
+  const proofs = rows.map((row) => row.split(' | ')[3] ?? '');
+  expect(rows.length).toBeGreaterThan(30);
+  expect(proofs.filter((proof) => !/`[\w/.-]+\.ts` |rule \d/.test(proof))).toEqual([]);
+});
+
+test('every file that docs/rfc19.md names exists', () => {
+  const page = readFileSync(join(ROOT, 'docs/rfc19.md'), 'utf8');
+  const files = new Set([...page.matchAll(/`((?:src|localnet|test)\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file));
+  expect(files.size).toBeGreaterThan(20);
+  expect([...files].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });

@@ -34,7 +34,7 @@ test.each([
   [aUser({ lastBgpReportedAt: slot(9_999) }), { kind: 'unknown', ageMs: 400, byte: 0 }],
   [aUser({ bgpStatus: 9, lastBgpReportedAt: slot(9_999) }), { kind: 'unknown', ageMs: 400, byte: 9 }],
   [aUser({ bgpStatus: 9, lastBgpReportedAt: slot(1) }), { kind: 'stale', ageMs: 3_999_600, last: 'unknown' }],
-])('a record is worth what its report and its age say (%#)', (user, status) => {
+])('rfc19 6: a record is worth what its report and its age say (%#)', (user, status) => {
   expect(effectiveBgpStatus(user, now)).toEqual(status);
 });
 

@@ -3,7 +3,7 @@ import * as sdk from '../../src/serviceability/index.ts';
 
 const upTo = (last: number, name: (byte: number) => string): string[] => Array.from({ length: last + 1 }, (_, byte) => name(byte));
 
-test('the statuses of a user are called as the doublezero command calls them', () => {
+test('rfc19 25: the statuses of a user are called as the doublezero command calls them', () => {
   expect(upTo(9, sdk.userStatusName)).toEqual([
     'pending (deprecated)',
     'activated',

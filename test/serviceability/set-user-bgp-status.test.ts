@@ -9,18 +9,18 @@ import {
 } from '../../src/serviceability/index.ts';
 import { fromHex, hex, keyOf, someU64 } from './builders.ts';
 
-test('the payload is number, status and round-trip time', () => {
+test('rfc19 11: the payload is number, status and round-trip time', () => {
   expect(hex(encodeSetUserBgpStatus({ status: 'up', rttNs: nanoseconds(7_500_000) }))).toBe('6a01e070720000000000');
   expect(hex(encodeSetUserBgpStatus({ status: 'down', rttNs: nanoseconds(0) }))).toBe('6a020000000000000000');
   expect(hex(encodeSetUserBgpStatus({ status: 'unknown', rttNs: nanoseconds(0) }))).toBe('6a000000000000000000');
 });
 
-test('the legacy payload ends after the status', () => {
+test('rfc19 11: the legacy payload ends after the status', () => {
   expect(hex(encodeSetUserBgpStatusLegacy('up'))).toBe('6a01');
   expect(hex(encodeSetUserBgpStatusLegacy('down'))).toBe('6a02');
 });
 
-test('the accounts are user, device, metrics publisher and System program, in this order', () => {
+test('rfc19 9: the accounts are user, device, metrics publisher and System program, in this order', () => {
   const instruction = setUserBgpStatusInstruction({
     programId: keyOf(9),
     user: keyOf(1),
@@ -41,7 +41,7 @@ test('the accounts are user, device, metrics publisher and System program, in th
   });
 });
 
-test.each(['down', 'unknown'] as const)('a round-trip time with %s is refused', (status) => {
+test.each(['down', 'unknown'] as const)('rfc19 7: a round-trip time with %s is refused', (status) => {
   expect(() => encodeSetUserBgpStatus({ status, rttNs: nanoseconds(5) })).toThrow(
     expect.objectContaining({
       code: 'INSTRUCTION__RTT_WITHOUT_UP',

@@ -46,7 +46,7 @@ test('a user reads and writes as the account layout says', () => {
   expect(hex(encodeUser(upUser))).toBe(GOLDEN);
 });
 
-test('the fields stand at their offsets when the user has no groups and feeds', () => {
+test('rfc19 4: the fields stand at their offsets when the user has no groups and feeds', () => {
   const data = encodeUser(upUser);
   expect(data.length).toBe(206);
   expect([data[177], data[178], data[186]]).toEqual([1, 42, 43]);
@@ -69,7 +69,7 @@ test.each([
   [177, aUser({ tunnelFlags: 1 })],
   [194, aUser({ tunnelFlags: 1, bgpStatus: 1, lastBgpUpAt: slot(42), lastBgpReportedAt: slot(43) })],
   [202, aUser({ ...upUser, tunnelFlags: 1 })],
-])('an account of an older layout, %i bytes long, reads with its missing fields as the defaults', (length, expected) => {
+])('rfc19 23: an account of an older layout, %i bytes long, reads with its missing fields as the defaults', (length, expected) => {
   const data = encodeUser({ ...upUser, tunnelFlags: 1 });
   expect(decodeUser(data.subarray(0, length))).toEqual(expected);
 });

@@ -13,7 +13,7 @@ const RECEIVING =
   'ESTAB 0      0      [fe80::1]%et1:179   [fe80::2]:43138 timer:(keepalive,30sec,0) ino:252002 sk:7 <-> mem:(r1,w2,f3,t4) cubic wscale:7,7 rto:200 rtt:0.024/0.012 ato:40 mss:1436 cwnd:10 bytes_received:60 segs_out:1       ';
 
 describe('a line of ss', () => {
-  test('a line of ss is read measure by measure', () => {
+  test('rfc19 20: a line of ss is read measure by measure', () => {
     expect(parseBgpSocket(SENDING)).toEqual({
       family: 'inet',
       state: 'ESTABLISHED',

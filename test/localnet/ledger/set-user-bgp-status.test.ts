@@ -29,7 +29,7 @@ function altered(change: {
 }
 
 describe('effects', () => {
-  test('a first Up stores status, both slots and the round-trip time', () => {
+  test('rfc19 2: a first Up stores status, both slots and the round-trip time', () => {
     expect(fixture.record(user)).toEqual({ bgpStatus: 0, lastBgpUpAt: 0n, lastBgpReportedAt: 0n, bgpRttNs: 0n });
     expect(fixture.land([fixture.setStatus(user, 'up', 7_500_000)]).err).toBeNull();
     expect(fixture.record(user)).toEqual({
@@ -45,7 +45,7 @@ describe('effects', () => {
     expect(fixture.record(user)).toEqual({ bgpStatus: 2, lastBgpUpAt: 0n, lastBgpReportedAt: fixture.slot(), bgpRttNs: 0n });
   });
 
-  test('Up, Down and Up again: Down keeps the slot of the last Up, each Up moves it, also a repeated one', () => {
+  test('rfc19 5: Up, Down and Up again: Down keeps the slot of the last Up, each Up moves it, also a repeated one', () => {
     fixture.land([fixture.setStatus(user, 'up', 5)]);
     const firstUp = fixture.slot();
     fixture.land([fixture.setStatus(user, 'down')]);
@@ -55,7 +55,7 @@ describe('effects', () => {
     expect(fixture.record(user)).toEqual({ bgpStatus: 1, lastBgpUpAt: firstUp + 3n, lastBgpReportedAt: firstUp + 3n, bgpRttNs: 0n });
   });
 
-  test('nothing but the four BGP fields changes', () => {
+  test('rfc19 22: nothing but the four BGP fields changes', () => {
     const before = existing(fixture.ledger.admin.user(user));
     fixture.land([fixture.setStatus(user, 'up', 5)]);
     expect(fixture.ledger.admin.user(user)).toEqual({ ...before, ...fixture.record(user) });
@@ -132,7 +132,7 @@ describe('payloads', () => {
 });
 
 describe('accounts', () => {
-  test('another signer than the metrics publisher is NotAllowed', () => {
+  test('rfc19 10: another signer than the metrics publisher is NotAllowed', () => {
     const stranger = keypair('stranger');
     fixture.ledger.admin.fund(addressOfKey(stranger), lamports(SOL));
     const instruction = altered({ keys: (keys) => keys.map((key, index) => (index === 2 ? { ...key, pubkey: stranger.publicKey } : key)) });
@@ -142,12 +142,12 @@ describe('accounts', () => {
     expect(fixture.record(user).bgpStatus).toBe(0);
   });
 
-  test('a publisher that was replaced is NotAllowed from then on', () => {
+  test('rfc19 3: a publisher that was replaced is NotAllowed from then on', () => {
     fixture.ledger.admin.changeDevice(fixture.device, { metricsPublisher: addressOfKey(keypair('new publisher')) });
     expect(fixture.land([fixture.setStatus(user, 'up')]).err).toEqual(failedWith({ Custom: 8 }));
   });
 
-  test('another device of the same publisher is NotAllowed', () => {
+  test('rfc19 10: another device of the same publisher is NotAllowed', () => {
     const other = fixture.ledger.admin.createDevice({ metricsPublisher: addressOfKey(fixture.publisher) });
     const instruction = altered({
       keys: (keys) => keys.map((key, index) => (index === 1 ? { ...key, pubkey: new PublicKey(other) } : key)),
@@ -164,7 +164,7 @@ describe('accounts', () => {
     expect(logs).toContain('Program log: panicked: Metrics publisher must be a signer');
   });
 
-  test('three accounts are too few', () => {
+  test('rfc19 9: three accounts are too few', () => {
     expect(fixture.land([altered({ keys: (keys) => keys.slice(0, 3) })]).err).toEqual(failedWith('NotEnoughAccountKeys'));
   });
 
@@ -235,7 +235,7 @@ describe('validation', () => {
 describe('length', () => {
   const balance = (of: Address) => existing(fixture.ledger.bank.account(of)).lamports;
 
-  test('an account from before the BGP fields grows by 29 bytes, and the publisher pays the rent in an inner transfer', () => {
+  test('rfc19 8: an account from before the BGP fields grows by 29 bytes, and the publisher pays the rent in an inner transfer', () => {
     fixture.ledger.admin.setUserLayout(user, 177);
     const before = { payer: balance(addressOfKey(fixture.publisher)), user: balance(user) };
     const { err, logs, signature } = fixture.land([fixture.setStatus(user, 'up', 5)]);
@@ -252,7 +252,7 @@ describe('length', () => {
     ]);
   });
 
-  test('an account that has the lamports already grows without a transfer', () => {
+  test('rfc19 24: an account that has the lamports already grows without a transfer', () => {
     fixture.ledger.admin.setUserLayout(user, 177);
     fixture.ledger.admin.fund(user, lamports(rentExemptMinimum(206)));
     const { err, logs } = fixture.land([fixture.setStatus(user, 'up')]);
