@@ -110,7 +110,7 @@ describe('SNMPv3 with a real snmpd', () => {
     ['a wrong password', { ...USER, auth: { protocol: 'sha', password: 'other-words' } }, 'SNMP__WRONG_PASSWORD'],
     ['another protocol of authentication', { ...USER, auth: { ...USER.auth, protocol: 'sha256' } }, 'SNMP__WRONG_PASSWORD'],
     ['a wrong password of privacy', { ...USER, priv: { protocol: 'aes', password: 'other-words' } }, 'SNMP__WRONG_PRIVACY'],
-    ['no privacy', { name: USER.name, auth: USER.auth }, 'SNMP__UNREACHABLE'],
+    ['no privacy', { name: USER.name, auth: USER.auth }, 'SNMP__VIEW_REFUSED'],
   ] satisfies readonly (readonly [string, SnmpUser, string])[])('a real snmpd refuses %s with one line', async (_, user, code) => {
     const source = sourceAs(user);
     const error: unknown = await source.collect(AbortSignal.timeout(10_000)).catch((thrown: unknown) => thrown);
@@ -122,10 +122,8 @@ describe('SNMPv3 with a real snmpd', () => {
     const source = sourceAs(USER, ['default', 'vrf9']);
     const { vrfs } = await source.collect(AbortSignal.timeout(10_000));
     await source.close();
-    expect([vrfs.get('default')?.kind, vrfs.get('vrf9')]).toEqual([
-      'collected',
-      { kind: 'failed', source: 'snmp', problem: expect.any(String) },
-    ]);
+    expect(vrfs.get('default')?.kind).toBe('collected');
+    expect(vrfs.get('vrf9')).toMatchObject({ kind: 'failed', source: 'snmp', problem: expect.any(String) });
   });
 });
 
