@@ -311,6 +311,19 @@ export interface SnmpUser {
   readonly priv?: { readonly protocol: SnmpPrivProtocol; readonly password: string };
 }
 
+/** SNMPv2c by community, or SNMPv3 as a user. */
+export type SnmpCredentials =
+  | {
+      /** Community of the default VRF; that of VRF X is `<community>@X` unless the VRF has its own. */
+      readonly community: string;
+      readonly user?: never;
+    }
+  | {
+      /** The context of the default VRF is the empty one; that of VRF X is `X` unless the VRF has its own. */
+      readonly user: SnmpUser;
+      readonly community?: never;
+    };
+
 /** RFC 3414 section 11.2. */
 const SHORTEST_PASSWORD = 8;
 

@@ -16,7 +16,6 @@ import {
   withSignals,
 } from '../../lib/index.ts';
 import type { SwitchSource } from '../source.ts';
-import { named, type SnmpCredentials, type SnmpVrf, snmpAccess } from './access.ts';
 import {
   addIgnored,
   describeIgnored,
@@ -24,11 +23,13 @@ import {
   noneIgnored,
   requireUsable,
   resolveHost,
+  type SnmpCredentials,
   SnmpProblem,
   type SnmpRequest,
   type SnmpSession,
   type VarBind,
 } from './session.ts';
+import { createV2cSession } from './session-v2c.ts';
 import { listVrfs, type MibChoice, RestartWatch, VrfReader } from './walk.ts';
 
 /** Why a VRF could not be read: what the agent did, or its refusal of the SNMPv3 user. */
@@ -62,6 +63,17 @@ function errorOf(cause: Cause, endpoint: string, what?: string): AgentError {
   if (isAgentError(cause)) return cause;
   return new AgentError(cause.code, { endpoint, problem: what === undefined ? cause.message : `${what}: ${cause.message}` }, { cause });
 }
+
+/** A VRF to read, by name, or with its own community or context on the switch. */
+type SnmpVrf = VrfName | NamedSnmpVrf;
+
+export interface NamedSnmpVrf {
+  readonly vrf: VrfName;
+  readonly community?: string;
+  readonly context?: string;
+}
+
+const named = (vrf: SnmpVrf): NamedSnmpVrf => (typeof vrf === 'string' ? { vrf } : vrf);
 
 export type SnmpSourceOptions = SnmpCredentials & {
   /** Its name in the configuration. */
@@ -119,7 +131,6 @@ class SnmpSource implements SwitchSource {
   readonly pollTimeoutMs: number;
   readonly #options: SnmpSourceOptions;
   readonly #endpoint: string;
-  readonly #access: ReturnType<typeof snmpAccess>;
   readonly #ignored = noneIgnored();
   readonly #readers = new Map<VrfName, VrfReader>();
   readonly #restarts = new RestartWatch();
@@ -134,7 +145,6 @@ class SnmpSource implements SwitchSource {
     this.pollTimeoutMs = pollTimeoutMs;
     this.#options = options;
     this.#endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    this.#access = snmpAccess(options, this.#endpoint);
     const started = { wall: clock.wall(), monotonic: clock.monotonic() };
     this.#now = () => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
   }
@@ -229,11 +239,10 @@ class SnmpSource implements SwitchSource {
     signal: AbortSignal,
     work: (session: SnmpSession, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { port, timeoutMs, clock } = this.#options;
-    const session = await this.#access.open(vrf, { address: poll.address, port, timeoutMs, ignored });
+    const session = await this.#open(vrf, poll, ignored);
     const bounded: SnmpSession = { request: (request, inner) => this.#ask(session, request, poll, inner), close: () => session.close() };
     try {
-      const leftMs = Math.max(0, poll.endsAt - clock.monotonic());
+      const leftMs = Math.max(0, poll.endsAt - this.#options.clock.monotonic());
       return await withDeadline(leftMs, signal, (inner) => work(bounded, inner));
     } catch (error) {
       throw error instanceof DeadlineExceeded && !signal.aborted ? this.#lateness(poll) : error;
@@ -241,6 +250,22 @@ class SnmpSource implements SwitchSource {
       addIgnored(this.#ignored, ignored);
       session.close();
     }
+  }
+
+  async #open(vrf: SnmpVrf, { address }: Poll, ignored: IgnoredDatagrams): Promise<SnmpSession> {
+    const { user, community, port, timeoutMs } = this.#options;
+    const { vrf: name, ...own } = named(vrf);
+    const isDefault = name === 'default';
+    if (user === undefined) {
+      const ofVrf = own.community ?? (isDefault ? community : `${community}@${name}`);
+      // A lost datagram costs a quarter of the time; the last wait is longer than the deadline, so the deadline ends it.
+      const waits = [timeoutMs / 4, timeoutMs / 4, timeoutMs / 4, timeoutMs];
+      return createV2cSession({ address, port, community: ofVrf, waits, ignored });
+    }
+    // net-snmp takes a tenth of the agent's memory, so it is loaded only where it is used.
+    const { createV3Session } = await import('./session-v3.ts');
+    const context = own.context ?? (isDefault ? '' : name);
+    return createV3Session({ address, port, timeoutMs, ignored, user, endpoint: this.#endpoint, context });
   }
 
   /** One request, and its answer within the bound of one. */

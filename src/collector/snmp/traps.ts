@@ -1,9 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { AgentError, backoffDelays, type Clock, createAbortController, describeError, type Random, Stopped } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
-import type { SnmpCredentials } from './access.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
-import { decodeMessage, type Oid, RateLimit, requireUsable, type VarBind } from './session.ts';
+import { decodeMessage, type Oid, RateLimit, requireUsable, type SnmpCredentials, type VarBind } from './session.ts';
 import type { V3NotificationReader } from './traps-v3.ts';
 import { compareOids } from './walk.ts';
 
