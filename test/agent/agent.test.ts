@@ -108,13 +108,13 @@ test.concurrent("rule 9: another writer's wrong status is corrected", PATIENTLY,
 });
 
 test.concurrent('rule 13: a due refresh takes early refreshes into its transaction', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, until, told } = await settledFixture(onTestFinished, {
+  const { localnet, until, eventsOf } = await settledFixture(onTestFinished, {
     users: 8,
     policy: { refreshIntervalMs: 2_000, refreshJitter: 0.4, rideAlongAfter: 0.5 },
   });
   const first = localnet.ledger.bank.counters.succeeded;
-  const before = told('landed').length;
-  await until('two rounds of refreshes', () => told('landed').length >= before + 16);
+  const before = eventsOf('landed').length;
+  await until('two rounds of refreshes', () => eventsOf('landed').length >= before + 16);
   // 8 users a round: one write a transaction would take 16 of them.
   expect(localnet.ledger.bank.counters.succeeded - first).toBeLessThanOrEqual(8);
 });
@@ -123,13 +123,13 @@ test.concurrent(
   'rule 18: a hundred users that flap at once are confirmed once each, in at most seven transactions',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, agent, until, ledgerSays, told } = await makeFixture(onTestFinished, { users: 100 });
+    const { localnet, users, agent, until, ledgerSays, eventsOf } = await makeFixture(onTestFinished, { users: 100 });
     for (const user of users) localnet.connect(user);
     agent.start();
-    await until('all users up', () => told('landed').length >= 100);
+    await until('all users up', () => eventsOf('landed').length >= 100);
     expect(ledgerSays()).toEqual(Array(100).fill('up'));
-    expect(told('landed').length).toBe(100);
-    expect(told('sent').length).toBeLessThanOrEqual(7);
+    expect(eventsOf('landed').length).toBe(100);
+    expect(eventsOf('sent').length).toBeLessThanOrEqual(7);
   },
 );
 
@@ -137,10 +137,10 @@ test.concurrent(
   'rule 8: when nearly all sessions go down at once, the switch is polled again and the result is written',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, until, ledgerSays, told } = await settledFixture(onTestFinished, { users: 12 });
+    const { localnet, users, until, ledgerSays, eventsOf } = await settledFixture(onTestFinished, { users: 12 });
     for (const user of users) localnet.disconnect(user);
     await until('all users down', () => ledgerSays().every((status) => status === 'down'));
-    expect(told('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
+    expect(eventsOf('mass down')).toEqual(['mass down: 12 of 12, 12 confirmed']);
   },
 );
 
@@ -177,17 +177,17 @@ test.concurrent('a dry run decides the same writes and sends nothing', PATIENTLY
 });
 
 test.concurrent('rule 17: stopping waits for transactions in flight', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, agent, until, told, ledgerSays } = await settledFixture(onTestFinished);
+  const { localnet, user, agent, until, eventsOf, ledgerSays } = await settledFixture(onTestFinished);
   localnet.ledger.faults.set({ delaySlots: 10 });
   localnet.disconnect(user(0));
-  await until('a transaction in flight', () => told('sent u0 down').length === 1);
+  await until('a transaction in flight', () => eventsOf('sent u0 down').length === 1);
   expect(ledgerSays()[0]).toBe('up');
   expect((await agent.stop()).unresolved).toEqual([]);
   expect(ledgerSays()[0]).toBe('down');
 });
 
 test.concurrent('a second writer of the device is reported, corrected once, and then left alone', PATIENTLY, async ({ onTestFinished }) => {
-  const { localnet, user, until, told, ledgerSays } = await settledFixture(onTestFinished);
+  const { localnet, user, until, eventsOf, ledgerSays } = await settledFixture(onTestFinished);
   const overwrite = async () => {
     // As a second agent with the same key writes, at a slot of its own.
     const record = localnet.ledger.admin.user(user(1));
@@ -196,9 +196,9 @@ test.concurrent('a second writer of the device is reported, corrected once, and 
   };
   await overwrite();
   await until('the correction', () => ledgerSays()[1] === 'up');
-  await until('the notice', () => told('foreign writes u1').length === 1);
+  await until('the notice', () => eventsOf('foreign writes u1').length === 1);
   await overwrite();
-  await until('the second notice', () => told('foreign writes u1').length === 2);
+  await until('the second notice', () => eventsOf('foreign writes u1').length === 2);
   await systemClock.sleep(1_000);
   expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
 });
@@ -207,27 +207,29 @@ test.concurrent(
   'rule 21: a balance below minBalance halts writes, is reported once, and more balance resumes them',
   PATIENTLY,
   async ({ onTestFinished }) => {
-    const { localnet, users, agent, until, told } = await makeFixture(onTestFinished, { limits: { minBalance: lamports(20_000_000_000) } });
+    const { localnet, users, agent, until, eventsOf } = await makeFixture(onTestFinished, {
+      limits: { minBalance: lamports(20_000_000_000) },
+    });
     for (const user of users) localnet.connect(user);
     agent.start();
-    await until('the halt', () => told('halted').length === 1);
+    await until('the halt', () => eventsOf('halted').length === 1);
     await systemClock.sleep(1_500);
-    expect(told('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
+    expect(eventsOf('halted', 'landed')).toEqual(['halted WRITE__BALANCE_LOW']);
     localnet.ledger.admin.fund(signerNumber(7).address, lamports(30_000_000_000));
-    await until('all users up', () => told('landed').length === 4);
+    await until('all users up', () => eventsOf('landed').length === 4);
   },
 );
 
 test.concurrent('a trigger from the switch makes a lost session Down long before the next poll', PATIENTLY, async ({ onTestFinished }) => {
   const timing = { intervalMs: 60_000, collectTimeoutMs: 2_000 };
-  const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
+  const { localnet, user, users, agent, until, eventsOf, ledgerSays } = await makeFixture(onTestFinished, {
     bgpWatch: true,
     timing,
     policy: { downGraceMs: 0, downConfirmations: 1 },
   });
   for (const each of users) localnet.connect(each);
   agent.start();
-  await until('all users up', () => told('landed').length === users.length);
+  await until('all users up', () => eventsOf('landed').length === users.length);
   localnet.disconnect(user(1));
   await until('one down', () => ledgerSays()[1] === 'down');
   expect(ledgerSays()).toEqual(['up', 'down', 'up', 'up']);

@@ -11,9 +11,9 @@ test(
     await systemClock.sleep(3 * SLOT_MS);
     for (const user of fixture.users) fixture.localnet.connect(user);
     fixture.agent.start();
-    await fixture.until('all users confirmed', () => fixture.told('landed').length === 4);
+    await fixture.until('all users confirmed', () => fixture.eventsOf('landed').length === 4);
     expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-    expect(fixture.told('failed', 'rejected', 'halted', 'defect')).toEqual([
+    expect(fixture.eventsOf('failed', 'rejected', 'halted', 'defect')).toEqual([
       expect.stringMatching(/^failed transaction \w+ ran out of heap$/),
     ]);
   },

@@ -44,14 +44,14 @@ for (const version of ['2c', '3'] as const) {
         random: seededRandom(5),
         ...credentials,
       });
-      const { localnet, user, users, agent, until, told, ledgerSays } = await makeFixture(onTestFinished, {
+      const { localnet, user, users, agent, until, eventsOf, ledgerSays } = await makeFixture(onTestFinished, {
         wakeUps: [traps],
         timing: { intervalMs: 60_000, collectTimeoutMs: 2_000 },
         policy: { downGraceMs: 0, downConfirmations: 1 },
       });
       for (const each of users) localnet.connect(each);
       agent.start();
-      await until('all users up', () => told('landed').length === users.length);
+      await until('all users up', () => eventsOf('landed').length === users.length);
       await until('the trap listener ready', () => traps.listening() !== undefined);
       const { port = 0 } = traps.listening() ?? {};
       localnet.snmp.sendTrapsTo({ host: '127.0.0.1', port, form: 'arista', version });

@@ -24,9 +24,9 @@ const POLICY = { downGraceMs: 0, downConfirmations: 1 };
 /** All users are up. On a busy machine the beginning may take so long that it counts as a stall. */
 async function fastFixture(atEnd: AtEnd): Promise<{ readonly fixture: AgentFixture; readonly stalls: () => readonly string[] }> {
   const fixture = await settledFixture(atEnd, { clockRate: RATE, timing: TIMING, policy: POLICY });
-  await fixture.until('no stall', () => !fixture.told('writes ').at(-1)?.startsWith('writes stalled'));
-  const before = fixture.told('writes ').length;
-  return { fixture, stalls: () => fixture.told('writes ').slice(before) };
+  await fixture.until('no stall', () => !fixture.eventsOf('writes ').at(-1)?.startsWith('writes stalled'));
+  const before = fixture.eventsOf('writes ').length;
+  return { fixture, stalls: () => fixture.eventsOf('writes ').slice(before) };
 }
 
 const error = (method: string, code: number, message: string): FaultPatch => ({
@@ -78,6 +78,6 @@ describe.concurrent('writes that do not land, over sockets', PATIENTLY, () => {
       fixture.localnet[change](fixture.user(1));
       await fixture.until('the status', () => fixture.ledgerSays()[1] === (change === 'connect' ? 'up' : 'down'));
     }
-    expect(fixture.told('foreign writes', 'defect')).toEqual([]);
+    expect(fixture.eventsOf('foreign writes', 'defect')).toEqual([]);
   });
 });

@@ -10,8 +10,8 @@ import { type AgentFixture, HANGING, makeFixture, PATIENTLY, SLOT_MS, settledFix
 const confirmed = () => systemClock.sleep(3 * SLOT_MS);
 
 /** No write was rejected, and nothing halted or failed internally. */
-function expectNoFailure({ told }: AgentFixture): void {
-  expect(told('defect', 'rejected', 'halted')).toEqual([]);
+function expectNoFailure({ eventsOf }: AgentFixture): void {
+  expect(eventsOf('defect', 'rejected', 'halted')).toEqual([]);
 }
 
 describe.concurrent('switch faults', PATIENTLY, () => {
@@ -30,17 +30,17 @@ describe.concurrent('switch faults', PATIENTLY, () => {
     'rule 20: a switch that %s makes no user Down, is reported once, and is read again afterwards',
     async ([, fault], { onTestFinished }) => {
       const fixture = await settledFixture(onTestFinished, ['hang', 'slow'].includes(fault.kind) ? HANGING : {});
-      const landed = fixture.told('landed').length;
+      const landed = fixture.eventsOf('landed').length;
       const end = fixture.localnet.switchFaults.begin(fault);
       fixture.localnet.disconnect(fixture.user(2));
-      await fixture.until('the source lost', () => fixture.told('source').length === 1);
+      await fixture.until('the source lost', () => fixture.eventsOf('source').length === 1);
       await systemClock.sleep(1_200);
       expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-      expect(fixture.told('landed').length).toBe(landed);
+      expect(fixture.eventsOf('landed').length).toBe(landed);
       end();
       await fixture.until('the right status afterwards', () => fixture.ledgerSays()[2] === 'down');
       expect(fixture.ledgerSays()).toEqual(['up', 'up', 'down', 'up']);
-      expect(fixture.told('source')).toEqual(['source eapi lost', 'source eapi back']);
+      expect(fixture.eventsOf('source')).toEqual(['source eapi lost', 'source eapi back']);
       expectNoFailure(fixture);
     },
   );
@@ -65,7 +65,7 @@ describe.concurrent('switch faults', PATIENTLY, () => {
     fixture.localnet.switchFaults.begin({ kind: 'http-status', status: 500 });
     fixture.localnet.disconnect(fixture.user(1));
     await fixture.until('one down', () => fixture.ledgerSays()[1] === 'down');
-    expect(fixture.told('source')).toEqual(['source eapi lost']);
+    expect(fixture.eventsOf('source')).toEqual(['source eapi lost']);
     expect(fixture.ledgerSays()).toEqual(['up', 'down', 'up', 'up']);
     expectNoFailure(fixture);
   });
@@ -116,7 +116,7 @@ describe.concurrent('ledger faults', PATIENTLY, () => {
       await fixture.until('the right status afterwards', () => fixture.ledgerSays()[0] === 'down' && fixture.ledgerSays()[3] === 'up');
       expect(fixture.ledgerSays()).toEqual(['down', 'up', 'up', 'up']);
       // A fault is reported when it begins and when it ends, not at each request.
-      expect(fixture.told('endpoint', 'ledger view').length).toBeLessThanOrEqual(6);
+      expect(fixture.eventsOf('endpoint', 'ledger view').length).toBeLessThanOrEqual(6);
       expectNoFailure(fixture);
     },
   );
@@ -129,13 +129,13 @@ describe.concurrent('ledger faults', PATIENTLY, () => {
     async ([, kind, code], { onTestFinished }) => {
       const fixture = await settledFixture(onTestFinished);
       fixture.localnet.ledger.faults.set({ account: { kind } });
-      await fixture.until('the halt', () => fixture.told('halted').length === 1);
+      await fixture.until('the halt', () => fixture.eventsOf('halted').length === 1);
       fixture.localnet.disconnect(fixture.user(0));
       await systemClock.sleep(1_000);
       expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
       fixture.localnet.ledger.faults.clear();
       await fixture.until('the right status afterwards', () => fixture.ledgerSays()[0] === 'down');
-      expect(fixture.told('halted', 'rejected', 'defect')).toEqual([`halted ${code}`]);
+      expect(fixture.eventsOf('halted', 'rejected', 'defect')).toEqual([`halted ${code}`]);
     },
   );
 
@@ -143,9 +143,9 @@ describe.concurrent('ledger faults', PATIENTLY, () => {
     const fixture = await settledFixture(onTestFinished, { users: 40 });
     fixture.localnet.ledger.faults.set({ dropProbability: 0.5, duplicateProbability: 0.3 });
     for (const user of fixture.users) fixture.localnet.disconnect(user);
-    await fixture.until('all users down', () => fixture.told('landed').length >= 80);
+    await fixture.until('all users down', () => fixture.eventsOf('landed').length >= 80);
     expect(fixture.ledgerSays()).toEqual(Array(40).fill('down'));
-    expect(fixture.told('landed').length).toBe(80);
+    expect(fixture.eventsOf('landed').length).toBe(80);
     expectNoFailure(fixture);
   });
 
@@ -153,7 +153,7 @@ describe.concurrent('ledger faults', PATIENTLY, () => {
     const fixture = await settledFixture(onTestFinished);
     fixture.localnet.ledger.faults.set({ blockhashLifetime: 0 });
     fixture.localnet.disconnect(fixture.user(1));
-    await fixture.until('an attempt in vain', () => fixture.told('failed', 'expired').length >= 1);
+    await fixture.until('an attempt in vain', () => fixture.eventsOf('failed', 'expired').length >= 1);
     expect(fixture.ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
     fixture.localnet.ledger.faults.set({ blockhashLifetime: 150 });
     await fixture.until('one down', () => fixture.ledgerSays()[1] === 'down');
@@ -166,7 +166,7 @@ describe.concurrent('ledger faults', PATIENTLY, () => {
     fixture.localnet.ledger.faults.set({ rpc: [{ kind: 'hang' }] });
     fixture.localnet.disconnect(fixture.user(1));
     await fixture.until('one down', () => fixture.ledgerSays()[1] === 'down');
-    expect(fixture.told('endpoint')).toEqual(['endpoint number 0 lost']);
+    expect(fixture.eventsOf('endpoint')).toEqual(['endpoint number 0 lost']);
     expectNoFailure(fixture);
   });
 });
@@ -185,14 +185,14 @@ describe.concurrent('key and device', PATIENTLY, () => {
     const fixture = await settledFixture(onTestFinished);
     const { admin } = fixture.localnet.ledger;
     admin.changeDevice(fixture.localnet.device, { metricsPublisher: signerNumber(8).address });
-    await fixture.until('the halt', () => fixture.told('halted').length === 1);
+    await fixture.until('the halt', () => fixture.eventsOf('halted').length === 1);
     fixture.localnet.disconnect(fixture.user(0));
     await systemClock.sleep(1_000);
     expect(fixture.ledgerSays()[0]).toBe('up');
     admin.changeDevice(fixture.localnet.device, { metricsPublisher: signerNumber(7).address });
     await fixture.until('down after the resumption', () => fixture.ledgerSays()[0] === 'down');
-    await fixture.until('the resumption', () => fixture.told('resumed').length === 1);
-    expect(fixture.told('halted', 'resumed', 'rejected')).toEqual(['halted LEDGER__PUBLISHER_MISMATCH', 'resumed']);
+    await fixture.until('the resumption', () => fixture.eventsOf('resumed').length === 1);
+    expect(fixture.eventsOf('halted', 'resumed', 'rejected')).toEqual(['halted LEDGER__PUBLISHER_MISMATCH', 'resumed']);
   });
 
   test.for<readonly [string, string, (localnet: Localnet) => Address]>([
@@ -207,9 +207,9 @@ describe.concurrent('key and device', PATIENTLY, () => {
     const fixture = await makeFixture(onTestFinished, { device });
     fixture.agent.start();
     await systemClock.sleep(1_000);
-    expect(fixture.told('halted')).toEqual([`halted ${code}`]);
+    expect(fixture.eventsOf('halted')).toEqual([`halted ${code}`]);
     expect(fixture.localnet.ledger.bank.counters.received).toBe(0);
-    expect(fixture.told('defect')).toEqual([]);
+    expect(fixture.eventsOf('defect')).toEqual([]);
   });
 
   test('rule 20: a key without funds is reported once, and writes resume when it has some', async ({ onTestFinished }) => {
@@ -219,12 +219,12 @@ describe.concurrent('key and device', PATIENTLY, () => {
     await confirmed();
     for (const user of fixture.users) fixture.localnet.connect(user);
     fixture.agent.start();
-    await fixture.until('the halt', () => fixture.told('halted').length === 1);
+    await fixture.until('the halt', () => fixture.eventsOf('halted').length === 1);
     await systemClock.sleep(1_200);
-    expect(fixture.told('halted')).toEqual(['halted WRITE__NO_FUNDS']);
+    expect(fixture.eventsOf('halted')).toEqual(['halted WRITE__NO_FUNDS']);
     fixture.localnet.ledger.admin.fund(publisher, lamports(1_000_000_000));
-    await fixture.until('all users up', () => fixture.told('landed').length === 4);
-    expect(fixture.told('resumed')).toEqual(['resumed']);
+    await fixture.until('all users up', () => fixture.eventsOf('landed').length === 4);
+    expect(fixture.eventsOf('resumed')).toEqual(['resumed']);
   });
 });
 
@@ -233,12 +233,12 @@ describe.concurrent('single users', PATIENTLY, () => {
     const fixture = await settledFixture(onTestFinished, { users: 6 });
     fixture.localnet.ledger.faults.set({ delaySlots: 8 });
     for (const n of [1, 2, 4]) fixture.localnet.disconnect(fixture.user(n));
-    await fixture.until('a transaction in flight', () => fixture.told('sent').some((line) => line.includes('u2 down')));
+    await fixture.until('a transaction in flight', () => fixture.eventsOf('sent').some((line) => line.includes('u2 down')));
     fixture.localnet.removeUser(fixture.user(2));
     fixture.localnet.ledger.faults.clear();
     await fixture.until('the others down', () => fixture.ledgerSays()[1] === 'down' && fixture.ledgerSays()[4] === 'down');
-    expect(fixture.told('rejected').length).toBeLessThanOrEqual(1);
-    expect(fixture.told('defect', 'halted')).toEqual([]);
+    expect(fixture.eventsOf('rejected').length).toBeLessThanOrEqual(1);
+    expect(fixture.eventsOf('defect', 'halted')).toEqual([]);
   });
 
   test('rule 20: a user that the program rejects is reported once, and written at once when its account changes', async ({
@@ -252,7 +252,7 @@ describe.concurrent('single users', PATIENTLY, () => {
     fixture.agent.start();
     await fixture.until('the others up', () => [0, 2, 3].every((n) => fixture.ledgerSays()[n] === 'up'));
     await systemClock.sleep(800);
-    expect(fixture.told('rejected')).toEqual(['rejected u1 up: WRITE__USER_REJECTED']);
+    expect(fixture.eventsOf('rejected')).toEqual(['rejected u1 up: WRITE__USER_REJECTED']);
     admin.changeUser(fixture.user(1), { dzIp: ipv4('198.18.0.77') });
     await fixture.until('it is up too', () => fixture.ledgerSays()[1] === 'up');
   });

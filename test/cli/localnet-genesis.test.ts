@@ -59,7 +59,7 @@ test("a device may have another publisher than the localnet's key", () => {
   expect([publisher, keyNumber(5)].map((key) => ledger.bank.account(key)?.lamports)).toEqual([10_000_000_000n, 10_000_000_000n]);
 });
 
-describe('what is wrong is told with file and line', () => {
+describe('a mistake is named with file and line', () => {
   test.each([
     ['tenants: []', ':1: devices: expected a list of devices'],
     ['devices: []', ':1: devices: expected at least one device'],

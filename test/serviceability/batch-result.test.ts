@@ -25,9 +25,9 @@ test.each([
   ['an instruction that asks for compute units', { InstructionError: [0, 'InvalidInstructionData'] }, 'instruction-error'],
   ['an instruction that the batch does not have', { InstructionError: [4, 'InvalidAccountData'] }, 'instruction-error'],
   ['the whole transaction', 'BlockhashNotFound', 'transaction-error'],
-  ['an error that nobody knows', { Strange: { deep: [1] } }, 'transaction-error'],
+  ['an unknown error', { Strange: { deep: [1] } }, 'transaction-error'],
   ['no error at all', 17, 'unrecognized'],
-])('a preflight that failed for %s is nobody’s', (_, err, failure) => {
+])('a preflight that failed for %s belongs to no user', (_, err, failure) => {
   expect(parseSendResponse(preflight(err), batch)).toMatchObject({ kind: 'batch-failed', failure: { kind: failure } });
 });
 

@@ -71,7 +71,7 @@ test.each([
   [down(1), 'down'],
   [aUser(), 'never'],
   [aUser({ lastBgpReportedAt: slot(9_999) }), 'unknown'],
-])('nobody reports about a user whose record is stale, empty or says nothing (%#)', (user, last) => {
+])('no agent reports about a user whose record is stale, empty or says nothing (%#)', (user, last) => {
   expect(diagnose(user, device, now)).toEqual({ kind: 'agent-silent', last, evidence: evidence(user) });
 });
 

@@ -50,7 +50,7 @@ expectTypeOf<User['publishers']>().toEqualTypeOf<readonly Address[]>();
 expectTypeOf<User['lastBgpReportedAt']>().toEqualTypeOf<Slot>();
 expectTypeOf<User['bgpRttNs']>().toEqualTypeOf<Nanoseconds>();
 
-// Unions can be told apart by their kind, and only the right member has the right fields.
+// Unions are distinguished by their kind, and only the right member has the right fields.
 expectTypeOf<EffectiveBgpStatus['kind']>().toEqualTypeOf<'up' | 'down' | 'stale' | 'never-reported' | 'unknown'>();
 expectTypeOf<Extract<EffectiveBgpStatus, { kind: 'stale' }>['last']>().toEqualTypeOf<'up' | 'down' | 'unknown'>();
 expectTypeOf<Extract<EffectiveBgpStatus, { kind: 'down' }>>().not.toHaveProperty('rttNs');

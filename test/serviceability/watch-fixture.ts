@@ -10,7 +10,7 @@ export const accountOf = (pubkey: Address, user: User, changes: object = {}): ob
   account: { owner: PROGRAM, data: [Buffer.from(encodeUser(user)).toString('base64'), 'base64'], lamports: 1, ...changes },
 });
 
-/** A ledger that answers what it is told to, and asks nobody. */
+/** A ledger with scripted answers. */
 export interface ScriptedLedger {
   readonly rpc: RpcCall;
   readonly requests: readonly { readonly method: string; readonly params: readonly unknown[] }[];
@@ -53,7 +53,7 @@ export interface ManualSleep {
   readonly slept: readonly number[];
   /** Ends the current sleep, once there is one. */
   wake(): Promise<void>;
-  /** Waits until somebody sleeps. */
+  /** Waits until a sleeper exists. */
   asleep(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export function manualSleep(): ManualSleep {
   let current: (() => void) | undefined;
   const asleep = async (): Promise<void> => {
     for (let turn = 0; current === undefined; turn++) {
-      if (turn > 1_000) throw new Error('nobody sleeps');
+      if (turn > 1_000) throw new Error('nothing sleeps');
       await new Promise((resolve) => setImmediate(resolve));
     }
   };

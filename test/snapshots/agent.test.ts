@@ -55,13 +55,13 @@ const bedWithSnapshots = (atEnd: AtEnd): Promise<AgentFixture> => settledFixture
 
 /** One change after the other is written, whatever happens to the snapshots meanwhile. */
 async function expectStatusesToGoOn(fixture: AgentFixture): Promise<void> {
-  const { localnet, ledgerSays, until, told } = fixture;
+  const { localnet, ledgerSays, until, eventsOf } = fixture;
   localnet.disconnect(fixture.user(1));
   await until('one down', () => ledgerSays()[1] === 'down');
   localnet.connect(fixture.user(1));
   await until('it is up again', () => ledgerSays()[1] === 'up');
   expect(ledgerSays()).toEqual(['up', 'up', 'up', 'up']);
-  expect(told('defect', 'rejected', 'halted')).toEqual([]);
+  expect(eventsOf('defect', 'rejected', 'halted')).toEqual([]);
 }
 
 describe.concurrent('snapshots of a running agent', PATIENTLY, () => {
@@ -82,7 +82,7 @@ describe.concurrent('snapshots of a running agent', PATIENTLY, () => {
     });
     const routes = arrived.findLast(({ kind }) => kind === 'ip-mroute-count');
     expect(JSON.parse(routes?.bytes.toString() ?? '').data).toEqual({ groups: 1, starG: 1, sG: 0 });
-    expect(fixture.told('no snapshot', 'snapshots')).toEqual([]);
+    expect(fixture.eventsOf('no snapshot', 'snapshots')).toEqual([]);
     await expectStatusesToGoOn(fixture);
   });
 
@@ -139,7 +139,7 @@ describe.concurrent('snapshots of a running agent', PATIENTLY, () => {
     begin(fixture);
     await fixture.until(line, () => fixture.lines.includes(line));
     await expectStatusesToGoOn(fixture);
-    expect(fixture.told('snapshots').length).toBeLessThanOrEqual(1);
+    expect(fixture.eventsOf('snapshots').length).toBeLessThanOrEqual(1);
     expect(fixture.localnet.stateIngest.snapshots().some(({ kind }) => ['evil', 'pipe'].includes(kind))).toBe(false);
   });
 });

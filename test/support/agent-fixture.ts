@@ -104,7 +104,7 @@ export interface AgentFixture {
   /** Waits until it holds; fails after a minute with both sides printed. */
   until(what: string, holds: () => boolean): Promise<void>;
   /** The lines that begin with one of these. */
-  told(...beginnings: readonly string[]): readonly string[];
+  eventsOf(...beginnings: readonly string[]): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -178,11 +178,11 @@ async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<Ag
       const deadline = performance.now() + UNTIL_MS;
       while (!holds()) {
         if (performance.now() > deadline)
-          throw new Error(`not within ${UNTIL_MS} ms: ${what}; the ledger says ${ledgerSays().join(', ')}; told: ${lines.join(' | ')}`);
+          throw new Error(`not within ${UNTIL_MS} ms: ${what}; the ledger says ${ledgerSays().join(', ')}; events: ${lines.join(' | ')}`);
         await systemClock.sleep(10);
       }
     },
-    told: (...beginnings) => lines.filter((line) => beginnings.some((beginning) => line.startsWith(beginning))),
+    eventsOf: (...beginnings) => lines.filter((line) => beginnings.some((beginning) => line.startsWith(beginning))),
     async stop() {
       await agent.stop();
       if (options.localnet === undefined) await localnet.stop();
@@ -205,7 +205,7 @@ export async function settledFixture(atEnd: AtEnd, options: AgentFixtureOptions 
   const fixture = await makeFixture(atEnd, options);
   for (const user of fixture.users) fixture.localnet.connect(user);
   fixture.agent.start();
-  await fixture.until('all users up', () => fixture.told('landed').length === fixture.users.length);
+  await fixture.until('all users up', () => fixture.eventsOf('landed').length === fixture.users.length);
   return fixture;
 }
 

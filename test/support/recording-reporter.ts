@@ -1,6 +1,6 @@
 import { createAgentEvents } from '../../src/agent/events.ts';
 
-/** Records each event as one line of words, so that a test can compare all that was told. */
+/** Records each event as one line of words, so that a test can compare all of them. */
 export function recordingReporter(nameOf: (user: string) => string = (user) => user) {
   const lines: string[] = [];
   const names = (intents: readonly { readonly user: string; readonly to: string }[]): string =>

@@ -284,7 +284,7 @@ describe('forks', () => {
     expect(fixture.ledger.bank.replica().view('finalized').blockHeight).toBe(processed().blockHeight);
   });
 
-  test('a chain that is set back counts its slots anew, and forgets what was finalized after', () => {
+  test('a chain that is rolled back counts its slots anew, and forgets what was finalized after', () => {
     const user = fixture.user();
     fixture.land([fixture.setStatus(user, 'up')]);
     const { slot: then } = processed();

@@ -245,7 +245,7 @@ test('on the real clock an airdrop is confirmed after a few slots', async () => 
   const ledger = createLocalLedger({ slotMs: 10 });
   const { rpcUrl: url } = await ledger.start();
   try {
-    const { result } = await ask('requestAirdrop', [addressOfKey(keypair('somebody')), 1_000_000_000], url);
+    const { result } = await ask('requestAirdrop', [addressOfKey(keypair('receiver')), 1_000_000_000], url);
     await expect
       .poll(async () => (await ask('getSignatureStatuses', [[result]], url)).result.value[0]?.confirmationStatus)
       .toBe('finalized');

@@ -22,7 +22,7 @@ import {
 
 export const SOL = 1_000_000_000n;
 
-/** A clock that stands still until it is told. */
+/** A clock that stands still until it is advanced. */
 export function createTestClock(): Clock & { pass(ms: number): void } {
   let now = 0;
   return {

@@ -118,7 +118,7 @@ describe('users changed by hand', () => {
   });
 });
 
-test('program users that the program refuses are not there, and the reason is told', () => {
+test('program users that the program refuses do not exist, and the reason is shown', () => {
   fixture.ledger.admin.changeDevice(fixture.device, { status: 5 });
   expect(() => fixture.user()).toThrow(WorldError);
   expect(() => fixture.user()).toThrow('InvalidStatus');

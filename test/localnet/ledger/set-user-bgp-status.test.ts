@@ -133,10 +133,10 @@ describe('payloads', () => {
 
 describe('accounts', () => {
   test('rfc19 10: another signer than the metrics publisher is NotAllowed', () => {
-    const stranger = keypair('stranger');
-    fixture.ledger.admin.fund(addressOfKey(stranger), lamports(SOL));
-    const instruction = altered({ keys: (keys) => keys.map((key, index) => (index === 2 ? { ...key, pubkey: stranger.publicKey } : key)) });
-    const { err, logs } = fixture.land([instruction], { signers: [stranger], payer: stranger });
+    const outsider = keypair('outsider');
+    fixture.ledger.admin.fund(addressOfKey(outsider), lamports(SOL));
+    const instruction = altered({ keys: (keys) => keys.map((key, index) => (index === 2 ? { ...key, pubkey: outsider.publicKey } : key)) });
+    const { err, logs } = fixture.land([instruction], { signers: [outsider], payer: outsider });
     expect(err).toEqual(failedWith({ Custom: 8 }));
     expect(lastLine(logs)).toBe('Program <program> failed: custom program error: 0x8');
     expect(fixture.record(user).bgpStatus).toBe(0);

@@ -165,7 +165,7 @@ describe('on the wire', () => {
     expect(raw.messages.slice(2)).toEqual([notification(1), notification(0)]);
   });
 
-  test('an account that is too long for the encoding is told of without its data, and the subscription goes on', async () => {
+  test('an account that is too long for the encoding is announced without its data, and the subscription goes on', async () => {
     const raw = await openRaw();
     raw.ask(1, 'accountSubscribe', [user, { commitment: 'processed' }]);
     raw.ask(2, 'programSubscribe', [ledger.programId, { commitment: 'processed', encoding: 'base58' }]);
@@ -247,15 +247,15 @@ describe('on the wire', () => {
   });
 });
 
-test('the port after a told one serves subscriptions too, as Solana clients expect; when it is taken, the HTTP port does', async () => {
+test('the port after a given one serves subscriptions too, as Solana clients expect; when it is taken, the HTTP port does', async () => {
   const port = await twoFreePorts();
-  const told = createLocalLedger({ clock: systemClock, slotMs: SLOT_MS, port });
-  expect(await told.start()).toEqual({ rpcUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port + 1}` });
+  const onFixedPort = createLocalLedger({ clock: systemClock, slotMs: SLOT_MS, port });
+  expect(await onFixedPort.start()).toEqual({ rpcUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port + 1}` });
   const usual = new Connection(`http://127.0.0.1:${port}`);
   const slot = await new Promise((resolve) => usual.onSlotChange((info) => resolve(info.slot)));
   expect(slot).toEqual(expect.any(Number));
   hangUp(usual);
-  await told.stop();
+  await onFixedPort.stop();
 
   const squatter = createServer().listen(port + 1, '127.0.0.1');
   await new Promise((resolve) => squatter.once('listening', resolve));

@@ -61,14 +61,14 @@ test('a blockhash is promised for 150 blocks and valid for as long', async () =>
 
 test('accounts are read one by one, many at once, and by base64+zstd', async () => {
   const user = new PublicKey(fixture.user());
-  const nobody = keypair('nobody').publicKey;
+  const unfunded = keypair('unfunded').publicKey;
   fixture.ledger.bank.advance();
   const info = existing(await connection.getAccountInfo(user));
   expect(info.owner.toBase58()).toBe(fixture.ledger.programId);
   expect(info.lamports).toBe(await connection.getMinimumBalanceForRentExemption(206));
   expect(decodeUser(info.data).devicePk).toBe(fixture.device);
-  expect(await connection.getAccountInfo(nobody)).toBeNull();
-  const many = await connection.getMultipleAccountsInfo([user, nobody]);
+  expect(await connection.getAccountInfo(unfunded)).toBeNull();
+  const many = await connection.getMultipleAccountsInfo([user, unfunded]);
   expect(many.map((account) => account?.data.length)).toEqual([206, undefined]);
   expect(await connection.getBalance(fixture.publisher.publicKey)).toBe(10_000_000_000);
 });
@@ -146,10 +146,10 @@ test('a status is in the cache for 300 blocks, and in the history after that', a
 });
 
 test('an airdrop is a transaction that lands', async () => {
-  const somebody = keypair('somebody').publicKey;
-  const signatures = [await connection.requestAirdrop(somebody, 2_000_000_000), await connection.requestAirdrop(somebody, 2_000_000_000)];
+  const receiver = keypair('receiver').publicKey;
+  const signatures = [await connection.requestAirdrop(receiver, 2_000_000_000), await connection.requestAirdrop(receiver, 2_000_000_000)];
   fixture.ledger.bank.advance(2);
-  expect(await connection.getBalance(somebody)).toBe(4_000_000_000);
+  expect(await connection.getBalance(receiver)).toBe(4_000_000_000);
   expect((await connection.getSignatureStatuses(signatures)).value.map((status) => status?.err)).toEqual([null, null]);
 });
 

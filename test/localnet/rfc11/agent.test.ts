@@ -87,7 +87,7 @@ describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
     };
   }
 
-  test('two devices with the same tunnel_net have their users told apart: each agent maps only its own', async ({ onTestFinished }) => {
+  test('two devices with the same tunnel_net keep their users apart: each agent maps only its own', async ({ onTestFinished }) => {
     const first = await makeFixture(onTestFinished, { users: 1 });
     const second = await makeFixture(onTestFinished, { localnet: await secondDevice(onTestFinished, first.localnet) });
     const [here, there] = [first.user(0), second.user(0)];
@@ -101,8 +101,8 @@ describe.concurrent('two devices with the same tunnel_net', PATIENTLY, () => {
     second.localnet.connect(there);
     first.localnet.disconnect(here);
     await second.until('the other way round', () => statusOf(first.localnet, here) === DOWN && statusOf(first.localnet, there) === UP);
-    expect(first.told('landed').every((line) => line.includes('u0'))).toBe(true);
-    expect([...first.told('rejected', 'defect'), ...second.told('rejected', 'defect')]).toEqual([]);
+    expect(first.eventsOf('landed').every((line) => line.includes('u0'))).toBe(true);
+    expect([...first.eventsOf('rejected', 'defect'), ...second.eventsOf('rejected', 'defect')]).toEqual([]);
   });
 });
 
@@ -132,7 +132,7 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
     expect(seen.filter((status) => status === UP)).toEqual([]);
     localnet.connect(heir);
     await fixture.until('its own Up', () => statusOf(localnet, heir) === UP);
-    expect(fixture.told('defect')).toEqual([]);
+    expect(fixture.eventsOf('defect')).toEqual([]);
   });
 
   test("a /31 that goes from one user to another while the first one's Up is still in flight, neither: that write fails, and the heir stays Unknown", async ({
@@ -143,19 +143,19 @@ describe.concurrent('a /31 that goes from one user to another', PATIENTLY, () =>
     localnet.ledger.faults.set({ delaySlots: 10 });
     localnet.connect(fixture.user(0));
     agent.start();
-    await fixture.until('in flight', () => fixture.told('sent').length > 0);
+    await fixture.until('in flight', () => fixture.eventsOf('sent').length > 0);
     localnet.removeUser(fixture.user(0));
     const heir = localnet.addUser();
     const seen = watch(fixture, heir, onTestFinished);
     localnet.ledger.faults.clear();
     await systemClock.sleep(20 * SLOT_MS);
     expect([seen, statusOf(localnet, heir)]).toEqual([[], UNKNOWN]);
-    expect(fixture.told('defect', 'halted')).toEqual([]);
+    expect(fixture.eventsOf('defect', 'halted')).toEqual([]);
   });
 });
 
 describe.concurrent('transactions in flight', PATIENTLY, () => {
-  test('in mid-flight a ban lets the Up land, which the agent takes back once, and nobody else is disturbed', async ({
+  test('in mid-flight a ban lets the Up land, which the agent takes back once, and no other user is disturbed', async ({
     onTestFinished,
   }) => {
     const fixture = await makeFixture(onTestFinished);
@@ -163,15 +163,15 @@ describe.concurrent('transactions in flight', PATIENTLY, () => {
     localnet.ledger.faults.set({ delaySlots: 8 });
     for (const user of fixture.users) localnet.connect(user);
     agent.start();
-    await fixture.until('in flight', () => fixture.told('sent').length > 0);
+    await fixture.until('in flight', () => fixture.eventsOf('sent').length > 0);
     localnet.ledger.admin.banUser(fixture.user(3));
     expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(3);
     localnet.ledger.faults.clear();
     await fixture.until('the others up, the banned one down', () => fixture.ledgerSays().join() === 'up,up,up,down');
     expect(userOf(localnet, fixture.user(3)).status).toBe(UserStatus.banned);
     await systemClock.sleep(500);
-    expect(fixture.told('landed u3 down').length).toBeLessThanOrEqual(1);
-    expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
+    expect(fixture.eventsOf('landed u3 down').length).toBeLessThanOrEqual(1);
+    expect(fixture.eventsOf('defect', 'halted', 'rejected')).toEqual([]);
   });
 
   test('in mid-flight a sweep leaves the tunnels taken; each Up is taken back once, and then nothing is written', async ({
@@ -200,21 +200,21 @@ describe.concurrent('transactions in flight', PATIENTLY, () => {
     await fixture.until('all down', () => fixture.ledgerSays().every((status) => status === 'down'));
     await systemClock.sleep(800);
     // An Up and a Down each, and nothing since.
-    expect(fixture.told('landed').length).toBe(8);
+    expect(fixture.eventsOf('landed').length).toBe(8);
     expect(rfc11.idPool(extensionOf(localnet, localnet.device), 'tunnelId')?.allocatedCount).toBe(4);
     expect(() => localnet.addUser()).toThrow('InvalidLastAccessEpoch');
-    expect(fixture.told('defect', 'halted', 'rejected')).toEqual([]);
+    expect(fixture.eventsOf('defect', 'halted', 'rejected')).toEqual([]);
   });
 
   test('in mid-flight a delete takes one user out of the batch, and the others land', async ({ onTestFinished }) => {
     const fixture = await settledFixture(onTestFinished, { users: 6 });
     fixture.localnet.ledger.faults.set({ delaySlots: 8 });
     for (const n of [1, 2, 4]) fixture.localnet.disconnect(fixture.user(n));
-    await fixture.until('in flight', () => fixture.told('sent').some((line) => line.includes('u2 down')));
+    await fixture.until('in flight', () => fixture.eventsOf('sent').some((line) => line.includes('u2 down')));
     fixture.localnet.removeUser(fixture.user(2));
     fixture.localnet.ledger.faults.clear();
     await fixture.until('the others down', () => fixture.ledgerSays()[1] === 'down' && fixture.ledgerSays()[4] === 'down');
     expect(fixture.localnet.ledger.admin.user(fixture.user(2))).toBeUndefined();
-    expect(fixture.told('defect', 'halted')).toEqual([]);
+    expect(fixture.eventsOf('defect', 'halted')).toEqual([]);
   });
 });

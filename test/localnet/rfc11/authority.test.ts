@@ -16,8 +16,8 @@ import {
   newUser,
   OPERATOR,
   OTHER_OPERATOR,
+  OUTSIDER,
   PROGRAM,
-  STRANGER,
   userAt,
   userIn,
   type World,
@@ -74,7 +74,7 @@ const founder = ['the foundation', FOUNDATION] as const;
 const owner = ["the pass's owner", CUSTOMER] as const;
 const contributor = ['the owner of its contributor', OPERATOR] as const;
 const anotherContributor = ['the owner of another contributor', OTHER_OPERATOR] as const;
-const anybody = ['a stranger', STRANGER] as const;
+const anybody = ['an outsider', OUTSIDER] as const;
 
 /** RFC-11's table of authorization levels, row by row. */
 const ROWS: readonly Row[] = [
@@ -229,7 +229,7 @@ describe.each(ROWS)('$operation', ({ operation, given, as, may, mayNot }) => {
     const unsigned = as(authority);
     const accounts = unsigned.accounts.map((meta) => ({ ...meta, signer: false }));
     const state = world.state();
-    expect(world.run({ ...unsigned, accounts }, STRANGER === authority ? CUSTOMER : STRANGER).err).toBe('MissingRequiredSignature');
+    expect(world.run({ ...unsigned, accounts }, OUTSIDER === authority ? CUSTOMER : OUTSIDER).err).toBe('MissingRequiredSignature');
     expect(world.state()).toEqual(state);
   });
 });
@@ -259,7 +259,7 @@ test('a pass for one client address is not good for another', () => {
   expect(world.run(newUser({ device, pass: narrow, clientIp: client(7) }), CUSTOMER).err).toBeNull();
 });
 
-/** The same instruction for somebody else. */
+/** The same instruction for another key. */
 function rewritten(instruction: Instruction, from: Address, to: Address): Instruction {
   return { ...instruction, accounts: instruction.accounts.map((meta) => (meta.address === from ? { ...meta, address: to } : meta)) };
 }

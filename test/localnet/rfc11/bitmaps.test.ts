@@ -119,7 +119,7 @@ describe('what is set apart', () => {
     expect(given).toEqual([2, 3, 4, 5, 6, undefined]);
   });
 
-  test("a reserved slot counts as nobody's", () => {
+  test('a reserved slot belongs to no entity', () => {
     const block = blockOf('198.19.1.0/29', rfc11.DZ_IP_RESERVED);
     expect([block.bitmap.countSet(), block.allocatedCount]).toEqual([3, 0]);
   });

@@ -47,7 +47,7 @@ describe("RFC-11's capacity table", () => {
     expect(drain(world.extension(GLOBAL_EXTENSION), type)).toEqual([count, last]);
   });
 
-  test('devices: no cap but the lamports of whoever makes them', () => {
+  test('devices: no cap but the lamports of their creator', () => {
     for (let n = 0; n < 40; n++) deviceIn(world, { code: `cap${n}` });
     expect([...world.accounts.values()].filter(({ data }) => data[0] === 5).length).toBe(41);
   });

@@ -3,7 +3,7 @@ import { type Address, addressBytes, type Instruction } from '../../../src/servi
 
 /**
  * The instructions as one transaction that has passed signature verification: for tests that run by the thousand, and are not about signatures.
- * Whoever an instruction names as a signer has signed.
+ * Every signer that an instruction names has signed.
  */
 export function compile(instructions: readonly Instruction[], payer: Address): ParsedTransaction {
   const roles = new Map<Address, { signer: boolean; writable: boolean }>([[payer, { signer: true, writable: true }]]);

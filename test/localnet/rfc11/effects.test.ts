@@ -30,8 +30,8 @@ import {
   newLink,
   newUser,
   OPERATOR,
+  OUTSIDER,
   PROGRAM,
-  STRANGER,
   userAt,
   userIn,
   type World,
@@ -137,7 +137,7 @@ describe('CreateAndActivateUser', () => {
     expect(decodeAccessPass(world.data(pass))).toMatchObject({ connectionCount: 1, unicastUserCount: 0, multicastUserCount: 1 });
   });
 
-  test('CreateAndActivateUser works for an address that somebody sent lamports to in advance', () => {
+  test('CreateAndActivateUser works for an address that holds lamports already', () => {
     world.fund(userAt(), 890_880n);
     world.must(newUser({ device, pass }), CUSTOMER);
     expect(world.accounts.get(userAt())).toMatchObject({ owner: PROGRAM, lamports: rentExemptMinimum(248) });
@@ -168,7 +168,7 @@ describe('SetUserBGPStatus on a user with slots', () => {
 });
 
 describe('DeleteUser', () => {
-  test('DeleteUser gives back all three, counts off the pass, closes the account to its owner, and tells the slots', () => {
+  test('DeleteUser gives back all three, counts off the pass, closes the account to its owner, and logs the slots', () => {
     userIn(world, { device, pass, clientIp: client(1) });
     userIn(world, { device, pass, clientIp: client(2) });
     const before = world.accounts.get(CUSTOMER)?.lamports ?? lamports(0);
@@ -209,30 +209,30 @@ describe('BanUser', () => {
 
 describe('SweepExpiredUsers', () => {
   const sweep = (pass: Address, users: readonly Address[]) =>
-    rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: STRANGER });
+    rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: OUTSIDER });
 
   test('marks the users of an expired pass, once, and gives nothing back', () => {
     const pass = world.pass({ lastAccessEpoch: 3n });
     const users = [1, 2].map((n) => userIn(world, { device, pass, clientIp: client(n) }));
     world.setEpoch(4n);
-    expect(said(world.must(sweep(pass, users), STRANGER))).toContain('Marked 2 users as OutOfCredits');
+    expect(said(world.must(sweep(pass, users), OUTSIDER))).toContain('Marked 2 users as OutOfCredits');
     expect(users.map((user) => decodeUser(world.data(user)).status)).toEqual([UserStatus.outOfCredits, UserStatus.outOfCredits]);
     expect(decodeAccessPass(world.data(pass))).toMatchObject({ status: 3, unicastUserCount: 2 });
     expect(counts(extensionOf(device)).tunnelId).toBe(2);
     const state = world.state();
-    expect(said(world.must(sweep(pass, users), STRANGER))).toContain('Marked 0 users as OutOfCredits');
+    expect(said(world.must(sweep(pass, users), OUTSIDER))).toContain('Marked 0 users as OutOfCredits');
     expect(world.state()).toEqual(state);
   });
 
   test('passes over users of another pass, banned ones and those that are gone, and takes one that is named twice once', () => {
     const pass = world.pass({ lastAccessEpoch: 3n });
-    const otherPass = world.pass({ owner: STRANGER });
+    const otherPass = world.pass({ owner: OUTSIDER });
     const mine = userIn(world, { device, pass, clientIp: client(1) });
-    const foreign = userIn(world, { device, pass: otherPass, clientIp: client(2), payer: STRANGER });
+    const foreign = userIn(world, { device, pass: otherPass, clientIp: client(2), payer: OUTSIDER });
     const banned = userIn(world, { device, pass, clientIp: client(3) });
     world.must(rfc11.banUser({ ...onUser(banned), authority: FOUNDATION }));
     world.setEpoch(4n);
-    const ended = world.must(sweep(pass, [mine, foreign, banned, userAt(client(9)), mine]), STRANGER);
+    const ended = world.must(sweep(pass, [mine, foreign, banned, userAt(client(9)), mine]), OUTSIDER);
     expect(said(ended)).toContain('Marked 1 users as OutOfCredits');
     expect([foreign, banned].map((user) => decodeUser(world.data(user)).status)).toEqual([UserStatus.activated, UserStatus.banned]);
   });
@@ -241,7 +241,7 @@ describe('SweepExpiredUsers', () => {
     const pass = world.pass({ lastAccessEpoch: 3n });
     const user = userIn(world, { device, pass });
     world.setEpoch(4n);
-    world.must(sweep(pass, [user]), STRANGER);
+    world.must(sweep(pass, [user]), OUTSIDER);
     world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     expect(counts(extensionOf(device)).tunnelId).toBe(0);
   });

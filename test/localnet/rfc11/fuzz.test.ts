@@ -13,8 +13,8 @@ import {
   key,
   newUser,
   OPERATOR,
+  OUTSIDER,
   PROGRAM,
-  STRANGER,
   userAt,
 } from './rfc11-world.ts';
 
@@ -55,7 +55,7 @@ function mutationsOf({ random, next, world }: RandomLife): readonly Mutation[] {
   const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => whole(256));
   const anyAddress = (): Address => {
     const known = [...world.accounts.keys()];
-    return random() < 0.1 ? key(`nobody ${whole(1_000)}`) : (known[whole(known.length)] ?? PROGRAM);
+    return random() < 0.1 ? key(`unknown ${whole(1_000)}`) : (known[whole(known.length)] ?? PROGRAM);
   };
   const withAccounts = (change: (accounts: readonly AccountMeta[]) => readonly AccountMeta[]): Mutation => {
     return (instruction) => ({ ...instruction, accounts: change(instruction.accounts) });
@@ -100,7 +100,7 @@ describe('whatever is sent', () => {
       const life = createRandomLife(seed);
       const { world, random, next } = life;
       const mutations = mutationsOf(life);
-      const payers = [CUSTOMER, STRANGER, OPERATOR, FOUNDATION];
+      const payers = [CUSTOMER, OUTSIDER, OPERATOR, FOUNDATION];
       let [done, refused] = [0, 0];
       for (let input = 0; input < INPUTS / SEEDS.length; input++) {
         let instruction = next();

@@ -18,11 +18,11 @@ export interface NetworkBed {
   readonly other: Address;
   /** The customer's, for any address, without a limit. */
   readonly pass: Address;
-  /** The accounts of a user of `device` and `pass`, of the first client address unless told. */
+  /** The accounts of a user of `device` and `pass`, of the first client address by default. */
   onUser(user?: Address): UserAccounts;
 }
 
-/** A network in use: its extension, a device of each contributor, and a customer who may connect. Nobody has yet. */
+/** A network in use: its extension, a device of each contributor, and a customer who may connect. No user has yet. */
 export function networkBed(): NetworkBed {
   const world = createWorld();
   world.must(newGlobalExtension());

@@ -59,7 +59,7 @@ const exactly = (slots: readonly (number | undefined)[]): readonly [readonly num
   return [sorted, sorted.length];
 };
 
-/** Bits set are entities holding them, all counts are right, and nobody shares a tunnel. */
+/** Bits set are entities holding them, all counts are right, and no two users share a tunnel. */
 function expectBalanced(world: World): void {
   const { users, links, groups, interfaces, devices } = entitiesOf(world);
   const holding = users.filter(({ value }) => value.status !== UserStatus.banned);

@@ -21,15 +21,15 @@ import {
   newUser,
   OPERATOR,
   OTHER_OPERATOR,
+  OUTSIDER,
   PROGRAM,
-  STRANGER,
   userAt,
   type World,
 } from './rfc11-world.ts';
 
 const CODES = ['fra1', 'ams1', 'lon1'];
 const INTERFACES = ['Loopback100', 'Loopback200', 'Ethernet1'];
-const SIGNERS = [CUSTOMER, STRANGER, OPERATOR, OTHER_OPERATOR, FOUNDATION];
+const SIGNERS = [CUSTOMER, OUTSIDER, OPERATOR, OTHER_OPERATOR, FOUNDATION];
 
 export interface RandomLife {
   readonly world: World;
@@ -48,7 +48,7 @@ export function createRandomLife(seed: number): RandomLife {
     if (chosen === undefined) throw new Error('nothing to pick from');
     return chosen;
   }
-  const passes = [pass, world.pass({ lastAccessEpoch: 2n, clientIp: client(1) }), world.pass({ owner: STRANGER, maxUnicastUsers: 2 })];
+  const passes = [pass, world.pass({ lastAccessEpoch: 2n, clientIp: client(1) }), world.pass({ owner: OUTSIDER, maxUnicastUsers: 2 })];
   const ownerOf = (code: string): Address => (code === 'ams1' ? OTHER_OPERATOR : OPERATOR);
   const device = (): Address => deviceAt(pick(CODES));
   const user = (): Address => userAt(client(1 + whole(6)), pick([0, 0, 3]));
@@ -71,24 +71,24 @@ export function createRandomLife(seed: number): RandomLife {
           pass: pick(passes),
           clientIp: client(1 + whole(6)),
           userType: pick([0, 0, 3]),
-          payer: pick([CUSTOMER, CUSTOMER, STRANGER]),
+          payer: pick([CUSTOMER, CUSTOMER, OUTSIDER]),
         }),
     ],
     [
       10,
       () => {
         const { owner, ...accounts } = onUser();
-        return rfc11.deleteUser({ ...accounts, authority: owner ?? pick([CUSTOMER, STRANGER]) });
+        return rfc11.deleteUser({ ...accounts, authority: owner ?? pick([CUSTOMER, OUTSIDER]) });
       },
     ],
     [
       3,
       () => {
         const { owner: _, ...accounts } = onUser();
-        return rfc11.banUser({ ...accounts, authority: pick([FOUNDATION, FOUNDATION, STRANGER]) });
+        return rfc11.banUser({ ...accounts, authority: pick([FOUNDATION, FOUNDATION, OUTSIDER]) });
       },
     ],
-    [2, () => rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pick(passes), users: [user(), user(), user()], caller: STRANGER })],
+    [2, () => rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pick(passes), users: [user(), user(), user()], caller: OUTSIDER })],
     [4, () => newLink(world, device(), device(), pick([OPERATOR, OTHER_OPERATOR]))],
     [4, () => rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(device(), device()), authority: pick([OPERATOR, OTHER_OPERATOR]) })],
     [
@@ -137,13 +137,19 @@ export function createRandomLife(seed: number): RandomLife {
         rfc11.allocateResource({
           programId: PROGRAM,
           extension: extensionOf(device()),
-          authority: pick([STRANGER, CUSTOMER]),
+          authority: pick([OUTSIDER, CUSTOMER]),
           resourceType: whole(7),
         }),
     ],
     [
       1,
-      () => rfc11.updateDeviceContributor({ programId: PROGRAM, device: device(), newContributor: key('nobody'), authority: FOUNDATION }),
+      () =>
+        rfc11.updateDeviceContributor({
+          programId: PROGRAM,
+          device: device(),
+          newContributor: key('no-contributor'),
+          authority: FOUNDATION,
+        }),
     ],
   ];
   const total = draws.reduce((sum, [weight]) => sum + weight, 0);

@@ -26,8 +26,8 @@ import {
   newLink,
   newUser,
   OPERATOR,
+  OUTSIDER,
   PROGRAM,
-  STRANGER,
   userAt,
   userIn,
   type World,
@@ -163,10 +163,10 @@ describe("RFC-11's security table", () => {
   });
 
   test('unauthorized activation: who is not on the pass is refused as today', () => {
-    refused(newUser({ device, pass, payer: STRANGER }), STRANGER, 'Custom 8');
+    refused(newUser({ device, pass, payer: OUTSIDER }), OUTSIDER, 'Custom 8');
   });
 
-  test("unauthorized admin operations: somebody's own GlobalState names nobody", () => {
+  test('unauthorized admin operations: a GlobalState of another owner authorizes no key', () => {
     const state = world.data(rfc11.globalStateAddress(PROGRAM).address);
     const own = world.put(key('own state'), state);
     refused(withAccount(rfc11.allocateResource({ ...on(), resourceType: 0 }), 2, own), FOUNDATION, 'InvalidSeeds');
@@ -212,7 +212,7 @@ describe('users', () => {
     refused(withAccount(newUser({ device, pass }), 0, userAt(client(2))), CUSTOMER, 'InvalidSeeds');
   });
 
-  test("users with a client address that is nobody's on the internet are not created", () => {
+  test('users with a client address that is not routable on the internet are not created', () => {
     refused(newUser({ device, pass, clientIp: ipv4('10.0.0.1') }), CUSTOMER, 'Custom 26');
   });
 
@@ -261,9 +261,9 @@ describe('users', () => {
 
   test('users are not swept while their pass is good, nor more than ten at once', () => {
     const user = userIn(world, { device, pass });
-    const sweep = (users: readonly Address[]) => rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: STRANGER });
-    refused(sweep([user]), STRANGER, 'AccessPassNotExpired');
-    refused(sweep(Array.from({ length: 11 }, (_, n) => userAt(client(n + 1)))), STRANGER, 'Custom 65');
+    const sweep = (users: readonly Address[]) => rfc11.sweepExpiredUsers({ programId: PROGRAM, accessPass: pass, users, caller: OUTSIDER });
+    refused(sweep([user]), OUTSIDER, 'AccessPassNotExpired');
+    refused(sweep(Array.from({ length: 11 }, (_, n) => userAt(client(n + 1)))), OUTSIDER, 'Custom 65');
   });
 });
 
@@ -298,7 +298,7 @@ describe('devices', () => {
     refused(rfc11.deleteDevice(deletion), OPERATOR, 'ResourceInUse');
   });
 
-  test('devices go to nobody who is no contributor', () => {
+  test('a device goes to a contributor only', () => {
     const update = rfc11.updateDeviceContributor({ programId: PROGRAM, device, newContributor: pass, authority: FOUNDATION });
     refused(update, FOUNDATION, 'InvalidAccountData');
   });

@@ -40,7 +40,7 @@ export const FOUNDATION = key('foundation');
 export const OPERATOR = key('operator');
 export const OTHER_OPERATOR = key('another operator');
 export const CUSTOMER = key('customer');
-export const STRANGER = key('stranger');
+export const OUTSIDER = key('outsider');
 export const PROGRAM: Address = findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
 export const GLOBAL_EXTENSION: Address = rfc11.resourceExtensionAddress(PROGRAM).address;
 
@@ -87,7 +87,7 @@ export function createWorld() {
     void accounts.set(address, createAccount(SYSTEM_PROGRAM, new Uint8Array(), lamports(balance)));
 
   for (const [address, data] of networkAccounts(PROGRAM, FOUNDATION)) put(address, data);
-  for (const name of [FOUNDATION, OPERATOR, OTHER_OPERATOR, CUSTOMER, STRANGER]) fund(name);
+  for (const name of [FOUNDATION, OPERATOR, OTHER_OPERATOR, CUSTOMER, OUTSIDER]) fund(name);
   const contributor = (index: bigint, owner: Address): Address => {
     const { address, bump } = contributorAddress(PROGRAM, index);
     const status = ContributorStatus.activated;

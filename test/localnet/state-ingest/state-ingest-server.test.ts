@@ -11,7 +11,7 @@ import { signerNumber } from '../../support/agent-fixture.ts';
 
 const NOON = epochMs(Date.UTC(2026, 2, 1, 12, 0, 0));
 const DEVICE = addressOf(Buffer.alloc(32, 42));
-const STRANGER = addressOf(Buffer.alloc(32, 43));
+const OTHER_DEVICE = addressOf(Buffer.alloc(32, 43));
 const PUBLISHER = signerNumber(7);
 const PATH = '/v1/snapshots/upload-url';
 const BYTES = '{"metadata":{},"data":{}}';
@@ -57,7 +57,7 @@ interface Given {
 }
 
 describe('state-ingest server', () => {
-  test('the state-ingest server gives a URL to whoever signs as the metrics publisher of the device, and keeps what is put there', async () => {
+  test('the state-ingest server gives a URL to the key that signs as the metrics publisher of the device, and keeps what is put there', async () => {
     const server = await start();
     const reply = await ask(server.url);
     const s3Key = `snapshots/ip-mroute/device=${DEVICE}/date=2026-03-01/hour=11/20260301T115958Z.json`;
@@ -83,7 +83,7 @@ describe('state-ingest server', () => {
     ['a timestamp in another form', { timestamp: '1772366400' }, 401, 'invalid timestamp'],
     ['a timestamp of 5 min 1 s ago', { timestamp: '2026-03-01T11:54:59Z' }, 401, 'timestamp outside acceptable window'],
     ['a timestamp in 5 min 1 s', { timestamp: '2026-03-01T12:05:01Z' }, 401, 'timestamp outside acceptable window'],
-    ['a device that is not on the ledger', { device: STRANGER }, 401, 'device not authorized'],
+    ['a device that is not on the ledger', { device: OTHER_DEVICE }, 401, 'device not authorized'],
     ['a device that is none', { device: 'me' }, 401, 'device not authorized'],
     ['a signature that is not base58', { headers: { 'x-dz-signature': '0OIl' } }, 401, 'invalid signature encoding'],
     [
@@ -94,13 +94,13 @@ describe('state-ingest server', () => {
     ],
     ['a signature of another text', { signed: 'DOUBLEZERO_V1\n' }, 401, 'invalid signature'],
     ['a body that is not JSON', { body: '{' }, 400, 'invalid json'],
-    ['another device in its body', { fields: { device_pubkey: STRANGER } }, 401, 'device pubkey mismatch'],
+    ['another device in its body', { fields: { device_pubkey: OTHER_DEVICE } }, 401, 'device pubkey mismatch'],
     ['no device in its body', { fields: { device_pubkey: undefined } }, 401, 'device pubkey mismatch'],
     ['no kind', { fields: { kind: '' } }, 400, 'missing fields'],
     ['no hash', { fields: { snapshot_sha256: undefined } }, 400, 'missing fields'],
     ['half a hash', { fields: { snapshot_sha256: HASH.slice(32) } }, 400, 'invalid snapshot_sha256'],
     ['a number as its kind', { fields: { kind: 1 } }, 400, 'invalid json'],
-    ['a kind that nobody asked for', { fields: { kind: 'running-config' } }, 400, 'invalid kind'],
+    ['a kind that was not requested', { fields: { kind: 'running-config' } }, 400, 'invalid kind'],
     ['a time in another form', { fields: { snapshot_timestamp: 'now' } }, 400, 'invalid snapshot_timestamp (expect RFC3339)'],
     ['more than a megabyte', { body: ' '.repeat((1 << 20) + 1) }, 413, 'request body too large'],
   ];
@@ -135,7 +135,7 @@ describe('state-ingest server', () => {
     ['without a signature', (url: string) => url.replace(/\?.*/, ''), 'application/json'],
     ['under another name', (url: string) => url.replace('ip-mroute', 'ip-other'), 'application/json'],
     ['as another type', (url: string) => url, 'text/plain'],
-  ] as const)('the state-ingest server lets nobody put anything %s', async ([, change, type]) => {
+  ] as const)('the state-ingest server refuses an upload %s', async ([, change, type]) => {
     const { url, snapshots } = await start();
     const { upload } = (await (await ask(url)).json()) as Given;
     const put = await fetch(change(upload.url), { method: 'PUT', body: BYTES, headers: { 'content-type': type } });
@@ -143,7 +143,7 @@ describe('state-ingest server', () => {
     expect(snapshots()).toEqual([]);
   });
 
-  test('the state-ingest server tells bytes that are not those that were announced', async () => {
+  test('the state-ingest server refuses bytes other than the announced ones', async () => {
     const { url, snapshots } = await start();
     const { upload } = (await (await ask(url)).json()) as Given;
     await fetch(upload.url, { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } });

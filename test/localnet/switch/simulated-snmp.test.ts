@@ -21,7 +21,7 @@ interface Asking {
   readonly stop: () => Promise<void>;
   /** The answer to one request, for which there is all the time of the test. */
   ask(type: number, oids: readonly string[], options?: { community?: string; version?: number; repetitions?: number }): Promise<Answer>;
-  /** One request that nobody answers. */
+  /** One request without an answer. */
   askInVain(...request: Parameters<Asking['ask']>): Promise<void>;
 }
 

@@ -40,13 +40,13 @@ async function show(command: string): Promise<ReadonlyMap<number, number | Buffe
   return fields;
 }
 
-/** Lists what a watch tells, as hexadecimal. */
-function watch(...request: readonly Field[]): { readonly told: string[]; cancel(): void } {
-  const told: string[] = [];
+/** Lists what a watch sends, as hexadecimal. */
+function watch(...request: readonly Field[]): { readonly changes: string[]; cancel(): void } {
+  const changes: string[] = [];
   const stream = client.makeServerStreamRequest<Buffer, Buffer>(WATCH, asBuffer, asBuffer, encodeMessage(...request));
-  stream.on('data', (message: Buffer) => told.push(message.toString('hex')));
-  stream.on('error', (error: { readonly code: number }) => told.push(`status ${error.code}`));
-  return { told, cancel: () => stream.cancel() };
+  stream.on('data', (message: Buffer) => changes.push(message.toString('hex')));
+  stream.on('error', (error: { readonly code: number }) => changes.push(`status ${error.code}`));
+  return { changes, cancel: () => stream.cancel() };
 }
 
 const watching = () => expect.poll(() => face.stats().watches).toBe(1);
@@ -82,15 +82,15 @@ describe('run_show_cmd', () => {
 });
 
 describe('watch', () => {
-  test('watch of all peers acknowledges, and tells of each change with its key and its state', async () => {
-    const { told, cancel } = watch([1, true], [2, true]);
+  test('watch of all peers acknowledges, and reports each change with its key and its state', async () => {
+    const { changes, cancel } = watch([1, true], [2, true]);
     await watching();
     sim.establish('vrf1', '169.254.0.1');
     sim.unconfigure('vrf1', '169.254.0.3');
-    await expect.poll(() => told.length).toBe(3);
+    await expect.poll(() => changes.length).toBe(3);
     const key = encodeMessage([1, 'vrf1'], [2, '169.254.0.1']);
     const gone = encodeMessage([1, 'vrf1'], [2, '169.254.0.3']);
-    expect(told).toEqual(
+    expect(changes).toEqual(
       [
         encodeMessage([1, encodeMessage()]),
         encodeMessage([4, encodeMessage([1, key], [2, 6])]),
@@ -101,17 +101,17 @@ describe('watch', () => {
     await expect.poll(() => face.stats().watches).toBe(0);
   });
 
-  test('watch of one peer tells of that one', async () => {
-    const { told } = watch([3, encodeMessage([1, 'vrf1'], [2, '169.254.0.3'])]);
+  test('watch of one peer reports that one', async () => {
+    const { changes } = watch([3, encodeMessage([1, 'vrf1'], [2, '169.254.0.3'])]);
     await watching();
     sim.establish('vrf1', '169.254.0.1');
     sim.establish('vrf1', '169.254.0.3');
-    await expect.poll(() => told.length).toBe(1);
-    expect(told[0]).toContain(Buffer.from('169.254.0.3').toString('hex'));
+    await expect.poll(() => changes.length).toBe(1);
+    expect(changes[0]).toContain(Buffer.from('169.254.0.3').toString('hex'));
   });
 
-  test('watch of nobody is refused', async () => {
-    const { told } = watch([1, true]);
-    await expect.poll(() => told).toEqual(['status 3']);
+  test('watch of no peer is refused', async () => {
+    const { changes } = watch([1, true]);
+    await expect.poll(() => changes).toEqual(['status 3']);
   });
 });
