@@ -258,6 +258,9 @@ export function createFlightJudge({
       verdict.fail('own-writes-are-known', `another writer is reported for ${names}, but only this process has written`);
     },
     disturbed() {
+      const tip = bank.replica().view('processed').blockHeight;
+      // The blockhash of an undone block is never valid again.
+      for (const flight of flights.values()) flight.settled ||= flight.lastValidHeight - BigInt(BLOCKHASH_LIFE) > tip;
       disturbedAt = now();
       lastLanded.clear();
     },

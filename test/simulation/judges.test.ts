@@ -92,6 +92,18 @@ describe('createFlightJudge', () => {
     expect([verdict.violation, flights.counts.writes]).toEqual([undefined, 2]);
   });
 
+  test("the judge accepts a second transaction once a rollback has undone the block of the first one's blockhash", async () => {
+    await pass(4_000);
+    const incarnation = incarnationNumber(1);
+    const first = transaction('up');
+    flights.watcherOf(incarnation).departed(first.wire);
+    world.rollBack(5);
+    flights.disturbed();
+    send(incarnation, transaction('down'));
+
+    expect(verdict.violation).toBeUndefined();
+  });
+
   test('the judge accepts a late transaction of a killed incarnation, and counts it', async () => {
     const dead = incarnationNumber(1);
     const old = transaction('up');
