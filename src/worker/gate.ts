@@ -51,8 +51,14 @@ export class SpendBudget {
     this.#lamports.add(LAMPORTS_PER_TRANSACTION);
   }
 
+  /** No endpoint can have the transaction, so no fee will be due. */
+  refundTransaction(): void {
+    this.#transactions.add(-1);
+    this.#lamports.add(-LAMPORTS_PER_TRANSACTION);
+  }
+
   get lamportsOfTheDay(): number {
-    return this.#lamports.sum();
+    return Math.max(0, this.#lamports.sum());
   }
 }
 

@@ -201,7 +201,7 @@ export class Submitter {
 
   /** The first send. A node that lags behind the view would reject users that it does not know yet. */
   async #send(transaction: InFlightTransaction, signal: AbortSignal): Promise<void> {
-    const { rpc, timing, desired, inFlight, gate, health, reporter, failures } = this.#parts;
+    const { rpc, timing, desired, inFlight, budget, gate, health, reporter, failures } = this.#parts;
     const { attempts, signature, intents } = transaction;
     const outcome = await rpc.sendTransaction(attempts, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
     switch (outcome.kind) {
@@ -214,6 +214,7 @@ export class Submitter {
       case 'not-sent':
         health.failed(outcome.error);
         if (!inFlight.abandon(transaction)) return;
+        budget.refundTransaction();
         gate.pause();
         reporter.withdrawn({ signature, intents });
         return;

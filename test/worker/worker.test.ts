@@ -690,6 +690,15 @@ describe('a spending limit', () => {
     expect(ledger.sends.length).toBe(6);
   });
 
+  test('rule 21: a transaction that no endpoint took costs nothing of the limits', async () => {
+    const { clock, setDesired, ledger, worker, history } = setUp({ limits: { maxTransactionsPerMinute: 2, maxLamportsPerDay: 10_000 } });
+    ledger.state.fate = () => (ledger.sends.length <= 4 ? { outcome: { kind: 'not-sent', error: ledgerOutage() } } : {});
+    setDesired(up(1));
+    await clock.advance(50_000);
+    expect(history()).toEqual(['u1 up']);
+    expect([ledger.sends.length, worker.lamportsOfTheDay]).toEqual([5, 5_000]);
+  });
+
   test('changes are sent where the limit makes refreshes wait', async () => {
     const { clock, setDesired, ledger, worker } = setUp({ limits: { maxTransactionsPerMinute: 5 } });
     setDesired(refreshes(...range(19 * 6)));
