@@ -16,7 +16,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { AGENT, LOCALNET, packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
+import { AGENT, identity, LOCALNET, packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({
@@ -57,7 +57,7 @@ const [commands, ...others] = await Promise.all([
     ...withPackages,
     // For file and line; the sources themselves are in the repository.
     sourcesContent: false,
-    define: { __VERSION__: JSON.stringify(version) },
+    define: identity(root),
   }),
   build({ ...sdk, format: 'esm' }),
   build({ ...sdk, format: 'cjs', outExtension: { '.js': '.cjs' } }),

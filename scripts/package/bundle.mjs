@@ -5,6 +5,7 @@
  *
  * What dist/ imports on demand is inside here, too, and still evaluated on demand only.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -19,10 +20,10 @@ const ONLY_LOCALNET = /^localnet\/|(^|\/)node_modules\/ws\//;
 /**
  * Throws when something that is only for localnet gets into the agent.
  *
- * @param {{ root: string, version: string, entry: string, outfile: string }} options
+ * @param {{ root: string, entry: string, outfile: string }} options
  * @returns {Promise<readonly string[]>} the packages that went in, sorted
  */
-export async function bundleCommand({ root, version, entry, outfile }) {
+export async function bundleCommand({ root, entry, outfile }) {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -30,7 +31,7 @@ export async function bundleCommand({ root, version, entry, outfile }) {
     bundle: true,
     format: 'cjs',
     platform: 'node',
-    target: 'node20',
+    target: 'node24',
     minifySyntax: true,
     metafile: true,
     logLevel: 'warning',
@@ -38,13 +39,32 @@ export async function bundleCommand({ root, version, entry, outfile }) {
     // An executable has no folder to import from.
     supported: { 'dynamic-import': false },
     // yargs asks where it lies.
-    define: { __VERSION__: JSON.stringify(version), 'import.meta.url': '__bundleUrl' },
+    define: { ...identity(root), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
     plugins: [modernBuffers, withoutExtras, withoutConnections],
   });
   const stray = included(metafile).find((path) => ONLY_LOCALNET.test(path));
   if (entry === AGENT && stray !== undefined) throw new Error(`${AGENT} leads to ${stray}, which is only for localnet`);
   return packagesOf(metafile);
+}
+
+/**
+ * What a build knows itself by, as esbuild's `define` takes it: version and commit. Without a repository (a container build) SOURCE_COMMIT
+ * of the environment is the commit; without that, there is none.
+ *
+ * @param {string} root
+ */
+export function identity(root) {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commitOf(root)) };
+}
+
+function commitOf(root) {
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return process.env.SOURCE_COMMIT || null;
+  }
 }
 
 /**

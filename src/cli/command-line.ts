@@ -3,6 +3,9 @@ import { nearest } from '../config/index.ts';
 import { type Command, type CommandIo, type ExitCode, type OptionValues, usage } from './command.ts';
 import { reportFailure } from './process.ts';
 
+/** The commit that was built; the build puts it in. */
+declare const __COMMIT__: string | undefined;
+
 /** What a command line asks for. */
 type ParsedCommandLine =
   /** Prints a text and ends with this code. */
@@ -53,7 +56,7 @@ export function parseCommandLine(
     .parserConfiguration(AS_WRITTEN)
     .help('help', 'Show this help')
     .alias('help', 'h')
-    .version('version', 'Show the version', version)
+    .version('version', 'Show the version; with --output json, commit and Node.js, too', version)
     .alias('version', 'V')
     .option('show-settings', { type: 'boolean', describe: 'With --help: list every setting', hidden: !commands.some(hasSettings) })
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -73,6 +76,10 @@ export function parseCommandLine(
     printed = output;
   });
 
+  if (printed === version && parsed.output === 'json') {
+    const commit = typeof __COMMIT__ === 'string' ? __COMMIT__ : null;
+    return { kind: 'print', text: `${JSON.stringify({ version, commit, node: process.versions.node })}\n`, exitCode: 0 };
+  }
   if (printed !== '' || args.includes(COMPLETION_REQUEST)) return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
   const [word, ...words] = parsed._.map(String);
   if (chosen === undefined && word !== undefined) {

@@ -176,6 +176,11 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
 describe('help and version', () => {
   test('--version prints one line', async () => {
     expect(await commandLine(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  test.each([[['--output', 'json']], [['--output=json']]])('--version %j adds the commit and the Node.js that runs it', async (output) => {
+    const { exitCode, stdout } = await commandLine(['--version', ...output]);
+    expect([exitCode, JSON.parse(stdout)]).toEqual([0, { version: '1.2.3', commit: null, node: process.versions.node }]);
     expect(await commandLine(['run', '-V'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n', stderr: '' });
   });
 
