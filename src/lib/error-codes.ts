@@ -291,7 +291,8 @@ export const SWITCH_CODES = {
   EAPI__UNREACHABLE: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} cannot be reached: {problem}',
-    remedy: 'check that `management api http-commands` is on, in this VRF, and that the address and port are right',
+    remedy:
+      'check that `management api http-commands` is on, in this VRF, and that address and port are right; a Unix socket also needs `protocol unix-socket` there',
   },
   EAPI__ENDPOINT_INVALID: {
     class: 'fatal',

@@ -101,7 +101,7 @@ describe('pretty lines', () => {
     log.error('poll failed', { error: unreachable() });
     expect(lines).toEqual([
       `${LOCAL_NOON} ERROR poll failed error="eAPI at https://sw cannot be reached: refused: ECONNREFUSED" code=EAPI__UNREACHABLE ` +
-        'remedy="check that `management api http-commands` is on, in this VRF, and that the address and port are right"\n',
+        'remedy="check that `management api http-commands` is on, in this VRF, and that address and port are right; a Unix socket also needs `protocol unix-socket` there"\n',
     ]);
   });
 
