@@ -102,22 +102,26 @@ const withoutExtras = {
 
 /**
  * Of `@solana/web3.js` the agent takes keys, instructions and transactions, and none of its connection. The package does not declare that it has no side effects; with that declared here,
- * esbuild leaves out two HTTP clients and a JSON-RPC client that nothing refers to. Its WebSocket client is extended by a class that stays, so it becomes an empty one.
+ * esbuild leaves out two HTTP clients and a JSON-RPC client that nothing refers to. Its WebSocket client is extended by a class that stays, so it becomes an empty one;
+ * node-fetch stays as well, although Node.js has its own `fetch`, and loads a module about which Node.js 24 warns.
  *
  * @type {import('esbuild').Plugin}
  */
 const withoutConnections = {
   name: 'without-connections',
   setup({ onResolve, onLoad, resolve }) {
-    const unused = /^(@solana\/web3\.js|jayson\/lib\/client\/browser|node-fetch|agentkeepalive)$/;
+    const unused = /^(@solana\/web3\.js|jayson\/lib\/client\/browser|agentkeepalive)$/;
     onResolve({ filter: unused }, async ({ path, importer, resolveDir, pluginData }) => {
       if (pluginData === 'resolving') return undefined;
       // Always as an import: what a `require` takes cannot be left out in parts.
       const found = await resolve(path, { importer, resolveDir, kind: 'import-statement', pluginData: 'resolving' });
-      return { ...found, sideEffects: false };
+      // Its main file is CommonJS, of which nothing can be left out either.
+      return { ...found, path: found.path.replace(/\/lib\/index\.cjs\.js$/, '/lib/index.esm.js'), sideEffects: false };
     });
-    onResolve({ filter: /^rpc-websockets$/ }, ({ path }) => ({ path, namespace: 'no-connection', sideEffects: false }));
-    onLoad({ filter: /.*/, namespace: 'no-connection' }, () => ({ contents: 'export class CommonClient {}\nexport class WebSocket {}' }));
+    onResolve({ filter: /^(rpc-websockets|node-fetch)$/ }, ({ path }) => ({ path, namespace: 'no-connection', sideEffects: false }));
+    onLoad({ filter: /.*/, namespace: 'no-connection' }, () => ({
+      contents: 'export class CommonClient {}\nexport class WebSocket {}\nexport default undefined;',
+    }));
   },
 };
 
