@@ -13,7 +13,7 @@ import { type Slot, slot } from '../serviceability/index.ts';
 import { Malformed } from './json.ts';
 import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
 import { minContextSlotVerdict, problemOf, type Verdict, verdictOf } from './refusals.ts';
-import type { EndpointUrl, RpcFailure, RpcReply, RpcRequest } from './transport.ts';
+import { type EndpointUrl, type RpcFailure, type RpcReply, type RpcRequest, SEND } from './transport.ts';
 
 /** One endpoint, as the methods of the ledger client use it. */
 export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
@@ -75,7 +75,7 @@ function endpointError(
   return new EndpointError(error, method, { quarantine, retryAfterMs: reply?.retryAfterMs });
 }
 
-/** Emitted once when an endpoint is quarantined and once when it serves again, not at every failure in between. */
+/** Emitted once when an endpoint fails at its reads, once when it fails at its sends, and once when both work again; not at every failure in between. */
 export type EndpointEvent =
   | { readonly endpoint: string; readonly state: 'lost'; readonly error: AgentError }
   | { readonly endpoint: string; readonly state: 'back' };
@@ -113,7 +113,7 @@ interface Loss {
 }
 
 /**
- * The health of one endpoint. It decides nothing about other endpoints and starts nothing.
+ * The health of one endpoint, either of its reads or of its sends. It decides nothing about other endpoints and starts nothing.
  *
  *   healthy ── failed ──► lost ── anything succeeds ──► on trial (serves) ── the failed method succeeds ──► healthy
  *                          ▲                                │
@@ -126,6 +126,8 @@ export class EndpointHealth {
   #delays: Iterator<number, never>;
   #loss: Loss | undefined;
   #servingSince: MonotonicMs | undefined;
+  /** When it recovered last. */
+  #recoveredAt: MonotonicMs | undefined;
   #answeredAt: MonotonicMs | undefined;
 
   constructor(options: EndpointHealthOptions) {
@@ -155,8 +157,13 @@ export class EndpointHealth {
   /** Whether it may be asked during its quarantine, when no other endpoint is left. A pause that it asked for is still honoured. */
   get isFallback(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
-    const { notBefore, until, failedAt } = this.#loss;
-    return this.now >= notBefore && this.now >= Math.min(until, failedAt + FALLBACK_INTERVAL_MS);
+    const { until, failedAt } = this.#loss;
+    return !this.isPaused && this.now >= Math.min(until, failedAt + FALLBACK_INTERVAL_MS);
+  }
+
+  /** Whether the pause that it asked for, or that its rate limit needs, goes on. */
+  get isPaused(): boolean {
+    return this.#loss !== undefined && !this.healthy && this.now < this.#loss.notBefore;
   }
 
   /** Whether it has not answered for so long. */
@@ -177,6 +184,8 @@ export class EndpointHealth {
     const now = this.now;
     this.#answeredAt = now;
     if (this.#loss === undefined || askedAt < this.#loss.failedAt) return;
+    // An answer to a read does not show that sends work.
+    if (topic === SEND || (this.#loss.trialSince === undefined && this.#loss.topic !== SEND)) this.#recoveredAt = now;
     this.#loss.trialSince ??= now;
     if (topic !== this.#loss.topic && now - this.#loss.trialSince < RECOVERED_AFTER_MS) return;
     this.#servingSince = this.#loss.trialSince;
@@ -184,9 +193,11 @@ export class EndpointHealth {
     this.#options.onEndpoint({ endpoint: this.#options.name, state: 'back' });
   }
 
-  failed({ error, topic, options: { retryAfterMs = 0 } }: EndpointError): void {
+  /** A request of `askedAt` failed. One from before the endpoint recovered says nothing new, unless the endpoint asks for a pause. */
+  failed({ error, topic, options: { retryAfterMs = 0 } }: EndpointError, askedAt: MonotonicMs): void {
     const now = this.now;
     const before = this.#loss;
+    if (this.#recoveredAt !== undefined && askedAt < this.#recoveredAt && retryAfterMs === 0) return;
     // Failures of requests that were under way together are one failure; only a later one is a step of the backoff.
     if (!this.healthy && !this.due && !this.isFallback && retryAfterMs === 0) return;
     const hadRecovered = this.#servingSince === undefined || now - this.#servingSince >= RECOVERED_AFTER_MS;
@@ -205,10 +216,15 @@ export class EndpointHealth {
   }
 }
 
-/** One endpoint: its requests, and whether it is one to ask. */
+/**
+ * One endpoint: its requests, and whether it is one to ask. Reads and sends fail apart: an endpoint that refuses transactions is still read from,
+ * and one that cannot be read may still take transactions while no better one is left.
+ */
 export class Endpoint {
   readonly url: EndpointUrl;
-  readonly health: EndpointHealth;
+  /** Health of everything but sendTransaction. */
+  readonly reads: EndpointHealth;
+  readonly sends: EndpointHealth;
   readonly #rpc: LimitedRpc;
   readonly #noteSlot: (endpoint: Endpoint, slot: Slot) => void;
   #pendingRecheck: EndpointError | undefined;
@@ -222,13 +238,29 @@ export class Endpoint {
   ) {
     this.#noteSlot = noteSlot;
     this.url = url;
-    this.health = new EndpointHealth({ ...health, name: url.name });
+    // It is back once both work again.
+    const onEndpoint = (event: EndpointEvent): void => {
+      if (event.state === 'lost' || (this.reads.error ?? this.sends.error) === undefined) health.onEndpoint(event);
+    };
+    this.reads = new EndpointHealth({ ...health, name: url.name, onEndpoint });
+    this.sends = new EndpointHealth({ ...health, name: url.name, onEndpoint });
     this.#rpc = rpc;
   }
 
-  /** Whether it is one to ask: healthy, and without an error that it has to disprove. */
+  /** Whether it is one to read from: healthy, and without an error that it has to disprove. */
   get serves(): boolean {
-    return this.#pendingRecheck === undefined && this.health.healthy;
+    return this.#pendingRecheck === undefined && this.reads.healthy;
+  }
+
+  /** Whether it is one to send to. Nothing probes sends, so the next send is the probe once a quarantine is over. */
+  get takesSends(): boolean {
+    return this.serves && (this.sends.healthy || this.sends.due);
+  }
+
+  /** Whether it may be read from, or sent to, while no other one is left. */
+  isFallbackFor(kind: 'reads' | 'sends'): boolean {
+    if (this.#pendingRecheck !== undefined) return false;
+    return kind === 'reads' ? this.reads.isFallback : !this.reads.isPaused && (this.sends.healthy || this.sends.isFallback);
   }
 
   /** The error that only its own recheck takes away, where there is one. */
@@ -236,8 +268,9 @@ export class Endpoint {
     return this.#pendingRecheck;
   }
 
-  quarantine(error: EndpointError): void {
-    this.health.failed(error);
+  /** `askedAt`: when the work that failed began. */
+  quarantine(error: EndpointError, askedAt: MonotonicMs = this.reads.now): void {
+    (error.topic === SEND ? this.sends : this.reads).failed(error, askedAt);
     if (error.options.recheck !== undefined) this.#pendingRecheck = error;
   }
 
@@ -245,17 +278,19 @@ export class Endpoint {
   release(): void {
     const topic = this.#pendingRecheck?.topic;
     this.#pendingRecheck = undefined;
-    if (topic !== undefined) this.health.succeeded(topic, this.health.now);
+    if (topic !== undefined) this.reads.succeeded(topic, this.reads.now);
   }
 
   /** One request, its result read and its slot noted, where it has one. Throws EndpointError, also for an aborted signal: only the caller knows whose signal it is. */
   async ask<T>(request: RpcRequest, read: (result: unknown, endpoint: string) => T, signal: AbortSignal): Promise<T> {
-    const askedAt = this.health.now;
+    const askedAt = this.reads.now;
     const reply = await this.#rpc.call(request, signal);
     if (reply.kind !== 'result') throw toEndpointError(reply, this.url, request.method);
     try {
       const value = read(reply.value, this.url.name);
-      this.health.succeeded(request.method, askedAt);
+      this.reads.succeeded(request.method, askedAt);
+      // So that it is back within a minute although nothing has to be sent. A pause of its sends goes on.
+      if (this.sends.healthy || this.sends.due) this.sends.succeeded(request.method, askedAt);
       if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot));
       return value;
     } catch (error) {
@@ -265,11 +300,11 @@ export class Endpoint {
     }
   }
 
-  /** The same for a method whose errors carry meaning: `read` is given every reply. */
+  /** The same for sendTransaction, whose errors carry meaning: `read` is given every reply. */
   async offer<T>(request: RpcRequest, read: (reply: RpcReply) => T, signal: AbortSignal): Promise<T> {
-    const askedAt = this.health.now;
+    const askedAt = this.sends.now;
     const value = read(await this.#rpc.call(request, signal));
-    this.health.succeeded(request.method, askedAt);
+    this.sends.succeeded(request.method, askedAt);
     return value;
   }
 

@@ -15,7 +15,7 @@ import { Malformed } from './json.ts';
 import { RateLimitedRpc, type RateLimiterCounts } from './rate-limit.ts';
 import { readEpochInfo } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve } from './transport.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND } from './transport.ts';
 
 export interface EndpointsOptions {
   /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
@@ -114,8 +114,8 @@ export class Endpoints {
       if (done !== undefined) return done.value;
       // A quarantined endpoint does not outvote all that serve.
       const allAgree = errors.length > 0 && errors.length === ifContradicted.size;
-      const late = allAgree ? undefined : await firstOf(this.#fallbacks(), inner);
-      if (late === undefined) throw noEndpointError(errors, this.#all);
+      const late = allAgree ? undefined : await firstOf(this.#fallbacks('reads'), inner);
+      if (late === undefined) throw noEndpointError(errors, this.#all, 'reads');
       return late.value;
     };
     try {
@@ -123,15 +123,16 @@ export class Endpoints {
     } catch (error) {
       signal.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      throw error instanceof DeadlineExceeded ? noEndpointError(errors, this.#all) : error;
+      throw error instanceof DeadlineExceeded ? noEndpointError(errors, this.#all, 'reads') : error;
     }
   }
 
-  /** Does the work on every healthy endpoint at once; on the fallbacks when none is healthy; on none once closed. */
+  /** Sends to every endpoint that takes sends at once; to the fallbacks when none does; to none once closed. */
   onEvery<T>(work: EndpointWork<T>, signal: AbortSignal): readonly Promise<T | EndpointError>[] {
     if (this.#closing.signal.aborted) return [];
-    const healthy = this.#healthy();
-    return (healthy.length > 0 ? healthy : this.#fallbacks()).map((endpoint) =>
+    this.#beginDueProbes();
+    const healthy = this.#all.filter(({ takesSends }) => takesSends);
+    return (healthy.length > 0 ? healthy : this.#fallbacks('sends')).map((endpoint) =>
       this.#attempt(endpoint, work, signal, () => signal.aborted).catch((error: unknown) => {
         if (error instanceof EndpointError) return error;
         throw error;
@@ -139,9 +140,9 @@ export class Endpoints {
     );
   }
 
-  /** Why none of them can be asked. */
+  /** Why a transaction can be sent to none of them. */
   noEndpointError(): AgentError {
-    return noEndpointError([], this.#all);
+    return noEndpointError([], this.#all, 'sends');
   }
 
   /** This endpoint has our device. Compares the clusters of the others with its own, in the background. */
@@ -170,21 +171,20 @@ export class Endpoints {
   }
 
   /** Quarantined endpoints that may be asked while no other one is left. */
-  #fallbacks(): readonly Endpoint[] {
-    return this.#all
-      .filter(({ health, pendingRecheck }) => health.isFallback && pendingRecheck === undefined)
-      .sort((a, b) => a.health.dueAt - b.health.dueAt);
+  #fallbacks(kind: 'reads' | 'sends'): readonly Endpoint[] {
+    return this.#all.filter((endpoint) => endpoint.isFallbackFor(kind)).sort((a, b) => a[kind].dueAt - b[kind].dueAt);
   }
 
   async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> {
+    const askedAt = endpoint.reads.now;
     try {
       return await work(endpoint, signal);
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
       const counts = !isCancelled() && !this.#closing.signal.aborted;
       if (counts && error instanceof EndpointError) {
-        this.#slots.forget(endpoint);
-        if (error.options.quarantine !== false) endpoint.quarantine(error);
+        if (error.topic !== SEND) this.#slots.forget(endpoint);
+        if (error.options.quarantine !== false) endpoint.quarantine(error, askedAt);
       }
       throw error;
     }
@@ -194,9 +194,9 @@ export class Endpoints {
     // The first one that serves is about to be asked anyway; without any, the call itself tries the fallbacks.
     const first = this.#all.find(({ serves }) => serves);
     for (const endpoint of this.#all) {
-      const { health, pendingRecheck } = endpoint;
+      const { reads, pendingRecheck } = endpoint;
       if (this.#probes.has(endpoint) || (first === undefined && pendingRecheck === undefined)) continue;
-      const isDue = endpoint.serves ? endpoint !== first && health.quietFor(PROBE_INTERVAL_MS) : health.due;
+      const isDue = endpoint.serves ? endpoint !== first && reads.quietFor(PROBE_INTERVAL_MS) : reads.due;
       if (isDue) void this.#probe(endpoint, pendingRecheck === undefined ? readSlot : recheckOf(endpoint));
     }
   }
@@ -212,8 +212,11 @@ export class Endpoints {
 }
 
 /** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
-function noEndpointError(failures: readonly EndpointError[], all: readonly Endpoint[]): AgentError {
-  const errors = failures.length > 0 ? failures.map(({ error }) => error) : all.flatMap(({ health }) => health.error ?? []);
+function noEndpointError(failures: readonly EndpointError[], all: readonly Endpoint[], kind: 'reads' | 'sends'): AgentError {
+  const errors =
+    failures.length > 0
+      ? failures.map(({ error }) => error)
+      : all.flatMap((endpoint) => (kind === 'sends' ? endpoint.sends.error : undefined) ?? endpoint.reads.error ?? []);
   const [first, ...rest] = errors;
   if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none can be asked' });
   const alike = rest.every((error) => error.class === first.class);
@@ -362,6 +365,6 @@ export class SlotComparison {
       const error = new AgentError('LEDGER__LAGGING', { endpoint: endpoint.url.name, slots });
       throw new EndpointError(error, SLOTS);
     }
-    if (endpoint.health.healthy) endpoint.health.succeeded(SLOTS, now);
+    if (endpoint.reads.healthy) endpoint.reads.succeeded(SLOTS, now);
   }
 }

@@ -29,7 +29,7 @@ function healthAt(randomness: number) {
 test('the quarantine of an endpoint that keeps failing doubles, up to thirty seconds', () => {
   const { health, untilDue, events } = healthAt(1);
   const waits = Array.from({ length: 9 }, () => {
-    health.failed(trouble());
+    health.failed(trouble(), health.now);
     return untilDue();
   });
   expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
@@ -38,33 +38,33 @@ test('the quarantine of an endpoint that keeps failing doubles, up to thirty sec
 
 test('quarantines are drawn from the upper half, so that a fleet does not return at once', () => {
   const { health, untilDue } = healthAt(0);
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   expect(untilDue()).toBe(250);
 });
 
 test('requests that fail together are one failure', () => {
   const { health, untilDue } = healthAt(1);
-  for (let request = 0; request < 8; request++) health.failed(trouble());
+  for (let request = 0; request < 8; request++) health.failed(trouble(), health.now);
   expect(untilDue()).toBe(500);
 });
 
 test('an endpoint that fails soon after its return continues its backoff; a minute of service resets it', () => {
   const { health, untilDue, clock, events } = healthAt(1);
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   untilDue();
   health.succeeded('getBalance', clock.monotonic());
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   expect(untilDue()).toBe(1_000);
   health.succeeded('getBalance', clock.monotonic());
   clock.advance(60_000);
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   expect(untilDue()).toBe(500);
   expect(events).toEqual(['lost', 'back', 'lost', 'back', 'lost']);
 });
 
 test('a pause that the endpoint asks for is honoured, up to five minutes, even by a fallback', () => {
   const { health, clock } = healthAt(1);
-  health.failed(trouble(3_600_000));
+  health.failed(trouble(3_600_000), health.now);
   clock.advance(299_999);
   expect([health.due, health.isFallback]).toEqual([false, false]);
   clock.advance(1);
@@ -73,8 +73,8 @@ test('a pause that the endpoint asks for is honoured, up to five minutes, even b
 
 test('a pause that a later answer asks for counts although the endpoint is already quarantined', () => {
   const { health, clock } = healthAt(1);
-  health.failed(trouble());
-  health.failed(trouble(10_000));
+  health.failed(trouble(), health.now);
+  health.failed(trouble(10_000), health.now);
   clock.advance(9_000);
   expect(health.due).toBe(false);
 });
@@ -82,12 +82,12 @@ test('a pause that a later answer asks for counts although the endpoint is alrea
 test('an endpoint that answers probes and still fails at its method is reported lost once, and back when the method works', () => {
   const { health, untilDue, events, clock } = healthAt(1);
   const waits: number[] = [];
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   for (let round = 0; round < 4; round++) {
     waits.push(untilDue());
     health.succeeded('getEpochInfo', clock.monotonic());
     expect(health.healthy).toBe(true);
-    health.failed(trouble());
+    health.failed(trouble(), health.now);
   }
   expect(waits).toEqual([500, 1_000, 2_000, 4_000]);
   expect(events).toEqual(['lost']);
@@ -99,7 +99,7 @@ test('an endpoint that answers probes and still fails at its method is reported 
 
 test('an endpoint whose failed method is not needed again is back after a minute of service', () => {
   const { health, untilDue, clock, events } = healthAt(1);
-  health.failed(trouble());
+  health.failed(trouble(), health.now);
   untilDue();
   health.succeeded('getEpochInfo', clock.monotonic());
   clock.advance(59_999);
@@ -114,7 +114,7 @@ test('an answer to a request from before the failure does not bring the endpoint
   const { health, clock, events } = healthAt(1);
   const askedAt = clock.monotonic();
   clock.advance(100);
-  health.failed(trouble(10_000));
+  health.failed(trouble(10_000), health.now);
   clock.advance(100);
   health.succeeded('getBalance', askedAt);
   expect([health.healthy, events]).toEqual([false, ['lost']]);
@@ -126,8 +126,20 @@ test('an error with its own recheck stands until that recheck passes', () => {
   const endpoint = endpointCalled('a', clock, ({ state }) => events.push(state));
   const error = new AgentError('LEDGER__WITHOUT_DEVICE', { endpoint: 'a', problem: 'none' });
   endpoint.quarantine(new EndpointError(error, 'device', { recheck: async () => undefined }));
-  endpoint.health.succeeded('getEpochInfo', clock.monotonic());
-  expect([endpoint.health.healthy, endpoint.serves]).toEqual([true, false]);
+  endpoint.reads.succeeded('getEpochInfo', clock.monotonic());
+  expect([endpoint.reads.healthy, endpoint.serves]).toEqual([true, false]);
   endpoint.release();
   expect([endpoint.serves, events]).toEqual([true, ['lost', 'back']]);
+});
+
+test('a failure of a request from before the recovery does not count, unless it asks for a pause', () => {
+  const { health, untilDue, clock, events } = healthAt(1);
+  health.failed(trouble(), health.now);
+  const hanging = health.now;
+  untilDue();
+  health.succeeded('getBalance', clock.monotonic());
+  health.failed(trouble(), hanging);
+  expect([health.healthy, events]).toEqual([true, ['lost', 'back']]);
+  health.failed(trouble(10_000), hanging);
+  expect([health.healthy, events]).toEqual([false, ['lost', 'back', 'lost']]);
 });

@@ -254,6 +254,48 @@ describe('endpoints that fail at one method only', () => {
   });
 });
 
+describe('endpoints that refuse transactions only', () => {
+  const send = (rpc: LedgerRpc, byte: number) => rpc.sendTransaction(new SendAttempts(wireOf(byte)), { skipPreflight: true }, calm());
+
+  test('rule 20: an endpoint that rate-limits sends is still read from, reported lost once, and back once a send works', async () => {
+    const alone = rpcOver([first.url]);
+    const refusal = { error: { code: -32429, message: 'rate limit exceeded' } };
+    first.on('sendTransaction', refusal);
+    for (let round = 1; round <= 20; round++) {
+      expect(await send(alone.rpc, round)).toMatchObject({ kind: 'not-sent', error: { code: 'LEDGER__RATE_LIMITED' } });
+      expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
+      alone.clock.advance(1_000);
+    }
+    expect(alone.events).toEqual([`lost ${first.url}: LEDGER__RATE_LIMITED`]);
+    alone.clock.advance(30_000);
+    first.on('sendTransaction', { result: new SendAttempts(wireOf(21)).signature });
+    expect(await send(alone.rpc, 21)).toEqual({ kind: 'accepted' });
+    expect(alone.events).toEqual([`lost ${first.url}: LEDGER__RATE_LIMITED`, `back ${first.url}`]);
+    await alone.rpc.close();
+  });
+
+  test('rule 20: reads do not cut short the pause of sends that an endpoint asks for', async () => {
+    first.on('sendTransaction', { status: 429, headers: { 'retry-after': '20' } });
+    second.on('sendTransaction', { result: new SendAttempts(wireOf(9)).signature });
+    for (let round = 0; round < 19; round++) {
+      expect(await send(both.rpc, 9)).toEqual({ kind: 'accepted' });
+      expect(await balance()).toBe(1n);
+      both.clock.advance(1_000);
+    }
+    expect(first.methods().filter((method) => method === 'sendTransaction').length).toBe(1);
+  });
+
+  test('rule 20: a read that no endpoint serves does not quote a refused send', async () => {
+    const alone = rpcOver([first.url]);
+    first.on('sendTransaction', { status: 429 }).on('getBalance', { status: 503 });
+    await send(alone.rpc, 9);
+    for (let round = 0; round < 2; round++) {
+      await expect(alone.rpc.balance(OUR_KEY, calm())).rejects.toMatchObject({ code: 'LEDGER__UNAVAILABLE' });
+    }
+    await alone.rpc.close();
+  });
+});
+
 describe('lagging endpoints', () => {
   test('a lagging endpoint is found by comparison with the standby, quarantined, and used again when it has caught up', async () => {
     serving(second, 1051, 2);

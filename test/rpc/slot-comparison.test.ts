@@ -24,7 +24,7 @@ function clusterOf(count: number) {
   /** The endpoint answers for the current slot and `offset` more; an error quarantines it, as it does in a call. */
   function answers(name: string, offset = 0): string {
     const which = endpoint(name);
-    which.health.succeeded('getEpochInfo', which.health.now);
+    which.reads.succeeded('getEpochInfo', which.reads.now);
     try {
       comparison.note(which, slot(currentSlot() + offset));
       return 'used';
