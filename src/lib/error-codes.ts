@@ -171,7 +171,7 @@ export const LEDGER_CODES = {
   },
   LEDGER__STANDS_STILL: {
     class: 'retry-later',
-    message: 'the ledger makes no progress: it has been at slot {slot} for {seconds} s',
+    message: 'the ledger makes no progress: every answer is of slot {slot}',
     remedy: 'check the health of the network or of ledger.rpcUrls; the agent goes on by itself once slots advance',
   },
   LEDGER__LOCALNET_UNREACHABLE: {

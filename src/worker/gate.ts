@@ -88,11 +88,20 @@ export interface WorkerReporter {
   resumed(): void;
   /**
    * Writes do not land although none is halted: for 45 s, and `repeated` after 5 min. `error` is the newest cause, an endpoint's own error where
-   * there is one. Nothing more follows until `writesResumed`.
+   * there is one; `forMs` is for how long by now. `nothingToWrite`: the ledger makes no progress, but no write waits; one that waits later is
+   * reported once more. Nothing else follows until `writesResumed`.
    */
-  writesStalled(event: { readonly error: AgentError; readonly forMs: number; readonly repeated: boolean }): void;
-  /** The stall is over: a write was confirmed, or the ledger makes progress again and nothing waits. */
-  writesResumed(event: { readonly forMs: number }): void;
+  writesStalled(event: {
+    readonly error: AgentError;
+    readonly forMs: number;
+    readonly repeated: boolean;
+    readonly nothingToWrite?: boolean;
+  }): void;
+  /**
+   * The stall is over: a write was confirmed, or the ledger makes progress again and nothing waits. `nothingToWrite`: the stall was one of the ledger
+   * alone.
+   */
+  writesResumed(event: { readonly forMs: number; readonly nothingToWrite?: boolean }): void;
   /** A limit is nearly or wholly used up, or has room again (rule 21). */
   budget(event: { readonly allowance: Allowance }): void;
 }

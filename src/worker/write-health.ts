@@ -25,8 +25,8 @@ interface WriteHealthOptions {
 }
 
 /**
- * The one place that decides that writes do not land: something waits or is in flight and nothing was confirmed, or the ledger makes no progress,
- * whatever the cause.
+ * The one place that decides that writes do not land: something waits or is in flight and nothing was confirmed, whatever the cause. A ledger that
+ * makes no progress is reported as well, also while nothing has to be written.
  *
  *   errors of sends and reads ──► newest cause ─┐
  *   waiting, in flight, confirmed ──► since when ├──► writesStalled after 45 s and 5 min, writesResumed
@@ -39,7 +39,7 @@ export class WriteHealth {
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
   /** The slot of the last answer, and of every one in between. */
   #slot: { readonly slot: Slot; readonly from: MonotonicMs; readonly to: MonotonicMs } | undefined;
-  #stall: { readonly since: MonotonicMs; isRepeated: boolean } | undefined;
+  #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
 
   constructor(options: WriteHealthOptions) {
     this.#options = options;
@@ -90,20 +90,36 @@ export class WriteHealth {
     const forMs = since === undefined ? 0 : now - since;
     if (this.#stall === undefined) {
       if (since === undefined || forMs < STALLED_AFTER_MS) return;
-      this.#stall = { since, isRepeated: false };
-      reporter.writesStalled({ error: this.#explain(now), forMs, repeated: false });
+      this.#stall = { since, isRepeated: false, nothingToWrite: this.#hasNothingToWrite };
+      reporter.writesStalled(this.#stalled(now, forMs, false));
     } else if (since === undefined) {
       this.#end();
     } else if (!this.#stall.isRepeated && now - this.#stall.since >= REPEATED_AFTER_MS) {
       this.#stall.isRepeated = true;
-      reporter.writesStalled({ error: this.#explain(now), forMs: now - this.#stall.since, repeated: true });
+      this.#stall.nothingToWrite = this.#hasNothingToWrite;
+      reporter.writesStalled(this.#stalled(now, now - this.#stall.since, true));
+    } else if (this.#stall.nothingToWrite && this.#waitingSince !== undefined && now - this.#waitingSince >= STALLED_AFTER_MS) {
+      // The same standstill now keeps writes from landing.
+      this.#stall.nothingToWrite = false;
+      reporter.writesStalled(this.#stalled(now, now - this.#stall.since, this.#stall.isRepeated));
     }
+  }
+
+  #stalled(now: MonotonicMs, forMs: number, repeated: boolean): Parameters<WorkerReporter['writesStalled']>[0] {
+    return { error: this.#explain(now), forMs, repeated, nothingToWrite: this.#hasNothingToWrite || undefined };
   }
 
   #end(): void {
     const { clock, reporter } = this.#options;
-    if (this.#stall !== undefined) reporter.writesResumed({ forMs: clock.monotonic() - this.#stall.since });
+    const stall = this.#stall;
+    if (stall !== undefined)
+      reporter.writesResumed({ forMs: clock.monotonic() - stall.since, nothingToWrite: stall.nothingToWrite || undefined });
     this.#stall = undefined;
+  }
+
+  /** Only the standstill of the ledger is a problem then. */
+  get #hasNothingToWrite(): boolean {
+    return this.#waitingSince === undefined && !this.#isBusy;
   }
 
   get #isBusy(): boolean {
@@ -120,12 +136,12 @@ export class WriteHealth {
     return this.#slot !== undefined && this.#slot.to - this.#slot.from >= STANDSTILL_EVIDENCE_MS;
   }
 
-  /** The newest error of an endpoint; without one, what is known. */
+  /** The newest error of an endpoint; without one, what is known. An error explains no standstill, but why a write does not land. */
   #explain(now: MonotonicMs): AgentError {
-    if (this.#cause !== undefined && now - this.#cause.at < CAUSE_MAX_AGE_MS) return this.#cause.error;
+    if (!this.#hasNothingToWrite && this.#cause !== undefined && now - this.#cause.at < CAUSE_MAX_AGE_MS) return this.#cause.error;
     if (this.#slot !== undefined && this.#standsStill) {
-      const { slot, from } = this.#slot;
-      return new AgentError('LEDGER__STANDS_STILL', { slot, seconds: Math.round((now - from) / 1_000) });
+      const { slot } = this.#slot;
+      return new AgentError('LEDGER__STANDS_STILL', { slot });
     }
     return new AgentError('WRITE__NOT_LANDING', { problem: this.#silence() });
   }

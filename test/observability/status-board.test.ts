@@ -197,7 +197,7 @@ test('rule 20: the status says since when and why writes do not land, until one 
   const { read, listener, replaced, clock } = board();
   expect(read().writesStalled).toBeNull();
   const early = new AgentError('WRITE__NOT_LANDING', { problem: 'none is confirmed' });
-  const late = new AgentError('LEDGER__STANDS_STILL', { seconds: 300, slot: 7n });
+  const late = new AgentError('LEDGER__STANDS_STILL', { slot: 7n });
   await clock.advance(45_000);
   listener.writesStalled({ error: early, forMs: 45_000, repeated: false });
   expect(read().writesStalled).toEqual({ since: START, code: early.code, message: early.message, remedy: early.remedy });

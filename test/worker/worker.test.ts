@@ -82,10 +82,12 @@ function setUp(options: SetUpOptions = {}) {
       rebroadcast: () => {
         rebroadcasts += 1;
       },
-      writesStalled: ({ error, forMs, repeated }) => {
-        stalls.push(`${repeated ? 'still ' : ''}stalled for ${Math.round(forMs / 1_000)} s: ${error.message}`);
+      writesStalled: ({ error, forMs, repeated, nothingToWrite }) => {
+        const idle = nothingToWrite ? ', with nothing to write' : '';
+        stalls.push(`${repeated ? 'still ' : ''}stalled for ${Math.round(forMs / 1_000)} s${idle}: ${error.message}`);
       },
-      writesResumed: ({ forMs }) => stalls.push(`resumed after ${Math.round(forMs / 1_000)} s`),
+      writesResumed: ({ forMs, nothingToWrite }) =>
+        stalls.push(`${nothingToWrite ? 'slots advance' : 'resumed'} after ${Math.round(forMs / 1_000)} s`),
     },
     verifyAuthority: options.authority ?? (async () => undefined),
     onExpired: () => {
@@ -879,10 +881,32 @@ describe('writes that do not land', () => {
       await at.clock.advance(5_000);
     }
     expect(at.stalls).toEqual([
-      expect.stringMatching(/^stalled for 4\d s: the ledger makes no progress: it has been at slot 1\d+ for 4\d s$/),
+      expect.stringMatching(/^stalled for 4\d s, with nothing to write: the ledger makes no progress: every answer is of slot 1\d+$/),
     ]);
     at.setDesired([]);
-    expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^resumed after \d+ s$/)]);
+    expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^slots advance after \d+ s$/)]);
+  });
+
+  test('rule 20: a write that waits while the ledger stands still is reported once more, as one that does not land', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    await ticking(at, 10, () => []);
+    const frozen = at.ledger.slot();
+    const tickFrozen = async (seconds: number, intents: readonly StatusIntent[]): Promise<void> => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        at.setDesired(intents, frozen);
+        await at.clock.advance(5_000);
+      }
+    };
+    Object.assign(at.ledger.rpc, { latestBlockhash: () => Promise.reject(refusal('no more requests')) });
+    await tickFrozen(60, []);
+    await tickFrozen(60, up(1));
+    expect(at.stalls).toEqual([
+      expect.stringMatching(/^stalled for 4\d s, with nothing to write: the ledger makes no progress/),
+      expect.stringMatching(/^stalled for 1\d\d s: the ledger endpoint https:\/\/rpc rate-limits our requests: no more requests$/),
+    ]);
+    at.setDesired([]);
+    expect(at.stalls.slice(2)).toEqual([expect.stringMatching(/^resumed after \d+ s$/)]);
   });
 
   test('rule 20: writes that cannot be decided are reported with what keeps the ledger from being read', async () => {
