@@ -185,6 +185,7 @@ export class Endpoints {
       if (counts && error instanceof EndpointError) {
         if (error.topic !== SEND) this.#slots.forget(endpoint);
         if (error.options.quarantine !== false) endpoint.quarantine(error, askedAt);
+        else if (isRefusal(error) && error.topic !== SEND) this.#probeIfSilent(endpoint);
       }
       throw error;
     }
@@ -199,6 +200,11 @@ export class Endpoints {
       const isDue = endpoint.serves ? endpoint !== first && reads.quietFor(PROBE_INTERVAL_MS) : reads.due;
       if (isDue) void this.#probe(endpoint, pendingRecheck === undefined ? readSlot : recheckOf(endpoint));
     }
+  }
+
+  /** An endpoint may refuse one method and serve the others. One that refuses its slot as well serves nothing. */
+  #probeIfSilent(endpoint: Endpoint): void {
+    if (endpoint.serves && endpoint.reads.quietFor(PROBE_INTERVAL_MS) && !this.#probes.has(endpoint)) void this.#probe(endpoint, readSlot);
   }
 
   /** Does the work in the background; an error quarantines the endpoint. Never rejects. */
@@ -228,8 +234,19 @@ function noEndpointError(failures: readonly EndpointError[], all: readonly Endpo
   );
 }
 
-const readSlot: EndpointWork<unknown> = (endpoint, signal) =>
-  endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
+/** The endpoint answered that it does not serve the request. */
+function isRefusal({ error: { code } }: EndpointError): boolean {
+  return code === 'LEDGER__UNSUPPORTED' || code === 'LEDGER__REQUEST_REFUSED' || code === 'LEDGER__NODE_ERROR';
+}
+
+/** The cheapest request: an endpoint that refuses it is quarantined, until it answers for a slot. */
+const readSlot: EndpointWork<unknown> = async (endpoint, signal) => {
+  try {
+    await endpoint.ask({ method: 'getEpochInfo', params: [{ commitment: 'confirmed' }] }, readEpochInfo, signal);
+  } catch (error) {
+    throw error instanceof EndpointError && isRefusal(error) ? new EndpointError(error.error, SLOTS) : error;
+  }
+};
 
 /** Repeats the work at which the endpoint failed. An error that a second endpoint had to contradict stands when it recurs. */
 const recheckOf =

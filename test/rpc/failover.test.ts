@@ -243,6 +243,30 @@ describe('failing endpoints', () => {
   });
 });
 
+describe('endpoints that refuse requests', () => {
+  test.each([-32600, -32601, -32007])(
+    'rule 20: an endpoint that answers every method with %i is reported lost, and back once it serves',
+    async (code) => {
+      const alone = rpcOver([first.url]);
+      first.always({ error: { code, message: 'not here' } });
+      await codeOf(alone.rpc.balance(OUR_KEY, calm()));
+      await expect.poll(() => alone.events).toEqual([expect.stringMatching(`^lost ${first.url}: LEDGER__`)]);
+      serving(first, 1000, 1);
+      alone.clock.advance(1_000);
+      expect(await alone.rpc.balance(OUR_KEY, calm())).toBe(1n);
+      expect(alone.events.slice(1)).toEqual([`back ${first.url}`]);
+      await alone.rpc.close();
+    },
+  );
+
+  test('rule 20: an endpoint that refuses one method and serves its slot stays healthy', async () => {
+    first.on('getBalance', { error: { code: -32601, message: 'not here' } });
+    expect(await balance()).toBe(2n);
+    await expect.poll(() => first.methods()).toContain('getEpochInfo');
+    expect([await balance(), both.events]).toEqual([2n, []]);
+  });
+});
+
 describe('endpoints that fail at one method only', () => {
   test('an endpoint that fails at one method is reported lost once, however often probes succeed', async () => {
     first.on('getBalance', { status: 503 });
