@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { jsonLine, printable } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
-import type { AgentStatus } from './status.ts';
+import { type AgentStatus, whyNotReady } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** The part of a request that admission depends on. */
@@ -291,9 +291,9 @@ function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'n
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has completed for ${Math.round(silentMs / 1_000)} s`);
 }
 
-function readiness({ ready, writesStalled }: Pick<AgentStatus, 'ready' | 'writesStalled'>): Answer {
-  if (!ready) return text(503, 'the switch and the ledger have not both been read yet');
-  return writesStalled === null ? text(200, 'ready') : text(503, `writes are not landing: ${printable(writesStalled.message)}`);
+function readiness(status: Omit<AgentStatus, 'users'>): Answer {
+  const notReady = whyNotReady(status);
+  return notReady === undefined ? text(200, 'ready') : text(503, printable(notReady.reason));
 }
 
 function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {

@@ -144,3 +144,49 @@ export interface AgentStatus {
   readonly flaps: readonly FlapMinute[];
   readonly timeline: readonly TimelineEntry[];
 }
+
+/** Why the agent cannot write now, as `/-/ready` and `check` say it. */
+export interface NotReady {
+  readonly reason: string;
+  readonly remedy: string | null;
+}
+
+/** The part of a status that readiness depends on. */
+interface Readings {
+  readonly lastTick: Pick<NonNullable<AgentStatus['lastTick']>, 'at' | 'durationMs' | 'switchRead' | 'viewSlot'> | null;
+  readonly sources: readonly Pick<PartReport, 'state' | 'problem' | 'remedy'>[];
+  readonly endpoints: readonly Pick<PartReport, 'state' | 'problem' | 'remedy'>[];
+  readonly ledgerProblem: AgentStatus['ledgerProblem'];
+  readonly halted: Cause | null;
+  readonly writesStalled: Cause | null;
+}
+
+/**
+ * The reason why the agent cannot write now, the one that a person has to act on first; undefined if there is none. A failed reading of the users
+ * counts from the second tick on: one lost response costs no write. Pure.
+ */
+export function whyNotReady({ lastTick, sources, endpoints, ledgerProblem, halted, writesStalled }: Readings): NotReady | undefined {
+  if (halted !== null) return because('writes halted', halted);
+  if (writesStalled !== null) return because('writes are not landing', writesStalled);
+  const switchProblem = causeOf(sources);
+  const usersProblem = ledgerProblem ?? causeOf(endpoints);
+  if (lastTick === null) return because('the switch and the ledger have not both been read yet', switchProblem ?? usersProblem);
+  if (!lastTick.switchRead) return because('the switch cannot be read', switchProblem);
+  const isLasting = ledgerProblem !== null && ledgerProblem.since < lastTick.at - lastTick.durationMs;
+  return lastTick.viewSlot === null || isLasting ? because('the users cannot be read from the ledger', usersProblem) : undefined;
+}
+
+interface Cause {
+  readonly message: string | null;
+  readonly remedy: string | null;
+}
+
+function because(what: string, cause: Cause | undefined): NotReady {
+  return { reason: cause?.message == null ? what : `${what}: ${cause.message}`, remedy: cause?.remedy ?? null };
+}
+
+/** The error of the first part that fails. */
+function causeOf(parts: Readings['sources']): Cause | undefined {
+  const failed = parts.find(({ state }) => state === 'lost');
+  return failed && { message: failed.problem, remedy: failed.remedy };
+}

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import type { TickReport } from '../../src/agent/events.ts';
 import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
@@ -19,7 +20,7 @@ function fixture() {
     clock,
   });
   const metrics = createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5 });
-  const tick = () => {
+  const tick = (changes: Partial<TickReport> = {}) => {
     const users = [userNumber(0), userNumber(1, { status: 'up', reportedAt: 9_000 }), userNumber(2, { expectedVrf: 'vrf9' })];
     const { outcomes, intents } = decider()({
       at: 0,
@@ -36,6 +37,7 @@ function fixture() {
       switchRead: true,
       phases: { switchMs: 8, ledgerMs: 5 },
       ambiguous: 0,
+      ...changes,
     };
     for (const reporter of [board.listener, metrics.listener]) reporter.tick(report);
     return intents;
@@ -83,6 +85,51 @@ describe('the status server', () => {
     expect(await get('/-/healthy')).toMatchObject({ code: 200 });
     board.listener.writesResumed();
     expect(await get('/-/ready')).toMatchObject({ code: 200, body: 'ready' });
+  });
+
+  test('rule 20: the agent is not ready while its writes are halted, and says why', async ({ onTestFinished }) => {
+    const { get, tick, board } = await serve(onTestFinished);
+    tick();
+    const error = new AgentError('LEDGER__DEVICE_UNKNOWN', { device: DEVICE });
+    board.listener.halted(error);
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `writes halted: ${error.message}` });
+    board.listener.resumed();
+    expect(await get('/-/ready')).toMatchObject({ code: 200 });
+  });
+
+  test('rule 20: the agent is not ready while no switch source can be read, and names the cause', async ({ onTestFinished }) => {
+    const { get, tick, board } = await serve(onTestFinished);
+    const error = new AgentError('EAPI__TIMEOUT', { endpoint: 'http://switch', ms: 2_000 });
+    board.listener.source({ source: 'eapi', state: 'lost', error });
+    expect(await get('/-/ready')).toMatchObject({
+      code: 503,
+      body: `the switch and the ledger have not both been read yet: ${error.message}`,
+    });
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 200 });
+    tick({ switchRead: false });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `the switch cannot be read: ${error.message}` });
+    expect(await get('/-/healthy')).toMatchObject({ code: 200 });
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 200 });
+  });
+
+  test('rule 20: the agent is not ready from the second tick in a row that cannot read the users', async ({ onTestFinished }) => {
+    const { get, tick, board, clock } = await serve(onTestFinished);
+    tick();
+    await clock.advance(5_000);
+    const error = new AgentError('LEDGER__VIEW_FAILED', { problem: 'no endpoint answers' });
+    board.listener.ledgerView({ state: 'lost', error });
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 200 });
+    await clock.advance(5_000);
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `the users cannot be read from the ledger: ${error.message}` });
+    board.listener.ledgerView({ state: 'back' });
+    tick();
+    expect(await get('/-/ready')).toMatchObject({ code: 200 });
+    tick({ view: undefined, viewSlot: undefined, outcomes: new Map(), intents: [] });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: 'the users cannot be read from the ledger' });
   });
 
   test('the server serves the page, the status as JSON, and one user with its timeline', async ({ onTestFinished }) => {
