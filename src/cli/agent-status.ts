@@ -62,7 +62,13 @@ const pubkey = z.custom<Address>(isAddress);
 const u64 = z.union([z.number().int().nonnegative(), z.string().regex(/^\d{1,20}$/)]).transform((value) => BigInt(value));
 const ledgerSlot = u64.transform(slot);
 const text = z.string().max(10_000);
-const health = z.object({ name: text, state: z.enum(['ok', 'lost']), since: z.number(), problem: text.nullable() });
+const health = z.object({
+  name: text,
+  state: z.enum(['ok', 'lost']),
+  since: z.number(),
+  problem: text.nullable(),
+  remedy: text.nullable().default(null),
+});
 
 const userSchema = z.object({
   user: pubkey,

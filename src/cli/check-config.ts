@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AgentConfig, LoadedConfig, SnapshotsConfig } from '../config/index.ts';
 import { type Clock, describeError } from '../lib/index.ts';
-import { span } from '../observability/index.ts';
+import { span, whyNotReady } from '../observability/index.ts';
 import { askRunningAgent } from './agent-status.ts';
 import { count, type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
 
@@ -31,7 +31,7 @@ export function keyStep({ key }: Lookups): Step {
   };
 }
 
-/** Whether the writes of the agent that runs with this configuration land. */
+/** Whether the agent that runs with this configuration can write, and its writes land. */
 export function agentStep({ http, device }: AgentConfig): Step {
   return {
     name: 'agent',
@@ -46,9 +46,13 @@ export function agentStep({ http, device }: AgentConfig): Step {
         const detail = `${what} for ${span(now - problem.since)}: ${problem.message}`;
         return fail(detail, problem.remedy ?? 'see the log of the agent');
       }
-      if (lastTick === null) return ok('the running agent has not polled yet');
+      const notReady = whyNotReady({ ...asked.status, writesStalled: null });
+      if (notReady !== undefined) {
+        const finding = lastTick === null ? warn : fail;
+        return finding(`the running agent cannot write: ${notReady.reason}`, notReady.remedy ?? 'see the log of the agent');
+      }
       const writes = writesStalled === null ? '; nothing keeps its writes from landing' : '';
-      return ok(`the running agent polled ${span(now - lastTick.at)} ago${writes}`);
+      return ok(`the running agent polled ${span(now - (lastTick?.at ?? now))} ago${writes}`);
     },
   };
 }

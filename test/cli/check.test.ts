@@ -242,6 +242,30 @@ describe.concurrent('all steps', () => {
     expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([1, 'fail agent', words, 'raise the limit']);
   });
 
+  test('rule 20: check fails while the running agent cannot read the switch, and warns before its first tick', async ({
+    onTestFinished,
+  }) => {
+    await using at = await commandFixture();
+    const lastTick = { at: 6_000, durationMs: 5, switchRead: false, viewSlot: 7, slotTimeMs: 400 };
+    const sources = [{ name: 'eapi', state: 'lost', since: 0, problem: 'it did not answer', remedy: 'check the cable' }];
+    let status: object = { ...statusOf(at.localnet.device), now: 7_000, sources, lastTick };
+    const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
+    const blind = await check(at, '--http.listen', listen);
+    expect([blind.exitCode, blind.states.at(-1), blind.detail.agent, blind.remedy.agent]).toEqual([
+      1,
+      'fail agent',
+      'the running agent cannot write: the switch cannot be read: it did not answer',
+      'check the cable',
+    ]);
+    status = statusOf(at.localnet.device);
+    const starting = await check(at, '--http.listen', listen);
+    expect([starting.exitCode, starting.states.at(-1), starting.detail.agent]).toEqual([
+      0,
+      'warn agent',
+      'the running agent cannot write: the switch and the ledger have not both been read yet',
+    ]);
+  });
+
   test('check names the running agent, or why none answers', async ({ onTestFinished }) => {
     await using at = await commandFixture();
     const lastTick = { at: 4_000, durationMs: 5, switchRead: true, viewSlot: 7, slotTimeMs: 400 };
