@@ -116,6 +116,22 @@ describe('findings', () => {
       ['warning: The agent is starting, and has not yet read both the switch and the ledger → null'],
     ],
     [
+      'a start with a switch that fails',
+      { ready: false, startedAt: NOW - 5_000, lastTick: readNothing, users: [], sources: [lost('eapi', 'refused')] },
+      ['critical: The switch cannot be read; no status is written: refused → check the cable'],
+    ],
+    [
+      'a start with users that cannot be read',
+      {
+        ready: false,
+        startedAt: NOW - 5_000,
+        lastTick: { ...readNothing, switchRead: true },
+        users: [],
+        ledgerProblem: { since: NOW, message: 'no endpoint answers', remedy: 'wait' },
+      },
+      ['critical: The ledger cannot be read; no status is written: no endpoint answers → wait'],
+    ],
+    [
       'an agent that never read anything',
       { ready: false, lastTick: readNothing, users: [], sources: [lost('eapi', 'refused')] },
       [
@@ -176,7 +192,7 @@ describe('findings', () => {
       [
         'warning: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 1 min to 1 h',
         'warning: No status is written for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
-        'warning: No status is written for 2 users (tunnels 505, 506): their VRF could not be read → null',
+        'warning: No status is written for 2 users (tunnels 505, 506): their VRF could not be read; the switch does not report VRF vrf1 → compare `show ip bgp summary vrf all` on the switch',
         'warning: Another process writes a different status for one user (tunnel 503) → check whether a second agent runs with this key, and stop one of them',
         'warning: Excessive flaps: one user (tunnel 504) → check their links; the table lists their tunnels',
       ],
@@ -187,6 +203,13 @@ describe('findings', () => {
     expect(sessionSummary(status({ users: [user(0), user(1, { observation: 'down' }), unobserved(2, 'vrf-not-collected')] }))).toBe(
       '1 of 3 sessions are up, 1 cannot be observed, and one change is not on the ledger yet',
     );
+  });
+
+  test('the summary claims nothing about sessions or users that were not read', () => {
+    const blind = { users: [unobserved(0, 'switch-not-read'), unobserved(1, 'switch-not-read')] };
+    expect(sessionSummary(status(blind))).toBe('none of 2 sessions can be observed');
+    expect(sessionSummary(status({ users: [], lastTick: readNothing }))).toBe('the users have not been read from the ledger');
+    expect(sessionSummary(status({ users: [], lastTick: null }))).toBe('the users have not been read from the ledger');
   });
 
   test('critical findings come before warnings', () => {

@@ -107,16 +107,27 @@ function stall({ writesStalled, now }: AgentStatus): readonly Finding[] {
 }
 
 function reading({ ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem }: AgentStatus): readonly Finding[] {
-  if (!ready && now - startedAt < STARTING_MS)
-    return [warning('The agent is starting, and has not yet read both the switch and the ledger', null)];
+  // Until the first reading, a missing one is a fault only where a cause is known.
+  const isStarting = !ready && now - startedAt < STARTING_MS;
   const found: Finding[] = [];
-  if (lastTick?.switchRead !== true) found.push(unread('The switch cannot be read; no status is written', sources));
-  if (lastTick?.viewSlot == null) found.push(unread('The ledger cannot be read; no status is written', endpoints));
+  if (lastTick?.switchRead !== true && (!isStarting || allFail(sources)))
+    found.push(unread('The switch cannot be read; no status is written', sources));
+  if (lastTick?.viewSlot == null) {
+    if (ledgerProblem !== null)
+      found.push(critical(`The ledger cannot be read; no status is written: ${ledgerProblem.message}`, ledgerProblem.remedy));
+    else if (!isStarting || allFail(endpoints)) found.push(unread('The ledger cannot be read; no status is written', endpoints));
+  }
   // A failed endpoint has a finding of its own; endpoints that respond with stale data do not.
   else if (ledgerProblem !== null && endpoints.some(({ state }) => state === 'ok')) {
     found.push(critical(`The users cannot be read from the ledger; no status is written: ${ledgerProblem.message}`, ledgerProblem.remedy));
   }
+  if (isStarting && found.length === 0)
+    return [warning('The agent is starting, and has not yet read both the switch and the ledger', null)];
   return found;
+}
+
+function allFail(parts: readonly PartReport[]): boolean {
+  return parts.length > 0 && parts.every(({ state }) => state === 'lost');
 }
 
 function unread(what: string, parts: readonly PartReport[]): Finding {
@@ -153,9 +164,12 @@ function ofUsers({ users, lastTick, failedVrfs }: AgentStatus): readonly Finding
     const these = unobserved.filter((user) => (user.because ?? 'unknown') === because);
     const text = HOLD_REASON_TEXT[because] ?? because;
     const reason = these.length === 1 ? text : text.replace(/^its /, 'their ');
-    const [failed] = because === 'vrf-not-collected' ? failedVrfs : [];
-    const problem = failed === undefined ? '' : `; ${failed.vrf}: ${failed.problem}`;
-    about(these, (whose) => `No status is written for ${whose}: ${reason}${problem}`, failed === undefined ? null : COMPARE_VRFS);
+    const isVrf = because === 'vrf-not-collected';
+    about(
+      these,
+      (whose) => `No status is written for ${whose}: ${reason}${isVrf ? vrfProblem(these, failedVrfs) : ''}`,
+      isVrf ? COMPARE_VRFS : null,
+    );
   }
   about(
     users.filter(({ decisionReason }) => decisionReason === 'contested'),
@@ -168,6 +182,14 @@ function ofUsers({ users, lastTick, failedVrfs }: AgentStatus): readonly Finding
     'check their links; the table lists their tunnels',
   );
   return found;
+}
+
+/** The first VRF that failed, and why; where none failed, the switch does not report the VRFs in which the users are expected. */
+function vrfProblem(users: readonly UserReport[], [failed]: AgentStatus['failedVrfs']): string {
+  if (failed !== undefined) return `; ${failed.vrf}: ${failed.problem}`;
+  const expected = [...new Set(users.flatMap(({ expectedVrf }) => expectedVrf ?? []))];
+  if (expected.length === 0) return '';
+  return `; the switch does not report VRF ${expected.slice(0, 3).join(', ')}${expected.length > 3 ? ', …' : ''}`;
 }
 
 function ofParts({ sources, endpoints, lastTick }: AgentStatus): readonly Finding[] {
@@ -190,10 +212,12 @@ function failuresOf(parts: readonly PartReport[], kind: string): readonly Findin
 }
 
 /** The sessions in one sentence. */
-export function sessionSummary({ users }: Pick<AgentStatus, 'users'>): string {
+export function sessionSummary({ users, lastTick }: Pick<AgentStatus, 'users' | 'lastTick'>): string {
+  if (lastTick?.viewSlot == null) return 'the users have not been read from the ledger';
   if (users.length === 0) return 'the ledger has no user of this device';
   const up = users.filter(({ observation }) => observation === 'up').length;
   const missing = users.filter(({ observation }) => observation === 'unobserved').length;
+  if (missing === users.length) return `none of ${users.length} sessions can be observed`;
   const others = missing === 0 ? '' : `, ${missing} cannot be observed`;
   // No status is written for an unobserved user.
   const pending = users.filter(({ observation, ledger }) => observation !== 'unobserved' && ledger.status !== observation).length;
