@@ -73,6 +73,7 @@ function sourceFinding(what: string, { vrfs }: NeighborSnapshot, warnings: reado
 
 const MISMATCHES = [
   ['missing', 'on the ledger without a neighbor on the switch'],
+  ['withoutVrf', 'in a VRF that the switch does not report'],
   ['wrongVrf', 'in another VRF than expected'],
   ['unknown', 'not found while a VRF could not be read'],
   ['duplicated', 'with a tunnel_net that several users share'],
@@ -95,8 +96,14 @@ export function userStep(sources: readonly SourceConfig[], { view, source: read 
         return all.length === 0 ? [] : [`${all.length} ${words}: ${examples(all)}`];
       });
       if (mismatches.length === 0) return ok(what);
+      const detail = `${what}; ${mismatches.join('; ')}`;
+      if (compared.withoutVrf.length > 0)
+        return warn(
+          detail,
+          'no status is written for users of a VRF that the switch does not report: compare `show ip bgp summary vrf all` on the switch with the VRFs of the tenants on the ledger',
+        );
       return warn(
-        `${what}; ${mismatches.join('; ')}`,
+        detail,
         'a recent change reaches the switch within about a minute; if this persists, fix the controller or the ledger. `dzd-telemetry explain USER` shows one user',
       );
     },
@@ -109,7 +116,13 @@ export function userStep(sources: readonly SourceConfig[], { view, source: read 
  */
 export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfReading>) {
   const activated = [...view.users.values()].filter(({ user }) => user.status === UserStatus.activated);
-  const lists = { missing: [] as string[], wrongVrf: [] as string[], unknown: [] as string[], invalid: [] as string[] };
+  const lists = {
+    missing: [] as string[],
+    withoutVrf: [] as string[],
+    wrongVrf: [] as string[],
+    unknown: [] as string[],
+    invalid: [] as string[],
+  };
   const someFailed = [...vrfs.values()].some(({ kind }) => kind === 'failed');
   let [found, established] = [0, 0];
   for (const { pubkey, user, expectedVrf } of activated) {
@@ -121,7 +134,8 @@ export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfRea
     }
     const at = [sides.clientSide, sides.deviceSide].flatMap((address) => locate(vrfs, address));
     const best = at.find(({ vrf }) => vrf === expectedVrf) ?? at[0];
-    if (best === undefined) (someFailed ? lists.unknown : lists.missing).push(`${name} ${sides.clientSide}`);
+    if (best === undefined && expectedVrf !== undefined && !vrfs.has(expectedVrf)) lists.withoutVrf.push(`${name} in ${expectedVrf}`);
+    else if (best === undefined) (someFailed ? lists.unknown : lists.missing).push(`${name} ${sides.clientSide}`);
     else if (expectedVrf !== undefined && best.vrf !== expectedVrf) lists.wrongVrf.push(`${name} in ${best.vrf} instead of ${expectedVrf}`);
     else found += 1;
     if (best?.established === true) established += 1;

@@ -185,6 +185,17 @@ describe.concurrent('all steps', () => {
     );
   });
 
+  test('check names a VRF that the switch does not report, and does not blame the controller', async () => {
+    await using at = await commandFixture();
+    at.localnet.switchFaults.begin({ kind: 'vrf-missing', vrf: 'vrf2' });
+    const { states, detail, remedy } = await check(at);
+    expect([states[10], detail.users, remedy.users]).toEqual([
+      'warn users',
+      expect.stringMatching(/; 1 in a VRF that the switch does not report: USER-\d+ \(\w+\) in vrf2$/),
+      expect.stringContaining('compare `show ip bgp summary vrf all` on the switch'),
+    ]);
+  });
+
   test('check warns of an endpoint that lags', async () => {
     await using at = await commandFixture();
     const second = await at.localnet.ledger.addEndpoint();

@@ -3,7 +3,7 @@ import { compareUsers, mergeReadings } from '../../src/cli/check-switch.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { active, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
-const NOTHING_ODD = { missing: [], wrongVrf: [], unknown: [], duplicated: [], invalid: [], orphaned: [] };
+const NOTHING_ODD = { missing: [], withoutVrf: [], wrongVrf: [], unknown: [], duplicated: [], invalid: [], orphaned: [] };
 const compare = (users: Parameters<typeof viewOf>[0], ...snapshots: readonly ReturnType<typeof snapshotOf>[]) =>
   compareUsers(viewOf(users), mergeReadings(snapshots));
 
@@ -38,6 +38,11 @@ test('a user is missing only if every VRF was read', () => {
   const name = `USER-501 (${keyNumber(1)}) 169.254.0.3`;
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [] }))).toMatchObject({ missing: [name], unknown: [] });
   expect(compare([userNumber(1)], snapshotOf({ vrf1: [], vrf2: 'failed' }))).toMatchObject({ missing: [], unknown: [name] });
+});
+
+test('a user of a VRF that the switch does not report is listed with this VRF', () => {
+  const compared = compare([userNumber(1, { expectedVrf: 'vrf9' })], snapshotOf({ vrf1: [established(2)] }));
+  expect(compared).toMatchObject({ missing: [], withoutVrf: [`USER-501 (${keyNumber(1)}) in vrf9`] });
 });
 
 test('a tunnel_net that several activated users share is listed once', () => {
