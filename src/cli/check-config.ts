@@ -15,7 +15,14 @@ export function configurationStep({ config, file, warnings }: LoadedConfig): Ste
       const { sources } = config.collector;
       const names = sources.map(({ name }) => name).join(', ');
       if (warnings.length === 0) return ok(`${file ?? 'no file'}: network ${config.env}, ${count(sources.length, 'source')} (${names})`);
-      return warn(warnings.join('; '), 'correct these settings, or keep them if they are intended; docs/configuration.md lists every key');
+      const unset = 'unset NODE_TLS_REJECT_UNAUTHORIZED';
+      const others = warnings.filter((line) => !line.includes('NODE_TLS_REJECT_UNAUTHORIZED'));
+      if (others.length === 0) return warn(warnings.join('; '), unset);
+      const first = others.length < warnings.length ? `${unset}; ` : '';
+      return warn(
+        warnings.join('; '),
+        `${first}correct these settings, or keep them if they are intended; docs/configuration.md lists every key`,
+      );
     },
   };
 }

@@ -7,7 +7,7 @@ import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts'
 export class FileProblem extends Error {
   override readonly name = 'FileProblem';
   constructor(
-    readonly kind: 'missing' | 'other',
+    readonly kind: 'missing' | 'encoding' | 'other',
     message: string,
   ) {
     super(message);
@@ -67,11 +67,11 @@ export function decodeText(bytes: Uint8Array, { strict = false } = {}): string {
   const [first, second] = bytes;
   const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   if (bytes.length > 0 && bytes.length % 2 === 0 && (hasMark || (first === 0) !== (second === 0)))
-    throw new FileProblem('other', 'it is UTF-16 text; save it as UTF-8');
+    throw new FileProblem('encoding', 'it is UTF-16 text; save it as UTF-8');
   try {
     return new TextDecoder('utf-8', { fatal: strict }).decode(bytes);
   } catch {
-    throw new FileProblem('other', 'it is not UTF-8 text');
+    throw new FileProblem('encoding', 'it is not UTF-8 text');
   }
 }
 
@@ -104,8 +104,9 @@ export function readConfigFile(path: string): ConfigFile {
     const { bytes, openToOthers } = readSmallFile(path, MAX_FILE_BYTES);
     return parseConfigText(decodeText(bytes, { strict: true }), path, openToOthers);
   } catch (error) {
-    if (error instanceof FileProblem) throw new AgentError('CONFIG__FILE_UNREADABLE', { file: path, problem: error.message });
-    throw error;
+    if (!(error instanceof FileProblem)) throw error;
+    const code = error.kind === 'encoding' ? 'CONFIG__FILE_NOT_UTF8' : 'CONFIG__FILE_UNREADABLE';
+    throw new AgentError(code, { file: path, problem: error.message });
   }
 }
 

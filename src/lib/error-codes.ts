@@ -15,6 +15,11 @@ export const CONFIG_CODES = {
     message: 'the configuration file {file} cannot be read: {problem}',
     remedy: 'check the path in --config or DZD_CONFIG, and that the user of this process can read it',
   },
+  CONFIG__FILE_NOT_UTF8: {
+    class: 'fatal',
+    message: 'the configuration file {file} cannot be read: {problem}',
+    remedy: 'save the file as UTF-8; `iconv -f UTF-16 -t UTF-8 FILE` converts a file in UTF-16',
+  },
   CONFIG__FILE_NOT_YAML: {
     class: 'fatal',
     message: '{where}: {problem}',

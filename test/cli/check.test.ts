@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createLocalLedger } from '../../localnet/ledger/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
+import { configurationStep } from '../../src/cli/check-config.ts';
 import { runStep } from '../../src/cli/check-step.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { type CommandFixture, commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
@@ -342,6 +344,19 @@ describe.concurrent('all steps', () => {
     expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is not a folder`]);
     const unreachable = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
     expect([unreachable.exitCode, unreachable.states.at(-1)]).toEqual([1, 'fail snapshots']);
+  });
+
+  test.for([
+    [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /^unset NODE_TLS_REJECT_UNAUTHORIZED$/],
+    [{ DZD_X: '1' }, /^correct these settings, or keep them if they are intended/],
+    [{ DZD_X: '1', NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /^unset NODE_TLS_REJECT_UNAUTHORIZED; correct these settings/],
+  ] as const)('the remedy of the configuration warnings fits %j', async ([environment, remedy]) => {
+    await using at = await commandFixture();
+    const loaded = loadConfig({ file: join(at.folder, 'config.yaml'), environment });
+    expect(await configurationStep(loaded).run(new AbortController().signal)).toMatchObject({
+      state: 'warn',
+      remedy: expect.stringMatching(remedy),
+    });
   });
 
   test('check ends with 2 on an invalid configuration, and reports it as JSON', async () => {

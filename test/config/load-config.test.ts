@@ -294,6 +294,9 @@ describe('refusals', () => {
       const bytes = Buffer.from(`${mark}${MINIMAL}`, 'utf16le');
       const file = temporaryFile(encoding === 'utf16le' ? bytes : bytes.swap16());
       expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is UTF-16 text; save it as UTF-8`]);
+      expect(() => load(undefined, { file })).toThrow(
+        expect.objectContaining({ code: 'CONFIG__FILE_NOT_UTF8', remedy: expect.stringMatching(/^save the file as UTF-8/) }),
+      );
     }
   });
 
