@@ -333,7 +333,7 @@ export const SWITCH_CODES = {
   },
   EAPI__UNAUTHORIZED: {
     class: 'retry-later',
-    message: 'eAPI at {endpoint} refuses user {user}: HTTP {status}',
+    message: 'eAPI at {endpoint} refuses {requests}: HTTP {status}',
     remedy: 'check user name and password; the user needs `show` commands only, and AAA must be reachable from the switch',
   },
   EAPI__HTTP_STATUS: {

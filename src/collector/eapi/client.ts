@@ -184,7 +184,7 @@ const PATH = '/command-api';
 class HttpEapiClient implements EapiClient {
   readonly counts = noJsonCounts();
   readonly #endpoint: string;
-  readonly #username: string;
+  readonly #username: string | undefined;
   readonly #modelVersion: 1 | 'latest';
   readonly #transport: EapiTransport;
   readonly #authentication: Authentication;
@@ -195,7 +195,7 @@ class HttpEapiClient implements EapiClient {
   constructor({ endpoint, credentials, tls, timeoutMs, maxAnswerBytes, modelVersion = 1, timestamps = true }: EapiClientOptions) {
     const used = endpoint.socketPath === undefined ? credentials : undefined;
     this.#endpoint = endpoint.text;
-    this.#username = used?.username ?? '(none)';
+    this.#username = used?.username;
     this.#modelVersion = modelVersion;
     this.#asksForTimestamps = timestamps;
     this.#transport = new EapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
@@ -241,8 +241,11 @@ class HttpEapiClient implements EapiClient {
     const timestamps = this.#asksForTimestamps ? true : undefined;
     const params = { version: this.#modelVersion, cmds: commands, format: 'json', timestamps };
     const { status, body } = await this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
-    if (status === 401 || status === 403)
-      throw new AgentError('EAPI__UNAUTHORIZED', { endpoint: this.#endpoint, user: this.#username, status });
+    if (status === 401 || status === 403) {
+      const user = this.#username;
+      const requests = user === undefined ? 'requests without a user' : `user ${user}`;
+      throw new AgentError('EAPI__UNAUTHORIZED', { endpoint: this.#endpoint, requests, user, status });
+    }
     if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint: this.#endpoint, path: PATH, status });
     return { id, body };
   }

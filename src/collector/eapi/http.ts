@@ -325,7 +325,8 @@ class SessionAuthentication implements Authentication {
     const { username, password } = this.#credentials;
     const login = { path: '/login', headers: JSON_CONTENT, body: JSON.stringify({ username, password }) } as const;
     const { status, setCookie } = await this.#transport.post(login, signal);
-    if (status === 401 || status === 403) throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, user: username, status });
+    if (status === 401 || status === 403)
+      throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, requests: `user ${username}`, user: username, status });
     if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint, path: login.path, status });
     const session = setCookie.map((text) => SESSION_COOKIE.exec(text)?.[1]).find((token) => token !== undefined);
     if (session === undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: 'the login brought no session cookie' });

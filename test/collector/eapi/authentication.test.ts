@@ -95,7 +95,9 @@ test('basic authentication never shows the password in an error', async () => {
 
 test('without credentials nothing is sent, and the refusal says so', async () => {
   fixture = await startEapiFixture({ credentials: USER });
-  await expect(fixture.source.collect(never)).rejects.toMatchObject({ message: `eAPI at ${fixture.url} refuses user (none): HTTP 401` });
+  await expect(fixture.source.collect(never)).rejects.toMatchObject({
+    message: `eAPI at ${fixture.url} refuses requests without a user: HTTP 401`,
+  });
 });
 
 test('a Unix socket asks for no credentials, and is sent none', async () => {
