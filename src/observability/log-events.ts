@@ -61,26 +61,32 @@ const FOREIGN_QUIET_MS = 3_600_000;
 
 /** Writes one line a change of state, none a tick. */
 export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock) {
-  /** The reasons for which some users are unobserved: logged when they begin and when they end. */
-  const unobserved = new Set<string>();
+  /** The reasons for which some users are unobserved, and the VRFs: logged when they begin and when they end. */
+  const unobserved = new Map<string, readonly string[]>();
   const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: TickReport['failedVrfs']): void => {
     for (const reason of SWITCH_REASONS) {
       const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === reason);
       if (users.length > 0 && !unobserved.has(reason)) {
-        unobserved.add(reason);
         const expected = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
         // The VRF that failed is the cause, not those in which its users were expected.
         const failed = reason === 'vrf-not-collected' ? [...(failedVrfs ?? [])] : [];
         const [first] = failed.toSorted(([left], [right]) => Number(expected.includes(right)) - Number(expected.includes(left)));
+        const vrfs = failed.length === 0 ? expected : failed.map(([vrf]) => vrf);
+        unobserved.set(reason, vrfs);
         logger.warn('users not observed; no status is written for them', {
           reason,
           users: users.length,
-          vrfs: failed.length === 0 ? expected : failed.map(([vrf]) => vrf),
+          vrfs,
           code: first?.[1].error?.code,
           problem: first === undefined || failed.length === 1 ? first?.[1].problem : `${first[0]}: ${first[1].problem}`,
           remedy: first?.[1].error?.remedy ?? 'compare `show ip bgp summary vrf all` on the switch',
         });
-      } else if (users.length === 0 && unobserved.delete(reason) && outcomes.size > 0) logger.info('users observed again', { reason });
+      } else if (users.length === 0) {
+        const vrfs = unobserved.get(reason);
+        if (vrfs === undefined) continue;
+        unobserved.delete(reason);
+        if (outcomes.size > 0) logger.info('users observed again', { after: reason, vrfs });
+      }
     }
   };
   let wasRead: boolean | undefined;

@@ -285,7 +285,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     },
     endpoint({ endpoint, state, error }) {
       endpoints.changed(endpoint, state, error);
-      note('endpoint', withError(`endpoint ${endpoint} ${STATE_TEXT[state]}`, error));
+      note('endpoint', error?.message.includes(endpoint) ? error.message : withError(`endpoint ${endpoint} ${STATE_TEXT[state]}`, error));
     },
     ledgerView({ state, error }) {
       if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };

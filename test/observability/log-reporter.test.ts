@@ -41,7 +41,7 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       remedy: 'compare `show ip bgp summary vrf all` on the switch',
       msg: 'users not observed; no status is written for them',
     },
-    { level: 'info', reason: 'vrf-not-collected', msg: 'users observed again' },
+    { level: 'info', after: 'vrf-not-collected', vrfs: ['vrf1'], msg: 'users observed again' },
   ]);
 });
 

@@ -36,6 +36,14 @@ function board() {
   return { ...made, tick, clock };
 }
 
+test('the timeline names a failed endpoint once', () => {
+  const { listener, read } = board();
+  const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
+  listener.endpoint({ endpoint: 'http://a', state: 'lost', error });
+  listener.endpoint({ endpoint: 'http://a', state: 'back' });
+  expect(read().timeline.map(({ text }) => text)).toEqual([error.message, 'endpoint http://a recovered']);
+});
+
 test('the status shows each user as the last tick left it, from neighbor to record', () => {
   const { tick, read } = board();
   expect([read().ready, read().users]).toEqual([false, []]);
