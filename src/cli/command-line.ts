@@ -59,7 +59,7 @@ export function parseCommandLine(
     .version('version', 'Show the version; with --output json, commit and Node.js, too', version)
     .alias('version', 'V')
     .option('show-settings', { type: 'boolean', describe: 'With --help: list every setting', hidden: !commands.some(hasSettings) })
-    .completion('completion', 'Print a completion script for bash or zsh')
+    .completion('completion', 'Print a completion script for bash or zsh, as SHELL says.')
     .exitProcess(false)
     .fail(false);
   for (const command of commands) {
@@ -80,6 +80,10 @@ export function parseCommandLine(
     const commit = typeof __COMMIT__ === 'string' ? __COMMIT__ : null;
     return { kind: 'print', text: `${JSON.stringify({ version, commit, node: process.versions.node })}\n`, exitCode: 0 };
   }
+  if (args[0] === 'completion' && args[1] !== undefined && !args[1].startsWith('-'))
+    throw usage(
+      `completion: unexpected argument "${args[1].slice(0, 60)}"; it prints the script for the shell that SHELL names, bash or zsh`,
+    );
   if (printed !== '' || args.includes(COMPLETION_REQUEST)) return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
   const [word, ...words] = parsed._.map(String);
   if (chosen === undefined && word !== undefined) {

@@ -17,7 +17,7 @@ export const checkCommand = defineCommand<CheckOptions>({
   name: 'check',
   describe: 'Check everything that the agent needs, and print what to fix. Sends nothing.',
   options: {
-    output: { type: 'string', value: 'table|json', describe: 'Print text, or one JSON object per line' },
+    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
   },
   read: readCheckOptions,
@@ -30,7 +30,7 @@ export const explainCommand = defineCommand<ExplainOptions>({
   argument: { name: WANTED, describe: 'public key, client address or tunnel id of the user' },
   options: {
     fresh: { type: 'boolean', describe: 'Read switch and ledger now instead of asking the running agent' },
-    output: { type: 'string', value: 'table|json', describe: 'Print text, or one JSON object per line' },
+    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
   },
   read: readExplainOptions,

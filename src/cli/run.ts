@@ -168,14 +168,21 @@ async function runOnce(agent: Agent, logger: Logger, { signal }: CommandIo): Pro
 function reportOnce({ report, problem, backedOffUsers, unconfirmed }: OnceOutcome, logger: Logger): ExitCode {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of report.outcomes.values()) counts[observation.kind] += 1;
-  logger.info('poll completed', {
+  const fields = {
     users: report.outcomes.size,
     ...counts,
     intents: report.intents.length,
     rejected: backedOffUsers.size,
     notLanded: unconfirmed.length,
-  });
-  const failed =
-    !report.switchRead || report.viewSlot === undefined || problem !== undefined || backedOffUsers.size > 0 || unconfirmed.length > 0;
-  return failed ? 1 : 0;
+  };
+  const failures = [
+    report.switchRead ? [] : ['the switch could not be read'],
+    report.viewSlot === undefined ? ['the users could not be read from the ledger'] : [],
+    problem === undefined ? [] : [problem.message],
+    backedOffUsers.size === 0 ? [] : ['the program rejected statuses'],
+    unconfirmed.length === 0 ? [] : ['writes did not land'],
+  ].flat();
+  if (failures.length === 0) logger.info('poll completed', fields);
+  else logger.error('poll failed', { ...fields, problem: failures.join('; ') });
+  return failures.length === 0 ? 0 : 1;
 }

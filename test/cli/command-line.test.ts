@@ -192,6 +192,12 @@ describe('help and version', () => {
     expect([options.exitCode, options.stdout, options.given]).toEqual([0, expect.stringContaining('--dry-run\n'), []]);
   });
 
+  test('completion refuses an argument: the shell comes from SHELL', async () => {
+    const { exitCode, stdout, stderr } = await commandLine(['completion', 'fish']);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('completion: unexpected argument "fish"; it prints the script for the shell that SHELL names, bash or zsh');
+  });
+
   test('help fits the width of the terminal', async () => {
     const { stdout } = await commandLine(['run', '--help'], undefined, 72);
     expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(72);

@@ -57,6 +57,8 @@ describe.concurrent('dry runs', () => {
     at.localnet.switchFaults.begin({ kind: 'garbage' });
     const { exitCode, stdout, stderr } = await at.run('--dry-run', '--once', '--output', 'json');
     expect([exitCode, stdout, stderr.includes('EAPI__MALFORMED')]).toEqual([1, '', true]);
+    expect(stderr).toMatch(/"level":"error".*"problem":"the switch could not be read.*"msg":"poll failed"/);
+    expect(stderr).not.toContain('poll completed');
   });
 
   test('a dry run fails when the ledger is unreadable', async () => {
