@@ -7,6 +7,7 @@ import {
   createAccount,
   type Executed,
   executeTransaction,
+  findLockProblem,
   type NotExecutable,
   type Program,
   SLOTS_PER_EPOCH,
@@ -412,6 +413,8 @@ export function createBank(options: BankOptions): Bank {
       return landed === 0 ? undefined : history.get(transaction.signature);
     },
     simulate(transaction, view, { anyBlockhash = false } = {}) {
+      const lockProblem = findLockProblem(transaction);
+      if (lockProblem !== undefined) return { kind: 'not-executable', err: lockProblem };
       if (!anyBlockhash && !view.isBlockhashValid(transaction.recentBlockhash)) return { kind: 'not-executable', err: 'BlockhashNotFound' };
       const landed = history.get(transaction.signature);
       if (!anyBlockhash && landed !== undefined && landed.slot <= view.slot) return { kind: 'not-executable', err: 'AlreadyProcessed' };

@@ -77,60 +77,71 @@ export function encodeAssign(owner: Address): Uint8Array {
 
 function transfer(context: InstructionContext, amount: bigint): void {
   const [from, to] = twoAccounts(context);
-  if (!from.isSigner) {
-    context.logRaw(`Transfer: \`from\` account ${from.address} must sign`);
-    throw new InstructionFailure('MissingRequiredSignature');
-  }
-  move(context, from, to, amount, 'Transfer');
+  payBySignature(context, from, to, amount);
 }
 
+/** In the system program's order: the account is allocated and assigned before it is paid for. */
 function createAccount(context: InstructionContext, amount: bigint, space: number, owner: Address): void {
   const [from, to] = twoAccounts(context);
-  const existing = context.read(to.address);
-  if (!to.isSigner || !from.isSigner) throw new InstructionFailure('MissingRequiredSignature');
-  if (existing.lamports > 0n || existing.data.length > 0 || existing.owner !== SYSTEM_PROGRAM) {
+  if (context.read(to.address).lamports > 0n) {
     context.logRaw(`Create Account: account ${to.address} already in use`);
     throw new InstructionFailure(ACCOUNT_ALREADY_IN_USE);
   }
-  if (space > MAX_ACCOUNT_BYTES) throw new InstructionFailure(INVALID_ACCOUNT_DATA_LENGTH);
-  move(context, from, to, amount, 'Create Account');
-  context.write(to.address, { ...context.read(to.address), owner, data: new Uint8Array(space) });
+  allocateAt(context, to, space);
+  assignTo(context, to, owner);
+  payBySignature(context, from, to, amount);
 }
 
 function allocate(context: InstructionContext, space: number): void {
-  const { address, account } = ownAccount(context);
-  if (account.data.length > 0) throw new InstructionFailure(ACCOUNT_ALREADY_IN_USE);
-  if (space > MAX_ACCOUNT_BYTES) throw new InstructionFailure(INVALID_ACCOUNT_DATA_LENGTH);
-  context.write(address, { ...account, data: new Uint8Array(space) });
+  allocateAt(context, oneAccount(context), space);
 }
 
 function assign(context: InstructionContext, owner: Address): void {
-  const { address, account } = ownAccount(context);
+  assignTo(context, oneAccount(context), owner);
+}
+
+function allocateAt(context: InstructionContext, { address, isSigner }: AccountMeta, space: number): void {
+  requireSignature(context, isSigner, `Allocate: 'to' account ${address} must sign`);
+  const account = context.read(address);
+  if (account.data.length > 0 || account.owner !== SYSTEM_PROGRAM) {
+    context.logRaw(`Allocate: account ${address} already in use`);
+    throw new InstructionFailure(ACCOUNT_ALREADY_IN_USE);
+  }
+  if (space > MAX_ACCOUNT_BYTES) {
+    context.logRaw(`Allocate: requested ${space}, max allowed ${MAX_ACCOUNT_BYTES}`);
+    throw new InstructionFailure(INVALID_ACCOUNT_DATA_LENGTH);
+  }
+  context.write(address, { ...account, data: new Uint8Array(space) });
+}
+
+/** An account that has this owner already stays as it is, signed or not. */
+function assignTo(context: InstructionContext, { address, isSigner }: AccountMeta, owner: Address): void {
+  const account = context.read(address);
+  if (account.owner === owner) return;
+  requireSignature(context, isSigner, `Assign: account ${address} must sign`);
   context.write(address, { ...account, owner });
 }
 
-/** The instruction's only account, which must sign and belong to the system program. */
-function ownAccount(context: InstructionContext): { readonly address: Address; readonly account: Account } {
-  const [meta] = context.accounts;
-  if (meta === undefined) throw new InstructionFailure('NotEnoughAccountKeys');
-  const account = context.read(meta.address);
-  if (!meta.isSigner) throw new InstructionFailure('MissingRequiredSignature');
-  if (account.owner !== SYSTEM_PROGRAM) throw new InstructionFailure(ACCOUNT_ALREADY_IN_USE);
-  return { address: meta.address, account };
+function requireSignature(context: InstructionContext, isSigner: boolean, otherwise: string): void {
+  if (isSigner) return;
+  context.logRaw(otherwise);
+  throw new InstructionFailure('MissingRequiredSignature');
 }
 
-function move(context: InstructionContext, from: AccountMeta, to: AccountMeta, amount: bigint, what: string): void {
+function payBySignature(context: InstructionContext, from: AccountMeta, to: AccountMeta, amount: bigint): void {
+  requireSignature(context, from.isSigner, `Transfer: \`from\` account ${from.address} must sign`);
   const source = context.read(from.address);
   if (source.data.length > 0) {
-    context.logRaw(`${what}: \`from\` must not carry data`);
+    context.logRaw('Transfer: `from` must not carry data');
     throw new InstructionFailure('InvalidArgument');
   }
-  if (source.owner !== SYSTEM_PROGRAM) throw new InstructionFailure('ExternalAccountLamportSpend');
   if (source.lamports < amount) {
-    context.logRaw(`${what}: insufficient lamports ${source.lamports}, need ${amount}`);
+    context.logRaw(`Transfer: insufficient lamports ${source.lamports}, need ${amount}`);
     throw new InstructionFailure(RESULT_WITH_NEGATIVE_LAMPORTS);
   }
-  if (amount > 0n && !(from.isWritable && to.isWritable)) throw new InstructionFailure('ReadonlyLamportChange');
+  if (source.owner !== SYSTEM_PROGRAM && amount > 0n) throw new InstructionFailure('ExternalAccountLamportSpend');
+  // Also for an amount of 0.
+  if (!(from.isWritable && to.isWritable)) throw new InstructionFailure('ReadonlyLamportChange');
   context.write(from.address, withBalance(source, source.lamports - amount));
   const target = context.read(to.address);
   context.write(to.address, withBalance(target, target.lamports + amount));
@@ -138,8 +149,12 @@ function move(context: InstructionContext, from: AccountMeta, to: AccountMeta, a
 
 const withBalance = (account: Account, balance: bigint): Account => ({ ...account, lamports: lamports(balance) });
 
-function twoAccounts({ accounts }: InstructionContext): readonly [AccountMeta, AccountMeta] {
-  const [first, second] = accounts;
-  if (first === undefined || second === undefined) throw new InstructionFailure('NotEnoughAccountKeys');
+function oneAccount({ accounts: [first] }: InstructionContext): AccountMeta {
+  if (first === undefined) throw new InstructionFailure('MissingAccount');
+  return first;
+}
+
+function twoAccounts({ accounts: [first, second] }: InstructionContext): readonly [AccountMeta, AccountMeta] {
+  if (first === undefined || second === undefined) throw new InstructionFailure('MissingAccount');
   return [first, second];
 }

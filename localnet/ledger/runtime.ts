@@ -125,6 +125,8 @@ export interface ComputeBudget {
 
 const MAX_UNITS_PER_TRANSACTION = 1_400_000;
 const DEFAULT_UNITS_PER_INSTRUCTION = 200_000;
+/** For an instruction of a builtin program (SIMD-0170). */
+const DEFAULT_UNITS_PER_BUILTIN = 3_000;
 const DEFAULT_HEAP_BYTES = 32 * 1024;
 const MAX_HEAP_BYTES = 256 * 1024;
 const MAX_LOADED_ACCOUNTS_BYTES = 64 * 1024 * 1024;
@@ -139,28 +141,31 @@ type ComputeBudgetResult =
   | { readonly ok: false; readonly err: TransactionErrorJson };
 
 /**
- * Reads the compute-budget instructions (ComputeBudget111…: tag u8, then u32 LE, or u64 LE for the price). Without a limit, 200,000 units for
- * each other instruction; never more than 1.4 M.
+ * Reads the compute-budget instructions (ComputeBudget111…: tag u8, then u32 LE, or u64 LE for the price). Without a limit, 3,000 units for each
+ * instruction of a builtin program and 200,000 for each other; never more than 1.4 M.
  */
 export function readComputeBudget(transaction: ParsedTransaction): ComputeBudgetResult {
   const values = new Map<number, bigint>();
-  let others = 0;
+  let defaultUnits = 0;
+  let badHeapAt: number | undefined;
   for (const [index, { programIndex, data }] of transaction.instructions.entries()) {
-    if (transaction.accountKeys[programIndex] !== COMPUTE_BUDGET_PROGRAM) {
-      others += 1;
-      continue;
-    }
+    const program = transaction.accountKeys[programIndex];
+    defaultUnits +=
+      program === COMPUTE_BUDGET_PROGRAM || program === SYSTEM_PROGRAM ? DEFAULT_UNITS_PER_BUILTIN : DEFAULT_UNITS_PER_INSTRUCTION;
+    if (program !== COMPUTE_BUDGET_PROGRAM) continue;
     const request = readRequest(data);
     if (request === undefined) return { ok: false, err: { InstructionError: [index, 'InvalidInstructionData'] } };
     if (values.has(request.tag)) return { ok: false, err: { DuplicateInstruction: index } };
     values.set(request.tag, request.value);
+    if (request.tag === REQUEST_HEAP_FRAME && !isHeapSize(request.value)) badHeapAt = index;
   }
+  if (badHeapAt !== undefined) return { ok: false, err: { InstructionError: [badHeapAt, 'InvalidInstructionData'] } };
   const loadedAccountsBytes = Number(values.get(SET_LOADED_ACCOUNTS_SIZE) ?? BigInt(MAX_LOADED_ACCOUNTS_BYTES));
   if (loadedAccountsBytes === 0) return { ok: false, err: 'InvalidLoadedAccountsDataSizeLimit' };
   return {
     ok: true,
     budget: {
-      unitLimit: Math.min(MAX_UNITS_PER_TRANSACTION, Number(values.get(SET_UNIT_LIMIT) ?? BigInt(others * DEFAULT_UNITS_PER_INSTRUCTION))),
+      unitLimit: Math.min(MAX_UNITS_PER_TRANSACTION, Number(values.get(SET_UNIT_LIMIT) ?? BigInt(defaultUnits))),
       microLamportsPerUnit: values.get(SET_UNIT_PRICE) ?? 0n,
       heapBytes: Number(values.get(REQUEST_HEAP_FRAME) ?? BigInt(DEFAULT_HEAP_BYTES)),
       loadedAccountsBytes: Math.min(MAX_LOADED_ACCOUNTS_BYTES, loadedAccountsBytes),
@@ -173,10 +178,10 @@ function readRequest(data: Uint8Array): { readonly tag: number; readonly value: 
   const tag = data[0];
   if (tag === SET_UNIT_PRICE) return data.length >= 9 ? { tag, value: view.getBigUint64(1, true) } : undefined;
   if (tag === undefined || tag < REQUEST_HEAP_FRAME || tag > SET_LOADED_ACCOUNTS_SIZE || data.length < 5) return undefined;
-  const value = view.getUint32(1, true);
-  const isHeapValid = value >= DEFAULT_HEAP_BYTES && value <= MAX_HEAP_BYTES && value % 1024 === 0;
-  return tag === REQUEST_HEAP_FRAME && !isHeapValid ? undefined : { tag, value: BigInt(value) };
+  return { tag, value: BigInt(view.getUint32(1, true)) };
 }
+
+const isHeapSize = (bytes: bigint): boolean => bytes >= DEFAULT_HEAP_BYTES && bytes <= MAX_HEAP_BYTES && bytes % 1024n === 0n;
 
 const LAMPORTS_PER_SIGNATURE = 5000n;
 
@@ -281,7 +286,8 @@ function requireWriteAllowed({ programId, metas, address, before, after }: Accou
     if (!isOwner) throw new InstructionFailure('ExternalAccountDataModified');
     if (!isWritable) throw new InstructionFailure('ReadonlyDataModified');
   }
-  if (before.owner !== after.owner && !(isOwner && isWritable)) throw new InstructionFailure('ModifiedProgramId');
+  const isZeroed = after.data.every((byte) => byte === 0);
+  if (before.owner !== after.owner && !(isOwner && isWritable && isZeroed)) throw new InstructionFailure('ModifiedProgramId');
 }
 
 /** Lamports are moved by instructions, never made or lost. */
@@ -430,6 +436,8 @@ function requirePrivileges(wanted: AccountMeta, held: readonly AccountMeta[], lo
 }
 
 const MAX_ACCOUNT_LOCKS = 64;
+/** What an account counts besides its data (SIMD-0186). */
+const LOADED_ACCOUNT_BYTES = 64;
 export const SLOTS_PER_EPOCH = 432_000n;
 
 interface ExecutionEnvironment {
@@ -482,7 +490,8 @@ export function executeTransaction(transaction: ParsedTransaction, environment: 
     heapBytes: budget.heapBytes,
     accounts,
   });
-  const err = runInstructions(transaction, runner.run) ?? findRentProblem(transaction, before, accounts);
+  const err =
+    runInstructions(transaction, runner.run) ?? findRentProblem(transaction, new Map([...before, [payerAddress, payer]]), accounts);
   const after = err === null ? accounts : new Map([...before, [payerAddress, payer]]);
   return {
     kind: 'executed',
@@ -497,6 +506,13 @@ export function executeTransaction(transaction: ParsedTransaction, environment: 
   };
 }
 
+/** What keeps a transaction from locking its accounts, which comes before its blockhash is checked. */
+export function findLockProblem({ addressTableLookups, accountKeys }: ParsedTransaction): TransactionErrorJson | undefined {
+  if (addressTableLookups.length > 0) return 'AddressLookupTableNotFound'; // this ledger holds no tables
+  if (accountKeys.length > MAX_ACCOUNT_LOCKS) return 'TooManyAccountLocks';
+  return new Set(accountKeys).size === accountKeys.length ? undefined : 'AccountLoadedTwice';
+}
+
 interface Prepared {
   readonly kind: 'prepared';
   readonly budget: ComputeBudget;
@@ -508,9 +524,8 @@ interface Prepared {
 
 function prepare(transaction: ParsedTransaction, accounts: ReadonlyMap<Address, Account>): Prepared | NotExecutable {
   const refuse = (err: TransactionErrorJson): NotExecutable => ({ kind: 'not-executable', err });
-  if (transaction.addressTableLookups.length > 0) return refuse('AddressLookupTableNotFound'); // this ledger holds no tables
-  if (transaction.accountKeys.length > MAX_ACCOUNT_LOCKS) return refuse('TooManyAccountLocks');
-  if (accounts.size !== transaction.accountKeys.length) return refuse('AccountLoadedTwice');
+  const lockProblem = findLockProblem(transaction);
+  if (lockProblem !== undefined) return refuse(lockProblem);
   const parsed = readComputeBudget(transaction);
   if (!parsed.ok) return refuse(parsed.err);
   const { budget } = parsed;
@@ -525,7 +540,7 @@ function prepare(transaction: ParsedTransaction, accounts: ReadonlyMap<Address, 
   if (!isRentTransitionAllowed(payer, charged)) return refuse({ InsufficientFundsForRent: { account_index: 0 } });
 
   let loadedBytes = 0;
-  for (const account of accounts.values()) loadedBytes += account.data.length;
+  for (const account of accounts.values()) if (account.lamports > 0n) loadedBytes += LOADED_ACCOUNT_BYTES + account.data.length;
   if (loadedBytes > budget.loadedAccountsBytes) return refuse('MaxLoadedAccountsDataSizeExceeded');
   for (const { programIndex } of transaction.instructions) {
     const program = accounts.get(transaction.accountKeys[programIndex] ?? SYSTEM_PROGRAM);
@@ -559,6 +574,7 @@ function causeOf(error: unknown): InstructionErrorJson {
   throw error;
 }
 
+/** `before` has the payer with the fee taken. */
 function findRentProblem(
   transaction: ParsedTransaction,
   before: ReadonlyMap<Address, Account>,
