@@ -40,13 +40,23 @@ need() {
   fi
 }
 
-# Prints the folder of a clean root file system: Debian's minbase without Node.js, with the packages that are named.
+# Lets the kernel run programs of arm64 through QEMU, as Debian's package does at its installation where it can. Stays until the next boot.
+emulate_arm64() {
+  if [ "$(uname -m)" = aarch64 ]; then return; fi
+  need qemu-user-static:qemu-aarch64-static
+  local registry=/proc/sys/fs/binfmt_misc
+  if [ ! -e $registry/register ]; then mount -t binfmt_misc binfmt_misc $registry || cannot 'it may not mount binfmt_misc'; fi
+  if [ ! -e $registry/qemu-aarch64 ]; then cat /usr/lib/binfmt.d/qemu-aarch64.conf >$registry/register || cannot 'it may not register QEMU for arm64'; fi
+}
+
+# Prints the folder of a clean root file system: Debian's minbase without Node.js, with the packages that are named. $architecture, where it
+# is set, is not this machine's own.
 clean_root() {
-  local root="$roots/$release" problem
+  local root="$roots/$release${architecture:+-$architecture}" problem
   if [ ! -d "$root" ]; then
     mkdir -p "$roots"
     rm -rf --one-file-system "$root.unfinished"
-    if ! problem=$(debootstrap --variant=minbase "$release" "$root.unfinished" 2>&1); then
+    if ! problem=$(debootstrap --variant=minbase ${architecture:+"--arch=$architecture"} "$release" "$root.unfinished" 2>&1); then
       cannot "debootstrap made no root file system of Debian $release: $(tail -n 3 <<<"$problem" | tr '\n' ' ')"
     fi
     mv "$root.unfinished" "$root"
@@ -73,23 +83,26 @@ changeable() {
   if ! mount -t overlay -o "lowerdir=$1,upperdir=$2.upper,workdir=$2.work" overlay "$2" 2>/dev/null; then cp -a "$1/." "$2"; fi
 }
 
-# WORK ROOT: what is mounted goes, then the folder.
+# WORK ROOT…: what is mounted goes, then the folder.
 throw_away() {
-  for mounted in "$2/proc" "$2"; do
-    if mountpoint --quiet "$mounted"; then umount "$mounted"; fi
+  local work=$1 root mounted
+  for root in "${@:2}"; do
+    for mounted in "$root/proc" "$root"; do
+      if mountpoint --quiet "$mounted"; then umount "$mounted"; fi
+    done
   done
-  rm -rf --one-file-system "$1"
+  rm -rf --one-file-system "$work"
 }
 
-# The packages of this checkout, into out/; --built takes those that are there, if there are any.
+# The release of this checkout, into out/; --built takes the one that is there, if there is one.
 build_packages() {
-  if [ "${1:-}" != --built ] || ! ls out/*.deb out/dzd-localnet >/dev/null 2>&1; then
+  if [ "${1:-}" != --built ] || [ ! -s out/SHA256SUMS ]; then
     need rpm:rpmbuild
     rm -rf out
-    npm run --silent package
+    npm run --silent release
   fi
-  deb=$(ls out/*.deb)
-  rpm=$(ls out/*.rpm)
+  deb=$(ls out/*_"$(dpkg --print-architecture)".deb)
+  rpm=$(ls out/*."$(uname -m)".rpm)
   version=$(node -p 'require("./package.json").version')
 }
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /*
- * node scripts/package.mjs [--outdir DIR] [--only executable|localnet]
+ * node scripts/package.mjs [--outdir DIR] [--arch x64|arm64] [--only executable|localnet] [--release]
  *
  *   src/cli/main.ts  ──► bundle ──► out/dzd-telemetry ──┬─► out/dzd-telemetry_VERSION_ARCH.deb     (dpkg-deb)
- *                         unit, configuration, manual ──┴─► out/dzd-telemetry-VERSION-1.ARCH.rpm   (rpmbuild)
+ *                         unit, configuration, manual ──┼─► out/dzd-telemetry-VERSION-1.ARCH.rpm   (rpmbuild)
+ *                                                       └─► out/dzd-telemetry-VERSION.swix         (for EOS; x64 only)
  *   localnet/main.ts ──► bundle ──► out/dzd-localnet    to try the agent on; in no package
  *
- * Made for the kind of machine that it is made on: the executables are copies of the Node.js that runs this script.
+ * Made for the architecture of this machine, or for the one of --arch; the executables of another one are named dzd-telemetry-ARCH.
+ * --release makes everything for all of them, with out/sbom.cdx.json and out/SHA256SUMS, and prints a table of sizes.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -16,11 +18,21 @@ import { parseArgs } from 'node:util';
 import { AGENT, bundleCommand, LOCALNET, thirdPartyNotices } from './package/bundle.mjs';
 import { makeDeb } from './package/deb.mjs';
 import { makeExecutable } from './package/executable.mjs';
+import { ARCHITECTURES, NODE_VERSION, nodeBinary } from './package/node-binary.mjs';
+import { printSizes, writeBillOfMaterials, writeChecksums } from './package/release.mjs';
 import { makeRpm } from './package/rpm.mjs';
 import { stageFiles } from './package/staging.mjs';
+import { makeSwix } from './package/swix.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(root, 'out') }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    outdir: { type: 'string', default: join(root, 'out') },
+    arch: { type: 'string', default: process.arch },
+    only: { type: 'string' },
+    release: { type: 'boolean', default: false },
+  },
+});
 const outdir = resolve(values.outdir);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const summary = "BGP status of a DoubleZero Device's users, kept right on the ledger";
@@ -31,8 +43,12 @@ user's BGP status there right. One executable; Node.js is inside.`;
 const { DEBFULLNAME = 'The dzd-telemetry-agent authors', DEBEMAIL = 'nobody@dzd-telemetry-agent.invalid' } = process.env;
 const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`;
 
-const { only } = values;
+const { only, release } = values;
 if (![undefined, 'executable', 'localnet'].includes(only)) fail(`--only knows "executable" and "localnet", not "${only}"`);
+if (release && only !== undefined) fail('--release makes everything: --only cannot go with it');
+// By Debian's name, too: a container build knows only that one.
+const chosen = Object.values(ARCHITECTURES).filter(({ node, deb }) => release || [node, deb].includes(values.arch));
+if (chosen.length === 0) fail(`--arch knows ${Object.keys(ARCHITECTURES).join(' and ')}, not "${values.arch}"`);
 if (only === undefined) {
   const missing = ['dpkg-deb', 'rpmbuild'].filter((program) => spawnSync(program, ['--version']).error !== undefined);
   if (missing.length > 0) fail(`${missing.join(' and ')} cannot be run; on Debian: apt-get install dpkg rpm`);
@@ -40,36 +56,55 @@ if (only === undefined) {
 
 mkdirSync(outdir, { recursive: true });
 const work = mkdtempSync(join(outdir, '.work-'));
+const made = [];
 try {
   const notices = join(outdir, 'THIRD-PARTY-NOTICES.txt');
   if (only !== 'executable') await makeCommand(LOCALNET, 'dzd-localnet', join(outdir, 'THIRD-PARTY-NOTICES.dzd-localnet.txt'));
   if (only !== 'localnet') {
-    const executable = await makeCommand(AGENT, 'dzd-telemetry', notices);
-    if (only === undefined) makePackages(executable, notices);
+    const executables = await makeCommand(AGENT, 'dzd-telemetry', notices);
+    if (only === undefined) for (const [index, names] of chosen.entries()) makePackages(names, executables[index], notices);
   }
+  if (release) {
+    made.push(writeBillOfMaterials({ root, work, outdir, nodeVersion: NODE_VERSION }));
+    made.push(writeChecksums(outdir, made));
+  }
+  printSizes(made.map((path) => [relative(process.cwd(), path), statSync(path).size]));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** An executable of the entry, and the licences of what is in it. Resolves with its path. */
+/** The executables of the entry, one for each chosen architecture, and the licences of what is in them. Resolves with their paths. */
 async function makeCommand(entry, name, notices) {
   const bundle = join(work, `${name}.cjs`);
-  const packages = await bundleCommand({ root, version, entry, outfile: bundle });
-  writeFileSync(notices, thirdPartyNotices(root, packages));
-  const executable = join(outdir, name);
-  await makeExecutable({ bundle, work, outfile: executable });
-  printSize(executable);
-  return executable;
+  const packages = await bundleCommand({ root, entry, outfile: bundle });
+  const { licence } = nodeBinary(root, process.arch);
+  writeFileSync(
+    notices,
+    `Node.js ${NODE_VERSION}\n\n${readFileSync(licence, 'utf8')}\n${'-'.repeat(78)}\n\n${thirdPartyNotices(root, packages)}`,
+  );
+  const executables = [];
+  for (const { node: arch } of chosen) {
+    const outfile = join(outdir, arch === process.arch ? name : `${name}-${arch}`);
+    await makeExecutable({ root, arch, bundle, work, outfile });
+    executables.push(outfile);
+  }
+  made.push(...executables, notices);
+  return executables;
 }
 
-function makePackages(executable, notices) {
-  const tree = join(work, 'tree');
-  stageFiles({ root, executable, notices, into: tree });
-  const forRpm = join(work, 'rpm-tree');
+function makePackages({ deb, rpm, loader }, executable, notices) {
+  const about = { root, version, maintainer, summary, description, epoch: lastChange() };
+  const folder = join(work, deb);
+  const tree = join(folder, 'tree');
+  stageFiles({ root, loader, executable, notices, into: tree });
+  const forRpm = join(folder, 'rpm-tree');
   cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
-  const about = { root, version, maintainer, summary, description, epoch: lastChange(), outdir };
-  printSize(makeDeb({ ...about, tree }));
-  printSize(makeRpm({ ...about, tree: forRpm, work }));
+  made.push(makeDeb({ ...about, architecture: deb, tree, outdir }));
+  made.push(makeRpm({ ...about, architecture: rpm, forEos: false, tree: forRpm, work: folder, outdir }));
+  // No EOS for another processor is known.
+  if (rpm !== 'x86_64') return;
+  const forEos = makeRpm({ ...about, architecture: rpm, forEos: true, tree: forRpm, work: folder, outdir: folder });
+  made.push(makeSwix({ rpm: forEos, version, epoch: about.epoch, outdir }));
 }
 
 /** Seconds since 1970 of the last commit, so that the same sources carry the same times; now, outside of a repository. */
@@ -79,10 +114,6 @@ function lastChange() {
   } catch {
     return Math.floor(Date.now() / 1_000);
   }
-}
-
-function printSize(file) {
-  console.log(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }
 
 function fail(problem) {

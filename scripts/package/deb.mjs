@@ -9,12 +9,10 @@ import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { COMPRESSION, CONFIGURATION_FILES, putFile, putText } from './staging.mjs';
 
-const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' };
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
-/** @param {{ root: string, tree: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
-export function makeDeb({ root, tree, version, maintainer, summary, description, epoch, outdir }) {
-  const architecture = ARCHITECTURES[process.arch];
+/** @param {{ root: string, architecture: string, tree: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
+export function makeDeb({ root, architecture, tree, version, maintainer, summary, description, epoch, outdir }) {
   const debianOnly = join(root, 'packaging/deb');
   putFile(tree, join(debianOnly, 'lintian-overrides'), 'usr/share/lintian/overrides/dzd-telemetry');
   putText(tree, gzipSync(changelog({ version, maintainer, epoch }), { level: 9 }), 'usr/share/doc/dzd-telemetry/changelog.gz');
@@ -33,7 +31,7 @@ Version: ${version}
 Architecture: ${architecture}
 Maintainer: ${maintainer}
 Installed-Size: ${kilobytes}
-Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6
+Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 5)
 Recommends: systemd
 Suggests: iproute2
 Section: net

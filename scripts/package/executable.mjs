@@ -1,27 +1,47 @@
 /*
  * A Node.js single-executable application.
  *
- *   bundle.cjs ──node --experimental-sea-config──► blob ──postject──► a copy of this Node.js that runs nothing but the command
+ *   bundle.cjs ──node --experimental-sea-config──► blob ──postject──► a copy of Node.js that runs nothing but the command
  *
- * It needs glibc, libstdc++ and libgcc_s, and a mounted /proc; no Node.js, no npm and no other files.
+ * It needs glibc 2.28 or newer, libstdc++ and libgcc_s, and a mounted /proc; no Node.js, no npm and no other files.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'postject';
+import { nodeBinary } from './node-binary.mjs';
 
 /** The mark by which Node.js finds the application that it carries; the same in every release. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** @param {{ bundle: string, work: string, outfile: string }} options `work` is a folder for what is between. */
-export async function makeExecutable({ bundle, work, outfile }) {
+/**
+ * Options of Node.js that the executable always has. SIGUSR1 would open a debugger in the process that holds the key, so it is ignored.
+ */
+const EXEC_ARGV = ['--disable-sigusr1'];
+
+/**
+ * Makes the blob with the very Node.js release that carries it. Compiled code depends on the architecture as well, so only an executable
+ * for this machine's own gets a code cache.
+ *
+ * @param {{ root: string, arch: string, bundle: string, work: string, outfile: string }} options `work` is a folder for what is between.
+ */
+export async function makeExecutable({ root, arch, bundle, work, outfile }) {
   const blob = join(work, 'application.blob');
   const config = join(work, 'sea-config.json');
-  writeFileSync(config, JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true }));
-  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: bundle,
+      output: blob,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: arch === process.arch,
+      execArgv: EXEC_ARGV,
+    }),
+  );
+  execFileSync(nodeBinary(root, process.arch).node, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
 
   const unfinished = join(work, 'executable');
-  copyFileSync(process.execPath, unfinished);
+  copyFileSync(nodeBinary(root, arch).node, unfinished);
   chmodSync(unfinished, 0o755);
   await withoutChatter(() => inject(unfinished, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE }));
   renameSync(unfinished, outfile);

@@ -76,7 +76,7 @@ async function inAnotherTerminal(command) {
   localnet.child = spawn(program, [...args, `cd ${HOME} && exec ${command.line}`], { env: ENV, stdio: ['ignore', 'pipe', 'inherit'] });
   for await (const chunk of localnet.child.stdout.iterator({ destroyOnReturn: false })) {
     localnet.printed += chunk;
-    if (localnet.printed.includes('Ctrl-C ends it.')) return localnet.printed;
+    if (localnet.printed.includes('Stop with Ctrl-C.')) return localnet.printed;
   }
   throw new Error(`"${command.line}" ended after:\n${localnet.printed}`);
 }

@@ -1,15 +1,18 @@
-/* The staged tree as an RPM, for EOS and other systems of that family, with the scripts of packaging/rpm/. They start nothing either. */
+/*
+ * The staged tree as an RPM. The one for EOS runs no scripts: EOS installs its extensions again at each boot. In the other one the scripts
+ * of packaging/rpm/ start nothing either.
+ */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { COMPRESSION, CONFIGURATION_FILES } from './staging.mjs';
 
-const ARCHITECTURES = { x64: 'x86_64', arm64: 'aarch64' };
+/** What Node.js asks of the system, by the names that every RPM of glibc and GCC provides. A package name would differ between distributions. */
+const REQUIRES = 'libc.so.6(GLIBC_2.28)(64bit), libstdc++.so.6(GLIBCXX_3.4.21)(64bit), libgcc_s.so.1()(64bit)';
 
-/** @param {{ root: string, tree: string, work: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
-export function makeRpm({ root, tree, work, version, maintainer, summary, description, epoch, outdir }) {
-  const architecture = ARCHITECTURES[process.arch];
-  const top = join(work, 'rpm');
+/** @param {{ root: string, architecture: string, forEos: boolean, tree: string, work: string, version: string, maintainer: string, summary: string, description: string, epoch: number, outdir: string }} options */
+export function makeRpm({ root, architecture, forEos, tree, work, version, maintainer, summary, description, epoch, outdir }) {
+  const top = join(work, forEos ? 'eos-rpm' : 'rpm');
   mkdirSync(top);
   const files = readdirSync(tree, { recursive: true, encoding: 'utf8' })
     .filter((name) => statSync(join(tree, name)).isFile())
@@ -20,12 +23,12 @@ export function makeRpm({ root, tree, work, version, maintainer, summary, descri
     spec,
     `Name: dzd-telemetry
 Version: ${version.replaceAll('-', '~')}
-Release: 1
+Release: ${forEos ? '1.eos' : '1'}
 Summary: ${summary}
 License: Apache-2.0
 Packager: ${maintainer}
 AutoReqProv: no
-Requires: glibc >= 2.28, libgcc, libstdc++
+Requires: ${REQUIRES}
 %global debug_package %{nil}
 %global __os_install_post %{nil}
 %global _build_id_links none
@@ -41,7 +44,7 @@ ${description}
 mkdir -p %{buildroot}
 cp -a ${tree}/. %{buildroot}/
 
-${readFileSync(join(root, 'packaging/rpm/scripts.spec'), 'utf8')}
+${forEos ? '' : readFileSync(join(root, 'packaging/rpm/scripts.spec'), 'utf8')}
 %files
 %defattr(-,root,root,-)
 %dir %attr(0755,root,root) /etc/dzd-telemetry

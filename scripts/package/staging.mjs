@@ -1,14 +1,17 @@
 /*
  * The tree of files that both packages install.
  *
- *   /usr/bin/dzd-telemetry                            the executable
+ *   /usr/bin/dzd-telemetry                            the launcher: checks the C library, then becomes the executable
+ *   /usr/lib/dzd-telemetry/dzd-telemetry              the executable
  *   /usr/lib/systemd/system/dzd-telemetry.service     the unit
  *   /etc/dzd-telemetry/config.yaml                    configuration: an upgrade leaves it as the operator made it
  *   /usr/share/man/man1/                              manual page
  *   /usr/share/doc/dzd-telemetry/                     README.md and docs/ with the links between them, licences, examples, drop-ins
  *   /usr/share/dzd-telemetry/mixin/                   alerts, rules and dashboards for Prometheus and Grafana
+ *
+ * References to files of the repository become those to where the files are installed.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -20,23 +23,39 @@ export const COMPRESSION = 1;
 
 const DOC = 'usr/share/doc/dzd-telemetry';
 
-/** @param {{ root: string, executable: string, notices: string, into: string }} options */
-export function stageFiles({ root, executable, notices, into }) {
-  putFile(into, executable, 'usr/bin/dzd-telemetry', 0o755);
+/** @param {{ root: string, loader: string, executable: string, notices: string, into: string }} options */
+export function stageFiles({ root, loader, executable, notices, into }) {
+  const text = (path) => readFileSync(join(root, path), 'utf8');
+  putText(into, text('packaging/launcher.sh').replace('@LOADER@', loader), 'usr/bin/dzd-telemetry', 0o755);
+  putFile(into, executable, 'usr/lib/dzd-telemetry/dzd-telemetry', 0o755);
   putFile(into, join(root, 'systemd/dzd-telemetry.service'), 'usr/lib/systemd/system/dzd-telemetry.service');
-  putFile(into, join(root, 'config/mainnet-beta.yaml'), 'etc/dzd-telemetry/config.yaml');
+  putText(into, text('config/mainnet-beta.yaml').replace('$schema=../', `$schema=/${DOC}/`), 'etc/dzd-telemetry/config.yaml');
   putText(into, gzipSync(readFileSync(join(root, 'packaging/dzd-telemetry.1')), { level: 9 }), 'usr/share/man/man1/dzd-telemetry.1.gz');
   putFolder(into, join(root, 'config'), join(DOC, 'config'));
   putFolder(into, join(root, 'systemd/drop-ins'), join(DOC, 'drop-ins'));
-  putFile(into, join(root, 'README.md'), join(DOC, 'README.md'));
-  putFolder(into, join(root, 'docs'), join(DOC, 'docs'), (name) => /\.(md|schema\.json)$/.test(name));
+  putFolder(into, join(root, 'docs'), join(DOC, 'docs'), (name) => /\.(png|schema\.json)$/.test(name));
+  for (const page of ['README.md', ...filesOf(root, 'docs', /\.md$/)]) putText(into, installedPage(text(page)), join(DOC, page));
   putText(into, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }), join(DOC, 'CHANGELOG.md.gz'));
-  putText(
-    into,
-    `${readFileSync(join(root, 'LICENSE'), 'utf8')}\n${'='.repeat(78)}\n\n${readFileSync(notices, 'utf8')}`,
-    join(DOC, 'copyright'),
-  );
-  if (existsSync(join(root, 'mixin'))) putFolder(into, join(root, 'mixin'), 'usr/share/dzd-telemetry/mixin');
+  putText(into, `${text('LICENSE')}\n${'='.repeat(78)}\n\n${readFileSync(notices, 'utf8')}`, join(DOC, 'copyright'));
+  putFolder(into, join(root, 'mixin'), 'usr/share/dzd-telemetry/mixin');
+  for (const path of filesOf(root, 'mixin', /\.(md|yaml)$/)) {
+    putText(into, text(path).replaceAll('runbook_url: docs/', `runbook_url: file:///${DOC}/docs/`), join('usr/share/dzd-telemetry', path));
+  }
+}
+
+/** The page with its links to what has another name or place where it is installed. */
+function installedPage(page) {
+  return page
+    .replaceAll(/\]\(((?:\.\.\/)*)mixin\b/g, ']($1../../dzd-telemetry/mixin')
+    .replaceAll(/\]\(((?:\.\.\/)*)CHANGELOG\.md\b/g, ']($1CHANGELOG.md.gz')
+    .replaceAll(/\]\(((?:\.\.\/)*)LICENSE\b/g, ']($1copyright');
+}
+
+/** Paths relative to root of the files in a folder of it. */
+function filesOf(root, folder, wanted) {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => wanted.test(name))
+    .map((name) => join(folder, name));
 }
 
 /** A copy in the tree, with this mode whatever the umask. */
@@ -46,10 +65,10 @@ export function putFile(tree, from, to, mode = 0o644) {
   chmodSync(join(tree, to), mode);
 }
 
-export function putText(tree, content, to) {
+export function putText(tree, content, to, mode = 0o644) {
   makeFolder(tree, dirname(to));
   writeFileSync(join(tree, to), content);
-  chmodSync(join(tree, to), 0o644);
+  chmodSync(join(tree, to), mode);
 }
 
 function putFolder(tree, from, to, wanted = () => true) {
