@@ -81,7 +81,7 @@ export const LEDGER_CODES = {
   LEDGER__UNREACHABLE: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} cannot be reached: {problem}',
-    remedy: 'check ledger.rpcUrls and the network between this host and the endpoint',
+    remedy: 'check ledger.rpcUrls, the proxy where the message names one, and the network between this host and the endpoint',
   },
   LEDGER__TIMEOUT: {
     class: 'retry-later',
@@ -142,7 +142,8 @@ export const LEDGER_CODES = {
   LEDGER__UNSUPPORTED: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} does not serve {method}: {problem}',
-    remedy: 'use an endpoint with getProgramAccounts and transaction history enabled',
+    remedy:
+      'use an endpoint that serves the method, or add one to ledger.rpcUrls; getProgramAccounts and transaction history are often off',
   },
   LEDGER__REQUEST_REFUSED: {
     class: 'retry-later',

@@ -144,7 +144,14 @@ export class HttpClient {
     const proxy = useProxy ? proxyFor(origin) : undefined;
     if (proxy === undefined) return new Agent(options);
     const noProxy = fromEnvironment('no_proxy') ?? '';
-    return new EnvHttpProxyAgent({ ...options, httpProxy: proxy, httpsProxy: proxy, noProxy, requestTls: tls, proxyTls: tls });
+    return new EnvHttpProxyAgent({ ...options, httpProxy: proxy.url, httpsProxy: proxy.url, noProxy, requestTls: tls, proxyTls: tls });
+  }
+
+  /** A connection that could not be made, with the proxy named: the endpoint's own address is not what failed to answer. */
+  #throughProxy(origin: string, cause: Error): Error {
+    const proxy = this.#options.useProxy ? proxyFor(origin) : undefined;
+    if (proxy === undefined || !URL.canParse(proxy.url)) return cause;
+    return new Error(`through the proxy ${new URL(proxy.url).host} of ${proxy.variable}: ${cause.message || cause.name}`, { cause });
   }
 
   #dispatch({ method, origin, path, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
@@ -196,7 +203,7 @@ export class HttpClient {
           if (head === undefined) fail('connection', new Error('no response'));
           else resolve({ ...head, body: Buffer.concat(chunks) });
         },
-        onResponseError: (_, error) => fail('connection', error),
+        onResponseError: (_, error) => fail('connection', progress === 'waiting' ? this.#throughProxy(origin, error) : error),
       };
       try {
         this.#agent ??= this.#options.dispatcher ?? this.#open(origin);
@@ -255,13 +262,29 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
  * The URL of the proxy for an origin: HTTPS_PROXY or HTTP_PROXY by its scheme, the lower-case variable first, as curl does. None for this host
- * itself. `host:port` is an HTTP proxy.
+ * itself, nor for a host of NO_PROXY. `host:port` is an HTTP proxy. Throws for any other kind of proxy.
  */
-function proxyFor(origin: string): string | undefined {
-  const { protocol, hostname } = new URL(origin);
-  if (LOOPBACK.test(hostname)) return undefined;
-  const proxy = fromEnvironment(protocol === 'https:' ? 'https_proxy' : 'http_proxy');
-  return proxy === undefined || proxy.includes('://') ? proxy : `http://${proxy}`;
+function proxyFor(origin: string): { readonly url: string; readonly variable: string } | undefined {
+  const { protocol, hostname, port } = new URL(origin);
+  if (LOOPBACK.test(hostname) || isOffProxy(hostname, port || (protocol === 'https:' ? '443' : '80'))) return undefined;
+  const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
+  const proxy = fromEnvironment(name);
+  if (proxy === undefined) return undefined;
+  const variable = process.env[name] ? name : name.toUpperCase();
+  const url = proxy.includes('://') ? proxy : `http://${proxy}`;
+  if (!/^https?:/i.test(url))
+    throw new Error(`${variable} names a proxy of another kind (${url.slice(0, url.indexOf(':'))}) than http or https`);
+  return { url, variable };
+}
+
+/** Whether NO_PROXY names the host, one of its parent domains, or everything; an entry with a port is for that port only. */
+function isOffProxy(hostname: string, port: string): boolean {
+  const entries = (fromEnvironment('no_proxy') ?? '').toLowerCase().split(/[\s,]+/);
+  return entries.some((entry) => {
+    const [, name = '', only] = /^(?:\*?\.)?(.+?)(?::(\d+))?$/.exec(entry) ?? [];
+    if (name === '' || (only !== undefined && only !== port)) return false;
+    return name === '*' || hostname === name || hostname.endsWith(`.${name}`);
+  });
 }
 
 function fromEnvironment(name: string): string | undefined {

@@ -70,6 +70,33 @@ test('an https endpoint asks HTTPS_PROXY for a tunnel, and an http endpoint does
   expect(targets).toEqual(['ledger.example:443']);
 });
 
+test('a proxy that cannot be reached is named with its variable, without its password', async () => {
+  vi.stubEnv('HTTP_PROXY', 'http://user:hunter22@127.0.0.1:9');
+  const error = await balanceAt('http://ledger.example').catch((caught) => caught);
+  expect([error.code, error.message]).toEqual([
+    'LEDGER__UNREACHABLE',
+    expect.stringContaining('through the proxy 127.0.0.1:9 of HTTP_PROXY: connect ECONNREFUSED'),
+  ]);
+  expect(error.message).not.toContain('hunter22');
+  expect(error.remedy).toContain('proxy');
+});
+
+test('a proxy is not named for an endpoint of NO_PROXY', async () => {
+  vi.stubEnv('HTTP_PROXY', 'socks5://127.0.0.1:9');
+  vi.stubEnv('NO_PROXY', 'ledger.example');
+  const { rpc } = rpcOver(['http://ledger.example:9'], { resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
+  onTestFinished(() => rpc.close());
+  const error = await rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
+  expect(error.message).toMatch(/cannot be reached: connect ECONNREFUSED/);
+});
+
+test('a SOCKS proxy is refused by name', async () => {
+  vi.stubEnv('HTTPS_PROXY', 'socks5://user:hunter22@127.0.0.1:9');
+  const error = await balanceAt('https://ledger.example').catch((caught) => caught);
+  expect(error.message).toContain('HTTPS_PROXY names a proxy of another kind (socks5) than http or https');
+  expect(error.message).not.toContain('hunter22');
+});
+
 test.each(['ledger.example', '.example', '*'])('NO_PROXY=%s keeps the ledger off the proxy', async (names) => {
   const { address, targets } = await proxy();
   vi.stubEnv('HTTP_PROXY', `http://${address}`);
