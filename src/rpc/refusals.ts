@@ -33,6 +33,10 @@ const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', quarantine: false };
 const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', quarantine: false };
 export const minContextSlotVerdict: Verdict = { code: 'LEDGER__NOT_YET', quarantine: false };
 
+const INVALID_REQUEST = -32600;
+/** Providers report a bad key with -32600 or a code of their own; only the words are common. */
+const ACCESS_WORDS = /\bunauthori[sz]ed\b|\bforbidden\b|\bapi[ -]?key\b|\byour key\b|\baccess (is )?denied\b|\bcredentials?\b/i;
+
 /** The error codes of Solana's JSON-RPC (`rpc-client-api` custom errors) and of JSON-RPC 2.0. All others are errors of the node. */
 const BY_RPC_CODE: ReadonlyMap<number | undefined, Verdict> = new Map([
   [-32002, refused], // preflight failed
@@ -46,7 +50,7 @@ const BY_RPC_CODE: ReadonlyMap<number | undefined, Verdict> = new Map([
   [-32014, minContextSlotVerdict], // block status not available yet
   [-32015, refused], // unsupported transaction version
   [-32016, minContextSlotVerdict], // minContextSlot not reached
-  [-32600, refused], // invalid request
+  [INVALID_REQUEST, refused],
   [-32601, unsupported], // method not found
   [-32602, refused], // invalid parameters: perhaps only this node is too old for them
   [-32700, refused], // parse error
@@ -66,6 +70,7 @@ export function verdictOf(reply: RpcFailure): Verdict {
       const { code = 0, status = 200 } = reply;
       if (status >= 401 && status <= 403) return denied;
       const byCode = BY_RPC_CODE.get(code);
+      if ((byCode === undefined || code === INVALID_REQUEST) && ACCESS_WORDS.test(reply.message)) return denied;
       if (byCode !== undefined) return byCode;
       if (code >= 400 && code < 600) return byHttpStatus(code);
       return status >= 300 ? byHttpStatus(status) : nodeError;

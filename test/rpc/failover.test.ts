@@ -244,6 +244,25 @@ describe('failing endpoints', () => {
 });
 
 describe('endpoints that refuse requests', () => {
+  test.each([-32600, -32052])(
+    'rule 20: an expired key under the code %i is denied access, so that the remedy names the key',
+    async (code) => {
+      const alone = rpcOver([first.url]);
+      first.always({ error: { code, message: 'Unauthorized: your key has expired' } });
+      const error = await alone.rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
+      expect([error.code, error.remedy]).toEqual(['LEDGER__ACCESS_DENIED', expect.stringContaining('the plan at the provider')]);
+      await alone.rpc.close();
+    },
+  );
+
+  test('rule 20: the remedy for an unsupported method fits every method', async () => {
+    const alone = rpcOver([first.url]);
+    first.always({ error: { code: -32601, message: 'no' } });
+    const error = await alone.rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
+    expect(error.remedy).toMatch(/^use an endpoint that serves the method/);
+    await alone.rpc.close();
+  });
+
   test.each([-32600, -32601, -32007])(
     'rule 20: an endpoint that answers every method with %i is reported lost, and back once it serves',
     async (code) => {
