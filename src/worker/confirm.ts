@@ -112,7 +112,7 @@ export class Confirmer {
 
   /** Expiry is proven by a block height above the last valid one, and a status that is still missing after that. */
   async #checkExpiry(overdue: readonly InFlightTransaction[], slot: Slot, signal: AbortSignal): Promise<void> {
-    const { rpc, clock, desired, inFlight, health, reporter, onExpired } = this.#parts;
+    const { rpc, clock, desired, inFlight, budget, health, reporter, onExpired } = this.#parts;
     const toRenew = new Set(overdue.filter(({ hasOldHeights }) => hasOldHeights));
     this.#lastExpiryCheckAt = clock.monotonic();
     const { blockHeight, statuses } = await rpc.checkExpiry(
@@ -125,6 +125,7 @@ export class Confirmer {
       else if (toRenew.has(transaction)) renewHeights(transaction, slot, blockHeight);
       else if (blockHeight > transaction.lastValidBlockHeight && inFlight.abandon(transaction)) {
         const { signature, intents } = transaction;
+        budget.refundFee();
         for (const { user } of intents) desired.remove(user);
         health.failed(new AgentError('WRITE__NOT_LANDING', { problem: `transaction ${signature} expired unconfirmed` }));
         reporter.expired({ signature, intents });

@@ -51,9 +51,14 @@ export class SpendBudget {
     this.#lamports.add(LAMPORTS_PER_TRANSACTION);
   }
 
-  /** No endpoint can have the transaction, so no fee will be due. */
+  /** No endpoint took the transaction. */
   refundTransaction(): void {
     this.#transactions.add(-1);
+    this.refundFee();
+  }
+
+  /** No block will include the transaction, so its fee is never due. It still counts as one of its minute. */
+  refundFee(): void {
     this.#lamports.add(-LAMPORTS_PER_TRANSACTION);
   }
 

@@ -158,10 +158,11 @@ export class FailureBisector {
   select(waiting: Iterable<WaitingIntent>): Iterable<WaitingIntent> {
     if (this.#groups.size === 0) return waiting;
     const all = [...waiting];
-    const unsuspected = all.filter(({ intent }) => !this.#groups.has(intent.user));
-    if (unsuspected.length > 0) return unsuspected;
+    // Early refreshes alone make no transaction: a group of nothing else, or an unsuspected one, must not hold up the others.
+    const required = all.filter(({ intent }) => intent.reason !== 'ride-along');
+    if (required.some(({ intent }) => !this.#groups.has(intent.user))) return all.filter(({ intent }) => !this.#groups.has(intent.user));
     const rank = (user: Address): number => (this.#alone.has(user) ? this.#lastGroup : 0) + (this.#groups.get(user) ?? 0);
-    const [first] = all.map(({ intent }) => intent.user).sort((a, b) => rank(a) - rank(b));
+    const [first] = required.map(({ intent }) => intent.user).sort((a, b) => rank(a) - rank(b));
     return all.filter(({ intent }) => first !== undefined && this.#groups.get(intent.user) === this.#groups.get(first));
   }
 

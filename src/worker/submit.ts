@@ -219,7 +219,9 @@ export class Submitter {
         reporter.withdrawn({ signature, intents });
         return;
       case 'rejected':
-        if (inFlight.abandon(transaction)) await failures.handle(transaction, outcome.err, outcome.logs, signal);
+        if (!inFlight.abandon(transaction)) return;
+        budget.refundFee();
+        await failures.handle(transaction, outcome.err, outcome.logs, signal);
     }
   }
 }

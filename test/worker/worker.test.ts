@@ -679,6 +679,20 @@ describe('the successor of another worker', () => {
   });
 });
 
+describe('suspected users', () => {
+  test('rule 19: a change that failed alone is sent again although only early refreshes are free of suspicion', async () => {
+    const { clock, setDesired, ledger, history } = setUp();
+    let isBusy = true;
+    ledger.state.fate = () => (isBusy ? { outcome: { kind: 'rejected', err: 'AccountInUse', logs: [] } } : {});
+    setDesired(up(1));
+    await clock.advance(2_000);
+    isBusy = false;
+    setDesired([...up(1), intentFor(2, 'up', { reason: 'ride-along', ageMs: 3_000_000 })]);
+    await clock.advance(30_000);
+    expect(history()).toContain('u1 up');
+  });
+});
+
 describe('a spending limit', () => {
   const refreshes = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'up', { reason: 'refresh', ageMs: 3_600_000 }));
 
@@ -699,6 +713,21 @@ describe('a spending limit', () => {
     await clock.advance(50_000);
     expect(history()).toEqual(['u1 up']);
     expect([ledger.sends.length, worker.lamportsOfTheDay]).toEqual([5, 5_000]);
+  });
+
+  test('rule 21: a transaction that the program rejects before a block, or that expires, costs no lamports of the day', async () => {
+    const { clock, setDesired, ledger, worker } = setUp();
+    ledger.refused.set(keyNumber(7), { Custom: 26 });
+    setDesired(up(7));
+    await clock.advance(5_000);
+    expect([ledger.sends.length, worker.lamportsOfTheDay]).toEqual([0, 0]);
+    ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    setDesired(up(1));
+    await clock.advance(1_000);
+    expect(worker.lamportsOfTheDay).toBe(5_000);
+    worker.setDesired([], { slot: slot(ledger.slot()), readAt: clock.monotonic(), users: { has: () => true } });
+    await clock.advance(120_000);
+    expect([worker.inFlight().size, worker.lamportsOfTheDay]).toEqual([0, 0]);
   });
 
   test('changes are sent where the limit makes refreshes wait', async () => {

@@ -366,6 +366,11 @@ export class VrfReader {
   #lastCount = 0;
   /** The addresses that this poll has come across. */
   #seen = new Set<string>();
+  /**
+   * When this poll began. A row is as old as its answer says at the time of that answer; by the end of a walk of many seconds the session may be up
+   * again, so the walk's own time never counts as time for which a session was down (rule 10).
+   */
+  #beganAt: EpochMs | undefined;
 
   constructor(options: VrfReaderOptions) {
     this.#options = options;
@@ -376,6 +381,7 @@ export class VrfReader {
     const known = this.#memory;
     this.#memory = undefined;
     this.#seen = new Set();
+    this.#beganAt = this.#options.now();
     const reading =
       (known === undefined ? undefined : await this.#readKnown(known, session, signal)) ?? (await this.#walkAny(known, session, signal));
     if (reading === undefined) {
@@ -461,12 +467,12 @@ export class VrfReader {
   }
 
   #collected(rows: Iterable<PeerRow>, mib: PeerMib): Collected {
-    const { source, now } = this.#options;
+    const { source } = this.#options;
     return {
       kind: 'collected',
       source,
       neighbors: new Map([...rows].map((row) => [row.address, neighborOf(row, mib)])),
-      switchTime: now(),
+      switchTime: this.#beganAt,
       changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
     };
   }
