@@ -44,7 +44,7 @@ export function effectiveBgpStatus(user: BgpRecord, { slot, slotTimeMs, staleAft
   if (!(ageMs <= staleAfterMs)) return { kind: 'stale', ageMs, last };
   switch (last) {
     case 'up':
-      return { kind: 'up', ageMs, rttNs: user.bgpRttNs === 0n ? undefined : user.bgpRttNs };
+      return { kind: 'up', ageMs, ...(user.bgpRttNs === 0n ? {} : { rttNs: user.bgpRttNs }) };
     case 'down':
       return { kind: 'down', ageMs, lastUpAt: user.lastBgpUpAt === 0n ? undefined : user.lastBgpUpAt };
     case 'unknown':

@@ -2,7 +2,7 @@ import { AgentError } from '../lib/index.ts';
 import type { SignatureStatus } from '../rpc/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import type { Confirmations, InFlightTransaction } from './in-flight.ts';
-import type { SubmitterParts } from './submit.ts';
+import { handleOutcome, type SubmitterParts } from './submit.ts';
 
 /** A slot of Solana takes 400 ms; half as long again is slow. */
 const LONG_SLOT_MS = 600;
@@ -94,7 +94,7 @@ export class Confirmer {
   }
 
   #rebroadcast(transaction: InFlightTransaction, signal: AbortSignal): void {
-    const { rpc, clock, inFlight, health, queue, reporter, timing } = this.#parts;
+    const { rpc, clock, inFlight, queue, reporter, timing } = this.#parts;
     const { signature, attempts } = transaction;
     if (clock.monotonic() - transaction.lastSentAt < timing.rebroadcastIntervalMs || this.#resending.has(transaction)) return;
     this.#resending.add(transaction);
@@ -105,8 +105,8 @@ export class Confirmer {
       transaction.lastSentAt = clock.monotonic();
       transaction.sends += 1;
       reporter.rebroadcast({ signature });
-      const outcome = await rpc.sendTransaction(attempts, { skipPreflight: true }, signal);
-      if ('error' in outcome && outcome.error !== undefined) health.failed(outcome.error);
+      // The first send may have been open when it returned; the last attempt to end decides.
+      await handleOutcome(this.#parts, transaction, await rpc.sendTransaction(attempts, { skipPreflight: true }, signal), signal);
     });
   }
 

@@ -10,7 +10,7 @@ import {
   type Signer,
   type WaitingIntent,
 } from '../publisher/index.ts';
-import { type LedgerRpc, SendAttempts } from '../rpc/index.ts';
+import { type LedgerRpc, SendAttempts, type SendOutcome } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { FailureHandler, FailureHandlerParts } from './failures.ts';
 import type { SpendBudget } from './gate.ts';
@@ -201,27 +201,40 @@ export class Submitter {
 
   /** The first send. A node that lags behind the view would reject users that it does not know yet. */
   async #send(transaction: InFlightTransaction, signal: AbortSignal): Promise<void> {
-    const { rpc, timing, desired, inFlight, budget, gate, health, reporter, failures } = this.#parts;
-    const { attempts, signature, intents } = transaction;
-    const outcome = await rpc.sendTransaction(attempts, { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot }, signal);
-    switch (outcome.kind) {
-      case 'accepted':
-        gate.answered();
-        return;
-      case 'unknown':
-        if (outcome.error !== undefined) health.failed(outcome.error);
-        return;
-      case 'not-sent':
-        health.failed(outcome.error);
-        if (!inFlight.abandon(transaction)) return;
-        budget.refundTransaction();
-        gate.pause();
-        reporter.withdrawn({ signature, intents });
-        return;
-      case 'rejected':
-        if (!inFlight.abandon(transaction)) return;
-        budget.refundFee();
-        await failures.handle(transaction, outcome.err, outcome.logs, signal);
-    }
+    const { rpc, timing, desired } = this.#parts;
+    const options = { skipPreflight: timing.skipPreflight, minContextSlot: desired.viewSlot };
+    await handleOutcome(this.#parts, transaction, await rpc.sendTransaction(transaction.attempts, options, signal), signal);
+  }
+}
+
+/**
+ * Acts on the outcome of all attempts so far, after a send or a resend. While one attempt is open or may land, the outcome is `unknown` or `accepted`,
+ * and the transaction stays in flight.
+ */
+export async function handleOutcome(
+  { inFlight, budget, gate, health, reporter, failures }: SubmitterParts,
+  transaction: InFlightTransaction,
+  outcome: SendOutcome,
+  signal: AbortSignal,
+): Promise<void> {
+  const { signature, intents } = transaction;
+  switch (outcome.kind) {
+    case 'accepted':
+      gate.answered();
+      return;
+    case 'unknown':
+      if (outcome.error !== undefined) health.failed(outcome.error);
+      return;
+    case 'not-sent':
+      health.failed(outcome.error);
+      if (!inFlight.abandon(transaction)) return;
+      budget.refundTransaction();
+      gate.pause();
+      reporter.withdrawn({ signature, intents });
+      return;
+    case 'rejected':
+      if (!inFlight.abandon(transaction)) return;
+      budget.refundFee();
+      await failures.handle(transaction, outcome.err, outcome.logs, signal);
   }
 }

@@ -2,6 +2,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
+import type { SendOutcome } from '../../src/rpc/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { type SpendLimits, Worker, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
@@ -377,6 +378,43 @@ describe('a lost transaction', () => {
     setDesired(up(1));
     await clock.advance(5_000);
     expect(history()).toEqual(['u1 up']);
+  });
+});
+
+describe('a first send that is open when its resend begins', () => {
+  /** The resend begins after two seconds, and ends after the first send. */
+  const refusingLate = ({ clock, ledger }: ReturnType<typeof setUp>, outcome: SendOutcome): void => {
+    const { sendTransaction } = ledger.rpc;
+    let sends = 0;
+    ledger.rpc.sendTransaction = async (attempts, options, signal) => {
+      sends += 1;
+      if (sends > 2) return sendTransaction(attempts, options, signal);
+      const attempt = attempts.begin('the fake ledger');
+      await clock.sleep(sends === 1 ? 2_700 : 900, signal);
+      attempts.end(attempt, outcome);
+      return attempts.outcome();
+    };
+  };
+
+  test('rule 20: a transaction is replaced as soon as its resend shows that no endpoint has it', async () => {
+    const at = setUp();
+    refusingLate(at, { kind: 'not-sent', error: ledgerOutage() });
+    at.setDesired(up(1));
+    await at.clock.advance(10_000);
+    expect(at.history()).toEqual(['u1 up']);
+    expect(at.linesOf('sent').length).toBe(2);
+  });
+
+  test('rule 19: a user whose rejection only the resend shows backs off at once', async () => {
+    const at = setUp();
+    at.setDesired(up(900));
+    await at.clock.advance(2_000);
+    const prefix = 1; // the compute limit
+    refusingLate(at, { kind: 'rejected', err: { InstructionError: [prefix, { Custom: 5 }] }, logs: [] });
+    at.setDesired(up(1));
+    await at.clock.advance(10_000);
+    expect(at.linesOf('rejected')).toEqual(['rejected u1 up: WRITE__USER_REJECTED']);
+    expect(at.rebroadcasts()).toBe(1);
   });
 });
 
