@@ -1,23 +1,28 @@
 # The agent in a container, on the switch or on a host near it.
 #
-#   build: Node.js, npm, esbuild ──► one executable ──► final: a small Debian, the executable, nothing to build with
+#   build, on the processor of the machine that builds: Node.js, npm, esbuild ──► one executable for the processor of the image
+#   final: a small Debian, the executable, nothing to build with. No command runs in it, so no emulation is needed for another processor.
 #
 #   docker build --tag dzd-telemetry .
+#   docker buildx build --platform linux/amd64,linux/arm64 --build-arg SOURCE_COMMIT=$(git rev-parse HEAD) --tag REGISTRY/dzd-telemetry --push .
 #
 # The file system may be read-only, and the user is not root: compose.yaml shows both. Behind a registry of your own, hand its settings in with
 # --secret id=npmrc,src=$HOME/.npmrc: they stay out of the image.
-ARG NODE_IMAGE=node:20-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 ARG BASE_IMAGE=debian:bookworm-slim
 
-FROM ${NODE_IMAGE} AS build
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --prefer-offline
 COPY . .
-RUN node scripts/package.mjs --only executable
+ARG TARGETARCH=amd64
+# What `dzd-telemetry --version --output json` gives as the commit: .git stays out of the build.
+ARG SOURCE_COMMIT=
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc node scripts/package.mjs --only executable --arch "$TARGETARCH" && mv out/dzd-telemetry* /dzd-telemetry
 
 FROM ${BASE_IMAGE}
-COPY --from=build /src/out/dzd-telemetry /usr/bin/dzd-telemetry
+COPY --from=build /dzd-telemetry /usr/bin/dzd-telemetry
 COPY --from=build /src/out/THIRD-PARTY-NOTICES.txt /src/LICENSE /usr/share/doc/dzd-telemetry/
 COPY --from=build /src/config /usr/share/doc/dzd-telemetry/config
 # A number, so that Kubernetes can see that it is not root.
