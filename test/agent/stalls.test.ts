@@ -38,7 +38,7 @@ describe.concurrent('writes that do not land, over sockets', PATIENTLY, () => {
     const { fixture, stalls } = await fastFixture(onTestFinished);
     fixture.localnet.ledger.faults.set({ frozen: true });
     await fixture.until('the stall', () => stalls().length > 0);
-    expect(stalls()).toEqual([expect.stringMatching(/^writes stalled: the ledger makes no progress: it has been at slot \d+ for \d+ s$/)]);
+    expect(stalls()).toEqual([expect.stringMatching(/^writes stalled: the ledger makes no progress: every answer is of slot \d+$/)]);
     fixture.localnet.ledger.faults.clear();
     await fixture.until('the end', () => stalls().length > 1);
     expect(stalls().slice(1)).toEqual(['writes land again']);
