@@ -54,8 +54,6 @@ export function isAgentError(error: unknown): error is AgentError {
 /** Any thrown value as one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // The message of an AgentError is complete; its cause would repeat it.
-  if (isAgentError(error)) return error.message.replaceAll(/\s+/g, ' ');
   const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? `: ${describeError(error.cause)}` : '';
   return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, ' ');
 }
