@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FaultPatch } from '../../localnet/ledger/faults.ts';
+import { systemClock } from '../../src/lib/index.ts';
 import { type AgentFixture, type AtEnd, PATIENTLY, settledFixture } from '../support/agent-fixture.ts';
 
 /** Forty-five seconds of the agent pass in a good second, over real sockets. */
@@ -64,6 +65,8 @@ describe.concurrent('writes that do not land, over sockets', PATIENTLY, () => {
   ] as const)('rule 20: an endpoint that answers %s with %i is quoted', async ([method, code, message], { onTestFinished }) => {
     const { fixture, stalls } = await fastFixture(onTestFinished);
     fixture.localnet.ledger.faults.set(error(method, code, message));
+    // The blockhash of the writes before is 2 s old at most, and would do for one more.
+    await systemClock.sleep(500);
     fixture.localnet.disconnect(fixture.user(1));
     await fixture.until('the stall', () => stalls().length > 0);
     expect(stalls()[0]).toContain(message);
