@@ -215,11 +215,14 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     resumed() {
       logger.info('writes resumed');
     },
-    writesStalled({ error, forMs, repeated }) {
-      logger[repeated ? 'error' : 'warn']('writes are not landing', { forSeconds: Math.round(forMs / 1_000), error });
+    writesStalled({ error, forMs, repeated, nothingToWrite = false }) {
+      const what = nothingToWrite ? 'the ledger makes no progress; no write waits for it' : 'writes are not landing';
+      logger[repeated ? 'error' : 'warn'](what, { forSeconds: Math.round(forMs / 1_000), error });
     },
-    writesResumed({ forMs }) {
-      logger.info('writes are confirmed again', { afterSeconds: Math.round(forMs / 1_000) });
+    writesResumed({ forMs, nothingToWrite = false }) {
+      logger.info(nothingToWrite ? 'the ledger makes progress again' : 'writes are confirmed again', {
+        afterSeconds: Math.round(forMs / 1_000),
+      });
     },
     internalError(error) {
       logger.error('internal error; the agent continues. Please report it', {

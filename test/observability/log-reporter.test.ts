@@ -79,6 +79,17 @@ test('rule 20: writes that do not land are one warning with the cause, one error
   ]);
 });
 
+test('rule 20: a ledger that stands still while no write waits is reported as that', () => {
+  const { reporter, texts } = log();
+  const error = new AgentError('LEDGER__STANDS_STILL', { slot: 84 });
+  reporter.writesStalled({ error, forMs: 46_000, repeated: false, nothingToWrite: true });
+  reporter.writesResumed({ forMs: 66_000, nothingToWrite: true });
+  expect(texts().map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+    'warn the ledger makes no progress; no write waits for it',
+    'info the ledger makes progress again',
+  ]);
+});
+
 test('a low balance is one line that names the publisher, and its recovery is another', () => {
   const { reporter, texts } = log();
   for (const hoursToEmpty of [5_000, 20.4, 19, 5_000]) reporter.balance({ lamports: lamports(5), hoursToEmpty, publisher: keyNumber(7) });

@@ -102,8 +102,10 @@ function halt({ halted }: AgentStatus): readonly Finding[] {
 
 function stall({ writesStalled, now }: AgentStatus): readonly Finding[] {
   if (writesStalled === null) return [];
-  const { since, message, remedy } = writesStalled;
-  return [critical(`No write has landed for ${span(now - since)}: ${message}`, remedy)];
+  const { since, code, message, remedy } = writesStalled;
+  // Perhaps no write waits for a ledger that stands still.
+  const what = code === 'LEDGER__STANDS_STILL' ? 'For' : 'No write has landed for';
+  return [critical(`${what} ${span(now - since)}: ${message}`, remedy)];
 }
 
 function reading({ ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem }: AgentStatus): readonly Finding[] {
