@@ -1,8 +1,9 @@
 import { type Agent, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
+import { type AgentReporter, createAgentEvents } from '../../src/agent/events.ts';
 import { describeError, seededRandom } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { createIncarnation, type Incarnation } from './incarnation.ts';
-import { createTickJudge, type FlightJudge, judgingReporter, type Verdict } from './invariants.ts';
+import { createTickJudge, type FlightJudge, type TickJudge, type Verdict } from './invariants.ts';
 import { createSimulatedTransport, type NodeOnPath } from './network.ts';
 import { createPrng, type Prng, type RunPlan } from './plan.ts';
 import { createSimulatedSource, type SourceConditions } from './sources.ts';
@@ -183,4 +184,99 @@ export function createAgents(options: AgentsOptions): Agents {
       return startedAt;
     },
   };
+}
+
+interface JudgingReporterOptions {
+  readonly world: World;
+  readonly trace: Trace;
+  readonly verdict: Verdict;
+  readonly flights: FlightJudge;
+}
+
+interface JudgesOfIncarnation {
+  readonly ticks: TickJudge;
+  readonly stalls: StallJudge;
+}
+
+/** Forwards the agent's events to the judges and to the trace, until the kill. */
+function judgingReporter(
+  incarnation: Incarnation,
+  { ticks, stalls }: JudgesOfIncarnation,
+  { world, trace, verdict, flights }: JudgingReporterOptions,
+): AgentReporter {
+  const brief = (signature: string): string => signature.slice(0, 6);
+  const log = (line: string): void => trace.log(`agent: ${line}`);
+  /** What a killed process reports is not heard. */
+  const whileAlive =
+    <A extends readonly unknown[]>(act: (...args: A) => void) =>
+    (...args: A): void => {
+      if (incarnation.isAlive) act(...args);
+    };
+  return createAgentEvents({
+    tick: whileAlive((report) => {
+      ticks.ticked(report);
+      stalls.ticked(report);
+    }),
+    sent({ signature, intents }) {
+      incarnation.step();
+      if (!incarnation.isAlive) return;
+      log(`sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`);
+      ticks.sent(intents);
+      flights.sent(signature, intents);
+      stalls.sent(signature, intents);
+    },
+    confirmed: whileAlive(({ intent, signature }) => {
+      log(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`);
+      stalls.confirmed(signature);
+    }),
+    expired: whileAlive(({ signature }) => {
+      log(`${brief(signature)} expired`);
+      stalls.ended(signature);
+    }),
+    withdrawn: whileAlive(({ signature }) => {
+      log(`${brief(signature)} withdrawn`);
+      stalls.ended(signature);
+    }),
+    rejected: whileAlive(({ intent, signature, error }) => {
+      log(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`);
+      stalls.rejected(signature, intent.user);
+    }),
+    failed: whileAlive(({ signature, error }) => {
+      log(`${brief(signature)} failed: ${error.message}`);
+      stalls.ended(signature);
+    }),
+    halted: whileAlive((error) => {
+      log(`halted: ${error.message}`);
+      stalls.problem('halted', true);
+    }),
+    resumed: whileAlive(() => {
+      log('resumed');
+      stalls.problem('halted', false);
+    }),
+    budget: whileAlive(({ allowance }) => {
+      log(`budget: ${allowance}`);
+      stalls.problem('budget', allowance === 'none');
+    }),
+    writesStalled: whileAlive(({ error, forMs }) => {
+      log(`writes have not landed for ${Math.round(forMs / 1_000)} s: ${error.message}`);
+      stalls.stalled(true);
+    }),
+    writesResumed: whileAlive(() => {
+      log('writes land again');
+      stalls.stalled(false);
+    }),
+    foreignWrites: whileAlive(({ users }) => {
+      log(`another writer: ${users.map((user) => world.nameOf(user)).join(', ')}`);
+      flights.foreignWrites(incarnation, users);
+    }),
+    source: whileAlive(({ source, state }) => log(`${source} ${state}`)),
+    ledgerView: whileAlive(({ state, error }) => {
+      log(`ledger view ${state}${error === undefined ? '' : `: ${error.message}`}`);
+      if (state !== 'rollback') stalls.problem('ledger', state !== 'back');
+    }),
+    massDown: whileAlive(({ wentDown, wereUp, confirmed }) => log(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`)),
+    internalError: whileAlive((error) =>
+      verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    ),
+  }).reporter;
 }

@@ -1,11 +1,10 @@
-import { type AgentReporter, createAgentEvents, type TickReport } from '../../src/agent/events.ts';
+import type { TickReport } from '../../src/agent/events.ts';
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/index.ts';
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { SendWatcher } from './network.ts';
 import type { Poll } from './sources.ts';
-import type { StallJudge } from './stall-judge.ts';
 import { type SimulationClock, sessionName, type Trace, type World } from './world.ts';
 
 /** The invariants of every run; docs/simulation.md explains them. */
@@ -310,7 +309,7 @@ interface FlightJudgeOptions {
 
 const brief = (signature: string): string => signature.slice(0, 6);
 
-interface TickJudge {
+export interface TickJudge {
   /** A source of this incarnation completed a poll. */
   polled(poll: Poll): void;
   /** Checks a tick's intents against its polls. */
@@ -401,99 +400,4 @@ export function createTickJudge({ world, verdict, policy, blind, now, switchCloc
       }
     },
   };
-}
-
-interface JudgingReporterOptions {
-  readonly world: World;
-  readonly trace: Trace;
-  readonly verdict: Verdict;
-  readonly flights: FlightJudge;
-}
-
-interface JudgesOfIncarnation {
-  readonly ticks: TickJudge;
-  readonly stalls: StallJudge;
-}
-
-/** Forwards the agent's events to the judges and to the trace, until the kill. */
-export function judgingReporter(
-  incarnation: Incarnation,
-  { ticks, stalls }: JudgesOfIncarnation,
-  { world, trace, verdict, flights }: JudgingReporterOptions,
-): AgentReporter {
-  const brief = (signature: string): string => signature.slice(0, 6);
-  const log = (line: string): void => trace.log(`agent: ${line}`);
-  /** What a killed process reports is not heard. */
-  const whileAlive =
-    <A extends readonly unknown[]>(act: (...args: A) => void) =>
-    (...args: A): void => {
-      if (incarnation.isAlive) act(...args);
-    };
-  return createAgentEvents({
-    tick: whileAlive((report) => {
-      ticks.ticked(report);
-      stalls.ticked(report);
-    }),
-    sent({ signature, intents }) {
-      incarnation.step();
-      if (!incarnation.isAlive) return;
-      log(`sends ${brief(signature)}: ${intents.map(({ user, to, reason }) => `${world.nameOf(user)} ${to} (${reason})`).join(', ')}`);
-      ticks.sent(intents);
-      flights.sent(signature, intents);
-      stalls.sent(signature, intents);
-    },
-    confirmed: whileAlive(({ intent, signature }) => {
-      log(`${brief(signature)} landed: ${world.nameOf(intent.user)} ${intent.to}`);
-      stalls.confirmed(signature);
-    }),
-    expired: whileAlive(({ signature }) => {
-      log(`${brief(signature)} expired`);
-      stalls.ended(signature);
-    }),
-    withdrawn: whileAlive(({ signature }) => {
-      log(`${brief(signature)} withdrawn`);
-      stalls.ended(signature);
-    }),
-    rejected: whileAlive(({ intent, signature, error }) => {
-      log(`${brief(signature)} rejected: ${world.nameOf(intent.user)}: ${error.message}`);
-      stalls.rejected(signature, intent.user);
-    }),
-    failed: whileAlive(({ signature, error }) => {
-      log(`${brief(signature)} failed: ${error.message}`);
-      stalls.ended(signature);
-    }),
-    halted: whileAlive((error) => {
-      log(`halted: ${error.message}`);
-      stalls.problem('halted', true);
-    }),
-    resumed: whileAlive(() => {
-      log('resumed');
-      stalls.problem('halted', false);
-    }),
-    budget: whileAlive(({ allowance }) => {
-      log(`budget: ${allowance}`);
-      stalls.problem('budget', allowance === 'none');
-    }),
-    writesStalled: whileAlive(({ error, forMs }) => {
-      log(`writes have not landed for ${Math.round(forMs / 1_000)} s: ${error.message}`);
-      stalls.stalled(true);
-    }),
-    writesResumed: whileAlive(() => {
-      log('writes land again');
-      stalls.stalled(false);
-    }),
-    foreignWrites: whileAlive(({ users }) => {
-      log(`another writer: ${users.map((user) => world.nameOf(user)).join(', ')}`);
-      flights.foreignWrites(incarnation, users);
-    }),
-    source: whileAlive(({ source, state }) => log(`${source} ${state}`)),
-    ledgerView: whileAlive(({ state, error }) => {
-      log(`ledger view ${state}${error === undefined ? '' : `: ${error.message}`}`);
-      if (state !== 'rollback') stalls.problem('ledger', state !== 'back');
-    }),
-    massDown: whileAlive(({ wentDown, wereUp, confirmed }) => log(`${wentDown} of ${wereUp} read down at once, ${confirmed} confirmed`)),
-    internalError: whileAlive((error) =>
-      verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    ),
-  }).reporter;
 }
