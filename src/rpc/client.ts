@@ -284,12 +284,12 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     },
 
     async checkExpiry(signatures, signal) {
-      let someLackHistory = false;
+      let historyFailed = false;
       const check = (searchHistory: boolean) =>
         endpoints.onOne(async (endpoint, inner) => {
           const { slot, blockHeight } = await askEpochInfo(endpoint, undefined, inner);
           const last = await askStatuses(endpoint, signatures, searchHistory, inner).catch((error: unknown) => {
-            someLackHistory ||= error instanceof EndpointError && error.error.code === 'LEDGER__UNSUPPORTED';
+            historyFailed ||= error instanceof EndpointError;
             throw error;
           });
           requireSlot(last.slot, slot, endpoint, 'getSignatureStatuses');
@@ -299,8 +299,9 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         return await check(true);
       } catch (error) {
         signal.throwIfAborted();
-        // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash.
-        if (someLackHistory) return check(false);
+        // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash. And above the last valid height no
+        // transaction lands any more, so its users may be evaluated again in any case.
+        if (historyFailed) return check(false);
         throw error;
       }
     },

@@ -124,7 +124,9 @@ const INTERNAL_ERRORS: ReadonlySet<number> = new Set([-32603, -32000, 0]);
 
 /** HTTP statuses, and JSON-RPC codes of front ends, of a request that was refused before it was read or passed on. */
 const REFUSED_BEFORE_FORWARDING: ReadonlySet<number> = new Set([401, 403, 413, 429]);
-const ALREADY_PROCESSED = /\balready\b|AlreadyProcessed|duplicate (transaction|signature)|been (processed|included|confirmed)|previously/i;
+/** But not "already used the requests of this day", nor AccountBorrowFailed's "already borrowed". */
+const ALREADY_PROCESSED =
+  /\balready\b(?! (used|borrowed|reached|exceeded|exhausted|rate|hit)\b)|AlreadyProcessed|duplicate (transaction|signature)|been (processed|included|confirmed)|previously (processed|included|confirmed|submitted|sent)/i;
 
 /** Reads one endpoint's reply to sendTransaction by the table above. `failure`: the endpoint's error, where the reply is one. */
 export function readSendReply(

@@ -85,7 +85,8 @@ export class FailureHandler {
         return;
       case 'retry':
         health.failed(verdict.error);
-        if (verdict.reason === 'blockhash') blockhashes.invalidate();
+        // With the same blockhash the same users have the same bytes, whose old failure is what a status poll finds.
+        if (verdict.reason === 'blockhash' || verdict.reason === 'unexplained') blockhashes.invalidate();
         if (verdict.reason === 'units') compute.exceeded();
         if (verdict.reason === 'heap') compute.needHeap();
         if (verdict.reason === 'unexplained') this.#bisect(intents, signature, verdict.error);

@@ -159,12 +159,17 @@ export class SubmissionGate {
 
   /** The ledger failed: wait, longer each time in a row. */
   pause(): void {
-    this.#pausedUntil = this.#clock.monotonic() + this.#delays.next().value;
+    this.#pauseFor(this.#delays.next().value);
   }
 
   /** A transaction failed for a reason that is not a user's: wait, longer each time until one is confirmed. */
   pauseAfterFailure(): void {
-    this.#pausedUntil = this.#clock.monotonic() + this.#failureDelays.next().value;
+    this.#pauseFor(this.#failureDelays.next().value);
+  }
+
+  /** A short pause does not end a longer one. */
+  #pauseFor(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
   }
 
   /** The ledger answered: the next pause is a short one again. */

@@ -184,6 +184,19 @@ describe('checkExpiry', () => {
     ]);
   });
 
+  test.each([
+    [-32019, 'Failed to query long-term storage; please try again'],
+    [-32603, 'Internal error'],
+    [-32602, 'searchTransactionHistory is not supported'],
+  ])('rule 17: checkExpiry uses the status cache of an endpoint whose history search fails with %i', async (code, message) => {
+    fake
+      .on('getEpochInfo', epochInfo(900, 800))
+      .on('getSignatureStatuses', ({ params }) =>
+        JSON.stringify(params[1]).includes('true') ? { error: { code, message } } : slotted(901, [null]),
+      );
+    expect(await rpc.checkExpiry(['a'], calm())).toEqual({ blockHeight: 800n, statuses: [null] });
+  });
+
   test('checkExpiry fails when that status cache is from before the height', async () => {
     fake.on('getEpochInfo', epochInfo(902, 800)).on('getSignatureStatuses', noHistory);
     expect(await failure(rpc.checkExpiry(['a'], calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 901, not of 902 or later');

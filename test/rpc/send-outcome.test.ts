@@ -64,6 +64,8 @@ const EVENTS: readonly (readonly [string, 'may land' | 'cannot land', RpcReply])
   ['any code with HTTP 403', 'cannot land', { kind: 'rpc-error', code: -32600, message: 'no', status: 403 }],
   ['already processed with HTTP 429', 'may land', { kind: 'http-error', status: 429, text: 'already processed' }],
   ['code 403', 'cannot land', rpcError(403, 'Access forbidden')],
+  ['a used-up quota', 'cannot land', { kind: 'http-error', status: 429, text: 'You have already used the requests of this day' }],
+  ['a borrowed account', 'cannot land', rpcError(-32002, 'Account is already borrowed', simulated('AccountBorrowFailed'))],
   ...[-32000, -32004, -32007, -32009, -32011, -32014, -32015, -32055, -32600, -32601, -32602, -32603, -32700, 500, 503].map(
     (code) => [`code ${code}`, 'may land', rpcError(code, 'because')] as const,
   ),
