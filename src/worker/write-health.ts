@@ -6,6 +6,8 @@ import type { WorkerReporter } from './gate.ts';
 const STALLED_AFTER_MS = 45_000;
 /** … and once more after this long. */
 const REPEATED_AFTER_MS = 5 * 60_000;
+/** A stall ends without a confirmation only after so many decisions in a row that need no write. */
+const IDLE_DECISIONS_TO_END = 3;
 /** Answers of one slot over this time show that the ledger stands still: 50 slots are missing. */
 const STANDSTILL_EVIDENCE_MS = 20_000;
 /** An older error does not explain why nothing lands now. */
@@ -40,6 +42,10 @@ export class WriteHealth {
   /** The slot of the last answer, and of every one in between. */
   #slot: { readonly slot: Slot; readonly from: MonotonicMs; readonly to: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
+  /** Decisions in a row after which nothing waited. */
+  #idleDecisions = 0;
+  /** Whether a transaction was in flight since the last confirmation or stall. */
+  #hasSent = false;
 
   constructor(options: WriteHealthOptions) {
     this.#options = options;
@@ -59,13 +65,17 @@ export class WriteHealth {
 
   /** A tick has decided on a usable view: what it does not desire no longer waits. */
   decided(): void {
-    if (!this.#isBusy) this.#waitingSince = undefined;
+    this.#idleDecisions = this.#isBusy ? 0 : this.#idleDecisions + 1;
+    // A stall of transactions outlasts one poll without their users, and the moment between an expiry and the next send.
+    const needed = this.#stall !== undefined && this.#hasSent ? IDLE_DECISIONS_TO_END : 1;
+    if (this.#idleDecisions >= needed) this.#waitingSince = undefined;
     this.check();
   }
 
   confirmed(): void {
     this.#waitingSince = undefined;
     this.#cause = undefined;
+    this.#hasSent = false;
     if (!this.#standsStill) this.#end();
   }
 
@@ -86,6 +96,7 @@ export class WriteHealth {
     }
     const now = clock.monotonic();
     if (this.#isBusy) this.#waitingSince ??= now;
+    this.#hasSent ||= this.#options.inFlight() > 0;
     const since = this.#notLandingSince();
     const forMs = since === undefined ? 0 : now - since;
     if (this.#stall === undefined) {
@@ -115,6 +126,7 @@ export class WriteHealth {
     if (stall !== undefined)
       reporter.writesResumed({ forMs: clock.monotonic() - stall.since, nothingToWrite: stall.nothingToWrite || undefined });
     this.#stall = undefined;
+    this.#hasSent = false;
   }
 
   /** Only the standstill of the ledger is a problem then. */

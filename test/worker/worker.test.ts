@@ -976,6 +976,17 @@ describe('writes that do not land', () => {
     expect(at.stalls.slice(2)).toEqual([expect.stringMatching(/^resumed after \d+ s$/)]);
   });
 
+  test('rule 20: a stall of transactions does not end with one poll that cannot observe their users', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    await ticking(at, 130, () => up(1));
+    expect(at.stalls.length).toBe(1);
+    await at.clock.advance(120_000);
+    at.setDesired([]);
+    at.setDesired(up(1));
+    expect(at.stalls.length).toBe(1);
+  });
+
   test('rule 20: writes that cannot be decided are reported with what keeps the ledger from being read', async () => {
     const at = setUp();
     for (let passed = 0; passed < 50; passed += 5) {
