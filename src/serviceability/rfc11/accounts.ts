@@ -1,11 +1,9 @@
 import { decodeLink, decodeMulticastGroup, encodeLink, encodeMulticastGroup, type Link, type MulticastGroup } from '../accounts.ts';
 import {
   AccountReader,
-  AccountType,
   AccountWriter,
   key,
   type Layout,
-  openAccount,
   option,
   readFields,
   u8,
@@ -23,6 +21,12 @@ import { decodeUser, encodeUser, type User } from '../user.ts';
  * numbers that it may still assign.
  */
 export const INTERFACE_ACCOUNT_TYPE = 160;
+
+/**
+ * Byte 0 of a ResourceExtension as drafted. The deployed extensions have type 12 and another layout: readers of those would take a drafted one for
+ * a pool of 0.0.0.0/0.
+ */
+export const RESOURCE_EXTENSION_ACCOUNT_TYPE = 161;
 
 /** Byte values of an interface's type and status (Interface layout). */
 export const InterfaceType = { loopback: 1, physical: 2 } as const;
@@ -272,11 +276,13 @@ export interface ResourceExtension {
 const ID_BITMAP_BYTES = ID_SLOTS / 8;
 
 /**
- * Reads a ResourceExtension as drafted. Throws AccountDataError for data of another type, and ServiceabilityError `ACCOUNT__INCONSISTENT` for
- * inconsistent data, such as the deployed program's extensions, which have the same type byte.
+ * Reads a ResourceExtension as drafted. Throws ServiceabilityError `ACCOUNT__INCONSISTENT` for anything else, such as the deployed program's
+ * extensions.
  */
 export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
-  const reader = openAccount(data, 'resourceExtension');
+  const reader = new AccountReader(data);
+  const type = reader.u8();
+  if (type !== RESOURCE_EXTENSION_ACCOUNT_TYPE) throw inconsistent(`its type byte is ${type}`);
   const associatedWith = reader.key();
   const ids = times(readCount(reader, ID_BITMAP_BYTES), () => readIdBitmap(reader));
   const ipAllocations = times(readCount(reader, 16), () => readIpBlockBitmap(reader));
@@ -288,7 +294,7 @@ export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
 
 /** The account's bytes: the drafted fields, then the usable slots of each id bitmap (u16) and the interface count (u16). */
 export function encodeResourceExtension(extension: ResourceExtension): Uint8Array {
-  const writer = new AccountWriter().u8(AccountType.resourceExtension).key(extension.associatedWith);
+  const writer = new AccountWriter().u8(RESOURCE_EXTENSION_ACCOUNT_TYPE).key(extension.associatedWith);
   writer.vector(extension.idAllocations, ({ idType, startOffset, bitmap, allocatedCount }) =>
     writer.u8(IdType[idType]).u16(startOffset).raw(bitmap.bytes).u16(allocatedCount),
   );
@@ -476,8 +482,10 @@ function locate<P extends Part>(parts: readonly P[], slot: number): { readonly p
  *   | deployed layout | slot fields |        an account without slot fields predates RFC-11
  */
 
-/** In a slot field: no slot, because the value is outside the pool (an IBRL user's own address). */
+/** In a slot field of four bytes: no slot, because the value is outside the pool (an IBRL user's own address) or was released (a banned user's). */
 export const NO_SLOT = 0xffff_ffff;
+/** In a slot field of two bytes: no slot, because the id is outside the pool (a link's id from the deployed LinkIds) or was released. */
+export const NO_ID_SLOT = 0xffff;
 
 export interface UserSlots {
   /** In the device's UserTunnelNet. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseNetworkV4, ServiceabilityError, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
+import { AccountDataError, decodeResourceExtension, parseNetworkV4, ServiceabilityError, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
 import { key } from './rfc11-world.ts';
 
@@ -141,6 +141,13 @@ describe('ResourceExtension', () => {
     expect(rfc11.encodeResourceExtension(network).length).toBe(4_205);
     const device = deviceExtension();
     expect(rfc11.encodeResourceExtension({ ...device, ipAllocations: device.ipAllocations.slice(0, 2) }).length).toBe(5_243);
+  });
+
+  test('a ResourceExtension as drafted has type byte 161, so readers of the deployed 12 refuse it', () => {
+    const bytes = rfc11.encodeResourceExtension(deviceExtension());
+    expect(bytes[0]).toBe(161);
+    expect(() => decodeResourceExtension(bytes)).toThrow(AccountDataError);
+    expect(() => rfc11.decodeResourceExtension(Uint8Array.of(12, ...bytes.subarray(1)))).toThrow(ServiceabilityError);
   });
 
   test('a ResourceExtension reads back as it was written', () => {
