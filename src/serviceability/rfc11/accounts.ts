@@ -1,16 +1,5 @@
 import { decodeLink, decodeMulticastGroup, encodeLink, encodeMulticastGroup, type Link, type MulticastGroup } from '../accounts.ts';
-import {
-  AccountReader,
-  AccountWriter,
-  key,
-  type Layout,
-  option,
-  readFields,
-  u8,
-  u16,
-  u32,
-  writeFields,
-} from '../borsh.ts';
+import { AccountReader, AccountWriter, key, type Layout, option, readFields, u8, u16, u32, writeFields } from '../borsh.ts';
 import { type FullInterface, INTERFACE_LAYOUT } from '../device.ts';
 import { ipv4FromNumber, ipv4ToNumber } from '../network.ts';
 import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';

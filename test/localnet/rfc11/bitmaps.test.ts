@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AccountDataError, decodeResourceExtension, parseNetworkV4, ServiceabilityError, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
+import {
+  AccountDataError,
+  decodeResourceExtension,
+  parseNetworkV4,
+  ServiceabilityError,
+  ZERO_ADDRESS,
+} from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
 import { key } from './rfc11-world.ts';
 
@@ -167,7 +173,7 @@ describe('ResourceExtension', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (tail) => {
         try {
-          read(Uint8Array.of(12, ...tail))();
+          read(Uint8Array.of(161, ...tail))();
         } catch (error) {
           expect(error).toBeInstanceOf(ServiceabilityError);
         }
