@@ -31,6 +31,10 @@ const OPEN: Readonly<Record<string, string>> = {
   endpoint: 'as configured, without path and token',
   part: 'a source or trigger',
   version: '',
+  commit: '',
+  node: '',
+  network: 'as configured',
+  device: 'its public key',
   code: '',
 };
 

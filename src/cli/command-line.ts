@@ -5,6 +5,8 @@ import { reportFailure } from './process.ts';
 
 /** The commit that was built; the build puts it in. */
 declare const __COMMIT__: string | undefined;
+/** Of the build; null in a checkout. */
+export const COMMIT = typeof __COMMIT__ === 'string' ? __COMMIT__ : null;
 
 /** What a command line asks for. */
 type ParsedCommandLine =
@@ -77,8 +79,7 @@ export function parseCommandLine(
   });
 
   if (printed === version && parsed.output === 'json') {
-    const commit = typeof __COMMIT__ === 'string' ? __COMMIT__ : null;
-    return { kind: 'print', text: `${JSON.stringify({ version, commit, node: process.versions.node })}\n`, exitCode: 0 };
+    return { kind: 'print', text: `${JSON.stringify({ version, commit: COMMIT, node: process.versions.node })}\n`, exitCode: 0 };
   }
   if (args[0] === 'completion' && args[1] !== undefined && !args[1].startsWith('-'))
     throw usage(

@@ -118,6 +118,7 @@ function warnOfUnresolved({ unresolved }: LeftInFlight, logger: Logger): void {
 interface AdminServerOptions {
   readonly config: AgentConfig;
   readonly version: string;
+  readonly commit: string | null;
   readonly publisher: Address | undefined;
   readonly logger: Logger;
   readonly reload: () => Promise<ReloadOutcome>;
@@ -159,12 +160,14 @@ function whyNotListening(error: unknown): string {
 }
 
 /** Opens the HTTP server of the configuration. Throws AgentError `CONFIG__CANNOT_LISTEN`. */
-export async function openAdminServer({ config, version, publisher, logger, reload }: AdminServerOptions) {
+export async function openAdminServer({ config, version, commit, publisher, logger, reload }: AdminServerOptions) {
   const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
   const { listen, tokenFile } = config.http;
   const { host, port } = listen;
   const board = createStatusBoard({
     version,
+    commit,
+    network: config.env,
     device: config.device,
     publisher,
     dryRun: false,

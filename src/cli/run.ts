@@ -17,6 +17,7 @@ import {
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import { COMMIT } from './command-line.ts';
 import { type AdminServer, AgentService, openAdminServer, stopAgent } from './daemon.ts';
 import type { RunOptions } from './options.ts';
 import { openLog, withConfigLocation } from './process.ts';
@@ -99,7 +100,14 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   const server =
     options.dryRun || !config.http.enabled
       ? undefined
-      : await openAdminServer({ config, version: io.version, publisher: signer?.address, logger, reload: () => service.reload() });
+      : await openAdminServer({
+          config,
+          version: io.version,
+          commit: COMMIT,
+          publisher: signer?.address,
+          logger,
+          reload: () => service.reload(),
+        });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   events.listen(manager.listener);

@@ -202,7 +202,15 @@ export function registerStatusGauges(
       [label],
     );
 
-  reading('build_info', 'Version of the agent.', (set) => set(1, { version: status().version }), ['version']);
+  reading(
+    'build_info',
+    'Version, commit (empty in a checkout) and Node.js of the agent, and the network and device that it reports for.',
+    (set) => {
+      const { version, commit, node, network, device } = status();
+      set(1, { version, commit: commit ?? '', node, network: network ?? '', device });
+    },
+    ['version', 'commit', 'node', 'network', 'device'],
+  );
   reading(
     'device_info',
     'Code of the device on the ledger; empty until its account has been read.',

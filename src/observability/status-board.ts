@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
@@ -179,6 +180,10 @@ function userReport(
 
 interface StatusBoardOptions {
   readonly version: string;
+  readonly commit?: string | null;
+  readonly network?: string;
+  /** This host's name by default. */
+  readonly host?: string;
   readonly device: Address;
   readonly publisher: Address | undefined;
   readonly dryRun: boolean;
@@ -337,6 +342,10 @@ export function createStatusBoard(options: StatusBoardOptions) {
     const report = lastTick?.report;
     return {
       version: options.version,
+      commit: options.commit ?? null,
+      node: process.versions.node,
+      host: options.host ?? hostname(),
+      network: options.network ?? null,
       device: options.device,
       deviceCode,
       publisher: options.publisher ?? null,

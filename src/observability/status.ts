@@ -111,6 +111,14 @@ export interface PartReport {
 /** The state of an agent, as `/status.json` shows it; JSON except for bigints. */
 export interface AgentStatus {
   readonly version: string;
+  /** Of the build; null in a checkout. */
+  readonly commit: string | null;
+  /** Version of Node.js. */
+  readonly node: string;
+  /** Name of the agent's host. */
+  readonly host: string;
+  /** Name of the DoubleZero network; null where it does not matter. */
+  readonly network: string | null;
   readonly device: Address;
   readonly deviceCode: string | null;
   readonly publisher: Address | null;

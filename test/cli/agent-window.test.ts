@@ -34,6 +34,7 @@ async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
   const window = await openAdminServer({
     config: configOf('http://a.example', '5s'),
     version: '1.2.3',
+    commit: null,
     publisher: keyNumber(7),
     logger: createLogger({ level: 'info', format: 'json', destination: log }),
     reload: async () => ({ successful: true, message: 'taken' }),

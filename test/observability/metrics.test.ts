@@ -376,6 +376,24 @@ test('rule 20: failed readings are counted, by tick, source and endpoint, with t
   });
 });
 
+test('the info metric has version, commit, Node.js, network and device', async () => {
+  const board = createStatusBoard({
+    version: '1.2.3',
+    commit: 'c0ffee',
+    network: 'testnet',
+    device: DEVICE,
+    publisher: keyNumber(7),
+    dryRun: false,
+    sources: [],
+    endpoints: [],
+    clock: createVirtualClock(epochMs(START * 1_000)),
+  });
+  const text = await createMetrics({ status: board.read, refreshIntervalSeconds: 3_600, intervalSeconds: 5, process: PROCESS }).text();
+  expect(text).toContain(
+    `\ndzd_telemetry_build_info{version="1.2.3",commit="c0ffee",node="${process.versions.node}",network="testnet",device="${DEVICE}"} 1\n`,
+  );
+});
+
 test('no user is named in any label', async () => {
   const agent = fixture();
   const [intent] = agent.tick();

@@ -61,6 +61,10 @@ const lost = (name: string, problem: string): PartReport => ({
 function status(changes: Partial<AgentStatus> = {}): AgentStatus {
   return {
     version: '1.2.3',
+    commit: 'c0ffee',
+    node: '24.1.0',
+    host: 'switch-host',
+    network: 'testnet',
     device: DEVICE,
     deviceCode: 'ams-dz001',
     publisher: keyNumber(99),

@@ -40,9 +40,9 @@ export function statusPage(status: AgentStatus): string {
   });
 }
 
-function head({ deviceCode, device, publisher, version, now, startedAt }: AgentStatus): Markup {
-  return html`<h1>${deviceCode ?? 'Device not read yet'}</h1>
-<p class="dim">device <span class="mono">${device}</span>${publisher === null ? '' : html`<br>publisher <span class="mono">${publisher}</span>`}<br>version ${version}, up for ${span(now - startedAt)}, as of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time> UTC</p>
+function head({ deviceCode, device, publisher, version, network, host, now, startedAt }: AgentStatus): Markup {
+  return html`<h1>${deviceCode ?? 'Device not read yet'}${network === null ? '' : html` <small>on ${network}</small>`}</h1>
+<p class="dim">host <b>${host}</b>, device <span class="mono">${device}</span>${publisher === null ? '' : html`<br>publisher <span class="mono">${publisher}</span>`}<br>version ${version}, up for ${span(now - startedAt)}, as of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time> UTC</p>
 <nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-events">Events</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a></nav>`;
 }
 
