@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type AccountEncoding, accountConfig, type DataSlice, invalidParams, RpcCode, RpcError } from './rpc-types.ts';
-import type { Account, TransactionErrorJson } from './runtime.ts';
+import type { Account, ReturnData, TransactionErrorJson } from './runtime.ts';
 import type { LandedTransaction } from './stores.ts';
 import {
   decodeBase58,
@@ -141,6 +141,9 @@ export function transactionJson(transaction: ParsedTransaction, encoding: Transa
   };
 }
 
+/** Return data as simulateTransaction and getTransaction give it. */
+export const returnDataJson = ({ programId, data }: ReturnData) => ({ programId, data: [Buffer.from(data).toString('base64'), 'base64'] });
+
 export function transactionMeta({ transaction, result }: LandedTransaction): unknown {
   const { accountKeys } = transaction;
   const inner = result.inner.map((calls, index) => ({
@@ -165,6 +168,8 @@ export function transactionMeta({ transaction, result }: LandedTransaction): unk
     rewards: [],
     loadedAddresses: { writable: [], readonly: [] },
     computeUnitsConsumed: result.unitsConsumed,
+    // As on a node: absent where no program returned anything.
+    ...(result.returnData === undefined ? {} : { returnData: returnDataJson(result.returnData) }),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   programConfig,
   readMessage,
   readTransaction,
+  returnDataJson,
   statusOf,
   transactionJson,
   transactionMeta,
@@ -340,7 +341,7 @@ function simulationJson(result: Executed | NotExecutable) {
     logs: executed?.logs ?? [],
     accounts: null,
     unitsConsumed: executed?.unitsConsumed ?? 0,
-    returnData: null,
+    returnData: executed?.returnData === undefined ? null : returnDataJson(executed.returnData),
     innerInstructions: null,
   };
 }

@@ -241,6 +241,8 @@ export interface InstructionContext {
   log(message: string): void;
   /** A line as the runtime writes it, without prefix. */
   logRaw(line: string): void;
+  /** Sets the transaction's return data, which the next program to run clears. */
+  setReturnData(data: Uint8Array): void;
   /** Takes compute units; throws InstructionFailure `ComputationalBudgetExceeded` once the transaction's limit is reached. */
   consume(units: number): void;
   /**
@@ -315,11 +317,18 @@ interface InstructionRunnerOptions {
   readonly accounts: Map<Address, Account>;
 }
 
+/** What the last program of a transaction returned. */
+export interface ReturnData {
+  readonly programId: Address;
+  readonly data: Uint8Array;
+}
+
 interface InstructionRunner {
   /** Runs one instruction with the calls that it makes; throws InstructionFailure. */
   run(programId: Address, accounts: readonly AccountMeta[], data: Uint8Array): void;
   readonly logs: readonly string[];
   readonly unitsConsumed: number;
+  readonly returnData: ReturnData | undefined;
   /** The calls made by the instructions so far, an array for each of them. */
   readonly inner: readonly (readonly InnerInstruction[])[];
 }
@@ -331,6 +340,7 @@ function createInstructionRunner(options: InstructionRunnerOptions): Instruction
   const inner: InnerInstruction[][] = [];
   let unitsConsumed = 0;
   let trace = 0;
+  let returnData: ReturnData | undefined;
 
   const consume = (units: number): void => {
     const total = unitsConsumed + units;
@@ -342,6 +352,7 @@ function createInstructionRunner(options: InstructionRunnerOptions): Instruction
     trace += 1;
     if (trace > MAX_INSTRUCTION_TRACE) throw new InstructionFailure('MaxInstructionTraceLengthExceeded');
     logs.push(`Program ${programId} invoke [${depth}]`);
+    returnData = undefined;
     const remaining = unitLimit - unitsConsumed;
     const consumedBefore = unitsConsumed;
     const program = programs.get(programId);
@@ -355,11 +366,16 @@ function createInstructionRunner(options: InstructionRunnerOptions): Instruction
         logs.push(...consumedLine(), `Program ${programId} failed: ${describeInstructionError(error.error)}`);
       throw error;
     }
-    logs.push(...consumedLine(), `Program ${programId} success`);
+    logs.push(...consumedLine(), ...returnLine(), `Program ${programId} success`);
 
     function consumedLine(): readonly string[] {
       if (program?.builtin !== false) return [];
       return [`Program ${programId} consumed ${unitsConsumed - consumedBefore} of ${remaining} compute units`];
+    }
+
+    function returnLine(): readonly string[] {
+      if (returnData?.programId !== programId) return [];
+      return [`Program return: ${programId} ${Buffer.from(returnData.data).toString('base64')}`];
     }
   };
 
@@ -389,6 +405,9 @@ function createInstructionRunner(options: InstructionRunnerOptions): Instruction
       },
       log: (message) => void logs.push(`Program log: ${message}`),
       logRaw: (line) => void logs.push(line),
+      setReturnData(given) {
+        returnData = given.length === 0 ? undefined : { programId, data: given };
+      },
       consume,
       invoke(callee, calleeMetas, calleeData, programSigners = []) {
         if (!metas.some(({ address }) => address === callee)) {
@@ -412,6 +431,9 @@ function createInstructionRunner(options: InstructionRunnerOptions): Instruction
     logs,
     get unitsConsumed() {
       return unitsConsumed;
+    },
+    get returnData() {
+      return returnData;
     },
     inner,
   };
@@ -455,6 +477,7 @@ export interface Executed {
   readonly err: TransactionErrorJson | null;
   readonly fee: Lamports;
   readonly unitsConsumed: number;
+  readonly returnData: ReturnData | undefined;
   readonly logs: readonly string[];
   readonly writes: ReadonlyMap<Address, Account>;
   readonly preBalances: readonly Lamports[];
@@ -498,6 +521,7 @@ export function executeTransaction(transaction: ParsedTransaction, environment: 
     err,
     fee,
     unitsConsumed: runner.unitsConsumed,
+    returnData: runner.returnData,
     logs: runner.logs,
     writes: new Map([...after].filter(([address, account]) => account !== before.get(address))),
     preBalances: balances(transaction, before),

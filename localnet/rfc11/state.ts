@@ -263,10 +263,11 @@ export function release({ context }: Frame, { extension }: OpenExtension, type: 
   context.log(`ReleaseResource: ${RESOURCE_LABEL[type]} slot ${slot}`);
 }
 
-/** Takes this very slot, which must be free. */
-function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): void {
+/** Takes this very slot; false when it is taken already. */
+function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): boolean {
   const problem = poolOf(resourcePool(extension, type)).mark(slot);
-  if (problem !== undefined) fail(PROBLEM[problem]);
+  if (problem === 'already-allocated') return false;
+  return problem === undefined || fail(PROBLEM[problem]);
 }
 
 /*
@@ -281,7 +282,7 @@ export function allocateResource(frame: Frame, { resourceType }: Rfc11Arguments[
   target.save();
   const data = Buffer.alloc(4);
   data.writeUInt32LE(slot);
-  frame.context.logRaw(`Program return: ${frame.context.programId} ${data.toString('base64')}`);
+  frame.context.setReturnData(data);
 }
 
 /** ReleaseResource. */
@@ -291,13 +292,15 @@ export function releaseResource(frame: Frame, { resourceType, slot }: Rfc11Argum
   target.save();
 }
 
-/** SetResourceState. A slot that is taken already refuses the whole call: counted twice, it could never be given back. */
+/** SetResourceState. A slot that is taken already stays as it is and is counted once, so that a call may be repeated after a lost answer. */
 export function setResourceState(frame: Frame, { resourceType, slots }: Rfc11Arguments['SetResourceState']): void {
   const target = extensionOfFoundation(frame);
   const type = typeOf(resourceType);
-  for (const slot of slots) mark(target, type, slot);
+  const marked = slots.filter((slot) => mark(target, type, slot));
   target.save();
-  frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${slots.length} slots: ${slots.join(', ')}`);
+  const list = marked.length === 0 ? '' : `: ${marked.join(', ')}`;
+  const rest = marked.length === slots.length ? '' : `; ${slots.length - marked.length} were taken already`;
+  frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${marked.length} slots${list}${rest}`);
 }
 
 function extensionOfFoundation(frame: Frame): OpenExtension {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { WorldError } from '../../../localnet/ledger/index.ts';
+import { createSigner, FOUNDATION_SEED, signTransaction, WorldError } from '../../../localnet/ledger/index.ts';
 import {
   type Address,
   accessPassAddress,
@@ -129,6 +129,26 @@ test('a device with users from before gets no extension', () => {
   const other = fixture.ledger.admin.createDevice({ metricsPublisher: fixture.device });
   fixture.ledger.admin.createUser({ device: other });
   expect(() => fixture.ledger.admin.createExtension(other)).toThrow('already has users');
+});
+
+test('AllocateResource returns its slot as return data, in simulateTransaction and in getTransaction', () => {
+  const { bank, programId } = fixture.ledger;
+  const signer = createSigner(FOUNDATION_SEED);
+  const call = (method: string, ...params: readonly unknown[]): unknown =>
+    JSON.parse(fixture.ledger.call(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
+  fixture.user();
+  const extension = rfc11.resourceExtensionAddress(programId, fixture.device).address;
+  const resourceType = rfc11.ResourceType.tunnelId;
+  const allocation = rfc11.allocateResource({ programId, extension, authority: signer.address, resourceType });
+  bank.begin();
+  bank.advance(40);
+  const { blockhash } = bank.replica().view('finalized').latestBlockhash();
+  const wire = Buffer.from(signTransaction(signer, blockhash, [allocation])).toString('base64');
+  const returnData = { programId, data: ['AQAAAA==', 'base64'] };
+  expect(call('simulateTransaction', wire, { encoding: 'base64' })).toMatchObject({ result: { value: { err: null, returnData } } });
+  const { result: signature } = Object(call('sendTransaction', wire, { encoding: 'base64' }));
+  bank.advance(3);
+  expect(call('getTransaction', signature, { commitment: 'confirmed' })).toMatchObject({ result: { meta: { err: null, returnData } } });
 });
 
 test('an epoch may be shorter than 432,000 slots', () => {

@@ -132,11 +132,13 @@ describe("RFC-11's security table", () => {
     refused(rfc11.allocateResource({ ...on(), resourceType: rfc11.ResourceType.tunnelId }), FOUNDATION, 'TunnelIdExhausted');
   });
 
-  test('double allocation: a slot that is taken cannot be marked, nor one twice in the same list', () => {
+  test('double allocation: a slot that is taken, or named twice in a list, is marked and counted once', () => {
     const resourceType = rfc11.ResourceType.userTunnelNet;
     userIn(world, { device, pass });
-    refused(rfc11.setResourceState({ ...on(), resourceType, slots: [3, 0] }), FOUNDATION, 'SlotAlreadyAllocated');
-    refused(rfc11.setResourceState({ ...on(), resourceType, slots: [4, 4] }), FOUNDATION, 'SlotAlreadyAllocated');
+    world.must(rfc11.setResourceState({ ...on(), resourceType, slots: [3, 0, 4, 4] }));
+    expect(rfc11.networkPool(world.extension(extensionOf(device)), 'userTunnelNet')?.allocatedCount).toBe(3);
+    userIn(world, { device, pass, clientIp: client(2) });
+    expect(decodeUser(world.data(userAt(client(2)))).tunnelNet).toEqual(parseNetworkV4('169.254.0.2/31'));
   });
 
   test('double deallocation: a slot that is free cannot be released', () => {
