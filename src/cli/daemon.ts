@@ -3,7 +3,7 @@ import type { LedgerMeter } from '../agent/counts.ts';
 import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
-import { AgentError, describeError, systemClock } from '../lib/index.ts';
+import { AgentError, backoffDelays, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
 import { createStatusBoard, type Logger } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
@@ -154,16 +154,29 @@ const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'unknown host name',
 };
 
-function whyNotListening(error: unknown): string {
+/** These end without a person: an address that a booting host does not have yet, a port that an earlier process still holds. */
+const TRANSIENT = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EAI_AGAIN']);
+
+/** Why the HTTP server cannot listen, and whether that may end without a person. */
+function listenError(error: unknown, { host, port }: AgentConfig['http']['listen']) {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return LISTEN_PROBLEMS[code] ?? describeError(error);
+  const problem = LISTEN_PROBLEMS[code] ?? describeError(error);
+  return {
+    error: new AgentError('CONFIG__CANNOT_LISTEN', { address: `${host}:${port}`, problem }, { cause: error }),
+    isTransient: TRANSIENT.has(code),
+  };
 }
 
-/** Opens the HTTP server of the configuration. Throws AgentError `CONFIG__CANNOT_LISTEN`. */
+/**
+ * Opens the HTTP server of the configuration. Where its address is not free yet, it resolves at once, and listens as soon as it can. Throws
+ * AgentError `CONFIG__CANNOT_LISTEN` for what only a person can correct.
+ */
 export async function openAdminServer({ config, version, commit, publisher, logger, reload }: AdminServerOptions) {
   const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
-  const { listen, tokenFile } = config.http;
-  const { host, port } = listen;
+  const {
+    listen: { host, port },
+    tokenFile,
+  } = config.http;
   const board = createStatusBoard({
     version,
     commit,
@@ -188,10 +201,31 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval, ...pollTimeouts(config)),
     reload,
   });
-  const bound = await server.start().catch((error: unknown) => {
-    throw new AgentError('CONFIG__CANNOT_LISTEN', { address: `${host}:${port}`, problem: whyNotListening(error) }, { cause: error });
-  });
-  logger.info('serving status, metrics and health', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+  const listen = async (): Promise<ReturnType<typeof listenError> | undefined> => {
+    try {
+      const bound = await server.start();
+      logger.info('serving status, metrics and health', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+      return undefined;
+    } catch (error) {
+      return listenError(error, config.http.listen);
+    }
+  };
+  const closing = createAbortController();
+  const retry = async (first: AgentError): Promise<void> => {
+    let last: AgentError | undefined;
+    let error: AgentError | undefined = first;
+    for (const delayMs of backoffDelays({ baseMs: 1_000, maxMs: 30_000, random: Math.random })) {
+      if (error.message !== last?.message)
+        logger.warn('status, metrics and health are not served yet; the agent runs and retries', { error });
+      last = error;
+      await systemClock.sleep(delayMs, closing.signal);
+      error = (await listen())?.error;
+      if (error === undefined) return;
+    }
+  };
+  const failed = await listen();
+  if (failed !== undefined && !failed.isTransient) throw failed.error;
+  const retrying = failed && retry(failed.error).catch(() => undefined);
   let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
   const show = (): void => {
     if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);
@@ -218,6 +252,10 @@ export async function openAdminServer({ config, version, commit, publisher, logg
       board.replaced(partNames(opened.config));
       show();
     },
-    close: () => server.stop(),
+    async close(): Promise<void> {
+      closing.abort(new Stopped('the admin server is closed'));
+      await retrying;
+      await server.stop();
+    },
   };
 }

@@ -1,5 +1,4 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeNewKeypair } from '../../localnet/start.ts';
@@ -137,31 +136,17 @@ test.for([
   expect([exitCode, printed[0]]).toEqual([2, `dzd-telemetry: ${expected}`]);
 });
 
-test('a port in use is refused with its address, its line and a remedy', async ({ onTestFinished }) => {
-  const other = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => other.once('listening', resolve));
-  onTestFinished(() => void other.close());
-  const address = other.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+test('a listen address that only a person can correct is refused with its line and a remedy', async () => {
   const folder = temporaryFolder();
   const keypair = await writeNewKeypair(folder);
-  const inFile = await run(`http:\n  listen: 127.0.0.1:${port}\n`, ['--keypair', keypair], folder);
+  const inFile = await run('http:\n  listen: 999.1.1.1:50100\n', ['--keypair', keypair], folder);
   expect([inFile.exitCode, inFile.printed]).toEqual([
     2,
     [
-      `dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (DIR/c.yaml:4): another process uses it`,
+      'dzd-telemetry: http.listen: cannot listen on 999.1.1.1:50100 (DIR/c.yaml:4): unknown host name',
       'dzd-telemetry: set another address or port, or `http.enabled: false`; check whether another agent runs on this host',
     ],
   ]);
-  const inFlag = await run('', ['--keypair', keypair, '--http.listen', `127.0.0.1:${port}`], folder);
-  expect(inFlag.printed[0]).toBe(`dzd-telemetry: http.listen: cannot listen on 127.0.0.1:${port} (--http.listen): another process uses it`);
-});
-
-test('a listen address that this host does not have is refused', async () => {
-  const folder = temporaryFolder();
-  const { exitCode, printed } = await run('http:\n  listen: 192.0.2.1:50100\n', ['--keypair', await writeNewKeypair(folder)], folder);
-  expect([exitCode, printed[0]]).toEqual([
-    2,
-    'dzd-telemetry: http.listen: cannot listen on 192.0.2.1:50100 (DIR/c.yaml:4): this host has no such address',
-  ]);
+  const inFlag = await run('', ['--keypair', keypair, '--http.listen', '999.1.1.1:50100'], folder);
+  expect(inFlag.printed[0]).toBe('dzd-telemetry: http.listen: cannot listen on 999.1.1.1:50100 (--http.listen): unknown host name');
 });

@@ -1,8 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Localnet } from '../../localnet/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
+import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { bgpStatusName } from '../../src/serviceability/index.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
 
@@ -119,5 +121,47 @@ describe.concurrent('writing runs', () => {
     const elsewhere = at.publisher;
     const { exitCode, stderr } = await at.run('--once', '--keypair', at.keypair, '--device', elsewhere);
     expect([exitCode, stderr.includes(elsewhere), stderr.includes('LEDGER__DEVICE_')]).toEqual([1, true, true]);
+  });
+});
+
+describe.concurrent('a listen address that is not free', () => {
+  /** Runs the agent until its log has had each of these texts in order; `reached` runs at each. */
+  async function runUntil(listen: string, texts: readonly string[], reached: (text: string) => void = () => undefined) {
+    await using at = await commandFixture({ http: { listen } });
+    const life = createAbortController();
+    const left = [...texts];
+    const { exitCode, stderr } = await at.run(['run'], life.signal, (text) => {
+      if (left[0] === undefined || !text.includes(left[0])) return;
+      reached(left.shift() ?? '');
+      if (left.length === 0) life.abort(new Stopped('SIGTERM'));
+    });
+    const log = jsonLines(stderr) as readonly { readonly msg: string; readonly error?: { readonly message: string } }[];
+    return { exitCode, log, ledger: ledgerSays(at.localnet) };
+  }
+  const NOT_SERVED = 'status, metrics and health are not served yet; the agent runs and retries';
+
+  test('an address that this host does not have yet is retried, and the agent writes meanwhile', async () => {
+    const { exitCode, log, ledger } = await runUntil('192.0.2.1:50100', [NOT_SERVED, 'status written']);
+    expect([exitCode, log.filter(({ msg }) => msg === NOT_SERVED).map(({ error }) => error?.message)]).toEqual([
+      0,
+      [
+        'http.listen: cannot listen on 192.0.2.1:50100: this host has no such address: listen EADDRNOTAVAIL: address not available 192.0.2.1:50100',
+      ],
+    ]);
+    expect(ledger).toContain('up');
+  });
+
+  test('a port in use is retried until it is free, and then serves', async () => {
+    const other = createServer();
+    const listen = await new Promise<string>((resolve) => {
+      other.listen(0, '127.0.0.1', () => resolve(`127.0.0.1:${Object(other.address()).port}`));
+    });
+    const { exitCode, log } = await runUntil(listen, [NOT_SERVED, 'serving status'], (text) => {
+      if (text === NOT_SERVED) other.close();
+    });
+    expect([exitCode, log.find(({ msg }) => msg === NOT_SERVED)?.error?.message]).toEqual([
+      0,
+      `http.listen: cannot listen on ${listen}: another process uses it: listen EADDRINUSE: address already in use ${listen}`,
+    ]);
   });
 });
