@@ -15,6 +15,7 @@ import {
   reconcileMassDown,
   type StatusIntent,
   type StatusPolicy,
+  sameTunnel,
   type UserOutcome,
   type VrfName,
   withoutDownRun,
@@ -134,6 +135,7 @@ const USERS_PER_TURN = 512;
 export class Ticker {
   readonly #options: TickerOptions;
   #before: Outcomes = new Map();
+  #viewBefore: LedgerView | undefined;
   /** Established neighbors without a user in the view, by tunnel id, and how many ticks they have had none. */
   #unmatchedPeers: ReadonlyMap<number, number> = new Map();
 
@@ -164,7 +166,7 @@ export class Ticker {
     const view = await this.#renew(this.#inputFor(cached, observations, snapshot), snapshot, signal);
     if (view !== cached) {
       // The new view may add or change users, not sessions: the confirmation poll still holds for unchanged ones.
-      const unchanged = [...confirmed].filter(([user]) => view.users.get(user)?.user.tunnelId === cached.users.get(user)?.user.tunnelId);
+      const unchanged = [...confirmed].filter(([user]) => sameTunnel(view.users.get(user)?.user, cached.users.get(user)?.user));
       observed = this.#observe(view, snapshot);
       observations = overlaid(observed.byUser, unchanged);
     }
@@ -172,6 +174,7 @@ export class Ticker {
     const input = this.#inputFor(view, observations, snapshot);
     const outcomes = await this.#decideAll(input, signal);
     this.#before = outcomes;
+    this.#viewBefore = view;
     const needed = trimEarlyRefreshes(intentsOf(outcomes, input));
     const usable = needed.length === 0 || views.isFreshEnoughToWrite(view);
     const intents = usable ? await measureRtts(collector, needed, outcomes, signal) : [];
@@ -213,7 +216,8 @@ export class Ticker {
   #inputFor(view: LedgerView, observations: Observations['byUser'], snapshot: NeighborSnapshot | undefined): DecideInput {
     const { clock, inFlight, isOwnWrite, policy } = this.#options;
     const now = clock.monotonic();
-    return { view, observations, before: this.#before, inFlight: inFlight(), isOwnWrite, policy, now, polledAt: snapshot?.takenAt };
+    const [before, viewBefore] = [this.#before, this.#viewBefore];
+    return { view, observations, before, viewBefore, inFlight: inFlight(), isOwnWrite, policy, now, polledAt: snapshot?.takenAt };
   }
 
   /** Reads the ledger again where the cached view is too old for what this tick may have to do. */

@@ -41,6 +41,8 @@ interface UserRecord {
   readonly status: LedgerStatus;
   /** By `recordAgeMs`. */
   readonly ageMs: number | undefined;
+  /** The same, but no more than for how long this process has seen the record: a node that names slots far ahead makes every record look old. */
+  readonly refreshAgeMs: number | undefined;
   readonly activated: boolean;
   /** A status of this user that was sent and is neither confirmed nor expired: the ledger may hold it next (rule 17). */
   readonly inFlight: ReportableStatus | undefined;
@@ -137,11 +139,11 @@ function writeIfDue(to: ReportableStatus, record: UserRecord, track: UserTrack, 
   if (record.inFlight !== undefined) return writeChange(to, 0, track, policy, now);
   if (record.status !== to) return writeChange(to, record.ageMs, track, policy, now);
   if (isRefreshDue(record, policy)) return { kind: 'write', to, reason: 'refresh' };
-  const isEarly = record.ageMs !== undefined && record.ageMs >= policy.refreshIntervalMs * policy.rideAlongAfter;
+  const isEarly = record.refreshAgeMs !== undefined && record.refreshAgeMs >= policy.refreshIntervalMs * policy.rideAlongAfter;
   return isEarly ? { kind: 'write', to, reason: 'ride-along' } : SETTLED;
 }
 
-function isRefreshDue({ pubkey, ageMs }: UserRecord, { refreshIntervalMs, refreshJitter }: StatusPolicy): boolean {
+function isRefreshDue({ pubkey, refreshAgeMs: ageMs }: UserRecord, { refreshIntervalMs, refreshJitter }: StatusPolicy): boolean {
   return ageMs !== undefined && ageMs >= refreshIntervalMs * (1 - refreshJitter * jitterShare(pubkey));
 }
 
@@ -186,6 +188,8 @@ export interface DecideInput {
   readonly observations: ReadonlyMap<Address, Observation>;
   /** The outcomes of the tick before: all that the agent remembers of each user. */
   readonly before: ReadonlyMap<Address, Pick<UserOutcome, 'track'>>;
+  /** The view of the tick before. */
+  readonly viewBefore?: Pick<LedgerView, 'readAt'>;
   readonly inFlight: ReadonlyMap<Address, ReportableStatus>;
   /** Whether this status of that user's record, of this slot, is or may be a write of this process. */
   readonly isOwnWrite: (user: Address, status: LedgerStatus, slot: Slot) => boolean;
@@ -219,20 +223,23 @@ export function decide(input: DecideInput): Decided {
 
 /** The decision of one user, and its history up to now. Pure. */
 export function decideUser(entry: LedgerUser, input: DecideInput): UserOutcome {
-  const { before, isOwnWrite, inFlight, policy, now } = input;
+  const { before, viewBefore, isOwnWrite, inFlight, policy, now } = input;
   const { pubkey, user } = entry;
   const observation = input.observations.get(pubkey) ?? { kind: 'unobserved', reason: 'switch-not-read' };
   // A status that is unresolved may be what moved the record.
   const isOwn = (): boolean => inFlight.has(pubkey) || isOwnWrite(pubkey, ledgerStatus(user.bgpStatus), user.lastBgpReportedAt);
-  const step = advanceTrack(before.get(pubkey)?.track, entry, observation, isOwn, policy.damping, now);
-  return { entry, observation, decision: decideStatus(recordOf(entry, input), observation, step.track, input), ...step };
+  const step = advanceTrack(before.get(pubkey)?.track, entry, observation, isOwn, policy.damping, now, viewBefore?.readAt);
+  return { entry, observation, decision: decideStatus(recordOf(entry, step.track, input), observation, step.track, input), ...step };
 }
 
-function recordOf({ pubkey, user }: LedgerUser, { view, inFlight, now }: DecideInput): UserRecord {
+function recordOf({ pubkey, user }: LedgerUser, track: UserTrack | undefined, { view, inFlight, now }: DecideInput): UserRecord {
+  const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
+  const writtenAfter = track?.account.lastBgpReportedAt === user.lastBgpReportedAt ? track.writtenAfter : undefined;
   return {
     pubkey,
     status: ledgerStatus(user.bgpStatus),
-    ageMs: recordAgeMs(user.lastBgpReportedAt, view, now),
+    ageMs,
+    refreshAgeMs: ageMs === undefined || writtenAfter === undefined ? ageMs : Math.min(ageMs, now - writtenAfter),
     activated: user.status === UserStatus.activated,
     inFlight: inFlight.get(pubkey),
   };
@@ -245,7 +252,7 @@ function recordOf({ pubkey, user }: LedgerUser, { view, inFlight, now }: DecideI
 export function mayNeedWrite(entry: LedgerUser, input: DecideInput): boolean {
   const observation = input.observations.get(entry.pubkey);
   if (observation === undefined || observation.kind === 'unobserved') return false;
-  const record = recordOf(entry, input);
+  const record = recordOf(entry, input.before.get(entry.pubkey)?.track, input);
   const upcoming = record.inFlight ?? record.status;
   if (!record.activated && (observation.kind === 'up' || upcoming !== 'up')) return false;
   return upcoming !== observation.kind || (record.inFlight === undefined && isRefreshDue(record, input.policy));

@@ -33,4 +33,4 @@ export type {
   VrfName,
   VrfReading,
 } from './types.ts';
-export { withoutDownRun } from './user-history.ts';
+export { sameTunnel, withoutDownRun } from './user-history.ts';

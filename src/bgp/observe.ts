@@ -27,12 +27,12 @@ function indexNeighbors({ vrfs }: NeighborSnapshot): NeighborIndex {
 }
 
 function locate(vrf: VrfName, neighbor: Neighbor, reading: Extract<VrfReading, { kind: 'collected' }>): LocatedNeighbor {
-  const { source, switchTime, changedAtToleranceMs } = reading;
+  const { source, table, switchTime, changedAtToleranceMs } = reading;
   const { address, changedAt } = neighbor;
   const sinceMs = switchTime === undefined || changedAt === undefined ? undefined : switchTime - changedAt;
   // A change later than the switch's own time has no age.
-  if (sinceMs === undefined || sinceMs < 0) return { vrf, address, neighbor, source, changedAtToleranceMs };
-  return { vrf, address, neighbor, source, changedAtToleranceMs, sinceMs };
+  if (sinceMs === undefined || sinceMs < 0) return { vrf, address, neighbor, source, table, changedAtToleranceMs };
+  return { vrf, address, neighbor, source, table, changedAtToleranceMs, sinceMs };
 }
 
 /** The tunnel that identifies a user's neighbor: its account's, or the last one known where the account has lost it. */

@@ -33,6 +33,8 @@ export type VrfReading =
       readonly kind: 'collected';
       /** Name of the source in the configuration. */
       readonly source: string;
+      /** The table that was read, where the source has several: each has its own counters and times. */
+      readonly table?: string;
       /** By address. */
       readonly neighbors: ReadonlyMap<string, Neighbor>;
       /** The switch's own time when it answered; ages are `switchTime − changedAt`. */
@@ -103,6 +105,7 @@ export type UnobservedReason =
 export interface LocatedNeighbor extends NeighborKey {
   readonly neighbor: Neighbor;
   readonly source: string;
+  readonly table?: string;
   /** How long the session has been as it is, by the switch's own clock, milliseconds; absent where the source has no times. */
   readonly sinceMs?: number;
   readonly changedAtToleranceMs: number;

@@ -34,11 +34,15 @@ export interface UserTrack {
   readonly account: User;
   /** When this process first saw this user on the ledger. */
   readonly firstSeenAt: MonotonicMs;
+  /** When the last view was read that did not have the present record: it is younger than that, whatever slots say. */
+  readonly writtenAfter?: MonotonicMs;
   /** Whether this process has seen it up. */
   readonly everUp: boolean;
   /** The current run of down observations; an up, or a tick without observation, ends it. */
   readonly downRun?: { readonly since: MonotonicMs; readonly count: number };
   readonly lastSeen?: 'up' | 'down';
+  /** Whose time and counter these are: another source, table or VRF has others (rule 7). */
+  readonly readFrom?: string;
   readonly changedAt?: EpochMs;
   readonly establishedTransitions?: number;
   /** Transitions seen or inferred, ever. */
@@ -84,8 +88,10 @@ export function advanceTrack(
   isOwn: () => boolean,
   damping: DampingPolicy,
   now: MonotonicMs,
+  /** When the view of the tick before was read. */
+  viewBeforeAt?: MonotonicMs,
 ): TrackStep {
-  const base = continueOrBegin(previous, entry, now);
+  const base = continueOrBegin(previous, entry, now, viewBeforeAt);
   const isForeign = previous !== undefined && isForeignWrite(previous.account, entry.user, isOwn);
   const { track, newFlaps } =
     observation.kind === 'unobserved' ? { track: withoutDownRun(base), newFlaps: 0 } : advanceObserved(base, observation, now);
@@ -104,20 +110,24 @@ function advanceObserved(
   observation: Exclude<Observation, { kind: 'unobserved' }>,
   now: MonotonicMs,
 ): { track: UserTrack; newFlaps: number } {
-  const newFlaps = countFlaps(base, observation);
-  const neighbor = observation.at?.neighbor;
+  const { at } = observation;
+  const readFrom = at === undefined ? base.readFrom : [at.source, at.table, at.vrf].join(' ');
+  const comparable: UserTrack =
+    readFrom === base.readFrom ? base : { ...base, readFrom, changedAt: undefined, establishedTransitions: undefined };
+  const newFlaps = countFlaps(comparable, observation);
+  const neighbor = at?.neighbor;
   const isUp = observation.kind === 'up';
-  if (newFlaps === 0 && isUp && isUnchanged(base, neighbor)) return { track: base, newFlaps };
+  if (newFlaps === 0 && isUp && isUnchanged(comparable, neighbor)) return { track: comparable, newFlaps };
   // A session that came up and went down again between two polls begins a new run.
   const run = newFlaps > 0 ? undefined : base.downRun;
   const track: UserTrack = {
-    ...base,
+    ...comparable,
     everUp: base.everUp || isUp,
     downRun: isUp ? undefined : { since: run?.since ?? now, count: (run?.count ?? 0) + 1 },
     lastSeen: observation.kind,
     flaps: base.flaps + newFlaps,
-    changedAt: neighbor?.changedAt ?? base.changedAt,
-    establishedTransitions: neighbor?.establishedTransitions ?? base.establishedTransitions,
+    changedAt: neighbor?.changedAt ?? comparable.changedAt,
+    establishedTransitions: neighbor?.establishedTransitions ?? comparable.establishedTransitions,
   };
   return { track, newFlaps };
 }
@@ -129,7 +139,12 @@ function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: U
   return at === changedAt && (neighbor?.establishedTransitions ?? establishedTransitions) === establishedTransitions;
 }
 
-function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now: MonotonicMs): UserTrack {
+function continueOrBegin(
+  previous: UserTrack | undefined,
+  entry: LedgerUser,
+  now: MonotonicMs,
+  viewBeforeAt: MonotonicMs | undefined,
+): UserTrack {
   if (previous?.account === entry.user) return previous;
   const account = entry.user;
   // The slot of the last report goes back only when the account was created again.
@@ -138,14 +153,17 @@ function continueOrBegin(previous: UserTrack | undefined, entry: LedgerUser, now
   const named = tunnelSides(account.tunnelNet) !== undefined;
   const tunnel = named ? { tunnelNet: account.tunnelNet, tunnelId: account.tunnelId } : recreated ? undefined : previous.tunnel;
   if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, tunnel };
+  const isWritten = account.lastBgpReportedAt > previous.account.lastBgpReportedAt;
+  const writtenAfter = isWritten ? viewBeforeAt : previous.writtenAfter;
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: the observations of the old one do not count for it.
-    return { account, firstSeenAt: now, everUp: previous.everUp, flaps: previous.flaps, tunnel };
+    return { account, firstSeenAt: now, writtenAfter, everUp: previous.everUp, flaps: previous.flaps, tunnel };
   }
-  return { ...previous, account, tunnel };
+  return { ...previous, account, writtenAfter, tunnel };
 }
 
-function sameTunnel(a: Tunnel, b: Tunnel): boolean {
+export function sameTunnel(a: Tunnel | undefined, b: Tunnel | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
   return a.tunnelId === b.tunnelId && formatNetworkV4(a.tunnelNet) === formatNetworkV4(b.tunnelNet);
 }
 

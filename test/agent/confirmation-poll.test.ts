@@ -4,7 +4,7 @@ import { Ticker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
 import { createVirtualClock } from '../../src/lib/index.ts';
-import { active, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { active, established, snapshotOf, type UserSketch, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
 
 const forever = new AbortController().signal;
@@ -16,10 +16,14 @@ const allDown = snapshotOf({ vrf1: [...TWELVE.map((n) => active(n, { sinceMs: 60
 const allUp = snapshotOf({ vrf1: [...TWELVE.map((n) => established(n)), established(NEW_USER)] });
 
 /** The desired writes of one tick over twelve users that the ledger holds as up. */
-async function tickWith({ first, confirmation }: { first: NeighborSnapshot; confirmation: NeighborSnapshot | undefined }) {
-  const users = [...TWELVE.map((n) => userNumber(n, { status: 'up', reportedAt: 9_900 })), userNumber(NEW_USER)];
-  const old = viewOf(users);
-  const renewed = viewOf(users, { at: 10_001 });
+async function tickWith(polls: { first: NeighborSnapshot; confirmation: NeighborSnapshot | undefined; moved?: Pick<UserSketch, 'net'> }) {
+  const { first, confirmation, moved = {} } = polls;
+  const usersWith = (sketch: UserSketch) => [
+    ...TWELVE.map((n) => userNumber(n, { status: 'up', reportedAt: 9_900, ...(n === 0 ? sketch : {}) })),
+    userNumber(NEW_USER),
+  ];
+  const old = viewOf(usersWith({}));
+  const renewed = viewOf(usersWith(moved), { at: 10_001 });
   const collector: Collector = {
     collect: async (options) => (options.confirmationPoll === true ? confirmation : first),
     readRtts: async () => new Map(),
@@ -64,6 +68,11 @@ describe('mass down with a renewed ledger view', () => {
       desired: ['up (change)'],
       reported: ['mass down: 12 of 12, 0 confirmed'],
     });
+  });
+
+  test('rule 8: the confirmation poll says nothing about a user that has another network in the renewed view', async () => {
+    const { desired } = await tickWith({ first: allDown, confirmation: allDown, moved: { net: '169.254.9.0/31' } });
+    expect(desired.sort()).toEqual([...Array(11).fill('down (change)'), 'up (change)']);
   });
 
   test('rule 8: users that the confirmation poll sees down are written down', async () => {

@@ -159,8 +159,10 @@ describe('connect grace', () => {
     const others = snapshotOf({ vrf1: [established(9)] });
     tick({ at: 0, users: [userNumber(0)], snapshot: others });
     expect(decisionsOf(tick({ at: 60_000, users: [userNumber(0)], snapshot: others }))).toEqual(['down (change)']);
-    const old = [userNumber(0, { status: 'down', reportedAt: 10_000 - SLOTS_AN_HOUR })];
-    expect(decisionsOf(tick({ at: 65_000, users: old, snapshot: others }))).toEqual(['down (refresh)']);
+    const written = [userNumber(0, { status: 'down', reportedAt: 10_000 })];
+    expect(decisionsOf(tick({ at: 65_000, users: written, snapshot: others }))).toEqual(['settled']);
+    const later = { at: 65_000 + 3_600_000, slot: 10_000 + SLOTS_AN_HOUR };
+    expect(decisionsOf(tick({ ...later, users: written, snapshot: others }))).toEqual(['down (refresh)']);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY, decide, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { nanoseconds, type User } from '../../src/serviceability/index.ts';
-import { active, clientOf, decider, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { active, clientOf, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 const HOURS_AGO = 1;
 
@@ -17,6 +17,36 @@ describe('refresh while down', () => {
   test('a record that is due becomes Down when the grace is over', () => {
     const { intents } = decider()({ at: 0, users: [user], snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 6_000 })] }) });
     expect(intents.map(({ from, to, reason }) => `${from} to ${to} (${reason})`)).toEqual(['up to down (change)']);
+  });
+});
+
+describe('slots far ahead', () => {
+  const MINUTE = 60_000;
+  const up = (at: number) => snapshotOf({ vrf1: [established(0)] }, at);
+  /** A node that names a slot a billion ahead. */
+  const AHEAD = 1_000_000_000;
+
+  test('rule 12: a record that this process has seen change is refreshed an hour later, however far ahead the slots are', () => {
+    const tick = decider({ refreshJitter: 0 });
+    const written = (at: number, reportedAt: number) =>
+      tick({ at, users: [userNumber(0, { status: 'up', reportedAt })], snapshot: up(at), slot: AHEAD }).intents.map(({ reason }) => reason);
+    expect(written(0, 9_900)).toEqual(['refresh']);
+    expect(written(5_000, 9_910)).toEqual([]);
+    expect(written(10_000, 9_910)).toEqual([]);
+    expect(written(60 * MINUTE - 1, 9_910)).toEqual(['ride-along']);
+    expect(written(60 * MINUTE, 9_910)).toEqual(['refresh']);
+    expect(written(60 * MINUTE + 5_000, 19_000)).toEqual([]);
+  });
+
+  test('rule 12: a user that was created again has the age that its slots say', () => {
+    const tick = decider({ refreshJitter: 0 });
+    const reasons = (at: number, reportedAt: number, account: Partial<User> = {}) =>
+      tick({ at, users: [userNumber(0, { status: 'up', reportedAt, account })], snapshot: up(at), slot: AHEAD }).intents.map(
+        ({ reason }) => reason,
+      );
+    reasons(0, 9_900);
+    expect(reasons(5_000, 9_910)).toEqual([]);
+    expect(reasons(10_000, 9_910, { owner: keyNumber(1) })).toEqual(['refresh']);
   });
 });
 

@@ -147,6 +147,18 @@ describe('flap counting', () => {
     expect(flapsOf(down(0, { transitions: 3 }), down(), down(0, { transitions: 4 }))).toEqual([0, 0, 2]);
   });
 
+  test.for([{ source: 'snmp' }, { table: 'bgp4' }])(
+    'rule 7: another time of change and another counter are no transitions where they come from %j',
+    (other) => {
+      const first = (transitions: number, sinceMs: number) => up(0, { transitions, sinceMs });
+      const from = (transitions: number, sinceMs: number) => snapshotOf({ vrf1: [established(0, { transitions, sinceMs })] }, 0, other);
+      expect(flapsOf(first(3, 60_000), from(9, 50_000), first(3, 60_000))).toEqual([0, 0, 0]);
+      expect(flapsOf(first(3, 60_000), from(9, 50_000), from(10, 1_000), first(3, 60_000))).toEqual([0, 0, 2, 0]);
+      const gone = snapshotOf({ vrf1: [active(0, { transitions: 9, sinceMs: 1_000 })] }, 0, other);
+      expect(flapsOf(first(3, 60_000), gone)).toEqual([0, 1]);
+    },
+  );
+
   test('a counter that fell, as after a restart of BGP, is no transition by itself', () => {
     expect(flapsOf(up(0, { transitions: 9 }), up(0, { transitions: 1 }), up(0, { transitions: 2 }))).toEqual([0, 0, 2]);
   });

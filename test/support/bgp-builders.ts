@@ -122,7 +122,11 @@ export const active = (n: number, sketch: Partial<NeighborSketch> = {}): Neighbo
 });
 
 /** A snapshot taken at `at` (monotonic ms); a VRF is its neighbors or 'failed'. */
-export function snapshotOf(vrfs: Readonly<Record<string, readonly NeighborSketch[] | 'failed'>>, at = 0): NeighborSnapshot {
+export function snapshotOf(
+  vrfs: Readonly<Record<string, readonly NeighborSketch[] | 'failed'>>,
+  at = 0,
+  from: { readonly source?: string; readonly table?: string } = {},
+): NeighborSnapshot {
   const readings = Object.entries(vrfs).map(([vrf, neighbors]): [string, VrfReading] => [
     vrf,
     neighbors === 'failed'
@@ -130,6 +134,7 @@ export function snapshotOf(vrfs: Readonly<Record<string, readonly NeighborSketch
       : {
           kind: 'collected',
           source: 'test',
+          ...from,
           neighbors: new Map(neighbors.map((sketch) => [sketch.address, neighborOf(sketch, at)])),
           switchTime: epochMs(SWITCH_EPOCH + at),
           changedAtToleranceMs: 1_000,
@@ -164,13 +169,16 @@ export interface DeciderTick {
 /** Carries the outcomes from tick to tick as the agent does, without the mass-down guard and without I/O. */
 export function decider(policy: Partial<StatusPolicy> = {}) {
   let before: Decided['outcomes'] = new Map();
+  let viewBefore: LedgerView | undefined;
   return (tick: DeciderTick) => {
     const { at, users, snapshot, inFlight = new Map(), confirmedIn, slotTimeMs = 400 } = tick;
     const { byUser } = observeUsers(users, snapshot, (user) => before.get(user)?.track.tunnel);
+    const view = viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs, readAt: at });
     const decided = decide({
-      view: viewOf(users, { at: tick.slot ?? 10_000, slotTimeMs, readAt: at }),
+      view,
       observations: byUser,
       before,
+      viewBefore,
       inFlight,
       isOwnWrite: (user, _, at) => at <= (confirmedIn?.get(user) ?? -1),
       policy: { ...DEFAULT_POLICY, ...policy },
@@ -178,6 +186,7 @@ export function decider(policy: Partial<StatusPolicy> = {}) {
       polledAt: monotonicMs(tick.polledAt ?? at),
     });
     before = decided.outcomes;
+    viewBefore = view;
     return decided;
   };
 }

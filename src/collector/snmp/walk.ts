@@ -471,6 +471,7 @@ export class VrfReader {
     return {
       kind: 'collected',
       source,
+      table: mib.name,
       neighbors: new Map([...rows].map((row) => [row.address, neighborOf(row, mib)])),
       switchTime: this.#beganAt,
       changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS,
