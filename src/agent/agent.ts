@@ -81,7 +81,7 @@ export interface Agent {
  *   sources ─► collector ─┐
  *                         ├─► ticker ─► worker ─► ledger        (dry run: no worker)
  *   ledger ─► ledger cache┘      ▲         │
- *                            tick loop ◄───┘ an expired transaction triggers a tick
+ *                            tick loop ◄───┘ a transaction that did not land triggers a tick
  *   traps, streams ─► triggers ──┘
  *
  * Start: worker, ticks, triggers, snapshots. Stop: snapshots, ticks and triggers, then worker (drains), then sources and RPC.
@@ -116,7 +116,7 @@ export function createAgent(options: AgentOptions): Agent {
           limits,
           reporter,
           verifyAuthority: async (signal) => void (await readAuthority(signal)),
-          onExpired: () => loop.trigger(),
+          onUndecided: () => loop.trigger(),
           onInternalError: (error) => reporter.internalError(error),
         });
 

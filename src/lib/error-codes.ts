@@ -118,11 +118,6 @@ export const LEDGER_CODES = {
     message: 'the ledger endpoint {endpoint} lags {slots} slots behind another endpoint',
     remedy: 'none needed: the agent uses the other endpoints until it has caught up',
   },
-  LEDGER__AHEAD: {
-    class: 'retry-later',
-    message: 'the ledger endpoint {endpoint} answers for slot {slot}, {slots} slots ahead of the other endpoints',
-    remedy: 'check the endpoint; this version no longer reports the condition',
-  },
   LEDGER__OTHER_CLUSTER: {
     class: 'retry-later',
     message:

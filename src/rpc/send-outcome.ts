@@ -35,14 +35,22 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
 
 /**
  * The outcome of one attempt, or of all attempts with the same bytes.
- * accepted: a node took it or already had it. unknown: a node may have it. Both may land.
+ * accepted: a node took it or already had it. unknown: a node may have it. Both may land; `error` is the newest one since it was last accepted.
  * rejected: a node refused it in preflight, and no node can have it. not-sent: no node can have it, for any other reason.
  */
 export type SendOutcome =
-  | { readonly kind: 'accepted' }
-  | { readonly kind: 'unknown'; readonly error?: AgentError }
-  | { readonly kind: 'rejected'; readonly err: TransactionErrorJson; readonly logs: readonly string[]; readonly unitsConsumed?: number }
+  | { readonly kind: 'accepted' | 'unknown'; readonly error?: AgentError }
+  | Rejection
   | { readonly kind: 'not-sent'; readonly error: AgentError };
+
+interface Rejection {
+  readonly kind: 'rejected';
+  readonly err: TransactionErrorJson;
+  readonly logs: readonly string[];
+  readonly unitsConsumed?: number;
+  /** In the endpoint's words. */
+  readonly error?: AgentError;
+}
 
 /** One request to one endpoint. */
 export interface SendAttempt {
@@ -60,8 +68,10 @@ export class SendAttempts {
   readonly wire: Uint8Array;
   readonly #open = new Set<SendAttempt>();
   /** Strongest first: accepted, then unknown. */
-  #mayLand: Extract<SendOutcome, { kind: 'accepted' | 'unknown' }> | undefined;
-  #rejection: Extract<SendOutcome, { kind: 'rejected' }> | undefined;
+  #mayLand: 'accepted' | 'unknown' | undefined;
+  /** Of an attempt that ended after the last acceptance. */
+  #newestError: AgentError | undefined;
+  #rejection: Rejection | undefined;
   /** The last refusal of each endpoint. */
   readonly #refusals = new Map<string, AgentError>();
 
@@ -84,8 +94,9 @@ export class SendAttempts {
   /** Ends an attempt. One that has ended can no longer be refused. */
   end(attempt: SendAttempt, outcome: SendOutcome): void {
     const wasOpen = this.#open.delete(attempt);
-    if (outcome.kind === 'accepted') this.#mayLand = outcome;
-    else if (outcome.kind === 'unknown') this.#mayLand ??= outcome;
+    this.#newestError = outcome.kind === 'accepted' ? undefined : (outcome.error ?? this.#newestError);
+    if (outcome.kind === 'accepted') this.#mayLand = 'accepted';
+    else if (outcome.kind === 'unknown') this.#mayLand ??= 'unknown';
     else if (!wasOpen) return;
     // A node that lags does not know a new blockhash; one that ran the transaction knows more.
     else if (outcome.kind === 'rejected' && (this.#rejection === undefined || this.#rejection.err === 'BlockhashNotFound'))
@@ -95,14 +106,15 @@ export class SendAttempts {
 
   /** No endpoint could be asked. */
   notOffered(error: AgentError): void {
+    this.#newestError = error;
     this.#refusals.clear();
     this.#refusals.set('', error);
   }
 
   /** The outcome of all attempts so far. */
   outcome(): SendOutcome {
-    if (this.#mayLand !== undefined) return this.#mayLand;
-    if (this.#open.size > 0) return { kind: 'unknown' };
+    const kind = this.#mayLand ?? (this.#open.size > 0 ? 'unknown' : undefined);
+    if (kind !== undefined) return { kind, error: this.#newestError };
     return this.#rejection ?? { kind: 'not-sent', error: this.#refusal() };
   }
 
@@ -139,9 +151,9 @@ export function readSendReply(
     return unknown(badAnswer('the signature of another transaction', url, 'sendTransaction'));
   }
   if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted' } };
-  const rejection = reply.kind === 'rpc-error' ? readRejection(reply) : undefined;
-  if (rejection !== undefined) return { outcome: rejection };
   const failure = toEndpointError(reply, url, 'sendTransaction');
+  const rejection = reply.kind === 'rpc-error' ? readRejection(reply) : undefined;
+  if (rejection !== undefined) return { outcome: { ...rejection, error: failure.error } };
   return isRefusedForCertain(reply) ? { outcome: { kind: 'not-sent', error: failure.error }, failure } : unknown(failure);
 }
 
@@ -158,7 +170,7 @@ function saysAlreadyProcessed(reply: RpcFailure): boolean {
 }
 
 /** The preflight's refusal, where the reply is one with all its parts. */
-function readRejection({ code, message, data }: RpcReply & { kind: 'rpc-error' }): Extract<SendOutcome, { kind: 'rejected' }> | undefined {
+function readRejection({ code, message, data }: RpcReply & { kind: 'rpc-error' }): Rejection | undefined {
   if (code === SIGNATURE_DOES_NOT_VERIFY && /signature verif/i.test(message))
     return { kind: 'rejected', err: 'SignatureFailure', logs: [] };
   if (code !== PREFLIGHT_FAILED || !isRecord(data)) return undefined;

@@ -15,8 +15,6 @@ const BLOCKS_AFTER_ROLLBACK = 300n;
 
 interface ConfirmerParts extends SubmitterParts {
   readonly confirmations: Confirmations;
-  /** Users of an expired transaction are re-evaluated; the old transaction is never sent again. */
-  readonly onExpired: () => void;
 }
 
 /** Follows each transaction until it is confirmed, failed or expired, and rebroadcasts it until then. */
@@ -63,12 +61,15 @@ export class Confirmer {
     { slot, confirmationStatus, err }: SignatureStatus,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, health, failures, reporter } = this.#parts;
+    const { clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, health, failures, reporter, onUndecided } =
+      this.#parts;
     const { intents, signature } = transaction;
     // A processed transaction may still be forked away.
     if (confirmationStatus === 'processed' || !inFlight.remove(transaction)) return;
     if (err !== null) {
+      const isUndecided = desired.lacksAny(intents);
       await failures.handle(transaction, err, [], signal);
+      if (isUndecided) onUndecided();
       return;
     }
     confirmations.add(intents, slot);
@@ -112,7 +113,7 @@ export class Confirmer {
 
   /** Expiry is proven by a block height above the last valid one, and a status that is still missing after that. */
   async #checkExpiry(overdue: readonly InFlightTransaction[], slot: Slot, signal: AbortSignal): Promise<void> {
-    const { rpc, clock, desired, inFlight, budget, health, reporter, onExpired } = this.#parts;
+    const { rpc, clock, desired, inFlight, budget, health, reporter, onUndecided } = this.#parts;
     const toRenew = new Set(overdue.filter(({ hasOldHeights }) => hasOldHeights));
     this.#lastExpiryCheckAt = clock.monotonic();
     const { blockHeight, statuses } = await rpc.checkExpiry(
@@ -129,7 +130,8 @@ export class Confirmer {
         for (const { user } of intents) desired.remove(user);
         health.failed(new AgentError('WRITE__NOT_LANDING', { problem: `transaction ${signature} expired unconfirmed` }));
         reporter.expired({ signature, intents });
-        onExpired();
+        // The old transaction is never sent again.
+        onUndecided();
       }
     }
   }

@@ -36,6 +36,11 @@ export class DesiredStatuses {
     return this.#byUser.values();
   }
 
+  /** Whether the newest tick took one of them for settled, as it was in flight then: after a failure it needs a new decision. */
+  lacksAny(intents: readonly StatusIntent[]): boolean {
+    return intents.some(({ user }) => !this.#byUser.has(user));
+  }
+
   /** The ledger has this status now. */
   confirmed(user: Address, status: ReportableStatus): void {
     if (this.#byUser.get(user)?.intent.to === status) this.#byUser.delete(user);

@@ -73,6 +73,8 @@ export interface SubmitterParts extends FailureHandlerParts {
   readonly budget: SpendBudget;
   readonly failures: FailureHandler;
   readonly queue: SendQueue;
+  /** Users of a transaction that did not land need a new decision. */
+  readonly onUndecided: () => void;
 }
 
 /** Packs, signs and sends what is desired. */
@@ -212,18 +214,19 @@ export class Submitter {
  * and the transaction stays in flight.
  */
 export async function handleOutcome(
-  { inFlight, budget, gate, health, reporter, failures }: SubmitterParts,
+  { desired, inFlight, budget, gate, health, reporter, failures, onUndecided }: SubmitterParts,
   transaction: InFlightTransaction,
   outcome: SendOutcome,
   signal: AbortSignal,
 ): Promise<void> {
   const { signature, intents } = transaction;
+  const isUndecided = desired.lacksAny(intents);
   switch (outcome.kind) {
     case 'accepted':
-      gate.answered();
-      return;
     case 'unknown':
+      // What was taken once may be refused at every repeat.
       if (outcome.error !== undefined) health.failed(outcome.error);
+      else if (outcome.kind === 'accepted') gate.answered();
       return;
     case 'not-sent':
       health.failed(outcome.error);
@@ -231,10 +234,12 @@ export async function handleOutcome(
       budget.refundTransaction();
       gate.pause();
       reporter.withdrawn({ signature, intents });
-      return;
+      break;
     case 'rejected':
       if (!inFlight.abandon(transaction)) return;
       budget.refundFee();
       await failures.handle(transaction, outcome.err, outcome.logs, signal);
+      break;
   }
+  if (isUndecided) onUndecided();
 }

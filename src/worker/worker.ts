@@ -23,8 +23,8 @@ export interface WorkerOptions {
   readonly reporter: WorkerReporter;
   /** Throws the AgentError for which this key may not write for this device; resolves when it may. */
   readonly verifyAuthority: (signal: AbortSignal) => Promise<void>;
-  /** A transaction expired: its users need a new decision before anything else is written for them. */
-  readonly onExpired: () => void;
+  /** A transaction expired or failed, and its users need a new decision before anything else is written for them. */
+  readonly onUndecided: () => void;
   /** An unexpected error: a bug, which the worker survives. */
   readonly onInternalError: (error: unknown) => void;
 }

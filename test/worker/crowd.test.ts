@@ -45,7 +45,7 @@ test('rule 18: a thousand users wait out an outage, and each is then written onc
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000 },
     reporter: createAgentEvents().reporter,
     verifyAuthority: async () => undefined,
-    onExpired: () => undefined,
+    onUndecided: () => undefined,
     onInternalError: (error) => defects.push(error),
   });
   const setDesired = (to: ReportableStatus): void =>

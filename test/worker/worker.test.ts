@@ -91,7 +91,7 @@ function setUp(options: SetUpOptions = {}) {
         stalls.push(`${nothingToWrite ? 'slots advance' : 'resumed'} after ${Math.round(forMs / 1_000)} s`),
     },
     verifyAuthority: options.authority ?? (async () => undefined),
-    onExpired: () => {
+    onUndecided: () => {
       reevaluations += 1;
     },
     onInternalError: reporter.internalError,
@@ -419,6 +419,23 @@ describe('a first send that is open when its resend begins', () => {
 });
 
 describe('a rejected user', () => {
+  test('rule 19: a failure on the ledger asks for a decision on users that a tick had settled while they were in flight', async () => {
+    const { clock, setDesired, ledger, reevaluations } = setUp({ timing: { skipPreflight: true } });
+    setDesired(up(900));
+    await clock.advance(2_000);
+    ledger.refused.set(keyNumber(2), { Custom: 26 });
+    setDesired(up(1, 2));
+    await clock.advance(10);
+    setDesired([]);
+    await clock.advance(3_000);
+    expect(reevaluations()).toBe(1);
+    // These are still desired, and go again without a tick.
+    ledger.refused.set(keyNumber(3), { Custom: 26 });
+    setDesired(up(3, 4));
+    await clock.advance(3_000);
+    expect(reevaluations()).toBe(1);
+  });
+
   test.each([
     ['of another device', { Custom: 8 }],
     ['whose account fails validation', { Custom: 26 }],
@@ -903,6 +920,17 @@ describe('writes that do not land', () => {
     expect(at.stalls).toEqual([
       'stalled for 45 s: the ledger endpoint https://rpc rate-limits our requests: 50/second request limit reached',
     ]);
+  });
+
+  test('rule 20: the repeats of a send that was accepted are reported in the words of the endpoint that refuses them', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () => {
+      const isFirst = new Set(at.ledger.sends.map(({ signature }) => signature)).size === at.ledger.sends.length;
+      return isFirst ? { landsAfterSlots: 'never' } : { outcome: { kind: 'not-sent', error: refusal('no more sends') } };
+    };
+    await ticking(at, 50, () => up(1));
+    expect(at.ledger.sends.length).toBeGreaterThan(10);
+    expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc rate-limits our requests: no more sends']);
   });
 
   test('rule 20: a blockhash, a simulation, a send or a status that no endpoint answers is reported in its words', async () => {
