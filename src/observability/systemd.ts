@@ -16,6 +16,8 @@ interface SdNotifyOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
+/** A tick this long feeds the watchdog in any case: the next one may be as long, and half of its timeout would be lost. */
+const LONG_TICK_MS = 10_000;
 /** A status line costs a process, so it changes at most this often. */
 const STATUS_GAP_MS = 10_000;
 
@@ -23,7 +25,7 @@ const STATUS_GAP_MS = 10_000;
  * The service manager's view of the agent; silent without `NOTIFY_SOCKET`.
  *
  *   first tick that read switch and ledger ──► READY=1
- *   completed ticks, at most every half of WATCHDOG_USEC ──► WATCHDOG=1       a wedged tick loop stops feeding, and is restarted
+ *   completed ticks, at most every half of WATCHDOG_USEC, but each long one ──► WATCHDOG=1       a wedged tick loop stops feeding, and is restarted
  *   reload ──► RELOADING=1 … READY=1          stop ──► STOPPING=1
  *
  * No timer feeds the watchdog. Messages go one after the other, as their order is their meaning.
@@ -73,7 +75,7 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       ready = true;
       assignments.push('READY=1');
     }
-    if (Number.isFinite(feedEveryMs) && isDue(fedAt, feedEveryMs)) {
+    if (Number.isFinite(feedEveryMs) && (report.durationMs >= LONG_TICK_MS || isDue(fedAt, feedEveryMs))) {
       fedAt = clock.monotonic();
       assignments.push('WATCHDOG=1');
     }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { TickReport } from '../../src/agent/events.ts';
+import { sources } from '../../src/config/schema-sources.ts';
 import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createSdNotify } from '../../src/observability/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
@@ -86,6 +88,24 @@ test('completed ticks feed the watchdog, at most once in half of its timeout', a
   expect(await heard()).toEqual(['WATCHDOG=1 | STATUS=the ledger cannot be read']);
   await clock.advance(600_000);
   expect(await heard()).toEqual([]);
+});
+
+test('each tick of ten seconds or more feeds the watchdog, so that a long one has nearly the whole timeout', async () => {
+  const { notify, both, clock, heard } = manager();
+  notify.listener.tick(both);
+  await heard();
+  await clock.advance(10_000);
+  notify.listener.tick({ ...both, durationMs: 9_999 });
+  expect(await heard()).toEqual([]);
+  notify.listener.tick({ ...both, durationMs: 10_000 });
+  expect(await heard()).toEqual(['WATCHDOG=1']);
+});
+
+test('the watchdog of the unit outlasts the longest tick: four SNMP polls with their grace', () => {
+  const unit = readFileSync(new URL('../../systemd/dzd-telemetry.service', import.meta.url), 'utf8');
+  const [source] = sources.parse([{ type: 'snmp', host: '10.0.0.1', community: 'public' }]);
+  const pollTimeoutMs = source?.type === 'snmp' ? source.pollTimeout : Number.NaN;
+  expect(Number(/^WatchdogSec=(\d+)s$/m.exec(unit)?.[1]) * 1_000).toBeGreaterThan(4 * (pollTimeoutMs + 1_000) + 5_000);
 });
 
 test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soon' }, { WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }])(
