@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { jsonLine, printable } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
+import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
 import { type AgentStatus, whyNotReady } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
 
@@ -132,15 +133,28 @@ function boundConnections(server: Server, most: number): void {
   });
 }
 
-/** Requests of one turn of the event loop share one answer, so that many clients at once cost little more than one. */
-function oncePerTurn<T>(build: () => Promise<T>): () => Promise<T> {
-  let building: Promise<T> | undefined;
-  return () => {
-    building ??= nextTurn().then(() => {
-      building = undefined;
-      return build();
-    });
-    return building;
+/**
+ * Equal requests of one turn of the event loop share one answer, so that many clients at once cost little more than one. Different ones are answered
+ * in different turns.
+ */
+function oncePerTurn<T>(build: () => Promise<T>): () => Promise<T>;
+function oncePerTurn<T, Query>(build: (query: Query) => Promise<T>, keyOf: (query: Query) => string): (query: Query) => Promise<T>;
+function oncePerTurn<T, Query>(build: (query: Query) => Promise<T>, keyOf: (query: Query) => string = () => '') {
+  const building = new Map<string, Promise<T>>();
+  let last: Promise<unknown> = Promise.resolve();
+  return (query: Query): Promise<T> => {
+    const key = keyOf(query);
+    const shared = building.get(key);
+    if (shared !== undefined) return shared;
+    const built = last
+      .then(() => nextTurn())
+      .then(() => {
+        building.delete(key);
+        return build(query);
+      });
+    last = built.catch(() => undefined);
+    building.set(key, built);
+    return built;
   };
 }
 
@@ -153,7 +167,7 @@ export interface StatusServerOptions {
   readonly board: Pick<StatusBoard, 'read' | 'readWithoutUsers'>;
   readonly metrics: { readonly contentType: string; text(status: AgentStatus): Promise<string> };
   /** The page for people. */
-  readonly page: (status: AgentStatus) => string;
+  readonly page: (status: AgentStatus, query: UserQuery) => string;
   /** The page of one user; undefined for an unknown one. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
@@ -177,7 +191,7 @@ const USER_REPORTS = '/debug/users/';
  *
  *   /-/healthy /-/ready      for supervisors, without a token
  *   /metrics                 for Prometheus
- *   /status /status.json     for people, and for programs
+ *   /status /status.json     for people, and for programs; /status?q=…&state=…&page=… are the users that were searched
  *   /status/users/<pubkey>   one user, for people
  *   /debug/users/<pubkey>    one user, for programs
  *   POST /-/reload           validate, then swap
@@ -186,13 +200,14 @@ export function createStatusServer(options: StatusServerOptions) {
   const { host, port, token, board, metrics, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const admission = createAdmission({ host, token });
   const status = oncePerTurn(async () => board.read());
-  const statusPage = oncePerTurn(async () => options.page(await status()));
+  const statusPage = oncePerTurn(async (query: UserQuery) => options.page(await status(), query), addressOfUsers);
   const statusJson = oncePerTurn(async () => jsonLine(await status()));
   const metricsText = oncePerTurn(async () => metrics.text(await status()));
 
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const path = pathOf(request.url);
-    if (path === undefined) return text(400, 'malformed path');
+    const target = targetOf(request.url);
+    if (target === undefined) return text(400, 'malformed path');
+    const { path, parameters } = target;
     const { method = 'GET' } = request;
     if (path === '/-/healthy') return healthy(board.readWithoutUsers(), options.staleAfterMs);
     if (path === '/-/ready') return readiness(board.readWithoutUsers());
@@ -200,12 +215,18 @@ export function createStatusServer(options: StatusServerOptions) {
     if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
-    if (path === '/' || path === '/status') return page(await statusPage());
+    if (path === '/' || path === '/status') return usersPage(parameters);
     if (path === '/status.json') return json(200, await statusJson());
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
     if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
     if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
     return text(404, 'not found; see /status');
+  }
+
+  async function usersPage(parameters: URLSearchParams): Promise<Answer> {
+    if (parameters.size === 0) return page(await statusPage(ALL_USERS));
+    const query = parseUserQuery(parameters);
+    return typeof query === 'string' ? text(400, printable(query)) : page(await statusPage(query));
   }
 
   function userPage(current: AgentStatus, user: string): Answer {
@@ -275,12 +296,12 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function pathOf(url: string | undefined): string | undefined {
+function targetOf(url: string | undefined): { readonly path: string; readonly parameters: URLSearchParams } | undefined {
   // An absolute form, or a second slash, would name another host.
   if (url !== undefined && !/^\/(?!\/)/.test(url)) return undefined;
   try {
-    const { pathname } = new URL(url ?? '/', 'http://agent');
-    return decodeURIComponent(pathname);
+    const { pathname, searchParams } = new URL(url ?? '/', 'http://agent');
+    return { path: decodeURIComponent(pathname), parameters: searchParams };
   } catch {
     return undefined;
   }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
 import { findings, sessionSummary } from '../../src/observability/page/findings.ts';
-import { userPage } from '../../src/observability/page/sections.ts';
 import { PAGE_POLICY, statusPage } from '../../src/observability/page/status-page.ts';
+import { userPage } from '../../src/observability/page/user-page.ts';
+import { parseUserQuery, stateOfUser } from '../../src/observability/page/users.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 
@@ -89,6 +90,16 @@ function status(changes: Partial<AgentStatus> = {}): AgentStatus {
     ...changes,
   };
 }
+
+/** The page of a query, as the server makes it. */
+function pageFor(query: string, of: AgentStatus): string {
+  const parsed = parseUserQuery(new URLSearchParams(query));
+  if (typeof parsed === 'string') throw new Error(parsed);
+  return statusPage(of, parsed);
+}
+/** The keys in the tables of users. */
+const usersIn = (page: string): string[] =>
+  [...page.matchAll(/<td role="cell"><a class="mono" href="\/status\/users\/(\w+)"/g)].map(([, key = '']) => key);
 
 const lines = (changes: Partial<AgentStatus>) =>
   findings(status(changes)).map(({ level, what, remedy }) => `${level}: ${what} → ${remedy}`);
@@ -252,10 +263,112 @@ describe('the page', () => {
     ]);
   });
 
-  test('the page of the largest device stays small and links to the remaining users', () => {
-    const page = statusPage(status({ users: Array.from({ length: 3_595 }, (_, n) => user(n % 200)) }));
-    expect(page.length).toBeLessThan(500_000);
-    expect(page).toContain('3095 more in');
+  test('the pages of the largest device reach every user, and each has less than 200 kB', () => {
+    const transaction = {
+      signature: 'S'.repeat(88),
+      users: 20,
+      sentAt: NOW,
+      state: 'failed',
+      tookMs: 900,
+      problem: 'p'.repeat(60),
+    } as const;
+    const users = Array.from({ length: 4_096 }, (_, n) =>
+      user(n, {
+        tunnelId: n,
+        clientIp: `198.51.${n >> 8}.${n & 255}`,
+        ...(n % 2 === 0 ? {} : { observation: 'down', decision: 'write', decisionReason: 'change' }),
+      }),
+    );
+    const largest = status({
+      users,
+      recentTransactions: Array.from({ length: 100 }, () => transaction),
+      timeline: Array.from({ length: 500 }, (_, n) => ({
+        at: NOW + n * 5_000,
+        kind: 'down' as const,
+        user: keyNumber(n),
+        text: 'session is down',
+      })),
+    });
+    const reached = new Set<string>();
+    let address: string | undefined = '?page=1';
+    while (address !== undefined) {
+      const page = pageFor(address, largest);
+      expect(Buffer.byteLength(page)).toBeLessThan(200_000);
+      for (const key of usersIn(page)) reached.add(key);
+      address = /href="\/status([^"#]*)#h-users" rel="next"/.exec(page)?.[1]?.replaceAll('&amp;', '&');
+    }
+    expect(reached.size).toBe(4_096);
+  });
+
+  test.for<[string, readonly number[]]>([
+    ['?q=502', [2]],
+    ['?q=USER-502', [2]],
+    ['?q=tunnel+502', [2]],
+    ['?q=198.51.100.1', [1]],
+    ['?q=198.51.100.', [0, 1, 2, 3, 10, 11, 12]],
+    ['?q=169.254.0.7', [3]],
+    ['?q=169.254.0.6/31', [3]],
+    [`?q=${keyNumber(2)}`, [2]],
+    [`?q=${keyNumber(2).slice(0, 6)}…${keyNumber(2).slice(-4)}`, [2]],
+    ['?state=down', [3]],
+    ['?state=down&q=502', []],
+    ['?state=rejected&q=', [10]],
+    ['?state=unobserved', [11]],
+    ['?state=inactive', [12]],
+    ['?page=99', [0, 1, 2, 3, 10, 11, 12]],
+    ['?q=10.0.0.1', []],
+    ['?q=%3Cimg+src=x%3E', []],
+  ])('the page for /status%s shows the users that were asked for', ([query, expected]) => {
+    const at = (n: number, changes: Partial<UserReport> = {}) => {
+      const [tunnelNet, address] = [`169.254.0.${2 * n}/31`, `169.254.0.${2 * n + 1}`];
+      return user(n, {
+        clientIp: `198.51.100.${n}`,
+        tunnelNet,
+        neighbor: { vrf: 'vrf1', address, state: 'idle', description: null, source: 'eapi' },
+        ...changes,
+      });
+    };
+    const users = [
+      at(0),
+      at(1),
+      at(2),
+      at(3, { observation: 'down', ledger: { status: 'down', reportedAtSlot: slot(5), lastUpAtSlot: slot(5), rttNs: 0n, ageMs: 1 } }),
+      at(10, { parked: 'no' }),
+      at(11, { observation: 'unobserved', because: 'vrf-not-collected' }),
+      at(12, { observation: 'unobserved', because: 'tunnel-net-invalid', accountStatus: 'banned' }),
+    ];
+    const page = pageFor(query, status({ users }));
+    expect(usersIn(page).sort()).toEqual(expected.map(keyNumber).sort());
+    expect(page.includes('No user of this device matches')).toBe(expected.length === 0);
+    expect(page).not.toContain('<img');
+  });
+
+  test.for<[string, string]>([
+    ['?state=upp', 'state: expected one of rejected, unobserved, changing, waiting, down, up, inactive, got "upp"'],
+    ['?page=0', 'page: expected a whole number from 1'],
+    ['?page=1e9', 'page: expected a whole number from 1'],
+    [`?q=${'x'.repeat(65)}`, 'q: expected at most 64 characters'],
+    ['?tunnel=500', 'unknown parameter "tunnel"; expected q, state or page'],
+    ['?__proto__=1', 'unknown parameter "__proto__"; expected q, state or page'],
+    ['?toString=1', 'unknown parameter "toString"; expected q, state or page'],
+  ])('the query %s is refused: %s', ([query, problem]) => expect(parseUserQuery(new URLSearchParams(query))).toBe(problem));
+
+  test('a user whose status is held back is waiting, and one that is being written is changing', () => {
+    const down = { observation: 'down' } as const;
+    const states = [
+      user(0, { ...down, decision: 'hold', decisionReason: 'connect-grace' }),
+      user(1, { ...down, decision: 'hold', decisionReason: 'contested', inFlight: 'down' }),
+      user(2, { ...down, decision: 'write', decisionReason: 'change' }),
+    ].map(stateOfUser);
+    expect(states).toEqual(['waiting', 'changing', 'changing']);
+  });
+
+  test.for<[string, string | null]>([
+    ['testnet', 'https://explorer.solana.com/tx/Sig1?cluster=custom&amp;customUrl=https%3A%2F%2F'],
+    ['localnet', null],
+  ])('a signature of %s links to the explorer: %s', ([network, address]) => {
+    const found = /href="(https:[^"]*)"/.exec(statusPage(status({ network })))?.[1];
+    expect(address === null ? found : found?.slice(0, address.length)).toBe(address ?? undefined);
   });
 
   test('equal events at the same time are one line of the page', () => {
@@ -273,7 +386,7 @@ describe('the page', () => {
     const inline = [...page.matchAll(/<(?:script|style)>([\s\S]*?)<\/(?:script|style)>/g)].map(([, text = '']) => text);
     expect(inline.length).toBe(2);
     for (const text of inline) expect(PAGE_POLICY).toContain(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
-    expect(page).not.toMatch(/ style=| on[a-z]+=|https?:\/\/(?!a|b)/);
+    expect(page).not.toMatch(/ style=| on[a-z]+=|(?:src|action)="?http|https?:\/\/(?!a|b|explorer\.solana\.com\/tx\/)/);
   });
 });
 
@@ -286,6 +399,16 @@ describe('the page of one user', () => {
 
   test.for<[string, Partial<UserReport>, string]>([
     ['up', {}, 'ok: The session is up, and the ledger agrees.'],
+    [
+      'down on both sides',
+      { observation: 'down', ledger: { status: 'down', reportedAtSlot: slot(5), lastUpAtSlot: slot(5), rttNs: 0n, ageMs: 1 } },
+      'warning: The session is down, and the ledger agrees.',
+    ],
+    [
+      'banned, without a tunnel',
+      { observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' },
+      'neutral: The account is banned; no status is due.',
+    ],
     [
       'rejected by the program',
       { parked: 'NotAllowed' },

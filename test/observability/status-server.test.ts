@@ -5,6 +5,7 @@ import type { TickReport } from '../../src/agent/events.ts';
 import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
+import { addressOfUsers } from '../../src/observability/page/users.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
@@ -140,6 +141,32 @@ describe('the status server', () => {
     expect(status.users.map(({ observation }: { observation: string }) => observation)).toEqual(['up', 'down', 'unobserved']);
     expect(JSON.parse((await get(`/debug/users/${keyNumber(2)}`)).body)).toMatchObject({ because: 'vrf-not-collected', timeline: [] });
     expect(await get('/debug/users/unknown')).toMatchObject({ code: 404 });
+  });
+
+  test('the page gets its query, a bad one is a plain answer, and different ones at once are all answered', async ({ onTestFinished }) => {
+    const asked: string[] = [];
+    const page: StatusServerOptions['page'] = (_, query) => {
+      asked.push(addressOfUsers(query));
+      return addressOfUsers(query);
+    };
+    const { get } = await serve(onTestFinished, { page });
+    const queries = ['', '?q=10.0.0.1&state=down&page=3', '?q=a%26b', '?q=a%26b', '?state='];
+    const answers = await Promise.all(queries.map((query) => get(`/status${query}`)));
+    expect(answers.map(({ body }) => body)).toEqual([
+      '/status#h-users',
+      '/status?q=10.0.0.1&state=down&page=3#h-users',
+      '/status?q=a%26b#h-users',
+      '/status?q=a%26b#h-users',
+      '/status#h-users',
+    ]);
+    expect(await get('/status?state=%3Cscript%3E%00')).toEqual({
+      code: 400,
+      body: expect.stringMatching(/^state: expected one of .*, got "<script>\\u0000"$/),
+      type: 'text/plain; charset=utf-8',
+    });
+    const before = asked.length;
+    expect(await get('/status?page=-1')).toMatchObject({ code: 400, body: 'page: expected a whole number from 1' });
+    expect(asked.length).toBe(before);
   });
 
   test('requests of one turn of the event loop share one reading of the status', async ({ onTestFinished }) => {

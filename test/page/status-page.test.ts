@@ -96,6 +96,33 @@ test.concurrent('without scripts the page is as complete, and reloads itself', a
   await page.until("document.body.innerText.includes('Down, and the ledger agrees')", 20_000);
 });
 
+test.concurrent('without scripts the search finds a user by its client IP, and a state shows its users only', async () => {
+  await using fixture = await pageFixture();
+  const page = await open(fixture, { ...PHONE, scripts: false });
+  const rows = "[...document.querySelectorAll('details.users tbody tr')].map((row) => row.children[2].innerText)";
+  const all = await page.evaluate(rows);
+  if (!Array.isArray(all)) throw new Error('the page has no users');
+  expect(all.length).toBe(3);
+  await page.evaluate(`document.querySelector('#q').value = ${JSON.stringify(all[1])}; document.querySelector('form').submit()`);
+  await page.until("location.search.startsWith('?q=') && document.readyState === 'complete'");
+  expect(await page.evaluate(rows)).toEqual([all[1]]);
+  expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
+  await picture(page, 'search-phone');
+  fixture.disconnect(2);
+  await page.open(`${fixture.url}?state=down`);
+  await page.until("document.querySelector('details.users tbody tr') !== null || void location.reload()", 20_000);
+  expect(await page.evaluate(rows)).toEqual([all[2]]);
+});
+
+test.concurrent('what is typed into the search survives an update of the page', async () => {
+  await using fixture = await pageFixture();
+  const page = await open(fixture, DESKTOP);
+  await page.evaluate("document.querySelector('#q').value = '10.9'");
+  fixture.disconnect(1);
+  await page.until("document.querySelector('#users-down .down') !== null", 15_000);
+  expect(await page.evaluate("document.querySelector('#q').value")).toBe('10.9');
+});
+
 test.concurrent("a tap on a user's key opens its page, as legible", async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, PHONE);

@@ -8,5 +8,5 @@
 export { createStatusServer, type StatusServerOptions } from '../http-server.ts';
 export type { ProcessReadings } from '../metric-gauges.ts';
 export { createMetrics, type Metrics } from '../metrics.ts';
-export { userPage } from '../page/sections.ts';
 export { statusPage } from '../page/status-page.ts';
+export { userPage } from '../page/user-page.ts';

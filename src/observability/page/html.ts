@@ -22,11 +22,16 @@ function render(part: Part): string {
   return String(part).replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
 }
 
+/** How a page is coloured; neutral is neither good nor bad. */
+export type Tone = Level | 'neutral';
+
 /** In the title, so that a browser tab shows the state, and in the verdict, for readers who do not see colours. */
-const SIGNS: Readonly<Record<Level, string>> = { ok: '✓', warning: '!', critical: '✗' };
+const SIGNS: Readonly<Record<Tone, string>> = { ok: '✓', warning: '!', critical: '✗', neutral: '–' };
 
 interface Layout {
-  readonly level: Level;
+  readonly level: Tone;
+  /** Seconds after which a browser without scripts loads it again; 5 by default. */
+  readonly reloadSeconds?: number;
   readonly title: string;
   readonly header: Markup;
   readonly main: Markup;
@@ -34,10 +39,10 @@ interface Layout {
 }
 
 /** A complete document. The script updates `#live`; without scripts the browser reloads the document. */
-export function layout({ level, title, header, main, footer }: Layout): string {
+export function layout({ level, title, reloadSeconds = 5, header, main, footer }: Layout): string {
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${SIGNS[level]} ${title} · dzd-telemetry</title>
-<noscript><meta http-equiv="refresh" content="5"></noscript><style>${{ html: STYLE }}</style></head><body>
+<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript><style>${{ html: STYLE }}</style></head><body>
 <p id="stale" role="alert" hidden></p>
 <div id="live">
 <header>${header}</header>
@@ -50,7 +55,7 @@ ${main}
 }
 
 /** The box at the top: one sentence in the colour of its level, and details. */
-export function verdictBox(level: Level, label: string, what: string, more: Markup): Markup {
+export function verdictBox(level: Tone, label: string, what: string, more: Markup): Markup {
   return html`<section id="verdict" class="verdict ${level}" aria-label="${label}" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${more}</section>`;
 }
 
@@ -58,23 +63,24 @@ export interface Column<Row> {
   readonly title: string;
   /** CSS class of its cells. */
   readonly kind?: string;
+  /** Whether a narrow screen shows its title with each cell. */
+  readonly isTitled?: boolean;
   readonly cell: (row: Row) => Part;
   /** Whether its cells are the row headers. */
   readonly isName?: boolean;
 }
 
 /**
- * A table that a narrow screen shows as a list, for which each cell carries its title. The roles are explicit because a browser drops them when
+ * A table that a narrow screen shows as a list, for which cells carry their titles. The roles are explicit because a browser drops them when
  * CSS displays a table as something else.
  */
 export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
   const heads = columns.map(({ title }) => html`<th role="columnheader" scope="col">${title}</th>`);
   const line = (row: Row): Markup =>
-    html`<tr role="row">${columns.map(({ title, kind = '', cell, isName = false }) =>
-      isName
-        ? html`<th role="rowheader" scope="row" class="${kind}" data-title="${title}">${cell(row)}</th>`
-        : html`<td role="cell" class="${kind}" data-title="${title}">${cell(row)}</td>`,
-    )}</tr>
+    html`<tr role="row">${columns.map(({ title, kind, isTitled = false, cell, isName = false }) => {
+      const more = html`${kind === undefined ? '' : html` class="${kind}"`}${isTitled ? html` data-title="${title}"` : ''}`;
+      return isName ? html`<th role="rowheader" scope="row"${more}>${cell(row)}</th>` : html`<td role="cell"${more}>${cell(row)}</td>`;
+    })}</tr>
 `;
   return html`<table role="table" aria-label="${caption}"><thead role="rowgroup"><tr role="row">${heads}</tr></thead><tbody role="rowgroup">
 ${rows.map(line)}</tbody></table>`;

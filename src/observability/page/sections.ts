@@ -1,6 +1,8 @@
+import { NETWORKS } from '../../serviceability/index.ts';
 import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
-import { clockTime, type Finding, HOLD_REASON_TEXT, milliseconds, shortKey, span } from './findings.ts';
-import { type Column, html, layout, type Markup, table, verdictBox } from './html.ts';
+import { clockTime, span } from './findings.ts';
+import { type Column, html, type Markup, table } from './html.ts';
+import { userLink } from './users.ts';
 
 /** Rows shown; the rest is folded. */
 const NEWEST = 8;
@@ -10,22 +12,33 @@ const MOST_EVENTS = 100;
 const TOGETHER_MS = 2_000;
 
 /** The last transactions, the newest first. Signatures are complete, to be copied. */
-export function transactions({ recentTransactions, transactions: counts, writes }: AgentStatus): Markup {
+export function transactions({ recentTransactions, transactions: counts, writes, network }: AgentStatus): Markup {
   const { sent, landed, expired, failed } = counts;
   const sums = html`<p class="dim">${sent} sent, ${landed} confirmed with ${writes.landed} statuses, ${expired} expired, ${failed} failed, ${writes.rejected} statuses rejected</p>`;
   if (recentTransactions.length === 0) return html`${sums}<p class="dim">None since the start.</p>`;
   const newest = recentTransactions.slice(-MOST_TRANSACTIONS).reverse();
-  return html`${sums}${foldedBelow('earlier-tx', newest, (rows) => table('Transactions', TRANSACTION_COLUMNS, rows))}`;
+  return html`${sums}${foldedBelow('earlier-tx', newest, (rows) => table('Transactions', transactionColumns(network), rows))}`;
 }
 
-const TRANSACTION_COLUMNS: readonly Column<TransactionReport>[] = [
+const transactionColumns = (network: string | null): readonly Column<TransactionReport>[] => [
   { title: 'Sent', kind: 'mono', isName: true, cell: ({ sentAt }) => clockTime(sentAt) },
   { title: 'State', cell: ({ state }) => html`<span class="tx-${state}">${STATE_TEXT[state]}</span>` },
   { title: 'Took', cell: ({ tookMs }) => (tookMs === null ? '–' : seconds(tookMs)) },
-  { title: 'Users', cell: ({ users }) => users },
-  { title: 'Signature', kind: 'mono sig', cell: ({ signature }) => html`<span title="${signature}">${signature}</span>` },
+  { title: 'Users', isTitled: true, cell: ({ users }) => users },
+  { title: 'Signature', kind: 'mono sig', cell: ({ signature }) => signatureText(network, signature) },
   { title: 'Problem', kind: 'wrap', cell: ({ problem }) => problem ?? '' },
 ];
+
+/**
+ * The signature, complete to be copied; a link to Solana's explorer where that can read the ledger. DoubleZero's own pages name it with the public
+ * endpoint of the network (RFC-12 of malbeclabs/doublezero). The operator's endpoints may hold tokens and stay out of links.
+ */
+export function signatureText(network: string | null, signature: string): Markup {
+  const ledger = NETWORKS.find(({ name, rpcUrl }) => name === network && rpcUrl.startsWith('https:'))?.rpcUrl;
+  if (ledger === undefined) return html`<span title="${signature}">${signature}</span>`;
+  const address = `https://explorer.solana.com/tx/${encodeURIComponent(signature)}?cluster=custom&customUrl=${encodeURIComponent(ledger)}`;
+  return html`<a href="${address}" rel="noreferrer">${signature}</a>`;
+}
 
 const STATE_TEXT: Readonly<Record<TransactionReport['state'], string>> = {
   'in-flight': 'in flight',
@@ -40,10 +53,14 @@ const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 export function parts({ sources, endpoints, now }: AgentStatus): Markup {
   const rows = [...sources.map((part) => ({ kind: 'source', part })), ...endpoints.map((part) => ({ kind: 'ledger endpoint', part }))];
   const columns: readonly Column<(typeof rows)[number]>[] = [
-    { title: 'Name', kind: 'mono', isName: true, cell: ({ part }) => part.name },
+    { title: 'Name', kind: 'mono name', isName: true, cell: ({ part }) => part.name },
     { title: 'Type', cell: ({ kind }) => kind },
     { title: 'State', cell: ({ part }) => stateOf(part, now) },
-    { title: 'Last response took', cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`) },
+    {
+      title: 'Last response took',
+      isTitled: true,
+      cell: ({ part }) => (part.latencyMs === null ? '' : `${Math.max(1, Math.round(part.latencyMs))} ms`),
+    },
     { title: 'Last problem', kind: 'wrap', cell: ({ part }) => problemOf(part, now) },
   ];
   return table('Sources and ledger endpoints', columns, rows);
@@ -99,8 +116,6 @@ function eventMarkup({ first: { at, kind, text, user }, count }: EventGroup): Ma
 `;
 }
 
-const userLink = (user: string): Markup => html`<a class="mono" href="/status/users/${user}" title="${user}">${shortKey(user)}</a>`;
-
 const BAD: ReadonlySet<TimelineEntry['kind']> = new Set(['rejected', 'expired', 'failed', 'halted', 'stalled', 'mass-down']);
 
 const MINUTES = 60;
@@ -144,153 +159,4 @@ function flappers(users: readonly UserReport[]): Markup {
         html`<li>tunnel ${tunnelId} ${userLink(user)}, ${flaps} transitions${suppressed ? html`, <b class="failed">suppressed</b>` : html``}</li>`,
     );
   return html`<ul class="flappers">${names}${most.length > MOST_LISTED ? html`<li class="dim">and ${most.length - MOST_LISTED} more</li>` : html``}</ul>`;
-}
-
-/** The page of one user, from the neighbor on the switch to the record on the ledger. Undefined for a user that the device does not have. */
-export function userPage(status: AgentStatus, wanted: string): string | undefined {
-  const user = status.users.find((each) => each.user === wanted);
-  if (user === undefined) return undefined;
-  const { level, what } = verdictOf(user);
-  const events = status.timeline.flatMap((event) => (event.user === wanted ? [{ ...event, user: null }] : []));
-  const name = status.deviceCode ?? shortKey(status.device);
-  return layout({
-    level,
-    title: `tunnel ${user.tunnelId} of ${name}`,
-    header: html`<nav aria-label="Up"><a href="/status">← ${name}</a></nav><h1>Tunnel ${user.tunnelId}</h1>
-<p class="dim">user <span class="mono">${user.user}</span><br>as of <time datetime="${new Date(status.now).toISOString()}">${clockTime(status.now)}</time> UTC</p>`,
-    main: html`${verdictBox(level, 'State of the user', what, html``)}
-<section aria-labelledby="h-chain"><h2 id="h-chain">From the switch to the ledger</h2><dl class="card facts">${factsOf(
-      user,
-      status.now,
-    ).map(
-      ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
-`,
-    )}</dl></section>
-<section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${eventList(events)}</section>`,
-    footer: html`Times are UTC. For programs: <a href="/debug/users/${user.user}">/debug/users/${shortKey(user.user)}</a>`,
-  });
-}
-
-function verdictOf(user: UserReport): Omit<Finding, 'remedy'> {
-  const { parked, observation, because, ledger } = user;
-  if (parked !== null)
-    return {
-      level: 'critical',
-      what: `The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: ${parked}`,
-    };
-  if (observation === 'unobserved')
-    return { level: 'warning', what: `No status is written: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
-  if (ledger.status === observation) return { level: 'ok', what: `The session is ${observation}, and the ledger agrees` };
-  return {
-    level: 'warning',
-    what: `The session is ${observation}, the ledger says ${ledger.status}: ${waitText(user) ?? 'it is about to be written'}`,
-  };
-}
-
-function factsOf(user: UserReport, now: number): readonly (readonly [term: string, words: Markup])[] {
-  const { neighbor, expectedVrf, ledger, lastWrite, sinceMs } = user;
-  const seen =
-    neighbor === null
-      ? html`no BGP neighbor found for this user`
-      : html`<span class="mono">${neighbor.address}</span> in ${neighbor.vrf}, <span class="${user.observation}">${neighbor.state}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}${neighbor.description === null ? '' : `, described ${neighbor.description}`}, by source ${neighbor.source}`;
-  return [
-    [
-      'Account',
-      html`${user.accountStatus}, ${user.userType}, client <span class="mono">${user.clientIp}</span>, tunnel net <span class="mono">${user.tunnelNet}</span>`,
-    ],
-    ['Expected', html`a neighbor in ${expectedVrf ?? 'an unknown VRF'}`],
-    ['Switch', seen],
-    [
-      'Ledger',
-      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, reported ${span(ledger.ageMs)} ago in slot ${ledger.reportedAtSlot}`}, last up in slot ${ledger.lastUpAtSlot}, RTT ${milliseconds(ledger.rttNs)}`,
-    ],
-    [
-      'Flaps',
-      html`${user.flaps} seen, penalty ${Math.round(user.penalty)}${user.suppressed ? html`, <b class="failed">suppressed</b>` : html``}`,
-    ],
-    ['In flight', html`${user.inFlight ?? 'nothing'}`],
-    [
-      'Last write',
-      lastWrite === null
-        ? html`none since the start`
-        : html`${lastWrite.to} (${lastWrite.reason}), confirmed ${span(now - lastWrite.at)} ago in slot ${lastWrite.slot}, ${Math.round(lastWrite.latencyMs)} ms after it was sent<br><span class="mono">${lastWrite.signature}</span>`,
-    ],
-  ];
-}
-
-/** A browser on a phone can still render this many rows; the rest is in /status.json. */
-const MOST_SHOWN = 500;
-/** A healthy group longer than this is folded at first. */
-const FOLDED_ABOVE = 25;
-/** Fewer transitions are not flapping. */
-const FLAPPING = 2;
-
-const GROUPS = {
-  rejected: 'Rejected by the program',
-  unobserved: 'Not observed: no status is written',
-  changing: 'Changing: not on the ledger yet',
-  down: 'Down, and the ledger agrees',
-  up: 'Up, and the ledger agrees',
-} as const;
-
-/** The users by state, faults first. */
-export function usersByState({ users }: AgentStatus): Markup {
-  if (users.length === 0) return html`<p class="dim">The ledger has no user of this device, or has not been read yet.</p>`;
-  const sorted = [...users].sort((a, b) => a.tunnelId - b.tunnelId);
-  let room = MOST_SHOWN;
-  const groups = Object.entries(GROUPS).map(([id, title]) => {
-    const members = sorted.filter((user) => groupOf(user) === id);
-    if (members.length === 0) return html``;
-    const shown = members.slice(0, room);
-    room -= shown.length;
-    const hidden = members.length - shown.length;
-    const isOpen = id !== 'up' || members.length <= FOLDED_ABOVE;
-    const more = hidden > 0 ? html`<p class="dim pad">… and ${hidden} more in <a href="/status.json">/status.json</a></p>` : html``;
-    return html`<details id="users-${id}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${members.length}</b></summary>${table(title, COLUMNS, shown)}${more}</details>`;
-  });
-  return html`${groups}`;
-}
-
-function groupOf({ parked, observation, ledger }: UserReport): keyof typeof GROUPS {
-  if (parked !== null) return 'rejected';
-  if (observation === 'unobserved') return 'unobserved';
-  return ledger.status === observation ? observation : 'changing';
-}
-
-const COLUMNS: readonly Column<UserReport>[] = [
-  { title: 'Tunnel', isName: true, cell: ({ tunnelId }) => tunnelId },
-  { title: 'User', cell: ({ user }) => userLink(user) },
-  {
-    title: 'VRF and neighbor',
-    kind: 'mono',
-    cell: ({ neighbor, expectedVrf }) =>
-      neighbor === null ? `${expectedVrf ?? 'VRF unknown'}, none` : `${neighbor.vrf} ${neighbor.address}`,
-  },
-  {
-    title: 'Switch',
-    cell: ({ observation, neighbor, sinceMs }) =>
-      html`<span class="${observation}">${neighbor?.state ?? (observation === 'down' ? 'no neighbor' : 'not observed')}</span>${sinceMs === null ? '' : ` for ${span(sinceMs)}`}`,
-  },
-  {
-    title: 'Ledger',
-    cell: ({ ledger }) =>
-      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, ${span(ledger.ageMs)} old`}`,
-  },
-  { title: 'RTT', cell: ({ ledger }) => (ledger.rttNs === 0n ? '' : milliseconds(ledger.rttNs)) },
-  { title: 'Remark', kind: 'wrap', cell: remark },
-];
-
-/** What the newest status of a user waits for; undefined if for nothing. */
-function waitText({ inFlight, decision, decisionReason }: UserReport): string | undefined {
-  if (inFlight !== null) return `${inFlight} is in flight`;
-  return decision === 'hold' ? (HOLD_REASON_TEXT[decisionReason ?? ''] ?? decisionReason ?? 'on hold') : undefined;
-}
-
-function remark(user: UserReport): string {
-  const { parked, suppressed, flaps, penalty, decision, decisionReason } = user;
-  const flapping =
-    penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', suppressed' : ''}`;
-  const next = decision === 'write' && decisionReason === 'change' ? 'about to be written' : '';
-  const state = parked === null ? (waitText(user) ?? next) : `rejected: ${parked}`;
-  return [state, flapping].filter((part) => part !== '').join('; ');
 }

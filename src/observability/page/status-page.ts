@@ -3,18 +3,19 @@ import type { AgentStatus, UserReport } from '../status.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import { clockTime, type Finding, findings, sessionSummary, shortKey, sol, span } from './findings.ts';
 import { html, layout, type Markup, verdictBox } from './html.ts';
-import { eventList, flapStrip, parts, transactions, usersByState } from './sections.ts';
+import { eventList, flapStrip, parts, transactions } from './sections.ts';
+import { ALL_USERS, type UserQuery, usersSection } from './users.ts';
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** The Content-Security-Policy of a page: this script and style only, requests to this host only, no frames. */
+/** The Content-Security-Policy of a page: this script and style only, requests and searches to this host only, no frames. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   `style-src ${hashOf(STYLE)}`,
   `script-src ${hashOf(SCRIPT)}`,
   "connect-src 'self'",
   "base-uri 'none'",
-  "form-action 'none'",
+  "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
 
@@ -22,20 +23,22 @@ export const PAGE_POLICY = [
  * The page for people: faults and remedies first, then state and recent events. Complete without scripts; updates itself with them.
  *
  *   AgentStatus ──► verdict ──► the worst finding, and the others
- *        └────────► counts, flaps, users by state, events, transactions, sources and endpoints
+ *        └────────► counts, sources and endpoints, flaps, users by state, events, transactions
  */
-export function statusPage(status: AgentStatus): string {
+export function statusPage(status: AgentStatus, query: UserQuery = ALL_USERS): string {
   const [first, ...rest] = findings(status);
   return layout({
     level: first.level,
     title: status.deviceCode ?? shortKey(status.device),
+    // Longer, where a reader searches.
+    reloadSeconds: query === ALL_USERS ? 5 : 60,
     header: head(status),
     main: html`${verdict(status, first, rest)}${tiles(status)}
+<section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
-<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersByState(status)}</section>
+<section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersSection(status, query)}</section>
 <section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${eventList(status.timeline)}</section>
-<section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>
-<section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>`,
+<section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>`,
     footer: html`Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a>`,
   });
 }
@@ -43,7 +46,7 @@ export function statusPage(status: AgentStatus): string {
 function head({ deviceCode, device, publisher, version, network, host, now, startedAt }: AgentStatus): Markup {
   return html`<h1>${deviceCode ?? 'Device not read yet'}${network === null ? '' : html` <small>on ${network}</small>`}</h1>
 <p class="dim">host <b>${host}</b>, device <span class="mono">${device}</span>${publisher === null ? '' : html`<br>publisher <span class="mono">${publisher}</span>`}<br>version ${version}, up for ${span(now - startedAt)}, as of <time datetime="${new Date(now).toISOString()}">${clockTime(now)}</time> UTC</p>
-<nav aria-label="On this page"><a href="#h-users">Users</a> <a href="#h-events">Events</a> <a href="#h-tx">Transactions</a> <a href="#h-parts">Sources</a></nav>`;
+<nav aria-label="On this page"><a href="#h-parts">Sources</a> <a href="#h-users">Users</a> <a href="#h-events">Events</a> <a href="#h-tx">Transactions</a></nav>`;
 }
 
 function verdict(status: AgentStatus, { level, what, remedy }: Finding, rest: readonly Finding[]): Markup {
@@ -69,8 +72,9 @@ function tiles({ users: all, balance, lastTick, now }: AgentStatus): Markup {
   const onLedger = (word: string): number => all.filter(({ ledger }) => ledger.status === word).length;
   const tile = (value: string | number, name: string, kind = ''): Markup =>
     html`<div class="card"><dt>${name}</dt><dd class="${kind}">${value}</dd></div>`;
+  const sessions = (kind: UserReport['observation'], name: string): Markup => tile(observed(kind), name, observed(kind) > 0 ? kind : '');
   return html`<dl class="tiles">
-${tile(observed('up'), 'sessions up', 'up')}${tile(observed('down'), 'sessions down', 'down')}${tile(observed('unobserved'), 'not observed', 'unobserved')}
+${sessions('up', 'sessions up')}${sessions('down', 'sessions down')}${sessions('unobserved', 'not observed')}
 ${tile(`${onLedger('up')} / ${onLedger('down')} / ${onLedger('unknown')}`, 'on the ledger: up / down / unknown')}
 ${tile(balance === null ? '–' : sol(balance.lamports), 'balance')}
 ${tile(balance === null ? '–' : balanceLasts(balance.hoursToEmpty), 'until the balance is used up')}
