@@ -2,7 +2,8 @@
 /*
  * node scripts/api-report.mjs [--check]
  *
- *   src/serviceability/index.ts ──tsc──► declarations ──► docs/api/serviceability.api.md
+ *   src/serviceability/index.ts       ──tsc──► declarations ──► docs/api/serviceability.api.md
+ *   src/serviceability/rfc11/index.ts                       ──► docs/api/serviceability-rfc11.api.md
  *
  * One entry for each exported name, its declaration without comments, in the order of the alphabet: a change of what the SDK's users
  * see, changes this file with it. With --check nothing is written; it fails, and shows the lines, when the file is not what it should be,
@@ -16,23 +17,28 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const reportPath = join(root, 'docs/api/serviceability.api.md');
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+const ENTRIES = [
+  { name: 'dzd-telemetry-agent/serviceability', folder: 'serviceability', file: 'docs/api/serviceability.api.md' },
+  { name: 'dzd-telemetry-agent/serviceability/rfc11', folder: 'serviceability/rfc11', file: 'docs/api/serviceability-rfc11.api.md' },
+];
 
 const types = emitDeclarations();
-const report = writeReport(collect(types));
+const reports = ENTRIES.map((entry) => ({ ...entry, ...writeReport(entry.name, collect(join(types, entry.folder))) }));
 rmSync(types, { recursive: true });
-const undocumented = report.entries.filter(({ documented }) => !documented).map(({ name }) => name);
-if (!values.check) {
-  mkdirSync(dirname(reportPath), { recursive: true });
-  writeFileSync(reportPath, report.text);
-} else {
-  const difference = differenceOf(readReport(), report.text);
-  if (difference.length > 0)
-    fail(`docs/api/serviceability.api.md is out of date; see what changed, then run npm run api:update:\n${difference.join('\n')}`);
+for (const { file, text } of reports) {
+  if (!values.check) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+    continue;
+  }
+  const difference = differenceOf(readReport(file), text);
+  if (difference.length > 0) fail(`${file} is out of date; see what changed, then run npm run api:update:\n${difference.join('\n')}`);
 }
+const undocumented = reports.flatMap(({ entries }) => entries.filter(({ documented }) => !documented).map(({ name }) => name));
 if (undocumented.length > 0) fail(`exported without a comment: ${undocumented.join(', ')}`);
-console.log(`${report.entries.length} exports of dzd-telemetry-agent/serviceability ${values.check ? 'are as reported' : 'reported'}`);
+for (const { name, entries } of reports)
+  console.log(`${entries.length} exports of ${name} ${values.check ? 'are as reported' : 'reported'}`);
 
 function emitDeclarations() {
   const outDir = mkdtempSync(join(tmpdir(), 'dzd-api-'));
@@ -45,8 +51,7 @@ function emitDeclarations() {
 }
 
 /** Every declaration that the index exports, and those without export that the modules behind it have. */
-function collect(dir) {
-  const folder = join(dir, 'serviceability');
+function collect(folder) {
   const entries = new Map();
   const internal = new Map();
   for (const { module, names } of exportsOf(readFileSync(join(folder, 'index.d.ts'), 'utf8'))) {
@@ -61,7 +66,7 @@ function collect(dir) {
 
 function exportsOf(index) {
   const found = [];
-  for (const [, star, list, module] of index.matchAll(/export (?:type )?(?:(\*)|\{([^}]*)\}) from '\.\/([^']+)\.ts';/g)) {
+  for (const [, star, list, module] of index.matchAll(/export (?:type )?(?:(\*)|\{([^}]*)\}) from '(\.{1,2}\/[^']+)\.ts';/g)) {
     const names =
       star === undefined
         ? new Set(
@@ -120,12 +125,12 @@ function withoutComments(text) {
     .replaceAll(/^ {4}#private;\n/gm, '');
 }
 
-function writeReport({ entries, internal }) {
+function writeReport(name, { entries, internal }) {
   const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const block = ({ text }) => `\`\`\`ts\n${text}\n\`\`\``;
   const named = internal.filter(({ name }) => sorted.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text)));
   const text = [
-    '# API of dzd-telemetry-agent/serviceability',
+    `# API of ${name}`,
     'Written by `npm run api:update`; do not edit. A change here is a change for users of the SDK: a line that goes away or differs is a breaking one.',
     `${sorted.length} exports.`,
     ...sorted.flatMap((entry) => [`## ${entry.name}`, block(entry)]),
@@ -135,9 +140,9 @@ function writeReport({ entries, internal }) {
   return { entries: sorted, text: `${text.join('\n\n')}\n` };
 }
 
-function readReport() {
+function readReport(file) {
   try {
-    return readFileSync(reportPath, 'utf8');
+    return readFileSync(join(root, file), 'utf8');
   } catch {
     return '';
   }

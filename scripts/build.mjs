@@ -5,8 +5,9 @@
  *   src/cli/main.ts             ──esbuild──► dist/dzd-telemetry.js ─┬─ dist/chunks/   (what is imported on demand stays apart)
  *   localnet/main.ts            ──esbuild──► dist/dzd-localnet.js ──┘
  *   licences of their packages  ───────────► dist/THIRD-PARTY-NOTICES.txt
- *   src/serviceability/index.ts ──esbuild──► dist/serviceability.js, dist/serviceability.cjs
- *                               ──tsc──────► dist/types/, dist/types-cjs/   (not with --quiet, which is for a quick start)
+ *   src/serviceability/index.ts, rfc11/index.ts ──esbuild──► dist/serviceability.js, rfc11.js, and what both use in serviceability-common.js
+ *                                                          └► the same as .cjs
+ *                                               ──tsc──────► dist/types/, dist/types-cjs/   (not with --quiet, which is for a quick start)
  *
  * The commands hold their packages. The SDK imports its own by name: a program that uses it has one copy of each, and its bundler sees them.
  */
@@ -15,7 +16,7 @@ import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { AGENT, identity, LOCALNET, packagesOf, thirdPartyNotices, withPackages } from './package/bundle.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -44,7 +45,11 @@ const sdk = {
   platform: 'neutral',
   target: 'es2022',
   packages: 'external',
-  entryPoints: { serviceability: 'src/serviceability/index.ts' },
+  format: 'esm',
+  entryPoints: { serviceability: 'src/serviceability/index.ts', rfc11: 'src/serviceability/rfc11/index.ts' },
+  // One copy of what both use: an error of one is an instance of the other's class.
+  splitting: true,
+  chunkNames: 'serviceability-common',
 };
 
 const started = performance.now();
@@ -59,16 +64,27 @@ const [commands, ...others] = await Promise.all([
     sourcesContent: false,
     define: identity(root),
   }),
-  build({ ...sdk, format: 'esm' }),
-  build({ ...sdk, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+  build(sdk),
 ]).catch(() => process.exit(1)); // esbuild has said what is wrong, and where.
 
+await Promise.all(
+  Object.keys(others[0].metafile.outputs)
+    .filter((path) => path.endsWith('.js'))
+    .map((path) => writeCommonJs(resolve(root, path))),
+);
 for (const name of ['dzd-telemetry.js', 'dzd-localnet.js']) chmodSync(join(outdir, name), 0o755);
 writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, packagesOf(commands.metafile)));
 removeStaleChunks([commands, ...others].flatMap((result) => Object.keys(result.metafile.outputs)));
 if (!values.quiet) {
   writeDeclarations();
   console.log(`built ${basename(outdir)}/ of version ${version} in ${Math.round(performance.now() - started)} ms`);
+}
+
+/** esbuild splits only ES modules. */
+async function writeCommonJs(file) {
+  const source = readFileSync(file, 'utf8').replaceAll(/(from "\.\/[^"]*)\.js"/g, '$1.cjs"');
+  const { code } = await transform(source, { format: 'cjs', platform: 'neutral', target: sdk.target });
+  writeFileSync(file.replace(/\.js$/, '.cjs'), code.replace(/^\/\/# sourceMappingURL=.*$/m, ''));
 }
 
 /** Names of chunks change with their content; those of earlier builds would pile up. */

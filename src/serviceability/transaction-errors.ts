@@ -127,14 +127,56 @@ export const PROGRAM_ERRORS: readonly ProgramError[] = /* @__PURE__ */ Object.en
   explanation,
 }));
 
-/** The error of a `Custom` code; undefined for a code that this SDK does not know. */
+/** The deployed program's error of a `Custom` code; undefined for any other code. */
 export function programError(code: number): ProgramError | undefined {
   return PROGRAM_ERRORS[code - 1];
 }
 
-/** `NotAllowed` for 8, `unknown(999)` for a code without a name. */
+/**
+ * Errors of RFC-11's instructions, in addition to the deployed program's. RFC-11 names some and numbers none, so the codes start at 160, apart
+ * from all deployed codes. RFC-11 itself names six: AccountAlreadyExists, LinkAlreadyExists, and the Exhausted errors of tunnel ids, user and
+ * link tunnel networks and DoubleZero addresses.
+ */
+const RFC11 = {
+  AccountAlreadyExists: [160, 'the address of the new account already holds an account'],
+  TunnelIdExhausted: [161, 'all tunnel ids of the device are taken'],
+  UserTunnelNetExhausted: [162, "all tunnel networks of the device's users are taken"],
+  DzIpExhausted: [163, "all DoubleZero addresses of the device's prefixes are taken"],
+  LinkAlreadyExists: [164, 'the two devices already have a link'],
+  LinkTunnelNetExhausted: [165, 'all tunnel networks of links are taken'],
+  SegmentRoutingIdExhausted: [166, 'all segment routing ids of the device are taken'],
+  MulticastExhausted: [167, 'all group addresses are taken'],
+  ResourceNotFound: [168, 'the extension has no bitmap of this kind'],
+  SlotOutOfRange: [169, 'the bitmap has no such slot'],
+  SlotReserved: [170, 'the slot is reserved: it can be neither allocated nor released'],
+  SlotAlreadyAllocated: [171, 'the slot is taken'],
+  SlotNotAllocated: [172, 'the slot is already free'],
+  SlotMismatch: [173, 'the slot is not the one that the account holds'],
+  SlotsNotTracked: [174, 'the account predates slot fields and must be backfilled first'],
+  SlotsAlreadyTracked: [175, 'the account already has its slots'],
+  AccessPassNotExpired: [176, 'the access pass is still valid'],
+  ResourceInUse: [177, 'the device still has users, links or interfaces'],
+} as const satisfies Readonly<Record<string, readonly [code: number, explanation: string]>>;
+
+/** The names of RFC-11's own errors. */
+export type Rfc11ErrorName = keyof typeof RFC11;
+
+/** The `Custom` code of an error. */
+export const rfc11ErrorCode = (name: Rfc11ErrorName): number => RFC11[name][0];
+
+/** All errors of RFC-11's instructions, ordered by code. */
+export const RFC11_ERRORS: readonly ProgramError[] = /* @__PURE__ */ Object.entries(RFC11).map(([name, [code, explanation]]) => ({
+  code,
+  name,
+  explanation,
+}));
+
+/** Undefined for any other code: see programError for the deployed program's. */
+export const rfc11Error = (code: number): ProgramError | undefined => RFC11_ERRORS.find((error) => error.code === code);
+
+/** `NotAllowed` for 8, `SlotMismatch` for RFC-11's 173, `unknown(999)` for a code without a name. */
 export function programErrorName(code: number): string {
-  return programError(code)?.name ?? `unknown(${code})`;
+  return (programError(code) ?? rfc11Error(code))?.name ?? `unknown(${code})`;
 }
 
 /**
@@ -166,7 +208,7 @@ export function parseTransactionFailure(json: unknown): TransactionFailure {
 export function describeTransactionFailure(failure: TransactionFailure): string {
   switch (failure.kind) {
     case 'program-error': {
-      const explanation = programError(failure.code)?.explanation ?? 'this software does not know the code';
+      const explanation = (programError(failure.code) ?? rfc11Error(failure.code))?.explanation ?? 'this software does not know the code';
       return `instruction ${failure.instructionIndex} failed with ${failure.name} (${failure.code}): ${explanation}`;
     }
     case 'instruction-error':

@@ -17,8 +17,9 @@ export const INTERFACE_ACCOUNT_TYPE = 160;
  */
 export const RESOURCE_EXTENSION_ACCOUNT_TYPE = 161;
 
-/** Byte values of an interface's type and status (Interface layout). */
+/** Byte values of an interface's type (Interface layout). */
 export const InterfaceType = { loopback: 1, physical: 2 } as const;
+/** Byte values of an interface's status (Interface layout). */
 export const InterfaceStatus = { activated: 3, unlinked: 6 } as const;
 
 /** RFC-11's Interface account: an interface in the deployed interface layout, with its slots. */
@@ -66,8 +67,11 @@ export const IpBlockType = { userTunnelNet: 0, linkTunnelNet: 1, dzIp: 2, multic
 /** The bitmaps for AllocateResource, ReleaseResource and SetResourceState. RFC-11 defines the names, but no bytes. */
 export const ResourceType = { tunnelId: 0, segmentRoutingId: 1, userTunnelNet: 2, linkTunnelNet: 3, dzIp: 4, multicast: 5 } as const;
 
+/** The names of id bitmaps. */
 export type IdTypeName = keyof typeof IdType;
+/** The names of IP block bitmaps. */
 export type IpBlockTypeName = keyof typeof IpBlockType;
+/** The names of all pools. */
 export type ResourceTypeName = keyof typeof ResourceType;
 
 /** Addresses per slot, as a power of two: a tunnel uses a /31, everything else a /32. */
@@ -83,9 +87,28 @@ export const RESOURCE_LABEL: Readonly<Record<ResourceTypeName, string>> = {
   multicast: 'Multicast',
 };
 
+/** The pool with this name in logs and tables. */
+export function resourceTypeOfLabel(label: string): ResourceTypeName | undefined {
+  for (const type of RESOURCE_TYPES) if (RESOURCE_LABEL[type] === label) return type;
+  return undefined;
+}
+
+/** The id bitmap of this byte. */
 export const idTypeOf = (byte: number): IdTypeName | undefined => nameOf(IdType, byte);
+/** The IP block bitmap of this byte. */
 export const ipBlockTypeOf = (byte: number): IpBlockTypeName | undefined => nameOf(IpBlockType, byte);
+/** The pool of this byte. */
 export const resourceTypeOf = (byte: number): ResourceTypeName | undefined => nameOf(ResourceType, byte);
+
+/** RFC-11's pools, in the order of their bytes. */
+export const RESOURCE_TYPES: readonly ResourceTypeName[] = [
+  'tunnelId',
+  'segmentRoutingId',
+  'userTunnelNet',
+  'linkTunnelNet',
+  'dzIp',
+  'multicast',
+];
 
 function nameOf<Name extends string>(bytes: Readonly<Record<Name, number>>, byte: number): Name | undefined {
   for (const name in bytes) if (bytes[name] === byte) return name;
@@ -173,6 +196,7 @@ export interface IdBitmap {
   allocatedCount: number;
 }
 
+/** The numbers of an id bitmap to create. */
 export interface IdBitmapConfig {
   readonly idType: IdTypeName;
   readonly startOffset: number;
@@ -185,6 +209,7 @@ export const TUNNEL_IDS: IdBitmapConfig = { idType: 'tunnelId', startOffset: 500
 /** Segment 0 means none. */
 export const SEGMENT_ROUTING_IDS: IdBitmapConfig = { idType: 'segmentRoutingId', startOffset: 1, usableSlots: ID_SLOTS };
 
+/** An empty bitmap; slots after the usable ones are marked. */
 export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig): IdBitmap {
   const bitmap = new SlotBitmap(ID_SLOTS);
   for (let slot = usableSlots; slot < ID_SLOTS; slot++) bitmap.set(slot);
@@ -205,6 +230,7 @@ export interface IpBlockBitmap {
   allocatedCount: number;
 }
 
+/** An IP block bitmap to create: its kind, and the slots at either end that are never allocated. */
 export interface IpBlockConfig {
   readonly blockType: IpBlockTypeName;
   readonly reservedStart: number;
@@ -216,6 +242,7 @@ export const UNRESERVED = { reservedStart: 0, reservedEnd: 0 } as const;
 /** RFC-11's typical values: network and gateway at the start, broadcast at the end. */
 export const DZ_IP_RESERVED = { reservedStart: 2, reservedEnd: 1 } as const;
 
+/** An empty bitmap of this block; reserved slots are marked. */
 export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBlockConfig, block: NetworkV4): IpBlockBitmap {
   const slotSize = SLOT_SIZE[blockType];
   const bitmap = new SlotBitmap(slotsOfBlock(block, slotSize));
@@ -345,9 +372,16 @@ export interface ResourcePool {
   /** Frees an allocated slot. */
   release(slot: number): SlotProblem | undefined;
   isAllocated(slot: number): boolean;
+  /** The slot that `allocate` takes next; undefined when all are taken. */
+  firstFree(): number | undefined;
+  /** The taken slots in order, without reserved ones. */
+  allocated(): readonly number[];
   readonly allocatedCount: number;
+  /** Slots that are never allocated. */
+  readonly reservedCount: number;
 }
 
+/** A pool of numbers. */
 export interface IdPool extends ResourcePool {
   /** The number of a slot. */
   idOf(slot: number): number;
@@ -355,6 +389,7 @@ export interface IdPool extends ResourcePool {
   slotOf(id: number): number | undefined;
 }
 
+/** A pool of networks: /31 for tunnels, /32 for addresses. */
 export interface NetworkPool extends ResourcePool {
   /** The network of a slot; undefined after the last one. */
   networkOf(slot: number): NetworkV4 | undefined;
@@ -415,20 +450,38 @@ function poolOver<P extends Part>(
   parts: readonly P[],
   isSetApart: (part: P, slot: number) => boolean,
 ): Omit<ResourcePool, 'allocatedCount'> {
+  function firstFree(): number | undefined {
+    let before = 0;
+    for (const { bitmap } of parts) {
+      const slot = bitmap.firstFree();
+      if (slot !== undefined) return before + slot;
+      before += bitmap.slots;
+    }
+    return undefined;
+  }
+  function slotsWhere(matches: (part: P, slot: number) => boolean): readonly number[] {
+    const found: number[] = [];
+    let before = 0;
+    for (const part of parts) {
+      for (let slot = 0; slot < part.bitmap.slots; slot++) if (matches(part, slot)) found.push(before + slot);
+      before += part.bitmap.slots;
+    }
+    return found;
+  }
   return {
     slots: parts.reduce((sum, { bitmap }) => sum + bitmap.slots, 0),
+    firstFree,
     allocate() {
-      let before = 0;
-      for (const part of parts) {
-        const slot = part.bitmap.firstFree();
-        if (slot !== undefined) {
-          part.bitmap.set(slot);
-          part.allocatedCount += 1;
-          return before + slot;
-        }
-        before += part.bitmap.slots;
-      }
-      return undefined;
+      const slot = firstFree();
+      const found = slot === undefined ? undefined : locate(parts, slot);
+      if (found === undefined) return undefined;
+      found.part.bitmap.set(found.slot);
+      found.part.allocatedCount += 1;
+      return slot;
+    },
+    allocated: () => slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isSetApart(part, slot)),
+    get reservedCount() {
+      return slotsWhere(isSetApart).length;
     },
     mark(slot) {
       const found = locate(parts, slot);
@@ -476,6 +529,7 @@ export const NO_SLOT = 0xffff_ffff;
 /** In a slot field of two bytes: no slot, because the id is outside the pool (a link's id from the deployed LinkIds) or was released. */
 export const NO_ID_SLOT = 0xffff;
 
+/** The slots of a user. NO_SLOT and NO_ID_SLOT stand for a value outside its pool. */
 export interface UserSlots {
   /** In the device's UserTunnelNet. */
   readonly tunnelNetSlot: number;
@@ -487,6 +541,7 @@ export interface UserSlots {
   readonly accessPassPk: Address;
 }
 
+/** The slots of a link. NO_ID_SLOT stands for an id outside the pool. */
 export interface LinkSlots {
   /** In the network's LinkTunnelNet. */
   readonly tunnelNetSlot: number;
@@ -496,6 +551,7 @@ export interface LinkSlots {
   readonly tunnelIdSlotB: number;
 }
 
+/** The slot of a multicast group. */
 export interface MulticastGroupSlots {
   /** In the network's Multicast. */
   readonly multicastSlot: number;
@@ -514,17 +570,22 @@ const MULTICAST_GROUP_SLOTS: Layout<MulticastGroupSlots> = { multicastSlot: u32 
 /** Bytes of a user's slot fields. */
 export const USER_SLOTS_LENGTH = 42;
 
-/** Throws AccountDataError when the data is empty or of another type, as do the next two. */
+/** Throws AccountDataError when the data is empty or of another type. */
 export const decodeUserWithSlots = (data: Uint8Array): WithSlots<User, UserSlots> =>
   withTail(data, decodeUser, encodeUser, USER_SLOTS, USER_SLOTS_LENGTH);
+/** Throws AccountDataError when the data is empty or of another type. */
 export const decodeLinkWithSlots = (data: Uint8Array): WithSlots<Link, LinkSlots> => withTail(data, decodeLink, encodeLink, LINK_SLOTS, 8);
+/** Throws AccountDataError when the data is empty or of another type. */
 export const decodeMulticastGroupWithSlots = (data: Uint8Array): WithSlots<MulticastGroup, MulticastGroupSlots> =>
   withTail(data, decodeMulticastGroup, encodeMulticastGroup, MULTICAST_GROUP_SLOTS, 4);
 
+/** The deployed layout, then the slots. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeUserWithSlots = ({ value, slots }: WithSlots<User, UserSlots>): Uint8Array =>
   append(encodeUser(value), USER_SLOTS, slots);
+/** The deployed layout, then the slots. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeLinkWithSlots = ({ value, slots }: WithSlots<Link, LinkSlots>): Uint8Array =>
   append(encodeLink(value), LINK_SLOTS, slots);
+/** The deployed layout, then the slots. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeMulticastGroupWithSlots = ({ value, slots }: WithSlots<MulticastGroup, MulticastGroupSlots>): Uint8Array =>
   append(encodeMulticastGroup(value), MULTICAST_GROUP_SLOTS, slots);
 

@@ -5,5 +5,8 @@
  *   ResourceExtension (bitmaps) ◄── allocate, release ── CreateAndActivate…, Delete… ──► User, Link, … with their slots after the deployed fields
  */
 
+export { RFC11_ERRORS, type Rfc11ErrorName, rfc11Error, rfc11ErrorCode } from '../transaction-errors.ts';
 export * from './accounts.ts';
+export * from './builders.ts';
 export * from './instructions.ts';
+export * from './logs.ts';

@@ -1,4 +1,4 @@
-import { addressBytes, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from '../address.ts';
+import { addressBytes, ZERO_ADDRESS } from '../address.ts';
 import {
   AccountReader,
   AccountWriter,
@@ -18,7 +18,6 @@ import {
   utf8,
   writeFields,
 } from '../borsh.ts';
-import type { Instruction } from '../instruction.ts';
 import { findProgramAddress, type ProgramAddress } from '../pda.ts';
 import type { Address, Ipv4, NetworkV4 } from '../units.ts';
 
@@ -50,6 +49,7 @@ export function interfaceAddress(programId: Address, device: Address, name: stri
   return derive([DOUBLEZERO, utf8('interface'), addressBytes(device), utf8(name)], programId);
 }
 
+/** A multicast group, by its group address. */
 export function multicastGroupAddress(programId: Address, group: Ipv4, derive: Derive = findProgramAddress): ProgramAddress {
   return derive([DOUBLEZERO, utf8('multicast'), ipv4Bytes(group)], programId);
 }
@@ -79,53 +79,6 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 const DOUBLEZERO = utf8('doublezero');
 
-/**
- * Errors of RFC-11's instructions, in addition to the deployed program's. RFC-11 names some and numbers none, so the codes start at 160, apart
- * from all deployed codes. RFC-11 itself names six: AccountAlreadyExists, LinkAlreadyExists, and the Exhausted errors of tunnel ids, user and
- * link tunnel networks and DoubleZero addresses.
- */
-const ERRORS = {
-  AccountAlreadyExists: [160, 'the address of the new account already holds an account'],
-  TunnelIdExhausted: [161, 'all tunnel ids of the device are taken'],
-  UserTunnelNetExhausted: [162, "all tunnel networks of the device's users are taken"],
-  DzIpExhausted: [163, "all DoubleZero addresses of the device's prefixes are taken"],
-  LinkAlreadyExists: [164, 'the two devices already have a link'],
-  LinkTunnelNetExhausted: [165, 'all tunnel networks of links are taken'],
-  SegmentRoutingIdExhausted: [166, 'all segment routing ids of the device are taken'],
-  MulticastExhausted: [167, 'all group addresses are taken'],
-  ResourceNotFound: [168, 'the extension has no bitmap of this kind'],
-  SlotOutOfRange: [169, 'the bitmap has no such slot'],
-  SlotReserved: [170, 'the slot is reserved: it can be neither allocated nor released'],
-  SlotAlreadyAllocated: [171, 'the slot is taken'],
-  SlotNotAllocated: [172, 'the slot is already free'],
-  SlotMismatch: [173, 'the slot is not the one that the account holds'],
-  SlotsNotTracked: [174, 'the account predates slot fields and must be backfilled first'],
-  SlotsAlreadyTracked: [175, 'the account already has its slots'],
-  AccessPassNotExpired: [176, 'the access pass is still valid'],
-  ResourceInUse: [177, 'the device still has users, links or interfaces'],
-} as const satisfies Readonly<Record<string, readonly [code: number, explanation: string]>>;
-
-export type Rfc11ErrorName = keyof typeof ERRORS;
-
-/** The `Custom` code of an error. */
-export const rfc11ErrorCode = (name: Rfc11ErrorName): number => ERRORS[name][0];
-
-export interface Rfc11Error {
-  readonly code: number;
-  readonly name: string;
-  readonly explanation: string;
-}
-
-/** All errors of RFC-11's instructions, ordered by code. */
-export const RFC11_ERRORS: readonly Rfc11Error[] = Object.entries(ERRORS).map(([name, [code, explanation]]) => ({
-  code,
-  name,
-  explanation,
-}));
-
-/** Undefined for any other code: see programError for the deployed program's. */
-export const rfc11Error = (code: number): Rfc11Error | undefined => RFC11_ERRORS.find((error) => error.code === code);
-
 /** RFC-11's instructions. RFC-11 does not number them, so they start at 160, apart from all deployed ones. The number is the first data byte. */
 export const Rfc11Instruction = {
   CreateResourceExtension: 160,
@@ -148,6 +101,7 @@ export const Rfc11Instruction = {
   UpdateDeviceContributor: 177,
 } as const;
 
+/** The names of RFC-11's instructions. */
 export type Rfc11InstructionName = keyof typeof Rfc11Instruction;
 
 /** The instruction's name; undefined for any other number. */
@@ -172,6 +126,7 @@ export interface IpBlockArgs {
   readonly reservedEnd: number;
 }
 
+/** Arguments of CreateAndActivateDevice. */
 export interface CreateDeviceArgs {
   readonly code: string;
   readonly deviceType: number;
@@ -181,6 +136,7 @@ export interface CreateDeviceArgs {
   readonly mgmtVrf: string;
 }
 
+/** Arguments of CreateAndActivateUser. */
 export interface CreateUserArgs {
   readonly userType: number;
   readonly cyoaType: number;
@@ -188,6 +144,7 @@ export interface CreateUserArgs {
   readonly tunnelEndpoint: Ipv4;
 }
 
+/** Arguments of CreateAndActivateLink. */
 export interface CreateLinkArgs {
   readonly code: string;
   readonly linkType: number;
@@ -199,6 +156,7 @@ export interface CreateLinkArgs {
   readonly sideZIfaceName: string;
 }
 
+/** Arguments of CreateAndActivateInterface. */
 export interface CreateInterfaceArgs {
   readonly name: string;
   /** See InterfaceType. */
@@ -241,6 +199,7 @@ export interface Rfc11Arguments {
   readonly UpdateDeviceContributor: NoArguments;
 }
 
+/** For instructions without arguments. */
 export type NoArguments = Readonly<Record<never, never>>;
 
 const idBitmap: Layout<IdBitmapArgs> = { idType: u8, startOffset: u16, usableSlots: u16 };
@@ -323,168 +282,3 @@ function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly 
     write: (writer, values) => void writer.vector(values, (value) => element.write(writer, value)),
   };
 }
-
-/*
- * Builders of RFC-11's instructions. Accounts follow RFC-11's order; required accounts that it omits come last: GlobalState for the foundation's
- * allowlist, the Contributor for its owner, the System program for new accounts.
- */
-
-/** An account of an instruction: the name under which a builder takes its address, or the address itself. Exactly one of the four is set. */
-interface Role<One extends string, Optional extends string, Many extends string> {
-  readonly one?: One;
-  readonly optional?: Optional;
-  readonly many?: Many;
-  readonly fixed?: (programId: Address) => Address;
-  readonly signer: boolean;
-  readonly writable: boolean;
-}
-
-type Input<One extends string, Optional extends string, Many extends string> = { readonly programId: Address } & Readonly<
-  Record<One, Address> & Partial<Record<Optional, Address>> & Record<Many, readonly Address[]>
->;
-
-const READONLY = { signer: false, writable: false };
-const WRITABLE = { signer: false, writable: true };
-const readonly = <One extends string>(one: One) => ({ one, ...READONLY });
-const writable = <One extends string>(one: One) => ({ one, ...WRITABLE });
-const signer = <One extends string>(one: One) => ({ one, signer: true, writable: false });
-/** Signs, and pays or receives lamports. */
-const payer = <One extends string>(one: One) => ({ one, signer: true, writable: true });
-const optional = <Optional extends string>(name: Optional) => ({ optional: name, ...READONLY });
-const GLOBAL_STATE = { fixed: (programId: Address) => globalStateAddress(programId).address, ...READONLY };
-const GLOBAL_CONFIG = { fixed: (programId: Address) => globalConfigAddress(programId).address, ...READONLY };
-const SYSTEM = { fixed: () => SYSTEM_PROGRAM_ID, ...READONLY };
-
-function builder<
-  Name extends Rfc11InstructionName,
-  One extends string = never,
-  Optional extends string = never,
-  Many extends string = never,
->(name: Name, ...roles: readonly Role<One, Optional, Many>[]): (input: Input<One, Optional, Many> & Rfc11Arguments[Name]) => Instruction {
-  return (input) => {
-    const addressesOf = ({ one, optional, many, fixed }: Role<One, Optional, Many>): readonly (Address | undefined)[] => {
-      if (fixed !== undefined) return [fixed(input.programId)];
-      if (one !== undefined) return [input[one]];
-      return optional !== undefined ? [input[optional]] : many !== undefined ? input[many] : [];
-    };
-    const accounts = roles.flatMap((role) =>
-      addressesOf(role).flatMap((address) => (address === undefined ? [] : { address, signer: role.signer, writable: role.writable })),
-    );
-    return { programId: input.programId, accounts, data: encodeRfc11(name, input) };
-  };
-}
-
-export const createAndActivateDevice = builder(
-  'CreateAndActivateDevice',
-  writable('device'),
-  writable('extension'),
-  GLOBAL_CONFIG,
-  readonly('contributor'),
-  signer('authority'),
-  payer('payer'),
-  readonly('location'),
-  readonly('exchange'),
-  SYSTEM,
-);
-
-const ACCOUNTS_OF_USER = [writable('user'), readonly('device'), writable('extension'), writable('accessPass')] as const;
-
-/** `payer` is the access pass's owner. */
-export const createAndActivateUser = builder('CreateAndActivateUser', ...ACCOUNTS_OF_USER, payer('payer'), SYSTEM, optional('tenant'));
-
-const ACCOUNTS_OF_LINK = [
-  writable('link'),
-  readonly('deviceA'),
-  readonly('deviceB'),
-  writable('extensionA'),
-  writable('extensionB'),
-  writable('globalExtension'),
-] as const;
-
-export const createAndActivateLink = builder(
-  'CreateAndActivateLink',
-  ...ACCOUNTS_OF_LINK,
-  readonly('contributorA'),
-  readonly('contributorB'),
-  payer('payer'),
-  SYSTEM,
-);
-
-const ACCOUNTS_OF_INTERFACE = [writable('interface'), readonly('device'), writable('extension')] as const;
-
-export const createAndActivateInterface = builder(
-  'CreateAndActivateInterface',
-  ...ACCOUNTS_OF_INTERFACE,
-  signer('authority'),
-  payer('payer'),
-  readonly('contributor'),
-  SYSTEM,
-);
-
-const ACCOUNTS_OF_GROUP = [writable('group'), writable('globalExtension')] as const;
-
-export const createAndActivateMulticastGroup = builder(
-  'CreateAndActivateMulticastGroup',
-  ...ACCOUNTS_OF_GROUP,
-  signer('authority'),
-  payer('payer'),
-  GLOBAL_STATE,
-  SYSTEM,
-);
-
-/** `authority` is the access pass's owner, who receives the account's lamports. */
-export const deleteUser = builder('DeleteUser', ...ACCOUNTS_OF_USER, payer('authority'));
-
-/** `contributor`, of either device, for an authority that did not create the link. */
-export const deleteLink = builder('DeleteLink', ...ACCOUNTS_OF_LINK, payer('authority'), optional('contributor'));
-
-export const deleteDevice = builder('DeleteDevice', writable('device'), writable('extension'), payer('authority'), readonly('contributor'));
-
-export const deleteInterface = builder('DeleteInterface', ...ACCOUNTS_OF_INTERFACE, payer('authority'), readonly('contributor'));
-
-export const deleteMulticastGroup = builder('DeleteMulticastGroup', ...ACCOUNTS_OF_GROUP, payer('authority'), GLOBAL_STATE);
-
-export const banUser = builder('BanUser', ...ACCOUNTS_OF_USER, signer('authority'), GLOBAL_STATE);
-
-/** At most ten users; permissionless. */
-export const sweepExpiredUsers = builder('SweepExpiredUsers', writable('accessPass'), { many: 'users', ...WRITABLE }, payer('caller'));
-
-export const updateDeviceContributor = builder(
-  'UpdateDeviceContributor',
-  writable('device'),
-  GLOBAL_STATE,
-  readonly('newContributor'),
-  signer('authority'),
-);
-
-/** `associatedWith` is the device, or the zero address (the System program's) for the network's own extension. */
-export const createResourceExtension = builder(
-  'CreateResourceExtension',
-  writable('extension'),
-  GLOBAL_CONFIG,
-  readonly('associatedWith'),
-  signer('authority'),
-  payer('payer'),
-  GLOBAL_STATE,
-  SYSTEM,
-);
-
-const ON_EXTENSION = [writable('extension'), signer('authority'), GLOBAL_STATE] as const;
-
-export const allocateResource = builder('AllocateResource', ...ON_EXTENSION);
-export const releaseResource = builder('ReleaseResource', ...ON_EXTENSION);
-export const setResourceState = builder('SetResourceState', ...ON_EXTENSION);
-
-/**
- * `extensions` are those with the entity's slots: the device's for a user; the network's and both devices' for a link; the network's for a group.
- * A user also needs its access pass.
- */
-export const backfillEntitySlots = builder(
-  'BackfillEntitySlots',
-  writable('entity'),
-  payer('authority'),
-  GLOBAL_STATE,
-  { many: 'extensions', ...READONLY },
-  optional('accessPass'),
-  SYSTEM,
-);
