@@ -89,13 +89,19 @@ function checkTypes() {
     `const hint = subscriptionHint({ programId: user.owner, connect: () => new WebSocket('ws://127.0.0.1') });`,
     'const changes: AsyncIterable<UserChange> = watchUsers({ rpc, hint, programId: user.owner });',
     'export { changes };',
+    'const slots: UserSlots | undefined = decodeUserWithSlots(Uint8Array.of(7)).slots;',
+    'const gone = deleteUser({ programId: user.owner, user: user.owner, device: user.devicePk, accessPass: user.owner, authority: user.owner });',
+    'export { gone, slots };',
   ].join('\n');
   const names = '{ decodeUser, fetchRpc, subscriptionHint, type User, type UserChange, watchUsers }';
   for (const [name, head] of [
-    ['types.mts', `import ${names} from 'dzd-telemetry-agent/serviceability';`],
+    [
+      'types.mts',
+      `import ${names} from 'dzd-telemetry-agent/serviceability';\nimport { decodeUserWithSlots, deleteUser, type UserSlots } from 'dzd-telemetry-agent/serviceability/rfc11';`,
+    ],
     [
       'types.cts',
-      `import sdk = require('dzd-telemetry-agent/serviceability');\nconst { decodeUser, fetchRpc, subscriptionHint, watchUsers } = sdk;\ntype User = sdk.User;\ntype UserChange = sdk.UserChange;`,
+      `import sdk = require('dzd-telemetry-agent/serviceability');\nconst { decodeUser, fetchRpc, subscriptionHint, watchUsers } = sdk;\ntype User = sdk.User;\ntype UserChange = sdk.UserChange;\nimport rfc11 = require('dzd-telemetry-agent/serviceability/rfc11');\nconst { decodeUserWithSlots, deleteUser } = rfc11;\ntype UserSlots = rfc11.UserSlots;`,
     ],
   ]) {
     writeFileSync(join(project, name), `${head}\n${use}\n`);

@@ -33,7 +33,7 @@ const localnet = start([
   join(folder, 'eapi.sock'),
 ]);
 try {
-  const { rpcUrl, programId, device, keypair } = await readyLine(localnet);
+  const { rpcUrl, programId, device, keypair, foundationKeypair } = await readyLine(localnet);
   const place = [rpcUrl, programId, device];
   const examples = {
     'list-users.mjs': () =>
@@ -48,6 +48,14 @@ try {
       await seen;
     },
     'write-status-kit.mjs': () => run('write-status-kit.mjs', [...place, keypair], /^20 users in \w+\n1 users in \w+\n$/),
+    'rfc11-user.mjs': () =>
+      run(
+        'rfc11-user.mjs',
+        [...place, foundationKeypair],
+        new RegExp(
+          `^CreateAndActivateUser allocated [^]*\\ntunnel ${500 + USERS} is slot ${USERS}, [^]*\\nDeleteUser deallocated tunnel_id ${USERS}, tunnel_net ${USERS}, dz_ip ${USERS + 2}\\n$`,
+        ),
+      ),
     'read-account.cjs': () => run('read-account.cjs', [rpcUrl, device], /"type": "device"/),
   };
   const files = readdirSync(join(project, 'examples')).filter((name) => /\.[cm]?js$/.test(name));

@@ -9,6 +9,7 @@ const bundled = await build({
   stdin: {
     contents: `
       import * as sdk from './src/serviceability/index.ts';
+      import * as rfc11 from './src/serviceability/rfc11/index.ts';
       const user = sdk.decodeUser(Uint8Array.of(7));
       const { programId } = sdk.findNetwork('mainnet');
       answer(JSON.stringify({
@@ -19,6 +20,9 @@ const bundled = await build({
         instruction: Array.from(sdk.encodeSetUserBgpStatusLegacy('up')),
         account: sdk.decodeAccount(Uint8Array.of(6)).type,
         status: sdk.effectiveBgpStatus(user, { slot: sdk.slot(1), slotTimeMs: 400, staleAfterMs: 1 }).kind,
+        rfc11: rfc11.deleteUser({
+          programId, clientIp: sdk.ipv4('203.0.114.7'), userType: 0, device: programId, accessPass: programId, authority: programId,
+        }).accounts[0].address,
         batches: sdk.planBgpStatusBatches({
           programId, device: programId, metricsPublisher: programId, writes: [{ user: programId, status: 'up' }],
         }).length,
@@ -48,6 +52,7 @@ test('the SDK runs where nothing of Node is', () => {
       instruction: [106, 1],
       account: 'link',
       status: 'never-reported',
+      rfc11: 'Hx3HKmEnV4Bz6xa6nTjDwqLphhbQr6tFcUx7kfNGtMMb',
       batches: 1,
       watch: 'function',
     },
