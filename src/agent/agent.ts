@@ -8,7 +8,7 @@ import type { Snapshotter } from '../snapshots/index.ts';
 import { type LeftInFlight, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
 import { createLedgerCache, type LedgerTiming } from './ledger-cache.ts';
-import { AuthorityWatch, createBalanceCheck } from './preconditions.ts';
+import { AuthorityWatch, createBalanceCheck, createLagCheck } from './preconditions.ts';
 import { createTickLoop } from './scheduler.ts';
 import { Ticker } from './tick.ts';
 
@@ -122,11 +122,14 @@ export function createAgent(options: AgentOptions): Agent {
 
   const isHalted = (): boolean => worker?.halted !== undefined;
   let reportedAuthority = false;
+  let reportedStatus: number | undefined;
   /** A tick had writes while it was unknown whether this key may write. */
   let withheld = false;
   const authority = new AuthorityWatch({
     verify: async (signal) => {
-      const { code, metricsPublisher } = await readAuthority(signal);
+      const { code, status, metricsPublisher } = await readAuthority(signal);
+      if (status !== reportedStatus) reporter.deviceStatus({ status });
+      reportedStatus = status;
       if (!reportedAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
       reportedAuthority = true;
     },
@@ -163,6 +166,13 @@ export function createAgent(options: AgentOptions): Agent {
           onEnough: () => worker.resume('balance'),
         });
 
+  const checkLag = createLagCheck({
+    latest: () => views.latest(),
+    blockTime: (slot, signal) => rpc.blockTime(slot, signal),
+    clock,
+    onLag: (event) => reporter.ledgerLag(event),
+  });
+
   const ticker = new Ticker({
     collector,
     views,
@@ -172,6 +182,7 @@ export function createAgent(options: AgentOptions): Agent {
     inFlight: () => worker?.inFlight() ?? new Map(),
     isOwnWrite: (user, status, slot) => worker?.isOwnWrite(user, status, slot) === true,
     lastConfirmedSlot: () => worker?.lastConfirmedSlot,
+    slotProgress: () => rpc.slotProgress(),
     // Before the device account was read it is unknown whether this key may write.
     setDesired(intents, view, usable) {
       const mayWrite = authority.isAuthorized || intents.length === 0;
@@ -184,6 +195,7 @@ export function createAgent(options: AgentOptions): Agent {
 
   const tick = async (signal: AbortSignal): Promise<TickReport> => {
     const checking = Promise.all([authority.check(signal), checkBalance?.(signal)]);
+    void checkLag(signal).catch((error: unknown) => reporter.internalError(error));
     checking.catch((error: unknown) => reporter.internalError(error));
     if (!authority.isAuthorized) await waitAtMost(clock, checking, timing.intervalMs, signal);
     return ticker.tick(signal);

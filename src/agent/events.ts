@@ -1,6 +1,7 @@
 import type { LedgerView, Observation, StatusIntent, UserOutcome, VrfName, VrfReading } from '../bgp/index.ts';
 import type { CollectorReporter, TriggerReporter } from '../collector/index.ts';
 import type { AgentError, MonotonicMs } from '../lib/index.ts';
+import type { SlotProgress } from '../rpc/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 import type { SnapshotReporter } from '../snapshots/index.ts';
 import type { WorkerReporter } from '../worker/index.ts';
@@ -19,6 +20,8 @@ export interface TickReport {
   /** The intents handed to the worker; in a dry run, those that would have been. */
   readonly intents: readonly StatusIntent[];
   readonly switchRead: boolean;
+  /** How far the ledger has come, by the answers of all endpoints; absent before the first. */
+  readonly slotProgress?: SlotProgress;
   /** VRFs that could not be read, and why; absent if there are none. */
   readonly failedVrfs?: ReadonlyMap<VrfName, Pick<Extract<VrfReading, { kind: 'failed' }>, 'problem' | 'error'>>;
   /** Users matched to more than one neighbor (rule 2). */
@@ -57,6 +60,10 @@ export interface AgentReporter extends TickReporter, CollectorReporter, TriggerR
   balance(event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }): void;
   /** The device's account names our key; emitted once, and again after a time without authority. */
   authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;
+  /** Device.status as a byte; emitted at the first reading and at each change. */
+  deviceStatus(event: { readonly status: number }): void;
+  /** How far the block time of this slot was behind this host's clock when the ledger answered for it, milliseconds; negative: ahead. */
+  ledgerLag(event: { readonly slot: Slot; readonly behindMs: number }): void;
   /** Something threw that should not: a defect that the agent survived. */
   internalError(error: unknown): void;
 }
@@ -118,6 +125,8 @@ export function createAgentEvents(...initial: readonly AgentListener[]): AgentEv
     endpoint: emitter('endpoint'),
     balance: emitter('balance'),
     authorized: emitter('authorized'),
+    deviceStatus: emitter('deviceStatus'),
+    ledgerLag: emitter('ledgerLag'),
     internalError: emitter('internalError'),
   };
   return { reporter, listen: (listener) => void listeners.push(listener) };

@@ -1,5 +1,6 @@
-import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
-import type { Address, Lamports } from '../serviceability/index.ts';
+import type { LedgerView } from '../bgp/index.ts';
+import { AgentError, type Clock, type EpochMs, isAgentError } from '../lib/index.ts';
+import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 
 interface AuthorityWatchOptions {
   /** Throws the AgentError that says why this key may not write for this device. */
@@ -92,6 +93,40 @@ export function createBalanceCheck(options: BalanceCheckOptions): (signal: Abort
       return false;
     }
   }, options);
+}
+
+interface LagCheckOptions {
+  /** The last reading of the users. */
+  readonly latest: () => Pick<LedgerView, 'slot' | 'readAt'> | undefined;
+  readonly blockTime: (slot: Slot, signal: AbortSignal) => Promise<EpochMs | undefined>;
+  readonly clock: Clock;
+  readonly onLag: (event: { readonly slot: Slot; readonly behindMs: number }) => void;
+}
+
+/** Often enough to report a lag within a minute. */
+const LAG_INTERVAL_MS = 15_000;
+
+/**
+ * Compares the block time of the slot of each new reading with this host's clock. A node that cannot answer is not asked again for the same reading.
+ * Rejects only on an internal error.
+ */
+export function createLagCheck({ latest, blockTime, clock, onLag }: LagCheckOptions): (signal: AbortSignal) => Promise<void> {
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let checked: unknown;
+  return async (signal) => {
+    const view = latest();
+    const now = clock.monotonic();
+    if (view === undefined || view === checked || now - checkedAt < LAG_INTERVAL_MS) return;
+    checked = view;
+    checkedAt = now;
+    const readAt = clock.wall() - (now - view.readAt);
+    try {
+      const time = await blockTime(view.slot, signal);
+      if (time !== undefined) onLag({ slot: view.slot, behindMs: readAt - time });
+    } catch (error) {
+      if (!signal.aborted && !isAgentError(error)) throw error;
+    }
+  };
 }
 
 /** Runs the check when it is due, one run at a time. `check` resolves to whether it succeeded; one that did not is due again at once. */

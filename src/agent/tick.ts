@@ -113,6 +113,7 @@ interface TickerOptions {
   readonly isOwnWrite: DecideInput['isOwnWrite'];
   /** The newest slot in which this process had a write confirmed: an older view is read again. */
   readonly lastConfirmedSlot: () => Slot | undefined;
+  readonly slotProgress: () => TickReport['slotProgress'];
   /** Takes the desired writes; must not wait. Not `usable`: the view is too old to write on, and writes may be needed. */
   readonly setDesired: (intents: readonly StatusIntent[], view: LedgerView, usable: boolean) => void;
   /** There is no view to decide on. */
@@ -249,9 +250,10 @@ export class Ticker {
     return [await work, this.#options.clock.monotonic() - from];
   }
 
-  #finish(report: Omit<TickReport, 'durationMs'>): TickReport {
-    const finished = { ...report, durationMs: this.#options.clock.monotonic() - report.startedAt };
-    this.#options.reporter.tick(finished);
+  #finish(report: Omit<TickReport, 'durationMs' | 'slotProgress'>): TickReport {
+    const { clock, slotProgress, reporter } = this.#options;
+    const finished = { ...report, durationMs: clock.monotonic() - report.startedAt, slotProgress: slotProgress() };
+    reporter.tick(finished);
     return finished;
   }
 }

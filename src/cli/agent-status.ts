@@ -10,6 +10,8 @@ import { type Address, isAddress, slot } from '../serviceability/index.ts';
 /** The part of an agent's status that explains a user. */
 export type StatusExcerpt = z.output<typeof statusSchema>;
 
+export type ExplainedUser = StatusExcerpt['users'][number];
+
 /** The status of the running agent, or why there is none. */
 type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | { readonly kind: 'none'; readonly problem: string };
 
@@ -99,7 +101,16 @@ const userSchema = z.object({
   lastWrite: z.object({ to: text, reason: text, signature: text, slot: ledgerSlot, at: z.number(), latencyMs: z.number() }).nullable(),
 });
 
-/** The used part of `/status.json`; the rest may change. An agent of an earlier version has no `writesStalled`. */
+const findingSchema = z.object({
+  code: text,
+  severity: z.enum(['warning', 'critical']),
+  since: z.number(),
+  text,
+  remedy: text,
+  runbook: text,
+});
+
+/** The used part of `/status.json`; the rest may change. An agent of an earlier version has no `writesStalled` and no `findings`. */
 const statusSchema = z.object({
   device: pubkey,
   now: z.number(),
@@ -119,6 +130,7 @@ const statusSchema = z.object({
   ledgerProblem: z.object({ since: z.number(), message: text, remedy: text.nullable() }).nullable(),
   halted: z.object({ code: text, message: text, remedy: text }).nullable(),
   writesStalled: z.object({ since: z.number(), code: text, message: text, remedy: text.nullable() }).nullish(),
+  findings: z.array(findingSchema).readonly().optional(),
   timeline: z.array(z.object({ at: z.number(), user: pubkey.nullable(), text })).readonly(),
 });
 

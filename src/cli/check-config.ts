@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AgentConfig, LoadedConfig, SnapshotsConfig } from '../config/index.ts';
 import { type Clock, describeError } from '../lib/index.ts';
-import { span, whyNotReady } from '../observability/index.ts';
+import { printable, span } from '../observability/index.ts';
 import { askRunningAgent } from './agent-status.ts';
 import { count, type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
 
@@ -38,28 +38,20 @@ export function keyStep({ key }: Lookups): Step {
   };
 }
 
-/** Whether the agent that runs with this configuration can write, and its writes land. */
+/** Whether the agent that runs with this configuration is well, by its own verdict. */
 export function agentStep({ http, device }: AgentConfig): Step {
   return {
     name: 'agent',
     async run(signal) {
       const asked = await askRunningAgent(http, device, signal);
       if (asked.kind === 'none') throw new Skip(asked.problem);
-      const { halted, writesStalled, ledgerProblem, lastTick, now } = asked.status;
-      if (halted !== null) return fail(`the running agent has halted its writes: ${halted.message}`, halted.remedy);
-      const problem = writesStalled ?? ledgerProblem;
-      if (problem) {
-        const what = problem === ledgerProblem ? 'the running agent has not read the ledger' : 'no write of the running agent has landed';
-        const detail = `${what} for ${span(now - problem.since)}: ${problem.message}`;
-        return fail(detail, problem.remedy ?? 'see the log of the agent');
-      }
-      const notReady = whyNotReady({ ...asked.status, writesStalled: null });
-      if (notReady !== undefined) {
-        const finding = lastTick === null ? warn : fail;
-        return finding(`the running agent cannot write: ${notReady.reason}`, notReady.remedy ?? 'see the log of the agent');
-      }
-      const writes = writesStalled === null ? '; nothing keeps its writes from landing' : '';
-      return ok(`the running agent polled ${span(now - (lastTick?.at ?? now))} ago${writes}`);
+      const { findings, lastTick, now } = asked.status;
+      if (findings === undefined) return warn('the running agent is of an earlier version, which gives no verdict', 'restart the agent');
+      const [first] = findings;
+      if (first === undefined) return ok(`the running agent polled ${span(now - (lastTick?.at ?? now))} ago, and its verdict is ok`);
+      const detail = findings.map(({ text, since }) => `${printable(text)} (for ${span(now - since)})`).join('; ');
+      const finding = findings.some(({ severity }) => severity === 'critical') ? fail : warn;
+      return finding(`the running agent reports: ${detail}`, `${printable(first.remedy)}; docs/runbooks/${first.runbook}.md`);
     },
   };
 }

@@ -21,7 +21,7 @@ interface AgentServiceOptions {
   readonly logger: Logger;
   /** A reload begins; `onReload` gets its result. */
   readonly onReloading?: () => void;
-  readonly onReload: (successful: boolean) => void;
+  readonly onReload: (outcome: ReloadOutcome) => void;
 }
 
 interface ReloadOutcome {
@@ -87,8 +87,9 @@ export class AgentService {
       logger.error('configuration reload failed; the agent keeps its current configuration', {
         error: error instanceof Error ? error : new Error(message),
       });
-      onReload(false);
-      return { successful: false, message };
+      const failed = { successful: false, message };
+      onReload(failed);
+      return failed;
     }
     const left = await this.#agent?.stop();
     this.#agent = next.agent;
@@ -97,9 +98,10 @@ export class AgentService {
     const { waiting } = next;
     if (waiting.length === 0) logger.info('configuration reloaded');
     else logger.warn('configuration reloaded, but some changes need a restart', { keys: waiting });
-    onReload(true);
     const rest = waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`;
-    return { successful: true, message: `configuration reloaded${rest}` };
+    const reloaded = { successful: true, message: `configuration reloaded${rest}` };
+    onReload(reloaded);
+    return reloaded;
   }
 }
 
@@ -240,14 +242,15 @@ export async function openAdminServer({ config, version, commit, publisher, logg
       },
       bytes: metrics.meter.bytes,
     } satisfies LedgerMeter,
-    /** The agent that was opened with these settings. The first one shows at once, the next one after `reloaded(true)`. */
+    /** The agent that was opened with these settings. The first one shows at once, the next one after a successful reload. */
     watch({ counts }: Pick<OpenedAgent, 'counts'>, of: AgentConfig): void {
       const isFirst = opened === undefined;
       opened = { counts, config: of };
       if (isFirst) show();
     },
-    reloaded(successful: boolean): void {
+    reloaded({ successful, message }: ReloadOutcome): void {
       metrics.reloaded(successful);
+      board.reloaded(successful, message);
       if (!successful || opened === undefined) return;
       board.replaced(partNames(opened.config));
       show();

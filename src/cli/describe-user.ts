@@ -1,11 +1,11 @@
 import { jitterShare } from '../bgp/index.ts';
 import type { PolicyConfig } from '../config/index.ts';
-import { HOLD_REASON_TEXT, milliseconds, span, type UserReport } from '../observability/index.ts';
+import { HOLD_REASON_TEXT, milliseconds, span } from '../observability/index.ts';
 import { parseNetworkV4, ServiceabilityError, tunnelSides } from '../serviceability/index.ts';
-import type { StatusExcerpt } from './agent-status.ts';
+import type { ExplainedUser, StatusExcerpt } from './agent-status.ts';
 
 export interface DescribeUserOptions {
-  readonly report: UserReport;
+  readonly report: ExplainedUser;
   readonly status: StatusExcerpt;
   readonly policy: Pick<PolicyConfig, 'refreshInterval' | 'refreshJitter'>;
   /** Whether the status comes from a single reading, without history. */
@@ -52,14 +52,14 @@ export function describeUser({ report, status, policy, fresh }: DescribeUserOpti
   return lines;
 }
 
-function expected({ tunnelId, tunnelNet, expectedVrf }: UserReport): string {
+function expected({ tunnelId, tunnelNet, expectedVrf }: ExplainedUser): string {
   const vrf = expectedVrf === null ? 'an unknown VRF, because its tenant could not be read' : expectedVrf;
   const sides = sidesOf(tunnelNet);
   if (sides === undefined) return `nothing: ${tunnelNet} is not a /31, so it has no neighbor address`;
   return `neighbor ${sides.clientSide} (or ${sides.deviceSide}) in ${vrf}, described USER-${tunnelId}`;
 }
 
-function found({ neighbor, observation, because, sinceMs, expectedVrf }: UserReport, { sources, failedVrfs }: StatusExcerpt): string {
+function found({ neighbor, observation, because, sinceMs, expectedVrf }: ExplainedUser, { sources, failedVrfs }: StatusExcerpt): string {
   const lost = sources.flatMap(({ name, state, problem }) =>
     state === 'lost' ? [`source ${name} failed: ${problem ?? 'no reason given'}`] : [],
   );
@@ -74,12 +74,12 @@ function found({ neighbor, observation, because, sinceMs, expectedVrf }: UserRep
   return `${address} in ${vrf}${elsewhere}, ${state} ${since}${named}, by source ${source}${problems}`;
 }
 
-function observed({ observation, because }: UserReport): string {
+function observed({ observation, because }: ExplainedUser): string {
   if (observation !== 'unobserved') return observation;
   return `neither up nor down: ${because === null ? 'no reason given' : (HOLD_REASON_TEXT[because] ?? because)}`;
 }
 
-function decided({ decision, decisionReason, observation, ledger, inFlight }: UserReport): string {
+function decided({ decision, decisionReason, observation, ledger, inFlight }: ExplainedUser): string {
   switch (decision) {
     case 'settled':
       return inFlight === null
@@ -98,14 +98,14 @@ function writing(reason: string | null, to: string, from: string): string {
   return `write ${to}: the ledger says ${from}`;
 }
 
-function record({ ledger: { status, reportedAtSlot, lastUpAtSlot, rttNs, ageMs } }: UserReport): string {
+function record({ ledger: { status, reportedAtSlot, lastUpAtSlot, rttNs, ageMs } }: ExplainedUser): string {
   if (reportedAtSlot === 0n) return 'never reported';
   const age = ageMs === null ? 'at an unknown time' : `${span(ageMs)} ago`;
   const up = lastUpAtSlot === 0n ? 'never up' : `last up in slot ${lastUpAtSlot}`;
   return `${status}, reported ${age} in slot ${reportedAtSlot}, ${up}, RTT ${milliseconds(rttNs)}`;
 }
 
-function refresh({ user, ledger, observation }: UserReport, { refreshInterval, refreshJitter }: DescribeUserOptions['policy']): string {
+function refresh({ user, ledger, observation }: ExplainedUser, { refreshInterval, refreshJitter }: DescribeUserOptions['policy']): string {
   if (ledger.reportedAtSlot === 0n) return 'none: there is no record to refresh';
   if (ledger.ageMs === null) return 'unknown: the slot time has not been measured yet';
   const left = refreshInterval * (1 - refreshJitter * jitterShare(user)) - ledger.ageMs;
@@ -113,12 +113,12 @@ function refresh({ user, ledger, observation }: UserReport, { refreshInterval, r
   return observation === 'unobserved' ? `${when}, but an unobserved user is not refreshed` : when;
 }
 
-function flaps({ flaps: number, penalty, suppressed }: UserReport): string {
+function flaps({ flaps: number, penalty, suppressed }: ExplainedUser): string {
   if (number === 0) return 'none seen';
   return `${number} seen, penalty ${Math.round(penalty)}${suppressed ? ', above policy.damping.suppress' : ''}`;
 }
 
-function writeText({ to, reason, slot, at, latencyMs, signature }: NonNullable<UserReport['lastWrite']>, now: number): string {
+function writeText({ to, reason, slot, at, latencyMs, signature }: NonNullable<ExplainedUser['lastWrite']>, now: number): string {
   return `${to} (${reason}) confirmed in slot ${slot} ${span(now - at)} ago, ${Math.round(latencyMs)} ms after sending: ${signature}`;
 }
 

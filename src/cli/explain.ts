@@ -1,6 +1,6 @@
 import { AgentError } from '../lib/index.ts';
-import { jsonLine, printable, span, type UserReport } from '../observability/index.ts';
-import { askRunningAgent, readStatusOnce } from './agent-status.ts';
+import { jsonLine, printable, span } from '../observability/index.ts';
+import { askRunningAgent, type ExplainedUser, readStatusOnce } from './agent-status.ts';
 import { type CommandBody, type ExitCode, loadChosen } from './command.ts';
 import { type DescribeUserOptions, describeUser } from './describe-user.ts';
 import type { ExplainOptions, Wanted } from './options.ts';
@@ -23,7 +23,7 @@ export const explainBody: CommandBody<ExplainOptions> = async (options, io) => {
   return 0 satisfies ExitCode;
 };
 
-function isWanted({ user, clientIp, tunnelId }: UserReport, wanted: Wanted): boolean {
+function isWanted({ user, clientIp, tunnelId }: ExplainedUser, wanted: Wanted): boolean {
   if (wanted.by === 'pubkey') return user === wanted.user;
   return wanted.by === 'client-ip' ? clientIp === wanted.clientIp : tunnelId === wanted.tunnelId;
 }

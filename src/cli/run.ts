@@ -129,9 +129,9 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     },
     logger,
     onReloading: () => manager.reloading(),
-    onReload: (successful) => {
-      server?.reloaded(successful);
-      manager.reloaded(successful);
+    onReload: (outcome) => {
+      server?.reloaded(outcome);
+      manager.reloaded(outcome.successful);
     },
   });
   io.onHangup(() => void service.reload());

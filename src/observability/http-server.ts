@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { whyNotReady } from './findings.ts';
 import { jsonLine, printable } from './logger.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
-import { type AgentStatus, whyNotReady } from './status.ts';
+import type { AgentState, AgentStatus } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** The part of a request that admission depends on. */
@@ -312,9 +313,9 @@ function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'n
   return silentMs <= staleAfterMs ? text(200, 'healthy') : text(503, `no tick has completed for ${Math.round(silentMs / 1_000)} s`);
 }
 
-function readiness(status: Omit<AgentStatus, 'users'>): Answer {
+function readiness(status: Omit<AgentState, 'users'>): Answer {
   const notReady = whyNotReady(status);
-  return notReady === undefined ? text(200, 'ready') : text(503, printable(notReady.reason));
+  return notReady === undefined ? text(200, 'ready') : text(503, printable(notReady.text));
 }
 
 function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {

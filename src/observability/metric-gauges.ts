@@ -3,14 +3,16 @@ import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
 import type { AgentListener } from '../agent/events.ts';
+import { HALT_CAUSES, haltCause } from './findings.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
-import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './page/findings.ts';
 import type { AgentStatus } from './status.ts';
+import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './wording.ts';
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Every method that the ledger client calls. */
 const METHODS = [
   'getBalance',
+  'getBlockTime',
   'getEpochInfo',
   'getGenesisHash',
   'getLatestBlockhash',
@@ -175,16 +177,6 @@ export interface MeasuredSettings {
   readonly idleIntervalSeconds?: number;
 }
 
-/** What halted the writes. */
-const HALT_CAUSES = ['authority', 'funds', 'program', 'other'] as const;
-type HaltCause = (typeof HALT_CAUSES)[number];
-
-function haltCause(code: string): HaltCause {
-  if (code.startsWith('LEDGER__')) return 'authority';
-  if (code === 'WRITE__NO_FUNDS' || code === 'WRITE__BALANCE_LOW') return 'funds';
-  return code === 'WRITE__PROGRAM_TOO_OLD' ? 'program' : 'other';
-}
-
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
 export function registerStatusGauges(
   { reading, value }: Instruments,
@@ -231,7 +223,7 @@ export function registerStatusGauges(
     (set) => {
       const { halted } = status();
       const holds = halted === null ? undefined : haltCause(halted.code);
-      for (const cause of HALT_CAUSES) set(Number(cause === holds), { cause });
+      for (const cause of Object.keys(HALT_CAUSES)) set(Number(cause === holds), { cause });
     },
     ['cause'],
   );

@@ -2,9 +2,10 @@ import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
-import { type AgentError, type Clock, describeError } from '../lib/index.ts';
-import { type Address, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
-import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
+import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
+import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
+import { assess, isLagging, LOW_HOURS } from './findings.ts';
+import type { AgentState, AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
@@ -139,11 +140,45 @@ class TransactionLog {
   }
 }
 
-/** `ageMs` and `writes` do not come from the last tick's outcome. */
+/** Since when the states of one user are as they are, milliseconds since 1970. */
+interface UserTimes {
+  readonly observation: string;
+  readonly observedSince: number;
+  readonly decision: string;
+  readonly decidedSince: number;
+  readonly pendingSince: number | null;
+  readonly suppressedSince: number | null;
+}
+
+/** `isRejected`: the program rejected its status, so it does not wait for a confirmation. */
+function userTimes(
+  { entry, observation, decision, track }: UserOutcome,
+  before: UserTimes | undefined,
+  at: number,
+  isRejected: boolean,
+): UserTimes {
+  const observed = observation.kind === 'unobserved' ? `unobserved ${observation.reason}` : observation.kind;
+  const decided = decision.kind === 'settled' ? 'settled' : `${decision.kind} ${decision.reason}`;
+  const sinceMs = observation.kind === 'unobserved' ? undefined : observation.at?.sinceMs;
+  const isIntended = decision.kind === 'write' && decision.reason === 'change';
+  const isInFlight = decision.kind === 'settled' && observation.kind !== ledgerStatus(entry.user.bgpStatus);
+  const isPending = !isRejected && (isIntended || (isInFlight && before?.pendingSince != null));
+  return {
+    observation: observed,
+    observedSince: sinceMs !== undefined ? at - sinceMs : before?.observation === observed ? before.observedSince : at,
+    decision: decided,
+    decidedSince: before?.decision === decided ? before.decidedSince : at,
+    pendingSince: isPending ? (before?.pendingSince ?? at) : null,
+    suppressedSince: track.penalty?.suppressed === true ? (before?.suppressedSince ?? at) : null,
+  };
+}
+
+/** `ageMs`, `writes` and `times` do not come from the last tick's outcome. */
 function userReport(
   { entry, observation, decision, track }: UserOutcome,
   ageMs: number | null,
-  writes: Pick<UserReport, 'inFlight' | 'parked' | 'lastWrite'>,
+  writes: Pick<UserReport, 'inFlight' | 'parked' | 'parkedSince' | 'lastWrite'>,
+  { observedSince, decidedSince, pendingSince, suppressedSince }: UserTimes,
 ): UserReport {
   const { pubkey, user, expectedVrf } = entry;
   const at = observation.kind === 'unobserved' ? undefined : observation.at;
@@ -175,6 +210,10 @@ function userReport(
     flaps: track.flaps,
     penalty: track.penalty?.value ?? 0,
     suppressed: track.penalty?.suppressed === true,
+    observedSince,
+    decidedSince,
+    pendingSince,
+    suppressedSince,
   };
 }
 
@@ -206,18 +245,30 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let endpoints = new PartStates(options.endpoints, clock);
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
-  const parked = new Map<Address, string>();
+  const parked = new Map<Address, { readonly reason: string; readonly since: number }>();
+  let times: ReadonlyMap<Address, UserTimes> = new Map();
   const transactions = new TransactionLog(clock);
   const flaps = new FlapHistory(clock);
   const writes = { landed: 0, rejected: 0 };
   let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
   let ready = false;
   let deviceCode: string | null = null;
-  let halted: AgentError | undefined;
+  let deviceStatus: AgentStatus['deviceStatus'] = null;
+  let halted: AgentStatus['halted'] = null;
   let writesStalled: AgentStatus['writesStalled'] = null;
   let balance: AgentStatus['balance'] = null;
   let ledgerProblem: AgentStatus['ledgerProblem'] = null;
+  let failedVrfs: AgentStatus['failedVrfs'] = [];
+  const failedTriggers = new Map<string, AgentStatus['failedTriggers'][number]>();
+  let ambiguous: AgentStatus['ambiguous'] = null;
+  let slotProgress: AgentStatus['slotProgress'] = null;
+  let ledgerLag: AgentStatus['ledgerLag'] = null;
+  let spend: AgentStatus['spend'] = { allowance: 'all', since: startedAt };
+  let reload: AgentStatus['reload'] = null;
+  let snapshotProblem: AgentStatus['snapshotProblem'] = null;
 
+  /** The wall clock at a monotonic time of the past. */
+  const wallAt = (at: MonotonicMs): number => clock.wall() - (clock.monotonic() - at);
   const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
     timeline.push({ at: clock.wall(), kind, user, text });
     if (timeline.length > MOST_TIMELINE) timeline.shift();
@@ -225,9 +276,23 @@ export function createStatusBoard(options: StatusBoardOptions) {
 
   const listener = {
     tick(report) {
-      lastTick = { report, at: clock.wall() };
+      const at = clock.wall();
+      lastTick = { report, at };
+      const { slotProgress: progress, outcomes } = report;
+      slotProgress =
+        progress === undefined
+          ? null
+          : { slot: progress.slot, advancedAt: wallAt(progress.advancedAt), answeredAt: wallAt(progress.answeredAt) };
+      failedVrfs = [...(report.failedVrfs ?? [])].map(([vrf, { problem }]) => ({
+        vrf,
+        problem,
+        since: failedVrfs.find((before) => before.vrf === vrf)?.since ?? at,
+      }));
+      ambiguous = report.ambiguous === 0 ? null : { users: report.ambiguous, since: ambiguous?.since ?? at };
+      // Without a view nothing was decided: what was pending stays so.
       if (report.viewSlot === undefined) return;
       if (report.switchRead) ready = true;
+      times = new Map([...outcomes].map(([user, outcome]) => [user, userTimes(outcome, times.get(user), at, parked.has(user))]));
       for (const user of lastWrites.keys()) if (!report.outcomes.has(user)) lastWrites.delete(user);
       for (const user of parked.keys()) if (!report.outcomes.has(user)) parked.delete(user);
     },
@@ -238,6 +303,10 @@ export function createStatusBoard(options: StatusBoardOptions) {
       note(observation.kind, `session is ${observation.kind}`, user);
     },
     trigger(event) {
+      if (event.kind === 'lost') {
+        const { message, remedy } = event.error;
+        failedTriggers.set(event.source, { name: event.source, since: clock.wall(), message, remedy });
+      } else if (event.kind === 'back') failedTriggers.delete(event.source);
       if (event.kind === 'lost') note('source', `trigger source ${event.source} failed: ${event.error.message}`);
       if (event.kind === 'back') note('source', `trigger source ${event.source} recovered`);
       if (event.kind === 'storm') note('source', `trigger source ${event.source} reached the rate limit of ${event.maxPerMinute} a minute`);
@@ -247,13 +316,15 @@ export function createStatusBoard(options: StatusBoardOptions) {
       transactions.resolved(signature, 'landed');
       writes.landed += 1;
       parked.delete(intent.user);
+      noLongerPending(intent.user);
       lastWrites.set(intent.user, { to: intent.to, reason: intent.reason, signature, slot, at: clock.wall(), latencyMs });
       note('landed', `${intent.to} written (${intent.reason})`, intent.user);
     },
     rejected({ intent, signature, error }) {
       transactions.resolved(signature, 'failed', error.message);
       writes.rejected += 1;
-      parked.set(intent.user, error.message);
+      parked.set(intent.user, { reason: error.message, since: parked.get(intent.user)?.since ?? clock.wall() });
+      noLongerPending(intent.user);
       note('rejected', error.message, intent.user);
     },
     expired({ signature, intents }) {
@@ -267,11 +338,12 @@ export function createStatusBoard(options: StatusBoardOptions) {
     },
     withdrawn: ({ signature }) => transactions.resolved(signature, 'failed', 'withdrawn: no endpoint accepted it, or writes were halted'),
     halted(error) {
-      halted = error;
+      const { code, message, remedy } = error;
+      halted = { code, message, remedy, since: halted?.code === code ? halted.since : clock.wall() };
       note('halted', error.message);
     },
     resumed() {
-      halted = undefined;
+      halted = null;
       note('resumed', 'writes resumed');
     },
     writesStalled({ error, forMs }) {
@@ -302,13 +374,28 @@ export function createStatusBoard(options: StatusBoardOptions) {
     damping: ({ user, state, penalty }) =>
       note('damping', `${state === 'free' ? 'no longer flaps' : 'flaps more than damping allows'}, penalty ${Math.round(penalty)}`, user),
     foreignWrites: ({ users }) => note('foreign', `another process wrote the status of ${userCount(users.length)} of this device`),
-    budget: ({ allowance }) => note('balance', `spending limit allows ${ALLOWED[allowance]}`),
+    budget({ allowance }) {
+      spend = { allowance, since: clock.wall() };
+      note('balance', `spending limit allows ${ALLOWED[allowance]}`);
+    },
     authorized({ code }) {
       deviceCode = code;
-      if (halted?.code.startsWith('LEDGER__')) halted = undefined;
+      if (halted?.code.startsWith('LEDGER__')) halted = null;
+    },
+    deviceStatus({ status }) {
+      deviceStatus = { name: deviceStatusName(status), since: clock.wall() };
+      note('ledger', `the device is ${deviceStatus.name}`);
+    },
+    ledgerLag({ slot, behindMs }) {
+      ledgerLag = {
+        slot,
+        behindMs,
+        since: isLagging({ behindMs }) && ledgerLag !== null && isLagging(ledgerLag) ? ledgerLag.since : clock.wall(),
+      };
     },
     balance({ lamports, hoursToEmpty }) {
-      balance = { lamports, hoursToEmpty: finite(hoursToEmpty), at: clock.wall() };
+      const at = clock.wall();
+      balance = { lamports, hoursToEmpty: finite(hoursToEmpty), at, lowSince: hoursToEmpty < LOW_HOURS ? (balance?.lowSince ?? at) : null };
     },
     snapshotStored: ({ kind, failures }) => {
       if (failures > 0) note('snapshot', `snapshot of ${kind} recovered`);
@@ -319,9 +406,18 @@ export function createStatusBoard(options: StatusBoardOptions) {
     snapshotRefused: ({ errors }) => {
       for (const error of errors) note('snapshot', error.message);
     },
-    snapshotPlace: ({ place, state, error }) => note('snapshot', withError(`snapshot destination ${place} ${STATE_TEXT[state]}`, error)),
+    snapshotPlace({ place, state, error }) {
+      const { message = `${place} failed`, remedy = 'check the snapshots section of the configuration' } = error ?? {};
+      snapshotProblem = state === 'back' ? null : { since: snapshotProblem?.since ?? clock.wall(), message, remedy };
+      note('snapshot', withError(`snapshot destination ${place} ${STATE_TEXT[state]}`, error));
+    },
     internalError: (error) => note('failed', `internal error: ${describeError(error)}`),
   } satisfies AgentListener;
+
+  function noLongerPending(user: Address): void {
+    const before = times.get(user);
+    if (before?.pendingSince != null) times = new Map(times).set(user, { ...before, pendingSince: null });
+  }
 
   function userReports(): readonly UserReport[] {
     if (lastTick === undefined) return [];
@@ -330,16 +426,18 @@ export function createStatusBoard(options: StatusBoardOptions) {
     const now = clock.monotonic();
     return [...outcomes].map(([user, outcome]) => {
       const ageMs = view === undefined ? null : finite(recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now));
-      return userReport(outcome, ageMs, {
+      const { reason = null, since = null } = parked.get(user) ?? {};
+      const writesOfUser = {
         inFlight: inFlight.get(user) ?? null,
-        parked: parked.get(user) ?? null,
+        parked: reason,
+        parkedSince: since,
         lastWrite: lastWrites.get(user) ?? null,
-      });
+      };
+      return userReport(outcome, ageMs, writesOfUser, times.get(user) ?? userTimes(outcome, undefined, lastTick?.at ?? startedAt, false));
     });
   }
 
-  function readWithoutUsers(): Omit<AgentStatus, 'users'> {
-    const report = lastTick?.report;
+  function readWithoutUsers(): Omit<AgentState, 'users'> {
     return {
       version: options.version,
       commit: options.commit ?? null,
@@ -348,6 +446,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       network: options.network ?? null,
       device: options.device,
       deviceCode,
+      deviceStatus,
       publisher: options.publisher ?? null,
       startedAt,
       now: clock.wall(),
@@ -366,10 +465,18 @@ export function createStatusBoard(options: StatusBoardOptions) {
       sources: sources.list(),
       endpoints: endpoints.list(),
       ledgerProblem,
-      failedVrfs: [...(report?.failedVrfs ?? [])].map(([vrf, { problem }]) => ({ vrf, problem })),
-      halted: halted === undefined ? null : { code: halted.code, message: halted.message, remedy: halted.remedy },
+      failedVrfs,
+      failedTriggers: [...failedTriggers.values()],
+      ambiguous,
+      halted,
       writesStalled,
+      oldestPendingSince: oldestOf(times.values()),
+      slotProgress,
+      ledgerLag,
+      spend,
       balance,
+      reload,
+      snapshotProblem,
       transactions: transactions.counts(),
       recentTransactions: transactions.list(),
       writes: { ...writes },
@@ -389,10 +496,20 @@ export function createStatusBoard(options: StatusBoardOptions) {
       sources = new PartStates(parts.sources, clock);
       endpoints = new PartStates(parts.endpoints, clock);
       ledgerProblem = null;
-      halted = undefined;
+      halted = null;
       writesStalled = null;
+      spend = { allowance: 'all', since: clock.wall() };
+      failedTriggers.clear();
+      snapshotProblem = null;
     },
-    read: (): AgentStatus => ({ ...readWithoutUsers(), users: userReports() }),
+    /** A reload of the configuration was attempted. */
+    reloaded(successful: boolean, message: string): void {
+      reload = { successful, at: clock.wall(), message };
+    },
+    read(): AgentStatus {
+      const state = { ...readWithoutUsers(), users: userReports() };
+      return { ...state, ...assess(state) };
+    },
     /** Cheaper, for health checks. */
     readWithoutUsers,
   };
@@ -402,6 +519,13 @@ export function createStatusBoard(options: StatusBoardOptions) {
 const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
+
+/** The earliest of those that wait. */
+function oldestOf(times: Iterable<UserTimes>): number | null {
+  let oldest: number | null = null;
+  for (const { pendingSince } of times) if (pendingSince !== null && (oldest === null || pendingSince < oldest)) oldest = pendingSince;
+  return oldest;
+}
 
 const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
 

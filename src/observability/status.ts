@@ -1,5 +1,6 @@
 import type { Decision, NeighborKey, Observation } from '../bgp/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
+import type { Assessment } from './findings.ts';
 
 /** One user, as the last tick left it: the whole chain from neighbor to record. */
 export interface UserReport {
@@ -34,6 +35,14 @@ export interface UserReport {
   readonly flaps: number;
   readonly penalty: number;
   readonly suppressed: boolean;
+  /** Since when it is observed so, by the switch's clock where that has it. All in milliseconds since 1970. */
+  readonly observedSince: number;
+  /** Since when its decision has the same kind and reason. */
+  readonly decidedSince: number;
+  /** Since when a changed status has waited for its confirmation; null if none does. */
+  readonly pendingSince: number | null;
+  readonly parkedSince: number | null;
+  readonly suppressedSince: number | null;
   readonly lastWrite: {
     readonly to: string;
     readonly reason: string;
@@ -108,8 +117,15 @@ export interface PartReport {
   readonly lastProblem: { readonly at: number; readonly text: string } | null;
 }
 
-/** The state of an agent, as `/status.json` shows it; JSON except for bigints. */
-export interface AgentStatus {
+/** Something that fails, and since when. */
+export interface Problem {
+  readonly since: number;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** The state of an agent, from which `assess` finds what is wrong; all times in milliseconds since 1970. */
+export interface AgentState {
   readonly version: string;
   /** Of the build; null in a checkout. */
   readonly commit: string | null;
@@ -121,6 +137,8 @@ export interface AgentStatus {
   readonly network: string | null;
   readonly device: Address;
   readonly deviceCode: string | null;
+  /** Device.status by name, and since when this process has read it so. */
+  readonly deviceStatus: { readonly name: string; readonly since: number } | null;
   readonly publisher: Address | null;
   readonly startedAt: number;
   readonly now: number;
@@ -139,11 +157,32 @@ export interface AgentStatus {
   /** Why the users cannot be read from the ledger, if so. No status is written meanwhile. */
   readonly ledgerProblem: { readonly since: number; readonly message: string; readonly remedy: string | null } | null;
   /** VRFs that the last poll could not read, and why. */
-  readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string }[];
-  readonly halted: { readonly code: string; readonly message: string; readonly remedy: string } | null;
+  readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string; readonly since: number }[];
+  /** Trigger sources that fail. */
+  readonly failedTriggers: readonly (Problem & { readonly name: string })[];
+  /** Users that the last tick matched to more than one neighbor. */
+  readonly ambiguous: { readonly users: number; readonly since: number } | null;
+  readonly halted: (Problem & { readonly code: string }) | null;
   /** Since when writes do not land although none is halted, and the newest cause. */
-  readonly writesStalled: { readonly since: number; readonly code: string; readonly message: string; readonly remedy: string } | null;
-  readonly balance: { readonly lamports: Lamports; readonly hoursToEmpty: number | null; readonly at: number } | null;
+  readonly writesStalled: (Problem & { readonly code: string }) | null;
+  /** Since when the status that has waited longest has waited for its confirmation; null if none waits. */
+  readonly oldestPendingSince: number | null;
+  /** The newest slot of an endpoint, when it last advanced, and when an endpoint last answered. */
+  readonly slotProgress: { readonly slot: Slot; readonly advancedAt: number; readonly answeredAt: number } | null;
+  /** How far the block time of a slot was behind this host's clock when the ledger answered for it; negative: ahead. */
+  readonly ledgerLag: { readonly slot: Slot; readonly behindMs: number; readonly since: number } | null;
+  /** What the spend limits leave room for. */
+  readonly spend: { readonly allowance: 'all' | 'changes-only' | 'none'; readonly since: number };
+  /** `lowSince`: since when it lasts for less than 72 hours. */
+  readonly balance: {
+    readonly lamports: Lamports;
+    readonly hoursToEmpty: number | null;
+    readonly at: number;
+    readonly lowSince: number | null;
+  } | null;
+  /** The last attempt to reload the configuration. */
+  readonly reload: { readonly successful: boolean; readonly at: number; readonly message: string } | null;
+  readonly snapshotProblem: Problem | null;
   readonly transactions: { readonly sent: number; readonly landed: number; readonly expired: number; readonly failed: number };
   /** The newest last; bounded. */
   readonly recentTransactions: readonly TransactionReport[];
@@ -153,48 +192,5 @@ export interface AgentStatus {
   readonly timeline: readonly TimelineEntry[];
 }
 
-/** Why the agent cannot write now, as `/-/ready` and `check` say it. */
-export interface NotReady {
-  readonly reason: string;
-  readonly remedy: string | null;
-}
-
-/** The part of a status that readiness depends on. */
-interface Readings {
-  readonly lastTick: Pick<NonNullable<AgentStatus['lastTick']>, 'at' | 'durationMs' | 'switchRead' | 'viewSlot'> | null;
-  readonly sources: readonly Pick<PartReport, 'state' | 'problem' | 'remedy'>[];
-  readonly endpoints: readonly Pick<PartReport, 'state' | 'problem' | 'remedy'>[];
-  readonly ledgerProblem: AgentStatus['ledgerProblem'];
-  readonly halted: Cause | null;
-  readonly writesStalled: Cause | null;
-}
-
-/**
- * The reason why the agent cannot write now, the one that a person has to act on first; undefined if there is none. A failed reading of the users
- * counts from the second tick on: one lost response costs no write. Pure.
- */
-export function whyNotReady({ lastTick, sources, endpoints, ledgerProblem, halted, writesStalled }: Readings): NotReady | undefined {
-  if (halted !== null) return because('writes halted', halted);
-  if (writesStalled !== null) return because('writes are not landing', writesStalled);
-  const switchProblem = causeOf(sources);
-  const usersProblem = ledgerProblem ?? causeOf(endpoints);
-  if (lastTick === null) return because('the switch and the ledger have not both been read yet', switchProblem ?? usersProblem);
-  if (!lastTick.switchRead) return because('the switch cannot be read', switchProblem);
-  const isLasting = ledgerProblem !== null && ledgerProblem.since < lastTick.at - lastTick.durationMs;
-  return lastTick.viewSlot === null || isLasting ? because('the users cannot be read from the ledger', usersProblem) : undefined;
-}
-
-interface Cause {
-  readonly message: string | null;
-  readonly remedy: string | null;
-}
-
-function because(what: string, cause: Cause | undefined): NotReady {
-  return { reason: cause?.message == null ? what : `${what}: ${cause.message}`, remedy: cause?.remedy ?? null };
-}
-
-/** The error of the first part that fails. */
-function causeOf(parts: Readings['sources']): Cause | undefined {
-  const failed = parts.find(({ state }) => state === 'lost');
-  return failed && { message: failed.problem, remedy: failed.remedy };
-}
+/** What `/status.json` shows; JSON except for bigints. */
+export type AgentStatus = AgentState & Assessment;

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/index.ts';
+import { type Clock, epochMs } from '../lib/index.ts';
 import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
 import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached, toEndpointError } from './endpoint.ts';
 import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
@@ -8,6 +8,7 @@ import {
   readAccounts,
   readBalance,
   readBlockhash,
+  readBlockTime,
   readEpochInfo,
   readSimulation,
   readStatuses,
@@ -309,6 +310,19 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     recentSlotTimeMs(signal) {
       const request = { method: 'getRecentPerformanceSamples', params: [30] };
       return endpoints.onOne(async (endpoint, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)), signal);
+    },
+
+    async blockTime(slot, signal) {
+      const request = { method: 'getBlockTime', params: [Number(slot)] };
+      const seconds = await endpoints.onOne(async (endpoint, inner) => {
+        try {
+          return await endpoint.ask(request, readBlockTime, inner);
+        } catch (error) {
+          // Some providers refuse this method; that must not keep the others from being asked of the endpoint.
+          throw error instanceof EndpointError ? new EndpointError(error.error, error.topic, { quarantine: false }) : error;
+        }
+      }, signal);
+      return seconds === undefined ? undefined : epochMs(seconds * 1_000);
     },
 
     slotProgress: () => endpoints.slotProgress(),

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../lib/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
 import type { AccountInfo, SignatureStatus, SimulationResult } from './responses.ts';
 import type { SendAttempts, SendOutcome } from './send-outcome.ts';
@@ -66,6 +67,8 @@ export interface LedgerRpc {
   ): Promise<{ readonly blockHeight: bigint; readonly statuses: readonly (SignatureStatus | null)[] }>;
   /** Milliseconds a slot by getRecentPerformanceSamples; undefined when the node has no samples yet. */
   recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined>;
+  /** Block time of a slot, milliseconds since 1970, in whole seconds; undefined where the node has none for it. */
+  blockTime(slot: Slot, signal: AbortSignal): Promise<EpochMs | undefined>;
   /** The newest slot and when it last advanced; undefined before the first answer. Makes no request. */
   slotProgress(): SlotProgress | undefined;
   /** Ends sockets. Idempotent. */

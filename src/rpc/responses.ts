@@ -47,6 +47,11 @@ export function readBalance(result: unknown): { readonly slot: Slot; readonly va
   return { slot: at, value: lamports(asCount(value, 'the balance')) };
 }
 
+/** getBlockTime, seconds since 1970. Null where the node has none for the slot. */
+export function readBlockTime(result: unknown): number | undefined {
+  return result === null ? undefined : asCount(result, 'the block time');
+}
+
 /** getMultipleAccounts with base64 encoding; as many as were asked for. */
 export function readAccounts(
   result: unknown,

@@ -47,6 +47,7 @@ async function tickWith(polls: { first: NeighborSnapshot; confirmation: Neighbor
     reporter,
     inFlight: () => new Map(),
     isOwnWrite: () => false,
+    slotProgress: () => undefined,
     lastConfirmedSlot: () => undefined,
     onNoView: () => undefined,
     setDesired: (intents) => desired.push(...intents.map(({ to, reason }) => `${to} (${reason})`)),

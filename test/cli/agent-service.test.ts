@@ -36,7 +36,7 @@ function fixture() {
   const service = new AgentService({
     open: async () => ({ agent: (await configured.shift()?.()) ?? agentNamed(`agent ${++opened}`), waiting }),
     logger,
-    onReload: (successful) => events.push(successful ? 'reloaded' : 'not reloaded'),
+    onReload: ({ successful }) => events.push(successful ? 'reloaded' : 'not reloaded'),
   });
   const changed = (keys: readonly string[]): void => {
     waiting = keys;

@@ -64,7 +64,7 @@ test('after a reload the admin server shows the new agent, without problems of t
 
   window.watch(agentThatWaited('http://b.example', 0), configOf('http://b.example', '7s'));
   expect(await shown()).toEqual(before);
-  window.reloaded(true);
+  window.reloaded({ successful: true, message: '' });
   expect(await shown()).toEqual([
     'dzd_telemetry_rpc_delayed_requests_total{endpoint="http://b.example"} 0',
     'dzd_telemetry_interval_seconds 7',
@@ -76,6 +76,6 @@ test('a failed reload leaves the admin server unchanged', async ({ onTestFinishe
   const { window, shown } = await openWindow(onTestFinished);
   window.watch(agentThatWaited('http://a.example', 3), configOf('http://a.example', '5s'));
   const before = await shown();
-  window.reloaded(false);
+  window.reloaded({ successful: false, message: 'no' });
   expect(await shown()).toEqual(before);
 });

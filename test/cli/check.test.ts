@@ -243,39 +243,38 @@ describe.concurrent('all steps', () => {
   });
 
   test.for([
-    ['writesStalled', 'no write of the running agent has landed for 2 min: the endpoint said "slow down"'],
-    ['ledgerProblem', 'the running agent has not read the ledger for 2 min: the endpoint said "slow down"'],
-    ['halted', 'the running agent has halted its writes: the endpoint said "slow down"'],
-  ])('rule 20: check fails while the running agent shows %s', async ([key = '', words], { onTestFinished }) => {
+    ['critical', [1, 'fail agent']],
+    ['warning', [0, 'warn agent']],
+  ] as const)('rule 20: check shows the verdict of the running agent: %s', async ([severity, expected], { onTestFinished }) => {
     await using at = await commandFixture();
-    const problem = { since: 0, code: 'LEDGER__RATE_LIMITED', message: 'the endpoint said "slow down"', remedy: 'raise the limit' };
-    const status = { ...statusOf(at.localnet.device), now: 120_000, [key]: problem };
+    const finding = (code: string, minutes: number, its: string) => ({
+      code,
+      severity: its,
+      since: (10 - minutes) * 60_000,
+      text: `text of ${code}`,
+      remedy: `remedy of ${code}`,
+      runbook: `Dzd${code}`,
+    });
+    const findings = [finding('A', 2, severity), finding('B', 5, 'warning')];
+    const status = { ...statusOf(at.localnet.device), now: 600_000, verdict: severity, findings };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const { exitCode, states, detail, remedy } = await check(at, '--http.listen', listen);
-    expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([1, 'fail agent', words, 'raise the limit']);
+    expect([exitCode, states.at(-1), detail.agent, remedy.agent]).toEqual([
+      ...expected,
+      'the running agent reports: text of A (for 2 min); text of B (for 5 min)',
+      'remedy of A; docs/runbooks/DzdA.md',
+    ]);
   });
 
-  test('rule 20: check fails while the running agent cannot read the switch, and warns before its first tick', async ({
-    onTestFinished,
-  }) => {
+  test('check warns of a running agent of an earlier version, which has no verdict', async ({ onTestFinished }) => {
     await using at = await commandFixture();
-    const lastTick = { at: 6_000, durationMs: 5, switchRead: false, viewSlot: 7, slotTimeMs: 400 };
-    const sources = [{ name: 'eapi', state: 'lost', since: 0, problem: 'it did not answer', remedy: 'check the cable' }];
-    let status: object = { ...statusOf(at.localnet.device), now: 7_000, sources, lastTick };
+    const status = { ...statusOf(at.localnet.device), findings: undefined };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
-    const blind = await check(at, '--http.listen', listen);
-    expect([blind.exitCode, blind.states.at(-1), blind.detail.agent, blind.remedy.agent]).toEqual([
-      1,
-      'fail agent',
-      'the running agent cannot write: the switch cannot be read: it did not answer',
-      'check the cable',
-    ]);
-    status = statusOf(at.localnet.device);
-    const starting = await check(at, '--http.listen', listen);
-    expect([starting.exitCode, starting.states.at(-1), starting.detail.agent]).toEqual([
+    const { exitCode, states, detail } = await check(at, '--http.listen', listen);
+    expect([exitCode, states.at(-1), detail.agent]).toEqual([
       0,
       'warn agent',
-      'the running agent cannot write: the switch and the ledger have not both been read yet',
+      'the running agent is of an earlier version, which gives no verdict',
     ]);
   });
 
@@ -285,10 +284,7 @@ describe.concurrent('all steps', () => {
     const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick, writesStalled: null };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const running = await check(at, '--http.listen', listen);
-    expect([running.states.at(-1), running.detail.agent]).toEqual([
-      'ok agent',
-      'the running agent polled 3 s ago; nothing keeps its writes from landing',
-    ]);
+    expect([running.states.at(-1), running.detail.agent]).toEqual(['ok agent', 'the running agent polled 3 s ago, and its verdict is ok']);
     const none = await check(at, '--http.listen', '127.0.0.1:1');
     expect([none.exitCode, none.states.at(-1), none.detail.agent]).toEqual([
       0,

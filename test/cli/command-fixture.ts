@@ -124,6 +124,8 @@ export function statusOf(device: string) {
     failedVrfs: [],
     ledgerProblem: null,
     halted: null,
+    verdict: 'ok',
+    findings: [],
     timeline: [],
   };
 }

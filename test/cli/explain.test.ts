@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ExplainedUser } from '../../src/cli/agent-status.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { explainCommand } from '../../src/cli/commands.ts';
 import { type DescribeUserOptions, describeUser } from '../../src/cli/describe-user.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
-import type { UserReport } from '../../src/observability/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
 import { commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
@@ -157,7 +157,7 @@ describe.concurrent('with a running agent', () => {
 const USER = keyNumber(1);
 const HOUR_MS = 3_600_000;
 
-function report(more: Partial<UserReport> = {}): UserReport {
+function report(more: Partial<ExplainedUser> = {}): ExplainedUser {
   return {
     user: USER,
     tunnelId: 507,
@@ -184,7 +184,7 @@ function report(more: Partial<UserReport> = {}): UserReport {
 }
 
 function words(
-  more: Partial<UserReport>,
+  more: Partial<ExplainedUser>,
   status: Partial<DescribeUserOptions['status']> = {},
   fresh = false,
 ): Readonly<Record<string, string>> {

@@ -279,7 +279,7 @@ describe('counts that the agent keeps', () => {
   test('RPC requests are counted by endpoint, method and result, each from 0', async () => {
     const agent = fixture();
     const before = await samples(agent, 'rpc_requests_total');
-    expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 10 * 5, new Set([0])]);
+    expect([Object.keys(before).length, new Set(Object.values(before))]).toEqual([2 * 11 * 5, new Set([0])]);
     agent.metrics.meter.request({ endpoint: 'http://b', method: 'getProgramAccounts', result: 'http-error', durationMs: 250 });
     agent.metrics.meter.bytes({ endpoint: 'http://a', direction: 'received', bytes: 700 });
     const after = await samples(agent, 'rpc_bytes', 'rpc_requests_total', 'rpc_request_duration_seconds_sum{method="getProgramAccounts"');

@@ -69,6 +69,11 @@ test('the status shows each user as the last tick left it, from neighbor to reco
     flaps: 0,
     penalty: 0,
     suppressed: false,
+    observedSince: START - 2_000,
+    decidedSince: START,
+    pendingSince: null,
+    parkedSince: null,
+    suppressedSince: null,
     lastWrite: null,
   });
 });
@@ -143,7 +148,7 @@ test('the status keeps failures, halt and balance, and a bounded timeline', () =
     },
   ]);
   expect(read().halted?.code).toBe('WRITE__NO_FUNDS');
-  expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START });
+  expect(read().balance).toEqual({ lamports: 5n, hoursToEmpty: null, at: START, lowSince: null });
   for (let n = 0; n < 2_000; n += 1) listener.resumed();
   expect(read().timeline.length).toBe(500);
   expect(read().halted).toBeNull();

@@ -1,95 +1,15 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { AgentStatus, PartReport, UserReport } from '../../src/observability/index.ts';
-import { findings, sessionSummary } from '../../src/observability/page/findings.ts';
+import type { AgentStatus, UserReport } from '../../src/observability/index.ts';
 import { PAGE_POLICY, statusPage } from '../../src/observability/page/status-page.ts';
 import { userPage } from '../../src/observability/page/user-page.ts';
 import { parseUserQuery, stateOfUser } from '../../src/observability/page/users.ts';
-import { lamports, slot } from '../../src/serviceability/index.ts';
-import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
+import { slot } from '../../src/serviceability/index.ts';
+import { keyNumber } from '../support/bgp-builders.ts';
+import { agentStatus, lostPart as lost, NOW, unobservedUser as unobserved, userReport } from '../support/status-builders.ts';
 
-const NOW = 1_790_000_000_000;
-const HOUR = 3_600_000;
-
-/** A user that is up, also on the ledger. */
-function user(n: number, changes: Partial<UserReport> = {}): UserReport {
-  return {
-    user: keyNumber(n),
-    tunnelId: 500 + n,
-    tunnelNet: '169.254.0.0/31',
-    clientIp: '198.18.0.1',
-    userType: 'IBRL',
-    accountStatus: 'activated',
-    expectedVrf: 'vrf1',
-    observation: 'up',
-    because: null,
-    neighbor: { vrf: 'vrf1', address: '169.254.0.1', state: 'established', description: null, source: 'eapi' },
-    sinceMs: 60_000,
-    decision: 'settled',
-    decisionReason: null,
-    ledger: { status: 'up', reportedAtSlot: slot(5), lastUpAtSlot: slot(5), rttNs: 1_000_000n, ageMs: 60_000 },
-    inFlight: null,
-    parked: null,
-    flaps: 0,
-    penalty: 0,
-    suppressed: false,
-    lastWrite: null,
-    ...changes,
-  };
-}
-
-const unobserved = (n: number, because: string) => user(n, { observation: 'unobserved', because, neighbor: null });
-const ok = (name: string): PartReport => ({
-  name,
-  state: 'ok',
-  since: NOW - HOUR,
-  latencyMs: 12,
-  problem: null,
-  remedy: null,
-  lastProblem: null,
-});
-const lost = (name: string, problem: string): PartReport => ({
-  name,
-  state: 'lost',
-  since: NOW - HOUR,
-  latencyMs: null,
-  problem,
-  remedy: 'check the cable',
-  lastProblem: { at: NOW - HOUR, text: problem },
-});
-
-/** A healthy agent, an hour after its start. */
-function status(changes: Partial<AgentStatus> = {}): AgentStatus {
-  return {
-    version: '1.2.3',
-    commit: 'c0ffee',
-    node: '24.1.0',
-    host: 'switch-host',
-    network: 'testnet',
-    device: DEVICE,
-    deviceCode: 'ams-dz001',
-    publisher: keyNumber(99),
-    startedAt: NOW - HOUR,
-    now: NOW,
-    dryRun: false,
-    lastTick: { at: NOW - 2_000, durationMs: 12, switchRead: true, viewSlot: slot(9), slotTimeMs: 400 },
-    ready: true,
-    users: [user(0), user(1)],
-    sources: [ok('eapi')],
-    endpoints: [ok('http://a'), ok('http://b')],
-    ledgerProblem: null,
-    failedVrfs: [],
-    halted: null,
-    writesStalled: null,
-    balance: { lamports: lamports(2_500_000_000), hoursToEmpty: 5_000, at: NOW },
-    transactions: { sent: 1, landed: 1, expired: 0, failed: 0 },
-    recentTransactions: [{ signature: 'Sig1', users: 2, sentAt: NOW - 9_000, state: 'landed', tookMs: 900, problem: null }],
-    writes: { landed: 2, rejected: 0 },
-    flaps: [],
-    timeline: [],
-    ...changes,
-  };
-}
+const status = agentStatus;
+const user = userReport;
 
 /** The page of a query, as the server makes it. */
 function pageFor(query: string, of: AgentStatus): string {
@@ -101,140 +21,6 @@ function pageFor(query: string, of: AgentStatus): string {
 const usersIn = (page: string): string[] =>
   [...page.matchAll(/<td role="cell"><a class="mono" href="\/status\/users\/(\w+)"/g)].map(([, key = '']) => key);
 
-const lines = (changes: Partial<AgentStatus>) =>
-  findings(status(changes)).map(({ level, what, remedy }) => `${level}: ${what} → ${remedy}`);
-
-describe('findings', () => {
-  const readNothing = { at: NOW, durationMs: 1, switchRead: false, viewSlot: null, slotTimeMs: null };
-
-  test.for<[string, Partial<AgentStatus>, string[]]>([
-    ['a healthy agent', {}, ['ok: Healthy: 2 of 2 sessions are up, and the ledger agrees → null']],
-    ['no users', { users: [] }, ['ok: Healthy: the ledger has no user of this device → null']],
-    [
-      'a change in flight',
-      { users: [user(0, { observation: 'down' })] },
-      ['ok: Healthy: 0 of 1 sessions are up, and one change is not on the ledger yet → null'],
-    ],
-    [
-      'a halt',
-      { halted: { code: 'X', message: 'the key is not the publisher', remedy: 'set it' } },
-      ['critical: Writes halted: the key is not the publisher → set it'],
-    ],
-    [
-      'writes that do not land',
-      { writesStalled: { since: NOW - 180_000, code: 'X', message: 'http://a: rate limit exceeded', remedy: 'add an endpoint' } },
-      ['critical: No write has landed for 3 min: http://a: rate limit exceeded → add an endpoint'],
-    ],
-    [
-      'a start',
-      { ready: false, startedAt: NOW - 5_000, lastTick: null },
-      ['warning: The agent is starting, and has not yet read both the switch and the ledger → null'],
-    ],
-    [
-      'a start with a switch that fails',
-      { ready: false, startedAt: NOW - 5_000, lastTick: readNothing, users: [], sources: [lost('eapi', 'refused')] },
-      ['critical: The switch cannot be read; no status is written: refused → check the cable'],
-    ],
-    [
-      'a start with users that cannot be read',
-      {
-        ready: false,
-        startedAt: NOW - 5_000,
-        lastTick: { ...readNothing, switchRead: true },
-        users: [],
-        ledgerProblem: { since: NOW, message: 'no endpoint answers', remedy: 'wait' },
-      },
-      ['critical: The ledger cannot be read; no status is written: no endpoint answers → wait'],
-    ],
-    [
-      'an agent that never read anything',
-      { ready: false, lastTick: readNothing, users: [], sources: [lost('eapi', 'refused')] },
-      [
-        'critical: The switch cannot be read; no status is written: refused → check the cable',
-        'critical: The ledger cannot be read; no status is written → null',
-      ],
-    ],
-    [
-      'a switch that cannot be read, without a finding for each user',
-      { lastTick: { ...readNothing, viewSlot: slot(9) }, users: [unobserved(0, 'switch-not-read')], sources: [lost('eapi', 'refused')] },
-      ['critical: The switch cannot be read; no status is written: refused → check the cable'],
-    ],
-    [
-      'an agent that hangs',
-      { lastTick: { ...readNothing, at: NOW - 300_000, switchRead: true, viewSlot: slot(9) } },
-      ['critical: No tick has completed for 5 min → restart the agent (systemctl restart dzd-telemetry) and keep its log'],
-    ],
-    [
-      'one failed endpoint of two',
-      { endpoints: [ok('http://a'), lost('http://b', 'http://b refused')] },
-      ['warning: One ledger endpoint failed; others are in use: http://b refused → check the cable'],
-    ],
-    [
-      'no endpoint, while the last reading is still in use',
-      { endpoints: [lost('http://a', 'refused')] },
-      ['critical: Every ledger endpoint fails; the last reading is used for a few minutes only: http://a: refused → check the cable'],
-    ],
-    [
-      'stale responses of every endpoint',
-      { ledgerProblem: { since: NOW - 9_000, message: 'slot 5 is older than slot 9', remedy: 'an endpoint lags' } },
-      ['critical: The users cannot be read from the ledger; no status is written: slot 5 is older than slot 9 → an endpoint lags'],
-    ],
-    [
-      'a VRF that could not be read, with the reason',
-      { users: [unobserved(5, 'vrf-not-collected')], failedVrfs: [{ vrf: 'vrf1', problem: 'timeout' }] },
-      [
-        'warning: No status is written for one user (tunnel 505): its VRF could not be read; vrf1: timeout → compare `show ip bgp summary vrf all` on the switch',
-      ],
-    ],
-    [
-      'a low balance',
-      { balance: { lamports: lamports(1), hoursToEmpty: 20, at: NOW } },
-      [`warning: The metrics publisher will run out of SOL in 20 h → send SOL to ${keyNumber(99)}`],
-    ],
-    [
-      'faults of users, by reason',
-      {
-        users: [
-          user(0, { parked: 'it is banned' }),
-          unobserved(1, 'tunnel-net-shared'),
-          unobserved(2, 'tunnel-net-shared'),
-          unobserved(5, 'vrf-not-collected'),
-          unobserved(6, 'vrf-not-collected'),
-          user(3, { decisionReason: 'contested' }),
-          user(4, { suppressed: true }),
-        ],
-      },
-      [
-        'warning: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 1 min to 1 h',
-        'warning: No status is written for 2 users (tunnels 501, 502): another user has the same tunnel_net → null',
-        'warning: No status is written for 2 users (tunnels 505, 506): their VRF could not be read; the switch does not report VRF vrf1 → compare `show ip bgp summary vrf all` on the switch',
-        'warning: Another process writes a different status for one user (tunnel 503) → check whether a second agent runs with this key, and stop one of them',
-        'warning: Excessive flaps: one user (tunnel 504) → check their links; the table lists their tunnels',
-      ],
-    ],
-  ])('findings of %s', ([, changes, expected]) => expect(lines(changes)).toEqual(expected));
-
-  test('an unobserved user does not count as a pending change', () => {
-    expect(sessionSummary(status({ users: [user(0), user(1, { observation: 'down' }), unobserved(2, 'vrf-not-collected')] }))).toBe(
-      '1 of 3 sessions are up, 1 cannot be observed, and one change is not on the ledger yet',
-    );
-  });
-
-  test('the summary claims nothing about sessions or users that were not read', () => {
-    const blind = { users: [unobserved(0, 'switch-not-read'), unobserved(1, 'switch-not-read')] };
-    expect(sessionSummary(status(blind))).toBe('none of 2 sessions can be observed');
-    expect(sessionSummary(status({ users: [], lastTick: readNothing }))).toBe('the users have not been read from the ledger');
-    expect(sessionSummary(status({ users: [], lastTick: null }))).toBe('the users have not been read from the ledger');
-  });
-
-  test('critical findings come before warnings', () => {
-    const levels = findings(
-      status({ endpoints: [ok('http://a'), lost('http://b', 'no')], balance: { lamports: lamports(1), hoursToEmpty: 1, at: NOW } }),
-    ).map(({ level }) => level);
-    expect(levels).toEqual(['critical', 'warning']);
-  });
-});
-
 describe('the page', () => {
   test('the page escapes every text', () => {
     const evil = '<img src=x onerror=alert(1)>"\'&';
@@ -243,7 +29,7 @@ describe('the page', () => {
         deviceCode: evil,
         users: [user(0, { parked: evil, neighbor: { vrf: evil, address: evil, state: evil, description: evil, source: evil } })],
         sources: [lost(evil, evil)],
-        halted: { code: evil, message: evil, remedy: evil },
+        halted: { code: evil, since: NOW, message: evil, remedy: evil },
         recentTransactions: [{ signature: evil, users: 1, sentAt: NOW, state: 'failed', tookMs: 1, problem: evil }],
         timeline: [{ at: NOW, kind: 'failed', user: null, text: evil }],
       }),

@@ -82,7 +82,10 @@ describe('the status server', () => {
     tick();
     const error = new AgentError('WRITE__NOT_LANDING', { problem: 'http://a: rate limit exceeded' });
     board.listener.writesStalled({ error, forMs: 45_000, repeated: false });
-    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `writes are not landing: ${error.message}` });
+    expect(await get('/-/ready')).toMatchObject({
+      code: 503,
+      body: `No write has landed for 45 s: ${error.message}; the oldest status has waited for 0 s`,
+    });
     expect(await get('/-/healthy')).toMatchObject({ code: 200 });
     board.listener.writesResumed();
     expect(await get('/-/ready')).toMatchObject({ code: 200, body: 'ready' });
@@ -93,7 +96,7 @@ describe('the status server', () => {
     tick();
     const error = new AgentError('LEDGER__DEVICE_UNKNOWN', { device: DEVICE });
     board.listener.halted(error);
-    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `writes halted: ${error.message}` });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `Writes halted: ${error.message}` });
     board.listener.resumed();
     expect(await get('/-/ready')).toMatchObject({ code: 200 });
   });
@@ -104,12 +107,12 @@ describe('the status server', () => {
     board.listener.source({ source: 'eapi', state: 'lost', error });
     expect(await get('/-/ready')).toMatchObject({
       code: 503,
-      body: `the switch and the ledger have not both been read yet: ${error.message}`,
+      body: `The switch cannot be read; no status is written: ${error.message}`,
     });
     tick();
     expect(await get('/-/ready')).toMatchObject({ code: 200 });
     tick({ switchRead: false });
-    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `the switch cannot be read: ${error.message}` });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `The switch cannot be read; no status is written: ${error.message}` });
     expect(await get('/-/healthy')).toMatchObject({ code: 200 });
     tick();
     expect(await get('/-/ready')).toMatchObject({ code: 200 });
@@ -125,12 +128,15 @@ describe('the status server', () => {
     expect(await get('/-/ready')).toMatchObject({ code: 200 });
     await clock.advance(5_000);
     tick();
-    expect(await get('/-/ready')).toMatchObject({ code: 503, body: `the users cannot be read from the ledger: ${error.message}` });
+    expect(await get('/-/ready')).toMatchObject({
+      code: 503,
+      body: `The users cannot be read from the ledger; no status is written: ${error.message}`,
+    });
     board.listener.ledgerView({ state: 'back' });
     tick();
     expect(await get('/-/ready')).toMatchObject({ code: 200 });
     tick({ view: undefined, viewSlot: undefined, outcomes: new Map(), intents: [] });
-    expect(await get('/-/ready')).toMatchObject({ code: 503, body: 'the users cannot be read from the ledger' });
+    expect(await get('/-/ready')).toMatchObject({ code: 503, body: 'The users cannot be read from the ledger; no status is written' });
   });
 
   test('the server serves the page, the status as JSON, and one user with its timeline', async ({ onTestFinished }) => {

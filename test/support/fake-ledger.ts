@@ -137,6 +137,7 @@ export function createFakeLedger(clock: Clock) {
     async recentSlotTimeMs() {
       return SLOT_MS;
     },
+    blockTime: () => Promise.resolve(undefined),
     slotProgress: () => undefined,
     async close() {},
   };

@@ -1,5 +1,5 @@
+import type { Verdict } from '../findings.ts';
 import { SCRIPT, STYLE } from './assets.ts';
-import type { Level } from './findings.ts';
 
 /** Escaped HTML. */
 export interface Markup {
@@ -23,7 +23,7 @@ function render(part: Part): string {
 }
 
 /** How a page is coloured; neutral is neither good nor bad. */
-export type Tone = Level | 'neutral';
+export type Tone = Verdict | 'neutral';
 
 /** In the title, so that a browser tab shows the state, and in the verdict, for readers who do not see colours. */
 const SIGNS: Readonly<Record<Tone, string>> = { ok: '✓', warning: '!', critical: '✗', neutral: '–' };

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { type Finding, sessionSummary } from '../findings.ts';
 import type { AgentStatus, UserReport } from '../status.ts';
+import { clockTime, shortKey, sol, span } from '../wording.ts';
 import { SCRIPT, STYLE } from './assets.ts';
-import { clockTime, type Finding, findings, sessionSummary, shortKey, sol, span } from './findings.ts';
 import { html, layout, type Markup, verdictBox } from './html.ts';
 import { eventList, flapStrip, parts, transactions } from './sections.ts';
 import { ALL_USERS, type UserQuery, usersSection } from './users.ts';
@@ -26,14 +27,13 @@ export const PAGE_POLICY = [
  *        └────────► counts, sources and endpoints, flaps, users by state, events, transactions
  */
 export function statusPage(status: AgentStatus, query: UserQuery = ALL_USERS): string {
-  const [first, ...rest] = findings(status);
   return layout({
-    level: first.level,
+    level: status.verdict,
     title: status.deviceCode ?? shortKey(status.device),
     // Longer, where a reader searches.
     reloadSeconds: query === ALL_USERS ? 5 : 60,
     header: head(status),
-    main: html`${verdict(status, first, rest)}${tiles(status)}
+    main: html`${verdict(status)}${tiles(status)}
 <section aria-labelledby="h-parts"><h2 id="h-parts">Sources and ledger endpoints</h2>${parts(status)}</section>
 <section aria-labelledby="h-flaps"><h2 id="h-flaps">Flaps</h2>${flapStrip(status)}</section>
 <section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersSection(status, query)}</section>
@@ -49,15 +49,21 @@ function head({ deviceCode, device, publisher, version, network, host, now, star
 <nav aria-label="On this page"><a href="#h-parts">Sources</a> <a href="#h-users">Users</a> <a href="#h-events">Events</a> <a href="#h-tx">Transactions</a></nav>`;
 }
 
-function verdict(status: AgentStatus, { level, what, remedy }: Finding, rest: readonly Finding[]): Markup {
-  const todo = remedy === null ? html`` : html`<p class="todo">What to do: ${remedy}</p>`;
-  const others =
-    rest.length === 0
-      ? html``
-      : html`<ul>${rest.map((finding) => html`<li class="${finding.level}">${finding.what}${finding.remedy === null ? '' : html` <span class="dim">– ${finding.remedy}</span>`}</li>`)}</ul>`;
-  const otherwise = level === 'warning' ? html`<p>Sessions: ${sessionSummary(status)}.</p>` : html``;
-  return verdictBox(level, 'State of the agent', what, html`${todo}${others}${otherwise}`);
+function verdict(status: AgentStatus): Markup {
+  const [first, ...rest] = status.findings;
+  if (first === undefined) return verdictBox('ok', 'State of the agent', `Healthy: ${sessionSummary(status)}`, html``);
+  const others = rest.length === 0 ? html`` : html`<ul>${rest.map(otherFinding)}</ul>`;
+  const otherwise = status.verdict === 'warning' ? html`<p>Sessions: ${sessionSummary(status)}.</p>` : html``;
+  return verdictBox(
+    status.verdict,
+    'State of the agent',
+    first.text,
+    html`<p class="todo">What to do: ${first.remedy}</p>${others}${otherwise}`,
+  );
 }
+
+const otherFinding = ({ severity, text, remedy }: Finding): Markup =>
+  html`<li class="${severity}">${text} <span class="dim">– ${remedy}</span></li>`;
 
 const HOURS_OF_A_YEAR = 8_766;
 

@@ -1,5 +1,5 @@
 import type { AgentStatus, UserReport } from '../status.ts';
-import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, span } from './findings.ts';
+import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
 import { html, layout, type Markup, type Tone, verdictBox } from './html.ts';
 import { eventList, signatureText } from './sections.ts';
 import { stateOfUser, waitText } from './users.ts';

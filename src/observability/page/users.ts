@@ -1,5 +1,5 @@
 import type { AgentStatus, UserReport } from '../status.ts';
-import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from './findings.ts';
+import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 
 /** The states by which the page groups users, faults first. */
