@@ -64,7 +64,9 @@ export async function runStep({ name, run }: Step, deadlineMs: number, clock: Cl
     signal.throwIfAborted();
     return findingOf(error);
   });
-  return { event: 'check', name, state: finding.state, detail: finding.detail, remedy: finding.remedy ?? null };
+  // The line begins with the name.
+  const detail = finding.detail.replaceAll(`the ledger ${name}`, 'it');
+  return { event: 'check', name, state: finding.state, detail, remedy: finding.remedy ?? null };
 }
 
 function findingOf(error: unknown): Finding {

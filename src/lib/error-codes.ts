@@ -86,7 +86,7 @@ export const LEDGER_CODES = {
   LEDGER__TIMEOUT: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} did not answer {method}: {problem}',
-    remedy: 'check the network to the endpoint, or add a second one to ledger.rpcUrls',
+    remedy: 'check the network to the endpoint, the proxy where the message names one, or add a second endpoint to ledger.rpcUrls',
   },
   LEDGER__RATE_LIMITED: {
     class: 'retry-later',

@@ -169,7 +169,8 @@ export class HttpClient {
       };
       const onAbort = (): void => {
         const reason = asError(signal.reason);
-        fail('aborted', reason);
+        const isConnecting = progress === 'waiting' && this.#agent !== undefined;
+        fail('aborted', reason, isConnecting ? this.#throughProxy(origin, reason).message : undefined);
         abortRequest?.(reason);
       };
       if (signal.aborted) return onAbort();

@@ -89,7 +89,26 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       }
     }
   };
+  /** A VRF that fails without a user that it concerns: its other neighbors are not seen either. */
+  const failing = new Set<string>();
+  const logFailedVrfs = (failedVrfs: TickReport['failedVrfs']): void => {
+    for (const vrf of failing) {
+      if (failedVrfs?.has(vrf)) continue;
+      failing.delete(vrf);
+      logger.info('VRF read again', { vrf });
+    }
+    const reported = unobserved.get('vrf-not-collected') ?? [];
+    for (const [vrf, { problem, error }] of failedVrfs ?? []) {
+      if (failing.has(vrf) || reported.includes(vrf)) continue;
+      failing.add(vrf);
+      const remedy = error?.remedy ?? 'compare `show ip bgp summary vrf all` on the switch';
+      logger.warn('VRF cannot be read; no user is affected', { vrf, code: error?.code, problem, remedy });
+    }
+  };
   let wasRead: boolean | undefined;
+  /** Both outlive a reload, after which a new agent reports what is known already. */
+  const lostSources = new Map<string, string | undefined>();
+  let reporting = '';
   let wasLow = false;
   let foreignQuietUntil = Number.NEGATIVE_INFINITY;
   const foreign = new Set<string>();
@@ -104,6 +123,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         slot: viewSlot,
       });
       logUnobserved(outcomes, failedVrfs);
+      if (switchRead) logFailedVrfs(failedVrfs);
       if (wasRead === switchRead) return;
       if (!switchRead) logger.error('all switch sources failed; no status is written until one recovers');
       else if (wasRead === false) logger.info('switch read again');
@@ -124,9 +144,14 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         logger.error('ledger data is older than ledger.maxLedgerAge; deciding stops until the users can be read');
       else logger.warn('cannot read the users from the ledger; no status is written meanwhile', { error });
     },
+    // Comes before `source`, and also from an agent that has not seen the source fail.
+    polled({ source }) {
+      if (lostSources.delete(source)) logger.info('switch source recovered', { source });
+    },
     source({ source, state, error }) {
-      if (state === 'back') logger.info('switch source recovered', { source });
-      else logger.warn('switch source failed', { source, error });
+      if (state === 'back' || (lostSources.has(source) && lostSources.get(source) === error?.message)) return;
+      lostSources.set(source, error?.message);
+      logger.warn('switch source failed', { source, error });
     },
     trigger(event) {
       const { kind, source } = event;
@@ -141,7 +166,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       else logger.warn('ledger endpoint failed', { endpoint, error });
     },
     authorized({ device, code, publisher }) {
-      logger.info('reporting for device', { device, code, publisher });
+      const now = `${device} ${code} ${publisher}`;
+      if (now !== reporting) logger.info('reporting for device', { device, code, publisher });
+      reporting = now;
     },
     balance({ lamports, hoursToEmpty, publisher }) {
       logger.debug('balance', { publisher, lamports });
@@ -202,6 +229,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       logger.debug('transaction withdrawn; it can no longer land', { signature, users: intents.length });
     },
     halted(error) {
+      reporting = '';
       logger.error('writes halted until this is fixed', { error });
     },
     budget({ allowance }) {

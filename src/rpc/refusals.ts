@@ -126,7 +126,8 @@ export function problemOf(reply: RpcFailure): string {
       return reply.text === undefined ? reply.problem : `${reply.problem}: ${reply.text}`;
     case 'failed': {
       // Two attempts to connect (IPv6 and IPv4) come as one error without a message of its own.
-      const { cause } = reply;
+      const { cause, message } = reply;
+      if (message !== undefined) return message;
       const inner = cause instanceof AggregateError && cause.message === '' ? cause.errors : [cause];
       return inner.map(describeError).join('; ');
     }

@@ -161,6 +161,8 @@ type RpcFailureDetails =
       readonly kind: 'failed';
       readonly progress: HttpProgress | 'queued' | 'overflow';
       readonly cause: Error;
+      /** Says more than the cause does. */
+      readonly message?: string;
       readonly wasReset?: boolean;
     };
 
@@ -282,7 +284,8 @@ class HttpJsonRpc implements JsonRpc {
       if (problem === 'too-large' || problem === 'malformed') return { kind: 'garbled', problem: message, address: connections.address };
       // A call that its caller gave up says nothing about the address.
       if (problem === 'connection' || cause instanceof DeadlineExceeded) this.#leave(connections);
-      return { kind: 'failed', progress, cause, wasReset: error.wasReset, address: connections.address };
+      const more = message === cause.message ? undefined : message;
+      return { kind: 'failed', progress, cause, message: more, wasReset: error.wasReset, address: connections.address };
     }
   }
 

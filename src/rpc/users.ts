@@ -135,7 +135,9 @@ export async function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuer
 function asAgentError(error: unknown, endpoint: string): AgentError {
   if (isAgentError(error)) return error;
   if (!(error instanceof ServiceabilityError) && !(error instanceof AccountDataError)) throw error;
-  return new AgentError('LEDGER__BAD_ANSWER', { endpoint, method: 'getProgramAccounts', problem: error.message }, { cause: error });
+  // The SDK's own message says "malformed response" as well.
+  const problem = error.code === 'RPC__BAD_ANSWER' ? String(error.context.problem) : error.message;
+  return new AgentError('LEDGER__BAD_ANSWER', { endpoint, method: 'getProgramAccounts', problem }, { cause: error });
 }
 
 const GOOD_FOR_MS = 60_000;

@@ -73,7 +73,8 @@ describe.concurrent('all steps', () => {
 
   test('check reports on the switch when the ledger is unreachable', async () => {
     await using at = await commandFixture();
-    const { exitCode, states } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
+    const { exitCode, states, detail } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
+    expect(detail['endpoint http://127.0.0.1:1']).toMatch(/^it cannot be reached: connect ECONNREFUSED/);
     expect(states).toEqual([
       'ok configuration',
       'ok key',

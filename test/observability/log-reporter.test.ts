@@ -45,6 +45,59 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
   ]);
 });
 
+test('a failed VRF without unobserved users is one line with its cause, and one line when it is read again', () => {
+  const { reporter, texts } = log();
+  const users = [userNumber(0)];
+  const decide = decider();
+  const error = new AgentError('SNMP__NOT_IN_ORDER', { endpoint: '10.0.0.1:161', problem: 'rows that are not in order' });
+  const tick = (failed: readonly string[]) =>
+    reporter.tick({
+      startedAt: monotonicMs(0),
+      durationMs: 1,
+      view: viewOf(users),
+      outcomes: decide({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) }).outcomes,
+      intents: [],
+      switchRead: true,
+      failedVrfs: failed.length === 0 ? undefined : new Map(failed.map((vrf) => [vrf, { problem: 'rows that are not in order', error }])),
+      phases: { switchMs: 1, ledgerMs: 1 },
+      ambiguous: 0,
+    });
+  for (const failed of [['red'], ['red'], ['red', 'blue'], ['blue'], []]) tick(failed);
+  expect(texts().map(({ level, msg, vrf, code }) => [level, msg, vrf, code])).toEqual([
+    ['warn', 'VRF cannot be read; no user is affected', 'red', 'SNMP__NOT_IN_ORDER'],
+    ['warn', 'VRF cannot be read; no user is affected', 'blue', 'SNMP__NOT_IN_ORDER'],
+    ['info', 'VRF read again', 'red', undefined],
+    ['info', 'VRF read again', 'blue', undefined],
+  ]);
+});
+
+test('what a reload does not change is logged once: the device reported for, and a switch source that fails', () => {
+  const { reporter, texts } = log();
+  const error = (problem: string) => new AgentError('SWITCH__SOURCE_FAILED', { source: 'eapi', problem });
+  const authorized = { device: keyNumber(1), code: 'la1', publisher: keyNumber(2) };
+  const polled = { source: 'eapi', durationMs: 1 };
+  for (const _ of ['the start', 'a reload']) {
+    reporter.authorized(authorized);
+    reporter.source({ source: 'eapi', state: 'lost', error: error('timeout') });
+  }
+  reporter.source({ source: 'eapi', state: 'lost', error: error('refused') });
+  reporter.polled(polled);
+  reporter.source({ source: 'eapi', state: 'back' });
+  reporter.polled(polled);
+  reporter.halted(error('halted'));
+  reporter.authorized(authorized);
+  reporter.authorized({ ...authorized, publisher: keyNumber(3) });
+  expect(texts().map(({ msg }) => msg)).toEqual([
+    'reporting for device',
+    'switch source failed',
+    'switch source failed',
+    'switch source recovered',
+    'writes halted until this is fixed',
+    'reporting for device',
+    'reporting for device',
+  ]);
+});
+
 test('users of other VRFs that a failed one leaves unobserved are one line that names the failed VRF and its cause', () => {
   const { reporter, texts } = log();
   const users = [userNumber(0), userNumber(1)];

@@ -46,8 +46,7 @@ test('the error names the problem of each endpoint when none can answer', async 
   fakes[1].on('getProgramAccounts', { result: 'nothing of the kind' });
   expect(await failure(read())).toBe(
     'no ledger endpoint could answer: the ledger endpoint http://127.0.0.1:PORT cannot serve getProgramAccounts: HTTP status 503; ' +
-      'malformed response to getProgramAccounts from the ledger endpoint http://127.0.0.1:PORT: ' +
-      'malformed response to getProgramAccounts: no context with a slot',
+      'malformed response to getProgramAccounts from the ledger endpoint http://127.0.0.1:PORT: no context with a slot',
   );
 });
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { systemClock } from '../../src/lib/index.ts';
 import { SendAttempts } from '../../src/rpc/index.ts';
 import { calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
@@ -78,6 +79,29 @@ test('a proxy that cannot be reached is named with its variable, without its pas
     expect.stringContaining('through the proxy 127.0.0.1:9 of HTTP_PROXY: connect ECONNREFUSED'),
   ]);
   expect(error.message).not.toContain('hunter22');
+  expect(error.remedy).toContain('proxy');
+});
+
+test.each([
+  ['takes the connection and answers nothing', (_: Socket) => undefined],
+  ['answers CONNECT and nothing more', (socket: Socket) => void socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n'))],
+])('a proxy that %s is named', async (_, behave) => {
+  const server = createTcpServer((socket) => {
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => undefined);
+    behave(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${port}`);
+  const { rpc } = rpcOver(['http://ledger.example'], { requestTimeoutMs: 200, clock: systemClock });
+  onTestFinished(() => rpc.close());
+  const error = await rpc.balance(OUR_KEY, calm()).catch((caught) => caught);
+  expect([error.code, error.message]).toEqual([
+    'LEDGER__TIMEOUT',
+    expect.stringContaining(`did not answer getBalance: through the proxy 127.0.0.1:${port} of HTTP_PROXY: `),
+  ]);
   expect(error.remedy).toContain('proxy');
 });
 

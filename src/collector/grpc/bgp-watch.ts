@@ -1,4 +1,13 @@
-import { type AgentError, backoffDelays, type Clock, createAbortController, isAgentError, type Random, Stopped } from '../../lib/index.ts';
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  createAbortController,
+  describeError,
+  isAgentError,
+  type Random,
+  Stopped,
+} from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import { GrpcChannel, loadMessages } from './channel.ts';
 
@@ -45,16 +54,15 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
     };
     while (!signal.aborted) {
       const error = await watchOnce(onListening, onTrigger, signal);
-      if (signal.aborted || error === undefined) return;
+      if (signal.aborted) return;
       if (!isLost) onState({ state: 'lost', error });
       isLost = true;
       await clock.sleep(delays.next().value, signal).catch(() => undefined);
     }
   }
 
-  /** One stream, until it ends; resolves with the reason. */
-  async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError | undefined> {
-    const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
+  /** One stream, until it ends; resolves with the reason. An unexpected error is one, too: a watch that ends without a word looks quiet. */
+  async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError> {
     const stream = createAbortController();
     const untilEnd = AbortSignal.any([signal, stream.signal]);
     let isListening = false;
@@ -67,6 +75,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
     };
     clock.sleep(QUIET_MS, untilEnd).then(afterSilence, () => undefined);
     try {
+      const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
       return await channel.watch(
         WATCH_BGP,
         encodeWatchAll(),
@@ -77,7 +86,8 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
         untilEnd,
       );
     } catch (error) {
-      return isAgentError(error) ? error : undefined;
+      if (isAgentError(error)) return error;
+      return new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem: describeError(error) }, { cause: error });
     } finally {
       stream.abort(new Stopped('the watch has ended'));
     }

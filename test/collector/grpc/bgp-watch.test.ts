@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
+import { GrpcChannel } from '../../../src/collector/grpc/channel.ts';
 import { createBgpWatch, type TriggerSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
@@ -84,6 +85,15 @@ describe('the BGP watch of EosSdkRpc', () => {
     await watching();
     server.hangUp();
     await expect.poll(() => reported).toEqual([expect.stringMatching(/^lost: GRPC__/), 'back', 'trigger']);
+    await watching();
+  });
+
+  test('the BGP watch reports an unexpected error, and retries', async () => {
+    clock = hurriedClock();
+    const broken = vi.spyOn(GrpcChannel.prototype, 'watch').mockRejectedValueOnce(new TypeError('not a function'));
+    onTestFinished(() => broken.mockRestore());
+    listen();
+    await expect.poll(() => reported).toEqual(['lost: SWITCH__SOURCE_FAILED', 'back', 'trigger']);
     await watching();
   });
 
