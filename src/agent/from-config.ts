@@ -16,7 +16,7 @@ import { type Clock, type Random, systemClock } from '../lib/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { createLedgerRpc } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { SnapshotReporter, SnapshotSink, Snapshotter } from '../snapshots/index.ts';
+import type { Collect, SnapshotReporter, SnapshotSink, Snapshotter } from '../snapshots/index.ts';
 import { type Agent, type AgentTiming, createAgent } from './agent.ts';
 import { type AgentCounts, createMeteredRpc, type LedgerMeter } from './counts.ts';
 import type { AgentReporter } from './events.ts';
@@ -162,25 +162,28 @@ export async function openSnapshotter({
   if (snapshots.sink === 'none') return undefined;
   const sink = await openSink(config, { signer, clock, warn });
   if (sink === undefined) return undefined;
-  const { createCollectItem, createReadBgpSockets, createSnapshotter } = await import('../snapshots/index.ts');
-  const { createNamespaces } = await import('../collector/sockets/index.ts');
-  const shows = await openShowRunner(config);
-  const folder = config.collector.sources.find((source) => source.type === 'sockets')?.folder ?? NAMESPACES;
-  const namespaces = createNamespaces({ folder, flags: '-tinemoHO' });
+  const { createSnapshotter } = await import('../snapshots/index.ts');
   return createSnapshotter({
     device,
     sink,
-    collect: createCollectItem({
-      shows,
-      readBgpSockets: createReadBgpSockets({ namespaces, timeoutMs: snapshots.commandTimeout }),
-    }),
+    ...(await openCollect(config)),
     intervalMs: snapshots.interval,
     clock,
     random,
     reporter,
     onInternalError: (error) => reporter.internalError(error),
-    close: shows === undefined ? undefined : () => shows.close(),
   });
+}
+
+/** Collects kinds of snapshots on this host and from its switch, until it is closed. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
+export async function openCollect(config: AgentConfig): Promise<{ readonly collect: Collect; close(): Promise<void> }> {
+  const { createCollectItem, createReadBgpSockets } = await import('../snapshots/index.ts');
+  const { createNamespaces } = await import('../collector/sockets/index.ts');
+  const shows = await openShowRunner(config);
+  const folder = config.collector.sources.find((source) => source.type === 'sockets')?.folder ?? NAMESPACES;
+  const namespaces = createNamespaces({ folder, flags: '-tinemoHO' });
+  const readBgpSockets = createReadBgpSockets({ namespaces, timeoutMs: config.snapshots.commandTimeout });
+  return { collect: createCollectItem({ shows, readBgpSockets }), close: async () => shows?.close() };
 }
 
 async function openSink(

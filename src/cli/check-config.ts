@@ -1,11 +1,14 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { AgentConfig, LoadedConfig, SnapshotsConfig } from '../config/index.ts';
-import { type Clock, describeError } from '../lib/index.ts';
+import { createAgentEvents } from '../agent/events.ts';
+import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
+import type { AgentConfig, LoadedConfig, TriggerConfig } from '../config/index.ts';
+import { type AgentError, type Clock, describeError, isAgentError } from '../lib/index.ts';
 import { printable, span } from '../observability/index.ts';
-import { askRunningAgent } from './agent-status.ts';
+import { probeStateIngest, readConfiguredState, type WantedState } from '../snapshots/index.ts';
 import { count, type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
+import { openAdminServer } from './daemon.ts';
 
 /** The configuration itself. It is valid, or there would be no check. */
 export function configurationStep({ config, file, warnings }: LoadedConfig): Step {
@@ -38,12 +41,89 @@ export function keyStep({ key }: Lookups): Step {
   };
 }
 
+/** Opens, as `run` does before it starts, whatever the configuration names. What fails in it, and in no other step, is news. */
+export function startStep(config: AgentConfig, { key }: Lookups): Step {
+  return {
+    name: 'start',
+    async run() {
+      const signer = key().keypair;
+      const agent = await openAgent({ config, signer, warn: () => undefined, reporter: createAgentEvents().reporter });
+      await agent.stop();
+      return ok('`run` can open all that it needs');
+    },
+  };
+}
+
+/** The HTTP server of the agent, opened as `run` does. */
+export function listenStep(config: AgentConfig, version: string, { agent }: Lookups): Step {
+  const address = `${config.http.listen.host}:${config.http.listen.port}`;
+  return {
+    name: 'listen',
+    async run() {
+      const warnings: string[] = [];
+      const unused = (): void => undefined;
+      const logger = { debug: unused, info: unused, error: unused, warn: (line: string) => void warnings.push(line) };
+      const reload = async () => ({ successful: false, message: 'no agent runs here' });
+      const server = await openAdminServer({ config, version, commit: null, publisher: undefined, logger, reload });
+      await server.close();
+      const taken = server.problem === undefined ? undefined : await heldByOurs(server.problem, agent);
+      if (taken !== undefined) return fail(taken.message, taken.remedy);
+      if (server.problem !== undefined) return ok(`the running agent serves ${address}`);
+      return warnings.length === 0
+        ? ok(`${address} is free`)
+        : warn(warnings.join('; '), 'make the token readable by the user of this process only');
+    },
+  };
+}
+
+/** The error, unless it is that the agent which runs with this configuration has the address. */
+async function heldByOurs(error: AgentError, agent: Lookups['agent']): Promise<AgentError | undefined> {
+  const isInUse = `${error.message} ${describeError(error.cause)}`.includes('EADDRINUSE');
+  return isInUse && (await agent()).kind === 'answered' ? undefined : error;
+}
+
+/** A trigger source that fails does so at once; one that works says nothing. */
+const TRIGGER_LISTENS_MS = 1_000;
+
+/** Each trigger source: whether its secrets can be read, and whether it can listen. */
+export function triggerSteps({ collector }: AgentConfig, clock: Clock, { agent }: Lookups): readonly Step[] {
+  return collector.wakeUps.map((trigger) => ({
+    name: `trigger ${trigger.name}`,
+    async run(signal) {
+      const warnings: string[] = [];
+      const opened = await openTrigger(trigger, { clock, random: Math.random, warn: (line) => warnings.push(line) });
+      let problem: AgentError | undefined;
+      try {
+        const listening = AbortSignal.any([signal, AbortSignal.timeout(TRIGGER_LISTENS_MS)]);
+        opened.start(
+          () => undefined,
+          listening,
+          (event) => {
+            if (event.state === 'lost') problem ??= event.error;
+          },
+        );
+        await clock.sleep(TRIGGER_LISTENS_MS, signal);
+      } finally {
+        await opened.close();
+      }
+      const failure = problem && (await heldByOurs(problem, agent));
+      if (failure !== undefined) return fail(failure.message, failure.remedy);
+      if (warnings.length > 0) return warn(warnings.join('; '), 'make it readable by the user of this process only: chmod 400');
+      return ok(problem === undefined ? listens(trigger) : 'the running agent listens there');
+    },
+  }));
+}
+
+function listens(trigger: TriggerConfig): string {
+  return trigger.type === 'snmp-traps' ? `can receive at ${trigger.host}:${trigger.port}` : `${trigger.address} answers`;
+}
+
 /** Whether the agent that runs with this configuration is well, by its own verdict. */
-export function agentStep({ http, device }: AgentConfig): Step {
+export function agentStep({ agent }: Lookups): Step {
   return {
     name: 'agent',
-    async run(signal) {
-      const asked = await askRunningAgent(http, device, signal);
+    async run() {
+      const asked = await agent();
       if (asked.kind === 'none') throw new Skip(asked.problem);
       const { findings, lastTick, now } = asked.status;
       if (findings === undefined) return warn('the running agent is of an earlier version, which gives no verdict', 'restart the agent');
@@ -59,32 +139,69 @@ export function agentStep({ http, device }: AgentConfig): Step {
 /** A state-ingest server refuses signatures with a time further from its own. */
 const ACCEPTED_SKEW_MS = 5 * 60_000;
 
-/** Whether snapshots can go where the configuration sends them. */
-export function snapshotStep({ sink, url, directory, requestTimeout }: SnapshotsConfig, clock: Clock): Step {
+/** Whether snapshots can go where the configuration sends them, and which kinds this host cannot collect. */
+export function snapshotStep(config: AgentConfig, clock: Clock): Step {
+  const { sink, url, directory, collect } = config.snapshots;
   return {
     name: 'snapshots',
-    run(signal) {
-      if (sink === 'state-ingest' && url !== undefined) return checkServer(url, requestTimeout, clock, signal);
-      if (sink === 'folder' && directory !== undefined) return checkFolder(directory);
-      throw new Skip('not configured');
+    async run(signal) {
+      if (sink === 'state-ingest' && url !== undefined) return checkServer(url, config, clock, signal);
+      if (sink !== 'folder' || directory === undefined) throw new Skip('not configured');
+      const { state, detail, remedy } = await checkFolder(directory);
+      return remedy === undefined ? collectFinding(detail, readConfiguredState(collect), config, clock, signal) : { state, detail, remedy };
     },
   };
 }
 
-async function checkServer(url: string, timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<Finding> {
-  const { probeStateIngest } = await import('../snapshots/index.ts');
-  const { wanted, latencyMs, skewMs } = await probeStateIngest({ url, timeoutMs, clock }, signal);
+/** Time for all kinds together; the others are named as not tried. */
+const COLLECT_MS = 15_000;
+
+/** Collects each kind once, as the agent would, and stores nothing. */
+async function collectFinding(
+  what: string,
+  { items, refused }: WantedState,
+  config: AgentConfig,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { collect, close } = await openCollect(config);
+  const until = clock.monotonic() + COLLECT_MS;
+  const problems = refused.map(({ message }) => message);
+  let failed = 0;
+  let tried = 0;
+  try {
+    for (const item of items) {
+      if (clock.monotonic() >= until) break;
+      tried += 1;
+      try {
+        await collect(item, signal);
+      } catch (error) {
+        if (!isAgentError(error)) throw error;
+        failed += 1;
+        problems.push(`${item.kind}: ${error.message}`);
+      }
+    }
+  } finally {
+    await close();
+  }
+  const untried = tried < items.length ? `; ${count(items.length - tried, 'kind')} not tried within ${span(COLLECT_MS)}` : '';
+  if (problems.length === 0) return ok(`${what}${untried}`);
+  const finding = tried > 0 && failed === tried ? fail : warn;
+  return finding(
+    `${what}${untried}; not collected: ${problems.join('; ')}`,
+    'docs/snapshots.md says what each kind needs on this host and on the switch; the other kinds are collected',
+  );
+}
+
+async function checkServer(url: string, config: AgentConfig, clock: Clock, signal: AbortSignal): Promise<Finding> {
+  const { wanted, latencyMs, skewMs } = await probeStateIngest({ url, timeoutMs: config.snapshots.requestTimeout, clock }, signal);
   const what = `the server requests ${count(wanted.items.length, 'kind')}, answered in ${milliseconds(latencyMs)}`;
   if (skewMs !== undefined && Math.abs(skewMs) > ACCEPTED_SKEW_MS)
     return fail(
       `${what}; its clock is ${span(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} this host's`,
       'set the clock of this host by NTP: signatures more than 5 min off are refused',
     );
-  if (wanted.refused.length === 0) return ok(what);
-  return warn(
-    `${what}; ${wanted.refused.map(({ message }) => message).join('; ')}`,
-    'refused kinds are not collected; docs/snapshots.md lists the others',
-  );
+  return collectFinding(what, wanted, config, clock, signal);
 }
 
 /** The sink creates a missing folder: then the nearest existing one above it must be writable. */

@@ -1,6 +1,6 @@
 import { type LedgerUser, ledgerStatus } from '../bgp/index.ts';
 import type { AgentConfig } from '../config/index.ts';
-import { isAgentError } from '../lib/index.ts';
+import { AgentError, isAgentError } from '../lib/index.ts';
 import { sol, span } from '../observability/index.ts';
 import { buildTransaction } from '../publisher/index.ts';
 import type { LedgerRpc, SingleEndpoint } from '../rpc/index.ts';
@@ -46,10 +46,7 @@ export function deviceSteps({ device }: AgentConfig, { key, authority }: Lookups
         const address = ownAddress(key);
         const { metricsPublisher, code } = await required('the device', authority());
         if (metricsPublisher === address) return ok(`the key is the metrics publisher of ${code}`);
-        return fail(
-          `device ${device} accepts reports only from its metrics publisher ${metricsPublisher}; our key is ${address}`,
-          'load the key of that publisher, or ask the contributor to set ours as the metrics publisher (`doublezero device update`)',
-        );
+        throw new AgentError('LEDGER__PUBLISHER_MISMATCH', { device, expected: address, actual: metricsPublisher });
       },
     },
   ];
@@ -60,7 +57,7 @@ function ownAddress(key: Lookups['key']): Address {
   try {
     return key().keypair.address;
   } catch (error) {
-    if (isAgentError(error)) throw new Skip('no key to compare');
+    if (isAgentError(error)) throw new Skip('the key could not be read');
     throw error;
   }
 }
@@ -142,11 +139,11 @@ const LOW_BALANCE_HOURS = 7 * 24;
 const MANY_HOURS = 10 * 365 * 24;
 const SIGNATURE_BYTES = 64;
 
-/** The program, a simulation of its instruction, and what the balance of the publisher pays for. Sends nothing. */
+/** The program, a simulation of its instruction with our key, and what our balance pays for. Sends nothing. */
 export function programSteps(
   { device, ledger, policy, worker }: AgentConfig,
   rpc: LedgerRpc,
-  { authority, view }: Lookups,
+  { key, authority, view }: Lookups,
 ): readonly Step[] {
   return [
     {
@@ -168,12 +165,12 @@ export function programSteps(
     {
       name: 'instruction',
       async run(signal) {
-        const { metricsPublisher } = await required('the device', authority());
+        const address = ownAddress(key);
         const { users } = await required('the users', view());
         const all = [...users.values()];
         const user = all.find((each) => each.user.status === UserStatus.activated) ?? all[0];
         if (user === undefined) throw new Skip('the device has no user to simulate it for');
-        const simulated = await rpc.simulateTransaction(unsigned(ledger.programId, device, metricsPublisher, user), signal);
+        const simulated = await rpc.simulateTransaction(unsigned(ledger.programId, device, address, user), signal);
         if (simulated.err === null) {
           const units = simulated.unitsConsumed === undefined ? '' : `, ${count(simulated.unitsConsumed, 'compute unit')}`;
           return ok(`SetUserBGPStatus simulated for ${user.pubkey}${units}; nothing was sent`);
@@ -187,10 +184,14 @@ export function programSteps(
     {
       name: 'balance',
       async run(signal) {
+        const address = ownAddress(key);
         const { metricsPublisher } = await required('the device', authority());
         const [read] = await fulfilled([view()]);
-        const lamports = await rpc.balance(metricsPublisher, signal);
-        const remedy = `send funds of this ledger to ${metricsPublisher}`;
+        const lamports = await rpc.balance(address, signal);
+        const remedy =
+          metricsPublisher === address
+            ? `send funds of this ledger to ${address}`
+            : 'first correct the step publisher: only the metrics publisher of the device needs funds';
         const floor = worker.minBalance > LAMPORTS_PER_TRANSACTION ? worker.minBalance : BigInt(LAMPORTS_PER_TRANSACTION);
         if (lamports < floor) return fail(`${sol(lamports)}, below the minimum of ${sol(floor)}`, remedy);
         if (read === undefined) return ok(sol(lamports));
@@ -207,9 +208,9 @@ export function programSteps(
 }
 
 /** Writes the status that the user's record already has. Its signature is 64 zero bytes, so no node would accept it. */
-function unsigned(programId: Address, device: Address, metricsPublisher: Address, { pubkey, user }: LedgerUser): Uint8Array {
+function unsigned(programId: Address, device: Address, address: Address, { pubkey, user }: LedgerUser): Uint8Array {
   const status = ledgerStatus(user.bgpStatus);
-  const signer = { address: metricsPublisher, sign: () => new Uint8Array(SIGNATURE_BYTES) };
+  const signer = { address, sign: () => new Uint8Array(SIGNATURE_BYTES) };
   const writes = [{ user: pubkey, status, rttNs: status === 'up' ? user.bgpRttNs : nanoseconds(0) }];
   return buildTransaction({ programId, device, signer, blockhash: ZERO_ADDRESS, writes, compute: {} }).wire;
 }

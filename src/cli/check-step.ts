@@ -2,7 +2,7 @@ import { openSource } from '../agent/from-config.ts';
 import type { NeighborSnapshot } from '../bgp/index.ts';
 import { type AgentConfig, type LoadedKeypair, loadKeypair, type SourceConfig } from '../config/index.ts';
 import {
-  AgentError,
+  type AgentError,
   type Clock,
   DeadlineExceeded,
   describeError,
@@ -12,6 +12,7 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { createUserViewReader, type LedgerRpc, readDeviceAuthority, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
+import { askRunningAgent } from './agent-status.ts';
 
 export type CheckState = 'ok' | 'warn' | 'fail' | 'skipped';
 
@@ -108,10 +109,10 @@ export function createLookups({ config, rpc, clock, signal }: LookupsOptions) {
   const { device, ledger } = config;
   const query = { rpc, device, programId: ledger.programId };
   return {
-    key(): LoadedKeypair {
-      if (config.keypair === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
-      return loadKeypair(config.keypair);
-    },
+    /** The key, as `run` loads it. */
+    key: (): LoadedKeypair => loadKeypair(config.keypair),
+    /** The status of the agent that runs with this configuration. */
+    agent: memoize(() => askRunningAgent(config.http, device, signal)),
     authority: memoize(() => readDeviceAuthority(query, signal)),
     view: memoize(() => createUserViewReader({ ...query, clock }).read(signal)),
     source: memoize((source: SourceConfig) => readSource(source, clock, signal)),

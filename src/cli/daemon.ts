@@ -233,6 +233,8 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);
   };
   return {
+    /** Why it does not listen yet. */
+    problem: failed?.error,
     reporter: createAgentEvents(board.listener, metrics.listener).reporter,
     /** Receives the requests and bytes that the agent exchanges with the ledger. */
     meter: {

@@ -154,7 +154,6 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
 /** A dry run needs no key; with `--keypair` on the command line, it compares that key with the device's publisher. */
 function signerFor({ dryRun, settings }: RunOptions, { keypair: file }: AgentConfig, logger: Logger): Signer | undefined {
   if (dryRun && settings.keypair === undefined) return undefined;
-  if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
   const { keypair, warnings } = loadKeypair(file);
   for (const line of warnings) logger.warn(line);
   return keypair;

@@ -28,7 +28,8 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  * Loads a keypair file of the Solana command line tools: a JSON array of 64 bytes, the ed25519 seed and then the public key.
  * Throws AgentError `CONFIG__KEYPAIR_…`; neither the error nor its cause ever contains a part of the file.
  */
-export function loadKeypair(file: string): LoadedKeypair {
+export function loadKeypair(file: string | undefined): LoadedKeypair {
+  if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
   const { text, content } = readKeyFile(file);
   const bytes = keyBytesOf(text, file);
   try {

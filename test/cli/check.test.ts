@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -5,7 +6,7 @@ import { createLocalLedger } from '../../localnet/ledger/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
 import { configurationStep } from '../../src/cli/check-config.ts';
 import { runStep } from '../../src/cli/check-step.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { loadConfig, loadKeypair } from '../../src/config/index.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
 import { type CommandFixture, commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
@@ -37,6 +38,8 @@ const ALL_WELL = [
   'ok clock eapi',
   'ok users',
   'skipped snapshots',
+  'ok listen',
+  'ok start',
 ];
 
 describe.concurrent('all steps', () => {
@@ -44,7 +47,7 @@ describe.concurrent('all steps', () => {
     await using at = await commandFixture();
     const { exitCode, states, detail, summary } = await check(at);
     expect(states).toEqual(ALL_WELL);
-    expect([exitCode, summary]).toEqual([0, { event: 'summary', ok: 11, warn: 0, fail: 0, skipped: 1 }]);
+    expect([exitCode, summary]).toEqual([0, { event: 'summary', ok: 13, warn: 0, fail: 0, skipped: 1 }]);
     expect(detail).toMatchObject({
       configuration: `${join(at.folder, 'config.yaml')}: network localnet, 1 source (eapi)`,
       key: `${at.publisher}, readable by its owner only`,
@@ -53,6 +56,8 @@ describe.concurrent('all steps', () => {
       program: 'version 0.34.0, minimum client version 0.1.0',
       users: '3 activated users, 3 with a neighbor in the right VRF, 3 established',
       snapshots: 'not configured',
+      listen: '127.0.0.1:0 is free',
+      start: '`run` can open all that it needs',
     });
     expect(detail.instruction).toMatch(/^SetUserBGPStatus simulated for \w+, \d+ compute units; nothing was sent$/);
     expect(detail['source eapi']).toMatch(/^3 VRFs, \d+ neighbors, \d+ established, read in [\d.]+ ms$/);
@@ -68,7 +73,7 @@ describe.concurrent('all steps', () => {
       `warn     key: the key file ${at.keypair} is readable by other users of this host; run: chmod 400 ${at.keypair}`,
       '         → make it readable by the user of this process only: chmod 400',
     ]);
-    expect(stdout).toMatch(/\n\n10 ok, 1 warning, 0 failed, 1 skipped\n$/);
+    expect(stdout).toMatch(/\n\n12 ok, 1 warning, 0 failed, 1 skipped\n$/);
   });
 
   test('check reports on the switch when the ledger is unreachable', async () => {
@@ -88,6 +93,8 @@ describe.concurrent('all steps', () => {
       'ok clock eapi',
       'skipped users',
       'skipped snapshots',
+      'ok listen',
+      'ok start',
     ]);
     expect(exitCode).toBe(1);
   });
@@ -109,11 +116,73 @@ describe.concurrent('all steps', () => {
     ]);
   });
 
-  test('check fails for a key that is not the publisher of the device', async () => {
+  test('check of a key that is not the publisher of the device names both keys, and asks no funds for either', async () => {
     await using at = await commandFixture();
-    const { exitCode, states, detail } = await check(at, '--keypair', await writeNewKeypair(at.newFolder()));
-    expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail publisher']]);
-    expect(detail.publisher).toContain(at.publisher);
+    const file = await writeNewKeypair(at.newFolder());
+    const ours = loadKeypair(file).keypair.address;
+    const { exitCode, states, detail, remedy } = await check(at, '--keypair', file);
+    expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([
+      1,
+      ['fail publisher', 'fail instruction', 'fail balance'],
+    ]);
+    expect(detail.publisher).toBe(
+      `device ${at.localnet.device} accepts reports only from its metrics publisher ${at.publisher}; our key is ${ours}`,
+    );
+    expect([detail.balance, remedy.balance]).toEqual([
+      '0.0000 SOL, below the minimum of 0.000005000 SOL',
+      'first correct the step publisher: only the metrics publisher of the device needs funds',
+    ]);
+  });
+
+  test('check shows the balance of our key, not that of another publisher', async () => {
+    await using at = await commandFixture();
+    const file = await writeNewKeypair(at.newFolder());
+    at.localnet.ledger.admin.fund(loadKeypair(file).keypair.address, lamports(2_500_000_000));
+    await at.settle();
+    const { states, detail } = await check(at, '--keypair', file);
+    expect([states[7], detail.balance]).toEqual(['ok balance', expect.stringMatching(/^2\.5000 SOL, /)]);
+  });
+
+  test('check refuses what run refuses: a token file and a trap community that are missing', async () => {
+    await using at = await commandFixture({
+      http: { listen: '127.0.0.1:0', tokenFile: '/nonexistent/token' },
+      collector: { wakeUps: [{ type: 'snmp-traps', port: 40_162, communityFile: '/nonexistent/community' }] },
+    });
+    const { exitCode, states, detail } = await check(at);
+    expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail trigger snmp-traps', 'fail listen']]);
+    expect([detail['trigger snmp-traps'], detail.listen]).toEqual([
+      'collector.wakeUps.snmp-traps.communityFile: the secret file /nonexistent/community cannot be used: it does not exist',
+      'http.tokenFile: the secret file /nonexistent/token cannot be used: it does not exist',
+    ]);
+    expect([states.at(-1), detail.start]).toEqual(['skipped start', 'another step has failed']);
+    const run = await at.run(['run']);
+    expect([run.exitCode, run.stderr]).toEqual([2, expect.stringContaining('/nonexistent/token')]);
+  });
+
+  test('check fails for a listen address that another process uses, or that this host does not have', async ({ onTestFinished }) => {
+    await using at = await commandFixture();
+    const listen = await serve((_, response) => void response.writeHead(404).end(), onTestFinished);
+    const inUse = await check(at, '--http.listen', listen);
+    expect([inUse.exitCode, inUse.detail.listen]).toEqual([1, `http.listen: cannot listen on ${listen}: another process uses it`]);
+    const foreign = await check(at, '--http.listen', '192.0.2.1:50100');
+    expect([foreign.exitCode, foreign.detail.listen]).toEqual([
+      1,
+      'http.listen: cannot listen on 192.0.2.1:50100: this host has no such address',
+    ]);
+  });
+
+  test('check tries whether a trap receiver can listen', async ({ onTestFinished }) => {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    onTestFinished(() => void socket.close());
+    const { port } = socket.address();
+    const traps = (at: number) => ({ collector: { wakeUps: [{ type: 'snmp-traps', port: at, community: 'public' }] } });
+    await using taken = await commandFixture(traps(port));
+    const { states, detail } = await check(taken);
+    expect([states.filter((state) => state.startsWith('fail')), detail['trigger snmp-traps']]).toEqual([
+      ['fail trigger snmp-traps'],
+      expect.stringContaining('EADDRINUSE'),
+    ]);
   });
 
   test('check fails for a program id of another network', async () => {
@@ -128,7 +197,7 @@ describe.concurrent('all steps', () => {
     const { exitCode, states } = await check(at, '--keypair', '/nonexistent/id.json');
     expect([exitCode, states.filter((state) => !state.startsWith('ok '))]).toEqual([
       1,
-      ['fail key', 'skipped publisher', 'skipped snapshots'],
+      ['fail key', 'skipped publisher', 'skipped instruction', 'skipped balance', 'skipped snapshots', 'skipped start'],
     ]);
   });
 
@@ -285,7 +354,11 @@ describe.concurrent('all steps', () => {
     const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick, writesStalled: null };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const running = await check(at, '--http.listen', listen);
-    expect([running.states.at(-1), running.detail.agent]).toEqual(['ok agent', 'the running agent polled 3 s ago, and its verdict is ok']);
+    expect([running.detail.listen, running.states.at(-1), running.detail.agent]).toEqual([
+      `the running agent serves ${listen}`,
+      'ok agent',
+      'the running agent polled 3 s ago, and its verdict is ok',
+    ]);
     const none = await check(at, '--http.listen', '127.0.0.1:1');
     expect([none.exitCode, none.states.at(-1), none.detail.agent]).toEqual([
       0,
@@ -324,23 +397,36 @@ describe.concurrent('all steps', () => {
   });
 
   test('check reports whether snapshots can reach their server or folder', async () => {
-    await using at = await commandFixture({}, { stateIngestPort: 0 });
-    const server = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? '');
-    expect([server.states.at(-1), server.detail.snapshots]).toEqual([
-      'ok snapshots',
-      expect.stringMatching(/^the server requests 9 kinds, answered in [\d.]+ ms$/),
+    await using at = await commandFixture({ snapshots: { collect: ['show ip mroute'] } }, { stateIngestPort: 0 });
+    const toServer = ['--snapshots.sink', 'state-ingest', '--snapshots.url', at.addresses.stateIngestUrl ?? ''];
+    at.localnet.stateIngest?.set({ stateToCollect: { show_commands: [{ kind: 'ip-mroute', command: 'show ip mroute' }] } });
+    const server = await check(at, ...toServer);
+    expect([server.exitCode, server.detail.snapshots]).toEqual([
+      0,
+      expect.stringMatching(/^the server requests 1 kind, answered in [\d.]+ ms$/),
     ]);
     const directory = join(at.folder, 'new', 'snapshots');
-    const folder = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', directory);
-    expect([folder.states.at(-1), folder.detail.snapshots, existsSync(directory)]).toEqual([
-      'ok snapshots',
-      `${directory} will be created`,
-      false,
-    ]);
-    const file = await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.keypair);
-    expect([file.exitCode, file.states.at(-1), file.detail.snapshots]).toEqual([1, 'fail snapshots', `${at.keypair} is not a folder`]);
+    const toFolder = ['--snapshots.sink', 'folder', '--snapshots.directory'];
+    const folder = await check(at, ...toFolder, directory);
+    expect([folder.exitCode, folder.detail.snapshots, existsSync(directory)]).toEqual([0, `${directory} will be created`, false]);
+    const file = await check(at, ...toFolder, at.keypair);
+    expect([file.exitCode, file.detail.snapshots]).toEqual([1, `${at.keypair} is not a folder`]);
     const unreachable = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');
-    expect([unreachable.exitCode, unreachable.states.at(-1)]).toEqual([1, 'fail snapshots']);
+    expect([unreachable.exitCode, unreachable.states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail snapshots']]);
+  });
+
+  test('check names the kinds of snapshots that this host or its switch cannot give', async () => {
+    const collecting = (...collect: readonly string[]) => commandFixture({ snapshots: { collect } });
+    const intoFolder = (at: CommandFixture) => check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.folder);
+    await using partly = await collecting('show ip mroute', 'show nonsense');
+    const some = await intoFolder(partly);
+    expect([some.exitCode, some.detail.snapshots]).toEqual([
+      0,
+      expect.stringMatching(/ is writable; not collected: nonsense: .*show nonsense/),
+    ]);
+    await using without = await collecting('show nonsense');
+    const none = await intoFolder(without);
+    expect([none.exitCode, none.states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail snapshots']]);
   });
 
   test.for([

@@ -57,9 +57,10 @@ export async function commandFixture(
   await settle();
   const file = join(folder, 'config.yaml');
   const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: sourceTimeout }];
-  const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] }, collector: { sources } };
+  const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] } };
+  const collector = { sources, ...Object(settings.collector) };
   // Port 0: nothing on this host is asked by mistake.
-  writeFileSync(file, JSON.stringify({ ...ours, http: { listen: '127.0.0.1:0' }, ...settings }), { mode: 0o600 });
+  writeFileSync(file, JSON.stringify({ ...ours, http: { listen: '127.0.0.1:0' }, ...settings, collector }), { mode: 0o600 });
   return {
     localnet,
     addresses,
