@@ -90,6 +90,9 @@ const RATE_LIMIT_CODES: ReadonlySet<number | undefined> = new Set([429, -32429, 
 /** QuickNode says it with -32007, Chainstack with -32005, Helius with -32600, others in plain text: only the words are common. */
 const RATE_LIMIT_WORDS =
   /\brates?\b|rate-?limit|\blimit(s|ed|ing)?\b|\btoo (many|fast|frequent)|\bslow(ing)? down|deprioriti[sz]ed|max(imum)? usage|\bcapacity\b|\bquota\b|throttl|\bback ?off\b|per (second|minute|hour|day|month)\b/i;
+/** Words of one request that is too large for the endpoint, however seldom it is asked. */
+const SIZE_WORDS =
+  /\btoo many (accounts|pubkeys|addresses|filters|inputs)\b|\btoo (large|big|long)\b|\b(body|request|response|payload|account|batch) size\b/i;
 /** Agave's own errors that can have such words in them: preflight, invalid parameters, an aborted scan. */
 const NO_RATE_LIMIT_CODES: ReadonlySet<number | undefined> = new Set([-32602, -32012]);
 
@@ -102,12 +105,16 @@ export function isRateLimit(reply: RpcFailure): boolean {
 /** The same without Retry-After, which can come with any problem. */
 export function saysRateLimit(reply: Exclude<RpcFailure, { kind: 'failed' }>): boolean {
   if (reply.status === 429) return true;
-  if (reply.kind !== 'rpc-error') return RATE_LIMIT_WORDS.test(reply.text ?? '');
+  if (reply.kind !== 'rpc-error') return saysLimit(reply.text ?? '');
   const { code, message, data } = reply;
   if (RATE_LIMIT_CODES.has(code)) return true;
   // A program's own words say nothing about our rate.
   const isSimulation = isRecord(data) && ('err' in data || 'logs' in data);
-  return !isSimulation && !/simulation failed/i.test(message) && !NO_RATE_LIMIT_CODES.has(code) && RATE_LIMIT_WORDS.test(message);
+  return !isSimulation && !/simulation failed/i.test(message) && !NO_RATE_LIMIT_CODES.has(code) && saysLimit(message);
+}
+
+function saysLimit(words: string): boolean {
+  return RATE_LIMIT_WORDS.test(words) && !SIZE_WORDS.test(words);
 }
 
 /** What the endpoint said, or what became of the request. May contain secrets of the URL. */

@@ -376,7 +376,9 @@ function readEnvelope(body: Buffer, id: number): Answer {
 /** `{code, message, data}`, or what gateways put in its place: some leave parts out, some answer with a text. */
 function readError(error: unknown): Answer {
   if (!isRecord(error)) return { kind: 'rpc-error', message: String(error) };
-  const code = Number(error.code ?? Number.NaN);
+  const named = Number(error.code ?? Number.NaN);
+  // Some gateways leave out the minus.
+  const code = named >= 32_000 && named <= 32_768 ? -named : named;
   const message = typeof error.message === 'string' ? error.message : JSON.stringify(error);
   return { kind: 'rpc-error', code: Number.isInteger(code) ? code : undefined, message, data: error.data };
 }
