@@ -43,8 +43,9 @@ export interface LocalnetOptions {
 
 export type LocalnetBody = CommandBody<LocalnetOptions>;
 
-/** Maximum users of a device. */
+/** Maximum users of a device: its tunnel ids, as deployed and in RFC-11. */
 const MAX_USERS = 4_096;
+const MAX_USERS_OF_RFC11 = 3_596;
 export const DEFAULT_USERS = 24;
 
 export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
@@ -62,8 +63,13 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     throw usage(`--users cannot be combined with --${restore === undefined ? 'genesis' : 'restore'}, which defines the users`);
   }
   if (restore !== undefined && values.program !== undefined) throw usage('--program cannot be combined with --restore, which defines it');
+  const users = wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS;
+  const program = choiceOption(values, 'program', ['rfc11', 'deployed']);
+  if (program === 'rfc11' && users > MAX_USERS_OF_RFC11) {
+    throw usage(`--users: a device has ${MAX_USERS_OF_RFC11} tunnel ids in RFC-11; take fewer users, or --program deployed`);
+  }
   return {
-    users: wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS,
+    users,
     rpcPort: port('rpc-port'),
     eapiPort: port('eapi-port'),
     snmpPort: port('snmp-port'),
@@ -72,7 +78,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     stateIngestPort: port('state-ingest-port'),
     eapiSocket: textOption(values, 'eapi-socket'),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
-    program: choiceOption(values, 'program', ['rfc11', 'deployed']),
+    program,
     keypair: textOption(values, 'keypair'),
     restore,
     genesis,
@@ -96,7 +102,7 @@ export const DEMO_DEFAULT_USERS = 24;
 
 export function readDemoOptions(values: OptionValues): DemoOptions {
   return {
-    users: wholeNumberOption(values, 'users', { min: 1, max: MAX_USERS }) ?? DEMO_DEFAULT_USERS,
+    users: wholeNumberOption(values, 'users', { min: 1, max: MAX_USERS_OF_RFC11 }) ?? DEMO_DEFAULT_USERS,
     forMs: durationOption(values, 'for'),
     output: choiceOption(values, 'output', ['table', 'json']),
     seed: wholeNumberOption(values, 'seed', { min: 0, max: 4_294_967_295 }),

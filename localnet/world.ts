@@ -128,7 +128,8 @@ export function createLocalUser(
   });
 }
 
-const MOST_USERS = 4_096;
+/** The tunnel ids of a device in RFC-11. */
+const MOST_USERS = 3_596;
 
 const code = z.string().regex(/^[\w.-]{1,32}$/, 'expected a code of 1 to 32 letters, digits, dots and dashes');
 const ip = z.custom<Ipv4>(isIpv4, 'expected an IPv4 address');

@@ -21,14 +21,12 @@ import {
   SYSTEM_PROGRAM_ID,
   type Tenant,
   tenantAddress,
-  UNSPECIFIED_IPV4,
-  UNSPECIFIED_NETWORK,
   type User,
   UserStatus,
-  UserType,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
-import { type Derive, userAddress } from '../../src/serviceability/rfc11/index.ts';
+import { type Derive, decodeUserWithSlots, encodeUserWithSlots, userAddress } from '../../src/serviceability/rfc11/index.ts';
+import { NO_USER_SLOTS, userCounterOf, withUserCounted } from '../rfc11/state.ts';
 import type { Bank } from './bank.ts';
 import { BLOCKS, DeployedWorld, FIRST_BGP_COMMUNITY, FIRST_DEVICE_INDEX } from './deployed-world.ts';
 import {
@@ -43,6 +41,7 @@ import {
   newTenant,
   newUser,
   WorldError,
+  withoutResources,
 } from './factories.ts';
 import { createAccount } from './runtime.ts';
 
@@ -176,17 +175,7 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
   };
   const countUser = (address: Address, user: User, by: 1 | -1): void => {
     const device = read(address, decodeDevice);
-    if (device === undefined) return;
-    const counted = counterOf(user);
-    write(
-      address,
-      encodeDevice({
-        ...device,
-        referenceCount: device.referenceCount + by,
-        usersCount: device.usersCount + by,
-        [counted]: device[counted] + by,
-      }),
-    );
+    if (device !== undefined) write(address, encodeDevice(withUserCounted(device, user, by)));
   };
 
   const usersOf = (device?: Address): ReadonlyMap<Address, User> => {
@@ -222,12 +211,11 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
     } else {
       resources.move(before, after);
       write(address, encodeUser(after));
-      if (counterOf(before) !== counterOf(after)) {
-        countUser(before.devicePk, before, -1);
-        countUser(after.devicePk, after, 1);
-      }
       deployed?.moveUser(before, after);
     }
+    if (userCounterOf(before) === userCounterOf(after)) return;
+    countUser(before.devicePk, before, -1);
+    countUser(after.devicePk, after, 1);
   }
 
   return {
@@ -284,8 +272,9 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
     banUser(address) {
       const user = existing('user', address, decodeUser);
       if (giveBack(address, user, 'ban')) return;
-      const banned = { ...user, status: UserStatus.banned, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 0, dzIp: UNSPECIFIED_IPV4 };
-      write(address, encodeUser(banned));
+      const banned = { ...withoutResources(user), status: UserStatus.banned };
+      const { slots } = existing('user', address, decodeUserWithSlots);
+      write(address, encodeUserWithSlots({ value: banned, slots: slots && { ...slots, ...NO_USER_SLOTS } }));
       deployed?.moveUser(user, banned);
     },
     deleteUser(address) {
@@ -340,9 +329,3 @@ const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewU
 });
 
 const wantsMore = (input: NewUser): boolean => Object.values(changeFor(input)).some((value) => value !== undefined);
-
-/** The device's counter for users of this kind. */
-function counterOf({ userType, publishers }: User): 'unicastUsersCount' | 'multicastPublishersCount' | 'multicastSubscribersCount' {
-  if (userType !== UserType.multicast) return 'unicastUsersCount';
-  return publishers.length > 0 ? 'multicastPublishersCount' : 'multicastSubscribersCount';
-}

@@ -32,9 +32,9 @@ import {
   UNLIMITED_EPOCH,
   type User,
   UserStatus,
-  UserType,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
+import { countedOn } from '../rfc11/state.ts';
 
 /** Address blocks of GlobalConfig on a DoubleZero localnet. */
 export const BLOCKS = {
@@ -269,7 +269,6 @@ export class DeployedWorld {
   #connect({ clientIp, owner, userType }: User, by: 1 | -1): void {
     const { programId, read, write } = this.#options;
     const { address, bump } = accessPassAddress(programId, clientIp, owner);
-    const isMulticast = userType === UserType.multicast;
     const pass = read(address, decodeAccessPass) ?? {
       owner: this.#options.owner,
       bumpSeed: bump,
@@ -278,6 +277,7 @@ export class DeployedWorld {
       userPayer: owner,
       lastAccessEpoch: UNLIMITED_EPOCH,
       connectionCount: 0,
+      status: AccessPassStatus.disconnected,
       mgroupPubAllowlist: [],
       mgroupSubAllowlist: [],
       flags: 0,
@@ -287,17 +287,7 @@ export class DeployedWorld {
       multicastUserCount: 0,
       maxMulticastUsers: 1,
     };
-    const connectionCount = Math.max(0, pass.connectionCount + by);
-    write(
-      address,
-      encodeAccessPass({
-        ...pass,
-        connectionCount,
-        status: connectionCount > 0 ? AccessPassStatus.connected : AccessPassStatus.disconnected,
-        unicastUserCount: Math.max(0, pass.unicastUserCount + (isMulticast ? 0 : by)),
-        multicastUserCount: Math.max(0, pass.multicastUserCount + (isMulticast ? by : 0)),
-      }),
-    );
+    write(address, encodeAccessPass(countedOn(pass, { userType }, by)));
   }
 
   #addPool(pool: ResourcePool, range: Pool['range']): Pool {

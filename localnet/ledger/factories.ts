@@ -7,7 +7,9 @@ import {
   type Device,
   type DeviceInterface,
   decodeAccessPass,
+  decodeDevice,
   encodeAccessPass,
+  encodeDevice,
   type FullInterface,
   type Instruction,
   type Ipv4,
@@ -30,6 +32,7 @@ import {
 } from '../../src/serviceability/index.ts';
 import * as rfc11 from '../../src/serviceability/rfc11/index.ts';
 import { rfc11Error } from '../../src/serviceability/rfc11/index.ts';
+import { countedOn, withUserCounted } from '../rfc11/state.ts';
 import type { Bank } from './bank.ts';
 import { UNUSED_DEVICE } from './program-accounts.ts';
 import { createAccount, describeTransactionError, type TransactionErrorJson } from './runtime.ts';
@@ -135,17 +138,6 @@ function physicalInterface(port: number): FullInterface {
 }
 
 const MOST_USERS = 65_535;
-
-/** The pass without one of its users. */
-function withOneLess(pass: AccessPass, { userType }: User): AccessPass {
-  const isMulticast = userType === UserType.multicast;
-  return {
-    ...pass,
-    connectionCount: Math.max(0, pass.connectionCount - 1),
-    unicastUserCount: Math.max(0, pass.unicastUserCount - (isMulticast ? 0 : 1)),
-    multicastUserCount: Math.max(0, pass.multicastUserCount - (isMulticast ? 1 : 0)),
-  };
-}
 
 /** A pass for any client address, without an end, for as many users as a pass can count. */
 const foundationPass = (owner: Address, bumpSeed: number): AccessPass => ({
@@ -276,6 +268,9 @@ export function newUser(input: NewUser, allocated: Allocation, owner: Address): 
   };
 }
 
+/** The user without what it holds of its device, as a ban leaves it. */
+export const withoutResources = (user: User): User => ({ ...user, tunnelId: 0, tunnelNet: UNSPECIFIED_NETWORK, dzIp: UNSPECIFIED_IPV4 });
+
 /** A change of the world failed: unknown device, taken address, empty pool. */
 export class WorldError extends Error {
   override readonly name = 'WorldError';
@@ -329,8 +324,6 @@ function unitLimit(units: number): Instruction {
 }
 
 const GRE_OVER_DIA = 1;
-/** A slot field for a value outside all pools. */
-const NO_ID_SLOT = 0xffff;
 
 interface ProgramUsersOptions {
   readonly programId: Address;
@@ -394,16 +387,24 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
     }
     write(extensionOf(before.devicePk), rfc11.encodeResourceExtension(extension));
     return {
-      tunnelIdSlot: ids?.slotOf(after.tunnelId) ?? NO_ID_SLOT,
+      tunnelIdSlot: ids?.slotOf(after.tunnelId) ?? rfc11.NO_ID_SLOT,
       tunnelNetSlot: nets?.slotOf(after.tunnelNet) ?? rfc11.NO_SLOT,
       dzIpSlot: dzIpSlotOf(after) ?? rfc11.NO_SLOT,
     };
   }
 
-  function forget(address: Address, user: User): void {
-    move(address, user, { ...user, tunnelId: 0, tunnelNet: UNSPECIFIED_NETWORK, dzIp: UNSPECIFIED_IPV4 });
-    const counted = read(pass.address, decodeAccessPass);
-    if (counted !== undefined && user.status !== UserStatus.banned) write(pass.address, encodeAccessPass(withOneLess(counted, user)));
+  /** The user's pass, its owner's own, and whether the foundation may sign for it. */
+  const passOf = (address: Address): Address => read(address, rfc11.decodeUserWithSlots)?.slots?.accessPassPk ?? pass.address;
+  const isFoundations = (of: Address): boolean => read(of, decodeAccessPass)?.userPayer === foundation.address;
+
+  /** What DeleteUser and BanUser do to the other accounts, for a user that the foundation cannot delete, or that the program refuses. */
+  function forget(address: Address, user: User, how: 'delete' | 'ban'): void {
+    const of = passOf(address);
+    move(address, user, withoutResources(user));
+    const counted = read(of, decodeAccessPass);
+    if (counted !== undefined && user.status !== UserStatus.banned) write(of, encodeAccessPass(countedOn(counted, user, -1)));
+    const device = read(user.devicePk, decodeDevice);
+    if (how === 'delete' && device !== undefined) write(user.devicePk, encodeDevice(withUserCounted(device, user, -1)));
   }
 
   return {
@@ -417,11 +418,10 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
           associatedWith: device,
           authority,
           payer: authority,
-          // All 4,096 ids from 500 on, as deployed: RFC-11 itself ends at 4095, which is 3,596 of them.
-          idBitmaps: [
-            { idType: rfc11.IdType.tunnelId, startOffset: rfc11.TUNNEL_IDS.startOffset, usableSlots: rfc11.ID_SLOTS },
-            { idType: rfc11.IdType.segmentRoutingId, startOffset: 1, usableSlots: rfc11.ID_SLOTS },
-          ],
+          idBitmaps: [rfc11.TUNNEL_IDS, rfc11.SEGMENT_ROUTING_IDS].map(({ idType, ...range }) => ({
+            idType: rfc11.IdType[idType],
+            ...range,
+          })),
           ipBlocks: [
             { blockType: rfc11.IpBlockType.userTunnelNet, ...rfc11.UNRESERVED },
             { blockType: rfc11.IpBlockType.dzIp, ...rfc11.DZ_IP_RESERVED },
@@ -448,19 +448,23 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
     },
     remove(address, user, how) {
       const instruction = how === 'ban' ? rfc11.banUser : rfc11.deleteUser;
-      const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass: pass.address };
+      const accessPass = passOf(address);
+      const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass };
       try {
+        // Only its owner can sign DeleteUser for a customer's user; anybody's may be banned.
+        if (how === 'delete' && !isFoundations(accessPass)) throw new WorldError("the pass is a customer's");
         foundation.send(instruction({ programId, ...accounts, authority: foundation.address }));
         return true;
       } catch (error) {
         if (!(error instanceof WorldError)) throw error;
-        forget(address, user);
+        forget(address, user, how);
         return false;
       }
     },
     moved(address, before, after) {
+      const accessPassPk = passOf(address);
       const slots = move(address, before, after);
-      return rfc11.encodeUserWithSlots({ value: after, slots: slots && { ...slots, accessPassPk: pass.address } });
+      return rfc11.encodeUserWithSlots({ value: after, slots: slots && { ...slots, accessPassPk } });
     },
   };
 }

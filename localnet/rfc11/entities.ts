@@ -1,11 +1,13 @@
 import {
   type Contributor,
+  currentInterfaces,
   type Device,
   DeviceStatus,
   decodeDevice,
   decodeExchange,
   decodeLocation,
   encodeDevice,
+  type FullInterface,
   formatNetworkV4,
   isGloballyRoutable,
   LinkStatus,
@@ -32,19 +34,24 @@ import {
   isUnused,
   linkAddress,
   multicastGroupAddress,
+  NO_ID_SLOT,
+  NO_SLOT,
   networkPool,
   newIdBitmap,
   newIpBlockBitmap,
   type Rfc11Arguments,
   resourceExtensionAddress,
+  resourcePool,
   SEGMENT_ROUTING_IDS,
   TUNNEL_IDS,
   UNRESERVED,
 } from '../../src/serviceability/rfc11/index.ts';
-import { accountAt, UNUSED_DEVICE } from '../ledger/program-accounts.ts';
+import { accountAt, UNUSED_DEVICE, writeProgramAccount } from '../ledger/program-accounts.ts';
+import { InstructionFailure } from '../ledger/runtime.ts';
 import { configAt, writeExtension } from './resources.ts';
 import {
   allocate,
+  allocateOnBoth,
   close,
   contributorAt,
   createAt,
@@ -53,16 +60,21 @@ import {
   type Frame,
   fail,
   type Held,
+  type Holding,
   heldAt,
+  heldByGroup,
+  heldByLink,
   isVacant,
   type OpenExtension,
   overwrite,
   poolOf,
   refuse,
-  release,
+  releaseAll,
   requireCode,
   requireFoundation,
   signerAt,
+  slotOfValue,
+  withReference,
 } from './state.ts';
 
 const LAST_DEVICE_TYPE = 2;
@@ -106,20 +118,21 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
   };
   createAt(frame, address, payer, encodeDevice(device));
   context.log(`Created Device ${address} (${args.code})`);
+  const reserved = { ...DZ_IP_RESERVED, reservedStart: args.dzIpReservedStart ?? DZ_IP_RESERVED.reservedStart };
   writeExtension(frame, extension, payer, {
     associatedWith: address,
     idAllocations: [newIdBitmap(TUNNEL_IDS), newIdBitmap(SEGMENT_ROUTING_IDS)],
     ipAllocations: [
       newIpBlockBitmap({ blockType: 'userTunnelNet', ...UNRESERVED }, config.userTunnelBlock),
-      ...args.dzPrefixes.map((prefix) => newIpBlockBitmap({ blockType: 'dzIp', ...DZ_IP_RESERVED }, prefix)),
+      ...args.dzPrefixes.map((prefix) => newIpBlockBitmap({ blockType: 'dzIp', ...reserved }, prefix)),
     ],
     interfaceCount: 0,
   });
 }
 
 /**
- * DeleteDevice: accounts device, extension, authority; contributor. The device's bitmaps prove that it is unused: users and links
- * hold tunnel ids, loopbacks hold segments, and interfaces are counted.
+ * DeleteDevice: accounts device, extension, authority; contributor. The device's own counts, its interfaces and its bitmaps prove that no user
+ * (banned ones included), link or interface needs it to be deleted itself.
  */
 export function deleteDevice(frame: Frame): void {
   const { context } = frame;
@@ -127,7 +140,9 @@ export function deleteDevice(frame: Frame): void {
   const device = heldAt(context, 0, decodeDevice);
   requireContributorOwner(frame, device.value, authority.address, 3);
   const { address, extension } = extensionAt(frame, 1, device.address);
-  if (!isUnused(extension)) fail('ResourceInUse');
+  const { referenceCount, usersCount, interfaces, deprecatedInterfaces } = device.value;
+  if (interfaces.length + deprecatedInterfaces.length > 0) refuse('DeviceHasInterfaces');
+  if (referenceCount > 0 || usersCount > 0 || !isUnused(extension)) fail('ResourceInUse');
   close(frame, address, authority);
   close(frame, device.address, authority);
   context.log(`Closed Device ${device.address} and ResourceExtension ${address}`);
@@ -171,6 +186,7 @@ export function createAndActivateInterface(frame: Frame, args: Rfc11Arguments['C
   const { address, bump } = interfaceAddress(context.programId, device.address, args.name, derive);
   derivedAt(context, 0, address);
   if (!isVacant(context, address)) fail('AccountAlreadyExists');
+  if (currentInterfaces(device.value).some((one) => one.kind === 'known' && one.name === args.name)) refuse('InterfaceAlreadyExists');
 
   const target = extensionAt(frame, 2, device.address);
   const segmentRoutingSlot = isLoopback ? allocate(frame, target, 'segmentRoutingId') : undefined;
@@ -201,29 +217,61 @@ export function createAndActivateInterface(frame: Frame, args: Rfc11Arguments['C
     dzIpSlot,
   });
   createAt(frame, address, payer, content);
-  if (isLoopback) {
-    context.log(
-      `Allocated segment_routing_id: ${segment} (slot ${segmentRoutingSlot}), dz_ip: ${ipNet?.address} (slot ${dzIpSlot ?? 'none'})`,
-    );
-  }
+  const address4 = dzIpSlot === undefined ? '' : `, dz_ip: ${ipNet?.address} (slot ${dzIpSlot})`;
+  if (isLoopback) context.log(`Allocated segment_routing_id: ${segment} (slot ${segmentRoutingSlot})${address4}`);
 }
 
-/** DeleteInterface: accounts interface, device, the device's extension, authority; contributor. */
+/**
+ * DeleteInterface: accounts interface, device, the device's extension, authority; contributor. An interface from before RFC-11 has no account: it is
+ * removed from its device when the interface account is the one that its name would have.
+ */
 export function deleteInterface(frame: Frame): void {
   const { context } = frame;
   const authority = signerAt(context, 3);
-  const { address, value } = heldAt(context, 0, decodeInterfaceAccount);
   const device = heldAt(context, 1, decodeDevice);
-  if (value.devicePk !== device.address) refuse('InvalidArgument');
   requireContributorOwner(frame, device.value, authority.address, 4);
   const target = extensionAt(frame, 2, device.address);
-  const { segmentRoutingSlot, dzIpSlot } = value;
-  if (segmentRoutingSlot !== undefined) release(frame, target, 'segmentRoutingId', segmentRoutingSlot);
-  if (dzIpSlot !== undefined) release(frame, target, 'dzIp', dzIpSlot);
+  if (isVacant(context, accountAt(context, 0).address)) {
+    deleteEmbeddedInterface(frame, device, target);
+    return;
+  }
+  const { address, value } = heldAt(context, 0, decodeInterfaceAccount);
+  if (value.devicePk !== device.address) refuse('InvalidArgument');
   target.extension.interfaceCount -= 1;
-  target.save();
+  releaseAll(frame, heldByInterface(target, value, value.segmentRoutingSlot, value.dzIpSlot));
   close(frame, address, authority);
-  context.log(`Deallocated slots: segment_routing_id ${segmentRoutingSlot ?? 'none'}, dz_ip ${dzIpSlot ?? 'none'}`);
+}
+
+const heldByInterface = (
+  target: OpenExtension,
+  { nodeSegmentIdx, ipNet }: FullInterface,
+  segmentRoutingSlot: number = NO_ID_SLOT,
+  dzIpSlot: number = NO_SLOT,
+): readonly Holding[] => [
+  { target, label: 'segment_routing_id', type: 'segmentRoutingId', value: nodeSegmentIdx, slot: segmentRoutingSlot },
+  { target, label: 'dz_ip', type: 'dzIp', value: ipNet, slot: dzIpSlot },
+];
+
+/** Frees what SetResourceState marked for it, which is nothing where that was not done, or where another entity claimed it. */
+function deleteEmbeddedInterface(frame: Frame, device: Held<Device>, target: OpenExtension): void {
+  const { context, derive } = frame;
+  const { address } = accountAt(context, 0);
+  const all = currentInterfaces(device.value);
+  const at = all.findIndex(
+    (one) => one.kind === 'known' && interfaceAddress(context.programId, device.address, one.name, derive).address === address,
+  );
+  const found = all[at];
+  if (found?.kind !== 'known') throw new InstructionFailure('InvalidAccountOwner');
+  const marked = heldByInterface(target, found).flatMap((holding) => {
+    const slot = slotOfValue(target, holding);
+    return slot !== undefined && resourcePool(target.extension, holding.type)?.claim(slot) === undefined ? [{ ...holding, slot }] : [];
+  });
+  releaseAll(frame, marked);
+  const others = <T>(vector: readonly T[]): readonly T[] => vector.filter((_, index) => index !== at);
+  const { interfaces, deprecatedInterfaces } = device.value;
+  const meta = accountAt(context, 1);
+  const rest = { ...device.value, interfaces: others(interfaces), deprecatedInterfaces: others(deprecatedInterfaces) };
+  writeProgramAccount(context, meta, meta, encodeDevice(rest));
 }
 
 const READY_FOR_SERVICE = 2;
@@ -268,11 +316,8 @@ export function createAndActivateLink(frame: Frame, args: Rfc11Arguments['Create
   requireCode(args.code);
   if (args.linkType !== LinkType.wan && args.linkType !== LinkType.dzx) refuse('InvalidArgument');
 
-  const tunnelIdSlotA = allocate(frame, extensionA, 'tunnelId');
-  const tunnelIdSlotB = allocate(frame, extensionB, 'tunnelId');
+  const { tunnelId, tunnelIdSlotA, tunnelIdSlotB } = allocateOnBoth(frame, extensionA, extensionB);
   const tunnelNetSlot = allocate(frame, network, 'linkTunnelNet');
-  const idA = poolOf(idPool(extensionA.extension, 'tunnelId')).idOf(tunnelIdSlotA);
-  const idB = poolOf(idPool(extensionB.extension, 'tunnelId')).idOf(tunnelIdSlotB);
   const tunnelNet = networkPool(network.extension, 'linkTunnelNet')?.networkOf(tunnelNetSlot) ?? fail('SlotOutOfRange');
   const link = {
     owner: payer.address,
@@ -285,8 +330,7 @@ export function createAndActivateLink(frame: Frame, args: Rfc11Arguments['Create
     mtu: args.mtu,
     delayNs: nanoseconds(args.delayNs),
     jitterNs: nanoseconds(args.jitterNs),
-    // The layout has room for one tunnel id; side Z's follows from its slot.
-    tunnelId: idA,
+    tunnelId,
     tunnelNet,
     status: LinkStatus.activated,
     code: args.code,
@@ -301,8 +345,9 @@ export function createAndActivateLink(frame: Frame, args: Rfc11Arguments['Create
   };
   for (const target of [extensionA, extensionB, network]) target.save();
   createAt(frame, address, payer, encodeLinkWithSlots({ value: link, slots: { tunnelNetSlot, tunnelIdSlotA, tunnelIdSlotB } }));
+  countLink(frame, [a, b], 1);
   context.log(
-    `Allocated tunnel_net: ${formatNetworkV4(tunnelNet)} (slot ${tunnelNetSlot}), tunnel_id_a: ${idA} (slot ${tunnelIdSlotA}), tunnel_id_b: ${idB} (slot ${tunnelIdSlotB})`,
+    `Allocated tunnel_net: ${formatNetworkV4(tunnelNet)} (slot ${tunnelNetSlot}), tunnel_id_a: ${tunnelId} (slot ${tunnelIdSlotA}), tunnel_id_b: ${tunnelId} (slot ${tunnelIdSlotB})`,
   );
 }
 
@@ -324,17 +369,14 @@ export function deleteLink(frame: Frame): void {
     if (!isOf(contributor, a) && !isOf(contributor, b)) refuse('InvalidContributor');
     if (contributor.value.owner !== authority.address) refuse('NotAllowed');
   }
-  const { tunnelNetSlot, tunnelIdSlotA, tunnelIdSlotB } = slots;
-  const isOwn =
-    poolOf(idPool(extensionA.extension, 'tunnelId')).slotOf(link.tunnelId) === tunnelIdSlotA &&
-    poolOf(networkPool(network.extension, 'linkTunnelNet')).slotOf(link.tunnelNet) === tunnelNetSlot;
-  if (!isOwn) fail('SlotMismatch');
-  release(frame, extensionA, 'tunnelId', tunnelIdSlotA);
-  release(frame, extensionB, 'tunnelId', tunnelIdSlotB);
-  release(frame, network, 'linkTunnelNet', tunnelNetSlot);
-  for (const target of [extensionA, extensionB, network]) target.save();
+  releaseAll(frame, heldByLink(extensionA, extensionB, network, link, slots));
+  countLink(frame, [a, b], -1);
   close(frame, address, authority);
-  context.log(`Deallocated slots: tunnel_id_a ${tunnelIdSlotA}, tunnel_id_b ${tunnelIdSlotB}, tunnel_net ${tunnelNetSlot}`);
+}
+
+/** Counts a link on its devices, as deployed. */
+function countLink(frame: Frame, devices: readonly Held<Device>[], by: 1 | -1): void {
+  for (const { address, value } of devices) overwrite(frame, address, encodeDevice(withReference(value, by)));
 }
 
 const isOf = (contributor: Held<Contributor>, device: Held<Device>): boolean => device.value.contributorPk === contributor.address;
@@ -382,11 +424,6 @@ export function deleteMulticastGroup(frame: Frame): void {
   const { value: group, slots } = value;
   if (slots === undefined) fail('SlotsNotTracked');
   if (group.publisherCount > 0 || group.subscriberCount > 0) refuse('MulticastGroupNotEmpty');
-  const target = extensionAt(frame, 1);
-  const ownSlot = poolOf(networkPool(target.extension, 'multicast')).slotOf({ address: group.multicastIp, prefixLength: 32 });
-  if (ownSlot !== slots.multicastSlot) fail('SlotMismatch');
-  release(frame, target, 'multicast', slots.multicastSlot);
-  target.save();
+  releaseAll(frame, heldByGroup(extensionAt(frame, 1), group, slots));
   close(frame, address, authority);
-  context.log(`Deallocated slots: multicast ${slots.multicastSlot}`);
 }

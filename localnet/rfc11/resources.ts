@@ -4,9 +4,11 @@ import {
   decodeAccessPass,
   decodeDevice,
   decodeGlobalConfig,
+  encodeAccessPass,
   type GlobalConfig,
   type NetworkV4,
   UNSPECIFIED_IPV4,
+  UserStatus,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
 import {
@@ -23,33 +25,35 @@ import {
   INTERFACE_ACCOUNT_TYPE,
   type IpBlockBitmap,
   type IpBlockTypeName,
-  idPool,
   idTypeOf,
   ipBlockTypeOf,
-  NO_SLOT,
-  networkPool,
   newIdBitmap,
   newIpBlockBitmap,
   type ResourceExtension,
-  type ResourcePool,
   type Rfc11Arguments,
   resourceExtensionAddress,
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
 import {
+  claimAll,
+  countedOn,
   createAt,
   derivedAt,
   extensionAt,
   type Frame,
   fail,
+  type Holding,
   heldAt,
+  heldByGroup,
+  heldByLink,
+  heldByUser,
+  isHeld,
   isVacant,
+  overwrite,
   ownData,
-  poolOf,
   refuse,
   requireFoundation,
-  requireOwnSlots,
   signerAt,
 } from './state.ts';
 
@@ -57,20 +61,27 @@ type Args = Rfc11Arguments['BackfillEntitySlots'];
 
 /**
  * BackfillEntitySlots: accounts entity, authority; GlobalState, then for a user its device's extension and its access pass, for a link the network's
- * extension and those of side A and Z, for a group the network's; System program. The slots must be the ones of the entity's own values, and taken:
- * SetResourceState comes first.
+ * extension and those of side A and Z, for a group the network's; System program. Each slot must be the one of the entity's own value, marked by
+ * SetResourceState, and no other entity's. A value that has no slot is logged, and stays outside of the pools.
  */
 export function backfillEntitySlots(frame: Frame, args: Args): void {
   const { context } = frame;
   const authority = signerAt(context, 1);
   requireFoundation(frame, authority, 2);
   const entity = accountAt(context, 0);
-  const content = contentWithSlots(frame, ownData(context, entity.address), args);
+  const { content, holdings } = backfilled(frame, ownData(context, entity.address), args);
+  claimAll(holdings);
   writeProgramAccount(context, entity, authority, content);
-  context.log(`Backfilled slots of ${entity.address}`);
+  const outside = holdings.filter((holding) => !isHeld(holding)).map(({ label }) => label);
+  context.log(`Backfilled slots of ${entity.address}${outside.length === 0 ? '' : `; without a slot: ${outside.join(', ')}`}`);
 }
 
-function contentWithSlots(frame: Frame, data: Uint8Array, args: Args): Uint8Array {
+interface Backfilled {
+  readonly content: Uint8Array;
+  readonly holdings: readonly Holding[];
+}
+
+function backfilled(frame: Frame, data: Uint8Array, args: Args): Backfilled {
   switch (data[0]) {
     case AccountType.user:
       return userWithSlots(frame, data, args);
@@ -85,56 +96,43 @@ function contentWithSlots(frame: Frame, data: Uint8Array, args: Args): Uint8Arra
   }
 }
 
-function userWithSlots(frame: Frame, data: Uint8Array, args: Args): Uint8Array {
-  const { value: user, slots } = decodeUserWithSlots(data);
-  if (slots !== undefined) fail('SlotsAlreadyTracked');
-  const { tunnelNetSlot, dzIpSlot, tunnelIdSlot } = args;
-  const complete = tunnelNetSlot !== undefined && dzIpSlot !== undefined && tunnelIdSlot !== undefined;
-  if (!complete || args.tunnelIdSlotB !== undefined || args.multicastSlot !== undefined) return refuse('InvalidArgument');
-  const target = extensionAt(frame, 3, user.devicePk);
-  requireOwnSlots(target, user, { tunnelNetSlot, dzIpSlot, tunnelIdSlot });
-  requireTaken(idPool(target.extension, 'tunnelId'), tunnelIdSlot);
-  requireTaken(networkPool(target.extension, 'userTunnelNet'), tunnelNetSlot);
-  if (dzIpSlot !== NO_SLOT) requireTaken(networkPool(target.extension, 'dzIp'), dzIpSlot);
-  const pass = heldAt(frame.context, 4, decodeAccessPass);
+/** The slots that an entity of this kind needs; InvalidArgument for one that is missing, or of another kind. */
+function slotsOf<Name extends keyof Args>(args: Args, names: readonly Name[]): Readonly<Record<Name, number>> {
+  const isOf = (given: Args): given is Args & Readonly<Record<Name, number>> =>
+    names.every((name) => given[name] !== undefined) && Object.values(given).filter((slot) => slot !== undefined).length === names.length;
+  return isOf(args) ? args : refuse('InvalidArgument');
+}
+
+/** One that was banned before holds nothing; it counts on its pass no longer, as one banned by BanUser. */
+function userWithSlots(frame: Frame, data: Uint8Array, args: Args): Backfilled {
+  const { context } = frame;
+  const { value: user, slots: former } = decodeUserWithSlots(data);
+  if (former !== undefined) fail('SlotsAlreadyTracked');
+  const { tunnelNetSlot, dzIpSlot, tunnelIdSlot } = slotsOf(args, ['tunnelNetSlot', 'dzIpSlot', 'tunnelIdSlot']);
+  const slots = { tunnelNetSlot, dzIpSlot, tunnelIdSlot };
+  const holdings = heldByUser(extensionAt(frame, 3, user.devicePk), user, slots);
+  const pass = heldAt(context, 4, decodeAccessPass);
   const isFor = pass.value.clientIp === UNSPECIFIED_IPV4 || pass.value.clientIp === user.clientIp;
   if (pass.value.userPayer !== user.owner || !isFor) refuse('AccessPassUnauthorized');
-  return encodeUserWithSlots({ value: user, slots: { tunnelNetSlot, dzIpSlot, tunnelIdSlot, accessPassPk: pass.address } });
+  if (user.status === UserStatus.banned) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
+  return { content: encodeUserWithSlots({ value: user, slots: { ...slots, accessPassPk: pass.address } }), holdings };
 }
 
-function linkWithSlots(frame: Frame, data: Uint8Array, args: Args): Uint8Array {
-  const { value: link, slots } = decodeLinkWithSlots(data);
-  if (slots !== undefined) fail('SlotsAlreadyTracked');
-  const { tunnelNetSlot, tunnelIdSlot: tunnelIdSlotA, tunnelIdSlotB } = args;
-  const complete = tunnelNetSlot !== undefined && tunnelIdSlotA !== undefined && tunnelIdSlotB !== undefined;
-  if (!complete || args.dzIpSlot !== undefined || args.multicastSlot !== undefined) return refuse('InvalidArgument');
-  const network = extensionAt(frame, 3);
-  const idsA = poolOf(idPool(extensionAt(frame, 4, link.sideAPk).extension, 'tunnelId'));
-  const idsB = poolOf(idPool(extensionAt(frame, 5, link.sideZPk).extension, 'tunnelId'));
-  const nets = poolOf(networkPool(network.extension, 'linkTunnelNet'));
-  if (nets.slotOf(link.tunnelNet) !== tunnelNetSlot) fail('SlotMismatch');
-  // The layout knows one tunnel id, side A's; side Z's slot can only be checked to be taken.
-  if (idsA.slotOf(link.tunnelId) !== tunnelIdSlotA) fail('SlotMismatch');
-  requireTaken(nets, tunnelNetSlot);
-  requireTaken(idsA, tunnelIdSlotA);
-  requireTaken(idsB, tunnelIdSlotB);
-  return encodeLinkWithSlots({ value: link, slots: { tunnelNetSlot, tunnelIdSlotA, tunnelIdSlotB } });
+function linkWithSlots(frame: Frame, data: Uint8Array, args: Args): Backfilled {
+  const { value: link, slots: former } = decodeLinkWithSlots(data);
+  if (former !== undefined) fail('SlotsAlreadyTracked');
+  const { tunnelNetSlot, tunnelIdSlot, tunnelIdSlotB } = slotsOf(args, ['tunnelNetSlot', 'tunnelIdSlot', 'tunnelIdSlotB']);
+  const slots = { tunnelNetSlot, tunnelIdSlotA: tunnelIdSlot, tunnelIdSlotB };
+  const [a, b] = [extensionAt(frame, 4, link.sideAPk), extensionAt(frame, 5, link.sideZPk)];
+  return { content: encodeLinkWithSlots({ value: link, slots }), holdings: heldByLink(a, b, extensionAt(frame, 3), link, slots) };
 }
 
-function groupWithSlots(frame: Frame, data: Uint8Array, args: Args): Uint8Array {
-  const { value: group, slots } = decodeMulticastGroupWithSlots(data);
-  if (slots !== undefined) fail('SlotsAlreadyTracked');
-  const { multicastSlot } = args;
-  const others = [args.tunnelNetSlot, args.dzIpSlot, args.tunnelIdSlot, args.tunnelIdSlotB];
-  if (multicastSlot === undefined || others.some((slot) => slot !== undefined)) return refuse('InvalidArgument');
-  const pool = poolOf(networkPool(extensionAt(frame, 3).extension, 'multicast'));
-  if (pool.slotOf({ address: group.multicastIp, prefixLength: 32 }) !== multicastSlot) fail('SlotMismatch');
-  requireTaken(pool, multicastSlot);
-  return encodeMulticastGroupWithSlots({ value: group, slots: { multicastSlot } });
-}
-
-function requireTaken(pool: ResourcePool | undefined, slot: number): void {
-  if (!poolOf(pool).isAllocated(slot)) fail('SlotNotAllocated');
+function groupWithSlots(frame: Frame, data: Uint8Array, args: Args): Backfilled {
+  const { value: group, slots: former } = decodeMulticastGroupWithSlots(data);
+  if (former !== undefined) fail('SlotsAlreadyTracked');
+  const { multicastSlot } = slotsOf(args, ['multicastSlot']);
+  const slots = { multicastSlot };
+  return { content: encodeMulticastGroupWithSlots({ value: group, slots }), holdings: heldByGroup(extensionAt(frame, 3), group, slots) };
 }
 
 /** CreateResourceExtension: accounts extension, GlobalConfig, device or System program, authority, payer; GlobalState, System program. */

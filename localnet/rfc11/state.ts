@@ -1,13 +1,18 @@
 import {
   type AccessPass,
+  AccessPassStatus,
   type Address,
   type Contributor,
   ContributorStatus,
+  type Device,
   decodeContributor,
   decodeGlobalState,
   findProgramAddress,
-  formatNetworkV4,
+  type Ipv4,
+  type Link,
   lamports,
+  type MulticastGroup,
+  type NetworkV4,
   type ProgramAddress,
   type User,
   UserType,
@@ -18,7 +23,13 @@ import {
   decodeResourceExtension,
   encodeResourceExtension,
   globalStateAddress,
+  IdType,
+  type IdTypeName,
+  type IpBlockTypeName,
   idPool,
+  type LinkSlots,
+  type MulticastGroupSlots,
+  NO_ID_SLOT,
   NO_SLOT,
   networkPool,
   RESOURCE_LABEL,
@@ -34,7 +45,7 @@ import {
   type SlotProblem,
   type UserSlots,
 } from '../../src/serviceability/rfc11/index.ts';
-import { accountAt } from '../ledger/program-accounts.ts';
+import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { encodeAllocate, encodeAssign, encodeCreateAccount, encodeTransfer } from '../ledger/programs.ts';
 import { type AccountMeta, EMPTY_ACCOUNT, type InstructionContext, InstructionFailure, rentExemptMinimum } from '../ledger/runtime.ts';
 import { SYSTEM_PROGRAM } from '../ledger/transaction.ts';
@@ -87,10 +98,12 @@ const DEPLOYED = {
   AccessPassUnauthorized: 25,
   NoDzPrefixes: 35,
   InvalidDzPrefix: 38,
+  InterfaceAlreadyExists: 56,
   InvalidInterfaceType: 57,
   InvalidLoopbackType: 58,
   InvalidPublicIp: 62,
   InvalidArgument: 65,
+  DeviceHasInterfaces: 70,
   MulticastGroupNotEmpty: 71,
   TenantNotInAccessPassAllowlist: 79,
   AccessPassMaxUnicastUsersExceeded: 89,
@@ -206,7 +219,8 @@ export function overwrite({ context }: Frame, address: Address, content: Uint8Ar
 export interface OpenExtension {
   readonly address: Address;
   readonly extension: ResourceExtension;
-  save(): void;
+  /** `payer` pays where it grows, which only SetResourceState makes it. */
+  save(payer?: AccountMeta): void;
 }
 
 /** The extension of a device, or of the network without one, at this position. InvalidSeeds when another account stands there. */
@@ -217,10 +231,11 @@ export function extensionAt(frame: Frame, index: number, associatedWith: Address
 
 function open({ context }: Frame, address: Address): OpenExtension {
   const extension = decodeResourceExtension(ownData(context, address));
+  const meta = { address, isSigner: false, isWritable: true };
   return {
     address,
     extension,
-    save: () => context.write(address, { ...context.read(address), data: encodeResourceExtension(extension) }),
+    save: (payer = meta) => writeProgramAccount(context, meta, payer, encodeResourceExtension(extension)),
   };
 }
 
@@ -256,6 +271,20 @@ export function allocate({ context }: Frame, { extension }: OpenExtension, type:
   return slot;
 }
 
+/** The lowest tunnel id that is free on both devices of a link, for both: a controller configures one number. */
+export function allocateOnBoth({ context }: Frame, a: OpenExtension, b: OpenExtension) {
+  const [idsA, idsB] = [poolOf(idPool(a.extension, 'tunnelId')), poolOf(idPool(b.extension, 'tunnelId'))];
+  for (let slotA = 0; slotA < idsA.slots; slotA++) {
+    const tunnelId = idsA.idOf(slotA);
+    const slotB = idsB.slotOf(tunnelId);
+    if (slotB === undefined || idsB.isAllocated(slotB) || idsB.isReserved(slotB) || idsA.mark(slotA) !== undefined) continue;
+    idsB.mark(slotB);
+    for (const slot of [slotA, slotB]) context.log(`AllocateResource: ${RESOURCE_LABEL.tunnelId} slot ${slot}`);
+    return { tunnelId, tunnelIdSlotA: slotA, tunnelIdSlotB: slotB };
+  }
+  return fail('TunnelIdExhausted');
+}
+
 /** ReleaseResource as another instruction uses it. */
 export function release({ context }: Frame, { extension }: OpenExtension, type: ResourceTypeName, slot: number): void {
   const problem = poolOf(resourcePool(extension, type)).release(slot);
@@ -263,9 +292,9 @@ export function release({ context }: Frame, { extension }: OpenExtension, type: 
   context.log(`ReleaseResource: ${RESOURCE_LABEL[type]} slot ${slot}`);
 }
 
-/** Takes this very slot; false when it is taken already. */
+/** Takes this very slot for an entity from before RFC-11; false when it is taken already. */
 function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): boolean {
-  const problem = poolOf(resourcePool(extension, type)).mark(slot);
+  const problem = poolOf(resourcePool(extension, type)).mark(slot, true);
   if (problem === 'already-allocated') return false;
   return problem === undefined || fail(PROBLEM[problem]);
 }
@@ -297,7 +326,7 @@ export function setResourceState(frame: Frame, { resourceType, slots }: Rfc11Arg
   const target = extensionOfFoundation(frame);
   const type = typeOf(resourceType);
   const marked = slots.filter((slot) => mark(target, type, slot));
-  target.save();
+  target.save(signerAt(frame.context, 1));
   const list = marked.length === 0 ? '' : `: ${marked.join(', ')}`;
   const rest = marked.length === slots.length ? '' : `; ${slots.length - marked.length} were taken already`;
   frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${marked.length} slots${list}${rest}`);
@@ -315,53 +344,111 @@ function typeOf(byte: number): ResourceTypeName {
   return resourceTypeOf(byte) ?? refuse('InvalidArgument');
 }
 
-/** Takes a tunnel id, a tunnel network and a DoubleZero address for a user, in RFC-11's order, with a log line. */
-export function allocateForUser(
-  frame: Frame,
-  target: OpenExtension,
-  allocate: (type: 'tunnelId' | 'userTunnelNet' | 'dzIp') => number,
-): Pick<User, 'tunnelId' | 'tunnelNet' | 'dzIp'> & Omit<UserSlots, 'accessPassPk'> {
-  const tunnelIdSlot = allocate('tunnelId');
-  const tunnelNetSlot = allocate('userTunnelNet');
-  const dzIpSlot = allocate('dzIp');
-  const tunnelId = poolOf(idPool(target.extension, 'tunnelId')).idOf(tunnelIdSlot);
-  const tunnelNet = networkPool(target.extension, 'userTunnelNet')?.networkOf(tunnelNetSlot) ?? fail('SlotOutOfRange');
-  const dzIp = networkPool(target.extension, 'dzIp')?.networkOf(dzIpSlot)?.address ?? fail('SlotOutOfRange');
-  frame.context.log(
-    `Allocated tunnel_net: ${formatNetworkV4(tunnelNet)} (slot ${tunnelNetSlot}), dz_ip: ${dzIp} (slot ${dzIpSlot}), tunnel_id: ${tunnelId} (slot ${tunnelIdSlot})`,
-  );
-  return { tunnelId, tunnelNet, dzIp, tunnelIdSlot, tunnelNetSlot, dzIpSlot };
+/** A value that an entity's account holds out of a pool, and the slot that the account says it has. */
+export type Holding = {
+  readonly target: OpenExtension;
+  /** For the log. */
+  readonly label: string;
+  /** NO_SLOT or NO_ID_SLOT: the pool has no slot for the value. */
+  readonly slot: number;
+} & HeldValue;
+
+type HeldValue = { readonly type: IdTypeName; readonly value: number } | { readonly type: IpBlockTypeName; readonly value: NetworkV4 };
+
+const noSlotOf = ({ type }: Holding): number => (type in IdType ? NO_ID_SLOT : NO_SLOT);
+export const isHeld = (holding: Holding): boolean => holding.slot !== noSlotOf(holding);
+
+/** The slot of a value; undefined for one outside of its pool, or that is reserved there. */
+export function slotOfValue({ extension }: OpenExtension, held: HeldValue): number | undefined {
+  const slot = isId(held) ? idPool(extension, held.type)?.slotOf(held.value) : networkPool(extension, held.type)?.slotOf(held.value);
+  return slot === undefined || poolOf(resourcePool(extension, held.type)).isReserved(slot) ? undefined : slot;
 }
 
-/** Throws SlotMismatch unless the slots are those of the user's own values. NO_SLOT stands for an address that is none of the device's. */
-export function requireOwnSlots({ extension }: OpenExtension, user: User, slots: Omit<UserSlots, 'accessPassPk'>): void {
-  const dzIps = poolOf(networkPool(extension, 'dzIp'));
-  const dzIpSlot = dzIps.slotOf({ address: user.dzIp, prefixLength: 32 }) ?? NO_SLOT;
-  const isOwn =
-    poolOf(idPool(extension, 'tunnelId')).slotOf(user.tunnelId) === slots.tunnelIdSlot &&
-    poolOf(networkPool(extension, 'userTunnelNet')).slotOf(user.tunnelNet) === slots.tunnelNetSlot &&
-    dzIpSlot === slots.dzIpSlot;
-  if (!isOwn) fail('SlotMismatch');
+const isId = (held: HeldValue): held is HeldValue & { readonly type: IdTypeName } => held.type in IdType;
+
+/** Throws SlotMismatch unless each slot is the one of its value. */
+function requireOwnSlots(holdings: readonly Holding[]): void {
+  if (holdings.some((holding) => (slotOfValue(holding.target, holding) ?? noSlotOf(holding)) !== holding.slot)) fail('SlotMismatch');
 }
 
-/** Frees all resources of the user, in RFC-11's order, with a log line. */
-export function releaseUser(frame: Frame, target: OpenExtension, user: User, slots: UserSlots): void {
-  requireOwnSlots(target, user, slots);
-  release(frame, target, 'tunnelId', slots.tunnelIdSlot);
-  release(frame, target, 'userTunnelNet', slots.tunnelNetSlot);
-  if (slots.dzIpSlot !== NO_SLOT) release(frame, target, 'dzIp', slots.dzIpSlot);
-  const dzIp = slots.dzIpSlot === NO_SLOT ? 'none' : slots.dzIpSlot;
-  frame.context.log(`Deallocated slots: tunnel_id ${slots.tunnelIdSlot}, tunnel_net ${slots.tunnelNetSlot}, dz_ip ${dzIp}`);
+/** Gives an entity from before RFC-11 what SetResourceState marked for it. Throws when a slot is another's, free, or not the value's. */
+export function claimAll(holdings: readonly Holding[]): void {
+  requireOwnSlots(holdings);
+  for (const { target, type, slot } of holdings.filter(isHeld)) {
+    const problem = poolOf(resourcePool(target.extension, type)).claim(slot);
+    if (problem !== undefined) fail(PROBLEM[problem]);
+  }
+  for (const target of new Set(holdings.map(({ target }) => target))) target.save();
 }
 
-/** The pass with one user more or less. RFC-11's `active_user_count` is kept by kind of user, as deployed. Never below zero. */
+/** Frees what an entity holds, in this order, with a log line. Throws SlotMismatch before anything is freed. */
+export function releaseAll(frame: Frame, holdings: readonly Holding[]): void {
+  requireOwnSlots(holdings);
+  for (const { target, type, slot } of holdings.filter(isHeld)) release(frame, target, type, slot);
+  for (const target of new Set(holdings.map(({ target }) => target))) target.save();
+  frame.context.log(`Deallocated slots: ${holdings.map((one) => `${one.label} ${isHeld(one) ? one.slot : 'none'}`).join(', ')}`);
+}
+
+export const hostNetwork = (address: Ipv4): NetworkV4 => ({ address, prefixLength: 32 });
+
+/** What a user holds of its device. */
+export const heldByUser = (target: OpenExtension, user: User, slots: Omit<UserSlots, 'accessPassPk'>): readonly Holding[] => [
+  { target, label: 'tunnel_id', type: 'tunnelId', value: user.tunnelId, slot: slots.tunnelIdSlot },
+  { target, label: 'tunnel_net', type: 'userTunnelNet', value: user.tunnelNet, slot: slots.tunnelNetSlot },
+  { target, label: 'dz_ip', type: 'dzIp', value: hostNetwork(user.dzIp), slot: slots.dzIpSlot },
+];
+
+/** What a link holds of its two devices and of the network. The account has one tunnel id, which is that of both sides. */
+export const heldByLink = (
+  a: OpenExtension,
+  b: OpenExtension,
+  network: OpenExtension,
+  link: Link,
+  slots: LinkSlots,
+): readonly Holding[] => [
+  { target: a, label: 'tunnel_id_a', type: 'tunnelId', value: link.tunnelId, slot: slots.tunnelIdSlotA },
+  { target: b, label: 'tunnel_id_b', type: 'tunnelId', value: link.tunnelId, slot: slots.tunnelIdSlotB },
+  { target: network, label: 'tunnel_net', type: 'linkTunnelNet', value: link.tunnelNet, slot: slots.tunnelNetSlot },
+];
+
+export const heldByGroup = (target: OpenExtension, { multicastIp }: MulticastGroup, slots: MulticastGroupSlots): readonly Holding[] => [
+  { target, label: 'multicast', type: 'multicast', value: hostNetwork(multicastIp), slot: slots.multicastSlot },
+];
+
+/** The slots of a user that holds nothing, being banned. */
+export const NO_USER_SLOTS = { tunnelIdSlot: NO_ID_SLOT, tunnelNetSlot: NO_SLOT, dzIpSlot: NO_SLOT } as const;
+
+/**
+ * The pass with one user more or less, and its status, as deployed: RFC-11's `active_user_count` by kind of user, never below zero. A pass that was
+ * swept stays expired until it has a new user.
+ */
 export function countedOn(pass: AccessPass, { userType }: Pick<User, 'userType'>, by: 1 | -1): AccessPass {
   const isMulticast = userType === UserType.multicast;
-  const add = (count: number, amount: number): number => Math.max(0, count + amount);
+  const connectionCount = Math.max(0, pass.connectionCount + by);
+  const isSwept = by < 0 && pass.status === AccessPassStatus.expired;
   return {
     ...pass,
-    connectionCount: add(pass.connectionCount, by),
-    unicastUserCount: add(pass.unicastUserCount, isMulticast ? 0 : by),
-    multicastUserCount: add(pass.multicastUserCount, isMulticast ? by : 0),
+    connectionCount,
+    unicastUserCount: Math.max(0, pass.unicastUserCount + (isMulticast ? 0 : by)),
+    multicastUserCount: Math.max(0, pass.multicastUserCount + (isMulticast ? by : 0)),
+    status: isSwept ? pass.status : connectionCount > 0 ? AccessPassStatus.connected : AccessPassStatus.disconnected,
   };
 }
+
+/** The device's counter for users of this kind. */
+export function userCounterOf({ userType, publishers }: Pick<User, 'userType' | 'publishers'>) {
+  if (userType !== UserType.multicast) return 'unicastUsersCount';
+  return publishers.length > 0 ? 'multicastPublishersCount' : 'multicastSubscribersCount';
+}
+
+/** The device with one user more or less, counted by kind as deployed. */
+export function withUserCounted(device: Device, user: Pick<User, 'userType' | 'publishers'>, by: 1 | -1): Device {
+  const counter = userCounterOf(user);
+  return { ...withReference(device, by), usersCount: Math.max(0, device.usersCount + by), [counter]: Math.max(0, device[counter] + by) };
+}
+
+/** The device with one user or link more or less that refers to it. */
+export const withReference = (device: Device, by: 1 | -1): Device => ({
+  ...device,
+  referenceCount: Math.max(0, device.referenceCount + by),
+});

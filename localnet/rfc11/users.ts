@@ -7,6 +7,8 @@ import {
   decodeDevice,
   decodeTenant,
   encodeAccessPass,
+  encodeDevice,
+  formatNetworkV4,
   nanoseconds,
   slot,
   UNSPECIFIED_IPV4,
@@ -21,15 +23,15 @@ import {
   type CreateUserArgs,
   decodeUserWithSlots,
   encodeUserWithSlots,
+  idPool,
+  networkPool,
   type Rfc11Arguments,
-  type UserSlots,
   userAddress,
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
 import {
   allocate,
-  allocateForUser,
   close,
   countedOn,
   createAt,
@@ -39,13 +41,17 @@ import {
   fail,
   type Held,
   heldAt,
+  heldByUser,
   isVacant,
+  NO_USER_SLOTS,
   type OpenExtension,
   overwrite,
+  poolOf,
   refuse,
-  releaseUser,
+  releaseAll,
   requireFoundation,
   signerAt,
+  withUserCounted,
 } from './state.ts';
 
 const LAST_CYOA_TYPE = 5;
@@ -68,7 +74,7 @@ export function createAndActivateUser(frame: Frame, args: Rfc11Arguments['Create
   const tenantPk = readTenant(frame, pass.value);
 
   const target = extensionAt(frame, 2, device.address);
-  const { tunnelId, tunnelNet, dzIp, ...slots } = allocateForUser(frame, target, (type) => allocate(frame, target, type));
+  const { tunnelId, tunnelNet, dzIp, ...slots } = allocateForUser(frame, target);
   const { accessPassType } = pass.value;
   const user: User = {
     owner: pass.value.userPayer,
@@ -99,6 +105,21 @@ export function createAndActivateUser(frame: Frame, args: Rfc11Arguments['Create
   target.save();
   createAt(frame, address, payer, encodeUserWithSlots({ value: user, slots: { ...slots, accessPassPk: pass.address } }));
   writeProgramAccount(context, accountAt(context, 3), payer, encodeAccessPass(countedOn(pass.value, user, 1)));
+  overwrite(frame, device.address, encodeDevice(withUserCounted(device.value, user, 1)));
+}
+
+/** Takes a tunnel id, a tunnel network and a DoubleZero address, in RFC-11's order, with a log line. */
+function allocateForUser(frame: Frame, target: OpenExtension) {
+  const tunnelIdSlot = allocate(frame, target, 'tunnelId');
+  const tunnelNetSlot = allocate(frame, target, 'userTunnelNet');
+  const dzIpSlot = allocate(frame, target, 'dzIp');
+  const tunnelId = poolOf(idPool(target.extension, 'tunnelId')).idOf(tunnelIdSlot);
+  const tunnelNet = networkPool(target.extension, 'userTunnelNet')?.networkOf(tunnelNetSlot) ?? fail('SlotOutOfRange');
+  const dzIp = networkPool(target.extension, 'dzIp')?.networkOf(dzIpSlot)?.address ?? fail('SlotOutOfRange');
+  frame.context.log(
+    `Allocated tunnel_net: ${formatNetworkV4(tunnelNet)} (slot ${tunnelNetSlot}), dz_ip: ${dzIp} (slot ${dzIpSlot}), tunnel_id: ${tunnelId} (slot ${tunnelIdSlot})`,
+  );
+  return { tunnelId, tunnelNet, dzIp, tunnelIdSlot, tunnelNetSlot, dzIpSlot };
 }
 
 /** Good in this epoch, for this client address, and not used up. */
@@ -118,37 +139,29 @@ function readTenant({ context }: Frame, { tenantAllowlist }: AccessPass): User['
   return address;
 }
 
-interface HeldUser {
-  readonly address: User['owner'];
-  readonly user: User;
-  readonly slots: UserSlots;
-  readonly pass: Held<AccessPass>;
-  readonly target: OpenExtension;
-}
-
 /** DeleteUser: accounts user, device, the device's extension, access pass, authority. */
 export function deleteUser(frame: Frame): void {
   const { context } = frame;
   const authority = signerAt(context, 4);
-  const { address, user, slots, pass, target } = readUser(frame);
+  const { address, user, holdings, pass, device } = readUser(frame);
   if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
-  // A banned user gave everything back when it was banned, and counts no longer.
-  if (user.status !== UserStatus.banned) {
-    releaseUser(frame, target, user, slots);
-    target.save();
-    overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
-  }
+  releaseAll(frame, holdings);
+  // A banned user counts on its pass no longer.
+  if (user.status !== UserStatus.banned) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
+  overwrite(frame, device.address, encodeDevice(withUserCounted(device.value, user, -1)));
   close(frame, address, authority);
 }
 
-/** BanUser: accounts user, device, the device's extension, access pass, authority; GlobalState. The BGP fields stay as they are, as deployed. */
+/**
+ * BanUser: accounts user, device, the device's extension, access pass, authority; GlobalState. The BGP fields stay as they are, and the account counts
+ * on its device until it is deleted, as deployed.
+ */
 export function banUser(frame: Frame): void {
   const { context } = frame;
   requireFoundation(frame, signerAt(context, 4), 5);
-  const { address, user, slots, pass, target } = readUser(frame);
+  const { address, user, holdings, pass } = readUser(frame);
   if (user.status === UserStatus.banned) refuse('InvalidStatus');
-  releaseUser(frame, target, user, slots);
-  target.save();
+  releaseAll(frame, holdings);
   overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
   const banned: User = {
     ...user,
@@ -157,21 +170,21 @@ export function banUser(frame: Frame): void {
     tunnelId: 0,
     dzIp: UNSPECIFIED_IPV4,
   };
-  const none: UserSlots = { tunnelIdSlot: 0, tunnelNetSlot: 0, dzIpSlot: 0, accessPassPk: slots.accessPassPk };
-  overwrite(frame, address, encodeUserWithSlots({ value: banned, slots: none }));
+  overwrite(frame, address, encodeUserWithSlots({ value: banned, slots: { ...NO_USER_SLOTS, accessPassPk: pass.address } }));
 }
 
 /** The user with its device's extension and its own access pass; neither may be another's. */
-function readUser(frame: Frame): HeldUser {
+function readUser(frame: Frame) {
   const { context } = frame;
   const { address, value } = heldAt(context, 0, decodeUserWithSlots);
   const { value: user, slots } = value;
   if (slots === undefined) fail('SlotsNotTracked');
   if (accountAt(context, 1).address !== user.devicePk) refuse('UserDeviceMismatch');
+  const device = heldAt(context, 1, decodeDevice);
   const target = extensionAt(frame, 2, user.devicePk);
   const pass = heldAt(context, 3, decodeAccessPass);
   if (pass.address !== slots.accessPassPk) refuse('AccessPassUnauthorized');
-  return { address, user, slots, pass, target };
+  return { address, user, pass, device, holdings: heldByUser(target, user, slots) };
 }
 
 const MOST_USERS = 10;

@@ -149,7 +149,7 @@ const RFC11 = {
   ResourceNotFound: [168, 'the extension has no bitmap of this kind'],
   SlotOutOfRange: [169, 'the bitmap has no such slot'],
   SlotReserved: [170, 'the slot is reserved: it can be neither allocated nor released'],
-  SlotAlreadyAllocated: [171, 'the slot is taken'],
+  SlotAlreadyAllocated: [171, 'another entity holds the slot'],
   SlotNotAllocated: [172, 'the slot is already free'],
   SlotMismatch: [173, 'the slot is not the one that the account holds'],
   SlotsNotTracked: [174, 'the account predates slot fields and must be backfilled first'],

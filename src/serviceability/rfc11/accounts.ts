@@ -165,6 +165,12 @@ export class SlotBitmap {
     return undefined;
   }
 
+  /** The bytes up to the last word with a slot taken. */
+  usedWords(): Uint8Array {
+    const last = this.#bytes.findLastIndex((byte) => byte !== 0);
+    return this.#bytes.subarray(0, Math.ceil((last + 1) / BYTES_PER_WORD) * BYTES_PER_WORD);
+  }
+
   /** How many slots are taken. */
   countSet(): number {
     let count = 0;
@@ -194,6 +200,8 @@ export interface IdBitmap {
   readonly usableSlots: number;
   /** Slots in use, without those marked at creation. */
   allocatedCount: number;
+  /** Of the slots in use, those that SetResourceState marked and that BackfillEntitySlots has not given to an entity yet. */
+  readonly unclaimed: SlotBitmap;
 }
 
 /** The numbers of an id bitmap to create. */
@@ -213,7 +221,7 @@ export const SEGMENT_ROUTING_IDS: IdBitmapConfig = { idType: 'segmentRoutingId',
 export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig): IdBitmap {
   const bitmap = new SlotBitmap(ID_SLOTS);
   for (let slot = usableSlots; slot < ID_SLOTS; slot++) bitmap.set(slot);
-  return { idType, startOffset, bitmap, usableSlots, allocatedCount: 0 };
+  return { idType, startOffset, bitmap, usableSlots, allocatedCount: 0, unclaimed: new SlotBitmap(ID_SLOTS) };
 }
 
 /** RFC-11's IpBlockBitmap: the networks of a block, one per slot. */
@@ -228,6 +236,8 @@ export interface IpBlockBitmap {
   readonly bitmap: SlotBitmap;
   /** Slots in use, without the reserved ones. */
   allocatedCount: number;
+  /** As in IdBitmap. */
+  readonly unclaimed: SlotBitmap;
 }
 
 /** An IP block bitmap to create: its kind, and the slots at either end that are never allocated. */
@@ -247,7 +257,7 @@ export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBl
   const slotSize = SLOT_SIZE[blockType];
   const bitmap = new SlotBitmap(slotsOfBlock(block, slotSize));
   for (let slot = 0; slot < bitmap.slots; slot++) if (isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd)) bitmap.set(slot);
-  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: 0 };
+  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: 0, unclaimed: new SlotBitmap(bitmap.slots) };
 }
 
 /** Whether the slot is reserved, so never allocated. */
@@ -304,11 +314,15 @@ export function decodeResourceExtension(data: Uint8Array): ResourceExtension {
   const ipAllocations = times(readCount(reader, 16), () => readIpBlockBitmap(reader));
   const idAllocations = ids.map((bitmap): IdBitmap => ({ ...bitmap, usableSlots: reader.u16() }));
   const interfaceCount = reader.u16();
+  if (reader.remaining > 0) for (const { unclaimed } of [...idAllocations, ...ipAllocations]) readUnclaimed(reader, unclaimed);
   if (reader.cut || reader.remaining > 0) throw inconsistent('its length does not fit its contents');
   return { associatedWith, idAllocations, ipAllocations, interfaceCount };
 }
 
-/** The account's bytes: the drafted fields, then the usable slots of each id bitmap (u16) and the interface count (u16). */
+/**
+ * The account's bytes: the drafted fields, then the usable slots of each id bitmap (u16) and the interface count (u16). While a migration is under
+ * way, the unclaimed slots of each bitmap follow: a count of words (u16) and the words, without those of zeros at the end.
+ */
 export function encodeResourceExtension(extension: ResourceExtension): Uint8Array {
   const writer = new AccountWriter().u8(RESOURCE_EXTENSION_ACCOUNT_TYPE).key(extension.associatedWith);
   writer.vector(extension.idAllocations, ({ idType, startOffset, bitmap, allocatedCount }) =>
@@ -319,19 +333,29 @@ export function encodeResourceExtension(extension: ResourceExtension): Uint8Arra
     writer.u32(wordsFor(pool.bitmap.slots)).raw(pool.bitmap.bytes).u32(pool.allocatedCount);
   });
   for (const { usableSlots } of extension.idAllocations) writer.u16(usableSlots);
-  return writer.u16(extension.interfaceCount).finish();
+  writer.u16(extension.interfaceCount);
+  const unclaimed = [...extension.idAllocations, ...extension.ipAllocations].map((pool) => pool.unclaimed.usedWords());
+  if (unclaimed.some(({ length }) => length > 0)) for (const words of unclaimed) writer.u16(words.length / BYTES_PER_WORD).raw(words);
+  return writer.finish();
 }
 
 /** Whether no slot and no interface is in use. */
 export const isUnused = ({ idAllocations, ipAllocations, interfaceCount }: ResourceExtension): boolean =>
   interfaceCount === 0 && [...idAllocations, ...ipAllocations].every(({ allocatedCount }) => allocatedCount === 0);
 
+function readUnclaimed(reader: AccountReader, { bytes }: SlotBitmap): void {
+  const length = reader.u16() * BYTES_PER_WORD;
+  if (length > bytes.length) throw inconsistent('more unclaimed slots than slots');
+  bytes.set(reader.copy(length));
+}
+
 function readIdBitmap(reader: AccountReader): Omit<IdBitmap, 'usableSlots'> {
   const idType = idTypeOf(reader.u8());
   const startOffset = reader.u16();
   const bytes = reader.copy(ID_BITMAP_BYTES);
   if (idType === undefined || reader.cut) throw inconsistent('an id bitmap is cut or of an unknown type');
-  return { idType, startOffset, bitmap: new SlotBitmap(ID_SLOTS, bytes), allocatedCount: reader.u16() };
+  const unclaimed = new SlotBitmap(ID_SLOTS);
+  return { idType, startOffset, bitmap: new SlotBitmap(ID_SLOTS, bytes), allocatedCount: reader.u16(), unclaimed };
 }
 
 function readIpBlockBitmap(reader: AccountReader): IpBlockBitmap {
@@ -344,7 +368,9 @@ function readIpBlockBitmap(reader: AccountReader): IpBlockBitmap {
   if (words !== wordsFor(slots)) throw inconsistent(`a block of ${slots} slots has ${words} words`);
   const bytes = reader.copy(words * 8);
   if (bytes.length !== words * 8) throw inconsistent('an IP block is cut');
-  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap: new SlotBitmap(slots, bytes), allocatedCount: reader.u32() };
+  const bitmap = new SlotBitmap(slots, bytes);
+  const unclaimed = new SlotBitmap(slots);
+  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: reader.u32(), unclaimed };
 }
 
 /** A count of elements of at least `shortest` bytes each, checked against the remaining length. */
@@ -367,8 +393,10 @@ export interface ResourcePool {
   readonly slots: number;
   /** Allocates the lowest free slot; undefined when all are taken. */
   allocate(): number | undefined;
-  /** Allocates this slot. */
-  mark(slot: number): SlotProblem | undefined;
+  /** Allocates this slot, for one entity from before RFC-11 to claim if `unclaimed`. */
+  mark(slot: number, unclaimed?: boolean): SlotProblem | undefined;
+  /** Gives an unclaimed slot to an entity: `already-allocated` when another holds it. */
+  claim(slot: number): SlotProblem | undefined;
   /** Frees an allocated slot. */
   release(slot: number): SlotProblem | undefined;
   isAllocated(slot: number): boolean;
@@ -376,6 +404,8 @@ export interface ResourcePool {
   firstFree(): number | undefined;
   /** The taken slots in order, without reserved ones. */
   allocated(): readonly number[];
+  /** Whether the slot exists and is never allocated. */
+  isReserved(slot: number): boolean;
   readonly allocatedCount: number;
   /** Slots that are never allocated. */
   readonly reservedCount: number;
@@ -483,13 +513,23 @@ function poolOver<P extends Part>(
     get reservedCount() {
       return slotsWhere(isSetApart).length;
     },
-    mark(slot) {
+    mark(slot, unclaimed = false) {
       const found = locate(parts, slot);
       if (found === undefined) return 'out-of-range';
       if (isSetApart(found.part, found.slot)) return 'reserved';
       if (found.part.bitmap.isSet(found.slot)) return 'already-allocated';
       found.part.bitmap.set(found.slot);
+      if (unclaimed) found.part.unclaimed.set(found.slot);
       found.part.allocatedCount += 1;
+      return undefined;
+    },
+    claim(slot) {
+      const found = locate(parts, slot);
+      if (found === undefined) return 'out-of-range';
+      if (isSetApart(found.part, found.slot)) return 'reserved';
+      if (!found.part.bitmap.isSet(found.slot)) return 'not-allocated';
+      if (!found.part.unclaimed.isSet(found.slot)) return 'already-allocated';
+      found.part.unclaimed.clear(found.slot);
       return undefined;
     },
     release(slot) {
@@ -498,12 +538,17 @@ function poolOver<P extends Part>(
       if (isSetApart(found.part, found.slot)) return 'reserved';
       if (!found.part.bitmap.isSet(found.slot)) return 'not-allocated';
       found.part.bitmap.clear(found.slot);
+      found.part.unclaimed.clear(found.slot);
       found.part.allocatedCount -= 1;
       return undefined;
     },
     isAllocated(slot) {
       const found = locate(parts, slot);
       return found !== undefined && !isSetApart(found.part, found.slot) && found.part.bitmap.isSet(found.slot);
+    },
+    isReserved(slot) {
+      const found = locate(parts, slot);
+      return found !== undefined && isSetApart(found.part, found.slot);
     },
   };
 }

@@ -32,7 +32,8 @@ import {
 
 /*
  * A builder for each of RFC-11's instructions. Accounts follow RFC-11's order; required accounts that it omits come last: GlobalState for the
- * foundation's allowlist, the Contributor for its owner, the System program for new accounts.
+ * foundation's allowlist, the Contributor for its owner, the System program for new accounts. Devices are writable where users and links come and go,
+ * because they count them as deployed.
  *
  * Each builder derives the addresses that follow from the others. An address that the caller has already, given by name, saves its derivation, about a
  * millisecond. All throw ServiceabilityError: `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold, `PDA__BAD_SEEDS` for a long name.
@@ -112,7 +113,7 @@ export function createAndActivateUser(input: CreateUserInput): Instruction {
   const { programId, clientIp, device, tenant } = input;
   return build('CreateAndActivateUser', input, [
     writable(input.user ?? userAddress(programId, clientIp, input.userType).address),
-    readonly(device),
+    writable(device),
     writable(input.extension ?? extensionOf(programId, device)),
     writable(input.accessPass ?? accessPassAddress(programId, clientIp, input.payer).address),
     payer(input.payer),
@@ -139,7 +140,7 @@ export type UserInput = OnProgram &
 
 const accountsOfUser = (input: UserInput): readonly AccountMeta[] => [
   writable(userOf(input.programId, input)),
-  readonly(input.device),
+  writable(input.device),
   writable(input.extension ?? extensionOf(input.programId, input.device)),
   writable(input.accessPass),
 ];
@@ -166,8 +167,8 @@ function accountsOfLink(input: LinkEnds): readonly AccountMeta[] {
   const { programId, deviceA, deviceB } = input;
   return [
     writable(input.link ?? linkAddress(programId, deviceA, deviceB).address),
-    readonly(deviceA),
-    readonly(deviceB),
+    writable(deviceA),
+    writable(deviceB),
     writable(input.extensionA ?? extensionOf(programId, deviceA)),
     writable(input.extensionB ?? extensionOf(programId, deviceB)),
     writable(input.globalExtension ?? extensionOf(programId)),
@@ -253,7 +254,7 @@ export interface InterfaceInput extends OnProgram {
 
 const accountsOfInterface = (input: InterfaceInput & { readonly interface?: Address; readonly name?: string }): readonly AccountMeta[] => [
   writable(input.interface ?? interfaceAddress(input.programId, input.device, input.name ?? '').address),
-  readonly(input.device),
+  writable(input.device),
   writable(input.extension ?? extensionOf(input.programId, input.device)),
 ];
 
@@ -276,7 +277,7 @@ export const createAndActivateInterface = (input: CreateInterfaceInput): Instruc
 /** DeleteInterface: the interface by its address or by its name. */
 export type DeleteInterfaceInput = InterfaceInput & ({ readonly interface: Address } | { readonly name: string });
 
-/** Closes an interface and frees its slots; the lamports go to the authority. */
+/** Closes an interface and frees its slots; the lamports go to the authority. One from before RFC-11 is removed from its device, by its name. */
 export const deleteInterface = (input: DeleteInterfaceInput): Instruction =>
   build('DeleteInterface', input, [...accountsOfInterface(input), payer(input.authority), readonly(input.contributor)]);
 
@@ -425,9 +426,14 @@ export const allocateResource = (input: OnExtension & Rfc11Arguments['AllocateRe
 export const releaseResource = (input: OnExtension & Rfc11Arguments['ReleaseResource']): Instruction =>
   build('ReleaseResource', input, accountsOfExtension(input));
 
-/** Marks slots as taken. About 240 of them fit one transaction. */
-export const setResourceState = (input: OnExtension & Rfc11Arguments['SetResourceState']): Instruction =>
-  build('SetResourceState', input, accountsOfExtension(input));
+/**
+ * Marks slots as taken, for entities from before RFC-11 to claim by BackfillEntitySlots. At most 228 fit one transaction that sets a unit limit. The
+ * authority pays where the extension grows by the list of unclaimed slots.
+ */
+export const setResourceState = (input: OnExtension & Rfc11Arguments['SetResourceState']): Instruction => {
+  const [extension, , ...rest] = accountsOfExtension(input);
+  return build('SetResourceState', input, [extension, payer(input.authority), ...rest, SYSTEM]);
+};
 
 /**
  * BackfillEntitySlots. Which extensions the program needs depends on the entity: the device's for a user (`device`, with its access pass), the
@@ -452,8 +458,8 @@ export function backfillEntitySlots(input: BackfillEntitySlotsInput): Instructio
     writable(input.entity),
     payer(input.authority),
     globalState(programId),
-    ...extensions.map(readonly),
-    accessPass === undefined ? undefined : readonly(accessPass),
+    ...extensions.map(writable),
+    accessPass === undefined ? undefined : writable(accessPass),
     SYSTEM,
   ]);
 }

@@ -134,6 +134,8 @@ export interface CreateDeviceArgs {
   readonly dzPrefixes: readonly NetworkV4[];
   readonly metricsPublisher: Address;
   readonly mgmtVrf: string;
+  /** Addresses kept back at the start of each prefix; RFC-11's 2 (network and gateway) without it. */
+  readonly dzIpReservedStart?: number | undefined;
 }
 
 /** Arguments of CreateAndActivateUser. */
@@ -224,6 +226,7 @@ const LAYOUTS: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[
     dzPrefixes: vector(network, 5),
     metricsPublisher: key,
     mgmtVrf: text,
+    dzIpReservedStart: option(u8),
   },
   CreateAndActivateUser: { userType: u8, cyoaType: u8, clientIp: ipv4, tunnelEndpoint: ipv4 },
   CreateAndActivateLink: {

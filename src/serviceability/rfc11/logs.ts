@@ -93,7 +93,7 @@ function detailOf(text: string): Rfc11LogDetail | undefined {
   const resource = resourceTypeOfLabel(bitmap?.[2] ?? /^SetResourceState: (\w+) /.exec(text)?.[1] ?? '');
   if (bitmap !== null && resource !== undefined)
     return { kind: 'slot', operation: bitmap[1] === 'Allocate' ? 'allocate' : 'release', resource, slot: Number(bitmap[3]) };
-  const marked = /^SetResourceState: \w+ marked \d+ slots: ([\d, ]*)$/.exec(text);
+  const marked = /^SetResourceState: \w+ marked \d+ slots(?:: ([\d, ]+))?(?:; \d+ were taken already)?$/.exec(text);
   if (marked !== null && resource !== undefined) return { kind: 'marked', resource, slots: numbersOf(marked[1] ?? '') };
   if (text.startsWith('Allocated ')) return { kind: 'allocated', slots: parts(text.slice('Allocated '.length)).flatMap(allocatedPart) };
   if (text.startsWith('Deallocated slots: '))

@@ -1,11 +1,20 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createSigner, FOUNDATION_SEED, signTransaction, WorldError } from '../../../localnet/ledger/index.ts';
+import {
+  createAccount,
+  createSigner,
+  FOUNDATION_SEED,
+  parseTransaction,
+  signTransaction,
+  WorldError,
+} from '../../../localnet/ledger/index.ts';
 import {
   type Address,
   accessPassAddress,
   decodeAccessPass,
+  encodeAccessPass,
   formatNetworkV4,
   ipv4,
+  lamports,
   parseNetworkV4,
   UNSPECIFIED_IPV4,
 } from '../../../src/serviceability/index.ts';
@@ -32,9 +41,9 @@ function taken(): readonly number[] {
   const pool = existing(rfc11.idPool(rfc11.decodeResourceExtension(existing(fixture.ledger.bank.account(address)).data), 'tunnelId'));
   return Array.from({ length: pool.slots }, (_, slot) => slot).filter((slot) => pool.isAllocated(slot));
 }
+const passOf = (user: Address): Address => existing(stored(user).slots).accessPassPk;
 function pass() {
-  const { address } = accessPassAddress(fixture.ledger.programId, UNSPECIFIED_IPV4, stored(fixture.user()).value.owner);
-  return decodeAccessPass(existing(fixture.ledger.bank.account(address)).data);
+  return decodeAccessPass(existing(fixture.ledger.bank.account(passOf(fixture.user()))).data);
 }
 
 test('program users are created, banned and deleted by instructions that land in blocks', () => {
@@ -123,6 +132,69 @@ test('program users that the program refuses do not exist, and the reason is sho
   expect(() => fixture.user()).toThrow(WorldError);
   expect(() => fixture.user()).toThrow('InvalidStatus');
   expect(fixture.ledger.admin.users(fixture.device).size).toBe(0);
+});
+
+describe('users that a customer created', () => {
+  const customer = createSigner(new Uint8Array(32).fill(9));
+
+  /** A user of the customer, by CreateAndActivateUser with its own pass; the device has two users then. */
+  function customersUser(foundations: Address) {
+    const { admin, bank, programId } = fixture.ledger;
+    const { address: accessPass, bump } = accessPassAddress(programId, UNSPECIFIED_IPV4, customer.address);
+    const value = {
+      ...decodeAccessPass(existing(bank.account(passOf(foundations))).data),
+      userPayer: customer.address,
+      bumpSeed: bump,
+      connectionCount: 0,
+      unicastUserCount: 0,
+    };
+    bank.putAccount(accessPass, createAccount(programId, encodeAccessPass(value)));
+    admin.fund(customer.address, lamports(10n ** 10n));
+    const clientIp = ipv4('198.18.9.9');
+    const user = rfc11.userAddress(programId, clientIp, 0).address;
+    const extension = rfc11.resourceExtensionAddress(programId, fixture.device).address;
+    const about = { programId, user, device: fixture.device, extension, accessPass, payer: customer.address };
+    const rest = { userType: 0, cyoaType: 1, clientIp, tunnelEndpoint: UNSPECIFIED_IPV4 };
+    const { blockhash } = bank.replica().view('processed').latestBlockhash();
+    const wire = signTransaction(customer, blockhash, [rfc11.createAndActivateUser({ ...about, ...rest })]);
+    bank.submit(parseTransaction(wire));
+    bank.advance();
+    const counts = () => {
+      const { connectionCount, unicastUserCount, status } = decodeAccessPass(existing(bank.account(accessPass)).data);
+      return [connectionCount, unicastUserCount, status];
+    };
+    return { user, accessPass, counts };
+  }
+
+  test.each(['ban', 'delete'] as const)(
+    'users that a customer created: a %s by hand is charged to its pass, and frees its slots',
+    (how) => {
+      const { admin } = fixture.ledger;
+      const foundations = fixture.user();
+      const { user, accessPass, counts } = customersUser(foundations);
+      expect([counts(), taken(), admin.device(fixture.device)?.usersCount]).toEqual([[1, 1, 1], [0, 1], 2]);
+      if (how === 'ban') admin.banUser(user);
+      else admin.deleteUser(user);
+      expect([counts(), taken()]).toEqual([[0, 0, 2], [0]]);
+      expect(decodeAccessPass(existing(fixture.ledger.bank.account(passOf(foundations))).data).unicastUserCount).toBe(1);
+      expect(admin.device(fixture.device)?.usersCount).toBe(how === 'ban' ? 2 : 1);
+      if (how === 'delete') return;
+      expect(stored(user).slots).toEqual({
+        tunnelIdSlot: 0xffff,
+        tunnelNetSlot: 0xffff_ffff,
+        dzIpSlot: 0xffff_ffff,
+        accessPassPk: accessPass,
+      });
+      admin.deleteUser(user);
+      expect([counts(), admin.user(user), admin.device(fixture.device)?.usersCount]).toEqual([[0, 0, 2], undefined, 1]);
+    },
+  );
+
+  test('users that a customer created keep their pass when they are changed by hand', () => {
+    const { user, accessPass } = customersUser(fixture.user());
+    fixture.ledger.admin.changeUser(user, { tunnelId: 700 });
+    expect(stored(user).slots).toMatchObject({ tunnelIdSlot: 200, accessPassPk: accessPass });
+  });
 });
 
 test('a device with users from before gets no extension', () => {

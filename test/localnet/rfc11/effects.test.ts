@@ -95,6 +95,12 @@ describe('CreateAndActivateDevice', () => {
     ]);
   });
 
+  test('CreateAndActivateDevice keeps as many addresses of each prefix back as it is told, two without', () => {
+    const made = deviceIn(world, { code: 'lon1', dzIpReservedStart: 1 });
+    const user = userIn(world, { device: made, pass });
+    expect(decodeUser(world.data(user)).dzIp).toBe('198.19.1.1');
+  });
+
   test('CreateAndActivateDevice makes one DzIp bitmap a prefix', () => {
     const made = deviceIn(world, { code: 'lon1', dzPrefixes: ['198.19.1.0/24', '198.19.2.0/29'].map(parseNetworkV4) });
     expect(world.extension(extensionOf(made)).ipAllocations.map(({ bitmap }) => bitmap.slots)).toEqual([32_768, 256, 8]);
@@ -125,6 +131,22 @@ describe('CreateAndActivateUser', () => {
       'AllocateResource: DzIp slot 2',
       'Allocated tunnel_net: 169.254.0.0/31 (slot 0), dz_ip: 198.19.1.2 (slot 2), tunnel_id: 500 (slot 0)',
     ]);
+  });
+
+  test('users count on their device by kind, and connect their pass, as deployed, until they are deleted', () => {
+    const about = () => {
+      const { referenceCount, usersCount, unicastUsersCount, multicastSubscribersCount } = decodeDevice(world.data(device));
+      return [referenceCount, usersCount, unicastUsersCount, multicastSubscribersCount, decodeAccessPass(world.data(pass)).status];
+    };
+    expect(about()).toEqual([0, 0, 0, 0, 0]);
+    userIn(world, { device, pass });
+    userIn(world, { device, pass, userType: 3 });
+    expect(about()).toEqual([2, 2, 1, 1, 1]);
+    world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
+    expect(about()).toEqual([2, 2, 1, 1, 1]);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
+    world.must(rfc11.deleteUser({ ...onUser(userAt(client(1), 3)), authority: CUSTOMER }), CUSTOMER);
+    expect(about()).toEqual([0, 0, 0, 0, 2]);
   });
 
   test('CreateAndActivateUser pays exactly the rent from the payer', () => {
@@ -248,7 +270,7 @@ describe('SweepExpiredUsers', () => {
 });
 
 describe('links', () => {
-  test('links take a tunnel id on each device and a network of the network, and give them back', () => {
+  test('links take the lowest tunnel id that is free on both devices and a network of the network, and give them back', () => {
     const [a, b] = [device, other];
     userIn(world, { device: b, pass });
     const ended = world.must(newLink(world, a, b), OPERATOR);
@@ -258,15 +280,22 @@ describe('links', () => {
       status: 1,
       sideAPk: a,
       sideZPk: b,
-      tunnelId: 500,
+      tunnelId: 501,
       tunnelNet: parseNetworkV4('172.16.0.0/31'),
       contributorPk: world.contributors[0],
     });
-    expect(rfc11.decodeLinkWithSlots(world.data(link)).slots).toEqual({ tunnelNetSlot: 0, tunnelIdSlotA: 0, tunnelIdSlotB: 1 });
-    expect(said(ended).at(-1)).toBe('Allocated tunnel_net: 172.16.0.0/31 (slot 0), tunnel_id_a: 500 (slot 0), tunnel_id_b: 501 (slot 1)');
+    expect(rfc11.decodeLinkWithSlots(world.data(link)).slots).toEqual({ tunnelNetSlot: 0, tunnelIdSlotA: 1, tunnelIdSlotB: 1 });
+    expect(said(ended).at(-1)).toBe('Allocated tunnel_net: 172.16.0.0/31 (slot 0), tunnel_id_a: 501 (slot 1), tunnel_id_b: 501 (slot 1)');
     const deleted = world.must(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(a, b), authority: OPERATOR }), OPERATOR);
-    expect(said(deleted).at(-1)).toBe('Deallocated slots: tunnel_id_a 0, tunnel_id_b 1, tunnel_net 0');
+    expect(said(deleted).at(-1)).toBe('Deallocated slots: tunnel_id_a 1, tunnel_id_b 1, tunnel_net 0');
     expect([counts(extensionOf(a)).tunnelId, counts(extensionOf(b)).tunnelId, counts(GLOBAL_EXTENSION).linkTunnelNet]).toEqual([0, 1, 0]);
+  });
+
+  test('links count on both of their devices, as deployed, and no longer when they are deleted', () => {
+    world.must(newLink(world, device, other), OPERATOR);
+    expect([device, other].map((end) => decodeDevice(world.data(end)).referenceCount)).toEqual([1, 1]);
+    world.must(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(device, other), authority: OPERATOR }), OPERATOR);
+    expect([device, other].map((end) => decodeDevice(world.data(end)).referenceCount)).toEqual([0, 0]);
   });
 
   test('links are at the same address whichever device is named first', () => {
@@ -292,6 +321,10 @@ describe('interfaces', () => {
     const deleted = world.must(rfc11.deleteInterface({ ...removal, contributor: world.contributors[0] }), OPERATOR);
     expect(said(deleted).at(-1)).toBe('Deallocated slots: segment_routing_id 0, dz_ip 2');
     expect(counts(extensionOf(device))).toMatchObject({ segmentRoutingId: 0, dzIp: 0 });
+  });
+
+  test('a loopback without an address logs none', () => {
+    expect(said(world.must(newInterface(world, { device }), OPERATOR)).at(-1)).toBe('Allocated segment_routing_id: 1 (slot 0)');
   });
 
   test('a physical one is unlinked and holds nothing', () => {

@@ -18,6 +18,7 @@ import {
   multicastGroupAddress,
   parseNetworkV4,
   type User,
+  UserStatus,
   ZERO_ADDRESS,
 } from '../../../src/serviceability/index.ts';
 import * as rfc11 from '../../../src/serviceability/rfc11/index.ts';
@@ -34,6 +35,7 @@ import {
   linkEnds,
   newGlobalExtension,
   newGroup,
+  newInterface,
   newLink,
   newUser,
   OPERATOR,
@@ -182,6 +184,130 @@ test('BackfillEntitySlots refuses what is not so', () => {
   expect(backfill({ entity: link }, [GLOBAL_EXTENSION, extensionOf(a), extensionOf(b)])).toBe('Custom 65');
   expect(backfill({})).toBeNull();
   expect(backfill({})).toBe('SlotsAlreadyTracked');
+});
+
+/** The old network with its extensions, and what its entities hold marked as in phase 3. */
+function markedNetwork() {
+  const old = oldNetwork();
+  const { world, a, b, users } = old;
+  for (const instruction of [newGlobalExtension(), extensionFor(a), extensionFor(b)]) world.must(instruction);
+  for (const user of users) {
+    const { devicePk } = decodeUser(world.data(user));
+    const { tunnelNetSlot, tunnelIdSlot } = slotsOfUser(world, user);
+    world.must(setState(extensionOf(devicePk), 'userTunnelNet', [tunnelNetSlot]));
+    world.must(setState(extensionOf(devicePk), 'tunnelId', [tunnelIdSlot]));
+  }
+  world.must(setState(GLOBAL_EXTENSION, 'linkTunnelNet', [4]));
+  const backfill = (entity: Address, extensions: readonly Address[], slots: object) => {
+    const input = { programId: PROGRAM, authority: FOUNDATION, entity, extensions, accessPass: old.pass, ...NONE, ...slots };
+    return world.run(rfc11.backfillEntitySlots(input));
+  };
+  return { ...old, backfill, ends: [GLOBAL_EXTENSION, extensionOf(a), extensionOf(b)] };
+}
+
+const changeOf = (world: World, address: Address, change: Partial<User>): Address =>
+  world.put(address, encodeUser({ ...decodeUser(world.data(address)), ...change }));
+const linkSlots = { tunnelNetSlot: 4, tunnelIdSlot: 0, tunnelIdSlotB: 0 };
+
+test("BackfillEntitySlots checks a link's side Z like its side A: the slot of a user is not taken for it", () => {
+  const { world, a, b, pass, link, backfill, ends } = markedNetwork();
+  for (const device of [a, b]) world.must(setState(extensionOf(device), 'tunnelId', [0]));
+  userIn(world, { device: b, pass, clientIp: client(30) });
+  expect(backfill(link, ends, { ...linkSlots, tunnelIdSlotB: 1 }).err).toBe('SlotMismatch');
+  expect(backfill(link, ends, linkSlots).err).toBeNull();
+});
+
+test('BackfillEntitySlots gives a slot to one entity only: not to a second one, nor one that a live user holds', () => {
+  const { world, a, b, pass, users, link, backfill, ends } = markedNetwork();
+  const [first] = users;
+  const twin = world.put(userAt(client(40)), encodeUser({ ...decodeUser(world.data(first)), clientIp: client(40) }));
+  const slots = slotsOfUser(world, first);
+  expect(backfill(first, [extensionOf(a)], slots).err).toBeNull();
+  expect(backfill(twin, [extensionOf(a)], slots).err).toBe('SlotAlreadyAllocated');
+  // A live user got tunnel id 500 on side Z, because the link's was marked too late.
+  userIn(world, { device: b, pass, clientIp: client(41) });
+  for (const device of [a, b]) world.must(setState(extensionOf(device), 'tunnelId', [0]));
+  const changed = world.watch();
+  expect(backfill(link, ends, linkSlots).err).toBe('SlotAlreadyAllocated');
+  expect(changed()).toEqual([]);
+});
+
+test('BackfillEntitySlots takes the draft size for an extension again when all is claimed', () => {
+  const { world, a, users, backfill } = markedNetwork();
+  const size = world.data(extensionOf(a)).length;
+  world.must(setState(extensionOf(a), 'userTunnelNet', [32_767]));
+  expect(world.data(extensionOf(a)).length).toBeGreaterThan(size);
+  world.must(
+    rfc11.releaseResource({ programId: PROGRAM, extension: extensionOf(a), authority: FOUNDATION, resourceType: 2, slot: 32_767 }),
+  );
+  expect(backfill(users[0], [extensionOf(a)], slotsOfUser(world, users[0])).err).toBeNull();
+  expect(world.data(extensionOf(a)).length).toBe(5_243);
+});
+
+test('BackfillEntitySlots takes a user that was banned before, with no slots; it counts on its pass no longer and can be deleted', () => {
+  const { world, a, pass, users, backfill } = markedNetwork();
+  const [first] = users;
+  const zeroed = { tunnelId: 0, tunnelNet: parseNetworkV4('0.0.0.0/0'), dzIp: ipv4('0.0.0.0') };
+  changeOf(world, first, { status: UserStatus.banned, ...zeroed });
+  const before = decodeAccessPass(world.data(pass)).connectionCount;
+  const extensions = [extensionOf(a)];
+  expect(backfill(first, extensions, { tunnelNetSlot: 0, dzIpSlot: 2, tunnelIdSlot: 0 }).err).toBe('SlotMismatch');
+  const none = { tunnelNetSlot: rfc11.NO_SLOT, dzIpSlot: rfc11.NO_SLOT, tunnelIdSlot: rfc11.NO_ID_SLOT };
+  expect(backfill(first, extensions, none).err).toBeNull();
+  expect(decodeAccessPass(world.data(pass)).connectionCount).toBe(before - 1);
+  const deletion = { programId: PROGRAM, user: first, device: a, extension: extensionOf(a), accessPass: pass, authority: CUSTOMER };
+  world.must(rfc11.deleteUser(deletion), CUSTOMER);
+  expect(decodeAccessPass(world.data(pass)).connectionCount).toBe(before - 1);
+});
+
+test('deployed ids without a slot are logged, kept out of the pools, and do not keep their account from being deleted', () => {
+  const { world, a, b, pass, users, link, backfill, ends } = markedNetwork();
+  // LinkIds begins at 1, and a device's deployed tunnel ids end at 4595.
+  world.put(link, encodeLink({ ...decodeLink(world.data(link)), tunnelId: 12 }));
+  changeOf(world, users[0], { tunnelId: 4_200, dzIp: ipv4('198.19.1.1') });
+  const without = { ...linkSlots, tunnelIdSlot: rfc11.NO_ID_SLOT, tunnelIdSlotB: rfc11.NO_ID_SLOT };
+  const ended = backfill(link, ends, without);
+  expect(ended).toMatchObject({ err: null });
+  expect(ended.logs).toContain(`Program log: Backfilled slots of ${link}; without a slot: tunnel_id_a, tunnel_id_b`);
+  const slots = { tunnelNetSlot: 7, tunnelIdSlot: rfc11.NO_ID_SLOT, dzIpSlot: rfc11.NO_SLOT };
+  expect(backfill(users[0], [extensionOf(a)], slots).err).toBeNull();
+  const taken = world.extension(extensionOf(b)).idAllocations.map(({ allocatedCount }) => allocatedCount);
+  world.must(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(a, b), link, authority: OPERATOR }), OPERATOR);
+  expect(world.extension(extensionOf(b)).idAllocations.map(({ allocatedCount }) => allocatedCount)).toEqual(taken);
+  const deletion = { programId: PROGRAM, user: users[0], device: a, extension: extensionOf(a), accessPass: pass, authority: CUSTOMER };
+  world.must(rfc11.deleteUser(deletion), CUSTOMER);
+});
+
+test('interfaces of before: what phase 3 marks for them is freed with them, and then the device can go', () => {
+  const { world, a } = oldNetwork();
+  const loopback = { name: 'Loopback255', status: 3, interfaceType: 1, loopbackType: 1, vlanId: 0, nodeSegmentIdx: 9 };
+  const embedded = [
+    { layout: 0, ...loopback, ipNet: parseNetworkV4('198.19.1.7/32'), userTunnelEndpoint: false },
+    { layout: 0, ...loopback, name: 'Ethernet1', nodeSegmentIdx: 0, ipNet: parseNetworkV4('0.0.0.0/0'), userTunnelEndpoint: false },
+  ] as const;
+  world.put(a, encodeDevice({ ...decodeDevice(world.data(a)), referenceCount: 0, usersCount: 0, deprecatedInterfaces: embedded }));
+  world.must(extensionFor(a));
+  world.must([setState(extensionOf(a), 'segmentRoutingId', [8]), setState(extensionOf(a), 'dzIp', [7])]);
+  const on = { programId: PROGRAM, device: a, extension: extensionOf(a), authority: OPERATOR, contributor: world.contributors[0] };
+  expect(world.run(rfc11.deleteDevice(on), OPERATOR).err).toBe('Custom 70');
+  const removal = (name: string) => rfc11.deleteInterface({ ...on, interface: rfc11.interfaceAddress(PROGRAM, a, name).address });
+  expect(world.must(removal('Loopback255'), OPERATOR).logs).toContain('Program log: Deallocated slots: segment_routing_id 8, dz_ip 7');
+  world.must(removal('Ethernet1'), OPERATOR);
+  expect(world.run(removal('Ethernet1'), OPERATOR).err).toBe('InvalidAccountOwner');
+  expect(rfc11.isUnused(world.extension(extensionOf(a)))).toBe(true);
+  world.must(rfc11.deleteDevice(on), OPERATOR);
+});
+
+test('an interface of before frees nothing that phase 3 did not mark for it', () => {
+  const { world, a } = oldNetwork();
+  const shape = { layout: 0, name: 'Loopback255', status: 3, interfaceType: 1, loopbackType: 1, vlanId: 0, userTunnelEndpoint: false };
+  const embedded = { ...shape, layout: 0, nodeSegmentIdx: 1, ipNet: parseNetworkV4('0.0.0.0/0') } as const;
+  world.put(a, encodeDevice({ ...decodeDevice(world.data(a)), deprecatedInterfaces: [embedded] }));
+  world.must(extensionFor(a));
+  world.must(newInterface(world, { device: a, name: 'Loopback1' }), OPERATOR);
+  const on = { programId: PROGRAM, device: a, extension: extensionOf(a), authority: OPERATOR, contributor: world.contributors[0] };
+  world.must(rfc11.deleteInterface({ ...on, interface: rfc11.interfaceAddress(PROGRAM, a, 'Loopback255').address }), OPERATOR);
+  expect(rfc11.idPool(world.extension(extensionOf(a)), 'segmentRoutingId')?.isAllocated(0)).toBe(true);
 });
 
 test('SetResourceState may be repeated after a lost answer: it succeeds and counts nothing twice', () => {

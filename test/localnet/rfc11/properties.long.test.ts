@@ -3,6 +3,7 @@ import {
   type Address,
   accountType,
   decodeAccessPass,
+  decodeDevice,
   type Instruction,
   type User,
   UserStatus,
@@ -78,6 +79,10 @@ function expectBalanced(world: World): void {
     );
     expect(held(extension, 'segmentRoutingId')).toEqual(exactly(loopbacks.map(({ segmentRoutingSlot }) => segmentRoutingSlot)));
     expect(extension.interfaceCount).toBe(loopbacks.length);
+    const own = users.filter(({ value }) => value.devicePk === device);
+    const { usersCount, unicastUsersCount, referenceCount } = decodeDevice(world.data(device));
+    expect([usersCount, referenceCount]).toEqual([own.length, own.length + linkIds.length]);
+    expect(unicastUsersCount).toBe(own.filter(({ value }) => value.userType !== UserType.multicast).length);
     expect(new Set(mine.map(({ value }) => value.tunnelNet.address)).size).toBe(mine.length);
     expect(new Set(mine.map(({ value }) => value.tunnelId)).size).toBe(mine.length);
   }

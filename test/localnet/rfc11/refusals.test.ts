@@ -186,6 +186,32 @@ describe("RFC-11's security table", () => {
   });
 });
 
+describe('slots that are not those of the account', () => {
+  test('slots of a link are all verified before one is freed', () => {
+    world.must(newLink(world, device, other), OPERATOR);
+    const { link } = linkEnds(device, other);
+    const { value, slots } = rfc11.decodeLinkWithSlots(world.data(link));
+    if (slots === undefined) throw new Error('no slots');
+    for (const wrong of [{ tunnelIdSlotA: 7 }, { tunnelIdSlotB: 7 }, { tunnelNetSlot: 7 }, { tunnelIdSlotB: rfc11.NO_ID_SLOT }]) {
+      world.put(link, rfc11.encodeLinkWithSlots({ value, slots: { ...slots, ...wrong } }));
+      refused(rfc11.deleteLink({ programId: PROGRAM, ...linkEnds(device, other), authority: OPERATOR }), OPERATOR, 'SlotMismatch');
+    }
+  });
+
+  test('slots of an interface are all verified before one is freed', () => {
+    world.must(newInterface(world, { device, kind: 'loopback with address' }), OPERATOR);
+    userIn(world, { device, pass });
+    const address = rfc11.interfaceAddress(PROGRAM, device, 'Loopback100').address;
+    const account = rfc11.decodeInterfaceAccount(world.data(address));
+    const removal = { programId: PROGRAM, interface: address, device, extension: extensionOf(device), authority: OPERATOR };
+    // Slot 3 is the user's.
+    for (const wrong of [{ segmentRoutingSlot: 1 }, { dzIpSlot: 3 }, { dzIpSlot: undefined }]) {
+      world.put(address, rfc11.encodeInterfaceAccount({ ...account, ...wrong }));
+      refused(rfc11.deleteInterface({ ...removal, contributor: world.contributors[0] }), OPERATOR, 'SlotMismatch');
+    }
+  });
+});
+
 describe('users', () => {
   test('users of a device that is not activated are not created', () => {
     const drained = encodeDevice({ ...decodeDevice(world.data(device)), status: 5 });
@@ -298,6 +324,38 @@ describe('devices', () => {
       contributor: world.contributors[0],
     };
     refused(rfc11.deleteDevice(deletion), OPERATOR, 'ResourceInUse');
+  });
+
+  const deletionOf = () =>
+    rfc11.deleteDevice({
+      programId: PROGRAM,
+      device,
+      extension: extensionOf(device),
+      authority: OPERATOR,
+      contributor: world.contributors[0],
+    });
+
+  test('devices with a banned user are not deleted before it, because it could be closed no longer', () => {
+    userIn(world, { device, pass });
+    world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
+    refused(deletionOf(), OPERATOR, 'ResourceInUse');
+    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
+    world.must(deletionOf(), OPERATOR);
+  });
+
+  test('devices whose own counts know of a user or link that no bitmap knows are not deleted', () => {
+    for (const count of ['referenceCount', 'usersCount'] as const) {
+      world.put(device, encodeDevice({ ...decodeDevice(world.data(device)), referenceCount: 0, [count]: 1 }));
+      refused(deletionOf(), OPERATOR, 'ResourceInUse');
+    }
+  });
+
+  test('devices with interfaces from before RFC-11 inside are not deleted', () => {
+    const { name, ...rest } = { name: 'Ethernet1', status: 3, interfaceType: 2, loopbackType: 0, vlanId: 0, nodeSegmentIdx: 0 };
+    const embedded = { layout: 0, name, ...rest, ipNet: parseNetworkV4('0.0.0.0/0'), userTunnelEndpoint: false } as const;
+    world.put(device, encodeDevice({ ...decodeDevice(world.data(device)), deprecatedInterfaces: [embedded] }));
+    refused(deletionOf(), OPERATOR, 'Custom 70');
+    refused(newInterface(world, { device, name, kind: 'physical' }), OPERATOR, 'Custom 56');
   });
 
   test('a device goes to a contributor only', () => {

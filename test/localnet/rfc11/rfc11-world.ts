@@ -225,10 +225,12 @@ export interface NewDevice {
   readonly authority?: Address;
   readonly contributor?: Address;
   readonly dzPrefixes?: readonly NetworkV4[];
+  readonly dzIpReservedStart?: number;
 }
 
 /** CreateAndActivateDevice by a contributor's owner. */
-export function newDevice(world: World, { code = 'fra1', authority = OPERATOR, contributor, dzPrefixes }: NewDevice = {}): Instruction {
+export function newDevice(world: World, input: NewDevice = {}): Instruction {
+  const { code = 'fra1', authority = OPERATOR, contributor, dzPrefixes, dzIpReservedStart } = input;
   const device = deviceAt(code);
   return rfc11.createAndActivateDevice({
     programId: PROGRAM,
@@ -245,6 +247,7 @@ export function newDevice(world: World, { code = 'fra1', authority = OPERATOR, c
     dzPrefixes: dzPrefixes ?? [parseNetworkV4('198.19.1.0/24')],
     metricsPublisher: key('publisher'),
     mgmtVrf: 'management',
+    dzIpReservedStart,
   });
 }
 
