@@ -3,7 +3,7 @@
  * node scripts/generate-docs.mjs [--check]
  *
  *   src/config        ──► scripts/docs/*.ts ──► docs/configuration.md, docs/configuration.schema.json, config/*.yaml
- *   src/observability ──► scripts/docs/*.ts ──► docs/metrics.md
+ *   src/observability ──► scripts/docs/*.ts ──► docs/metrics.md, the tables of docs/watching.md
  *   test              ──► scripts/docs/*.ts ──► docs/rules.md
  *
  * With --check nothing is written, and files that are not up to date are named with exit code 1.

@@ -5,6 +5,7 @@ import { exampleFile } from './example-file.ts';
 import { metricsPage } from './metrics-page.ts';
 import { rfc19Page } from './rfc19-page.ts';
 import { rulesPage } from './rules-page.ts';
+import { watchingPage } from './watching-page.ts';
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -12,12 +13,13 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Every file of the repository that is written from the configuration's schema, the metrics, or the titles of the tests. */
+/** Every file of the repository that is written from the configuration's schema, the metrics, the findings, or the titles of the tests. */
 export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   return [
     { path: 'docs/configuration.md', content: configurationPage() },
     { path: 'docs/metrics.md', content: await metricsPage() },
     { path: 'docs/rules.md', content: rulesPage() },
+    { path: 'docs/watching.md', content: watchingPage() },
     { path: 'docs/rfc19.md', content: rfc19Page() },
     { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
     ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),

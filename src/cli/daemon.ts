@@ -4,7 +4,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, backoffDelays, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
-import { createStatusBoard, type Logger } from '../observability/index.ts';
+import { createStatusBoard, createVerdictLog, type Logger, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';
@@ -126,7 +126,7 @@ interface AdminServerOptions {
   readonly reload: () => Promise<ReloadOutcome>;
 }
 
-/** Status, metrics and health over HTTP. It outlives a reload. */
+/** The agent's status, and with `http.enabled` status, metrics and health over HTTP. It outlives a reload. */
 export type AdminServer = Awaited<ReturnType<typeof openAdminServer>>;
 
 /** Without a completed tick for this many intervals, for at least 30 s and for longer than a slow poll takes, the agent is unhealthy. */
@@ -170,15 +170,10 @@ function listenError(error: unknown, { host, port }: AgentConfig['http']['listen
 }
 
 /**
- * Opens the HTTP server of the configuration. Where its address is not free yet, it resolves at once, and listens as soon as it can. Throws
- * AgentError `CONFIG__CANNOT_LISTEN` for what only a person can correct.
+ * Keeps the agent's status, logs each change of its verdict, and opens the HTTP server of the configuration. Where its address is not free yet,
+ * it resolves at once, and listens as soon as it can. Throws AgentError `CONFIG__CANNOT_LISTEN` for what only a person can correct.
  */
 export async function openAdminServer({ config, version, commit, publisher, logger, reload }: AdminServerOptions) {
-  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
-  const {
-    listen: { host, port },
-    tokenFile,
-  } = config.http;
   const board = createStatusBoard({
     version,
     commit,
@@ -189,6 +184,49 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     ...partNames(config),
     clock: systemClock,
   });
+  const served = config.http.enabled ? await serve(board, { config, logger, reload }) : undefined;
+  const metrics = served?.metrics;
+  let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
+  const show = (): void => {
+    if (opened !== undefined) metrics?.watch(measuredSettings(opened.config), opened.counts);
+  };
+  const listeners = [board.listener, metrics?.listener ?? {}, createVerdictLog(logger, board.read)];
+  return {
+    /** Why the HTTP server does not listen yet. */
+    problem: served?.problem,
+    reporter: createAgentEvents(...listeners).reporter,
+    /** Receives the requests and bytes that the agent exchanges with the ledger. */
+    meter: {
+      request(event) {
+        board.request(event);
+        metrics?.meter.request(event);
+      },
+      bytes: (event) => metrics?.meter.bytes(event),
+    } satisfies LedgerMeter,
+    /** The agent that was opened with these settings. The first one shows at once, the next one after a successful reload. */
+    watch({ counts }: Pick<OpenedAgent, 'counts'>, of: AgentConfig): void {
+      const isFirst = opened === undefined;
+      opened = { counts, config: of };
+      if (isFirst) show();
+    },
+    reloaded({ successful, message }: ReloadOutcome): void {
+      metrics?.reloaded(successful);
+      board.reloaded(successful, message);
+      if (!successful || opened === undefined) return;
+      board.replaced(partNames(opened.config));
+      show();
+    },
+    close: async () => served?.close(),
+  };
+}
+
+/** Loaded only where the configuration enables it: prom-client costs memory. */
+async function serve(board: StatusBoard, { config, logger, reload }: Pick<AdminServerOptions, 'config' | 'logger' | 'reload'>) {
+  const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
+  const {
+    listen: { host, port },
+    tokenFile,
+  } = config.http;
   const metrics = createMetrics({ status: board.read, ...measuredSettings(config) });
   const secret = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile);
   for (const line of secret?.warnings ?? []) logger.warn(line);
@@ -228,35 +266,9 @@ export async function openAdminServer({ config, version, commit, publisher, logg
   const failed = await listen();
   if (failed !== undefined && !failed.isTransient) throw failed.error;
   const retrying = failed && retry(failed.error).catch(() => undefined);
-  let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
-  const show = (): void => {
-    if (opened !== undefined) metrics.watch(measuredSettings(opened.config), opened.counts);
-  };
   return {
-    /** Why it does not listen yet. */
     problem: failed?.error,
-    reporter: createAgentEvents(board.listener, metrics.listener).reporter,
-    /** Receives the requests and bytes that the agent exchanges with the ledger. */
-    meter: {
-      request(event) {
-        board.request(event);
-        metrics.meter.request(event);
-      },
-      bytes: metrics.meter.bytes,
-    } satisfies LedgerMeter,
-    /** The agent that was opened with these settings. The first one shows at once, the next one after a successful reload. */
-    watch({ counts }: Pick<OpenedAgent, 'counts'>, of: AgentConfig): void {
-      const isFirst = opened === undefined;
-      opened = { counts, config: of };
-      if (isFirst) show();
-    },
-    reloaded({ successful, message }: ReloadOutcome): void {
-      metrics.reloaded(successful);
-      board.reloaded(successful, message);
-      if (!successful || opened === undefined) return;
-      board.replaced(partNames(opened.config));
-      show();
-    },
+    metrics,
     async close(): Promise<void> {
       closing.abort(new Stopped('the admin server is closed'));
       await retrying;

@@ -97,17 +97,16 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
   if (options.once) return runOnce(await open(config), logger, io);
 
-  const server =
-    options.dryRun || !config.http.enabled
-      ? undefined
-      : await openAdminServer({
-          config,
-          version: io.version,
-          commit: COMMIT,
-          publisher: signer?.address,
-          logger,
-          reload: () => service.reload(),
-        });
+  const server = options.dryRun
+    ? undefined
+    : await openAdminServer({
+        config,
+        version: io.version,
+        commit: COMMIT,
+        publisher: signer?.address,
+        logger,
+        reload: () => service.reload(),
+      });
   const notify = createNotifyRunner(io.environment);
   const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
   events.listen(manager.listener);

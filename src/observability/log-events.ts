@@ -1,7 +1,10 @@
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import type { Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
-import { type Clock, systemClock } from '../lib/index.ts';
+import type { LedgerView, Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
+import { type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
+import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
+import { LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
+import type { AgentStatus } from './status.ts';
 
 /** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
 const REMIND_AFTER = 60;
@@ -54,13 +57,126 @@ const USER_REASON_TEXT: Readonly<Record<string, string>> = {
   'state-unrecognized': 'the switch reports a BGP state that RFC 4271 does not define; no status is written for this user',
 };
 
-/** A balance that lasts fewer hours than this is worth a warning. */
-const LOW_HOURS = 48;
 /** Foreign writes come in bursts: at most one line in this time. */
 const FOREIGN_QUIET_MS = 3_600_000;
 
+/** Changes of more users at once are one line with their number. */
+const MOST_USERS_NAMED = 20;
+
+/** One line for each user that the ledger gained, lost or changed since the view before. The first view is no news. */
+function createAccountLog(logger: Logger): (view: LedgerView) => void {
+  let before: LedgerView | undefined;
+  return (view) => {
+    const former = before?.users;
+    before = view;
+    if (former === undefined || former === view.users) return;
+    const changes: (readonly [what: string, fields: LogFields])[] = [];
+    for (const [pubkey, { user }] of view.users) {
+      const earlier = former.get(pubkey)?.user;
+      if (earlier === undefined) changes.push(['user created', accountFields(pubkey, user)]);
+      else if (earlier !== user) changes.push(...accountChanges(pubkey, earlier, user));
+    }
+    for (const [pubkey, { user }] of former)
+      if (!view.users.has(pubkey)) changes.push(['user deleted, or moved to another device', accountFields(pubkey, user)]);
+    for (const what of new Set(changes.map(([each]) => each))) {
+      const these = changes.filter(([each]) => each === what);
+      if (these.length > MOST_USERS_NAMED) logger.info(what, { users: these.length });
+      else for (const [, fields] of these) logger.info(what, fields);
+    }
+  };
+}
+
+const accountFields = (user: Address, { tunnelId, tunnelNet, clientIp }: User): LogFields => ({
+  user,
+  tunnel: tunnelId,
+  tunnelNet: formatNetworkV4(tunnelNet),
+  clientIp,
+});
+
+function* accountChanges(pubkey: Address, earlier: User, user: User): Generator<readonly [string, LogFields]> {
+  if (earlier.status !== user.status) {
+    const name = userStatusName(user.status);
+    yield [`user ${name}`, { ...accountFields(pubkey, earlier), was: userStatusName(earlier.status) }];
+  }
+  // A ban takes the tunnel away.
+  const was = formatNetworkV4(earlier.tunnelNet);
+  if (user.tunnelId !== 0 && (earlier.tunnelId !== user.tunnelId || was !== formatNetworkV4(user.tunnelNet)))
+    yield ['user moved to another tunnel', { ...accountFields(pubkey, user), was: `${earlier.tunnelId} ${was}` }];
+}
+
+/** Refreshes are one line an hour; each is at debug. */
+function createRefreshLog(logger: Logger, clock: Pick<Clock, 'monotonic'>) {
+  let since = clock.monotonic();
+  let refreshes = 0;
+  const transactions = new Set<string>();
+  return {
+    add(signature: string): void {
+      refreshes += 1;
+      transactions.add(signature);
+    },
+    summarize(): void {
+      const now = clock.monotonic();
+      if (now - since < HOUR_MS) return;
+      if (refreshes > 0)
+        logger.info('statuses refreshed', { refreshes, transactions: transactions.size, inMinutes: Math.round((now - since) / 60_000) });
+      since = now;
+      refreshes = 0;
+      transactions.clear();
+    },
+  };
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Remembers when something began, so that the line of its end says how long it lasted. */
+function createSpans(clock: Pick<Clock, 'monotonic'>) {
+  const begun = new Map<string, MonotonicMs>();
+  return {
+    begin(what: string): void {
+      if (!begun.has(what)) begun.set(what, clock.monotonic());
+    },
+    /** Seconds since it began; undefined if it never did. */
+    end(what: string): number | undefined {
+      const from = begun.get(what);
+      begun.delete(what);
+      return from === undefined ? undefined : Math.round((clock.monotonic() - from) / 1_000);
+    },
+  };
+}
+
+const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
+
+/** One line a change of the verdict, with the findings that made it. Must listen after the board. */
+export function createVerdictLog(logger: Logger, read: () => AgentStatus): AgentListener {
+  let last: { readonly verdict: Verdict; readonly at: number } | undefined;
+  return {
+    tick() {
+      const { verdict, findings, now } = read();
+      const was = last;
+      if (verdict === (was?.verdict ?? 'ok')) {
+        last ??= { verdict, at: now };
+        return;
+      }
+      last = { verdict, at: now };
+      const [first] = findings;
+      logger[VERDICT_LEVELS[verdict]]('verdict changed', {
+        verdict,
+        was: was?.verdict,
+        afterSeconds: was === undefined ? undefined : Math.round((now - was.at) / 1_000),
+        findings: findings.length === 0 ? undefined : [...new Set(findings.map(({ code }) => code))],
+        problem: first?.text,
+        remedy: first?.remedy,
+        runbook: first?.runbook,
+      });
+    },
+  };
+}
+
 /** Writes one line a change of state, none a tick. */
 export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'> = systemClock) {
+  const { begin, end } = createSpans(clock);
+  const logAccounts = createAccountLog(logger);
+  const refreshLog = createRefreshLog(logger, clock);
   /** The reasons for which some users are unobserved, and the VRFs: logged when they begin and when they end. */
   const unobserved = new Map<string, readonly string[]>();
   const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: TickReport['failedVrfs']): void => {
@@ -73,6 +189,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         const [first] = failed.toSorted(([left], [right]) => Number(expected.includes(right)) - Number(expected.includes(left)));
         const vrfs = failed.length === 0 ? expected : failed.map(([vrf]) => vrf);
         unobserved.set(reason, vrfs);
+        begin(reason);
         logger.warn('users not observed; no status is written for them', {
           reason,
           users: users.length,
@@ -85,7 +202,8 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         const vrfs = unobserved.get(reason);
         if (vrfs === undefined) continue;
         unobserved.delete(reason);
-        if (outcomes.size > 0) logger.info('users observed again', { after: reason, vrfs });
+        const afterSeconds = end(reason);
+        if (outcomes.size > 0) logger.info('users observed again', { after: reason, vrfs, afterSeconds });
       }
     }
   };
@@ -110,11 +228,12 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
   const lostSources = new Map<string, string | undefined>();
   let reporting = '';
   let wasLow = false;
+  let deviceWas: string | undefined;
   let foreignQuietUntil = Number.NEGATIVE_INFINITY;
   const foreign = new Set<string>();
   return {
     ...createSnapshotLog(logger, clock),
-    tick({ switchRead, durationMs, outcomes, intents, viewSlot, failedVrfs }) {
+    tick({ switchRead, durationMs, outcomes, intents, view, viewSlot, failedVrfs }) {
       logger.debug('tick', {
         durationMs: Math.round(durationMs),
         users: outcomes.size,
@@ -124,9 +243,13 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       });
       logUnobserved(outcomes, failedVrfs);
       if (switchRead) logFailedVrfs(failedVrfs);
+      if (view !== undefined) logAccounts(view);
+      refreshLog.summarize();
       if (wasRead === switchRead) return;
-      if (!switchRead) logger.error('all switch sources failed; no status is written until one recovers');
-      else if (wasRead === false) logger.info('switch read again');
+      if (!switchRead) {
+        begin('switch');
+        logger.error('all switch sources failed; no status is written until one recovers');
+      } else if (wasRead === false) logger.info('switch read again', { afterSeconds: end('switch') });
       wasRead = switchRead;
     },
     observed({ user, before, outcome }) {
@@ -138,7 +261,8 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       else logger.warn('most sessions read down at once; no status is written for those that a second poll did not confirm', fields);
     },
     ledgerView({ state, error }) {
-      if (state === 'back') logger.info('users read from the ledger again');
+      if (state === 'lost') begin('ledger');
+      if (state === 'back') logger.info('users read from the ledger again', { afterSeconds: end('ledger') });
       else if (state === 'rollback') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
       else if (state === 'too-old')
         logger.error('ledger data is older than ledger.maxLedgerAge; deciding stops until the users can be read');
@@ -146,10 +270,11 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     // Comes before `source`, and also from an agent that has not seen the source fail.
     polled({ source }) {
-      if (lostSources.delete(source)) logger.info('switch source recovered', { source });
+      if (lostSources.delete(source)) logger.info('switch source recovered', { source, afterSeconds: end(`source ${source}`) });
     },
     source({ source, state, error }) {
       if (state === 'back' || (lostSources.has(source) && lostSources.get(source) === error?.message)) return;
+      begin(`source ${source}`);
       lostSources.set(source, error?.message);
       logger.warn('switch source failed', { source, error });
     },
@@ -157,18 +282,30 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       const { kind, source } = event;
       if (kind === 'woke') logger.debug('poll triggered by the switch', { source });
       else if (kind === 'held-back') logger.debug('trigger dropped by the rate limit', { source });
-      else if (kind === 'back') logger.info('trigger source recovered', { source });
-      else if (kind === 'lost') logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
-      else logger.warn('trigger rate limit reached; falling back to the poll interval', { source, maxPerMinute: event.maxPerMinute });
+      else if (kind === 'back') logger.info('trigger source recovered', { source, afterSeconds: end(`trigger ${source}`) });
+      else if (kind === 'lost') {
+        begin(`trigger ${source}`);
+        logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
+      } else logger.warn('trigger rate limit reached; falling back to the poll interval', { source, maxPerMinute: event.maxPerMinute });
     },
     endpoint({ endpoint, state, error }) {
-      if (state === 'back') logger.info('ledger endpoint recovered', { endpoint });
+      if (state === 'lost') begin(`endpoint ${endpoint}`);
+      if (state === 'back') logger.info('ledger endpoint recovered', { endpoint, afterSeconds: end(`endpoint ${endpoint}`) });
       else logger.warn('ledger endpoint failed', { endpoint, error });
     },
     authorized({ device, code, publisher }) {
       const now = `${device} ${code} ${publisher}`;
       if (now !== reporting) logger.info('reporting for device', { device, code, publisher });
       reporting = now;
+    },
+    deviceStatus({ status }) {
+      const name = deviceStatusName(status);
+      if (name === 'activated' && deviceWas === undefined) logger.debug('device status', { status: name });
+      else logger[name === 'activated' ? 'info' : 'warn'](`device is ${name} on the ledger`, { was: deviceWas });
+      deviceWas = name;
+    },
+    ledgerLag({ slot, behindMs }) {
+      logger.debug('block time compared with the clock', { slot, behindMs });
     },
     balance({ lamports, hoursToEmpty, publisher }) {
       logger.debug('balance', { publisher, lamports });
@@ -207,7 +344,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       logger.debug('transaction sent', { signature, users: intents.length });
     },
     confirmed({ intent, signature, slot, latencyMs }) {
-      logger.info('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
+      const isChange = intent.reason === 'change';
+      if (!isChange) refreshLog.add(signature);
+      logger[isChange ? 'info' : 'debug']('status written', { ...writeFields(intent), signature, slot, latencyMs: Math.round(latencyMs) });
     },
     rejected({ intent, signature, error }) {
       logger.error('program rejected the status; retried when the account changes, or after a backoff', {
@@ -230,10 +369,12 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     halted(error) {
       reporting = '';
+      begin('halt');
       logger.error('writes halted until this is fixed', { error });
     },
     budget({ allowance }) {
-      if (allowance === 'all') logger.info('spending limit has room again');
+      if (allowance !== 'all') begin('spending');
+      if (allowance === 'all') logger.info('spending limit has room again', { afterSeconds: end('spending') });
       else if (allowance === 'changes-only') logger.warn('spending limit nearly reached; changes are written, refreshes wait');
       else
         logger.error(
@@ -241,7 +382,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         );
     },
     resumed() {
-      logger.info('writes resumed');
+      logger.info('writes resumed', { afterSeconds: end('halt') });
     },
     writesStalled({ error, forMs, repeated, nothingToWrite = false }) {
       const what = nothingToWrite ? 'the ledger makes no progress; no write waits for it' : 'writes are not landing';

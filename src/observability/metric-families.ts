@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AgentListener } from '../agent/events.ts';
-import { ledgerStatus, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
-import type { Address } from '../serviceability/index.ts';
+import type { StatusIntent } from '../bgp/index.ts';
 
 /** Every value of each label that is known beforehand; an empty list for labels whose values appear with use. */
 type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
@@ -121,7 +120,7 @@ export function createSnapshotMetrics({ counter, histogram, gauge }: Instruments
 const TICK_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Counters of ticks: their results, their durations, and what they observed. `now` is in milliseconds since 1970. */
-export function createTickMetrics({ counter, histogram, gauge, value }: Instruments, now: () => number): AgentListener {
+export function createTickMetrics({ counter, histogram, gauge }: Instruments, now: () => number): AgentListener {
   const ticks = counter('ticks_total', 'Ticks, by whether the switch and the ledger could be read.', {
     result: ['complete', 'switch-unread', 'ledger-unread'],
   });
@@ -142,15 +141,6 @@ export function createTickMetrics({ counter, histogram, gauge, value }: Instrume
   const setBacks = counter('ledger_set_backs_total', 'Deprecated, removed in the next release: use dzd_telemetry_ledger_rollbacks_total.');
   const viewLosses = counter('ledger_view_losses_total', 'Times that reading the users from the ledger began to fail.');
   const ambiguous = gauge('ambiguous_users', 'Users that the last tick matched to more than one neighbor.');
-  /** Since when, milliseconds since 1970. */
-  let pending = new Map<Address, number>();
-  /** Users whose status the program rejected: they do not wait for a confirmation, and have a metric of their own. */
-  const rejectedUsers = new Set<Address>();
-  value(
-    'oldest_pending_timestamp_seconds',
-    'Since when the user that has waited longest has waited for its changed status to be confirmed; 0 when none waits.',
-    () => (pending.size === 0 ? 0 : Math.min(...pending.values()) / 1_000),
-  );
   const flaps = counter('flaps_total', 'Session transitions, including those between two polls.');
   const massDowns = counter('mass_downs_total', 'Ticks in which most sessions read down at once, by the result of a second poll.', {
     result: ['confirmed', 'withheld'],
@@ -172,19 +162,7 @@ export function createTickMetrics({ counter, histogram, gauge, value }: Instrume
       let newFlaps = 0;
       for (const outcome of outcomes.values()) newFlaps += outcome.newFlaps;
       flaps.inc(newFlaps);
-      // Without a view nothing was decided: pending users stay pending.
-      if (viewSlot === undefined) return;
-      ambiguous.set(report.ambiguous);
-      for (const user of rejectedUsers) if (!outcomes.has(user)) rejectedUsers.delete(user);
-      pending = stillPending(pending, outcomes, rejectedUsers, at);
-    },
-    confirmed({ intent }) {
-      pending.delete(intent.user);
-      rejectedUsers.delete(intent.user);
-    },
-    rejected({ intent }) {
-      pending.delete(intent.user);
-      rejectedUsers.add(intent.user);
+      if (viewSlot !== undefined) ambiguous.set(report.ambiguous);
     },
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),
@@ -196,24 +174,6 @@ export function createTickMetrics({ counter, histogram, gauge, value }: Instrume
       }
     },
   };
-}
-
-/** Users waiting for the confirmation of a change: it is intended, or it was sent and the ledger does not have it yet. */
-function stillPending(
-  before: ReadonlyMap<Address, number>,
-  outcomes: ReadonlyMap<Address, UserOutcome>,
-  rejectedUsers: ReadonlySet<Address>,
-  at: number,
-): Map<Address, number> {
-  const pending = new Map<Address, number>();
-  for (const [user, { decision, observation, entry }] of outcomes) {
-    if (rejectedUsers.has(user)) continue;
-    const since = before.get(user);
-    if (decision.kind === 'write' && decision.reason === 'change') pending.set(user, since ?? at);
-    else if (since !== undefined && decision.kind === 'settled' && ledgerStatus(entry.user.bgpStatus) !== observation.kind)
-      pending.set(user, since);
-  }
-  return pending;
 }
 
 const CONFIRMATION_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];

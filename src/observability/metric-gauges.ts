@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
 import type { AgentListener } from '../agent/events.ts';
-import { HALT_CAUSES, haltCause } from './findings.ts';
+import { FINDING_CODES, HALT_CAUSES, haltCause, type Verdict } from './findings.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
 import type { AgentStatus } from './status.ts';
 import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './wording.ts';
@@ -177,6 +177,8 @@ export interface MeasuredSettings {
   readonly idleIntervalSeconds?: number;
 }
 
+const VERDICTS: readonly Verdict[] = ['ok', 'warning', 'critical'];
+
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
 export function registerStatusGauges(
   { reading, value }: Instruments,
@@ -227,11 +229,26 @@ export function registerStatusGauges(
     },
     ['cause'],
   );
+  value('verdict', '0 while the verdict is ok, 1 for warning, 2 for critical.', () => VERDICTS.indexOf(status().verdict));
+  reading(
+    'findings',
+    'Findings of the verdict, by code; docs/watching.md lists the codes.',
+    (set) => {
+      const { findings } = status();
+      for (const code of FINDING_CODES) set(findings.filter((finding) => finding.code === code).length, { code });
+    },
+    ['code'],
+  );
   value('writes_stalled', '1 while writes do not land although none is halted.', () => Number(status().writesStalled !== null));
   value(
     'writes_stalled_since_timestamp_seconds',
     'Since when writes do not land; 0 while they do.',
     () => (status().writesStalled?.since ?? 0) / 1_000,
+  );
+  value(
+    'oldest_pending_timestamp_seconds',
+    'Since when the user that has waited longest has waited for its changed status to be confirmed; 0 when none waits.',
+    () => (status().oldestPendingSince ?? 0) / 1_000,
   );
   value(
     'transactions_in_flight',

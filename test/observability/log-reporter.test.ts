@@ -1,14 +1,32 @@
 import { expect, test } from 'vitest';
+import type { LedgerUser, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
-import { createLogger, createLogListener } from '../../src/observability/index.ts';
-import { lamports } from '../../src/serviceability/index.ts';
+import { createLogger, createLogListener, createVerdictLog } from '../../src/observability/index.ts';
+import { lamports, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { agentStatus, lostPart, NOW, okPart } from '../support/status-builders.ts';
 
 function log() {
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', format: 'json', destination: { write: (line) => lines.push(line) } });
   const texts = () => lines.splice(0).map((line) => JSON.parse(line));
-  return { reporter: createLogListener(logger, createVirtualClock()), texts };
+  const clock = createVirtualClock();
+  return { reporter: createLogListener(logger, clock), logger, clock, texts };
+}
+
+/** A tick that read these users and the switch. */
+function tickOf(users: readonly LedgerUser[]): Parameters<ReturnType<typeof createLogListener>['tick']>[0] {
+  return {
+    startedAt: monotonicMs(0),
+    durationMs: 1,
+    view: viewOf(users),
+    viewSlot: slot(10_000),
+    outcomes: new Map(),
+    intents: [],
+    switchRead: true,
+    phases: { switchMs: 1, ledgerMs: 1 },
+    ambiguous: 0,
+  };
 }
 
 test('users of a failed VRF are one line with reason and remedy, and one line when they are observed again', () => {
@@ -41,7 +59,7 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       remedy: 'compare `show ip bgp summary vrf all` on the switch',
       msg: 'users not observed; no status is written for them',
     },
-    { level: 'info', after: 'vrf-not-collected', vrfs: ['vrf1'], msg: 'users observed again' },
+    { level: 'info', after: 'vrf-not-collected', vrfs: ['vrf1'], afterSeconds: 0, msg: 'users observed again' },
   ]);
 });
 
@@ -149,5 +167,114 @@ test('a low balance is one line that names the publisher, and its recovery is an
   expect(texts().map(({ level, publisher, hoursToEmpty, remedy }) => [level, publisher, hoursToEmpty, remedy])).toEqual([
     ['warn', keyNumber(7), 20, 'send SOL to the publisher on the DoubleZero ledger'],
     ['info', keyNumber(7), undefined, undefined],
+  ]);
+});
+
+test('users that the ledger gains, loses and changes are named as that, and the first view is no news', () => {
+  const { reporter, texts } = log();
+  const [stays, leaves, banned, moves, created] = [0, 1, 2, 3, 4].map((n) => userNumber(n));
+  if (!stays || !leaves || !banned || !moves || !created) throw new Error('no users');
+  reporter.tick(tickOf([stays, leaves, banned, moves]));
+  expect(texts()).toEqual([]);
+  const after = [
+    stays,
+    { ...banned, user: { ...banned.user, status: UserStatus.banned, tunnelId: 0 } },
+    { ...moves, user: { ...moves.user, tunnelId: 777 } },
+    created,
+  ];
+  reporter.tick(tickOf(after));
+  reporter.tick(tickOf(after));
+  expect(texts().map(({ msg, user, tunnel, was }) => [msg, user, tunnel, was])).toEqual([
+    ['user banned', keyNumber(2), 502, 'activated'],
+    ['user moved to another tunnel', keyNumber(3), 777, '503 169.254.0.6/31'],
+    ['user created', keyNumber(4), 504, undefined],
+    ['user deleted, or moved to another device', keyNumber(1), 501, undefined],
+  ]);
+});
+
+test('many users at once are one line with their number', () => {
+  const { reporter, texts } = log();
+  reporter.tick(tickOf([]));
+  reporter.tick(tickOf(Array.from({ length: 300 }, (_, n) => userNumber(n))));
+  expect(texts().map(({ msg, users }) => [msg, users])).toEqual([['user created', 300]]);
+});
+
+test('refreshes are one line an hour, and changes a line each', async () => {
+  const { reporter, clock, texts } = log();
+  const intent = { user: keyNumber(0), tunnelNet: userNumber(0).user.tunnelNet, to: 'up', from: 'up', rttNs: nanoseconds(0) } as const;
+  const landed = (reason: 'change' | 'refresh' | 'ride-along', signature: string) =>
+    reporter.confirmed({ intent: { ...intent, reason } as StatusIntent, signature, slot: slot(5), latencyMs: 800 });
+  landed('change', 'a');
+  landed('refresh', 'b');
+  landed('ride-along', 'b');
+  landed('refresh', 'c');
+  await clock.advance(3_599_000);
+  reporter.tick(tickOf([]));
+  await clock.advance(1_000);
+  reporter.tick(tickOf([]));
+  await clock.advance(3_600_000);
+  reporter.tick(tickOf([]));
+  expect(texts().map(({ msg, reason, refreshes, transactions }) => [msg, reason ?? refreshes, transactions])).toEqual([
+    ['status written', 'change', undefined],
+    ['statuses refreshed', 3, 2],
+  ]);
+});
+
+test('the line of each recovery has how long the trouble lasted', async () => {
+  const { reporter, clock, texts } = log();
+  const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
+  const begun = [
+    () => reporter.halted(error),
+    () => reporter.endpoint({ endpoint: 'http://a', state: 'lost', error }),
+    () => reporter.source({ source: 'eapi', state: 'lost', error }),
+    () => reporter.ledgerView({ state: 'lost', error }),
+    () => reporter.budget({ allowance: 'none' }),
+  ];
+  for (const begin of begun) begin();
+  await clock.advance(125_000);
+  texts();
+  reporter.resumed();
+  reporter.endpoint({ endpoint: 'http://a', state: 'back' });
+  reporter.polled({ source: 'eapi', durationMs: 5 });
+  reporter.ledgerView({ state: 'back' });
+  reporter.budget({ allowance: 'all' });
+  expect(texts().map(({ afterSeconds }) => afterSeconds)).toEqual(begun.map(() => 125));
+});
+
+test('a device that is drained is one warning, and one line when it is activated again', () => {
+  const { reporter, texts } = log();
+  for (const status of [1, 5, 1]) reporter.deviceStatus({ status });
+  expect(texts().map(({ level, msg, was }) => [level, msg, was])).toEqual([
+    ['warn', 'device is drained on the ledger', 'activated'],
+    ['info', 'device is activated on the ledger', 'drained'],
+  ]);
+});
+
+test('each change of the verdict is one line with its findings, and an agent that starts well logs none', () => {
+  const { logger, texts } = log();
+  let status = agentStatus();
+  const verdicts = createVerdictLog(logger, () => status);
+  const tick = (changes: Parameters<typeof agentStatus>[0]): void => {
+    status = agentStatus(changes);
+    verdicts.tick?.(tickOf([]));
+  };
+  const failed = [lostPart('http://a', 'refused'), okPart('http://b')];
+  tick({});
+  tick({ now: NOW + 10_000, spend: { allowance: 'none', since: NOW } });
+  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW } });
+  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW }, ambiguous: { users: 1, since: NOW } });
+  tick({ now: NOW + 30_000 });
+  expect(
+    texts().map(({ level, msg, verdict, was, afterSeconds, findings, runbook }) => [
+      level,
+      `${msg} ${verdict}`,
+      was,
+      afterSeconds,
+      findings,
+      runbook,
+    ]),
+  ).toEqual([
+    ['error', 'verdict changed critical', 'ok', 10, ['spend-limit-reached'], 'DzdSpendLimitReached'],
+    ['info', 'verdict changed ok', 'critical', 20, undefined, undefined],
   ]);
 });

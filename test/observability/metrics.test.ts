@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, type ProcessReadings } from '../../src/observability/http/index.ts';
-import { createStatusBoard } from '../../src/observability/index.ts';
+import { createStatusBoard, FINDING_CODES } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
@@ -401,4 +401,18 @@ test('no user is named in any label', async () => {
   agent.emit(({ confirmed: landed }) => landed({ intent, signature: 's', slot: slot(10_001), latencyMs: 800 }));
   const text = await agent.metrics.text();
   for (const user of [0, 1, 2, 3]) expect(text).not.toContain(keyNumber(user));
+});
+
+test('the verdict is a number, and the findings are counted by every code of the table', async () => {
+  const agent = fixture();
+  const found = async () => Object.entries(await samples(agent, 'findings')).filter(([, value]) => value > 0);
+  const { findings: _, ...all } = await samples(agent, 'findings');
+  expect(Object.keys(all).sort()).toEqual(FINDING_CODES.map((code) => `findings{code="${code}"}`).sort());
+  agent.emit(({ budget }) => budget({ allowance: 'none' }));
+  expect([(await samples(agent, 'verdict')).verdict, await found()]).toContainEqual(
+    expect.arrayContaining([['findings{code="spend-limit-reached"}', 1]]),
+  );
+  expect((await samples(agent, 'verdict')).verdict).toBe(2);
+  agent.emit(({ budget }) => budget({ allowance: 'all' }));
+  expect((await samples(agent, 'verdict')).verdict).toBe(1);
 });
