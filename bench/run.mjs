@@ -52,7 +52,7 @@ async function runAll() {
 
 async function bundle(names) {
   const { build } = await import('esbuild');
-  const { withPackages } = await import('../scripts/package/bundle.mjs');
+  const { identity, withPackages } = await import('../scripts/package/bundle.mjs');
   await build({
     absWorkingDir: root,
     entryPoints: [
@@ -72,7 +72,7 @@ async function bundle(names) {
     ...withPackages,
     sourcemap: 'linked',
     logLevel: 'warning',
-    define: { __VERSION__: '"bench"' },
+    define: { ...identity(root), __VERSION__: '"bench"' },
   });
 }
 

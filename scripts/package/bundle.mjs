@@ -6,7 +6,7 @@
  * What dist/ imports on demand is inside here, too, and still evaluated on demand only.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -49,14 +49,24 @@ export async function bundleCommand({ root, entry, outfile }) {
 }
 
 /**
- * What a build knows itself by, as esbuild's `define` takes it: version and commit. Without a repository (a container build) SOURCE_COMMIT
+ * What a build knows itself by, as esbuild's `define` takes it: version and commit; and the runbooks that the agent serves. Without a repository (a container build) SOURCE_COMMIT
  * of the environment is the commit; without that, there is none.
  *
  * @param {string} root
  */
 export function identity(root) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  return { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commitOf(root)) };
+  return {
+    __VERSION__: JSON.stringify(version),
+    __COMMIT__: JSON.stringify(commitOf(root)),
+    __RUNBOOKS__: JSON.stringify(runbooksOf(root)),
+  };
+}
+
+function runbooksOf(root) {
+  const folder = join(root, 'docs/runbooks');
+  const files = readdirSync(folder).filter((file) => file.endsWith('.md'));
+  return Object.fromEntries(files.map((file) => [file.slice(0, -3), readFileSync(join(folder, file), 'utf8')]));
 }
 
 function commitOf(root) {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whyNotReady } from './findings.ts';
 import { jsonLine, printable } from './logger.ts';
+import { runbookIndex, runbookPage } from './page/runbooks.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
 import type { AgentState, AgentStatus } from './status.ts';
@@ -185,6 +186,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 64;
 
 const USER_PAGES = '/status/users/';
+const RUNBOOKS = '/runbooks/';
 const USER_REPORTS = '/debug/users/';
 
 /**
@@ -195,6 +197,7 @@ const USER_REPORTS = '/debug/users/';
  *   /status /status.json     for people, and for programs; /status?q=…&state=…&page=… are the users that were searched
  *   /status/users/<pubkey>   one user, for people
  *   /debug/users/<pubkey>    one user, for programs
+ *   /runbooks /runbooks/NAME the pages of docs/runbooks/
  *   POST /-/reload           validate, then swap
  */
 export function createStatusServer(options: StatusServerOptions) {
@@ -221,6 +224,8 @@ export function createStatusServer(options: StatusServerOptions) {
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
     if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
     if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
+    if (path === '/runbooks' || path === '/runbooks/') return page(runbookIndex());
+    if (path.startsWith(RUNBOOKS)) return runbook(path.slice(RUNBOOKS.length));
     return text(404, 'not found; see /status');
   }
 
@@ -316,6 +321,11 @@ function healthy({ lastTick, now, startedAt }: Pick<AgentStatus, 'lastTick' | 'n
 function readiness(status: Omit<AgentState, 'users'>): Answer {
   const notReady = whyNotReady(status);
   return notReady === undefined ? text(200, 'ready') : text(503, printable(notReady.text));
+}
+
+function runbook(name: string): Answer {
+  const found = runbookPage(name);
+  return found === undefined ? text(404, 'this agent has no such runbook; see /runbooks') : page(found);
 }
 
 function userReport({ users, timeline }: AgentStatus, wanted: string): Answer {

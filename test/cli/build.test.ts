@@ -41,7 +41,9 @@ test('bad usage ends with 2', () => {
   expect(command('run', '--dryrun')).toMatchObject({ status: 2, stdout: '' });
 });
 
-test('the built agent reloads at SIGHUP, ends in order at SIGTERM and at once at a second SIGTERM', async ({ onTestFinished }) => {
+test('the built agent serves its runbooks, reloads at SIGHUP, ends in order at SIGTERM and at once at a second SIGTERM', async ({
+  onTestFinished,
+}) => {
   await using fixture = await commandFixture();
   const start = (...args: readonly string[]) => {
     const child = spawn(
@@ -63,7 +65,7 @@ test('the built agent reloads at SIGHUP, ends in order at SIGTERM and at once at
         await Promise.race([once(child.stderr, 'data'), exited]);
       }
     };
-    return { child, exited, until, lastLine: () => log.trimEnd().split('\n').at(-1) };
+    return { child, exited, until, log: () => log, lastLine: () => log.trimEnd().split('\n').at(-1) };
   };
   fixture.localnet.ledger.faults.set({ dropProbability: 1 });
   const first = start('--log-level', 'debug', '--worker.drainTimeout', '5m');
@@ -76,6 +78,9 @@ test('the built agent reloads at SIGHUP, ends in order at SIGTERM and at once at
   fixture.localnet.ledger.faults.set({ dropProbability: 0 });
   const second = start();
   await second.until('status written');
+  const address = /"url":"(http[^"]+)\/status"/.exec(second.log())?.[1];
+  const runbook = await fetch(`${address}/runbooks/DzdDefect`);
+  expect([runbook.status, (await runbook.text()).includes('<h1>DzdDefect</h1>')]).toEqual([200, true]);
   second.child.kill('SIGHUP');
   await second.until('configuration reloaded');
   second.child.kill('SIGTERM');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -201,6 +202,20 @@ describe('alerts', () => {
     );
     expect(broken).toEqual([]);
   });
+});
+
+test.each([
+  'https://docs.example.net/dzd-telemetry/runbooks',
+  'http://switch.example.net:50100/runbooks',
+  'http://{{ $labels.instance }}/runbooks',
+])('the command of mixin/README.md gives every alert the runbook base %s', (base) => {
+  const [, line] = /^base=.*\n(sed .*) >alerts\.yaml$/m.exec(read('mixin/README.md')) ?? [];
+  if (line === undefined) throw new Error('mixin/README.md has no such command');
+  const changed: { readonly groups: readonly { readonly rules: readonly Rule[] }[] } = parse(
+    execFileSync('sh', ['-ec', `base='${base}'\n${line}`], { cwd: ROOT, encoding: 'utf8' }),
+  );
+  const expected = alerts.map((rule) => ({ ...rule, annotations: { ...rule.annotations, runbook_url: `${base}/${rule.alert}.md` } }));
+  expect(changed.groups.flatMap(({ rules }) => rules)).toEqual(expected);
 });
 
 describe.each(dashboards)('the dashboard %s', (name, { uid, schemaVersion, panels, templating }) => {

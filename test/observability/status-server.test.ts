@@ -175,6 +175,20 @@ describe('the status server', () => {
     expect(asked.length).toBe(before);
   });
 
+  test('the runbooks are served by name, with and without .md, and no other file is', async ({ onTestFinished }) => {
+    const { get } = await serve(onTestFinished);
+    const html = { code: 200, type: 'text/html; charset=utf-8' };
+    expect(await get('/runbooks')).toMatchObject({ ...html, body: expect.stringContaining('<a href="/runbooks/DzdDefect">DzdDefect</a>') });
+    for (const path of ['/runbooks/DzdDefect', '/runbooks/DzdDefect.md'])
+      expect(await get(path)).toMatchObject({ ...html, body: expect.stringContaining('<h1>DzdDefect</h1>') });
+    for (const path of ['DzdNone', '__proto__', '%2e%2e%2f%2e%2e%2fREADME', 'DzdDefect.md.md', '%3Cscript%3E'])
+      expect(await get(`/runbooks/${path}`)).toEqual({
+        code: 404,
+        body: 'this agent has no such runbook; see /runbooks',
+        type: 'text/plain; charset=utf-8',
+      });
+  });
+
   test('requests of one turn of the event loop share one reading of the status', async ({ onTestFinished }) => {
     const { board } = fixture();
     let readings = 0;

@@ -30,6 +30,8 @@ const SIGNS: Readonly<Record<Tone, string>> = { ok: '✓', warning: '!', critica
 
 interface Layout {
   readonly level: Tone;
+  /** Whether it never changes, and is not loaded again. */
+  readonly isStatic?: boolean;
   /** Seconds after which a browser without scripts loads it again; 5 by default. */
   readonly reloadSeconds?: number;
   readonly title: string;
@@ -39,10 +41,13 @@ interface Layout {
 }
 
 /** A complete document. The script updates `#live`; without scripts the browser reloads the document. */
-export function layout({ level, title, reloadSeconds = 5, header, main, footer }: Layout): string {
+export function layout({ level, title, isStatic = false, reloadSeconds = 5, header, main, footer }: Layout): string {
+  const reload = isStatic
+    ? html``
+    : html`
+<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript>`;
   return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${SIGNS[level]} ${title} · dzd-telemetry</title>
-<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript><style>${{ html: STYLE }}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${isStatic ? '' : `${SIGNS[level]} `}${title} · dzd-telemetry</title>${reload}<style>${{ html: STYLE }}</style></head><body>
 <p id="stale" role="alert" hidden></p>
 <div id="live">
 <header>${header}</header>
@@ -50,7 +55,7 @@ export function layout({ level, title, reloadSeconds = 5, header, main, footer }
 ${main}
 </main>
 <footer class="dim">${footer}</footer>
-</div><script>${{ html: SCRIPT }}</script></body></html>
+</div>${isStatic ? '' : html`<script>${{ html: SCRIPT }}</script>`}</body></html>
 `.html;
 }
 

@@ -4,6 +4,7 @@ import type { AgentStatus, UserReport } from '../status.ts';
 import { clockTime, shortKey, sol, span } from '../wording.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import { html, layout, type Markup, verdictBox } from './html.ts';
+import { addressOfRunbook } from './runbooks.ts';
 import { eventList, flapStrip, parts, transactions } from './sections.ts';
 import { ALL_USERS, type UserQuery, usersSection } from './users.ts';
 
@@ -49,21 +50,32 @@ function head({ deviceCode, device, publisher, version, network, host, now, star
 <nav aria-label="On this page"><a href="#h-parts">Sources</a> <a href="#h-users">Users</a> <a href="#h-events">Events</a> <a href="#h-tx">Transactions</a></nav>`;
 }
 
+/** A VRF that fails is a finding each; the rest is in /status.json. */
+const MOST_FINDINGS = 50;
+
 function verdict(status: AgentStatus): Markup {
   const [first, ...rest] = status.findings;
   if (first === undefined) return verdictBox('ok', 'State of the agent', `Healthy: ${sessionSummary(status)}`, html``);
-  const others = rest.length === 0 ? html`` : html`<ul>${rest.map(otherFinding)}</ul>`;
-  const otherwise = status.verdict === 'warning' ? html`<p>Sessions: ${sessionSummary(status)}.</p>` : html``;
+  const hidden = rest.length - MOST_FINDINGS;
+  const more = hidden > 0 ? html`<li>and ${hidden} more in <a href="/status.json">/status.json</a></li>` : html``;
+  const others = rest
+    .slice(0, MOST_FINDINGS)
+    .map((finding) => html`<li class="${finding.severity}">${finding.text}. ${sinceAndRemedy(finding, status.now)}</li>`);
+  const sessions = status.verdict === 'warning' ? html`<p>Sessions: ${sessionSummary(status)}.</p>` : html``;
   return verdictBox(
     status.verdict,
     'State of the agent',
     first.text,
-    html`<p class="todo">What to do: ${first.remedy}</p>${others}${otherwise}`,
+    html`<p class="todo">${sinceAndRemedy(first, status.now)}</p>${rest.length === 0 ? '' : html`<ul>${others}${more}</ul>`}${sessions}`,
   );
 }
 
-const otherFinding = ({ severity, text, remedy }: Finding): Markup =>
-  html`<li class="${severity}">${text} <span class="dim">– ${remedy}</span></li>`;
+function sinceAndRemedy({ code, since, remedy, runbook }: Finding, now: number): Markup {
+  const day = since < now - DAY_MS ? `${new Date(since).toISOString().slice(0, 10)} ` : '';
+  return html`<span class="dim">Since <time datetime="${new Date(since).toISOString()}">${day}${clockTime(since)}</time> UTC (${code}).</span> What to do: ${remedy}; <a href="${addressOfRunbook(runbook)}">runbook</a>`;
+}
+
+const DAY_MS = 86_400_000;
 
 const HOURS_OF_A_YEAR = 8_766;
 

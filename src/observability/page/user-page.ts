@@ -8,7 +8,11 @@ import { stateOfUser, waitText } from './users.ts';
 export function userPage(status: AgentStatus, wanted: string): string | undefined {
   const user = status.users.find((each) => each.user === wanted);
   if (user === undefined) return undefined;
-  const { level, what } = verdictOf(user);
+  const { level: ofUser, what } = verdictOf(user);
+  const [finding] = status.findings;
+  // What cannot be written may be wrong a moment later, and what is not read may be old.
+  const level = ofUser === 'ok' && status.verdict === 'critical' ? 'warning' : ofUser;
+  const agent = finding === undefined ? html`` : html`<p>The agent: ${finding.text}. <a href="/status">All findings</a></p>`;
   const events = status.timeline.flatMap((event) => (event.user === wanted ? [{ ...event, user: null }] : []));
   const name = status.deviceCode ?? shortKey(status.device);
   return layout({
@@ -16,7 +20,7 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
     title: `tunnel ${user.tunnelId} of ${name}`,
     header: html`<nav aria-label="Up"><a href="/status">← ${name}</a></nav><h1>Tunnel ${user.tunnelId}</h1>
 <p class="dim">user <span class="mono">${user.user}</span><br>as of <time datetime="${new Date(status.now).toISOString()}">${clockTime(status.now)}</time> UTC</p>`,
-    main: html`${verdictBox(level, 'State of the user', what, html``)}
+    main: html`${verdictBox(level, 'State of the user', what, agent)}
 <section aria-labelledby="h-chain"><h2 id="h-chain">From the switch to the ledger</h2><dl class="card facts">${factsOf(user, status).map(
       ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
 `,

@@ -1,3 +1,4 @@
+import { isActivated } from '../findings.ts';
 import type { AgentStatus, UserReport } from '../status.ts';
 import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
 import { type Column, html, type Markup, table } from './html.ts';
@@ -28,7 +29,7 @@ const SHORT: Readonly<Record<UserState, string>> = {
 
 export function stateOfUser({ parked, accountStatus, observation, ledger, inFlight, decision }: UserReport): UserState {
   if (parked !== null) return 'rejected';
-  if (observation === 'unobserved') return accountStatus === 'activated' ? 'unobserved' : 'inactive';
+  if (observation === 'unobserved') return isActivated({ accountStatus }) ? 'unobserved' : 'inactive';
   if (ledger.status === observation) return observation;
   return inFlight === null && decision === 'hold' ? 'waiting' : 'changing';
 }
