@@ -291,6 +291,8 @@ export interface Bank {
   rollBackToSlot(to: bigint): void;
   /** When the slot began, milliseconds since 1970; undefined for a future slot, or one that is too old. */
   slotTimeMs(slot: bigint): number | undefined;
+  /** The first slot whose block and transactions are all remembered. */
+  firstAvailableSlot(): number;
   performanceSamples(limit: number): readonly PerformanceSample[];
   /** Calls the listener for each transaction that lands, in order; returns what ends it. */
   onLanded(listener: (landed: LandedTransaction) => void): () => void;
@@ -464,6 +466,10 @@ export function createBank(options: BankOptions): Bank {
     slotTimeMs(wanted) {
       catchUp();
       return wanted > BigInt(currentSlot) ? undefined : blocks.atOrBefore(Number(wanted))?.timeMs;
+    },
+    firstAvailableSlot() {
+      catchUp();
+      return Math.max(history.firstSlot ?? 0, blocks.at(0).slot);
     },
     performanceSamples(limit) {
       catchUp();

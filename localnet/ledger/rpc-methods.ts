@@ -95,6 +95,7 @@ export const clusterMethods: RpcMethods = {
   getVersion: () => ({ 'solana-core': API_VERSION, 'feature-set': FEATURE_SET }),
   getGenesisHash: ({ bank }) => bank.genesisHash,
 
+  getFirstAvailableBlock: ({ bank }) => bank.firstAvailableSlot(),
   getSlot: (endpoint, params) => viewOf(endpoint, params).slot,
   getBlockHeight: (endpoint, params) => viewOf(endpoint, params).blockHeight,
 

@@ -106,6 +106,7 @@ export interface LandedTransaction {
 export class TransactionHistory {
   readonly #limit: number;
   readonly #landed = new Map<string, LandedTransaction>();
+  #firstSlot: number | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -117,10 +118,16 @@ export class TransactionHistory {
 
   add(entry: LandedTransaction): void {
     this.#landed.set(entry.transaction.signature, entry);
-    for (const oldest of this.#landed.keys()) {
+    for (const [oldest, { slot }] of this.#landed) {
       if (this.#landed.size <= this.#limit) break;
       this.#landed.delete(oldest);
+      this.#firstSlot = slot + 1;
     }
+  }
+
+  /** The first slot of which nothing was forgotten; undefined while that is true of all. */
+  get firstSlot(): number | undefined {
+    return this.#firstSlot;
   }
 
   /** Transactions that name the address, newest first. */

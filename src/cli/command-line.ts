@@ -125,7 +125,7 @@ const AS_WRITTEN = {
 function usageOf({ name, describe, argument }: Command): string {
   if (argument === undefined) return `$0 ${name} [OPTIONS]\n\n${describe}`;
   const word = argument.name.toUpperCase();
-  return `$0 ${name} ${argument.many === true ? `[${word}…]` : word} [OPTIONS]\n\n${describe}\n\n${word}: ${argument.describe}`;
+  return `$0 ${name} ${argument.many === true ? `[${word}…]` : argument.optional === true ? `[${word}]` : word} [OPTIONS]\n\n${describe}\n\n${word}: ${argument.describe}`;
 }
 
 function optionsOf({ options }: Command, showAll: boolean) {

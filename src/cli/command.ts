@@ -104,7 +104,7 @@ interface CommandHelp {
   readonly name: string;
   readonly describe: string;
   /** A word after the command's name; with `many` any number of them, joined by line feeds. Commands get it among the values of the options. */
-  readonly argument?: { readonly name: string; readonly describe: string; readonly many?: boolean };
+  readonly argument?: { readonly name: string; readonly describe: string; readonly many?: boolean; readonly optional?: boolean };
   readonly options: Readonly<Record<string, OptionSpec>>;
 }
 

@@ -3,9 +3,11 @@ import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
   type ExplainOptions,
+  type HistoryOptions,
   type RunOptions,
   readCheckOptions,
   readExplainOptions,
+  readHistoryOptions,
   readRunOptions,
   readStatusOptions,
   type StatusOptions,
@@ -35,6 +37,28 @@ export const explainCommand = defineCommand<ExplainOptions>({
   },
   read: readExplainOptions,
   load: async () => (await import('./explain.ts')).explainBody,
+});
+
+export const historyCommand = defineCommand<HistoryOptions>({
+  name: 'history',
+  describe: "Show a user's past from the ledger's transactions: each change, availability, gaps. Needs no switch, no agent and no key.",
+  argument: {
+    name: WANTED,
+    describe: 'public key or client address of a user; without it, the availability of all users of the device',
+    optional: true,
+  },
+  options: {
+    since: { type: 'string', value: 'DURATION', describe: 'How far back, by default 7d' },
+    'stale-after': {
+      type: 'string',
+      value: 'DURATION',
+      describe: 'How long a report stands without a refresh, by default policy.refreshInterval + 15m',
+    },
+    output: { type: 'string', value: 'table|json|csv', describe: 'Print tables, one JSON object per line, or CSV' },
+    ...configOptions(),
+  },
+  read: readHistoryOptions,
+  load: async () => (await import('./history.ts')).historyBody,
 });
 
 export const runCommand = defineCommand<RunOptions>({
@@ -72,7 +96,7 @@ export const statusCommand = defineCommand<StatusOptions>({
   load: async () => (await import('./status.ts')).statusBody,
 });
 
-const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand];
+const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand];
 
 /** Commands that dzd-localnet has now, and what to type instead. */
 const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([

@@ -1,4 +1,4 @@
-import { didYouMean } from '../config/index.ts';
+import { didYouMean, parseDuration } from '../config/index.ts';
 import { type Address, type Ipv4, isAddress, isIpv4 } from '../serviceability/index.ts';
 import {
   type ConfigChoice,
@@ -73,6 +73,47 @@ function readWanted(text: string): Wanted {
   if (/^\d{1,5}$/.test(text) && Number(text) <= LARGEST_TUNNEL_ID) return { by: 'tunnel', tunnelId: Number(text) };
   if (isAddress(text)) return { by: 'pubkey', user: text };
   throw usage(`${JSON.stringify(text.slice(0, 60))} is not a public key, an IPv4 address or a tunnel id`);
+}
+
+export interface HistoryOptions extends ConfigChoice {
+  /** Absent: all users of the device. */
+  readonly wanted?: Exclude<Wanted, { readonly by: 'tunnel' }>;
+  /** As it was written. */
+  readonly text?: string;
+  /** Length of the window that ends now, milliseconds. */
+  readonly sinceMs: number;
+  /** How long a report stands, milliseconds; absent: the refresh interval and a margin. */
+  readonly validForMs?: number;
+  readonly output: 'table' | 'json' | 'csv';
+}
+
+const DEFAULT_SINCE_MS = 7 * 86_400_000;
+
+export function readHistoryOptions(values: OptionValues): HistoryOptions {
+  const choice = readConfigChoice(values);
+  const text = textOption(values, WANTED);
+  const wanted = text === undefined ? undefined : readWanted(text);
+  if (wanted?.by === 'tunnel') throw usage('history needs the public key or the client address of a user: tunnel ids are given out again');
+  if (wanted !== undefined && choice.settings.device !== undefined) throw usage('a user and --device exclude each other');
+  return {
+    ...choice,
+    wanted,
+    text,
+    sinceMs: ageOption(values, 'since') ?? DEFAULT_SINCE_MS,
+    validForMs: ageOption(values, 'stale-after'),
+    output: choiceOption(values, 'output', ['table', 'json', 'csv']),
+  };
+}
+
+const LONGEST_AGE_MS = 3_650 * 86_400_000;
+
+/** A length of time in the past, milliseconds above 0, or undefined. Throws AgentError `CONFIG__USAGE`. */
+function ageOption(values: OptionValues, name: string): number | undefined {
+  const text = textOption(values, name);
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_AGE_MS) return ms;
+  throw usage(`--${name}: expected a duration such as "7d" of at most 3650d, got ${JSON.stringify(text)}`);
 }
 
 export interface StatusOptions extends ConfigChoice {

@@ -175,6 +175,16 @@ export const LEDGER_CODES = {
     message: 'the ledger makes no progress: every answer is of slot {slot}',
     remedy: 'check the health of the network or of ledger.rpcUrls; the agent goes on by itself once slots advance',
   },
+  LEDGER__NO_HISTORY: {
+    class: 'fatal-for-user',
+    message: 'no user {wanted} is on this ledger, and no transaction names one',
+    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists those of now',
+  },
+  LEDGER__HISTORY_TOO_LONG: {
+    class: 'fatal',
+    message: 'the ledger holds more than {most} transactions of {address} in this time',
+    remedy: 'choose a shorter --since',
+  },
   LEDGER__LOCALNET_UNREACHABLE: {
     class: 'fatal',
     message: 'no localnet answers at {url}: {problem}',

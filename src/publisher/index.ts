@@ -5,4 +5,11 @@ export {
   trimEarlyRefreshes,
   type WaitingIntent,
 } from './batch.ts';
-export { buildTransaction, type ComputeRequest, type SignedTransaction, type Signer } from './transaction.ts';
+export {
+  buildTransaction,
+  type ComputeRequest,
+  type ExecutedInstruction,
+  instructionsOf,
+  type SignedTransaction,
+  type Signer,
+} from './transaction.ts';

@@ -80,3 +80,39 @@ function toWeb3({ programId, accounts, data }: Instruction): TransactionInstruct
     data: Buffer.from(data),
   });
 }
+
+/** One instruction that ran. */
+export interface ExecutedInstruction {
+  readonly accounts: readonly Address[];
+  readonly data: Uint8Array;
+}
+
+/** A transaction as the ledger stored it, see StoredTransaction of `rpc/`. */
+interface StoredInstructions {
+  readonly wire: Uint8Array;
+  readonly loaded: readonly Address[];
+  readonly inner: readonly {
+    readonly of: number;
+    readonly programIdIndex: number;
+    readonly accountIndexes: readonly number[];
+    readonly data: string;
+  }[];
+}
+
+/** The instructions of one program in a stored transaction, in the order in which they began; those that other programs called are among them. Throws Error for malformed bytes. */
+export function instructionsOf({ wire, loaded, inner }: StoredInstructions, programId: Address): readonly ExecutedInstruction[] {
+  const { message } = VersionedTransaction.deserialize(wire);
+  const keys = [...message.staticAccountKeys.map((key) => key.toBase58()), ...loaded];
+  const addressAt = (index: number): Address => {
+    const key = keys[index];
+    if (key === undefined) throw new Error(`an instruction names account ${index} of ${keys.length}`);
+    return key as Address;
+  };
+  return message.compiledInstructions
+    .flatMap(({ programIdIndex, accountKeyIndexes, data }, index) => [
+      { programIdIndex, accountIndexes: accountKeyIndexes, data },
+      ...inner.filter(({ of }) => of === index).map((called) => ({ ...called, data: bs58.decode(called.data) })),
+    ])
+    .filter(({ programIdIndex }) => addressAt(programIdIndex) === programId)
+    .map(({ accountIndexes, data }) => ({ accounts: accountIndexes.map(addressAt), data }));
+}

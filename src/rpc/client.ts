@@ -1,19 +1,23 @@
-import { type Clock, epochMs } from '../lib/index.ts';
-import type { Address, RpcCall, Slot } from '../serviceability/index.ts';
+import { AgentError, type Clock, type EpochMs, epochMs } from '../lib/index.ts';
+import { type Address, type RpcCall, type Slot, slot as toSlot } from '../serviceability/index.ts';
 import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached, toEndpointError } from './endpoint.ts';
 import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
-import { Malformed } from './json.ts';
+import { asCount, Malformed } from './json.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
 import {
+  type ListedTransaction,
   readAccounts,
   readBalance,
   readBlockhash,
   readBlockTime,
   readEpochInfo,
+  readListed,
   readSimulation,
   readStatuses,
+  readStored,
   readUserAccounts,
   type SignatureStatus,
+  type StoredTransaction,
   type UserAccounts,
   userFilters,
 } from './responses.ts';
@@ -166,7 +170,42 @@ export type LedgerRpcOptions = EndpointsOptions & { readonly programId: Address 
 const BLOCKHASH_LIFE = 150n;
 const ACCOUNTS_A_REQUEST = 100;
 
-export interface LedgerRpcClient extends LedgerRpc {
+/** The transactions of the past, for commands: the agent itself reads none. Throws as LedgerRpc does; commitment is `confirmed`. */
+export interface LedgerHistory {
+  /**
+   * The transactions that name `address`, the newest first, all of one endpoint, until one from before `since` or the end of its history.
+   * `isWhole`: the endpoint lists no older one. Throws AgentError `LEDGER__HISTORY_TOO_LONG` for more than 200,000.
+   */
+  transactionsOf(
+    address: Address,
+    since: EpochMs,
+    signal: AbortSignal,
+  ): Promise<{ readonly listed: readonly ListedTransaction[]; readonly isWhole: boolean }>;
+  /** One of them. An endpoint that lists it and does not have it is an error. */
+  storedTransaction(signature: string, signal: AbortSignal): Promise<StoredTransaction>;
+  /** The oldest slot that the endpoint has. */
+  firstAvailableSlot(signal: AbortSignal): Promise<Slot>;
+}
+
+const LISTED_A_REQUEST = 1_000;
+const MOST_PAGES = 200;
+
+/** The pages of one endpoint: another one's history may begin elsewhere. */
+async function askListed(endpoint: AskedEndpoint, address: Address, since: EpochMs, signal: AbortSignal) {
+  const listed: ListedTransaction[] = [];
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const last = listed.at(-1);
+    const config = { limit: LISTED_A_REQUEST, before: last?.signature, commitment: COMMITMENT };
+    const request = { method: 'getSignaturesForAddress', params: [address, config] };
+    const found = await endpoint.ask(request, (result) => readListed(result, last?.slot), signal);
+    listed.push(...found);
+    if (found.length < LISTED_A_REQUEST) return { listed, isWhole: true };
+    if ((listed.at(-1)?.at ?? since) < since) return { listed, isWhole: false };
+  }
+  throw new AgentError('LEDGER__HISTORY_TOO_LONG', { address, most: MOST_PAGES * LISTED_A_REQUEST });
+}
+
+export interface LedgerRpcClient extends LedgerRpc, LedgerHistory {
   /** The requests to each endpoint so far, in the order of the URLs. */
   traffic(): readonly EndpointTraffic[];
 }
@@ -323,6 +362,23 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         }
       }, signal);
       return seconds === undefined ? undefined : epochMs(seconds * 1_000);
+    },
+
+    transactionsOf: (address, since, signal) => endpoints.onOne((endpoint, inner) => askListed(endpoint, address, since, inner), signal),
+
+    storedTransaction(signature, signal) {
+      const config = { encoding: 'base64', commitment: COMMITMENT, maxSupportedTransactionVersion: 0 };
+      const request = { method: 'getTransaction', params: [signature, config] };
+      return endpoints.onOne(async (endpoint, inner) => {
+        const stored = await endpoint.ask(request, readStored, inner);
+        if (stored !== undefined) return stored;
+        throw minContextSlotNotReached(`it lists transaction ${signature}, and does not return it`, endpoint.url, request.method);
+      }, signal);
+    },
+
+    firstAvailableSlot(signal) {
+      const request = { method: 'getFirstAvailableBlock', params: [] };
+      return endpoints.onOne((endpoint, inner) => endpoint.ask(request, (result) => toSlot(asCount(result, 'the slot')), inner), signal);
     },
 
     slotProgress: () => endpoints.slotProgress(),

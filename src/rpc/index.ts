@@ -1,6 +1,7 @@
 export {
   createLedgerRpc,
   type EndpointProbe,
+  type LedgerHistory,
   type LedgerRpcClient,
   type LedgerRpcOptions,
   openEndpoints,
@@ -9,7 +10,14 @@ export {
 export type { EndpointEvent } from './endpoint.ts';
 export type { EndpointTraffic } from './failover.ts';
 export type { LedgerRpc } from './ledger-rpc.ts';
-export type { AccountInfo, SignatureStatus, SimulationResult, TransactionErrorJson } from './responses.ts';
+export type {
+  AccountInfo,
+  ListedTransaction,
+  SignatureStatus,
+  SimulationResult,
+  StoredTransaction,
+  TransactionErrorJson,
+} from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
 export type { SlotProgress } from './slots.ts';
 export {

@@ -1,4 +1,4 @@
-import { AgentError, isRecord } from '../lib/index.ts';
+import { AgentError, type EpochMs, epochMs, isRecord } from '../lib/index.ts';
 import { AccountType, type Address, addressBytes, isAddress, type Lamports, lamports, type Slot, slot } from '../serviceability/index.ts';
 import { asArray, asBase64Data, asCount, asRecord, asSlotted, asText, Malformed } from './json.ts';
 
@@ -181,4 +181,86 @@ function readUserData(entry: unknown, programId: Address, deviceKey: Uint8Array)
   if (data[0] !== AccountType.user) return `it is of type ${data[0]}, not a user`;
   const differs = data.compare(deviceKey, 0, KEY_LENGTH, USER_DEVICE_OFFSET, USER_DEVICE_OFFSET + KEY_LENGTH) !== 0;
   return differs ? 'it is a user of another device' : data;
+}
+
+/** One transaction in the history of an address. */
+export interface ListedTransaction {
+  /** Base58. */
+  readonly signature: string;
+  readonly slot: Slot;
+  readonly failed: boolean;
+  /** When its block was made, by the ledger's own clock, to the second; undefined where the node does not know. */
+  readonly at: EpochMs | undefined;
+}
+
+/** getSignaturesForAddress: the newest first, none newer than `atMost`, which belongs to the page before. */
+export function readListed(result: unknown, atMost: Slot | undefined): readonly ListedTransaction[] {
+  let last = atMost;
+  return asArray(result, 'the list of signatures').map((value) => {
+    const entry = asRecord(value, 'a signature');
+    const at = slot(asCount(entry.slot, 'the slot of a signature'));
+    if (last !== undefined && at > last) throw new Malformed(`slot ${at} is listed after slot ${last}, though the newest comes first`);
+    last = at;
+    return {
+      signature: asText(entry.signature, 'signature'),
+      slot: at,
+      failed: readTransactionError(entry.err) !== null,
+      at: readTime(entry.blockTime),
+    };
+  });
+}
+
+/** Seconds since 1970 as JSON-RPC has them, or null. */
+function readTime(value: unknown): EpochMs | undefined {
+  return value == null ? undefined : epochMs(1_000 * asCount(value, 'blockTime'));
+}
+
+/** An instruction that another program called, by indexes into the account keys of its transaction. */
+interface InnerInstruction {
+  /** Index of the instruction that led to it. */
+  readonly of: number;
+  readonly programIdIndex: number;
+  readonly accountIndexes: readonly number[];
+  /** Base58. */
+  readonly data: string;
+}
+
+/** A transaction of the history. */
+export interface StoredTransaction {
+  readonly slot: Slot;
+  readonly at: EpochMs | undefined;
+  readonly failed: boolean;
+  /** As it was sent. */
+  readonly wire: Uint8Array;
+  /** Accounts from lookup tables: those after the keys in the message. */
+  readonly loaded: readonly Address[];
+  readonly inner: readonly InnerInstruction[];
+}
+
+/** getTransaction with base64 encoding; undefined when the node does not have it. */
+export function readStored(result: unknown): StoredTransaction | undefined {
+  if (result === null) return undefined;
+  const { slot: at, blockTime, transaction, meta: given } = asRecord(result, 'the transaction');
+  const meta = asRecord(given, 'meta');
+  const { writable = [], readonly = [] } = meta.loadedAddresses == null ? {} : asRecord(meta.loadedAddresses, 'loadedAddresses');
+  const inner = meta.innerInstructions == null ? [] : asArray(meta.innerInstructions, 'innerInstructions');
+  return {
+    slot: slot(asCount(at, 'slot')),
+    at: readTime(blockTime),
+    failed: readTransactionError(meta.err) !== null,
+    wire: asBase64Data(transaction, 'the transaction'),
+    loaded: [...asArray(writable, 'writable'), ...asArray(readonly, 'readonly')].map((address) => {
+      if (!isAddress(address)) throw new Malformed('a loaded address is not an address');
+      return address;
+    }),
+    inner: inner.flatMap((value) => {
+      const { index, instructions } = asRecord(value, 'inner instructions');
+      const of = asCount(index, 'index');
+      return asArray(instructions, 'instructions').map((each) => {
+        const { programIdIndex, accounts, data } = asRecord(each, 'an inner instruction');
+        const accountIndexes = asArray(accounts, 'accounts').map((account) => asCount(account, 'an account index'));
+        return { of, programIdIndex: asCount(programIdIndex, 'programIdIndex'), accountIndexes, data: asText(data, 'data') };
+      });
+    }),
+  };
 }

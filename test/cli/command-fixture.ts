@@ -6,7 +6,7 @@ import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../loc
 import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { checkCommand, explainCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
+import { checkCommand, explainCommand, historyCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
@@ -19,6 +19,8 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+type StreamLike = Partial<Pick<CommandIo['stdout'], 'isTerminal' | 'columns'>>;
 
 export interface CommandFixture extends AsyncDisposable {
   readonly localnet: Localnet;
@@ -37,6 +39,8 @@ export interface CommandFixture extends AsyncDisposable {
     signal?: AbortSignal,
     onOutput?: (text: string) => void,
     onHangup?: CommandIo['onHangup'],
+    /** What differs in the streams and the environment. */
+    surroundings?: { readonly environment?: CommandIo['environment']; readonly stdout?: StreamLike; readonly stderr?: StreamLike },
   ): Promise<CommandResult>;
   /** Until a change of the ledger is confirmed. */
   settle(): Promise<void>;
@@ -69,7 +73,13 @@ export async function commandFixture(
     publisher,
     users: [...localnet.ledger.admin.users(localnet.device)].sort(([, a], [, b]) => a.tunnelId - b.tunnelId).map(([user]) => user),
     settle,
-    async run([command, ...args], signal = createAbortController().signal, onOutput = () => undefined, onHangup = () => undefined) {
+    async run(
+      [command, ...args],
+      signal = createAbortController().signal,
+      onOutput = () => undefined,
+      onHangup = () => undefined,
+      around = {},
+    ) {
       const stdout: string[] = [];
       const stderr: string[] = [];
       const keep = (lines: string[]) => (text: string) => {
@@ -77,14 +87,14 @@ export async function commandFixture(
         onOutput(text);
       };
       const io: CommandIo = {
-        stdout: { write: keep(stdout), isTerminal: false, columns: undefined },
-        stderr: { write: keep(stderr), isTerminal: false, columns: undefined },
-        environment: {},
+        stdout: { write: keep(stdout), isTerminal: false, columns: undefined, ...around.stdout },
+        stderr: { write: keep(stderr), isTerminal: false, columns: undefined, ...around.stderr },
+        environment: around.environment ?? {},
         onHangup,
         signal,
         version: '1.2.3',
       };
-      const commands = [runCommand, checkCommand, statusCommand, explainCommand];
+      const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand];
       const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
       return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
     },

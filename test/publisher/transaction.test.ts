@@ -11,7 +11,7 @@ import {
 import bs58 from 'bs58';
 import { describe, expect, test } from 'vitest';
 import type { StatusIntent } from '../../src/bgp/index.ts';
-import { buildTransaction, ComputeModel, packNext, trimEarlyRefreshes } from '../../src/publisher/index.ts';
+import { buildTransaction, ComputeModel, instructionsOf, packNext, trimEarlyRefreshes } from '../../src/publisher/index.ts';
 import { decodeSetUserBgpStatus, nanoseconds, parseNetworkV4, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
@@ -194,5 +194,39 @@ describe('packing', () => {
     expect(trimEarlyRefreshes([intent(1, 'change'), ...earlyRefreshes]).length).toBe(19);
     expect(trimEarlyRefreshes([...Array.from({ length: 19 }, (_, n) => intent(n, 'change')), ...earlyRefreshes]).length).toBe(19);
     expect(trimEarlyRefreshes([...Array.from({ length: 20 }, (_, n) => intent(n, 'change')), ...earlyRefreshes]).length).toBe(38);
+  });
+});
+
+describe('reading back', () => {
+  test('instructionsOf finds the writes of a transaction, without its compute budget', () => {
+    const { wire } = build(3, { unitLimit: 200_000 });
+    const found = instructionsOf({ wire, loaded: [], inner: [] }, PROGRAM);
+    expect(found.map(({ accounts, data }) => [accounts, decodeSetUserBgpStatus(data)])).toEqual(
+      writes(3).map(({ user, status, rttNs }) => [[user, DEVICE, signer.address, SYSTEM_PROGRAM_ID], { status, rttNs }]),
+    );
+  });
+
+  test('instructionsOf finds a write that another program called, at the place of its caller, with accounts of a lookup table', () => {
+    const { wire } = build(2);
+    const keys = getCompiledTransactionMessageDecoder().decode(getTransactionDecoder().decode(wire).messageBytes).staticAccounts;
+    const called = {
+      of: 0,
+      programIdIndex: keys.indexOf(kitAddress(PROGRAM)),
+      accountIndexes: [keys.length, keys.indexOf(kitAddress(DEVICE)), 0, 0],
+      data: bs58.encode(Uint8Array.of(0x6a, 2)),
+    };
+    const found = instructionsOf({ wire, loaded: [keyNumber(77)], inner: [called] }, PROGRAM);
+    expect(found.map(({ accounts, data }) => [accounts[0], decodeSetUserBgpStatus(data)?.status])).toEqual([
+      [keyNumber(0), 'up'],
+      [keyNumber(77), 'down'],
+      [keyNumber(1), 'down'],
+    ]);
+    expect(() => instructionsOf({ wire, loaded: [], inner: [called] }, PROGRAM)).toThrow(
+      `an instruction names account ${keys.length} of ${keys.length}`,
+    );
+  });
+
+  test('instructionsOf throws for bytes that are no transaction', () => {
+    expect(() => instructionsOf({ wire: Uint8Array.of(0, 0, 0), loaded: [], inner: [] }, PROGRAM)).toThrow(Error);
   });
 });

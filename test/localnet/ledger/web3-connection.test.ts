@@ -1,7 +1,10 @@
 import { Connection, PublicKey, SystemProgram, Transaction, TransactionMessage, VersionedTransaction } from '@solana/web3.js';
 import bs58 from 'bs58';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { decodeUser } from '../../../src/serviceability/index.ts';
+import { createLocalLedger } from '../../../localnet/ledger/index.ts';
+import { createVirtualClock } from '../../../src/lib/index.ts';
+import { decodeUser, lamports } from '../../../src/serviceability/index.ts';
+import { DEVICE } from '../../support/bgp-builders.ts';
 import { addressOfKey, build, createBed, existing, type Fixture, keypair } from './ledger-fixture.ts';
 
 let fixture: Fixture;
@@ -41,6 +44,17 @@ test('the node returns its version, genesis, slot, height, epoch and health', as
     transactionCount: 0,
   });
   expect(await (await fetch(`${connection.rpcEndpoint}/health`)).text()).toBe('ok');
+});
+
+test('the first available block is the oldest one, until transactions are forgotten', async () => {
+  expect(await connection.getFirstAvailableBlock()).toBe(0);
+  const { bank } = createLocalLedger({ rememberedTransactions: 2, clock: createVirtualClock() });
+  const before = bank.replica().view('processed').slot;
+  for (let count = 0; count < 4; count += 1) {
+    bank.airdrop(DEVICE, lamports(1_000_000_000));
+    bank.advance();
+  }
+  expect(bank.firstAvailableSlot()).toBe(Number(before) + 3);
 });
 
 test('a slot has a time, one to come has none', async () => {

@@ -1,0 +1,159 @@
+import type { EpochMs } from '../lib/index.ts';
+import type { Address, BgpStatusValue, Slot } from '../serviceability/index.ts';
+
+/** A SetUserBGPStatus of a user that the ledger carried out, or a change of its account. */
+export type LedgerEvent = StatusReport | AccountChange;
+
+export interface StatusReport extends Landed {
+  readonly kind: 'report';
+  readonly status: BgpStatusValue;
+  readonly rttNs: bigint;
+  readonly writer: Address;
+  readonly device: Address;
+}
+
+interface AccountChange extends Landed {
+  readonly kind: 'created' | 'deleted';
+}
+
+interface Landed {
+  readonly slot: Slot;
+  /** By the ledger's own clock. */
+  readonly at: EpochMs;
+  readonly signature: string;
+}
+
+export type PeriodStatus = 'up' | 'down' | 'unknown' | 'absent';
+
+/** Why a status is not known, or the user is not there. */
+export type PeriodReason =
+  /** The account is new, or its last report is older than a report is valid. */
+  | 'no-report'
+  /** The report said neither up nor down. */
+  | 'reported-unknown'
+  /** Before the oldest transaction that the endpoint has. */
+  | 'before-history'
+  /** After the newest block of the ledger. */
+  | 'ledger-halted'
+  | 'not-created'
+  | 'deleted';
+
+/** A stretch of time with one status by one writer; refreshes are folded into it. */
+export interface Period {
+  readonly status: PeriodStatus;
+  /** Null for up and down, which were reported. */
+  readonly reason: PeriodReason | null;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The first report of the period, or the transaction that created or deleted the account; null for neither. */
+  readonly first: LedgerEvent | null;
+  /** Reports in it, the first one and its refreshes. */
+  readonly reports: number;
+}
+
+export interface TimelineOptions {
+  /** The window, milliseconds since 1970. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** How long a report stands without a refresh, milliseconds. */
+  readonly validForMs: number;
+  /** The newest block of the ledger: what came later is unknown. */
+  readonly knownUntilMs: number;
+  /** From here on the endpoint has every transaction. */
+  readonly historyFromMs: number;
+}
+
+/**
+ * The status of one user over a window, as the ledger's transactions report it. `events` are in the order of the ledger. A report stands until the
+ * next one, and no longer than it is valid: what follows is unknown. The periods cover the window without a gap. Pure.
+ */
+export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOptions): readonly Period[] {
+  const { fromMs, untilMs, validForMs, knownUntilMs, historyFromMs } = options;
+  const periods: Period[] = [];
+  const add = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
+    const [start, end] = [Math.max(from, fromMs), Math.min(until, untilMs)];
+    const last = periods.at(-1);
+    // Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length.
+    if (last !== undefined && isSame(last, period)) {
+      periods[periods.length - 1] = { ...last, untilMs: Math.max(last.untilMs, end), reports: last.reports + period.reports };
+    } else if (start < end || (start === end && period.reports > 0 && from === start))
+      periods.push({ ...period, fromMs: start, untilMs: end });
+  };
+  const known = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
+    add(period, from, Math.min(until, knownUntilMs));
+    add(without('ledger-halted'), Math.max(from, knownUntilMs), until);
+  };
+
+  const [oldest] = events;
+  const firstAt = oldest?.at ?? Number.POSITIVE_INFINITY;
+  if (oldest?.kind === 'created')
+    known({ status: 'absent', reason: 'not-created', first: null, reports: 0 }, Number.NEGATIVE_INFINITY, firstAt);
+  else {
+    add(without('before-history'), Number.NEGATIVE_INFINITY, Math.min(historyFromMs, firstAt));
+    known(without('no-report'), Math.min(historyFromMs, firstAt), firstAt);
+  }
+  let at = Number.NEGATIVE_INFINITY;
+  for (const [index, event] of events.entries()) {
+    // The clock of the ledger is agreed on by vote, and may step back by a second.
+    at = Math.max(at, event.at);
+    const next = Math.max(at, events[index + 1]?.at ?? Number.POSITIVE_INFINITY);
+    if (event.kind !== 'report') known(ACCOUNT[event.kind](event), at, next);
+    else if (event.status === 'unknown') known({ status: 'unknown', reason: 'reported-unknown', first: event, reports: 1 }, at, next);
+    else {
+      known({ status: event.status, reason: null, first: event, reports: 1 }, at, Math.min(next, at + validForMs));
+      known(without('no-report'), Math.min(next, at + validForMs), next);
+    }
+  }
+  return periods;
+}
+
+const ACCOUNT: Readonly<Record<AccountChange['kind'], (first: AccountChange) => Omit<Period, 'fromMs' | 'untilMs'>>> = {
+  created: (first) => ({ status: 'unknown', reason: 'no-report', first, reports: 0 }),
+  deleted: (first) => ({ status: 'absent', reason: 'deleted', first, reports: 0 }),
+};
+
+const without = (reason: PeriodReason): Omit<Period, 'fromMs' | 'untilMs'> => ({ status: 'unknown', reason, first: null, reports: 0 });
+
+/** A report of another writer, or for another device, is no refresh. */
+function isSame(a: Pick<Period, 'status' | 'reason' | 'first'>, b: Pick<Period, 'status' | 'reason' | 'first'>): boolean {
+  if (a.status !== b.status || a.reason !== b.reason || a.first?.kind !== b.first?.kind) return false;
+  return (
+    a.first?.kind !== 'report' || b.first?.kind !== 'report' || (a.first.writer === b.first.writer && a.first.device === b.first.device)
+  );
+}
+
+/** How a user's window was spent. */
+export interface Availability {
+  /** Milliseconds. The time in which there was no account is in none of them. */
+  readonly upMs: number;
+  readonly downMs: number;
+  readonly unknownMs: number;
+  /** Times that up was followed by down, with or without unknown between them. */
+  readonly flaps: number;
+  /** The longest stretch of reported down, whoever reported it; null if there was none. Unknown time ends it. */
+  readonly longestOutage: Outage | null;
+}
+
+interface Outage {
+  readonly fromMs: number;
+  readonly ms: number;
+}
+
+/** Sums up periods that follow each other. Pure. */
+export function availabilityOf(periods: readonly Period[]): Availability {
+  const sums = { up: 0, down: 0, unknown: 0, absent: 0 };
+  let flaps = 0;
+  let longest = null as Outage | null;
+  let outage = null as Outage | null;
+  let lastKnown: PeriodStatus | undefined;
+  for (const { status, fromMs, untilMs } of periods) {
+    const ms = untilMs - fromMs;
+    sums[status] += ms;
+    if (status === 'down' && lastKnown === 'up') flaps += 1;
+    // A user that was created anew was not up before.
+    if (status !== 'unknown') lastKnown = status;
+    outage = status === 'down' ? { fromMs: outage?.fromMs ?? fromMs, ms: (outage?.ms ?? 0) + ms } : null;
+    if (outage !== null && outage.ms > (longest?.ms ?? -1)) longest = outage;
+  }
+  return { upMs: sums.up, downMs: sums.down, unknownMs: sums.unknown, flaps, longestOutage: longest };
+}

@@ -1,0 +1,499 @@
+import PQueue from 'p-queue';
+import type { AgentConfig } from '../config/index.ts';
+import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
+import { jsonLine, milliseconds, span } from '../observability/index.ts';
+import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
+import { createLedgerRpc, type LedgerRpcClient, type ListedTransaction, openEndpoints, readNetworkUsers } from '../rpc/index.ts';
+import {
+  AccountDataError,
+  type Address,
+  decodeSetUserBgpStatus,
+  decodeUser,
+  type Slot,
+  type User,
+  UserType,
+  userAddress,
+  ZERO_ADDRESS,
+} from '../serviceability/index.ts';
+import { Rfc11Instruction } from '../serviceability/rfc11/index.ts';
+import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import { type Availability, availabilityOf, foldTimeline, type LedgerEvent, type Period, type PeriodReason } from './history-timeline.ts';
+import { blockTimeOf, type LedgerTime, readLedgerTime } from './ledger-time.ts';
+import type { HistoryOptions } from './options.ts';
+import { type Cell, csvLine, type Tone, tableLines, usesColor } from './table.ts';
+
+/**
+ * `dzd-telemetry history`: the past of one user, or of all users of a device, from the ledger's transactions. No agent is needed.
+ *
+ *   getSignaturesForAddress of each user ──► the transactions, each one once ──► SetUserBGPStatus ──► periods ──► availability
+ */
+export const historyBody: CommandBody<HistoryOptions> = async (options, io) => {
+  // Without a user the configuration names the device; a user needs none.
+  const settings = options.wanted === undefined ? options.settings : { ...options.settings, device: ZERO_ADDRESS };
+  const { config } = loadChosen({ ...options, settings }, io);
+  const { rpcUrls: urls, programId, requestTimeout: requestTimeoutMs, requestsPerSecond } = config.ledger;
+  const clock = systemClock;
+  const rpc = createLedgerRpc({ urls, programId, random: Math.random, clock, requestTimeoutMs, requestsPerSecond, callTimeoutMs: CALL_MS });
+  try {
+    const reader = new HistoryReader({ rpc, clock, programId, progress: progressOn(io), signal: io.signal });
+    print(await reader.read(await subjectsOf(options, config, rpc, io.signal), windowOf(options, config)), options, io);
+    return 0 satisfies ExitCode;
+  } finally {
+    await rpc.close();
+  }
+};
+
+/** All pages of one user are one call. */
+const CALL_MS = 180_000;
+/** How much later than its interval a refresh may come: it waits for the next poll, its transaction and retries. */
+const REFRESH_MARGIN_MS = 15 * 60_000;
+
+function windowOf({ sinceMs, validForMs }: HistoryOptions, { policy }: AgentConfig) {
+  return { sinceMs, validForMs: validForMs ?? policy.refreshInterval + REFRESH_MARGIN_MS };
+}
+
+/** One user to read; without an account it was deleted, or never was. */
+interface Subject {
+  readonly address: Address;
+  readonly user: User | undefined;
+}
+
+interface Subjects {
+  readonly slot: Slot;
+  readonly users: readonly Subject[];
+}
+
+/** Throws AgentError `LEDGER__USER_UNKNOWN`, or as the RPC does. */
+async function subjectsOf(
+  { wanted, text }: HistoryOptions,
+  { device, ledger }: AgentConfig,
+  rpc: LedgerRpcClient,
+  signal: AbortSignal,
+): Promise<Subjects> {
+  const { programId } = ledger;
+  if (wanted === undefined) {
+    const endpoints = openEndpoints({ urls: ledger.rpcUrls, clock: systemClock, timeoutMs: ledger.requestTimeout });
+    try {
+      const { slot, users } = await readNetworkUsers({ endpoints, programId, device }, signal);
+      if (users.size === 0) await requireDevice(device, rpc, signal);
+      const found = [...users].map(([address, { user }]) => ({ address, user }));
+      return { slot, users: found.sort((a, b) => a.user.tunnelId - b.user.tunnelId) };
+    } finally {
+      await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+    }
+  }
+  // A client address leads to one account a type, whether or not it exists now.
+  const addresses =
+    wanted.by === 'pubkey' ? [wanted.user] : Object.values(UserType).map((type) => userAddress(programId, wanted.clientIp, type).address);
+  const { slot, accounts } = await rpc.accounts(addresses, signal);
+  const all = addresses.map((address, at) => ({ address, user: userOf(accounts[at], programId) }));
+  const existing = all.filter(({ user }) => user !== undefined);
+  if (existing.length > 0) return { slot, users: existing };
+  const traces = await Promise.all(all.map(({ address }) => rpc.transactionsOf(address, epochMs(0), signal)));
+  const former = all.filter((_, at) => (traces[at]?.listed.length ?? 0) > 0);
+  if (former.length === 0) throw new AgentError('LEDGER__NO_HISTORY', { wanted: text ?? '' });
+  return { slot, users: former };
+}
+
+async function requireDevice(device: Address, rpc: LedgerRpcClient, signal: AbortSignal): Promise<void> {
+  const { accounts } = await rpc.accounts([device], signal);
+  if (accounts[0] === null) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+}
+
+function userOf(account: { readonly owner: Address; readonly data: Uint8Array } | null | undefined, programId: Address): User | undefined {
+  if (account?.owner !== programId) return undefined;
+  try {
+    return decodeUser(account.data);
+  } catch (error) {
+    if (error instanceof AccountDataError) return undefined;
+    throw error;
+  }
+}
+
+interface UserHistory extends Subject, Availability {
+  readonly periods: readonly Period[];
+  readonly lastReport: LedgerEvent | undefined;
+  /** Why the timeline may lack something; undefined if nothing is known to be missing. */
+  readonly gap: string | undefined;
+}
+
+interface HistoryReading {
+  readonly slot: Slot;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly validForMs: number;
+  readonly users: readonly UserHistory[];
+  readonly transactions: number;
+  readonly notes: readonly string[];
+}
+
+interface ReaderOptions {
+  readonly rpc: LedgerRpcClient;
+  readonly clock: Clock;
+  readonly programId: Address;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Requests at the same time. */
+const CONCURRENCY = 8;
+const ATTEMPTS = 6;
+/** Errors that pass: the endpoint is asked again after a pause. */
+const PASSING: ReadonlySet<string> = new Set([
+  'LEDGER__RATE_LIMITED',
+  'LEDGER__UNAVAILABLE',
+  'LEDGER__TIMEOUT',
+  'LEDGER__UNREACHABLE',
+  'LEDGER__NOT_YET',
+  'LEDGER__BUSY',
+  'LEDGER__NO_ENDPOINT',
+  'LEDGER__LAGGING',
+]);
+
+class HistoryReader {
+  readonly #options: ReaderOptions;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Throws AgentError `LEDGER__…` for what cannot be read: a history with holes would be wrong without a sign of it. */
+  async read(
+    { slot, users }: Subjects,
+    { sinceMs, validForMs }: { readonly sinceMs: number; readonly validForMs: number },
+  ): Promise<HistoryReading> {
+    const { rpc, clock, progress, signal } = this.#options;
+    const [time, slotTimeMs] = await Promise.all([readLedgerTime({ rpc, slot, clock }, signal), rpc.recentSlotTimeMs(signal)]);
+    const untilMs = time.behindMs > 0 ? clock.wall() : time.knownUntil;
+    const fromMs = untilMs - sinceMs;
+    // What was reported shortly before the window stands at its beginning.
+    const readFrom = epochMs(fromMs - validForMs);
+    const timeOf = ({ at, slot: of }: Pick<ListedTransaction, 'at' | 'slot'>): EpochMs =>
+      at ?? epochMs((time.blockAt ?? untilMs) - Number(slot - of) * (slotTimeMs ?? Number.NaN));
+
+    const lists = await this.#inParallel(users, 'users', ({ address }) => rpc.transactionsOf(address, readFrom, signal));
+    const wanted = lists.map(({ listed }) => listed.filter((each) => !each.failed && timeOf(each) >= readFrom));
+    const transactions = [...new Map(wanted.flat().map((each) => [each.signature, each])).values()];
+    const subjects = new Set(users.map(({ address }) => address));
+    const events = new Map<string, ReadonlyMap<Address, readonly LedgerEvent[]>>();
+    await this.#inParallel(transactions, 'transactions', async (each) => {
+      events.set(each.signature, await this.#eventsOf(each, timeOf(each), subjects));
+    });
+    progress.end();
+
+    const historyFromMs = lists.some(({ isWhole }) => isWhole) ? await this.#historyFrom(time) : readFrom;
+    const histories = users.map((subject, at): UserHistory => {
+      const own = (wanted[at] ?? []).toReversed().flatMap(({ signature }) => events.get(signature)?.get(subject.address) ?? []);
+      const list = lists[at];
+      const oldest = list?.listed.at(-1);
+      const from = list?.isWhole !== true ? readFrom : (historyFromMs ?? (oldest === undefined ? untilMs : timeOf(oldest)));
+      const periods = foldTimeline(own, { fromMs, untilMs, validForMs, knownUntilMs: time.knownUntil, historyFromMs: from });
+      const lastReport = own.findLast(({ kind }) => kind === 'report');
+      return { ...subject, ...availabilityOf(periods), periods, lastReport, gap: missing(subject, lastReport, slot) };
+    });
+    const isCutOff = histories.some(({ periods }) => periods.some(({ reason }) => reason === 'before-history'));
+    const begins = isCutOff
+      ? `the history of this endpoint begins at ${iso(historyFromMs ?? untilMs)}; add one that goes back further to ledger.rpcUrls`
+      : undefined;
+    const notes = [time.note, begins, ...histories.map(({ gap }) => gap)].filter((note) => note !== undefined);
+    return { slot, fromMs, untilMs, validForMs, users: histories, transactions: transactions.length, notes };
+  }
+
+  /** When the endpoint's first block was made; undefined where it does not say. */
+  async #historyFrom({ knownUntil }: LedgerTime): Promise<number | undefined> {
+    const { rpc, signal } = this.#options;
+    try {
+      const at = await blockTimeOf(rpc, await rpc.firstAvailableSlot(signal), signal);
+      return at === undefined ? undefined : Math.min(at, knownUntil);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isAgentError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #eventsOf({ signature, slot }: ListedTransaction, at: EpochMs, subjects: ReadonlySet<Address>) {
+    const { rpc, programId, signal } = this.#options;
+    const stored = await rpc.storedTransaction(signature, signal);
+    const events = new Map<Address, LedgerEvent[]>();
+    if (stored.failed) return events;
+    for (const instruction of readInstructions(stored, programId, signature)) {
+      for (const [user, event] of eventsIn(instruction, { slot, at, signature }, subjects)) {
+        const own = events.get(user);
+        if (own === undefined) events.set(user, [event]);
+        else own.push(event);
+      }
+    }
+    return events;
+  }
+
+  /** The results in the order of the items. The first error that does not pass ends the work. */
+  async #inParallel<T, R>(items: readonly T[], what: string, work: (item: T) => Promise<R>): Promise<readonly R[]> {
+    const { progress, signal } = this.#options;
+    const queue = new PQueue({ concurrency: CONCURRENCY });
+    const results: R[] = [];
+    let done = 0;
+    progress.show(0, items.length, what);
+    try {
+      await Promise.all(
+        items.map((item, at) =>
+          queue.add(async () => {
+            signal.throwIfAborted();
+            results[at] = await this.#patiently(() => work(item));
+            done += 1;
+            progress.show(done, items.length, what);
+          }),
+        ),
+      );
+    } finally {
+      queue.clear();
+      progress.end();
+    }
+    return results;
+  }
+
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#options;
+    const delays = backoffDelays({ baseMs: 1_000, maxMs: 8_000, random: Math.random });
+    for (let left = ATTEMPTS - 1; ; left -= 1) {
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (left === 0 || !isAgentError(error) || !PASSING.has(error.code)) throw error;
+        await clock.sleep(delays.next().value, signal);
+      }
+    }
+  }
+}
+
+/** A transaction that cannot be read would be a hole. */
+function readInstructions(
+  stored: Parameters<typeof instructionsOf>[0],
+  programId: Address,
+  signature: string,
+): readonly ExecutedInstruction[] {
+  try {
+    return instructionsOf(stored, programId);
+  } catch (error) {
+    const problem = `transaction ${signature} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: 'in use', method: 'getTransaction', problem }, { cause: error });
+  }
+}
+
+/** The first byte of instructions that create or delete a user: CreateUser and CreateSubscribeUser, DeleteUser and CloseAccountUser, and those of RFC-11. */
+const CREATES: ReadonlySet<number | undefined> = new Set([36, 59, Rfc11Instruction.CreateAndActivateUser]);
+const DELETES: ReadonlySet<number | undefined> = new Set([42, 43, Rfc11Instruction.DeleteUser, Rfc11Instruction.SweepExpiredUsers]);
+
+function eventsIn(
+  { accounts, data }: ExecutedInstruction,
+  landed: Pick<LedgerEvent, 'slot' | 'at' | 'signature'>,
+  subjects: ReadonlySet<Address>,
+): readonly (readonly [user: Address, event: LedgerEvent])[] {
+  const report = decodeSetUserBgpStatus(data);
+  if (report !== undefined) {
+    const [user, device, writer] = accounts;
+    if (user === undefined || device === undefined || writer === undefined || !subjects.has(user)) return [];
+    return [[user, { kind: 'report', ...landed, ...report, device, writer }]];
+  }
+  const kind = CREATES.has(data[0]) ? 'created' : DELETES.has(data[0]) ? 'deleted' : undefined;
+  if (kind === undefined) return [];
+  return accounts.filter((account) => subjects.has(account)).map((user) => [user, { kind, ...landed }]);
+}
+
+/** The account holds the slot of its last report: a newer one than the newest transaction means that the endpoint's list lacks some. */
+function missing({ address, user }: Subject, lastReport: LedgerEvent | undefined, slot: Slot): string | undefined {
+  const reportedAt = user?.lastBgpReportedAt ?? 0n;
+  if (lastReport === undefined || reportedAt <= lastReport.slot || reportedAt > slot) return undefined;
+  return `${address}: its record is of slot ${reportedAt}, but the endpoint lists no report after slot ${lastReport.slot}: its history is incomplete`;
+}
+
+interface Progress {
+  show(done: number, of: number, what: string): void;
+  end(): void;
+}
+
+const BAR = 24;
+
+/** A bar on standard error, if that is a terminal. */
+function progressOn({ stderr }: Pick<CommandIo, 'stderr'>): Progress {
+  if (!stderr.isTerminal) return { show: () => undefined, end: () => undefined };
+  let last = '';
+  return {
+    show(done, of, what) {
+      const full = of === 0 ? BAR : Math.floor((done / of) * BAR);
+      const text = `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}] ${done} of ${of} ${what}`.slice(0, (stderr.columns ?? 80) - 1);
+      if (text !== last) stderr.write(`\r\u001b[K${text}`);
+      last = text;
+    },
+    end() {
+      if (last !== '') stderr.write('\r\u001b[K');
+      last = '';
+    },
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
+/** For people: UTC, to the second. */
+const utc = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+
+const REASONS: Readonly<Record<PeriodReason, string>> = {
+  'no-report': 'no report',
+  'reported-unknown': 'reported as unknown',
+  'before-history': 'before the history of this endpoint',
+  'ledger-halted': 'after the newest block of the ledger',
+  'not-created': 'not created yet',
+  deleted: 'deleted',
+};
+const TONES: Readonly<Record<Period['status'], Tone>> = { up: 'good', down: 'bad', unknown: 'warn', absent: 'dim' };
+
+/** A share as it is: 100 % and 0 % only where they are exact. */
+function percent(part: number, whole: number): string {
+  if (whole === 0) return '–';
+  const share = (100 * part) / whole;
+  return `${part === 0 || part === whole ? share : Math.min(99.99, Math.max(0.01, share)).toFixed(2)} %`;
+}
+
+const countedMs = ({ upMs, downMs, unknownMs }: Availability): number => upMs + downMs + unknownMs;
+
+function print(reading: HistoryReading, { output, wanted }: HistoryOptions, io: CommandIo): void {
+  const { stdout, stderr } = io;
+  if (output === 'json') printJson(reading, stdout);
+  else if (output === 'csv') printCsv(reading, wanted !== undefined, stdout);
+  else printTables(reading, wanted !== undefined, io);
+  if (output !== 'json') for (const note of reading.notes) (output === 'csv' ? stderr : stdout).write(`note: ${note}\n`);
+}
+
+const PERIOD_FIELDS = ['user', 'from', 'until', 'status', 'reason', 'slot', 'rttNs', 'reports', 'device', 'writer', 'signature'] as const;
+
+function periodFields(user: Address, { status, reason, fromMs, untilMs, first, reports }: Period) {
+  const report = first?.kind === 'report' ? first : undefined;
+  return {
+    user,
+    from: iso(fromMs),
+    until: iso(untilMs),
+    status,
+    reason,
+    slot: first?.slot ?? null,
+    rttNs: report?.rttNs ?? null,
+    reports,
+    device: report?.device ?? null,
+    writer: report?.writer ?? null,
+    signature: first?.signature ?? null,
+  } satisfies Readonly<Record<(typeof PERIOD_FIELDS)[number], unknown>>;
+}
+
+const AVAILABILITY_FIELDS = [
+  'user',
+  'clientIp',
+  'from',
+  'until',
+  'upMs',
+  'downMs',
+  'unknownMs',
+  'flaps',
+  'longestOutageMs',
+  'longestOutageFrom',
+  'lastReportAt',
+  'incomplete',
+] as const;
+
+function availabilityFields(history: UserHistory, { fromMs, untilMs }: HistoryReading) {
+  const { address, user, upMs, downMs, unknownMs, flaps, longestOutage, lastReport, gap } = history;
+  return {
+    user: address,
+    clientIp: user?.clientIp ?? null,
+    from: iso(fromMs),
+    until: iso(untilMs),
+    upMs,
+    downMs,
+    unknownMs,
+    flaps,
+    longestOutageMs: longestOutage?.ms ?? null,
+    longestOutageFrom: longestOutage === null ? null : iso(longestOutage.fromMs),
+    lastReportAt: lastReport === undefined ? null : iso(lastReport.at),
+    incomplete: gap ?? null,
+  } satisfies Readonly<Record<(typeof AVAILABILITY_FIELDS)[number], unknown>>;
+}
+
+function printJson(reading: HistoryReading, stdout: CommandIo['stdout']): void {
+  const { users, slot, transactions, fromMs, untilMs, validForMs, notes } = reading;
+  for (const history of users) {
+    for (const period of history.periods) stdout.write(jsonLine({ event: 'period', ...periodFields(history.address, period) }));
+    stdout.write(jsonLine({ event: 'availability', ...availabilityFields(history, reading) }));
+  }
+  const counts = { users: users.length, transactions, from: iso(fromMs), until: iso(untilMs), validForMs };
+  stdout.write(jsonLine({ event: 'summary', slot, ...counts, notes }));
+}
+
+/** Periods of one user, or the availability of all. */
+function printCsv(reading: HistoryReading, isOne: boolean, stdout: CommandIo['stdout']): void {
+  stdout.write(csvLine(isOne ? PERIOD_FIELDS : AVAILABILITY_FIELDS));
+  for (const history of reading.users) {
+    const rows = isOne ? history.periods.map((period) => periodFields(history.address, period)) : [availabilityFields(history, reading)];
+    for (const row of rows) stdout.write(csvLine(Object.values(row)));
+  }
+}
+
+function printTables(reading: HistoryReading, isOne: boolean, { stdout, environment }: CommandIo): void {
+  const { users, fromMs, untilMs, validForMs } = reading;
+  const style = { columns: stdout.isTerminal ? stdout.columns : undefined, color: usesColor(stdout, environment) };
+  const draw = (rows: readonly (readonly Cell[])[]): void =>
+    stdout.write(
+      tableLines(rows, style)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+  if (isOne) {
+    for (const history of users) {
+      stdout.write(`${titleOf(history)}\n`);
+      draw([['FROM (UTC)', 'FOR', 'STATUS', 'SLOT', 'RTT', 'REPORTS', 'WRITER'], ...history.periods.map(periodCells)]);
+      stdout.write(`\n${sentenceOf(history, untilMs - fromMs)}\n`);
+    }
+  } else {
+    draw([['USER', 'CLIENT IP', 'UP', 'DOWN', 'UNKNOWN', 'FLAPS', 'OUTAGE', 'LAST REPORT (UTC)'], ...users.map(availabilityCells)]);
+    stdout.write(`\n${users.length} ${users.length === 1 ? 'user' : 'users'} since ${utc(fromMs)} UTC; OUTAGE is the longest one\n`);
+  }
+  stdout.write(`A report stands for ${span(validForMs)}, then the status is unknown.\n`);
+}
+
+function titleOf({ address, user }: UserHistory): string {
+  if (user === undefined) return `${address}, which is not on the ledger now`;
+  return `${address}\nclient ${user.clientIp}, tunnel ${user.tunnelId}, device ${user.devicePk}`;
+}
+
+function periodCells({ status, reason, fromMs, untilMs, first, reports }: Period): readonly Cell[] {
+  const report = first?.kind === 'report' ? first : undefined;
+  return [
+    utc(fromMs),
+    span(untilMs - fromMs),
+    [status, TONES[status]],
+    String(first?.slot ?? '–'),
+    report === undefined ? '–' : milliseconds(report.rttNs),
+    reports === 0 ? '–' : String(reports),
+    reason === null ? (report?.writer ?? '–') : REASONS[reason],
+  ];
+}
+
+function sentenceOf(history: UserHistory, windowMs: number): string {
+  const { upMs, downMs, unknownMs, flaps, longestOutage } = history;
+  const whole = countedMs(history);
+  const shares = `up ${percent(upMs, whole)}, down ${percent(downMs, whole)}, unknown ${percent(unknownMs, whole)}`;
+  const outage = longestOutage === null ? 'no outage' : `longest outage ${span(longestOutage.ms)}, from ${utc(longestOutage.fromMs)}`;
+  return `last ${span(windowMs)}: ${shares}; ${flaps} ${flaps === 1 ? 'flap' : 'flaps'}; ${outage}`;
+}
+
+function availabilityCells(history: UserHistory): readonly Cell[] {
+  const { address, user, upMs, downMs, unknownMs, flaps, longestOutage, lastReport } = history;
+  const whole = countedMs(history);
+  return [
+    address,
+    user?.clientIp ?? '–',
+    percent(upMs, whole),
+    [percent(downMs, whole), downMs > 0 ? 'bad' : undefined],
+    [percent(unknownMs, whole), unknownMs > 0 ? 'warn' : undefined],
+    String(flaps),
+    longestOutage === null ? '–' : span(longestOutage.ms),
+    lastReport === undefined ? '–' : utc(lastReport.at),
+  ];
+}

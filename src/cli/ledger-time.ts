@@ -1,0 +1,47 @@
+import { type Clock, type EpochMs, epochMs, isAgentError } from '../lib/index.ts';
+import { span } from '../observability/index.ts';
+import type { LedgerRpc } from '../rpc/index.ts';
+import type { Slot } from '../serviceability/index.ts';
+
+/** A newest block that is older than this does not count as now. */
+const STANDS_STILL_MS = 60_000;
+
+/** What a reading knows of the ledger's own time. */
+export interface LedgerTime {
+  /** When the newest block was made, by the ledger's clock; undefined where no endpoint reports it. */
+  readonly blockAt: EpochMs | undefined;
+  /** How much older the newest block is than now, milliseconds; 0 while that is no more than a minute. */
+  readonly behindMs: number;
+  /** The end of what the ledger can know: the newest block where it is old, else now. */
+  readonly knownUntil: EpochMs;
+  /** What a reader has to know; undefined if all is well. */
+  readonly note: string | undefined;
+}
+
+/** Compares the newest block with this host's clock. A ledger that stands still would keep every record young. Never throws but for an aborted signal. */
+export async function readLedgerTime(
+  { rpc, slot, clock }: { readonly rpc: Pick<LedgerRpc, 'blockTime'>; readonly slot: Slot; readonly clock: Pick<Clock, 'wall'> },
+  signal: AbortSignal,
+): Promise<LedgerTime> {
+  const blockAt = await blockTimeOf(rpc, slot, signal);
+  const now = clock.wall();
+  if (blockAt === undefined) {
+    const note = `the endpoint does not report the time of slot ${slot}, so a ledger that stands still would go unnoticed`;
+    return { blockAt, behindMs: 0, knownUntil: now, note };
+  }
+  const behindMs = now - blockAt;
+  if (behindMs <= STANDS_STILL_MS) return { blockAt, behindMs: 0, knownUntil: epochMs(Math.max(now, blockAt)), note: undefined };
+  const note = `the newest block of the ledger, slot ${slot}, is ${span(behindMs)} older than this host's clock: the ledger stands still, the endpoint is behind, or this clock is wrong; nothing since then is known`;
+  return { blockAt, behindMs, knownUntil: blockAt, note };
+}
+
+/** The block time of a slot; undefined for a slot without a block, from before the node's history, or where no endpoint serves the method. */
+export async function blockTimeOf(rpc: Pick<LedgerRpc, 'blockTime'>, slot: Slot, signal: AbortSignal): Promise<EpochMs | undefined> {
+  try {
+    return await rpc.blockTime(slot, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isAgentError(error)) return undefined;
+    throw error;
+  }
+}
