@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isRecord } from '../lib/index.ts';
 import { type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
+import { nestsTooDeep } from './yaml.ts';
 
 /** One field, section or list of the schema, for documents, flags and messages. */
 export interface SettingNode {
@@ -166,6 +167,7 @@ export function valueFromText(node: SettingNode, text: string): unknown {
 }
 
 function fromYaml(text: string): unknown {
+  if (nestsTooDeep(text)) return text;
   try {
     return parse(text, { maxAliasCount: 0, prettyErrors: false, logLevel: 'silent', stringKeys: true });
   } catch {

@@ -191,7 +191,7 @@ const snapshotsSection = z
     commandTimeout: duration({ default: '10s', min: '100ms', max: '1m', description: 'Timeout of one command.' }),
     requestTimeout: duration({ default: '10s', min: '100ms', max: '2m', description: 'Timeout of one request to the server.' }),
     maxAnswerBytes: wholeNumber({
-      default: 8_388_608,
+      default: 4_194_304,
       min: 65_536,
       max: 67_108_864,
       unit: 'bytes',

@@ -94,7 +94,7 @@ export interface ConfigFile extends Pick<FileContent, 'openToOthers'> {
   writtenAt(path: readonly PropertyKey[]): string | undefined;
 }
 
-const MAX_FILE_BYTES = 1_048_576;
+const MAX_FILE_BYTES = 262_144;
 /** More messages than this about one file do not help. */
 const MAX_PROBLEMS = 20;
 
@@ -120,7 +120,26 @@ export function yamlRefusal({ path: file, lineOf }: ConfigFile, problems: readon
   );
 }
 
+/** Settings nest eight deep. */
+const MAX_LEVELS = 32;
+/** More columns of indentation than settings ever have; `- - - -` nests as well. */
+const DEEP_INDENTATION = /^[ \t?:-]{128,}[^\s]/m;
+
+/**
+ * Whether the text nests deeper than any configuration does, by its brackets, quoted ones included, or by its indentation. The YAML parser takes
+ * 100 MB for 5,000 levels, and ends the process at some more.
+ */
+export function nestsTooDeep(text: string): boolean {
+  let levels = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    levels = '[{'.includes(bracket) ? levels + 1 : Math.max(0, levels - 1);
+    if (levels > MAX_LEVELS) return true;
+  }
+  return DEEP_INDENTATION.test(text);
+}
+
 function parseConfigText(text: string, path: string, openToOthers: boolean): ConfigFile {
+  if (nestsTooDeep(text)) throw refusal([{ where: path, problem: `it nests deeper than ${MAX_LEVELS} levels` }]);
   const lines = new LineCounter();
   // Pretty errors would quote the file, and the file may hold a community.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
@@ -215,5 +234,6 @@ function writtenAt(text: string, contents: unknown, path: readonly PropertyKey[]
 
 /** As `writtenAt` of a file, for the value of a flag or a variable. */
 export function writtenInText(text: string, path: readonly PropertyKey[]): string | undefined {
+  if (nestsTooDeep(text)) return undefined;
   return writtenAt(text, parseDocument(text, { logLevel: 'silent', stringKeys: true }).contents, path);
 }

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array;
   /** Never sent a second time, not even after a reset. */
   readonly once?: boolean;
+  /** Upper bound of the reply's body, where it is another one than the client's. */
+  readonly maxBodyBytes?: number;
 }
 
 export interface HttpReply {
@@ -124,7 +126,7 @@ export class HttpClient {
     const reply = await this.#dispatch(request, signal);
     const encoding = reply.header('content-encoding')?.trim().toLowerCase();
     if (encoding !== 'gzip' && encoding !== 'x-gzip') return reply;
-    const { maxBodyBytes } = this.#options;
+    const { maxBodyBytes = this.#options.maxBodyBytes } = request;
     try {
       return { ...reply, body: await unpack(reply.body, { maxOutputLength: maxBodyBytes }) };
     } catch (error) {
@@ -154,14 +156,16 @@ export class HttpClient {
     return new Error(`through the proxy ${new URL(proxy.url).host} of ${proxy.variable}: ${cause.message || cause.name}`, { cause });
   }
 
-  #dispatch({ method, origin, path, headers = {}, body }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
-    const { maxBodyBytes, onBytes } = this.#options;
+  #dispatch({ method, origin, path, headers = {}, body, ...bound }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    const { onBytes } = this.#options;
+    const { maxBodyBytes = this.#options.maxBodyBytes } = bound;
     return new Promise((resolve, reject) => {
       let progress: HttpProgress = 'waiting';
       let abortRequest: ((reason: Error) => void) | undefined;
       let head: Pick<HttpReply, 'status' | 'header' | 'headers'> | undefined;
       let received = 0;
-      const chunks: Buffer[] = [];
+      // One buffer that grows: a list of chunks of one byte each would take a hundred times its bytes.
+      let whole = Buffer.alloc(0);
 
       const fail = (problem: HttpError['problem'], cause: Error, message = cause.message): void => {
         signal.removeEventListener('abort', onAbort);
@@ -190,11 +194,15 @@ export class HttpClient {
           progress = 'answering';
           const all = (name: string): readonly string[] => [values[name] ?? []].flat();
           head = { status, headers: all, header: (name) => all(name)[0] };
+          whole = Buffer.allocUnsafe(Math.min(Number(all('content-length')[0]) || 0, maxBodyBytes));
         },
         onResponseData(controller, chunk) {
           received += chunk.length;
           onBytes?.('received', chunk.length);
-          if (received <= maxBodyBytes) return void chunks.push(chunk);
+          if (received <= maxBodyBytes) {
+            if (received > whole.length) whole = Buffer.concat([whole], Math.max(received, Math.min(2 * whole.length, maxBodyBytes)));
+            return void chunk.copy(whole, received - chunk.length);
+          }
           const error = new Error(`more than ${maxBodyBytes} bytes`);
           fail('too-large', error);
           controller.abort(error);
@@ -202,7 +210,7 @@ export class HttpClient {
         onResponseEnd() {
           signal.removeEventListener('abort', onAbort);
           if (head === undefined) fail('connection', new Error('no response'));
-          else resolve({ ...head, body: Buffer.concat(chunks) });
+          else resolve({ ...head, body: whole.subarray(0, received) });
         },
         onResponseError: (_, error) => fail('connection', progress === 'waiting' ? this.#throughProxy(origin, error) : error),
       };
@@ -214,49 +222,6 @@ export class HttpClient {
       }
     });
   }
-}
-
-/** Far more than any answer that the agent reads has: 4,096 users are 12,000 lists and objects, five deep. */
-const MOST_LEVELS = 64;
-const MOST_CONTAINERS = 500_000;
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
-const OPENING: ReadonlySet<number | undefined> = new Set([0x5b, 0x7b]);
-const CLOSING: ReadonlySet<number | undefined> = new Set([0x5d, 0x7d]);
-
-/** JSON that would take too much memory to parse. */
-export class JsonTooComplex extends Error {
-  override readonly name = 'JsonTooComplex';
-}
-
-/**
- * Parses a JSON body. Throws SyntaxError for one that is not JSON, and JsonTooComplex, before it parses anything, for one whose lists and objects
- * are too many or nested too deep: two bytes of them become a hundred in memory.
- */
-export function parseJson(body: Buffer): unknown {
-  let levels = 0;
-  let containers = 0;
-  for (let at = 0; at < body.length; at += 1) {
-    const byte = body[at];
-    if (byte === QUOTE) at = endOfText(body, at);
-    else if (CLOSING.has(byte)) levels -= 1;
-    else if (OPENING.has(byte)) {
-      levels += 1;
-      containers += 1;
-      if (levels > MOST_LEVELS) throw new JsonTooComplex(`JSON nested deeper than ${MOST_LEVELS} levels`);
-      if (containers > MOST_CONTAINERS) throw new JsonTooComplex(`JSON with more than ${MOST_CONTAINERS} lists and objects`);
-    }
-  }
-  return JSON.parse(body.toString('utf8'));
-}
-
-/** The offset of the quote that closes the text. */
-function endOfText(body: Buffer, start: number): number {
-  for (let end = body.indexOf(QUOTE, start + 1); end >= 0; end = body.indexOf(QUOTE, end + 1)) {
-    let backslashes = 0;
-    while (body[end - 1 - backslashes] === BACKSLASH) backslashes += 1;
-    if (backslashes % 2 === 0) return end;
-  }
-  return body.length;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;

@@ -23,4 +23,5 @@ export {
   type VirtualClock,
 } from './clock.ts';
 export * from './errors.ts';
+export { JsonTooComplex, parseJson, requireSimpleJson } from './json.ts';
 export { SlidingSum } from './window.ts';

@@ -95,8 +95,8 @@ export interface EndpointProbe {
   readonly latencyMs: number;
 }
 
-/** For the few requests of a command, one of which may be for all users of the network. */
-const COMMAND_BOUNDS = { connections: 2, maxWaiting: 64, maxResponseBytes: 64 * 1024 * 1024 };
+/** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
+const COMMAND_BOUNDS = { connections: 2, maxWaiting: 64, maxResponseBytes: 16 << 20 };
 
 /**
  * Opens each endpoint by itself; `timeoutMs` bounds one request. The first request opens the first socket. Throws TypeError for a URL that cannot

@@ -1,17 +1,18 @@
 import { lookup as resolveByHost } from 'node:dns/promises';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import PQueue from 'p-queue';
+import { buildConnector, HttpClient, type HttpClientOptions, HttpError, type HttpProgress, type HttpReply } from '../lib/http.ts';
 import {
-  buildConnector,
-  HttpClient,
-  type HttpClientOptions,
-  HttpError,
-  type HttpProgress,
-  type HttpReply,
+  type Clock,
+  DeadlineExceeded,
+  type EpochMs,
+  isRecord,
   JsonTooComplex,
+  oneLine,
   parseJson,
-} from '../lib/http.ts';
-import { type Clock, DeadlineExceeded, type EpochMs, isRecord, oneLine, Stopped, withDeadline } from '../lib/index.ts';
+  Stopped,
+  withDeadline,
+} from '../lib/index.ts';
 
 /** All addresses of a host name, in the resolver's order. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
@@ -183,6 +184,7 @@ export interface JsonRpcOptions {
   readonly maxWaiting: number;
   /** Upper bound for one request, waiting included, milliseconds. */
   readonly timeoutMs: number;
+  /** Most bytes of an answer to getProgramAccounts, unpacked; an answer to any other method has at most 1 MiB. */
   readonly maxResponseBytes: number;
   /** How host names become addresses; the host's own resolver by default. */
   readonly resolve?: Resolve;
@@ -205,6 +207,8 @@ interface Connections {
   address?: string;
 }
 
+/** Most bytes of an answer to any method but getProgramAccounts: 100 accounts or 256 statuses have a tenth of it. */
+const MAX_ANSWER_BYTES = 1 << 20;
 /** How long one address may take to connect before the next one is tried as well (RFC 8305 section 5). */
 const NEXT_ADDRESS_AFTER_MS = 250;
 /** One second less than the 20 s after which common RPC front ends close an idle connection. */
@@ -252,7 +256,7 @@ class HttpJsonRpc implements JsonRpc {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     let posted: Promise<RpcReply> | undefined;
     const post = (inner: AbortSignal): Promise<RpcReply> => {
-      posted = this.#post(id, body, method === SEND, inner);
+      posted = this.#post(id, method, body, inner);
       return posted;
     };
     try {
@@ -271,10 +275,12 @@ class HttpJsonRpc implements JsonRpc {
     await Promise.all([this.#connections.http, ...this.#retired].map((http) => http.close(reason)));
   }
 
-  async #post(id: number, body: string, once: boolean, signal: AbortSignal): Promise<RpcReply> {
-    const { url, clock } = this.#options;
+  async #post(id: number, method: string, body: string, signal: AbortSignal): Promise<RpcReply> {
+    const { url, clock, maxResponseBytes } = this.#options;
     const connections = this.#connections;
-    const request = { method: 'POST', origin: url.origin, path: url.path, headers: this.#headers, body, once } as const;
+    const maxBodyBytes = method === 'getProgramAccounts' ? maxResponseBytes : Math.min(MAX_ANSWER_BYTES, maxResponseBytes);
+    const bounds = { once: method === SEND, maxBodyBytes };
+    const request = { method: 'POST', origin: url.origin, path: url.path, headers: this.#headers, body, ...bounds } as const;
     try {
       const reply = readReply(await connections.http.send(request, signal), id, clock.wall());
       return reply.kind === 'result' ? reply : { ...reply, address: connections.address };
@@ -354,7 +360,7 @@ function isSuccess(status: number): boolean {
 function readEnvelope(body: Buffer, id: number): Answer {
   let parsed: unknown;
   try {
-    parsed = parseJson(body);
+    parsed = parseJson(body.toString('utf8'));
   } catch (error) {
     if (error instanceof JsonTooComplex) return { kind: 'garbled', problem: error.message };
     if (isHtml(body)) return { kind: 'garbled', problem: 'an HTML page', text: textOf(body) };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
 import { HttpClient, HttpError, type HttpReply, type HttpRequest } from '../lib/http.ts';
-import { AgentError, type Clock, describeError, type EpochMs, epochMs, isRecord, oneLine, withDeadline } from '../lib/index.ts';
+import { AgentError, type Clock, describeError, type EpochMs, epochMs, isRecord, oneLine, parseJson, withDeadline } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './types.ts';
 
@@ -82,7 +82,7 @@ function readRetryAfter({ header }: HttpReply, at: EpochMs): number {
 function problemOf({ status, body }: HttpReply): string {
   if (status >= 300 && status < 400) return 'it redirects, which is not followed';
   try {
-    const answer: unknown = JSON.parse(body.subarray(0, 4_096).toString('utf8'));
+    const answer: unknown = parseJson(body.subarray(0, 4_096).toString('utf8'));
     const error = isRecord(answer) ? answer.error : undefined;
     if (typeof error === 'string' && error !== '') return oneLine(error.replaceAll(/[^\x20-\x7e]+/g, ' '));
   } catch {
@@ -141,7 +141,7 @@ export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestPro
 
 function wantedOf({ body }: HttpReply): WantedState | undefined {
   try {
-    return readStateToCollect(JSON.parse(body.toString('utf8')));
+    return readStateToCollect(parseJson(body.toString('utf8')));
   } catch {
     return undefined;
   }
@@ -288,7 +288,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
     const at = epochMs((sentAt + clock.wall()) / 2);
     if (reply.status !== 200) throw ingestError(reply, { server, request, at, publisher: signer.address, device });
     try {
-      return JSON.parse(reply.body.toString('utf8'));
+      return parseJson(reply.body.toString('utf8'));
     } catch {
       throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request, problem: 'it is not JSON' });
     }

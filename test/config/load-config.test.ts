@@ -105,7 +105,7 @@ describe('defaults and presets', () => {
         interval: 60_000,
         commandTimeout: 10_000,
         requestTimeout: 10_000,
-        maxAnswerBytes: 8_388_608,
+        maxAnswerBytes: 4_194_304,
         maxFiles: 1_000,
         maxBytes: 104_857_600,
         sink: 'none',
@@ -298,6 +298,18 @@ describe('refusals', () => {
         expect.objectContaining({ code: 'CONFIG__FILE_NOT_UTF8', remedy: expect.stringMatching(/^save the file as UTF-8/) }),
       );
     }
+  });
+
+  test.each([
+    ['brackets', '['.repeat(200_000)],
+    ['mappings in brackets', '{a: '.repeat(5_000)],
+    ['lists in one line', '- '.repeat(5_000)],
+    ['keys in one line', '? '.repeat(5_000)],
+  ])('a file that nests too deep is refused before it is parsed: %s', (_, yaml) => {
+    expect(problems(`env: ${yaml}\n`.replace('env: -', '-').replace('env: ?', '?'))).toEqual([
+      'config.yaml: it nests deeper than 32 levels',
+    ]);
+    expect(problems(MINIMAL, { flags: { 'snapshots.collect': yaml } })).toEqual([expect.stringMatching(/^--snapshots.collect: /)]);
   });
 
   test('aliases that expand exponentially are refused', () => {

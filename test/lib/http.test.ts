@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import { HttpClient, type HttpClientOptions, HttpError, JsonTooComplex, parseJson } from '../../src/lib/http.ts';
+import { HttpClient, type HttpClientOptions, HttpError } from '../../src/lib/http.ts';
 import { withDeadline } from '../../src/lib/index.ts';
 
 /** A server that answers by `listener`, and a client with its origin. */
@@ -123,18 +123,4 @@ test('closing ends what is under way; retiring lets it end', async () => {
   await expect.poll(() => arrived).toBe(true);
   await closed.http.close(new Error('stopping'));
   expect(await ended).toEqual(['connection', 'offered', 'stopping']);
-});
-
-test('a JSON body is parsed as JSON.parse does, brackets and quotes in its texts included', () => {
-  const value = { a: ['[[[[', '"', '\\', '\\"]', 'ü'], b: { c: null } };
-  expect(parseJson(Buffer.from(JSON.stringify(value)))).toEqual(value);
-  for (const text of ['', '{', '"', '"\\', '{"a":"b}', ']]', 'no']) expect(() => parseJson(Buffer.from(text))).toThrow(SyntaxError);
-});
-
-test.each([
-  ['nested five million deep', '{"result":'.concat('['.repeat(5_000_000)), 'JSON nested deeper than 64 levels'],
-  ['nested in objects', '{"a":'.repeat(65), 'JSON nested deeper than 64 levels'],
-  ['of a million lists', `[${'[],'.repeat(1_000_000)}[]]`, 'JSON with more than 500000 lists and objects'],
-])('rule 20: JSON %s is refused before it is parsed', (_, text, problem) => {
-  expect(() => parseJson(Buffer.from(text))).toThrow(new JsonTooComplex(problem));
 });

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { AgentError, type EpochMs, epochMs, isRecord } from '../../lib/index.ts';
-import { GrpcChannel, loadMessages } from '../grpc/index.ts';
+import { GrpcChannel, loadMessages, type ShowResponse } from '../grpc/index.ts';
 import {
   type Authentication,
   createAuthentication,
@@ -10,7 +10,7 @@ import {
   type EapiTls,
   EapiTransport,
 } from './http.ts';
-import { type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
+import { checkJson, type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
 
 /** 2100-01-01; a switch that claims a later time has no usable clock. */
 const LATEST_EPOCH_SECONDS = 4_102_444_800;
@@ -68,6 +68,18 @@ export function onlyResultText(body: string, id: string): string | undefined {
   const json = readJson(body.slice(0, from) + body.slice(to));
   const frame = json.kind === 'read' ? json.value : undefined;
   return isRecord(frame) && frame.id === id && Array.isArray(frame.result) ? body.slice(from, to) : undefined;
+}
+
+/**
+ * The text of a result as the switch wrote it, but for control characters, which are escaped; undefined for one that is no object, or that
+ * failed. It is not parsed: a table of megabytes would take many times its size.
+ */
+function rawResult(text: string, counts: JsonCounts): string | undefined {
+  const json = checkJson(text, counts, true);
+  if (json.kind !== 'checked' || json.keys === undefined) return undefined;
+  const parsed = json.keys.has('errors') ? readJson(json.text) : undefined;
+  const isFailure = parsed !== undefined && !(parsed.kind === 'read' && isRecord(parsed.value) && errorsOf(parsed.value) === undefined);
+  return isFailure ? undefined : json.text.trim();
 }
 
 function readResults(elements: readonly unknown[], counts?: JsonCounts): Envelope {
@@ -215,13 +227,12 @@ class HttpEapiClient implements EapiClient {
     if (!isUtf8(body)) throw new AgentError('EAPI__MALFORMED', { endpoint: this.#endpoint, problem: 'it is not UTF-8' });
     const whole = body.toString('utf8');
     const text = onlyResultText(whole, id);
-    const json = text === undefined ? undefined : readJson(text, this.counts);
-    const verbatim = json?.kind === 'read' && isRecord(json.value) ? json : undefined;
-    const envelope = verbatim === undefined ? readEnvelope(whole, id, 1, this.counts) : readResults([verbatim.value]);
-    const { results, failure } = this.#requireAnswer(envelope);
+    const raw = text === undefined ? undefined : rawResult(text, this.counts);
+    if (raw !== undefined) return Buffer.from(raw);
+    const { results, failure } = this.#requireAnswer(readEnvelope(whole, id, 1, this.counts));
     if (failure !== undefined) throw commandError(this.#endpoint, command, failure);
     // Some commands answer with text that is JSON.
-    return Buffer.from(verbatim === undefined ? JSON.stringify(results[0]) : verbatim.text.trim());
+    return Buffer.from(JSON.stringify(results[0]));
   }
 
   async close(): Promise<void> {
@@ -284,7 +295,7 @@ export class GrpcEapiClient implements EapiClient {
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
     const results: JsonObject[] = [];
     for (const command of commands) {
-      const outcome = await this.#runOne(command, signal);
+      const outcome = this.#outcome(await this.#ask(command, signal));
       results.push(...outcome.results);
       if (outcome.failure !== undefined) return { results, failure: outcome.failure };
     }
@@ -292,15 +303,20 @@ export class GrpcEapiClient implements EapiClient {
   }
 
   async runRaw(command: string, signal: AbortSignal): Promise<Buffer> {
-    const { failure, json } = await this.#runOne(command, signal);
+    const response = await this.#ask(command, signal);
+    if (response.kind === 'answered') {
+      const problem = isUtf8(response.json) ? undefined : 'it is not UTF-8';
+      if (problem !== undefined) throw new AgentError('GRPC__MALFORMED', { endpoint: this.#endpoint, problem });
+      const raw = rawResult(response.json.toString('utf8'), this.counts);
+      if (raw !== undefined) return Buffer.from(raw);
+    }
+    const { results, failure } = this.#outcome(response);
     if (failure !== undefined) throw commandError(this.#endpoint, command, failure);
-    if (json === undefined || !isUtf8(json))
-      throw new AgentError('GRPC__MALFORMED', { endpoint: this.#endpoint, problem: 'it is not UTF-8' });
-    return json;
+    return Buffer.from(JSON.stringify(results[0]));
   }
 
   async time(signal: AbortSignal): Promise<EpochMs | undefined> {
-    const { results } = await this.#runOne(CLOCK_COMMAND, signal);
+    const { results } = this.#outcome(await this.#ask(CLOCK_COMMAND, signal));
     return readEpochSeconds(results[0]?.utcTime);
   }
 
@@ -308,19 +324,20 @@ export class GrpcEapiClient implements EapiClient {
     return this.#channel.close();
   }
 
-  async #runOne(command: string, signal: AbortSignal): Promise<RunOutcome & { readonly json?: Buffer }> {
+  async #ask(command: string, signal: AbortSignal): Promise<ShowResponse> {
     const { RUN_SHOW_CMD, decodeShowResponse, encodeShowCommand } = await loadMessages();
-    const response = decodeShowResponse(await this.#channel.call(RUN_SHOW_CMD, encodeShowCommand(command), signal));
+    return decodeShowResponse(await this.#channel.call(RUN_SHOW_CMD, encodeShowCommand(command), signal));
+  }
+
+  #outcome(response: ShowResponse): RunOutcome {
     if (response.kind === 'failed')
       return { results: [], failure: { code: response.code, problem: switchText(response.message) || NO_REASON } };
     const endpoint = this.#endpoint;
     if (response.kind === 'malformed') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: response.problem });
-    const written = response.json.toString('utf8');
-    const json = readJson(written, this.counts);
+    const json = readJson(response.json.toString('utf8'), this.counts);
     if (json.kind === 'malformed-json') throw new AgentError('GRPC__MALFORMED_JSON', { endpoint, problem: json.problem });
     const envelope = readResults([json.value]);
     if (envelope.kind !== 'answered') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: envelope.problem });
-    const { results, failure } = envelope;
-    return { results, failure, json: json.text === written ? response.json : Buffer.from(json.text) };
+    return envelope;
   }
 }

@@ -1,4 +1,4 @@
-import { oneLine } from '../../lib/index.ts';
+import { JsonTooComplex, oneLine, requireSimpleJson } from '../../lib/index.ts';
 
 /** JSON objects come as these; their values are unknown, and `WRITTEN_TWICE` where a key occurs twice. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -39,28 +39,55 @@ export interface MalformedJson {
   readonly problem: string;
 }
 
-/** No command of EOS nests half as deep, and JSON.parse takes a kilobyte of memory for every level. */
-const MAX_DEPTH = 64;
+/** More than the descriptions of 4,096 neighbors can have. */
+const MAX_CONTROLS = 50_000;
+const MAX_DUPLICATES = 1_000;
+/** Keys of the objects around one place, which the search for duplicates holds in memory. */
+const MAX_OPEN_KEYS = 100_000;
 
 /**
  * Reads JSON as switches write it: a raw control character in a text, such as a tab in a description, costs nothing; a key that is there twice
- * has the value WRITTEN_TWICE. The text is checked before it is parsed, in one pass, because JSON.parse neither says where a text is malformed
- * nor bounds its depth nor reports duplicate keys.
+ * has the value WRITTEN_TWICE. The text is checked before it is parsed, because JSON.parse neither says where a text is malformed, nor bounds its
+ * memory, nor reports duplicate keys.
  */
 export function readJson(written: string, counts?: JsonCounts): SwitchJson {
+  const checked = checkJson(written, counts);
+  if (checked.kind === 'malformed-json') return checked;
+  const { text, duplicates } = checked;
+  const root: Record<string, unknown> = { value: JSON.parse(text) };
+  for (const path of duplicates) markTwice(root, path);
+  return { kind: 'read', value: root.value, text };
+}
+
+interface CheckedJson {
+  readonly kind: 'checked';
+  /** As `SwitchJson.text`. */
+  readonly text: string;
+  /** The paths of the keys that their object has twice. */
+  readonly duplicates: readonly (readonly (string | number)[])[];
+  /** The keys of the outermost object; undefined where the outermost value is another. */
+  readonly keys: ReadonlySet<string> | undefined;
+}
+
+/** Checks JSON as `readJson` does, without parsing it: what is `unparsed` afterwards may hold any number of values. */
+export function checkJson(written: string, counts?: JsonCounts, unparsed = false): CheckedJson | MalformedJson {
+  const most = unparsed ? Number.POSITIVE_INFINITY : undefined;
+  try {
+    requireSimpleJson(written, most, most);
+  } catch (error) {
+    if (!(error instanceof JsonTooComplex)) throw error;
+    return { kind: 'malformed-json', problem: error.message };
+  }
   const bom = written.startsWith('\ufeff') ? 1 : 0;
   const check = new JsonCheck(written, bom);
   const problem = check.run();
   if (problem !== undefined) return { kind: 'malformed-json', problem };
-  const { controls, duplicates } = check;
+  const { controls, duplicates, keys } = check;
   if (counts !== undefined) {
     counts.controlCharacters += controls.length;
     counts.duplicateKeys += duplicates.length;
   }
-  const text = escaped(written, bom, controls);
-  const root: Record<string, unknown> = { value: JSON.parse(text) };
-  for (const path of duplicates) markTwice(root, path);
-  return { kind: 'read', value: root.value, text };
+  return { kind: 'checked', text: escaped(written, bom, controls), duplicates, keys };
 }
 
 /** The text without what comes before `from`, and with the characters at these offsets escaped. */
@@ -69,11 +96,15 @@ function escaped(text: string, from: number, controls: readonly number[]): strin
   const parts: string[] = [];
   let next = from;
   for (const at of controls) {
-    parts.push(text.slice(next, at), `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`);
+    parts.push(text.slice(next, at), escapeOf(text.charAt(at)));
     next = at + 1;
   }
   parts.push(text.slice(next));
   return parts.join('');
+}
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function markTwice(root: Record<string, unknown>, path: readonly (string | number)[]): void {
@@ -98,6 +129,8 @@ const COMMA = 0x2c;
 const OPEN = { object: 0x7b, list: 0x5b } as const;
 const CLOSE = { object: 0x7d, list: 0x5d } as const;
 const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is searched.
+const CONTROLS = /[\0-\x1f]/g;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 /** Thrown inside the check only. */
@@ -107,11 +140,12 @@ class Malformed extends Error {}
 class JsonCheck {
   /** Offsets of the raw control characters in strings, in order. */
   readonly controls: number[] = [];
-  /** The paths of the keys that their object has twice. */
   readonly duplicates: (readonly (string | number)[])[] = [];
+  keys: ReadonlySet<string> | undefined;
   readonly #text: string;
   readonly #path: (string | number)[] = [];
   #at: number;
+  #openKeys = 0;
 
   constructor(text: string, from: number) {
     this.#text = text;
@@ -148,13 +182,13 @@ class JsonCheck {
   }
 
   #container(kind: 'object' | 'list'): void {
-    if (this.#path.length === MAX_DEPTH) throw new Malformed(`JSON more than ${MAX_DEPTH} levels deep`);
     this.#at += 1;
+    const keys = new Set<string>();
+    if (kind === 'object' && this.#path.length === 0) this.keys = keys;
     if (this.#next() === CLOSE[kind]) {
       this.#at += 1;
       return;
     }
-    const keys = new Set<string>();
     for (let position = 0; ; position += 1) {
       this.#path.push(kind === 'object' ? this.#key(keys) : position);
       this.#value();
@@ -162,47 +196,41 @@ class JsonCheck {
       const code = this.#next();
       if (code !== COMMA && code !== CLOSE[kind]) throw new Malformed('malformed JSON');
       this.#at += 1;
-      if (code !== COMMA) return;
+      if (code !== COMMA) break;
     }
+    this.#openKeys -= keys.size;
   }
 
   #key(keys: Set<string>): string {
     if (this.#next() !== QUOTE) throw new Malformed('malformed JSON');
-    const key = this.#string();
+    const key = this.#text.slice(this.#at + 1, this.#string() - 1);
     if (this.#next() !== COLON) throw new Malformed('malformed JSON');
     this.#at += 1;
-    if (keys.has(key)) this.duplicates.push([...this.#path, key]);
-    keys.add(key);
-    return key;
+    const name = key.includes('\\') ? (JSON.parse(`"${key.replaceAll(CONTROLS, escapeOf)}"`) as string) : key;
+    if (keys.has(name)) this.duplicates.push([...this.#path, name]);
+    else this.#openKeys += 1;
+    keys.add(name);
+    if (this.duplicates.length > MAX_DUPLICATES) throw new Malformed(`JSON with more than ${MAX_DUPLICATES} keys twice`);
+    if (this.#openKeys > MAX_OPEN_KEYS) throw new Malformed(`JSON with more than ${MAX_OPEN_KEYS} keys`);
+    return name;
   }
 
-  /** A string's text, from its opening quote on. */
-  #string(): string {
-    const start = this.#at + 1;
-    const firstControl = this.controls.length;
-    let hasEscapes = false;
-    for (this.#at = start; ; ) {
+  /** Skips a string from its opening quote on; the offset behind its closing one. */
+  #string(): number {
+    for (this.#at += 1; ; ) {
       const code = this.#text.charCodeAt(this.#at);
       if (code === QUOTE) break;
       if (Number.isNaN(code)) throw new Malformed('malformed JSON');
       if (code === BACKSLASH) {
-        hasEscapes = true;
         this.#match(ESCAPE);
         continue;
       }
-      if (code < 0x20) this.controls.push(this.#at);
+      if (code < 0x20 && this.controls.push(this.#at) > MAX_CONTROLS)
+        throw new Malformed(`JSON with more than ${MAX_CONTROLS} control characters`);
       this.#at += 1;
     }
     this.#at += 1;
-    const raw = this.#text.slice(start, this.#at - 1);
-    if (!hasEscapes) return raw;
-    return JSON.parse(
-      `"${escaped(
-        raw,
-        0,
-        this.controls.slice(firstControl).map((at) => at - start),
-      )}"`,
-    ) as string;
+    return this.#at;
   }
 
   #match(pattern: RegExp): void {

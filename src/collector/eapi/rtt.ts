@@ -41,8 +41,8 @@ interface RttReaderOptions {
 
 const ALL_NEIGHBORS_COMMAND = 'show ip bgp neighbors vrf all';
 
-/** The details of a neighbor take 3 to 5 kB: 1,000 make an answer of 5 MB, and more would block the event loop while they are parsed. */
-const MAX_NEIGHBORS_OF_ONE_COMMAND = 1_000;
+/** The details of a neighbor take 3 to 5 kB: 500 make an answer of 2.5 MB, and more would exceed the bound of an answer. */
+const MAX_NEIGHBORS_OF_ONE_COMMAND = 500;
 const NEIGHBORS_PER_REQUEST = 20;
 
 /** Some neighbors may be gone since the poll. More failures than that have another cause, and an RTT is not worth more requests. */

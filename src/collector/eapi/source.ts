@@ -19,13 +19,14 @@ export interface EapiSourceOptions {
   readonly clock: Clock;
   /** Upper bound for one request and its answer, milliseconds. */
   readonly timeoutMs: number;
-  /** Upper bound for one answer; 64 MiB by default. */
+  /** Upper bound for one answer; 4 MiB by default. */
   readonly maxAnswerBytes?: number;
   /** 1 by default: the first model of each command, which no upgrade of EOS changes. */
   readonly modelVersion?: 1 | 'latest';
 }
 
-const MAX_ANSWER_BYTES = 64 << 20;
+/** A kilobyte for each of 4,096 neighbors: four times what EOS writes. */
+const MAX_ANSWER_BYTES = 4 << 20;
 
 export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>;
 

@@ -209,6 +209,8 @@ export class GrpcChannel {
         throw error;
       }
       const failure = grpcError(error, used.grpc, { endpoint: this.#options.endpoint, method });
+      // What the switch still has to send of an answer beyond the bound would hold up the next call.
+      if (failure.code === 'GRPC__EXHAUSTED') this.#giveUp(used);
       if (failure.code === 'GRPC__UNREACHABLE') {
         this.#giveUp(used);
         // The switch's agent may have restarted since the last call: a show command may be run twice.

@@ -15,12 +15,15 @@ export const WATCH_BGP = '/eos.remote.BgpMgrService/watch';
 
 const runShowCmdRequest = new Type('RunShowCmdRequest').add(new Field('command', 1, 'string'));
 
-/** `responses` is text; as bytes, an answer of megabytes is copied into a string only where it is parsed. */
+/**
+ * `responses` is text, one for one command; as bytes, an answer of megabytes is copied into a string only where it is parsed. As a list, a million
+ * empty ones would take a hundred times their size; of several the last one is read.
+ */
 const eapiResponse = new Type('EapiResponse')
   .add(new Field('success', 1, 'bool'))
   .add(new Field('errorCode', 2, 'uint32'))
   .add(new Field('errorMessage', 3, 'string'))
-  .add(new Field('responses', 4, 'bytes', 'repeated'));
+  .add(new Field('responses', 4, 'bytes'));
 
 const runShowCmdResponse = new Type('RunShowCmdResponse').add(eapiResponse).add(new Field('response', 1, 'EapiResponse'));
 
@@ -53,12 +56,11 @@ export function decodeShowResponse(bytes: Uint8Array): ShowResponse {
   if (fields === undefined) return { kind: 'malformed', problem: 'it is not a RunShowCmdResponse' };
   const { response } = fields;
   if (!isRecord(response)) return { kind: 'malformed', problem: 'it contains no response' };
-  const { success, errorCode, errorMessage, responses } = response;
+  const { success, errorCode, errorMessage, responses: json } = response;
   if (success !== true) {
     const code = typeof errorCode === 'number' ? errorCode : 0;
     return { kind: 'failed', code, message: typeof errorMessage === 'string' ? errorMessage : '' };
   }
-  const [json]: readonly unknown[] = Array.isArray(responses) ? responses : [];
   return Buffer.isBuffer(json) ? { kind: 'answered', json } : { kind: 'malformed', problem: 'it succeeded without a response' };
 }
 

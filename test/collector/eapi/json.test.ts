@@ -94,7 +94,7 @@ test('JSON of five million levels is refused before it is parsed, without its me
   for (const level of ['[', '{"a":'])
     expect(readJson(`{"result":${level.repeat(5_000_000 / level.length)}`)).toEqual({
       kind: 'malformed-json',
-      problem: expect.stringMatching(/^JSON more than 64 levels deep at offset \d+ \(near /),
+      problem: 'JSON nested deeper than 32 levels',
     });
   expect((process.memoryUsage().rss - before) >> 20).toBeLessThan(64);
 });

@@ -14,7 +14,7 @@ test('BgpPeerWatchRequest asks for an acknowledgement, field 1, and for all, fie
 
 test.each([
   ['a success with one response', `0a 06 0801 2202 ${text('{}')}`, { kind: 'answered', json: Buffer.from('{}') }],
-  ['of several responses the first', `0a 0a 0801 2202 ${text('{}')} 2202 ${text('[]')}`, { kind: 'answered', json: Buffer.from('{}') }],
+  ['of several responses the last', `0a 0a 0801 2202 ${text('{}')} 2202 ${text('[]')}`, { kind: 'answered', json: Buffer.from('[]') }],
   ['with a field of a later release', `0a 09 0801 2202 ${text('{}')} 9a0600`, { kind: 'answered', json: Buffer.from('{}') }],
   ['a failure with code and text', `0a 08 0800 10ea07 1a01 ${text('x')}`, { kind: 'failed', code: 1_002, message: 'x' }],
   ['a failure that says nothing: false is not sent', '0a 00', { kind: 'failed', code: 0, message: '' }],
