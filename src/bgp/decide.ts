@@ -7,16 +7,16 @@ import { accountStateOf, advanceTrack, isContested, type UserTrack } from './use
 
 /**
  * Age of a record now, in milliseconds, by measured slot times (rule 12). Infinity when nothing was ever reported; undefined until the
- * length of a slot was measured, since a guess could refresh thousands of records for nothing.
+ * length of a slot was measured, since a guess could refresh thousands of records for nothing. A ledger that stands still does not keep them young.
  */
 export function recordAgeMs(
   reportedAt: Slot,
-  view: Pick<LedgerView, 'slot' | 'slotTimeMs' | 'readAt'>,
+  view: Pick<LedgerView, 'slot' | 'slotTimeMs' | 'readAt' | 'slotAt'>,
   now: MonotonicMs,
 ): number | undefined {
   if (reportedAt === 0n) return Number.POSITIVE_INFINITY;
   if (view.slotTimeMs === undefined) return undefined;
-  return Math.max(0, Number(view.slot - reportedAt)) * view.slotTimeMs + Math.max(0, now - view.readAt);
+  return Math.max(0, Number(view.slot - reportedAt)) * view.slotTimeMs + Math.max(0, now - (view.slotAt ?? view.readAt));
 }
 
 /** A share in [0, 1), fixed per user, so that refreshes spread over time and a restart does not reshuffle them (FNV-1a over the base58 text). */

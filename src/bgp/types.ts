@@ -77,6 +77,8 @@ export interface LedgerView {
   readonly slot: Slot;
   /** When the request for it was sent. */
   readonly readAt: MonotonicMs;
+  /** When this process first saw the slot: long before `readAt` if the ledger stands still. By default `readAt`. */
+  readonly slotAt?: MonotonicMs;
   /** Measured milliseconds a slot, absent until measured (rule 12: never a constant). */
   readonly slotTimeMs?: number;
   readonly users: ReadonlyMap<Address, LedgerUser>;

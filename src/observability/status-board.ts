@@ -83,10 +83,8 @@ class PartStates {
 
 /** More than the worker ever has in flight at once. */
 const MOST_KEPT = 100;
-/** Long after its blockhash expired: the agent that sent it has been replaced and will not report an outcome. */
-const ABANDONED_MS = 300_000;
 
-/** Keeps the transactions in flight and the outcomes of the last ones. */
+/** Keeps the transactions in flight until they are resolved, however long that takes, and the outcomes of the last ones. */
 class TransactionLog {
   readonly #clock: Pick<Clock, 'wall'>;
   readonly #inFlight = new Map<string, { readonly report: TransactionReport; readonly intents: readonly StatusIntent[] }>();
@@ -98,7 +96,6 @@ class TransactionLog {
   }
 
   sent(signature: string, intents: readonly StatusIntent[]): void {
-    this.#dropAbandoned();
     this.#counts.sent += 1;
     const sentAt = this.#clock.wall();
     this.#inFlight.set(signature, {
@@ -123,20 +120,13 @@ class TransactionLog {
 
   /** The newest last. */
   list(): readonly TransactionReport[] {
-    this.#dropAbandoned();
     const unresolved = [...this.#inFlight.values()].map(({ report }) => report);
     return [...this.#resolved, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
   }
 
   /** The status in flight, by user. */
   inFlight(): ReadonlyMap<Address, string> {
-    this.#dropAbandoned();
     return new Map([...this.#inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }) => [user, to]));
-  }
-
-  #dropAbandoned(): void {
-    const oldest = this.#clock.wall() - ABANDONED_MS;
-    for (const [signature, { report }] of this.#inFlight) if (report.sentAt < oldest) this.#inFlight.delete(signature);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, isAgentError, withDeadline } from '../lib/index.ts';
+import { AgentError, type Clock, isAgentError, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import {
   AccountDataError,
   type Address,
@@ -227,6 +227,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   const tenantVrfs = new TenantVrfs({ rpc, programId, clock });
   const rollbackWatch = new RollbackWatch();
   let applied: Slot | undefined;
+  let appliedAt: MonotonicMs | undefined;
   /** Slots up to here are from before a rollback: to demand them again would wait for the ledger to catch up. */
   let voided: Slot | undefined;
   let lastDecoded: ReadonlyMap<Address, DecodedUser> = new Map();
@@ -256,11 +257,12 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       slotClock.restart();
     }
     slotClock.note(slot, readAt);
+    appliedAt = slot === applied ? appliedAt : readAt;
     applied = slot;
     lastDecoded = decoded;
     lastUsers = users;
     const slotTimeMs = slotClock.slotTimeMs();
-    return { slot, readAt, users, slotTimeMs };
+    return { slot, readAt, slotAt: appliedAt, users, slotTimeMs };
   };
 
   return {

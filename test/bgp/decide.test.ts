@@ -345,6 +345,11 @@ describe('limits', () => {
     expect([age(0), age(2_000)]).toEqual([8_000, 10_000]);
   });
 
+  test('a ledger that stands still does not keep its records young', () => {
+    const view = { ...viewOf(changed(9_980), { readAt: 3_600_000 }), slotAt: monotonicMs(0) };
+    expect(recordAgeMs(slot(9_980), view, monotonicMs(3_600_000))).toBe(3_608_000);
+  });
+
   const flappy = (policy: Parameters<typeof decider>[0], transitions: number) => {
     const tick = decider({ minWriteIntervalMs: 0, ...policy });
     tick({ at: 0, users: changed(9_900), snapshot: snapshotOf({ vrf1: [established(0, { transitions: 1 })] }, 0) });

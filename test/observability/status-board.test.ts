@@ -92,6 +92,23 @@ test('a status that was read does not change while ticks go on', () => {
   expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
 });
 
+test('a status in flight is shown until it is resolved, however late, and its landing counts', async () => {
+  const { tick, read, listener, clock } = board();
+  const intents = tick();
+  listener.sent({ signature: 'a', intents });
+  await clock.advance(7_200_000);
+  tick();
+  const shown = () => [
+    read().users[0]?.inFlight,
+    read().oldestPendingSince,
+    read().transactions.landed,
+    read().recentTransactions[0]?.state,
+  ];
+  expect(shown()).toEqual(['up', START, 0, 'in-flight']);
+  for (const intent of intents) listener.confirmed({ intent, signature: 'a', slot: slot(10_002), latencyMs: 7_200_000 });
+  expect(shown()).toEqual([null, null, 1, 'landed']);
+});
+
 test('the status follows a transaction to each of its outcomes', () => {
   const { tick, read, listener } = board();
   const intents = tick();
@@ -167,8 +184,8 @@ test('the status has the duration of the last response of each part', () => {
   ]);
 });
 
-test('the status keeps the last hundred transactions, and drops one that a replaced agent left in flight', async () => {
-  const { tick, read, listener, clock } = board();
+test('the status keeps the last hundred transactions, and the one that a replaced agent handed over', async () => {
+  const { tick, read, listener, clock, replaced } = board();
   const intents = tick();
   for (let n = 0; n < 300; n += 1) {
     listener.sent({ signature: `${n}`, intents });
@@ -180,7 +197,10 @@ test('the status keeps the last hundred transactions, and drops one that a repla
     'in-flight',
     301,
   ]);
+  replaced({ sources: [], endpoints: [] });
   await clock.advance(301_000);
+  expect(read().users[0]?.inFlight).toBe('up');
+  for (const intent of intents) listener.confirmed({ intent, signature: 'left', slot: slot(10_900), latencyMs: 300_000 });
   expect([read().recentTransactions.length, read().users[0]?.inFlight]).toEqual([100, null]);
 });
 

@@ -79,11 +79,20 @@ describe('views', () => {
     expect(await reader.read(calm())).toEqual({
       slot: 100n,
       readAt: 5_000,
+      slotAt: 5_000,
       users: new Map([
         [key(11), { pubkey: key(11), user: userOf({ tunnelId: 500 }), expectedVrf: 'vrf1' }],
         [key(12), { pubkey: key(12), user: userOf({ tunnelId: 501, bgpStatus: 1, lastBgpReportedAt: slot(90) }), expectedVrf: 'vrf1' }],
       ]),
     });
+  });
+
+  test('a view of the slot of the one before keeps the time at which the slot was first seen', async () => {
+    const { reader, clock } = ledgerOf({ 11: {} });
+    clock.advance(5_000);
+    await reader.read(calm());
+    clock.advance(60_000);
+    expect(await reader.read(calm())).toMatchObject({ slot: 100n, readAt: 65_000, slotAt: 5_000 });
   });
 
   test('a view shows changed, new and gone users, and keeps the unchanged ones', async () => {
