@@ -78,7 +78,7 @@ export interface CommandIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts with a Stopped at the first SIGINT or SIGTERM, and when standard output is closed. */
   readonly signal: AbortSignal;
-  /** Calls the listener at each SIGHUP; without one, SIGHUP ends the process as usual. */
+  /** Calls this listener at each SIGHUP from now on; without one, SIGHUP aborts `signal`. */
   readonly onHangup: (listener: () => void) => void;
   readonly version: string;
 }

@@ -7,6 +7,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     if (process.listenerCount(signal) === 1) process.exit(0);
   });
 }
+// These would end the process, or open a debugger in it.
+for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
 
 // Before anything else is loaded, the parser of the command line first: spaces that have grown by then stay as large.
 if (process.argv.includes('run')) keepHeapSmall();

@@ -76,12 +76,16 @@ export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo
 
 /** Signals that end the process in order, and the exit code of a process that they kill. */
 const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+/** SIGUSR1 would open a debugger in the process that holds the key, and SIGUSR2 end it with writes in flight. A listener takes both away. */
+const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
 
 /**
  * Runs a program as this process: signals become an AbortSignal, broken pipes an orderly end, and uncaught errors one log line.
  *
  *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
  *   the same again  ──► 130, 143 at once
+ *   SIGHUP          ──► what the program does about it; without that, as SIGTERM
+ *   SIGUSR1, 2      ──► nothing
  *   stdout closed   ──► signal aborts (`| head` ended)
  *   uncaught        ──► one log line, 1
  */
@@ -99,6 +103,9 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
       stop(name);
     });
   }
+  let hangUp = (): void => stop('SIGHUP');
+  process.on('SIGHUP', () => hangUp());
+  for (const name of IGNORED_SIGNALS) process.on(name, () => undefined);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       logInternalError(`internal error: ${event}`, error, stderr);
@@ -115,7 +122,9 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     stderr,
     environment,
     signal: controller.signal,
-    onHangup: (listener) => void process.on('SIGHUP', listener),
+    onHangup: (listener) => {
+      hangUp = listener;
+    },
     version: typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-unbuilt',
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);

@@ -96,6 +96,8 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
   const sink = createEventSink({ output: options.output, destination: io.stdout });
   if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
   if (options.once) return runOnce(await open(config), logger, io);
+  // The configuration was read a moment ago.
+  io.onHangup(() => undefined);
 
   const server = options.dryRun
     ? undefined

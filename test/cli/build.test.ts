@@ -81,8 +81,11 @@ test('the built agent serves its runbooks, reloads at SIGHUP, ends in order at S
   const address = /"url":"(http[^"]+)\/status"/.exec(second.log())?.[1];
   const runbook = await fetch(`${address}/runbooks/DzdDefect`);
   expect([runbook.status, (await runbook.text()).includes('<h1>DzdDefect</h1>')]).toEqual([200, true]);
+  second.child.kill('SIGUSR1');
+  second.child.kill('SIGUSR2');
   second.child.kill('SIGHUP');
   await second.until('configuration reloaded');
+  expect(second.log()).not.toContain('Debugger');
   second.child.kill('SIGTERM');
   expect([await second.exited, second.lastLine()]).toEqual([[0, null], expect.stringContaining('"msg":"stopped"')]);
 });
@@ -91,6 +94,22 @@ test('the built agent serves its runbooks, reloads at SIGHUP, ends in order at S
 const REPORTS_LISTENING = `data:text/javascript,${encodeURIComponent(
   'const timer = setInterval(() => { if (process.listenerCount("SIGTERM") > 0) { process.stdout.write("listening\\n"); clearInterval(timer); } }, 1)',
 )}`;
+
+test('no signal of a reload or a debugger ends the process while modules load', async () => {
+  const ends = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'].map(async (signal) => {
+    const child = spawn(process.execPath, ['--import', REPORTS_LISTENING, join(dist, 'dzd-telemetry.js'), 'run', '--help'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const exited = once(child, 'exit');
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    await once(child.stdout, 'data');
+    child.kill(signal as NodeJS.Signals);
+    return [await exited, stdout.includes('--config'), stderr];
+  });
+  expect(await Promise.all(ends)).toEqual(Array(3).fill([[0, null], true, '']));
+});
 
 test('SIGTERM while modules and configuration load ends a command in order, with 0', async () => {
   await using fixture = await commandFixture();

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/index.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 // Under node_modules, so that the bundle finds its packages.
@@ -35,12 +36,23 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-test.concurrent.each(['SIGTERM', 'SIGINT'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
+test.concurrent.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
   const child = start('orderly');
   await once(child.stdout, 'data');
   child.kill(signal);
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
   expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
+});
+
+test.concurrent.each(['SIGUSR1', 'SIGUSR2'] as const)('rule 17: %s neither ends a command nor opens a debugger', async (signal) => {
+  const child = start('orderly');
+  await once(child.stdout, 'data');
+  for (let time = 0; time < 5; time += 1) child.kill(signal);
+  // A debugger opens in a thread of its own.
+  await systemClock.sleep(500);
+  child.kill('SIGTERM');
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+  expect([stdout, stderr, code]).toEqual(['stopped by SIGTERM\n', '', 0]);
 });
 
 test.concurrent.each([
