@@ -273,7 +273,7 @@ export const SNAPSHOT_CODES = {
   SNAPSHOT__ENTRY_REFUSED: {
     class: 'fatal',
     message: '{entry} is requested but not collected: {problem}',
-    remedy: 'only plain `show` commands that reveal no configuration are run, and the custom kind bgp-sockets',
+    remedy: 'only the `show` commands that docs/snapshots.md lists are run, and the custom kind bgp-sockets',
   },
   SNAPSHOT__NO_SHOW_SOURCE: {
     class: 'fatal',
