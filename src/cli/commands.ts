@@ -14,6 +14,7 @@ import {
   WANTED,
 } from './options.ts';
 import { runProcess } from './process.ts';
+import { ACTION, type ResourcesOptions, readResourcesOptions } from './resources-options.ts';
 
 export const checkCommand = defineCommand<CheckOptions>({
   name: 'check',
@@ -96,7 +97,19 @@ export const statusCommand = defineCommand<StatusOptions>({
   load: async () => (await import('./status.ts')).statusBody,
 });
 
-const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand];
+export const resourcesCommand = defineCommand<ResourcesOptions>({
+  name: 'resources',
+  describe: 'Show or audit the pools of a network, deployed and of RFC-11. Sends nothing.',
+  argument: { name: ACTION, many: true, describe: 'show or audit (docs/rfc11.md)' },
+  options: {
+    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
+    ...configOptions(),
+  },
+  read: readResourcesOptions,
+  load: async () => (await import('./resources.ts')).resourcesBody,
+});
+
+const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand];
 
 /** Commands that dzd-localnet has now, and what to type instead. */
 const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([

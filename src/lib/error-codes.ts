@@ -649,3 +649,52 @@ export const WRITE_CODES = {
     remedy: 'this is a bug in the agent: report it with this line and the version',
   },
 } as const;
+
+/** `dzd-telemetry resources`: pools of a network, and their migration. */
+export const RESOURCES_CODES = {
+  RESOURCES__NO_NETWORK: {
+    class: 'fatal',
+    message: '{programId} has no GlobalConfig on this ledger',
+    remedy: 'check that env or ledger.rpcUrls and ledger.programId belong to the same network',
+  },
+  RESOURCES__PLAN_UNREADABLE: {
+    class: 'fatal',
+    message: 'the plan {file} cannot be used: {problem}',
+    remedy: 'make it again with `dzd-telemetry resources migrate plan --out FILE`; that reads only',
+  },
+  RESOURCES__PLAN_UNWRITABLE: {
+    class: 'fatal',
+    message: 'the plan {file} cannot be written: {problem}',
+    remedy: 'choose another place with --out',
+  },
+  RESOURCES__WRONG_NETWORK: {
+    class: 'fatal',
+    message: 'the plan {file} was made on another network ({planned}) than this one ({actual}); nothing was sent',
+    remedy: 'set env or ledger.rpcUrls to the network of the plan, or make a plan on this one',
+  },
+  RESOURCES__PLAN_STALE: {
+    class: 'fatal',
+    message: 'the plan {file} of slot {slot} is stale: {problem}; nothing was sent',
+    remedy: 'make it again with `dzd-telemetry resources migrate plan --out FILE`; what was applied already stays',
+  },
+  RESOURCES__NOT_ALLOWED: {
+    class: 'fatal',
+    message: "the key {signer} is not on the foundation's allowlist of this network; nothing was sent",
+    remedy: 'use a key of the allowlist: `doublezero global-config allowlist list` shows it',
+  },
+  RESOURCES__REJECTED: {
+    class: 'fatal',
+    message: '{confirmed} of {total} transactions are confirmed; the next was rejected: {problem}',
+    remedy: 'resolve the cause and run the same command again: it continues where this one ended',
+  },
+  RESOURCES__INTERRUPTED: {
+    class: 'retry-later',
+    message: '{confirmed} of {total} transactions are confirmed; then {problem}',
+    remedy: 'run the same command again: it continues where this one ended',
+  },
+  RESOURCES__INCOMPLETE: {
+    class: 'retry-later',
+    message: 'all transactions are confirmed, but {problem}',
+    remedy: 'run the same command again; if this stays, make a new plan: the network has changed meanwhile',
+  },
+} as const;

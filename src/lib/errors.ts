@@ -1,4 +1,4 @@
-import { CONFIG_CODES, LEDGER_CODES, SNAPSHOT_CODES, SWITCH_CODES, WRITE_CODES } from './error-codes.ts';
+import { CONFIG_CODES, LEDGER_CODES, RESOURCES_CODES, SNAPSHOT_CODES, SWITCH_CODES, WRITE_CODES } from './error-codes.ts';
 
 /**
  * What a caller does about an error (rule 20).
@@ -16,10 +16,14 @@ export interface CodeEntry {
 }
 
 /** Every error of the agent, one table per domain. */
-export const CODES = { ...CONFIG_CODES, ...SWITCH_CODES, ...LEDGER_CODES, ...WRITE_CODES, ...SNAPSHOT_CODES } as const satisfies Record<
-  string,
-  CodeEntry
->;
+export const CODES = {
+  ...CONFIG_CODES,
+  ...SWITCH_CODES,
+  ...LEDGER_CODES,
+  ...WRITE_CODES,
+  ...SNAPSHOT_CODES,
+  ...RESOURCES_CODES,
+} as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof CODES;
 

@@ -33,7 +33,9 @@ export {
 export {
   createUserViewReader,
   type DeviceAuthority,
+  type ProgramAccounts,
   readDeviceAuthority,
   readNetworkUsers,
+  readProgramAccounts,
   type UserViewReader,
 } from './users.ts';

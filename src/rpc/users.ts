@@ -7,6 +7,7 @@ import {
   type Device,
   decodeDevice,
   decodeTenant,
+  isAddress,
   readUsers,
   ServiceabilityError,
   type Slot,
@@ -16,6 +17,7 @@ import {
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
 import type { SingleEndpoint } from './client.ts';
+import { asArray, asBase64Data, asRecord, asSlotted, Malformed } from './json.ts';
 import type { LedgerRpc } from './ledger-rpc.ts';
 import type { AccountInfo } from './responses.ts';
 import { RollbackWatch, SlotClock } from './slots.ts';
@@ -116,11 +118,59 @@ export interface NetworkUsersQuery {
  * The users of a device or of the whole network (getProgramAccounts by account type, and by device where one is named), from the first endpoint
  * that succeeds. Throws AgentError: the endpoint's own, or LEDGER__NO_ENDPOINT with all their problems.
  */
-export async function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuery, signal: AbortSignal): Promise<UsersAnswer> {
+export function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuery, signal: AbortSignal): Promise<UsersAnswer> {
+  return onFirst(endpoints, (endpoint) => readUsers({ ...query, rpc: endpoint.call }, signal), signal);
+}
+
+/** All accounts of a program at one slot. */
+export interface ProgramAccounts {
+  readonly slot: Slot;
+  readonly accounts: ReadonlyMap<Address, Uint8Array>;
+  /** Of the cluster that answered, base58. */
+  readonly genesisHash: string;
+}
+
+/**
+ * Every account of the program in one answer (getProgramAccounts without a filter: about 4 MB for mainnet-beta), from the first endpoint that succeeds.
+ * The answer may have 64 MB. Throws like readNetworkUsers; an account that is malformed or belongs to another program spoils the answer.
+ */
+export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery, signal: AbortSignal): Promise<ProgramAccounts> {
+  const method = 'getProgramAccounts';
+  return onFirst(
+    endpoints,
+    async (endpoint) => {
+      const genesisHash = await endpoint.genesisHash(signal);
+      const result = await endpoint.call(method, [programId, { encoding: 'base64', commitment: 'confirmed', withContext: true }], signal);
+      try {
+        const { slot, value } = asSlotted(result);
+        const accounts = new Map<Address, Uint8Array>();
+        for (const entry of asArray(value, 'the list of accounts')) {
+          const { pubkey, account } = asRecord(entry, 'an account');
+          if (!isAddress(pubkey)) throw new Malformed('an account without an address');
+          const { owner, data } = asRecord(account, `account ${pubkey}`);
+          if (owner !== programId) throw new Malformed(`account ${pubkey} has another owner than the program`);
+          if (accounts.has(pubkey)) throw new Malformed(`account ${pubkey} is listed twice`);
+          accounts.set(pubkey, asBase64Data(data, `the data of ${pubkey}`));
+        }
+        return { slot, accounts, genesisHash };
+      } catch (error) {
+        if (!(error instanceof Malformed)) throw error;
+        throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: endpoint.name, method, problem: error.message }, { cause: error });
+      }
+    },
+    signal,
+  );
+}
+
+async function onFirst<T>(
+  endpoints: readonly SingleEndpoint[],
+  read: (endpoint: SingleEndpoint) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   const problems: AgentError[] = [];
   for (const endpoint of endpoints) {
     try {
-      return await readUsers({ ...query, rpc: endpoint.call }, signal);
+      return await read(endpoint);
     } catch (error) {
       signal.throwIfAborted();
       problems.push(asAgentError(error, endpoint.name));

@@ -6,7 +6,7 @@ import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../loc
 import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { checkCommand, explainCommand, historyCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
+import { checkCommand, explainCommand, historyCommand, resourcesCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
@@ -94,7 +94,7 @@ export async function commandFixture(
         signal,
         version: '1.2.3',
       };
-      const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand];
+      const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand];
       const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
       return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
     },

@@ -7,6 +7,9 @@
 
 export { RFC11_ERRORS, type Rfc11ErrorName, rfc11Error, rfc11ErrorCode } from '../transaction-errors.ts';
 export * from './accounts.ts';
+export * from './audit.ts';
 export * from './builders.ts';
 export * from './instructions.ts';
 export * from './logs.ts';
+export * from './pools.ts';
+export * from './state.ts';

@@ -1,0 +1,196 @@
+import type { AgentConfig } from '../config/index.ts';
+import { AgentError, systemClock } from '../lib/index.ts';
+import { jsonLine } from '../observability/index.ts';
+import { createLedgerRpc, type LedgerRpc, openEndpoints, type ProgramAccounts, readProgramAccounts } from '../rpc/index.ts';
+import type { Address } from '../serviceability/index.ts';
+import {
+  type AuditFinding,
+  type AuditFindingKind,
+  auditPools,
+  type Holder,
+  listPools,
+  type NetworkAccounts,
+  type Pool,
+  readNetworkAccounts,
+} from '../serviceability/rfc11/index.ts';
+import type { CommandBody, CommandIo, ExitCode } from './command.ts';
+import { loadNetworkConfig, type ResourcesOptions } from './resources-options.ts';
+import { tableLines } from './table.ts';
+
+/*
+ *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit
+ */
+
+/** A network as it was read. */
+export interface NetworkReading extends Omit<ProgramAccounts, 'accounts'> {
+  readonly network: NetworkAccounts;
+}
+
+/** What an action of `resources` works with. */
+export interface ResourcesContext {
+  readonly options: ResourcesOptions;
+  readonly config: AgentConfig;
+  readonly rpc: LedgerRpc;
+  readonly io: CommandIo;
+  /** Reads every account of the program now. Throws AgentError `LEDGER__…`. */
+  read(): Promise<NetworkReading>;
+}
+
+type Action = (context: ResourcesContext) => Promise<ExitCode>;
+
+/** Each action of the command. What only one of them needs is loaded on demand. */
+const ACTIONS: { readonly [Name in ResourcesOptions['action']]: Action } = {
+  show,
+  audit,
+};
+
+/** `dzd-telemetry resources`: the pools of a network, read from the ledger alone. */
+export const resourcesBody: CommandBody<ResourcesOptions> = async (options, io) => {
+  const config = loadNetworkConfig(options, io);
+  const { rpcUrls, programId, requestTimeout } = config.ledger;
+  const clock = systemClock;
+  const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
+  // The whole program takes longer than the reads of the agent.
+  const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: Math.max(requestTimeout, WHOLE_PROGRAM_MS) });
+  const read = async (): Promise<NetworkReading> => {
+    const { accounts, ...at } = await readProgramAccounts({ endpoints, programId }, io.signal);
+    const network = readNetworkAccounts(programId, accounts);
+    if (network.config === undefined) throw new AgentError('RESOURCES__NO_NETWORK', { programId });
+    return { ...at, network };
+  };
+  try {
+    return await ACTIONS[options.action]({ options, config, rpc, io, read });
+  } finally {
+    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+  }
+};
+
+const WHOLE_PROGRAM_MS = 30_000;
+
+/** The device's code where it has one. */
+export const deviceName = ({ devices }: NetworkAccounts, device: Address | undefined): string =>
+  device === undefined ? '-' : (devices.get(device)?.code ?? device);
+
+async function show({ options: { device: wanted, output }, io: { stdout, stderr }, read }: ResourcesContext): Promise<ExitCode> {
+  const { network, slot } = await read();
+  const device = wanted === undefined ? undefined : findDevice(network, wanted);
+  const pools = listPools(network).filter((pool) => device === undefined || pool.device === device);
+  if (output === 'json') {
+    for (const pool of pools) stdout.write(jsonLine(poolEvent(network, pool)));
+    stdout.write(
+      jsonLine({ event: 'summary', slot, pools: pools.length, devices: network.devices.size, unreadable: network.unreadable.length }),
+    );
+    return 0;
+  }
+  const head = ['DEVICE', 'POOL', 'LAYOUT', 'RANGE', 'UNIT', 'CAPACITY', 'RESERVED', 'TAKEN', 'FREE', 'USED'];
+  const rows = pools.map((pool) => [
+    deviceName(network, pool.device),
+    pool.name,
+    pool.layout,
+    pool.range,
+    pool.unit,
+    ...[pool.capacity, pool.reserved, pool.taken, freeOf(pool)].map(String),
+    `${usedPercent(pool).toFixed(2)}%`,
+  ]);
+  const total = `${pools.length} ${pools.length === 1 ? 'pool' : 'pools'} at slot ${slot}`;
+  stdout.write(`${[...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '']), total].join('\n')}\n`);
+  if (network.unreadable.length > 0)
+    stderr.write(`dzd-telemetry: ${network.unreadable.length} accounts are unreadable and not shown; \`resources audit\` lists them\n`);
+  return 0;
+}
+
+function findDevice({ devices }: NetworkAccounts, wanted: string): Address {
+  for (const [address, { code }] of devices) if (address === wanted || code === wanted) return address;
+  throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device: wanted });
+}
+
+const freeOf = ({ capacity, reserved, taken }: Pool): number => Math.max(0, capacity - reserved - taken);
+
+/** Of the slots that can be given out. */
+function usedPercent({ capacity, reserved, taken }: Pool): number {
+  return capacity > reserved ? (100 * taken) / (capacity - reserved) : 0;
+}
+
+function poolEvent(network: NetworkAccounts, pool: Pool) {
+  const { layout, name, account, device, range, unit, capacity, reserved, taken } = pool;
+  const code = device === undefined ? null : (network.devices.get(device)?.code ?? null);
+  const percent = Math.round(usedPercent(pool) * 100) / 100;
+  return {
+    event: 'pool',
+    layout,
+    pool: name,
+    account,
+    device: device ?? null,
+    deviceCode: code,
+    range,
+    unit,
+    capacity,
+    reserved,
+    taken,
+    free: freeOf(pool),
+    percent,
+  };
+}
+
+/** What to do about a finding. */
+const REMEDIES: Readonly<Record<AuditFindingKind, string>> = {
+  'two-holders': 'delete one of the holders and create it again; until then, deleting either frees the value of the other',
+  'held-but-free':
+    'mark the slot before the program gives it out: `doublezero resource verify --fix` (deployed), SetResourceState (drafted)',
+  'wrong-device': 'delete the user and create it again on its device',
+  'outside-pool': 'correct the value, or delete the entity and create it again',
+  reserved: 'delete the entity and create it again; its slot is never given out, so nothing collides meanwhile',
+  'id-beyond-eos': 'delete the entity and create it again; the switch cannot have this tunnel',
+  'slot-mismatch': 'do not delete the entity by RFC-11: the program refuses the slot, or frees the one of another entity',
+  'pool-missing': 'create the extension: `doublezero resource create` (deployed), `resources migrate` (drafted)',
+  'device-unknown': 'delete the account; its device is gone',
+  unreadable: 'compare the account with a newer release of this program; what it holds is not in this audit',
+  'count-wrong': 'nothing breaks at once, but RFC-11 counts on it; report it to the foundation',
+  'taken-but-unheld': 'free the slot: `doublezero resource verify --fix` (deployed), ReleaseResource (drafted)',
+};
+
+async function audit({ options: { output }, io: { stdout }, read }: ResourcesContext): Promise<ExitCode> {
+  const { network, slot } = await read();
+  const { findings, pools, claims, retired } = auditPools(network);
+  if (output === 'json') {
+    for (const finding of findings) stdout.write(jsonLine(findingEvent(network, finding)));
+    stdout.write(
+      jsonLine({ event: 'summary', slot, pools, retired, held: claims, findings: findings.length, kinds: countKinds(findings) }),
+    );
+  } else {
+    const head = ['FINDING', 'DEVICE', 'POOL', 'VALUE', 'HOLDERS', 'DETAIL'];
+    const rows = findings.map((finding) => [
+      finding.kind,
+      deviceName(network, finding.device),
+      finding.pool === undefined ? '-' : `${finding.pool} (${finding.layout})`,
+      finding.value ?? '-',
+      finding.holders.map(holderText).join(', ') || '-',
+      finding.detail,
+    ]);
+    const kinds = Object.keys(countKinds(findings)) as readonly AuditFindingKind[];
+    const lines = [
+      ...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '', 'What to do:']),
+      ...tableLines(kinds.map((kind) => [`  ${kind}`, REMEDIES[kind]])),
+      ...(rows.length === 0 ? [] : ['']),
+      `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} at slot ${slot}: ${claims} held values compared with ${pools} pools`,
+      ...(retired === 0 ? [] : [`${retired} deployed pools are not compared: every entity has its slots in drafted ones`]),
+    ];
+    stdout.write(`${lines.join('\n')}\n`);
+  }
+  return findings.length === 0 ? 0 : 1;
+}
+
+function countKinds(findings: readonly AuditFinding[]): Readonly<Partial<Record<AuditFindingKind, number>>> {
+  const counts: Partial<Record<AuditFindingKind, number>> = {};
+  for (const { kind } of findings) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+const holderText = ({ kind, account, name }: Holder): string =>
+  `${kind === 'none' ? 'account' : kind} ${name === undefined ? '' : `${name} of `}${account}`;
+
+function findingEvent(network: NetworkAccounts, finding: AuditFinding) {
+  const { kind, layout = null, pool = null, device = null, value = null, count, holders, detail } = finding;
+  const deviceCode = device === null ? null : (network.devices.get(device)?.code ?? null);
+  return { event: 'finding', kind, layout, pool, device, deviceCode, value, count, holders, detail, remedy: REMEDIES[kind] };
+}

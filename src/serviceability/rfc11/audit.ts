@@ -1,0 +1,432 @@
+import { ZERO_ADDRESS } from '../address.ts';
+import type { AccountTypeName } from '../borsh.ts';
+import { currentInterfaces, type Device, type KnownInterface } from '../device.ts';
+import { formatNetworkV4, UNSPECIFIED_IPV4 } from '../network.ts';
+import type { Address, Ipv4, NetworkV4 } from '../units.ts';
+import type { User } from '../user.ts';
+import { InterfaceType, NO_ID_SLOT, NO_SLOT, RESOURCE_LABEL, type ResourceTypeName } from './accounts.ts';
+import { listPools, networksOverlap, type Pool, type PoolLayout, type PoolValue } from './pools.ts';
+import type { NetworkAccounts } from './state.ts';
+
+/*
+ * Every entity against every bit, in both layouts:
+ *
+ *   users, links, interfaces, groups, … ──► claims: this entity holds this value of that pool ──► findings
+ *   extensions ──► pools: these slots are taken                                               ──►
+ *
+ * The anchor is upstream's `doublezero resource verify`; it knows the first three kinds, and deployed pools only.
+ */
+
+/**
+ * What is wrong.
+ * - held-but-free: an entity holds a value whose slot is free, so that the program can give it out a second time.
+ * - taken-but-unheld: a slot is taken, and no entity holds its value.
+ * - two-holders: two entities hold one value.
+ * - outside-pool: an entity holds a value that is in none of its pools.
+ * - reserved: an entity holds a value whose slot is never given out.
+ * - wrong-device: a user's DoubleZero address is of another device's prefix.
+ * - id-beyond-eos: a tunnel id for which the switch has no interface: above 4095.
+ * - slot-mismatch: the slots in an account (RFC-11) are not the ones of its values.
+ * - count-wrong: the count of a drafted pool differs from its bits.
+ * - pool-missing: entities hold values of a pool that does not exist.
+ * - device-unknown: the account refers to a device that does not exist.
+ * - unreadable: the account cannot be decoded, so what it holds is unknown.
+ */
+export type AuditFindingKind =
+  | 'held-but-free'
+  | 'taken-but-unheld'
+  | 'two-holders'
+  | 'outside-pool'
+  | 'reserved'
+  | 'wrong-device'
+  | 'id-beyond-eos'
+  | 'slot-mismatch'
+  | 'count-wrong'
+  | 'pool-missing'
+  | 'device-unknown'
+  | 'unreadable';
+
+/** An entity that holds a value. */
+export interface Holder {
+  readonly kind: AccountTypeName | 'interface';
+  readonly account: Address;
+  /** Interfaces of before RFC-11 share the account of their device. */
+  readonly name?: string;
+}
+
+/** One thing that is wrong. */
+export interface AuditFinding {
+  readonly kind: AuditFindingKind;
+  /** Absent for findings about an account, not a pool. */
+  readonly layout?: PoolLayout;
+  readonly pool?: string;
+  readonly device?: Address;
+  /** The address, network or number; a range for neighboring ones. */
+  readonly value?: string;
+  /** Number of values in the range. */
+  readonly count: number;
+  readonly holders: readonly Holder[];
+  /** Detail in one line. */
+  readonly detail: string;
+}
+
+/** The findings, and what was compared. */
+export interface Audit {
+  readonly findings: readonly AuditFinding[];
+  readonly pools: number;
+  readonly claims: number;
+  /** Deployed pools that were not compared, because every entity has its slots in drafted ones. */
+  readonly retired: number;
+}
+
+/** The highest number of a tunnel interface on EOS. */
+export const LAST_EOS_TUNNEL_ID = 4095;
+
+/** One value that an entity holds of one pool. */
+interface Claim {
+  readonly layout: PoolLayout;
+  readonly pool: string;
+  readonly device: Address | undefined;
+  readonly value: PoolValue;
+  readonly holder: Holder;
+}
+
+/** Compares every entity of the network with every bit of its pools. Pure; findings are ordered by kind, then as the pools are. */
+export function auditPools(network: NetworkAccounts): Audit {
+  const isMigrated = usesDrafted(network) && !hasUntracked(network);
+  const all = listPools(network);
+  const pools = isMigrated ? all.filter(({ layout }) => layout === 'drafted') : all;
+  const findings: AuditFinding[] = [...accountFindings(network)];
+  const claims = [
+    ...(network.deployedExtensions.size > 0 && !isMigrated ? deployedClaims(network, findings) : []),
+    ...(usesDrafted(network) ? draftedClaims(network, findings) : []),
+  ];
+  const byPool = new Map<string, Pool[]>();
+  for (const pool of pools) {
+    const key = keyOf(pool.layout, pool.name, pool.device);
+    byPool.set(key, [...(byPool.get(key) ?? []), pool]);
+  }
+  const held = new Map<Pool, Map<number, Claim[]>>(pools.map((pool) => [pool, new Map()]));
+  const missing = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const key = keyOf(claim.layout, claim.pool, claim.device);
+    const candidates = byPool.get(key);
+    if (candidates === undefined) missing.set(key, [...(missing.get(key) ?? []), claim]);
+    else findings.push(...claimFindings(claim, candidates, held));
+  }
+  for (const [, [first, ...rest]] of missing) {
+    if (first === undefined) continue;
+    findings.push({
+      ...poolOf(first),
+      kind: 'pool-missing',
+      count: rest.length + 1,
+      holders: [first.holder],
+      detail: `${rest.length + 1} values are held of it`,
+    });
+  }
+  for (const [pool, holders] of held) findings.push(...poolFindings(pool, holders));
+  const order = KINDS.map((kind) => findings.filter((finding) => finding.kind === kind));
+  return { findings: order.flat(), pools: pools.length, claims: claims.length, retired: all.length - pools.length };
+}
+
+const KINDS: readonly AuditFindingKind[] = [
+  'two-holders',
+  'held-but-free',
+  'wrong-device',
+  'outside-pool',
+  'reserved',
+  'id-beyond-eos',
+  'slot-mismatch',
+  'pool-missing',
+  'device-unknown',
+  'unreadable',
+  'count-wrong',
+  'taken-but-unheld',
+];
+
+const keyOf = (layout: PoolLayout, name: string, device: Address | undefined): string => `${layout} ${name} ${device ?? ''}`;
+const poolOf = ({ layout, pool, device }: Claim) => ({ layout, pool, device });
+
+/** Whether the network has extensions of RFC-11's draft. */
+export const usesDrafted = ({ draftedExtensions }: NetworkAccounts): boolean => draftedExtensions.size > 0;
+
+/** Whether an entity that holds anything lacks the slots of RFC-11. */
+function hasUntracked({ users, links, groups }: NetworkAccounts): boolean {
+  const holds = (network: NetworkV4): boolean => network.prefixLength > 0;
+  return (
+    [...users.values()].some(({ value, slots }) => slots === undefined && holds(value.tunnelNet)) ||
+    [...links.values()].some(({ value, slots }) => slots === undefined && holds(value.tunnelNet)) ||
+    [...groups.values()].some(({ value, slots }) => slots === undefined && value.multicastIp !== UNSPECIFIED_IPV4)
+  );
+}
+
+function* accountFindings(network: NetworkAccounts): Generator<AuditFinding> {
+  const { devices, users, links, unreadable, deployedExtensions, draftedExtensions } = network;
+  for (const { account, problem } of unreadable)
+    yield { kind: 'unreadable', count: 1, holders: [{ kind: 'none', account }], detail: problem };
+  const refers = function* (holder: Holder, device: Address): Generator<AuditFinding> {
+    if (device !== ZERO_ADDRESS && !devices.has(device))
+      yield { kind: 'device-unknown', device, count: 1, holders: [holder], detail: `there is no device ${device}` };
+  };
+  for (const [account, { value }] of users) {
+    yield* refers({ kind: 'user', account }, value.devicePk);
+    yield* beyondEos({ kind: 'user', account }, value.tunnelId, value.devicePk);
+  }
+  for (const [account, { value }] of links) {
+    for (const device of [value.sideAPk, value.sideZPk]) yield* refers({ kind: 'link', account }, device);
+    yield* beyondEos({ kind: 'link', account }, value.tunnelId, value.sideAPk);
+  }
+  for (const [account, { associatedWith }] of deployedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
+  for (const [associatedWith, { account }] of draftedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
+}
+
+function* beyondEos(holder: Holder, id: number, device: Address): Generator<AuditFinding> {
+  if (id <= LAST_EOS_TUNNEL_ID) return;
+  const detail = `EOS has no interface Tunnel${id}; the highest is Tunnel${LAST_EOS_TUNNEL_ID}`;
+  yield { kind: 'id-beyond-eos', device, value: String(id), count: 1, holders: [holder], detail };
+}
+
+/** Notes the claim's slots as held, or returns why that fails. */
+function claimFindings(claim: Claim, pools: readonly Pool[], held: Map<Pool, Map<number, Claim[]>>): readonly AuditFinding[] {
+  const finding = (kind: AuditFindingKind, detail: string): AuditFinding => ({
+    ...poolOf(claim),
+    kind,
+    value: textOf(claim.value),
+    count: 1,
+    holders: [claim.holder],
+    detail,
+  });
+  for (const pool of pools) {
+    const slots = pool.slotsOf(claim.value);
+    if (slots === undefined) continue;
+    if (claim.holder.kind !== 'device' && slots.some((slot) => pool.isReserved(slot)))
+      return [finding('reserved', `the slot is reserved in ${pool.name} ${pool.range}`)];
+    const holders = held.get(pool);
+    for (const slot of slots) holders?.set(slot, [...(holders.get(slot) ?? []), claim]);
+    const isFree = slots.some((slot) => !pool.isTaken(slot) && (claim.holder.kind === 'device' || !pool.isReserved(slot)));
+    return isFree ? [finding('held-but-free', `its slot in ${pool.name} ${pool.range} is free`)] : [];
+  }
+  return [finding('outside-pool', `${claim.pool} is ${pools.map(({ range }) => range).join(', ')}`)];
+}
+
+function* poolFindings(pool: Pool, held: ReadonlyMap<number, readonly Claim[]>): Generator<AuditFinding> {
+  const about = { layout: pool.layout, pool: pool.name, device: pool.device };
+  const reported = new Set<string>();
+  for (const claims of held.values()) {
+    const pair = conflict(claims);
+    if (pair === undefined) continue;
+    const [first, second] = pair;
+    // A /31 has two slots in a deployed pool.
+    const key = `${first.holder.account} ${first.holder.name} ${second.holder.account} ${second.holder.name}`;
+    if (reported.has(key)) continue;
+    reported.add(key);
+    const holders = claims.map(({ holder }) => holder);
+    yield { ...about, kind: 'two-holders', value: textOf(second.value), count: 1, holders, detail: `${claims.length} entities hold it` };
+  }
+  for (const [first, last] of unheldRuns(pool, held)) {
+    const value = first === last ? pool.valueOf(first) : `${pool.valueOf(first)} to ${pool.valueOf(last)}`;
+    const count = last - first + 1;
+    const detail = count === 1 ? 'taken, and no entity holds it' : `${count} slots taken that no entity holds`;
+    yield { ...about, kind: 'taken-but-unheld', value, count, holders: [], detail };
+  }
+  if (pool.storedCount !== undefined && pool.storedCount !== pool.taken)
+    yield { ...about, kind: 'count-wrong', count: 1, holders: [], detail: `counts ${pool.storedCount} taken slots, ${pool.taken} are` };
+}
+
+/** Two claims on the same numbers or addresses. Two loopbacks may share the slot of a /31. */
+function conflict(claims: readonly Claim[]): readonly [Claim, Claim] | undefined {
+  for (const [index, second] of claims.entries()) {
+    const first = claims.slice(0, index).find((other) => overlaps(other.value, second.value));
+    if (first !== undefined) return [first, second];
+  }
+  return undefined;
+}
+
+const overlaps = (a: PoolValue, b: PoolValue): boolean => !('network' in a && 'network' in b) || networksOverlap(a.network, b.network);
+
+/** Taken slots that no entity holds, neighbors together. */
+function unheldRuns(pool: Pool, held: ReadonlyMap<number, unknown>): readonly (readonly [first: number, last: number])[] {
+  const runs: [number, number][] = [];
+  for (let slot = 0; slot < pool.capacity; slot++) {
+    if (!pool.isTaken(slot) || pool.isReserved(slot) || held.has(slot)) continue;
+    const run = runs.at(-1);
+    if (run !== undefined && run[1] === slot - 1) run[1] = slot;
+    else runs.push([slot, slot]);
+  }
+  return runs;
+}
+
+const textOf = (value: PoolValue): string =>
+  'id' in value ? String(value.id) : value.network.prefixLength === 32 ? value.network.address : formatNetworkV4(value.network);
+
+const single = (address: Ipv4): PoolValue => ({ network: { address, prefixLength: 32 } });
+const isSet = ({ prefixLength }: NetworkV4): boolean => prefixLength > 0;
+
+/** A loopback that holds an address and a segment routing id: the program gives them to these two kinds. */
+const LOOPBACK_TYPES: readonly number[] = [1, 2];
+
+/** The loopbacks inside of a device's account that hold resources. */
+export function heldByLoopbacks(device: Device): readonly KnownInterface[] {
+  return currentInterfaces(device).filter(
+    (each): each is KnownInterface =>
+      each.kind === 'known' && each.interfaceType === InterfaceType.loopback && LOOPBACK_TYPES.includes(each.loopbackType),
+  );
+}
+
+/** Where a user's DoubleZero address comes from. */
+export type DzIpOrigin =
+  | { readonly kind: 'none' | 'own' | 'publisher' | 'outside' }
+  | { readonly kind: 'prefix'; readonly device: Address; readonly prefix: NetworkV4 };
+
+/** Finds the pool of a user's DoubleZero address: its own client address, a prefix of its device or of another, the publishers' block, or none. */
+export function createDzIpOrigins({ devices, config }: NetworkAccounts): (user: User) => DzIpOrigin {
+  const prefixes = [...devices].flatMap(([device, { dzPrefixes }]) => dzPrefixes.map((prefix) => ({ device, prefix })));
+  const byDevice = new Map<Address, typeof prefixes>();
+  for (const entry of prefixes) byDevice.set(entry.device, [...(byDevice.get(entry.device) ?? []), entry]);
+  return ({ dzIp, clientIp, devicePk }) => {
+    if (dzIp === UNSPECIFIED_IPV4) return { kind: 'none' };
+    if (dzIp === clientIp) return { kind: 'own' };
+    const network: NetworkV4 = { address: dzIp, prefixLength: 32 };
+    const contains = ({ prefix }: { readonly prefix: NetworkV4 }): boolean => networksOverlap(prefix, network);
+    const found = byDevice.get(devicePk)?.find(contains) ?? prefixes.find(contains);
+    if (found !== undefined) return { kind: 'prefix', ...found };
+    const publishers = config?.multicastPublisherBlock;
+    return { kind: publishers !== undefined && isSet(publishers) && networksOverlap(publishers, network) ? 'publisher' : 'outside' };
+  };
+}
+
+/** The claim of a user's DoubleZero address in this layout; a finding where it has none. */
+function* dzIpClaims(
+  layout: PoolLayout,
+  [account, user]: readonly [Address, User],
+  origin: DzIpOrigin,
+  findings: AuditFinding[],
+): Generator<Claim> {
+  const holder: Holder = { kind: 'user', account };
+  const value = single(user.dzIp);
+  if (origin.kind === 'publisher' && layout === 'deployed')
+    yield { layout, pool: 'MulticastPublisherBlock', device: undefined, value, holder };
+  const pool = layout === 'deployed' ? 'DzPrefixBlock' : RESOURCE_LABEL.dzIp;
+  if (origin.kind === 'prefix' && origin.device === user.devicePk) yield { layout, pool, device: user.devicePk, value, holder };
+  const about = { layout, pool, device: user.devicePk, value: user.dzIp, count: 1, holders: [holder] };
+  if (origin.kind === 'outside')
+    findings.push({ ...about, kind: 'outside-pool', detail: 'neither a prefix of a device nor the block of multicast publishers has it' });
+  if (origin.kind === 'prefix' && origin.device !== user.devicePk)
+    findings.push({ ...about, kind: 'wrong-device', detail: `it is of ${formatNetworkV4(origin.prefix)}, of device ${origin.device}` });
+}
+
+function* deployedClaims(network: NetworkAccounts, findings: AuditFinding[]): Generator<Claim> {
+  const layout = 'deployed';
+  const ofNetwork = (pool: string, value: PoolValue, holder: Holder): Claim => ({ layout, pool, device: undefined, value, holder });
+  const originOf = createDzIpOrigins(network);
+  for (const [account, { value: user }] of network.users) {
+    const holder: Holder = { kind: 'user', account };
+    if (isSet(user.tunnelNet)) yield ofNetwork('UserTunnelBlock', { network: user.tunnelNet }, holder);
+    if (user.tunnelId !== 0) yield { layout, pool: 'TunnelIds', device: user.devicePk, value: { id: user.tunnelId }, holder };
+    yield* dzIpClaims(layout, [account, user], originOf(user), findings);
+  }
+  for (const [account, { value: link }] of network.links) {
+    if (!isSet(link.tunnelNet)) continue;
+    const holder: Holder = { kind: 'link', account };
+    yield ofNetwork('DeviceTunnelBlock', { network: link.tunnelNet }, holder);
+    yield ofNetwork('LinkIds', { id: link.tunnelId }, holder);
+  }
+  for (const [account, device] of network.devices) {
+    for (const { address } of device.dzPrefixes)
+      yield { layout, pool: 'DzPrefixBlock', device: account, value: single(address), holder: { kind: 'device', account } };
+    for (const { name, ipNet, nodeSegmentIdx, flexAlgoNodeSegments } of heldByLoopbacks(device)) {
+      const holder: Holder = { kind: 'interface', account, name };
+      if (isSet(ipNet)) yield ofNetwork('DeviceTunnelBlock', { network: ipNet }, holder);
+      for (const id of [nodeSegmentIdx, ...flexAlgoNodeSegments.map((segment) => segment.nodeSegmentIdx)])
+        if (id !== 0) yield ofNetwork('SegmentRoutingIds', { id }, holder);
+    }
+  }
+  for (const [account, { value: group }] of network.groups)
+    if (group.multicastIp !== UNSPECIFIED_IPV4)
+      yield ofNetwork('MulticastGroupBlock', single(group.multicastIp), { kind: 'multicastGroup', account });
+  for (const [account, { vrfId }] of network.tenants)
+    if (vrfId !== 0) yield ofNetwork('VrfIds', { id: vrfId }, { kind: 'tenant', account });
+  for (const [account, { adminGroupBit }] of network.topologies)
+    yield ofNetwork('AdminGroupBits', { id: adminGroupBit }, { kind: 'topology', account });
+}
+
+function* draftedClaims(network: NetworkAccounts, findings: AuditFinding[]): Generator<Claim> {
+  const claim = (type: ResourceTypeName, device: Address | undefined, value: PoolValue, holder: Holder): Claim => ({
+    layout: 'drafted',
+    pool: RESOURCE_LABEL[type],
+    device,
+    value,
+    holder,
+  });
+  const originOf = createDzIpOrigins(network);
+  const pools = new Map(listPools(network).map((pool) => [keyOf(pool.layout, pool.name, pool.device), pool]));
+  /** The stored slot must be the value's own. Without a slot in the account nothing is compared. */
+  const compare = ({ pool, device, value, holder }: Claim, stored: number | undefined): void => {
+    const found = pools.get(keyOf('drafted', pool, device));
+    const [own] = found?.slotsOf(value) ?? [];
+    if (stored === undefined || found === undefined || stored === own) return;
+    const detail = `the account says slot ${stored}, ${own === undefined ? 'its value has none' : `its value is slot ${own}`}`;
+    findings.push({ kind: 'slot-mismatch', layout: 'drafted', pool, device, value: textOf(value), count: 1, holders: [holder], detail });
+  };
+  const present = (slot: number | undefined): number | undefined => (slot === NO_SLOT || slot === NO_ID_SLOT ? undefined : slot);
+
+  for (const [account, { value: user, slots }] of network.users) {
+    const holder: Holder = { kind: 'user', account };
+    const held: (readonly [Claim, number | undefined])[] = [];
+    if (isSet(user.tunnelNet))
+      held.push([claim('userTunnelNet', user.devicePk, { network: user.tunnelNet }, holder), slots?.tunnelNetSlot]);
+    if (user.tunnelId !== 0) held.push([claim('tunnelId', user.devicePk, { id: user.tunnelId }, holder), slots?.tunnelIdSlot]);
+    for (const each of dzIpClaims('drafted', [account, user], originOf(user), findings)) held.push([each, slots?.dzIpSlot]);
+    for (const [each, slot] of held) {
+      yield each;
+      compare(each, slot);
+    }
+  }
+  for (const [account, { value: link, slots }] of network.links) {
+    if (!isSet(link.tunnelNet)) continue;
+    const holder: Holder = { kind: 'link', account };
+    const net = claim('linkTunnelNet', undefined, { network: link.tunnelNet }, holder);
+    yield net;
+    compare(net, slots?.tunnelNetSlot);
+    for (const [device, slot] of [
+      [link.sideAPk, slots?.tunnelIdSlotA],
+      [link.sideZPk, slots?.tunnelIdSlotB],
+    ] as const) {
+      // An id from before RFC-11 that no pool has is kept out of it.
+      if (slot === NO_ID_SLOT) continue;
+      const id = claim('tunnelId', device, { id: link.tunnelId }, holder);
+      yield id;
+      compare(id, slot);
+    }
+  }
+  for (const [account, device] of network.devices) {
+    for (const { name, ipNet, nodeSegmentIdx } of heldByLoopbacks(device)) {
+      const holder: Holder = { kind: 'interface', account, name };
+      const block = network.config?.deviceTunnelBlock;
+      if (isSet(ipNet) && block !== undefined && networksOverlap(block, ipNet))
+        yield claim('linkTunnelNet', undefined, { network: ipNet }, holder);
+      if (nodeSegmentIdx !== 0) yield claim('segmentRoutingId', account, { id: nodeSegmentIdx }, holder);
+      if (isSet(ipNet) && device.dzPrefixes.some((prefix) => networksOverlap(prefix, ipNet)))
+        yield claim('dzIp', account, { network: ipNet }, holder);
+    }
+  }
+  for (const [account, { devicePk, name, nodeSegmentIdx, ipNet, segmentRoutingSlot, dzIpSlot }] of network.interfaces) {
+    const holder: Holder = { kind: 'interface', account, name };
+    const segment = claim('segmentRoutingId', devicePk, { id: nodeSegmentIdx }, holder);
+    if (present(segmentRoutingSlot) !== undefined) {
+      yield segment;
+      compare(segment, segmentRoutingSlot);
+    }
+    const address = claim('dzIp', devicePk, { network: ipNet }, holder);
+    if (present(dzIpSlot) !== undefined) {
+      yield address;
+      compare(address, dzIpSlot);
+    }
+  }
+  for (const [account, { value: group, slots }] of network.groups) {
+    if (group.multicastIp === UNSPECIFIED_IPV4) continue;
+    const address = claim('multicast', undefined, single(group.multicastIp), { kind: 'multicastGroup', account });
+    yield address;
+    compare(address, slots?.multicastSlot);
+  }
+}

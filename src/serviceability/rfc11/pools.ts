@@ -1,0 +1,216 @@
+import { ZERO_ADDRESS } from '../address.ts';
+import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber } from '../network.ts';
+import { resourceExtensionAddress } from '../pda.ts';
+import { allocatedCount, type ResourceExtension as DeployedExtension, isAllocated, resourceCapacity } from '../program-accounts.ts';
+import type { Address, NetworkV4 } from '../units.ts';
+import {
+  IdType,
+  type IdTypeName,
+  IpBlockType,
+  type IpBlockTypeName,
+  idPool,
+  networkPool,
+  RESOURCE_LABEL,
+  type ResourceExtension,
+} from './accounts.ts';
+import type { NetworkAccounts } from './state.ts';
+
+/** Which design a pool belongs to: the deployed program's, with an account a pool, or RFC-11's draft, with an account a device. */
+export type PoolLayout = 'deployed' | 'drafted';
+
+/** What a pool gives out: a number, or a network (an address is a /32). */
+export type PoolValue = { readonly id: number } | { readonly network: NetworkV4 };
+
+/** One pool of a network, in either layout. Slots count from 0. A deployed pool of addresses has a slot an address, so that a /31 takes two. */
+export interface Pool {
+  readonly layout: PoolLayout;
+  /** The deployed program's name for it (`UserTunnelBlock`), or RFC-11's (`UserTunnelNet`). */
+  readonly name: string;
+  /** The ResourceExtension account. */
+  readonly account: Address;
+  /** Absent for a pool of the network. */
+  readonly device: Address | undefined;
+  /** Networks or numbers, such as `169.254.0.0/16` or `500-4095`. */
+  readonly range: string;
+  readonly unit: 'ids' | 'addresses' | 'tunnels';
+  /** All slots, reserved ones included. */
+  readonly capacity: number;
+  /** Slots that are never given out. */
+  readonly reserved: number;
+  /** Slots in use, reserved ones not counted. */
+  readonly taken: number;
+  /** The count in a drafted extension, which the program maintains beside the bitmap. */
+  readonly storedCount: number | undefined;
+  isTaken(slot: number): boolean;
+  isReserved(slot: number): boolean;
+  /** The slots that the value covers; undefined when any of it is outside of the pool. */
+  slotsOf(value: PoolValue): readonly number[] | undefined;
+  /** The value of a slot, as text. */
+  valueOf(slot: number): string;
+}
+
+/** All pools of a network: first the network's own, then each device's, deployed before drafted. */
+export function listPools(network: NetworkAccounts): readonly Pool[] {
+  const pools = [...deployedPools(network), ...draftedPools(network)];
+  const code = ({ device }: Pool): string => (device === undefined ? '' : (network.devices.get(device)?.code ?? device));
+  return pools.sort(
+    (a, b) => compare(code(a), code(b)) || compare(a.layout, b.layout) || compare(a.name, b.name) || compare(a.range, b.range),
+  );
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The deployed program's names of the network's own pools, by their seed. */
+const NETWORK_POOLS = {
+  devicetunnelblock: 'DeviceTunnelBlock',
+  usertunnelblock: 'UserTunnelBlock',
+  multicastgroupblock: 'MulticastGroupBlock',
+  multicastpublisherblock: 'MulticastPublisherBlock',
+  linkids: 'LinkIds',
+  segmentroutingids: 'SegmentRoutingIds',
+  vrfids: 'VrfIds',
+  admingroupbits: 'AdminGroupBits',
+} as const;
+
+function deployedPools({ programId, deployedExtensions }: NetworkAccounts): readonly Pool[] {
+  if (deployedExtensions.size === 0) return [];
+  const names = new Map<Address, string>();
+  for (const [kind, name] of Object.entries(NETWORK_POOLS))
+    names.set(resourceExtensionAddress(programId, { kind: kind as keyof typeof NETWORK_POOLS }).address, name);
+  return [...deployedExtensions].map(([account, extension]) => {
+    const ofDevice = extension.allocator.kind === 'ids' ? 'TunnelIds' : 'DzPrefixBlock';
+    const name = extension.associatedWith === ZERO_ADDRESS ? (names.get(account) ?? 'unknown') : ofDevice;
+    return deployedPool(account, name, extension);
+  });
+}
+
+/** One deployed ResourceExtension as a pool. */
+export function deployedPool(account: Address, name: string, extension: DeployedExtension): Pool {
+  const { allocator, associatedWith } = extension;
+  const capacity = resourceCapacity(extension);
+  // The program takes the first address of a prefix for the device itself.
+  const isReserved = (slot: number): boolean => name === 'DzPrefixBlock' && slot === 0;
+  const reserved = name === 'DzPrefixBlock' && capacity > 0 ? 1 : 0;
+  const base = allocator.kind === 'addresses' ? firstAddress(allocator.baseNet) : allocator.kind === 'ids' ? allocator.rangeStart : 0;
+  const inside = (first: number, count: number): readonly number[] | undefined =>
+    first >= base && first + count <= base + capacity ? Array.from({ length: count }, (_, index) => first - base + index) : undefined;
+  return {
+    layout: 'deployed',
+    name,
+    account,
+    device: associatedWith === ZERO_ADDRESS ? undefined : associatedWith,
+    range:
+      allocator.kind === 'addresses'
+        ? formatNetworkV4(allocator.baseNet)
+        : allocator.kind === 'ids'
+          ? `${allocator.rangeStart}-${allocator.rangeEnd - 1}`
+          : `allocator ${allocator.tag}`,
+    unit: allocator.kind === 'addresses' ? 'addresses' : 'ids',
+    capacity,
+    reserved,
+    taken: allocatedCount(extension) - (reserved === 1 && isAllocated(extension, 0) ? 1 : 0),
+    storedCount: undefined,
+    isTaken: (slot) => isAllocated(extension, slot),
+    isReserved,
+    slotsOf: (value) =>
+      'id' in value
+        ? allocator.kind === 'ids'
+          ? inside(value.id, 1)
+          : undefined
+        : allocator.kind === 'addresses'
+          ? inside(firstAddress(value.network), addressesIn(value.network))
+          : undefined,
+    valueOf: (slot) => (allocator.kind === 'addresses' ? ipv4FromNumber(base + slot) : String(base + slot)),
+  };
+}
+
+function draftedPools({ draftedExtensions }: NetworkAccounts): readonly Pool[] {
+  return [...draftedExtensions.values()].flatMap(({ account, extension }) => [
+    ...Object.keys(IdType).flatMap((type) => draftedIdPool(account, extension, type as IdTypeName) ?? []),
+    ...Object.keys(IpBlockType).flatMap((type) => draftedNetworkPool(account, extension, type as IpBlockTypeName) ?? []),
+  ]);
+}
+
+function draftedIdPool(account: Address, extension: ResourceExtension, type: IdTypeName): Pool | undefined {
+  const pool = idPool(extension, type);
+  if (pool === undefined) return undefined;
+  const usable = pool.slots - pool.reservedCount;
+  return {
+    ...commonOf(account, extension, type, pool),
+    range: `${pool.idOf(0)}-${pool.idOf(usable - 1)}`,
+    unit: 'ids',
+    // The slots after the last usable one are no ids of this pool.
+    capacity: usable,
+    reserved: 0,
+    isReserved: (slot) => slot >= usable,
+    slotsOf(value) {
+      const slot = 'id' in value ? pool.slotOf(value.id) : undefined;
+      return slot === undefined || slot >= usable ? undefined : [slot];
+    },
+    valueOf: (slot) => String(pool.idOf(slot)),
+  };
+}
+
+function draftedNetworkPool(account: Address, extension: ResourceExtension, type: IpBlockTypeName): Pool | undefined {
+  const pool = networkPool(extension, type);
+  if (pool === undefined) return undefined;
+  const blocks = extension.ipAllocations.filter(({ blockType }) => blockType === type);
+  const slotLength = 32 - (blocks[0]?.slotSize ?? 0);
+  return {
+    ...commonOf(account, extension, type, pool),
+    range: blocks.map(({ block }) => formatNetworkV4(block)).join(', '),
+    unit: slotLength === 32 ? 'addresses' : 'tunnels',
+    capacity: pool.slots,
+    reserved: pool.reservedCount,
+    isReserved: pool.isReserved,
+    slotsOf(value) {
+      if (!('network' in value)) return undefined;
+      // A single address lies in the slot of its /31.
+      const size = 2 ** (32 - slotLength);
+      const first = Math.floor(firstAddress(value.network) / size) * size;
+      const count = Math.ceil((firstAddress(value.network) + addressesIn(value.network) - first) / size);
+      const slots = Array.from({ length: Math.min(count, MAX_SLOTS_A_VALUE) }, (_, index) =>
+        pool.slotOf({ address: ipv4FromNumber(first + index * size), prefixLength: slotLength }),
+      );
+      return slots.every((slot) => slot !== undefined) && count <= MAX_SLOTS_A_VALUE ? slots : undefined;
+    },
+    valueOf(slot) {
+      const value = pool.networkOf(slot);
+      return value === undefined ? `slot ${slot}` : slotLength === 32 ? value.address : formatNetworkV4(value);
+    },
+  };
+}
+
+/** Tunnels are a /31, loopbacks a /32: more than this is no allocation. */
+const MAX_SLOTS_A_VALUE = 256;
+
+function commonOf(
+  account: Address,
+  { associatedWith }: ResourceExtension,
+  type: IdTypeName | IpBlockTypeName,
+  pool: { readonly allocatedCount: number; allocated(): readonly number[]; isAllocated(slot: number): boolean },
+): Pick<Pool, 'layout' | 'name' | 'account' | 'device' | 'taken' | 'storedCount' | 'isTaken'> {
+  return {
+    layout: 'drafted',
+    name: RESOURCE_LABEL[type],
+    account,
+    device: associatedWith === ZERO_ADDRESS ? undefined : associatedWith,
+    taken: pool.allocated().length,
+    storedCount: pool.allocatedCount,
+    isTaken: (slot) => pool.isAllocated(slot),
+  };
+}
+
+/** The network's first address as a number; the address of a NetworkV4 is not masked. */
+export function firstAddress({ address, prefixLength }: NetworkV4): number {
+  const size = 2 ** (32 - prefixLength);
+  return Math.floor(ipv4ToNumber(address) / size) * size;
+}
+
+/** The number of addresses of the network. */
+export const addressesIn = ({ prefixLength }: NetworkV4): number => 2 ** (32 - prefixLength);
+
+/** Whether the two networks have an address in common. */
+export function networksOverlap(a: NetworkV4, b: NetworkV4): boolean {
+  return firstAddress(a) < firstAddress(b) + addressesIn(b) && firstAddress(b) < firstAddress(a) + addressesIn(a);
+}
