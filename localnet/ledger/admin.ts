@@ -28,13 +28,15 @@ import {
 import { type Derive, decodeUserWithSlots, encodeUserWithSlots, userAddress } from '../../src/serviceability/rfc11/index.ts';
 import { NO_USER_SLOTS, userCounterOf, withUserCounted } from '../rfc11/state.ts';
 import type { Bank } from './bank.ts';
-import { BLOCKS, DeployedWorld, FIRST_BGP_COMMUNITY, FIRST_DEVICE_INDEX } from './deployed-world.ts';
+import { BLOCKS, DeployedWorld, FIRST_BGP_COMMUNITY, FIRST_DEVICE_INDEX, placeAccounts, placesOf } from './deployed-world.ts';
 import {
+  CONTRIBUTOR_SEED,
   changedDevice,
-  createFoundation,
+  createAuthority,
   createProgramUsers,
   createUserResources,
   type DeviceChange,
+  FOUNDATION_SEED,
   type NewDevice,
   type NewUser,
   newDevice,
@@ -43,19 +45,24 @@ import {
   WorldError,
   withoutResources,
 } from './factories.ts';
+import { createNetworkAdmin, type NetworkAdmin } from './network-admin.ts';
 import { createAccount } from './runtime.ts';
 
 /** The release whose rules this ledger follows. */
 const PROGRAM_VERSION = { major: 0, minor: 34, patch: 0 };
 const CLIENT_ASN = 65_000;
 
-/** Which program a ledger runs, and which accounts its world has: RFC-11 as drafted beside RFC-19, or the deployed program alone. */
-export type LedgerProgram = 'rfc11' | 'deployed';
+/**
+ * Which program a ledger runs, and which accounts its world has: RFC-11 as drafted beside RFC-19; the deployed program alone; or RFC-11's program with
+ * the accounts of a deployed network, from before its migration.
+ */
+export type LedgerProgram = 'rfc11' | 'deployed' | 'legacy';
 
 /** The oldest client that the program accepts, for each kind of world. */
 const MIN_COMPATIBLE: Readonly<Record<LedgerProgram, ProgramVersion>> = {
   rfc11: { major: 0, minor: 1, patch: 0 },
   deployed: { major: 0, minor: 30, patch: 0 },
+  legacy: { major: 0, minor: 30, patch: 0 },
 };
 
 /** The accounts that a network has one of: ProgramConfig, GlobalConfig and GlobalState, with the numbers of a DoubleZero localnet and one founder. */
@@ -80,7 +87,7 @@ export function networkAccounts(programId: Address, owner: Address, kind: Ledger
         userTunnelBlock: BLOCKS.userTunnel,
         multicastGroupBlock: BLOCKS.multicastGroup,
         // The first number is the metro's of a deployed world.
-        nextBgpCommunity: kind === 'deployed' ? FIRST_BGP_COMMUNITY + 1 : FIRST_BGP_COMMUNITY,
+        nextBgpCommunity: kind === 'rfc11' ? FIRST_BGP_COMMUNITY : FIRST_BGP_COMMUNITY + 1,
         multicastPublisherBlock: BLOCKS.multicastPublisher,
       }),
     ],
@@ -113,14 +120,14 @@ export type UserChange = { readonly [K in keyof Omit<User, 'devicePk'>]?: User[K
  * (processed; confirmed a slot later); changes before time begins are genesis, and finalized. Methods throw WorldError for an address without
  * such an account, or one that is taken.
  */
-export interface WorldAdmin {
+export interface WorldAdmin extends NetworkAdmin {
   readonly programId: Address;
   readonly program: LedgerProgram;
   createDevice(input: NewDevice): Address;
   changeDevice(device: Address, change: DeviceChange): void;
   /**
    * Creates RFC-11's ResourceExtension of a device without users. From then on, the program's own instructions, signed by the foundation, create,
-   * ban and delete its users. Other changes are still written directly, with consistent slots.
+   * ban and delete its users. Other changes are still written directly, with consistent slots. The network's own extension is made with the first.
    */
   createExtension(device: Address): void;
   device(address: Address): Device | undefined;
@@ -152,9 +159,10 @@ interface WorldAdminOptions {
 }
 
 export function createWorldAdmin({ bank, programId, derive, program }: WorldAdminOptions): WorldAdmin {
-  const foundation = createFoundation(bank);
+  const foundation = createAuthority(bank, FOUNDATION_SEED);
+  const contributor = createAuthority(bank, CONTRIBUTOR_SEED);
   const owner = foundation.address;
-  const resources = createUserResources(program === 'deployed' ? BLOCKS.multicastPublisher : undefined);
+  const resources = createUserResources(program === 'rfc11' ? undefined : BLOCKS.multicastPublisher);
   let devices = 0;
   let tenants = 0;
 
@@ -188,12 +196,26 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
   };
 
   for (const [address, data] of networkAccounts(programId, owner, program)) write(address, data);
-  const deployed = program === 'deployed' ? new DeployedWorld({ programId, owner, read, write }) : undefined;
+  for (const [address, data] of placeAccounts(programId, owner, contributor.address)) write(address, data);
+  const deployed = program === 'rfc11' ? undefined : new DeployedWorld({ programId, owner, read, write });
   deployed?.begin();
-  const programUsers = deployed === undefined ? createProgramUsers({ programId, derive, foundation, read, write, usersOf }) : undefined;
+  const programUsers = program === 'deployed' ? undefined : createProgramUsers({ programId, derive, foundation, read, write, usersOf });
+  /** Whether the program itself changes this user: its device has an extension, and in a migrated network the user its slots. */
+  const isOfProgram = (address: Address, { devicePk }: User): boolean =>
+    programUsers?.has(devicePk) === true && (deployed === undefined || read(address, decodeUserWithSlots)?.slots !== undefined);
+  const network = createNetworkAdmin({
+    programId,
+    derive,
+    foundation,
+    contributor,
+    deployed,
+    epoch: () => BigInt(bank.replica().view('processed').slot) / bank.slotsPerEpoch,
+    read,
+    write,
+  });
   /** Frees the user's resources; true when the program's own instruction also handled the account. */
   const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {
-    if (programUsers?.has(user.devicePk)) return programUsers.remove(address, user, how);
+    if (programUsers !== undefined && isOfProgram(address, user)) return programUsers.remove(address, user, how);
     resources.release(user);
     if (how === 'delete') {
       countUser(user.devicePk, user, -1);
@@ -206,7 +228,7 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
     const before = existing('user', address, decodeUser);
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
     const after: User = { ...before, ...given };
-    if (programUsers?.has(before.devicePk)) {
+    if (programUsers !== undefined && isOfProgram(address, before)) {
       write(address, programUsers.moved(address, before, after));
     } else {
       resources.move(before, after);
@@ -219,13 +241,14 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
   }
 
   return {
+    ...network,
     programId,
     program,
     createDevice(input) {
       devices += 1;
       const index = BigInt(deployed === undefined ? devices : devices + FIRST_DEVICE_INDEX - 1);
       const { address, bump } = deviceAddress(programId, index);
-      const device = newDevice(devices, bump, owner, input, deployed && { ...deployed.references, index });
+      const device = newDevice(devices, bump, owner, input, { ...placesOf(programId), index });
       write(address, encodeDevice(device));
       deployed?.addDevice(address, device);
       return address;
@@ -307,7 +330,7 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
         const user = read(address, decodeUser);
         if (user === undefined) continue;
         deployed?.adoptUser(user);
-        if (programUsers?.has(user.devicePk)) resources.rememberClient(user.clientIp);
+        if (isOfProgram(address, user)) resources.rememberClient(user.clientIp);
         else resources.adopt(user, read(user.devicePk, decodeDevice));
       }
     },

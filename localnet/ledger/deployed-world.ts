@@ -83,6 +83,16 @@ class Pool {
     this.#bitmap[bit >>> 3] = holders > 0 ? byte | mask : byte & ~mask;
   }
 
+  /** The lowest value that is free with the `step` - 1 after it. */
+  lowestFree(step: number): number | undefined {
+    const end = this.#bitmap.length * 8;
+    const isFree = (bit: number): boolean => ((this.#bitmap[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0;
+    for (let bit = 0; bit + step <= end; bit += step) {
+      if (Array.from({ length: step }, (_, n) => bit + n).every(isFree)) return this.#base + bit;
+    }
+    return undefined;
+  }
+
   encode(owner: Address): Uint8Array {
     // A hint: the first word that is not full.
     const firstFree = BigInt(
@@ -107,6 +117,67 @@ class Pool {
   }
 }
 
+/** The places and the contributor that every device refers to. */
+export interface Places {
+  readonly location: Address;
+  readonly exchange: Address;
+  readonly contributor: Address;
+}
+
+export const placesOf = (programId: Address): Places => ({
+  location: locationAddress(programId, LOCATION).address,
+  exchange: exchangeAddress(programId, EXCHANGE).address,
+  contributor: contributorAddress(programId, CONTRIBUTOR).address,
+});
+
+/** Their accounts. */
+export function placeAccounts(programId: Address, owner: Address, contributorOwner: Address): ReadonlyMap<Address, Uint8Array> {
+  const { location, exchange, contributor } = placesOf(programId);
+  return new Map([
+    [location, newLocation({ programId, owner, index: LOCATION, code: 'lo-loc' })],
+    [exchange, newExchange({ programId, owner, index: EXCHANGE, code: 'lo-ex' })],
+    [contributor, newContributor({ programId, owner: contributorOwner, index: CONTRIBUTOR, code: 'lo-co' })],
+  ]);
+}
+
+interface NewPlace {
+  readonly programId: Address;
+  readonly owner: Address;
+  readonly index: bigint;
+  readonly code: string;
+}
+
+const PLACE = { lat: 50.11, lng: 8.68, status: PlaceStatus.activated, referenceCount: 0, name: 'Localnet' };
+
+export const newLocation = ({ programId, ...place }: NewPlace): Uint8Array =>
+  encodeLocation({
+    ...PLACE,
+    ...place,
+    bumpSeed: locationAddress(programId, place.index).bump,
+    locId: Number(place.index),
+    country: 'DE',
+  });
+
+export const newExchange = ({ programId, ...place }: NewPlace): Uint8Array =>
+  encodeExchange({
+    ...PLACE,
+    ...place,
+    bumpSeed: exchangeAddress(programId, place.index).bump,
+    bgpCommunity: FIRST_BGP_COMMUNITY + Number(place.index - EXCHANGE),
+    unused: 0,
+    device1Pk: ZERO_ADDRESS,
+    device2Pk: ZERO_ADDRESS,
+  });
+
+export const newContributor = ({ programId, ...contributor }: NewPlace): Uint8Array =>
+  encodeContributor({
+    ...contributor,
+    bumpSeed: contributorAddress(programId, contributor.index).bump,
+    status: ContributorStatus.activated,
+    referenceCount: 0,
+    opsManagerPk: contributor.owner,
+  });
+
 interface DeployedWorldOptions {
   readonly programId: Address;
   readonly owner: Address;
@@ -121,17 +192,9 @@ interface DeployedWorldOptions {
 export class DeployedWorld {
   readonly #options: DeployedWorldOptions;
   readonly #pools = new Map<string, Pool>();
-  /** What every device refers to. */
-  readonly references: { readonly location: Address; readonly exchange: Address; readonly contributor: Address };
 
   constructor(options: DeployedWorldOptions) {
     this.#options = options;
-    const { programId } = options;
-    this.references = {
-      location: locationAddress(programId, LOCATION).address,
-      exchange: exchangeAddress(programId, EXCHANGE).address,
-      contributor: contributorAddress(programId, CONTRIBUTOR).address,
-    };
     this.#addPool({ kind: 'devicetunnelblock' }, BLOCKS.deviceTunnel);
     this.#addPool({ kind: 'usertunnelblock' }, BLOCKS.userTunnel);
     this.#addPool({ kind: 'multicastgroupblock' }, BLOCKS.multicastGroup);
@@ -139,58 +202,16 @@ export class DeployedWorld {
     for (const kind of ['linkids', 'segmentroutingids', 'vrfids', 'admingroupbits'] as const) this.#addPool({ kind }, IDS[kind]);
   }
 
-  /** Writes the accounts that a network has before its first device. */
+  /** Writes the accounts that a network has before its first device, besides the places. */
   begin(): void {
-    const { programId, owner, write } = this.#options;
-    const { location, exchange, contributor } = this.references;
-    const place = { owner, lat: 50.11, lng: 8.68, status: PlaceStatus.activated, referenceCount: 0 };
-    write(
-      location,
-      encodeLocation({
-        ...place,
-        index: LOCATION,
-        bumpSeed: locationAddress(programId, LOCATION).bump,
-        locId: 1,
-        code: 'lo-loc',
-        name: 'Localnet',
-        country: 'DE',
-      }),
-    );
-    write(
-      exchange,
-      encodeExchange({
-        ...place,
-        index: EXCHANGE,
-        bumpSeed: exchangeAddress(programId, EXCHANGE).bump,
-        bgpCommunity: FIRST_BGP_COMMUNITY,
-        unused: 0,
-        code: 'lo-ex',
-        name: 'Localnet',
-        device1Pk: ZERO_ADDRESS,
-        device2Pk: ZERO_ADDRESS,
-      }),
-    );
-    write(
-      contributor,
-      encodeContributor({
-        owner,
-        index: CONTRIBUTOR,
-        bumpSeed: contributorAddress(programId, CONTRIBUTOR).bump,
-        status: ContributorStatus.activated,
-        code: 'lo-co',
-        referenceCount: 0,
-        opsManagerPk: owner,
-      }),
-    );
-    for (const pool of this.#pools.values()) write(pool.address, pool.encode(owner));
+    for (const pool of this.#pools.values()) this.#write(pool);
     this.#countAccount(CONTRIBUTOR);
   }
 
   /** Gives a new device its pools, and counts what refers to what. */
   addDevice(address: Address, device: Device): void {
-    const { owner, write } = this.#options;
-    for (const pool of this.adoptDevice(address, device)) write(pool.address, pool.encode(owner));
-    const { location, exchange, contributor } = this.references;
+    for (const pool of this.adoptDevice(address, device)) this.#write(pool);
+    const { location, exchange, contributor } = placesOf(this.#options.programId);
     this.#change(location, decodeLocation, encodeLocation, (it) => ({ ...it, referenceCount: it.referenceCount + 1 }));
     this.#change(contributor, decodeContributor, encodeContributor, (it) => ({ ...it, referenceCount: it.referenceCount + 1 }));
     this.#change(exchange, decodeExchange, encodeExchange, (it) => ({
@@ -214,11 +235,23 @@ export class DeployedWorld {
   addTenant(tenant: Tenant): void {
     this.adoptTenant(tenant);
     const pool = this.#pools.get('vrfids');
-    if (pool !== undefined) this.#options.write(pool.address, pool.encode(this.#options.owner));
+    if (pool !== undefined) this.#write(pool);
   }
 
   adoptTenant({ vrfId }: Tenant): void {
     this.#pools.get('vrfids')?.hold(vrfId, 1);
+  }
+
+  /** The lowest value of a pool that is free with the `step` - 1 after it; undefined when all are taken. */
+  lowestFree(kind: 'linkids' | 'segmentroutingids' | 'devicetunnelblock' | 'multicastgroupblock', step = 1): number | undefined {
+    return this.#pools.get(kind)?.lowestFree(step);
+  }
+
+  /** Takes values of a pool for a link, a group or an interface. */
+  take(kind: 'linkids' | 'segmentroutingids' | 'devicetunnelblock' | 'multicastgroupblock', ...values: readonly number[]): void {
+    const pool = this.#pools.get(kind);
+    for (const value of values) pool?.hold(value, 1);
+    if (pool !== undefined) this.#write(pool);
   }
 
   addUser(user: User): void {
@@ -245,7 +278,7 @@ export class DeployedWorld {
   #hold(user: User, by: 1 | -1): void {
     const resources = this.#resourcesOf(user);
     for (const [pool, value] of resources) pool.hold(value, by);
-    for (const pool of new Set(resources.map(([one]) => one))) this.#options.write(pool.address, pool.encode(this.#options.owner));
+    for (const pool of new Set(resources.map(([one]) => one))) this.#write(pool);
     if (user.tenantPk === ZERO_ADDRESS) return;
     this.#change(user.tenantPk, decodeTenant, encodeTenant, (it) => ({ ...it, referenceCount: Math.max(0, it.referenceCount + by) }));
   }
@@ -298,9 +331,14 @@ export class DeployedWorld {
     return created;
   }
 
-  #countAccount(accountIndex: bigint): void {
+  #write(pool: Pool): void {
+    this.#options.write(pool.address, pool.encode(this.#options.owner));
+  }
+
+  #countAccount(index: bigint): void {
     const { address } = globalStateAddress(this.#options.programId);
-    this.#change(address, decodeGlobalState, encodeGlobalState, (it) => ({ ...it, accountIndex }));
+    const later = (before: bigint): bigint => (index > before ? index : before);
+    this.#change(address, decodeGlobalState, encodeGlobalState, (it) => ({ ...it, accountIndex: later(it.accountIndex) }));
   }
 
   #change<T>(address: Address, decode: (data: Uint8Array) => T, encode: (value: T) => Uint8Array, change: (value: T) => T): void {

@@ -68,13 +68,7 @@ interface DeviceReferences {
 }
 
 /** The Device account number `serial` (from 1), with addresses from 198.18.0.0/15, which the program takes as routable and no network uses. */
-export function newDevice(
-  serial: number,
-  bumpSeed: number,
-  owner: Address,
-  input: NewDevice,
-  references: DeviceReferences = { index: BigInt(serial), location: owner, exchange: owner, contributor: owner },
-): Device {
+export function newDevice(serial: number, bumpSeed: number, owner: Address, input: NewDevice, references: DeviceReferences): Device {
   return {
     ...UNUSED_DEVICE,
     owner,
@@ -111,17 +105,18 @@ function interfacesOf(count: number): {
   readonly deprecatedInterfaces: readonly DeprecatedInterface[];
   readonly interfaces: readonly DeviceInterface[];
 } {
-  const all = Array.from({ length: count }, (_, index) => physicalInterface(index + 1));
+  const all = Array.from({ length: count }, (_, index) => physicalInterface(`Ethernet${index + 1}`));
   return {
     deprecatedInterfaces: all.map((element) => ({ layout: 1, ...element })),
     interfaces: all.map((element) => ({ kind: 'known', ...element, flexAlgoNodeSegments: [], surplus: new Uint8Array() })),
   };
 }
 
-function physicalInterface(port: number): FullInterface {
+/** An activated 10 GbE interface as the deployed program keeps it. */
+export function physicalInterface(name: string): FullInterface {
   return {
     status: 3,
-    name: `Ethernet${port}`,
+    name,
     interfaceType: 2,
     loopbackType: 0,
     vlanId: 0,
@@ -140,12 +135,12 @@ function physicalInterface(port: number): FullInterface {
 const MOST_USERS = 65_535;
 
 /** A pass for any client address, without an end, for as many users as a pass can count. */
-const foundationPass = (owner: Address, bumpSeed: number): AccessPass => ({
+export const newPass = (owner: Address, userPayer: Address, bumpSeed: number): AccessPass => ({
   owner,
   bumpSeed,
   accessPassType: { kind: 'prepaid' },
   clientIp: UNSPECIFIED_IPV4,
-  userPayer: owner,
+  userPayer,
   lastAccessEpoch: UNLIMITED_EPOCH,
   connectionCount: 0,
   status: 0,
@@ -282,18 +277,21 @@ const MOST_UNITS = 1_400_000;
 /** Each transaction uses another unit limit, so that no two in one block have the same bytes. */
 const DISTINCT_LIMITS = 100_000;
 
-/** Seed of the foundation's key: the same on every localnet, so that a restored one has it, too. */
-export const FOUNDATION_SEED: Uint8Array = createHash('sha256').update('localnet foundation').digest();
+const seedOf = (name: string): Uint8Array => createHash('sha256').update(name).digest();
+/** Seeds of the foundation's and of a contributor's key: the same on every localnet, so that a restored one has them, too. */
+export const FOUNDATION_SEED: Uint8Array = seedOf('localnet foundation');
+export const CONTRIBUTOR_SEED: Uint8Array = seedOf('localnet contributor');
 
-/** The only member of the foundation's allowlist, with its key: signs the administration's instructions. */
-interface Foundation {
+/** A key of the administration, with which it signs instructions. */
+export interface Authority {
   readonly address: Address;
   /** Lands the instruction at once. Throws WorldError with the program's error when it fails. */
   send(instruction: Instruction): void;
 }
 
-export function createFoundation(bank: Bank): Foundation {
-  const signer = createSigner(FOUNDATION_SEED);
+/** The key of this seed, with enough lamports. */
+export function createAuthority(bank: Bank, seed: Uint8Array): Authority {
+  const signer = createSigner(seed);
   let serial = 0;
   bank.putAccount(signer.address, createAccount(SYSTEM_PROGRAM, new Uint8Array(), BALANCE));
 
@@ -303,7 +301,7 @@ export function createFoundation(bank: Bank): Foundation {
       serial += 1;
       const limit = MOST_UNITS - (serial % DISTINCT_LIMITS);
       const landed = bank.include((blockhash) => parseTransaction(signTransaction(signer, blockhash, [unitLimit(limit), instruction])));
-      if (landed === undefined) throw new WorldError('no block can hold the transaction of the foundation');
+      if (landed === undefined) throw new WorldError('no block can hold the transaction');
       const { err, logs } = landed.result;
       if (err !== null) throw new WorldError(`the program refused: ${reasonOf(err)}; ${logs.at(-1) ?? ''}`);
     },
@@ -328,7 +326,7 @@ const GRE_OVER_DIA = 1;
 interface ProgramUsersOptions {
   readonly programId: Address;
   readonly derive: rfc11.Derive;
-  readonly foundation: Foundation;
+  readonly foundation: Authority;
   readonly read: <T>(address: Address, decode: (data: Uint8Array) => T) => T | undefined;
   readonly write: (address: Address, data: Uint8Array) => void;
   readonly usersOf: (device: Address) => ReadonlyMap<Address, User>;
@@ -356,7 +354,7 @@ interface ProgramUsers {
 export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
   const pass = accessPassAddress(programId, UNSPECIFIED_IPV4, foundation.address);
   const extensions = new Map<Address, Address>();
-  write(pass.address, encodeAccessPass(foundationPass(foundation.address, pass.bump)));
+  write(pass.address, encodeAccessPass(newPass(foundation.address, foundation.address, pass.bump)));
 
   const extensionOf = (device: Address): Address => {
     const address = extensions.get(device) ?? rfc11.resourceExtensionAddress(programId, device, derive).address;
@@ -411,23 +409,11 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
     has: (device) => read(extensionOf(device), rfc11.decodeResourceExtension) !== undefined,
     createExtension(device) {
       const authority = foundation.address;
-      foundation.send(
-        rfc11.createResourceExtension({
-          programId,
-          extension: extensionOf(device),
-          associatedWith: device,
-          authority,
-          payer: authority,
-          idBitmaps: [rfc11.TUNNEL_IDS, rfc11.SEGMENT_ROUTING_IDS].map(({ idType, ...range }) => ({
-            idType: rfc11.IdType[idType],
-            ...range,
-          })),
-          ipBlocks: [
-            { blockType: rfc11.IpBlockType.userTunnelNet, ...rfc11.UNRESERVED },
-            { blockType: rfc11.IpBlockType.dzIp, ...rfc11.DZ_IP_RESERVED },
-          ],
-        }),
-      );
+      for (const associatedWith of [ZERO_ADDRESS, device]) {
+        const extension = extensionOf(associatedWith);
+        if (read(extension, rfc11.decodeResourceExtension) !== undefined) continue;
+        foundation.send(rfc11.createResourceExtension({ programId, extension, associatedWith, authority, payer: authority }));
+      }
     },
     create({ device, clientIp, userType, tenant }) {
       foundation.send(

@@ -1,7 +1,7 @@
 export type { LedgerProgram, UserChange, WorldAdmin } from './admin.ts';
 export type { Bank, BankView, Commitment, LandedStatus, Replica } from './bank.ts';
 export type { BankCounters } from './blocks.ts';
-export { type DeviceChange, FOUNDATION_SEED, type NewDevice, type NewUser, WorldError } from './factories.ts';
+export { CONTRIBUTOR_SEED, type DeviceChange, FOUNDATION_SEED, type NewDevice, type NewUser, WorldError } from './factories.ts';
 export { type FaultPatch, type FaultSettings, type LedgerFaults, NO_FAULTS, type RpcFault } from './faults.ts';
 export {
   addressText,

@@ -18,7 +18,7 @@ const LAST_SLOT = 2 ** 48;
 /** The largest account that Solana has. */
 const MAX_DATA_BYTES = 10 << 20;
 const BLOCKS_BEFORE = 64;
-const LEDGER_PROGRAMS = ['rfc11', 'deployed'] as const;
+const LEDGER_PROGRAMS = ['rfc11', 'deployed', 'legacy'] as const;
 
 export const addressText = z.custom<Address>(isAddress, 'expected a base58 address of 32 bytes');
 const u64 = z

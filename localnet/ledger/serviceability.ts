@@ -106,7 +106,7 @@ type Processor = (context: InstructionContext) => void;
 
 /** Instructions of the program, by variant: RFC-19's as deployed and, unless it is the deployed one, RFC-11's as drafted. */
 function processorsOf(program: LedgerProgram, derive: Derive): ReadonlyMap<number, Processor> {
-  const keepsSlots = program === 'rfc11';
+  const keepsSlots = program !== 'deployed';
   const deployed: readonly [number, Processor] = [SET_USER_BGP_STATUS, (context) => setUserBgpStatus(context, keepsSlots)];
   return new Map([deployed, ...(keepsSlots ? createRfc11Processors(derive) : [])]);
 }
