@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   type CommandBody,
   choiceOption,
@@ -9,9 +10,9 @@ import {
   usage,
   wholeNumberOption,
 } from '../src/cli/command.ts';
-import { nearest } from '../src/config/index.ts';
+import { loadKeypair, nearest } from '../src/config/index.ts';
 import { AgentError } from '../src/lib/index.ts';
-import { DeviceStatus, isAddress, isIpv4 } from '../src/serviceability/index.ts';
+import { type Address, DeviceStatus, type Ipv4, isAddress, isIpv4 } from '../src/serviceability/index.ts';
 import type { LedgerProgram } from './ledger/index.ts';
 
 export interface LocalnetOptions {
@@ -30,8 +31,13 @@ export interface LocalnetOptions {
   readonly eapiSocket?: string;
   /** static: users connect and stay; churn: they connect, flap and leave. */
   readonly scenario: 'static' | 'churn';
-  /** rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today. */
+  /**
+   * rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today; legacy: RFC-11's program on those accounts,
+   * before its migration.
+   */
   readonly program: LedgerProgram;
+  /** Slots of an epoch, with which access passes end; absent: 432,000. */
+  readonly slotsPerEpoch?: number;
   /** Key file of the device's metrics publisher; absent: a new one in a temporary folder. */
   readonly keypair?: string;
   /** A file written by `dzd-localnet snapshot`, as the initial state. */
@@ -64,7 +70,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
   }
   if (restore !== undefined && values.program !== undefined) throw usage('--program cannot be combined with --restore, which defines it');
   const users = wholeNumberOption(values, 'users', { min: 0, max: MAX_USERS }) ?? DEFAULT_USERS;
-  const program = choiceOption(values, 'program', ['rfc11', 'deployed']);
+  const program = choiceOption(values, 'program', ['rfc11', 'deployed', 'legacy']);
   if (program === 'rfc11' && users > MAX_USERS_OF_RFC11) {
     throw usage(`--users: a device has ${MAX_USERS_OF_RFC11} tunnel ids in RFC-11; take fewer users, or --program deployed`);
   }
@@ -79,6 +85,7 @@ export function readLocalnetOptions(values: OptionValues): LocalnetOptions {
     eapiSocket: textOption(values, 'eapi-socket'),
     scenario: choiceOption(values, 'scenario', ['static', 'churn']),
     program,
+    slotsPerEpoch: wholeNumberOption(values, 'slots-per-epoch', { min: 32, max: 432_000 }),
     keypair: textOption(values, 'keypair'),
     restore,
     genesis,
@@ -116,6 +123,17 @@ export interface Request {
   readonly needsDevice?: boolean;
   /** Writes the result to this file instead of standard output. */
   readonly file?: string;
+  /** Signs and sends CreateAndActivateUser instead of calling a method. */
+  readonly customer?: CustomerRequest;
+}
+
+/** A user that a customer creates with its own pass. */
+export interface CustomerRequest {
+  /** Its key file. */
+  readonly keypair: string;
+  readonly clientIp: Ipv4;
+  readonly isMulticast: boolean;
+  readonly connect: boolean;
 }
 
 interface Verb {
@@ -143,6 +161,12 @@ const ofUser = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => (
   requests: ([word = '']) => [{ method, params: { user: readUser(word) } }],
 });
 
+const ofCode = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
+  takes: 'CODE',
+  count: [1, 1],
+  requests: ([code = '']) => [{ method, params: { code } }],
+});
+
 /** The commands for a running localnet. USER is a public key or a client address. */
 const VERBS: Readonly<Record<string, Verb>> = {
   'user list': { describe: 'list the users', ...show('localnet_users') },
@@ -150,8 +174,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
     takes: '',
     count: [0, 0],
     describe: 'create a user, by CreateAndActivateUser',
-    options: ['client-ip', 'kind', 'tenant', 'connect'],
-    requests: (_, values) => [{ method: 'localnet_addUser', params: newUser(values) }],
+    options: ['client-ip', 'kind', 'tenant', 'connect', 'keypair'],
+    requests: (_, values) => newUser(values),
   },
   'user delete': { describe: 'delete a user, by DeleteUser', ...ofUser('localnet_deleteUser') },
   'user ban': { describe: 'ban a user, by BanUser', ...ofUser('localnet_banUser') },
@@ -185,6 +209,62 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return [{ method: 'localnet_changeDevice', params: { status: found[1] }, needsDevice: true }];
     },
   },
+  'device create': {
+    ...ofCode('localnet_addDevice'),
+    describe: 'create a device, on the ledger only',
+  },
+  'pass create': {
+    takes: 'PAYER',
+    count: [1, 1],
+    describe: 'create the access pass of a key, which gets 10 SOL if it has none',
+    options: ['client-ip', 'epochs', 'max-users'],
+    requests: ([word = ''], values) => [
+      {
+        method: 'localnet_createPass',
+        params: {
+          userPayer: readKey(word),
+          clientIp: clientIpIn(values),
+          epochs: wholeNumberOption(values, 'epochs', { min: 0, max: 1_000_000 }),
+          maxUsers: wholeNumberOption(values, 'max-users', { min: 0, max: 65_535 }),
+        },
+      },
+    ],
+  },
+  'pass expire': {
+    takes: 'PASS',
+    count: [1, 1],
+    describe: 'end an access pass with the epoch before this one',
+    requests: ([word = '']) => [{ method: 'localnet_expirePass', params: { pass: readKey(word) } }],
+  },
+  'contributor create': {
+    takes: 'CODE OWNER',
+    count: [2, 2],
+    describe: 'create a contributor of a key',
+    requests: ([code = '', owner = '']) => [{ method: 'localnet_createContributor', params: { code, owner: readKey(owner) } }],
+  },
+  'location create': { ...ofCode('localnet_createLocation'), describe: 'create a location' },
+  'exchange create': { ...ofCode('localnet_createExchange'), describe: 'create an exchange' },
+  'link create': {
+    takes: 'CODE DEVICE DEVICE',
+    count: [3, 3],
+    describe: 'create a link between two devices, by CreateAndActivateLink',
+    requests: ([code = '', a = '', z = '']) => [
+      { method: 'localnet_createLink', params: { code, deviceA: readKey(a), deviceZ: readKey(z) } },
+    ],
+  },
+  'interface create': {
+    takes: 'NAME [DEVICE]',
+    count: [1, 2],
+    describe: 'create an interface, by CreateAndActivateInterface; a loopback if its name says so',
+    options: ['with-address'],
+    requests([name = '', device], values) {
+      const kind = /^lo/i.test(name) ? 'loopback' : 'physical';
+      const params = { name, kind, withAddress: isOn(values, 'with-address') };
+      const method = 'localnet_createInterface';
+      return [device === undefined ? { method, params, needsDevice: true } : { method, params: { ...params, device: readKey(device) } }];
+    },
+  },
+  'group create': { ...ofCode('localnet_createGroup'), describe: 'create a multicast group, by CreateAndActivateMulticastGroup' },
   'device reboot': { describe: 'reboot the switch: every session goes down', ...show('localnet_rebootSwitch') },
   snapshot: {
     takes: 'FILE',
@@ -224,16 +304,28 @@ function switchOr(side: string | undefined, method: string): string {
   throw usage(`expected ledger or switch, not ${JSON.stringify(side?.slice(0, 60))}`);
 }
 
-function newUser(values: OptionValues): Readonly<Record<string, unknown>> {
+function newUser(values: OptionValues): readonly Request[] {
+  const clientIp = clientIpIn(values);
+  const kind = choiceOption(values, 'kind', ['unicast', 'multicast']);
+  const tenant = wholeNumberOption(values, 'tenant', { min: 0, max: 1 });
+  const connect = isOn(values, 'connect');
+  const keypair = textOption(values, 'keypair');
+  if (keypair === undefined) return [{ method: 'localnet_addUser', params: { clientIp, kind, tenant, connect } }];
+  if (clientIp === undefined || tenant !== undefined) throw usage('user create: --keypair needs --client-ip, and takes no --tenant');
+  return [{ method: 'sendTransaction', params: {}, customer: { keypair, clientIp, isMulticast: kind === 'multicast', connect } }];
+}
+
+function clientIpIn(values: OptionValues): Ipv4 | undefined {
   const clientIp = textOption(values, 'client-ip');
-  if (clientIp !== undefined && !isIpv4(clientIp))
-    throw usage(`--client-ip: ${JSON.stringify(clientIp.slice(0, 60))} is not an IPv4 address`);
-  return {
-    clientIp,
-    kind: choiceOption(values, 'kind', ['unicast', 'multicast']),
-    tenant: wholeNumberOption(values, 'tenant', { min: 0, max: 1 }),
-    connect: isOn(values, 'connect'),
-  };
+  if (clientIp === undefined || isIpv4(clientIp)) return clientIp;
+  throw usage(`--client-ip: ${JSON.stringify(clientIp.slice(0, 60))} is not an IPv4 address`);
+}
+
+/** A public key, or that of a key file. */
+function readKey(word: string): Address {
+  if (isAddress(word)) return word;
+  if (existsSync(word)) return loadKeypair(word).keypair.address;
+  throw usage(`${JSON.stringify(word.slice(0, 60))} is neither a public key nor a key file`);
 }
 
 function readUser(word: string): string {
@@ -282,10 +374,32 @@ export const USER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   kind: { type: 'string', value: 'unicast|multicast', describe: 'user create: the kind of user' },
   tenant: { type: 'string', value: '0|1', describe: 'user create: which of the two tenants' },
   connect: { type: 'boolean', describe: 'user create: connect it, too' },
+  keypair: { type: 'string', value: 'FILE', describe: 'user create: as the customer with this key file, with its own access pass' },
   'rtt-us': { type: 'string', value: 'US', describe: 'user connect: the round-trip time in microseconds' },
 };
 
-export type DrivingCommand = 'user' | 'device' | 'faults' | 'snapshot';
+export const PASS_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  'client-ip': { type: 'string', value: 'IP', describe: 'pass create: the only client address; any by default' },
+  epochs: { type: 'string', value: 'N', describe: 'pass create: valid for so many epochs after this one; without end by default' },
+  'max-users': { type: 'string', value: 'N', describe: 'pass create: users of each kind, 65535 by default' },
+};
+
+export const INTERFACE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  'with-address': { type: 'boolean', describe: 'interface create: give a loopback a DoubleZero address' },
+};
+
+export type DrivingCommand =
+  | 'user'
+  | 'device'
+  | 'pass'
+  | 'contributor'
+  | 'location'
+  | 'exchange'
+  | 'link'
+  | 'interface'
+  | 'group'
+  | 'faults'
+  | 'snapshot';
 
 /** The name of the command's argument. */
 export const argumentOf = (command: DrivingCommand): 'file' | 'verb' => (command === 'snapshot' ? 'file' : 'verb');

@@ -9,7 +9,7 @@ import { loadKeypair, readYaml, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
 import { createEventSink } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
-import { createSigner, FOUNDATION_SEED } from './ledger/index.ts';
+import { CONTRIBUTOR_SEED, createSigner, FOUNDATION_SEED } from './ledger/index.ts';
 import { createLocalnet } from './localnet.ts';
 import { DEFAULT_RPC_URL, type LocalnetBody, type LocalnetOptions } from './options.ts';
 import { createScenario } from './scenario.ts';
@@ -78,6 +78,8 @@ async function writeKeypair(file: string, seed: Uint8Array, publicKey: Uint8Arra
   return file;
 }
 
+const writeSeed = (file: string, seed: Uint8Array): Promise<string> => writeKeypair(file, seed, createSigner(seed).publicKey);
+
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
   const file = readYaml(path);
@@ -106,6 +108,8 @@ interface ReadyEvent {
   readonly keypair: string;
   /** Path of the foundation's key file, which may do what the program keeps for the foundation. */
   readonly foundationKeypair: string;
+  /** Path of the key file of the contributor that owns the devices. */
+  readonly contributorKeypair: string;
   readonly eapiUrl: string;
   readonly eapiSocket: string;
   /** `host:port` over UDP. */
@@ -122,8 +126,10 @@ export const localnetBody: LocalnetBody = async (options, io) => {
   const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
   const folder = await temporaryFolder();
   const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
-  const { publicKey } = createSigner(FOUNDATION_SEED);
-  const foundationKeypair = await writeKeypair(join(folder.path, 'foundation.json'), FOUNDATION_SEED, publicKey);
+  const [foundationKeypair, contributorKeypair] = await Promise.all([
+    writeSeed(join(folder.path, 'foundation.json'), FOUNDATION_SEED),
+    writeSeed(join(folder.path, 'contributor.json'), CONTRIBUTOR_SEED),
+  ]);
   const localnet = createLocalnet({
     users: options.users,
     rpcPort: await choosePort({ flag: 'rpc-port', protocol: 'tcp', wanted: options.rpcPort, usual: 8_899 }),
@@ -134,6 +140,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
     eapiSocket: options.eapiSocket,
     stateIngestPort: options.stateIngestPort === undefined ? undefined : await stateIngestPort(options.stateIngestPort),
     program: options.program,
+    slotsPerEpoch: options.slotsPerEpoch === undefined ? undefined : BigInt(options.slotsPerEpoch),
     restore,
     genesis,
     publisher: loadKeypair(keypair).keypair.address,
@@ -149,6 +156,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       device: localnet.device,
       keypair,
       foundationKeypair,
+      contributorKeypair,
       eapiUrl,
       eapiSocket,
       snmp: `${snmp.host}:${snmp.port}`,

@@ -279,7 +279,7 @@ export interface LocalnetOptions {
   /** Milliseconds per slot. Default: 400. */
   readonly slotMs?: number;
   /** Slots per epoch; access passes expire with epochs. Default: 432,000. */
-  readonly slotsPerEpoch?: bigint;
+  readonly slotsPerEpoch?: bigint | undefined;
   /** What the ledger runs, and the kind of its world. Default: RFC-11 as drafted, beside RFC-19. */
   readonly program?: LedgerProgram;
   /** The initial world, instead of `users`. */

@@ -32,6 +32,24 @@ const code = z.string().max(32);
 const device = { code: code.optional(), publicIp: ip.optional(), status: u8.optional(), interfaces: z.int().min(0).max(500).optional() };
 const createDevice = z.strictObject({ metricsPublisher: addressParam, ...device });
 const changeDevice = z.strictObject({ device: addressParam, metricsPublisher: addressParam.optional(), ...device });
+const newCode = z.string().regex(/^[A-Za-z0-9_:.-]{1,32}$/, 'expected a code of 1 to 32 letters, digits, and _ : . -');
+const createPlace = z.strictObject({ code: newCode });
+const createContributor = z.strictObject({ code: newCode, owner: addressParam });
+const createPass = z.strictObject({
+  userPayer: addressParam,
+  clientIp: ip.optional(),
+  epochs: z.int().min(0).max(1_000_000).optional(),
+  maxUsers: u16.optional(),
+});
+const expirePass = z.strictObject({ pass: addressParam });
+const createLink = z.strictObject({ deviceA: addressParam, deviceZ: addressParam, code: newCode });
+const createInterface = z.strictObject({
+  device: addressParam,
+  name: z.string().regex(/^[A-Za-z0-9/._-]{1,32}$/, 'expected an interface name, such as Ethernet1 or Loopback100'),
+  kind: z.enum(['loopback', 'physical']),
+  withAddress: z.boolean().optional(),
+});
+
 const createTenant = z.strictObject({ code, vrfId: u16.optional() });
 
 const userFields = {
@@ -76,6 +94,17 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
         admin.changeDevice(address, change);
         return null;
       },
+      localnet_createContributor: (_, params) => ({ address: admin.createContributor(one(createContributor, params)) }),
+      localnet_createLocation: (_, params) => ({ address: admin.createLocation(one(createPlace, params)) }),
+      localnet_createExchange: (_, params) => ({ address: admin.createExchange(one(createPlace, params)) }),
+      localnet_createPass: (_, params) => ({ address: admin.createPass(one(createPass, params)) }),
+      localnet_expirePass(_, params) {
+        admin.expirePass(one(expirePass, params).pass);
+        return null;
+      },
+      localnet_createLink: (_, params) => ({ address: admin.createLink(one(createLink, params)) }),
+      localnet_createInterface: (_, params) => ({ address: admin.createInterface(one(createInterface, params)) }),
+      localnet_createGroup: (_, params) => ({ address: admin.createGroup(one(createPlace, params)) }),
       localnet_createTenant: (_, params) => ({ address: admin.createTenant(one(createTenant, params)) }),
       localnet_createUser: (_, params) => created(admin.createUser(one(createUser, params))),
       localnet_changeUser(_, params) {

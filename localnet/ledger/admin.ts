@@ -51,6 +51,7 @@ import { createAccount } from './runtime.ts';
 /** The release whose rules this ledger follows. */
 const PROGRAM_VERSION = { major: 0, minor: 34, patch: 0 };
 const CLIENT_ASN = 65_000;
+const NEW_BALANCE = lamports(10_000_000_000);
 
 /**
  * Which program a ledger runs, and which accounts its world has: RFC-11 as drafted beside RFC-19; the deployed program alone; or RFC-11's program with
@@ -212,6 +213,9 @@ export function createWorldAdmin({ bank, programId, derive, program }: WorldAdmi
     epoch: () => BigInt(bank.replica().view('processed').slot) / bank.slotsPerEpoch,
     read,
     write,
+    fundNew(key) {
+      if (bank.account(key) === undefined) bank.putAccount(key, createAccount(SYSTEM_PROGRAM_ID, new Uint8Array(), NEW_BALANCE));
+    },
   });
   /** Frees the user's resources; true when the program's own instruction also handled the account. */
   const giveBack = (address: Address, user: User, how: 'delete' | 'ban'): boolean => {

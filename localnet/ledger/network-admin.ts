@@ -37,7 +37,7 @@ import { type DeployedWorld, newContributor, newExchange, newLocation } from './
 import { type Authority, newPass, physicalInterface, WorldError } from './factories.ts';
 
 export interface NewPass {
-  /** The key that may create and delete users with it, and that pays for them. */
+  /** The key that may create and delete users with it, and that pays for them; it gets 10 SOL if it has none. */
   readonly userPayer: Address;
   /** The only client address that it is for; any without one. */
   readonly clientIp?: Ipv4 | undefined;
@@ -83,6 +83,8 @@ interface NetworkAdminOptions {
   readonly epoch: () => bigint;
   readonly read: <T>(address: Address, decode: (data: Uint8Array) => T) => T | undefined;
   readonly write: (address: Address, data: Uint8Array) => void;
+  /** Gives the key lamports to pay with if it has none. */
+  readonly fundNew: (key: Address) => void;
 }
 
 const TEN_GIGABIT = 10_000_000_000n;
@@ -101,7 +103,7 @@ const VPNV4_LOOPBACK = 1;
 const GROUP_BANDWIDTH = 1_000_000_000n;
 
 export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
-  const { programId, derive, foundation, contributor, deployed, epoch, read, write } = options;
+  const { programId, derive, foundation, contributor, deployed, epoch, read, write, fundNew } = options;
   const existing = (device: Address): Device => {
     const found = read(device, decodeDevice);
     if (found === undefined) throw new WorldError(`no device at ${device}`);
@@ -198,7 +200,10 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   }
 
   return {
-    createContributor: ({ code, owner }) => create(code, owner, contributorAddress, newContributor),
+    createContributor({ code, owner }) {
+      fundNew(owner);
+      return create(code, owner, contributorAddress, newContributor);
+    },
     createLocation: ({ code }) => create(code, foundation.address, locationAddress, newLocation),
     createExchange: ({ code }) => create(code, foundation.address, exchangeAddress, newExchange),
     createPass({ userPayer, clientIp = UNSPECIFIED_IPV4, epochs, maxUsers }) {
@@ -214,6 +219,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
         maxMulticastUsers: maxUsers ?? unlimited.maxMulticastUsers,
       };
       write(address, encodeAccessPass(pass));
+      fundNew(userPayer);
       return address;
     },
     expirePass(address) {

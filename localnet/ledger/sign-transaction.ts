@@ -41,7 +41,11 @@ function encodeLegacyMessage({ feePayer, blockhash, instructions }: LegacyMessag
 }
 
 /** A transaction of one signer, who pays for it, as sendTransaction takes it. */
-export function signTransaction(signer: Ed25519Signer, blockhash: string, instructions: readonly Instruction[]): Uint8Array {
+export function signTransaction(
+  signer: Pick<Ed25519Signer, 'address' | 'sign'>,
+  blockhash: string,
+  instructions: readonly Instruction[],
+): Uint8Array {
   const message = encodeLegacyMessage({ feePayer: signer.address, blockhash, instructions });
   return Uint8Array.from([1, ...signer.sign(message), ...message]);
 }

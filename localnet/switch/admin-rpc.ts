@@ -26,6 +26,9 @@ const newUser = z.strictObject({
   tenant: z.exactOptional(z.literal([0, 1])),
   connect: z.exactOptional(z.boolean()),
 });
+const newDevice = z.strictObject({
+  code: z.string().regex(/^[A-Za-z0-9_:.-]{1,32}$/, 'expected a code of 1 to 32 letters, digits, and _ : . -'),
+});
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
 
 /**
@@ -60,6 +63,17 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       const user = refusing(() => localnet().addUser({ ...wanted, clientIp }));
       if (connect === true) localnet().connect(user);
       return { address: user };
+    },
+    /** A further device, on the ledger only, with the publisher of the first; with RFC-11, with its extension. */
+    localnet_addDevice(_, [params]) {
+      const { code } = readParams(newDevice, params ?? {});
+      const { device, ledger } = localnet();
+      const { admin } = ledger;
+      const metricsPublisher = admin.device(device)?.metricsPublisherPk;
+      if (metricsPublisher === undefined) throw invalidParams('the localnet has no device');
+      const address = refusing(() => admin.createDevice({ code, metricsPublisher }));
+      if (admin.program === 'rfc11') refusing(() => admin.createExtension(address));
+      return { address };
     },
     localnet_device() {
       const { device, programId, ledger } = localnet();

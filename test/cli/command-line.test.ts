@@ -148,7 +148,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['start', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],
     [['start', '--rpc-port', '65536'], '--rpc-port: expected a whole number from 0 to 65535, got "65536"'],
     [['start', '--scenario', 'chrun'], '--scenario: expected static or churn, got "chrun", did you mean "churn"?'],
-    [['start', '--program', 'rfc-11'], '--program: expected rfc11 or deployed, got "rfc-11", did you mean "rfc11"?'],
+    [['start', '--program', 'rfc-11'], '--program: expected rfc11 or deployed or legacy, got "rfc-11", did you mean "rfc11"?'],
     [['demo', '--for', '30'], '--for: expected a duration such as "30s" of at most 24d, got "30"'],
     [['demo', '--for', '0s'], '--for: expected a duration such as "30s" of at most 24d, got "0s"'],
     [['demo', '--for', '25d'], '--for: expected a duration such as "30s" of at most 24d, got "25d"'],

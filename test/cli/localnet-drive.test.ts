@@ -1,16 +1,30 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import { createSigner } from '../../localnet/ledger/index.ts';
 import type { CommandIo } from '../../src/cli/command.ts';
 import { createAbortController } from '../../src/lib/index.ts';
-import { UserStatus } from '../../src/serviceability/index.ts';
+import {
+  type Address,
+  DeviceStatus,
+  decodeAccessPass,
+  decodeContributor,
+  decodeDevice,
+  decodeExchange,
+  decodeLocation,
+  UserStatus,
+} from '../../src/serviceability/index.ts';
+import * as rfc11 from '../../src/serviceability/rfc11/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
 let localnet: Localnet;
 let rpcUrl: string;
 
 beforeAll(async () => {
-  localnet = createLocalnet({ users: 2, publisher: keyNumber(1) });
+  localnet = createLocalnet({ users: 2, publisher: keyNumber(1), slotsPerEpoch: 200n });
   ({ rpcUrl } = await localnet.start());
 });
 afterAll(() => localnet.stop());
@@ -32,7 +46,11 @@ async function drive(...args: readonly string[]) {
   const exitCode = await runLocalnetCommandLine([...args, ...url], io);
   return { exitCode, stdout: out.join(''), firstError: err.join('').split('\n')[0] };
 }
-const json = async (...args: readonly string[]): Promise<unknown> => JSON.parse((await drive(...args, '--output', 'json')).stdout);
+const json = async (...args: readonly string[]): Promise<unknown> => {
+  const { stdout, firstError } = await drive(...args, '--output', 'json');
+  if (stdout === '') throw new Error(firstError);
+  return JSON.parse(stdout);
+};
 
 describe('users', () => {
   test('one is created, connected, disconnected, banned and deleted, by address or by client address', async () => {
@@ -74,6 +92,66 @@ describe('the device', () => {
   });
 });
 
+describe('a network', () => {
+  const account = (address: unknown): Uint8Array => localnet.ledger.bank.account(address as Address)?.data ?? new Uint8Array();
+  beforeAll(() => localnet.ledger.admin.changeDevice(localnet.device, { status: DeviceStatus.activated }));
+  const created = async (...args: readonly string[]): Promise<Address> => Object(await json(...args)).address;
+
+  test('a network gets devices, links, interfaces and groups by the instructions of RFC-11', async () => {
+    const other = await created('device', 'create', 'lo-dz002');
+    expect(decodeDevice(account(other))).toMatchObject({ code: 'lo-dz002', status: 1 });
+    const link = await created('link', 'create', 'dz1:dz2', localnet.device, other);
+    expect(rfc11.decodeLinkWithSlots(account(link))).toMatchObject({
+      value: { tunnelId: 502, sideZPk: other },
+      slots: { tunnelIdSlotA: 2 },
+    });
+    const loopback = await created('interface', 'create', 'Loopback100', '--with-address');
+    expect(rfc11.decodeInterfaceAccount(account(loopback))).toMatchObject({
+      devicePk: localnet.device,
+      segmentRoutingSlot: 0,
+      dzIpSlot: 4,
+    });
+    const physical = await created('interface', 'create', 'Ethernet1/1', other);
+    expect(rfc11.decodeInterfaceAccount(account(physical))).toMatchObject({ devicePk: other, segmentRoutingSlot: undefined });
+    const group = await created('group', 'create', 'prices');
+    expect(rfc11.decodeMulticastGroupWithSlots(account(group))).toMatchObject({ value: { multicastIp: '233.84.178.0' } });
+  });
+
+  test('a network gets contributors, locations and exchanges at addresses of their own', async () => {
+    expect(decodeContributor(account(await created('contributor', 'create', 'co2', keyNumber(5))))).toMatchObject({
+      code: 'co2',
+      owner: keyNumber(5),
+    });
+    expect(decodeLocation(account(await created('location', 'create', 'fra')))).toMatchObject({ code: 'fra', status: 1 });
+    expect(decodeExchange(account(await created('exchange', 'create', 'xfra')))).toMatchObject({ code: 'xfra', status: 1 });
+  });
+
+  test('a customer gets a pass and creates its user with its own key', async () => {
+    const keypair = join(await mkdtemp(join(tmpdir(), 'dzd-drive-')), 'customer.json');
+    const customer = createSigner(new Uint8Array(32).fill(7));
+    await writeFile(keypair, JSON.stringify([...new Uint8Array(32).fill(7), ...customer.publicKey]), { mode: 0o600 });
+    const create = ['user', 'create', '--keypair', keypair, '--client-ip', '198.18.44.1', '--connect'];
+    expect((await drive(...create)).firstError).toContain(`${customer.address} has no access pass for 198.18.44.1; create one with`);
+    const pass = await created('pass', 'create', keypair, '--max-users', '1');
+    const { address } = Object(await json(...create));
+    const { value, slots } = rfc11.decodeUserWithSlots(account(address));
+    expect([value.owner, slots?.accessPassPk, localnet.truth().get(address)]).toEqual([customer.address, pass, 'up']);
+    const more = await drive('user', 'create', '--keypair', keypair, '--client-ip', '198.18.44.2');
+    expect(more).toMatchObject({ exitCode: 1, firstError: expect.stringContaining('AccessPassMaxUnicastUsersExceeded') });
+    expect((await drive('user', 'ban', '198.18.44.1')).exitCode).toBe(0);
+    expect(decodeAccessPass(account(pass)).unicastUserCount).toBe(0);
+    expect((await drive('user', 'delete', '198.18.44.1')).exitCode).toBe(0);
+  });
+
+  test('a pass expires in a short epoch, and its users are swept then', async () => {
+    const pass = await created('pass', 'create', keyNumber(6), '--epochs', '0');
+    expect((await drive('pass', 'expire', pass)).firstError).toContain('start with --slots-per-epoch 100');
+    localnet.ledger.bank.advance(200);
+    expect((await drive('pass', 'expire', pass)).exitCode).toBe(0);
+    expect(decodeAccessPass(account(pass)).lastAccessEpoch).toBe(0n);
+  });
+});
+
 describe('faults', () => {
   test('of the ledger are set, shown and cleared', async () => {
     expect((await drive('faults', 'set', 'ledger', 'lagSlots=5', 'rpc=[{"kind":"unavailable","times":1}]')).exitCode).toBe(0);
@@ -98,6 +176,10 @@ describe('what cannot be', () => {
     [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is neither a public key nor a client address'],
     [['user', 'list', '--users', '3'], 2, 'dzd-localnet: unknown option --users'],
     [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect is not an option of `dzd-localnet user list`'],
+    [['user', 'create', '--keypair', '/k'], 2, 'dzd-localnet: user create: --keypair needs --client-ip, and takes no --tenant'],
+    [['pass', 'create', 'me'], 2, 'dzd-localnet: "me" is neither a public key nor a key file'],
+    [['link', 'create', 'x'], 2, 'dzd-localnet: expected `dzd-localnet link create CODE DEVICE DEVICE`'],
+    [['group', 'create', 'a b'], 1, expect.stringContaining('expected a code of 1 to 32 letters, digits, and _ : . -')],
     [['user'], 2, 'dzd-localnet: user takes one of list, create, delete, ban, connect, disconnect'],
     [['snapshot'], 2, 'dzd-localnet: expected `dzd-localnet snapshot FILE`'],
     [['device', 'status', 'fine'], 2, expect.stringContaining('dzd-localnet: device status: expected pending, activated, ')],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
-import { address, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
+import { address, decodeContributor, decodeDevice, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
 
 /** Ends the localnet once `whileReady` is done with its ready line. */
 async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>>) => Promise<void>) {
@@ -31,11 +31,25 @@ async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>
 
 test('dzd-localnet prints one line of JSON when it is ready, with addresses and key files', async () => {
   const { exitCode, lines } = await startLocalnet(async (ready) => {
-    const names = ['event', 'rpcUrl', 'programId', 'device', 'keypair', 'foundationKeypair', 'eapiUrl', 'eapiSocket', 'snmp', 'grpc'];
+    const keys = ['keypair', 'foundationKeypair', 'contributorKeypair'];
+    const names = ['event', 'rpcUrl', 'programId', 'device', ...keys, 'eapiUrl', 'eapiSocket', 'snmp', 'grpc'];
     expect(Object.keys(ready).filter((name) => name !== 'wsUrl')).toEqual(names);
     expect(loadKeypair(ready.keypair ?? '').keypair.address).not.toBe(loadKeypair(ready.foundationKeypair ?? '').keypair.address);
   });
   expect([exitCode, lines.length]).toEqual([0, 1]);
+});
+
+test("the contributor's key file owns the contributor that the device refers to", async () => {
+  await startLocalnet(async ({ rpcUrl = '', device = '', contributorKeypair = '' }) => {
+    const read = async (account: string) => {
+      const params = [account, { encoding: 'base64' }];
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'getAccountInfo', params });
+      const response = await fetch(rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+      return Buffer.from(Object(await response.json()).result.value.data[0], 'base64');
+    };
+    const { owner } = decodeContributor(await read(decodeDevice(await read(device)).contributorPk));
+    expect(owner).toBe(loadKeypair(contributorKeypair).keypair.address);
+  });
 });
 
 test('the key file of the foundation is the one that GlobalState lists', async () => {

@@ -7,13 +7,18 @@ import {
   allocatedAddresses,
   allocatedIds,
   contributorAddress,
+  currentInterfaces,
   decodeAccessPass,
   decodeContributor,
   decodeExchange,
   decodeGlobalState,
+  decodeLink,
   decodeLocation,
+  decodeMulticastGroup,
   decodeProgramConfig,
   decodeResourceExtension,
+  encodeLink,
+  encodeMulticastGroup,
   exchangeAddress,
   formatProgramVersion,
   globalStateAddress,
@@ -161,4 +166,42 @@ test('a restored ledger runs the same program, and goes on with the same pools',
 
 test('the deployed program has neither the instructions nor the extensions of RFC-11', () => {
   expect(() => ledger.admin.createExtension(device)).toThrow('the deployed program has no extension of RFC-11');
+});
+
+test('a deployed network has no byte of RFC-11: users of 206 bytes, links, groups and interfaces as the program leaves them', () => {
+  const { admin } = ledger;
+  const other = admin.createDevice({ metricsPublisher: PUBLISHER });
+  const user = admin.createUser({ device });
+  const link = admin.createLink({ deviceA: device, deviceZ: other, code: 'dz1:dz2' });
+  const group = admin.createGroup({ code: 'prices' });
+  admin.createInterface({ device, name: 'Loopback255', kind: 'loopback', withAddress: true });
+  expect(dataOf(user).length).toBe(206);
+  expect(encodeLink(decodeLink(dataOf(link)))).toEqual(dataOf(link));
+  expect(encodeMulticastGroup(decodeMulticastGroup(dataOf(group)))).toEqual(dataOf(group));
+  expect(decodeLink(dataOf(link))).toMatchObject({
+    tunnelId: 0,
+    tunnelNet: parseNetworkV4('172.16.0.0/31'),
+    sideAPk: device,
+    sideZPk: other,
+  });
+  expect(decodeMulticastGroup(dataOf(group)).multicastIp).toBe('233.84.178.0');
+  expect(currentInterfaces(existing(admin.device(device)))).toMatchObject([
+    { name: 'Loopback255', interfaceType: 1, nodeSegmentIdx: 1, ipNet: parseNetworkV4('172.16.0.2/32') },
+  ]);
+  expect([device, other].map((end) => existing(admin.device(end)).referenceCount)).toEqual([2, 1]);
+  expect(allocatedIds(pool({ kind: 'linkids' }))).toEqual([0]);
+  expect(allocatedAddresses(pool({ kind: 'devicetunnelblock' }))).toEqual(['172.16.0.0', '172.16.0.1', '172.16.0.2']);
+  expect(decodeGlobalState(dataOf(globalStateAddress(ledger.programId).address)).accountIndex).toBe(7n);
+});
+
+test('a legacy network has those accounts under the program of RFC-11', () => {
+  const legacy = createLocalLedger({ program: 'legacy', clock: createTestClock(), random: () => 0.5 });
+  const { admin } = legacy;
+  const old = admin.createDevice({ metricsPublisher: PUBLISHER });
+  const user = admin.createUser({ device: old });
+  expect(dataOf(user, legacy).length).toBe(206);
+  admin.deleteUser(user);
+  expect(admin.device(old)?.usersCount).toBe(0);
+  admin.createExtension(old);
+  expect(dataOf(admin.createUser({ device: old }), legacy).length).toBe(248);
 });
