@@ -437,21 +437,21 @@ function printCsv(reading: HistoryReading, isOne: boolean, stdout: CommandIo['st
 
 function printTables(reading: HistoryReading, isOne: boolean, { stdout, environment }: CommandIo): void {
   const { users, fromMs, untilMs, validForMs } = reading;
-  const style = { columns: stdout.isTerminal ? stdout.columns : undefined, color: usesColor(stdout, environment) };
-  const draw = (rows: readonly (readonly Cell[])[]): void =>
-    stdout.write(
-      tableLines(rows, style)
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
+  const style = {
+    columns: stdout.isTerminal ? stdout.columns : undefined,
+    color: usesColor(stdout, environment),
+    drop: ['REPORTS', 'RTT', 'UNKNOWN'],
+  };
+  const draw = (titles: readonly string[], rows: readonly (readonly Cell[])[]): void =>
+    stdout.write(`${tableLines([titles, ...rows], style).join('\n')}\n`);
   if (isOne) {
     for (const history of users) {
       stdout.write(`${titleOf(history)}\n`);
-      draw([['FROM (UTC)', 'FOR', 'STATUS', 'SLOT', 'RTT', 'REPORTS', 'WRITER'], ...history.periods.map(periodCells)]);
+      draw(['FROM (UTC)', 'FOR', 'STATUS', 'SLOT', 'RTT', 'REPORTS', 'WRITER'], history.periods.map(periodCells));
       stdout.write(`\n${sentenceOf(history, untilMs - fromMs)}\n`);
     }
   } else {
-    draw([['USER', 'CLIENT IP', 'UP', 'DOWN', 'UNKNOWN', 'FLAPS', 'OUTAGE', 'LAST REPORT (UTC)'], ...users.map(availabilityCells)]);
+    draw(['USER', 'CLIENT IP', 'UP', 'DOWN', 'UNKNOWN', 'FLAPS', 'OUTAGE', 'LAST REPORT (UTC)'], users.map(availabilityCells));
     stdout.write(`\n${users.length} ${users.length === 1 ? 'user' : 'users'} since ${utc(fromMs)} UTC; OUTAGE is the longest one\n`);
   }
   stdout.write(`A report stands for ${span(validForMs)}, then the status is unknown.\n`);

@@ -45,3 +45,41 @@ export async function blockTimeOf(rpc: Pick<LedgerRpc, 'blockTime'>, slot: Slot,
     throw error;
   }
 }
+
+/** Block times to ask for: enough for a good curve, few enough for any endpoint. */
+const MOST_SAMPLES = 24;
+
+/**
+ * Adds the block times of some of these slots to `known`, spread evenly over them. A slot that was asked for once is not asked for again. Rejects
+ * only for an aborted signal.
+ */
+export async function learnBlockTimes(
+  rpc: Pick<LedgerRpc, 'blockTime'>,
+  slots: readonly Slot[],
+  known: Map<Slot, EpochMs | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
+  const sorted = [...new Set(slots)].sort((a, b) => (a < b ? -1 : 1));
+  const count = Math.min(MOST_SAMPLES, sorted.length);
+  const chosen = Array.from({ length: count }, (_, at) => sorted[Math.round((at * (sorted.length - 1)) / Math.max(1, count - 1))]);
+  const asked = chosen.filter((each) => each !== undefined && !known.has(each)) as readonly Slot[];
+  const times = await Promise.all(asked.map((each) => blockTimeOf(rpc, each, signal)));
+  for (const [at, each] of asked.entries()) known.set(each, times[at]);
+}
+
+/**
+ * When a slot was, milliseconds since 1970, by interpolation between slots whose time is known, at least one, and beyond them by `slotTimeMs`: NaN where
+ * that is NaN. Pure.
+ */
+export function slotTimes(known: Iterable<readonly [Slot, number]>, slotTimeMs: number): (slot: Slot) => number {
+  const points = [...known].sort(([a], [b]) => (a < b ? -1 : 1));
+  return (slot) => {
+    const next = points.findIndex(([each]) => each >= slot);
+    const [after, before] = [points[next === -1 ? points.length - 1 : next], points[next - 1]];
+    if (after === undefined) return Number.NaN;
+    const [afterSlot, afterMs] = after;
+    if (afterSlot === slot) return afterMs;
+    if (before === undefined) return afterMs - Number(afterSlot - slot) * slotTimeMs;
+    return before[1] + (Number(slot - before[0]) / Number(afterSlot - before[0])) * (afterMs - before[1]);
+  };
+}

@@ -10,7 +10,7 @@ import {
   textOption,
   usage,
 } from './command.ts';
-import { USER_STATES, type UserState } from './user-rows.ts';
+import { EXTRA_COLUMNS, type ExtraColumn, type Selection, USER_STATES, type UserState } from './user-rows.ts';
 
 export interface RunOptions extends ConfigChoice {
   /** Print each intended write instead of sending it. */
@@ -116,7 +116,7 @@ function ageOption(values: OptionValues, name: string): number | undefined {
   throw usage(`--${name}: expected a duration such as "7d" of at most 3650d, got ${JSON.stringify(text)}`);
 }
 
-export interface StatusOptions extends ConfigChoice {
+export interface StatusOptions extends ConfigChoice, Selection {
   /** Every device of the network instead of one. */
   readonly all: boolean;
   /** Absent: read once. Milliseconds between two readings. */
@@ -125,7 +125,9 @@ export interface StatusOptions extends ConfigChoice {
   /** Absent: all of them. */
   readonly filter?: readonly UserState[];
   readonly staleAfterMs: number;
-  readonly output: 'table' | 'json';
+  /** Shown in addition. */
+  readonly columns: readonly ExtraColumn[];
+  readonly output: 'table' | 'json' | 'csv';
 }
 
 export const SORT_FIELDS = ['state', 'user', 'device', 'tunnel', 'client-ip', 'rtt', 'age'] as const;
@@ -147,18 +149,23 @@ export function readStatusOptions(values: OptionValues): StatusOptions {
     all,
     watchMs: watch ? (interval ?? DEFAULT_WATCH_MS) : undefined,
     sort: choiceOption(values, 'sort', SORT_FIELDS),
-    filter: filterOption(values),
+    filter: listOption(values, 'filter', USER_STATES),
     staleAfterMs: durationOption(values, 'stale-after') ?? DEFAULT_STALE_MS,
-    output: choiceOption(values, 'output', ['table', 'json']),
+    staleForMs: ageOption(values, 'stale-for'),
+    downForMs: ageOption(values, 'down-for'),
+    neverConnected: isOn(values, 'never-connected'),
+    columns: listOption(values, 'columns', EXTRA_COLUMNS) ?? [],
+    output: choiceOption(values, 'output', ['table', 'json', 'csv']),
   };
 }
 
-function filterOption(values: OptionValues): readonly UserState[] | undefined {
-  return textOption(values, 'filter')
+/** Names of a list, separated by commas, or undefined. Throws AgentError `CONFIG__USAGE`. */
+function listOption<const T extends string>(values: OptionValues, name: string, choices: readonly T[]): readonly T[] | undefined {
+  return textOption(values, name)
     ?.split(',')
     .map((word) => {
-      const found = USER_STATES.find((state) => state === word.trim());
+      const found = choices.find((choice) => choice === word.trim());
       if (found !== undefined) return found;
-      throw usage(`--filter: expected ${USER_STATES.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, USER_STATES)}`);
+      throw usage(`--${name}: expected ${choices.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, choices)}`);
     });
 }

@@ -1,19 +1,26 @@
-import { AgentError, describeError, systemClock } from '../lib/index.ts';
+import { AgentError, type Clock, describeError, type EpochMs, systemClock } from '../lib/index.ts';
 import { jsonLine, milliseconds, printable, span } from '../observability/index.ts';
 import { createLedgerRpc, type LedgerRpc, openEndpoints, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
 import {
+  type AccessPass,
   AccountDataError,
   type Address,
-  type Device,
+  accessPassAddress,
+  decodeAccessPass,
   decodeDevice,
+  decodeTenant,
+  ipv4FromNumber,
   ipv4ToNumber,
   isIpv4,
   type Slot,
+  type User,
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import { learnBlockTimes, readLedgerTime, slotTimes } from './ledger-time.ts';
 import type { SortField, StatusOptions } from './options.ts';
-import { USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
+import { type Cell, csvLine, paint, type Tone, tableLines, usesColor } from './table.ts';
+import { type ExtraColumn, selectRows, silentDevices, USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
 /** The rows in these states, sorted; equal rows are sorted by device and tunnel. Pure. */
 export function arrangeRows(rows: readonly UserRow[], sort: SortField, filter?: readonly UserState[]): readonly UserRow[] {
@@ -46,19 +53,38 @@ function addressNumber(text: string): number {
   return isIpv4(text) ? ipv4ToNumber(text) : 0;
 }
 
-type Column = readonly [title: string, cell: (row: UserRow, key: (pubkey: string) => string) => string];
+type Column = readonly [title: string, cell: (row: UserRow) => Cell];
 
-const DEVICE: Column = ['DEVICE', ({ deviceCode, device }, key) => deviceCode ?? key(device)];
+const TONES: Readonly<Record<UserState, Tone>> = {
+  connected: 'good',
+  down: 'bad',
+  stale: 'warn',
+  'never-connected': 'bad',
+  unreported: 'warn',
+  'not-in-service': 'dim',
+  'device-unknown': 'warn',
+};
+
+const DEVICE: Column = ['DEVICE', ({ deviceCode, device }) => deviceCode ?? device];
 const COLUMNS: readonly Column[] = [
-  ['USER', ({ user }, key) => key(user)],
+  ['USER', ({ user }) => user],
   ['TUNNEL', ({ tunnelId, tunnelNet }) => `${tunnelId} ${tunnelNet}`],
   ['CLIENT IP', ({ clientIp }) => clientIp],
   ['ACCOUNT', ({ accountStatus }) => accountStatus],
-  ['STATE', ({ state }) => state],
-  ['LAST UP', ({ state, lastUpMs }) => (state === 'connected' ? 'now' : ago(lastUpMs))],
+  ['STATE', ({ state }) => [state, TONES[state]]],
+  ['LAST UP', ({ lastUpMs }) => ago(lastUpMs)],
   ['REPORTED', ({ ageMs }) => ago(ageMs)],
   ['RTT', ({ rttNs }) => milliseconds(rttNs)],
 ];
+const EXTRA: Readonly<Record<ExtraColumn, Column>> = {
+  tenant: ['TENANT', ({ tenant }) => tenant ?? '–'],
+  'dz-ip': ['DZ IP', ({ dzIp }) => dzIp ?? '–'],
+  'access-pass': ['ACCESS PASS', ({ accessPass }) => (accessPass == null ? '–' : passText(accessPass))],
+};
+
+function passText({ kind, status, lastAccessEpoch }: NonNullable<UserRow['accessPass']>): string {
+  return `${kind}, ${status}, ${lastAccessEpoch === null ? 'unlimited' : `until epoch ${lastAccessEpoch}`}`;
+}
 
 /** NaN is an age that could not be measured. */
 function ago(ms: number | null): string {
@@ -68,29 +94,36 @@ function ago(ms: number | null): string {
 
 interface TableOptions {
   readonly withDevice: boolean;
-  /** Width of the terminal; a wider table shortens its keys. Absent without a terminal. */
+  readonly extra?: readonly ExtraColumn[];
+  /** What a reader has to know; below the table. */
+  readonly notes?: readonly string[];
+  /** Width of the terminal, which the table fits. Absent without a terminal. */
   readonly columns?: number | undefined;
-  /** A screen that is redrawn: the table is cut to it and counts the rest. Absent: everything is shown. */
-  readonly screen?: { readonly columns: number; readonly rows: number } | undefined;
+  readonly color?: boolean;
+  /** Lines of a screen that is redrawn: the table is cut to it and counts the rest. Absent: everything is shown. */
+  readonly screenRows?: number | undefined;
 }
 
 /** The titles, an empty line, the counts, a problem of two lines below them, and the line of the cursor. */
 const LINES_WITHOUT_ROWS = 6;
 
-/** The rows as a table, each column as wide as it must be, and a line that counts them. Pure. */
-export function drawTable(rows: readonly UserRow[], { withDevice, columns: wide, screen }: TableOptions): string {
-  const room = screen === undefined ? rows.length : Math.max(1, screen.rows - LINES_WITHOUT_ROWS);
+/** The rows as a table, each column as wide as it must be, a line that counts them, and notes. Pure. */
+export function drawTable(rows: readonly UserRow[], options: TableOptions): string {
+  const { withDevice, extra = [], notes = [], columns: width, color = false, screenRows } = options;
+  const noted = notes.map((note) => paint(`note: ${printable(note)}`, 'warn', color));
+  const noteLines = notes.reduce((sum, { length }) => sum + Math.ceil((length + 6) / (width ?? Number.POSITIVE_INFINITY)), 0);
+  const room = screenRows === undefined ? rows.length : Math.max(1, screenRows - LINES_WITHOUT_ROWS - noteLines);
   // One row less leaves a line for the count of the others.
   const shown = rows.length <= room ? rows : rows.slice(0, room - 1);
-  const whole = linesOf(shown, withDevice, (key) => key);
-  const isTooWide = wide !== undefined && whole.some(({ length }) => length > wide);
-  const drawn = isTooWide ? linesOf(shown, withDevice, shortened) : whole;
-  const cut = screen === undefined ? drawn : drawn.map((line) => line.slice(0, screen.columns));
-  const lines =
-    shown.length === rows.length ? cut : [...cut, `… and ${rows.length - shown.length} more: ${countsOf(rows.slice(shown.length))}`];
+  const columns = [...(withDevice ? [DEVICE] : []), ...COLUMNS, ...extra.map((name) => EXTRA[name])];
+  const titles = columns.map(([title]) => title);
+  const cells = shown.map((row) => columns.map(([, cell]) => cell(row)));
+  const drawn = tableLines([titles, ...cells], { columns: width, color, drop: ['ACCOUNT', 'RTT', 'TUNNEL'] });
+  const rest = rows.length - shown.length;
+  const more = rest === 0 ? [] : [`… and ${rest} more: ${countsOf(rows.slice(shown.length))}`];
   const total = `${rows.length} ${rows.length === 1 ? 'user' : 'users'}`;
   const tail = rows.length === 0 ? total : `${total}: ${countsOf(rows)}`;
-  return `${[...lines, '', tail].join('\n')}\n`;
+  return `${[...drawn, ...more, '', tail, ...noted].join('\n')}\n`;
 }
 
 function countsOf(rows: readonly UserRow[]): string {
@@ -100,59 +133,113 @@ function countsOf(rows: readonly UserRow[]): string {
     .join(', ');
 }
 
-function linesOf(rows: readonly UserRow[], withDevice: boolean, key: (pubkey: string) => string): readonly string[] {
-  const columns = withDevice ? [DEVICE, ...COLUMNS] : COLUMNS;
-  const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => printable(cell(row, key))))];
-  const widths = columns.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
-  return cells.map((line) =>
-    line
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-/** Enough to distinguish users; `explain` also takes the tunnel or the client address. */
-const shortened = (key: string): string => `${key.slice(0, 8)}…`;
-
 interface UsersReading {
   readonly slot: Slot;
   readonly rows: readonly UserRow[];
+  /** What this reading does not know. */
+  readonly notes: readonly string[];
 }
 
 interface UsersQuery {
-  readonly rpc: Pick<LedgerRpc, 'accounts' | 'recentSlotTimeMs'>;
+  readonly rpc: Pick<LedgerRpc, 'accounts' | 'recentSlotTimeMs' | 'blockTime'>;
   readonly endpoints: readonly SingleEndpoint[];
   readonly programId: Address;
+  readonly clock: Pick<Clock, 'wall'>;
   /** Absent: the users of every device. */
   readonly device?: Address;
   readonly staleAfterMs: number;
+  readonly columns: readonly ExtraColumn[];
+  /** Block times of earlier readings; grows. */
+  readonly blockTimes: Map<Slot, EpochMs | undefined>;
 }
 
 /**
- * Reads users, their devices and the slot time. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a named device that does not exist.
+ * Reads users, their devices and the time of their records. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a named device that does not
+ * exist.
  */
-async function readUserRows({ rpc, endpoints, programId, device, staleAfterMs }: UsersQuery, signal: AbortSignal): Promise<UsersReading> {
+async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<UsersReading> {
+  const { rpc, endpoints, programId, clock, device, staleAfterMs, columns, blockTimes } = query;
   const [{ slot, users }, slotTimeMs] = await Promise.all([
     readNetworkUsers({ endpoints, programId, device }, signal),
     rpc.recentSlotTimeMs(signal),
   ]);
-  const wanted = device === undefined ? [...new Set([...users.values()].map(({ user }) => user.devicePk))] : [device];
-  const devices = new Map<Address, Device>();
+  const all = [...users].map(([address, { user }]) => ({ address, user }));
+  const time = await readLedgerTime({ rpc, slot, clock }, signal);
+  const now = time.behindMs > 0 ? clock.wall() : time.knownUntil;
+  // Without a measured slot time no age is known: NaN makes every record stale.
+  const lastHour = (slotTimeMs ?? 0) === 0 ? 0n : BigInt(Math.round(RECENT_MS / (slotTimeMs ?? 1)));
+  const old = all.flatMap(({ user }) => [user.lastBgpReportedAt, user.lastBgpUpAt].filter((at) => at !== 0n && at + lastHour < slot));
+  // An endpoint without block times is not asked for more of them.
+  if (time.blockAt !== undefined) await learnBlockTimes(rpc, old, blockTimes, signal);
+  const known = [...blockTimes].flatMap(([at, ms]) => (ms === undefined ? [] : [[at, ms] as const]));
+  const timeOf = slotTimes([...known, [slot, time.blockAt ?? now]], slotTimeMs ?? Number.NaN);
+
+  const read = <T>(addresses: readonly Address[], decode: (data: Uint8Array) => T) =>
+    readAccounts(rpc, programId, addresses, decode, signal);
+  const devices = await read(device === undefined ? all.map(({ user }) => user.devicePk) : [device], decodeDevice);
+  if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+  const tenants = columns.includes('tenant')
+    ? await read(
+        all.map(({ user }) => user.tenantPk),
+        decodeTenant,
+      )
+    : new Map();
+  const passes = columns.includes('access-pass') ? await readPasses(all, programId, read) : undefined;
+  const codes = new Map([...tenants].map(([address, { code }]) => [address, code]));
+  const rows = userRows({ users, devices, now, timeOf, staleAfterMs, columns, tenants: codes, passes });
+  const untimed = slotTimeMs === undefined ? ['the endpoint reports no slot times, so the age of no record is known'] : [];
+  return { slot, rows, notes: [...(time.note === undefined ? [] : [time.note]), ...untimed, ...silentDevices(rows)] };
+}
+
+/** A younger record is dated by the slot time of now. */
+const RECENT_MS = 3_600_000;
+
+/** The accounts that exist, belong to the program and can be decoded. */
+async function readAccounts<T>(
+  rpc: Pick<LedgerRpc, 'accounts'>,
+  programId: Address,
+  addresses: readonly Address[],
+  decode: (data: Uint8Array) => T,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Address, T>> {
+  const wanted = [...new Set(addresses)];
+  const found = new Map<Address, T>();
   const { accounts } = wanted.length === 0 ? { accounts: [] } : await rpc.accounts(wanted, signal);
   for (const [index, account] of accounts.entries()) {
     const address = wanted[index];
     if (address === undefined || account === null || account.owner !== programId) continue;
     try {
-      devices.set(address, decodeDevice(account.data));
+      found.set(address, decode(account.data));
     } catch (error) {
       if (!(error instanceof AccountDataError)) throw error;
     }
   }
-  if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
-  // Without a measured slot time no age is known: NaN makes every record stale.
-  const freshness = { slot, slotTimeMs: slotTimeMs ?? Number.NaN, staleAfterMs };
-  return { slot, rows: userRows({ users, devices, freshness }) };
+  return found;
+}
+
+const ANY_CLIENT = ipv4FromNumber(0);
+
+/** The pass of each user: that of its client address, or the payer's pass for any address. */
+async function readPasses(
+  users: readonly { readonly address: Address; readonly user: User }[],
+  programId: Address,
+  read: (addresses: readonly Address[], decode: (data: Uint8Array) => AccessPass) => Promise<ReadonlyMap<Address, AccessPass>>,
+): Promise<ReadonlyMap<Address, { readonly address: Address; readonly pass: AccessPass }>> {
+  const candidates = new Map(
+    users.map(({ address, user: { clientIp, owner } }) => [
+      address,
+      [clientIp, ANY_CLIENT].map((ip) => accessPassAddress(programId, ip, owner).address),
+    ]),
+  );
+  const passes = await read([...candidates.values()].flat(), decodeAccessPass);
+  const found = new Map<Address, { readonly address: Address; readonly pass: AccessPass }>();
+  for (const [user, addresses] of candidates) {
+    for (const address of addresses) {
+      const pass = passes.get(address);
+      if (pass !== undefined && !found.has(user)) found.set(user, { address, pass });
+    }
+  }
+  return found;
 }
 
 const CLEAR = '\u001b[H\u001b[J';
@@ -167,7 +254,8 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   const clock = systemClock;
   const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
   const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: requestTimeout });
-  const query = { rpc, endpoints, programId, staleAfterMs, device: all ? undefined : config.device };
+  const device = all ? undefined : config.device;
+  const query = { rpc, endpoints, programId, clock, staleAfterMs, device, columns: options.columns, blockTimes: new Map() };
   const read = (): Promise<UsersReading> => readUserRows(query, io.signal);
   try {
     show(await read(), options, io);
@@ -191,16 +279,53 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   }
 };
 
-function show({ slot, rows }: UsersReading, { all, sort, filter, output, watchMs }: StatusOptions, { stdout }: CommandIo): void {
-  const arranged = arrangeRows(rows, sort, filter);
+type Field = readonly [name: string, value: (row: UserRow) => string | number | bigint | null];
+
+/** An age that could not be measured is empty, as in JSON. */
+const measured = (ms: number | null): number | null => (Number.isNaN(ms ?? 0) ? null : ms);
+/** Named as in JSON. */
+const CSV: readonly Field[] = [
+  ...(
+    ['user', 'device', 'deviceCode', 'tunnelId', 'tunnelNet', 'clientIp', 'userType', 'accountStatus', 'state', 'ledgerStatus'] as const
+  ).map((name): Field => [name, (row) => row[name]]),
+  ['ageMs', ({ ageMs }) => measured(ageMs)],
+  ['lastUpMs', ({ lastUpMs }) => measured(lastUpMs)],
+  ...(['reportedAtSlot', 'lastUpAtSlot', 'rttNs'] as const).map((name): Field => [name, (row) => row[name]]),
+];
+const EXTRA_CSV: Readonly<Record<ExtraColumn, readonly Field[]>> = {
+  tenant: [['tenant', ({ tenant }) => tenant ?? null]],
+  'dz-ip': [['dzIp', ({ dzIp }) => dzIp ?? null]],
+  'access-pass': [
+    ['accessPass', ({ accessPass }) => accessPass?.address ?? null],
+    ['accessPassKind', ({ accessPass }) => accessPass?.kind ?? null],
+    ['accessPassStatus', ({ accessPass }) => accessPass?.status ?? null],
+    ['accessPassUserPayer', ({ accessPass }) => accessPass?.userPayer ?? null],
+    ['accessPassLastEpoch', ({ accessPass }) => accessPass?.lastAccessEpoch ?? null],
+  ],
+};
+
+function show({ slot, rows, notes: known }: UsersReading, options: StatusOptions, { stdout, stderr, environment }: CommandIo): void {
+  const { all, sort, filter, output, watchMs, columns: extra } = options;
+  const { selected, undecided } = selectRows(rows, options);
+  const arranged = arrangeRows(selected, sort, filter);
+  const users = undecided.length === 1 ? '1 user is' : `${undecided.length} users are`;
+  const notes = undecided.length === 0 ? known : [...known, `${users} not judged, without a fresh report: ${countsOf(undecided)}`];
   if (output === 'table') {
     const columns = stdout.isTerminal ? stdout.columns : undefined;
     const isScreen = watchMs !== undefined && columns !== undefined;
-    const screen = isScreen ? { columns, rows: process.stdout.rows ?? 24 } : undefined;
-    stdout.write(`${isScreen ? CLEAR : ''}${drawTable(arranged, { withDevice: all, columns, screen })}`);
+    const screenRows = isScreen ? (process.stdout.rows ?? 24) : undefined;
+    const color = usesColor(stdout, environment);
+    stdout.write(`${isScreen ? CLEAR : ''}${drawTable(arranged, { withDevice: all, extra, notes, columns, color, screenRows })}`);
+    return;
+  }
+  if (output === 'csv') {
+    const fields = [...CSV, ...extra.flatMap((name) => EXTRA_CSV[name])];
+    const lines = arranged.map((row) => fields.map(([, value]) => value(row)));
+    stdout.write([fields.map(([name]) => name), ...lines].map(csvLine).join(''));
+    for (const note of notes) stderr.write(`note: ${note}\n`);
     return;
   }
   for (const row of arranged) stdout.write(jsonLine(row));
   const counts = Object.fromEntries(USER_STATES.map((state) => [state, arranged.filter((row) => row.state === state).length]));
-  stdout.write(jsonLine({ event: 'summary', slot, users: arranged.length, ...counts }));
+  stdout.write(jsonLine({ event: 'summary', slot, users: arranged.length, ...counts, undecided: undecided.length, notes }));
 }

@@ -20,40 +20,74 @@ export function paint(text: string, tone: Tone | undefined, color: boolean): str
 export type Cell = string | readonly [text: string, tone: Tone | undefined];
 
 interface TableStyle {
-  /** Width of the terminal; cells are cut to fit it. Absent: each column is as wide as its widest cell. */
+  /** Width of the terminal, which the lines fit. Absent: each column is as wide as its widest cell. */
   readonly columns?: number | undefined;
   readonly color?: boolean;
+  /** Titles of columns to leave out where the others do not fit otherwise, the first one first. */
+  readonly drop?: readonly string[];
 }
 
 const GAP = '  ';
-/** A column is not cut below this, as long as the line fits. */
+/** Wider columns, those of keys and texts, are cut to fit, down to `NARROWEST`; the others are shown whole. */
+const SHOWN_WHOLE = 16;
 const NARROWEST = 8;
 
-/** Rows as lines, the first row as titles. Where the lines are wider than the terminal, the widest column is cut first; `…` marks each cut. Pure. */
-export function tableLines(rows: readonly (readonly Cell[])[], { columns, color = false }: TableStyle = {}): readonly string[] {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? ([cell, undefined] as const) : cell)));
-  const texts = cells.map((row) => row.map(([text]) => printable(text)));
-  const widths = (texts[0] ?? []).map((_, at) => Math.max(...texts.map((row) => row[at]?.length ?? 0)));
-  for (let over = lineWidth(widths) - (columns ?? Number.POSITIVE_INFINITY); over > 0; over -= 1) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) break;
-    widths[widths.lastIndexOf(widest)] = widest - 1;
+/**
+ * Rows as lines, the first row as titles. On a narrow terminal long columns are cut, then some are left out, then lines are cut; `…` marks each cut.
+ * Pure.
+ */
+export function tableLines(
+  rows: readonly (readonly Cell[])[],
+  { columns = Number.POSITIVE_INFINITY, color = false, drop = [] }: TableStyle = {},
+): readonly string[] {
+  const cells = rows.map((row, line) =>
+    row.map((cell) => {
+      const [text, tone] = typeof cell === 'string' ? [cell, line === 0 ? ('title' as const) : undefined] : cell;
+      return { text: printable(text), tone };
+    }),
+  );
+  const titles = (cells[0] ?? []).map(({ text }) => text);
+  const natural = titles.map((_, at) => Math.max(...cells.map((row) => row[at]?.text.length ?? 0)));
+  const least = natural.map((width) => (width > SHOWN_WHOLE ? NARROWEST : width));
+  let kept = titles.map((_, at) => at);
+  for (const title of drop) {
+    if (lineWidth(kept.map((at) => least[at] ?? 0)) <= columns) break;
+    kept = kept.filter((at) => titles[at] !== title);
   }
-  return texts.map((row, line) => {
-    let room = columns ?? Number.POSITIVE_INFINITY;
-    let drawn = '';
-    for (const [at, text] of row.entries()) {
-      const gap = at === 0 ? '' : GAP;
-      const fitting = cut(text, Math.min(widths[at] ?? 0, room - gap.length));
-      if (fitting === '' && text !== '') break;
-      const isLast = row.slice(at + 1).every((rest) => rest === '');
-      const tone = line === 0 ? 'title' : cells[line]?.[at]?.[1];
-      drawn += `${gap}${paint(fitting, tone, color)}${isLast ? '' : ' '.repeat(Math.max(0, Math.min(widths[at] ?? 0, room) - fitting.length))}`;
-      room -= gap.length + (widths[at] ?? 0);
-      if (isLast) break;
-    }
-    return drawn;
-  });
+  const widths = kept.map((at) => natural[at] ?? 0);
+  for (let over = lineWidth(widths) - columns; over > 0; over -= 1) {
+    const slack = widths.map((width, index) => (width > (least[kept[index] ?? 0] ?? 0) ? width : 0));
+    const widest = Math.max(...slack);
+    if (widest === 0) break;
+    widths[slack.indexOf(widest)] = widest - 1;
+  }
+  return cells.map((row) =>
+    lineOf(
+      kept.map((at) => row[at] ?? { text: '', tone: undefined }),
+      widths,
+      columns,
+      color,
+    ),
+  );
+}
+
+function lineOf(
+  row: readonly { readonly text: string; readonly tone: Tone | undefined }[],
+  widths: readonly number[],
+  columns: number,
+  color: boolean,
+): string {
+  const last = row.findLastIndex(({ text }) => text !== '');
+  let room = columns;
+  let line = '';
+  for (const [at, { text, tone }] of row.slice(0, last + 1).entries()) {
+    const width = Math.min(widths[at] ?? 0, room);
+    const shown = cut(text, width);
+    line += paint(shown, tone, color) + (at === last ? '' : ' '.repeat(Math.max(0, width - shown.length)) + GAP);
+    room -= width + GAP.length;
+    if (room <= 0 && at < last) return `${line.trimEnd()}`;
+  }
+  return line;
 }
 
 const lineWidth = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));

@@ -49,7 +49,10 @@ export interface CommandFixture extends AsyncDisposable {
 /** A localnet of three connected users, a key file and a configuration file for it. */
 export async function commandFixture(
   settings: Readonly<Record<string, unknown>> = {},
-  { sourceTimeout = '10s', ...more }: { readonly stateIngestPort?: number; readonly sourceTimeout?: string } = {},
+  {
+    sourceTimeout = '10s',
+    ...more
+  }: { readonly stateIngestPort?: number; readonly program?: 'rfc11' | 'deployed'; readonly sourceTimeout?: string } = {},
 ): Promise<CommandFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'dzd-telemetry-test-'));
   const keypair = await writeNewKeypair(folder);
@@ -139,4 +142,28 @@ export function statusOf(device: string) {
     findings: [],
     timeline: [],
   };
+}
+
+/** An endpoint before the fixture's that counts methods, and answers some by itself. */
+export async function endpointBefore(
+  { addresses }: CommandFixture,
+  onTestFinished: (close: () => void) => void,
+  own: Readonly<Record<string, unknown>> = {},
+) {
+  const counts: Record<string, number> = {};
+  const where = await serve((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
+    request.on('end', async () => {
+      const body = Buffer.concat(chunks).toString();
+      const { method, id } = JSON.parse(body);
+      counts[method] = (counts[method] ?? 0) + 1;
+      const answer =
+        method in own
+          ? JSON.stringify({ jsonrpc: '2.0', id, result: own[method] })
+          : await (await fetch(addresses.rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).text();
+      response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
+    });
+  }, onTestFinished);
+  return { url: `http://${where}`, counts };
 }

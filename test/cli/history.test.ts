@@ -5,7 +5,7 @@ import { readLedgerTime } from '../../src/cli/ledger-time.ts';
 import { epochMs } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
-import { type CommandFixture, commandFixture, jsonLines, serve } from './command-fixture.ts';
+import { type CommandFixture, commandFixture, endpointBefore, jsonLines } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const linesOf = (stdout: string, event: string): readonly Line[] =>
@@ -23,30 +23,6 @@ async function withHistory(): Promise<CommandFixture> {
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
   await at.settle();
   return at;
-}
-
-/** An endpoint before the fixture's that counts methods, and answers some by itself. */
-async function endpointBefore(
-  { addresses }: CommandFixture,
-  onTestFinished: (close: () => void) => void,
-  own: Readonly<Record<string, unknown>> = {},
-) {
-  const counts: Record<string, number> = {};
-  const where = await serve((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => void chunks.push(chunk));
-    request.on('end', async () => {
-      const body = Buffer.concat(chunks).toString();
-      const { method, id } = JSON.parse(body);
-      counts[method] = (counts[method] ?? 0) + 1;
-      const answer =
-        method in own
-          ? JSON.stringify({ jsonrpc: '2.0', id, result: own[method] })
-          : await (await fetch(addresses.rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).text();
-      response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
-    });
-  }, onTestFinished);
-  return { url: `http://${where}`, counts };
 }
 
 describe.concurrent('the command', () => {
