@@ -101,7 +101,7 @@ export function createSimulatedTransport(
 }
 
 /** `cut`: the connection is cut before the answer, or within its body. `refused`: none can be made. */
-type Outcome =
+export type Outcome =
   | { readonly kind: 'answer'; readonly answer: HttpAnswer }
   | { readonly kind: 'cut'; readonly within?: HttpAnswer }
   | { readonly kind: 'refused' }
@@ -114,7 +114,7 @@ interface RequestBody {
 }
 
 /** The network to one node: it loses, delays, repeats, reorders, cuts, and answers wrongly. */
-class SimulatedNetwork implements HttpDispatcher {
+export class SimulatedNetwork implements HttpDispatcher {
   readonly #options: SimulatedNetworkOptions;
 
   constructor(options: SimulatedNetworkOptions) {
@@ -148,7 +148,7 @@ class SimulatedNetwork implements HttpDispatcher {
       handler.onResponseStart?.(controller, status, headers);
       handler.onResponseData?.(controller, bytes.subarray(0, Math.ceil(bytes.length * share)));
     };
-    this.#exchange(String(body)).then((outcome) => {
+    this.exchange(String(body)).then((outcome) => {
       switch (outcome.kind) {
         case 'answer':
           answer(outcome.answer, 1);
@@ -173,7 +173,8 @@ class SimulatedNetwork implements HttpDispatcher {
     return Promise.resolve();
   }
 
-  async #exchange(body: string): Promise<Outcome> {
+  /** What becomes of one request. */
+  async exchange(body: string): Promise<Outcome> {
     const { clock, prng, place } = this.#options;
     const { path } = place;
     const request: RequestBody = JSON.parse(body);

@@ -38,7 +38,7 @@ const STABLE_MS = 75_000;
 const AFTER_GRACE_MS = 45_000;
 
 /** Lets time pass without faults until the ledger stays right; resolves to the time that took, or undefined when it did not. */
-async function waitUntilConverged(options: CalmOptions): Promise<number | undefined> {
+export async function waitUntilConverged(options: CalmOptions): Promise<number | undefined> {
   const { clock, world, verdict, isOver, boundMs, connectGraceMs } = options;
   const endedAt = clock.monotonic();
   let convergedSince: number | undefined;
@@ -57,7 +57,7 @@ async function waitUntilConverged(options: CalmOptions): Promise<number | undefi
 }
 
 /** Users whose record differs from their session. Banned users have no session. `inGrace`: one that is down may still be unknown. */
-function mismatches(world: World, inGrace: boolean): readonly string[] {
+export function mismatches(world: World, inGrace: boolean): readonly string[] {
   const wrong: string[] = [];
   for (const [address, { status, bgpStatus }] of world.users()) {
     const session = status === UserStatus.activated ? world.sessionState(address) : undefined;
@@ -84,13 +84,15 @@ interface ChaosOptions {
   readonly trace: Trace;
   readonly events: readonly SimulationEvent[];
   readonly faults: readonly SimulationFault[];
+  /** Mean time between two events and between two faults, milliseconds. */
+  readonly pace?: { readonly event: number; readonly fault: number };
 }
 
 /** Applies events and faults, each at a random pace for this run. */
-function createChaos({ prng, clock, trace, events, faults }: ChaosOptions): Chaos {
+export function createChaos({ prng, clock, trace, events, faults, ...options }: ChaosOptions): Chaos {
   const holding = new Map<SimulationFault, () => void>();
   let stopped = false;
-  const pace = { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 120_000) };
+  const pace = options.pace ?? { event: prng.between(2_000, 60_000), fault: prng.between(5_000, 120_000) };
 
   function nextEvent(): void {
     if (stopped) return;

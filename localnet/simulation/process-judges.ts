@@ -1,0 +1,113 @@
+import type { Clock } from '../../src/lib/index.ts';
+import { type Address, BgpStatus, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
+import { parseTransaction } from '../ledger/index.ts';
+import { megabytes, type Verdict } from './invariants.ts';
+import { sessionName, type World } from './world.ts';
+
+/* Judges of an agent in a process of its own, which shows its transactions and its memory, but neither its polls nor its decisions. */
+
+/** Long enough for a tick with slow answers, and for its writes to leave. */
+const DECIDED_WITHIN_MS = 75_000;
+/** Of the grace of 6 s; the rest is for clocks and answers under way. */
+const GRACE_MS = 5_000;
+/** After the account, the tunnel or the switch's clock has changed, what polls showed before says little. */
+const UNCLEAR_MS = 90_000;
+
+export interface StatusJudge {
+  /** A transaction leaves for the first time. */
+  departed(wire: string): void;
+  switchClockMoved(): void;
+  /** Called each slot. */
+  step(): void;
+}
+
+/** A Down of a session that was never down for the grace, and an Up of one that was never up, are false, whenever they were decided. */
+export function createStatusJudge(world: World, clock: Pick<Clock, 'monotonic'>, verdict: Verdict): StatusJudge {
+  const sessions = new Map<Address, { readonly name: string; readonly since: number }>();
+  let clockMovedAt = Number.NEGATIVE_INFINITY;
+  const nameOf = (user: Address): string | undefined => {
+    const account = world.ledger.admin.user(user);
+    const sides = account === undefined ? undefined : tunnelSides(account.tunnelNet);
+    return account === undefined || sides === undefined ? undefined : sessionName(sides.clientSide, account.tunnelId);
+  };
+  const wasDown = (session: string, now: number, graceMs: number): boolean => {
+    for (let at = now; at >= now - DECIDED_WITHIN_MS; at -= 100)
+      if (world.sessions.wasDownThroughout(session, at - graceMs, at)) return true;
+    return false;
+  };
+  return {
+    departed(wire) {
+      const now = clock.monotonic();
+      const { instructions, accountKeys } = parseTransaction(Buffer.from(wire, 'base64'));
+      for (const { data, accountIndexes } of instructions) {
+        const status = decodeSetUserBgpStatus(data)?.status;
+        const user = accountKeys[accountIndexes[0] ?? -1];
+        const session = user === undefined ? undefined : sessions.get(user);
+        if (status === undefined || user === undefined || session === undefined || now - session.since < UNCLEAR_MS) continue;
+        if (status === 'up' && world.sessions.wasDownThroughout(session.name, now - DECIDED_WITHIN_MS, now))
+          verdict.fail(
+            'writes-what-was-seen',
+            `${world.nameOf(user)} is sent up, but its session has been down for ${DECIDED_WITHIN_MS} ms`,
+          );
+        const isChange = world.ledger.admin.user(user)?.bgpStatus !== BgpStatus.down;
+        const graceMs = isChange && now - clockMovedAt > UNCLEAR_MS ? GRACE_MS : 0;
+        if (status === 'down' && !wasDown(session.name, now, graceMs))
+          verdict.fail('down-is-believable', `${world.nameOf(user)} is sent down, but its session was not down for ${graceMs} ms`);
+      }
+    },
+    switchClockMoved() {
+      clockMovedAt = clock.monotonic();
+    },
+    step() {
+      const users = world.users();
+      for (const user of users.keys()) {
+        const name = nameOf(user);
+        if (name === undefined) sessions.delete(user);
+        else if (sessions.get(user)?.name !== name) sessions.set(user, { name, since: clock.monotonic() });
+      }
+      for (const user of sessions.keys()) if (!users.has(user)) sessions.delete(user);
+    },
+  };
+}
+
+const MINUTE_MS = 60_000;
+const WARM_UP_MS = 90_000;
+/** V8 gives back memory as it likes; a leak of a request or a tick shows within minutes. */
+const MOST_GROWTH_BYTES = 24 * 1024 * 1024;
+
+/** Resident memory of the last process: its least in the last third of its samples against its least in the first third. */
+export class MemoryWatch {
+  #samples: { readonly at: number; readonly bytes: number }[] = [];
+  #of: number | undefined;
+
+  /** `startedAt`: of the process that has this number. */
+  sample(process: number, startedAt: number, bytes: number | undefined, now: number): void {
+    if (bytes === undefined || now - startedAt < WARM_UP_MS) return;
+    if (this.#of !== process) this.#samples = [];
+    this.#of = process;
+    this.#samples.push({ at: now, bytes });
+  }
+
+  judge(verdict: Verdict): string {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.at - first.at < MINUTE_MS)
+      return 'no process lived long enough to measure its memory';
+    const third = Math.floor(this.#samples.length / 3);
+    const least = (of: readonly { readonly bytes: number }[]): number => Math.min(...of.map(({ bytes }) => bytes));
+    const [before, after] = [least(this.#samples.slice(0, third)), least(this.#samples.slice(-third))];
+    const minutes = (last.at - first.at) / MINUTE_MS;
+    const text = `resident memory ${megabytes(before)}, ${megabytes(after)} after ${minutes.toFixed(1)} min (${megabytes(this.#slope())} a minute)`;
+    if (after - before > MOST_GROWTH_BYTES) verdict.fail('bounded', text);
+    return text;
+  }
+
+  /** Bytes a minute, by least squares. */
+  #slope(): number {
+    const mean = (of: readonly number[]): number => of.reduce((sum, value) => sum + value, 0) / of.length;
+    const [at, bytes] = [mean(this.#samples.map((sample) => sample.at)), mean(this.#samples.map((sample) => sample.bytes))];
+    const over = this.#samples.reduce((sum, sample) => sum + (sample.at - at) * (sample.bytes - bytes), 0);
+    const under = this.#samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0);
+    return under === 0 ? 0 : (over / under) * MINUTE_MS;
+  }
+}
