@@ -433,13 +433,14 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
       );
     },
     remove(address, user, how) {
-      const instruction = how === 'ban' ? rfc11.banUser : rfc11.deleteUser;
       const accessPass = passOf(address);
       const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass };
       try {
-        // Only its owner can sign DeleteUser for a customer's user; anybody's may be banned.
-        if (how === 'delete' && !isFoundations(accessPass)) throw new WorldError("the pass is a customer's");
-        foundation.send(instruction({ programId, ...accounts, authority: foundation.address }));
+        const banned = user.status === UserStatus.banned;
+        // Only its owner can sign DeleteUser for a customer's user; anybody's may be banned, and deleted then.
+        if (how === 'delete' && !banned && !isFoundations(accessPass)) throw new WorldError("the pass is a customer's");
+        const about = { programId, ...accounts, authority: foundation.address };
+        foundation.send(how === 'ban' ? rfc11.banUser(about) : rfc11.deleteUser({ ...about, banned }));
         return true;
       } catch (error) {
         if (!(error instanceof WorldError)) throw error;

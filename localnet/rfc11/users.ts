@@ -139,12 +139,16 @@ function readTenant({ context }: Frame, { tenantAllowlist }: AccessPass): User['
   return address;
 }
 
-/** DeleteUser: accounts user, device, the device's extension, access pass, authority. */
+/**
+ * DeleteUser: accounts user, device, the device's extension, access pass, authority; GlobalState for a banned user, which only the foundation deletes:
+ * its owner would otherwise end the ban by deleting the account and creating it again.
+ */
 export function deleteUser(frame: Frame): void {
   const { context } = frame;
   const authority = signerAt(context, 4);
   const { address, user, holdings, pass, device } = readUser(frame);
-  if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
+  if (user.status === UserStatus.banned) requireFoundation(frame, authority, 5);
+  else if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
   releaseAll(frame, holdings);
   // A banned user counts on its pass no longer.
   if (user.status !== UserStatus.banned) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));

@@ -145,8 +145,16 @@ const accountsOfUser = (input: UserInput): readonly AccountMeta[] => [
   writable(input.accessPass),
 ];
 
-/** Closes a user and frees its slots. `authority` is the access pass's owner, who receives the account's lamports. */
-export const deleteUser = (input: UserInput): Instruction => build('DeleteUser', input, [...accountsOfUser(input), payer(input.authority)]);
+/**
+ * Closes a user and frees its slots. `authority` is the access pass's owner, who receives the account's lamports. For a banned user, which its owner
+ * cannot delete, it is on the foundation's allowlist, and `banned` is true.
+ */
+export const deleteUser = (input: UserInput & { readonly banned?: boolean }): Instruction =>
+  build('DeleteUser', input, [
+    ...accountsOfUser(input),
+    payer(input.authority),
+    input.banned === true ? globalState(input.programId) : undefined,
+  ]);
 
 /** Bans a user and frees its slots. `authority` is on the foundation's allowlist. */
 export const banUser = (input: UserInput): Instruction =>

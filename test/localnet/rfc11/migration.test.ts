@@ -255,8 +255,8 @@ test('BackfillEntitySlots takes a user that was banned before, with no slots; it
   const none = { tunnelNetSlot: rfc11.NO_SLOT, dzIpSlot: rfc11.NO_SLOT, tunnelIdSlot: rfc11.NO_ID_SLOT };
   expect(backfill(first, extensions, none).err).toBeNull();
   expect(decodeAccessPass(world.data(pass)).connectionCount).toBe(before - 1);
-  const deletion = { programId: PROGRAM, user: first, device: a, extension: extensionOf(a), accessPass: pass, authority: CUSTOMER };
-  world.must(rfc11.deleteUser(deletion), CUSTOMER);
+  const deletion = { programId: PROGRAM, user: first, device: a, extension: extensionOf(a), accessPass: pass, authority: FOUNDATION };
+  world.must(rfc11.deleteUser({ ...deletion, banned: true }));
   expect(decodeAccessPass(world.data(pass)).connectionCount).toBe(before - 1);
 });
 

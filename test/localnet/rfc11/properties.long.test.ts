@@ -166,7 +166,9 @@ test('after everything is deleted again, every bit is free and every device can 
   expect(users.length + devices.length).toBeGreaterThan(3);
   for (const { address, value, slots } of users) {
     const deletion = { programId: PROGRAM, user: address, device: value.devicePk, extension: extensionOf(value.devicePk) };
-    world.must(rfc11.deleteUser({ ...deletion, accessPass: slots?.accessPassPk ?? PROGRAM, authority: value.owner }), value.owner);
+    const banned = value.status === UserStatus.banned;
+    const authority = banned ? FOUNDATION : value.owner;
+    world.must(rfc11.deleteUser({ ...deletion, accessPass: slots?.accessPassPk ?? PROGRAM, authority, banned }), authority);
   }
   for (const device of devices) {
     expect(held(world.extension(extensionOf(device)), 'userTunnelNet')).toEqual([[], 0]);

@@ -281,6 +281,14 @@ describe('users', () => {
     refused(withAccount(deletion, 3, world.pass({ clientIp: client(1) })), CUSTOMER, 'Custom 25');
   });
 
+  test('users that are banned are not deleted by their owner, who could create them again', () => {
+    userIn(world, { device, pass });
+    world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
+    refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER, banned: true }), CUSTOMER, 'Custom 8');
+    refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER, 'NotEnoughAccountKeys');
+    refused(newUser({ device, pass }), CUSTOMER, 'AccountAlreadyExists');
+  });
+
   test('users are not banned twice', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
@@ -339,7 +347,7 @@ describe('devices', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     refused(deletionOf(), OPERATOR, 'ResourceInUse');
-    world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: FOUNDATION, banned: true }));
     world.must(deletionOf(), OPERATOR);
   });
 
