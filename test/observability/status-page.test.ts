@@ -167,6 +167,23 @@ describe('the page', () => {
     expect(statusPage(status({ timeline }))).toContain('<b>40 ×</b> <span class="down">session is down</span>');
   });
 
+  test('a finding of a day ago has its date, a remedy its commands as code, and of many findings the page names fifty-one', () => {
+    const failedVrfs = Array.from({ length: 200 }, (_, n) => ({ vrf: `vrf${n}`, problem: 'timeout', since: NOW - 25 * 3_600_000 }));
+    const page = statusPage(status({ failedVrfs }));
+    expect(page).toContain('Since <time datetime="2026-09-20T13:13:20.000Z">2026-09-20 13:13:20</time> UTC (vrf-failed).');
+    expect(page).toContain(
+      'What to do: compare <code>show ip bgp summary vrf all</code> on the switch; <a href="/runbooks/DzdVrfFailed">runbook</a>',
+    );
+    expect(page.match(/cannot be read: timeout/g)?.length).toBe(51);
+    expect(page).toContain('and 149 more in');
+  });
+
+  test('the page counts nothing before the users were read', () => {
+    const counts = (page: string) => [...page.matchAll(/<dd class="[^"]*">([^<]*)<\/dd>/g)].slice(0, 4).map(([, count]) => count);
+    expect(counts(statusPage(status({ users: [], lastTick: null })))).toEqual(['–', '–', '–', '– / – / –']);
+    expect(counts(statusPage(status({ users: [] })))).toEqual(['0', '0', '0', '0 / 0 / 0']);
+  });
+
   test('the page may use only the script and styles that are in it', () => {
     const page = statusPage(status());
     const inline = [...page.matchAll(/<(?:script|style)>([\s\S]*?)<\/(?:script|style)>/g)].map(([, text = '']) => text);
@@ -222,6 +239,16 @@ describe('the page of one user', () => {
     ],
   ])('page of a user %s', ([, changes, expected]) => {
     expect(sentence(userPage(status({ users: [user(0, changes)] }), keyNumber(0)))).toBe(expected);
+  });
+
+  test("while a finding is critical no user's page is green, and it names the finding", () => {
+    const halted = { code: 'WRITE__BALANCE_LOW', message: 'the balance is too low', remedy: 'send SOL', since: NOW };
+    const page = userPage(status({ halted }), keyNumber(0));
+    expect(sentence(page)).toBe('warning: The session is up, and the ledger agrees.');
+    expect(page).toContain('The agent: Writes halted: the balance is too low.');
+    const warned = userPage(status({ deviceStatus: { name: 'drained', since: NOW } }), keyNumber(0));
+    expect(sentence(warned)).toBe('ok: The session is up, and the ledger agrees.');
+    expect(warned).toContain('The agent: The device is drained on the ledger.');
   });
 
   test("a user's page has its last write with the complete signature and its own events only, and escapes every text", () => {

@@ -22,6 +22,11 @@ function render(part: Part): string {
   return String(part).replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
 }
 
+/** A text with what is between backticks as code. */
+export function withCode(text: string): Markup {
+  return html`${text.split(/(`[^`]+`)/).map((part) => (/^`[^`]+`$/.test(part) ? html`<code>${part.slice(1, -1)}</code>` : part))}`;
+}
+
 /** How a page is coloured; neutral is neither good nor bad. */
 export type Tone = Verdict | 'neutral';
 

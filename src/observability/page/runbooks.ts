@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { html, layout, type Markup } from './html.ts';
+import { html, layout, type Markup, withCode } from './html.ts';
 
 /** The pages of docs/runbooks/ by name, as the build puts them in. */
 declare const __RUNBOOKS__: Readonly<Record<string, string>> | undefined;
@@ -56,12 +56,11 @@ function block(text: string): Markup {
 
 /** Links to other runbooks are kept; what another link of the repository leads to is not in the agent. */
 function inline(text: string): Markup {
-  const parts = text.split(/(`[^`]+`|\[[^\]]+\]\([^)\s]+\))/);
+  const parts = text.split(/(\[[^\]`]+\]\([^)\s]+\))/);
   return html`${parts.map((part) => {
-    if (/^`[^`]+`$/.test(part)) return html`<code>${part.slice(1, -1)}</code>`;
-    const [, words, to = ''] = /^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(part) ?? [];
-    if (words === undefined) return part;
+    const [, words, to = ''] = /^\[([^\]`]+)\]\(([^)\s]+)\)$/.exec(part) ?? [];
+    if (words === undefined) return withCode(part);
     const [, name] = /^(Dzd\w+)\.md$/.exec(to) ?? [];
-    return name === undefined ? inline(words) : html`<a href="${addressOfRunbook(name)}">${words}</a>`;
+    return name === undefined ? words : html`<a href="${addressOfRunbook(name)}">${words}</a>`;
   })}`;
 }

@@ -3,7 +3,7 @@ import { type Finding, sessionSummary } from '../findings.ts';
 import type { AgentStatus, UserReport } from '../status.ts';
 import { clockTime, shortKey, sol, span } from '../wording.ts';
 import { SCRIPT, STYLE } from './assets.ts';
-import { html, layout, type Markup, verdictBox } from './html.ts';
+import { html, layout, type Markup, verdictBox, withCode } from './html.ts';
 import { addressOfRunbook } from './runbooks.ts';
 import { eventList, flapStrip, parts, transactions } from './sections.ts';
 import { ALL_USERS, type UserQuery, usersSection } from './users.ts';
@@ -72,7 +72,7 @@ function verdict(status: AgentStatus): Markup {
 
 function sinceAndRemedy({ code, since, remedy, runbook }: Finding, now: number): Markup {
   const day = since < now - DAY_MS ? `${new Date(since).toISOString().slice(0, 10)} ` : '';
-  return html`<span class="dim">Since <time datetime="${new Date(since).toISOString()}">${day}${clockTime(since)}</time> UTC (${code}).</span> What to do: ${remedy}; <a href="${addressOfRunbook(runbook)}">runbook</a>`;
+  return html`<span class="dim">Since <time datetime="${new Date(since).toISOString()}">${day}${clockTime(since)}</time> UTC (${code}).</span> What to do: ${withCode(remedy)}; <a href="${addressOfRunbook(runbook)}">runbook</a>`;
 }
 
 const DAY_MS = 86_400_000;
@@ -86,11 +86,15 @@ function balanceLasts(hours: number | null): string {
 }
 
 function tiles({ users: all, balance, lastTick, now }: AgentStatus): Markup {
-  const observed = (kind: UserReport['observation']): number => all.filter(({ observation }) => observation === kind).length;
-  const onLedger = (word: string): number => all.filter(({ ledger }) => ledger.status === word).length;
+  // Nothing was counted before the users were read.
+  const count = (isOne: (user: UserReport) => boolean): number | string => (lastTick?.viewSlot == null ? '–' : all.filter(isOne).length);
+  const onLedger = (word: string): number | string => count(({ ledger }) => ledger.status === word);
   const tile = (value: string | number, name: string, kind = ''): Markup =>
     html`<div class="card"><dt>${name}</dt><dd class="${kind}">${value}</dd></div>`;
-  const sessions = (kind: UserReport['observation'], name: string): Markup => tile(observed(kind), name, observed(kind) > 0 ? kind : '');
+  const sessions = (kind: UserReport['observation'], name: string): Markup => {
+    const counted = count(({ observation }) => observation === kind);
+    return tile(counted, name, Number(counted) > 0 ? kind : '');
+  };
   return html`<dl class="tiles">
 ${sessions('up', 'sessions up')}${sessions('down', 'sessions down')}${sessions('unobserved', 'not observed')}
 ${tile(`${onLedger('up')} / ${onLedger('down')} / ${onLedger('unknown')}`, 'on the ledger: up / down / unknown')}

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createStatusServer, statusPage, userPage } from '../../src/observability/http/index.ts';
+import type { AgentStatus, Verdict } from '../../src/observability/index.ts';
+import { FINDING_CASES } from '../support/finding-cases.ts';
+import { agentStatus } from '../support/status-builders.ts';
+import { type Browser, type Page, startBrowser } from './browser.ts';
+import { TOO_FAINT } from './contrast.ts';
+import { overflow, picture } from './picture.ts';
+
+const VIEWS = [
+  { name: 'desktop-light', width: 1280, height: 900, scheme: 'light', scripts: true },
+  { name: 'desktop-dark', width: 1280, height: 900, scheme: 'dark', scripts: true },
+  { name: 'phone-light', width: 360, height: 740, scheme: 'light', scripts: true },
+  { name: 'phone-dark', width: 360, height: 740, scheme: 'dark', scripts: true },
+] as const;
+
+/** Backgrounds of the box, as the style has them. */
+const BOX: Readonly<Record<Verdict, Readonly<Record<'light' | 'dark', readonly number[]>>>> = {
+  ok: { light: [0xe3, 0xf4, 0xea], dark: [0x10, 0x29, 0x1d] },
+  warning: { light: [0xfd, 0xf1, 0xd8], dark: [0x2e, 0x24, 0x10] },
+  critical: { light: [0xfc, 0xe4, 0xe2], dark: [0x36, 0x16, 0x13] },
+};
+const SIGNS: Readonly<Record<Verdict, string>> = { ok: '✓', warning: '!', critical: '✗' };
+
+let browser: Browser;
+let url: string;
+let stop: () => Promise<void>;
+let shown: AgentStatus = agentStatus();
+let pages: readonly Page[];
+
+beforeAll(async () => {
+  browser = await startBrowser();
+  const server = createStatusServer({
+    host: '127.0.0.1',
+    port: 0,
+    board: { read: () => shown, readWithoutUsers: () => shown },
+    metrics: { text: async () => '', contentType: 'text/plain' },
+    page: statusPage,
+    userPage,
+    staleAfterMs: 30_000,
+  });
+  url = `http://127.0.0.1:${await server.start()}`;
+  stop = () => server.stop();
+  pages = await Promise.all(VIEWS.map((view) => browser.page(view)));
+});
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await stop?.();
+});
+
+test.for(FINDING_CASES)('the page shows the findings of %s, light and dark, on a desktop and on a phone', async ([name, changes]) => {
+  shown = agentStatus(changes);
+  const { verdict, findings } = shown;
+  for (const [index, view] of VIEWS.entries()) {
+    const page = pages[index];
+    if (page === undefined) throw new Error('no page');
+    await page.open(`${url}/status`);
+    const box = String(await page.evaluate("document.querySelector('#verdict').innerText"));
+    // Exactly the findings: each with its sentence, its remedy, since when, and its runbook; nothing else.
+    for (const { text, remedy, since, code } of findings) {
+      for (const words of [
+        text,
+        `What to do: ${remedy.replaceAll('`', '')}`,
+        `${new Date(since).toISOString().slice(11, 19)} UTC (${code})`,
+      ])
+        expect(box).toContain(words);
+    }
+    expect(await page.evaluate('[...document.querySelectorAll(\'#verdict a[href^="/runbooks/"]\')].map((link) => link.pathname)')).toEqual(
+      findings.map(({ runbook }) => `/runbooks/${runbook}`),
+    );
+    expect(String(await page.evaluate('document.title')).slice(0, 1)).toBe(SIGNS[verdict]);
+    const [left, top] = await corner(page);
+    const file = await picture(page, `${view.name}-${name.replaceAll(/\W+/g, '-')}`);
+    expect({ view: view.name, box: file.at(left + 12, top + 4) }).toEqual({ view: view.name, box: BOX[verdict][view.scheme] });
+    expect([file.width, await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([view.width, 0, [], []]);
+  }
+});
+
+/** Of the box, from the corner of the page. */
+async function corner(page: Page): Promise<readonly [left: number, top: number]> {
+  const at = await page.evaluate(
+    "(({ left, top }) => [left + scrollX, top + scrollY])(document.querySelector('#verdict').getBoundingClientRect())",
+  );
+  if (!Array.isArray(at)) throw new Error('the page has no box');
+  return [Math.round(Number(at[0])), Math.round(Number(at[1]))];
+}
