@@ -161,9 +161,9 @@ export function createLocalnet(options: LocalnetOptions): Localnet {
       if (sim.find(session.vrf, session.address) === undefined) controller.sync();
       sim.establish(session.vrf, session.address, rttUs);
     },
-    disconnect(user) {
+    disconnect(user, idleReason) {
       const session = controller.sessionOf(user);
-      if (session !== undefined) sim.drop(session.vrf, session.address);
+      if (session !== undefined) sim.drop(session.vrf, session.address, idleReason === undefined ? 'active' : 'idle', idleReason);
     },
     snapshot() {
       const connected = [...localnet.truth().keys()].flatMap((user) => {

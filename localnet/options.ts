@@ -155,6 +155,8 @@ const show = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
   count: [0, 0],
   requests: () => [{ method, params: {} }],
 });
+const IDLE_REASONS = ['Admin', 'NoInterface', 'MaxPath'] as const;
+
 const ofUser = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
   takes: 'USER',
   count: [1, 1],
@@ -188,7 +190,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return [{ method: 'localnet_connectUser', params: { user: readUser(word), rttUs } }];
     },
   },
-  'user disconnect': { describe: 'take its BGP session down', ...ofUser('localnet_disconnectUser') },
+  'user disconnect': {
+    ...ofUser('localnet_disconnectUser'),
+    describe: 'take its BGP session down',
+    options: ['reason'],
+    requests([word = ''], values) {
+      const reason = values.reason === undefined ? undefined : choiceOption(values, 'reason', IDLE_REASONS);
+      return [{ method: 'localnet_disconnectUser', params: { user: readUser(word), reason } }];
+    },
+  },
   'device show': { describe: 'show the device', ...show('localnet_device') },
   'device publisher': {
     takes: 'PUBKEY',
@@ -374,6 +384,11 @@ export const USER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   kind: { type: 'string', value: 'unicast|multicast', describe: 'user create: the kind of user' },
   tenant: { type: 'string', value: '0|1', describe: 'user create: which of the two tenants' },
   connect: { type: 'boolean', describe: 'user create: connect it, too' },
+  reason: {
+    type: 'string',
+    value: IDLE_REASONS.join('|'),
+    describe: 'user disconnect: the switch keeps the session in the state Idle, and why',
+  },
   keypair: { type: 'string', value: 'FILE', describe: 'user create: as the customer with this key file, with its own access pass' },
   'rtt-us': { type: 'string', value: 'US', describe: 'user connect: the round-trip time in microseconds' },
 };

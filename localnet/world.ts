@@ -323,7 +323,7 @@ export interface Localnet {
   /** Deletes the account (DeleteUser), which frees its tunnel; the controller's next push removes the neighbor. */
   removeUser(user: Address): void;
   connect(user: Address, rttUs?: number): void;
-  disconnect(user: Address): void;
+  disconnect(user: Address, idleReason?: string): void;
   /** The ledger's state and the connected users, for `restore`. Excludes faults and pending transactions. */
   snapshot(): LocalnetSnapshot;
   /** The actual session state of every user of the device, to which the ledger should converge. */

@@ -30,6 +30,7 @@ const newDevice = z.strictObject({
   code: z.string().regex(/^[A-Za-z0-9_:.-]{1,32}$/, 'expected a code of 1 to 32 letters, digits, and _ : . -'),
 });
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
+const disconnected = z.strictObject({ user: addressParam, reason: z.exactOptional(z.enum(['Admin', 'NoInterface', 'MaxPath'])) });
 
 /**
  * `localnet_…` methods for clients and switch, over the ledger's JSON-RPC. Each takes one object (docs/localnet.md).
@@ -53,8 +54,8 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       return null;
     },
     localnet_disconnectUser(_, [params]) {
-      const { user } = readParams(oneUser, params ?? {});
-      localnet().disconnect(existing(user));
+      const { user, reason } = readParams(disconnected, params ?? {});
+      localnet().disconnect(existing(user), reason);
       return null;
     },
     /** Like `addUser`: creates the user, configures it on the switch, and connects it if requested. */

@@ -275,7 +275,7 @@ export function renderNeighbors(scene: Scene, vrfs: readonly VrfName[], only?: s
 
 function renderNeighbor(scene: Scene, neighbor: SimulatedNeighbor): Record<string, unknown> {
   const { sim, eosQuirks, faults } = scene;
-  const { address, vrf, remoteAs, state, description, changedAt, establishedTransitions } = neighbor;
+  const { address, vrf, remoteAs, state, description, changedAt, establishedTransitions, lastError } = neighbor;
   const up = state === 'established';
   const seconds = Math.max(0, Math.floor((sim.now() - changedAt) / 1_000));
   const local = `169.254.${address.split('.')[2] ?? '0'}.${Math.max(0, Number(address.split('.')[3] ?? 1) - 1)}`;
@@ -305,6 +305,13 @@ function renderNeighbor(scene: Scene, neighbor: SimulatedNeighbor): Record<strin
     configMinHoldTime: 3,
     ...(up ? { holdTimeLeft: 2, keepaliveTimeLeft: 0, ifName: `Tunnel${500 + spread(address, 128)}` } : {}),
     ...(up ? { establishedTime: seconds } : { connectInterval: 5, connectTimeLeft: 3, connectFailed: 0 }),
+    ...(lastError === undefined
+      ? {}
+      : {
+          lastErrorCode: lastError.code,
+          lastErrorSubcode: lastError.subcode,
+          lastErrorTimeInfo: { time: Math.floor(lastError.at / 1_000) },
+        }),
     state: faults.current('wrong-types') === undefined ? EOS_STATES[state] : seconds,
     establishedTransitions,
     lastState: up ? 'OpenConfirm' : establishedTransitions > 0 ? 'Established' : 'Idle',

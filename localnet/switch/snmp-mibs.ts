@@ -155,6 +155,15 @@ function establishedTime({ state, establishedTransitions: count, changedAt }: Si
   return { type: TYPE.gauge32, value: never ? 0 : Math.max(0, Math.floor((sim.now() - changedAt) / 1_000)) };
 }
 
+const gauge = (value: number): MibValue => ({ type: TYPE.gauge32, value });
+/** It has received no NOTIFICATION, only sent some. */
+const none = gauge(0);
+
+/** TimeStamp: sysUpTime when it happened. */
+function ticksAt(at: number | undefined, sim: SimulatedSwitch): MibValue {
+  return { type: TYPE.timeTicks, value: at === undefined ? 0 : Math.max(0, Math.floor((at - sim.bootedAt()) / 10)) };
+}
+
 function scalar(oid: Oid, value: MibValue): MibObject {
   return { oid, instances: [[0]], read: () => value };
 }
@@ -182,6 +191,10 @@ export function createAristaBgpView(sim: SimulatedSwitch, vrf: VrfName): () => r
       column([2, 1, 12], adminStatus),
       column([2, 1, 13], ({ state }) => integer(STATE[state])),
       column([2, 1, 14], ({ description }) => octets(description ?? '')),
+      ...[1, 2, 3].map((number) => column([3, 1, number], () => none)),
+      column([3, 1, 6], ({ lastError }) => gauge(lastError?.code ?? 0)),
+      column([3, 1, 7], ({ lastError }) => gauge(lastError?.subcode ?? 0)),
+      column([3, 1, 8], ({ lastError }) => ticksAt(lastError?.at, sim)),
       column([4, 1, 1], (neighbor) => establishedTime(neighbor, sim)),
       column([7, 1, 5], establishedTransitions),
     ];
@@ -245,6 +258,7 @@ export function createBgpView(sim: SimulatedSwitch, vrf: VrfName, mibs: readonly
       column(3, adminStatus),
       column(7, ({ address }) => ipAddress(address)),
       column(9, ({ remoteAs }) => integer(remoteAs > 0xffff ? AS_TRANS : remoteAs)),
+      column(14, ({ lastError }) => octets(String.fromCharCode(lastError?.code ?? 0, lastError?.subcode ?? 0))),
       column(15, establishedTransitions),
       column(16, (neighbor) => establishedTime(neighbor, sim)),
     ];

@@ -9,6 +9,8 @@ export interface SimulatedNeighbor {
   readonly description?: string;
   state: NeighborState;
   idleReason?: string;
+  /** The last NOTIFICATION (RFC 4271): the switch sends one when a session is lost. */
+  lastError?: { readonly code: number; readonly subcode: number; readonly at: EpochMs };
   /** When the session last went up or down, switch time. */
   changedAt: EpochMs;
   establishedTransitions: number;
@@ -56,6 +58,13 @@ export interface SimulatedSwitch {
   onChange(listener: (change: SwitchChange) => void): () => void;
 }
 
+const HOLD_TIMER_EXPIRED = { code: 4, subcode: 0 };
+/** By the idle reason: Cease, with its subcode (RFC 4486). */
+const CAUSES: Readonly<Record<string, typeof HOLD_TIMER_EXPIRED>> = {
+  Admin: { code: 6, subcode: 2 },
+  MaxPath: { code: 6, subcode: 1 },
+};
+
 export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly clock: Clock; readonly hostname?: string }): SimulatedSwitch {
   const vrfs = new Map<VrfName, Map<string, SimulatedNeighbor>>([['default', new Map()]]);
   let skewMs = 0;
@@ -74,7 +83,10 @@ export function createSimulatedSwitch({ clock, hostname = 'dz1' }: { readonly cl
   };
   const drop = (neighbor: SimulatedNeighbor, state: NeighborState, idleReason?: string): void => {
     const changes = neighbor.state !== state;
-    if (neighbor.state === 'established') neighbor.changedAt = now();
+    if (neighbor.state === 'established') {
+      neighbor.changedAt = now();
+      neighbor.lastError = { ...(CAUSES[idleReason ?? ''] ?? HOLD_TIMER_EXPIRED), at: now() };
+    }
     neighbor.state = state;
     if (idleReason === undefined) delete neighbor.idleReason;
     else neighbor.idleReason = idleReason;

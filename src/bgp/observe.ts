@@ -115,7 +115,8 @@ function observeTunnel(
   const chosen = choose(candidates, description, expectedVrf);
   if (chosen === undefined) {
     if (found.length > 0) return { kind: 'unobserved', reason: 'neighbor-of-another-user' };
-    return couldBeElsewhere(expectedVrf, index) ? { kind: 'unobserved', reason: 'vrf-not-collected' } : { kind: 'down' };
+    if (couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', reason: 'vrf-not-collected' };
+    return { kind: 'down', downReason: whyAbsent(sides.clientSide, index.vrfs.get(expectedVrf ?? '')) };
   }
   switch (chosen.neighbor.state) {
     case 'established':
@@ -125,9 +126,16 @@ function observeTunnel(
     default: {
       const isCertain = chosen.neighbor.description === description || chosen.vrf === expectedVrf;
       if (!isCertain && couldBeElsewhere(expectedVrf, index)) return { kind: 'unobserved', reason: 'vrf-not-collected' };
-      return { kind: 'down', at: chosen };
+      return { kind: 'down', at: chosen, downReason: chosen.neighbor.downReason };
     }
   }
+}
+
+/** Why the switch has no such neighbor; a source that sees connections cannot show a neighbor that is down. */
+function whyAbsent(address: string, reading: VrfReading | undefined): string {
+  if (reading?.kind !== 'collected' || reading.tcpStates === undefined) return 'the switch has no such neighbor';
+  const state = reading.tcpStates.get(address);
+  return state === undefined ? 'no TCP connection' : `the TCP connection is in state ${state}`;
 }
 
 /** The described one first, then the one in the VRF where the controller puts this user, then an Established one (rule 2). */

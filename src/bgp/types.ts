@@ -17,8 +17,8 @@ export interface Neighbor {
   readonly state: NeighborState;
   readonly description?: string;
   readonly remoteAs?: number;
-  /** Why the switch keeps it idle: `Admin`, `NoInterface`, `MaxPath`, … */
-  readonly idleReason?: string;
+  /** Why the session is down, in the switch's own words where it gives any: `Idle(MaxPath): …`, the last notification. For people only. */
+  readonly downReason?: string;
   /** When the session last went up or down, on the clock of `VrfReading.switchTime`. */
   readonly changedAt?: EpochMs;
   /** How often the session has become Established, a counter of the switch. */
@@ -39,6 +39,8 @@ export type VrfReading =
       readonly neighbors: ReadonlyMap<string, Neighbor>;
       /** The switch's own time when it answered; ages are `switchTime − changedAt`. */
       readonly switchTime?: EpochMs;
+      /** States of the TCP connections that are not Established, by peer address; only from a source that sees connections, not neighbors. */
+      readonly tcpStates?: ReadonlyMap<string, string>;
       /** By how much `changedAt` of one unchanged session may differ between two polls, milliseconds. */
       readonly changedAtToleranceMs: number;
     }
@@ -117,5 +119,5 @@ export interface LocatedNeighbor extends NeighborKey {
 export type Observation =
   | { readonly kind: 'up'; readonly at: LocatedNeighbor }
   /** `at` is absent when the switch has no such neighbor although every VRF was read. */
-  | { readonly kind: 'down'; readonly at?: LocatedNeighbor }
+  | { readonly kind: 'down'; readonly at?: LocatedNeighbor; readonly downReason?: string }
   | { readonly kind: 'unobserved'; readonly reason: UnobservedReason };

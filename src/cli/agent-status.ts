@@ -82,6 +82,7 @@ const userSchema = z.object({
   expectedVrf: text.nullable(),
   observation: z.enum(['up', 'down', 'unobserved']),
   because: text.nullable(),
+  downReason: text.nullable().default(null),
   neighbor: z.object({ vrf: text, address: text, state: text, description: text.nullable(), source: text }).nullable(),
   sinceMs: z.number().nullable(),
   decision: z.enum(['write', 'hold', 'settled']),

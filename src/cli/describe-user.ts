@@ -74,8 +74,8 @@ function found({ neighbor, observation, because, sinceMs, expectedVrf }: Explain
   return `${address} in ${vrf}${elsewhere}, ${state} ${since}${named}, by source ${source}${problems}`;
 }
 
-function observed({ observation, because }: ExplainedUser): string {
-  if (observation !== 'unobserved') return observation;
+function observed({ observation, because, downReason }: ExplainedUser): string {
+  if (observation !== 'unobserved') return downReason === null ? observation : `${observation}: ${downReason}`;
   return `neither up nor down: ${because === null ? 'no reason given' : (HOLD_REASON_TEXT[because] ?? because)}`;
 }
 

@@ -409,7 +409,8 @@ function logObservation(logger: Logger, user: string, before: Observation | unde
     return;
   }
   const { at } = observation;
-  const fields = { user, vrf: at?.vrf, peer: at?.address, state: at?.neighbor.state };
+  const downReason = observation.kind === 'down' ? observation.downReason : undefined;
+  const fields = { user, vrf: at?.vrf, peer: at?.address, state: at?.neighbor.state, downReason };
   // A state that this process did not see begin is not news.
   if (before === undefined || newFlaps === 0) logger.debug(`session is ${observation.kind}`, fields);
   else logger.info(`session is ${observation.kind}`, fields);

@@ -182,6 +182,7 @@ function userReport(
     expectedVrf: expectedVrf ?? null,
     observation: observation.kind,
     because: observation.kind === 'unobserved' ? observation.reason : null,
+    downReason: (observation.kind === 'down' ? observation.downReason : undefined) ?? null,
     neighbor:
       at === undefined
         ? null
@@ -290,7 +291,8 @@ export function createStatusBoard(options: StatusBoardOptions) {
       const { observation } = outcome;
       if (before === undefined || observation.kind === 'unobserved' || outcome.newFlaps === 0) return;
       flaps.add(observation.kind, outcome.newFlaps);
-      note(observation.kind, `session is ${observation.kind}`, user);
+      const why = observation.kind === 'down' && observation.downReason !== undefined ? `: ${observation.downReason}` : '';
+      note(observation.kind, `session is ${observation.kind}${why}`, user);
     },
     trigger(event) {
       if (event.kind === 'lost') {

@@ -15,6 +15,8 @@ export interface UserReport {
   readonly observation: Observation['kind'];
   /** The reason why it is unobserved. */
   readonly because: string | null;
+  /** Why the session is down, as far as the source shows it: an idle reason of the switch, the last notification, the state of the TCP connection. */
+  readonly downReason: string | null;
   readonly neighbor: (NeighborKey & { readonly state: string; readonly description: string | null; readonly source: string }) | null;
   /** Age of the session's state by the switch's clock, milliseconds. */
   readonly sinceMs: number | null;

@@ -55,6 +55,22 @@ describe('observation', () => {
     expect(observe([userNumber(0)], snapshotOf({ default: [], vrf1: [established(5)] }))).toEqual(['down']);
   });
 
+  test('a session that is down has the reason of its neighbor, or why there is none', () => {
+    const reasonOf = (snapshot: NeighborSnapshot) => {
+      const observation = observeUsers([userNumber(0)], snapshot, noLastTunnel).byUser.get(keyNumber(0));
+      return observation?.kind === 'down' ? observation.downReason : observation?.kind;
+    };
+    const downReason = 'Idle(MaxPath): more routes than maximum-routes allows';
+    expect(reasonOf(snapshotOf({ vrf1: [{ address: clientOf(0), state: 'idle', downReason }] }))).toBe(downReason);
+    expect(reasonOf(snapshotOf({ vrf1: [established(5)] }))).toBe('the switch has no such neighbor');
+    const sockets = (tcpStates: ReadonlyMap<string, string>): NeighborSnapshot => {
+      const { vrfs, takenAt } = snapshotOf({ vrf1: [established(5)] });
+      return { takenAt, vrfs: new Map([...vrfs].map(([vrf, reading]) => [vrf, { ...reading, tcpStates }])) };
+    };
+    expect(reasonOf(sockets(new Map()))).toBe('no TCP connection');
+    expect(reasonOf(sockets(new Map([[clientOf(0), 'SYN-RECV']])))).toBe('the TCP connection is in state SYN-RECV');
+  });
+
   test('rule 3: a user in a VRF that could not be read is unobserved, and users of other VRFs are not', () => {
     const users = [userNumber(0), userNumber(1, { expectedVrf: 'vrf2' }), userNumber(2)];
     const snapshot = snapshotOf({ vrf1: [established(0), active(2)], vrf2: 'failed' });

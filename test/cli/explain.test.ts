@@ -44,6 +44,21 @@ describe.concurrent('without a running agent', () => {
     expect(at.localnet.ledger.bank.counters.received).toBe(0);
   });
 
+  test('explain gives the reason of the switch for a session that is down', async () => {
+    await using at = await commandFixture();
+    const [lost, refused] = at.users;
+    if (lost === undefined || refused === undefined) throw new Error('the fixture has three users');
+    at.localnet.disconnect(lost);
+    at.localnet.disconnect(refused, 'MaxPath');
+    expect(subjects((await at.run(['explain', '500', '--fresh'])).stdout).observed).toBe(
+      'down: last notification sent: Hold Timer Expired',
+    );
+    const { stdout } = await at.run(['explain', '501', '--fresh', '--output', 'json']);
+    expect(jsonLines(stdout)).toEqual([
+      expect.objectContaining({ observation: 'down', downReason: 'Idle(MaxPath): more routes than maximum-routes allows' }),
+    ]);
+  });
+
   test('explain prints the report as JSON', async () => {
     await using at = await commandFixture();
     const { stdout } = await at.run(['explain', '500', '--fresh', '--output', 'json']);
@@ -168,6 +183,7 @@ function report(more: Partial<ExplainedUser> = {}): ExplainedUser {
     expectedVrf: 'vrf1',
     observation: 'up',
     because: null,
+    downReason: null,
     neighbor: { vrf: 'vrf1', address: '169.254.0.15', state: 'established', description: 'USER-507', source: 'eapi' },
     sinceMs: 180_000,
     decision: 'settled',
@@ -221,6 +237,11 @@ describe('describeUser', () => {
     ],
     ['expected', { tunnelNet: '10.0.0.0/24' }, 'nothing: 10.0.0.0/24 is not a /31, so it has no neighbor address'],
     ['observed', { observation: 'unobserved', because: 'tunnel-net-shared' }, 'neither up nor down: another user has the same tunnel_net'],
+    [
+      'observed',
+      { observation: 'down', downReason: 'last notification sent: Hold Timer Expired' },
+      'down: last notification sent: Hold Timer Expired',
+    ],
     ['decided', { decision: 'hold', decisionReason: 'connect-grace' }, 'write nothing: new, and within policy.connectGrace (default 60s)'],
     ['decided', { decision: 'hold', decisionReason: 'newer-reason' }, 'write nothing: newer-reason'],
     ['decided', { decision: 'write', decisionReason: 'change', observation: 'down' }, 'write down: the ledger says up'],

@@ -3,7 +3,7 @@ import type { LedgerUser, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogListener, createVerdictLog } from '../../src/observability/index.ts';
 import { lamports, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
-import { decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { agentStatus, lostPart, NOW, okPart } from '../support/status-builders.ts';
 
 function log() {
@@ -277,4 +277,17 @@ test('each change of the verdict is one line with its findings, and an agent tha
     ['error', 'verdict changed critical', 'ok', 10, ['spend-limit-reached'], 'DzdSpendLimitReached'],
     ['info', 'verdict changed ok', 'critical', 20, undefined, undefined],
   ]);
+});
+
+test('a session that goes down is one line with the reason that the switch gives', () => {
+  const { reporter, texts } = log();
+  const users = [userNumber(0, { status: 'up', reportedAt: 9_000 })];
+  const decide = decider();
+  const downReason = 'last notification sent: Hold Timer Expired';
+  const up = decide({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0, { sinceMs: 60_000 })] }) }).outcomes.get(keyNumber(0));
+  const down = decide({ at: 5_000, users, snapshot: snapshotOf({ vrf1: [active(0, { sinceMs: 1_000, downReason })] }, 5_000) });
+  const outcome = down.outcomes.get(keyNumber(0));
+  if (up === undefined || outcome === undefined) throw new Error('both ticks decide the user');
+  reporter.observed({ user: keyNumber(0), before: up.observation, outcome });
+  expect(texts()).toMatchObject([{ level: 'info', msg: 'session is down', state: 'active', peer: '169.254.0.1', downReason }]);
 });

@@ -59,6 +59,7 @@ test('the status shows each user as the last tick left it, from neighbor to reco
     expectedVrf: 'vrf1',
     observation: 'down',
     because: null,
+    downReason: null,
     neighbor: { vrf: 'vrf1', address: clientOf(1), state: 'active', description: null, source: 'test' },
     sinceMs: 2_000,
     decision: 'hold',

@@ -259,7 +259,11 @@ describe('the page of one user', () => {
       { at: NOW, kind: 'up' as const, user: keyNumber(1), text: 'not mine' },
     ];
     const neighbor = { vrf: evil, address: evil, state: evil, description: evil, source: evil };
-    const page = userPage(status({ users: [user(0, { lastWrite, neighbor, clientIp: evil })], timeline }), keyNumber(0)) ?? '';
+    const down = { observation: 'down' as const, downReason: evil };
+    const users = [user(0, { lastWrite, neighbor, clientIp: evil, ...down })];
+    const page = userPage(status({ users, timeline }), keyNumber(0)) ?? '';
+    expect(page).toContain('<dt>Down because</dt><dd>&lt;b onclick=x&gt;</dd>');
+    expect(statusPage(status({ users }))).toContain('&lt;b onclick=x&gt;');
     expect([page.includes('S'.repeat(88)), page.includes('mine &lt;b'), page.includes('not mine'), page.includes(evil)]).toEqual([
       true,
       true,

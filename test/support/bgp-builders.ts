@@ -105,6 +105,7 @@ export interface NeighborSketch {
   readonly address: string;
   readonly state?: NeighborState;
   readonly description?: string;
+  readonly downReason?: string;
   /** How long the session has been as it is, milliseconds. */
   readonly sinceMs?: number;
   readonly transitions?: number;
@@ -143,10 +144,14 @@ export function snapshotOf(
   return { vrfs: new Map(readings), takenAt: monotonicMs(at) };
 }
 
-function neighborOf({ address, state = 'established', description, sinceMs, transitions }: NeighborSketch, at: number): Neighbor {
+function neighborOf(
+  { address, state = 'established', description, downReason, sinceMs, transitions }: NeighborSketch,
+  at: number,
+): Neighbor {
   return {
     address,
     state,
+    ...(downReason === undefined ? {} : { downReason }),
     ...(description === undefined ? {} : { description }),
     ...(sinceMs === undefined ? {} : { changedAt: epochMs(SWITCH_EPOCH + at - sinceMs) }),
     ...(transitions === undefined ? {} : { establishedTransitions: transitions }),

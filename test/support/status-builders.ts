@@ -17,6 +17,7 @@ export function userReport(n: number, changes: Partial<UserReport> = {}): UserRe
     expectedVrf: 'vrf1',
     observation: 'up',
     because: null,
+    downReason: null,
     neighbor: { vrf: 'vrf1', address: '169.254.0.1', state: 'established', description: null, source: 'eapi' },
     sinceMs: 60_000,
     decision: 'settled',

@@ -2,9 +2,11 @@ import { isIPv4 } from 'node:net';
 import type { NeighborKey } from '../../bgp/index.ts';
 import { isRecord } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
+import { notificationText } from '../down-reasons.ts';
 import { neighborKeyText } from '../source.ts';
 import { commandError, concernsOneCommand, type EapiClient } from './client.ts';
 import type { JsonObject } from './json.ts';
+import { readText } from './summary.ts';
 
 /** A minute: no BGP session with a hold time of seconds survives such a path. */
 const MAX_RTT_US = 60_000_000;
@@ -15,15 +17,47 @@ const MAX_RTT_US = 60_000_000;
  * other field of peerTcpInfo on some releases while the session is down. A session that is not Established has none.
  */
 export function collectRtts(result: JsonObject, wanted: ReadonlySet<string>, into: Map<string, Nanoseconds>): void {
+  for (const [key, peer] of peersOf(result)) {
+    if (peer.state !== 'Established') continue;
+    const rtt = isRecord(peer.peerTcpInfo) ? readRtt(peer.peerTcpInfo.sndRtt) : undefined;
+    if (rtt !== undefined && wanted.has(key)) into.set(key, rtt);
+  }
+}
+
+/**
+ * Takes out of the same result why neighbors are down: `{idleReason?, lastErrorCode?, lastErrorSubcode?, lastErrorTimeInfo?: {time},
+ * lastErrorRcvdCode?, …, establishFailHint?, lastSocketOutErrorMsg?}`, the later notification of the two.
+ */
+export function collectDownReasons(result: JsonObject, into: Map<string, string>): void {
+  for (const [key, peer] of peersOf(result)) {
+    const reason = peer.state === 'Established' ? undefined : downReasonOf(peer);
+    if (reason !== undefined) into.set(key, reason);
+  }
+}
+
+function downReasonOf(peer: JsonObject): string | undefined {
+  const notification = (prefix: 'lastError' | 'lastErrorRcvd', direction: 'sent' | 'received') => {
+    const [code, subcode, info] = [peer[`${prefix}Code`], peer[`${prefix}Subcode`], peer[`${prefix}TimeInfo`]];
+    if (!isByte(code)) return undefined;
+    const time = isRecord(info) && typeof info.time === 'number' ? info.time : 0;
+    return { text: notificationText(code, isByte(subcode) ? subcode : 0, direction), time };
+  };
+  const [sent, received] = [notification('lastError', 'sent'), notification('lastErrorRcvd', 'received')];
+  const last = (received?.time ?? -1) > (sent?.time ?? -1) ? received : sent;
+  const idle = readText(peer.idleReason);
+  const hint = readText(peer.establishFailHint) ?? readText(peer.lastSocketOutErrorMsg);
+  return idle === undefined ? (last?.text ?? hint) : `Idle: ${idle}`;
+}
+
+const isByte = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 255;
+
+/** The neighbors of a result, by `neighborKeyText`. */
+function* peersOf(result: JsonObject): Generator<readonly [key: string, peer: JsonObject]> {
   if (!isRecord(result.vrfs)) return;
   for (const [vrf, reading] of Object.entries(result.vrfs)) {
     if (!isRecord(reading) || !Array.isArray(reading.peerList)) continue;
-    for (const peer of reading.peerList as readonly unknown[]) {
-      if (!isRecord(peer) || typeof peer.peerAddress !== 'string' || peer.state !== 'Established') continue;
-      const key = neighborKeyText({ vrf, address: peer.peerAddress });
-      const rtt = isRecord(peer.peerTcpInfo) ? readRtt(peer.peerTcpInfo.sndRtt) : undefined;
-      if (rtt !== undefined && wanted.has(key)) into.set(key, rtt);
-    }
+    for (const peer of reading.peerList as readonly unknown[])
+      if (isRecord(peer) && typeof peer.peerAddress === 'string') yield [neighborKeyText({ vrf, address: peer.peerAddress }), peer];
   }
 }
 
@@ -70,8 +104,15 @@ export class RttReader {
     const established = this.#options.established();
     if (wanted.size * 2 > established && established <= MAX_NEIGHBORS_OF_ONE_COMMAND && (await this.#readAll(wanted, rtts, signal)))
       return rtts;
-    await this.#readEach([...askable.values()], wanted, rtts, signal);
+    await this.#readEach([...askable.values()], (result) => collectRtts(result, wanted, rtts), signal);
     return rtts;
+  }
+
+  /** Why these neighbors are down, by `neighborKeyText`. */
+  async readDownReasons(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const reasons = new Map<string, string>();
+    await this.#readEach(neighbors.filter(isAskable), (result) => collectDownReasons(result, reasons), signal);
+    return reasons;
   }
 
   /** False when the switch did not run the one command, and each neighbor has to be asked for. */
@@ -81,18 +122,13 @@ export class RttReader {
     return failure === undefined;
   }
 
-  async #readEach(
-    keys: readonly NeighborKey[],
-    wanted: ReadonlySet<string>,
-    rtts: Map<string, Nanoseconds>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #readEach(keys: readonly NeighborKey[], onResult: (result: JsonObject) => void, signal: AbortSignal): Promise<void> {
     const { endpoint, client } = this.#options;
     let failures = 0;
     for (let next = 0; next < keys.length && failures <= MAX_FAILED_COMMANDS; ) {
       const commands = keys.slice(next, next + NEIGHBORS_PER_REQUEST).map(neighborCommand);
       const { results, failure } = await client.run(commands, signal);
-      for (const result of results) collectRtts(result, wanted, rtts);
+      for (const result of results) onResult(result);
       next += results.length;
       if (failure === undefined) continue;
       if (!concernsOneCommand(failure)) throw commandError(endpoint, commands[results.length] ?? ALL_NEIGHBORS_COMMAND, failure);

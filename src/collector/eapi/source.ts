@@ -1,6 +1,7 @@
 import type { NeighborKey, NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, createAbortController, Stopped, withSignals } from '../../lib/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
+import { DownReasons } from '../down-reasons.ts';
 import type { ShowRunner, SwitchSource } from '../source.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
@@ -28,6 +29,9 @@ export interface EapiSourceOptions {
 /** A kilobyte for each of 4,096 neighbors: four times what EOS writes. */
 const MAX_ANSWER_BYTES = 4 << 20;
 
+/** The details of a neighbor that is down take 3 kB. */
+const REASONS_PER_POLL = 8;
+
 export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>;
 
 /**
@@ -35,6 +39,8 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
  *
  *   collect  ── show ip bgp summary vrf all ──────────┐             ┌─ auth ─► HTTP ─┐   ┌─ readSummary ──► NeighborSnapshot
  *   readRtts ── show ip bgp neighbors <a> vrf <v> … ──┴─► client ───┴─ gRPC ─────────┴───┴─ collectRtts ──► RTT by neighbor
+ *
+ * A neighbor that went down without an idle reason costs `collect` one more request, for its last notification.
  *
  * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` at once.
  */
@@ -48,6 +54,7 @@ class EapiSwitchSource implements EapiSource {
   readonly #endpoint: string;
   readonly #client: EapiClient;
   readonly #rtts: RttReader;
+  readonly #downReasons: DownReasons;
   readonly #closing = createAbortController();
   #established = 0;
   #closed: Promise<void> | undefined;
@@ -57,6 +64,7 @@ class EapiSwitchSource implements EapiSource {
     const { name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES } = options;
     this.name = name;
     this.#clock = clock;
+    this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
     this.#endpoint = endpoint.text;
     this.#client = createEapiClient({ ...options, endpoint, maxAnswerBytes });
     this.#rtts = new RttReader({ endpoint: endpoint.text, client: this.#client, established: () => this.#established });
@@ -75,7 +83,8 @@ class EapiSwitchSource implements EapiSource {
       throw commandError(this.#endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
     const { vrfs, established } = readSummary(result, { endpoint: this.#endpoint, source: this.name, switchTime });
     this.#established = established;
-    return { vrfs, takenAt };
+    const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => this.#rtts.readDownReasons(neighbors, inner);
+    return { vrfs: await this.#downReasons.addTo(vrfs, read, signal), takenAt };
   }
 
   dropCounters(): Readonly<Record<string, number>> {

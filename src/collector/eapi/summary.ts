@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Neighbor, NeighborState, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type EpochMs, isRecord } from '../../lib/index.ts';
+import { idleText } from '../down-reasons.ts';
 import { readEpochSeconds, saysNoBgp } from './client.ts';
 import { type JsonObject, switchText, typeName } from './json.ts';
 
@@ -75,13 +76,14 @@ function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined
 
 function readPeer(address: string, value: unknown): Neighbor {
   if (!isRecord(value)) return { address, state: 'unrecognized' };
+  const idleReason = readText(value.peerStateIdleReason);
   return {
     address,
     state: STATES.get(value.peerState) ?? 'unrecognized',
     changedAt: readEpochSeconds(value.upDownTime),
     remoteAs: readAs(value.asn),
     description: readText(value.description),
-    idleReason: readText(value.peerStateIdleReason),
+    downReason: idleReason === undefined ? undefined : idleText(idleReason),
   };
 }
 
@@ -111,7 +113,7 @@ function isAs(value: number): boolean {
 }
 
 /** A text with control characters is none: nothing of it can be compared or shown. */
-function readText(value: unknown): string | undefined {
+export function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= MAX_DESCRIPTION && /^\P{Cc}+$/u.test(value) ? value : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { SocketAddress } from 'node:net';
+import { notificationText } from '../down-reasons.ts';
 import { type Oid, type PeerColumn, type PeerMib, SnmpProblem, type SnmpValue } from './session.ts';
 
 const ARISTA_BGP_OBJECTS = [1, 3, 6, 1, 4, 1, 30_065, 4, 1, 1];
@@ -28,7 +29,17 @@ export const ARISTA_MIB: PeerMib = {
   stateObject: 'aristaBgp4V2PeerState',
   addressOf,
   remoteAsOf: (cell: SnmpValue) => (cell.kind === 'unsigned' && cell.type === 'gauge32' && cell.value > 0 ? cell.value : undefined),
+  // aristaBgp4V2PeerErrorsTable: code, subcode and time of the last one received, and of the last one sent.
+  errorColumns: [1, 2, 3, 6, 7, 8].map((column) => [...ARISTA_BGP_OBJECTS, 3, 1, column]),
+  errorOf(values) {
+    const [code = 0, subcode = 0, at = 0, sentCode = 0, sentSubcode = 0, sentAt = 0] = values.map(numberOf);
+    const received = notificationText(code, subcode, 'received');
+    const sent = notificationText(sentCode, sentSubcode, 'sent');
+    return at > sentAt ? (received ?? sent) : (sent ?? received);
+  },
 };
+
+const numberOf = (value: SnmpValue | undefined): number => (value?.kind === 'integer' || value?.kind === 'unsigned' ? value.value : 0);
 
 /** InetAddressType (RFC 4001) and its length in octets; the types with a zone carry it in the last four. */
 const ADDRESS_LENGTHS: Readonly<Record<number, readonly number[]>> = { 1: [4], 2: [16, 20], 3: [8], 4: [20] };
@@ -78,6 +89,12 @@ export const BGP4_MIB: PeerMib = {
     return index.join('.');
   },
   remoteAsOf,
+  // bgpPeerLastError, two octets: code and subcode of the last one in either direction.
+  errorColumns: [[...BGP_PEER_ENTRY, 14]],
+  errorOf([value]) {
+    const [code = 0, subcode = 0] = value?.kind === 'octets' && value.value.length === 2 ? value.value : [];
+    return notificationText(code, subcode);
+  },
 };
 
 /**

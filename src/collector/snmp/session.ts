@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
 import type { Neighbor, NeighborState } from '../../bgp/index.ts';
 import { AgentError, type Clock, type EpochMs, type ErrorCode, epochMs } from '../../lib/index.ts';
+import { idleText } from '../down-reasons.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 
 /** How many datagrams were dropped, by reason. */
@@ -189,6 +190,10 @@ export interface PeerMib {
   addressOf(index: Oid): string;
   /** Undefined for a value that is not an AS. */
   remoteAsOf(cell: SnmpValue): number | undefined;
+  /** The columns of the last NOTIFICATION, read for neighbors that are down. */
+  readonly errorColumns: readonly Oid[];
+  /** The text of these columns' values; undefined where there was none. */
+  errorOf(values: readonly (SnmpValue | undefined)[]): string | undefined;
 }
 
 /** The cells of one neighbor. */
@@ -219,7 +224,7 @@ export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): N
     state,
     description: textOf(cells.get('description')),
     remoteAs: remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs),
-    idleReason: isHalted ? 'Admin' : undefined,
+    downReason: isHalted ? idleText('Admin') : undefined,
     changedAt: seconds === undefined ? undefined : changedAtOf(state, seconds, readAt),
     establishedTransitions: unsigned(cells.get('establishedTransitions'), 'counter32'),
   };

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import type { NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
+import type { NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../../bgp/index.ts';
 import {
   AgentError,
   type Clock,
@@ -15,7 +15,8 @@ import {
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
-import type { SwitchSource } from '../source.ts';
+import { DownReasons } from '../down-reasons.ts';
+import { neighborKeyText, type SwitchSource } from '../source.ts';
 import {
   addIgnored,
   describeIgnored,
@@ -101,6 +102,9 @@ const CONCURRENT_REQUESTS = 8;
 /** Each has a socket. */
 const CONCURRENT_VRFS = 8;
 
+/** Two requests, where all are in one VRF. */
+const REASONS_PER_POLL = 12;
+
 const CLOSED = 'the SNMP source is closed';
 
 /** One poll of all VRFs. */
@@ -134,6 +138,7 @@ class SnmpSource implements SwitchSource {
   readonly #ignored = noneIgnored();
   readonly #readers = new Map<VrfName, VrfReader>();
   readonly #restarts = new RestartWatch();
+  readonly #downReasons: DownReasons;
   readonly #requests = new PQueue({ concurrency: CONCURRENT_REQUESTS });
   readonly #closing = createAbortController();
   /** The wall clock of the start, advanced by the monotonic clock: ages become dates on it, and a clock step would move them all at once. */
@@ -142,6 +147,7 @@ class SnmpSource implements SwitchSource {
   constructor(options: SnmpSourceOptions) {
     const { name, host, port, pollTimeoutMs = POLL_TIMEOUT_MS, clock } = options;
     this.name = name;
+    this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
     this.pollTimeoutMs = pollTimeoutMs;
     this.#options = options;
     this.#endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -176,8 +182,34 @@ class SnmpSource implements SwitchSource {
     const results = await queue
       .addAll(vrfs.map((vrf) => () => this.#read(vrf, poll, signal)))
       .finally(() => reading.abort(new Stopped('the poll is over')));
-    if (await restarted) for (const reader of this.#readers.values()) reader.forget();
-    return toSnapshot(results, takenAt, this.#endpoint);
+    const hasRestarted = await restarted;
+    try {
+      const snapshot = toSnapshot(results, takenAt, this.#endpoint);
+      const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => this.#lastErrors(neighbors, vrfs, poll, inner);
+      return { ...snapshot, vrfs: await this.#downReasons.addTo(snapshot.vrfs, read, signal) };
+    } finally {
+      if (hasRestarted) for (const reader of this.#readers.values()) reader.forget();
+    }
+  }
+
+  async #lastErrors(
+    neighbors: readonly NeighborKey[],
+    vrfs: readonly SnmpVrf[],
+    poll: Poll,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>> {
+    const reasons = new Map<string, string>();
+    for (const vrf of vrfs) {
+      const { vrf: name } = named(vrf);
+      const addresses = new Set(neighbors.flatMap((key) => (key.vrf === name ? [key.address] : [])));
+      const reader = this.#readers.get(name);
+      if (addresses.size === 0 || reader === undefined) continue;
+      const errors = await this.#withSession(vrf, poll, noneIgnored(), signal, (session, inner) =>
+        reader.lastErrors(session, addresses, inner),
+      );
+      for (const [address, text] of errors) reasons.set(neighborKeyText({ vrf: name, address }), text);
+    }
+    return reasons;
   }
 
   async #resolve(signal: AbortSignal): Promise<string> {

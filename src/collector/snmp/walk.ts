@@ -170,6 +170,9 @@ const ROWS_PER_REQUEST = 12;
 /** Unlike a walk's, these requests do not depend on one another. */
 const CONCURRENT_REQUESTS = 4;
 
+/** Six rows of six columns, as in a walk. */
+const ERRORS_PER_REQUEST = 6;
+
 /** The number of requests for so many known rows and the end behind them. */
 const requestsFor = (rows: number): number => Math.ceil((rows + 1) / ROWS_PER_REQUEST);
 
@@ -395,6 +398,25 @@ export class VrfReader {
   /** Whether it had neighbors, in this poll or when it was last read: then no answer makes it a VRF without BGP at once. */
   get hasShownNeighbors(): boolean {
     return this.#lastCount > 0 || this.#seen.size > 0;
+  }
+
+  /** The last notifications of these neighbors, by address, in the table that the last read used. Rejects as the session does. */
+  async lastErrors(session: SnmpSession, addresses: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const errors = new Map<string, string>();
+    if (this.#memory === undefined) return errors;
+    const { mib, rows } = this.#memory;
+    const { errorColumns: columns } = mib;
+    const asked = rows.filter(({ address }) => addresses.has(address));
+    for (let next = 0; next < asked.length; next += ERRORS_PER_REQUEST) {
+      const part = asked.slice(next, next + ERRORS_PER_REQUEST);
+      const oids = part.flatMap(({ index }) => columns.map((column) => [...column, ...index]));
+      const varbinds = await session.request({ kind: 'get', oids }, signal);
+      for (const [position, { address }] of part.entries()) {
+        const text = mib.errorOf(columns.map((_, column) => varbinds[position * columns.length + column]?.value));
+        if (text !== undefined) errors.set(address, text);
+      }
+    }
+    return errors;
   }
 
   /** Forgets the agent's MIB and rows: it may be another agent by now. */

@@ -36,7 +36,7 @@ const CONCURRENCY = 4;
  *   /var/run/netns ──► default, ns-vrf1, … ──► ip netns exec … ss ──► readSockets ──► VRF default, vrf1, …
  *
  * It sees connections, not neighbors: up is TCP ESTABLISHED, which BGP may reach a moment later, and down is the absence of a connection. It
- * shows neither when, nor how often, nor why a session changed. Errors are AgentErrors `SOCKETS__…`, a signal's own reason, or Stopped once closed.
+ * shows neither when nor how often a session changed, and of the reason only the state of the connection. Errors are AgentErrors `SOCKETS__…`, a signal's own reason, or Stopped once closed.
  */
 export function createSocketsSource(options: SocketsSourceOptions): SwitchSource {
   const { name = 'sockets', folder = '/var/run/netns', timeoutMs, clock } = options;
@@ -53,7 +53,7 @@ export function createSocketsSource(options: SocketsSourceOptions): SwitchSource
       const reading = readSockets(output);
       if (reading.kind === 'unreadable') return failed(`malformed output of ss: ${reading.problem}`);
       duplicates += reading.duplicates;
-      return { kind: 'collected', source: name, neighbors: reading.neighbors, changedAtToleranceMs: 0 };
+      return { kind: 'collected', source: name, neighbors: reading.neighbors, tcpStates: reading.tcpStates, changedAtToleranceMs: 0 };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       return failed(error instanceof DeadlineExceeded ? `ss did not end within ${error.ms} ms` : describeError(error));

@@ -89,7 +89,13 @@ export function isNamespaceName(name: string): boolean {
 
 /** The BGP sockets of one network namespace, or why they cannot be read. */
 type SocketsReading =
-  | { readonly kind: 'read'; readonly neighbors: ReadonlyMap<string, Neighbor>; readonly duplicates: number }
+  | {
+      readonly kind: 'read';
+      readonly neighbors: ReadonlyMap<string, Neighbor>;
+      /** States of the connections that are not Established, by peer. */
+      readonly tcpStates: ReadonlyMap<string, string>;
+      readonly duplicates: number;
+    }
   | { readonly kind: 'unreadable'; readonly problem: string };
 
 const BGP_PORT = '179';
@@ -127,7 +133,8 @@ const MAX_RTT_MS = 60_000;
  */
 export function readSockets(output: string): SocketsReading {
   const neighbors = new Map<string, Neighbor>();
-  if (output === '') return { kind: 'read', neighbors, duplicates: 0 };
+  const tcpStates = new Map<string, string>();
+  if (output === '') return { kind: 'read', neighbors, tcpStates, duplicates: 0 };
   if (!output.endsWith('\n')) return unreadable('its last line is cut');
   const seen = new Set<string>();
   let duplicates = 0;
@@ -135,21 +142,21 @@ export function readSockets(output: string): SocketsReading {
     const socket = readLine(line);
     if (socket === undefined) return unreadable('a line has another format');
     if (!socket.isBgp || socket.isListening) continue;
-    const { address, established, rttNs } = socket;
+    const { address, state, rttNs } = socket;
     if (seen.has(address)) duplicates += 1;
     seen.add(address);
     // Two connections with one peer occur while BGP resolves a collision; either one makes the peer up, and either RTT is valid.
-    if (!established || neighbors.has(address)) continue;
-    neighbors.set(address, { address, state: 'established', rttNs });
+    if (state !== 'ESTAB') tcpStates.set(address, state);
+    else if (!neighbors.has(address)) neighbors.set(address, { address, state: 'established', rttNs });
   }
-  return { kind: 'read', neighbors, duplicates };
+  return { kind: 'read', neighbors, tcpStates, duplicates };
 }
 
 interface Socket {
   readonly address: string;
   readonly isBgp: boolean;
   readonly isListening: boolean;
-  readonly established: boolean;
+  readonly state: string;
   readonly rttNs: Nanoseconds | undefined;
 }
 
@@ -167,7 +174,7 @@ function readLine(line: string): Socket | undefined {
     address: there.address ?? '*',
     isBgp: here.port === BGP_PORT || there.port === BGP_PORT,
     isListening,
-    established: state === 'ESTAB',
+    state,
     rttNs: readRtt(details),
   };
 }

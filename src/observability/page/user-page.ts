@@ -51,7 +51,7 @@ function verdictOf(user: UserReport): { readonly level: Tone; readonly what: str
 }
 
 function factsOf(user: UserReport, { now, network }: AgentStatus): readonly (readonly [term: string, words: Markup])[] {
-  const { neighbor, expectedVrf, ledger, lastWrite, sinceMs } = user;
+  const { neighbor, expectedVrf, ledger, lastWrite, sinceMs, downReason } = user;
   const seen =
     neighbor === null
       ? html`no BGP neighbor found for this user`
@@ -63,6 +63,7 @@ function factsOf(user: UserReport, { now, network }: AgentStatus): readonly (rea
     ],
     ['Expected', html`a neighbor in ${expectedVrf ?? 'an unknown VRF'}`],
     ['Switch', seen],
+    ...(downReason === null ? [] : [['Down because', html`${downReason}`] as const]),
     [
       'Ledger',
       html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, reported ${span(ledger.ageMs)} ago in slot ${ledger.reportedAtSlot}`}, last up in slot ${ledger.lastUpAtSlot}, RTT ${milliseconds(ledger.rttNs)}`,

@@ -177,5 +177,6 @@ function remark(user: UserReport): string {
     penalty === 0 || flaps < FLAPPING ? '' : `${flaps} transitions, penalty ${Math.round(penalty)}${suppressed ? ', suppressed' : ''}`;
   const next = decision === 'write' && decisionReason === 'change' ? 'about to be written' : '';
   const state = parked === null ? (waitText(user) ?? next) : `rejected: ${parked}`;
-  return [stateOfUser(user) === 'inactive' ? `the account is ${accountStatus}` : state, flapping].filter((part) => part !== '').join('; ');
+  const account = stateOfUser(user) === 'inactive' ? `the account is ${accountStatus}` : state;
+  return [account, user.downReason ?? '', flapping].filter((part) => part !== '').join('; ');
 }

@@ -62,8 +62,27 @@ test('the switch keeps a drained neighbor idle, with the reason', async () => {
   fixture.sim.drop('vrf1', '169.254.0.1', 'idle', 'MaxPath');
   expect(collected(await fixture.source.collect(never), 'vrf1').neighbors.get('169.254.0.1')).toMatchObject({
     state: 'idle',
-    idleReason: 'MaxPath',
+    downReason: 'Idle(MaxPath): more routes than maximum-routes allows',
   });
+});
+
+test('a session that was lost has the last notification as its reason, which is requested once', async () => {
+  fixture = await startEapiFixture();
+  const reasonOf = async (address: string) => collected(await fixture.source.collect(never), 'vrf1').neighbors.get(address)?.downReason;
+  expect([await reasonOf('169.254.0.1'), await reasonOf('169.254.0.3')]).toEqual([undefined, undefined]);
+  fixture.sim.drop('vrf1', '169.254.0.1');
+  expect(await reasonOf('169.254.0.1')).toBe('last notification sent: Hold Timer Expired');
+  const { requests } = fixture.server.stats();
+  expect(await reasonOf('169.254.0.1')).toBe('last notification sent: Hold Timer Expired');
+  expect(fixture.server.stats().requests).toBe(requests + 1);
+  fixture.sim.establish('vrf1', '169.254.0.1');
+  expect(await reasonOf('169.254.0.1')).toBeUndefined();
+});
+
+test('a reason that cannot be read costs the poll nothing', async () => {
+  fixture = await startEapiFixture();
+  fixture.faults.begin({ kind: 'command-error', command: 'show ip bgp neighbors 169.254.0.3 vrf vrf1', code: 1002, errors: ['denied'] });
+  expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'established', '169.254.0.3': 'active' });
 });
 
 test('the switch shows a session that does not negotiate this family', async () => {

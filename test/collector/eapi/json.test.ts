@@ -240,7 +240,7 @@ describe('a summary', () => {
 
   test('what was repaired or dropped in an answer is counted', async () => {
     const source = await switchWith(
-      `{"vrfs":{"vrf1":{"peers":{"169.254.0.1":${ONE},"169.254.0.1":${ONE},"10.9.9.9":${peer('Idle', ',"description":"a\tb\tc"')}}}}}`,
+      `{"vrfs":{"vrf1":{"peers":{"169.254.0.1":${ONE},"169.254.0.1":${ONE},"10.9.9.9":${peer('Idle', ',"peerStateIdleReason":"Admin","description":"a\tb\tc"')}}}}}`,
     );
     await source.collect(never);
     expect(source.dropCounters?.()).toEqual({ controlCharacters: 2, duplicateKeys: 1 });

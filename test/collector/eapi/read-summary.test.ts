@@ -79,7 +79,13 @@ test('a BGP summary is read whole', () => {
             ],
             [
               '169.254.0.3',
-              { address: '169.254.0.3', state: 'idle', changedAt: 1_791_030_695_734, remoteAs: 65_000, idleReason: 'MaxPath' },
+              {
+                address: '169.254.0.3',
+                state: 'idle',
+                changedAt: 1_791_030_695_734,
+                remoteAs: 65_000,
+                downReason: 'Idle(MaxPath): more routes than maximum-routes allows',
+              },
             ],
           ]),
         },

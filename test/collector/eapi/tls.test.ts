@@ -43,23 +43,23 @@ describe('an https endpoint', () => {
   const pin = ({ cert }: { readonly cert: string }): string => new X509Certificate(cert).fingerprint256;
 
   test('an https endpoint is accepted when the configured authority has signed its certificate', async () => {
-    await expect(read({ kind: 'ca', caFile: join(directory, 'certificate.pem') })).resolves.toEqual({ states: VRF1, requests: 2 });
+    await expect(read({ kind: 'ca', caFile: join(directory, 'certificate.pem') })).resolves.toEqual({ states: VRF1, requests: 3 });
   });
 
   test('an https endpoint is accepted under the configured name of its certificate', async () => {
     const tls: EapiTls = { kind: 'ca', caFile: join(directory, 'named.pem'), serverName: 'dz1.example' };
-    await expect(read(tls, named)).resolves.toEqual({ states: VRF1, requests: 2 });
+    await expect(read(tls, named)).resolves.toEqual({ states: VRF1, requests: 3 });
   });
 
   test('an https endpoint is accepted when its certificate is the pinned one, however the fingerprint is written', async () => {
-    await expect(read({ kind: 'fingerprint', sha256: pin(certificate) })).resolves.toEqual({ states: VRF1, requests: 2 });
+    await expect(read({ kind: 'fingerprint', sha256: pin(certificate) })).resolves.toEqual({ states: VRF1, requests: 3 });
     await fixture?.end();
     const plain = pin(certificate).replaceAll(':', '').toLowerCase();
-    await expect(read({ kind: 'fingerprint', sha256: plain })).resolves.toEqual({ states: VRF1, requests: 2 });
+    await expect(read({ kind: 'fingerprint', sha256: plain })).resolves.toEqual({ states: VRF1, requests: 3 });
   });
 
   test('an https endpoint is accepted with any certificate when insecure is configured', async () => {
-    await expect(read({ kind: 'insecure' })).resolves.toEqual({ states: VRF1, requests: 2 });
+    await expect(read({ kind: 'insecure' })).resolves.toEqual({ states: VRF1, requests: 3 });
   });
 
   const refusals: [name: string, tls: () => EapiTls | undefined, problem: RegExp][] = [

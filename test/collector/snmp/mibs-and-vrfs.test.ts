@@ -34,7 +34,13 @@ describe('ARISTA-BGP4V2-MIB', () => {
         changedAt: 1_700_000_000_000,
         establishedTransitions: 1,
       },
-      { address: '169.254.0.3', state: 'idle', remoteAs: 65_000, idleReason: 'Admin', establishedTransitions: 0 },
+      {
+        address: '169.254.0.3',
+        state: 'idle',
+        remoteAs: 65_000,
+        downReason: 'Idle(Admin): shut down by configuration',
+        establishedTransitions: 0,
+      },
       { address: '2001:db8::1', state: 'active', remoteAs: 65_000, establishedTransitions: 0 },
     ]);
   });
@@ -68,6 +74,27 @@ describe('ARISTA-BGP4V2-MIB', () => {
   });
 });
 
+describe('why a session is down', () => {
+  test.each([
+    ['arista' as const, 'last notification sent: Hold Timer Expired', 'last notification sent: Cease/Maximum Number of Prefixes Reached'],
+    ['bgp4' as const, 'last notification: Hold Timer Expired', 'last notification: Cease/Maximum Number of Prefixes Reached'],
+  ])('%s shows the last error of neighbors that are down, in one request', async (mib, lost, refused) => {
+    const { sim, agent, clock, asked } = await prepareViews();
+    for (const address of ['169.254.0.1', '169.254.0.3', '169.254.0.5']) {
+      sim.configure({ vrf: 'default', address, remoteAs: 65_000 });
+      sim.establish('default', address);
+    }
+    const source = sourceOf(agent, { mib, clock });
+    await source.collect(signal);
+    expect(asked().filter((request) => request.startsWith('get default') && request.includes(mib))).toEqual([]);
+    sim.drop('default', '169.254.0.1');
+    sim.drop('default', '169.254.0.3', 'idle', 'MaxPath');
+    const reasons = neighborsIn(await source.collect(signal)).map(({ downReason }) => downReason);
+    expect(reasons).toEqual([lost, refused, undefined]);
+    expect(asked().filter((request) => request.startsWith('get default') && request.includes(mib))).toHaveLength(1);
+  });
+});
+
 describe('the choice of the MIB', () => {
   const oneNeighbor = async (): Promise<Awaited<ReturnType<typeof prepareViews>>> => {
     const fixture = await prepareViews();
@@ -79,7 +106,7 @@ describe('the choice of the MIB', () => {
   test('ARISTA-BGP4V2-MIB is read where the agent has it, without a request for BGP4-MIB', async () => {
     const fixture = await oneNeighbor();
     expect(isArista(await sourceOf(fixture.agent, { mib: 'auto' }).collect(signal))).toBe(true);
-    expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista']);
+    expect([...fixture.asked()].sort()).toEqual(['get default arista', 'get default sysUpTime', 'get-bulk default arista']);
   });
 
   test('BGP4-MIB is read where the agent lacks ARISTA-BGP4V2-MIB, which is not requested again', async () => {
@@ -87,7 +114,12 @@ describe('the choice of the MIB', () => {
     fixture.mibs = ['bgp4'];
     const source = sourceOf(fixture.agent, { mib: 'auto' });
     expect(isArista(await source.collect(signal))).toBe(false);
-    expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default arista', 'get-bulk default bgp4']);
+    expect([...fixture.asked()].sort()).toEqual([
+      'get default bgp4',
+      'get default sysUpTime',
+      'get-bulk default arista',
+      'get-bulk default bgp4',
+    ]);
     await source.collect(signal);
     expect([...fixture.asked()].sort()).toEqual(['get default sysUpTime', 'get-bulk default bgp4']);
   });

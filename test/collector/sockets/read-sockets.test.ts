@@ -66,12 +66,13 @@ describe('the output of ss', () => {
     expect(readSockets(output)).toEqual({
       kind: 'read',
       neighbors: new Map([['169.254.0.1', { address: '169.254.0.1', state: 'established', rttNs: 6_967_000n }]]),
+      tcpStates: new Map([['169.254.0.1', 'SYN-SENT']]),
       duplicates: 2,
     });
   });
 
   test('an empty output of ss has no neighbor', () => {
-    expect(readSockets('')).toEqual({ kind: 'read', neighbors: new Map(), duplicates: 0 });
+    expect(readSockets('')).toEqual({ kind: 'read', neighbors: new Map(), tcpStates: new Map(), duplicates: 0 });
   });
 });
 

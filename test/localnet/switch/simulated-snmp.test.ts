@@ -119,6 +119,7 @@ test('GETNEXT visits every object once, in the order of the names, and ends with
       [169, 254, 0, 11],
     ]),
     ...column(9, [65_000, 65_000, 65_000]),
+    ...column(14, ['\0\0', '\0\0', '\0\0']),
     ...column(15, [0, 1, 0]),
     ...column(16, [0, 7, 0]),
     ['1.3.6.1.2.1.15.4.0', [10, 0, 0, 1]],
@@ -127,6 +128,7 @@ test('GETNEXT visits every object once, in the order of the names, and ends with
     ...aristaColumn('2.1.12', [1, 2, 2]),
     ...aristaColumn('2.1.13', [1, 6, 3]),
     ...aristaColumn('2.1.14', ['', '', 'USER-500']),
+    ...['3.1.1', '3.1.2', '3.1.3', '3.1.6', '3.1.7', '3.1.8'].flatMap((number) => aristaColumn(number, [0, 0, 0])),
     ...aristaColumn('4.1.1', [0, 7, 0]),
     ...aristaColumn('7.1.5', [0, 1, 0]),
   ]);
@@ -167,7 +169,7 @@ test('in BGP4-MIB an IPv6 neighbor has no row, and an AS of four octets shows as
   sim.configure({ vrf: 'default', address: '169.254.0.1', remoteAs: 4_200_000_001 });
   expect(await ask(GET_BULK, [`${PEER_TABLE}.9`], { repetitions: 2 })).toEqual([
     [`${PEER_TABLE}.9.169.254.0.1`, 23_456],
-    [`${PEER_TABLE}.15.169.254.0.1`, 0],
+    [`${PEER_TABLE}.14.169.254.0.1`, '\0\0'],
   ]);
   expect(await ask(GET_BULK, [`${ARISTA_BGP}.2.1.10`], { repetitions: 2 })).toEqual([
     [`${ARISTA_BGP}.2.1.10.1.1.4.169.254.0.1`, 4_200_000_001],
