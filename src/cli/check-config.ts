@@ -178,7 +178,7 @@ async function collectFinding(
       } catch (error) {
         if (!isAgentError(error)) throw error;
         failed += 1;
-        problems.push(`${item.kind}: ${error.message}`);
+        problems.push(`kind ${item.kind} cannot be collected: ${error.message}`);
       }
     }
   } finally {
@@ -186,9 +186,9 @@ async function collectFinding(
   }
   const untried = tried < items.length ? `; ${count(items.length - tried, 'kind')} not tried within ${span(COLLECT_MS)}` : '';
   if (problems.length === 0) return ok(`${what}${untried}`);
-  const finding = tried > 0 && failed === tried ? fail : warn;
+  const finding = failed === items.length ? fail : warn;
   return finding(
-    `${what}${untried}; not collected: ${problems.join('; ')}`,
+    `${what}${untried}; ${problems.join('; ')}`,
     'docs/snapshots.md says what each kind needs on this host and on the switch; the other kinds are collected',
   );
 }

@@ -416,17 +416,20 @@ describe.concurrent('all steps', () => {
   });
 
   test('check names the kinds of snapshots that this host or its switch cannot give', async () => {
-    const collecting = (...collect: readonly string[]) => commandFixture({ snapshots: { collect } });
-    const intoFolder = (at: CommandFixture) => check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.folder);
-    await using partly = await collecting('show ip mroute', 'show nonsense');
-    const some = await intoFolder(partly);
+    const collecting = async (...collect: readonly string[]) => {
+      await using at = await commandFixture({ snapshots: { collect } });
+      at.localnet.switchFaults.begin({ kind: 'command-error', command: 'show ip mroute', code: 1002, errors: ['denied'] });
+      return await check(at, '--snapshots.sink', 'folder', '--snapshots.directory', at.folder);
+    };
+    const some = await collecting('show ip mroute', 'show isis database detail');
     expect([some.exitCode, some.detail.snapshots]).toEqual([
       0,
-      expect.stringMatching(/ is writable; not collected: nonsense: .*show nonsense/),
+      expect.stringMatching(/ is writable; kind ip-mroute cannot be collected: .*show ip mroute.*denied/),
     ]);
-    await using without = await collecting('show nonsense');
-    const none = await intoFolder(without);
+    const none = await collecting('show ip mroute');
     expect([none.exitCode, none.states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail snapshots']]);
+    const refused = await collecting('show nonsense');
+    expect([refused.exitCode, refused.detail.snapshots]).toEqual([1, expect.stringMatching(/ is writable; .*show nonsense/)]);
   });
 
   test.for([
