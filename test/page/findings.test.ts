@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createStatusServer, statusPage, userPage } from '../../src/observability/http/index.ts';
-import type { AgentStatus, Verdict } from '../../src/observability/index.ts';
+import type { AgentStatus, UserReport, Verdict } from '../../src/observability/index.ts';
+import { slot } from '../../src/serviceability/index.ts';
 import { FINDING_CASES } from '../support/finding-cases.ts';
-import { agentStatus } from '../support/status-builders.ts';
+import { agentStatus, NOW, userReport } from '../support/status-builders.ts';
 import { type Browser, type Page, startBrowser } from './browser.ts';
 import { TOO_FAINT } from './contrast.ts';
 import { overflow, picture } from './picture.ts';
@@ -72,6 +73,44 @@ test.for(FINDING_CASES)('the page shows the findings of %s, light and dark, on a
     const [left, top] = await corner(page);
     const file = await picture(page, `${view.name}-${name.replaceAll(/\W+/g, '-')}`);
     expect({ view: view.name, box: file.at(left + 12, top + 4) }).toEqual({ view: view.name, box: BOX[verdict][view.scheme] });
+    expect([file.width, await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([view.width, 0, [], []]);
+  }
+});
+
+const NEUTRAL = { light: [0xff, 0xff, 0xff], dark: [0x17, 0x1b, 0x20] };
+const down = { observation: 'down', ledger: { ...userReport(0).ledger, status: 'down', rttNs: 0n } } as const;
+
+test.for<[string, Partial<UserReport>, typeof NEUTRAL | (typeof BOX)[Verdict]]>([
+  ['up on both sides', {}, BOX.ok],
+  ['down on both sides', down, BOX.warning],
+  ['unobserved', { observation: 'unobserved', because: 'vrf-not-collected', neighbor: null }, BOX.warning],
+  ['rejected by the program', { parked: 'NotAllowed', parkedSince: NOW }, BOX.critical],
+  ['banned', { observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' }, NEUTRAL],
+])('the page of a user that is %s has its colour, light and dark, on a desktop and on a phone', async ([name, changes, colours]) => {
+  const lastWrite = { to: 'up', reason: 'change', signature: 'S'.repeat(88), slot: slot(7), at: NOW - 60_000, latencyMs: 900 };
+  shown = agentStatus({ users: [userReport(0, { lastWrite, ...changes }), userReport(1), userReport(2)] });
+  for (const [index, view] of VIEWS.entries()) {
+    const page = pages[index];
+    if (page === undefined) throw new Error('no page');
+    await page.open(`${url}/status/users/${userReport(0).user}`);
+    const file = await picture(page, `${view.name}-user-${name.replaceAll(/\W+/g, '-')}`);
+    const [left, top] = await corner(page);
+    expect({ view: view.name, box: file.at(left + 12, top + 4) }).toEqual({ view: view.name, box: colours[view.scheme] });
+    expect([file.width, await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([view.width, 0, [], []]);
+  }
+});
+
+test('the runbook of a finding opens from the page, legible, light and dark, on a desktop and on a phone', async () => {
+  shown = agentStatus({
+    writesStalled: { code: 'WRITE__NOT_LANDING', since: NOW, message: 'rate limit exceeded', remedy: 'add an endpoint' },
+  });
+  for (const [index, view] of VIEWS.entries()) {
+    const page = pages[index];
+    if (page === undefined) throw new Error('no page');
+    await page.open(`${url}/status`);
+    await page.evaluate("document.querySelector('#verdict a').click()");
+    await page.until("document.querySelector('h1')?.innerText === 'DzdWritesNotLanding' && document.readyState === 'complete'");
+    const file = await picture(page, `${view.name}-runbook`);
     expect([file.width, await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([view.width, 0, [], []]);
   }
 });

@@ -125,7 +125,12 @@ function search(query: UserQuery, byState: ReadonlyMap<UserState, readonly UserR
   const sum = counts.reduce((before, [, count]) => before + count, 0);
   const kept = state === '' ? html`` : html`<input type="hidden" name="state" value="${state}">`;
   const everyone = q === '' && state === '' ? html`` : html` <a href="${addressOfUsers(ALL_USERS)}">show all users</a>`;
-  return html`<form role="search" action="/status#h-users"><label for="q">Client IP, key, tunnel or peer</label> <input id="q" name="q" type="search" value="${q}" maxlength="${LONGEST_TEXT}" autocomplete="off" spellcheck="false">${kept} <button>Search</button>${everyone}</form>
+  // A reload without scripts takes away what is typed.
+  const calm =
+    query.page === null && q === '' && state === ''
+      ? html`<noscript><p class="dim">This page reloads every 5 s. <a href="${addressOfUsers({ ...query, page: 1 })}">Search on one that stays for a minute</a></p></noscript>`
+      : html``;
+  return html`<form role="search" action="/status#h-users"><label for="q">Client IP, key, tunnel or peer</label> <input id="q" name="q" type="search" value="${q}" maxlength="${LONGEST_TEXT}" autocomplete="off" spellcheck="false">${kept} <button>Search</button>${everyone}</form>${calm}
 <nav aria-label="States of users" class="states">${link('', q === '' ? 'all' : 'all matches', sum)}${counts.map(([name, count]) => (count === 0 && name !== state ? html`` : link(name, SHORT[name], count)))}</nav>`;
 }
 
