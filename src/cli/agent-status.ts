@@ -20,31 +20,40 @@ const RESPONSE_TIMEOUT_MS = 3_000;
 const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
 
 /** Asks the agent at the listen address of this configuration. Rejects only for an aborted signal. */
-export async function askRunningAgent(
+export async function askRunningAgent(http: HttpConfig, device: Address, signal: AbortSignal): Promise<RunningAgent> {
+  const answer = await getFromAgent(http, '/status.json', signal);
+  if (answer.kind === 'none') return answer;
+  const { success, data } = statusSchema.safeParse(parseJson(answer.body));
+  if (!success) return noAnswer(answer.where, 'the response is not from an agent of this version');
+  if (data.device === device) return { kind: 'answered', status: data };
+  return { kind: 'none', problem: `the agent at ${answer.where} reports for another device, ${data.device}` };
+}
+
+/** What the running agent answers to a GET, or why there is no such answer. Rejects only for an aborted signal. */
+export async function getFromAgent(
   { enabled, listen: { host, port }, tokenFile }: HttpConfig,
-  device: Address,
+  path: string,
   signal: AbortSignal,
-): Promise<RunningAgent> {
+): Promise<{ readonly kind: 'body'; readonly where: string; readonly body: string } | { readonly kind: 'none'; readonly problem: string }> {
   if (!enabled || port === 0) return { kind: 'none', problem: 'this configuration serves no status over HTTP' };
   const where = `${loopbackOf(host)}:${port}`;
   const client = new HttpClient({ connections: 1, keepAliveMs: 1_000, maxBodyBytes: MAX_RESPONSE_BYTES });
   try {
     const token = tokenFile === undefined ? undefined : loadSecret('http.tokenFile', tokenFile).value;
     const headers = token === undefined ? undefined : { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` };
-    const request = { method: 'GET', origin: `http://${where}`, path: '/status.json', headers } as const;
+    const request = { method: 'GET', origin: `http://${where}`, path, headers } as const;
     const { status: code, body } = await withDeadline(RESPONSE_TIMEOUT_MS, signal, (inner) => client.send(request, inner));
     if (code !== 200) throw new Error(`HTTP ${code}`);
-    const { success, data } = statusSchema.safeParse(parseJson(body.toString('utf8')));
-    if (!success) throw new Error('the response is not from an agent of this version');
-    if (data.device === device) return { kind: 'answered', status: data };
-    return { kind: 'none', problem: `the agent at ${where} reports for another device, ${data.device}` };
+    return { kind: 'body', where, body: body.toString('utf8') };
   } catch (error) {
     signal.throwIfAborted();
-    return { kind: 'none', problem: `no agent answers at ${where} (${describeError(error)})` };
+    return noAnswer(where, describeError(error));
   } finally {
     await client.close();
   }
 }
+
+const noAnswer = (where: string, why: string) => ({ kind: 'none', problem: `no agent answers at ${where} (${why})` }) as const;
 
 function parseJson(text: string): unknown {
   try {

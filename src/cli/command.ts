@@ -64,6 +64,8 @@ export function choiceOption<const T extends string>(values: OptionValues, name:
 /** A stream for text. Writing to a closed one does nothing. */
 export interface Output {
   write(text: string): void;
+  /** Absent for a terminal, which cannot show them. */
+  writeBytes?(bytes: Uint8Array): void;
   readonly isTerminal: boolean;
   /** Whether it leads to systemd's journal, where each line begins with its priority. */
   readonly isJournal?: boolean;

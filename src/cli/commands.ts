@@ -1,4 +1,4 @@
-import { type CommandIo, configOptions, defineCommand, type ExitCode } from './command.ts';
+import { type CommandIo, configOptions, defineCommand, type ExitCode, readConfigChoice } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
@@ -11,6 +11,7 @@ import {
   readRunOptions,
   readStatusOptions,
   type StatusOptions,
+  type SupportOptions,
   WANTED,
 } from './options.ts';
 import { runProcess } from './process.ts';
@@ -113,7 +114,16 @@ export const resourcesCommand = defineCommand<ResourcesOptions>({
   load: async () => (await import('./resources.ts')).resourcesBody,
 });
 
-const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand];
+export const supportCommand = defineCommand<SupportOptions>({
+  name: 'support',
+  describe:
+    'Write a support bundle to standard output: version, configuration without secrets, status, metrics, log, check. Sends nothing.',
+  options: configOptions(),
+  read: readConfigChoice,
+  load: async () => (await import('./support.ts')).supportBody,
+});
+
+const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand, supportCommand];
 
 /** Commands that dzd-localnet has now, and what to type instead. */
 const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([

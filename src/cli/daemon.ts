@@ -4,7 +4,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, backoffDelays, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
-import { createStatusBoard, createVerdictLog, type Logger, type StatusBoard } from '../observability/index.ts';
+import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';
@@ -123,6 +123,8 @@ interface AdminServerOptions {
   readonly commit: string | null;
   readonly publisher: Address | undefined;
   readonly logger: Logger;
+  /** The newest lines of the log, to serve. */
+  readonly recent?: RecentLines;
   readonly reload: () => Promise<ReloadOutcome>;
 }
 
@@ -173,7 +175,7 @@ function listenError(error: unknown, { host, port }: AgentConfig['http']['listen
  * Keeps the agent's status, logs each change of its verdict, and opens the HTTP server of the configuration. Where its address is not free yet,
  * it resolves at once, and listens as soon as it can. Throws AgentError `CONFIG__CANNOT_LISTEN` for what only a person can correct.
  */
-export async function openAdminServer({ config, version, commit, publisher, logger, reload }: AdminServerOptions) {
+export async function openAdminServer({ config, version, commit, publisher, logger, recent, reload }: AdminServerOptions) {
   const board = createStatusBoard({
     version,
     commit,
@@ -184,7 +186,7 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     ...partNames(config),
     clock: systemClock,
   });
-  const served = config.http.enabled ? await serve(board, { config, logger, reload }) : undefined;
+  const served = config.http.enabled ? await serve(board, { config, logger, recent, reload }) : undefined;
   const metrics = served?.metrics;
   let opened: { readonly counts: OpenedAgent['counts']; readonly config: AgentConfig } | undefined;
   const show = (): void => {
@@ -221,7 +223,10 @@ export async function openAdminServer({ config, version, commit, publisher, logg
 }
 
 /** Loaded only where the configuration enables it: prom-client costs memory. */
-async function serve(board: StatusBoard, { config, logger, reload }: Pick<AdminServerOptions, 'config' | 'logger' | 'reload'>) {
+async function serve(
+  board: StatusBoard,
+  { config, logger, recent, reload }: Pick<AdminServerOptions, 'config' | 'logger' | 'recent' | 'reload'>,
+) {
   const { createMetrics, createStatusServer, statusPage, userPage } = await import('../observability/http/index.ts');
   const {
     listen: { host, port },
@@ -238,6 +243,7 @@ async function serve(board: StatusBoard, { config, logger, reload }: Pick<AdminS
     metrics,
     page: statusPage,
     userPage,
+    log: recent && (() => recent.text()),
     staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval, ...pollTimeouts(config)),
     reload,
   });

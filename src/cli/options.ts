@@ -75,6 +75,8 @@ function readWanted(text: string): Wanted {
   throw usage(`${JSON.stringify(text.slice(0, 60))} is not a public key, an IPv4 address or a tunnel id`);
 }
 
+export type SupportOptions = ConfigChoice;
+
 export interface HistoryOptions extends ConfigChoice {
   /** Absent: all users of the device. */
   readonly wanted?: Exclude<Wanted, { readonly by: 'tunnel' }>;

@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
 import { AgentError, createAbortController, isAgentError, Stopped } from '../lib/index.ts';
-import { createLogger, JOURNAL_PRIORITY, type Logger, printable } from '../observability/index.ts';
+import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
 /** Put in by the build from package.json. */
@@ -67,11 +67,15 @@ export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfi
   return new AgentError(code, { ...context, ...Object.fromEntries(placed) }, { cause });
 }
 
-/** The log of this configuration, on standard error. */
-export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>): Logger {
+/** The log of this configuration, on standard error; `recent` gets its lines, too. */
+export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>, recent?: RecentLines): Logger {
   const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
   const chosen = format === 'auto' ? fitting : format;
-  return createLogger({ level, format: chosen, destination: stderr });
+  const write = (line: string): void => {
+    recent?.push(line);
+    stderr.write(line);
+  };
+  return createLogger({ level, format: chosen, destination: { write } });
 }
 
 /** Signals that end the process in order, and the exit code of a process that they kill. */
@@ -139,10 +143,12 @@ function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => v
     open = false;
     onClosed();
   });
+  const write = (content: string | Uint8Array): void => {
+    if (open) stream.write(content);
+  };
   return {
-    write: (text) => {
-      if (open) stream.write(text);
-    },
+    write,
+    writeBytes: stream.isTTY === true ? undefined : write,
     isTerminal: stream.isTTY === true,
     isJournal: leadsToJournal(descriptor, process.env),
     get columns() {

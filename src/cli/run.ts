@@ -13,6 +13,7 @@ import {
   type EventSink,
   type IntentEvent,
   type Logger,
+  RecentLines,
 } from '../observability/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
@@ -70,7 +71,8 @@ export const runBody: CommandBody<RunOptions> = async (options, io) => {
 };
 
 async function run({ config, warnings, file }: LoadedConfig, options: RunOptions, io: CommandIo): Promise<ExitCode> {
-  const logger = openLog(config.log, io);
+  const recent = new RecentLines();
+  const logger = openLog(config.log, io, recent);
   for (const line of warnings) logger.warn(line);
   const signer = signerFor(options, config, logger);
   logger.info('starting', {
@@ -107,6 +109,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
         commit: COMMIT,
         publisher: signer?.address,
         logger,
+        recent,
         reload: () => service.reload(),
       });
   const notify = createNotifyRunner(io.environment);

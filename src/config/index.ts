@@ -18,5 +18,5 @@ export type {
   TriggerConfig,
   WorkerConfig,
 } from './schema.ts';
-export { environmentNameOf, plainSettings, type SettingNode, settingTree } from './schema-tree.ts';
+export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
 export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';

@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { isRecord } from '../lib/index.ts';
-import { type SettingMeta, settings } from './fields.ts';
+import { formatDuration, type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
 import { nestsTooDeep } from './yaml.ts';
 
@@ -64,6 +64,42 @@ export function mapSettings(node: SettingNode, value: unknown, change: (node: Se
     const shape = itemNode(node, item);
     return shape === undefined ? item : mapSettings(shape, item, change);
   });
+}
+
+const HIDDEN = '(hidden)';
+
+/**
+ * A validated value as a person would write it, without secrets: those are replaced, of an http, https or grpc address only the origin is left, and what
+ * the schema does not know is hidden. Pure.
+ */
+export function shareable({ meta, children, variants, ...node }: SettingNode, value: unknown): unknown {
+  if (meta.secret) return HIDDEN;
+  if (meta.form === 'section') {
+    const entries = [...children].map(([name, child]) => [
+      name,
+      member(value, name) === undefined ? undefined : shareable(child, member(value, name)),
+    ]);
+    return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => {
+      const shape = itemNode({ meta, children, variants, ...node }, item);
+      return shape === undefined ? shareableText(item) : shareable(shape, item);
+    });
+  }
+  if (meta.form === 'duration' && typeof value === 'number') return formatDuration(value);
+  const [host, port] = [member(value, 'host'), member(value, 'port')];
+  return typeof host === 'string' && typeof port === 'number' ? `${host.includes(':') ? `[${host}]` : host}:${port}` : shareableText(value);
+}
+
+function shareableText(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return value;
+  if (typeof value !== 'string') return HIDDEN;
+  if (!value.includes('://') || value.startsWith('unix://')) return value;
+  if (!URL.canParse(value)) return HIDDEN;
+  const { protocol, host, href } = new URL(value);
+  const origin = `${protocol}//${host}`;
+  return href === origin || href === `${origin}/` ? origin : `${origin}/${HIDDEN}`;
 }
 
 /** A member of an object or array of unknown shape. */

@@ -172,6 +172,8 @@ export interface StatusServerOptions {
   readonly page: (status: AgentStatus, query: UserQuery) => string;
   /** The page of one user; undefined for an unknown one. */
   readonly userPage?: (status: AgentStatus, user: string) => string | undefined;
+  /** The newest lines of the log. */
+  readonly log?: () => string;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
   /** Limit for a request to arrive, a connection to be idle, and a reader to stall; 5 s by default. */
@@ -197,6 +199,7 @@ const USER_REPORTS = '/debug/users/';
  *   /status /status.json     for people, and for programs; /status?q=…&state=…&page=… are the users that were searched
  *   /status/users/<pubkey>   one user, for people
  *   /debug/users/<pubkey>    one user, for programs
+ *   /debug/log               the newest lines of the log
  *   /runbooks /runbooks/NAME the pages of docs/runbooks/
  *   POST /-/reload           validate, then swap
  */
@@ -222,6 +225,7 @@ export function createStatusServer(options: StatusServerOptions) {
     if (path === '/' || path === '/status') return usersPage(parameters);
     if (path === '/status.json') return json(200, await statusJson());
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
+    if (path === '/debug/log' && options.log !== undefined) return { code: 200, type: 'text/plain; charset=utf-8', body: options.log() };
     if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
     if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
     if (path === '/runbooks' || path === '/runbooks/') return page(runbookIndex());

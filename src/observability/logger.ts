@@ -140,3 +140,24 @@ function plainValue(value: unknown): unknown {
   if (value instanceof Error) return serializeError(value);
   return typeof value === 'bigint' ? bigintAsJson(value) : value;
 }
+
+const RECENT_LINES = 1_000;
+const RECENT_CHARACTERS = 1_000_000;
+const LONGEST_LINE = 8_000;
+
+/** The newest lines of a log, at most 1,000 and a million characters, for a support bundle. */
+export class RecentLines {
+  readonly #lines: string[] = [];
+  #characters = 0;
+
+  push(line: string): void {
+    const kept = line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…\n`;
+    this.#lines.push(kept);
+    this.#characters += kept.length;
+    while (this.#lines.length > RECENT_LINES || this.#characters > RECENT_CHARACTERS) this.#characters -= this.#lines.shift()?.length ?? 0;
+  }
+
+  text(): string {
+    return this.#lines.join('');
+  }
+}

@@ -6,7 +6,15 @@ import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../loc
 import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { checkCommand, explainCommand, historyCommand, resourcesCommand, runCommand, statusCommand } from '../../src/cli/commands.ts';
+import {
+  checkCommand,
+  explainCommand,
+  historyCommand,
+  resourcesCommand,
+  runCommand,
+  statusCommand,
+  supportCommand,
+} from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
@@ -18,9 +26,11 @@ export interface CommandResult {
   readonly exitCode: ExitCode;
   readonly stdout: string;
   readonly stderr: string;
+  /** What went to standard output as bytes. */
+  readonly bytes: Buffer;
 }
 
-type StreamLike = Partial<Pick<CommandIo['stdout'], 'isTerminal' | 'columns'>>;
+type StreamLike = Partial<Pick<CommandIo['stdout'], 'isTerminal' | 'columns' | 'writeBytes'>>;
 
 export interface CommandFixture extends AsyncDisposable {
   readonly localnet: Localnet;
@@ -85,21 +95,28 @@ export async function commandFixture(
     ) {
       const stdout: string[] = [];
       const stderr: string[] = [];
+      const bytes: Uint8Array[] = [];
       const keep = (lines: string[]) => (text: string) => {
         lines.push(text);
         onOutput(text);
       };
       const io: CommandIo = {
-        stdout: { write: keep(stdout), isTerminal: false, columns: undefined, ...around.stdout },
+        stdout: {
+          write: keep(stdout),
+          writeBytes: (some) => void bytes.push(some),
+          isTerminal: false,
+          columns: undefined,
+          ...around.stdout,
+        },
         stderr: { write: keep(stderr), isTerminal: false, columns: undefined, ...around.stderr },
         environment: around.environment ?? {},
         onHangup,
         signal,
         version: '1.2.3',
       };
-      const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand];
+      const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand, supportCommand];
       const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
-      return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
+      return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), bytes: Buffer.concat(bytes) };
     },
     newFolder: () => mkdtempSync(join(folder, 'folder-')),
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import bs58 from 'bs58';
 import { describe, expect, test } from 'vitest';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
@@ -148,6 +149,7 @@ describe.concurrent('secrets', () => {
         '/status',
         '/status.json',
         '/metrics',
+        '/debug/log',
         `/debug/users/${fixture.users[0]}`,
         `/status/users/${fixture.users[0]}`,
         '/-/healthy',
@@ -155,7 +157,7 @@ describe.concurrent('secrets', () => {
         '/nothing',
       ])
         codes.push(await ask(path, { headers }));
-      expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
+      expect(codes).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 404]);
       writeFileSync(join(fixture.folder, 'config.yaml'), JSON.stringify({ ...fixture.settings, policy: { downGrace: 5 } }), {
         mode: 0o600,
       });
@@ -164,10 +166,14 @@ describe.concurrent('secrets', () => {
       expect(await ask('/-/reload', { method: 'POST', headers })).toBe(200);
       for (const code of [/EAPI__/, /SNMP__/, /LEDGER__/]) await until(code);
       await systemClock.sleep(1_500);
+      const bundle = await fixture.run(['support', '--http.listen', new URL(url).host]);
+      const bundled = gunzipSync(bundle.bytes).toString('latin1');
+      for (const name of ['version.json', 'config.json', 'status.json', 'metrics.txt', 'log.txt', 'check.txt'])
+        expect(bundled).toContain(`dzd-telemetry-support/${name}\0`);
       life.abort(new Stopped('the test is over'));
       const result = await running;
 
-      const written = [all(result), ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
+      const written = [all(result), all(bundle), bundled, ...answers, textsBelow(join(fixture.folder, 'snapshots'))].join('\n');
       // What was to go wrong has gone wrong, so that the paths of failure were taken.
       for (const code of ['EAPI__', 'SNMP__', 'LEDGER__']) expect(written).toContain(code);
       expect(leaksIn(written, secretsOf(fixture))).toEqual([]);
