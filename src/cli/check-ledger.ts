@@ -198,7 +198,7 @@ export function programSteps(
         // Refreshes alone; changes come on top.
         const perHour = refreshLamportsPerHour(read.users.size, policy.refreshInterval);
         if (perHour === 0) return ok(`${sol(lamports)}; there are no users yet`);
-        const hours = Number(lamports) / perHour;
+        const hours = Number(lamports - worker.minBalance) / perHour;
         const time = hours > MANY_HOURS ? 'more than ten years' : `about ${span(hours * HOUR_MS)}`;
         const what = `${sol(lamports)}, enough to refresh ${count(read.users.size, 'user')} for ${time}`;
         return hours < LOW_BALANCE_HOURS ? warn(what, remedy) : ok(what);
