@@ -154,6 +154,18 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     ],
   ],
   [
+    'users that are down for the same reason',
+    {
+      users: [0, 1, 2].map((n) => ({
+        ...down(n, 5),
+        downReason: n === 0 ? 'no TCP connection' : 'Idle(Admin): shut down by configuration',
+      })),
+    },
+    [
+      'users-all-down critical 5: 3 of 3 users are down; 2 of them: Idle(Admin): shut down by configuration → check `show ip bgp summary vrf all`, the uplinks and the tunnels of the switch',
+    ],
+  ],
+  [
     'half of the users down since the half was reached',
     { users: [user(0), down(1, 9), down(2, 7), user(3)] },
     ['users-mostly-down warning 7: 2 of 4 users are down → check `show ip bgp summary vrf all`, the uplinks and the tunnels of the switch'],
