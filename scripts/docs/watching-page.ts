@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { FINDING_CODES, FINDINGS } from '../../src/observability/index.ts';
+import { FAULT_TABLE } from '../../test/support/fault-table.ts';
 
 /** docs/watching.md is written by hand, but for the tables between these comments. */
 const MARKS = (name: string) => [`<!-- ${name}: written by scripts/generate-docs.mjs -->`, `<!-- end of ${name} -->`] as const;
@@ -23,6 +24,14 @@ function findingRows(): readonly (readonly string[])[] {
   return [['code', 'severity', 'meaning', '`/-/ready`', 'runbook and alert'], ...rows];
 }
 
+function faultRows(): readonly (readonly string[])[] {
+  const rows = FAULT_TABLE.map(({ name, fault, findings, why, source }) => {
+    const codes = findings.map((code) => `\`${code}\``).join(' or ');
+    return [name, `\`${JSON.stringify(fault)}\`${source === undefined ? '' : `, source ${source}`}`, codes === '' ? `none: ${why}` : codes];
+  });
+  return [['fault', 'as set', 'finding'], ...rows];
+}
+
 export function watchingPage(): string {
-  return withTable(readFileSync('docs/watching.md', 'utf8'), 'findings', findingRows());
+  return withTable(withTable(readFileSync('docs/watching.md', 'utf8'), 'findings', findingRows()), 'faults', faultRows());
 }

@@ -1,0 +1,203 @@
+import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import { createSimulationClock } from '../../localnet/simulation/world.ts';
+import type { SwitchFault } from '../../localnet/switch/index.ts';
+import { createAgent, DEFAULT_LIMITS } from '../../src/agent/agent.ts';
+import { createAgentEvents } from '../../src/agent/events.ts';
+import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import type { SwitchSource } from '../../src/collector/index.ts';
+import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { seededRandom, systemClock } from '../../src/lib/index.ts';
+import { type AgentStatus, createStatusBoard, type FindingCode } from '../../src/observability/index.ts';
+import { createJsonRpc, createLedgerRpc } from '../../src/rpc/index.ts';
+import type { Address } from '../../src/serviceability/index.ts';
+import { type AtEnd, signerNumber } from './agent-fixture.ts';
+import type { FaultCase } from './fault-table.ts';
+
+/** The defaults of the configuration. */
+const TIMING = {
+  intervalMs: 5_000,
+  collectTimeoutMs: 10_000,
+  viewMaxAgeMs: 5_000,
+  viewIdleIntervalMs: 30_000,
+  maxLedgerAgeMs: 300_000,
+  authorityIntervalMs: 60_000,
+  drainMs: 10_000,
+  worker: {
+    statusPollIntervalMs: 450,
+    rebroadcastIntervalMs: 2_000,
+    blockhashMaxAgeMs: 2_000,
+    sendStaggerMs: 10,
+    maxInFlight: 64,
+    skipPreflight: false,
+  },
+};
+
+/** A request over a socket that has not ended after so long, real time, hangs: the agent's time goes on meanwhile. */
+const SETTLES_WITHIN_MS = 25;
+const HANGING_STEP_MS = 2_500;
+/** How often the end of a wait is checked, the agent's time. */
+const CHECK_INTERVAL_MS = 500;
+
+export interface VirtualAgent {
+  readonly localnet: Localnet;
+  readonly users: readonly Address[];
+  status(): AgentStatus;
+  /** Lets so much of the agent's and the localnet's time pass, or less where `isOver`. */
+  pass(ms: number, isOver?: () => boolean): Promise<void>;
+  /** Begins the fault of a row; the returned function ends it. */
+  begin(fault: FaultCase['fault']): () => void;
+}
+
+/**
+ * The agent and a whole localnet with real protocols over real sockets, both on a virtual clock. It jumps from one sleeper to the next, and stops while
+ * a request is under way, so that two minutes pass in a second and a busy machine changes nothing.
+ */
+export async function virtualAgent(atEnd: AtEnd, { source = 'eapi' }: { readonly source?: 'eapi' | 'snmp' } = {}): Promise<VirtualAgent> {
+  const clock = createSimulationClock();
+  const signer = signerNumber(7);
+  const localnet = createLocalnet({ users: 5, random: seededRandom(1), publisher: signer.address, clock });
+  const addresses = await localnet.start();
+  const users = [...localnet.ledger.admin.users(localnet.device)].sort((a, b) => a[1].tunnelId - b[1].tunnelId).map(([user]) => user);
+  let underWay = 0;
+  const counted = async <T>(work: Promise<T>): Promise<T> => {
+    underWay += 1;
+    try {
+      return await work;
+    } finally {
+      underWay -= 1;
+    }
+  };
+  const rpc = createLedgerRpc({
+    urls: [addresses.rpcUrl],
+    programId: localnet.programId,
+    random: seededRandom(2),
+    clock,
+    // A limit waits in real time.
+    requestsPerSecond: Number.POSITIVE_INFINITY,
+    sendsPerSecond: Number.POSITIVE_INFINITY,
+    openTransport(options) {
+      const transport = createJsonRpc(options);
+      return { call: (request, signal) => counted(transport.call(request, signal)), close: () => transport.close() };
+    },
+  });
+  const timeoutMs = 400;
+  const real: SwitchSource =
+    source === 'eapi'
+      ? createEapiSource({ name: 'eapi', endpoint: `unix://${addresses.eapiSocket}`, clock, timeoutMs })
+      : createSnmpSource({
+          name: 'snmp',
+          ...addresses.snmp,
+          vrfs: ['default', 'vrf1', 'vrf2'],
+          timeoutMs,
+          maxRows: 10_000,
+          clock,
+        });
+  const readRtts = real.readRtts?.bind(real);
+  const board = createStatusBoard({
+    version: 'test',
+    commit: null,
+    network: 'localnet',
+    device: localnet.device,
+    publisher: signer.address,
+    dryRun: false,
+    sources: [source],
+    endpoints: [addresses.rpcUrl],
+    clock,
+  });
+  const { reporter } = createAgentEvents(board.listener);
+  const agent = createAgent({
+    device: localnet.device,
+    programId: localnet.programId,
+    signer,
+    rpc,
+    sources: [
+      {
+        name: source,
+        collect: (signal) => counted(real.collect(signal)),
+        ...(readRtts === undefined ? {} : { readRtts: (neighbors, signal) => counted(readRtts(neighbors, signal)) }),
+        close: () => real.close(),
+      },
+    ],
+    policy: DEFAULT_POLICY,
+    timing: TIMING,
+    limits: DEFAULT_LIMITS,
+    clock,
+    random: seededRandom(3),
+    reporter,
+  });
+
+  async function pass(ms: number, isOver: () => boolean = () => false): Promise<void> {
+    const until = clock.monotonic() + ms;
+    let checkedAt = Number.NEGATIVE_INFINITY;
+    let over = false;
+    const isOverNow = (): boolean => {
+      if (clock.monotonic() - checkedAt < CHECK_INTERVAL_MS) return over;
+      checkedAt = clock.monotonic();
+      over ||= isOver();
+      return over;
+    };
+    while (clock.monotonic() < until && !isOverNow()) {
+      // Sockets get their turn: the clock itself gives none.
+      await new Promise((resolve) => setImmediate(resolve));
+      const settlesBy = performance.now() + SETTLES_WITHIN_MS;
+      while (underWay > 0 && performance.now() < settlesBy) await systemClock.sleep(1);
+      const hanging = underWay;
+      const to = hanging === 0 ? until : Math.min(until, clock.monotonic() + HANGING_STEP_MS);
+      await clock.run(to, () => underWay > hanging || isOverNow());
+    }
+  }
+
+  atEnd(async () => {
+    const stopping = agent.stop();
+    let isStopped = false;
+    void stopping.finally(() => {
+      isStopped = true;
+    });
+    while (!isStopped) await pass(100, () => isStopped);
+    await localnet.stop();
+  });
+  for (const user of users) localnet.connect(user);
+  agent.start();
+  await pass(120_000, () => board.read().users.length > 0 && board.read().users.every(({ ledger }) => ledger.status === 'up'));
+  return {
+    localnet,
+    users,
+    status: board.read,
+    pass,
+    begin(fault) {
+      if ('kind' in fault) return localnet.switchFaults.begin(fault satisfies SwitchFault);
+      localnet.ledger.faults.set(fault);
+      return () => localnet.ledger.faults.clear();
+    },
+  };
+}
+
+export const MINUTE_MS = 60_000;
+const CHANGES_AFTER_MS = 2_000;
+
+export const codesOf = ({ findings }: AgentStatus): readonly FindingCode[] => findings.map(({ code }) => code);
+
+/**
+ * Two minutes of these faults, in which one of five users leaves. Resolves to which of the faults a finding has named within the first minute, to
+ * all codes of the two minutes, and to the state at most a minute after their end.
+ */
+export async function suffer(agent: VirtualAgent, faults: readonly FaultCase[]) {
+  const ends = faults.map(({ fault }) => agent.begin(fault));
+  const [leaver] = agent.users;
+  if (leaver === undefined) throw new Error('there is no user');
+  await agent.pass(CHANGES_AFTER_MS);
+  agent.localnet.disconnect(leaver);
+  const seen = new Set<FindingCode>();
+  const note = (): boolean => {
+    for (const code of codesOf(agent.status())) seen.add(code);
+    return false;
+  };
+  await agent.pass(MINUTE_MS - CHANGES_AFTER_MS, note);
+  const named = faults.map(({ findings }) => findings.some((code) => seen.has(code)));
+  await agent.pass(MINUTE_MS, note);
+  for (const end of ends) end();
+  const ledgerSays = () => agent.status().users.find(({ user }) => user === leaver)?.ledger.status;
+  await agent.pass(MINUTE_MS, () => agent.status().verdict === 'ok' && ledgerSays() === 'down');
+  return { named, all: [...seen], after: codesOf(agent.status()), ledgerSays: ledgerSays() };
+}
