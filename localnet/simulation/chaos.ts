@@ -26,7 +26,7 @@ import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createFlightJudge, createVerdict, type Verdict } from './invariants.ts';
 import { healthyPath, type NodeOnPath, type Outcome, SimulatedNetwork } from './network.ts';
 import { createPrng, type Prng } from './plan.ts';
-import { createStatusJudge, MemoryWatch } from './process-judges.ts';
+import { createStatusJudge, MemoryWatch, type StatusJudge } from './process-judges.ts';
 import { createChaos, mismatches, waitUntilConverged } from './simulate.ts';
 import { healthySource, type SourceConditions } from './sources.ts';
 import { createLater, createTrace, createWorld, type SimulationClock, type Trace, type World } from './world.ts';
@@ -137,6 +137,7 @@ interface AgentProcessOptions {
   readonly trace: Trace;
   readonly verdict: Verdict;
   readonly config: string;
+  readonly statuses: StatusJudge;
   readonly onForeignWrites: (incarnation: Incarnation, user: Address) => void;
   readonly onDeath: () => void;
 }
@@ -164,13 +165,14 @@ class AgentProcess {
   }
 
   #begin(): Incarnation {
-    const { clock, trace, verdict, config, onDeath, onForeignWrites } = this.#options;
+    const { clock, trace, verdict, config, statuses, onDeath, onForeignWrites } = this.#options;
     this.incarnations += 1;
     const incarnation = createIncarnation({ number: this.incarnations, clock, onDeath });
     this.incarnation = incarnation;
     this.startedAt = clock.monotonic();
     this.#isExpected = false;
     trace.log(`incarnation ${incarnation.number} starts`);
+    statuses.ticked(0);
     const child = spawn(process.execPath, [resolve('dist/dzd-telemetry.js'), 'run', '--config', config], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -179,6 +181,9 @@ class AgentProcess {
       if (!incarnation.isAlive) return;
       const line = parsed(text);
       const { level, msg, time: _, ...fields } = line;
+      if (msg === 'tick') statuses.ticked(Number(fields.durationMs));
+      if (msg === 'transaction sent') statuses.sent(String(fields.signature));
+      if (level === 'debug') return;
       trace.log(`agent: ${level === 'info' ? '' : `${level} `}${msg} ${JSON.stringify(fields)}`);
       if (String(msg).startsWith('internal error') || level === undefined) verdict.fail('no-defect', text);
       if (String(msg).startsWith('another process writes') && isAddress(fields.user)) onForeignWrites(incarnation, fields.user);
@@ -311,7 +316,7 @@ async function runChaos({
       collector: { sources: eapis.map((url) => ({ type: 'eapi', url })) },
       policy: { refreshInterval: '2m' },
       http: { listen: '127.0.0.1:0' },
-      log: { format: 'json' },
+      log: { format: 'json', level: 'debug' },
     };
     writeFileSync(config, JSON.stringify(settings));
 
@@ -320,6 +325,7 @@ async function runChaos({
       trace,
       verdict,
       config,
+      statuses,
       onForeignWrites: (incarnation, user) => flights.foreignWrites(incarnation, [user]),
       onDeath: flights.disturbed,
     });

@@ -6,66 +6,97 @@ import { sessionName, type World } from './world.ts';
 
 /* Judges of an agent in a process of its own, which shows its transactions and its memory, but neither its polls nor its decisions. */
 
-/** Long enough for a tick with slow answers, and for its writes to leave. */
-const DECIDED_WITHIN_MS = 75_000;
 /** Of the grace of 6 s; the rest is for clocks and answers under way. */
 const GRACE_MS = 5_000;
+/** What the log says reaches us a little late. */
+const LOG_DELAY_MS = 1_000;
 /** After the account, the tunnel or the switch's clock has changed, what polls showed before says little. */
 const UNCLEAR_MS = 90_000;
+/** A transaction leaves soon after the log has named it, or never. */
+const REMEMBERED_MS = 180_000;
 
 export interface StatusJudge {
-  /** A transaction leaves for the first time. */
+  /** A process begins, or its log names a tick that took so long. Nothing is decided before the tick in front of the last one. */
+  ticked(durationMs: number): void;
+  /** The log names a transaction. */
+  sent(signature: string): void;
+  /** A transaction leaves for the first time, before or after that. */
   departed(wire: string): void;
   switchClockMoved(): void;
   /** Called each slot. */
   step(): void;
 }
 
-/** A Down of a session that was never down for the grace, and an Up of one that was never up, are false, whenever they were decided. */
+interface Session {
+  readonly name: string;
+  readonly since: number;
+}
+
+/** What a transaction says, or when it was decided and built, monotonic milliseconds. */
+interface Sending {
+  readonly at: number;
+  readonly decided?: { readonly from: number; readonly to: number };
+  readonly statuses?: readonly { readonly user: Address; readonly session: Session; readonly status: string; readonly isChange: boolean }[];
+}
+
+/** A Down of a session that was not down for the grace when a poll could see it, and an Up of one that no poll can have seen up, are false. */
 export function createStatusJudge(world: World, clock: Pick<Clock, 'monotonic'>, verdict: Verdict): StatusJudge {
-  const sessions = new Map<Address, { readonly name: string; readonly since: number }>();
+  const sessions = new Map<Address, Session>();
+  const sendings = new Map<string, Sending>();
+  let lastTickAt: number = clock.monotonic();
   let clockMovedAt = Number.NEGATIVE_INFINITY;
   const nameOf = (user: Address): string | undefined => {
     const account = world.ledger.admin.user(user);
     const sides = account === undefined ? undefined : tunnelSides(account.tunnelNet);
     return account === undefined || sides === undefined ? undefined : sessionName(sides.clientSide, account.tunnelId);
   };
-  const wasDown = (session: string, now: number, graceMs: number): boolean => {
-    for (let at = now; at >= now - DECIDED_WITHIN_MS; at -= 100)
-      if (world.sessions.wasDownThroughout(session, at - graceMs, at)) return true;
+  const merge = (signature: string, part: Partial<Sending>): void => {
+    const sending = { at: clock.monotonic(), ...sendings.get(signature), ...part };
+    sendings.set(signature, sending);
+    const { decided, statuses } = sending;
+    if (decided === undefined || statuses === undefined) return;
+    for (const { user, session, status, isChange } of statuses) {
+      if (decided.from - session.since < UNCLEAR_MS) continue;
+      if (status === 'up' && world.sessions.wasDownThroughout(session.name, decided.from, decided.to))
+        verdict.fail('writes-what-was-seen', `${world.nameOf(user)} is sent up, but its session was down throughout the last two polls`);
+      const graceMs = isChange && decided.from - clockMovedAt > UNCLEAR_MS ? GRACE_MS : 0;
+      if (status === 'down' && !wasDown(session.name, decided, graceMs))
+        verdict.fail('down-is-believable', `${world.nameOf(user)} is sent down, but its session had not been down for ${graceMs} ms`);
+    }
+  };
+  const wasDown = (session: string, { from, to }: NonNullable<Sending['decided']>, graceMs: number): boolean => {
+    for (let at = to; at >= from; at -= 100) if (world.sessions.wasDownThroughout(session, at - graceMs, at)) return true;
     return false;
   };
   return {
+    ticked(durationMs) {
+      lastTickAt = clock.monotonic() - durationMs - LOG_DELAY_MS;
+    },
+    sent: (signature) => merge(signature, { decided: { from: lastTickAt, to: clock.monotonic() } }),
     departed(wire) {
-      const now = clock.monotonic();
-      const { instructions, accountKeys } = parseTransaction(Buffer.from(wire, 'base64'));
-      for (const { data, accountIndexes } of instructions) {
+      const { signature, instructions, accountKeys } = parseTransaction(Buffer.from(wire, 'base64'));
+      const statuses = instructions.flatMap(({ data, accountIndexes }) => {
         const status = decodeSetUserBgpStatus(data)?.status;
         const user = accountKeys[accountIndexes[0] ?? -1];
         const session = user === undefined ? undefined : sessions.get(user);
-        if (status === undefined || user === undefined || session === undefined || now - session.since < UNCLEAR_MS) continue;
-        if (status === 'up' && world.sessions.wasDownThroughout(session.name, now - DECIDED_WITHIN_MS, now))
-          verdict.fail(
-            'writes-what-was-seen',
-            `${world.nameOf(user)} is sent up, but its session has been down for ${DECIDED_WITHIN_MS} ms`,
-          );
-        const isChange = world.ledger.admin.user(user)?.bgpStatus !== BgpStatus.down;
-        const graceMs = isChange && now - clockMovedAt > UNCLEAR_MS ? GRACE_MS : 0;
-        if (status === 'down' && !wasDown(session.name, now, graceMs))
-          verdict.fail('down-is-believable', `${world.nameOf(user)} is sent down, but its session was not down for ${graceMs} ms`);
-      }
+        if (status === undefined || user === undefined || session === undefined) return [];
+        return [{ user, session, status, isChange: world.ledger.admin.user(user)?.bgpStatus !== BgpStatus.down }];
+      });
+      merge(signature, { statuses });
     },
     switchClockMoved() {
       clockMovedAt = clock.monotonic();
     },
     step() {
+      const now = clock.monotonic();
       const users = world.users();
       for (const user of users.keys()) {
         const name = nameOf(user);
         if (name === undefined) sessions.delete(user);
-        else if (sessions.get(user)?.name !== name) sessions.set(user, { name, since: clock.monotonic() });
+        else if (sessions.get(user)?.name !== name) sessions.set(user, { name, since: now });
       }
       for (const user of sessions.keys()) if (!users.has(user)) sessions.delete(user);
+      for (const [signature, { at }] of sendings) if (now - at > REMEMBERED_MS) sendings.delete(signature);
     },
   };
 }

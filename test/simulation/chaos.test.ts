@@ -14,7 +14,7 @@ beforeEach(() => {
   verdict = createVerdict(() => undefined);
 });
 
-describe('the judge of statuses', () => {
+describe.each([true, false])('the judge of statuses, where the log comes first: %s', (isLogFirst) => {
   let clock: SimulationClock;
   let world: World;
   let statuses: StatusJudge;
@@ -31,8 +31,9 @@ describe('the judge of statuses', () => {
     statuses.step();
     await clock.run(clock.monotonic() + seconds * 1_000, () => false);
   };
-  const send = (status: 'up' | 'down'): void => {
-    const { wire } = buildTransaction({
+  const send = (status: 'up' | 'down', tickMs = 5_000): void => {
+    statuses.ticked(tickMs);
+    const { wire, signature } = buildTransaction({
       programId: world.ledger.programId,
       device: world.device,
       signer: world.signer,
@@ -40,19 +41,32 @@ describe('the judge of statuses', () => {
       writes: [{ user, status, rttNs: nanoseconds(0) }],
       compute: {},
     });
-    statuses.departed(Buffer.from(wire).toString('base64'));
+    // The log and the network are not in step.
+    const both = [() => statuses.sent(signature), () => statuses.departed(Buffer.from(wire).toString('base64'))];
+    for (const act of isLogFirst ? both : both.reverse()) act();
   };
 
-  test('a Down of a session that was down for the grace is believable, and for a minute afterwards', async () => {
+  test('a Down of a session that was down for the grace is believable, also if it came up during the tick', async () => {
     world.connect(user);
     await pass(100);
     world.disconnect(user);
     await pass(6);
     send('down');
     world.connect(user);
-    await pass(60);
-    send('down');
+    await pass(8);
+    send('down', 10_000);
     expect(verdict.violation).toBeUndefined();
+  });
+
+  test('a Down of a session that was down for the grace before the tick, and is up, is false', async () => {
+    world.connect(user);
+    await pass(100);
+    world.disconnect(user);
+    await pass(20);
+    world.connect(user);
+    await pass(8);
+    send('down');
+    expect(verdict.violation?.invariant).toBe('down-is-believable');
   });
 
   test('a Down of a session that was up, or down for a moment only, is false', async () => {
