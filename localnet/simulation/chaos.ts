@@ -23,7 +23,7 @@ import type { HttpAnswer } from './answers.ts';
 import { eventsOf, faultsOf, type SimulationFault } from './events.ts';
 import { type FrontEnd, passOn, startFrontEnd } from './front-end.ts';
 import { createIncarnation, type Incarnation } from './incarnation.ts';
-import { createFlightJudge, createVerdict, type Verdict } from './invariants.ts';
+import { createFlightJudge, createVerdict, megabytes, type Verdict } from './invariants.ts';
 import { healthyPath, type NodeOnPath, type Outcome, SimulatedNetwork } from './network.ts';
 import { createPrng, type Prng } from './plan.ts';
 import { createStatusJudge, MemoryWatch, type StatusJudge } from './process-judges.ts';
@@ -357,6 +357,7 @@ async function runChaos({
       () => memory.sample(running.incarnations, running.startedAt, running.residentBytes, clock.monotonic()),
       SAMPLE_MS,
     );
+    const noting = setInterval(() => trace.log(`resident memory ${megabytes(running.residentBytes ?? 0)}`), MINUTE_MS);
     const converged: number[] = [];
     try {
       while (!isOver()) {
@@ -375,6 +376,7 @@ async function runChaos({
     } finally {
       clearInterval(stepping);
       clearInterval(sampling);
+      clearInterval(noting);
     }
     if (interruption.signal.aborted) throw new Error('interrupted');
     const memoryText = memory.judge(verdict);
