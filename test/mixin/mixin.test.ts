@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readMetrics } from '../../scripts/docs/metrics-page.ts';
+import { FINDING_CODES, FINDINGS } from '../../src/observability/index.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -125,6 +126,21 @@ describe('alerts', () => {
     expect([...namesIn('docs/runbooks', '.md')].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
   });
 
+  test('each finding of the verdict has its alert and its runbook', () => {
+    const named = FINDING_CODES.map((code): string => FINDINGS[code].runbook);
+    expect(named.filter((runbook) => !alerts.some(({ alert }) => alert === runbook))).toEqual([]);
+  });
+
+  test('an alert on a finding names a code of the table, and is as severe', () => {
+    const onFindings = alerts.flatMap(({ alert, expr, labels }) => {
+      const code = /^max without \(code\) \(dzd_telemetry_findings\{code="([\w-]+)"\}\) > 0$/.exec(expr)?.[1];
+      return code === undefined ? [] : [[code, alert, labels?.severity]];
+    });
+    expect(onFindings.length).toBeGreaterThan(7);
+    const table = FINDING_CODES.map((code) => [code, FINDINGS[code].runbook, FINDINGS[code].severity]);
+    expect(onFindings.filter((row) => !table.some((other) => other.join() === row.join()))).toEqual([]);
+  });
+
   test.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))(
     'alert %s has duration, severity, summary, description and runbook',
     (name, rule) => {
@@ -185,7 +201,7 @@ describe('alerts', () => {
         .filter((pattern) => pattern.includes(' '))
         .map((pattern): readonly [string, RegExp] => [name, new RegExp(pattern)]),
     );
-    expect([quoted.length, searched.length]).toEqual([8, 12]);
+    expect([quoted.length, searched.length]).toEqual([10, 15]);
     expect([...quoted, ...searched].filter(([, pattern]) => !pattern.test(source))).toEqual([]);
   });
 

@@ -53,7 +53,7 @@ const CHAIN: Readonly<Record<Exclude<keyof typeof NO_FAULTS, 'rpc' | 'account'>,
   delaySlots: [{ delaySlots: 200 }, ['writes-not-landing']],
   lagSlots: [{ lagSlots: 100 }, ['ledger-lag']],
   unhealthy: [{ unhealthy: true }, ['endpoints-lost', 'writes-not-landing']],
-  frozen: [{ frozen: true }, ['ledger-stands-still']],
+  frozen: [{ frozen: true }, ['ledger-stands-still', 'ledger-lag']],
   skipSlotProbability: [{ skipSlotProbability: 0.5 }, [], 'statuses land in the blocks that there are'],
   blockhashLifetime: [{ blockhashLifetime: 0 }, ['writes-not-landing']],
 };
