@@ -1,5 +1,5 @@
-import { type Command, type CommandIo, defineCommand, type ExitCode } from '../src/cli/command.ts';
-import { type Program, runCommandLine } from '../src/cli/command-line.ts';
+import { type Command, type CommandIo, defineCommand, type Example, type ExitCode } from '../src/cli/command.ts';
+import { COMPLETION_REQUEST, type Program, runCommandLine } from '../src/cli/command-line.ts';
 import {
   argumentOf,
   DEFAULT_USERS,
@@ -16,11 +16,16 @@ import {
   readLocalnetOptions,
   USER_OPTIONS,
   verbsHelp,
+  verbsIn,
 } from './options.ts';
 
 export const startCommand = defineCommand<LocalnetOptions>({
   name: 'start',
   describe: 'Start a ledger and a simulated device on this host. The default command.',
+  examples: [
+    ['start --users 5', 'Start with five connected users, and print the addresses'],
+    ['start --scenario churn --output json', 'Let users connect, flap and leave; print the addresses as JSON'],
+  ],
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEFAULT_USERS} by default` },
     'rpc-port': { type: 'string', value: 'PORT', describe: "TCP port of the ledger's JSON-RPC; 8899 by default if free, 0 for any" },
@@ -55,6 +60,10 @@ export const startCommand = defineCommand<LocalnetOptions>({
 export const demoCommand = defineCommand<DemoOptions>({
   name: 'demo',
   describe: 'Run the agent against its own ledger and simulated device, and show the results.',
+  examples: [
+    ['demo', 'Run until it is interrupted, with a live table'],
+    ['demo --for 30s --output json', 'Run for 30 s, print events and a summary'],
+  ],
   options: {
     users: { type: 'string', value: 'N', describe: `Users of the device, ${DEMO_DEFAULT_USERS} by default` },
     for: { type: 'string', value: 'DURATION', describe: 'End after this time, such as 30s; by default it runs until stopped' },
@@ -65,9 +74,16 @@ export const demoCommand = defineCommand<DemoOptions>({
   load: async () => (await import('./demo.ts')).demoBody,
 });
 
-function drivingCommand(name: DrivingCommand, describe: string, options: Command['options'] = {}): Command {
+function drivingCommand(
+  name: DrivingCommand,
+  describe: string,
+  examples: readonly [Example, Example],
+  options: Command['options'] = {},
+): Command {
   return defineCommand<DriveOptions>({
     name,
+    examples,
+    verbs: verbsIn(name, examples),
     describe: `${describe} of a running localnet.`,
     argument: { name: argumentOf(name), many: name !== 'snapshot', describe: verbsHelp(name) },
     options: { ...DRIVE_OPTIONS, ...options },
@@ -76,30 +92,82 @@ function drivingCommand(name: DrivingCommand, describe: string, options: Command
   });
 }
 
-const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command[] = [
   startCommand,
   demoCommand,
-  drivingCommand('user', 'List, create, delete, ban, connect or disconnect users', USER_OPTIONS),
-  drivingCommand('device', 'Show, change or reboot the device, or create another one'),
-  drivingCommand('pass', 'Create or expire access passes', PASS_OPTIONS),
-  drivingCommand('contributor', 'Create contributors'),
-  drivingCommand('location', 'Create locations'),
-  drivingCommand('exchange', 'Create exchanges'),
-  drivingCommand('link', 'Create links'),
-  drivingCommand('interface', 'Create interfaces', INTERFACE_OPTIONS),
-  drivingCommand('group', 'Create multicast groups'),
-  drivingCommand('faults', 'Show, set or clear faults'),
-  drivingCommand('snapshot', 'Write the state'),
+  drivingCommand(
+    'user',
+    'List, create, delete, ban, connect or disconnect users',
+    [
+      ['user create --client-ip 198.18.0.9 --connect', 'Create a user, and bring its BGP session up'],
+      ['user disconnect 198.18.0.9', 'Take its BGP session down'],
+    ],
+    USER_OPTIONS,
+  ),
+  drivingCommand('device', 'Show, change or reboot the device, or create another one', [
+    ['device status drained', 'Drain the device'],
+    ['device reboot', 'Reboot the switch: every session goes down'],
+  ]),
+  drivingCommand(
+    'pass',
+    'Create or expire access passes',
+    [
+      ['pass create customer.json --epochs 2', 'Create an access pass for the key in a file, valid for two epochs more'],
+      ['pass expire PASS', 'End an access pass'],
+    ],
+    PASS_OPTIONS,
+  ),
+  drivingCommand('contributor', 'Create contributors', [
+    ['contributor create acme owner.json', 'Create a contributor for the key in a file'],
+    ['contributor create acme OWNER --output json', 'The same for a public key, and print its address as JSON'],
+  ]),
+  drivingCommand('location', 'Create locations', [
+    ['location create ams', 'Create a location'],
+    ['location create ams --output json', 'The same, and print its address as JSON'],
+  ]),
+  drivingCommand('exchange', 'Create exchanges', [
+    ['exchange create xams', 'Create an exchange'],
+    ['exchange create xams --output json', 'The same, and print its address as JSON'],
+  ]),
+  drivingCommand('link', 'Create links', [
+    ['link create ams-fra DEVICE DEVICE', 'Create a link between two devices'],
+    ['link create ams-fra DEVICE DEVICE --output json', 'The same, and print its address as JSON'],
+  ]),
+  drivingCommand(
+    'interface',
+    'Create interfaces',
+    [
+      ['interface create Loopback100 --with-address', 'Create a loopback of the device with a DoubleZero address'],
+      ['interface create Ethernet1 DEVICE', 'Create a physical interface of another device'],
+    ],
+    INTERFACE_OPTIONS,
+  ),
+  drivingCommand('group', 'Create multicast groups', [
+    ['group create jito', 'Create a multicast group'],
+    ['group create jito --output json', 'The same, and print its address as JSON'],
+  ]),
+  drivingCommand('faults', 'Show, set or clear faults', [
+    ['faults set ledger lagSlots=40', 'Let the ledger lag 40 slots behind'],
+    ['faults set switch kind=slow delayMs=500', 'Let the switch answer 500 ms late'],
+  ]),
+  drivingCommand('snapshot', 'Write the state', [
+    ['snapshot state.json', 'Write the state to a file'],
+    ['snapshot state.json --rpc-url http://127.0.0.1:8899', 'The same of the localnet at this address'],
+  ]),
 ];
 
 const LOCALNET: Program = {
   name: 'dzd-localnet',
   describe: 'A DoubleZero ledger and a simulated device on this host, to try the agent on.',
+  examples: [
+    ['start --users 5', 'Start a ledger and a device with five users'],
+    ['user create --help', 'Show the help of one verb'],
+  ],
 };
 
 /** Runs the command line of `dzd-localnet`; the default command is `start`. Never throws. */
 export function runLocalnetCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
-  const isAboutAll = args.some((arg) => ['--help', '-h', '--version'].includes(arg));
+  const isAboutAll = args.some((arg) => ['--help', '-h', '--version', '-V', COMPLETION_REQUEST].includes(arg));
   const namesNone = args[0] === undefined || args[0].startsWith('-');
   return runCommandLine(namesNone && !isAboutAll ? ['start', ...args] : args, COMMANDS, io, LOCALNET);
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CommandBody } from '../src/cli/command.ts';
 import { loadKeypair } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../src/lib/index.ts';
-import { printable } from '../src/observability/index.ts';
+import { printable, tableLines, tableStyle } from '../src/observability/index.ts';
 import {
   accessPassAddress,
   bgpStatusName,
@@ -69,7 +69,7 @@ const placed = z.object({ address: addressText, programId: addressText });
 const listed = z.array(z.object({ address: z.string(), clientIp: z.string() }));
 
 /** `dzd-localnet user`, `device`, `faults` and `snapshot`: asks the localnet that runs, and prints what it answers. */
-export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, output }, { stdout, signal }) => {
+export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, output }, { stdout, signal, environment }) => {
   const ask = (method: string, params: object): Promise<unknown> => call(rpcUrl, method, [params], signal);
   const complete = async ({ params, needsDevice }: Request): Promise<object> => {
     if (needsDevice === true) return { ...params, device: placed.parse(await ask('localnet_device', {})).address };
@@ -89,7 +89,7 @@ export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, o
     await writeWhole(request.file, `${JSON.stringify(answer)}\n`);
     answer = { file: request.file };
   }
-  stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer, requests.at(-1)?.method));
+  stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer, requests.at(-1)?.method, tableStyle(stdout, environment)));
   return 0;
 };
 
@@ -174,16 +174,17 @@ const DEVICE_NAMES: Names = { status: deviceStatusName };
 type Names = Readonly<Record<string, (byte: number) => string>>;
 
 /** A list of users as rows, an object as lines of name and value, nothing as `ok`. */
-function table(answer: unknown, method: string | undefined): string {
+function table(answer: unknown, method: string | undefined, style: ReturnType<typeof tableStyle>): string {
   if (Array.isArray(answer)) {
     if (answer.length === 0) return 'none\n';
     const isUsers = listed.safeParse(answer).success;
     if (!isUsers) return answer.map((item) => `${printable(JSON.stringify(item))}\n`).join('');
-    return columns([USER_COLUMNS, ...answer.map((user) => USER_COLUMNS.map((name) => cell(name, Object(user)[name], USER_NAMES)))]);
+    const rows = answer.map((user) => USER_COLUMNS.map((name) => cell(name, Object(user)[name], USER_NAMES)));
+    return lines(tableLines([USER_COLUMNS, ...rows], style));
   }
   if (typeof answer !== 'object' || answer === null) return 'ok\n';
   const names = method === 'localnet_device' ? DEVICE_NAMES : {};
-  return columns(Object.entries(answer).map(([name, value]) => [name, cell(name, value, names)]));
+  return lines(tableLines(Object.entries(answer).map(([name, value]) => [name, cell(name, value, names)])));
 }
 
 function cell(name: string, value: unknown, names: Names): string {
@@ -193,15 +194,4 @@ function cell(name: string, value: unknown, names: Names): string {
 
 const text = (value: unknown): string => printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
+const lines = (drawn: readonly string[]): string => drawn.map((line) => `${line}\n`).join('');

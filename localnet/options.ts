@@ -3,11 +3,13 @@ import {
   type CommandBody,
   choiceOption,
   durationOption,
+  type Example,
   isOn,
   type OptionSpec,
   type OptionValues,
   textOption,
   usage,
+  type VerbHelp,
   wholeNumberOption,
 } from '../src/cli/command.ts';
 import { loadKeypair, nearest } from '../src/config/index.ts';
@@ -421,6 +423,19 @@ export const argumentOf = (command: DrivingCommand): 'file' | 'verb' => (command
 
 const verbsOf = (command: DrivingCommand): readonly (readonly [string, Verb])[] =>
   Object.entries(VERBS).filter(([name]) => name.split(' ')[0] === command);
+
+/** The help of each verb; its examples are those of the command that begin with it. */
+export function verbsIn(command: DrivingCommand, examples: readonly Example[]): Readonly<Record<string, VerbHelp>> {
+  const helps = verbsOf(command).map(([name, { takes, describe, options = [] }]) => {
+    const own = examples.filter(([line]) => line === name || line.startsWith(`${name} `));
+    const sentence = `${describe.charAt(0).toUpperCase()}${describe.slice(1)}.`;
+    return [
+      name.slice(command.length + 1),
+      { takes, describe: sentence, options: [...Object.keys(DRIVE_OPTIONS), ...options], examples: own },
+    ] as const;
+  });
+  return Object.fromEntries(helps.filter(([word]) => word !== ''));
+}
 
 /** The command's verbs, one per line; for `snapshot` its file. */
 export function verbsHelp(command: DrivingCommand): string {

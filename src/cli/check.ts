@@ -1,12 +1,12 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
-import { jsonLine, printable } from '../observability/index.ts';
+import { jsonLine, paint, printable, type Tone, usesColor } from '../observability/index.ts';
 import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
 import { agentStep, configurationStep, keyStep, listenStep, snapshotStep, startStep, triggerSteps } from './check-config.ts';
 import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
 import { type CheckEvent, type CheckState, count, createLookups, runStep } from './check-step.ts';
 import { sourceSteps, userStep } from './check-switch.ts';
-import { type CommandBody, type CommandIo, type ExitCode, loadChosen, type Output } from './command.ts';
+import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import type { CheckOptions } from './options.ts';
 
 /** Longer than any request may take, failover included. */
@@ -19,7 +19,7 @@ interface CheckSummaryEvent extends Record<CheckState, number> {
 
 /** `dzd-telemetry check`: all steps run at the same time, and print in their order. */
 export const checkBody: CommandBody<CheckOptions> = async (options, io) => {
-  const print = printer(options.output, io.stdout);
+  const print = printer(options.output, io);
   const loaded = load(options, io, print);
   const { config } = loaded;
   const { ledger, collector } = config;
@@ -86,14 +86,17 @@ function summaryOf(events: readonly CheckEvent[]): CheckSummaryEvent {
   return { event: 'summary', ok: number('ok'), warn: number('warn'), fail: number('fail'), skipped: number('skipped') };
 }
 
-function printer(output: CheckOptions['output'], stdout: Output): (event: CheckEvent | CheckSummaryEvent) => void {
+const TONES: Readonly<Record<CheckState, Tone>> = { ok: 'good', warn: 'warn', fail: 'bad', skipped: 'dim' };
+
+function printer(output: CheckOptions['output'], { stdout, environment }: CommandIo): (event: CheckEvent | CheckSummaryEvent) => void {
   if (output === 'json') return (event) => stdout.write(jsonLine(event));
+  const color = usesColor(stdout, environment);
   return (event) => {
     if (event.event === 'summary') {
       stdout.write(`\n${event.ok} ok, ${count(event.warn, 'warning')}, ${event.fail} failed, ${event.skipped} skipped\n`);
       return;
     }
-    stdout.write(`${event.state.padEnd(7)}  ${printable(event.name)}: ${printable(event.detail)}\n`);
+    stdout.write(`${paint(event.state.padEnd(7), TONES[event.state], color)}  ${printable(event.name)}: ${printable(event.detail)}\n`);
     if (event.remedy !== null) stdout.write(`         → ${event.remedy}\n`);
   };
 }

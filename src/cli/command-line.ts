@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import { nearest } from '../config/index.ts';
-import { type Command, type CommandIo, type ExitCode, type OptionValues, usage } from './command.ts';
+import { type Command, type CommandIo, type Example, type ExitCode, type OptionValues, usage } from './command.ts';
 import { reportFailure } from './process.ts';
 
 /** The commit that was built; the build puts it in. */
@@ -18,16 +18,16 @@ type ParsedCommandLine =
 export interface Program {
   readonly name: string;
   readonly describe: string;
-  readonly examples?: [commandLine: string, describe: string][];
+  readonly examples?: readonly Example[];
 }
 
 const AGENT: Program = {
   name: 'dzd-telemetry',
   describe: 'Reports the BGP status of the users of a DoubleZero Device to the ledger.',
   examples: [
-    ['$0 check --config config.yaml', 'Check switch, ledger, key and configuration'],
-    ['$0 run --config config.yaml --dry-run --once', 'Print what the agent would write'],
-    ['$0 explain 192.0.2.7 --config config.yaml', 'Explain the status of one user'],
+    ['check --config config.yaml', 'Check switch, ledger, key and configuration'],
+    ['run --config config.yaml --dry-run --once', 'Print what the agent would write'],
+    ['explain 192.0.2.7 --config config.yaml', 'Explain the status of one user'],
   ],
 };
 
@@ -42,41 +42,44 @@ const MAX_COLUMNS = 110;
 export function parseCommandLine(
   args: readonly string[],
   commands: readonly Command[],
-  { version, stdout }: Pick<CommandIo, 'version' | 'stdout'>,
+  io: Pick<CommandIo, 'version' | 'stdout'>,
   program: Program = AGENT,
 ): ParsedCommandLine {
+  const { version } = io;
   refuseOddSwitches(args, commands);
   const showAll = args.includes('--show-settings');
   let chosen: Command | undefined;
   let printed = '';
-  const parser = yargs([])
-    .scriptName(program.name)
-    .usage(`$0 COMMAND [OPTIONS]\n\n${program.describe}`)
-    .example(program.examples ?? [])
-    .locale('en')
-    .wrap(Math.min(stdout.columns ?? MAX_COLUMNS, MAX_COLUMNS))
-    .parserConfiguration(AS_WRITTEN)
-    .help('help', 'Show this help')
-    .alias('help', 'h')
-    .version('version', 'Show the version; with --output json, commit and Node.js, too', version)
-    .alias('version', 'V')
+  const keep = (_error: unknown, _argv: unknown, output: string): void => {
+    printed = output;
+  };
+  const verb = args.some((arg) => HELP.has(arg)) ? verbIn(args, commands) : undefined;
+  if (verb !== undefined) {
+    createParser(program, `$0 ${usageOf(verb)}`, io)
+      .options(optionsOf(verb, showAll))
+      .epilogue(examplesOf(verb))
+      .parseSync(['--help'], {}, keep);
+    return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
+  }
+  const parser = createParser(program, `$0 COMMAND [OPTIONS]\n\n${program.describe}`, io)
     .option('show-settings', { type: 'boolean', describe: 'With --help: list every setting', hidden: !commands.some(hasSettings) })
     .completion('completion', 'Print a completion script for bash or zsh, as SHELL says.')
-    .exitProcess(false)
-    .fail(false);
+    .epilogue(examplesOf(program));
   for (const command of commands) {
     parser.command({
       command: command.name,
       describe: command.describe,
-      builder: (builder) => builder.usage(usageOf(command)).options(optionsOf(command, showAll)),
+      builder: (builder) =>
+        builder
+          .usage(`$0 ${usageOf(command)}`)
+          .options(optionsOf(command, showAll))
+          .epilogue(examplesOf(command)),
       handler: () => {
         chosen = command;
       },
     });
   }
-  const parsed = parser.parseSync(args, {}, (_error, _argv, output) => {
-    printed = output;
-  });
+  const parsed = parser.parseSync(args, {}, keep);
 
   if (printed === version && parsed.output === 'json') {
     return { kind: 'print', text: `${JSON.stringify({ version, commit: COMMIT, node: process.versions.node })}\n`, exitCode: 0 };
@@ -85,7 +88,10 @@ export function parseCommandLine(
     throw usage(
       `completion: unexpected argument "${args[1].slice(0, 60)}"; it prints the script for the shell that SHELL names, bash or zsh`,
     );
-  if (printed !== '' || args.includes(COMPLETION_REQUEST)) return { kind: 'print', text: `${printed}\n`, exitCode: 0 };
+  if (printed !== '' || args.includes(COMPLETION_REQUEST)) {
+    const verbs = verbsToComplete(args, commands);
+    return { kind: 'print', text: `${[...verbs, printed].join('\n')}\n`, exitCode: 0 };
+  }
   const [word, ...words] = parsed._.map(String);
   if (chosen === undefined && word !== undefined) {
     const near = meant(
@@ -109,7 +115,7 @@ export function parseCommandLine(
 }
 
 /** The completion script calls the program with this option to list what may follow. */
-const COMPLETION_REQUEST = '--get-yargs-completions';
+export const COMPLETION_REQUEST = '--get-yargs-completions';
 
 /** Values stay as they were written. */
 const AS_WRITTEN = {
@@ -122,13 +128,56 @@ const AS_WRITTEN = {
   'short-option-groups': false,
 } as const;
 
-function usageOf({ name, describe, argument }: Command): string {
-  if (argument === undefined) return `$0 ${name} [OPTIONS]\n\n${describe}`;
-  const word = argument.name.toUpperCase();
-  return `$0 ${name} ${argument.many === true ? `[${word}…]` : argument.optional === true ? `[${word}]` : word} [OPTIONS]\n\n${describe}\n\n${word}: ${argument.describe}`;
+const HELP: ReadonlySet<string> = new Set(['--help', '-h']);
+
+function createParser(program: Program, usageText: string, { version, stdout }: Pick<CommandIo, 'version' | 'stdout'>) {
+  return yargs([])
+    .scriptName(program.name)
+    .usage(usageText)
+    .locale('en')
+    .wrap(Math.min(stdout.columns ?? MAX_COLUMNS, MAX_COLUMNS))
+    .parserConfiguration(AS_WRITTEN)
+    .help('help', 'Show this help')
+    .alias('help', 'h')
+    .version('version', 'Show the version; with --output json, commit and Node.js, too', version)
+    .alias('version', 'V')
+    .exitProcess(false)
+    .fail(false);
 }
 
-function optionsOf({ options }: Command, showAll: boolean) {
+/** `user create` of `user create --help`, as a command of its own. */
+function verbIn([first, second]: readonly string[], commands: readonly Command[]): Omit<Command, 'prepare'> | undefined {
+  const command = commands.find(({ name }) => name === first);
+  const verb = command?.verbs?.[second ?? ''];
+  if (command === undefined || verb === undefined) return undefined;
+  const { takes, describe, examples } = verb;
+  // The help of all verbs says whose option it is.
+  const options = Object.entries(command.options)
+    .filter(([name]) => verb.options.includes(name))
+    .map(([name, option]) => [name, { ...option, describe: option.describe.replace(`${first} ${second}: `, '') }] as const);
+  return { name: [first, second, takes].join(' ').trim(), describe, examples, options: Object.fromEntries(options) };
+}
+
+/** yargs lists options and commands only. */
+function verbsToComplete(args: readonly string[], commands: readonly Command[]): readonly string[] {
+  const [request, , first, second = '', ...more] = args;
+  const verbs = commands.find(({ name }) => name === first)?.verbs ?? {};
+  return request === COMPLETION_REQUEST && more.length === 0 ? Object.keys(verbs).filter((verb) => verb.startsWith(second)) : [];
+}
+
+function examplesOf({ examples = [] }: { readonly examples?: readonly Example[] }): string {
+  return examples.length === 0
+    ? ''
+    : ['Examples:', ...examples.flatMap(([line, describe]) => [`  $0 ${line}`, `      ${describe}`])].join('\n');
+}
+
+function usageOf({ name, describe, argument }: Pick<Command, 'name' | 'describe' | 'argument'>): string {
+  if (argument === undefined) return `${name} [OPTIONS]\n\n${describe}`;
+  const word = argument.name.toUpperCase();
+  return `${name} ${argument.many === true ? `[${word}…]` : argument.optional === true ? `[${word}]` : word} [OPTIONS]\n\n${describe}\n\n${word}: ${argument.describe}`;
+}
+
+function optionsOf({ options }: Pick<Command, 'options'>, showAll: boolean) {
   const entries = Object.entries(options).map(([name, { type, describe, value, alias, group, hidden = false }]) => {
     const text = value === undefined ? describe : `${describe} [${value}]`;
     return [name, { type, describe: text, alias, group, hidden: hidden && !showAll }] as const;

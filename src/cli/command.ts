@@ -102,9 +102,25 @@ export interface OptionSpec {
   readonly hidden?: boolean;
 }
 
+/** A command line without the program's name, and what it does. */
+export type Example = readonly [line: string, describe: string];
+
+/** The help of one verb, such as `user create`. */
+export interface VerbHelp {
+  /** The words that follow it. */
+  readonly takes: string;
+  readonly describe: string;
+  /** Those of the command's options that it takes. */
+  readonly options: readonly string[];
+  readonly examples: readonly Example[];
+}
+
 interface CommandHelp {
   readonly name: string;
   readonly describe: string;
+  readonly examples?: readonly Example[];
+  /** First words of the argument that have a help of their own. */
+  readonly verbs?: Readonly<Record<string, VerbHelp>>;
   /** A word after the command's name; with `many` any number of them, joined by line feeds. Commands get it among the values of the options. */
   readonly argument?: { readonly name: string; readonly describe: string; readonly many?: boolean; readonly optional?: boolean };
   readonly options: Readonly<Record<string, OptionSpec>>;

@@ -1,4 +1,4 @@
-import { type CommandIo, configOptions, defineCommand, type ExitCode, readConfigChoice } from './command.ts';
+import { type Command, type CommandIo, configOptions, defineCommand, type ExitCode, readConfigChoice } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
@@ -20,6 +20,10 @@ import { ACTION, type ResourcesOptions, readResourcesOptions } from './resources
 export const checkCommand = defineCommand<CheckOptions>({
   name: 'check',
   describe: 'Check everything that the agent needs, and print what to fix. Sends nothing.',
+  examples: [
+    ['check --config config.yaml', 'Check switch, ledger, key and configuration'],
+    ['check --config config.yaml --output json', 'The same for programs, a line a step'],
+  ],
   options: {
     output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
@@ -32,6 +36,10 @@ export const explainCommand = defineCommand<ExplainOptions>({
   name: 'explain',
   describe: 'Explain the status of one user, from its BGP neighbor to its ledger record. Sends nothing.',
   argument: { name: WANTED, describe: 'public key, client address or tunnel id of the user' },
+  examples: [
+    ['explain 192.0.2.7 --config config.yaml', 'Explain the user of this client address, as the running agent sees it'],
+    ['explain 503 --config config.yaml --fresh', 'Read switch and ledger now, for the user of this tunnel'],
+  ],
   options: {
     fresh: { type: 'boolean', describe: 'Read switch and ledger now instead of asking the running agent' },
     output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
@@ -49,6 +57,10 @@ export const historyCommand = defineCommand<HistoryOptions>({
     describe: 'public key or client address of a user; without it, the availability of all users of the device',
     optional: true,
   },
+  examples: [
+    ['history 192.0.2.7 --since 30d', 'Each change of this user in the last 30 days'],
+    ['history --device PUBKEY --output csv', 'The availability of all users of a device, in CSV'],
+  ],
   options: {
     since: { type: 'string', value: 'DURATION', describe: 'How far back, by default 7d' },
     'stale-after': {
@@ -66,6 +78,10 @@ export const historyCommand = defineCommand<HistoryOptions>({
 export const runCommand = defineCommand<RunOptions>({
   name: 'run',
   describe: 'Watch a device and write status changes to the ledger.',
+  examples: [
+    ['run --config config.yaml --dry-run --once', 'Print what the agent would write now'],
+    ['run --config config.yaml', 'Run the agent until it is interrupted'],
+  ],
   options: {
     'dry-run': { type: 'boolean', describe: 'Print each intended write, send nothing' },
     once: { type: 'boolean', describe: 'Run one poll, confirm its writes, exit' },
@@ -79,6 +95,10 @@ export const runCommand = defineCommand<RunOptions>({
 export const statusCommand = defineCommand<StatusOptions>({
   name: 'status',
   describe: 'Show the ledger records of the users of a device, or of all devices. Needs no switch and no key.',
+  examples: [
+    ['status --config config.yaml --watch', 'Show the users of the device, and read again every 5 s'],
+    ['status --all --down-for 30d --never-connected --output csv', 'Users of all devices that do not use their seat'],
+  ],
   options: {
     all: { type: 'boolean', describe: 'Show the users of all devices of the network' },
     watch: { type: 'boolean', describe: 'Read and print again until interrupted' },
@@ -106,6 +126,10 @@ export const resourcesCommand = defineCommand<ResourcesOptions>({
   name: 'resources',
   describe: 'Show or audit the pools of a network, deployed and of RFC-11. Sends nothing.',
   argument: { name: ACTION, many: true, describe: 'show or audit (docs/rfc11.md)' },
+  examples: [
+    ['resources show --config config.yaml', 'Show the pools of the network, and how full they are'],
+    ['resources audit --config config.yaml', 'Compare the pools with what their users hold'],
+  ],
   options: {
     output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
@@ -118,12 +142,24 @@ export const supportCommand = defineCommand<SupportOptions>({
   name: 'support',
   describe:
     'Write a support bundle to standard output: version, configuration without secrets, status, metrics, log, check. Sends nothing.',
+  examples: [
+    ['support --config config.yaml > bundle.tar.gz', 'Write the bundle to a file'],
+    ['support --config config.yaml | tar -tz', 'List what is in it'],
+  ],
   options: configOptions(),
   read: readConfigChoice,
   load: async () => (await import('./support.ts')).supportBody,
 });
 
-const COMMANDS = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand, supportCommand];
+export const COMMANDS: readonly Command[] = [
+  runCommand,
+  checkCommand,
+  statusCommand,
+  explainCommand,
+  historyCommand,
+  resourcesCommand,
+  supportCommand,
+];
 
 /** Commands that dzd-localnet has now, and what to type instead. */
 const COMMANDS_OF_LOCALNET: ReadonlyMap<string | undefined, string> = new Map([

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
-import { jsonLine, milliseconds, span } from '../observability/index.ts';
+import { type Cell, csvLine, jsonLine, milliseconds, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
 import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
 import { createLedgerRpc, type LedgerRpcClient, type ListedTransaction, openEndpoints, readNetworkUsers } from '../rpc/index.ts';
 import {
@@ -20,7 +20,6 @@ import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './c
 import { type Availability, availabilityOf, foldTimeline, type LedgerEvent, type Period, type PeriodReason } from './history-timeline.ts';
 import { blockTimeOf, type LedgerTime, readLedgerTime } from './ledger-time.ts';
 import type { HistoryOptions } from './options.ts';
-import { type Cell, csvLine, type Tone, tableLines, usesColor } from './table.ts';
 
 /**
  * `dzd-telemetry history`: the past of one user, or of all users of a device, from the ledger's transactions. No agent is needed.
@@ -437,11 +436,7 @@ function printCsv(reading: HistoryReading, isOne: boolean, stdout: CommandIo['st
 
 function printTables(reading: HistoryReading, isOne: boolean, { stdout, environment }: CommandIo): void {
   const { users, fromMs, untilMs, validForMs } = reading;
-  const style = {
-    columns: stdout.isTerminal ? stdout.columns : undefined,
-    color: usesColor(stdout, environment),
-    drop: ['REPORTS', 'RTT', 'UNKNOWN'],
-  };
+  const style = { ...tableStyle(stdout, environment), drop: ['REPORTS', 'RTT', 'FLAPS', 'CLIENT IP'] };
   const draw = (titles: readonly string[], rows: readonly (readonly Cell[])[]): void =>
     stdout.write(`${tableLines([titles, ...rows], style).join('\n')}\n`);
   if (isOne) {
@@ -459,7 +454,7 @@ function printTables(reading: HistoryReading, isOne: boolean, { stdout, environm
 
 function titleOf({ address, user }: UserHistory): string {
   if (user === undefined) return `${address}, which is not on the ledger now`;
-  return `${address}\nclient ${user.clientIp}, tunnel ${user.tunnelId}, device ${user.devicePk}`;
+  return `${address}\nclient ${user.clientIp}, tunnel ${user.tunnelId}\ndevice ${user.devicePk}`;
 }
 
 function periodCells({ status, reason, fromMs, untilMs, first, reports }: Period): readonly Cell[] {

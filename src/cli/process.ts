@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
 import { AgentError, createAbortController, isAgentError, Stopped } from '../lib/index.ts';
-import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines } from '../observability/index.ts';
+import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines, usesColor } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
 /** Put in by the build from package.json. */
@@ -68,14 +68,18 @@ export function withConfigLocation(error: unknown, { placeOf }: Pick<LoadedConfi
 }
 
 /** The log of this configuration, on standard error; `recent` gets its lines, too. */
-export function openLog({ level, format }: LogConfig, { stderr }: Pick<CommandIo, 'stderr'>, recent?: RecentLines): Logger {
+export function openLog(
+  { level, format }: LogConfig,
+  { stderr, environment = {} }: Pick<CommandIo, 'stderr'> & Partial<Pick<CommandIo, 'environment'>>,
+  recent?: RecentLines,
+): Logger {
   const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
   const chosen = format === 'auto' ? fitting : format;
   const write = (line: string): void => {
     recent?.push(line);
     stderr.write(line);
   };
-  return createLogger({ level, format: chosen, destination: { write } });
+  return createLogger({ level, format: chosen, destination: { write }, color: usesColor(stderr, environment) });
 }
 
 /** Signals that end the process in order, and the exit code of a process that they kill. */

@@ -1,6 +1,6 @@
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, systemClock } from '../lib/index.ts';
-import { jsonLine } from '../observability/index.ts';
+import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { createLedgerRpc, type LedgerRpc, openEndpoints, type ProgramAccounts, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
@@ -15,7 +15,6 @@ import {
 } from '../serviceability/rfc11/index.ts';
 import type { CommandBody, CommandIo, ExitCode } from './command.ts';
 import { loadNetworkConfig, type ResourcesOptions } from './resources-options.ts';
-import { tableLines } from './table.ts';
 
 /*
  *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit
@@ -71,7 +70,11 @@ const WHOLE_PROGRAM_MS = 30_000;
 export const deviceName = ({ devices }: NetworkAccounts, device: Address | undefined): string =>
   device === undefined ? '-' : (devices.get(device)?.code ?? device);
 
-async function show({ options: { device: wanted, output }, io: { stdout, stderr }, read }: ResourcesContext): Promise<ExitCode> {
+async function show({
+  options: { device: wanted, output },
+  io: { stdout, stderr, environment },
+  read,
+}: ResourcesContext): Promise<ExitCode> {
   const { network, slot } = await read();
   const device = wanted === undefined ? undefined : findDevice(network, wanted);
   const pools = listPools(network).filter((pool) => device === undefined || pool.device === device);
@@ -92,8 +95,9 @@ async function show({ options: { device: wanted, output }, io: { stdout, stderr 
     ...[pool.capacity, pool.reserved, pool.taken, freeOf(pool)].map(String),
     `${usedPercent(pool).toFixed(2)}%`,
   ]);
+  const style = { ...tableStyle(stdout, environment), drop: ['UNIT', 'LAYOUT', 'RESERVED'] };
   const total = `${pools.length} ${pools.length === 1 ? 'pool' : 'pools'} at slot ${slot}`;
-  stdout.write(`${[...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '']), total].join('\n')}\n`);
+  stdout.write(`${[...(rows.length === 0 ? [] : [...tableLines([head, ...rows], style), '']), total].join('\n')}\n`);
   if (network.unreadable.length > 0)
     stderr.write(`dzd-telemetry: ${network.unreadable.length} accounts are unreadable and not shown; \`resources audit\` lists them\n`);
   return 0;

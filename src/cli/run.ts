@@ -14,6 +14,7 @@ import {
   type IntentEvent,
   type Logger,
   RecentLines,
+  tableStyle,
 } from '../observability/index.ts';
 import type { Signer } from '../publisher/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
@@ -95,7 +96,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
       reporter: events.reporter,
       meter: server?.meter,
     });
-  const sink = createEventSink({ output: options.output, destination: io.stdout });
+  const sink = createEventSink({ output: options.output, destination: io.stdout, columns: tableStyle(io.stdout, io.environment).columns });
   if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
   if (options.once) return runOnce(await open(config), logger, io);
   // The configuration was read a moment ago.

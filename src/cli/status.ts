@@ -1,5 +1,16 @@
 import { AgentError, type Clock, describeError, type EpochMs, systemClock } from '../lib/index.ts';
-import { jsonLine, milliseconds, printable, span } from '../observability/index.ts';
+import {
+  type Cell,
+  csvLine,
+  jsonLine,
+  milliseconds,
+  paint,
+  printable,
+  span,
+  type Tone,
+  tableLines,
+  tableStyle,
+} from '../observability/index.ts';
 import { createLedgerRpc, type LedgerRpc, openEndpoints, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
 import {
   type AccessPass,
@@ -19,7 +30,6 @@ import {
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import { learnBlockTimes, readLedgerTime, slotTimes } from './ledger-time.ts';
 import type { SortField, StatusOptions } from './options.ts';
-import { type Cell, csvLine, paint, type Tone, tableLines, usesColor } from './table.ts';
 import { type ExtraColumn, selectRows, silentDevices, USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
 /** The rows in these states, sorted; equal rows are sorted by device and tunnel. Pure. */
@@ -311,10 +321,9 @@ function show({ slot, rows, notes: known }: UsersReading, options: StatusOptions
   const users = undecided.length === 1 ? '1 user is' : `${undecided.length} users are`;
   const notes = undecided.length === 0 ? known : [...known, `${users} not judged, without a fresh report: ${countsOf(undecided)}`];
   if (output === 'table') {
-    const columns = stdout.isTerminal ? stdout.columns : undefined;
+    const { columns, color } = tableStyle(stdout, environment);
     const isScreen = watchMs !== undefined && columns !== undefined;
     const screenRows = isScreen ? (process.stdout.rows ?? 24) : undefined;
-    const color = usesColor(stdout, environment);
     stdout.write(`${isScreen ? CLEAR : ''}${drawTable(arranged, { withDevice: all, extra, notes, columns, color, screenRows })}`);
     return;
   }

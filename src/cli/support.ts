@@ -88,7 +88,7 @@ function effective({ config, file, warnings }: LoadedConfig): string {
 async function check(options: SupportOptions, io: CommandIo): Promise<string> {
   const parts: string[] = [];
   const into = { write: (part: string) => void parts.push(part), isTerminal: false, columns: undefined };
-  const inner = { ...io, stdout: into, stderr: into };
+  const inner = { ...io, environment: { ...io.environment, FORCE_COLOR: undefined }, stdout: into, stderr: into };
   let exitCode: ExitCode;
   try {
     exitCode = await checkBody({ ...options, output: 'table' }, inner);

@@ -4,12 +4,13 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whyNotReady } from './findings.ts';
-import { jsonLine, printable } from './logger.ts';
+import { jsonLine } from './logger.ts';
 import { runbookIndex, runbookPage } from './page/runbooks.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
 import type { AgentState, AgentStatus } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
+import { printable } from './table.ts';
 
 /** The part of a request that admission depends on. */
 interface Requester {

@@ -1,4 +1,5 @@
-import { jsonLine, printable } from './logger.ts';
+import { jsonLine } from './logger.ts';
+import { lineDrawer, printable } from './table.ts';
 
 /** An intended write, as `--dry-run` prints it. */
 export interface IntentEvent {
@@ -28,14 +29,26 @@ interface EventSinkOptions {
   readonly output: 'json' | 'table';
   /** Takes whole lines; standard output in the agent. */
   readonly destination: { write(text: string): unknown };
+  /** Width of the terminal, which tables fit. */
+  readonly columns?: number | undefined;
 }
 
 /**
  * One JSON object a line for programs, or tables for people: one row an intent, one `name value` line a
  * field of everything else.
  */
-export function createEventSink<Event extends { readonly event: string }>({ output, destination }: EventSinkOptions): EventSink<Event> {
+export function createEventSink<Event extends { readonly event: string }>({
+  output,
+  destination,
+  columns,
+}: EventSinkOptions): EventSink<Event> {
   if (output === 'json') return { emit: (event) => void destination.write(jsonLine(event)) };
+  const titles = INTENT_COLUMNS.map(({ title }) => title);
+  const draw = lineDrawer(
+    titles,
+    INTENT_COLUMNS.map(({ width }) => width),
+    { columns, drop: ['RTT', 'TUNNEL NET', 'REASON'] },
+  );
   let headed = false;
   return {
     emit(event) {
@@ -44,10 +57,10 @@ export function createEventSink<Event extends { readonly event: string }>({ outp
         destination.write(listing({ ...event }));
         return;
       }
-      if (!headed) destination.write(row(INTENT_COLUMNS.map(({ title }) => title)));
+      if (!headed) destination.write(`${draw(titles)}\n`);
       headed = true;
       const fields: Fields = { ...event };
-      destination.write(row(INTENT_COLUMNS.map(({ cell }) => cell(fields))));
+      destination.write(`${draw(INTENT_COLUMNS.map(({ cell }) => cell(fields)))}\n`);
     },
   };
 }
@@ -68,15 +81,8 @@ const INTENT_COLUMNS: readonly Column[] = [
   { title: 'PEER', width: 15, cell: ({ peer }) => text(peer) },
   { title: 'CHANGE', width: 15, cell: ({ from, to }) => (from === to ? `stays ${text(to)}` : `${text(from)} → ${text(to)}`) },
   { title: 'REASON', width: 10, cell: ({ reason }) => text(reason) },
-  { title: 'RTT', width: 0, cell: ({ rttNs }) => milliseconds(rttNs) },
+  { title: 'RTT', width: 10, cell: ({ rttNs }) => milliseconds(rttNs) },
 ];
-
-function row(cells: readonly string[]): string {
-  return `${cells
-    .map((cell, index) => cell.padEnd(INTENT_COLUMNS[index]?.width ?? 0))
-    .join('  ')
-    .trimEnd()}\n`;
-}
 
 function listing({ event, ...fields }: Fields): string {
   const entries = Object.entries(fields);

@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
 import { pino } from 'pino';
 import { type Clock, describeError, isAgentError, isRecord, systemClock } from '../lib/index.ts';
+import { paint, printable, type Tone } from './table.ts';
 
 /**
  * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.
@@ -14,15 +16,13 @@ export function jsonLine(value: object): string {
   return `${JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner))}\n`;
 }
 
-/** Text without control characters: text from a switch or an endpoint must not move the cursor or start a new line. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
-}
+const TONES: Readonly<Record<string, Tone>> = { warn: 'warn', error: 'bad' };
 
 /** One line for a person: `12:00:01 INFO text key=value`, in the time of this host. */
-function prettyLine({ time, level, msg, ...fields }: Readonly<Record<string, unknown>>): string {
+function prettyLine({ time, level, msg, ...fields }: Readonly<Record<string, unknown>>, color: boolean): string {
   const at = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '--:--:--';
-  const parts = [at, String(level).toUpperCase().padEnd(5), printable(String(msg ?? ''))];
+  const shown = String(level).toUpperCase().padEnd(5);
+  const parts = [at, paint(shown, TONES[String(level)], color), printable(String(msg ?? ''))];
   return `${[...parts, ...fieldTexts(fields)].join(' ')}\n${stackText(fields.error)}`;
 }
 
@@ -96,6 +96,8 @@ export interface LoggerOptions {
   readonly format: 'json' | 'pretty' | 'journald';
   /** Takes whole lines; standard error in the agent. */
   readonly destination: { write(line: string): unknown };
+  /** Colors the levels of warnings and errors in pretty lines. */
+  readonly color?: boolean;
   readonly clock?: Pick<Clock, 'wall'>;
 }
 
@@ -106,7 +108,7 @@ export const JOURNAL_PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, 
 const SECRET_NAMES = ['password', 'community', 'secret', 'secretKey', 'privateKey', 'seed', 'token', 'cookie', 'authorization'];
 
 /** A log of one line an event. JSON lines have `level`, `time` (ISO 8601, UTC), `msg` and the fields. */
-export function createLogger({ level, format, destination, clock = systemClock }: LoggerOptions): Logger {
+export function createLogger({ level, format, destination, color = false, clock = systemClock }: LoggerOptions): Logger {
   const log = pino(
     {
       level,
@@ -115,7 +117,7 @@ export function createLogger({ level, format, destination, clock = systemClock }
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
-    { write: (line) => void destination.write(arranged(line, format)) },
+    { write: (line) => void destination.write(arranged(line, format, color)) },
   );
   const write =
     (level: LogLevel) =>
@@ -124,10 +126,10 @@ export function createLogger({ level, format, destination, clock = systemClock }
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
-function arranged(line: string, format: LoggerOptions['format']): string {
+function arranged(line: string, format: LoggerOptions['format'], color: boolean): string {
   if (format === 'json') return line;
   const fields = JSON.parse(line);
-  if (format === 'pretty') return prettyLine(fields);
+  if (format === 'pretty') return prettyLine(fields, color);
   const level = LOG_LEVELS.find((each) => each === fields.level) ?? 'info';
   return `<${JOURNAL_PRIORITY[level]}>${line}`;
 }
@@ -151,7 +153,8 @@ export class RecentLines {
   #characters = 0;
 
   push(line: string): void {
-    const kept = line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…\n`;
+    const plain = stripVTControlCharacters(line);
+    const kept = plain.length <= LONGEST_LINE ? plain : `${plain.slice(0, LONGEST_LINE)}…\n`;
     this.#lines.push(kept);
     this.#characters += kept.length;
     while (this.#lines.length > RECENT_LINES || this.#characters > RECENT_CHARACTERS) this.#characters -= this.#lines.shift()?.length ?? 0;

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
-import { type Logger, printable } from './logger.ts';
+import type { Logger } from './logger.ts';
+import { printable } from './table.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
 type NotifyRunner = (assignments: readonly string[]) => Promise<void>;

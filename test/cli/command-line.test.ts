@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { runLocalnetCommandLine, startCommand } from '../../localnet/commands.ts';
+import { COMMANDS as LOCALNET_COMMANDS, runLocalnetCommandLine, startCommand } from '../../localnet/commands.ts';
 import { readDemoOptions, readLocalnetOptions } from '../../localnet/options.ts';
 import { type CommandIo, defineCommand, type OptionValues } from '../../src/cli/command.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
-import { runAgentCommandLine, runCommand } from '../../src/cli/commands.ts';
+import { parseCommandLine, runCommandLine } from '../../src/cli/command-line.ts';
+import { COMMANDS as AGENT_COMMANDS, runAgentCommandLine, runCommand } from '../../src/cli/commands.ts';
 import { readRunOptions } from '../../src/cli/options.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError, Stopped } from '../../src/lib/index.ts';
@@ -199,9 +199,62 @@ describe('help and version', () => {
     expect(stderr).toContain('completion: unexpected argument "fish"; it prints the script for the shell that SHELL names, bash or zsh');
   });
 
-  test('help fits the width of the terminal', async () => {
-    const { stdout } = await commandLine(['run', '--help'], undefined, 72);
-    expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(72);
+  test.each([60, 72, 80, 100])('help of every command and verb fits a terminal of %i columns', async (columns) => {
+    for (const [run, commands] of [
+      [runAgentCommandLine, AGENT_COMMANDS],
+      [runLocalnetCommandLine, LOCALNET_COMMANDS],
+    ] as const) {
+      const lines = [[], ...commands.flatMap(({ name, verbs = {} }) => [[name], ...Object.keys(verbs).map((verb) => [name, verb])])];
+      for (const words of lines) {
+        const { exitCode, stdout } = await printed((io) => run([...words, '--help'], io), columns);
+        expect([words, exitCode, Math.max(...stdout.split('\n').map(({ length }) => length)) <= columns]).toEqual([words, 0, true]);
+      }
+    }
+  });
+
+  test('help of a command ends with two examples that its own command line accepts', async () => {
+    const all = [...AGENT_COMMANDS, ...LOCALNET_COMMANDS];
+    expect(all.filter(({ examples = [] }) => examples.length !== 2).map(({ name }) => name)).toEqual([]);
+    const io = { version: '1.2.3', stdout: { write: () => undefined, isTerminal: false, columns: undefined } };
+    for (const { name, examples = [] } of all) {
+      for (const [line] of examples) {
+        expect(line.split(' ')[0]).toBe(name);
+        // What stands in capitals is for the reader to fill in.
+        const args = line
+          .replace(/ [>|].*$/, '')
+          .replaceAll(/\b(PUBKEY|PASS|OWNER|DEVICE)\b/g, DEVICE)
+          .replaceAll(/\b(customer|owner)\.json\b/g, DEVICE)
+          .split(' ');
+        expect(() => parseCommandLine(args, all, io)).not.toThrow();
+      }
+    }
+  });
+
+  test('help of a verb of dzd-localnet has its words, its options and its examples', async () => {
+    const { stdout } = await printed((io) => runLocalnetCommandLine(['user', 'create', '--help'], io), 100);
+    expect(stdout).toMatch(/^dzd-localnet user create \[OPTIONS\]\n\nCreate a user, by CreateAndActivateUser\.\n/);
+    expect(stdout).toMatch(/--client-ip +the client address, the next free one by default/);
+    expect(stdout).toContain('  dzd-localnet user create --client-ip 198.18.0.9 --connect\n');
+    expect(stdout).not.toMatch(/rtt-us|disconnect/);
+    expect((await printed((io) => runLocalnetCommandLine(['faults', 'set', '-h'], io))).stdout).toMatch(
+      /^dzd-localnet faults set ledger\|switch NAME=VALUE… \[OPTIONS\]/,
+    );
+  });
+
+  test('completion of dzd-localnet lists its commands, and the verbs of one', async () => {
+    const complete = async (...words: readonly string[]) =>
+      (await printed((io) => runLocalnetCommandLine(['--get-yargs-completions', 'dzd-localnet', ...words], io))).stdout.split('\n');
+    expect(await complete('')).toContain('faults');
+    expect((await complete('user', '')).slice(0, 3)).toEqual(['list', 'create', 'delete']);
+    expect((await complete('user', 'dis'))[0]).toBe('disconnect');
+    expect(await complete('user', 'create', '--cl')).toContain('--client-ip');
+  });
+
+  test.each(['-V', '--version'])('%s prints the version of both programs, before and after a command', async (flag) => {
+    for (const run of [runAgentCommandLine, runLocalnetCommandLine]) {
+      expect(await printed((io) => run([flag], io))).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+    }
+    expect((await printed((io) => runAgentCommandLine(['status', flag], io))).stdout).toBe('1.2.3\n');
   });
 
   test('help of a command lists its options, and the settings only with --show-settings', async () => {

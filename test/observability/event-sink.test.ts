@@ -29,9 +29,10 @@ const SUMMARY = {
 function printed(
   output: 'json' | 'table',
   events: readonly (IntentEvent | { readonly event: 'ready' | 'summary'; readonly [field: string]: unknown })[],
+  columns?: number,
 ): string {
   let text = '';
-  const sink = createEventSink({ output, destination: { write: (part) => (text += part) } });
+  const sink = createEventSink({ output, columns, destination: { write: (part) => (text += part) } });
   for (const event of events) sink.emit(event);
   return text;
 }
@@ -50,6 +51,17 @@ test('as a table, intents are rows below one header', () => {
     '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q  169.254.0.4/31      vrf1        169.254.0.5      stays up         refresh     4.20 ms',
     '',
   ]);
+});
+
+test('as a table, intents fit a terminal of 80 columns, and without a terminal nothing is cut', () => {
+  expect(printed('table', [INTENT], 80).split('\n')).toEqual([
+    'USER                    VRF         PEER             CHANGE           REASON',
+    '8scDCsZDUCJQHTX7Ys6YP…  vrf1        169.254.0.5      down → up        change',
+    '',
+  ]);
+  const long = { ...INTENT, vrf: 'a-vrf-with-a-long-name' };
+  expect(printed('table', [long])).toContain('  a-vrf-with-a-long-name  ');
+  expect(printed('table', [long], 200)).toContain('  a-vrf-wit…  ');
 });
 
 test('as a table, every other event is a list of names and values', () => {

@@ -96,6 +96,18 @@ describe('pretty lines', () => {
     ]);
   });
 
+  test('with colors the levels of warnings and errors stand out, and nothing else', () => {
+    const { log, lines } = logTo({ format: 'pretty', color: true });
+    log.info('calm');
+    log.warn('odd');
+    log.error('bad');
+    expect(lines.map((line) => line.slice(9).trimEnd())).toEqual([
+      'INFO  calm',
+      '\u001b[33mWARN \u001b[0m odd',
+      '\u001b[31mERROR\u001b[0m bad',
+    ]);
+  });
+
   test('a pretty line shows the remedy of an error', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.error('poll failed', { error: unreachable() });

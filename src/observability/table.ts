@@ -1,15 +1,28 @@
-import { printable } from '../observability/index.ts';
-import type { CommandIo, Output } from './command.ts';
+/** Text without control characters: text from a switch or an endpoint must not move the cursor or start a new line. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
 
 /** SGR codes of the colors that tables use. */
 const SGR = { good: 32, bad: 31, warn: 33, dim: 2, title: 1 } as const;
 export type Tone = keyof typeof SGR;
 
 /** Whether an output gets colors: a terminal does. `FORCE_COLOR` and `NO_COLOR` (no-color.org) decide first, in this order, as in Node.js. */
-export function usesColor({ isTerminal }: Pick<Output, 'isTerminal'>, environment: CommandIo['environment']): boolean {
+export function usesColor(
+  { isTerminal }: { readonly isTerminal: boolean },
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
   const { FORCE_COLOR: force, NO_COLOR: no = '', TERM } = environment;
   if (force !== undefined) return force !== '0' && force !== 'false';
   return no === '' && isTerminal && TERM !== 'dumb';
+}
+
+/** How a table looks on this stream: as wide and as colored as a terminal allows. */
+export function tableStyle(
+  stream: { readonly isTerminal: boolean; readonly columns: number | undefined },
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly columns: number | undefined; readonly color: boolean } {
+  return { columns: stream.isTerminal ? stream.columns : undefined, color: usesColor(stream, environment) };
 }
 
 export function paint(text: string, tone: Tone | undefined, color: boolean): string {
@@ -28,26 +41,27 @@ interface TableStyle {
 }
 
 const GAP = '  ';
-/** Wider columns, those of keys and texts, are cut to fit, down to `NARROWEST`; the others are shown whole. */
-const SHOWN_WHOLE = 16;
+/** A date and time. Wider columns, those of keys and texts, are cut to fit, down to `NARROWEST`; the others are shown whole. */
+const SHOWN_WHOLE = 19;
 const NARROWEST = 8;
 
 /**
  * Rows as lines, the first row as titles. On a narrow terminal long columns are cut, then some are left out, then lines are cut; `…` marks each cut.
  * Pure.
  */
-export function tableLines(
-  rows: readonly (readonly Cell[])[],
+export function tableLines(rows: readonly (readonly Cell[])[], style: TableStyle = {}): readonly string[] {
+  const texts = rows.map((row) => row.map((cell) => printable(typeof cell === 'string' ? cell : cell[0])));
+  const widths = (texts[0] ?? []).map((_, at) => Math.max(...texts.map((row) => row[at]?.length ?? 0)));
+  const draw = lineDrawer(texts[0] ?? [], widths, style);
+  return rows.map((row, line) => draw(row, line === 0));
+}
+
+/** Draws rows one by one, for tables whose later rows are not known yet: each column has the width that it may need. */
+export function lineDrawer(
+  titles: readonly string[],
+  natural: readonly number[],
   { columns = Number.POSITIVE_INFINITY, color = false, drop = [] }: TableStyle = {},
-): readonly string[] {
-  const cells = rows.map((row, line) =>
-    row.map((cell) => {
-      const [text, tone] = typeof cell === 'string' ? [cell, line === 0 ? ('title' as const) : undefined] : cell;
-      return { text: printable(text), tone };
-    }),
-  );
-  const titles = (cells[0] ?? []).map(({ text }) => text);
-  const natural = titles.map((_, at) => Math.max(...cells.map((row) => row[at]?.text.length ?? 0)));
+): (row: readonly Cell[], isTitle?: boolean) => string {
   const least = natural.map((width) => (width > SHOWN_WHOLE ? NARROWEST : width));
   let kept = titles.map((_, at) => at);
   for (const title of drop) {
@@ -61,14 +75,14 @@ export function tableLines(
     if (widest === 0) break;
     widths[slack.indexOf(widest)] = widest - 1;
   }
-  return cells.map((row) =>
-    lineOf(
-      kept.map((at) => row[at] ?? { text: '', tone: undefined }),
-      widths,
-      columns,
-      color,
-    ),
-  );
+  return (row, isTitle = false) => {
+    const cells = kept.map((at) => {
+      const cell = row[at] ?? '';
+      const [text, tone] = typeof cell === 'string' ? [cell, isTitle ? ('title' as const) : undefined] : cell;
+      return { text: printable(text), tone };
+    });
+    return lineOf(cells, widths, columns, color);
+  };
 }
 
 function lineOf(
@@ -82,7 +96,7 @@ function lineOf(
   let line = '';
   for (const [at, { text, tone }] of row.slice(0, last + 1).entries()) {
     const width = Math.min(widths[at] ?? 0, room);
-    const shown = cut(text, width);
+    const shown = Number.isFinite(columns) ? cut(text, width) : text;
     line += paint(shown, tone, color) + (at === last ? '' : ' '.repeat(Math.max(0, width - shown.length)) + GAP);
     room -= width + GAP.length;
     if (room <= 0 && at < last) return `${line.trimEnd()}`;
