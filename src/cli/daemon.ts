@@ -3,7 +3,7 @@ import type { LedgerMeter } from '../agent/counts.ts';
 import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
-import { AgentError, backoffDelays, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
+import { AgentError, backoffDelays, type Clock, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
 import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
@@ -22,7 +22,11 @@ interface AgentServiceOptions {
   /** A reload begins; `onReload` gets its result. */
   readonly onReloading?: () => void;
   readonly onReload: (outcome: ReloadOutcome) => void;
+  readonly clock?: Pick<Clock, 'sleep'>;
 }
+
+/** From the end of one reload to the start of the next: each ends the tick under way, and a thousand in a row would leave no time for another. */
+const RELOAD_PAUSE_MS = 5_000;
 
 interface ReloadOutcome {
   readonly successful: boolean;
@@ -38,8 +42,12 @@ export class AgentService {
   readonly #options: AgentServiceOptions;
   #agent: Agent | undefined;
   #starting: Promise<void> | undefined;
+  /** The reload that has not read the configuration yet: requests share it. */
+  #nextReload: Promise<ReloadOutcome> | undefined;
   #reloading: Promise<ReloadOutcome> | undefined;
-  #isStopped = false;
+  /** Until the next reload may begin. */
+  #pause: Promise<void> | undefined;
+  readonly #stopping = createAbortController();
 
   constructor(options: AgentServiceOptions) {
     this.#options = options;
@@ -48,36 +56,53 @@ export class AgentService {
   async start(): Promise<void> {
     this.#starting ??= this.#options.open().then(({ agent }) => {
       this.#agent = agent;
-      if (!this.#isStopped) agent.start();
+      if (!this.#stopping.signal.aborted) agent.start();
     });
     await this.#starting;
   }
 
-  /** Opens the new agent before it stops the old one: an invalid configuration leaves the old one running. One reload at a time. */
+  /**
+   * Opens the new agent before it stops the old one: an invalid configuration leaves the old one running. One reload at a time, and one in 5 s:
+   * requests in between share the next one.
+   */
   reload(): Promise<ReloadOutcome> {
-    if (this.#isStopped) return Promise.resolve({ successful: false, message: 'the agent is stopping' });
-    this.#reloading ??= this.#swap().finally(() => {
-      this.#reloading = undefined;
-    });
-    return this.#reloading;
+    this.#nextReload ??= this.#reloadInTurn();
+    return this.#nextReload;
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort(new Stopped('the agent stops'));
     await this.#starting?.catch(() => undefined);
     await this.#reloading;
     if (this.#agent !== undefined) await stopAgent(this.#agent, this.#options.logger);
     this.#options.logger.info('stopped');
   }
 
+  async #reloadInTurn(): Promise<ReloadOutcome> {
+    const { clock = systemClock } = this.#options;
+    const { signal } = this.#stopping;
+    if (this.#pause !== undefined) await this.#pause;
+    if (signal.aborted) return { successful: false, message: 'the agent is stopping' };
+    const reloading = this.#swap();
+    this.#reloading = reloading;
+    this.#pause = reloading
+      .then(() => clock.sleep(RELOAD_PAUSE_MS, signal))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#pause = undefined;
+      });
+    return reloading;
+  }
+
   async #swap(): Promise<ReloadOutcome> {
     const { open, logger, onReloading, onReload } = this.#options;
     // The first agent may still be starting. A second one would write with the same key, and never be stopped.
-    try {
-      await this.#starting;
-    } catch (error) {
-      return { successful: false, message: `the agent failed to start: ${describeError(error)}` };
-    }
+    const problem = await this.#starting?.then(
+      () => undefined,
+      (error: unknown) => `the agent failed to start: ${describeError(error)}`,
+    );
+    this.#nextReload = undefined;
+    if (problem !== undefined) return { successful: false, message: problem };
     onReloading?.();
     let next: OpenedService;
     try {
@@ -93,7 +118,7 @@ export class AgentService {
     }
     const left = await this.#agent?.stop();
     this.#agent = next.agent;
-    if (!this.#isStopped) next.agent.start(left);
+    if (!this.#stopping.signal.aborted) next.agent.start(left);
     else if (left !== undefined) warnOfUnresolved(left, logger);
     const { waiting } = next;
     if (waiting.length === 0) logger.info('configuration reloaded');

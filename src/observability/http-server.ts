@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSocketServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whyNotReady } from './findings.ts';
+import { Connection, MAX_HEAD_BYTES } from './http/connection.ts';
 import { jsonLine } from './logger.ts';
 import { runbookIndex, runbookPage } from './page/runbooks.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
@@ -90,7 +91,7 @@ function isOfAnotherOrigin({ headers }: Requester): boolean {
 interface Answer {
   readonly code: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly policy?: string;
 }
 
@@ -98,8 +99,8 @@ interface Answer {
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
-const page = (body: string): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
-const json = (code: number, body: string): Answer => ({ code, type: 'application/json', body });
+const page = (body: string | Buffer): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
+const json = (code: number, body: string | Buffer): Answer => ({ code, type: 'application/json', body });
 
 /** The headers keep a browser from caching a response, showing it in a frame, or guessing another type. */
 function writeAnswer(response: ServerResponse, { code, type, body, policy = STRICT_POLICY }: Answer, isHead: boolean): void {
@@ -116,24 +117,75 @@ function writeAnswer(response: ServerResponse, { code, type, body, policy = STRI
 }
 
 /**
- * Bounds the connections of a server. One above `most` closes the connection that has been idle for longest, where `server.maxConnections` would
- * refuse the new one: a client with a thousand idle connections must not lock the others out.
+ * The connections of a server. One above `most` closes the connection that has been idle for longest, where `server.maxConnections` would refuse the
+ * new one: a client with a thousand idle connections must not lock the others out.
  */
-function boundConnections(server: Server, most: number): void {
+class Connections {
+  readonly #most: number;
   /** In the order of their last request, the longest idle first. */
-  const open = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    if (open.size <= most) return;
-    const [idlest] = open;
-    if (idlest === undefined) return;
-    open.delete(idlest);
-    idlest.destroy();
-  });
-  server.on('request', ({ socket }) => {
-    if (open.delete(socket)) open.add(socket);
-  });
+  readonly #open = new Set<Connection>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(connection: Connection): void {
+    this.#open.add(connection);
+    connection.once('close', () => this.#open.delete(connection));
+    const [idlest] = this.#open;
+    if (this.#open.size > this.#most) idlest?.destroy();
+  }
+
+  used(connection: Connection): void {
+    if (this.#open.delete(connection)) this.#open.add(connection);
+  }
+
+  closeAll(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+}
+
+interface UnreadAnswer {
+  readonly answer: Answer;
+  readonly url: string | undefined;
+  readonly at: number;
+  readers: number;
+}
+
+/** The answers that are written and not yet read, by their bodies. One that several clients are given is in memory once. */
+class UnreadAnswers {
+  readonly #unread = new Map<string | Buffer, UnreadAnswer>();
+  #bytes = 0;
+
+  hasRoomFor({ body }: Answer): boolean {
+    const more = this.#unread.has(body) ? 0 : Buffer.byteLength(body);
+    return this.#bytes === 0 || more <= SMALL_BYTES || this.#bytes + more <= MAX_UNREAD_BYTES;
+  }
+
+  /** A large answer of a moment ago to the same request. Without it, clients that ask again and again would have each answer built anew. */
+  recent(url: string | undefined): Answer | undefined {
+    const since = performance.now() - SHARED_FOR_MS;
+    for (const each of this.#unread.values())
+      if (each.url === url && each.at >= since && Buffer.byteLength(each.answer.body) > SMALL_BYTES) return each.answer;
+    return undefined;
+  }
+
+  add(answer: Answer, url: string | undefined): void {
+    const { body } = answer;
+    const found = this.#unread.get(body) ?? { answer, url, at: performance.now(), readers: 0 };
+    if (found.readers === 0) this.#bytes += Buffer.byteLength(body);
+    found.readers += 1;
+    this.#unread.set(body, found);
+  }
+
+  remove({ body }: Answer): void {
+    const found = this.#unread.get(body);
+    if (found === undefined) return;
+    found.readers -= 1;
+    if (found.readers > 0) return;
+    this.#unread.delete(body);
+    this.#bytes -= Buffer.byteLength(body);
+  }
 }
 
 /**
@@ -177,16 +229,25 @@ export interface StatusServerOptions {
   readonly log?: () => string;
   /** Milliseconds without a completed tick after which the agent is not healthy. */
   readonly staleAfterMs: number;
-  /** Limit for a request to arrive, a connection to be idle, and a reader to stall; 5 s by default. */
+  /** Limit for the next request of a connection to arrive; 5 s by default. */
   readonly requestTimeoutMs?: number;
+  /** Limit for a client to read an answer; 10 s by default. */
+  readonly answerTimeoutMs?: number;
   /** Reloads the configuration and resolves to the result. Absent: reload is not available. */
   readonly reload?: () => Promise<{ readonly successful: boolean; readonly message: string }>;
 }
 
-/** A request for a page has a few hundred bytes. */
-const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 64;
+/** Of answers that their clients have not read yet, all connections together. One of 4,096 users has 4 MB at most. */
+const MAX_UNREAD_BYTES = 8 << 20;
+/** Answers of this size are never refused, so that supervisors and Prometheus get theirs. */
+const SMALL_BYTES = 1 << 16;
+/** How old an answer may be that a client shares with one who still reads it. */
+const SHARED_FOR_MS = 1_000;
+
+const TOO_MUCH_UNREAD = text(503, 'too many answers are waiting for their readers');
 
 const USER_PAGES = '/status/users/';
 const RUNBOOKS = '/runbooks/';
@@ -205,12 +266,15 @@ const USER_REPORTS = '/debug/users/';
  *   POST /-/reload           validate, then swap
  */
 export function createStatusServer(options: StatusServerOptions) {
-  const { host, port, token, board, metrics, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const { host, port, token, board, metrics, requestTimeoutMs = REQUEST_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const admission = createAdmission({ host, token });
   const status = oncePerTurn(async () => board.read());
-  const statusPage = oncePerTurn(async (query: UserQuery) => options.page(await status(), query), addressOfUsers);
-  const statusJson = oncePerTurn(async () => jsonLine(await status()));
-  const metricsText = oncePerTurn(async () => metrics.text(await status()));
+  const statusPage = oncePerTurn(async (query: UserQuery) => Buffer.from(options.page(await status(), query)), addressOfUsers);
+  const statusJson = oncePerTurn(async () => Buffer.from(jsonLine(await status())));
+  const metricsText = oncePerTurn(async () => Buffer.from(await metrics.text(await status())));
+  const connections = new Connections(MAX_CONNECTIONS);
+  const unread = new UnreadAnswers();
+  let sending = Promise.resolve();
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     const target = targetOf(request.url);
@@ -223,6 +287,8 @@ export function createStatusServer(options: StatusServerOptions) {
     if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
+    const recent = unread.recent(request.url);
+    if (recent !== undefined) return recent;
     if (path === '/' || path === '/status') return usersPage(parameters);
     if (path === '/status.json') return json(200, await statusJson());
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
@@ -255,49 +321,58 @@ export function createStatusServer(options: StatusServerOptions) {
   }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
-    const send = (found: Answer, isHead: boolean): void => {
-      // Only from here on: building the answer may take longer, such as a reload that waits for transactions in flight.
-      response.setTimeout(requestTimeoutMs);
+    const connection: unknown = request.socket;
+    if (!(connection instanceof Connection)) throw new Error('not a connection of this server');
+    connections.used(connection);
+    connection.asked();
+    const isHead = request.method === 'HEAD';
+    const send = async (wanted: Answer): Promise<void> => {
+      if (connection.destroyed) return;
+      const found = unread.hasRoomFor(wanted) ? wanted : TOO_MUCH_UNREAD;
+      unread.add(found, request.url);
+      response.once('close', () => {
+        unread.remove(found);
+        connection.answered();
+      });
+      if (Buffer.byteLength(found.body) > SMALL_BYTES) {
+        // One in a turn of the event loop: the kernel takes megabytes at once.
+        sending = sending.then(() => nextTurn());
+        await sending;
+      }
+      connection.answering();
       writeAnswer(response, found, isHead);
     };
     // No supported request has a body; a request with one is refused unread.
     if (hasBody(request)) {
       response.setHeader('connection', 'close');
-      send(text(413, 'request bodies are not supported'), false);
+      void send(text(413, 'request bodies are not supported'));
       return;
     }
     request.resume();
-    answer(request).then(
-      (found) => send(found, request.method === 'HEAD'),
-      () => send(text(500, 'internal error'), false),
-    );
+    answer(request).then(send, () => send(text(500, 'internal error')));
   }
 
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: requestTimeoutMs,
-      keepAliveTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
-    },
-    serve,
-  );
-  boundConnections(server, MAX_CONNECTIONS);
-  server.on('clientError', (_, socket) => socket.destroy());
+  // A connection bounds the time of each request and answer, so Node's own timeouts are off.
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: 0 }, serve);
+  server.on('clientError', (_, connection) => connection.destroy());
+  const sockets = createSocketServer({ allowHalfOpen: true }, (socket) => {
+    const connection = new Connection(socket, { requestTimeoutMs, answerTimeoutMs });
+    connections.add(connection);
+    if (!connection.destroyed) server.emit('connection', connection);
+  });
 
   return {
     /** Resolves to the port. */
     async start(): Promise<number> {
-      server.listen({ host, port });
-      await once(server, 'listening');
-      const address = server.address();
+      sockets.listen({ host, port });
+      await once(sockets, 'listening');
+      const address = sockets.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     },
     stop(): Promise<void> {
       return new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        sockets.close(() => resolve());
+        connections.closeAll();
       });
     },
   };

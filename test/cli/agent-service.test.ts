@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent/agent.ts';
 import { AgentService } from '../../src/cli/daemon.ts';
-import { monotonicMs } from '../../src/lib/index.ts';
+import { type Clock, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
 import { SendAttempts } from '../../src/rpc/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import type { InFlightTransaction } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
 
-function fixture() {
+function fixture(clock?: Pick<Clock, 'sleep'>) {
   const events: string[] = [];
   const logger = createLogger({
     level: 'warn',
@@ -36,6 +36,7 @@ function fixture() {
   const service = new AgentService({
     open: async () => ({ agent: (await configured.shift()?.()) ?? agentNamed(`agent ${++opened}`), waiting }),
     logger,
+    clock,
     onReload: ({ successful }) => events.push(successful ? 'reloaded' : 'not reloaded'),
   });
   const changed = (keys: readonly string[]): void => {
@@ -81,6 +82,46 @@ test('concurrent reload requests share one reload', async () => {
   await service.start();
   await Promise.all([service.reload(), service.reload(), service.reload()]);
   expect(events.filter((event) => event === 'reloaded')).toEqual(['reloaded']);
+});
+
+test('a thousand requests to reload make two reloads, 5 s apart, and each gets the result of one that read the configuration after it', async () => {
+  const clock = createVirtualClock();
+  const { events, service } = fixture(clock);
+  await service.start();
+  const first = service.reload();
+  await first;
+  const others = Array.from({ length: 1_000 }, () => service.reload());
+  await clock.advance(4_999);
+  expect(events.filter((event) => event === 'reloaded')).toHaveLength(1);
+  await clock.advance(1);
+  expect(await Promise.all(others)).toEqual(Array(1_000).fill({ successful: true, message: 'configuration reloaded' }));
+  expect(events.filter((event) => event === 'reloaded')).toHaveLength(2);
+  await service.stop();
+});
+
+test('a request during a reload that has read the configuration is a reload of its own', async () => {
+  const clock = createVirtualClock();
+  const { events, service, configured, agentNamed } = fixture(clock);
+  await service.start();
+  let again: Promise<unknown> | undefined;
+  configured.push(() => {
+    again = service.reload();
+    return agentNamed('old');
+  });
+  await service.reload();
+  await clock.advance(5_000);
+  await again;
+  expect(events.filter((event) => event === 'reloaded')).toHaveLength(2);
+  await service.stop();
+});
+
+test('a stop ends a reload that waits for its turn', async () => {
+  const { service } = fixture(createVirtualClock());
+  await service.start();
+  await service.reload();
+  const waiting = service.reload();
+  await service.stop();
+  expect(await waiting).toEqual({ successful: false, message: 'the agent is stopping' });
 });
 
 test('a stop during a reload waits for it, and stops what it started', async () => {

@@ -146,7 +146,7 @@ describe('malformed requests', () => {
     ['a space before the colon', 'GET / HTTP/1.1\r\nHost : localhost\r\n\r\n'],
     ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
   ])('%s: the connection is closed and nothing is reloaded', async ([, bytes], { onTestFinished }) => {
-    const { sendRaw, ask, reloads } = await serve(onTestFinished);
+    const { sendRaw, ask, reloads } = await serve(onTestFinished, { requestTimeoutMs: 500 });
     expect(await sendRaw(bytes)).not.toContain('200 OK');
     expect([reloads(), (await ask('GET', '/-/healthy')).code]).toEqual([0, 200]);
   });
@@ -233,7 +233,7 @@ describe('idle and slow clients', () => {
       asked = true;
       return 'x'.repeat(50_000_000);
     };
-    const { port } = await serve(onTestFinished, { requestTimeoutMs: 200, page });
+    const { port } = await serve(onTestFinished, { answerTimeoutMs: 200, page });
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     socket.pause();
     socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -243,6 +243,62 @@ describe('idle and slow clients', () => {
     socket.on('data', (chunk) => (received += chunk.length)).resume();
     await new Promise((resolve) => socket.once('close', resolve));
     expect(received).toBeLessThan(50_000_000);
+  });
+
+  test('a client that reads its response byte by byte is disconnected', async ({ onTestFinished }) => {
+    const { port } = await serve(onTestFinished, { answerTimeoutMs: 500, page: () => 'x'.repeat(50_000_000) });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.pause();
+    socket.write('GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    let received = 0;
+    const drip = setInterval(() => (received += (socket.read() ?? '').length), 50);
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(drip);
+    expect(received).toBeLessThan(50_000_000);
+  });
+
+  test('a second request on a connection waits until the answer to the first has left', async ({ onTestFinished }) => {
+    let release = (): void => undefined;
+    let asked = 0;
+    const reload = () =>
+      new Promise<{ successful: boolean; message: string }>((resolve) => {
+        asked += 1;
+        release = () => resolve({ successful: true, message: 'reloaded' });
+      });
+    const { port, ask } = await serve(onTestFinished, { reload });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    let received = '';
+    socket.on('data', (chunk) => (received += chunk.toString()));
+    socket.write('POST /-/reload HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3));
+    await expect.poll(() => asked).toBe(1);
+    expect((await ask('GET', '/-/healthy')).code).toBe(200);
+    expect([asked, received]).toEqual([1, '']);
+    for (let time = 2; time <= 3; time += 1) {
+      release();
+      await expect.poll(() => asked).toBe(time);
+    }
+    release();
+    await expect.poll(() => received.match(/200 OK/g)?.length).toBe(3);
+    socket.destroy();
+  });
+
+  test('answers that are not read are bounded in all, and the next client gets 503', async ({ onTestFinished }) => {
+    const { port, ask } = await serve(onTestFinished, { page: () => 'x'.repeat(9_000_000) });
+    const sockets = Array.from({ length: 3 }, () =>
+      connect(port, '127.0.0.1')
+        .on('error', () => undefined)
+        .pause(),
+    );
+    const answers: Promise<unknown>[] = [];
+    for (const [at, socket] of sockets.entries()) {
+      // Each asks for another page, so that none is shared.
+      socket.write(`GET /status?q=${at} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      answers.push(systemClock.sleep(300));
+    }
+    await Promise.all(answers);
+    expect([(await ask('GET', '/status')).code, (await ask('GET', '/-/healthy')).code]).toEqual([503, 200]);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(async () => (await ask('GET', '/status')).code).toBe(200);
   });
 
   test('a reload may take longer than the request timeout', async ({ onTestFinished }) => {

@@ -197,13 +197,17 @@ describe('the status server', () => {
       return board.read();
     };
     const { port } = await serve(onTestFinished, { board: { ...board, read } });
-    const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
-    const socket = connect(port, '127.0.0.1');
     let received = '';
-    socket.on('data', (chunk) => (received += chunk.toString()));
-    socket.write(get('/status.json') + get('/status.json') + get('/status') + get('/metrics', 'Connection: close\r\n'));
-    await once(socket, 'close');
-    expect([received.match(/HTTP\/1\.1 200 OK/g)?.length, readings]).toEqual([4, 1]);
+    const sockets = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('data', (chunk) => (received += chunk.toString())));
+    // The server has accepted a connection once it has answered.
+    for (const socket of sockets) {
+      socket.write('GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await once(socket, 'data');
+    }
+    for (const [at, path] of ['/status.json', '/status.json', '/status', '/metrics'].entries())
+      sockets[at]?.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    await Promise.all(sockets.map((socket) => once(socket, 'close')));
+    expect([received.match(/HTTP\/1\.1 200 OK/g)?.length, readings]).toEqual([8, 1]);
   });
 
   test('a token is required, except for health and readiness', async ({ onTestFinished }) => {
