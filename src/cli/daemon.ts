@@ -171,7 +171,8 @@ const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
   idleIntervalSeconds: ledger.viewIdleInterval / 1_000,
 });
 
-const partNames = ({ collector, ledger }: AgentConfig) => ({
+const boardSettings = ({ collector, ledger, policy }: AgentConfig) => ({
+  refreshIntervalMs: policy.refreshInterval,
   sources: collector.sources.map(({ name }) => name),
   endpoints: parseEndpointUrls(ledger.rpcUrls).map(({ name }) => name),
 });
@@ -208,7 +209,7 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     device: config.device,
     publisher,
     dryRun: false,
-    ...partNames(config),
+    ...boardSettings(config),
     clock: systemClock,
   });
   const served = config.http.enabled ? await serve(board, { config, logger, recent, reload }) : undefined;
@@ -240,7 +241,7 @@ export async function openAdminServer({ config, version, commit, publisher, logg
       metrics?.reloaded(successful);
       board.reloaded(successful, message);
       if (!successful || opened === undefined) return;
-      board.replaced(partNames(opened.config));
+      board.replaced(boardSettings(opened.config));
       show();
     },
     close: async () => served?.close(),

@@ -111,6 +111,11 @@ export const FINDINGS = {
     runbook: 'DzdWritesDelayed',
     meaning: 'A changed status has waited for its confirmation for more than a minute.',
   },
+  'records-overdue': {
+    severity: 'warning',
+    runbook: 'DzdRefreshOverdue',
+    meaning: 'The record of an observed user is older than one and a half policy.refreshInterval.',
+  },
   'ledger-lag': {
     severity: 'warning',
     runbook: 'DzdLedgerLag',
@@ -220,6 +225,8 @@ export const isLagging = ({ behindMs }: { readonly behindMs: number }): boolean 
 /** A transaction is confirmed within seconds, or has expired after a minute. */
 const DELAYED_MS = 60_000;
 const HOUR_MS = 3_600_000;
+/** Past so many refresh intervals, a record was not refreshed when it was due. */
+const OVERDUE_INTERVALS = 1.5;
 
 /** A finding before its severity and its runbook are looked up. */
 type Found = Pick<Finding, 'code' | 'since' | 'text' | 'remedy'>;
@@ -236,6 +243,7 @@ export function assess(state: AgentState): Assessment {
     ...parts(state),
     ...sessions(state),
     ...users(state),
+    ...overdue(state),
     ...surroundings(state),
   ]
     .map(({ code, since, text, remedy }): Finding => {
@@ -506,6 +514,24 @@ function users({ users: all, lastTick, failedVrfs, ambiguous }: AgentState): rea
     'check their links; the table lists their tunnels',
   );
   return found;
+}
+
+/** Records that should have been refreshed; while nothing can be written at all, that has its own finding. */
+function overdue({ users: all, refreshIntervalMs, spend, halted, writesStalled, now }: AgentState): readonly Found[] {
+  if (halted !== null || writesStalled !== null) return [];
+  const limitMs = OVERDUE_INTERVALS * refreshIntervalMs;
+  const ages = all.flatMap((user) =>
+    isActivated(user) && user.observation !== 'unobserved' && user.parked === null && Number.isFinite(user.ledger.ageMs)
+      ? [user.ledger.ageMs ?? 0]
+      : [],
+  );
+  const late = ages.filter((age) => age > limitMs);
+  if (late.length === 0) return [];
+  const oldest = Math.max(...late);
+  const limited = spend.allowance === 'all' ? '' : '; the spend limits make refreshes wait';
+  const text = `The records of ${late.length === 1 ? 'one user' : `${late.length} users`} were not refreshed in time; the oldest is ${span(oldest)} old${limited}`;
+  const remedy = 'compare the outcomes of the transactions and the spend limits';
+  return [{ code: 'records-overdue', since: now - oldest + limitMs, text, remedy }];
 }
 
 /** The first VRF that failed, and why; where none failed, the switch does not report the VRFs in which the users are expected. */

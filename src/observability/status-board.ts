@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import { ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
+import { DEFAULT_POLICY, ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { assess, isLagging, LOW_HOURS } from './findings.ts';
@@ -220,6 +220,8 @@ interface StatusBoardOptions {
   /** Names of the configured sources and endpoints. */
   readonly sources: readonly string[];
   readonly endpoints: readonly string[];
+  /** `policy.refreshInterval`, milliseconds; its default by default. */
+  readonly refreshIntervalMs?: number;
   readonly clock: Clock;
 }
 
@@ -254,6 +256,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let ambiguous: AgentStatus['ambiguous'] = null;
   let slotProgress: AgentStatus['slotProgress'] = null;
   let ledgerLag: AgentStatus['ledgerLag'] = null;
+  let { refreshIntervalMs = DEFAULT_POLICY.refreshIntervalMs } = options;
   let spend: AgentStatus['spend'] = { allowance: 'all', since: startedAt };
   let reload: AgentStatus['reload'] = null;
   let snapshotProblem: AgentStatus['snapshotProblem'] = null;
@@ -465,6 +468,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       oldestPendingSince: oldestOf(times.values()),
       slotProgress,
       ledgerLag,
+      refreshIntervalMs,
       spend,
       balance,
       reload,
@@ -484,7 +488,8 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
     /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. */
-    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints'>): void {
+    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints' | 'refreshIntervalMs'>): void {
+      refreshIntervalMs = parts.refreshIntervalMs ?? DEFAULT_POLICY.refreshIntervalMs;
       sources = new PartStates(parts.sources, clock);
       endpoints = new PartStates(parts.endpoints, clock);
       ledgerProblem = null;

@@ -173,6 +173,8 @@ export interface AgentState {
   readonly slotProgress: { readonly slot: Slot; readonly advancedAt: number; readonly answeredAt: number } | null;
   /** How far the block time of a slot was behind this host's clock when the ledger answered for it; negative: ahead. */
   readonly ledgerLag: { readonly slot: Slot; readonly behindMs: number; readonly since: number } | null;
+  /** `policy.refreshInterval`, milliseconds. */
+  readonly refreshIntervalMs: number;
   /** What the spend limits leave room for. */
   readonly spend: { readonly allowance: 'all' | 'changes-only' | 'none'; readonly since: number };
   /** `lowSince`: since when it lasts for less than 72 hours. */

@@ -5,7 +5,7 @@
  *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
  *
  * Fails if promtool rejects a metric name, a dashboard query finds nothing, a runbook command fails, an alert fires on a healthy agent, or none fires when the switch is
- * unreadable, an endpoint refuses transactions or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
+ * unreadable, an endpoint refuses transactions, the device is drained, the ledger stands still or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -169,6 +169,16 @@ async function run() {
   drive('faults', 'clear', 'ledger');
   await becomes('DzdWritesNotLanding', false, prometheus, 60);
   say('an endpoint that refuses transactions fires DzdWritesNotLanding, and its recovery resolves it');
+  drive('device', 'status', 'drained');
+  await becomes('DzdDeviceNotActivated', true, prometheus);
+  drive('device', 'status', 'activated');
+  await becomes('DzdDeviceNotActivated', false, prometheus);
+  say('a drained device fires DzdDeviceNotActivated, and its activation resolves it');
+  drive('faults', 'set', 'ledger', 'frozen=true');
+  await becomes('DzdLedgerStandsStill', true, prometheus, 120);
+  drive('faults', 'clear', 'ledger');
+  await becomes('DzdLedgerStandsStill', false, prometheus, 60);
+  say('a ledger that stands still fires DzdLedgerStandsStill, and its progress resolves it');
   drive('device', 'publisher', localnet.programId);
   await becomes('DzdAuthorityLost', true, prometheus);
   say('a revoked key fires DzdAuthorityLost');

@@ -219,6 +219,25 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     ],
   ],
   [
+    'records that were not refreshed in time',
+    { users: [user(0), user(1, { ledger: { ...user(1).ledger, ageMs: 1.6 * HOUR } })], spend: { allowance: 'changes-only', since: NOW } },
+    [
+      'records-overdue warning 6: The records of one user were not refreshed in time; the oldest is 2 h old; the spend limits make refreshes wait → compare the outcomes of the transactions and the spend limits',
+    ],
+  ],
+  [
+    'old records of users that are not activated, and of users without a record',
+    {
+      users: [
+        user(0),
+        user(3),
+        user(1, { accountStatus: 'banned', ledger: { ...user(1).ledger, ageMs: 9 * HOUR } }),
+        user(2, { observation: 'down', ledger: { ...user(2).ledger, status: 'down', ageMs: null } }),
+      ],
+    },
+    [],
+  ],
+  [
     'a drained device',
     { deviceStatus: { name: 'drained', since: NOW - HOUR } },
     [
