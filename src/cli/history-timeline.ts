@@ -114,7 +114,7 @@ const ACCOUNT: Readonly<Record<AccountChange['kind'], (first: AccountChange) => 
 
 const without = (reason: PeriodReason): Omit<Period, 'fromMs' | 'untilMs'> => ({ status: 'unknown', reason, first: null, reports: 0 });
 
-/** A report of another writer, or for another device, is no refresh. */
+/** Only a report of the same writer for the same device refreshes. */
 function isSame(a: Pick<Period, 'status' | 'reason' | 'first'>, b: Pick<Period, 'status' | 'reason' | 'first'>): boolean {
   if (a.status !== b.status || a.reason !== b.reason || a.first?.kind !== b.first?.kind) return false;
   return (
@@ -130,7 +130,7 @@ export interface Availability {
   readonly unknownMs: number;
   /** Times that up was followed by down, with or without unknown between them. */
   readonly flaps: number;
-  /** The longest stretch of reported down, whoever reported it; null if there was none. Unknown time ends it. */
+  /** The longest stretch of reported down, by any writer; null if there was none. Unknown time ends it. */
   readonly longestOutage: Outage | null;
 }
 

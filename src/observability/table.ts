@@ -17,7 +17,7 @@ export function usesColor(
   return no === '' && isTerminal && TERM !== 'dumb';
 }
 
-/** How a table looks on this stream: as wide and as colored as a terminal allows. */
+/** Width and colors of a table on this stream. */
 export function tableStyle(
   stream: { readonly isTerminal: boolean; readonly columns: number | undefined },
   environment: Readonly<Record<string, string | undefined>>,

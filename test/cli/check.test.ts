@@ -76,6 +76,13 @@ describe.concurrent('all steps', () => {
     expect(stdout).toMatch(/\n\n12 ok, 1 warning, 0 failed, 1 skipped\n$/);
   });
 
+  test('check colors its states where colors are wanted, and nothing else', async () => {
+    await using at = await commandFixture();
+    const { stdout } = await at.run(['check'], undefined, undefined, undefined, { environment: { FORCE_COLOR: '1' } });
+    expect(stdout.startsWith('\u001b[32mok     \u001b[0m  configuration: ')).toBe(true);
+    expect((await at.run(['check'])).stdout).not.toContain('\u001b');
+  });
+
   test('check reports on the switch when the ledger is unreachable', async () => {
     await using at = await commandFixture();
     const { exitCode, states, detail } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');

@@ -16,7 +16,7 @@ import {
   supportCommand,
 } from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
-import { createAbortController, systemClock } from '../../src/lib/index.ts';
+import { createAbortController, isRecord, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 
 /** About the shortest slot time that the agent accepts. */
@@ -161,11 +161,11 @@ export function statusOf(device: string) {
   };
 }
 
-/** An endpoint before the fixture's that counts methods, and answers some by itself. */
+/** An endpoint before the fixture's that counts methods, and changes the results of some. */
 export async function endpointBefore(
   { addresses }: CommandFixture,
   onTestFinished: (close: () => void) => void,
-  own: Readonly<Record<string, unknown>> = {},
+  own: Readonly<Record<string, (result: unknown) => unknown>> = {},
 ) {
   const counts: Record<string, number> = {};
   const where = await serve((request, response) => {
@@ -175,12 +175,19 @@ export async function endpointBefore(
       const body = Buffer.concat(chunks).toString();
       const { method, id } = JSON.parse(body);
       counts[method] = (counts[method] ?? 0) + 1;
+      const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      const change = own[method];
       const answer =
-        method in own
-          ? JSON.stringify({ jsonrpc: '2.0', id, result: own[method] })
-          : await (await fetch(addresses.rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).text();
+        change === undefined
+          ? await (await fetch(addresses.rpcUrl, asked)).text()
+          : JSON.stringify({ jsonrpc: '2.0', id, result: change(await resultOf(await fetch(addresses.rpcUrl, asked))) });
       response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
     });
   }, onTestFinished);
   return { url: `http://${where}`, counts };
+}
+
+async function resultOf(response: Response): Promise<unknown> {
+  const answer: unknown = await response.json();
+  return isRecord(answer) ? answer.result : undefined;
 }

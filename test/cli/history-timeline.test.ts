@@ -119,7 +119,7 @@ describe('availability', () => {
   const of = (events: readonly LedgerEvent[], options: Partial<TimelineOptions> = {}) =>
     availabilityOf(foldTimeline(events, { ...WINDOW, ...options }));
 
-  test('gaps are neither up nor down, and absence is no part of the time', () => {
+  test('gaps are neither up nor down, and absence does not count', () => {
     const events = [
       account(100, 'created'),
       report(100, 'up'),

@@ -87,7 +87,7 @@ describe.concurrent('the command', () => {
     onTestFinished,
   }) => {
     await using at = await withHistory();
-    const { url } = await endpointBefore(at, onTestFinished, { getTransaction: null });
+    const { url } = await endpointBefore(at, onTestFinished, { getTransaction: () => null });
     const both = await at.run([
       'history',
       '198.18.0.1',
@@ -100,7 +100,7 @@ describe.concurrent('the command', () => {
     ]);
     expect(linesOf(both.stdout, 'availability')).toMatchObject([{ flaps: 1 }]);
     const malformed = await endpointBefore(at, onTestFinished, {
-      getTransaction: { slot: 1, blockTime: 1, transaction: ['AAAA', 'base64'], meta: { err: null } },
+      getTransaction: () => ({ slot: 1, blockTime: 1, transaction: ['AAAA', 'base64'], meta: { err: null } }),
     });
     const { exitCode, stdout, stderr } = await at.run(['history', '198.18.0.1', '--ledger.rpcUrls', malformed.url]);
     expect([exitCode, stdout, stderr]).toEqual([
@@ -136,6 +136,36 @@ describe.concurrent('the command', () => {
     expect([drawn.exitCode, drawn.stdout.includes('\u001b')]).toEqual([0, false]);
     expect(drawn.stderr.endsWith('] 5 of 5 transactions\r\u001b[K')).toBe(true);
     expect((await at.run(['history', '--since', '1h'])).stderr).toBe('');
+  });
+
+  test('history says where the history of an endpoint begins, and knows nothing before', async ({ onTestFinished }) => {
+    await using at = await withHistory();
+    const newest = (listed: unknown) => (listed as readonly { readonly slot: number }[]).slice(0, 1);
+    const [user = expect.fail('no user')] = at.users;
+    const reportedAt = Number(at.localnet.ledger.admin.user(user)?.lastBgpReportedAt);
+    const { url } = await endpointBefore(at, onTestFinished, { getSignaturesForAddress: newest, getFirstAvailableBlock: () => reportedAt });
+    const { stdout } = await at.run(['history', user, '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
+    const periods = linesOf(stdout, 'period');
+    expect(periods.map(({ status, reason }) => [status, reason])).toEqual([
+      ['unknown', 'before-history'],
+      ['down', null],
+    ]);
+    expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([
+      `the history of this endpoint begins at ${periods[1]?.from}; add one that goes back further to ledger.rpcUrls`,
+    ]);
+  });
+
+  test('history knows nothing after the newest block of a ledger that stands still', async ({ onTestFinished }) => {
+    await using at = await withHistory();
+    const early = (time: unknown) => Number(time) - 1_800;
+    const list = (listed: unknown) =>
+      (listed as readonly object[]).map((each) => ({ ...each, blockTime: early(Reflect.get(each, 'blockTime')) }));
+    const { url } = await endpointBefore(at, onTestFinished, { getBlockTime: early, getSignaturesForAddress: list });
+    const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
+    const last = linesOf(stdout, 'period').at(-1);
+    expect([last?.status, last?.reason]).toEqual(['unknown', 'ledger-halted']);
+    expect(Date.parse(String(last?.until)) - Date.parse(String(last?.from))).toBeGreaterThan(1_790_000);
+    expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([expect.stringContaining('30 min older than this host')]);
   });
 
   test('history of an unknown user fails', async () => {

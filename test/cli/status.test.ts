@@ -146,7 +146,7 @@ describe.concurrent('the command', () => {
     await using at = await commandFixture();
     expect((await at.run(['run', '--once'])).exitCode).toBe(0);
     await at.settle();
-    const { url } = await endpointBefore(at, onTestFinished, { getBlockTime: Math.floor(Date.now() / 1_000) - 3 * 3_600 });
+    const { url } = await endpointBefore(at, onTestFinished, { getBlockTime: () => Math.floor(Date.now() / 1_000) - 3 * 3_600 });
     const { stdout } = await at.run(['status', '--output', 'json', '--ledger.rpcUrls', url]);
     expect(users(stdout).map(({ state, ageMs }) => [state, Math.round(Number(ageMs) / 3_600_000)])).toEqual(
       at.users.map(() => ['stale', 3]),
@@ -236,7 +236,7 @@ describe('the table', () => {
     ]);
   });
 
-  test('LAST UP is the age of the last report of up, never now: nobody may be observing the session', () => {
+  test('LAST UP is the age of the last report of up, never now: its agent may be silent', () => {
     const [, line = ''] = drawTable([row(1, 'connected', { ageMs: 6_000_000, lastUpMs: 6_000_000 })], { withDevice: false }).split('\n');
     expect(line).toMatch(/connected {2}2 h ago {2}2 h ago/);
     expect(line).not.toContain('now');
