@@ -175,6 +175,29 @@ describe('the status server', () => {
     expect(asked.length).toBe(before);
   });
 
+  test('pages of different queries are built one a turn of the event loop', async ({ onTestFinished }) => {
+    let turn = 0;
+    let counting = setImmediate(function count() {
+      turn += 1;
+      counting = setImmediate(count);
+    });
+    onTestFinished(() => clearImmediate(counting));
+    const builtIn: number[] = [];
+    const page = (): string => {
+      builtIn.push(turn);
+      return '';
+    };
+    const { port } = await serve(onTestFinished, { page });
+    const socket = connect(port, '127.0.0.1').resume();
+    const requests = Array.from(
+      { length: 40 },
+      (_, n) => `GET /status?q=${n} HTTP/1.1\r\nHost: localhost\r\n${n === 39 ? 'Connection: close\r\n' : ''}\r\n`,
+    );
+    socket.write(requests.join(''));
+    await once(socket, 'close');
+    expect([builtIn.length, new Set(builtIn).size]).toEqual([40, 40]);
+  });
+
   test('the runbooks are served by name, with and without .md, and no other file is', async ({ onTestFinished }) => {
     const { get } = await serve(onTestFinished);
     const html = { code: 200, type: 'text/html; charset=utf-8' };

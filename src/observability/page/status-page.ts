@@ -40,7 +40,7 @@ export function statusPage(status: AgentStatus, query: UserQuery = ALL_USERS): s
 <section aria-labelledby="h-users"><h2 id="h-users">Users</h2>${usersSection(status, query)}</section>
 <section aria-labelledby="h-events"><h2 id="h-events">Recent events</h2>${eventList(status.timeline)}</section>
 <section aria-labelledby="h-tx"><h2 id="h-tx">Transactions</h2>${transactions(status)}</section>`,
-    footer: html`Times are UTC. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a>`,
+    footer: html`Times are UTC. <a href="/runbooks">Runbooks</a>. For programs: <a href="/status.json">/status.json</a>, <a href="/metrics">/metrics</a>`,
   });
 }
 
