@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
-import { AgentError, createAbortController, isAgentError, Stopped } from '../lib/index.ts';
+import { AgentError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines, usesColor } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
@@ -151,7 +151,7 @@ function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => v
     if (open) stream.write(content);
   };
   return {
-    write,
+    write: (text) => write(visible(text)),
     writeBytes: stream.isTTY === true ? undefined : write,
     isTerminal: stream.isTTY === true,
     isJournal: leadsToJournal(descriptor, process.env),

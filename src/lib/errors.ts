@@ -71,6 +71,18 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What no reader sees, or what changes the order in which the rest is shown (Trojan Source): formats, bidirectional controls, fillers, C1 controls. */
+const INVISIBLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+const BEYOND_ASCII = /[^\0-\x7e]/;
+
+/** Text with its invisible characters as `\u202e`, which JSON reads as the character. Each output passes its whole text through this. */
+export function visible(text: string): string {
+  if (!BEYOND_ASCII.test(text)) return text;
+  return text.replaceAll(INVISIBLE, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
+}
+
 const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu;
 
 /** Text from outside, fit for one line of a log: no control characters, at most `max` characters. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { visible } from '../lib/index.ts';
 import { whyNotReady } from './findings.ts';
 import { Connection, MAX_HEAD_BYTES } from './http/connection.ts';
 import { jsonLine } from './logger.ts';
@@ -98,7 +99,7 @@ interface Answer {
 /** Only the pages are meant for a browser. */
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
-const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${body}\n` });
+const text = (code: number, body: string): Answer => ({ code, type: 'text/plain; charset=utf-8', body: `${visible(body)}\n` });
 const page = (body: string | Buffer): Answer => ({ code: 200, type: 'text/html; charset=utf-8', body, policy: PAGE_POLICY });
 const json = (code: number, body: string | Buffer): Answer => ({ code, type: 'application/json', body });
 

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { pino } from 'pino';
-import { type Clock, describeError, isAgentError, isRecord, systemClock } from '../lib/index.ts';
+import { type Clock, describeError, isAgentError, isRecord, systemClock, visible } from '../lib/index.ts';
 import { paint, printable, type Tone } from './table.ts';
 
 /**
@@ -13,7 +13,7 @@ function bigintAsJson(value: bigint): number | string {
 
 /** One line of JSON. Bigints as `bigintAsJson`. */
 export function jsonLine(value: object): string {
-  return `${JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner))}\n`;
+  return `${visible(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? bigintAsJson(inner) : inner)))}\n`;
 }
 
 const TONES: Readonly<Record<string, Tone>> = { warn: 'warn', error: 'bad' };
@@ -117,7 +117,7 @@ export function createLogger({ level, format, destination, color = false, clock 
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
-    { write: (line) => void destination.write(arranged(line, format, color)) },
+    { write: (line) => void destination.write(visible(arranged(line, format, color))) },
   );
   const write =
     (level: LogLevel) =>

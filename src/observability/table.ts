@@ -1,6 +1,8 @@
-/** Text without control characters: text from a switch or an endpoint must not move the cursor or start a new line. */
+import { visible } from '../lib/index.ts';
+
+/** One line without control or invisible characters: text from a switch or an endpoint must not move the cursor or start a new line. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return visible(text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`));
 }
 
 /** SGR codes of the colors that tables use. */

@@ -75,6 +75,12 @@ test.concurrent('a closed standard output ends the command quietly', async () =>
   expect([stderr, code]).toEqual(['', 0]);
 });
 
+test.concurrent('bidirectional and invisible characters reach neither output as they are', async () => {
+  const child = start('misled');
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+  expect([stdout, stderr, code]).toEqual(['access \\u202elevel\\u2066\\u200b\n', 'note \\ufeffof it\n', 0]);
+});
+
 test.concurrent('output written last still arrives', async () => {
   const child = start('bulky');
   const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
