@@ -41,7 +41,7 @@ describe('JSON lines', () => {
     const { log, lines } = logTo({ format });
     log.info('peer \u202eup\u200b', { description: 'USER\u2066-5\ufeff', error: new Error('\u200fno') });
     expect(lines.join('')).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/);
-    for (const escape of ['\\u202eup\\u200b', 'USER\\u2066-5\\ufeff', '\\u200fno']) expect(lines.join('')).toContain(escape);
+    for (const shown of ['\\u202eup\\u200b', 'USER\\u2066-5\\ufeff', '\\u200fno']) expect(lines.join('')).toContain(shown);
   });
 
   test('lines below the configured level are not written', () => {
