@@ -49,8 +49,9 @@ export async function bundleCommand({ root, entry, outfile }) {
 }
 
 /**
- * What a build knows itself by, as esbuild's `define` takes it: version and commit; and the runbooks that the agent serves. Without a repository (a container build) SOURCE_COMMIT
- * of the environment is the commit; without that, there is none.
+ * What a build knows itself by, as esbuild's `define` takes it: version and commit. Without a repository (a container build) SOURCE_COMMIT
+ * of the environment is the commit; without that, there is none. And the runbooks that the agent serves, as a text of JSON: esbuild would put an object
+ * into every chunk.
  *
  * @param {string} root
  */
@@ -59,7 +60,7 @@ export function identity(root) {
   return {
     __VERSION__: JSON.stringify(version),
     __COMMIT__: JSON.stringify(commitOf(root)),
-    __RUNBOOKS__: JSON.stringify(runbooksOf(root)),
+    __RUNBOOKS__: JSON.stringify(JSON.stringify(runbooksOf(root))),
   };
 }
 

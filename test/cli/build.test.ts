@@ -30,6 +30,13 @@ test('a quiet build prints nothing and takes away what an earlier one left', () 
   expect([status, stdout, stderr, existsSync(stale)]).toEqual([0, '', '', false]);
 });
 
+test('the runbooks are in one chunk, which only an agent with its HTTP server loads', () => {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
+  expect(files.filter((file) => readFileSync(join(dist, file), 'utf8').includes('## What it costs'))).toEqual([
+    expect.stringMatching(/^chunks\/http-\w+\.js$/),
+  ]);
+});
+
 test.each(['dzd-telemetry.js', 'dzd-localnet.js'])('%s can be executed and knows the version of the package', (name) => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const path = join(dist, name);

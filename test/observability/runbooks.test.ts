@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { FINDINGS } from '../../src/observability/index.ts';
 import { runbookIndex, runbookPage } from '../../src/observability/page/runbooks.ts';
 
 const names = readdirSync(join(import.meta.dirname, '../../docs/runbooks')).map((file) => file.replace(/\.md$/, ''));
@@ -9,6 +10,10 @@ const bodyOf = (page: string | undefined): string => /<article>([\s\S]*)<\/artic
 test('the index links to every runbook', () => {
   const links = [...runbookIndex().matchAll(/<li><a href="\/runbooks\/(\w+)">/g)].map(([, name]) => name);
   expect(links).toEqual([...names].sort());
+});
+
+test('the runbook of every finding is served', () => {
+  for (const { runbook } of Object.values(FINDINGS)) expect(runbookPage(runbook)).toContain(`<h1>${runbook}</h1>`);
 });
 
 test.for(names)('runbook %s is rendered as a whole, and its links lead to runbooks of the agent', (name) => {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { html, layout, type Markup, withCode } from './html.ts';
 
-/** The pages of docs/runbooks/ by name, as the build puts them in. */
-declare const __RUNBOOKS__: Readonly<Record<string, string>> | undefined;
+/** The pages of docs/runbooks/ by name as JSON, put in by the build. */
+declare const __RUNBOOKS__: string | undefined;
 
 /** A checkout reads the folder. */
 function readRunbooks(): Readonly<Record<string, string>> {
@@ -11,7 +11,9 @@ function readRunbooks(): Readonly<Record<string, string>> {
   return Object.fromEntries(files.map((file) => [file.slice(0, -3), readFileSync(new URL(file, folder), 'utf8')]));
 }
 
-const RUNBOOKS: ReadonlyMap<string, string> = new Map(Object.entries(typeof __RUNBOOKS__ === 'undefined' ? readRunbooks() : __RUNBOOKS__));
+const RUNBOOKS: ReadonlyMap<string, string> = new Map(
+  Object.entries(typeof __RUNBOOKS__ === 'undefined' ? readRunbooks() : JSON.parse(__RUNBOOKS__)),
+);
 
 /** Where the runbook of that name is. */
 export const addressOfRunbook = (name: string): string => `/runbooks/${name}`;
