@@ -8,6 +8,7 @@ import { createLocalnet, type Localnet } from '../../localnet/index.ts';
 import type { SwitchFault } from '../../localnet/switch/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
 import { type Address, BgpStatus, tunnelSides, UserType, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
+import { TUNNEL_IDS } from '../../src/serviceability/rfc11/index.ts';
 import { machineMs } from './bench.ts';
 
 export interface HostStart {
@@ -61,7 +62,15 @@ const operations: Readonly<Record<string, (args: never) => unknown>> = {
   async start({ users, publisher, slotMs, latencyMs: latency, stateIngest = false }: HostStart) {
     latencyMs = latency;
     // The first two show the tenants. Adding one by one through the localnet would read all users each time.
-    localnet = createLocalnet({ users: 2, random: seededRandom(1), publisher, slotMs, ...(stateIngest ? { stateIngestPort: 0 } : {}) });
+    localnet = createLocalnet({
+      users: 2,
+      random: seededRandom(1),
+      publisher,
+      slotMs,
+      // RFC-11 has not that many tunnel ids.
+      program: users > TUNNEL_IDS.usableSlots ? 'deployed' : 'rfc11',
+      ...(stateIngest ? { stateIngestPort: 0 } : {}),
+    });
     const { ledger, device, programId } = localnet;
     const tenants = [...ledger.admin.users(device).values()].map(({ tenantPk }) => tenantPk);
     for (let n = 2; n < users; n += 1) {
