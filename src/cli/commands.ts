@@ -124,13 +124,20 @@ export const statusCommand = defineCommand<StatusOptions>({
 
 export const resourcesCommand = defineCommand<ResourcesOptions>({
   name: 'resources',
-  describe: 'Show or audit the pools of a network, deployed and of RFC-11. Sends nothing.',
-  argument: { name: ACTION, many: true, describe: 'show or audit (docs/rfc11.md)' },
+  describe: 'Show and audit the pools of a network, deployed and of RFC-11, and migrate from one to the other.',
+  argument: { name: ACTION, many: true, describe: 'show, audit, migrate plan, migrate apply FILE, or sweep (docs/rfc11.md)' },
   examples: [
-    ['resources show --config config.yaml', 'Show the pools of the network, and how full they are'],
     ['resources audit --config config.yaml', 'Compare the pools with what their users hold'],
+    ['resources migrate plan --out plan.json --config config.yaml', 'Write what a migration to RFC-11 would do'],
   ],
   options: {
+    out: { type: 'string', value: 'FILE', describe: 'migrate plan: write the plan to this file' },
+    'reserved-start': {
+      type: 'string',
+      value: 'SLOTS',
+      describe: 'migrate plan: slots at the start of each DoubleZero prefix that are never given out, by default 2',
+    },
+    execute: { type: 'boolean', describe: 'migrate apply, sweep: send transactions; without it they are only described' },
     output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
   },

@@ -4,22 +4,30 @@ import {
   type CommandIo,
   type ConfigChoice,
   choiceOption,
+  isOn,
   loadChosen,
   type OptionValues,
   readConfigChoice,
   textOption,
   usage,
+  wholeNumberOption,
 } from './command.ts';
 
 /** The name of the words that follow the command. */
 export const ACTION = 'action';
-const ACTIONS = ['show', 'audit'] as const;
+const ACTIONS = ['show', 'audit', 'migrate plan', 'migrate apply', 'sweep'] as const;
 type Action = (typeof ACTIONS)[number];
 
 export interface ResourcesOptions extends ConfigChoice {
   readonly action: Action;
   /** A public key or a code; absent: all devices. */
   readonly device: string | undefined;
+  /** Of `migrate plan` and `migrate apply`. */
+  readonly planFile: string | undefined;
+  /** Of `migrate plan`: slots at the start of each DoubleZero prefix that are never given out. */
+  readonly reservedStart: number | undefined;
+  /** Send transactions instead of describing them. */
+  readonly execute: boolean;
   readonly output: 'table' | 'json';
 }
 
@@ -32,8 +40,18 @@ export function readResourcesOptions(values: OptionValues): ResourcesOptions {
     const given = asked === '' ? '' : `, not ${JSON.stringify(asked.slice(0, 60))}${didYouMean(asked, ACTIONS)}`;
     throw usage(`resources: expected ${ACTIONS.slice(0, -1).join(', ')} or ${ACTIONS.at(-1)}${given}`);
   }
-  const [surplus] = words.slice(1);
-  if (surplus !== undefined) throw usage(`resources ${action}: unexpected argument "${surplus.slice(0, 60)}"; options begin with --`);
+  const rest = words.slice(action.split(' ').length);
+  const [file, ...surplus] = action === 'migrate apply' ? rest : [undefined, ...rest];
+  if (surplus[0] !== undefined) throw usage(`resources ${action}: unexpected argument "${surplus[0].slice(0, 60)}"; options begin with --`);
+  const out = textOption(values, 'out');
+  if (action === 'migrate apply' && file === undefined)
+    throw usage('resources migrate apply needs the plan file: resources migrate apply FILE');
+  if (action === 'migrate plan' && out === undefined) throw usage('resources migrate plan needs --out FILE');
+  if (action !== 'migrate plan' && out !== undefined) throw usage(`resources ${action} takes no --out`);
+  const reservedStart = wholeNumberOption(values, 'reserved-start', { min: 0, max: 255 });
+  if (action !== 'migrate plan' && reservedStart !== undefined) throw usage(`resources ${action} takes no --reserved-start`);
+  const execute = isOn(values, 'execute');
+  if (execute && action !== 'migrate apply' && action !== 'sweep') throw usage(`resources ${action} sends nothing and takes no --execute`);
   const { configFile, settings } = readConfigChoice(values);
   const { device, ...others } = settings;
   if (device !== undefined && action !== 'show') throw usage(`resources ${action} is for the whole network and takes no --device`);
@@ -43,6 +61,9 @@ export function readResourcesOptions(values: OptionValues): ResourcesOptions {
     settings: { ...others, device: ZERO_ADDRESS },
     action,
     device,
+    planFile: file ?? out,
+    reservedStart,
+    execute,
     output: choiceOption(values, 'output', ['table', 'json']),
   };
 }

@@ -1,7 +1,7 @@
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, systemClock } from '../lib/index.ts';
 import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
-import { createLedgerRpc, type LedgerRpc, openEndpoints, type ProgramAccounts, readProgramAccounts } from '../rpc/index.ts';
+import { createLedgerRpc, type LedgerRpc, openEndpoints, type ProgramAccounts, readEpoch, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
   type AuditFinding,
@@ -17,7 +17,9 @@ import type { CommandBody, CommandIo, ExitCode } from './command.ts';
 import { loadNetworkConfig, type ResourcesOptions } from './resources-options.ts';
 
 /*
- *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit
+ *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit   (this file)
+ *                                                                                ├──► migrate       (resources-migrate.ts)
+ *                                                                                └──► sweep         (resources-sweep.ts)
  */
 
 /** A network as it was read. */
@@ -33,6 +35,8 @@ export interface ResourcesContext {
   readonly io: CommandIo;
   /** Reads every account of the program now. Throws AgentError `LEDGER__…`. */
   read(): Promise<NetworkReading>;
+  /** The epoch of the ledger now. Throws AgentError `LEDGER__…`. */
+  epoch(): Promise<bigint>;
 }
 
 type Action = (context: ResourcesContext) => Promise<ExitCode>;
@@ -41,6 +45,9 @@ type Action = (context: ResourcesContext) => Promise<ExitCode>;
 const ACTIONS: { readonly [Name in ResourcesOptions['action']]: Action } = {
   show,
   audit,
+  'migrate plan': async (context) => (await import('./resources-migrate.ts')).plan(context),
+  'migrate apply': async (context) => (await import('./resources-migrate.ts')).apply(context),
+  sweep: async (context) => (await import('./resources-sweep.ts')).sweep(context),
 };
 
 /** `dzd-telemetry resources`: the pools of a network, read from the ledger alone. */
@@ -58,7 +65,7 @@ export const resourcesBody: CommandBody<ResourcesOptions> = async (options, io) 
     return { ...at, network };
   };
   try {
-    return await ACTIONS[options.action]({ options, config, rpc, io, read });
+    return await ACTIONS[options.action]({ options, config, rpc, io, read, epoch: () => readEpoch({ endpoints }, io.signal) });
   } finally {
     await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
   }
@@ -163,18 +170,21 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
     );
   } else {
     const head = ['FINDING', 'DEVICE', 'POOL', 'VALUE', 'HOLDERS', 'DETAIL'];
-    const rows = findings.map((finding) => [
-      finding.kind,
-      deviceName(network, finding.device),
-      finding.pool === undefined ? '-' : `${finding.pool} (${finding.layout})`,
-      finding.value ?? '-',
-      finding.holders.map(holderText).join(', ') || '-',
-      finding.detail,
-    ]);
+    const rows = findings
+      .slice(0, MAX_ROWS)
+      .map((finding) => [
+        finding.kind,
+        deviceName(network, finding.device),
+        finding.pool === undefined ? '-' : `${finding.pool} (${finding.layout})`,
+        finding.value ?? '-',
+        finding.holders.map(holderText).join(', ') || '-',
+        finding.detail,
+      ]);
     const kinds = Object.keys(countKinds(findings)) as readonly AuditFindingKind[];
     const lines = [
       ...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '', 'What to do:']),
       ...tableLines(kinds.map((kind) => [`  ${kind}`, REMEDIES[kind]])),
+      ...(rows.length < findings.length ? [`… and ${findings.length - rows.length} more: --output json prints all`] : []),
       ...(rows.length === 0 ? [] : ['']),
       `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} at slot ${slot}: ${claims} held values compared with ${pools} pools`,
       ...(retired === 0 ? [] : [`${retired} deployed pools are not compared: every entity has its slots in drafted ones`]),
@@ -183,6 +193,9 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
   }
   return findings.length === 0 ? 0 : 1;
 }
+
+/** Of a table for people. */
+const MAX_ROWS = 1_000;
 
 function countKinds(findings: readonly AuditFinding[]): Readonly<Partial<Record<AuditFindingKind, number>>> {
   const counts: Partial<Record<AuditFindingKind, number>> = {};

@@ -677,6 +677,11 @@ export const RESOURCES_CODES = {
     message: 'the plan {file} of slot {slot} is stale: {problem}; nothing was sent',
     remedy: 'make it again with `dzd-telemetry resources migrate plan --out FILE`; what was applied already stays',
   },
+  RESOURCES__NO_KEY: {
+    class: 'fatal',
+    message: 'no key file is named; {action} cannot send without one',
+    remedy: 'set --keypair to a key file as solana-keygen writes it, or leave out --execute',
+  },
   RESOURCES__NOT_ALLOWED: {
     class: 'fatal',
     message: "the key {signer} is not on the foundation's allowlist of this network; nothing was sent",

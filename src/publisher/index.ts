@@ -12,4 +12,5 @@ export {
   instructionsOf,
   type SignedTransaction,
   type Signer,
+  signInstructions,
 } from './transaction.ts';

@@ -50,16 +50,33 @@ export interface SignedTransaction {
 }
 
 /**
- * Builds and signs one legacy transaction of status writes, in the order given. The only place of the agent that uses @solana/web3.js: accounts
- * stand in the order of `TransactionMessage`. The signer's private key never reaches the library.
+ * Builds and signs one legacy transaction of status writes, in the order given. This file is the only place of the agent that uses @solana/web3.js:
+ * accounts stand in the order of `TransactionMessage`. The signer's private key never reaches the library.
  */
 export function buildTransaction({ programId, device, signer, blockhash, writes, compute }: BuildTransactionOptions): SignedTransaction {
-  const prefix = computeBudgetInstructions(compute);
   const instructions = writes.map((write) =>
-    toWeb3(setUserBgpStatusInstruction({ programId, device, metricsPublisher: signer.address, ...write })),
+    setUserBgpStatusInstruction({ programId, device, metricsPublisher: signer.address, ...write }),
   );
+  return signInstructions({ signer, blockhash, instructions, compute });
+}
+
+/** Builds and signs one legacy transaction of any instructions; the signer pays. Throws RangeError for one that is too large to encode. */
+export function signInstructions({
+  signer,
+  blockhash,
+  instructions,
+  compute = {},
+}: Pick<BuildTransactionOptions, 'signer' | 'blockhash'> & {
+  readonly instructions: readonly Instruction[];
+  readonly compute?: ComputeRequest;
+}): SignedTransaction {
+  const prefix = computeBudgetInstructions(compute);
   const payerKey = new PublicKey(signer.address);
-  const message = new TransactionMessage({ payerKey, recentBlockhash: blockhash, instructions: [...prefix, ...instructions] });
+  const message = new TransactionMessage({
+    payerKey,
+    recentBlockhash: blockhash,
+    instructions: [...prefix, ...instructions.map(toWeb3)],
+  });
   const transaction = new VersionedTransaction(message.compileToLegacyMessage());
   const signature = signer.sign(transaction.message.serialize());
   transaction.addSignature(payerKey, signature);

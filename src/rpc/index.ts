@@ -35,6 +35,7 @@ export {
   type DeviceAuthority,
   type ProgramAccounts,
   readDeviceAuthority,
+  readEpoch,
   readNetworkUsers,
   readProgramAccounts,
   type UserViewReader,

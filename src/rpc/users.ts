@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, isAgentError, type MonotonicMs, withDeadline } from '../lib/index.ts';
+import { AgentError, type Clock, isAgentError, isRecord, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import {
   AccountDataError,
   type Address,
@@ -157,6 +157,21 @@ export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery,
         if (!(error instanceof Malformed)) throw error;
         throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: endpoint.name, method, problem: error.message }, { cause: error });
       }
+    },
+    signal,
+  );
+}
+
+/** The epoch of the ledger now, from the first endpoint that succeeds. Throws like readNetworkUsers. */
+export function readEpoch({ endpoints }: Pick<NetworkUsersQuery, 'endpoints'>, signal: AbortSignal): Promise<bigint> {
+  const method = 'getEpochInfo';
+  return onFirst(
+    endpoints,
+    async ({ name, call }) => {
+      const info = await call(method, [{ commitment: 'confirmed' }], signal);
+      const epoch = isRecord(info) ? info.epoch : undefined;
+      if (typeof epoch === 'number' && Number.isSafeInteger(epoch) && epoch >= 0) return BigInt(epoch);
+      throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: name, method, problem: 'it has no epoch' });
     },
     signal,
   );

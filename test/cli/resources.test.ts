@@ -1,16 +1,22 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createLocalnet } from '../../localnet/index.ts';
+import { createSigner, FOUNDATION_SEED } from '../../localnet/ledger/index.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { resourcesCommand } from '../../src/cli/commands.ts';
-import { createAbortController } from '../../src/lib/index.ts';
-import { ZERO_ADDRESS } from '../../src/serviceability/index.ts';
+import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
+import { accessPassAddress, addressBytes, UserStatus, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const lines = (stdout: string): readonly Line[] => jsonLines(stdout) as readonly Line[];
 
 /** Runs `resources` against the ledger at this URL, without a configuration file. */
-async function resources(rpcUrl: string, ...args: readonly string[]) {
+async function resources(rpcUrl: string, ...words: readonly (string | { readonly signal?: AbortSignal | undefined })[]) {
+  const args = words.filter((word) => typeof word === 'string');
+  const signal = words.flatMap((word) => (typeof word === 'string' || word.signal === undefined ? [] : [word.signal]))[0];
   const written = { stdout: '', stderr: '' };
   const to = (name: keyof typeof written) => ({
     write: (text: string) => {
@@ -24,7 +30,7 @@ async function resources(rpcUrl: string, ...args: readonly string[]) {
     stderr: to('stderr'),
     environment: { DZD_LEDGER_RPC_URLS: rpcUrl },
     onHangup: () => undefined,
-    signal: createAbortController().signal,
+    signal: signal ?? createAbortController().signal,
     version: '1.2.3',
   };
   const exitCode = await runCommandLine(['resources', ...args, '--env', 'localnet'], [resourcesCommand], io);
@@ -103,8 +109,129 @@ describe.concurrent('the command', () => {
   });
 });
 
+/** A network from before RFC-11 whose program has it, with a folder for plans and the foundation's key. */
+async function legacyNetwork(users: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'dzd-resources-'));
+  const keyFile = (name: string, seed: Uint8Array): string => {
+    const file = join(folder, name);
+    const { address } = createSigner(seed);
+    writeFileSync(file, JSON.stringify([...seed, ...addressBytes(address)]), { mode: 0o600 });
+    return file;
+  };
+  const localnet = createLocalnet({ users, program: 'legacy', publisher: ZERO_ADDRESS, slotMs: 55, slotsPerEpoch: 32n });
+  const { rpcUrl } = await localnet.start();
+  await systemClock.sleep(300);
+  return {
+    localnet,
+    rpcUrl,
+    plan: join(folder, 'plan.json'),
+    foundation: keyFile('foundation.json', FOUNDATION_SEED),
+    stranger: keyFile('other.json', new Uint8Array(32).fill(9)),
+    async [Symbol.asyncDispose]() {
+      await localnet.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+describe.concurrent('a migration', () => {
+  test('a plan is made, described, carried out, verified, and carried out again without a transaction', async () => {
+    await using at = await legacyNetwork(12);
+    const planned = await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan, '--output', 'json');
+    expect(lines(planned.stdout).at(-1)).toMatchObject({ event: 'plan', extensions: 2, slots: 24, backfills: 12, misfits: 0 });
+    const dry = await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--output', 'json');
+    expect(lines(dry.stdout)).toEqual([
+      expect.objectContaining({ event: 'dry-run', total: 38, done: 0, transactions: expect.any(Number) }),
+    ]);
+    expect((await resources(at.rpcUrl, 'show', '--output', 'json')).stdout).not.toContain('drafted');
+    const apply = () => resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute', '--output', 'json');
+    const applied = await apply();
+    expect([applied.exitCode, applied.stderr]).toEqual([0, '']);
+    expect(lines(applied.stdout)).toEqual([expect.objectContaining({ event: 'applied', total: 38 })]);
+    const audited = await resources(at.rpcUrl, 'audit');
+    expect([audited.exitCode, audited.stdout]).toEqual([0, expect.stringContaining('10 deployed pools are not compared')]);
+    expect(lines((await apply()).stdout)).toEqual([expect.objectContaining({ event: 'applied', total: 0, done: 38, confirmed: 0 })]);
+  });
+
+  test('an outage in the middle of apply is one clear line, and the next run completes the migration', async () => {
+    await using at = await legacyNetwork(30);
+    await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
+    const life = createAbortController();
+    const { faults } = at.localnet.ledger;
+    // The first transactions are taken, then the signal ends the command while nothing is answered.
+    faults.set({ rpc: [{ kind: 'unavailable', methods: ['getSignatureStatuses'] }] });
+    const apply = (signal?: AbortSignal) =>
+      resources(at.rpcUrl, { signal }, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute');
+    const running = apply(life.signal);
+    await systemClock.sleep(2_000);
+    life.abort(new Stopped('SIGINT'));
+    const cut = await running;
+    expect([cut.exitCode, cut.stderr]).toEqual([
+      1,
+      expect.stringContaining('interrupted after 0 confirmed transactions; run the same command again'),
+    ]);
+    faults.clear();
+    const rest = await apply();
+    expect([rest.exitCode, rest.stderr]).toEqual([0, '']);
+    expect((await resources(at.rpcUrl, 'audit')).exitCode).toBe(0);
+  });
+
+  test('a stale plan, one of another network, one cut in half and a key without permission are refused before anything is sent', async () => {
+    await using at = await legacyNetwork(3);
+    await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
+    const text = readFileSync(at.plan, 'utf8');
+    const apply = async (plan: string, keypair = at.foundation) => {
+      writeFileSync(at.plan, plan);
+      const { exitCode, stderr } = await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', keypair, '--execute');
+      return [exitCode, stderr.split('\n')[0]];
+    };
+    expect(await apply(text.slice(0, text.length / 2))).toEqual([1, expect.stringContaining('it is cut: its end is missing')]);
+    expect(await apply(text.replace('"format"', '"form"'))).toEqual([1, expect.stringContaining('cannot be used: ')]);
+    expect(await apply(text.replace(/"genesisHash": "\w+"/, `"genesisHash": "${ZERO_ADDRESS}"`))).toEqual([
+      1,
+      expect.stringContaining('was made on another network'),
+    ]);
+    expect(await apply(text, at.stranger)).toEqual([1, expect.stringContaining("is not on the foundation's allowlist")]);
+    const fewer = JSON.parse(text);
+    fewer.backfills.pop();
+    expect(await apply(JSON.stringify(fewer))).toEqual([
+      1,
+      expect.stringContaining('is stale: the network has changed, and now it also needs: backfill'),
+    ]);
+    expect((await resources(at.rpcUrl, 'show', '--output', 'json')).stdout).not.toContain('drafted');
+    const withoutKey = await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--execute');
+    expect([withoutKey.exitCode, withoutKey.stderr]).toEqual([1, expect.stringContaining('no key file is named')]);
+    const nowhere = await resources(at.rpcUrl, 'migrate', 'plan', '--out', join(at.plan, 'below'));
+    expect([nowhere.exitCode, nowhere.stderr]).toEqual([1, expect.stringContaining('cannot be written')]);
+  });
+});
+
+test('resources sweep marks the users of expired passes, and a second sweep finds none', async () => {
+  await using at = await legacyNetwork(12);
+  await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
+  await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute');
+  const { admin } = at.localnet.ledger;
+  const sweep = (...args: readonly string[]) => resources(at.rpcUrl, 'sweep', ...args);
+  expect(lines((await sweep('--output', 'json')).stdout)).toEqual([expect.objectContaining({ event: 'dry-run', passes: 0, users: 0 })]);
+  const [first, second] = [...admin.users(at.localnet.device).values()];
+  for (const user of [first, second])
+    if (user !== undefined) admin.expirePass(accessPassAddress(admin.programId, user.clientIp, user.owner).address);
+  await systemClock.sleep(300);
+  expect(lines((await sweep('--output', 'json')).stdout).map(({ event }) => event)).toEqual(['expired', 'expired', 'dry-run']);
+  const swept = await sweep('--keypair', at.foundation, '--execute');
+  expect([swept.exitCode, swept.stdout]).toEqual([0, expect.stringContaining('2 expired access passes with 2 activated users swept')]);
+  expect([...admin.users(at.localnet.device).values()].filter(({ status }) => status === UserStatus.outOfCredits).length).toBe(2);
+  expect((await sweep()).stdout).toContain('0 expired access passes with 0 activated users');
+});
+
 test.each([
-  [[], 'resources: expected show or audit'],
+  [[], 'resources: expected show, audit, migrate plan, migrate apply or sweep'],
+  [['migrate'], 'expected show, audit'],
+  [['migrate', 'apply'], 'needs the plan file'],
+  [['migrate', 'plan'], 'needs --out FILE'],
+  [['audit', '--execute'], 'takes no --execute'],
+  [['show', '--out', 'x'], 'takes no --out'],
+  [['sweep', '--reserved-start', '1'], 'takes no --reserved-start'],
   [['shw'], 'did you mean "show"?'],
   [['audit', 'now'], 'unexpected argument "now"'],
   [['audit', '--device', 'fra1'], 'takes no --device'],

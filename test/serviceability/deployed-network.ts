@@ -13,6 +13,7 @@ import {
   encodeResourceExtension,
   encodeTenant,
   encodeUser,
+  findNetwork,
   globalConfigAddress,
   globalStateAddress,
   type Ipv4,
@@ -35,7 +36,7 @@ import {
 import { type NetworkAccounts, readNetworkAccounts } from '../../src/serviceability/rfc11/index.ts';
 import { aDevice, anInterface, aUser, keyOf } from './builders.ts';
 
-export const PROGRAM: Address = keyOf(200);
+export const PROGRAM: Address = findNetwork('localnet')?.programId ?? ZERO_ADDRESS;
 export const FRA: Address = keyOf(1);
 export const AMS: Address = keyOf(2);
 export const FOUNDATION: Address = keyOf(3);

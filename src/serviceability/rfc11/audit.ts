@@ -360,44 +360,35 @@ function* draftedClaims(network: NetworkAccounts, findings: AuditFinding[]): Gen
   });
   const originOf = createDzIpOrigins(network);
   const pools = new Map(listPools(network).map((pool) => [keyOf(pool.layout, pool.name, pool.device), pool]));
-  /** The stored slot must be the value's own. Without a slot in the account nothing is compared. */
-  const compare = ({ pool, device, value, holder }: Claim, stored: number | undefined): void => {
-    const found = pools.get(keyOf('drafted', pool, device));
-    const [own] = found?.slotsOf(value) ?? [];
-    if (stored === undefined || found === undefined || stored === own) return;
-    const detail = `the account says slot ${stored}, ${own === undefined ? 'its value has none' : `its value is slot ${own}`}`;
-    findings.push({ kind: 'slot-mismatch', layout: 'drafted', pool, device, value: textOf(value), count: 1, holders: [holder], detail });
-  };
-  const present = (slot: number | undefined): number | undefined => (slot === NO_SLOT || slot === NO_ID_SLOT ? undefined : slot);
+  /**
+   * The claim of a value whose slot the account stores. That must be the value's own, and none only for a value that no free slot can have. Without
+   * a slot in the account nothing is compared.
+   */
+  function* tracked(each: Claim, stored: number | undefined): Generator<Claim> {
+    const pool = pools.get(keyOf('drafted', each.pool, each.device));
+    const [own] = pool?.slotsOf(each.value) ?? [];
+    const usable = own === undefined || pool?.isReserved(own) === true ? undefined : own;
+    const hasNone = stored === NO_SLOT || stored === NO_ID_SLOT;
+    if (!hasNone || usable !== undefined) yield each;
+    if (stored === undefined || pool === undefined || (hasNone ? undefined : stored) === usable) return;
+    const detail = `the account says ${hasNone ? 'no slot' : `slot ${stored}`}; its value ${usable === undefined ? 'has none' : `is slot ${usable}`}`;
+    const about = { layout: each.layout, pool: each.pool, device: each.device, value: textOf(each.value), holders: [each.holder] };
+    findings.push({ kind: 'slot-mismatch', ...about, count: 1, detail });
+  }
 
   for (const [account, { value: user, slots }] of network.users) {
     const holder: Holder = { kind: 'user', account };
-    const held: (readonly [Claim, number | undefined])[] = [];
-    if (isSet(user.tunnelNet))
-      held.push([claim('userTunnelNet', user.devicePk, { network: user.tunnelNet }, holder), slots?.tunnelNetSlot]);
-    if (user.tunnelId !== 0) held.push([claim('tunnelId', user.devicePk, { id: user.tunnelId }, holder), slots?.tunnelIdSlot]);
-    for (const each of dzIpClaims('drafted', [account, user], originOf(user), findings)) held.push([each, slots?.dzIpSlot]);
-    for (const [each, slot] of held) {
-      yield each;
-      compare(each, slot);
-    }
+    const device = user.devicePk;
+    if (isSet(user.tunnelNet)) yield* tracked(claim('userTunnelNet', device, { network: user.tunnelNet }, holder), slots?.tunnelNetSlot);
+    if (user.tunnelId !== 0) yield* tracked(claim('tunnelId', device, { id: user.tunnelId }, holder), slots?.tunnelIdSlot);
+    for (const each of dzIpClaims('drafted', [account, user], originOf(user), findings)) yield* tracked(each, slots?.dzIpSlot);
   }
   for (const [account, { value: link, slots }] of network.links) {
     if (!isSet(link.tunnelNet)) continue;
     const holder: Holder = { kind: 'link', account };
-    const net = claim('linkTunnelNet', undefined, { network: link.tunnelNet }, holder);
-    yield net;
-    compare(net, slots?.tunnelNetSlot);
-    for (const [device, slot] of [
-      [link.sideAPk, slots?.tunnelIdSlotA],
-      [link.sideZPk, slots?.tunnelIdSlotB],
-    ] as const) {
-      // An id from before RFC-11 that no pool has is kept out of it.
-      if (slot === NO_ID_SLOT) continue;
-      const id = claim('tunnelId', device, { id: link.tunnelId }, holder);
-      yield id;
-      compare(id, slot);
-    }
+    yield* tracked(claim('linkTunnelNet', undefined, { network: link.tunnelNet }, holder), slots?.tunnelNetSlot);
+    yield* tracked(claim('tunnelId', link.sideAPk, { id: link.tunnelId }, holder), slots?.tunnelIdSlotA);
+    yield* tracked(claim('tunnelId', link.sideZPk, { id: link.tunnelId }, holder), slots?.tunnelIdSlotB);
   }
   for (const [account, device] of network.devices) {
     for (const { name, ipNet, nodeSegmentIdx } of heldByLoopbacks(device)) {
@@ -412,21 +403,12 @@ function* draftedClaims(network: NetworkAccounts, findings: AuditFinding[]): Gen
   }
   for (const [account, { devicePk, name, nodeSegmentIdx, ipNet, segmentRoutingSlot, dzIpSlot }] of network.interfaces) {
     const holder: Holder = { kind: 'interface', account, name };
-    const segment = claim('segmentRoutingId', devicePk, { id: nodeSegmentIdx }, holder);
-    if (present(segmentRoutingSlot) !== undefined) {
-      yield segment;
-      compare(segment, segmentRoutingSlot);
-    }
-    const address = claim('dzIp', devicePk, { network: ipNet }, holder);
-    if (present(dzIpSlot) !== undefined) {
-      yield address;
-      compare(address, dzIpSlot);
-    }
+    if (segmentRoutingSlot !== undefined)
+      yield* tracked(claim('segmentRoutingId', devicePk, { id: nodeSegmentIdx }, holder), segmentRoutingSlot);
+    if (dzIpSlot !== undefined) yield* tracked(claim('dzIp', devicePk, { network: ipNet }, holder), dzIpSlot);
   }
   for (const [account, { value: group, slots }] of network.groups) {
     if (group.multicastIp === UNSPECIFIED_IPV4) continue;
-    const address = claim('multicast', undefined, single(group.multicastIp), { kind: 'multicastGroup', account });
-    yield address;
-    compare(address, slots?.multicastSlot);
+    yield* tracked(claim('multicast', undefined, single(group.multicastIp), { kind: 'multicastGroup', account }), slots?.multicastSlot);
   }
 }

@@ -42,6 +42,8 @@ import {
 /** What every builder takes. */
 export interface OnProgram {
   readonly programId: Address;
+  /** By default derived; only for instructions that use it. */
+  readonly globalState?: Address;
 }
 
 const metaOf =
@@ -54,7 +56,7 @@ const signer = metaOf(true, false);
 const payer = metaOf(true, true);
 
 const SYSTEM = readonly(SYSTEM_PROGRAM_ID);
-const globalState = (programId: Address): AccountMeta => readonly(globalStateAddress(programId).address);
+const globalState = ({ programId, globalState: known }: OnProgram): AccountMeta => readonly(known ?? globalStateAddress(programId).address);
 const globalConfig = (programId: Address): AccountMeta => readonly(globalConfigAddress(programId).address);
 const extensionOf = (programId: Address, associatedWith?: Address): Address => resourceExtensionAddress(programId, associatedWith).address;
 
@@ -150,15 +152,11 @@ const accountsOfUser = (input: UserInput): readonly AccountMeta[] => [
  * cannot delete, it is on the foundation's allowlist, and `banned` is true.
  */
 export const deleteUser = (input: UserInput & { readonly banned?: boolean }): Instruction =>
-  build('DeleteUser', input, [
-    ...accountsOfUser(input),
-    payer(input.authority),
-    input.banned === true ? globalState(input.programId) : undefined,
-  ]);
+  build('DeleteUser', input, [...accountsOfUser(input), payer(input.authority), input.banned === true ? globalState(input) : undefined]);
 
 /** Bans a user and frees its slots. `authority` is on the foundation's allowlist. */
 export const banUser = (input: UserInput): Instruction =>
-  build('BanUser', input, [...accountsOfUser(input), signer(input.authority), globalState(input.programId)]);
+  build('BanUser', input, [...accountsOfUser(input), signer(input.authority), globalState(input)]);
 
 /** The accounts of a link. `link` follows from the two devices in any order, the extensions from each. */
 export interface LinkEnds extends OnProgram {
@@ -246,7 +244,7 @@ export interface UpdateDeviceContributorInput extends OnProgram {
 export const updateDeviceContributor = (input: UpdateDeviceContributorInput): Instruction =>
   build('UpdateDeviceContributor', input, [
     writable(input.device),
-    globalState(input.programId),
+    globalState(input),
     readonly(input.newContributor),
     signer(input.authority),
   ]);
@@ -329,7 +327,7 @@ export const createAndActivateMulticastGroup = (input: CreateMulticastGroupInput
     writable(input.globalExtension ?? extensionOf(input.programId)),
     signer(input.authority),
     payer(input.payer),
-    globalState(input.programId),
+    globalState(input),
     SYSTEM,
   ]);
 
@@ -347,7 +345,7 @@ export const deleteMulticastGroup = (input: DeleteMulticastGroupInput): Instruct
     writable(groupOf(input.programId, input)),
     writable(input.globalExtension ?? extensionOf(input.programId)),
     payer(input.authority),
-    globalState(input.programId),
+    globalState(input),
   ]);
 
 /** SweepExpiredUsers. */
@@ -407,7 +405,7 @@ export function createResourceExtension(input: CreateResourceExtensionInput): In
     readonly(associatedWith),
     signer(input.authority),
     payer(input.payer),
-    globalState(programId),
+    globalState(input),
     SYSTEM,
   ]);
 }
@@ -420,10 +418,10 @@ export interface OnExtension extends OnProgram {
   readonly extension?: Address;
 }
 
-const accountsOfExtension = ({ programId, device, extension, authority }: OnExtension): readonly AccountMeta[] => [
-  writable(extension ?? extensionOf(programId, device)),
-  signer(authority),
-  globalState(programId),
+const accountsOfExtension = (input: OnExtension): readonly AccountMeta[] => [
+  writable(input.extension ?? extensionOf(input.programId, input.device)),
+  signer(input.authority),
+  globalState(input),
 ];
 
 /** Takes the lowest free slot of a pool; the program logs and returns it (see parseRfc11Logs). */
@@ -465,7 +463,7 @@ export function backfillEntitySlots(input: BackfillEntitySlotsInput): Instructio
   return build('BackfillEntitySlots', { programId, tunnelNetSlot, dzIpSlot, tunnelIdSlot, tunnelIdSlotB, multicastSlot }, [
     writable(input.entity),
     payer(input.authority),
-    globalState(programId),
+    globalState(input),
     ...extensions.map(writable),
     accessPass === undefined ? undefined : writable(accessPass),
     SYSTEM,

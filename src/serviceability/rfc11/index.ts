@@ -11,5 +11,6 @@ export * from './audit.ts';
 export * from './builders.ts';
 export * from './instructions.ts';
 export * from './logs.ts';
+export * from './plan.ts';
 export * from './pools.ts';
 export * from './state.ts';

@@ -1,0 +1,266 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { loadKeypair } from '../config/index.ts';
+import { AgentError, describeError, systemClock } from '../lib/index.ts';
+import { jsonLine, tableLines } from '../observability/index.ts';
+import { type Address, isAddress } from '../serviceability/index.ts';
+import {
+  MISFIT_ACTIONS,
+  type MigrationPlan,
+  type Misfit,
+  type MisfitKind,
+  NO_ID_SLOT,
+  NO_SLOT,
+  type PlannedInstruction,
+  planInstructions,
+  planMigration,
+  planSteps,
+  RESOURCE_TYPES,
+} from '../serviceability/rfc11/index.ts';
+import type { ExitCode } from './command.ts';
+import { deviceName, type NetworkReading, type ResourcesContext } from './resources.ts';
+import { packTransactions, sendWithProgress } from './resources-send.ts';
+
+/*
+ *   migrate plan   network ──► planMigration ──► plan file
+ *   migrate apply  plan file + network as it is now ──► what remains of the plan ──► transactions ──► read again: nothing remains
+ *
+ * The plan file is a promise to people who reviewed it: `apply` does what is in it, and of that only what remains. Anything else that the network needs now
+ * makes the plan stale.
+ */
+
+const FORMAT = 'dzd-telemetry migration plan 1';
+
+/** `resources migrate plan --out FILE`. Reads only. */
+export async function plan({ options, config, io, read }: ResourcesContext): Promise<ExitCode> {
+  const file = options.planFile ?? '';
+  const reading = await read();
+  const made = planMigration(reading.network, { dzIpReservedStart: options.reservedStart });
+  writePlan(file, made, { programId: config.ledger.programId, ...reading });
+  const steps = stepsOf(made);
+  if (options.output === 'json') {
+    for (const misfit of made.misfits) io.stdout.write(jsonLine({ event: 'misfit', ...misfit, action: MISFIT_ACTIONS[misfit.kind] }));
+    io.stdout.write(jsonLine({ event: 'plan', file, slot: reading.slot, ...steps, misfits: made.misfits.length }));
+    return 0;
+  }
+  io.stdout.write(
+    `${[...misfitLines(made.misfits, reading.network), `${describeSteps(steps)}; plan of slot ${reading.slot} in ${file}`].join('\n')}\n`,
+  );
+  return 0;
+}
+
+/** `resources migrate apply FILE`. Sends only with `--execute`. */
+export async function apply({ options, config, io, rpc, read }: ResourcesContext): Promise<ExitCode> {
+  const file = options.planFile ?? '';
+  const { programId } = config.ledger;
+  const wanted = readPlan(file);
+  const signer = options.execute || config.keypair !== undefined ? loadSigner(config.keypair) : undefined;
+  const before = await read();
+  if (wanted.genesisHash !== before.genesisHash || wanted.programId !== programId)
+    throw new AgentError('RESOURCES__WRONG_NETWORK', {
+      file,
+      planned: `genesis hash ${wanted.genesisHash}, program ${wanted.programId}`,
+      actual: `genesis hash ${before.genesisHash}, program ${programId}`,
+    });
+  const rest = remainder(wanted, before, file);
+  if (signer !== undefined && before.network.globalState?.foundationAllowlist.includes(signer.address) !== true)
+    throw new AgentError('RESOURCES__NOT_ALLOWED', { signer: signer.address });
+  const steps = stepsOf(rest);
+  const done = planSteps(wanted).size - planSteps(rest).size;
+  const authority = signer?.address ?? programId;
+  const planned = planInstructions(rest, { programId, authority });
+  const groups = [2, 3, 4].map((phase) => planned.filter((each: PlannedInstruction) => each.phase === phase));
+  const transactions = groups.reduce((sum, group) => sum + packTransactions(group, authority).length, 0);
+  const summary = { file, slot: before.slot, ...steps, done, transactions, misfits: rest.misfits.length };
+  if (!options.execute || signer === undefined) {
+    if (options.output === 'json') io.stdout.write(jsonLine({ event: 'dry-run', ...summary }));
+    else
+      io.stdout.write(
+        `${describeSteps(steps)}; ${done} steps are done or void\n${transactions} transactions would be sent; nothing was sent: repeat with --execute\n`,
+      );
+    return 0;
+  }
+  const sent = await sendWithProgress({ rpc, signer, groups }, io);
+  if (sent === undefined) return 1;
+  const after = await readFrom(sent.newestSlot, read, io.signal);
+  const left = stepsOf(planMigration(after.network, { dzIpReservedStart: wanted.dzIpReservedStart }));
+  if (left.total > 0) throw new AgentError('RESOURCES__INCOMPLETE', { problem: `${describeSteps(left)} remain` });
+  if (options.output === 'json') io.stdout.write(jsonLine({ event: 'applied', ...summary, confirmed: sent.confirmed, slot: after.slot }));
+  else
+    io.stdout.write(
+      `${describeSteps(steps)}; ${done} steps were done or void\n${sent.confirmed} transactions confirmed; verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.\n`,
+    );
+  return 0;
+}
+
+function loadSigner(keypair: string | undefined) {
+  if (keypair === undefined) throw new AgentError('RESOURCES__NO_KEY', { action: 'resources migrate apply' });
+  return loadKeypair(keypair).keypair;
+}
+
+const READ_TRIES = 40;
+const READ_PAUSE_MS = 500;
+
+/** A reading that is not from before the slot: an endpoint may lag. */
+async function readFrom(least: bigint | undefined, read: ResourcesContext['read'], signal: AbortSignal): Promise<NetworkReading> {
+  for (let attempt = 1; ; attempt++) {
+    const reading = await read();
+    if (least === undefined || reading.slot >= least) return reading;
+    if (attempt === READ_TRIES) throw new AgentError('LEDGER__STALE_ANSWER', { slot: reading.slot, applied: least });
+    await systemClock.sleep(READ_PAUSE_MS, signal);
+  }
+}
+
+/** What remains of the plan. Throws RESOURCES__PLAN_STALE when the network needs anything that the plan has not. */
+function remainder(wanted: PlanFile, { network }: NetworkReading, file: string): MigrationPlan {
+  const now = planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart });
+  const planned = planSteps(wanted);
+  const strange = [...planSteps(now)].filter((step) => !planned.has(step));
+  if (strange[0] === undefined) return now;
+  const others = strange.length === 1 ? '' : `, and ${strange.length - 1} more`;
+  throw new AgentError('RESOURCES__PLAN_STALE', {
+    file,
+    slot: wanted.slot,
+    problem: `the network has changed, and now it also needs: ${strange[0]}${others}`,
+  });
+}
+
+interface Steps {
+  readonly extensions: number;
+  readonly slots: number;
+  readonly backfills: number;
+  readonly total: number;
+}
+
+function stepsOf({ extensions, marks, backfills }: Pick<MigrationPlan, 'extensions' | 'marks' | 'backfills'>): Steps {
+  const slots = marks.reduce((sum, mark) => sum + mark.slots.length, 0);
+  return { extensions: extensions.length, slots, backfills: backfills.length, total: extensions.length + slots + backfills.length };
+}
+
+const describeSteps = ({ extensions, slots, backfills }: Steps): string =>
+  `${extensions} extensions to create, ${slots} slots to mark, ${backfills} entities to backfill`;
+
+/** So many misfits of a kind are shown; the plan file has all. */
+const SHOWN_A_KIND = 5;
+
+function misfitLines(misfits: readonly Misfit[], network: NetworkReading['network']): readonly string[] {
+  const kinds = [...new Set(misfits.map(({ kind }) => kind))];
+  return kinds.flatMap((kind: MisfitKind) => {
+    const all = misfits.filter((misfit) => misfit.kind === kind);
+    const rows = all.slice(0, SHOWN_A_KIND).map(({ account, detail }) => [`  ${deviceName(network, account)}`, detail]);
+    const more = all.length - rows.length;
+    return [
+      `${kind}: ${all.length}; ${MISFIT_ACTIONS[kind]}`,
+      ...tableLines(rows),
+      ...(more > 0 ? [`  … and ${more} more, in the plan file`] : []),
+      '',
+    ];
+  });
+}
+
+const address = z.custom<Address>(isAddress, 'expected a public key');
+const u8 = z.int().min(0).max(0xff);
+const u16 = z.int().min(0).max(NO_ID_SLOT);
+const u32 = z.int().min(0).max(NO_SLOT);
+const KINDS = Object.keys(MISFIT_ACTIONS) as readonly MisfitKind[];
+
+const PLAN_FILE = z.strictObject({
+  format: z.literal(FORMAT),
+  programId: address,
+  genesisHash: address,
+  slot: z.int().min(0),
+  dzIpReservedStart: u8,
+  extensions: z.array(z.strictObject({ associatedWith: address, dzIpReservedStart: u8.optional() })),
+  marks: z.array(z.strictObject({ associatedWith: address, resource: z.enum(RESOURCE_TYPES), slots: z.array(u32) })),
+  backfills: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('user'),
+        entity: address,
+        device: address,
+        accessPass: address,
+        tunnelNetSlot: u32,
+        tunnelIdSlot: u16,
+        dzIpSlot: u32,
+      }),
+      z.strictObject({
+        kind: z.literal('link'),
+        entity: address,
+        sides: z.tuple([address, address]),
+        tunnelNetSlot: u32,
+        tunnelIdSlot: u16,
+        tunnelIdSlotB: u16,
+      }),
+      z.strictObject({ kind: z.literal('multicastGroup'), entity: address, multicastSlot: u32 }),
+    ]),
+  ),
+  misfits: z.array(z.strictObject({ kind: z.enum(KINDS), account: address, detail: z.string(), action: z.string() })),
+});
+type PlanFile = z.infer<typeof PLAN_FILE>;
+
+/** The steps of a large network, one a line, so that two plans can be compared by `diff`. Written beside the file first: it is whole, or not there. */
+function writePlan(
+  file: string,
+  { extensions, marks, backfills, misfits }: MigrationPlan,
+  head: NetworkReading & { readonly programId: Address },
+): void {
+  const { programId, genesisHash, slot } = head;
+  const list = (items: readonly unknown[]): string =>
+    items.length === 0 ? '[]' : `[\n${items.map((item) => JSON.stringify(item)).join(',\n')}\n]`;
+  const dzIpReservedStart = extensions.find((each) => each.dzIpReservedStart !== undefined)?.dzIpReservedStart ?? DEFAULT_RESERVED_START;
+  const fields = {
+    format: JSON.stringify(FORMAT),
+    programId: JSON.stringify(programId),
+    genesisHash: JSON.stringify(genesisHash),
+    slot: String(slot),
+    dzIpReservedStart: String(dzIpReservedStart),
+    extensions: list(extensions),
+    marks: list(marks),
+    backfills: list(backfills),
+    misfits: list(misfits.map((misfit) => ({ ...misfit, action: MISFIT_ACTIONS[misfit.kind] }))),
+  };
+  const text = `{\n${Object.entries(fields)
+    .map(([name, value]) => `${JSON.stringify(name)}: ${value}`)
+    .join(',\n')}\n}\n`;
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    writeFileSync(draft, text, { flag: 'wx' });
+    try {
+      renameSync(draft, file);
+    } catch (error) {
+      rmSync(draft);
+      throw error;
+    }
+  } catch (error) {
+    throw new AgentError('RESOURCES__PLAN_UNWRITABLE', { file, problem: describeError(error) }, { cause: error });
+  }
+}
+
+const DEFAULT_RESERVED_START = 2;
+/** A plan of 100,000 users has about 25 MB. */
+const MAX_PLAN_BYTES = 64 * 1024 * 1024;
+
+/** Throws RESOURCES__PLAN_UNREADABLE: missing, too large, cut, or not a plan. */
+function readPlan(file: string): PlanFile {
+  const unreadable = (problem: string, cause?: unknown): AgentError =>
+    new AgentError('RESOURCES__PLAN_UNREADABLE', { file, problem }, { cause });
+  let text: string;
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_PLAN_BYTES) throw unreadable(`it has ${size} bytes, more than ${MAX_PLAN_BYTES}`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw error instanceof AgentError ? error : unreadable(describeError(error), error);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(text.trimEnd().endsWith('}') ? 'it is not JSON' : 'it is cut: its end is missing', error);
+  }
+  const parsed = PLAN_FILE.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw unreadable(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'it is not a plan'}`);
+}

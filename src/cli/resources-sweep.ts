@@ -1,0 +1,101 @@
+import { loadKeypair } from '../config/index.ts';
+import { AgentError } from '../lib/index.ts';
+import { jsonLine, tableLines } from '../observability/index.ts';
+import { type AccessPass, AccessPassStatus, type Address, UNSPECIFIED_IPV4, UserStatus } from '../serviceability/index.ts';
+import { MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
+import type { ExitCode } from './command.ts';
+import type { ResourcesContext } from './resources.ts';
+import { type LabeledInstruction, sendWithProgress } from './resources-send.ts';
+
+/** An expired access pass with the users that it still lets in. */
+export interface ExpiredPass {
+  readonly accessPass: Address;
+  readonly userPayer: Address;
+  readonly lastAccessEpoch: bigint;
+  readonly users: readonly Address[];
+}
+
+/** Expired passes that a sweep changes: with activated users, or not marked as expired yet. Ordered by address. Pure. */
+export function findExpired(
+  { accessPasses, users }: Pick<NetworkAccounts, 'accessPasses' | 'users'>,
+  epoch: bigint,
+): readonly ExpiredPass[] {
+  const expired = new Map([...accessPasses].filter(([, { lastAccessEpoch }]) => lastAccessEpoch < epoch));
+  const byKey = new Map([...expired].map(([address, { userPayer, clientIp }]) => [`${userPayer} ${clientIp}`, address]));
+  const usersOf = new Map<Address, Address[]>();
+  for (const [address, { value: user, slots }] of users) {
+    if (user.status !== UserStatus.activated) continue;
+    // A user from before RFC-11 does not say which pass it has: its owner's pass for its address, or else for any, is its pass.
+    const own = slots === undefined ? passOf(user, accessPasses, byKey) : slots.accessPassPk;
+    if (own !== undefined && expired.has(own)) usersOf.set(own, [...(usersOf.get(own) ?? []), address]);
+  }
+  return [...expired]
+    .map(([accessPass, { userPayer, lastAccessEpoch, status }]) => ({
+      accessPass,
+      userPayer,
+      lastAccessEpoch,
+      status,
+      users: (usersOf.get(accessPass) ?? []).sort(),
+    }))
+    .filter(({ status, users: swept }) => swept.length > 0 || status !== AccessPassStatus.expired)
+    .map(({ status: _, ...pass }) => pass)
+    .sort((a, b) => (a.accessPass < b.accessPass ? -1 : 1));
+}
+
+function passOf(
+  { owner, clientIp }: { readonly owner: Address; readonly clientIp: string },
+  accessPasses: ReadonlyMap<Address, AccessPass>,
+  expired: ReadonlyMap<string, Address>,
+): Address | undefined {
+  const valid = [...accessPasses.values()];
+  const own = expired.get(`${owner} ${clientIp}`);
+  if (own !== undefined) return own;
+  const hasOwn = valid.some((pass) => pass.userPayer === owner && pass.clientIp === clientIp);
+  return hasOwn ? undefined : expired.get(`${owner} ${UNSPECIFIED_IPV4}`);
+}
+
+/** `resources sweep`. Sends only with `--execute`. */
+export async function sweep({ options, config, io, rpc, read, epoch }: ResourcesContext): Promise<ExitCode> {
+  const { programId } = config.ledger;
+  const now = await epoch();
+  const { network, slot } = await read();
+  const passes = findExpired(network, now);
+  const users = passes.reduce((sum, pass) => sum + pass.users.length, 0);
+  const summary = { slot, epoch: now, passes: passes.length, users };
+  const isJson = options.output === 'json';
+  if (isJson) for (const pass of passes) io.stdout.write(jsonLine({ event: 'expired', ...pass }));
+  else {
+    const rows = passes.map((pass) => [pass.accessPass, pass.userPayer, String(pass.lastAccessEpoch), String(pass.users.length)]);
+    if (rows.length > 0) io.stdout.write(`${tableLines([['ACCESS PASS', 'OWNER', 'LAST EPOCH', 'USERS'], ...rows]).join('\n')}\n\n`);
+  }
+  if (!options.execute) {
+    io.stdout.write(
+      isJson
+        ? jsonLine({ event: 'dry-run', ...summary })
+        : `${passes.length} expired access passes with ${users} activated users in epoch ${now}; nothing was sent: repeat with --execute\n`,
+    );
+    return 0;
+  }
+  if (config.keypair === undefined) throw new AgentError('RESOURCES__NO_KEY', { action: 'resources sweep' });
+  const signer = loadKeypair(config.keypair).keypair;
+  const instructions = passes.flatMap(({ accessPass, users: all }): readonly LabeledInstruction[] => {
+    const chunks =
+      all.length === 0
+        ? [[]]
+        : Array.from({ length: Math.ceil(all.length / MAX_SWEPT_USERS) }, (_, at) =>
+            all.slice(at * MAX_SWEPT_USERS, (at + 1) * MAX_SWEPT_USERS),
+          );
+    return chunks.map((chunk) => ({
+      label: `SweepExpiredUsers of ${accessPass}`,
+      instruction: sweepExpiredUsers({ programId, accessPass, users: chunk, caller: signer.address }),
+    }));
+  });
+  const sent = await sendWithProgress({ rpc, signer, groups: [instructions] }, io);
+  if (sent === undefined) return 1;
+  io.stdout.write(
+    isJson
+      ? jsonLine({ event: 'swept', ...summary, confirmed: sent.confirmed })
+      : `${passes.length} expired access passes with ${users} activated users swept in ${sent.confirmed} transactions\n`,
+  );
+  return 0;
+}
