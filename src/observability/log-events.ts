@@ -300,8 +300,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     },
     deviceStatus({ status }) {
       const name = deviceStatusName(status);
-      if (name === 'activated' && deviceWas === undefined) logger.debug('device status', { status: name });
-      else logger[name === 'activated' ? 'info' : 'warn'](`device is ${name} on the ledger`, { was: deviceWas });
+      // After a reload, the new agent reports what is known already.
+      if (name !== deviceWas && (name !== 'activated' || deviceWas !== undefined))
+        logger[name === 'activated' ? 'info' : 'warn'](`device is ${name} on the ledger`, { was: deviceWas });
       deviceWas = name;
     },
     ledgerLag({ slot, behindMs }) {

@@ -378,8 +378,10 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (halted?.code.startsWith('LEDGER__')) halted = null;
     },
     deviceStatus({ status }) {
-      deviceStatus = { name: deviceStatusName(status), since: clock.wall() };
-      note('ledger', `the device is ${deviceStatus.name}`);
+      const name = deviceStatusName(status);
+      if (deviceStatus?.name === name) return;
+      deviceStatus = { name, since: clock.wall() };
+      note('ledger', `the device is ${name}`);
     },
     ledgerLag({ slot, behindMs }) {
       ledgerLag = {

@@ -243,7 +243,7 @@ test('the line of each recovery has how long the trouble lasted', async () => {
 
 test('a device that is drained is one warning, and one line when it is activated again', () => {
   const { reporter, texts } = log();
-  for (const status of [1, 5, 1]) reporter.deviceStatus({ status });
+  for (const status of [1, 5, 5, 1]) reporter.deviceStatus({ status });
   expect(texts().map(({ level, msg, was }) => [level, msg, was])).toEqual([
     ['warn', 'device is drained on the ledger', 'activated'],
     ['info', 'device is activated on the ledger', 'drained'],

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { FindingCode } from '../../src/observability/index.ts';
+import { DeviceStatus, lamports } from '../../src/serviceability/index.ts';
+import { signerNumber } from '../support/agent-fixture.ts';
 import { FAULT_TABLE } from '../support/fault-table.ts';
-import { codesOf, MINUTE_MS, suffer, virtualAgent } from '../support/virtual-agent.ts';
+import { codesOf, MINUTE_MS, suffer, type VirtualAgent, virtualAgent } from '../support/virtual-agent.ts';
 
 describe('the verdict names each fault of localnet within a minute, and is ok again within a minute of its end', () => {
   test.for(FAULT_TABLE.map((row) => [row.name, row] as const))('fault: %s', async ([, row], { onTestFinished }) => {
@@ -11,5 +14,72 @@ describe('the verdict names each fault of localnet within a minute, and is ok ag
     expect(named).toEqual([row.findings.length > 0]);
     if (row.findings.length === 0) expect(all).toEqual([]);
     expect({ after, ledgerSays }).toEqual({ after: [], ledgerSays: 'down' });
+  });
+});
+
+type OperatorCase = readonly [
+  what: string,
+  code: FindingCode | 'none',
+  options: Parameters<typeof virtualAgent>[1],
+  begin: (agent: VirtualAgent) => void,
+  end: (agent: VirtualAgent) => void,
+];
+
+const allUsers = (change: 'connect' | 'disconnect') => (agent: VirtualAgent) =>
+  agent.users.forEach((user) => void agent.localnet[change](user));
+const device = (changes: Parameters<VirtualAgent['localnet']['ledger']['admin']['changeDevice']>[1]) => (agent: VirtualAgent) =>
+  agent.localnet.ledger.admin.changeDevice(agent.localnet.device, changes);
+const funds = (amount: number) => (agent: VirtualAgent) => agent.localnet.ledger.admin.fund(PUBLISHER.address, lamports(amount));
+const firstUser = ({ users: [first] }: VirtualAgent) => {
+  if (first === undefined) throw new Error('there is no user');
+  return first;
+};
+const PUBLISHER = signerNumber(7);
+const RICH = 10_000_000_000;
+
+/** What an operator tried while the page was green. A grace, or the reading of the device once a minute, comes on top of the minute. */
+const OPERATOR_CASES: readonly OperatorCase[] = [
+  ['5 of 5 users go', 'users-all-down', {}, allUsers('disconnect'), allUsers('connect')],
+  ['0 of 5 users connect', 'users-all-down', { isConnected: false }, () => undefined, allUsers('connect')],
+  [
+    'the device is drained',
+    'device-not-activated',
+    {},
+    device({ status: DeviceStatus.drained }),
+    device({ status: DeviceStatus.activated }),
+  ],
+  [
+    'another key becomes the publisher',
+    'authority-lost',
+    {},
+    device({ metricsPublisher: signerNumber(8).address }),
+    device({ metricsPublisher: PUBLISHER.address }),
+  ],
+  ['the balance is nearly used up', 'balance-nearly-empty', {}, funds(20_000), funds(RICH)],
+  ['the balance is below worker.minBalance', 'out-of-funds', { limits: { minBalance: lamports(50_000) } }, funds(20_000), funds(RICH)],
+  [
+    'the spend limit is used up',
+    'spend-limit-reached',
+    { limits: { maxTransactionsPerMinute: 2 } },
+    ({ localnet, users }) => users.slice(0, 2).forEach((user) => void localnet.disconnect(user)),
+    ({ localnet, users }) => users.slice(0, 2).forEach((user) => void localnet.connect(user)),
+  ],
+  ['a user without a tunnel is banned', 'none', {}, (agent) => agent.localnet.ledger.admin.banUser(firstUser(agent)), () => undefined],
+];
+
+describe('the verdict names what an operator meets, and is ok again after it', () => {
+  test.for(OPERATOR_CASES)('%s: %s', async ([, code, options, begin, end], { onTestFinished }) => {
+    const agent = await virtualAgent(onTestFinished, options);
+    await agent.pass(MINUTE_MS / 2);
+    begin(agent);
+    const seen = new Set<FindingCode>();
+    await agent.pass(2 * MINUTE_MS, () => {
+      for (const found of codesOf(agent.status())) seen.add(found);
+      return seen.has(code as FindingCode);
+    });
+    expect(code === 'none' ? [...seen] : seen.has(code)).toEqual(code === 'none' ? [] : true);
+    end(agent);
+    await agent.pass(2 * MINUTE_MS, () => agent.status().verdict === 'ok');
+    expect(codesOf(agent.status())).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { createLocalnet, type Localnet } from '../../localnet/index.ts';
 import { createSimulationClock } from '../../localnet/simulation/world.ts';
 import type { SwitchFault } from '../../localnet/switch/index.ts';
-import { createAgent, DEFAULT_LIMITS } from '../../src/agent/agent.ts';
+import { type AgentLimits, createAgent, DEFAULT_LIMITS } from '../../src/agent/agent.ts';
 import { createAgentEvents } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
@@ -39,6 +39,13 @@ const HANGING_STEP_MS = 2_500;
 /** How often the end of a wait is checked, the agent's time. */
 const CHECK_INTERVAL_MS = 500;
 
+interface VirtualAgentOptions {
+  readonly source?: 'eapi' | 'snmp';
+  /** Whether every user is connected, and up on the ledger, at first. */
+  readonly isConnected?: boolean;
+  readonly limits?: Partial<AgentLimits>;
+}
+
 export interface VirtualAgent {
   readonly localnet: Localnet;
   readonly users: readonly Address[];
@@ -53,7 +60,10 @@ export interface VirtualAgent {
  * The agent and a whole localnet with real protocols over real sockets, both on a virtual clock. It jumps from one sleeper to the next, and stops while
  * a request is under way, so that two minutes pass in a second and a busy machine changes nothing.
  */
-export async function virtualAgent(atEnd: AtEnd, { source = 'eapi' }: { readonly source?: 'eapi' | 'snmp' } = {}): Promise<VirtualAgent> {
+export async function virtualAgent(
+  atEnd: AtEnd,
+  { source = 'eapi', isConnected = true, limits }: VirtualAgentOptions = {},
+): Promise<VirtualAgent> {
   const clock = createSimulationClock();
   const signer = signerNumber(7);
   const localnet = createLocalnet({ users: 5, random: seededRandom(1), publisher: signer.address, clock });
@@ -121,7 +131,7 @@ export async function virtualAgent(atEnd: AtEnd, { source = 'eapi' }: { readonly
     ],
     policy: DEFAULT_POLICY,
     timing: TIMING,
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     clock,
     random: seededRandom(3),
     reporter,
@@ -157,9 +167,12 @@ export async function virtualAgent(atEnd: AtEnd, { source = 'eapi' }: { readonly
     while (!isStopped) await pass(100, () => isStopped);
     await localnet.stop();
   });
-  for (const user of users) localnet.connect(user);
+  if (isConnected) for (const user of users) localnet.connect(user);
   agent.start();
-  await pass(120_000, () => board.read().users.length > 0 && board.read().users.every(({ ledger }) => ledger.status === 'up'));
+  await pass(120_000, () => {
+    const { users: all } = board.read();
+    return all.length > 0 && all.every(({ ledger }) => ledger.status === (isConnected ? 'up' : 'unknown'));
+  });
   return {
     localnet,
     users,
