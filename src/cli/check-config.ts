@@ -35,7 +35,7 @@ export function keyStep({ key }: Lookups): Step {
     name: 'key',
     run() {
       const { keypair, warnings } = key();
-      if (warnings.length > 0) return warn(warnings.join('; '), 'make it readable by the user of this process only: chmod 400');
+      if (warnings.length > 0) return warn(warnings.join('; '), 'let only the user of this process read, change or replace it: chmod 400');
       return ok(`${keypair.address}, readable by its owner only`);
     },
   };

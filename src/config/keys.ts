@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
-import { decodeText, type FileContent, FileProblem, openToOthersWarnings, readSmallFile } from './yaml.ts';
+import { accessWarnings, decodeText, type FileContent, FileProblem, readSmallFile } from './yaml.ts';
 
 /** A key that signs and cannot be read: its bytes are in a node:crypto KeyObject in a closure, out of reach of logs and inspection. */
 export interface Keypair {
@@ -18,6 +18,8 @@ export interface LoadedKeypair {
 
 const SEED_BYTES = 32;
 const KEYPAIR_BYTES = 64;
+/** The white space of JSON. */
+const SPACE: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /** 64 numbers of three digits, with much white space. */
 const MAX_FILE_BYTES = 4_096;
 
@@ -30,21 +32,18 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  */
 export function loadKeypair(file: string | undefined): LoadedKeypair {
   if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
-  const { text, content } = readKeyFile(file);
-  const bytes = keyBytesOf(text, file);
+  const content = readKeyFile(file);
+  const bytes = keyBytesOf(content.bytes, file);
   try {
-    return { keypair: keypairOf(bytes, file), warnings: openToOthersWarnings('the key file', file, content) };
+    return { keypair: keypairOf(bytes, file), warnings: accessWarnings('the key file', file, content) };
   } finally {
     bytes.fill(0);
   }
 }
 
-function readKeyFile(file: string) {
+function readKeyFile(file: string): FileContent {
   try {
-    const content = readSmallFile(file, MAX_FILE_BYTES);
-    const text = decodeText(content.bytes);
-    content.bytes.fill(0);
-    return { text, content };
+    return readSmallFile(file, MAX_FILE_BYTES);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     if (error.kind === 'missing') throw new AgentError('CONFIG__KEYPAIR_MISSING', { file });
@@ -52,7 +51,50 @@ function readKeyFile(file: string) {
   }
 }
 
-function keyBytesOf(text: string, file: string): Uint8Array {
+/** The 64 bytes. A file of them is overwritten in memory, and never becomes text, which nothing could overwrite. */
+function keyBytesOf(content: Uint8Array, file: string): Uint8Array {
+  try {
+    return numbersIn(content) ?? keyBytesOfText(decodeText(content), file);
+  } catch (error) {
+    if (!(error instanceof FileProblem)) throw error;
+    throw new AgentError('CONFIG__KEYPAIR_UNREADABLE', { file, problem: error.message });
+  } finally {
+    content.fill(0);
+  }
+}
+
+/** The numbers of `[1,2,…]`, white space allowed; undefined where there are not 64 bytes in this form. */
+function numbersIn(content: Uint8Array): Uint8Array | undefined {
+  // With a buffer of its own: V8 moves the bytes of a small array without one, and leaves them behind where nothing overwrites them.
+  const bytes = new Uint8Array(new ArrayBuffer(KEYPAIR_BYTES));
+  let at = 0;
+  const skipSpace = (): void => {
+    while (SPACE.has(content[at])) at += 1;
+  };
+  const take = (mark: string): boolean => {
+    skipSpace();
+    if (content[at] !== mark.charCodeAt(0)) return false;
+    at += 1;
+    return true;
+  };
+  for (let number = 0; number < KEYPAIR_BYTES; number += 1) {
+    if (!take(number === 0 ? '[' : ',')) return undefined;
+    skipSpace();
+    const start = at;
+    let value = 0;
+    for (let code = content[at] ?? 0; code >= 0x30 && code <= 0x39 && value <= 255; code = content[at] ?? 0) {
+      value = 10 * value + code - 0x30;
+      at += 1;
+    }
+    if (at === start || value > 255) return undefined;
+    bytes[number] = value;
+  }
+  if (!take(']')) return undefined;
+  skipSpace();
+  return at === content.length ? bytes : undefined;
+}
+
+function keyBytesOfText(text: string, file: string): Uint8Array {
   const invalid = (problem: string): AgentError => new AgentError('CONFIG__KEYPAIR_INVALID', { file, problem });
   if (text.trim() === '') throw invalid('it is empty');
   const value = parseJson(text);
@@ -96,7 +138,9 @@ function keypairOf(bytes: Uint8Array, file: string): Keypair {
 }
 
 function privateKeyOf(seed: Uint8Array): KeyObject {
-  const der = Buffer.concat([PKCS8_PREFIX, seed]);
+  const der = Buffer.from(new ArrayBuffer(PKCS8_PREFIX.length + seed.length));
+  der.set(PKCS8_PREFIX);
+  der.set(seed, PKCS8_PREFIX.length);
   try {
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   } finally {
@@ -128,10 +172,11 @@ export function loadSecret(key: string, file: string): LoadedSecret {
   try {
     content = readSmallFile(file, MAX_SECRET_BYTES);
     value = decodeText(content.bytes).replace(/\r?\n$/, '');
+    content.bytes.fill(0);
   } catch (error) {
     throw error instanceof FileProblem ? refuse(error.message) : error;
   }
   if (value.trim() === '') throw refuse('it is empty');
   if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
-  return { value, warnings: openToOthersWarnings(`the file of ${key},`, file, content) };
+  return { value, warnings: accessWarnings(`the file of ${key},`, file, content) };
 }

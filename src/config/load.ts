@@ -8,7 +8,7 @@ import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal }
 import { type AgentConfig, configSchema } from './schema.ts';
 import { environmentNameOf, mapSettings, member, plainSettings, type SettingNode, settingTree, valueFromText } from './schema-tree.ts';
 import { crossCheck } from './validate.ts';
-import { type ConfigFile, openToOthersWarnings, readConfigFile, writtenInText } from './yaml.ts';
+import { accessWarnings, type ConfigFile, readConfigFile, writtenInText } from './yaml.ts';
 
 /** The merged layers of a configuration, not yet validated, and the origin of each value. */
 interface Layers {
@@ -167,7 +167,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   if (!parsed.success || problems.length > 0) throw refusal(problems);
 
   const warnings = [...layers.warnings, ...(checked?.warnings ?? [])];
-  if (file !== undefined && holdsCommunity(parsed.data)) warnings.push(...openToOthersWarnings('the configuration file', file.path, file));
+  if (file !== undefined && holdsCommunity(parsed.data)) warnings.push(...accessWarnings('the configuration file', file.path, file));
   const placeOf = (wanted: string): string | undefined => {
     const path = pathOf(parsed.data, wanted);
     const isWritten = path?.reduce<unknown>(member, layers.value) !== undefined;

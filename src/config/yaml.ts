@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
@@ -14,10 +15,15 @@ export class FileProblem extends Error {
   }
 }
 
+interface FileAccess {
+  readonly uid: number;
+  readonly mode: number;
+}
+
 export interface FileContent {
   readonly bytes: Uint8Array;
-  /** Whether a regular file may be read by its group or by everyone. */
-  readonly openToOthers: boolean;
+  /** Owner and mode of a regular file; undefined for a pipe. */
+  readonly access: FileAccess | undefined;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -56,7 +62,7 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
     length += read;
   }
   if (length > maxBytes) throw new FileProblem('other', `it is longer than ${maxBytes} bytes`);
-  return { bytes: buffer.subarray(0, length), openToOthers: status.isFile() && (status.mode & 0o044) !== 0 };
+  return { bytes: buffer.subarray(0, length), access: status.isFile() ? { uid: status.uid, mode: status.mode } : undefined };
 }
 
 /**
@@ -78,14 +84,47 @@ export function decodeText(bytes: Uint8Array, { strict = false } = {}): string {
 /** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
-/** A warning if other users can read a secret file. */
-export function openToOthersWarnings(what: string, file: string, { openToOthers }: Pick<FileContent, 'openToOthers'>): readonly string[] {
-  if (!openToOthers || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return [];
-  return [`${what} ${file} is readable by other users of this host; run: chmod 400 ${file}`];
+/** Warnings if other users can read or change a secret file, or replace it. A symbolic link is named, and both folders count. */
+export function accessWarnings(what: string, file: string, { access }: Pick<FileContent, 'access'>): readonly string[] {
+  if (access === undefined || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return [];
+  const real = realPathOf(file);
+  const shown = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true ? `${file}, a symbolic link to ${real},` : file;
+  const verbs = [...((access.mode & 0o044) === 0 ? [] : ['readable']), ...((access.mode & 0o022) === 0 ? [] : ['writable'])];
+  const warnings =
+    verbs.length === 0 ? [] : [`${what} ${shown} is ${verbs.join(' and ')} by other users of this host; run: chmod 400 ${real}`];
+  if (isForeign(access)) warnings.push(`${what} ${shown} belongs to user ${access.uid}, who can change it; run: chown ${ownUid()} ${real}`);
+  for (const folder of new Set([dirname(resolve(file)), dirname(real)])) {
+    const { uid, mode } = statSync(folder, { throwIfNoEntry: false }) ?? { uid: 0, mode: 0 };
+    const where = `the folder ${folder} of ${what} ${shown}`;
+    // In a folder with the sticky bit, such as /tmp, only its owner replaces a file.
+    if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+      warnings.push(`${where} is writable by other users of this host; run: chmod go-w ${folder}`);
+    if (isForeign({ uid, mode }))
+      warnings.push(`${where} belongs to user ${uid}, who can replace the file; run: chown ${ownUid()} ${folder}`);
+  }
+  return warnings;
+}
+
+/** An open file may have no path any more, such as a here-document at /dev/fd/3. */
+function realPathOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
+}
+
+/** Root may do anything anyway. */
+function isForeign({ uid }: FileAccess): boolean {
+  return uid !== 0 && uid !== ownUid();
+}
+
+function ownUid(): number {
+  return process.getuid?.() ?? 0;
 }
 
 /** A configuration file, read but not yet validated. */
-export interface ConfigFile extends Pick<FileContent, 'openToOthers'> {
+export interface ConfigFile extends Pick<FileContent, 'access'> {
   readonly path: string;
   readonly value: Readonly<Record<string, unknown>>;
   /** The line of the key, or of the nearest section above it that is in the file, counted from 1. */
@@ -101,8 +140,8 @@ const MAX_PROBLEMS = 20;
 /** Reads a configuration file. Throws AgentError `CONFIG__FILE_…`, with the line of each mistake in the YAML itself. */
 export function readConfigFile(path: string): ConfigFile {
   try {
-    const { bytes, openToOthers } = readSmallFile(path, MAX_FILE_BYTES);
-    return parseConfigText(decodeText(bytes, { strict: true }), path, openToOthers);
+    const { bytes, access } = readSmallFile(path, MAX_FILE_BYTES);
+    return parseConfigText(decodeText(bytes, { strict: true }), path, access);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     const code = error.kind === 'encoding' ? 'CONFIG__FILE_NOT_UTF8' : 'CONFIG__FILE_UNREADABLE';
@@ -138,7 +177,7 @@ export function nestsTooDeep(text: string): boolean {
   return DEEP_INDENTATION.test(text);
 }
 
-function parseConfigText(text: string, path: string, openToOthers: boolean): ConfigFile {
+function parseConfigText(text: string, path: string, access: FileAccess | undefined): ConfigFile {
   if (nestsTooDeep(text)) throw refusal([{ where: path, problem: `it nests deeper than ${MAX_LEVELS} levels` }]);
   const lines = new LineCounter();
   // Pretty errors would quote the file, and the file may hold a community.
@@ -151,7 +190,7 @@ function parseConfigText(text: string, path: string, openToOthers: boolean): Con
   return {
     path,
     value,
-    openToOthers,
+    access,
     lineOf: (keys) => lines.linePos(find(document.contents, keys).offset).line,
     writtenAt: (keys) => writtenAt(text, document.contents, keys),
   };

@@ -71,7 +71,7 @@ describe.concurrent('all steps', () => {
     expect(exitCode).toBe(0);
     expect(stdout.split('\n').slice(1, 3)).toEqual([
       `warn     key: the key file ${at.keypair} is readable by other users of this host; run: chmod 400 ${at.keypair}`,
-      '         → make it readable by the user of this process only: chmod 400',
+      '         → let only the user of this process read, change or replace it: chmod 400',
     ]);
     expect(stdout).toMatch(/\n\n12 ok, 1 warning, 0 failed, 1 skipped\n$/);
   });

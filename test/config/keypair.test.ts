@@ -1,4 +1,6 @@
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { chmodSync, chownSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import bs58 from 'bs58';
 import { describe, expect, test } from 'vitest';
@@ -62,9 +64,52 @@ describe('key files', () => {
     expect(JSON.parse(JSON.stringify(keypair))).toEqual({ address: keypair.address });
   });
 
-  test('a key file that other users can read is a warning', () => {
-    const file = keyFile(keyBytes(RFC_8032.seed, RFC_8032.publicKey), { mode: 0o640 });
-    expect(loadKeypair(file).warnings).toEqual([`the key file ${file} is readable by other users of this host; run: chmod 400 ${file}`]);
+  const key = keyBytes(RFC_8032.seed, RFC_8032.publicKey);
+
+  test.each([
+    [0o640, 'readable'],
+    [0o604, 'readable'],
+    [0o620, 'writable'],
+    [0o602, 'writable'],
+    [0o666, 'readable and writable'],
+  ])('a key file of mode %o is a warning: %s by other users', (mode, verbs) => {
+    const file = keyFile(key);
+    chmodSync(file, mode);
+    expect(loadKeypair(file).warnings).toEqual([`the key file ${file} is ${verbs} by other users of this host; run: chmod 400 ${file}`]);
+  });
+
+  test('a folder in which other users can replace the key file is a warning, one with the sticky bit is none', () => {
+    const file = keyFile(key);
+    const folder = dirname(file);
+    chmodSync(folder, 0o777);
+    expect(loadKeypair(file).warnings).toEqual([
+      `the folder ${folder} of the key file ${file} is writable by other users of this host; run: chmod go-w ${folder}`,
+    ]);
+    chmodSync(folder, 0o1777);
+    expect(loadKeypair(file).warnings).toEqual([]);
+  });
+
+  test('a symbolic link is named, and the folders of both ends count', () => {
+    const file = keyFile(key, { mode: 0o640 });
+    const link = join(temporaryFolder(), 'link.json');
+    symlinkSync(file, link);
+    chmodSync(dirname(link), 0o770);
+    const shown = `the key file ${link}, a symbolic link to ${file},`;
+    expect(loadKeypair(link).warnings).toEqual([
+      `${shown} is readable by other users of this host; run: chmod 400 ${file}`,
+      `the folder ${dirname(link)} of ${shown} is writable by other users of this host; run: chmod go-w ${dirname(link)}`,
+    ]);
+  });
+
+  test.runIf(process.getuid?.() === 0)('a key file and a folder of another user are warnings', () => {
+    const file = keyFile(key);
+    const folder = dirname(file);
+    chownSync(file, 12_345, 12_345);
+    chownSync(folder, 23_456, 23_456);
+    expect(loadKeypair(file).warnings).toEqual([
+      `the key file ${file} belongs to user 12345, who can change it; run: chown 0 ${file}`,
+      `the folder ${folder} of the key file ${file} belongs to user 23456, who can replace the file; run: chown 0 ${folder}`,
+    ]);
   });
 });
 
