@@ -10,10 +10,13 @@ import {
   type DrivingCommand,
   INTERFACE_OPTIONS,
   type LocalnetOptions,
+  MIGRATE_DEMO_USERS,
+  type MigrateDemoOptions,
   PASS_OPTIONS,
   readDemoOptions,
   readDriveOptions,
   readLocalnetOptions,
+  readMigrateDemoOptions,
   USER_OPTIONS,
   verbsHelp,
   verbsIn,
@@ -74,6 +77,21 @@ export const demoCommand = defineCommand<DemoOptions>({
   load: async () => (await import('./demo.ts')).demoBody,
 });
 
+export const migrateDemoCommand = defineCommand<MigrateDemoOptions>({
+  name: 'migrate-demo',
+  describe: "Take RFC-11's six phases on a network from before, with users that wait for the activator, and audit the result.",
+  examples: [
+    ['migrate-demo', 'Migrate a network of 200 users'],
+    ['migrate-demo --users 2000 --output json', 'Migrate a larger one, and print one JSON object a phase'],
+  ],
+  options: {
+    users: { type: 'string', value: 'N', describe: `Users of the old network, ${MIGRATE_DEMO_USERS} by default` },
+    output: { type: 'string', value: 'table|json', describe: 'The commands with their output, or one JSON object per line' },
+  },
+  read: readMigrateDemoOptions,
+  load: async () => (await import('./migrate-demo.ts')).migrateDemoBody,
+});
+
 function drivingCommand(
   name: DrivingCommand,
   describe: string,
@@ -95,6 +113,7 @@ function drivingCommand(
 export const COMMANDS: readonly Command[] = [
   startCommand,
   demoCommand,
+  migrateDemoCommand,
   drivingCommand(
     'user',
     'List, create, delete, ban, connect or disconnect users',

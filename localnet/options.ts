@@ -118,6 +118,23 @@ export function readDemoOptions(values: OptionValues): DemoOptions {
   };
 }
 
+export interface MigrateDemoOptions {
+  /** Users of the network before its migration, in addition to those that are pending. */
+  readonly users: number;
+  readonly output: 'table' | 'json';
+}
+
+export type MigrateDemoBody = CommandBody<MigrateDemoOptions>;
+
+export const MIGRATE_DEMO_USERS = 200;
+
+export function readMigrateDemoOptions(values: OptionValues): MigrateDemoOptions {
+  return {
+    users: wholeNumberOption(values, 'users', { min: 30, max: MAX_USERS }) ?? MIGRATE_DEMO_USERS,
+    output: choiceOption(values, 'output', ['table', 'json']),
+  };
+}
+
 export interface Request {
   readonly method: string;
   /** The method's parameter object. `user` may be a client address; `needsDevice` adds `device`. */

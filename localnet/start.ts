@@ -78,7 +78,8 @@ async function writeKeypair(file: string, seed: Uint8Array, publicKey: Uint8Arra
   return file;
 }
 
-const writeSeed = (file: string, seed: Uint8Array): Promise<string> => writeKeypair(file, seed, createSigner(seed).publicKey);
+/** Writes the key of a 32-byte seed, and returns the file. */
+export const writeSeed = (file: string, seed: Uint8Array): Promise<string> => writeKeypair(file, seed, createSigner(seed).publicKey);
 
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
