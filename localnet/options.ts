@@ -176,10 +176,10 @@ const show = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
 });
 const IDLE_REASONS = ['Admin', 'NoInterface', 'MaxPath'] as const;
 
-const ofUser = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
-  takes: 'USER',
-  count: [1, 1],
-  requests: ([word = '']) => [{ method, params: { user: readUser(word) } }],
+const ofUsers = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
+  takes: 'USER…',
+  count: [1, ANY],
+  requests: (words) => words.map((word) => ({ method, params: { user: readUser(word) } })),
 });
 
 const ofCode = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
@@ -198,10 +198,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     options: ['client-ip', 'kind', 'tenant', 'connect', 'keypair'],
     requests: (_, values) => newUser(values),
   },
-  'user delete': { describe: 'delete a user, by DeleteUser', ...ofUser('localnet_deleteUser') },
-  'user ban': { describe: 'ban a user, by BanUser', ...ofUser('localnet_banUser') },
+  'user delete': { describe: 'delete users, by DeleteUser', ...ofUsers('localnet_deleteUser') },
+  'user ban': { describe: 'ban users, by BanUser', ...ofUsers('localnet_banUser') },
   'user connect': {
-    ...ofUser('localnet_connectUser'),
+    takes: 'USER',
+    count: [1, 1],
     describe: 'bring its BGP session up',
     options: ['rtt-us'],
     requests([word = ''], values) {
@@ -210,7 +211,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   'user disconnect': {
-    ...ofUser('localnet_disconnectUser'),
+    takes: 'USER',
+    count: [1, 1],
     describe: 'take its BGP session down',
     options: ['reason'],
     requests([word = ''], values) {

@@ -230,14 +230,15 @@ export function genesisWorld(admin: WorldAdmin, { tenants, devices }: Genesis, p
 }
 
 export const SNAPSHOT_FORMAT = 'dzd-telemetry-localnet';
-export const SNAPSHOT_VERSION = 1;
+/** 1 had RFC-11's extensions under the deployed type byte, and devices that counted no users. */
+export const SNAPSHOT_VERSION = 2;
 
 const session = z.strictObject({ user: addressText, rttUs: z.number().min(0).max(60_000_000) });
 
 /** A localnet's state as JSON: its ledger, and which users are connected. */
 export const localnetSnapshotSchema = z.strictObject({
   format: z.literal(SNAPSHOT_FORMAT),
-  version: z.literal(SNAPSHOT_VERSION),
+  version: z.literal(SNAPSHOT_VERSION, `expected ${SNAPSHOT_VERSION}: another release of localnet wrote this`),
   device: addressText,
   connected: z.array(session),
   ledger: ledgerSnapshotSchema,

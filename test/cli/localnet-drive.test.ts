@@ -140,7 +140,9 @@ describe('a network', () => {
     expect(more).toMatchObject({ exitCode: 1, firstError: expect.stringContaining('AccessPassMaxUnicastUsersExceeded') });
     expect((await drive('user', 'ban', '198.18.44.1')).exitCode).toBe(0);
     expect(decodeAccessPass(account(pass)).unicastUserCount).toBe(0);
-    expect((await drive('user', 'delete', '198.18.44.1')).exitCode).toBe(0);
+    const another = await created('user', 'create');
+    expect((await drive('user', 'delete', '198.18.44.1', another)).exitCode).toBe(0);
+    expect([address, another].map((user) => localnet.ledger.admin.user(user))).toEqual([undefined, undefined]);
   });
 
   test('a pass expires in a short epoch, and its users are swept then', async () => {
@@ -172,7 +174,7 @@ describe('faults', () => {
 describe('what cannot be', () => {
   test.each([
     [['user', 'crate'], 2, 'dzd-localnet: unknown command "user crate", did you mean "user create"?'],
-    [['user', 'delete'], 2, 'dzd-localnet: expected `dzd-localnet user delete USER`'],
+    [['user', 'delete'], 2, 'dzd-localnet: expected `dzd-localnet user delete USER…`'],
     [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is neither a public key nor a client address'],
     [['user', 'list', '--users', '3'], 2, 'dzd-localnet: unknown option --users'],
     [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect is not an option of `dzd-localnet user list`'],

@@ -55,7 +55,10 @@ test("with another key the restored device's publisher is that one, and can pay"
 test.each([
   ['{', expect.stringContaining('JSON')],
   ['{"format":"other"}', expect.stringContaining('format: ')],
-  ['{"format":"dzd-telemetry-localnet","version":2}', expect.stringContaining('version: ')],
+  [
+    '{"format":"dzd-telemetry-localnet","version":1}',
+    expect.stringContaining('version: expected 2: another release of localnet wrote this'),
+  ],
 ])('a file that holds %j is refused with its path and what is wrong', async (text, problem) => {
   const file = join(temporaryFolder(), 'state.json');
   writeFileSync(file, text);
