@@ -3,7 +3,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
 import { HttpClient } from '../lib/http.ts';
-import { AgentError, describeError, systemClock, withDeadline } from '../lib/index.ts';
+import { AgentError, describeError, parseJson, systemClock, withDeadline } from '../lib/index.ts';
 import { createStatusBoard } from '../observability/index.ts';
 import { type Address, isAddress, slot } from '../serviceability/index.ts';
 
@@ -18,12 +18,14 @@ type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt 
 const RESPONSE_TIMEOUT_MS = 3_000;
 /** Ten times the status of the largest device. */
 const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
+/** A hundred for each of 4,096 users, and as much for their past. */
+const MAX_VALUES = 800_000;
 
 /** Asks the agent at the listen address of this configuration. Rejects only for an aborted signal. */
 export async function askRunningAgent(http: HttpConfig, device: Address, signal: AbortSignal): Promise<RunningAgent> {
   const answer = await getFromAgent(http, '/status.json', signal);
   if (answer.kind === 'none') return answer;
-  const { success, data } = statusSchema.safeParse(parseJson(answer.body));
+  const { success, data } = statusSchema.safeParse(parsed(answer.body));
   if (!success) return noAnswer(answer.where, 'the response is not from an agent of this version');
   if (data.device === device) return { kind: 'answered', status: data };
   return { kind: 'none', problem: `the agent at ${answer.where} reports for another device, ${data.device}` };
@@ -55,9 +57,9 @@ export async function getFromAgent(
 
 const noAnswer = (where: string, why: string) => ({ kind: 'none', problem: `no agent answers at ${where} (${why})` }) as const;
 
-function parseJson(text: string): unknown {
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, MAX_VALUES);
   } catch {
     return undefined;
   }

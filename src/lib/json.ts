@@ -38,8 +38,8 @@ export function requireSimpleJson(text: string, maxValues: number = MAX_VALUES, 
 }
 
 /** Parses JSON from outside. Throws SyntaxError for a text that is not JSON, and JsonTooComplex before it parses anything. */
-export function parseJson(text: string): unknown {
-  requireSimpleJson(text);
+export function parseJson(text: string, maxValues?: number): unknown {
+  requireSimpleJson(text, maxValues);
   return JSON.parse(text);
 }
 

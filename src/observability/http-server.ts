@@ -353,8 +353,8 @@ export function createStatusServer(options: StatusServerOptions) {
     answer(request).then(send, () => send(text(500, 'internal error')));
   }
 
-  // A connection bounds the time of each request and answer, so Node's own timeouts are off.
-  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: 0 }, serve);
+  // A connection bounds the time of each request and answer; Node only announces it.
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES, keepAliveTimeout: requestTimeoutMs }, serve);
   server.on('clientError', (_, connection) => connection.destroy());
   const sockets = createSocketServer({ allowHalfOpen: true }, (socket) => {
     const connection = new Connection(socket, { requestTimeoutMs, answerTimeoutMs });

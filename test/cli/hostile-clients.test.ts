@@ -50,3 +50,27 @@ test('a thousand hostile connections stop neither the ticks of the agent nor its
   const { exitCode, stderr } = await running;
   expect([exitCode, stderr.includes('configuration reloaded'), stderr.includes('"level":"error"')]).toEqual([0, false, false]);
 });
+
+test('ticks go on during a thousand requests to reload', { timeout: 120_000 }, async () => {
+  await using fixture = await commandFixture();
+  const life = createAbortController();
+  let [ticks, reloads] = [0, 0];
+  let hangUp = (): void => undefined;
+  const onText = (text: string): void => {
+    ticks += text.match(/"msg":"tick"/g)?.length ?? 0;
+    reloads += text.match(/"msg":"configuration reloaded"/g)?.length ?? 0;
+  };
+  const quick = ['--collector.interval', '500ms', '--log-level', 'debug'];
+  const running = fixture.run(['run', ...quick], life.signal, onText, (listener) => {
+    hangUp = listener;
+  });
+  await expect.poll(() => ticks, { timeout: 30_000 }).toBeGreaterThan(1);
+  const before = ticks;
+  for (let time = 0; time < 1_000; time += 1) {
+    hangUp();
+    await systemClock.sleep(2);
+  }
+  const [during, reloaded] = [ticks - before, reloads];
+  life.abort(new Stopped('the test is over'));
+  expect([(await running).exitCode, during >= 2, reloaded]).toEqual([0, true, 1]);
+});
