@@ -140,14 +140,21 @@ describe('the page', () => {
     ['?toString=1', 'unknown parameter "toString"; expected q, state or page'],
   ])('the query %s is refused: %s', ([query, problem]) => expect(parseUserQuery(new URLSearchParams(query))).toBe(problem));
 
-  test('a user whose status is held back is waiting, and one that is being written is changing', () => {
+  test('a user whose status is held back is waiting, one that is being written is changing, and one that is not activated waits for nothing', () => {
     const down = { observation: 'down' } as const;
     const states = [
       user(0, { ...down, decision: 'hold', decisionReason: 'connect-grace' }),
       user(1, { ...down, decision: 'hold', decisionReason: 'contested', inFlight: 'down' }),
       user(2, { ...down, decision: 'write', decisionReason: 'change' }),
+      user(3, { ...down, decision: 'write', decisionReason: 'change', accountStatus: 'banned' }),
+      user(4, {
+        decision: 'hold',
+        decisionReason: 'not-activated',
+        accountStatus: 'banned',
+        ledger: { ...user(4).ledger, status: 'unknown' },
+      }),
     ].map(stateOfUser);
-    expect(states).toEqual(['waiting', 'changing', 'changing']);
+    expect(states).toEqual(['waiting', 'changing', 'changing', 'changing', 'inactive']);
   });
 
   test.for<[string, string | null]>([

@@ -31,7 +31,8 @@ export function stateOfUser({ parked, accountStatus, observation, ledger, inFlig
   if (parked !== null) return 'rejected';
   if (observation === 'unobserved') return isActivated({ accountStatus }) ? 'unobserved' : 'inactive';
   if (ledger.status === observation) return observation;
-  return inFlight === null && decision === 'hold' ? 'waiting' : 'changing';
+  if (inFlight !== null || decision !== 'hold') return 'changing';
+  return isActivated({ accountStatus }) ? 'waiting' : 'inactive';
 }
 
 /** The users that a reader asked for, by the query parameters of `/status`. */
