@@ -116,13 +116,13 @@ async function readFrom(least: bigint | undefined, read: ResourcesContext['read'
 function remainder(wanted: PlanFile, { network }: NetworkReading, file: string): MigrationPlan {
   const now = planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart });
   const planned = planSteps(wanted);
-  const strange = [...planSteps(now)].filter((step) => !planned.has(step));
-  if (strange[0] === undefined) return now;
-  const others = strange.length === 1 ? '' : `, and ${strange.length - 1} more`;
+  const unplanned = [...planSteps(now)].filter((step) => !planned.has(step));
+  if (unplanned[0] === undefined) return now;
+  const others = unplanned.length === 1 ? '' : `, and ${unplanned.length - 1} more`;
   throw new AgentError('RESOURCES__PLAN_STALE', {
     file,
     slot: wanted.slot,
-    problem: `the network has changed, and now it also needs: ${strange[0]}${others}`,
+    problem: `the network has changed, and now it also needs: ${unplanned[0]}${others}`,
   });
 }
 
@@ -199,7 +199,7 @@ const PLAN_FILE = z.strictObject({
 });
 type PlanFile = z.infer<typeof PLAN_FILE>;
 
-/** The steps of a large network, one a line, so that two plans can be compared by `diff`. Written beside the file first: it is whole, or not there. */
+/** The steps of a large network, one a line, so that two plans can be compared by `diff`. Written to another file and renamed: it is whole, or absent. */
 function writePlan(
   file: string,
   { extensions, marks, backfills, misfits }: MigrationPlan,

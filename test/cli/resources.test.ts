@@ -126,7 +126,7 @@ async function legacyNetwork(users: number) {
     rpcUrl,
     plan: join(folder, 'plan.json'),
     foundation: keyFile('foundation.json', FOUNDATION_SEED),
-    stranger: keyFile('other.json', new Uint8Array(32).fill(9)),
+    otherKey: keyFile('other.json', new Uint8Array(32).fill(9)),
     async [Symbol.asyncDispose]() {
       await localnet.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -191,7 +191,7 @@ describe.concurrent('a migration', () => {
       1,
       expect.stringContaining('was made on another network'),
     ]);
-    expect(await apply(text, at.stranger)).toEqual([1, expect.stringContaining("is not on the foundation's allowlist")]);
+    expect(await apply(text, at.otherKey)).toEqual([1, expect.stringContaining("is not on the foundation's allowlist")]);
     const fewer = JSON.parse(text);
     fewer.backfills.pop();
     expect(await apply(JSON.stringify(fewer))).toEqual([

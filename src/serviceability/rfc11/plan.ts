@@ -170,14 +170,21 @@ export function planMigration(
 
   const marks = markAll(scopes, wants);
   const shared = sharedHolders(wants);
+  const byHolder = new Map<string, Want[]>();
+  for (const each of wants) {
+    const own = byHolder.get(each.holder);
+    if (own === undefined) byHolder.set(each.holder, [each]);
+    else own.push(each);
+  }
   const backfills = drafts.filter((draft) => {
     const partner = shared.get(draft.entity);
     if (partner !== undefined) {
       misfit('duplicate-tunnel', draft.entity, `${partner.what} is also held by ${partner.holder}`);
       return false;
     }
-    const own = wants.filter(({ holder }) => holder === draft.entity);
-    const taken = own.find(({ scope, type, slot }) => claimOn(scopes.get(scope), type, slot) === 'already-allocated');
+    const taken = byHolder
+      .get(draft.entity)
+      ?.find(({ scope, type, slot }) => claimOn(scopes.get(scope), type, slot) === 'already-allocated');
     if (taken === undefined) return true;
     misfit('slot-taken', draft.entity, `slot ${taken.slot} of ${taken.type} has another holder`);
     return false;

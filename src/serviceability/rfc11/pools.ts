@@ -39,7 +39,7 @@ export interface Pool {
   readonly reserved: number;
   /** Slots in use, reserved ones not counted. */
   readonly taken: number;
-  /** The count in a drafted extension, which the program maintains beside the bitmap. */
+  /** The count in a drafted extension, which the program maintains along with the bitmap. */
   readonly storedCount: number | undefined;
   isTaken(slot: number): boolean;
   isReserved(slot: number): boolean;
