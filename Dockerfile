@@ -19,11 +19,13 @@ COPY . .
 ARG TARGETARCH=amd64
 # What `dzd-telemetry --version --output json` gives as the commit: .git stays out of the build.
 ARG SOURCE_COMMIT=
+# The time in its bill of materials, in seconds since 1970.
+ARG SOURCE_DATE_EPOCH=
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc node scripts/package.mjs --only executable --arch "$TARGETARCH" && mv out/dzd-telemetry* /dzd-telemetry
 
 FROM ${BASE_IMAGE}
 COPY --from=build /dzd-telemetry /usr/bin/dzd-telemetry
-COPY --from=build /src/out/THIRD-PARTY-NOTICES.txt /src/LICENSE /usr/share/doc/dzd-telemetry/
+COPY --from=build /src/out/THIRD-PARTY-NOTICES.txt /src/out/sbom.cdx.json /src/LICENSE /usr/share/doc/dzd-telemetry/
 COPY --from=build /src/config /usr/share/doc/dzd-telemetry/config
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532

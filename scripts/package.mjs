@@ -8,7 +8,8 @@
  *   localnet/main.ts ──► bundle ──► out/dzd-localnet    to try the agent on; in no package
  *
  * Made for the architecture of this machine, or for the one of --arch; the executables of another one are named dzd-telemetry-ARCH.
- * --release makes everything for all of them, with out/sbom.cdx.json and out/SHA256SUMS, and prints a table of sizes.
+ * --release makes everything for all of them, with out/SHA256SUMS, and prints a table of sizes. Licences and bill of materials go with everything.
+ * The same commit makes the same bytes, whatever the folder: times are those of the commit, or of SOURCE_DATE_EPOCH without a repository.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -59,15 +60,15 @@ const work = mkdtempSync(join(outdir, '.work-'));
 const made = [];
 try {
   const notices = join(outdir, 'THIRD-PARTY-NOTICES.txt');
+  const bill =
+    only === 'localnet' ? undefined : writeBillOfMaterials({ root, work, outdir, nodeVersion: NODE_VERSION, epoch: lastChange() });
   if (only !== 'executable') await makeCommand(LOCALNET, 'dzd-localnet', join(outdir, 'THIRD-PARTY-NOTICES.dzd-localnet.txt'));
   if (only !== 'localnet') {
     const executables = await makeCommand(AGENT, 'dzd-telemetry', notices);
-    if (only === undefined) for (const [index, names] of chosen.entries()) makePackages(names, executables[index], notices);
+    if (only === undefined) for (const [index, names] of chosen.entries()) makePackages(names, executables[index], notices, bill);
+    made.push(bill);
   }
-  if (release) {
-    made.push(writeBillOfMaterials({ root, work, outdir, nodeVersion: NODE_VERSION }));
-    made.push(writeChecksums(outdir, made));
-  }
+  if (release) made.push(writeChecksums(outdir, made));
   printSizes(made.map((path) => [relative(process.cwd(), path), statSync(path).size]));
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -92,11 +93,11 @@ async function makeCommand(entry, name, notices) {
   return executables;
 }
 
-function makePackages({ deb, rpm, loader }, executable, notices) {
+function makePackages({ deb, rpm, loader }, executable, notices, bill) {
   const about = { root, version, maintainer, summary, description, epoch: lastChange() };
   const folder = join(work, deb);
   const tree = join(folder, 'tree');
-  stageFiles({ root, loader, executable, notices, into: tree });
+  stageFiles({ root, loader, executable, notices, bill, into: tree });
   const forRpm = join(folder, 'rpm-tree');
   cpSync(tree, forRpm, { recursive: true, preserveTimestamps: true });
   made.push(makeDeb({ ...about, architecture: deb, tree, outdir }));
@@ -107,12 +108,12 @@ function makePackages({ deb, rpm, loader }, executable, notices) {
   made.push(makeSwix({ rpm: forEos, version, epoch: about.epoch, outdir }));
 }
 
-/** Seconds since 1970 of the last commit, so that the same sources carry the same times; now, outside of a repository. */
+/** Seconds since 1970 of the last commit, so that the same sources carry the same times. Outside of a repository SOURCE_DATE_EPOCH, by the convention of that name, or now. */
 function lastChange() {
   try {
     return Number(execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
   } catch {
-    return Math.floor(Date.now() / 1_000);
+    return Number(process.env.SOURCE_DATE_EPOCH || Math.floor(Date.now() / 1_000));
   }
 }
 

@@ -6,7 +6,7 @@
  * What dist/ imports on demand is inside here, too, and still evaluated on demand only.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -33,16 +33,21 @@ export async function bundleCommand({ root, entry, outfile }) {
     platform: 'node',
     target: 'node24',
     minifySyntax: true,
+    minifyWhitespace: true,
     metafile: true,
     logLevel: 'warning',
     legalComments: 'none',
-    // An executable has no folder to import from.
-    supported: { 'dynamic-import': false },
+    // An executable has no folder to import from. Template literals are the one place where a character beyond ASCII cannot be escaped.
+    supported: { 'dynamic-import': false, 'template-literal': false },
     // yargs asks where it lies.
     define: { ...identity(root), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
     plugins: [modernBuffers, withoutExtras, withoutConnections],
   });
+  // V8 keeps the source in memory: a byte a character, but two for all of them where one is beyond Latin-1.
+  const beyondAscii = /[^\0-\x7f]/g;
+  const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  writeFileSync(outfile, readFileSync(outfile, 'utf8').replaceAll(beyondAscii, escaped));
   const stray = included(metafile).find((path) => ONLY_LOCALNET.test(path));
   if (entry === AGENT && stray !== undefined) throw new Error(`${AGENT} leads to ${stray}, which is only for localnet`);
   return packagesOf(metafile);
@@ -162,7 +167,7 @@ export function packagesOf(metafile) {
 }
 
 /**
- * What the licences of the bundled packages ask to be handed on.
+ * What the licences of the bundled packages ask to be handed on. Throws for a package without a text of its licence.
  *
  * @param {string} root
  * @param {readonly string[]} packages folders, relative to root
@@ -171,18 +176,20 @@ export function thirdPartyNotices(root, packages) {
   return packages
     .map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-      return `${name} ${version}, ${typeof license === 'string' ? license : 'licence: see the text below'}\n\n${licenceText(join(root, folder))}`;
+      return `${name} ${version}, ${typeof license === 'string' ? license : 'licence: see the text below'}\n\n${licenceText(join(root, folder)) ?? licenceText(join(root, 'node_modules', name)) ?? fail(folder)}`;
     })
     .join(`\n${'-'.repeat(78)}\n\n`);
 }
 
+/** The licence's files, or the copyright in the readme; undefined without either, which another release of the package may have. */
 function licenceText(folder) {
-  for (const name of ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE', 'LICENSE-MIT', 'LICENSE.mit', 'license', 'License']) {
-    try {
-      return readFileSync(join(folder, name), 'utf8').trimEnd().concat('\n');
-    } catch {
-      // The next name, then.
-    }
-  }
-  return 'The package brings no text of its licence.\n';
+  const names = readdirSync(folder).sort();
+  const files = names.filter((name) => /^licen[cs]e\b/i.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
+  const [readme = ''] = names.filter((name) => /^readme\.md$/i.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
+  const texts = files.length > 0 ? files : (readme.match(/^Copyright \(c\).*/ms)?.slice(0, 1) ?? []);
+  return texts.length === 0 ? undefined : `${texts.map((text) => text.trimEnd()).join('\n\n')}\n`;
+}
+
+function fail(folder) {
+  throw new Error(`${folder} brings no text of its licence, which has to be handed on with it`);
 }

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { COMPRESSION, CONFIGURATION_FILES, putFile, putText } from './staging.mjs';
@@ -21,11 +21,8 @@ export function makeDeb({ root, architecture, tree, version, maintainer, summary
     .filter((path) => statSync(path).isFile() && !path.startsWith(join(tree, 'DEBIAN')))
     .sort();
   const kilobytes = files.reduce((sum, path) => sum + Math.ceil(statSync(path).size / 1024), 0);
-  const control = join(tree, 'DEBIAN');
-  mkdirSync(control, { mode: 0o755 });
-  chmodSync(control, 0o755);
-  writeFileSync(
-    join(control, 'control'),
+  putText(
+    tree,
     `Package: dzd-telemetry
 Version: ${version}
 Architecture: ${architecture}
@@ -42,16 +39,15 @@ ${description
   .map((line) => ` ${line}`)
   .join('\n')}
 `,
+    'DEBIAN/control',
   );
-  writeFileSync(join(control, 'conffiles'), CONFIGURATION_FILES.map((path) => `${path}\n`).join(''));
-  for (const script of SCRIPTS) {
-    copyFileSync(join(debianOnly, script), join(control, script));
-    chmodSync(join(control, script), 0o755);
-  }
+  putText(tree, CONFIGURATION_FILES.map((path) => `${path}\n`).join(''), 'DEBIAN/conffiles');
+  for (const script of SCRIPTS) putFile(tree, join(debianOnly, script), join('DEBIAN', script), 0o755);
   const sum = (path) => createHash('md5').update(readFileSync(path)).digest('hex');
-  writeFileSync(join(control, 'md5sums'), files.map((path) => `${sum(path)}  ${relative(tree, path)}\n`).join(''));
+  putText(tree, files.map((path) => `${sum(path)}  ${relative(tree, path)}\n`).join(''), 'DEBIAN/md5sums');
   const target = join(outdir, `dzd-telemetry_${version}_${architecture}.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', `-z${COMPRESSION}`, '--build', tree, target], {
+  // What xz makes depends on whether it has one thread or several, and the default on the machine.
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', `-z${COMPRESSION}`, '--threads-max=2', '--build', tree, target], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
   });

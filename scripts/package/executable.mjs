@@ -7,7 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { inject } from 'postject';
 import { nodeBinary } from './node-binary.mjs';
 
@@ -31,14 +31,17 @@ export async function makeExecutable({ root, arch, bundle, work, outfile }) {
   writeFileSync(
     config,
     JSON.stringify({
-      main: bundle,
+      // Its path goes into the blob.
+      main: basename(bundle),
       output: blob,
       disableExperimentalSEAWarning: true,
       useCodeCache: arch === process.arch,
       execArgv: EXEC_ARGV,
     }),
   );
-  execFileSync(nodeBinary(root, process.arch).node, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // A code cache has numbers in it that V8 draws. This option makes the same ones each time, and is none of those that a cache depends on.
+  const args = ['--random-seed=1', '--experimental-sea-config', config];
+  execFileSync(nodeBinary(root, process.arch).node, args, { cwd: dirname(bundle), stdio: ['ignore', 'ignore', 'pipe'] });
 
   const unfinished = join(work, 'executable');
   copyFileSync(nodeBinary(root, arch).node, unfinished);

@@ -14,9 +14,9 @@ export function writeChecksums(outdir, files) {
 
 /**
  * CycloneDX by `npm sbom`, and the Node.js of the executables, which is no package of npm's tree. Made of a lock file without development
- * dependencies: `--omit dev` would leave out those that both need, and npm refuses a tree with our TypeScript, which a library's peer is older than.
+ * dependencies, without what differs from run to run: `--omit dev` would leave out those that both need, and npm refuses a tree with our TypeScript, which a library's peer is older than.
  */
-export function writeBillOfMaterials({ root, work, outdir, nodeVersion }) {
+export function writeBillOfMaterials({ root, work, outdir, nodeVersion, epoch }) {
   const target = join(outdir, 'sbom.cdx.json');
   const { devDependencies, ...shipped } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
@@ -28,7 +28,8 @@ export function writeBillOfMaterials({ root, work, outdir, nodeVersion }) {
   writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
   const args = ['sbom', '--package-lock-only', '--legacy-peer-deps', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
   const printed = execFileSync('npm', args, { cwd: folder, encoding: 'utf8', maxBuffer: 64e6 });
-  const bill = JSON.parse(printed);
+  const { serialNumber, ...bill } = JSON.parse(printed);
+  bill.metadata.timestamp = new Date(epoch * 1_000).toISOString();
   bill.components.push({
     type: 'platform',
     'bom-ref': `node@${nodeVersion}`,

@@ -6,7 +6,7 @@
  *   /usr/lib/systemd/system/dzd-telemetry.service     the unit
  *   /etc/dzd-telemetry/config.yaml                    configuration: an upgrade leaves it as the operator made it
  *   /usr/share/man/man1/                              manual page
- *   /usr/share/doc/dzd-telemetry/                     README.md and docs/ with the links between them, licences, examples, drop-ins
+ *   /usr/share/doc/dzd-telemetry/                     README.md and docs/ with the links between them, licences, bill of materials, examples, drop-ins
  *   /usr/share/dzd-telemetry/mixin/                   alerts, rules and dashboards for Prometheus and Grafana
  *
  * References to files of the repository become those to where the files are installed.
@@ -23,8 +23,8 @@ export const COMPRESSION = 1;
 
 const DOC = 'usr/share/doc/dzd-telemetry';
 
-/** @param {{ root: string, loader: string, executable: string, notices: string, into: string }} options */
-export function stageFiles({ root, loader, executable, notices, into }) {
+/** @param {{ root: string, loader: string, executable: string, notices: string, bill: string, into: string }} options */
+export function stageFiles({ root, loader, executable, notices, bill, into }) {
   const text = (path) => readFileSync(join(root, path), 'utf8');
   putText(into, text('packaging/launcher.sh').replace('@LOADER@', loader), 'usr/bin/dzd-telemetry', 0o755);
   putFile(into, executable, 'usr/lib/dzd-telemetry/dzd-telemetry', 0o755);
@@ -37,6 +37,7 @@ export function stageFiles({ root, loader, executable, notices, into }) {
   for (const page of ['README.md', ...filesOf(root, 'docs', /\.md$/)]) putText(into, installedPage(text(page)), join(DOC, page));
   putText(into, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }), join(DOC, 'CHANGELOG.md.gz'));
   putText(into, `${text('LICENSE')}\n${'='.repeat(78)}\n\n${readFileSync(notices, 'utf8')}`, join(DOC, 'copyright'));
+  putFile(into, bill, join(DOC, 'sbom.cdx.json'));
   putFolder(into, join(root, 'mixin'), 'usr/share/dzd-telemetry/mixin');
   for (const path of filesOf(root, 'mixin', /\.(md|yaml)$/)) {
     putText(into, text(path).replaceAll('runbook_url: docs/', `runbook_url: file:///${DOC}/docs/`), join('usr/share/dzd-telemetry', path));
