@@ -80,10 +80,10 @@ function putFolder(tree, from, to, wanted = () => true) {
   }
 }
 
-/** A folder and those above it, open to all whatever the umask. */
+/** A folder and those above it up to the tree's root, open to all whatever the umask. */
 function makeFolder(tree, path) {
   let folder = tree;
-  for (const part of path.split('/')) {
+  for (const part of ['.', ...path.split('/')]) {
     folder = join(folder, part);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     chmodSync(folder, 0o755);
