@@ -34,8 +34,10 @@ export const historyBody: CommandBody<HistoryOptions> = async (options, io) => {
   const clock = systemClock;
   const rpc = createLedgerRpc({ urls, programId, random: Math.random, clock, requestTimeoutMs, requestsPerSecond, callTimeoutMs: CALL_MS });
   try {
-    const reader = new HistoryReader({ rpc, clock, programId, progress: progressOn(io), signal: io.signal });
-    print(await reader.read(await subjectsOf(options, config, rpc, io.signal), windowOf(options, config)), options, io);
+    const patience = new Patience(clock, io.signal);
+    const reader = new HistoryReader({ rpc, clock, programId, patience, progress: progressOn(io), signal: io.signal });
+    const subjects = await patience.run(() => subjectsOf(options, config, rpc, io.signal));
+    print(await reader.read(subjects, windowOf(options, config)), options, io);
     return 0 satisfies ExitCode;
   } finally {
     await rpc.close();
@@ -130,13 +132,15 @@ interface ReaderOptions {
   readonly rpc: LedgerRpcClient;
   readonly clock: Clock;
   readonly programId: Address;
+  readonly patience: Patience;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
 
 /** Requests at the same time. */
 const CONCURRENCY = 8;
-const ATTEMPTS = 6;
+const FIRST_MS = 10_000;
+const NO_PROGRESS_MS = 60_000;
 /** Errors that pass: the endpoint is asked again after a pause. */
 const PASSING: ReadonlySet<string> = new Set([
   'LEDGER__RATE_LIMITED',
@@ -161,8 +165,9 @@ class HistoryReader {
     { slot, users }: Subjects,
     { sinceMs, validForMs }: { readonly sinceMs: number; readonly validForMs: number },
   ): Promise<HistoryReading> {
-    const { rpc, clock, progress, signal } = this.#options;
-    const [time, slotTimeMs] = await Promise.all([readLedgerTime({ rpc, slot, clock }, signal), rpc.recentSlotTimeMs(signal)]);
+    const { rpc, clock, progress, patience, signal } = this.#options;
+    const time = await readLedgerTime({ rpc, slot, clock }, signal);
+    const slotTimeMs = await patience.run(() => rpc.recentSlotTimeMs(signal));
     const untilMs = time.behindMs > 0 ? clock.wall() : time.knownUntil;
     const fromMs = untilMs - sinceMs;
     // What was reported shortly before the window stands at its beginning.
@@ -228,7 +233,7 @@ class HistoryReader {
 
   /** The results in the order of the items. The first error that does not pass ends the work. */
   async #inParallel<T, R>(items: readonly T[], what: string, work: (item: T) => Promise<R>): Promise<readonly R[]> {
-    const { progress, signal } = this.#options;
+    const { progress, patience, signal } = this.#options;
     const queue = new PQueue({ concurrency: CONCURRENCY });
     const results: R[] = [];
     let done = 0;
@@ -238,7 +243,7 @@ class HistoryReader {
         items.map((item, at) =>
           queue.add(async () => {
             signal.throwIfAborted();
-            results[at] = await this.#patiently(() => work(item));
+            results[at] = await patience.run(() => work(item));
             done += 1;
             progress.show(done, items.length, what);
           }),
@@ -250,17 +255,34 @@ class HistoryReader {
     }
     return results;
   }
+}
 
-  async #patiently<T>(work: () => Promise<T>): Promise<T> {
-    const { clock, signal } = this.#options;
-    const delays = backoffDelays({ baseMs: 1_000, maxMs: 8_000, random: Math.random });
-    for (let left = ATTEMPTS - 1; ; left -= 1) {
+/**
+ * Repeats work that fails for a reason that passes. It gives up when nothing at all has succeeded for a minute, and before the first success after
+ * ten seconds: one busy endpoint fails many requests at once, and serves them a moment later.
+ */
+class Patience {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  #until: number;
+
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#until = clock.monotonic() + FIRST_MS;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const delays = backoffDelays({ baseMs: 500, maxMs: 4_000, random: Math.random });
+    for (;;) {
       try {
-        return await work();
+        const result = await work();
+        this.#until = this.#clock.monotonic() + NO_PROGRESS_MS;
+        return result;
       } catch (error) {
-        signal.throwIfAborted();
-        if (left === 0 || !isAgentError(error) || !PASSING.has(error.code)) throw error;
-        await clock.sleep(delays.next().value, signal);
+        this.#signal.throwIfAborted();
+        if (!isAgentError(error) || !PASSING.has(error.code) || this.#clock.monotonic() > this.#until) throw error;
+        await this.#clock.sleep(delays.next().value, this.#signal);
       }
     }
   }
