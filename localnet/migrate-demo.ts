@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandIo, ExitCode } from '../src/cli/command.ts';
 import { runAgentCommandLine } from '../src/cli/commands.ts';
@@ -143,7 +144,9 @@ export const migrateDemoBody: MigrateDemoBody = async ({ users: count, output },
   };
   try {
     const { rpcUrl } = await ledger.start();
-    const type = operator(io, output, ['--env', 'localnet', '--ledger.rpcUrls', rpcUrl]);
+    const config = join(folder.path, 'config.yaml');
+    await writeFile(config, `env: localnet\nledger:\n  rpcUrls: [${rpcUrl}]\n`);
+    const type = operator({ ...io, environment: {} }, output, ['--config', config]);
     const foundation = createFoundationClient(ledger);
     const old = at(network.users, 1);
 
