@@ -216,9 +216,20 @@ describe('the page of one user', () => {
       'warning: The session is down, and the ledger agrees.',
     ],
     [
-      'banned, without a tunnel',
-      { observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' },
+      'banned, without a tunnel, whose record is Down',
+      {
+        observation: 'unobserved',
+        because: 'tunnel-net-invalid',
+        neighbor: null,
+        accountStatus: 'banned',
+        ledger: { ...user(0).ledger, status: 'down' },
+      },
       'neutral: The account is banned; no status is due.',
+    ],
+    [
+      'banned, without a tunnel, whose record is still Up',
+      { observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' },
+      'warning: No status is written: its tunnel_net on the ledger is not a /31.',
     ],
     [
       'rejected by the program',

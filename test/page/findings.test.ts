@@ -85,7 +85,7 @@ test.for<[string, Partial<UserReport>, typeof NEUTRAL | (typeof BOX)[Verdict]]>(
   ['down on both sides', down, BOX.warning],
   ['unobserved', { observation: 'unobserved', because: 'vrf-not-collected', neighbor: null }, BOX.warning],
   ['rejected by the program', { parked: 'NotAllowed', parkedSince: NOW }, BOX.critical],
-  ['banned', { observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' }, NEUTRAL],
+  ['banned', { ...down, observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' }, NEUTRAL],
 ])('the page of a user that is %s has its colour, light and dark, on a desktop and on a phone', async ([name, changes, colours]) => {
   const lastWrite = { to: 'up', reason: 'change', signature: 'S'.repeat(88), slot: slot(7), at: NOW - 60_000, latencyMs: 900 };
   shown = agentStatus({ users: [userReport(0, { lastWrite, ...changes }), userReport(1), userReport(2)] });

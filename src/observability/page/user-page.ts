@@ -38,7 +38,9 @@ function verdictOf(user: UserReport): { readonly level: Tone; readonly what: str
       level: 'critical',
       what: `The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: ${parked}`,
     };
-  if (stateOfUser(user) === 'inactive') return { level: 'neutral', what: `The account is ${accountStatus}; no status is due` };
+  // While the ledger says Up, one Down is due (rule 14).
+  if (stateOfUser(user) === 'inactive' && ledger.status !== 'up')
+    return { level: 'neutral', what: `The account is ${accountStatus}; no status is due` };
   if (observation === 'unobserved')
     return { level: 'warning', what: `No status is written: ${HOLD_REASON_TEXT[because ?? ''] ?? because ?? 'no reason given'}` };
   if (ledger.status === observation) {
