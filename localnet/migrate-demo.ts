@@ -191,6 +191,7 @@ function operator(io: CommandIo, output: 'table' | 'json', place: readonly strin
     if (output === 'table') io.stdout.write(`$ dzd-telemetry ${words.join(' ')}\n`);
     const stdout = output === 'table' ? io.stdout : { ...io.stdout, write: () => undefined };
     const code = await runAgentCommandLine([...words, ...place], { ...io, stdout });
+    io.signal.throwIfAborted();
     // An audit with findings is a result; whatever else fails is explained on standard error.
     if (code !== 0 && words[1] !== 'audit')
       throw new AgentError('LEDGER__LOCALNET_REFUSED', { method: words.slice(0, 3).join(' '), problem: `exit code ${code}` });

@@ -437,7 +437,7 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
       const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass };
       try {
         const banned = user.status === UserStatus.banned;
-        // Only its owner can sign DeleteUser for a customer's user; anybody's may be banned, and deleted then.
+        // Only its owner can sign DeleteUser for a customer's user; any user may be banned, and deleted then.
         if (how === 'delete' && !banned && !isFoundations(accessPass)) throw new WorldError("the pass is a customer's");
         const about = { programId, ...accounts, authority: foundation.address };
         foundation.send(how === 'ban' ? rfc11.banUser(about) : rfc11.deleteUser({ ...about, banned }));

@@ -95,7 +95,7 @@ describe('CreateAndActivateDevice', () => {
     ]);
   });
 
-  test('CreateAndActivateDevice keeps as many addresses of each prefix back as it is told, two without', () => {
+  test('CreateAndActivateDevice keeps as many addresses of each prefix back as its argument says, two without', () => {
     const made = deviceIn(world, { code: 'lon1', dzIpReservedStart: 1 });
     const user = userIn(world, { device: made, pass });
     expect(decodeUser(world.data(user)).dzIp).toBe('198.19.1.1');
@@ -108,7 +108,7 @@ describe('CreateAndActivateDevice', () => {
 });
 
 describe('CreateAndActivateUser', () => {
-  test('CreateAndActivateUser allocates a tunnel id, a tunnel network and an address, keeps their slots, counts on the pass, and tells them', () => {
+  test('CreateAndActivateUser allocates a tunnel id, a tunnel network and an address, keeps their slots, counts on the pass, and logs them', () => {
     const ended = world.must(newUser({ device, pass }), CUSTOMER);
     const { value: user, slots } = rfc11.decodeUserWithSlots(world.data(userAt()));
     expect(user).toMatchObject({
