@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FaultPatch } from '../../localnet/ledger/index.ts';
 import type { FindingCode } from '../../src/observability/index.ts';
 import { DeviceStatus, lamports } from '../../src/serviceability/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
@@ -83,3 +84,52 @@ describe('the verdict names what an operator meets, and is ok again after it', (
     expect(codesOf(agent.status())).toEqual([]);
   });
 });
+
+function spare(patch: FaultPatch | undefined) {
+  return ({ spareFaults }: VirtualAgent): void => (patch === undefined ? spareFaults?.clear() : spareFaults?.set(patch));
+}
+
+/** Something of two fails: the other serves. */
+const SPARE_CASES: readonly OperatorCase[] = [
+  ['an endpoint of two fails', 'endpoint-lost', { hasSpares: true }, spare({ rpc: [{ kind: 'unavailable' }] }), spare(undefined)],
+  ['an endpoint of two lags behind the other', 'endpoint-lost', { hasSpares: true }, spare({ lagSlots: 100 }), spare(undefined)],
+  [
+    'a source of two fails',
+    'source-lost',
+    { hasSpares: true },
+    (agent) => void agent.begin({ kind: 'http-status', status: 503 }),
+    (agent) => agent.localnet.switchFaults.clear(),
+  ],
+];
+
+/** The endpoint's trial, after it failed, takes a minute more. */
+describe('the verdict names what a spare covers', () => {
+  test.for(SPARE_CASES)('%s: %s', async ([, code, options, begin, end], { onTestFinished }) => {
+    const agent = await virtualAgent(onTestFinished, options);
+    await agent.pass(MINUTE_MS / 2);
+    begin(agent);
+    await agent.pass(MINUTE_MS, () => codesOf(agent.status()).includes(code as FindingCode));
+    expect([agent.status().verdict, codesOf(agent.status())]).toEqual(['warning', [code]]);
+    await agent.pass(MINUTE_MS);
+    end(agent);
+    await agent.pass(MINUTE_MS, () => agent.status().verdict === 'ok');
+    expect(codesOf(agent.status())).toEqual([]);
+  });
+});
+
+test.for([0, 6, 12, 18, 24, 30])(
+  'a ledger that stands still is named within a minute though no write waits, %i s after the users were read',
+  async (seconds, { onTestFinished }) => {
+    const agent = await virtualAgent(onTestFinished);
+    await agent.pass(MINUTE_MS + seconds * 1_000);
+    const end = agent.begin({ frozen: true });
+    const isNamed = (): boolean => codesOf(agent.status()).some((code) => code === 'ledger-stands-still' || code === 'ledger-lag');
+    await agent.pass(MINUTE_MS, isNamed);
+    expect(isNamed()).toBe(true);
+    await agent.pass(2 * MINUTE_MS);
+    expect(codesOf(agent.status())).toEqual(['ledger-stands-still']);
+    end();
+    await agent.pass(MINUTE_MS, () => agent.status().verdict === 'ok');
+    expect(codesOf(agent.status())).toEqual([]);
+  },
+);

@@ -1,4 +1,5 @@
 import { createLocalnet, type Localnet } from '../../localnet/index.ts';
+import type { LedgerFaults } from '../../localnet/ledger/index.ts';
 import { createSimulationClock } from '../../localnet/simulation/world.ts';
 import type { SwitchFault } from '../../localnet/switch/index.ts';
 import { type AgentLimits, createAgent, DEFAULT_LIMITS } from '../../src/agent/agent.ts';
@@ -34,7 +35,7 @@ const TIMING = {
 };
 
 /** A request over a socket that has not ended after so long, real time, hangs: the agent's time goes on meanwhile. */
-const SETTLES_WITHIN_MS = 25;
+const PATIENCE_MS = 400;
 const HANGING_STEP_MS = 2_500;
 /** How often the end of a wait is checked, the agent's time. */
 const CHECK_INTERVAL_MS = 500;
@@ -44,11 +45,15 @@ interface VirtualAgentOptions {
   /** Whether every user is connected, and up on the ledger, at first. */
   readonly isConnected?: boolean;
   readonly limits?: Partial<AgentLimits>;
+  /** A second endpoint of the same ledger, with faults of its own, and SNMP as a second source. */
+  readonly hasSpares?: boolean;
 }
 
 export interface VirtualAgent {
   readonly localnet: Localnet;
   readonly users: readonly Address[];
+  /** Of the second endpoint. */
+  readonly spareFaults: LedgerFaults | undefined;
   status(): AgentStatus;
   /** Lets so much of the agent's and the localnet's time pass, or less where `isOver`. */
   pass(ms: number, isOver?: () => boolean): Promise<void>;
@@ -62,24 +67,33 @@ export interface VirtualAgent {
  */
 export async function virtualAgent(
   atEnd: AtEnd,
-  { source = 'eapi', isConnected = true, limits }: VirtualAgentOptions = {},
+  { source = 'eapi', isConnected = true, limits, hasSpares = false }: VirtualAgentOptions = {},
 ): Promise<VirtualAgent> {
   const clock = createSimulationClock();
   const signer = signerNumber(7);
   const localnet = createLocalnet({ users: 5, random: seededRandom(1), publisher: signer.address, clock });
   const addresses = await localnet.start();
   const users = [...localnet.ledger.admin.users(localnet.device)].sort((a, b) => a[1].tunnelId - b[1].tunnelId).map(([user]) => user);
-  let underWay = 0;
-  const counted = async <T>(work: Promise<T>): Promise<T> => {
-    underWay += 1;
+  const spare = hasSpares ? await localnet.ledger.addEndpoint() : undefined;
+  const urls = [addresses.rpcUrl, ...(spare === undefined ? [] : [spare.rpcUrl])];
+  /** What requests are under way, each by what it asks. */
+  const underWay = new Map<object, string>();
+  /** What did not answer last time. */
+  const hangs = new Set<string>();
+  const counted = async <T>(asks: string, work: Promise<T>, isAnswer: (result: T) => boolean = () => true): Promise<T> => {
+    const request = {};
+    underWay.set(request, asks);
     try {
-      return await work;
+      const result = await work;
+      if (isAnswer(result)) hangs.delete(asks);
+      return result;
     } finally {
-      underWay -= 1;
+      underWay.delete(request);
     }
   };
   const rpc = createLedgerRpc({
-    urls: [addresses.rpcUrl],
+    urls,
+    onEndpoint: (event) => reporter.endpoint(event),
     programId: localnet.programId,
     random: seededRandom(2),
     clock,
@@ -88,22 +102,27 @@ export async function virtualAgent(
     sendsPerSecond: Number.POSITIVE_INFINITY,
     openTransport(options) {
       const transport = createJsonRpc(options);
-      return { call: (request, signal) => counted(transport.call(request, signal)), close: () => transport.close() };
+      return {
+        call: (request, signal) => counted(request.method, transport.call(request, signal), ({ kind }) => kind !== 'failed'),
+        close: () => transport.close(),
+      };
     },
   });
   const timeoutMs = 400;
-  const real: SwitchSource =
-    source === 'eapi'
-      ? createEapiSource({ name: 'eapi', endpoint: `unix://${addresses.eapiSocket}`, clock, timeoutMs })
-      : createSnmpSource({
-          name: 'snmp',
-          ...addresses.snmp,
-          vrfs: ['default', 'vrf1', 'vrf2'],
-          timeoutMs,
-          maxRows: 10_000,
-          clock,
-        });
-  const readRtts = real.readRtts?.bind(real);
+  const open = (kind: 'eapi' | 'snmp'): SwitchSource => {
+    const real: SwitchSource =
+      kind === 'eapi'
+        ? createEapiSource({ name: 'eapi', endpoint: `unix://${addresses.eapiSocket}`, clock, timeoutMs })
+        : createSnmpSource({ name: 'snmp', ...addresses.snmp, vrfs: ['default', 'vrf1', 'vrf2'], timeoutMs, maxRows: 10_000, clock });
+    const readRtts = real.readRtts?.bind(real);
+    return {
+      name: kind,
+      collect: (signal) => counted(kind, real.collect(signal)),
+      ...(readRtts === undefined ? {} : { readRtts: (neighbors, signal) => counted(kind, readRtts(neighbors, signal)) }),
+      close: () => real.close(),
+    };
+  };
+  const kinds = hasSpares ? (['eapi', 'snmp'] as const) : [source];
   const board = createStatusBoard({
     version: 'test',
     commit: null,
@@ -111,8 +130,8 @@ export async function virtualAgent(
     device: localnet.device,
     publisher: signer.address,
     dryRun: false,
-    sources: [source],
-    endpoints: [addresses.rpcUrl],
+    sources: kinds,
+    endpoints: urls,
     clock,
   });
   const { reporter } = createAgentEvents(board.listener);
@@ -121,14 +140,7 @@ export async function virtualAgent(
     programId: localnet.programId,
     signer,
     rpc,
-    sources: [
-      {
-        name: source,
-        collect: (signal) => counted(real.collect(signal)),
-        ...(readRtts === undefined ? {} : { readRtts: (neighbors, signal) => counted(readRtts(neighbors, signal)) }),
-        close: () => real.close(),
-      },
-    ],
+    sources: kinds.map(open),
     policy: DEFAULT_POLICY,
     timing: TIMING,
     limits: { ...DEFAULT_LIMITS, ...limits },
@@ -150,11 +162,13 @@ export async function virtualAgent(
     while (clock.monotonic() < until && !isOverNow()) {
       // Sockets get their turn: the clock itself gives none.
       await new Promise((resolve) => setImmediate(resolve));
-      const settlesBy = performance.now() + SETTLES_WITHIN_MS;
-      while (underWay > 0 && performance.now() < settlesBy) await systemClock.sleep(1);
-      const hanging = underWay;
+      const from = performance.now();
+      const patienceMs = (): number => Math.max(0, ...[...underWay.values()].map((asks) => (hangs.has(asks) ? 10 : PATIENCE_MS)));
+      while (performance.now() - from < patienceMs()) await systemClock.sleep(1);
+      const hanging = underWay.size;
+      for (const asks of underWay.values()) hangs.add(asks);
       const to = hanging === 0 ? until : Math.min(until, clock.monotonic() + HANGING_STEP_MS);
-      await clock.run(to, () => underWay > hanging || isOverNow());
+      await clock.run(to, () => underWay.size > hanging || isOverNow());
     }
   }
 
@@ -176,6 +190,7 @@ export async function virtualAgent(
   return {
     localnet,
     users,
+    spareFaults: spare?.faults,
     status: board.read,
     pass,
     begin(fault) {
