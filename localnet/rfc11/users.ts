@@ -146,12 +146,13 @@ function readTenant({ context }: Frame, { tenantAllowlist }: AccessPass): User['
 export function deleteUser(frame: Frame): void {
   const { context } = frame;
   const authority = signerAt(context, 4);
-  const { address, user, holdings, pass, device } = readUser(frame);
-  if (user.status === UserStatus.banned) requireFoundation(frame, authority, 5);
+  const { address, user, holdings, device } = readUser(frame);
+  // A banned user counts on its pass no longer, which may be closed by now.
+  const pass = user.status === UserStatus.banned ? undefined : heldAt(context, 3, decodeAccessPass);
+  if (pass === undefined) requireFoundation(frame, authority, 5);
   else if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
   releaseAll(frame, holdings);
-  // A banned user counts on its pass no longer.
-  if (user.status !== UserStatus.banned) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
+  if (pass !== undefined) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
   overwrite(frame, device.address, encodeDevice(withUserCounted(device.value, user, -1)));
   close(frame, address, authority);
 }
@@ -163,8 +164,9 @@ export function deleteUser(frame: Frame): void {
 export function banUser(frame: Frame): void {
   const { context } = frame;
   requireFoundation(frame, signerAt(context, 4), 5);
-  const { address, user, holdings, pass } = readUser(frame);
+  const { address, user, holdings } = readUser(frame);
   if (user.status === UserStatus.banned) refuse('InvalidStatus');
+  const pass = heldAt(context, 3, decodeAccessPass);
   releaseAll(frame, holdings);
   overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
   const banned: User = {
@@ -186,9 +188,8 @@ function readUser(frame: Frame) {
   if (accountAt(context, 1).address !== user.devicePk) refuse('UserDeviceMismatch');
   const device = heldAt(context, 1, decodeDevice);
   const target = extensionAt(frame, 2, user.devicePk);
-  const pass = heldAt(context, 3, decodeAccessPass);
-  if (pass.address !== slots.accessPassPk) refuse('AccessPassUnauthorized');
-  return { address, user, pass, device, holdings: heldByUser(target, user, slots) };
+  if (accountAt(context, 3).address !== slots.accessPassPk) refuse('AccessPassUnauthorized');
+  return { address, user, device, holdings: heldByUser(target, user, slots) };
 }
 
 const MOST_USERS = 10;

@@ -289,6 +289,15 @@ describe('users', () => {
     refused(newUser({ device, pass }), CUSTOMER, 'AccountAlreadyExists');
   });
 
+  test('users that are banned can be deleted after their pass was closed, as no other account may be left', () => {
+    const user = userIn(world, { device, pass });
+    world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
+    world.accounts.delete(pass);
+    world.must(rfc11.deleteUser({ ...onUser(), authority: FOUNDATION, banned: true }));
+    expect(world.exists(user)).toBe(false);
+    expect(decodeDevice(world.data(device)).usersCount).toBe(0);
+  });
+
   test('users are not banned twice', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
