@@ -61,6 +61,8 @@ export interface TimelineOptions {
   readonly knownUntilMs: number;
   /** From here on the endpoint has every transaction. */
   readonly historyFromMs: number;
+  /** Whether the account is on the ledger: without it, and without any event, the user was absent all the time. */
+  readonly existsNow: boolean;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface TimelineOptions {
  * next one, and no longer than it is valid: what follows is unknown. The periods cover the window without a gap. Pure.
  */
 export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOptions): readonly Period[] {
-  const { fromMs, untilMs, validForMs, knownUntilMs, historyFromMs } = options;
+  const { fromMs, untilMs, validForMs, knownUntilMs, historyFromMs, existsNow } = options;
   const periods: Period[] = [];
   const add = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
     const [start, end] = [Math.max(from, fromMs), Math.min(until, untilMs)];
@@ -86,7 +88,9 @@ export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOp
 
   const [oldest] = events;
   const firstAt = oldest?.at ?? Number.POSITIVE_INFINITY;
-  if (oldest?.kind === 'created')
+  if (oldest === undefined && !existsNow)
+    known({ status: 'absent', reason: 'deleted', first: null, reports: 0 }, Number.NEGATIVE_INFINITY, firstAt);
+  else if (oldest?.kind === 'created')
     known({ status: 'absent', reason: 'not-created', first: null, reports: 0 }, Number.NEGATIVE_INFINITY, firstAt);
   else {
     add(without('before-history'), Number.NEGATIVE_INFINITY, Math.min(historyFromMs, firstAt));

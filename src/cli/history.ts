@@ -191,9 +191,16 @@ class HistoryReader {
       const list = lists[at];
       const oldest = list?.listed.at(-1);
       const from = list?.isWhole !== true ? readFrom : (historyFromMs ?? (oldest === undefined ? untilMs : timeOf(oldest)));
-      const periods = foldTimeline(own, { fromMs, untilMs, validForMs, knownUntilMs: time.knownUntil, historyFromMs: from });
+      const periods = foldTimeline(own, {
+        fromMs,
+        untilMs,
+        validForMs,
+        knownUntilMs: time.knownUntil,
+        historyFromMs: from,
+        existsNow: subject.user !== undefined,
+      });
       const lastReport = own.findLast(({ kind }) => kind === 'report');
-      return { ...subject, ...availabilityOf(periods), periods, lastReport, gap: missing(subject, lastReport, slot) };
+      return { ...subject, ...availabilityOf(periods), periods, lastReport, gap: missing(subject, own, slot) };
     });
     const isCutOff = histories.some(({ periods }) => periods.some(({ reason }) => reason === 'before-history'));
     const begins = isCutOff
@@ -322,11 +329,22 @@ function eventsIn(
   return accounts.filter((account) => subjects.has(account)).map((user) => [user, { kind, ...landed }]);
 }
 
-/** The account holds the slot of its last report: a newer one than the newest transaction means that the endpoint's list lacks some. */
-function missing({ address, user }: Subject, lastReport: LedgerEvent | undefined, slot: Slot): string | undefined {
-  const reportedAt = user?.lastBgpReportedAt ?? 0n;
-  if (lastReport === undefined || reportedAt <= lastReport.slot || reportedAt > slot) return undefined;
-  return `${address}: its record is of slot ${reportedAt}, but the endpoint lists no report after slot ${lastReport.slot}: its history is incomplete`;
+/** Compares the account, read at `slot`, with its transactions: what does not fit shows that the endpoint's list lacks some. */
+function missing({ address, user }: Subject, events: readonly LedgerEvent[], slot: Slot): string | undefined {
+  const last = events.findLast((event) => event.slot <= slot);
+  const report = events.findLast((event) => event.kind === 'report' && event.slot <= slot);
+  if (last === undefined || report === undefined) return undefined;
+  if (user === undefined) {
+    return last.kind === 'deleted'
+      ? undefined
+      : `${address}: it is not on the ledger, and no transaction that deleted it is known since slot ${last.slot}`;
+  }
+  const { lastBgpReportedAt: reportedAt } = user;
+  if (reportedAt > report.slot && reportedAt <= slot)
+    return `${address}: its record is of slot ${reportedAt}, but the endpoint lists no report after slot ${report.slot}: its history is incomplete`;
+  if (reportedAt < report.slot && last === report)
+    return `${address}: its record is of slot ${reportedAt}, older than its report of slot ${report.slot}: the account was created anew by an unknown transaction`;
+  return undefined;
 }
 
 interface Progress {

@@ -12,6 +12,7 @@ const WINDOW: TimelineOptions = {
   validForMs: 75 * MINUTE,
   knownUntilMs: 600 * MINUTE,
   historyFromMs: -100 * MINUTE,
+  existsNow: true,
 };
 
 function report(minute: number, status: StatusReport['status'], more: Partial<StatusReport> = {}): StatusReport {
@@ -94,6 +95,7 @@ describe('the timeline', () => {
       ['up', 101, 110, null, 1],
     ]);
     expect(folded([])).toEqual([['unknown', 0, 600, 'no-report', 0]]);
+    expect(folded([], { existsNow: false })).toEqual([['absent', 0, 600, 'deleted', 0]]);
   });
 
   test('a deleted user is absent until it is created again', () => {

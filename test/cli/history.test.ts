@@ -13,8 +13,8 @@ const linesOf = (stdout: string, event: string): readonly Line[] =>
 const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
 
 /** One user went down after all three were reported up. */
-async function withHistory(): Promise<CommandFixture> {
-  const at = await commandFixture({ policy: { downGrace: '50ms', minWriteInterval: '1s' } });
+async function withHistory(options: Parameters<typeof commandFixture>[1] = {}): Promise<CommandFixture> {
+  const at = await commandFixture({ policy: { downGrace: '50ms', minWriteInterval: '1s' } }, options);
   const [first = expect.fail('no user')] = at.users;
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
   at.localnet.disconnect(first);
@@ -126,6 +126,21 @@ describe.concurrent('the command', () => {
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h']);
     expect(stdout).toContain(
       `its record is of slot ${reported + 1n}, but the endpoint lists no report after slot ${reported}: its history is incomplete`,
+    );
+  });
+
+  test('history names an account that was deleted or created anew without a transaction', async () => {
+    await using at = await withHistory({ program: 'deployed' });
+    const { admin } = at.localnet.ledger;
+    const [first = expect.fail('no user'), second = expect.fail('no user')] = at.users;
+    admin.deleteUser(first);
+    admin.changeUser(second, { lastBgpReportedAt: slot(0) });
+    await at.settle();
+    const deleted = await at.run(['history', first, '--since', '1h']);
+    expect(deleted.stdout).toContain(`note: ${first}: it is not on the ledger, and no transaction that deleted it is known since slot `);
+    const anew = await at.run(['history', second, '--since', '1h']);
+    expect(anew.stdout).toMatch(
+      /its record is of slot 0, older than its report of slot \d+: the account was created anew by an unknown transaction/,
     );
   });
 
