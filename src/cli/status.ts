@@ -1,3 +1,4 @@
+import type { AgentConfig } from '../config/index.ts';
 import { AgentError, type Clock, describeError, type EpochMs, systemClock } from '../lib/index.ts';
 import {
   type Cell,
@@ -27,6 +28,7 @@ import {
   type User,
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
+import { askRunningAgent } from './agent-status.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import { learnBlockTimes, readLedgerTime, slotTimes } from './ledger-time.ts';
 import type { SortField, StatusOptions } from './options.ts';
@@ -254,7 +256,14 @@ async function readPasses(
 
 const CLEAR = '\u001b[H\u001b[J';
 
-/** `dzd-telemetry status`: the ledger alone, read once or until a signal. */
+/** What the agent of this configuration finds wrong with itself, where it runs on this host: its statuses may not be on the ledger. */
+async function verdictNotes({ http, device }: AgentConfig, signal: AbortSignal): Promise<readonly string[]> {
+  const asked = await askRunningAgent(http, device, signal);
+  const findings = asked.kind === 'answered' ? (asked.status.findings ?? []) : [];
+  return findings.map(({ severity, text, remedy }) => `the running agent reports (${severity}): ${text}; ${remedy}`);
+}
+
+/** `dzd-telemetry status`: the ledger, read once or until a signal, and the verdict of an agent that runs here. */
 export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   const { all, watchMs, staleAfterMs } = options;
   // --all needs no device, and the configuration requires one.
@@ -266,7 +275,10 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: requestTimeout });
   const device = all ? undefined : config.device;
   const query = { rpc, endpoints, programId, clock, staleAfterMs, device, columns: options.columns, blockTimes: new Map() };
-  const read = (): Promise<UsersReading> => readUserRows(query, io.signal);
+  const read = async (): Promise<UsersReading> => {
+    const [reading, verdict] = await Promise.all([readUserRows(query, io.signal), all ? [] : verdictNotes(config, io.signal)]);
+    return { ...reading, notes: [...verdict, ...reading.notes] };
+  };
   try {
     show(await read(), options, io);
     let reported: string | undefined;

@@ -10,7 +10,7 @@ import { createAbortController, epochMs, Stopped } from '../../src/lib/index.ts'
 import { csvLine, usesColor } from '../../src/observability/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
-import { commandFixture, endpointBefore, jsonLines } from './command-fixture.ts';
+import { commandFixture, endpointBefore, jsonLines, serve, statusOf } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonly Line[]).filter(({ event }) => event === 'user');
@@ -58,6 +58,20 @@ describe.concurrent('the command', () => {
       undecided: 0,
       notes: [],
     });
+  });
+
+  test('status notes the findings of the agent that runs here, and nothing where none runs', async ({ onTestFinished }) => {
+    await using at = await commandFixture();
+    const finding = { code: 'X', severity: 'critical', since: 0, text: 'No write has landed', remedy: 'add an endpoint', runbook: 'DzdX' };
+    const status = { ...statusOf(at.localnet.device), verdict: 'critical', findings: [finding] };
+    const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
+    const notes = async (address: string) => {
+      const { stdout } = await at.run(['status', '--output', 'json', '--http.listen', address]);
+      return (jsonLines(stdout) as readonly Line[]).at(-1)?.notes;
+    };
+    const note = 'the running agent reports (critical): No write has landed; add an endpoint';
+    const [with_, without] = [await notes(listen), await notes('127.0.0.1:1')];
+    expect([with_, without]).toEqual([expect.arrayContaining([note]), expect.not.arrayContaining([note])]);
   });
 
   test('status separates down, never connected, stale and out of service', async () => {
