@@ -160,9 +160,15 @@ export type AdminServer = Awaited<ReturnType<typeof openAdminServer>>;
 const STALE_INTERVALS = 6;
 const STALE_AT_LEAST_MS = 30_000;
 
-/** How long a tick may take by the polls of its SNMP sources, with a confirmation poll. */
-const pollTimeouts = ({ collector }: AgentConfig): readonly number[] =>
-  collector.sources.flatMap((source) => (source.type === 'snmp' ? [2 * source.pollTimeout] : []));
+/** What the collector adds to the timeout of a source that keeps its own. */
+const POLL_GRACE_MS = 1_000;
+
+/** How long may lie between two completed ticks. Each SNMP source may take its whole time, and once more for the confirmation poll. */
+export function staleAfterMs({ collector }: Pick<AgentConfig, 'collector'>): number {
+  const polls = collector.sources.map((source) => (source.type === 'snmp' ? 2 * (source.pollTimeout + POLL_GRACE_MS) : 0));
+  const slowest = collector.interval + polls.reduce((sum, ms) => sum + ms, 0);
+  return Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * collector.interval, slowest);
+}
 
 /** Settings that alerts compare with. */
 const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
@@ -270,7 +276,7 @@ async function serve(
     page: statusPage,
     userPage,
     log: recent && (() => recent.text()),
-    staleAfterMs: Math.max(STALE_AT_LEAST_MS, STALE_INTERVALS * config.collector.interval, ...pollTimeouts(config)),
+    staleAfterMs: staleAfterMs(config),
     reload,
   });
   const listen = async (): Promise<ReturnType<typeof listenError> | undefined> => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentCounts } from '../../src/agent/counts.ts';
-import { openAdminServer } from '../../src/cli/daemon.ts';
+import { openAdminServer, staleAfterMs } from '../../src/cli/daemon.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { AgentError } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
@@ -78,4 +78,12 @@ test('a failed reload leaves the admin server unchanged', async ({ onTestFinishe
   const before = await shown();
   window.reloaded({ successful: false, message: 'no' });
   expect(await shown()).toEqual(before);
+});
+
+test('an agent is unhealthy after the longest time between two ticks: each SNMP source polled twice', () => {
+  const { collector } = configOf('http://127.0.0.1:1', '5s');
+  const snmp = { type: 'snmp', pollTimeout: 40_000 };
+  const after = (sources: readonly unknown[], interval = 5_000) =>
+    staleAfterMs({ collector: { ...collector, interval, sources } as typeof collector });
+  expect([after([]), after([], 60_000), after([snmp]), after([snmp, snmp])]).toEqual([30_000, 360_000, 87_000, 169_000]);
 });
