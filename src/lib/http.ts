@@ -194,7 +194,7 @@ export class HttpClient {
           progress = 'answering';
           const all = (name: string): readonly string[] => [values[name] ?? []].flat();
           head = { status, headers: all, header: (name) => all(name)[0] };
-          whole = Buffer.allocUnsafe(Math.min(Number(all('content-length')[0]) || 0, maxBodyBytes));
+          whole = Buffer.allocUnsafe(Math.min(Math.max(0, Number(all('content-length')[0]) || 0), maxBodyBytes));
         },
         onResponseData(controller, chunk) {
           received += chunk.length;

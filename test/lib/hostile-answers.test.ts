@@ -235,6 +235,6 @@ test('no answer of gRPC takes 64 MB', { timeout: 300_000 }, async () => {
   const outer = Buffer.alloc(3 * MB);
   for (let at = 0; at < outer.length; at += 2) outer[at] = 0x0a;
   answers.push(['a million empty messages', { body: outer }], ['nested groups', { body: Buffer.alloc(3 * MB, 0x0b) }]);
-  answers.push(['frames of one byte', tiny(message(`"${'x'.repeat(200_000)}"`))]);
+  answers.push(['frames of one byte', tiny(message(`"${'x'.repeat(500_000)}"`))]);
   await expectBounded(read, served, { body: message(resultOf('1')) }, answers);
 });

@@ -1,4 +1,5 @@
 import type * as Grpc from '@grpc/grpc-js';
+import type { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, oneLine, Stopped, withDeadline } from '../../lib/index.ts';
 import type * as Messages from './messages.ts';
 
@@ -8,6 +9,26 @@ class StreamEnded extends Error {
   constructor() {
     super('the switch ended it');
   }
+}
+
+/** Frames of an unfinished message that are kept apart. */
+const MAX_FRAMES = 256;
+
+/**
+ * grpc-js keeps each frame of an unfinished message as a Buffer of its own, so that frames of one byte take 150 times their size. From here on they
+ * are joined as they come.
+ */
+function joinFrames({ prototype }: typeof StreamDecoder): void {
+  const { write } = prototype;
+  if (write.name === 'joiningWrite') return;
+  prototype.write = function joiningWrite(data) {
+    const messages = write.call(this, data);
+    const frames: unknown = Reflect.get(this, 'readPartialMessage');
+    if (!Array.isArray(frames)) return messages;
+    const apart = frames.length - frames.findLastIndex((frame: Buffer) => frame.length >= MAX_FRAMES) - 1;
+    if (apart >= MAX_FRAMES) frames.push(Buffer.concat(frames.splice(-apart)));
+    return messages;
+  };
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
@@ -186,6 +207,8 @@ export class GrpcChannel {
     const { endpoint, address, maxAnswerBytes } = this.#options;
     // A bundle gives a CommonJS package its default export only.
     const { default: grpc } = await import('@grpc/grpc-js');
+    const { default: decoder } = await import('@grpc/grpc-js/build/src/stream-decoder.js');
+    joinFrames(decoder.StreamDecoder);
     if (this.#isClosed) throw new Stopped(`the channel to ${endpoint} is closed`);
     const options = { ...CHANNEL_OPTIONS, 'grpc.max_receive_message_length': maxAnswerBytes };
     this.#current ??= { grpc, client: new grpc.Client(address, grpc.credentials.createInsecure(), options), served: false };
