@@ -137,6 +137,8 @@ interface ReaderOptions {
   readonly signal: AbortSignal;
 }
 
+/** A week of 4,096 users that are refreshed every hour, twenty a transaction, is 34,000. */
+const MOST_TRANSACTIONS = 50_000;
 /** Requests at the same time. */
 const CONCURRENCY = 8;
 const FIRST_MS = 10_000;
@@ -172,12 +174,31 @@ class HistoryReader {
     const fromMs = untilMs - sinceMs;
     // What was reported shortly before the window stands at its beginning.
     const readFrom = epochMs(fromMs - validForMs);
-    const timeOf = ({ at, slot: of }: Pick<ListedTransaction, 'at' | 'slot'>): EpochMs =>
-      at ?? epochMs((time.blockAt ?? untilMs) - Number(slot - of) * (slotTimeMs ?? Number.NaN));
+    const timeOf = ({ at, slot: of, signature }: ListedTransaction): EpochMs => {
+      if (at !== undefined) return at;
+      if (slotTimeMs === undefined) {
+        const problem = `transaction ${signature} has no block time, and the endpoint reports no slot times`;
+        throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: 'in use', method: 'getSignaturesForAddress', problem });
+      }
+      return epochMs((time.blockAt ?? untilMs) - Number(slot - of) * slotTimeMs);
+    };
 
-    const lists = await this.#inParallel(users, 'users', ({ address }) => rpc.transactionsOf(address, readFrom, signal));
+    // Users of one batch share their transactions.
+    const known = new Map<string, ListedTransaction>();
+    const shared = (each: ListedTransaction): ListedTransaction => {
+      const found = known.get(each.signature) ?? each;
+      if (known.size <= MOST_TRANSACTIONS) known.set(each.signature, found);
+      return found;
+    };
+    const lists = await this.#inParallel(users, 'users', async ({ address }) => {
+      const { listed, isWhole } = await rpc.transactionsOf(address, readFrom, signal);
+      return { listed: listed.map(shared), isWhole };
+    });
     const wanted = lists.map(({ listed }) => listed.filter((each) => !each.failed && timeOf(each) >= readFrom));
-    const transactions = [...new Map(wanted.flat().map((each) => [each.signature, each])).values()];
+    const transactions = [...new Set(wanted.flat())];
+    const untimed = transactions.filter(({ at }) => at === undefined).length;
+    if (transactions.length > MOST_TRANSACTIONS)
+      throw new AgentError('LEDGER__HISTORY_TOO_LONG', { address: `these ${users.length} users`, most: MOST_TRANSACTIONS });
     const subjects = new Set(users.map(({ address }) => address));
     const events = new Map<string, ReadonlyMap<Address, readonly LedgerEvent[]>>();
     await this.#inParallel(transactions, 'transactions', async (each) => {
@@ -206,7 +227,9 @@ class HistoryReader {
     const begins = isCutOff
       ? `the history of this endpoint begins at ${iso(historyFromMs ?? untilMs)}; add one that goes back further to ledger.rpcUrls`
       : undefined;
-    const notes = [time.note, begins, ...histories.map(({ gap }) => gap)].filter((note) => note !== undefined);
+    const estimated =
+      untimed === 0 ? undefined : `${untimed} transactions have no block time: their times are estimated from the slot time of now`;
+    const notes = [time.note, begins, estimated, ...histories.map(({ gap }) => gap)].filter((note) => note !== undefined);
     return { slot, fromMs, untilMs, validForMs, users: histories, transactions: transactions.length, notes };
   }
 

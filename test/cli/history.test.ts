@@ -183,6 +183,25 @@ describe.concurrent('the command', () => {
     expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([expect.stringContaining('30 min older than this host')]);
   });
 
+  test('history estimates the time of a transaction without a block time, says so, and fails where it cannot', async ({
+    onTestFinished,
+  }) => {
+    await using at = await withHistory();
+    const untimed = (listed: unknown) => (listed as readonly object[]).map((each) => ({ ...each, blockTime: null }));
+    const { url } = await endpointBefore(at, onTestFinished, { getSignaturesForAddress: untimed });
+    const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
+    expect(linesOf(stdout, 'period').map(({ status }) => status)).toEqual(['absent', 'unknown', 'up', 'down']);
+    expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([
+      '3 transactions have no block time: their times are estimated from the slot time of now',
+    ]);
+    const blind = await endpointBefore(at, onTestFinished, { getSignaturesForAddress: untimed, getRecentPerformanceSamples: () => [] });
+    const failed = await at.run(['history', '198.18.0.1', '--since', '1h', '--ledger.rpcUrls', blind.url]);
+    expect([failed.exitCode, failed.stderr]).toEqual([
+      1,
+      expect.stringContaining('has no block time, and the endpoint reports no slot times'),
+    ]);
+  });
+
   test('history of an unknown user fails', async () => {
     await using at = await commandFixture();
     const { exitCode, stderr } = await at.run(['history', '198.18.9.9']);
