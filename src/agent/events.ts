@@ -62,8 +62,8 @@ export interface AgentReporter extends TickReporter, CollectorReporter, TriggerR
   authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;
   /** Device.status as a byte; emitted at the first reading and at each change. */
   deviceStatus(event: { readonly status: number }): void;
-  /** How far the block time of this slot was behind this host's clock when the ledger answered for it, milliseconds; negative: ahead. */
-  ledgerLag(event: { readonly slot: Slot; readonly behindMs: number }): void;
+  /** How far the block time of this slot was behind this host's clock when the ledger answered for it, milliseconds; negative: ahead; undefined: not known. */
+  ledgerLag(event: { readonly slot: Slot; readonly behindMs: number | undefined }): void;
   /** Something threw that should not: a defect that the agent survived. */
   internalError(error: unknown): void;
 }

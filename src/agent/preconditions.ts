@@ -100,7 +100,8 @@ interface LagCheckOptions {
   readonly latest: () => Pick<LedgerView, 'slot' | 'readAt'> | undefined;
   readonly blockTime: (slot: Slot, signal: AbortSignal) => Promise<EpochMs | undefined>;
   readonly clock: Clock;
-  readonly onLag: (event: { readonly slot: Slot; readonly behindMs: number }) => void;
+  /** Undefined where no endpoint has a block time for the slot. */
+  readonly onLag: (event: { readonly slot: Slot; readonly behindMs: number | undefined }) => void;
 }
 
 /** Often enough to report a lag within a minute. */
@@ -122,9 +123,11 @@ export function createLagCheck({ latest, blockTime, clock, onLag }: LagCheckOpti
     const readAt = clock.wall() - (now - view.readAt);
     try {
       const time = await blockTime(view.slot, signal);
-      if (time !== undefined) onLag({ slot: view.slot, behindMs: readAt - time });
+      onLag({ slot: view.slot, behindMs: time === undefined ? undefined : readAt - time });
     } catch (error) {
-      if (!signal.aborted && !isAgentError(error)) throw error;
+      if (signal.aborted) return;
+      if (!isAgentError(error)) throw error;
+      onLag({ slot: view.slot, behindMs: undefined });
     }
   };
 }

@@ -384,11 +384,11 @@ export function createStatusBoard(options: StatusBoardOptions) {
       note('ledger', `the device is ${name}`);
     },
     ledgerLag({ slot, behindMs }) {
-      ledgerLag = {
-        slot,
-        behindMs,
-        since: isLagging({ behindMs }) && ledgerLag !== null && isLagging(ledgerLag) ? ledgerLag.since : clock.wall(),
-      };
+      const wasLagging = ledgerLag !== null && isLagging(ledgerLag);
+      ledgerLag =
+        behindMs === undefined
+          ? null
+          : { slot, behindMs, since: wasLagging && isLagging({ behindMs }) ? (ledgerLag?.since ?? clock.wall()) : clock.wall() };
     },
     balance({ lamports, hoursToEmpty }) {
       const at = clock.wall();

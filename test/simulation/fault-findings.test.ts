@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { RpcFault } from '../../localnet/ledger/faults.ts';
 import type { FaultPatch } from '../../localnet/ledger/index.ts';
 import type { FindingCode } from '../../src/observability/index.ts';
 import { DeviceStatus, lamports } from '../../src/serviceability/index.ts';
@@ -133,3 +134,25 @@ test.for([0, 6, 12, 18, 24, 30])(
     expect(codesOf(agent.status())).toEqual([]);
   },
 );
+
+test.for<RpcFault>([
+  { kind: 'error', code: -32_601, message: 'Method not found' },
+  { kind: 'rate-limited' },
+  { kind: 'unavailable' },
+  { kind: 'reset' },
+])('an endpoint without block times ($kind) costs no finding, and leaves no lag behind', async (fault, { onTestFinished }) => {
+  const agent = await virtualAgent(onTestFinished);
+  await agent.pass(MINUTE_MS);
+  const endLag = agent.begin({ lagSlots: 100 });
+  await agent.pass(MINUTE_MS, () => codesOf(agent.status()).includes('ledger-lag'));
+  expect(codesOf(agent.status())).toEqual(['ledger-lag']);
+  endLag();
+  agent.begin({ rpc: [{ ...fault, methods: ['getBlockTime'] }] });
+  await agent.pass(MINUTE_MS);
+  const seen = new Set<FindingCode>();
+  await agent.pass(MINUTE_MS, () => {
+    for (const code of codesOf(agent.status())) seen.add(code);
+    return false;
+  });
+  expect([[...seen], agent.status().ledgerLag, agent.status().endpoints.map(({ state }) => state)]).toEqual([[], null, ['ok']]);
+});
