@@ -19,7 +19,7 @@ import {
   RESOURCE_TYPES,
 } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
-import { deviceName, type NetworkReading, type ResourcesContext } from './resources.ts';
+import { deviceName, type NetworkReading, type ResourcesContext } from './resources-options.ts';
 import { packTransactions, sendWithProgress } from './resources-send.ts';
 
 /*

@@ -1,5 +1,7 @@
 import { type AgentConfig, didYouMean } from '../config/index.ts';
-import { ZERO_ADDRESS } from '../serviceability/index.ts';
+import type { LedgerRpc, ProgramAccounts } from '../rpc/index.ts';
+import { type Address, ZERO_ADDRESS } from '../serviceability/index.ts';
+import type { NetworkAccounts } from '../serviceability/rfc11/index.ts';
 import {
   type CommandIo,
   type ConfigChoice,
@@ -72,3 +74,24 @@ export function readResourcesOptions(values: OptionValues): ResourcesOptions {
 export function loadNetworkConfig(options: ResourcesOptions, io: Pick<CommandIo, 'environment' | 'stderr'>): AgentConfig {
   return loadChosen(options, io).config;
 }
+
+/** A network as it was read. */
+export interface NetworkReading extends Omit<ProgramAccounts, 'accounts'> {
+  readonly network: NetworkAccounts;
+}
+
+/** What an action of `resources` works with. */
+export interface ResourcesContext {
+  readonly options: ResourcesOptions;
+  readonly config: AgentConfig;
+  readonly rpc: LedgerRpc;
+  readonly io: CommandIo;
+  /** Reads every account of the program now. Throws AgentError `LEDGER__…`. */
+  read(): Promise<NetworkReading>;
+  /** The epoch of the ledger now. Throws AgentError `LEDGER__…`. */
+  epoch(): Promise<bigint>;
+}
+
+/** The device's code where it has one. */
+export const deviceName = ({ devices }: NetworkAccounts, device: Address | undefined): string =>
+  device === undefined ? '-' : (devices.get(device)?.code ?? device);

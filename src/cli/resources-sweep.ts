@@ -4,7 +4,7 @@ import { jsonLine, tableLines } from '../observability/index.ts';
 import { type AccessPass, AccessPassStatus, type Address, UNSPECIFIED_IPV4, UserStatus } from '../serviceability/index.ts';
 import { MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
-import type { ResourcesContext } from './resources.ts';
+import type { ResourcesContext } from './resources-options.ts';
 import { type LabeledInstruction, sendWithProgress } from './resources-send.ts';
 
 /** An expired access pass with the users that it still lets in. */

@@ -1,7 +1,6 @@
-import type { AgentConfig } from '../config/index.ts';
 import { AgentError, systemClock } from '../lib/index.ts';
 import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
-import { createLedgerRpc, type LedgerRpc, openEndpoints, type ProgramAccounts, readEpoch, readProgramAccounts } from '../rpc/index.ts';
+import { createLedgerRpc, openEndpoints, readEpoch, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
   type AuditFinding,
@@ -13,31 +12,14 @@ import {
   type Pool,
   readNetworkAccounts,
 } from '../serviceability/rfc11/index.ts';
-import type { CommandBody, CommandIo, ExitCode } from './command.ts';
-import { loadNetworkConfig, type ResourcesOptions } from './resources-options.ts';
+import type { CommandBody, ExitCode } from './command.ts';
+import { deviceName, loadNetworkConfig, type NetworkReading, type ResourcesContext, type ResourcesOptions } from './resources-options.ts';
 
 /*
  *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit   (this file)
  *                                                                                ├──► migrate       (resources-migrate.ts)
  *                                                                                └──► sweep         (resources-sweep.ts)
  */
-
-/** A network as it was read. */
-export interface NetworkReading extends Omit<ProgramAccounts, 'accounts'> {
-  readonly network: NetworkAccounts;
-}
-
-/** What an action of `resources` works with. */
-export interface ResourcesContext {
-  readonly options: ResourcesOptions;
-  readonly config: AgentConfig;
-  readonly rpc: LedgerRpc;
-  readonly io: CommandIo;
-  /** Reads every account of the program now. Throws AgentError `LEDGER__…`. */
-  read(): Promise<NetworkReading>;
-  /** The epoch of the ledger now. Throws AgentError `LEDGER__…`. */
-  epoch(): Promise<bigint>;
-}
 
 type Action = (context: ResourcesContext) => Promise<ExitCode>;
 
@@ -72,10 +54,6 @@ export const resourcesBody: CommandBody<ResourcesOptions> = async (options, io) 
 };
 
 const WHOLE_PROGRAM_MS = 30_000;
-
-/** The device's code where it has one. */
-export const deviceName = ({ devices }: NetworkAccounts, device: Address | undefined): string =>
-  device === undefined ? '-' : (devices.get(device)?.code ?? device);
 
 async function show({
   options: { device: wanted, output },

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { isRecord } from '../lib/index.ts';
 import { formatDuration, type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
-import { nestsTooDeep } from './yaml.ts';
 
 /** One field, section or list of the schema, for documents, flags and messages. */
 export interface SettingNode {
@@ -209,4 +208,22 @@ function fromYaml(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** Settings nest eight deep. */
+export const MAX_LEVELS = 32;
+/** More columns of indentation than settings ever have; `- - - -` nests as well. */
+const DEEP_INDENTATION = /^[ \t?:-]{128,}[^\s]/m;
+
+/**
+ * Whether the text nests deeper than any configuration does, by its brackets, quoted ones included, or by its indentation. The YAML parser takes
+ * 100 MB for 5,000 levels, and ends the process at some more.
+ */
+export function nestsTooDeep(text: string): boolean {
+  let levels = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    levels = '[{'.includes(bracket) ? levels + 1 : Math.max(0, levels - 1);
+    if (levels > MAX_LEVELS) return true;
+  }
+  return DEEP_INDENTATION.test(text);
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
+import { MAX_LEVELS, nestsTooDeep } from './schema-tree.ts';
 
 /** Why a file could not be read; the message can end a sentence. */
 export class FileProblem extends Error {
@@ -157,24 +158,6 @@ export function yamlRefusal({ path: file, lineOf }: ConfigFile, problems: readon
       return { where: `${file}:${line}`, line, key: pathText(path), problem };
     }),
   );
-}
-
-/** Settings nest eight deep. */
-const MAX_LEVELS = 32;
-/** More columns of indentation than settings ever have; `- - - -` nests as well. */
-const DEEP_INDENTATION = /^[ \t?:-]{128,}[^\s]/m;
-
-/**
- * Whether the text nests deeper than any configuration does, by its brackets, quoted ones included, or by its indentation. The YAML parser takes
- * 100 MB for 5,000 levels, and ends the process at some more.
- */
-export function nestsTooDeep(text: string): boolean {
-  let levels = 0;
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    levels = '[{'.includes(bracket) ? levels + 1 : Math.max(0, levels - 1);
-    if (levels > MAX_LEVELS) return true;
-  }
-  return DEEP_INDENTATION.test(text);
 }
 
 function parseConfigText(text: string, path: string, access: FileAccess | undefined): ConfigFile {

@@ -210,6 +210,9 @@ export interface Assessment {
   readonly findings: readonly Finding[];
 }
 
+/** What `/status.json` shows; JSON except for bigints. */
+export type AgentStatus = AgentState & Assessment;
+
 /** A tick runs every few seconds; a minute without one is a hang. */
 const SILENT_MS = 60_000;
 /** After a start, the time allowed for the first reading of switch and ledger. */

@@ -4,13 +4,13 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { createServer as createSocketServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { visible } from '../lib/index.ts';
-import { whyNotReady } from './findings.ts';
+import { type AgentStatus, whyNotReady } from './findings.ts';
 import { Connection, MAX_HEAD_BYTES } from './http/connection.ts';
 import { jsonLine } from './logger.ts';
 import { runbookIndex, runbookPage } from './page/runbooks.ts';
 import { PAGE_POLICY } from './page/status-page.ts';
 import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
-import type { AgentState, AgentStatus } from './status.ts';
+import type { AgentState } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
 import { printable } from './table.ts';
 

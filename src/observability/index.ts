@@ -1,8 +1,8 @@
-export { assess, FINDING_CODES, FINDINGS, type Finding, type FindingCode, type Verdict } from './findings.ts';
+export { type AgentStatus, assess, FINDING_CODES, FINDINGS, type Finding, type FindingCode, type Verdict } from './findings.ts';
 export { createEventSink, type EventSink, type IntentEvent } from './json-output.ts';
 export { createLogListener, createVerdictLog } from './log-events.ts';
 export { createLogger, JOURNAL_PRIORITY, jsonLine, type Logger, type LoggerOptions, RecentLines } from './logger.ts';
-export type { AgentState, AgentStatus, PartReport, UserReport } from './status.ts';
+export type { AgentState, PartReport, UserReport } from './status.ts';
 export { createStatusBoard, type StatusBoard } from './status-board.ts';
 export { createNotifyRunner, createSdNotify } from './systemd.ts';
 export { type Cell, csvLine, paint, printable, type Tone, tableLines, tableStyle, usesColor } from './table.ts';

@@ -2,9 +2,8 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import type { LedgerView, Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
-import { LOW_HOURS, type Verdict } from './findings.ts';
+import { type AgentStatus, LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
-import type { AgentStatus } from './status.ts';
 
 /** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
 const REMIND_AFTER = 60;

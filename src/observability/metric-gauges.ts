@@ -3,9 +3,8 @@ import { performance } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
 import type { AgentListener } from '../agent/events.ts';
-import { FINDING_CODES, HALT_CAUSES, haltCause, type Verdict } from './findings.ts';
+import { type AgentStatus, FINDING_CODES, HALT_CAUSES, haltCause, type Verdict } from './findings.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
-import type { AgentStatus } from './status.ts';
 import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './wording.ts';
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import type { AgentCounts } from '../agent/counts.ts';
 import { createAgentEvents } from '../agent/events.ts';
 import { type Clock, systemClock } from '../lib/index.ts';
+import type { AgentStatus } from './findings.ts';
 import { createInstruments, createSnapshotMetrics, createTickMetrics, createWriteMetrics } from './metric-families.ts';
 import {
   createPartMetrics,
@@ -13,7 +14,6 @@ import {
   registerUserGauges,
   THIS_PROCESS,
 } from './metric-gauges.ts';
-import type { AgentStatus } from './status.ts';
 
 interface MetricsOptions extends MeasuredSettings {
   /** Read at each scrape, for the gauges; counters follow the events. */

@@ -4,8 +4,8 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import { DEFAULT_POLICY, ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
-import { assess, isLagging, LOW_HOURS } from './findings.ts';
-import type { AgentState, AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
+import { type AgentStatus, assess, isLagging, LOW_HOURS } from './findings.ts';
+import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;

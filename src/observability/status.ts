@@ -1,6 +1,5 @@
 import type { Decision, NeighborKey, Observation } from '../bgp/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
-import type { Assessment } from './findings.ts';
 
 /** One user, as the last tick left it: the whole chain from neighbor to record. */
 export interface UserReport {
@@ -195,6 +194,3 @@ export interface AgentState {
   readonly flaps: readonly FlapMinute[];
   readonly timeline: readonly TimelineEntry[];
 }
-
-/** What `/status.json` shows; JSON except for bigints. */
-export type AgentStatus = AgentState & Assessment;

@@ -1,5 +1,6 @@
 import { NETWORKS } from '../../serviceability/index.ts';
-import type { AgentStatus, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
+import type { AgentStatus } from '../findings.ts';
+import type { FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
 import { clockTime, span } from '../wording.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 import { userLink } from './users.ts';

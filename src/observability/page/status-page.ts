@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Finding, sessionSummary } from '../findings.ts';
-import type { AgentStatus, UserReport } from '../status.ts';
+import { type AgentStatus, type Finding, sessionSummary } from '../findings.ts';
+import type { UserReport } from '../status.ts';
 import { clockTime, shortKey, sol, span } from '../wording.ts';
 import { SCRIPT, STYLE } from './assets.ts';
 import { html, layout, type Markup, verdictBox, withCode } from './html.ts';

@@ -1,4 +1,5 @@
-import type { AgentStatus, UserReport } from '../status.ts';
+import type { AgentStatus } from '../findings.ts';
+import type { UserReport } from '../status.ts';
 import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
 import { html, layout, type Markup, type Tone, verdictBox } from './html.ts';
 import { eventList, signatureText } from './sections.ts';

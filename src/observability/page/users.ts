@@ -1,5 +1,5 @@
-import { isActivated } from '../findings.ts';
-import type { AgentStatus, UserReport } from '../status.ts';
+import { type AgentStatus, isActivated } from '../findings.ts';
+import type { UserReport } from '../status.ts';
 import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 
