@@ -83,6 +83,33 @@ describe('the timeline', () => {
     expect(availabilityOf(periods)).toMatchObject({ flaps: 1, longestOutage: { fromMs: 10 * MINUTE, ms: 0 } });
   });
 
+  test('a report for another device begins a period of its own', () => {
+    expect(folded([report(0, 'up'), report(10, 'up', { device: keyNumber(9) })], { untilMs: 20 * MINUTE })).toEqual([
+      ['up', 0, 10, null, 1],
+      ['up', 10, 20, null, 1],
+    ]);
+  });
+
+  test('the clock of the ledger may step back, and periods do not', () => {
+    expect(folded([report(10, 'up'), report(9, 'down'), report(12, 'up')], { untilMs: 20 * MINUTE })).toEqual([
+      ['unknown', 0, 10, 'no-report', 0],
+      ['up', 10, 10, null, 1],
+      ['down', 10, 12, null, 1],
+      ['up', 12, 20, null, 1],
+    ]);
+  });
+
+  test('a status that ended when the window begins is not in it', () => {
+    expect(folded([report(-10, 'down'), report(0, 'up')], { untilMs: 20 * MINUTE })).toEqual([['up', 0, 20, null, 1]]);
+  });
+
+  test('a transaction from before the oldest block of the endpoint counts all the same', () => {
+    expect(folded([report(20, 'up'), report(80, 'up')], { untilMs: 90 * MINUTE, historyFromMs: 50 * MINUTE })).toEqual([
+      ['unknown', 0, 20, 'before-history', 0],
+      ['up', 20, 90, null, 2],
+    ]);
+  });
+
   test('before the oldest transaction nothing is known, except that a user was not created yet', () => {
     expect(folded([report(100, 'up')], { untilMs: 110 * MINUTE, historyFromMs: 40 * MINUTE })).toEqual([
       ['unknown', 0, 40, 'before-history', 0],
