@@ -62,7 +62,7 @@ const FOREIGN_QUIET_MS = 3_600_000;
 /** Changes of more users at once are one line with their number. */
 const MOST_USERS_NAMED = 20;
 
-/** One line for each user that the ledger gained, lost or changed since the view before. The first view is no news. */
+/** One line for each user that the ledger gained, lost or changed since the view before. The first view is not logged. */
 function createAccountLog(logger: Logger): (view: LedgerView) => void {
   let before: LedgerView | undefined;
   return (view) => {

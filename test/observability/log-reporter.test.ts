@@ -170,7 +170,7 @@ test('a low balance is one line that names the publisher, and its recovery is an
   ]);
 });
 
-test('users that the ledger gains, loses and changes are named as that, and the first view is no news', () => {
+test('users that the ledger gains, loses and changes are named as that, and the first view is not logged', () => {
   const { reporter, texts } = log();
   const [stays, leaves, banned, moves, created] = [0, 1, 2, 3, 4].map((n) => userNumber(n));
   if (!stays || !leaves || !banned || !moves || !created) throw new Error('no users');

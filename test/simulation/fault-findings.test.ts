@@ -33,7 +33,7 @@ const device = (changes: Parameters<VirtualAgent['localnet']['ledger']['admin'][
   agent.localnet.ledger.admin.changeDevice(agent.localnet.device, changes);
 const funds = (amount: number) => (agent: VirtualAgent) => agent.localnet.ledger.admin.fund(PUBLISHER.address, lamports(amount));
 const firstUser = ({ users: [first] }: VirtualAgent) => {
-  if (first === undefined) throw new Error('there is no user');
+  if (first === undefined) throw new Error('the localnet has no users');
   return first;
 };
 const PUBLISHER = signerNumber(7);

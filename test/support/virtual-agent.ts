@@ -213,7 +213,7 @@ export const codesOf = ({ findings }: AgentStatus): readonly FindingCode[] => fi
 export async function suffer(agent: VirtualAgent, faults: readonly FaultCase[]) {
   const ends = faults.map(({ fault }) => agent.begin(fault));
   const [leaver] = agent.users;
-  if (leaver === undefined) throw new Error('there is no user');
+  if (leaver === undefined) throw new Error('the localnet has no users');
   await agent.pass(CHANGES_AFTER_MS);
   agent.localnet.disconnect(leaver);
   const seen = new Set<FindingCode>();
