@@ -1,6 +1,6 @@
 import { loadKeypair } from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
-import { jsonLine, tableLines } from '../observability/index.ts';
+import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { type AccessPass, AccessPassStatus, type Address, UNSPECIFIED_IPV4, UserStatus } from '../serviceability/index.ts';
 import { MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
@@ -66,7 +66,10 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
   if (isJson) for (const pass of passes) io.stdout.write(jsonLine({ event: 'expired', ...pass }));
   else {
     const rows = passes.map((pass) => [pass.accessPass, pass.userPayer, String(pass.lastAccessEpoch), String(pass.users.length)]);
-    if (rows.length > 0) io.stdout.write(`${tableLines([['ACCESS PASS', 'OWNER', 'LAST EPOCH', 'USERS'], ...rows]).join('\n')}\n\n`);
+    if (rows.length > 0)
+      io.stdout.write(
+        `${tableLines([['ACCESS PASS', 'OWNER', 'LAST EPOCH', 'USERS'], ...rows], tableStyle(io.stdout, io.environment)).join('\n')}\n\n`,
+      );
   }
   if (!options.execute) {
     io.stdout.write(

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest';
 import { ipv4, parseNetworkV4, type User } from '../../src/serviceability/index.ts';
-import { type AuditFindingKind, auditPools, listPools } from '../../src/serviceability/rfc11/index.ts';
+import {
+  type AuditFindingKind,
+  auditPools,
+  decodeAnyExtension,
+  encodeResourceExtension,
+  listPools,
+} from '../../src/serviceability/rfc11/index.ts';
 import { keyOf } from './builders.ts';
-import { AMS, type DeployedNetwork, deployedNetwork, FRA, LINK, read, userKey } from './deployed-network.ts';
+import { AMS, accountsOf, type DeployedNetwork, deployedNetwork, FRA, LINK, read, userKey } from './deployed-network.ts';
 
 /** The findings after a change to a network that has none. */
 function findingsAfter(change: (network: DeployedNetwork) => void) {
@@ -123,4 +129,19 @@ test('deployed pools are listed with range, capacity, reserved and taken slots',
     ['DzPrefixBlock', FRA, '198.19.1.0/29', 8, 1, 1],
     ['TunnelIds', FRA, '500-4595', 4_096, 0, 2],
   ]);
+});
+
+test('an extension of either design is read by its type byte, and its pool translates slot and value both ways', () => {
+  const pools = listPools(read(deployedNetwork()));
+  const ids = pools.find(({ name, device }) => name === 'TunnelIds' && device === FRA);
+  const block = pools.find(({ name }) => name === 'UserTunnelBlock');
+  expect([ids?.slotsOf({ id: 507 }), ids?.valueOf(7), ids?.slotsOf({ id: 499 })]).toEqual([[7], '507', undefined]);
+  const network = parseNetworkV4('169.254.0.14/31');
+  expect([block?.slotsOf({ network }), block?.valueOf(14), block?.slotsOf({ id: 14 })]).toEqual([[14, 15], '169.254.0.14', undefined]);
+  const accounts = accountsOf(deployedNetwork());
+  const deployed = accounts.get(ids?.account ?? FRA) ?? new Uint8Array();
+  expect(decodeAnyExtension(deployed)).toMatchObject({ layout: 'deployed', extension: { allocator: { kind: 'ids', rangeStart: 500 } } });
+  const drafted = encodeResourceExtension({ associatedWith: FRA, idAllocations: [], ipAllocations: [], interfaceCount: 0 });
+  expect(decodeAnyExtension(drafted)).toMatchObject({ layout: 'drafted', extension: { associatedWith: FRA } });
+  expect(() => decodeAnyExtension(Uint8Array.of(7))).toThrow('not a resourceExtension');
 });

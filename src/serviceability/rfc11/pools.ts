@@ -1,15 +1,23 @@
 import { ZERO_ADDRESS } from '../address.ts';
 import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber } from '../network.ts';
 import { resourceExtensionAddress } from '../pda.ts';
-import { allocatedCount, type ResourceExtension as DeployedExtension, isAllocated, resourceCapacity } from '../program-accounts.ts';
+import {
+  allocatedCount,
+  type ResourceExtension as DeployedExtension,
+  decodeResourceExtension as decodeDeployedExtension,
+  isAllocated,
+  resourceCapacity,
+} from '../program-accounts.ts';
 import type { Address, NetworkV4 } from '../units.ts';
 import {
+  decodeResourceExtension,
   IdType,
   type IdTypeName,
   IpBlockType,
   type IpBlockTypeName,
   idPool,
   networkPool,
+  RESOURCE_EXTENSION_ACCOUNT_TYPE,
   RESOURCE_LABEL,
   type ResourceExtension,
 } from './accounts.ts';
@@ -47,6 +55,18 @@ export interface Pool {
   slotsOf(value: PoolValue): readonly number[] | undefined;
   /** The value of a slot, as text. */
   valueOf(slot: number): string;
+}
+
+/** A ResourceExtension of either design. */
+export type AnyExtension =
+  | { readonly layout: 'deployed'; readonly extension: DeployedExtension }
+  | { readonly layout: 'drafted'; readonly extension: ResourceExtension };
+
+/** Reads a ResourceExtension by its type byte: 12 as deployed, 161 as drafted. Throws ServiceabilityError for anything else. */
+export function decodeAnyExtension(data: Uint8Array): AnyExtension {
+  return data[0] === RESOURCE_EXTENSION_ACCOUNT_TYPE
+    ? { layout: 'drafted', extension: decodeResourceExtension(data) }
+    : { layout: 'deployed', extension: decodeDeployedExtension(data) };
 }
 
 /** All pools of a network: first the network's own, then each device's, deployed before drafted. */
