@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { rentExemptMinimum } from '../../../localnet/ledger/index.ts';
 import {
+  AccessPassStatus,
   type Address,
   decodeAccessPass,
   decodeDevice,
@@ -266,6 +267,8 @@ describe('SweepExpiredUsers', () => {
     world.must(sweep(pass, [user]), OUTSIDER);
     world.must(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER);
     expect(counts(extensionOf(device)).tunnelId).toBe(0);
+    // Swept, it stays expired until it has a new user.
+    expect(decodeAccessPass(world.data(pass)).status).toBe(AccessPassStatus.expired);
   });
 });
 
