@@ -23,7 +23,8 @@ ARG SOURCE_COMMIT=
 ARG SOURCE_DATE_EPOCH=
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc node scripts/package.mjs --only executable --arch "$TARGETARCH" && mv out/dzd-telemetry* /dzd-telemetry
 
-FROM ${BASE_IMAGE}
+# Named, although it is the default: buildah 1.28 would take the platform of the stage above.
+FROM --platform=$TARGETPLATFORM ${BASE_IMAGE}
 COPY --from=build /dzd-telemetry /usr/bin/dzd-telemetry
 COPY --from=build /src/out/THIRD-PARTY-NOTICES.txt /src/out/sbom.cdx.json /src/LICENSE /usr/share/doc/dzd-telemetry/
 COPY --from=build /src/config /usr/share/doc/dzd-telemetry/config
@@ -31,6 +32,8 @@ COPY --from=build /src/config /usr/share/doc/dzd-telemetry/config
 USER 65532:65532
 WORKDIR /
 STOPSIGNAL SIGTERM
+# As packaging/launcher.sh has it.
+ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072
 # Asks what http.listen serves by default; bash is in the base image, curl is not.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
   CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/50100; printf 'GET /-/healthy HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; read -r line <&3; [[ $line == *' 200 '* ]]"]
