@@ -65,12 +65,13 @@ test('ticks go on during a thousand requests to reload', { timeout: 120_000 }, a
     hangUp = listener;
   });
   await expect.poll(() => ticks, { timeout: 30_000 }).toBeGreaterThan(1);
-  const before = ticks;
+  const [before, begun] = [ticks, systemClock.monotonic()];
   for (let time = 0; time < 1_000; time += 1) {
     hangUp();
     await systemClock.sleep(2);
   }
-  const [during, reloaded] = [ticks - before, reloads];
+  const [during, most] = [ticks - before, 2 + Math.floor((systemClock.monotonic() - begun) / 5_000)];
+  const few = reloads <= most;
   life.abort(new Stopped('the test is over'));
-  expect([(await running).exitCode, during >= 2, reloaded]).toEqual([0, true, 1]);
+  expect([(await running).exitCode, during >= 2, few]).toEqual([0, true, true]);
 });

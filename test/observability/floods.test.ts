@@ -27,6 +27,8 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const HEALTHY = 'GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n';
+
 /** A status server in a process of its own; `measure` gives what it needed since the last time. */
 async function startServer() {
   const child = spawn(process.execPath, [join(folder, 'server.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -38,7 +40,11 @@ async function startServer() {
     return JSON.parse((await lines.next()).value);
   };
   const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+  // As a supervisor and a browser do for hours: the heap is as large afterwards as an agent's is in operation.
   for (let time = 0; time < 20; time += 1) expect(await status('/status')).toBe(200);
+  const supervisor = connect(port, '127.0.0.1');
+  supervisor.write(`${`${HEALTHY}\r\n`.repeat(5_000)}${HEALTHY}Connection: close\r\n\r\n`);
+  await once(supervisor.resume(), 'close');
   return { port, measure, status };
 }
 

@@ -43,7 +43,7 @@ export interface MalformedJson {
 const MAX_CONTROLS = 50_000;
 const MAX_DUPLICATES = 1_000;
 /** Keys of the objects around one place, which the search for duplicates holds in memory. */
-const MAX_OPEN_KEYS = 100_000;
+const MAX_OPEN_KEYS = 50_000;
 
 /**
  * Reads JSON as switches write it: a raw control character in a text, such as a tab in a description, costs nothing; a key that is there twice
