@@ -183,14 +183,15 @@ class JsonCheck {
 
   #container(kind: 'object' | 'list'): void {
     this.#at += 1;
-    const keys = new Set<string>();
-    if (kind === 'object' && this.#path.length === 0) this.keys = keys;
+    // A list has none: a set for each of a million empty ones would take 50 MB.
+    const keys = kind === 'object' ? new Set<string>() : undefined;
+    if (this.#path.length === 0) this.keys = keys;
     if (this.#next() === CLOSE[kind]) {
       this.#at += 1;
       return;
     }
     for (let position = 0; ; position += 1) {
-      this.#path.push(kind === 'object' ? this.#key(keys) : position);
+      this.#path.push(keys === undefined ? position : this.#key(keys));
       this.#value();
       this.#path.pop();
       const code = this.#next();
@@ -198,7 +199,7 @@ class JsonCheck {
       this.#at += 1;
       if (code !== COMMA) break;
     }
-    this.#openKeys -= keys.size;
+    this.#openKeys -= keys?.size ?? 0;
   }
 
   #key(keys: Set<string>): string {
