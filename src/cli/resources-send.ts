@@ -155,7 +155,8 @@ class Sender {
     const { blockhash, lastValidBlockHeight } = await this.#freshBlockhash(signal);
     const { wire } = signInstructions({ signer, blockhash, instructions: instructions.map(({ instruction }) => instruction) });
     const attempts = new SendAttempts(wire);
-    const outcome = await rpc.sendTransaction(attempts, { skipPreflight: false }, signal);
+    // A node from before the newest confirmation would refuse what builds on it.
+    const outcome = await rpc.sendTransaction(attempts, { skipPreflight: false, minContextSlot: this.newestSlot }, signal);
     if (outcome.kind === 'rejected' && outcome.err !== 'BlockhashNotFound') throw this.#rejection(outcome.err, instructions);
     if (outcome.kind === 'rejected' || outcome.kind === 'not-sent') {
       this.#blockhash = undefined;
