@@ -4,6 +4,7 @@
  *
  *   src/config        ──► scripts/docs/*.ts ──► docs/configuration.md, docs/configuration.schema.json, config/*.yaml
  *   src/observability ──► scripts/docs/*.ts ──► docs/metrics.md, the tables of docs/watching.md
+ *   src, localnet     ──► scripts/docs/*.ts ──► docs/errors.md, docs/output.md, docs/schemas/*.json
  *   test              ──► scripts/docs/*.ts ──► docs/rules.md
  *
  * With --check nothing is written, and files that are not up to date are named with exit code 1.

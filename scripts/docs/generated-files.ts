@@ -1,8 +1,11 @@
 import { NETWORKS } from '../../src/serviceability/index.ts';
 import { configurationPage } from './configuration-page.ts';
 import { configJsonSchema } from './configuration-schema.ts';
+import { errorsPage } from './errors-page.ts';
 import { exampleFile } from './example-file.ts';
 import { metricsPage } from './metrics-page.ts';
+import { outputJsonSchema, outputPage, schemaFile } from './output-page.ts';
+import { OUTPUTS } from './output-schemas.ts';
 import { rfc19Page } from './rfc19-page.ts';
 import { rulesPage } from './rules-page.ts';
 import { watchingPage } from './watching-page.ts';
@@ -13,7 +16,7 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Every file of the repository that is written from the configuration's schema, the metrics, the findings, or the titles of the tests. */
+/** Every file of the repository that is written from the schemas, the metrics, the errors, the findings, or the titles of the tests. */
 export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   return [
     { path: 'docs/configuration.md', content: configurationPage() },
@@ -21,6 +24,9 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     { path: 'docs/rules.md', content: rulesPage() },
     { path: 'docs/watching.md', content: watchingPage() },
     { path: 'docs/rfc19.md', content: rfc19Page() },
+    { path: 'docs/errors.md', content: errorsPage() },
+    { path: 'docs/output.md', content: outputPage() },
+    ...OUTPUTS.map((output) => ({ path: `docs/${schemaFile(output)}`, content: json(outputJsonSchema(output)) })),
     { path: 'docs/configuration.schema.json', content: json(configJsonSchema()) },
     ...NETWORKS.map((network) => ({ path: `config/${network.name}.yaml`, content: exampleFile(network) })),
   ];

@@ -18,6 +18,7 @@ import {
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, isRecord, systemClock } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
+import { expectDocumented } from '../support/documented-output.ts';
 
 /** About the shortest slot time that the agent accepts. */
 const SLOT_MS = 55;
@@ -116,6 +117,7 @@ export async function commandFixture(
       };
       const commands = [runCommand, checkCommand, statusCommand, explainCommand, historyCommand, resourcesCommand, supportCommand];
       const exitCode = await runCommandLine([command, '--config', file, ...args], commands, io);
+      if (args.includes('json')) expectDocumented(command, stdout.join(''));
       return { exitCode, stdout: stdout.join(''), stderr: stderr.join(''), bytes: Buffer.concat(bytes) };
     },
     newFolder: () => mkdtempSync(join(folder, 'folder-')),
@@ -171,18 +173,20 @@ export async function endpointBefore(
   const where = await serve((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => void chunks.push(chunk));
-    request.on('end', async () => {
+    const answer = async (): Promise<void> => {
       const body = Buffer.concat(chunks).toString();
       const { method, id } = JSON.parse(body);
       counts[method] = (counts[method] ?? 0) + 1;
       const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
       const change = own[method];
-      const answer =
+      const text =
         change === undefined
           ? await (await fetch(addresses.rpcUrl, asked)).text()
           : JSON.stringify({ jsonrpc: '2.0', id, result: change(await resultOf(await fetch(addresses.rpcUrl, asked))) });
-      response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
-    });
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    };
+    // The localnet may end while a request waits for it.
+    request.on('end', () => void answer().catch(() => response.destroy()));
   }, onTestFinished);
   return { url: `http://${where}`, counts };
 }

@@ -3,6 +3,7 @@ import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { address, decodeContributor, decodeDevice, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
+import { expectDocumented } from '../support/documented-output.ts';
 
 /** Ends the localnet once `whileReady` is done with its ready line. */
 async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>>) => Promise<void>) {
@@ -37,6 +38,7 @@ test('dzd-localnet prints one line of JSON when it is ready, with addresses and 
     expect(loadKeypair(ready.keypair ?? '').keypair.address).not.toBe(loadKeypair(ready.foundationKeypair ?? '').keypair.address);
   });
   expect([exitCode, lines.length]).toEqual([0, 1]);
+  expectDocumented('localnet', lines.join(''));
 });
 
 test("the contributor's key file owns the contributor that the device refers to", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { createAbortController } from '../../src/lib/index.ts';
+import { expectDocumented } from '../support/documented-output.ts';
 
 test('dzd-localnet migrate-demo takes a network through all six phases, and the audit at its end finds nothing', async () => {
   const lines: string[] = [];
@@ -12,6 +13,7 @@ test('dzd-localnet migrate-demo takes a network through all six phases, and the 
     signal: createAbortController().signal,
     version: '1.2.3',
   });
+  expectDocumented('migrate-demo', lines.join(''));
   const events = lines.map((line): Readonly<Record<string, unknown>> => JSON.parse(line));
   expect(events.map(({ event, phase }) => phase ?? event)).toEqual([1, 2, 3, 4, 5, 6, 'summary']);
   expect(events[0]?.done).toContain('DeleteUser of an old user: SlotsNotTracked');
