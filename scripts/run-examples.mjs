@@ -2,11 +2,12 @@
 /*
  * node scripts/run-examples.mjs [--project DIR] [--localnet FILE]
  *
- * Runs each program of DIR/examples against a localnet of its own, and fails when one fails or does not print what it should. DIR is this
- * repository by default, FILE its built dzd-localnet; scripts/check-package.mjs hands in a project that has the package installed.
+ * Runs each command of DIR/examples/README.md against a localnet, in the page's order, and fails where a program fails, prints something else than the
+ * page shows, or is not on the page. DIR is this repository by default, FILE its built dzd-localnet; scripts/check-package.mjs hands in a project that
+ * has the package installed.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,50 +20,44 @@ const { values } = parseArgs({
 });
 const project = resolve(values.project);
 const DEADLINE_MS = 40_000;
-const USERS = 21;
 
+const page = readFileSync(join(project, 'examples/README.md'), 'utf8');
+const [, users] = /^node dist\/dzd-localnet\.js --users (\d+)$/m.exec(page);
 const folder = mkdtempSync(join(tmpdir(), 'dzd-examples-'));
-const localnet = start([
-  values.localnet,
-  '--users',
-  String(USERS),
-  '--output',
-  'json',
-  ...freePorts(),
-  '--eapi-socket',
-  join(folder, 'eapi.sock'),
-]);
+const ports = ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);
+const localnet = start([values.localnet, '--users', users, '--output', 'json', ...ports, '--eapi-socket', join(folder, 'eapi.sock')]);
 try {
-  const { rpcUrl, programId, device, keypair, foundationKeypair } = await readyLine(localnet);
-  const place = [rpcUrl, programId, device];
-  const examples = {
-    'list-users.mjs': () =>
-      run('list-users.mjs', place, new RegExp(`never-reported {2}agent-silent\\n[^]*${USERS} users at slot \\d+\\n$`)),
-    // The watch sees every user added, and then what the writer does to each.
-    'watch-users.mjs': async () => {
-      const watching = start([join(project, 'examples/watch-users.mjs'), ...place, String(2 * USERS)]);
-      const firstLine = new Promise((done) => watching.stdout.once('data', done));
-      const seen = finish('watch-users.mjs', watching, /changed \w+ up \(bgpStatus, lastBgpUpAt, lastBgpReportedAt, bgpRttNs\)\n$/);
-      await Promise.race([firstLine, seen]);
-      await run('write-status.mjs', [...place, keypair], /^20 users in \w+\n1 users in \w+\n$/);
-      await seen;
-    },
-    'write-status-kit.mjs': () => run('write-status-kit.mjs', [...place, keypair], /^20 users in \w+\n1 users in \w+\n$/),
-    'rfc11-user.mjs': () =>
-      run(
-        'rfc11-user.mjs',
-        [...place, foundationKeypair],
-        new RegExp(
-          `^CreateAndActivateUser allocated [^]*\\ntunnel ${500 + USERS} is slot ${USERS}, [^]*\\nDeleteUser deallocated tunnel_id ${USERS}, tunnel_net ${USERS}, dz_ip ${USERS + 2}\\n$`,
-        ),
-      ),
-    'read-account.cjs': () => run('read-account.cjs', [rpcUrl, device], /"type": "device"/),
+  const ready = await readyLine();
+  const variables = {
+    RPC: ready.rpcUrl,
+    PROGRAM: ready.programId,
+    DEVICE: ready.device,
+    KEYPAIR: ready.keypair,
+    FOUNDATION: ready.foundationKeypair,
   };
-  const files = readdirSync(join(project, 'examples')).filter((name) => /\.[cm]?js$/.test(name));
-  const missing = files.filter((name) => !(name in examples) && name !== 'write-status.mjs');
-  if (missing.length > 0) throw new Error(`nothing is known of ${missing.join(', ')}: add it to scripts/run-examples.mjs`);
-  for (const example of Object.values(examples)) await example();
-  console.log(`${files.length} examples ran`);
+  const commands = commandsOf(page);
+  const programs = readdirSync(join(project, 'examples'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.[cm]?js$/.test(name));
+  const missing = programs.filter((name) => !commands.some(({ line }) => line.startsWith(`node examples/${name} `)));
+  if (programs.length === 0 || missing.length > 0)
+    throw new Error(`examples/README.md has no command for ${missing.join(', ') || 'anything'}`);
+
+  let background;
+  for (const { line, output } of commands) {
+    const [, ...args] = line
+      .replace(/ &$/, '')
+      .replaceAll(/"\$(\w+)"/g, (_, name) => variables[name])
+      .split(' ');
+    const child = start(args);
+    const finished = finish(line, child, output);
+    if (line.endsWith(' &')) {
+      background = finished;
+      await Promise.race([new Promise((done) => child.stdout.once('data', done)), finished]);
+    } else {
+      await finished;
+      await background;
+    }
+  }
+  console.log(`${programs.length} examples ran and printed what examples/README.md shows`);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
@@ -71,29 +66,26 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function freePorts() {
-  return ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);
+/** The commands of the page (`$ node examples/…`), each with the lines that it shows below. */
+function commandsOf(text) {
+  return [...text.matchAll(/^\$ (node examples\/.*)\n((?:(?!\$ |```).*\n)*)/gm)].map(([, line, output]) => ({ line, output }));
 }
 
 function start(args) {
   return spawn(process.execPath, args, { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-function readyLine(child) {
+function readyLine() {
   return new Promise((done, fail) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: localnet.stdout }).on('line', (line) => {
       const event = JSON.parse(line);
       if (event.event === 'ready') done(event);
     });
-    child.once('exit', (code) => fail(new Error(`the localnet ended with code ${code}`)));
+    localnet.once('exit', (code) => fail(new Error(`the localnet ended with code ${code}`)));
   });
 }
 
-function run(name, args, expected) {
-  return finish(name, start([join(project, 'examples', name), ...args]), expected);
-}
-
-function finish(name, child, expected) {
+function finish(line, child, expected) {
   return new Promise((done, fail) => {
     let output = '';
     const timer = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
@@ -102,9 +94,21 @@ function finish(name, child, expected) {
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      if (code !== 0) fail(new Error(`${name} ended with ${signal ?? code}:\n${output}`));
-      else if (!expected.test(output)) fail(new Error(`${name} printed something else than ${expected}:\n${output}`));
+      if (code !== 0) fail(new Error(`${line} ended with ${signal ?? code}:\n${output}`));
+      else if (!patternOf(expected).test(output))
+        fail(new Error(`${line} printed something else than examples/README.md shows:\n${output}`));
       else done();
     });
   });
+}
+
+/** Keys, signatures and slots are any; a line of `…` is any number of lines; everything else is literal. */
+function patternOf(shown) {
+  const literal = shown.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const source = literal
+    .replaceAll(/\b[1-9A-HJ-NP-Za-km-z]{32,88}\b/g, '[1-9A-HJ-NP-Za-km-z]{32,88}')
+    .replaceAll(/^\d+ (added|changed)/gm, '\\d+ $1')
+    .replaceAll(/at slot \d+/g, 'at slot \\d+')
+    .replaceAll(/^…\n/gm, '(?:.*\\n)*');
+  return new RegExp(`^${source}$`);
 }

@@ -1,4 +1,4 @@
-// node write-status.mjs RPC_URL PROGRAM DEVICE KEY_FILE
+// node web3js.mjs RPC_URL PROGRAM DEVICE KEY_FILE
 // Reports every user of the device as up, with @solana/web3.js. The key must be the device's metrics publisher.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,5 @@
 // node read-account.cjs RPC_URL ACCOUNT
+// Decodes any account of the program, from CommonJS, without a Solana library.
 const { address, decodeAccount, fetchRpc } = require('dzd-telemetry-agent/serviceability');
 
 async function main([url, text]) {

@@ -1,4 +1,4 @@
-// node write-status-kit.mjs RPC_URL PROGRAM DEVICE KEY_FILE
+// node kit.mjs RPC_URL PROGRAM DEVICE KEY_FILE
 // Reports every user of the device as down, with @solana/kit. The key must be the device's metrics publisher.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

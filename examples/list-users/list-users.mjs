@@ -1,4 +1,5 @@
 // node list-users.mjs RPC_URL PROGRAM DEVICE
+// Lists the users of a device with the status that their records give, and what is wrong with each.
 import { address, decodeDevice, diagnose, effectiveBgpStatus, fetchRpc, readUsers } from 'dzd-telemetry-agent/serviceability';
 
 const [url, program, deviceText] = process.argv.slice(2);

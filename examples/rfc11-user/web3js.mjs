@@ -1,4 +1,4 @@
-// node rfc11-user.mjs RPC_URL PROGRAM DEVICE KEY_FILE
+// node web3js.mjs RPC_URL PROGRAM DEVICE KEY_FILE
 // Creates a user by RFC-11's draft, prints what the program allocated and the user's slots, and deletes it, with @solana/web3.js. The key must own an access
 // pass for any address; on localnet, the foundation's key does. No network but localnet runs RFC-11.
 import { readFileSync } from 'node:fs';
