@@ -33,7 +33,7 @@ export function stageFiles({ root, loader, executable, notices, bill, into }) {
   putText(into, gzipSync(readFileSync(join(root, 'packaging/dzd-telemetry.1')), { level: 9 }), 'usr/share/man/man1/dzd-telemetry.1.gz');
   putFolder(into, join(root, 'config'), join(DOC, 'config'));
   putFolder(into, join(root, 'systemd/drop-ins'), join(DOC, 'drop-ins'));
-  putFolder(into, join(root, 'docs'), join(DOC, 'docs'), (name) => /\.(png|schema\.json)$/.test(name));
+  putFolder(into, join(root, 'docs'), join(DOC, 'docs'), (name) => /\.(png|svg|schema\.json)$/.test(name));
   for (const page of ['README.md', ...filesOf(root, 'docs', /\.md$/)]) putText(into, installedPage(text(page)), join(DOC, page));
   putText(into, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }), join(DOC, 'CHANGELOG.md.gz'));
   putText(into, `${text('LICENSE')}\n${'='.repeat(78)}\n\n${readFileSync(notices, 'utf8')}`, join(DOC, 'copyright'));
