@@ -4,7 +4,8 @@
  *   out/ ──► sizes
  *   dist/, out/dzd-telemetry ──► `run` against one localnet, all of them at the same time, so that other work on the machine is the same for each
  *
- * What the .deb, the .rpm, the .swix and the image hold is this executable; they differ in size alone.
+ * What the .deb, the .rpm, the .swix and the image hold is this executable; they differ in size alone. To compare options of Node.js or the environment, the
+ * checkout runs once more for each line of DZD_BENCH_NODE: DZD_BENCH_NODE='env MALLOC_ARENA_MAX=1 node --lite-mode' npm run bench -- artifacts
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -41,8 +42,11 @@ const bench: Bench = async (emit, { quick, users: n = USERS, runs = quick ? 1 : 
   const launcher = join(folder, 'launcher');
   const script = readFileSync(join(root, 'packaging/launcher.sh'), 'utf8');
   await writeFile(launcher, script.replace(/^program=.*$/m, `program=${executable}`).replace('@LOADER@', '/'));
+  const checkout = join(buildDist(hostPath), 'dzd-telemetry.js');
+  const others = (process.env.DZD_BENCH_NODE ?? '').split('\n').filter((line) => line !== '');
   const artifacts: readonly Artifact[] = [
-    { name: `checkout, Node.js ${process.versions.node}`, program: [process.execPath, join(buildDist(hostPath), 'dzd-telemetry.js')] },
+    { name: `checkout, Node.js ${process.versions.node}`, program: [process.execPath, checkout] },
+    ...others.map((line): Artifact => ({ name: line, program: ['/bin/sh', '-c', `exec ${line} "$@"`, 'bench', checkout] })),
     { name: 'executable', program: [executable] },
     { name: 'executable, by the launcher', program: ['/bin/sh', launcher] },
   ];
