@@ -10,11 +10,11 @@
 import { fork } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { SwitchSource } from '../src/collector/collector.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createSnmpSource } from '../src/collector/snmp/index.ts';
 import { createSocketsSource } from '../src/collector/sockets/index.ts';
 import { createNamespaces } from '../src/collector/sockets/ss.ts';
-import type { SwitchSource } from '../src/collector/source.ts';
 import { systemClock } from '../src/lib/index.ts';
 import { type Bench, machineMs, median } from './support/bench.ts';
 import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './support/switch-faces.ts';

@@ -6,8 +6,8 @@ import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createTickJudge, type FlightJudge, type TickJudge, type Verdict } from './invariants.ts';
 import { createSimulatedTransport, type NodeOnPath } from './network.ts';
 import { createPrng, type Prng, type RunPlan } from './plan.ts';
+import { createStallJudge, type StallJudge } from './process-judges.ts';
 import { createSimulatedSource, type SourceConditions } from './sources.ts';
-import { createStallJudge, type StallJudge } from './stall-judge.ts';
 import type { SimulationClock, Trace, World } from './world.ts';
 
 /** The defaults of the configuration. */

@@ -1,8 +1,7 @@
 import { type MonotonicMs, monotonicMs } from '../lib/index.ts';
 import { type Address, BgpStatus, type Nanoseconds, type NetworkV4, nanoseconds, type Slot, UserStatus } from '../serviceability/index.ts';
 import { msUntilReuse } from './damping.ts';
-import type { StatusPolicy } from './policy.ts';
-import type { LedgerUser, LedgerView, NeighborKey, Observation, UnobservedReason } from './types.ts';
+import type { LedgerUser, LedgerView, NeighborKey, Observation, StatusPolicy, UnobservedReason } from './types.ts';
 import { accountStateOf, advanceTrack, isContested, type UserTrack } from './user-history.ts';
 
 /**

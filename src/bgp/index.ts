@@ -19,7 +19,6 @@ export {
 } from './decide.ts';
 export { detectMassDown, reconcileMassDown } from './mass-down.ts';
 export { type Observations, observeUsers } from './observe.ts';
-export { DEFAULT_POLICY, type StatusPolicy } from './policy.ts';
 export type {
   LedgerUser,
   LedgerView,
@@ -33,4 +32,5 @@ export type {
   VrfName,
   VrfReading,
 } from './types.ts';
+export { DEFAULT_POLICY, type StatusPolicy } from './types.ts';
 export { sameTunnel, withoutDownRun } from './user-history.ts';

@@ -1,6 +1,5 @@
 import type { Address } from '../serviceability/index.ts';
-import type { StatusPolicy } from './policy.ts';
-import type { Observation } from './types.ts';
+import type { Observation, StatusPolicy } from './types.ts';
 
 export interface MassDown {
   readonly wentDown: readonly Address[];

@@ -1,6 +1,6 @@
 import type { Neighbor, NeighborKey, VrfName, VrfReading } from '../bgp/index.ts';
 import { type Clock, type MonotonicMs, monotonicMs, withDeadline } from '../lib/index.ts';
-import { neighborKeyText } from './source.ts';
+import { neighborKeyText } from './collector.ts';
 
 /** EOS's reasons for the state Idle, as its command line shortens them, and what they mean. */
 const IDLE: Readonly<Record<string, string>> = {

@@ -1,4 +1,12 @@
-export { type Collector, type CollectorOptions, type CollectorReporter, createCollector } from './collector.ts';
+export {
+  type Collector,
+  type CollectorOptions,
+  type CollectorReporter,
+  createCollector,
+  neighborKeyText,
+  type ShowRunner,
+  type SwitchSource,
+} from './collector.ts';
 export {
   createEapiShowRunner,
   createEapiSource,
@@ -20,7 +28,6 @@ export {
   type TrapTriggerOptions,
 } from './snmp/index.ts';
 export { createSocketsSource, type SocketsSourceOptions } from './sockets/index.ts';
-export { neighborKeyText, type ShowRunner, type SwitchSource } from './source.ts';
 export {
   createTriggers,
   type TriggerEvent,

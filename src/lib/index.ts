@@ -24,4 +24,3 @@ export {
 } from './clock.ts';
 export * from './errors.ts';
 export { JsonTooComplex, parseJson, requireSimpleJson } from './json.ts';
-export { SlidingSum } from './window.ts';

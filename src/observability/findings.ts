@@ -1,6 +1,6 @@
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import type { AgentState, PartReport, UserReport } from './status.ts';
-import { HOLD_REASON_TEXT, span } from './wording.ts';
+import { HOLD_REASON_TEXT, span } from './text.ts';
 
 /** critical: a person has to act. warning: the agent continues, with a fault. */
 export type Severity = 'warning' | 'critical';

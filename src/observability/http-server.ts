@@ -12,7 +12,7 @@ import { PAGE_POLICY } from './page/status-page.ts';
 import { ALL_USERS, addressOfUsers, parseUserQuery, type UserQuery } from './page/users.ts';
 import type { AgentState } from './status.ts';
 import type { StatusBoard } from './status-board.ts';
-import { printable } from './table.ts';
+import { printable } from './text.ts';
 
 /** The part of a request that admission depends on. */
 interface Requester {

@@ -5,5 +5,17 @@ export { createLogger, JOURNAL_PRIORITY, jsonLine, type Logger, type LoggerOptio
 export type { AgentState, PartReport, UserReport } from './status.ts';
 export { createStatusBoard, type StatusBoard } from './status-board.ts';
 export { createNotifyRunner, createSdNotify } from './systemd.ts';
-export { type Cell, csvLine, paint, printable, type Tone, tableLines, tableStyle, usesColor } from './table.ts';
-export { HOLD_REASON_TEXT, milliseconds, sol, span } from './wording.ts';
+export {
+  type Cell,
+  csvLine,
+  HOLD_REASON_TEXT,
+  milliseconds,
+  paint,
+  printable,
+  sol,
+  span,
+  type Tone,
+  tableLines,
+  tableStyle,
+  usesColor,
+} from './text.ts';

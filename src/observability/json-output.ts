@@ -1,5 +1,5 @@
 import { jsonLine } from './logger.ts';
-import { lineDrawer, printable } from './table.ts';
+import { lineDrawer, printable } from './text.ts';
 
 /** An intended write, as `--dry-run` prints it. */
 export interface IntentEvent {

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { pino } from 'pino';
 import { type Clock, describeError, isAgentError, isRecord, systemClock, visible } from '../lib/index.ts';
-import { paint, printable, type Tone } from './table.ts';
+import { paint, printable, type Tone } from './text.ts';
 
 /**
  * A JSON number for a bigint that a double holds exactly, else its digits as a string: a reader of JSON would silently round it.

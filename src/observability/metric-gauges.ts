@@ -5,7 +5,7 @@ import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/co
 import type { AgentListener } from '../agent/events.ts';
 import { type AgentStatus, FINDING_CODES, HALT_CAUSES, haltCause, type Verdict } from './findings.ts';
 import { createInstruments, type Instruments } from './metric-families.ts';
-import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './wording.ts';
+import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './text.ts';
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Every method that the ledger client calls. */

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import type { Logger } from './logger.ts';
-import { printable } from './table.ts';
+import { printable } from './text.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
 type NotifyRunner = (assignments: readonly string[]) => Promise<void>;

@@ -10,9 +10,9 @@ import {
   type Random,
 } from '../lib/index.ts';
 import { type Slot, slot } from '../serviceability/index.ts';
-import { Malformed } from './json.ts';
 import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
 import { minContextSlotVerdict, problemOf, type Verdict, verdictOf } from './refusals.ts';
+import { Malformed } from './responses.ts';
 import { type EndpointUrl, type RpcFailure, type RpcReply, type RpcRequest, SEND } from './transport.ts';
 
 /** One endpoint, as the methods of the ledger client use it. */

@@ -1,3 +1,4 @@
+export type { LedgerRpc } from './client.ts';
 export {
   createLedgerRpc,
   type EndpointProbe,
@@ -9,7 +10,6 @@ export {
 } from './client.ts';
 export type { EndpointEvent } from './endpoint.ts';
 export type { EndpointTraffic } from './failover.ts';
-export type { LedgerRpc } from './ledger-rpc.ts';
 export type {
   AccountInfo,
   ListedTransaction,

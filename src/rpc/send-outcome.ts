@@ -1,9 +1,8 @@
 import bs58 from 'bs58';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { badAnswer, type EndpointError, toEndpointError } from './endpoint.ts';
-import { Malformed } from './json.ts';
 import { saysRateLimit } from './refusals.ts';
-import { readSimulated, type TransactionErrorJson } from './responses.ts';
+import { Malformed, readSimulated, type TransactionErrorJson } from './responses.ts';
 import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { type Clock, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
-import { asArray, asCount, asRecord } from './json.ts';
+import { asArray, asCount, asRecord } from './responses.ts';
 
 /** Long, because an endpoint lags every day and a ledger rolls back once in years; meanwhile nothing is written. */
 const ROLLBACK_AFTER_MS = 120_000;

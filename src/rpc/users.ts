@@ -16,10 +16,9 @@ import {
   UserType,
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
-import type { SingleEndpoint } from './client.ts';
-import { asArray, asBase64Data, asRecord, asSlotted, Malformed } from './json.ts';
-import type { LedgerRpc } from './ledger-rpc.ts';
+import type { LedgerRpc, SingleEndpoint } from './client.ts';
 import type { AccountInfo } from './responses.ts';
+import { asArray, asBase64Data, asRecord, asSlotted, Malformed } from './responses.ts';
 import { RollbackWatch, SlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ExplainedUser } from '../../src/cli/agent-status.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { explainCommand } from '../../src/cli/commands.ts';
-import { type DescribeUserOptions, describeUser } from '../../src/cli/describe-user.ts';
+import { type DescribeUserOptions, describeUser } from '../../src/cli/explain.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';

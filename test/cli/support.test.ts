@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tarOf } from '../../src/cli/tar.ts';
+import { tarOf } from '../../src/cli/support.ts';
 import { loadConfig, settingTree, shareable } from '../../src/config/index.ts';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { RecentLines } from '../../src/observability/index.ts';

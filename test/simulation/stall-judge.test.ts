@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createVerdict, type Verdict } from '../../localnet/simulation/invariants.ts';
-import { createStallJudge, type StallJudge } from '../../localnet/simulation/stall-judge.ts';
+import { createStallJudge, type StallJudge } from '../../localnet/simulation/process-judges.ts';
 import type { TickReport } from '../../src/agent/events.ts';
 import type { StatusIntent } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';

@@ -1,8 +1,8 @@
 import type { NeighborKey, NeighborSnapshot } from '../../bgp/index.ts';
 import { type Clock, createAbortController, Stopped, withSignals } from '../../lib/index.ts';
 import type { Nanoseconds } from '../../serviceability/index.ts';
+import type { ShowRunner, SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
-import type { ShowRunner, SwitchSource } from '../source.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
 import { RttReader } from './rtt.ts';

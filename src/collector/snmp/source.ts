@@ -15,8 +15,8 @@ import {
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
+import { neighborKeyText, type SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
-import { neighborKeyText, type SwitchSource } from '../source.ts';
 import {
   addIgnored,
   describeIgnored,

@@ -10,7 +10,7 @@ import {
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
-import type { SwitchSource } from '../source.ts';
+import type { SwitchSource } from '../collector.ts';
 import { createNamespaces, isNamespaceName, type Namespaces, readSockets, vrfOfNamespace } from './ss.ts';
 
 export interface SocketsSourceOptions {

@@ -1,6 +1,5 @@
 import { visible } from '../../lib/index.ts';
 import type { Verdict } from '../findings.ts';
-import { SCRIPT, STYLE } from './assets.ts';
 
 /** Escaped HTML. */
 export interface Markup {
@@ -96,3 +95,62 @@ export function table<Row>(caption: string, columns: readonly Column<Row>[], row
   return html`<table role="table" aria-label="${caption}"><thead role="rowgroup"><tr role="row">${heads}</tr></thead><tbody role="rowgroup">
 ${rows.map(line)}</tbody></table>`;
 }
+
+/**
+ * With scripts the page updates in place: folded groups stay folded, an update waits for a minute at most while text is selected or typed, and a banner appears if the agent
+ * no longer answers, since old numbers look current. Without scripts the browser reloads the page.
+ */
+export const SCRIPT = `
+const touched=new Map(),stale=document.getElementById('stale');let answered=Date.now(),shown=answered,failures=0;
+document.addEventListener('click',(e)=>{const d=e.target.closest&&e.target.closest('summary')&&e.target.closest('details');if(d)touched.set(d.id,!d.open)});
+const warn=(why)=>{failures+=1;if(failures<2)return;stale.hidden=false;stale.textContent='The agent does not answer ('+why+'): this page is '+Math.round((Date.now()-answered)/1000)+' s old.'};
+const update=async()=>{try{
+const r=await fetch(location.origin+location.pathname+location.search,{cache:'no-store',signal:AbortSignal.timeout(5000)});if(!r.ok)return warn('HTTP '+r.status);
+const d=new DOMParser().parseFromString(await r.text(),'text/html'),next=d.getElementById('live');if(!next)return warn('unexpected response');
+answered=Date.now();failures=0;stale.hidden=true;document.title=d.title;
+if((String(window.getSelection())!==''||document.activeElement?.closest('form'))&&answered-shown<60000)return;
+shown=answered;
+for(const [id,open] of touched){const e=next.querySelector('#'+id);if(e)e.open=open}
+const here=document.activeElement,href=here&&here.getAttribute('href'),old=document.getElementById('live'),[typed,search]=[old,next].map((e)=>e.querySelector('#q')),before=old.querySelector('#verdict'),now=next.querySelector('#verdict');
+if(before.innerHTML===now.innerHTML&&before.className===now.className)now.replaceWith(before);
+if(typed&&search)search.value=typed.value;
+old.replaceWith(next);
+if(href){const again=next.querySelector('a[href="'+CSS.escape(href)+'"]');if(again)again.focus({preventScroll:true})}
+}catch(e){warn('no connection')}};
+setInterval(update,3000);
+`;
+
+/** Colours follow the reader's scheme; states differ in shape as well as in colour. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
+export const STYLE = `
+:root{color-scheme:light dark;--bg:#f4f6f8;--fg:#14181c;--dim:#55606b;--card:#fff;--line:#d9dee4;--up:#0b6b40;--down:#b01e17;--hold:#7d5200;--link:#0b57c2;--ok-bg:#e3f4ea;--warning-bg:#fdf1d8;--critical-bg:#fce4e2}
+@media(prefers-color-scheme:dark){:root{--bg:#0e1114;--fg:#e8eaed;--dim:#9ca6b1;--card:#171b20;--line:#2c333b;--up:#4cc38a;--down:#ff8a82;--hold:#f0b849;--link:#8ab8ff;--ok-bg:#10291d;--warning-bg:#2e2410;--critical-bg:#361613}}
+*{box-sizing:border-box}html{-webkit-text-size-adjust:100%}body{margin:0 auto;padding:1rem;max-width:78rem;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif}
+h1{font-size:1.35rem;margin:0}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}p{margin:.3rem 0}a{color:var(--link)}.dim{color:var(--dim)}.pad{padding:.7rem .9rem}
+header p{font-size:.85rem}nav a{display:inline-block;padding:.3rem .6rem .3rem 0}
+.mono{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
+.card,table,details,.verdict{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
+.verdict{border-left-width:.4rem;padding:.8rem 1rem;margin-top:.8rem;overflow-wrap:anywhere}.verdict .what{font-size:1.15rem;font-weight:600}.verdict ul{margin:.5rem 0 0;padding-left:1.2rem}.todo{font-weight:500}
+.verdict li{margin:.25rem 0}.verdict.ok{border-color:var(--up);background:var(--ok-bg)}.verdict.warning{border-color:var(--hold);background:var(--warning-bg)}.verdict.critical{border-color:var(--down);background:var(--critical-bg)}
+.verdict.neutral{border-color:var(--dim)}.verdict .dim{color:inherit;opacity:.85}
+#stale{position:sticky;top:0;z-index:1;margin:0 0 .5rem;padding:.6rem .9rem;background:var(--down);color:var(--bg);border-radius:.5rem;font-weight:600}#stale[hidden]{display:none}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:.8rem 0 0}.tiles>div{min-width:0;overflow-wrap:anywhere;display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.6rem .8rem}
+.tiles dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}.tiles dt{color:var(--dim);font-size:.85rem}
+figure{margin:0}svg{display:block;width:100%;height:5rem}.bar-up{fill:var(--up)}.bar-down{fill:var(--down)}svg line{stroke:var(--line)}.axis{display:flex;justify-content:space-between;font-size:.8rem;margin:.2rem 0}.flappers{margin:.4rem 0 0;padding-left:1.2rem}
+details{margin:.6rem 0;overflow:hidden}summary{padding:.5rem .9rem;cursor:pointer;font-weight:500}details table,details .card{border-width:1px 0 0;border-radius:0}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem}th,td{text-align:left;padding:.35rem .8rem;vertical-align:baseline;font-weight:400;font-variant-numeric:tabular-nums}
+thead th{font-weight:600;color:var(--dim);font-size:.8rem}tbody tr>*{border-top:1px solid var(--line)}td.wrap{min-width:12rem;overflow-wrap:anywhere}.name{min-width:14rem}
+details.users table{table-layout:fixed}details.users thead th:nth-child(1){width:6%}details.users thead th:nth-child(2){width:11%}details.users thead th:nth-child(3){width:12%}details.users thead th:nth-child(4){width:14%}details.users thead th:nth-child(5){width:16%}details.users thead th:nth-child(6){width:13%}details.users thead th:nth-child(7){width:8%}details.users thead th:nth-child(8){width:20%}
+form{display:flex;flex-wrap:wrap;gap:.4rem .6rem;align-items:baseline}input,button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--dim);border-radius:.3rem;padding:.3rem .6rem}input[type=search]{min-width:0;flex:0 1 22rem}nav a[aria-current]{font-weight:600;color:inherit;text-decoration:none}.pages>*{display:inline-block;padding:.3rem .6rem .3rem 0}
+.sig>*{display:inline-block;max-width:22rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom}.sig span{user-select:all}
+.up{color:var(--up)}.down{color:var(--down)}.unobserved,.failed,.unknown,.tx-expired,.tx-failed{color:var(--hold)}.up::before{content:"▲ ";content:"▲ "/""}.down::before{content:"▼ ";content:"▼ "/""}.unobserved::before,.unknown::before{content:"◌ ";content:"◌ "/""}.failed::before,.tx-expired::before,.tx-failed::before{content:"! ";content:"! "/""}
+ol.card{list-style:none;margin:0;padding:.5rem .9rem}ol.card li{padding:.15rem 0;overflow-wrap:anywhere}dl.facts{margin:0;padding:.5rem .9rem;display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dl.facts dt{color:var(--dim)}dl.facts dd{margin:0;overflow-wrap:anywhere}article{max-width:60rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}code{font-family:ui-monospace,monospace;font-size:.9em}article code{overflow-wrap:anywhere}article li{margin:.3rem 0}footer{margin:1.5rem 0 .5rem;font-size:.85rem}
+@media(max-width:60rem){
+body{padding:.7rem}.tiles{grid-template-columns:repeat(6,1fr)}.tiles>div{grid-column:span 3}.tiles>div:nth-child(-n+3){grid-column:span 2}
+table,tbody,tr,td,tbody th{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+tbody tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.5rem .9rem;border-top:1px solid var(--line)}tbody tr:first-child{border-top:0}tbody tr>*{border:0;padding:0;max-width:100%}tbody tr>:empty{display:none}
+tbody th{font-weight:600}td.wrap{flex-basis:100%;min-width:0}.name{min-width:0}.sig{flex-basis:100%}details.users table{table-layout:auto}
+.sig>*{max-width:100%}
+[data-title]::before{content:attr(data-title) " ";color:var(--dim)}
+a{padding:.15rem 0}
+}
+`;

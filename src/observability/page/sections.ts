@@ -1,7 +1,7 @@
 import { NETWORKS } from '../../serviceability/index.ts';
 import type { AgentStatus } from '../findings.ts';
 import type { FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from '../status.ts';
-import { clockTime, span } from '../wording.ts';
+import { clockTime, span } from '../text.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 import { userLink } from './users.ts';
 

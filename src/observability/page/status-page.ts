@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type AgentStatus, type Finding, sessionSummary } from '../findings.ts';
 import type { UserReport } from '../status.ts';
-import { clockTime, shortKey, sol, span } from '../wording.ts';
-import { SCRIPT, STYLE } from './assets.ts';
-import { html, layout, type Markup, verdictBox, withCode } from './html.ts';
+import { clockTime, shortKey, sol, span } from '../text.ts';
+import { html, layout, type Markup, SCRIPT, STYLE, verdictBox, withCode } from './html.ts';
 import { addressOfRunbook } from './runbooks.ts';
 import { eventList, flapStrip, parts, transactions } from './sections.ts';
 import { ALL_USERS, type UserQuery, usersSection } from './users.ts';

@@ -1,6 +1,6 @@
 import type { AgentStatus } from '../findings.ts';
 import type { UserReport } from '../status.ts';
-import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
+import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../text.ts';
 import { html, layout, type Markup, type Tone, verdictBox } from './html.ts';
 import { eventList, signatureText } from './sections.ts';
 import { stateOfUser, waitText } from './users.ts';

@@ -1,6 +1,6 @@
 import { type AgentStatus, isActivated } from '../findings.ts';
 import type { UserReport } from '../status.ts';
-import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../wording.ts';
+import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../text.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 
 /** The states by which the page groups users, faults first. */
