@@ -229,6 +229,8 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     /** Why the HTTP server does not listen yet. */
     problem: served?.problem,
     reporter: createAgentEvents(...listeners).reporter,
+    /** The gravest finding of the verdict. */
+    finding: () => board.read().findings[0],
     /** Receives the requests and bytes that the agent exchanges with the ledger. */
     meter: {
       request(event) {

@@ -114,9 +114,11 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
         reload: () => service.reload(),
       });
   const notify = createNotifyRunner(io.environment);
-  const manager = createSdNotify({ environment: io.environment, pid: process.pid, run: notify, clock: systemClock, logger });
-  events.listen(manager.listener);
+  const { environment } = io;
+  const manager = createSdNotify({ environment, pid: process.pid, run: notify, clock: systemClock, logger, finding: server?.finding });
+  // Its status line shows the verdict, so it listens after the server.
   if (server !== undefined) events.listen(server.reporter);
+  events.listen(manager.listener);
   let isFirst = true;
   const service = new AgentService({
     open: async () => {
@@ -136,7 +138,7 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
     onReloading: () => manager.reloading(),
     onReload: (outcome) => {
       server?.reloaded(outcome);
-      manager.reloaded(outcome.successful);
+      manager.reloaded();
     },
   });
   io.onHangup(() => void service.reload());

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
+import { type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
+import type { Finding } from './findings.ts';
 import type { Logger } from './logger.ts';
 import { printable } from './text.ts';
 
@@ -15,6 +16,8 @@ interface SdNotifyOptions {
   readonly run: NotifyRunner;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Pick<Logger, 'warn'>;
+  /** The gravest finding of the verdict; a dry run has none. */
+  readonly finding?: () => Finding | undefined;
 }
 
 /** A tick this long feeds the watchdog in any case: the next one may be as long, and half of its timeout would be lost. */
@@ -31,13 +34,11 @@ const STATUS_GAP_MS = 10_000;
  *
  * No timer feeds the watchdog. Messages go one after the other, as their order is their meaning.
  */
-export function createSdNotify({ environment, pid, run, clock, logger }: SdNotifyOptions) {
+export function createSdNotify({ environment, pid, run, clock, logger, finding }: SdNotifyOptions) {
   const isManaged = (environment.NOTIFY_SOCKET ?? '') !== '';
   const feedEveryMs = watchdogMs(environment, pid) / 2;
   let ready = false;
   let stopping = false;
-  let halted: AgentError | undefined;
-  let stalled: AgentError | undefined;
   let fedAt: MonotonicMs | undefined;
   let sentText = '';
   let sentTextAt: MonotonicMs | undefined;
@@ -80,38 +81,24 @@ export function createSdNotify({ environment, pid, run, clock, logger }: SdNotif
       fedAt = clock.monotonic();
       assignments.push('WATCHDOG=1');
     }
-    const text = statusLine(report, halted, stalled);
-    if (text !== sentText && (assignments.length > 0 || isDue(sentTextAt, STATUS_GAP_MS))) {
-      sentText = text;
-      sentTextAt = clock.monotonic();
-      assignments.push(`STATUS=${text}`);
+    if (assignments.length > 0 || isDue(sentTextAt, STATUS_GAP_MS)) {
+      const text = statusLine(report, finding?.());
+      if (text !== sentText) {
+        sentText = text;
+        sentTextAt = clock.monotonic();
+        assignments.push(`STATUS=${text}`);
+      }
     }
     if (assignments.length > 0) send(...assignments);
   }
 
   return {
-    listener: {
-      tick,
-      halted(error) {
-        halted = error;
-      },
-      resumed() {
-        halted = undefined;
-      },
-      writesStalled({ error }) {
-        stalled = error;
-      },
-      writesResumed() {
-        stalled = undefined;
-      },
-    } satisfies AgentListener,
+    listener: { tick } satisfies AgentListener,
     reloading() {
       if (ready) send('RELOADING=1');
     },
     /** After a reload, successful or not: the agent runs either way. */
-    reloaded(successful: boolean) {
-      // The new agent reports its own.
-      if (successful) halted = stalled = undefined;
+    reloaded() {
       if (ready) send('READY=1');
     },
     stopping() {
@@ -131,19 +118,14 @@ function watchdogMs({ WATCHDOG_USEC: usec = '', WATCHDOG_PID: watched }: SdNotif
   return Number(usec) / 1_000;
 }
 
-function statusLine(
-  { switchRead, viewSlot, outcomes }: TickReport,
-  halted: AgentError | undefined,
-  stalled: AgentError | undefined,
-): string {
-  if (!switchRead && viewSlot === undefined) return 'neither the switch nor the ledger can be read';
-  if (!switchRead) return 'the switch cannot be read';
-  if (viewSlot === undefined) return 'the ledger cannot be read';
+function statusLine({ viewSlot, outcomes }: TickReport, finding: Finding | undefined): string {
   const counts = { up: 0, down: 0, unobserved: 0 };
   for (const { observation } of outcomes.values()) counts[observation.kind] += 1;
-  const seen = `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
-  if (halted !== undefined) return `${seen}; writes halted: ${printable(halted.message)}`;
-  return stalled === undefined ? seen : `${seen}; writes are not landing: ${printable(stalled.message)}`;
+  const users =
+    viewSlot === undefined
+      ? 'the users have not been read from the ledger'
+      : `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
+  return finding === undefined ? users : `${finding.severity}: ${printable(finding.text)}; ${users}`;
 }
 
 /** Longer than a busy switch takes to start a small process. */

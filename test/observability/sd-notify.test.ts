@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { TickReport } from '../../src/agent/events.ts';
 import { sources } from '../../src/config/schema-sources.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
-import { createSdNotify } from '../../src/observability/index.ts';
+import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { createSdNotify, type Finding } from '../../src/observability/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';
 
@@ -14,6 +14,7 @@ function manager(environment: Readonly<Record<string, string>> = ENVIRONMENT) {
   const heard: string[] = [];
   const warned: unknown[] = [];
   const faults: Error[] = [];
+  const findings: Finding[] = [];
   const notify = createSdNotify({
     environment,
     pid: 77,
@@ -24,6 +25,7 @@ function manager(environment: Readonly<Record<string, string>> = ENVIRONMENT) {
     },
     clock,
     logger: { warn: (message, fields) => warned.push([message, fields]) },
+    finding: () => findings[0],
   });
   const users = [userNumber(0), userNumber(1)];
   const { outcomes } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }) });
@@ -43,6 +45,7 @@ function manager(environment: Readonly<Record<string, string>> = ENVIRONMENT) {
     clock,
     warned,
     faults,
+    findings,
     both,
     /** The report of a tick without a view of the ledger. */
     blind: { ...blind, outcomes: new Map() } satisfies TickReport,
@@ -66,7 +69,7 @@ test('without NOTIFY_SOCKET nothing is sent to systemd', async () => {
 test('READY=1 follows the first tick that read both the switch and the ledger', async () => {
   const { notify, both, blind, heard } = manager({ NOTIFY_SOCKET: '@sock' });
   notify.listener.tick({ ...blind, switchRead: false });
-  expect(await heard()).toEqual(['STATUS=neither the switch nor the ledger can be read']);
+  expect(await heard()).toEqual(['STATUS=the users have not been read from the ledger']);
   notify.listener.tick(blind);
   notify.listener.tick({ ...both, switchRead: false });
   expect(await heard()).toEqual([]);
@@ -85,7 +88,7 @@ test('completed ticks feed the watchdog, at most once in half of its timeout', a
   expect(await heard()).toEqual([]);
   await clock.advance(1);
   notify.listener.tick(blind);
-  expect(await heard()).toEqual(['WATCHDOG=1 | STATUS=the ledger cannot be read']);
+  expect(await heard()).toEqual(['WATCHDOG=1 | STATUS=the users have not been read from the ledger']);
   await clock.advance(600_000);
   expect(await heard()).toEqual([]);
 });
@@ -120,11 +123,11 @@ test.each<Record<string, string>>([{ WATCHDOG_USEC: '0' }, { WATCHDOG_USEC: 'soo
 test('the begin and end of a reload are notified, but not before READY=1', async () => {
   const { notify, both, heard } = manager();
   notify.reloading();
-  notify.reloaded(true);
+  notify.reloaded();
   expect(await heard()).toEqual([]);
   notify.listener.tick(both);
   notify.reloading();
-  notify.reloaded(true);
+  notify.reloaded();
   expect(await heard()).toEqual([`READY=1 | WATCHDOG=1 | ${SEEN}`, 'RELOADING=1', 'READY=1']);
 });
 
@@ -136,56 +139,26 @@ test('nothing is notified after STOPPING=1', async () => {
   expect(await heard()).toEqual(['STOPPING=1 | STATUS=waiting for the transactions in flight']);
 });
 
-test('the status line gives the reason of a halt on one line', async () => {
-  const { notify, both, clock, heard } = manager();
+test('the status line begins with the gravest finding of the verdict, on one line, until it has ended', async () => {
+  const { notify, both, clock, findings, heard } = manager();
   notify.listener.tick(both);
   await notify.flush();
-  const error = new AgentError('EAPI__TIMEOUT', { endpoint: 'a\nREADY=1', ms: 10 });
-  notify.listener.halted(error);
-  await clock.advance(10_000);
-  notify.listener.tick(both);
-  await notify.flush();
-  notify.listener.resumed();
-  await clock.advance(10_000);
-  notify.listener.tick(both);
-  const [, halted = '', ...rest] = await heard();
-  expect(halted).toContain(`${SEEN}; writes halted: `);
-  expect(halted).not.toContain('\n');
-  expect(rest).toEqual([SEEN]);
-});
-
-test('the status line names what keeps writes from landing, until they land again', async () => {
-  const { notify, both, clock, heard } = manager();
-  notify.listener.tick(both);
-  const error = new AgentError('WRITE__NOT_LANDING', { problem: 'http://a: rate limit\nexceeded' });
-  notify.listener.writesStalled({ error, forMs: 45_000, repeated: false });
+  findings.push({
+    code: 'writes-not-landing',
+    severity: 'critical',
+    since: 0,
+    text: 'No write has landed for 45 s: rate limit\nREADY=1',
+    remedy: 'wait',
+    runbook: 'DzdWritesNotLanding',
+  });
   await clock.advance(10_000);
   notify.listener.tick(both);
   await notify.flush();
-  notify.listener.writesResumed();
+  findings.pop();
   await clock.advance(10_000);
   notify.listener.tick(both);
-  const [, stalled = '', ...rest] = await heard();
-  expect(stalled).toContain(`${SEEN}; writes are not landing: `);
-  expect(stalled).toContain('rate limit\\x0aexceeded');
-  expect(rest).toEqual([SEEN]);
-});
-
-test('a successful reload ends the halt and the stall of the former agent in the status line, a failed one does not', async () => {
-  const { notify, both, clock, heard } = manager();
-  notify.listener.tick(both);
-  const error = new AgentError('WRITE__NOT_LANDING', { problem: 'none is confirmed' });
-  notify.listener.halted(error);
-  notify.listener.writesStalled({ error, forMs: 45_000, repeated: false });
-  const lineAfter = async (successful: boolean) => {
-    notify.reloaded(successful);
-    await notify.flush();
-    await clock.advance(10_000);
-    notify.listener.tick(both);
-    return (await heard()).at(-1);
-  };
-  expect(await lineAfter(false)).toContain('writes halted: ');
-  expect(await lineAfter(true)).toBe(SEEN);
+  const counts = SEEN.slice('STATUS='.length);
+  expect((await heard()).slice(1)).toEqual([`STATUS=critical: No write has landed for 45 s: rate limit\\x0aREADY=1; ${counts}`, SEEN]);
 });
 
 test('a tick sends nothing while an earlier message is undelivered', async () => {
