@@ -49,7 +49,12 @@ export interface TickReporter {
    * `lost`: the users cannot be read from the ledger. `too-old`: the last view is too old to decide on. `rollback`: the new view is of an older
    * slot, because the ledger was rolled back or the earlier slot was wrong.
    */
-  ledgerView(event: { readonly state: 'lost' | 'too-old' | 'back' | 'rollback'; readonly error?: AgentError }): void;
+  ledgerView(event: {
+    readonly state: 'lost' | 'too-old' | 'back' | 'rollback';
+    readonly error?: AgentError;
+    /** They could not be read before either, for another reason. */
+    readonly again?: boolean;
+  }): void;
 }
 
 /** Every event of the agent; each is emitted once, where the transition happens. */

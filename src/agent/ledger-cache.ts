@@ -64,7 +64,7 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
       const agentError = isAgentError(error)
         ? error
         : new AgentError('LEDGER__VIEW_FAILED', { problem: describeError(error) }, { cause: error });
-      if (problem === undefined) reporter.ledgerView({ state: 'lost', error: agentError });
+      if (problem?.code !== agentError.code) reporter.ledgerView({ state: 'lost', error: agentError, again: problem !== undefined });
       problem = agentError;
     }
   }

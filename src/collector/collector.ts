@@ -44,8 +44,11 @@ export function neighborKeyText(key: NeighborKey): string {
 export interface CollectorReporter {
   /** A source answered a poll, after so many milliseconds. */
   polled(event: { readonly source: string; readonly durationMs: number }): void;
-  /** Reported once when a source fails and once when it recovers, not for each failed poll. */
-  source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
+  /**
+   * Reported once when a source fails and once when it recovers, not for each failed poll; in between, with `again`, when it fails for another
+   * reason than before.
+   */
+  source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError; readonly again?: boolean }): void;
 }
 
 export interface CollectorOptions {
@@ -81,7 +84,8 @@ interface Tracked {
 }
 
 interface Health {
-  lost: boolean;
+  /** The code of its last error, until it is read again. */
+  lost: string | undefined;
   retryAt: number;
   delays: Generator<number, never>;
 }
@@ -95,7 +99,7 @@ interface Health {
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions): Collector {
   const newDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
-  const tracked = sources.map((source): Tracked => ({ source, health: { lost: false, retryAt: 0, delays: newDelays() } }));
+  const tracked = sources.map((source): Tracked => ({ source, health: { lost: undefined, retryAt: 0, delays: newDelays() } }));
 
   async function poll({ source, health }: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const from = clock.monotonic();
@@ -103,21 +107,18 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       const boundMs = source.pollTimeoutMs === undefined ? timeoutMs : source.pollTimeoutMs + GRACE_MS;
       const snapshot = await withDeadline(boundMs, signal, (inner) => source.collect(inner), clock);
       reporter.polled({ source: source.name, durationMs: clock.monotonic() - from });
-      if (health.lost) reporter.source({ source: source.name, state: 'back' });
-      health.lost = false;
+      if (health.lost !== undefined) reporter.source({ source: source.name, state: 'back' });
+      health.lost = undefined;
       health.delays = newDelays();
       return snapshot;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (!health.lost)
-        reporter.source({
-          source: source.name,
-          state: 'lost',
-          error: isAgentError(error)
-            ? error
-            : new AgentError('SWITCH__SOURCE_FAILED', { source: source.name, problem: describeError(error) }, { cause: error }),
-        });
-      health.lost = true;
+      const problem = isAgentError(error)
+        ? error
+        : new AgentError('SWITCH__SOURCE_FAILED', { source: source.name, problem: describeError(error) }, { cause: error });
+      const again = health.lost !== undefined;
+      if (health.lost !== problem.code) reporter.source({ source: source.name, state: 'lost', error: problem, again });
+      health.lost = problem.code;
       health.retryAt = clock.monotonic() + health.delays.next().value;
       return undefined;
     }
@@ -126,7 +127,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   return {
     async collect({ needed, confirmationPoll = false }, signal) {
       const order = confirmationPoll ? [...tracked.slice(1), ...tracked.slice(0, 1)] : tracked;
-      const backedOff = order.filter(({ health }) => health.lost && clock.monotonic() < health.retryAt);
+      const backedOff = order.filter(({ health }) => health.lost !== undefined && clock.monotonic() < health.retryAt);
       // A source that just failed is polled again only when no other answers.
       const candidates = [...order.filter((each) => !backedOff.includes(each)), ...backedOff];
       let merged: NeighborSnapshot | undefined;
@@ -144,7 +145,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
     async readRtts(neighbors, signal) {
       const found = new Map<string, Nanoseconds>();
       for (const { source, health } of tracked) {
-        if (source.readRtts === undefined || health.lost) continue;
+        if (source.readRtts === undefined || health.lost !== undefined) continue;
         const missing = found.size === 0 ? neighbors : neighbors.filter((key) => !found.has(neighborKeyText(key)));
         if (missing.length === 0) break;
         try {

@@ -335,9 +335,7 @@ function reading(state: AgentState): readonly Found[] {
     const what = 'The switch cannot be read; no status is written';
     found.push(unread('switch-unread', what, sources, state, '`dzd-telemetry check` polls every source'));
   }
-  // The first failed reading costs no write: the next tick reads again.
-  const isLasting = ledgerProblem !== null && lastTick !== null && ledgerProblem.since < lastTick.at - lastTick.durationMs;
-  if (lastTick?.viewSlot == null ? ledgerProblem !== null || !isStarting || allFail(endpoints) : isLasting) {
+  if (lastTick?.viewSlot == null ? ledgerProblem !== null || !isStarting || allFail(endpoints) : isLedgerUnread(state)) {
     const what = 'The users cannot be read from the ledger; no status is written';
     if (ledgerProblem === null) found.push(unread('ledger-unread', what, endpoints, state, 'check ledger.rpcUrls'));
     else {
@@ -352,6 +350,10 @@ function reading(state: AgentState): readonly Found[] {
   return found;
 }
 
+/** The first failed reading costs no write: the next tick reads again. */
+const isLedgerUnread = ({ ledgerProblem, lastTick }: AgentState): boolean =>
+  ledgerProblem !== null && lastTick !== null && ledgerProblem.since < lastTick.at - lastTick.durationMs;
+
 function allFail(of: readonly PartReport[]): boolean {
   return of.length > 0 && of.every(({ state }) => state === 'lost');
 }
@@ -363,7 +365,8 @@ function unread(code: FindingCode, what: string, of: readonly PartReport[], { la
 }
 
 /** Sources, endpoints and triggers that fail while others work. If none could be read at all, that has its own finding. */
-function parts({ sources, endpoints, lastTick, failedTriggers, slotProgress, ledgerLag, now }: AgentState): readonly Found[] {
+function parts(state: AgentState): readonly Found[] {
+  const { sources, endpoints, lastTick, failedTriggers, slotProgress, ledgerLag, now } = state;
   const found: Found[] = [];
   const lost = (of: readonly PartReport[]) => of.filter(({ state }) => state === 'lost');
   if (lastTick?.switchRead === true) {
@@ -375,7 +378,8 @@ function parts({ sources, endpoints, lastTick, failedTriggers, slotProgress, led
     const [first] = failed;
     if (first !== undefined && failed.length === endpoints.length) {
       const what = endpoints.length === 1 ? 'The only ledger endpoint fails' : 'Every ledger endpoint fails';
-      found.push(failure('endpoints-lost', `${what}: ${describePart(first)}`, first, 'check ledger.rpcUrls'));
+      const why = first.problem?.includes(first.name) ? first.problem : describePart(first);
+      if (!isLedgerUnread(state)) found.push(failure('endpoints-lost', `${what}: ${why}`, first, 'check ledger.rpcUrls'));
     } else
       for (const part of failed)
         found.push(failure('endpoint-lost', `Ledger endpoint ${describePart(part)}`, part, 'check ledger.rpcUrls'));

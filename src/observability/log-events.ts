@@ -2,7 +2,7 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import type { LedgerView, Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
 import { type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
-import { type AgentStatus, LOW_HOURS, type Verdict } from './findings.ts';
+import { type AgentStatus, type FindingCode, LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
 
 /** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
@@ -143,17 +143,34 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
   };
 }
 
+/** Findings that no event names: where one joins others of the same verdict, this line is all that the log has of it. */
+const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
+  'users-all-down',
+  'users-mostly-down',
+  'balance-nearly-empty',
+  'writes-delayed',
+  'records-overdue',
+  'ledger-lag',
+  'users-ambiguous',
+]);
+
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
 
-/** One line a change of the verdict, with the findings that made it. Must listen after the board. */
+/** One line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. Must listen after the board. */
 export function createVerdictLog(logger: Logger, read: () => AgentStatus): AgentListener {
   let last: { readonly verdict: Verdict; readonly at: number } | undefined;
+  let known: ReadonlySet<FindingCode> = new Set();
   return {
     tick() {
       const { verdict, findings, now } = read();
       const was = last;
+      const joined = findings.find(({ code }) => IN_VERDICT_ONLY.has(code) && !known.has(code));
+      known = new Set(findings.map(({ code }) => code));
       if (verdict === (was?.verdict ?? 'ok')) {
         last ??= { verdict, at: now };
+        if (joined === undefined) return;
+        const { severity, code, text, remedy, runbook } = joined;
+        logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
         return;
       }
       last = { verdict, at: now };
@@ -162,7 +179,7 @@ export function createVerdictLog(logger: Logger, read: () => AgentStatus): Agent
         verdict,
         was: was?.verdict,
         afterSeconds: was === undefined ? undefined : Math.round((now - was.at) / 1_000),
-        findings: findings.length === 0 ? undefined : [...new Set(findings.map(({ code }) => code))],
+        findings: findings.length === 0 ? undefined : [...known],
         problem: first?.text,
         remedy: first?.remedy,
         runbook: first?.runbook,
@@ -223,8 +240,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     }
   };
   let wasRead: boolean | undefined;
-  /** Both outlive a reload, after which a new agent reports what is known already. */
-  const lostSources = new Map<string, string | undefined>();
+  /** What has been logged of each failure, by code and message. These outlive a reload, after which a new agent reports what is known already. */
+  const lostSources = new Map<string, Set<string | undefined>>();
+  const ledgerProblems = new Set<string | undefined>();
   let reporting = '';
   let wasLow = false;
   let deviceWas: string | undefined;
@@ -259,8 +277,11 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       if (confirmed === wentDown) logger.warn('most sessions went down at once; a second poll confirmed it', fields);
       else logger.warn('most sessions read down at once; no status is written for those that a second poll did not confirm', fields);
     },
-    ledgerView({ state, error }) {
+    ledgerView({ state, error, again }) {
       if (state === 'lost') begin('ledger');
+      if (again !== true) ledgerProblems.clear();
+      if (again === true && ledgerProblems.has(error?.code)) return;
+      if (state === 'lost') ledgerProblems.add(error?.code);
       if (state === 'back') logger.info('users read from the ledger again', { afterSeconds: end('ledger') });
       else if (state === 'rollback') logger.warn('ledger rolled back: for 2 min its endpoints returned older slots only');
       else if (state === 'too-old')
@@ -271,10 +292,11 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     polled({ source }) {
       if (lostSources.delete(source)) logger.info('switch source recovered', { source, afterSeconds: end(`source ${source}`) });
     },
-    source({ source, state, error }) {
-      if (state === 'back' || (lostSources.has(source) && lostSources.get(source) === error?.message)) return;
+    source({ source, state, error, again }) {
+      const logged = lostSources.get(source) ?? new Set();
+      if (state === 'back' || logged.has(again === true ? error?.code : error?.message)) return;
       begin(`source ${source}`);
-      lostSources.set(source, error?.message);
+      lostSources.set(source, logged.add(error?.code).add(error?.message));
       logger.warn('switch source failed', { source, error });
     },
     trigger(event) {

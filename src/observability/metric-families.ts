@@ -166,8 +166,8 @@ export function createTickMetrics({ counter, histogram, gauge }: Instruments, no
     },
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),
-    ledgerView({ state }) {
-      if (state === 'lost') viewLosses.inc();
+    ledgerView({ state, again }) {
+      if (state === 'lost' && again !== true) viewLosses.inc();
       if (state === 'rollback') {
         rollbacks.inc();
         setBacks.inc();

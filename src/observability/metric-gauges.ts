@@ -101,8 +101,8 @@ export function createPartMetrics(
 
   return {
     listener: {
-      source({ source, state }) {
-        if (state === 'lost') sourceLosses.inc({ source });
+      source({ source, state, again }) {
+        if (state === 'lost' && again !== true) sourceLosses.inc({ source });
       },
       endpoint({ endpoint, state }) {
         if (state === 'lost') endpointLosses.inc({ endpoint });

@@ -64,14 +64,15 @@ class PartStates {
 
   changed(name: string, state: 'lost' | 'back', error?: AgentError): void {
     const before = this.#parts.get(name) ?? this.#ok(name);
-    const since = this.#clock.wall();
+    const at = this.#clock.wall();
     this.#parts.set(name, {
       ...before,
       state: state === 'lost' ? 'lost' : 'ok',
-      since,
+      // An endpoint may fail at its reads and then at its sends, a source for one reason after the other.
+      since: state === 'lost' && before.state === 'lost' ? before.since : at,
       problem: error?.message ?? null,
       remedy: error?.remedy ?? null,
-      lastProblem: error === undefined ? before.lastProblem : { at: since, text: error.message },
+      lastProblem: error === undefined ? before.lastProblem : { at, text: error.message },
     });
   }
 
@@ -351,18 +352,19 @@ export function createStatusBoard(options: StatusBoardOptions) {
       note('resumed', 'writes are confirmed again');
     },
     polled: ({ source, durationMs }) => sources.responded(source, durationMs),
-    source({ source, state, error }) {
+    source({ source, state, error, again }) {
       sources.changed(source, state, error);
-      note('source', withError(`source ${source} ${STATE_TEXT[state]}`, error));
+      if (again !== true) note('source', withError(`source ${source} ${STATE_TEXT[state]}`, error));
     },
     endpoint({ endpoint, state, error }) {
       endpoints.changed(endpoint, state, error);
       note('endpoint', error?.message.includes(endpoint) ? error.message : withError(`endpoint ${endpoint} ${STATE_TEXT[state]}`, error));
     },
-    ledgerView({ state, error }) {
-      if (state === 'lost' && error !== undefined) ledgerProblem = { since: clock.wall(), message: error.message, remedy: error.remedy };
+    ledgerView({ state, error, again }) {
+      if (state === 'lost' && error !== undefined)
+        ledgerProblem = { since: ledgerProblem?.since ?? clock.wall(), message: error.message, remedy: error.remedy };
       else if (state === 'back') ledgerProblem = null;
-      note('ledger', withError(VIEW_TEXT[state], error));
+      if (again !== true) note('ledger', withError(VIEW_TEXT[state], error));
     },
     massDown: ({ wentDown, wereUp, confirmed }) =>
       note('mass-down', `${wentDown} of ${wereUp} sessions read down at once; a second poll confirmed ${confirmed}`),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, VrfReading } from '../../src/bgp/index.ts';
 import { createCollector, type SwitchSource } from '../../src/collector/index.ts';
-import { createVirtualClock, monotonicMs, seededRandom } from '../../src/lib/index.ts';
+import { AgentError, createVirtualClock, monotonicMs, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds } from '../../src/serviceability/index.ts';
 
 const established = (address: string): Neighbor => ({ address, state: 'established' });
@@ -99,6 +99,19 @@ test('rule 20: a silent source is given up and reported once, and the next one i
     expect([...((await collector.collect({ needed }, never))?.vrfs.keys() ?? [])]).toEqual(['default', 'vrf1']);
   }
   expect(reported).toEqual(['eapi lost: source eapi could not read the switch: no answer within 20 ms']);
+});
+
+test('a source that fails for another reason than before is reported again with that one, and once for each change', async () => {
+  const errors = ['EAPI__UNREACHABLE', 'EAPI__UNREACHABLE', 'EAPI__HTTP_STATUS'] as const;
+  let polls = 0;
+  const failing: SwitchSource = {
+    ...sourceWith('eapi', {}),
+    collect: () =>
+      Promise.reject(new AgentError(errors[polls++] ?? 'EAPI__HTTP_STATUS', { endpoint: 'a', problem: 'no', path: '/', status: 401 })),
+  };
+  const { collector, reported } = collectorOf(failing);
+  for (let poll = 0; poll < 4; poll += 1) await collector.collect({ needed }, never);
+  expect(reported).toEqual([expect.stringContaining('cannot be reached'), expect.stringContaining('HTTP 401')]);
 });
 
 test('round-trip times that a source does not answer come from the next', async () => {

@@ -241,6 +241,18 @@ test('the line of each recovery has how long the trouble lasted', async () => {
   expect(texts().map(({ afterSeconds }) => afterSeconds)).toEqual(begun.map(() => 125));
 });
 
+test('a failure that goes on for another reason is one line a reason, however often the reasons alternate', () => {
+  const { reporter, texts } = log();
+  const refused = new AgentError('EAPI__UNREACHABLE', { endpoint: 'a', problem: 'refused' });
+  const password = new AgentError('EAPI__HTTP_STATUS', { endpoint: 'a', path: '/', status: 401 });
+  for (const [round, error] of [refused, password, refused, password].entries()) {
+    reporter.source({ source: 'eapi', state: 'lost', error, again: round > 0 });
+    reporter.ledgerView({ state: 'lost', error, again: round > 0 });
+  }
+  const codes = ['EAPI__UNREACHABLE', 'EAPI__UNREACHABLE', 'EAPI__HTTP_STATUS', 'EAPI__HTTP_STATUS'];
+  expect(texts().map(({ error }) => (error as { code: string }).code)).toEqual(codes);
+});
+
 test('a device that is drained is one warning, and one line when it is activated again', () => {
   const { reporter, texts } = log();
   for (const status of [1, 5, 5, 1]) reporter.deviceStatus({ status });
@@ -275,6 +287,8 @@ test('each change of the verdict is one line with its findings, and an agent tha
     ]),
   ).toEqual([
     ['error', 'verdict changed critical', 'ok', 10, ['spend-limit-reached'], 'DzdSpendLimitReached'],
+    // The endpoint has a line of its own.
+    ['warn', 'finding joined the others critical', undefined, undefined, ['users-ambiguous'], 'DzdUsersAmbiguous'],
     ['info', 'verdict changed ok', 'critical', 20, undefined, undefined],
   ]);
 });

@@ -221,7 +221,7 @@ const CERTIFICATE_CODES =
   /^(ERR_TLS|CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|ERROR_IN_CERT|ERR_OSSL|ERR_SSL_(EE|CA)_)/;
 
 function toAgentError(error: unknown, { endpoint: { text: endpoint }, maxAnswerBytes }: EapiTransportOptions): AgentError {
-  if (error instanceof DeadlineExceeded) return new AgentError('EAPI__TIMEOUT', { endpoint, ms: error.ms }, { cause: error });
+  if (error instanceof DeadlineExceeded) return new AgentError('EAPI__TIMEOUT', { endpoint, ms: error.ms });
   const cause = error instanceof HttpError ? error.cause : error;
   if (isAgentError(cause)) return cause;
   if (error instanceof HttpError) {
