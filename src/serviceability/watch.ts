@@ -85,21 +85,52 @@ async function withDeadline<T>(ms: number, late: Error, signal: AbortSignal, wor
 async function readText({ body }: FetchAnswer, maxBytes: number, method: string): Promise<string> {
   if (body === null) return '';
   const reader = body.getReader();
-  const decoder = new TextDecoder();
-  let text = '';
+  // One buffer that grows: a text of a million chunks of one byte would take 40 times their size.
+  let bytes = new Uint8Array(4_096);
   for (let total = 0; ; ) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done) return new TextDecoder().decode(bytes.subarray(0, total));
+    const start = total;
     total += value.length;
     if (total > maxBytes) {
       await reader.cancel();
       throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: `longer than ${maxBytes} bytes` });
     }
-    text += decoder.decode(value, { stream: true });
+    if (total > bytes.length) {
+      const longer = new Uint8Array(Math.max(total, Math.min(2 * bytes.length, maxBytes)));
+      longer.set(bytes);
+      bytes = longer;
+    }
+    bytes.set(value, start);
   }
 }
 
+/** Three times as deep as any response, and more values than 65,536 users have: JSON.parse takes up to a kilobyte for a level or a value. */
+const MAX_LEVELS = 32;
+const MAX_VALUES = 1_000_000;
+const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d];
+
+/** What makes the JSON take too much memory to parse; undefined for text that may be parsed. */
+function excessOf(text: string): string | undefined {
+  let [levels, values, inText] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) inText = !inText;
+    else if (inText) at += code === BACKSLASH ? 1 : 0;
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) levels--;
+    else if (code === COMMA) values++;
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      values++;
+      if (++levels > MAX_LEVELS) return `nested deeper than ${MAX_LEVELS} levels`;
+    }
+    if (values > MAX_VALUES) return `more than ${MAX_VALUES} values`;
+  }
+  return undefined;
+}
+
 function readResult(text: string, method: string): unknown {
+  const excess = excessOf(text);
+  if (excess !== undefined) throw new ServiceabilityError('RPC__BAD_ANSWER', { method, problem: excess });
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -455,6 +486,8 @@ export interface SubscriptionHintOptions {
 }
 
 const FIRST_RECONNECT_MS = 1_000;
+/** A notification has one account. */
+const MAX_MESSAGE_LENGTH = 1 << 20;
 
 /**
  * Hints from programSubscribe. Nodes drop notifications, so a notification only triggers a poll, and each new connection triggers one, too.
@@ -520,7 +553,7 @@ function connectOnce(
 
 /** Undefined for a message that is neither a notification nor the response to the subscription. */
 function readMessage(data: unknown): { readonly kind: 'changed'; readonly slot?: Slot } | { readonly kind: 'refused' } | undefined {
-  if (typeof data !== 'string') return undefined;
+  if (typeof data !== 'string' || data.length > MAX_MESSAGE_LENGTH || excessOf(data) !== undefined) return undefined;
   let json: unknown;
   try {
     json = JSON.parse(data);

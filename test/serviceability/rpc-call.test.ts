@@ -37,9 +37,32 @@ test.each([
   ['a page', 200, '<html>', 'RPC__BAD_ANSWER', 'malformed response to getSlot: not JSON'],
   ['another object', 200, '{"id":1}', 'RPC__BAD_ANSWER', 'malformed response to getSlot: no result'],
   ['too much', 200, ' '.repeat(2_000), 'RPC__BAD_ANSWER', 'malformed response to getSlot: longer than 1000 bytes'],
+  ['a nest of lists', 200, `{"result":${'['.repeat(40)}`, 'RPC__BAD_ANSWER', 'malformed response to getSlot: nested deeper than 32 levels'],
 ])('%s is an error with a code', async (_, status, body, code, message) => {
   const url = await serverOf((_request, response) => response.writeHead(status).end(body));
   await expect(fetchRpc(url, { maxBytes: 1_000 })('getSlot', [], never)).rejects.toMatchObject({ code, message });
+});
+
+test('a response of more values than all users have is refused before it is parsed', async () => {
+  const url = await serverOf((_, response) => response.end(`{"result":[${'0,'.repeat(1_000_001)}0]}`));
+  await expect(fetchRpc(url)('getSlot', [], never)).rejects.toThrow('malformed response to getSlot: more than 1000000 values');
+});
+
+test('texts may hold any number of brackets, commas and escapes', async () => {
+  const result = { text: '[{"\\",'.repeat(40), last: '\\' };
+  const url = await serverOf((_, response) => response.end(JSON.stringify({ result })));
+  expect(await fetchRpc(url)('getSlot', [], never)).toEqual(result);
+});
+
+test('characters are whole, wherever the chunks of a response end', async () => {
+  const url = await serverOf(async (_, response) => {
+    for (const byte of Buffer.from(`{"result":"${'é中🙂'.repeat(20)}"}`)) {
+      response.write(Buffer.from([byte]));
+      await new Promise(setImmediate);
+    }
+    response.end();
+  });
+  expect(await fetchRpc(url)('getSlot', [], never)).toBe('é中🙂'.repeat(20));
 });
 
 test('a node that never answers is given up at the deadline', async () => {

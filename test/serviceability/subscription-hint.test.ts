@@ -100,11 +100,13 @@ test('a refused subscription closes the connection and is tried again', async ()
   expect([sockets[0]?.closed, sleeper.slept]).toEqual([true, [2_000]]);
 });
 
-test('messages of other subscriptions are ignored', () => {
+test('messages of other subscriptions, of another shape or beyond any size are ignored', () => {
   const { latest, wakes } = hint();
   for (const message of ['not json', '7', '[]', { id: 2, result: 1 }, { method: 'other' }, { method: 'programNotification' }])
     latest().says(message);
   latest().onmessage?.({ data: new Uint8Array(3) });
+  latest().says(`{"method":"programNotification","params":{"result":${'['.repeat(40)}${']'.repeat(40)}}}`);
+  latest().says({ ...Object(notification(42)), more: 'x'.repeat(1 << 20) });
   expect(wakes).toEqual([]);
 });
 
