@@ -128,8 +128,11 @@ export function instructionsOf({ wire, loaded, inner }: StoredInstructions, prog
   return message.compiledInstructions
     .flatMap(({ programIdIndex, accountKeyIndexes, data }, index) => [
       { programIdIndex, accountIndexes: accountKeyIndexes, data },
-      ...inner.filter(({ of }) => of === index).map((called) => ({ ...called, data: bs58.decode(called.data) })),
+      ...inner.filter(({ of }) => of === index),
     ])
     .filter(({ programIdIndex }) => addressAt(programIdIndex) === programId)
-    .map(({ accountIndexes, data }) => ({ accounts: accountIndexes.map(addressAt), data }));
+    .map(({ accountIndexes, data }) => ({
+      accounts: accountIndexes.map(addressAt),
+      data: typeof data === 'string' ? bs58.decode(data) : data,
+    }));
 }

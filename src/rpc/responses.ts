@@ -106,7 +106,7 @@ export function readBalance(result: unknown): { readonly slot: Slot; readonly va
 
 /** getBlockTime, seconds since 1970. Null where the node has none for the slot. */
 export function readBlockTime(result: unknown): number | undefined {
-  return result === null ? undefined : asCount(result, 'the block time');
+  return result === null ? undefined : asSeconds(result, 'the block time');
 }
 
 /** getMultipleAccounts with base64 encoding; as many as were asked for. */
@@ -269,7 +269,14 @@ export function readListed(result: unknown, atMost: Slot | undefined): readonly 
 
 /** Seconds since 1970 as JSON-RPC has them, or null. */
 function readTime(value: unknown): EpochMs | undefined {
-  return value == null ? undefined : epochMs(1_000 * asCount(value, 'blockTime'));
+  return value == null ? undefined : epochMs(1_000 * asSeconds(value, 'blockTime'));
+}
+
+/** Seconds since 1970 that a Date can hold. */
+function asSeconds(value: unknown, what: string): number {
+  const seconds = asCount(value, what);
+  if (seconds > 8_640_000_000_000) throw new Malformed(`${what} is ${seconds}, beyond all dates`);
+  return seconds;
 }
 
 /** An instruction that another program called, by indexes into the account keys of its transaction. */
@@ -280,6 +287,15 @@ interface InnerInstruction {
   readonly accountIndexes: readonly number[];
   /** Base58. */
   readonly data: string;
+}
+
+/** The 10,240 bytes that a program may pass to another. Decoding base58 takes quadratic time. */
+const MAX_BASE58 = 14_000;
+
+function asBase58(value: unknown): string {
+  const text = asText(value, 'data');
+  if (text.length > MAX_BASE58 || /[^1-9A-HJ-NP-Za-km-z]/.test(text)) throw new Malformed('the data of an inner instruction is not base58');
+  return text;
 }
 
 /** A transaction of the history. */
@@ -316,7 +332,7 @@ export function readStored(result: unknown): StoredTransaction | undefined {
       return asArray(instructions, 'instructions').map((each) => {
         const { programIdIndex, accounts, data } = asRecord(each, 'an inner instruction');
         const accountIndexes = asArray(accounts, 'accounts').map((account) => asCount(account, 'an account index'));
-        return { of, programIdIndex: asCount(programIdIndex, 'programIdIndex'), accountIndexes, data: asText(data, 'data') };
+        return { of, programIdIndex: asCount(programIdIndex, 'programIdIndex'), accountIndexes, data: asBase58(data) };
       });
     }),
   };

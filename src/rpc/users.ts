@@ -131,7 +131,7 @@ export interface ProgramAccounts {
 
 /**
  * Every account of the program in one answer (getProgramAccounts without a filter: about 4 MB for mainnet-beta), from the first endpoint that succeeds.
- * The answer may have 64 MB. Throws like readNetworkUsers; an account that is malformed or belongs to another program spoils the answer.
+ * The answer may have 16 MB. Throws like readNetworkUsers; an account that is malformed or belongs to another program spoils the answer.
  */
 export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery, signal: AbortSignal): Promise<ProgramAccounts> {
   const method = 'getProgramAccounts';

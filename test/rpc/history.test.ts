@@ -73,6 +73,7 @@ describe('transactionsOf', () => {
   test.each([
     [[listed(6), listed(7)], 'slot 7 is listed after slot 6, though the newest comes first'],
     [[listed(6, { signature: 7 })], 'signature is 7, not text'],
+    [[listed(6, { blockTime: 9_007_199_254_740_991 })], 'blockTime is 9007199254740991, beyond all dates'],
     [[listed(6, { blockTime: -1 })], 'blockTime is -1, not a whole number'],
     [{}, 'the list of signatures is an object, not a list'],
   ])('transactionsOf refuses %j', async (result, problem) => {
@@ -100,6 +101,11 @@ describe('storedTransaction', () => {
     },
   };
 
+  const calling = (data: string) => ({
+    err: null,
+    innerInstructions: [{ index: 0, instructions: [{ programIdIndex: 0, accounts: [], data }] }],
+  });
+
   test('storedTransaction has the wire, what its lookup tables loaded, and what its instructions called', async () => {
     fake.on('getTransaction', { result: stored });
     expect(await rpc.storedTransaction('sig', calm())).toEqual({
@@ -118,11 +124,22 @@ describe('storedTransaction', () => {
     [{ ...stored, meta: null }, 'LEDGER__BAD_ANSWER: meta is null, not an object'],
     [{ ...stored, transaction: 'AAAA' }, 'LEDGER__BAD_ANSWER: the transaction is not [text, "base64"]'],
     [{ ...stored, meta: { err: null, loadedAddresses: { writable: ['x'] } } }, 'LEDGER__BAD_ANSWER: a loaded address is not an address'],
+    [{ ...stored, meta: calling('0OIl') }, 'LEDGER__BAD_ANSWER: the data of an inner instruction is not base58'],
+    [{ ...stored, blockTime: 8_640_000_000_001 }, 'LEDGER__BAD_ANSWER: blockTime is 8640000000001, beyond all dates'],
     [{ ...stored, slot: 1.5 }, 'LEDGER__BAD_ANSWER: slot is 1.5, not a whole number'],
   ])('storedTransaction refuses %j', async (result, problem) => {
     fake.on('getTransaction', { result });
     expect(await failure(rpc.storedTransaction('sig', calm()))).toBe(problem);
   });
+});
+
+test('storedTransaction refuses base58 that would take minutes to decode', async () => {
+  const meta = {
+    err: null,
+    innerInstructions: [{ index: 0, instructions: [{ programIdIndex: 0, accounts: [], data: '2'.repeat(14_001) }] }],
+  };
+  fake.on('getTransaction', { result: { slot: 1, transaction: [base64(wireOf()), 'base64'], meta } });
+  expect(await failure(rpc.storedTransaction('sig', calm()))).toBe('LEDGER__BAD_ANSWER: the data of an inner instruction is not base58');
 });
 
 test('firstAvailableSlot is the slot of the oldest block of the endpoint', async () => {
