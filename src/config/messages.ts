@@ -118,8 +118,8 @@ export interface Problem {
 /** The error for one or more problems. `configProblems` returns a line for each. */
 export function refusal(found: readonly Problem[]): AgentError {
   // One value can fail several checks with the same message.
-  const distinct = found.filter((one, index) => index === found.findIndex((other) => lineText(other) === lineText(one)));
-  const problems = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const distinct = new Map(found.map((one) => [lineText(one), one]));
+  const problems = [...distinct.values()].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const [first] = problems;
   if (problems.length === 1 && first !== undefined) {
     const { where, key, problem } = first;
@@ -139,6 +139,9 @@ export function configProblems(error: unknown): readonly string[] {
   return Array.isArray(lines) ? lines.map(String) : [error.message];
 }
 
+/** More of them in one section do not help, and each is compared with every key there is. */
+const MAX_UNKNOWN_KEYS = 20;
+
 /**
  * Turns an issue of the schema into problems. `value` is the validated value; `lacksQuotes` returns the value as it is written, if it is valid with
  * quotes around it.
@@ -151,7 +154,7 @@ export function problemsOf(
 ): readonly KeyProblem[] {
   if (issue.code === 'unrecognized_keys') {
     const parent = nodeAt(root, issue.path, value);
-    return issue.keys.map((key) => ({ path: [...issue.path, key], problem: unknownKey(root, parent, key) }));
+    return issue.keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => ({ path: [...issue.path, key], problem: unknownKey(root, parent, key) }));
   }
   if (issue.code === 'custom' && issue.message !== NOT_AS_EXPECTED) return [{ path: issue.path, problem: issue.message }];
   const path = issue.code === 'invalid_union' && issue.path.length > 0 ? withDiscriminator(issue) : issue.path;

@@ -281,6 +281,11 @@ describe('refusals', () => {
     expect(problems(undefined, { file })).toEqual([`the configuration file ${file} cannot be read: it is not UTF-8 text`]);
   });
 
+  test('a file of thousands of unknown keys is refused with the first twenty', () => {
+    const keys = Array.from({ length: 2_000 }, (_, n) => `x${n}: 1\n`);
+    expect(problems(`${MINIMAL}${keys.join('')}`)).toEqual(keys.slice(0, 20).map((_, n) => `config.yaml:${n + 3}: x${n}: unknown key`));
+  });
+
   test('a file may begin with a byte order mark, and its lines keep their numbers', () => {
     expect(load(`\uFEFF${MINIMAL}collector: { interval: 7s }\n`).config.collector.interval).toBe(7_000);
     expect(problems(`\uFEFF${MINIMAL}colector: {}\n`)).toEqual(['config.yaml:3: colector: unknown key, did you mean "collector"?']);
