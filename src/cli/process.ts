@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs';
+import { close as closeDebugger } from 'node:inspector';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
 import { AgentError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines, usesColor } from '../observability/index.ts';
@@ -114,6 +115,8 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   let hangUp = (): void => stop('SIGHUP');
   process.on('SIGHUP', () => hangUp());
   for (const name of IGNORED_SIGNALS) process.on(name, () => undefined);
+  // A SIGUSR1 that came before the listeners has opened one; Node.js 20 has no option against it.
+  if (!process.execArgv.some((flag) => flag.startsWith('--inspect'))) closeDebugger();
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       logInternalError(`internal error: ${event}`, error, stderr);

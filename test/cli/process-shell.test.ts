@@ -55,6 +55,22 @@ test.concurrent.each(['SIGUSR1', 'SIGUSR2'] as const)('rule 17: %s neither ends 
   expect([stdout, stderr, code]).toEqual(['stopped by SIGTERM\n', '', 0]);
 });
 
+test.concurrent('rule 17: a debugger that was opened before the program began is closed', async () => {
+  const opening = `data:text/javascript,import { open } from 'node:inspector'; open(0)`;
+  const child = spawn(process.execPath, ['--import', opening, join(folder, 'program.js'), 'orderly'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [[announced], [ready]] = await Promise.all([once(child.stderr, 'data'), once(child.stdout, 'data')]);
+  const port = Number(/ws:\/\/127\.0\.0\.1:(\d+)/.exec(String(announced))?.[1]);
+  const answer = await fetch(`http://127.0.0.1:${port}/json`).then(
+    ({ status }) => status,
+    ({ cause }) => cause.code,
+  );
+  child.kill('SIGTERM');
+  await ended(child);
+  expect([String(ready), answer]).toEqual(['ready\n', 'ECONNREFUSED']);
+});
+
 test.concurrent.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
