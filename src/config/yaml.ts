@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
@@ -85,7 +85,7 @@ export function decodeText(bytes: Uint8Array, { strict = false } = {}): string {
 /** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
-/** Warnings if other users can read or change a secret file, or replace it. A symbolic link is named, and both folders count. */
+/** Warnings if other users can read or change a secret file, or replace it. A symbolic link is named, and every folder on the way counts. */
 export function accessWarnings(what: string, file: string, { access }: Pick<FileContent, 'access'>): readonly string[] {
   if (access === undefined || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return [];
   const real = realPathOf(file);
@@ -94,16 +94,28 @@ export function accessWarnings(what: string, file: string, { access }: Pick<File
   const warnings =
     verbs.length === 0 ? [] : [`${what} ${shown} is ${verbs.join(' and ')} by other users of this host; run: chmod 400 ${real}`];
   if (isForeign(access)) warnings.push(`${what} ${shown} belongs to user ${access.uid}, who can change it; run: chown ${ownUid()} ${real}`);
-  for (const folder of new Set([dirname(resolve(file)), dirname(real)])) {
+  const nearest = [dirname(resolve(file)), dirname(real)];
+  for (const folder of foldersTo(file)) {
     const { uid, mode } = statSync(folder, { throwIfNoEntry: false }) ?? { uid: 0, mode: 0 };
     const where = `the folder ${folder} of ${what} ${shown}`;
     // In a folder with the sticky bit, such as /tmp, only its owner replaces a file.
     if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
       warnings.push(`${where} is writable by other users of this host; run: chmod go-w ${folder}`);
-    if (isForeign({ uid, mode }))
+    if (nearest.includes(folder) && isForeign({ uid, mode }))
       warnings.push(`${where} belongs to user ${uid}, who can replace the file; run: chown ${ownUid()} ${folder}`);
   }
   return warnings;
+}
+
+/** Every folder above the file, the nearest first, and those above the targets of symbolic links on its path. */
+function foldersTo(file: string, found: Set<string> = new Set()): ReadonlySet<string> {
+  for (let path = resolve(file); ; path = dirname(path)) {
+    const folder = dirname(path);
+    const isKnown = found.has(folder);
+    found.add(folder);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) foldersTo(resolve(folder, readlinkSync(path)), found);
+    if (isKnown) return found;
+  }
 }
 
 /** An open file may have no path any more, such as a here-document at /dev/fd/3. */

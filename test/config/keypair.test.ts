@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { chmodSync, chownSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import bs58 from 'bs58';
@@ -99,6 +99,26 @@ describe('key files', () => {
       `${shown} is readable by other users of this host; run: chmod 400 ${file}`,
       `the folder ${dirname(link)} of ${shown} is writable by other users of this host; run: chmod go-w ${dirname(link)}`,
     ]);
+  });
+
+  test('a folder further up, or on the way of a chain of links, in which other users can replace what leads to the key is a warning', () => {
+    const outer = temporaryFolder();
+    mkdirSync(join(outer, 'keys'), { mode: 0o700 });
+    const file = join(outer, 'keys', 'key.json');
+    renameSync(keyFile(key), file);
+    chmodSync(outer, 0o777);
+    const where = `the folder ${outer} of the key file`;
+    const what = `is writable by other users of this host; run: chmod go-w ${outer}`;
+    expect(loadKeypair(file).warnings).toEqual([`${where} ${file} ${what}`]);
+
+    const [safe, first] = [keyFile(key), join(temporaryFolder(), 'first')];
+    symlinkSync(safe, join(outer, 'second'));
+    symlinkSync(join(outer, 'second'), first);
+    expect(loadKeypair(first).warnings).toEqual([`${where} ${first}, a symbolic link to ${safe}, ${what}`]);
+
+    const folderLink = join(temporaryFolder(), 'folder');
+    symlinkSync(join(outer, 'keys'), folderLink);
+    expect(loadKeypair(join(folderLink, 'key.json')).warnings).toEqual([`${where} ${join(folderLink, 'key.json')} ${what}`]);
   });
 
   test.runIf(process.getuid?.() === 0)('a key file and a folder of another user are warnings', () => {
