@@ -248,7 +248,8 @@ function readPlan(file: string): PlanFile {
     new AgentError('RESOURCES__PLAN_UNREADABLE', { file, problem }, { cause });
   let text: string;
   try {
-    const { size } = statSync(file);
+    const size = statSync(file, { throwIfNoEntry: false })?.size;
+    if (size === undefined) throw unreadable('it does not exist');
     if (size > MAX_PLAN_BYTES) throw unreadable(`it has ${size} bytes, more than ${MAX_PLAN_BYTES}`);
     text = readFileSync(file, 'utf8');
   } catch (error) {

@@ -1,8 +1,8 @@
 import { loadKeypair } from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
 import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
-import { type AccessPass, AccessPassStatus, type Address, UNSPECIFIED_IPV4, UserStatus } from '../serviceability/index.ts';
-import { MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
+import { AccessPassStatus, type Address, UserStatus } from '../serviceability/index.ts';
+import { createPassFinder, MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
 import type { ResourcesContext } from './resources-options.ts';
 import { type LabeledInstruction, sendWithProgress } from './resources-send.ts';
@@ -21,13 +21,11 @@ export function findExpired(
   epoch: bigint,
 ): readonly ExpiredPass[] {
   const expired = new Map([...accessPasses].filter(([, { lastAccessEpoch }]) => lastAccessEpoch < epoch));
-  const byKey = new Map([...expired].map(([address, { userPayer, clientIp }]) => [`${userPayer} ${clientIp}`, address]));
-  const usersOf = new Map<Address, Address[]>();
+  const passOf = createPassFinder({ accessPasses });
+  const usersOf = new Map<Address, Address[]>([...expired.keys()].map((pass) => [pass, []]));
   for (const [address, { value: user, slots }] of users) {
-    if (user.status !== UserStatus.activated) continue;
-    // A user from before RFC-11 does not say which pass it has: its owner's pass for its address, or else for any, is its pass.
-    const own = slots === undefined ? passOf(user, accessPasses, byKey) : slots.accessPassPk;
-    if (own !== undefined && expired.has(own)) usersOf.set(own, [...(usersOf.get(own) ?? []), address]);
+    const own = slots === undefined ? passOf(user) : slots.accessPassPk;
+    if (own !== undefined && user.status === UserStatus.activated) usersOf.get(own)?.push(address);
   }
   return [...expired]
     .map(([accessPass, { userPayer, lastAccessEpoch, status }]) => ({
@@ -40,18 +38,6 @@ export function findExpired(
     .filter(({ status, users: swept }) => swept.length > 0 || status !== AccessPassStatus.expired)
     .map(({ status: _, ...pass }) => pass)
     .sort((a, b) => (a.accessPass < b.accessPass ? -1 : 1));
-}
-
-function passOf(
-  { owner, clientIp }: { readonly owner: Address; readonly clientIp: string },
-  accessPasses: ReadonlyMap<Address, AccessPass>,
-  expired: ReadonlyMap<string, Address>,
-): Address | undefined {
-  const valid = [...accessPasses.values()];
-  const own = expired.get(`${owner} ${clientIp}`);
-  if (own !== undefined) return own;
-  const hasOwn = valid.some((pass) => pass.userPayer === owner && pass.clientIp === clientIp);
-  return hasOwn ? undefined : expired.get(`${owner} ${UNSPECIFIED_IPV4}`);
 }
 
 /** `resources sweep`. Sends only with `--execute`. */

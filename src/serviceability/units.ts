@@ -18,6 +18,13 @@ export const lamports = (value: bigint | number): Lamports => BigInt(value) as L
 /** Brands a time in nanoseconds. Throws RangeError for a number that is not whole. */
 export const nanoseconds = (value: bigint | number): Nanoseconds => BigInt(value) as Nanoseconds;
 
+/** Adds a value to the key's list. */
+export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
 /** An IPv4 network as the program stores it; the address is not masked to the network's base. */
 export interface NetworkV4 {
   readonly address: Ipv4;

@@ -6,8 +6,20 @@ import { createLocalnet } from '../../localnet/index.ts';
 import { createSigner, FOUNDATION_SEED } from '../../localnet/ledger/index.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { resourcesCommand } from '../../src/cli/commands.ts';
+import { findExpired } from '../../src/cli/resources-sweep.ts';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
-import { accessPassAddress, addressBytes, UserStatus, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
+import {
+  type AccessPass,
+  AccountType,
+  accessPassAddress,
+  addressBytes,
+  addressOf,
+  decodeAccessPass,
+  decodeUser,
+  ipv4,
+  UserStatus,
+  ZERO_ADDRESS,
+} from '../../src/serviceability/index.ts';
 import { commandFixture, jsonLines } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
@@ -222,6 +234,35 @@ test('resources sweep marks the users of expired passes, and a second sweep find
   expect([swept.exitCode, swept.stdout]).toEqual([0, expect.stringContaining('2 expired access passes with 2 activated users swept')]);
   expect([...admin.users(at.localnet.device).values()].filter(({ status }) => status === UserStatus.outOfCredits).length).toBe(2);
   expect((await sweep()).stdout).toContain('0 expired access passes with 0 activated users');
+});
+
+test('a user from before RFC-11 is swept with its pass for its address, and without one with that for any', () => {
+  const [owner, device] = [addressOf(new Uint8Array(32).fill(1)), addressOf(new Uint8Array(32).fill(2))];
+  const pass = (clientIp: string, lastAccessEpoch: bigint): AccessPass => ({
+    ...decodeAccessPass(Uint8Array.of(AccountType.accessPass)),
+    userPayer: owner,
+    clientIp: ipv4(clientIp),
+    lastAccessEpoch,
+  });
+  const user = (clientIp: string) => ({
+    value: { ...decodeUser(Uint8Array.of(AccountType.user)), owner, devicePk: device, clientIp: ipv4(clientIp) },
+    slots: undefined,
+  });
+  const keys = Array.from({ length: 6 }, (_, at) => addressOf(new Uint8Array(32).fill(10 + at)));
+  const [any = owner, expired = owner, valid = owner, ...users] = keys;
+  const accessPasses = new Map([
+    [any, pass('0.0.0.0', 4n)],
+    [expired, pass('198.18.0.1', 4n)],
+    [valid, pass('198.18.0.2', 5n)],
+  ]);
+  const network = { accessPasses, users: new Map(users.map((key, at) => [key, user(`198.18.0.${at + 1}`)])) };
+  const found = new Map(findExpired(network, 5n).map((each) => [each.accessPass, each.users]));
+  expect(found).toEqual(
+    new Map([
+      [any, [users[2]]],
+      [expired, [users[0]]],
+    ]),
+  );
 });
 
 test.each([

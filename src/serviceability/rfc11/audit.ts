@@ -2,7 +2,7 @@ import { ZERO_ADDRESS } from '../address.ts';
 import type { AccountTypeName } from '../borsh.ts';
 import { currentInterfaces, type Device, type KnownInterface } from '../device.ts';
 import { formatNetworkV4, UNSPECIFIED_IPV4 } from '../network.ts';
-import type { Address, Ipv4, NetworkV4 } from '../units.ts';
+import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
 import type { User } from '../user.ts';
 import { InterfaceType, NO_ID_SLOT, NO_SLOT, RESOURCE_LABEL, type ResourceTypeName } from './accounts.ts';
 import { listPools, networksOverlap, type Pool, type PoolLayout, type PoolValue } from './pools.ts';
@@ -104,14 +104,14 @@ export function auditPools(network: NetworkAccounts): Audit {
   const byPool = new Map<string, Pool[]>();
   for (const pool of pools) {
     const key = keyOf(pool.layout, pool.name, pool.device);
-    byPool.set(key, [...(byPool.get(key) ?? []), pool]);
+    append(byPool, key, pool);
   }
   const held = new Map<Pool, Map<number, Claim[]>>(pools.map((pool) => [pool, new Map()]));
   const missing = new Map<string, Claim[]>();
   for (const claim of claims) {
     const key = keyOf(claim.layout, claim.pool, claim.device);
     const candidates = byPool.get(key);
-    if (candidates === undefined) missing.set(key, [...(missing.get(key) ?? []), claim]);
+    if (candidates === undefined) append(missing, key, claim);
     else findings.push(...claimFindings(claim, candidates, held));
   }
   for (const [, [first, ...rest]] of missing) {
@@ -202,7 +202,7 @@ function claimFindings(claim: Claim, pools: readonly Pool[], held: Map<Pool, Map
     if (claim.holder.kind !== 'device' && slots.some((slot) => pool.isReserved(slot)))
       return [finding('reserved', `the slot is reserved in ${pool.name} ${pool.range}`)];
     const holders = held.get(pool);
-    for (const slot of slots) holders?.set(slot, [...(holders.get(slot) ?? []), claim]);
+    if (holders !== undefined) for (const slot of slots) append(holders, slot, claim);
     const isFree = slots.some((slot) => !pool.isTaken(slot) && (claim.holder.kind === 'device' || !pool.isReserved(slot)));
     return isFree ? [finding('held-but-free', `its slot in ${pool.name} ${pool.range} is free`)] : [];
   }
@@ -282,7 +282,7 @@ export type DzIpOrigin =
 export function createDzIpOrigins({ devices, config }: NetworkAccounts): (user: User) => DzIpOrigin {
   const prefixes = [...devices].flatMap(([device, { dzPrefixes }]) => dzPrefixes.map((prefix) => ({ device, prefix })));
   const byDevice = new Map<Address, typeof prefixes>();
-  for (const entry of prefixes) byDevice.set(entry.device, [...(byDevice.get(entry.device) ?? []), entry]);
+  for (const entry of prefixes) append(byDevice, entry.device, entry);
   return ({ dzIp, clientIp, devicePk }) => {
     if (dzIp === UNSPECIFIED_IPV4) return { kind: 'none' };
     if (dzIp === clientIp) return { kind: 'own' };

@@ -2,7 +2,7 @@ import type { Link } from '../accounts.ts';
 import { ZERO_ADDRESS } from '../address.ts';
 import type { Instruction } from '../instruction.ts';
 import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
-import type { Address, Ipv4, NetworkV4 } from '../units.ts';
+import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
 import {
   DZ_IP_RESERVED,
@@ -30,7 +30,7 @@ import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
 import { backfillEntitySlots, createResourceExtension, DEVICE_BITMAPS, NETWORK_BITMAPS, setResourceState } from './builders.ts';
 import { globalStateAddress, resourceExtensionAddress } from './instructions.ts';
 import { networksOverlap } from './pools.ts';
-import type { NetworkAccounts } from './state.ts';
+import { createPassFinder, type NetworkAccounts } from './state.ts';
 
 /*
  * RFC-11's migration of a network from before it, phases 2 to 4, computed from the network's accounts:
@@ -172,9 +172,7 @@ export function planMigration(
   const shared = sharedHolders(wants);
   const byHolder = new Map<string, Want[]>();
   for (const each of wants) {
-    const own = byHolder.get(each.holder);
-    if (own === undefined) byHolder.set(each.holder, [each]);
-    else own.push(each);
+    append(byHolder, each.holder, each);
   }
   const backfills = drafts.filter((draft) => {
     const partner = shared.get(draft.entity);
@@ -244,9 +242,7 @@ type NoteMisfit = (kind: MisfitKind, account: Address, detail: string) => void;
 
 function planUsers(network: NetworkAccounts, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
   const originOf = createDzIpOrigins(network);
-  const passes = new Map([...network.accessPasses].map(([address, pass]) => [`${pass.userPayer} ${pass.clientIp}`, address]));
-  const passOf = ({ owner, clientIp }: User): Address | undefined =>
-    passes.get(`${owner} ${clientIp}`) ?? passes.get(`${owner} ${UNSPECIFIED_IPV4}`);
+  const passOf = createPassFinder(network);
   const backfills: PlannedBackfill[] = [];
   for (const [entity, { value: user, slots }] of sorted(network.users)) {
     if (slots !== undefined) continue;
@@ -393,7 +389,7 @@ function sharedHolders(wants: readonly Want[]): ReadonlyMap<string, { readonly w
   const bySlot = new Map<string, Want[]>();
   for (const each of wants) {
     const key = `${each.scope} ${each.type} ${each.slot}`;
-    bySlot.set(key, [...(bySlot.get(key) ?? []), each]);
+    append(bySlot, key, each);
   }
   const shared = new Map<string, { readonly what: string; readonly holder: string }>();
   for (const group of bySlot.values()) {

@@ -2,6 +2,7 @@ import { type AccessPass, decodeAccessPass } from '../access.ts';
 import { decodeTenant, decodeTopology, type Link, type MulticastGroup, type Tenant, type Topology } from '../accounts.ts';
 import { AccountType } from '../borsh.ts';
 import { type Device, decodeDevice } from '../device.ts';
+import { UNSPECIFIED_IPV4 } from '../network.ts';
 import {
   type ResourceExtension as DeployedExtension,
   decodeResourceExtension as decodeDeployedExtension,
@@ -53,6 +54,12 @@ export interface NetworkAccounts {
   /** ResourceExtensions as drafted, by the device, or the zero address for the network's. */
   readonly draftedExtensions: ReadonlyMap<Address, { readonly account: Address; readonly extension: ResourceExtension }>;
   readonly unreadable: readonly UnreadableAccount[];
+}
+
+/** Finds the pass of a user from before RFC-11, whose account does not name it: its owner's pass for its client address, or else for any. */
+export function createPassFinder({ accessPasses }: Pick<NetworkAccounts, 'accessPasses'>): (user: User) => Address | undefined {
+  const passes = new Map([...accessPasses].map(([address, pass]) => [`${pass.userPayer} ${pass.clientIp}`, address]));
+  return ({ owner, clientIp }) => passes.get(`${owner} ${clientIp}`) ?? passes.get(`${owner} ${UNSPECIFIED_IPV4}`);
 }
 
 /** Decodes the accounts of a program (getProgramAccounts). Keeps none of the bytes. Never throws for an account's content. */
