@@ -56,6 +56,7 @@ try {
 function install() {
   const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', project], root).replace(/^[^[]*/, ''));
   run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename), ...SOLANA_LIBRARIES]);
+  run(process.execPath, [join(root, 'scripts/links.mjs'), installed], root);
 }
 
 function link() {

@@ -6,7 +6,7 @@
  *   /usr/lib/systemd/system/dzd-telemetry.service     the unit
  *   /etc/dzd-telemetry/config.yaml                    configuration: an upgrade leaves it as the operator made it
  *   /usr/share/man/man1/                              manual page
- *   /usr/share/doc/dzd-telemetry/                     README.md and docs/ with the links between them, licences, bill of materials, examples, drop-ins
+ *   /usr/share/doc/dzd-telemetry/                     README.md and docs/ with the links between them, licenses, bill of materials, examples, drop-ins
  *   /usr/share/dzd-telemetry/mixin/                   alerts, rules and dashboards for Prometheus and Grafana
  *
  * References to files of the repository become those to where the files are installed.
@@ -34,7 +34,14 @@ export function stageFiles({ root, loader, executable, notices, bill, into }) {
   putFolder(into, join(root, 'config'), join(DOC, 'config'));
   putFolder(into, join(root, 'systemd/drop-ins'), join(DOC, 'drop-ins'));
   putFolder(into, join(root, 'docs'), join(DOC, 'docs'), (name) => /\.(png|svg|schema\.json)$/.test(name));
-  for (const page of ['README.md', ...filesOf(root, 'docs', /\.md$/)]) putText(into, installedPage(text(page)), join(DOC, page));
+  putFolder(into, join(root, 'examples'), join(DOC, 'examples'));
+  const pages = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...['docs', 'examples'].flatMap((folder) => filesOf(root, folder, /\.md$/)),
+  ];
+  for (const page of pages) putText(into, installedPage(text(page)), join(DOC, page));
   putText(into, gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 }), join(DOC, 'CHANGELOG.md.gz'));
   putText(into, `${text('LICENSE')}\n${'='.repeat(78)}\n\n${readFileSync(notices, 'utf8')}`, join(DOC, 'copyright'));
   putFile(into, bill, join(DOC, 'sbom.cdx.json'));
