@@ -4,7 +4,7 @@
  *   quiet: a device's refreshes for twelve hours after all its users flapped, with the agent's own jitter, packing and ride-alongs
  *   rush:  what every device has to write at the same time, through one gateway that refuses what is beyond its rate
  *
- * Jitter shares, transaction sizes, token buckets, throttle and backoff are the agent's own code; ledger and gateway are modelled.
+ * Jitter shares, transaction sizes, token buckets, throttle and backoff are the agent's own code; ledger and gateway are modeled.
  */
 import { DEFAULT_POLICY } from '../src/bgp/index.ts';
 import { seededRandom } from '../src/lib/index.ts';

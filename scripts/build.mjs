@@ -4,7 +4,7 @@
  *
  *   src/cli/main.ts             ──esbuild──► dist/dzd-telemetry.js ─┬─ dist/chunks/   (what is imported on demand stays apart)
  *   localnet/main.ts            ──esbuild──► dist/dzd-localnet.js ──┘
- *   licences of their packages  ───────────► dist/THIRD-PARTY-NOTICES.txt
+ *   licenses of their packages  ───────────► dist/THIRD-PARTY-NOTICES.txt
  *   src/serviceability/index.ts, rfc11/index.ts ──esbuild──► dist/serviceability.js, rfc11.js, and what both use in serviceability-common.js
  *                                                          └► the same as .cjs
  *                                               ──tsc──────► dist/types/, dist/types-cjs/   (not with --quiet, which is for a quick start)

@@ -8,7 +8,7 @@
  *   localnet/main.ts ──► bundle ──► out/dzd-localnet    to try the agent on; in no package
  *
  * Made for the architecture of this machine, or for the one of --arch; the executables of another one are named dzd-telemetry-ARCH.
- * --release makes everything for all of them, with out/SHA256SUMS, and prints a table of sizes. Licences and bill of materials go with everything.
+ * --release makes everything for all of them, with out/SHA256SUMS, and prints a table of sizes. Licenses and bill of materials go with everything.
  * The same commit makes the same bytes, whatever the folder: times are those of the commit, or of SOURCE_DATE_EPOCH without a repository.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -74,14 +74,14 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** The executables of the entry, one for each chosen architecture, and the licences of what is in them. Resolves with their paths. */
+/** The executables of the entry, one for each chosen architecture, and the licenses of what is in them. Resolves with their paths. */
 async function makeCommand(entry, name, notices) {
   const bundle = join(work, `${name}.cjs`);
   const packages = await bundleCommand({ root, entry, outfile: bundle });
-  const { licence } = nodeBinary(root, process.arch);
+  const { license } = nodeBinary(root, process.arch);
   writeFileSync(
     notices,
-    `Node.js ${NODE_VERSION}\n\n${readFileSync(licence, 'utf8')}\n${'-'.repeat(78)}\n\n${thirdPartyNotices(root, packages)}`,
+    `Node.js ${NODE_VERSION}\n\n${readFileSync(license, 'utf8')}\n${'-'.repeat(78)}\n\n${thirdPartyNotices(root, packages)}`,
   );
   const executables = [];
   for (const { node: arch } of chosen) {

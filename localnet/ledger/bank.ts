@@ -141,7 +141,7 @@ interface ReplicaOptions {
   readonly root: number;
   /** Blocks after which one is confirmed, and finalized. */
   readonly depth: Readonly<Record<Commitment, number>>;
-  /** Blocks that a blockhash is honoured for. */
+  /** Blocks that a blockhash is honored for. */
   readonly blockhashLifetime: number;
 }
 

@@ -86,7 +86,7 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
   let now = 0;
   let wallOffset: number = wallStart;
   let order = 0;
-  let cancelled = 0;
+  let canceled = 0;
 
   const add = (ms: number, trigger: () => void): Sleeper => {
     const sleeper: Sleeper = { at: Math.ceil((now + Math.max(0, ms)) * TICKS_PER_MS) / TICKS_PER_MS, order: order++, trigger };
@@ -96,14 +96,14 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
   const cancel = (sleeper: Sleeper): void => {
     if (sleeper.trigger === undefined) return;
     sleeper.trigger = undefined;
-    cancelled += 1;
+    canceled += 1;
   };
 
   return {
     monotonic: () => monotonicMs(now),
     wall: () => epochMs(wallOffset + now),
     get sleepers() {
-      return heap.length - cancelled;
+      return heap.length - canceled;
     },
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
@@ -132,7 +132,7 @@ export function createSimulationClock(wallStart: EpochMs = epochMs(1_790_000_000
         pop(heap);
         const { trigger } = next;
         if (trigger === undefined) {
-          cancelled -= 1;
+          canceled -= 1;
           continue;
         }
         now = next.at;

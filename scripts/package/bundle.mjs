@@ -167,7 +167,7 @@ export function packagesOf(metafile) {
 }
 
 /**
- * What the licences of the bundled packages ask to be handed on. Throws for a package without a text of its licence.
+ * What the licenses of the bundled packages ask to be handed on. Throws for a package without a text of its license.
  *
  * @param {string} root
  * @param {readonly string[]} packages folders, relative to root
@@ -176,13 +176,13 @@ export function thirdPartyNotices(root, packages) {
   return packages
     .map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-      return `${name} ${version}, ${typeof license === 'string' ? license : 'licence: see the text below'}\n\n${licenceText(join(root, folder)) ?? licenceText(join(root, 'node_modules', name)) ?? fail(folder)}`;
+      return `${name} ${version}, ${typeof license === 'string' ? license : 'license: see the text below'}\n\n${licenseText(join(root, folder)) ?? licenseText(join(root, 'node_modules', name)) ?? fail(folder)}`;
     })
     .join(`\n${'-'.repeat(78)}\n\n`);
 }
 
-/** The licence's files, or the copyright in the readme; undefined without either, which another release of the package may have. */
-function licenceText(folder) {
+/** The license's files, or the copyright in the readme; undefined without either, which another release of the package may have. */
+function licenseText(folder) {
   const names = readdirSync(folder).sort();
   const files = names.filter((name) => /^licen[cs]e\b/i.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
   const [readme = ''] = names.filter((name) => /^readme\.md$/i.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
@@ -191,5 +191,5 @@ function licenceText(folder) {
 }
 
 function fail(folder) {
-  throw new Error(`${folder} brings no text of its licence, which has to be handed on with it`);
+  throw new Error(`${folder} brings no text of its license, which has to be handed on with it`);
 }

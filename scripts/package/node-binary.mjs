@@ -35,7 +35,7 @@ export const ARCHITECTURES = {
  *
  * @param {string} root of the repository
  * @param {string} arch as `process.arch` names it
- * @returns {{ node: string, licence: string }} paths of the binary and of its licence
+ * @returns {{ node: string, license: string }} paths of the binary and of its license
  */
 export function nodeBinary(root, arch) {
   const cache = join(root, 'node_modules/.cache');
@@ -58,5 +58,5 @@ export function nodeBinary(root, arch) {
       rmSync(work, { recursive: true, force: true });
     }
   }
-  return { node: join(folder, 'node'), licence: join(folder, 'LICENSE') };
+  return { node: join(folder, 'node'), license: join(folder, 'LICENSE') };
 }

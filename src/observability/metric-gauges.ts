@@ -86,7 +86,7 @@ export function createPartMetrics(
   );
   ofEndpoint(
     'rpc_abandoned_requests_total',
-    'Requests cancelled while they waited for the limit of requests a second.',
+    'Requests canceled while they waited for the limit of requests a second.',
     ({ gaveUp }) => gaveUp,
   );
   ofEndpoint('rpc_refusals_total', 'HTTP 429 responses of a ledger endpoint.', ({ refused }) => refused);

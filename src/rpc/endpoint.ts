@@ -89,7 +89,7 @@ interface EndpointHealthOptions {
 
 /** First and longest quarantine of a failing endpoint. */
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
-/** A wait that an endpoint asks for is honoured, up to this. */
+/** A wait that an endpoint asks for is honored, up to this. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
 /** The longest pause after a rate limit that names none. */
 const LONGEST_UNASKED_PAUSE_MS = 5_000;
@@ -154,7 +154,7 @@ export class EndpointHealth {
     return this.#loss?.until ?? 0;
   }
 
-  /** Whether it may be asked during its quarantine, when no other endpoint is left. A pause that it asked for is still honoured. */
+  /** Whether it may be asked during its quarantine, when no other endpoint is left. A pause that it asked for is still honored. */
   get isFallback(): boolean {
     if (this.#loss === undefined || this.healthy) return false;
     const { until, failedAt } = this.#loss;

@@ -174,13 +174,13 @@ export class Endpoints {
     return this.#all.filter((endpoint) => endpoint.isFallbackFor(kind)).sort((a, b) => a[kind].dueAt - b[kind].dueAt);
   }
 
-  async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCancelled: () => boolean): Promise<T> {
+  async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCanceled: () => boolean): Promise<T> {
     const askedAt = endpoint.reads.now;
     try {
       return await work(endpoint, signal);
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
-      const counts = !isCancelled() && !this.#closing.signal.aborted;
+      const counts = !isCanceled() && !this.#closing.signal.aborted;
       if (counts && error instanceof EndpointError) {
         if (error.topic !== SEND) this.#slots.forget(endpoint);
         if (error.options.quarantine !== false) endpoint.quarantine(error, askedAt);

@@ -188,7 +188,7 @@ test('the agent has no line of localnet, and no WebSocket library', () => {
   expect(filesOf('dzd-telemetry.js').filter(ofLocalnet)).toEqual([]);
 });
 
-test('the commands hold their packages, and hand their licences on', () => {
+test('the commands hold their packages, and hand their licenses on', () => {
   const chunks = readdirSync(join(dist, 'chunks')).filter((name) => name.endsWith('.js'));
   const imported = chunks.flatMap((name) =>
     [...readFileSync(join(dist, 'chunks', name), 'utf8').matchAll(/^import\b[^;]*?["']([^"'.][^"']*)["'];/gm)].map(([, from]) => from),

@@ -63,7 +63,7 @@ describe('a mistake is named with file and line', () => {
   test.each([
     ['tenants: []', ':1: devices: expected a list of devices'],
     ['devices: []', ':1: devices: expected at least one device'],
-    ['devices:\n  - code: a\n    colour: red', ':3: devices[0].colour: unknown key'],
+    ['devices:\n  - code: a\n    color: red', ':3: devices[0].color: unknown key'],
     ['devices:\n  - code: a\n    users:\n      - clientIp: 300.1.1.1', ':4: devices[0].users[0].clientIp: expected an IPv4 address'],
     [
       'devices:\n  - code: a\n    users:\n      - clientIp: 1.1.1.1\n        tenant: t',

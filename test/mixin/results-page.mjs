@@ -29,13 +29,13 @@ ${results.map(row).join('\n')}
 `;
 
 function row({ query: { panel, expr, legend }, samples }) {
-  const shown = samples.slice(0, MOST_SAMPLES).map((sample) => `${labelled(sample.metric, legend)}${number(sample.value[1])}`);
+  const shown = samples.slice(0, MOST_SAMPLES).map((sample) => `${labeled(sample.metric, legend)}${number(sample.value[1])}`);
   if (samples.length > MOST_SAMPLES) shown.push(`… ${samples.length} in all`);
   return `| ${panel} | \`${anonymous(expr).replaceAll('|', '\\|')}\` | ${anonymous(shown.join('<br>')) || 'none, as expected'} |`;
 }
 
 /** By the panel's legend; table columns have none. */
-function labelled(metric, legend) {
+function labeled(metric, legend) {
   const text = legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label) => metric[label] ?? '');
   return text === '' ? '' : `${text} `;
 }

@@ -124,7 +124,7 @@ describe('pretty lines', () => {
     ]);
   });
 
-  test('text from a switch cannot break or colour a pretty line', () => {
+  test('text from a switch cannot break or color a pretty line', () => {
     const { log, lines } = logTo({ format: 'pretty' });
     log.info('a\nb\u001b[31m', { description: 'x\r\n12:00:01 ERROR forged', csi: 'a\u009b2J' });
     expect(lines).toEqual([`${LOCAL_NOON} INFO  a\\x0ab\\x1b[31m description="x\\r\\n12:00:01 ERROR forged" csi=a\\x9b2J\n`]);

@@ -1,5 +1,5 @@
 /**
- * Runs in the page: the texts whose colour stands out from what is behind them by less than WCAG 2.1 wants (4.5 to 1, criterion 1.4.3), with the
+ * Runs in the page: the texts whose color stands out from what is behind them by less than WCAG 2.1 wants (4.5 to 1, criterion 1.4.3), with the
  * contrast that they have.
  */
 export const TOO_FAINT = `(() => {
@@ -9,8 +9,8 @@ export const TOO_FAINT = `(() => {
   const mix = ([r, g, b, a = 1], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a)];
   const behind = (element) => {
     for (let at = element; at !== null; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
+      const color = parse(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
     }
     return [255, 255, 255];
   };

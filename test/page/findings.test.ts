@@ -86,7 +86,7 @@ test.for<[string, Partial<UserReport>, typeof NEUTRAL | (typeof BOX)[Verdict]]>(
   ['unobserved', { observation: 'unobserved', because: 'vrf-not-collected', neighbor: null }, BOX.warning],
   ['rejected by the program', { parked: 'NotAllowed', parkedSince: NOW }, BOX.critical],
   ['banned', { ...down, observation: 'unobserved', because: 'tunnel-net-invalid', neighbor: null, accountStatus: 'banned' }, NEUTRAL],
-])('the page of a user that is %s has its colour, light and dark, on a desktop and on a phone', async ([name, changes, colours]) => {
+])('the page of a user that is %s has its color, light and dark, on a desktop and on a phone', async ([name, changes, colors]) => {
   const lastWrite = { to: 'up', reason: 'change', signature: 'S'.repeat(88), slot: slot(7), at: NOW - 60_000, latencyMs: 900 };
   shown = agentStatus({ users: [userReport(0, { lastWrite, ...changes }), userReport(1), userReport(2)] });
   for (const [index, view] of VIEWS.entries()) {
@@ -95,7 +95,7 @@ test.for<[string, Partial<UserReport>, typeof NEUTRAL | (typeof BOX)[Verdict]]>(
     await page.open(`${url}/status/users/${userReport(0).user}`);
     const file = await picture(page, `${view.name}-user-${name.replaceAll(/\W+/g, '-')}`);
     const [left, top] = await corner(page);
-    expect({ view: view.name, box: file.at(left + 12, top + 4) }).toEqual({ view: view.name, box: colours[view.scheme] });
+    expect({ view: view.name, box: file.at(left + 12, top + 4) }).toEqual({ view: view.name, box: colors[view.scheme] });
     expect([file.width, await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([view.width, 0, [], []]);
   }
 });

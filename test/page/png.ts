@@ -6,8 +6,8 @@ export interface Picture {
   readonly height: number;
   /** Red, green and blue of a pixel, 0 to 255. */
   at(x: number, y: number): readonly [number, number, number];
-  /** How many colours there are, of every fourth pixel in both directions. */
-  colours(): number;
+  /** How many colors there are, of every fourth pixel in both directions. */
+  colors(): number;
 }
 
 const SIGNATURE = '89504e470d0a1a0a';
@@ -19,9 +19,9 @@ export function decodePng(file: Buffer): Picture {
   const header = chunks.find(({ type }) => type === 'IHDR')?.data;
   if (header === undefined) throw new Error('the PNG has no header');
   const [width, height] = [header.readUInt32BE(0), header.readUInt32BE(4)];
-  const [depth, colourType, interlaced] = [header[8], header[9], header[12]];
-  if (depth !== 8 || (colourType !== 2 && colourType !== 6) || interlaced !== 0) throw new Error('unsupported kind of PNG');
-  const channels = colourType === 6 ? 4 : 3;
+  const [depth, colorType, interlaced] = [header[8], header[9], header[12]];
+  if (depth !== 8 || (colorType !== 2 && colorType !== 6) || interlaced !== 0) throw new Error('unsupported kind of PNG');
+  const channels = colorType === 6 ? 4 : 3;
   const packed = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map(({ data }) => data));
   const pixels = unfilter(inflateSync(packed), width * channels, height, channels);
   const at = (x: number, y: number): readonly [number, number, number] => {
@@ -32,7 +32,7 @@ export function decodePng(file: Buffer): Picture {
     width,
     height,
     at,
-    colours() {
+    colors() {
       const seen = new Set<string>();
       for (let y = 0; y < height; y += 4) for (let x = 0; x < width; x += 4) seen.add(at(x, y).join());
       return seen.size;

@@ -43,7 +43,7 @@ test.concurrent('a desktop with a light scheme: the page is complete and legible
     expect(text).toContain(words);
   const shown = await picture(page, 'status-page-desktop');
   expect(brightness(shown.at(4, 4))).toBeGreaterThan(230);
-  expect(shown.colours()).toBeGreaterThan(100);
+  expect(shown.colors()).toBeGreaterThan(100);
   expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
 });
 
@@ -52,7 +52,7 @@ test.concurrent('a phone with a dark scheme: the page does not scroll sideways, 
   const page = await open(fixture, PHONE);
   const shown = await picture(page, 'status-page-phone');
   expect(brightness(shown.at(4, 4))).toBeLessThan(40);
-  expect([shown.width, shown.colours() > 100]).toEqual([360, true]);
+  expect([shown.width, shown.colors() > 100]).toEqual([360, true]);
   expect([await page.evaluate(overflow), await page.evaluate(TOO_FAINT), page.complaints]).toEqual([0, [], []]);
   const roles = await page.roles();
   expect(['banner', 'main', 'navigation', 'contentinfo', 'table', 'columnheader', 'rowheader'].filter((role) => !roles.has(role))).toEqual(
@@ -77,7 +77,7 @@ test.concurrent('without scripts the page is as complete, and reloads itself', a
   expect(await page.text()).not.toContain('Down, and the ledger agrees');
   expect(await page.evaluate(overflow)).toBe(0);
   const shown = decodePng(await page.screenshot());
-  expect([brightness(shown.at(4, 4)) > 230, shown.colours() > 100]).toEqual([true, true]);
+  expect([brightness(shown.at(4, 4)) > 230, shown.colors() > 100]).toEqual([true, true]);
   fixture.disconnect(1);
   await page.until("document.body.innerText.includes('Down, and the ledger agrees')", 20_000);
 });

@@ -62,7 +62,7 @@ test('an endpoint that fails soon after its return continues its backoff; a minu
   expect(events).toEqual(['lost', 'back', 'lost', 'back', 'lost']);
 });
 
-test('a pause that the endpoint asks for is honoured, up to five minutes, even by a fallback', () => {
+test('a pause that the endpoint asks for is honored, up to five minutes, even by a fallback', () => {
   const { health, clock } = healthAt(1);
   health.failed(trouble(3_600_000), health.now);
   clock.advance(299_999);

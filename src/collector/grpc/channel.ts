@@ -33,7 +33,7 @@ function joinFrames({ prototype }: typeof StreamDecoder): void {
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
-/** One request and its answer; the call is cancelled, and rejects with the reason, when the signal aborts. */
+/** One request and its answer; the call is canceled, and rejects with the reason, when the signal aborts. */
 function unary(client: Grpc.Client, method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {

@@ -27,10 +27,10 @@ export function withCode(text: string): Markup {
   return html`${text.split(/(`[^`]+`)/).map((part) => (/^`[^`]+`$/.test(part) ? html`<code>${part.slice(1, -1)}</code>` : part))}`;
 }
 
-/** How a page is coloured; neutral is neither good nor bad. */
+/** How a page is colored; neutral is neither good nor bad. */
 export type Tone = Verdict | 'neutral';
 
-/** In the title, so that a browser tab shows the state, and in the verdict, for readers who do not see colours. */
+/** In the title, so that a browser tab shows the state, and in the verdict, for readers who do not see colors. */
 const SIGNS: Readonly<Record<Tone, string>> = { ok: '✓', warning: '!', critical: '✗', neutral: '–' };
 
 interface Layout {
@@ -64,7 +64,7 @@ ${main}
 `.html;
 }
 
-/** The box at the top: one sentence in the colour of its level, and details. */
+/** The box at the top: one sentence in the color of its level, and details. */
 export function verdictBox(level: Tone, label: string, what: string, more: Markup): Markup {
   return html`<section id="verdict" class="verdict ${level}" aria-label="${label}" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${more}</section>`;
 }
@@ -120,7 +120,7 @@ if(href){const again=next.querySelector('a[href="'+CSS.escape(href)+'"]');if(aga
 setInterval(update,3000);
 `;
 
-/** Colours follow the reader's scheme; states differ in shape as well as in colour. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
+/** Colors follow the reader's scheme; states differ in shape as well as in color. Contrasts are at least 4.5 to 1 (WCAG 2.1, AA). */
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#f4f6f8;--fg:#14181c;--dim:#55606b;--card:#fff;--line:#d9dee4;--up:#0b6b40;--down:#b01e17;--hold:#7d5200;--link:#0b57c2;--ok-bg:#e3f4ea;--warning-bg:#fdf1d8;--critical-bg:#fce4e2}
 @media(prefers-color-scheme:dark){:root{--bg:#0e1114;--fg:#e8eaed;--dim:#9ca6b1;--card:#171b20;--line:#2c333b;--up:#4cc38a;--down:#ff8a82;--hold:#f0b849;--link:#8ab8ff;--ok-bg:#10291d;--warning-bg:#2e2410;--critical-bg:#361613}}
