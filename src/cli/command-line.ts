@@ -48,7 +48,6 @@ export function parseCommandLine(
   const { version } = io;
   refuseOddSwitches(args, commands);
   const showAll = args.includes('--show-settings');
-  let chosen: Command | undefined;
   let printed = '';
   const keep = (_error: unknown, _argv: unknown, output: string): void => {
     printed = output;
@@ -74,12 +73,12 @@ export function parseCommandLine(
           .usage(`$0 ${usageOf(command)}`)
           .options(optionsOf(command, showAll))
           .epilogue(examplesOf(command)),
-      handler: () => {
-        chosen = command;
+      handler: (values) => {
+        throw new Chosen(command, values);
       },
     });
   }
-  const parsed = parser.parseSync(args, {}, keep);
+  const { command: chosen, values: parsed } = parseOrCatch(() => parser.parseSync(args, {}, keep));
 
   if (printed === version && parsed.output === 'json') {
     return { kind: 'print', text: `${JSON.stringify({ version, commit: COMMIT, node: process.versions.node })}\n`, exitCode: 0 };
@@ -143,6 +142,25 @@ function createParser(program: Program, usageText: string, { version, stdout }: 
     .alias('version', 'V')
     .exitProcess(false)
     .fail(false);
+}
+
+/** The handler throws the command that it found: after a handler that returns, yargs lays out a help text, 50 ms or more at each start. */
+class Chosen {
+  constructor(
+    readonly command: Command | undefined,
+    readonly values: Parsed,
+  ) {}
+}
+
+type Parsed = Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] };
+
+function parseOrCatch(parse: () => Parsed): Chosen {
+  try {
+    return new Chosen(undefined, parse());
+  } catch (error) {
+    if (error instanceof Chosen) return error;
+    throw error;
+  }
 }
 
 /** `user create` of `user create --help`, as a command of its own. */
