@@ -16,6 +16,9 @@ export class Stopped extends Error {
   }
 }
 
+/** One for all: a stack trace for each request costs more than its abort signal. */
+const SETTLED = new Stopped('the work has settled');
+
 /**
  * Runs `work` with a signal that aborts when `parent` does, or after `ms` milliseconds with a DeadlineExceeded. The inner signal is
  * aborted when `work` settles either way, so nothing that it started outlives it; the timer and the listener are gone by then.
@@ -38,7 +41,7 @@ export async function withDeadline<T>(
   } finally {
     stopTimer();
     unfollow();
-    controller.abort(new Stopped('the work has settled'));
+    controller.abort(SETTLED);
   }
 }
 
@@ -160,7 +163,7 @@ export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unkn
     return done;
   } finally {
     unfollow();
-    timer.abort(new Stopped('no longer waiting'));
+    timer.abort(SETTLED);
   }
 }
 
