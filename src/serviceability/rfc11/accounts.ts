@@ -432,10 +432,14 @@ export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName)
   const bitmap = idAllocations.find((candidate) => candidate.idType === idType);
   if (bitmap === undefined) return undefined;
   const { startOffset, usableSlots } = bitmap;
+  const { countReserved, ...pool } = poolOver([bitmap], (_, slot) => slot >= usableSlots);
   return {
-    ...poolOver([bitmap], (_, slot) => slot >= usableSlots),
+    ...pool,
     get allocatedCount() {
       return bitmap.allocatedCount;
+    },
+    get reservedCount() {
+      return countReserved();
     },
     idOf: (slot) => startOffset + slot,
     slotOf: (id) => (id >= startOffset && id < startOffset + ID_SLOTS ? id - startOffset : undefined),
@@ -446,10 +450,14 @@ export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName)
 export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpBlockTypeName): NetworkPool | undefined {
   const blocks = ipAllocations.filter((candidate) => candidate.blockType === blockType);
   if (blocks.length === 0) return undefined;
+  const { countReserved, ...pool } = poolOver(blocks, isReserved);
   return {
-    ...poolOver(blocks, isReserved),
+    ...pool,
     get allocatedCount() {
       return blocks.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
+    },
+    get reservedCount() {
+      return countReserved();
     },
     networkOf(slot) {
       const found = locate(blocks, slot);
@@ -479,7 +487,7 @@ type Part = IdBitmap | IpBlockBitmap;
 function poolOver<P extends Part>(
   parts: readonly P[],
   isSetApart: (part: P, slot: number) => boolean,
-): Omit<ResourcePool, 'allocatedCount'> {
+): Omit<ResourcePool, 'allocatedCount' | 'reservedCount'> & { countReserved(): number } {
   function firstFree(): number | undefined {
     let before = 0;
     for (const { bitmap } of parts) {
@@ -510,9 +518,7 @@ function poolOver<P extends Part>(
       return slot;
     },
     allocated: () => slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isSetApart(part, slot)),
-    get reservedCount() {
-      return slotsWhere(isSetApart).length;
-    },
+    countReserved: () => slotsWhere(isSetApart).length,
     mark(slot, unclaimed = false) {
       const found = locate(parts, slot);
       if (found === undefined) return 'out-of-range';
