@@ -510,7 +510,9 @@ function printTables(reading: HistoryReading, isOne: boolean, { stdout, environm
     }
   } else {
     draw(['USER', 'CLIENT IP', 'UP', 'DOWN', 'UNKNOWN', 'FLAPS', 'OUTAGE', 'LAST REPORT (UTC)'], users.map(availabilityCells));
-    stdout.write(`\n${users.length} ${users.length === 1 ? 'user' : 'users'} since ${utc(fromMs)} UTC; OUTAGE is the longest one\n`);
+    stdout.write(
+      `\n${users.length} ${users.length === 1 ? 'user' : 'users'} since ${utc(fromMs)} UTC; shares are of the time with an account, OUTAGE is the longest one\n`,
+    );
   }
   stdout.write(`A report stands for ${span(validForMs)}, then the status is unknown.\n`);
 }
@@ -538,7 +540,8 @@ function sentenceOf(history: UserHistory, windowMs: number): string {
   const whole = countedMs(history);
   const shares = `up ${percent(upMs, whole)}, down ${percent(downMs, whole)}, unknown ${percent(unknownMs, whole)}`;
   const outage = longestOutage === null ? 'no outage' : `longest outage ${span(longestOutage.ms)}, from ${utc(longestOutage.fromMs)}`;
-  return `last ${span(windowMs)}: ${shares}; ${flaps} ${flaps === 1 ? 'flap' : 'flaps'}; ${outage}`;
+  const absent = windowMs - whole < 1_000 ? '' : `, of the ${span(whole)} with an account`;
+  return `last ${span(windowMs)}: ${shares}${absent}; ${flaps} ${flaps === 1 ? 'flap' : 'flaps'}; ${outage}`;
 }
 
 function availabilityCells(history: UserHistory): readonly Cell[] {

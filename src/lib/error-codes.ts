@@ -116,7 +116,8 @@ export const LEDGER_CODES = {
   LEDGER__LAGGING: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} lags {slots} slots behind another endpoint',
-    remedy: 'none needed: the agent uses the other endpoints until it has caught up',
+    remedy:
+      'none needed while it catches up; else compare the slots of the endpoints (`dzd-telemetry check`): this one stays behind, or another is wrong',
   },
   LEDGER__OTHER_CLUSTER: {
     class: 'retry-later',
@@ -168,7 +169,8 @@ export const LEDGER_CODES = {
   LEDGER__STALE_ANSWER: {
     class: 'retry-later',
     message: 'the ledger answered for slot {slot}, older than slot {applied} of the last view',
-    remedy: 'none needed: an endpoint lags, or the ledger rolled back; the agent accepts a rollback after two minutes',
+    remedy:
+      'wait: an endpoint lags, or the ledger rolled back, which the agent accepts after two minutes; then compare the slots of the endpoints (`dzd-telemetry check`), and remove a wrong one',
   },
   LEDGER__STANDS_STILL: {
     class: 'retry-later',

@@ -366,7 +366,7 @@ function unread(code: FindingCode, what: string, of: readonly PartReport[], { la
 
 /** Sources, endpoints and triggers that fail while others work. If none could be read at all, that has its own finding. */
 function parts(state: AgentState): readonly Found[] {
-  const { sources, endpoints, lastTick, failedTriggers, slotProgress, ledgerLag, now } = state;
+  const { sources, endpoints, lastTick, failedTriggers, slotProgress, ledgerLag, writesStalled, now } = state;
   const found: Found[] = [];
   const lost = (of: readonly PartReport[]) => of.filter(({ state }) => state === 'lost');
   if (lastTick?.switchRead === true) {
@@ -379,7 +379,9 @@ function parts(state: AgentState): readonly Found[] {
     if (first !== undefined && failed.length === endpoints.length) {
       const what = endpoints.length === 1 ? 'The only ledger endpoint fails' : 'Every ledger endpoint fails';
       const why = first.problem?.includes(first.name) ? first.problem : describePart(first);
-      if (!isLedgerUnread(state)) found.push(failure('endpoints-lost', `${what}: ${why}`, first, 'check ledger.rpcUrls'));
+      // What keeps the users from being read, or writes from landing, is a finding already.
+      if (!isLedgerUnread(state) && first.problem !== writesStalled?.message)
+        found.push(failure('endpoints-lost', `${what}: ${why}`, first, 'check ledger.rpcUrls'));
     } else
       for (const part of failed)
         found.push(failure('endpoint-lost', `Ledger endpoint ${describePart(part)}`, part, 'check ledger.rpcUrls'));

@@ -141,18 +141,18 @@ interface UserTimes {
   readonly suppressedSince: number | null;
 }
 
+/** Whether the ledger says what the switch says, so that nothing is to be written. */
+const agrees = ({ decision, observation, entry }: UserOutcome): boolean =>
+  decision.kind === 'settled' && observation.kind === ledgerStatus(entry.user.bgpStatus);
+
 /** `isRejected`: the program rejected its status, so it does not wait for a confirmation. */
-function userTimes(
-  { entry, observation, decision, track }: UserOutcome,
-  before: UserTimes | undefined,
-  at: number,
-  isRejected: boolean,
-): UserTimes {
+function userTimes(outcome: UserOutcome, before: UserTimes | undefined, at: number, isRejected: boolean): UserTimes {
+  const { observation, decision, track } = outcome;
   const observed = observation.kind === 'unobserved' ? `unobserved ${observation.reason}` : observation.kind;
   const decided = decision.kind === 'settled' ? 'settled' : `${decision.kind} ${decision.reason}`;
   const sinceMs = observation.kind === 'unobserved' ? undefined : observation.at?.sinceMs;
   const isIntended = decision.kind === 'write' && decision.reason === 'change';
-  const isInFlight = decision.kind === 'settled' && observation.kind !== ledgerStatus(entry.user.bgpStatus);
+  const isInFlight = decision.kind === 'settled' && !agrees(outcome);
   const isPending = !isRejected && (isIntended || (isInFlight && before?.pendingSince != null));
   return {
     observation: observed,
@@ -289,7 +289,11 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (report.switchRead) ready = true;
       times = new Map([...outcomes].map(([user, outcome]) => [user, userTimes(outcome, times.get(user), at, parked.has(user))]));
       for (const user of lastWrites.keys()) if (!report.outcomes.has(user)) lastWrites.delete(user);
-      for (const user of parked.keys()) if (!report.outcomes.has(user)) parked.delete(user);
+      const flying = transactions.inFlight();
+      for (const user of parked.keys()) {
+        const outcome = outcomes.get(user);
+        if (outcome === undefined || (agrees(outcome) && !flying.has(user))) parked.delete(user);
+      }
     },
     observed({ user, before, outcome }) {
       const { observation } = outcome;

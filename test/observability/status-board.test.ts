@@ -93,6 +93,36 @@ test('a status that was read does not change while ticks go on', () => {
   expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
 });
 
+test('a rejected status is shown until it lands, or until the session is what the ledger says again', async () => {
+  const { tick, read, listener, clock } = board();
+  const error = new AgentError('WRITE__USER_REJECTED', { user: keyNumber(1), problem: 'no' });
+  const parked = () => read().users.map((user) => user.parked !== null);
+  const down = snapshotOf({ vrf1: [established(0), active(1, { sinceMs: 60_000 })] });
+  const intent = tick(down).find(({ user }) => user === keyNumber(1));
+  if (intent === undefined) throw new Error('the Down of the second user is intended');
+  listener.rejected({ intent, signature: 'first', error });
+  await clock.advance(5_000);
+  tick(down);
+  expect(parked()).toEqual([false, true]);
+  tick(snapshotOf({ vrf1: [established(0), established(1)] }));
+  expect(parked()).toEqual([false, false]);
+});
+
+test('a failure that continues for another reason keeps the time since when it lasts', async () => {
+  const { read, listener, clock } = board();
+  const refused = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
+  const limited = new AgentError('LEDGER__RATE_LIMITED', { endpoint: 'http://a', problem: 'slow down' });
+  for (const [at, error] of [refused, limited].entries()) {
+    listener.source({ source: 'eapi', state: 'lost', error, again: at > 0 });
+    listener.endpoint({ endpoint: 'http://a', state: 'lost', error });
+    listener.ledgerView({ state: 'lost', error, again: at > 0 });
+    await clock.advance(5_000);
+  }
+  const { sources, endpoints, ledgerProblem } = read();
+  expect([sources[0], endpoints[0], ledgerProblem].map((part) => part?.since)).toEqual([START, START, START]);
+  expect([sources[0]?.problem, endpoints[0]?.problem, ledgerProblem?.message]).toEqual([limited.message, limited.message, limited.message]);
+});
+
 test('a status in flight is shown until it is resolved, however late, and its landing counts', async () => {
   const { tick, read, listener, clock } = board();
   const intents = tick();
