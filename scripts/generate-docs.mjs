@@ -36,6 +36,8 @@ async function generatedFiles() {
     format: 'cjs',
     platform: 'node',
     packages: 'external',
+    // A module that reads the runbooks is in it; no page here is made of them.
+    define: { __RUNBOOKS__: '{}', 'import.meta.url': "''" },
     write: false,
     logLevel: 'warning',
   });
