@@ -44,7 +44,7 @@ export const startCommand = defineCommand<LocalnetOptions>({
       type: 'string',
       value: 'rfc11|deployed|legacy',
       describe:
-        "rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today; legacy: RFC-11's program on those accounts",
+        "rfc11: RFC-11 as drafted, with RFC-19; deployed: the program and the accounts of a network today; legacy: RFC-11's program on those accounts",
     },
     'slots-per-epoch': { type: 'string', value: 'N', describe: 'Slots of an epoch, 432000 by default; access passes end with epochs' },
     keypair: {

@@ -34,7 +34,7 @@ export interface LocalnetOptions {
   /** static: users connect and stay; churn: they connect, flap and leave. */
   readonly scenario: 'static' | 'churn';
   /**
-   * rfc11: RFC-11 as drafted, beside RFC-19; deployed: the program and the accounts of a network today; legacy: RFC-11's program on those accounts,
+   * rfc11: RFC-11 as drafted, with RFC-19; deployed: the program and the accounts of a network today; legacy: RFC-11's program on those accounts,
    * before its migration.
    */
   readonly program: LedgerProgram;

@@ -281,7 +281,7 @@ export interface LocalnetOptions {
   readonly slotMs?: number;
   /** Slots per epoch; access passes expire with epochs. Default: 432,000. */
   readonly slotsPerEpoch?: bigint | undefined;
-  /** What the ledger runs, and the kind of its world. Default: RFC-11 as drafted, beside RFC-19. */
+  /** What the ledger runs, and the kind of its world. Default: RFC-11 as drafted, with RFC-19. */
   readonly program?: LedgerProgram;
   /** The initial world, instead of `users`. */
   readonly genesis?: Genesis | undefined;

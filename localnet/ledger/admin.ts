@@ -54,7 +54,7 @@ const CLIENT_ASN = 65_000;
 const NEW_BALANCE = lamports(10_000_000_000);
 
 /**
- * Which program a ledger runs, and which accounts its world has: RFC-11 as drafted beside RFC-19; the deployed program alone; or RFC-11's program with
+ * Which program a ledger runs, and which accounts its world has: RFC-11 as drafted with RFC-19; the deployed program alone; or RFC-11's program with
  * the accounts of a deployed network, from before its migration.
  */
 export type LedgerProgram = 'rfc11' | 'deployed' | 'legacy';

@@ -85,7 +85,7 @@ export interface LocalLedgerOptions {
   readonly port?: number;
   /** The serviceability program's address; DoubleZero's localnet one without it. */
   readonly programId?: Address;
-  /** What it runs; RFC-11 as drafted beside RFC-19 without it. A restored ledger runs what it ran before. */
+  /** What it runs; RFC-11 as drafted with RFC-19 without it. A restored ledger runs what it ran before. */
   readonly program?: LedgerProgram | undefined;
   /** Milliseconds a slot, 400 without it. */
   readonly slotMs?: number | undefined;

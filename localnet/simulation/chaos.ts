@@ -144,7 +144,7 @@ interface AgentProcessOptions {
 
 /** The time for which a process drains is 10 s. */
 const KILLED_AFTER_MS = 30_000;
-/** A process that lives for less shows little. */
+/** A process that runs for less shows little. */
 const SHORTEST_LIFE_MS = 20_000;
 /** Bytes that a killed process has left in its sockets arrive meanwhile. */
 const SHORTEST_PAUSE_MS = 1_000;

@@ -24,3 +24,11 @@ test('every file that docs/rfc19.md names exists', () => {
   expect(files.size).toBeGreaterThan(20);
   expect([...files].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
+
+test('docs/testing.md lists the steps of .ci/run in their order', () => {
+  const steps = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^ *step (['"])(.*)\1$/gm)].map(([, , step = '']) =>
+    step.replace('$line', '24 and 26'),
+  );
+  const listed = [...readFileSync(join(ROOT, 'docs/testing.md'), 'utf8').matchAll(/^\d+\. (.*)$/gm)].map(([, step]) => step);
+  expect(listed).toEqual(steps);
+});

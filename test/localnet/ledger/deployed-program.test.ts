@@ -79,7 +79,7 @@ test('localnet makes of every row of the corpus what the deployed program made o
   expect(different('deployed')).toEqual([]);
 });
 
-test('beside RFC-11, only slots are kept that the deployed program cuts', () => {
+test('with RFC-11, only slots are kept that the deployed program cuts', () => {
   // Exactly as many surplus bytes as RFC-11's slots: freeing the user's resources needs them.
   expect(different('rfc11')).toEqual(['full user cut 344']);
   const row = corpus.find(({ name }) => name === 'full user cut 344');
