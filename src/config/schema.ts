@@ -193,9 +193,10 @@ const snapshotsSection = z
     maxAnswerBytes: wholeNumber({
       default: 4_194_304,
       min: 65_536,
-      max: 67_108_864,
+      max: 8_388_608,
       unit: 'bytes',
-      description: 'Maximum output of one command; longer output is dropped. Up to two are in memory at once.',
+      description:
+        'Maximum output of one command; longer output is dropped. Reading one takes up to eight times its size in memory. Up to two are in memory at once.',
     }),
     maxFiles: wholeNumber({
       default: 1_000,
