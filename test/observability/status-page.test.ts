@@ -23,7 +23,7 @@ const usersIn = (page: string): string[] =>
 
 describe('the page', () => {
   test('the page escapes every text', () => {
-    const evil = '<img src=x onerror=alert(1)>"\'&\u202e\u2066\u200b\ufeff';
+    const evil = '<img src=x onerror=alert(1)>"\'&\u202e\u2066\u200b\ufeff\x1b[2J\r';
     const page = statusPage(
       status({
         deviceCode: evil,
@@ -35,8 +35,10 @@ describe('the page', () => {
       }),
     );
     expect(page).not.toContain('<img');
-    expect(page).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/);
-    expect(page.split('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\\u202e\\u2066\\u200b\\ufeff').length).toBeGreaterThan(10);
+    expect(page).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\x1b\r]/);
+    expect(
+      page.split('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\\u202e\\u2066\\u200b\\ufeff\\x1b[2J\\x0d').length,
+    ).toBeGreaterThan(10);
   });
 
   test('the page groups users by state, faults first, and folds a long healthy group', () => {

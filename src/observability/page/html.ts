@@ -1,5 +1,6 @@
 import { visible } from '../../lib/index.ts';
 import type { Verdict } from '../findings.ts';
+import { printable } from '../text.ts';
 
 /** Escaped HTML. */
 export interface Markup {
@@ -10,7 +11,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 
 type Part = Markup | string | number | bigint | readonly Part[];
 
-/** Builds HTML; every value is escaped, invisible characters too, unless it is Markup itself. */
+/** Builds HTML; every value is escaped, invisible and control characters too (curl shows the page in a terminal), unless it is Markup itself. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   let text = strings[0] ?? '';
   for (const [index, part] of parts.entries()) text += render(part) + (strings[index + 1] ?? '');
@@ -19,7 +20,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 
 function render(part: Part): string {
   if (typeof part === 'object') return 'html' in part ? part.html : part.map(render).join('');
-  return visible(String(part)).replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
+  return visible(String(part)).replaceAll(/[&<>"']|(?![\t\n])\p{Cc}/gu, (character) => ESCAPES[character] ?? printable(character));
 }
 
 /** A text with what is between backticks as code. */
