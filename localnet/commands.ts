@@ -123,7 +123,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     USER_OPTIONS,
   ),
-  drivingCommand('device', 'Show, change or reboot the device, or create another one', [
+  drivingCommand('device', 'Show, change or reboot the device, or create or delete another one', [
     ['device status drained', 'Drain the device'],
     ['device reboot', 'Reboot the switch: every session goes down'],
   ]),
@@ -148,20 +148,20 @@ export const COMMANDS: readonly Command[] = [
     ['exchange create xams', 'Create an exchange'],
     ['exchange create xams --output json', 'The same, and print its address as JSON'],
   ]),
-  drivingCommand('link', 'Create links', [
+  drivingCommand('link', 'Create or delete links', [
     ['link create ams-fra DEVICE DEVICE', 'Create a link between two devices'],
     ['link create ams-fra DEVICE DEVICE --output json', 'The same, and print its address as JSON'],
   ]),
   drivingCommand(
     'interface',
-    'Create interfaces',
+    'Create or delete interfaces',
     [
       ['interface create Loopback100 --with-address', 'Create a loopback of the device with a DoubleZero address'],
       ['interface create Ethernet1 DEVICE', 'Create a physical interface of another device'],
     ],
     INTERFACE_OPTIONS,
   ),
-  drivingCommand('group', 'Create multicast groups', [
+  drivingCommand('group', 'Create or delete multicast groups', [
     ['group create jito', 'Create a multicast group'],
     ['group create jito --output json', 'The same, and print its address as JSON'],
   ]),

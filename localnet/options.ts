@@ -188,6 +188,13 @@ const ofCode = (method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => (
   requests: ([code = '']) => [{ method, params: { code } }],
 });
 
+/** Deletes the account of one of these. */
+const deletion = (what: 'link' | 'group' | 'device', method: string): Pick<Verb, 'takes' | 'count' | 'requests'> => ({
+  takes: what.toUpperCase(),
+  count: [1, 1],
+  requests: ([word = '']) => [{ method, params: { [what]: readKey(word) } }],
+});
+
 /** The commands for a running localnet. USER is a public key or a client address. */
 const VERBS: Readonly<Record<string, Verb>> = {
   'user list': { describe: 'list the users', ...show('localnet_users') },
@@ -244,6 +251,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     ...ofCode('localnet_addDevice'),
     describe: 'create a device, on the ledger only',
   },
+  'device delete': { ...deletion('device', 'localnet_deleteDevice'), describe: 'delete a device that was created so, by DeleteDevice' },
   'pass create': {
     takes: 'PAYER',
     count: [1, 1],
@@ -283,6 +291,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       { method: 'localnet_createLink', params: { code, deviceA: readKey(a), deviceZ: readKey(z) } },
     ],
   },
+  'link delete': { ...deletion('link', 'localnet_deleteLink'), describe: 'delete a link, by DeleteLink' },
   'interface create': {
     takes: 'NAME [DEVICE]',
     count: [1, 2],
@@ -295,7 +304,19 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return [device === undefined ? { method, params, needsDevice: true } : { method, params: { ...params, device: readKey(device) } }];
     },
   },
+  'interface delete': {
+    takes: 'NAME [DEVICE]',
+    count: [1, 2],
+    describe: 'delete an interface, by DeleteInterface',
+    requests([name, device]) {
+      const method = 'localnet_deleteInterface';
+      return [
+        device === undefined ? { method, params: { name }, needsDevice: true } : { method, params: { name, device: readKey(device) } },
+      ];
+    },
+  },
   'group create': { ...ofCode('localnet_createGroup'), describe: 'create a multicast group, by CreateAndActivateMulticastGroup' },
+  'group delete': { ...deletion('group', 'localnet_deleteGroup'), describe: 'delete a multicast group, by DeleteMulticastGroup' },
   'device reboot': { describe: 'reboot the switch: every session goes down', ...show('localnet_rebootSwitch') },
   snapshot: {
     takes: 'FILE',

@@ -50,6 +50,10 @@ const createInterface = z.strictObject({
   withAddress: z.boolean().optional(),
 });
 
+const deleteLink = z.strictObject({ link: addressParam });
+const deleteInterface = createInterface.pick({ device: true, name: true });
+const deleteGroup = z.strictObject({ group: addressParam });
+
 const createTenant = z.strictObject({ code, vrfId: u16.optional() });
 
 const userFields = {
@@ -105,6 +109,18 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
       localnet_createLink: (_, params) => ({ address: admin.createLink(one(createLink, params)) }),
       localnet_createInterface: (_, params) => ({ address: admin.createInterface(one(createInterface, params)) }),
       localnet_createGroup: (_, params) => ({ address: admin.createGroup(one(createPlace, params)) }),
+      localnet_deleteLink(_, params) {
+        admin.deleteLink(one(deleteLink, params).link);
+        return null;
+      },
+      localnet_deleteInterface(_, params) {
+        admin.deleteInterface(one(deleteInterface, params));
+        return null;
+      },
+      localnet_deleteGroup(_, params) {
+        admin.deleteGroup(one(deleteGroup, params).group);
+        return null;
+      },
       localnet_createTenant: (_, params) => ({ address: admin.createTenant(one(createTenant, params)) }),
       localnet_createUser: (_, params) => created(admin.createUser(one(createUser, params))),
       localnet_changeUser(_, params) {

@@ -8,6 +8,8 @@ import {
   decodeAccessPass,
   decodeDevice,
   decodeGlobalState,
+  decodeLink,
+  decodeMulticastGroup,
   encodeAccessPass,
   encodeDevice,
   encodeGlobalState,
@@ -71,6 +73,11 @@ export interface NetworkAdmin {
   /** The interface's account; the device's where interfaces are inside of it. */
   createInterface(input: NewInterface): Address;
   createGroup(input: { readonly code: string }): Address;
+  /** The deletions are by RFC-11's instructions alone, which free the slots: a device as deployed has to be migrated first. */
+  deleteLink(link: Address): void;
+  deleteInterface(input: { readonly device: Address; readonly name: string }): void;
+  deleteGroup(group: Address): void;
+  deleteDevice(device: Address): void;
 }
 
 interface NetworkAdminOptions {
@@ -111,6 +118,11 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   };
   const hasExtension = (associatedWith?: Address): boolean =>
     read(rfc11.resourceExtensionAddress(programId, associatedWith, derive).address, rfc11.decodeResourceExtension) !== undefined;
+
+  const extended = (associatedWith?: Address): void => {
+    if (!hasExtension(associatedWith))
+      throw new WorldError(`${associatedWith ?? 'the network'} has no extension of RFC-11; migrate it first`);
+  };
 
   function nextIndex(): bigint {
     const { address } = globalStateAddress(programId);
@@ -271,6 +283,33 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       const about = { programId, multicastIp, authority, payer: authority, code, maxBandwidth: GROUP_BANDWIDTH, owner: ZERO_ADDRESS };
       foundation.send(rfc11.createAndActivateMulticastGroup(about));
       return rfc11.multicastGroupAddress(programId, multicastIp, derive).address;
+    },
+    deleteLink(link) {
+      const found = read(link, decodeLink);
+      if (found === undefined) throw new WorldError(`no link at ${link}`);
+      const { sideAPk: deviceA, sideZPk: deviceB } = found;
+      for (const side of [deviceA, deviceB]) extended(side);
+      contributor.send(rfc11.deleteLink({ programId, link, deviceA, deviceB, authority: contributor.address }));
+    },
+    deleteInterface({ device, name }) {
+      const { contributorPk, ...found } = existing(device);
+      extended(device);
+      const address = rfc11.interfaceAddress(programId, device, name, derive).address;
+      const isInside = found.interfaces.some((each) => each.kind === 'known' && each.name === name);
+      if (!isInside && read(address, rfc11.decodeInterfaceAccount) === undefined)
+        throw new WorldError(`${device} has no interface ${name}`);
+      const about = { programId, interface: address, device, contributor: contributorPk, authority: contributor.address };
+      contributor.send(rfc11.deleteInterface(about));
+    },
+    deleteGroup(group) {
+      if (read(group, decodeMulticastGroup) === undefined) throw new WorldError(`no group at ${group}`);
+      extended();
+      foundation.send(rfc11.deleteMulticastGroup({ programId, group, authority: foundation.address }));
+    },
+    deleteDevice(device) {
+      const { contributorPk } = existing(device);
+      extended(device);
+      contributor.send(rfc11.deleteDevice({ programId, device, contributor: contributorPk, authority: contributor.address }));
     },
   };
 }

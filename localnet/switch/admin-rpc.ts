@@ -29,6 +29,7 @@ const newUser = z.strictObject({
 const newDevice = z.strictObject({
   code: z.string().regex(/^[A-Za-z0-9_:.-]{1,32}$/, 'expected a code of 1 to 32 letters, digits, and _ : . -'),
 });
+const oneDevice = z.strictObject({ device: addressParam });
 const oneUser = z.strictObject({ user: addressParam, rttUs: z.number().min(0).max(60_000_000).optional() });
 const disconnected = z.strictObject({ user: addressParam, reason: z.exactOptional(z.enum(['Admin', 'NoInterface', 'MaxPath'])) });
 
@@ -75,6 +76,13 @@ export function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       const address = refusing(() => admin.createDevice({ code, metricsPublisher }));
       if (admin.program === 'rfc11') refusing(() => admin.createExtension(address));
       return { address };
+    },
+    /** A further device; the first one is the switch's. */
+    localnet_deleteDevice(_, [params]) {
+      const { device } = readParams(oneDevice, params ?? {});
+      if (device === localnet().device) throw invalidParams('the switch stands for this device, so it stays');
+      refusing(() => localnet().ledger.admin.deleteDevice(device));
+      return null;
     },
     localnet_device() {
       const { device, programId, ledger } = localnet();

@@ -115,6 +115,19 @@ describe('a network', () => {
     expect(rfc11.decodeInterfaceAccount(account(physical))).toMatchObject({ devicePk: other, segmentRoutingSlot: undefined });
     const group = await created('group', 'create', 'prices');
     expect(rfc11.decodeMulticastGroupWithSlots(account(group))).toMatchObject({ value: { multicastIp: '233.84.178.0' } });
+
+    expect((await drive('device', 'delete', other)).firstError).toContain('ResourceInUse');
+    for (const words of [
+      ['link', 'delete', link],
+      ['interface', 'delete', 'Loopback100'],
+      ['interface', 'delete', 'Ethernet1/1', other],
+      ['group', 'delete', group],
+      ['device', 'delete', other],
+    ])
+      expect([words, await drive(...words)]).toEqual([words, expect.objectContaining({ exitCode: 0, stdout: 'ok\n' })]);
+    expect([link, loopback, physical, group, other].map((address) => account(address).length)).toEqual([0, 0, 0, 0, 0]);
+    expect((await drive('interface', 'delete', 'Loopback100')).firstError).toContain('has no interface Loopback100');
+    expect((await drive('device', 'delete', localnet.device)).firstError).toContain('the switch stands for this device');
   });
 
   test('a network gets contributors, locations and exchanges at addresses of their own', async () => {

@@ -218,6 +218,18 @@ describe.concurrent('a migration', () => {
   });
 });
 
+test('resources audit finds nothing about the deployed pools of a device that RFC-11 deleted', async () => {
+  await using at = await legacyNetwork(2);
+  const { admin } = at.localnet.ledger;
+  const device = admin.createDevice({ metricsPublisher: at.localnet.device });
+  await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
+  expect((await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute')).exitCode).toBe(0);
+  admin.deleteDevice(device);
+  await systemClock.sleep(300);
+  const audit = await resources(at.rpcUrl, 'audit', '--output', 'json');
+  expect([audit.exitCode, lines(audit.stdout)]).toEqual([0, [expect.objectContaining({ event: 'summary', findings: 0 })]]);
+});
+
 test('resources sweep marks the users of expired passes, and a second sweep finds none', async () => {
   await using at = await legacyNetwork(12);
   await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);

@@ -96,7 +96,7 @@ export function auditPools(network: NetworkAccounts): Audit {
   const isMigrated = usesDrafted(network) && !hasUntracked(network);
   const all = listPools(network);
   const pools = isMigrated ? all.filter(({ layout }) => layout === 'drafted') : all;
-  const findings: AuditFinding[] = [...accountFindings(network)];
+  const findings: AuditFinding[] = [...accountFindings(network, isMigrated)];
   const claims = [
     ...(network.deployedExtensions.size > 0 && !isMigrated ? deployedClaims(network, findings) : []),
     ...(usesDrafted(network) ? draftedClaims(network, findings) : []),
@@ -160,7 +160,7 @@ function hasUntracked({ users, links, groups }: NetworkAccounts): boolean {
   );
 }
 
-function* accountFindings(network: NetworkAccounts): Generator<AuditFinding> {
+function* accountFindings(network: NetworkAccounts, isMigrated: boolean): Generator<AuditFinding> {
   const { devices, users, links, unreadable, deployedExtensions, draftedExtensions } = network;
   for (const { account, problem } of unreadable)
     yield { kind: 'unreadable', count: 1, holders: [{ kind: 'none', account }], detail: problem };
@@ -176,7 +176,9 @@ function* accountFindings(network: NetworkAccounts): Generator<AuditFinding> {
     for (const device of [value.sideAPk, value.sideZPk]) yield* refers({ kind: 'link', account }, device);
     yield* beyondEos({ kind: 'link', account }, value.tunnelId, value.sideAPk);
   }
-  for (const [account, { associatedWith }] of deployedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
+  // RFC-11's DeleteDevice does not close the device's deployed pools, which nothing reads any longer.
+  if (!isMigrated)
+    for (const [account, { associatedWith }] of deployedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
   for (const [associatedWith, { account }] of draftedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
 }
 
