@@ -222,6 +222,7 @@ test('resources audit finds nothing about the deployed pools of a device that RF
   await using at = await legacyNetwork(2);
   const { admin } = at.localnet.ledger;
   const device = admin.createDevice({ metricsPublisher: at.localnet.device });
+  await systemClock.sleep(300);
   await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
   expect((await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute')).exitCode).toBe(0);
   admin.deleteDevice(device);
