@@ -43,6 +43,8 @@ function intentFor(n: number, to: ReportableStatus, changes: Partial<StatusInten
 const up = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'up'));
 const down = (...numbers: readonly number[]) => numbers.map((n) => intentFor(n, 'down'));
 const range = (count: number) => Array.from({ length: count }, (_, n) => n);
+/** The short name of each user, by its address. */
+const NAMES = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
 
 /** Promise.withResolvers is not in Node 20. */
 function deferred() {
@@ -64,8 +66,7 @@ interface SetUpOptions {
 function setUp(options: SetUpOptions = {}) {
   const { clock = createVirtualClock() } = options.on ?? {};
   const { ledger = createFakeLedger(clock) } = options.on ?? {};
-  const numbers = new Map(range(1_000).map((n): [string, string] => [keyNumber(n), `u${n}`]));
-  const { lines, reporter } = recordingReporter((user) => numbers.get(user) ?? user);
+  const { lines, reporter } = recordingReporter((user) => NAMES.get(user) ?? user);
   let reevaluations = 0;
   let rebroadcasts = 0;
   const stalls: string[] = [];
@@ -108,7 +109,7 @@ function setUp(options: SetUpOptions = {}) {
     /** Sets what a tick desires, by default on a view of the current slot. */
     setDesired: (intents: readonly StatusIntent[], at = ledger.slot()) =>
       worker.setDesired(intents, { slot: slot(at), readAt: clock.monotonic(), users: { has: () => true } }),
-    history: () => ledger.history().map(({ user, status }) => `${numbers.get(user)} ${status}`),
+    history: () => ledger.history().map(({ user, status }) => `${NAMES.get(user)} ${status}`),
     linesOf: (...kinds: readonly string[]) => lines.filter((line) => kinds.some((kind) => line.startsWith(kind))),
   };
 }
@@ -837,6 +838,7 @@ describe('stopping', () => {
 test('rule 17: whatever is desired and however the ledger behaves, a user has at most one unresolved status, and the newest one wins', {
   timeout: 120_000,
 }, async () => {
+  const users = range(30).map(keyNumber);
   for (let seed = 1; seed <= 30; seed += 1) {
     const random = seededRandom(seed);
     const { clock, setDesired, ledger, lines } = setUp();
@@ -849,32 +851,14 @@ test('rule 17: whatever is desired and however the ledger behaves, a user has at
     const desired = new Map<Address, ReportableStatus>();
     const onLedger = () => new Map(ledger.history().map(({ user, status }) => [user, status]));
     for (let tick = 0; tick < 60; tick += 1) {
-      for (const n of range(30)) if (random() < 0.1) desired.set(keyNumber(n), random() < 0.5 ? 'up' : 'down');
+      for (const user of users) if (random() < 0.1) desired.set(user, random() < 0.5 ? 'up' : 'down');
       const recorded = onLedger();
-      setDesired(
-        [...desired]
-          .filter(([user, to]) => recorded.get(user) !== to)
-          .map(([user, to]) =>
-            intentFor(
-              range(30).findIndex((n) => keyNumber(n) === user),
-              to,
-            ),
-          ),
-      );
+      setDesired([...desired].filter(([user, to]) => recorded.get(user) !== to).map(([user, to]) => intentFor(users.indexOf(user), to)));
       await clock.advance(5_000);
     }
     for (let tick = 0; tick < 30; tick += 1) {
       const recorded = onLedger();
-      setDesired(
-        [...desired]
-          .filter(([user, to]) => recorded.get(user) !== to)
-          .map(([user, to]) =>
-            intentFor(
-              range(30).findIndex((n) => keyNumber(n) === user),
-              to,
-            ),
-          ),
-      );
+      setDesired([...desired].filter(([user, to]) => recorded.get(user) !== to).map(([user, to]) => intentFor(users.indexOf(user), to)));
       await clock.advance(5_000);
     }
     expect({ seed, ledger: onLedger() }).toEqual({ seed, ledger: desired });

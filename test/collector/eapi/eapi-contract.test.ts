@@ -53,7 +53,12 @@ describeSwitchSource('eAPI over a Unix socket', {
 });
 
 describeSwitchSource('eAPI over gRPC', {
-  fatalFaults: FATAL_FAULTS.filter((fault) => fault.kind !== 'http-status' || fault.status !== 401),
+  fatalFaults: [
+    ...TRANSPORT_FAULTS.filter((fault) => fault.kind !== 'http-status' || fault.status !== 401),
+    { kind: 'command-error', code: 1000, errors: ['BGP inactive'] },
+    { kind: 'command-error', code: 1004, errors: [] },
+    { kind: 'empty' },
+  ],
   async start(fixture) {
     const server = createSimulatedGrpc({ switch: fixture.sim, faults: fixture.faults, clock: fixture.clock });
     const { host, port } = await server.start();
