@@ -152,7 +152,7 @@ export class HttpClient {
   /** A connection that could not be made, with the proxy named: the endpoint's own address is not what failed to answer. */
   #throughProxy(origin: string, cause: Error): Error {
     const proxy = this.#options.useProxy ? proxyFor(origin) : undefined;
-    if (proxy === undefined || !URL.canParse(proxy.url)) return cause;
+    if (proxy === undefined) return cause;
     return new Error(`through the proxy ${new URL(proxy.url).host} of ${proxy.variable}: ${cause.message || cause.name}`, { cause });
   }
 
@@ -228,7 +228,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
  * The URL of the proxy for an origin: HTTPS_PROXY or HTTP_PROXY by its scheme, the lower-case variable first, as curl does. None for this host
- * itself, nor for a host of NO_PROXY. `host:port` is an HTTP proxy. Throws for any other kind of proxy.
+ * itself, nor for a host of NO_PROXY. `host:port` is an HTTP proxy. Throws for any other kind of proxy, and for what cannot be read.
  */
 function proxyFor(origin: string): { readonly url: string; readonly variable: string } | undefined {
   const { protocol, hostname, port } = new URL(origin);
@@ -238,6 +238,8 @@ function proxyFor(origin: string): { readonly url: string; readonly variable: st
   if (proxy === undefined) return undefined;
   const variable = process.env[name] ? name : name.toUpperCase();
   const url = proxy.includes('://') ? proxy : `http://${proxy}`;
+  // Its value may hold a password.
+  if (!URL.canParse(url)) throw new Error(`${variable} cannot be read as the URL of a proxy`);
   if (!/^https?:/i.test(url))
     throw new Error(`${variable} names a proxy of another kind (${url.slice(0, url.indexOf(':'))}) than http or https`);
   return { url, variable };

@@ -121,6 +121,16 @@ test('a SOCKS proxy is refused by name', async () => {
   expect(error.message).not.toContain('hunter22');
 });
 
+test.each(['http://user:hunter22@:1', 'http://127.0.0.1:99999', 'http://a b', 'hunter22:::'])(
+  'a proxy that cannot be read is refused by the name of its variable: %s',
+  async (written) => {
+    vi.stubEnv('HTTPS_PROXY', written);
+    const error = await balanceAt('https://ledger.example').catch((caught) => caught);
+    expect(error.message).toContain('cannot be reached: HTTPS_PROXY cannot be read as the URL of a proxy');
+    expect(error.message).not.toContain('hunter22');
+  },
+);
+
 test.each(['ledger.example', '.example', '*'])('NO_PROXY=%s keeps the ledger off the proxy', async (names) => {
   const { address, targets } = await proxy();
   vi.stubEnv('HTTP_PROXY', `http://${address}`);
