@@ -181,6 +181,10 @@ const statusJson = z.strictObject({
   failedVrfs: z.array(z.strictObject({ vrf: text, problem: text, since })).readonly(),
   failedTriggers: z.array(z.strictObject({ ...problem, name: text })).readonly(),
   ambiguous: z.strictObject({ users: count, since }).nullable().describe('users that match more than one neighbor'),
+  unlisted: z
+    .strictObject({ sessions: count, tunnels: z.array(count).readonly(), since })
+    .nullable()
+    .describe('established sessions of the switch whose users the ledger does not list, with the tunnel ids of a few'),
   halted: z
     .strictObject({ ...problem, code: text })
     .nullable()

@@ -26,6 +26,8 @@ export interface TickReport {
   readonly failedVrfs?: ReadonlyMap<VrfName, Pick<Extract<VrfReading, { kind: 'failed' }>, 'problem' | 'error'>>;
   /** Users matched to more than one neighbor (rule 2). */
   readonly ambiguous: number;
+  /** Tunnel ids of Established `USER-…` neighbors of which the view has no user; absent if there are none. */
+  readonly unlisted?: readonly number[];
   /** When the earliest grace or interval that holds a user ends; absent if none holds any. */
   readonly nextDueAt?: MonotonicMs;
 }

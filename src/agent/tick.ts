@@ -171,7 +171,8 @@ export class Ticker {
       observed = this.#observe(view, snapshot);
       observations = overlaid(observed.byUser, unchanged);
     }
-    this.#unmatchedPeers = new Map(unmatchedPeersOf(view, snapshot).map((id) => [id, (this.#unmatchedPeers.get(id) ?? 0) + 1]));
+    const unlisted = unmatchedPeersOf(view, snapshot);
+    this.#unmatchedPeers = new Map(unlisted.map((id) => [id, (this.#unmatchedPeers.get(id) ?? 0) + 1]));
     const input = this.#inputFor(view, observations, snapshot);
     const outcomes = await this.#decideAll(input, signal);
     this.#before = outcomes;
@@ -190,6 +191,7 @@ export class Ticker {
       intents,
       failedVrfs: failedVrfs(snapshot),
       ambiguous,
+      ...(unlisted.length === 0 ? {} : { unlisted }),
       nextDueAt,
     });
   }

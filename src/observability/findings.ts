@@ -151,6 +151,11 @@ export const FINDINGS = {
     runbook: 'DzdUsersAmbiguous',
     meaning: 'Users match more than one neighbor (rule 2).',
   },
+  'users-unlisted': {
+    severity: 'warning',
+    runbook: 'DzdUsersUnlisted',
+    meaning: 'For a minute, established sessions of the switch have had no user on the ledger.',
+  },
   'users-rejected': {
     severity: 'warning',
     runbook: 'DzdUsersRejected',
@@ -225,6 +230,8 @@ const STANDSTILL_MS = 20_000;
 /** Block times are whole seconds, and the median of the validators' clocks. */
 const LAG_MS = 20_000;
 export const isLagging = ({ behindMs }: { readonly behindMs: number }): boolean => Math.abs(behindMs) >= LAG_MS;
+/** The controller removes the neighbor of a deleted user within about as long. */
+const UNLISTED_MS = 60_000;
 /** A transaction is confirmed within seconds, or has expired after a minute. */
 const DELAYED_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -462,7 +469,7 @@ const UNOBSERVED_REMEDIES: Readonly<Record<UnobservedReason, string>> = {
   'mass-down-unconfirmed': COMPARE_VRFS,
 };
 
-function users({ users: all, lastTick, failedVrfs, ambiguous }: AgentState): readonly Found[] {
+function users({ users: all, lastTick, failedVrfs, ambiguous, unlisted, now }: AgentState): readonly Found[] {
   const found: Found[] = [];
   const about = (
     code: FindingCode,
@@ -506,6 +513,14 @@ function users({ users: all, lastTick, failedVrfs, ambiguous }: AgentState): rea
     const whose = ambiguous.users === 1 ? 'One user matches' : `${ambiguous.users} users match`;
     const remedy = 'remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one';
     found.push({ code: 'users-ambiguous', since: ambiguous.since, text: `${whose} more than one neighbor of the switch`, remedy });
+  }
+  if (unlisted !== null && now - unlisted.since >= UNLISTED_MS) {
+    const { sessions: count, tunnels, since } = unlisted;
+    const which = `(${tunnels.length === 1 ? 'tunnel' : 'tunnels'} ${tunnels.join(', ')}${count > tunnels.length ? ', …' : ''})`;
+    const text = `${count === 1 ? 'One established session' : `${count} established sessions`} of the switch ${which} ${count === 1 ? 'has' : 'have'} no user on the ledger`;
+    const remedy =
+      'compare what each ledger endpoint lists (`dzd-telemetry status`): one may list too few; else the controller has left neighbors behind';
+    found.push({ code: 'users-unlisted', since, text, remedy });
   }
   const contested: HoldReason = 'contested';
   about(

@@ -152,6 +152,7 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'records-overdue',
   'ledger-lag',
   'users-ambiguous',
+  'users-unlisted',
 ]);
 
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;

@@ -255,6 +255,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let failedVrfs: AgentStatus['failedVrfs'] = [];
   const failedTriggers = new Map<string, AgentStatus['failedTriggers'][number]>();
   let ambiguous: AgentStatus['ambiguous'] = null;
+  let unlisted: AgentStatus['unlisted'] = null;
   let slotProgress: AgentStatus['slotProgress'] = null;
   let ledgerLag: AgentStatus['ledgerLag'] = null;
   let { refreshIntervalMs = DEFAULT_POLICY.refreshIntervalMs } = options;
@@ -283,6 +284,12 @@ export function createStatusBoard(options: StatusBoardOptions) {
         problem,
         since: failedVrfs.find((before) => before.vrf === vrf)?.since ?? at,
       }));
+      // Without a poll or a view nothing is compared: what was found stays so.
+      if (report.switchRead && report.viewSlot !== undefined)
+        unlisted =
+          report.unlisted === undefined
+            ? null
+            : { sessions: report.unlisted.length, tunnels: report.unlisted.slice(0, 3), since: unlisted?.since ?? at };
       ambiguous = report.ambiguous === 0 ? null : { users: report.ambiguous, since: ambiguous?.since ?? at };
       // Without a view nothing was decided: what was pending stays so.
       if (report.viewSlot === undefined) return;
@@ -471,6 +478,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       failedVrfs,
       failedTriggers: [...failedTriggers.values()],
       ambiguous,
+      unlisted,
       halted,
       writesStalled,
       oldestPendingSince: oldestOf(times.values()),

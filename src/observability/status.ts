@@ -163,6 +163,8 @@ export interface AgentState {
   readonly failedTriggers: readonly (Problem & { readonly name: string })[];
   /** Users that the last tick matched to more than one neighbor. */
   readonly ambiguous: { readonly users: number; readonly since: number } | null;
+  /** Established sessions of the switch whose users the ledger does not list; the tunnel ids of a few. */
+  readonly unlisted: { readonly sessions: number; readonly tunnels: readonly number[]; readonly since: number } | null;
   readonly halted: (Problem & { readonly code: string }) | null;
   /** Since when writes do not land although none is halted, and the newest cause. */
   readonly writesStalled: (Problem & { readonly code: string }) | null;

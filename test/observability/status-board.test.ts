@@ -93,6 +93,27 @@ test('a status that was read does not change while ticks go on', () => {
   expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
 });
 
+test('sessions without a user on the ledger are kept while the switch or the ledger cannot be read, and are over once none is left', async () => {
+  const { tick, read, listener, clock } = board();
+  const report = {
+    startedAt: clock.monotonic(),
+    durationMs: 12,
+    outcomes: new Map(),
+    intents: [],
+    phases: { switchMs: 8, ledgerMs: 5 },
+    ambiguous: 0,
+  };
+  const seen = { ...report, switchRead: true, view: viewOf([]), viewSlot: slot(10_000), unlisted: [500, 501, 502, 503] };
+  listener.tick(seen);
+  await clock.advance(60_000);
+  listener.tick({ ...report, switchRead: false });
+  listener.tick(seen);
+  expect(read().unlisted).toEqual({ sessions: 4, tunnels: [500, 501, 502], since: START });
+  expect(read().findings.map(({ code }) => code)).toEqual(['users-unlisted']);
+  tick();
+  expect(read().unlisted).toBeNull();
+});
+
 test('a rejected status is shown until it lands, or until the session is what the ledger says again', async () => {
   const { tick, read, listener, clock } = board();
   const error = new AgentError('WRITE__USER_REJECTED', { user: keyNumber(1), problem: 'no' });

@@ -192,7 +192,7 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
   ],
   [
     'users with two neighbors',
-    { ambiguous: { users: 2, since: NOW - MINUTE } },
+    { ambiguous: { users: 2, since: NOW - MINUTE }, unlisted: { sessions: 5, tunnels: [500, 501, 502], since: NOW - 59_000 } },
     [
       'users-ambiguous warning 1: 2 users match more than one neighbor of the switch → remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one',
     ],
@@ -216,6 +216,13 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
       'users-rejected warning 5: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 1 min to 1 h',
       'second-writer warning 4: Another process writes a different status for one user (tunnel 503) → check whether a second agent runs with this key, and stop one of them',
       'users-flapping warning 2: Excessive flaps: one user (tunnel 504) → check their links; the table lists their tunnels',
+    ],
+  ],
+  [
+    'a ledger endpoint that lists no users, before a switch with sessions',
+    { users: [], unlisted: { sessions: 5, tunnels: [500, 501, 502], since: NOW - 2 * MINUTE } },
+    [
+      'users-unlisted warning 2: 5 established sessions of the switch (tunnels 500, 501, 502, …) have no user on the ledger → compare what each ledger endpoint lists (`dzd-telemetry status`): one may list too few; else the controller has left neighbors behind',
     ],
   ],
   [

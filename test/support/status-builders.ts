@@ -82,6 +82,7 @@ export function agentStatus(changes: Partial<AgentState> = {}): AgentStatus {
     failedVrfs: [],
     failedTriggers: [],
     ambiguous: null,
+    unlisted: null,
     halted: null,
     writesStalled: null,
     oldestPendingSince: null,
