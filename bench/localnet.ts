@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createLocalLedger, createSigner, parseTransaction, signTransaction } from '../localnet/ledger/index.ts';
-import { createVirtualClock, seededRandom } from '../src/lib/index.ts';
+import { seededRandom } from '../src/lib/index.ts';
 import {
   type Address,
   type Instruction,
@@ -20,6 +20,7 @@ import {
   ZERO_ADDRESS,
 } from '../src/serviceability/index.ts';
 import * as rfc11 from '../src/serviceability/rfc11/index.ts';
+import { createVirtualClock } from '../test/support/virtual-clock.ts';
 import { type Bench, type Emit, median } from './support/bench.ts';
 
 const SLOTS = 32_768;

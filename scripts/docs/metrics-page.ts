@@ -1,7 +1,8 @@
-import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { epochMs } from '../../src/lib/index.ts';
 import { createMetrics } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { addressOf } from '../../src/serviceability/index.ts';
+import { createVirtualClock } from '../../test/support/virtual-clock.ts';
 
 export interface Metric {
   readonly name: string;

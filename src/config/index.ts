@@ -7,16 +7,12 @@ export type {
   CollectorConfig,
   EapiSourceConfig,
   HttpConfig,
-  LedgerConfig,
   LogConfig,
   PolicyConfig,
-  SnapshotsConfig,
   SnmpSourceConfig,
   SnmpTrapsConfig,
-  SocketsSourceConfig,
   SourceConfig,
   TriggerConfig,
-  WorkerConfig,
 } from './schema.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
 export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';

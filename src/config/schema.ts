@@ -464,16 +464,12 @@ type Immutable<T> = T extends string | number | bigint | boolean | undefined
 
 /** The configuration after validation. Durations are milliseconds; every default is filled in. */
 export type AgentConfig = Immutable<z.output<typeof configSchema>>;
-export type LedgerConfig = AgentConfig['ledger'];
 export type CollectorConfig = AgentConfig['collector'];
 export type SourceConfig = CollectorConfig['sources'][number];
 export type EapiSourceConfig = Extract<SourceConfig, { readonly type: 'eapi' }>;
-export type SocketsSourceConfig = Extract<SourceConfig, { readonly type: 'sockets' }>;
 export type TriggerConfig = CollectorConfig['wakeUps'][number];
 export type SnmpTrapsConfig = Extract<TriggerConfig, { readonly type: 'snmp-traps' }>;
 export type SnmpSourceConfig = Extract<SourceConfig, { readonly type: 'snmp' }>;
 export type PolicyConfig = AgentConfig['policy'];
-export type WorkerConfig = AgentConfig['worker'];
 export type HttpConfig = AgentConfig['http'];
-export type SnapshotsConfig = AgentConfig['snapshots'];
 export type LogConfig = AgentConfig['log'];

@@ -12,7 +12,6 @@ export {
 } from './async.ts';
 export {
   type Clock,
-  createVirtualClock,
   type EpochMs,
   epochMs,
   type MonotonicMs,
@@ -20,7 +19,6 @@ export {
   type Random,
   seededRandom,
   systemClock,
-  type VirtualClock,
 } from './clock.ts';
 export * from './errors.ts';
 export { JsonTooComplex, parseJson, requireSimpleJson } from './json.ts';

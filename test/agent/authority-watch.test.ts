@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AuthorityWatch } from '../../src/agent/preconditions.ts';
-import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const MINUTE = 60_000;
 const forever = new AbortController().signal;

@@ -3,9 +3,9 @@ import type { LedgerCache } from '../../src/agent/ledger-cache.ts';
 import { Ticker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerView, type NeighborSnapshot } from '../../src/bgp/index.ts';
 import type { Collector } from '../../src/collector/index.ts';
-import { createVirtualClock } from '../../src/lib/index.ts';
 import { active, established, snapshotOf, type UserSketch, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const forever = new AbortController().signal;
 const TWELVE = Array.from({ length: 12 }, (_, n) => n);

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createLedgerCache } from '../../src/agent/ledger-cache.ts';
 import type { LedgerView } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { viewOf } from '../support/bgp-builders.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

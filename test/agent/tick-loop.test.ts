@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createTickLoop } from '../../src/agent/scheduler.ts';
-import { createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
+import { monotonicMs } from '../../src/lib/index.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const SECOND = 1_000;
 

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { createAgentEvents, type TickReport } from '../../src/agent/events.ts';
 import { Ticker } from '../../src/agent/tick.ts';
 import { DEFAULT_POLICY, type LedgerUser, type NeighborSnapshot } from '../../src/bgp/index.ts';
-import { createVirtualClock } from '../../src/lib/index.ts';
 import { UserStatus } from '../../src/serviceability/index.ts';
 import { active, established, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const forever = new AbortController().signal;
 

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent/agent.ts';
 import { AgentService } from '../../src/cli/daemon.ts';
-import { type Clock, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
+import { type Clock, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger } from '../../src/observability/index.ts';
 import { SendAttempts } from '../../src/rpc/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import type { InFlightTransaction } from '../../src/worker/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function fixture(clock?: Pick<Clock, 'sleep'>) {
   const events: string[] = [];

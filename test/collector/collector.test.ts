@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, VrfReading } from '../../src/bgp/index.ts';
 import { createCollector, type SwitchSource } from '../../src/collector/index.ts';
-import { AgentError, createVirtualClock, monotonicMs, seededRandom } from '../../src/lib/index.ts';
+import { AgentError, monotonicMs, seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds } from '../../src/serviceability/index.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const established = (address: string): Neighbor => ({ address, state: 'established' });
 

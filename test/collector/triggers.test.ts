@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createTriggers, type TriggerEvent, type TriggerSource } from '../../src/collector/index.ts';
-import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function setUpTriggers({ maxPerMinute = 3, names = ['traps'] }: { maxPerMinute?: number; names?: readonly string[] } = {}) {
   const clock = createVirtualClock();

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { epochMs } from '../../src/lib/index.ts';
 import { FlapHistory } from '../../src/observability/status-board.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const MINUTE = 60_000;
 const START = 29_833_333 * MINUTE;

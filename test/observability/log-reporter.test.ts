@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { LedgerUser, StatusIntent } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock, monotonicMs } from '../../src/lib/index.ts';
+import { AgentError, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogListener, createVerdictLog } from '../../src/observability/index.ts';
 import { lamports, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { agentStatus, lostPart, NOW, okPart } from '../support/status-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function log() {
   const lines: string[] = [];

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { AgentError, createVirtualClock } from '../../src/lib/index.ts';
+import { AgentError } from '../../src/lib/index.ts';
 import { createLogger, createLogListener } from '../../src/observability/index.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function snapshotLog() {
   const lines: string[] = [];

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { AgentError, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, type ProcessReadings } from '../../src/observability/http/index.ts';
 import { createStatusBoard, FINDING_CODES } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const START = 1_790_000_000;
 const PROCESS: ProcessReadings = {

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { TickReport } from '../../src/agent/events.ts';
 import { sources } from '../../src/config/schema-sources.ts';
-import { createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { epochMs } from '../../src/lib/index.ts';
 import { createSdNotify, type Finding } from '../../src/observability/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { decider, established, snapshotOf, userNumber } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const ENVIRONMENT = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { AgentError, epochMs } from '../../src/lib/index.ts';
 import { createMetrics } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function fixture() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));

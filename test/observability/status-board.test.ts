@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { AgentError, epochMs } from '../../src/lib/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, clientOf, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const START = 1_790_000_000_000;
 

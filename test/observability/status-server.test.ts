@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { TickReport } from '../../src/agent/events.ts';
-import { AgentError, createVirtualClock, epochMs } from '../../src/lib/index.ts';
+import { AgentError, epochMs } from '../../src/lib/index.ts';
 import { createMetrics, createStatusServer, type StatusServerOptions } from '../../src/observability/http/index.ts';
 import { createStatusBoard } from '../../src/observability/index.ts';
 import { addressOfUsers } from '../../src/observability/page/users.ts';
 import { lamports, slot } from '../../src/serviceability/index.ts';
 import { active, DEVICE, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function fixture() {
   const clock = createVirtualClock(epochMs(1_790_000_000_000));

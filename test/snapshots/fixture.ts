@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { createStateIngestServer, type StateIngestServer } from '../../localnet/state-ingest.ts';
-import { type Clock, createVirtualClock, type EpochMs, epochMs, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
+import { type Clock, type EpochMs, epochMs, seededRandom } from '../../src/lib/index.ts';
 import { addressOf } from '../../src/serviceability/index.ts';
 import {
   type Collect,
@@ -11,6 +11,7 @@ import {
   type Snapshotter,
 } from '../../src/snapshots/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 export const DEVICE = addressOf(Buffer.alloc(32, 42));
 export const PUBLISHER = signerNumber(7);

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { createAgentEvents } from '../../src/agent/events.ts';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
-import { createVirtualClock, seededRandom } from '../../src/lib/index.ts';
+import { seededRandom } from '../../src/lib/index.ts';
 import { nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { Worker } from '../../src/worker/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const USERS = 1_000;
 

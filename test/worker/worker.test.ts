@@ -1,13 +1,14 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
-import { AgentError, createVirtualClock, seededRandom, type VirtualClock } from '../../src/lib/index.ts';
+import { AgentError, seededRandom } from '../../src/lib/index.ts';
 import type { SendOutcome } from '../../src/rpc/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { type SpendLimits, Worker, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
 import { createFakeLedger, ledgerOutage } from '../support/fake-ledger.ts';
 import { recordingReporter } from '../support/recording-reporter.ts';
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
 const TIMING: WorkerTiming = {
   statusPollIntervalMs: 450,

@@ -2,9 +2,9 @@ import { Connection, PublicKey, SystemProgram, Transaction, TransactionMessage, 
 import bs58 from 'bs58';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLocalLedger } from '../../../localnet/ledger/index.ts';
-import { createVirtualClock } from '../../../src/lib/index.ts';
 import { decodeUser, lamports } from '../../../src/serviceability/index.ts';
 import { DEVICE } from '../../support/bgp-builders.ts';
+import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { addressOfKey, build, createBed, existing, type Fixture, keypair } from './ledger-fixture.ts';
 
 let fixture: Fixture;
