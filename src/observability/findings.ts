@@ -51,17 +51,17 @@ export const FINDINGS = {
     blocksWrites: true,
     meaning: 'worker.maxTransactionsPerMinute or worker.maxLamportsPerDay leaves no room.',
   },
-  'writes-not-landing': {
-    severity: 'critical',
-    runbook: 'DzdWritesNotLanding',
-    blocksWrites: true,
-    meaning: 'Statuses wait, and for 45 s none was confirmed.',
-  },
   'ledger-stands-still': {
     severity: 'critical',
     runbook: 'DzdLedgerStandsStill',
     blocksWrites: true,
     meaning: 'The endpoints answer, and for 20 s always for the same slot.',
+  },
+  'writes-not-landing': {
+    severity: 'critical',
+    runbook: 'DzdWritesNotLanding',
+    blocksWrites: true,
+    meaning: 'Statuses wait, and for 45 s none was confirmed.',
   },
   'switch-unread': {
     severity: 'critical',
@@ -303,7 +303,10 @@ function halt({ halted, spend }: AgentState): readonly Found[] {
   return found;
 }
 
-function stall({ writesStalled, slotProgress, oldestPendingSince, now }: AgentState): readonly Found[] {
+/** Stalls without an error of an endpoint: where the ledger stands still, that is their cause. */
+const WITHOUT_CAUSE: ReadonlySet<string> = new Set(['LEDGER__STANDS_STILL', 'WRITE__NOT_LANDING']);
+
+function stall({ writesStalled, slotProgress, oldestPendingSince, halted, spend, now }: AgentState): readonly Found[] {
   const found: Found[] = [];
   const stillSince =
     slotProgress !== null && slotProgress.answeredAt - slotProgress.advancedAt >= STANDSTILL_MS ? slotProgress.advancedAt : null;
@@ -319,10 +322,16 @@ function stall({ writesStalled, slotProgress, oldestPendingSince, now }: AgentSt
       remedy: 'compare the slots of other endpoints: wait if the network stands still, else replace the endpoint in ledger.rpcUrls',
     });
   }
-  if (writesStalled !== null && writesStalled.code !== 'LEDGER__STANDS_STILL') {
+  if (writesStalled !== null && !(isStill && WITHOUT_CAUSE.has(writesStalled.code))) {
     const { since, message, remedy } = writesStalled;
     found.push({ code: 'writes-not-landing', since, text: `No write has landed for ${span(now - since)}: ${message}${oldest}`, remedy });
-  } else if (!isStill && oldestPendingSince !== null && now - oldestPendingSince > DELAYED_MS) {
+  } else if (
+    !isStill &&
+    halted === null &&
+    spend.allowance !== 'none' &&
+    oldestPendingSince !== null &&
+    now - oldestPendingSince > DELAYED_MS
+  ) {
     found.push({
       code: 'writes-delayed',
       since: oldestPendingSince,

@@ -30,6 +30,22 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     ['agent-silent critical 5: No tick has completed for 5 min → restart the agent (systemctl restart dzd-telemetry) and keep its log'],
   ],
   [
+    'a ledger that stands still with a transaction in flight, of which no endpoint reports an error',
+    {
+      slotProgress: { slot: slot(9), advancedAt: NOW - MINUTE, answeredAt: NOW },
+      writesStalled: { ...problem, since: NOW - MINUTE, code: 'WRITE__NOT_LANDING' },
+      oldestPendingSince: NOW - MINUTE,
+    },
+    [
+      'ledger-stands-still critical 1: The ledger has made no progress for 60 s: it answers for slot 9 only; the oldest status has waited for 60 s → compare the slots of other endpoints: wait if the network stands still, else replace the endpoint in ledger.rpcUrls',
+    ],
+  ],
+  [
+    'a halt, for which a changed status waits',
+    { halted: { ...problem, code: 'LEDGER__PUBLISHER_MISMATCH' }, oldestPendingSince: NOW - 2 * MINUTE },
+    ['authority-lost critical 3: Writes halted: rate limit exceeded → add an endpoint'],
+  ],
+  [
     'a device that names another key',
     { halted: { ...problem, code: 'LEDGER__PUBLISHER_MISMATCH' } },
     ['authority-lost critical 3: Writes halted: rate limit exceeded → add an endpoint'],
