@@ -10,6 +10,7 @@ from one source. The tests validate the output of each command, so an undocument
 - Commands print one JSON object a line. \`event\` names its kind.
 - Numbers are JSON numbers. A number above 2^53 − 1 is a string of digits.
 - Times in \`…Ms\` are milliseconds, in \`…Ns\` nanoseconds. Accounts and signatures are base58.
+- The other commands of \`dzd-localnet\` print the answer of the ledger's method: [The embedded ledger](localnet-ledger.md). \`--version --output json\` prints \`version\`, \`commit\` and \`node\`.
 - Log lines go to standard error, errors too: [errors and exit codes](errors.md).
 - The keys below stay. A later version may add some, so ignore keys that you do not know. The schemas are strict: they describe this version.
 
