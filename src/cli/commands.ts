@@ -140,6 +140,12 @@ export const resourcesCommand = defineCommand<ResourcesOptions>({
     execute: { type: 'boolean', describe: 'migrate apply, sweep: send transactions; without it they are only described' },
     output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
     ...configOptions(),
+    device: { type: 'string', value: 'DEVICE', describe: "show: only this device's pools; its public key or its code" },
+    keypair: {
+      type: 'string',
+      value: 'FILE',
+      describe: "migrate apply, sweep: key file of the sender, as solana-keygen writes it; for apply on the foundation's allowlist",
+    },
   },
   read: readResourcesOptions,
   load: async () => (await import('./resources.ts')).resourcesBody,

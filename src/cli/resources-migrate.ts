@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { loadKeypair } from '../config/index.ts';
+import { decodeText, loadKeypair, readSmallFile } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
@@ -78,7 +78,7 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
     if (options.output === 'json') io.stdout.write(jsonLine({ event: 'dry-run', ...summary }));
     else
       io.stdout.write(
-        `${describeSteps(steps)}; ${done} steps are done or void\n${transactions} transactions would be sent; nothing was sent: repeat with --execute\n`,
+        `${describeSteps(steps)}; ${done} steps are done or void\n${transactions === 0 ? 'nothing remains' : `${transactions} transactions would be sent; nothing was sent: repeat with --execute`}\n`,
       );
     return 0;
   }
@@ -248,12 +248,9 @@ function readPlan(file: string): PlanFile {
     new AgentError('RESOURCES__PLAN_UNREADABLE', { file, problem }, { cause });
   let text: string;
   try {
-    const size = statSync(file, { throwIfNoEntry: false })?.size;
-    if (size === undefined) throw unreadable('it does not exist');
-    if (size > MAX_PLAN_BYTES) throw unreadable(`it has ${size} bytes, more than ${MAX_PLAN_BYTES}`);
-    text = readFileSync(file, 'utf8');
+    text = decodeText(readSmallFile(file, MAX_PLAN_BYTES).bytes);
   } catch (error) {
-    throw error instanceof AgentError ? error : unreadable(describeError(error), error);
+    throw unreadable(describeError(error), error);
   }
   let json: unknown;
   try {

@@ -61,7 +61,7 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
     io.stdout.write(
       isJson
         ? jsonLine({ event: 'dry-run', ...summary })
-        : `${passes.length} expired access passes with ${users} activated users in epoch ${now}; nothing was sent: repeat with --execute\n`,
+        : `${passes.length} expired access passes with ${users} activated users in epoch ${now}${passes.length === 0 ? '' : '; nothing was sent: repeat with --execute'}\n`,
     );
     return 0;
   }

@@ -15,4 +15,4 @@ export type {
   TriggerConfig,
 } from './schema.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
-export { type ConfigFile as YamlFile, readConfigFile as readYaml, yamlRefusal } from './yaml.ts';
+export { type ConfigFile as YamlFile, decodeText, readConfigFile as readYaml, readSmallFile, yamlRefusal } from './yaml.ts';
