@@ -35,6 +35,7 @@ describe('the page', () => {
       }),
     );
     expect(page).not.toContain('<img');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is searched.
     expect(page).not.toMatch(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\x1b\r]/);
     expect(
       page.split('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\\u202e\\u2066\\u200b\\ufeff\\x1b[2J\\x0d').length,
