@@ -6,8 +6,6 @@
 import { unmatchedPeersOf } from '../src/agent/tick.ts';
 import {
   DEFAULT_POLICY,
-  type Decided,
-  decide,
   type LedgerUser,
   type LedgerView,
   type Neighbor,
@@ -27,6 +25,7 @@ import {
   type User,
   ZERO_ADDRESS,
 } from '../src/serviceability/index.ts';
+import { type Decided, decide } from '../test/support/bgp-builders.ts';
 import { type Bench, median } from './support/bench.ts';
 
 const USERS = 4_096;

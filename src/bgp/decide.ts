@@ -207,19 +207,6 @@ export interface UserOutcome {
   readonly isForeignWrite: boolean;
 }
 
-export interface Decided {
-  readonly outcomes: ReadonlyMap<Address, UserOutcome>;
-  /** Every write that is needed, and every early refresh that is possible. */
-  readonly intents: readonly StatusIntent[];
-}
-
-/** One tick's decision over all users of the device: a pure function of (observations, ledger view, the tick before, now). */
-export function decide(input: DecideInput): Decided {
-  const outcomes = new Map<Address, UserOutcome>();
-  for (const entry of input.view.users.values()) outcomes.set(entry.pubkey, decideUser(entry, input));
-  return { outcomes, intents: intentsOf(outcomes, input) };
-}
-
 /** The decision of one user, and its history up to now. Pure. */
 export function decideUser(entry: LedgerUser, input: DecideInput): UserOutcome {
   const { before, viewBefore, isOwnWrite, inFlight, policy, now } = input;

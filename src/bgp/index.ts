@@ -1,9 +1,7 @@
 export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './damping.ts';
 export {
-  type Decided,
   type DecideInput,
   type Decision,
-  decide,
   decideUser,
   type HoldReason,
   intentsOf,

@@ -3,9 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   DEFAULT_DAMPING,
   DEFAULT_POLICY,
-  type Decided,
   type DecideInput,
-  decide,
   decideUser,
   jitterShare,
   ledgerStatus,
@@ -16,7 +14,7 @@ import {
 import { monotonicMs } from '../../src/lib/index.ts';
 import { trimEarlyRefreshes } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot, UserStatus } from '../../src/serviceability/index.ts';
-import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { active, type Decided, decide, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 /** Decisions in the users' order: `up (change)`, `hold: reason`, `settled`. */
 function decisionsOf({ outcomes }: Decided): readonly string[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_POLICY, decide, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
+import { DEFAULT_POLICY, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { nanoseconds, type User } from '../../src/serviceability/index.ts';
-import { active, clientOf, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import { active, clientOf, decide, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 
 const HOURS_AGO = 1;
 

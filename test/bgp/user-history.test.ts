@@ -1,9 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import type { Decided, DecideInput } from '../../src/bgp/index.ts';
-import { DEFAULT_POLICY, decide } from '../../src/bgp/index.ts';
+import { DEFAULT_POLICY, type DecideInput } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { slot, type User, UserStatus } from '../../src/serviceability/index.ts';
-import { active, decider, established, keyNumber, type NeighborSketch, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
+import {
+  active,
+  type Decided,
+  decide,
+  decider,
+  established,
+  keyNumber,
+  type NeighborSketch,
+  snapshotOf,
+  userNumber,
+  viewOf,
+} from '../support/bgp-builders.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

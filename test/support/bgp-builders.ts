@@ -1,7 +1,8 @@
 import {
   DEFAULT_POLICY,
-  type Decided,
-  decide,
+  type DecideInput,
+  decideUser,
+  intentsOf,
   type LedgerUser,
   type LedgerView,
   type Neighbor,
@@ -9,7 +10,9 @@ import {
   type NeighborState,
   observeUsers,
   type ReportableStatus,
+  type StatusIntent,
   type StatusPolicy,
+  type UserOutcome,
   type VrfReading,
 } from '../../src/bgp/index.ts';
 import { epochMs, monotonicMs } from '../../src/lib/index.ts';
@@ -35,6 +38,19 @@ export function keyNumber(number: number): Address {
 
 export const DEVICE = keyNumber(900_000);
 export const PROGRAM = keyNumber(900_001);
+
+export interface Decided {
+  readonly outcomes: ReadonlyMap<Address, UserOutcome>;
+  /** Every write that is needed, and every early refresh that is possible. */
+  readonly intents: readonly StatusIntent[];
+}
+
+/** One tick's decision over all users of the device: a pure function of (observations, ledger view, the tick before, now). */
+export function decide(input: DecideInput): Decided {
+  const outcomes = new Map<Address, UserOutcome>();
+  for (const entry of input.view.users.values()) outcomes.set(entry.pubkey, decideUser(entry, input));
+  return { outcomes, intents: intentsOf(outcomes, input) };
+}
 
 /** The switch's clock in these tests when the agent's monotonic clock is 0. */
 const SWITCH_EPOCH = 1_790_000_000_000;
