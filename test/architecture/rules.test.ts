@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -31,4 +31,12 @@ test('docs/testing.md lists the steps of .ci/run in their order', () => {
   );
   const listed = [...readFileSync(join(ROOT, 'docs/testing.md'), 'utf8').matchAll(/^\d+\. (.*)$/gm)].map(([, step]) => step);
   expect(listed).toEqual(steps);
+});
+
+test('docs/index.md names every page of docs and docs/how-to', () => {
+  const index = readFileSync(join(ROOT, 'docs/index.md'), 'utf8');
+  const pages = ['', 'how-to/'].flatMap((folder) => readdirSync(join(ROOT, 'docs', folder)).map((name) => folder + name));
+  const missing = pages.filter((page) => page.endsWith('.md') && page !== 'index.md' && !new RegExp(`\\(${page}[#)]`).test(index));
+  expect(pages).toContain('how-to/alerts.md');
+  expect(missing).toEqual([]);
 });
