@@ -218,6 +218,8 @@ export function createStallJudge({ verdict, now, frozenSince }: StallJudgeOption
       if (isNow) problems.add(kind);
       else problems.delete(kind);
       soundSince = now();
+      // What waited before has to be decided on again.
+      if (!isNow && unresolved.size === 0) waitingSince = undefined;
     },
     stalled(isNow) {
       isStalled = isNow;

@@ -118,8 +118,8 @@ function advanceObserved(
   const neighbor = at?.neighbor;
   const isUp = observation.kind === 'up';
   if (newFlaps === 0 && isUp && isUnchanged(comparable, neighbor)) return { track: comparable, newFlaps };
-  // A session that came up and went down again between two polls begins a new run.
-  const run = newFlaps > 0 ? undefined : base.downRun;
+  // A session that came up and went down again between two polls begins a new run. Another source cannot rule that out.
+  const run = newFlaps > 0 || readFrom !== base.readFrom ? undefined : base.downRun;
   const track: UserTrack = {
     ...comparable,
     everUp: base.everUp || isUp,

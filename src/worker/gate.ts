@@ -206,7 +206,7 @@ export class SubmissionGate {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
   }
 
-  /** The ledger answered: the next pause is a short one again. */
+  /** An endpoint took a transaction: the next pause is a short one again. */
   answered(): void {
     this.#delays = backoffDelays({ ...PAUSES, random: this.#random });
   }

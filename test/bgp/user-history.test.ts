@@ -169,6 +169,22 @@ describe('flap counting', () => {
     },
   );
 
+  test('rule 10: a run of down observations begins anew where another source goes on, since it cannot rule out an up between them', () => {
+    const tick = decider();
+    tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot: up() });
+    const at = (seconds: number, source: string) =>
+      decisionOf(
+        tick({
+          at: seconds * SECOND,
+          users: [userNumber(0, { status: 'up', reportedAt: 9_900 })],
+          snapshot: snapshotOf({ vrf1: [active(0)] }, seconds * SECOND, { source }),
+        }),
+      );
+    expect(at(5, 'eapi')).toBe('hold: down-unconfirmed');
+    expect(at(12, 'snmp')).toBe('hold: down-unconfirmed');
+    expect(at(19, 'snmp')).toBe('down (change)');
+  });
+
   test('a counter that fell, as after a restart of BGP, is no transition by itself', () => {
     expect(flapsOf(up(0, { transitions: 9 }), up(0, { transitions: 1 }), up(0, { transitions: 2 }))).toEqual([0, 0, 2]);
   });

@@ -907,6 +907,17 @@ describe('writes that do not land', () => {
     ]);
   });
 
+  test('rule 20: sends that no endpoint takes back off, also while a transaction in flight is answered for', async () => {
+    const at = setUp();
+    at.ledger.state.fate = () =>
+      at.ledger.sends.length === 1 ? { landsAfterSlots: 'never' } : { outcome: { kind: 'not-sent', error: refusal('too large') } };
+    await ticking(at, 2, () => up(1));
+    await ticking(at, 40, () => up(1, 2));
+    const refused = at.ledger.sends.filter(({ writes }) => writes.some(({ user }) => user === keyNumber(2)));
+    expect(refused.length).toBeGreaterThan(15);
+    expect(refused.length).toBeLessThan(50);
+  });
+
   test('rule 20: the repeats of a send that was accepted are reported in the words of the endpoint that refuses them', async () => {
     const at = setUp();
     at.ledger.state.fate = () => {
