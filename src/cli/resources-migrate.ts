@@ -6,6 +6,7 @@ import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
 import {
+  DZ_IP_RESERVED,
   MISFIT_ACTIONS,
   type MigrationPlan,
   type Misfit,
@@ -36,8 +37,9 @@ const FORMAT = 'dzd-telemetry migration plan 1';
 export async function plan({ options, config, io, read }: ResourcesContext): Promise<ExitCode> {
   const file = options.planFile ?? '';
   const reading = await read();
-  const made = planMigration(reading.network, { dzIpReservedStart: options.reservedStart });
-  writePlan(file, made, { programId: config.ledger.programId, ...reading });
+  const dzIpReservedStart = options.reservedStart ?? DZ_IP_RESERVED.reservedStart;
+  const made = planMigration(reading.network, { dzIpReservedStart });
+  writePlan(file, made, { programId: config.ledger.programId, dzIpReservedStart, ...reading });
   const steps = stepsOf(made);
   if (options.output === 'json') {
     for (const misfit of made.misfits) io.stdout.write(jsonLine({ event: 'misfit', ...misfit, action: MISFIT_ACTIONS[misfit.kind] }));
@@ -204,12 +206,11 @@ type PlanFile = z.infer<typeof PLAN_FILE>;
 function writePlan(
   file: string,
   { extensions, marks, backfills, misfits }: MigrationPlan,
-  head: NetworkReading & { readonly programId: Address },
+  head: NetworkReading & Pick<PlanFile, 'programId' | 'dzIpReservedStart'>,
 ): void {
-  const { programId, genesisHash, slot } = head;
+  const { programId, genesisHash, slot, dzIpReservedStart } = head;
   const list = (items: readonly unknown[]): string =>
     items.length === 0 ? '[]' : `[\n${items.map((item) => JSON.stringify(item)).join(',\n')}\n]`;
-  const dzIpReservedStart = extensions.find((each) => each.dzIpReservedStart !== undefined)?.dzIpReservedStart ?? DEFAULT_RESERVED_START;
   const fields = {
     format: JSON.stringify(FORMAT),
     programId: JSON.stringify(programId),
@@ -238,7 +239,6 @@ function writePlan(
   }
 }
 
-const DEFAULT_RESERVED_START = 2;
 /** A plan of 100,000 users has about 25 MB. */
 const MAX_PLAN_BYTES = 64 * 1024 * 1024;
 

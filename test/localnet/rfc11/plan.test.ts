@@ -200,6 +200,14 @@ test('a lower reserved start puts the first addresses of a prefix into the pool'
   expect(networkOf(world).users.get(userKey(1))?.slots?.dzIpSlot).toBe(1);
 });
 
+test('a network without devices needs its own extension alone', () => {
+  const world = worldOf({ ...deployedNetwork(), devices: new Map(), users: new Map(), links: new Map(), groups: new Map() });
+  const plan = planMigration(networkOf(world));
+  expect(plan).toEqual({ extensions: [{ associatedWith: ZERO_ADDRESS }], marks: [], backfills: [], misfits: [] });
+  apply(world, plan);
+  expect(planMigration(networkOf(world)).extensions).toEqual([]);
+});
+
 test('a slot that an entity of RFC-11 took meanwhile is not given to one from before', () => {
   const world = worldOf(deployedNetwork());
   const plan = planMigration(networkOf(world));
