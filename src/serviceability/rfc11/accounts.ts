@@ -75,7 +75,7 @@ export type IpBlockTypeName = keyof typeof IpBlockType;
 export type ResourceTypeName = keyof typeof ResourceType;
 
 /** Addresses per slot, as a power of two: a tunnel uses a /31, everything else a /32. */
-export const SLOT_SIZE: Readonly<Record<IpBlockTypeName, number>> = { userTunnelNet: 1, linkTunnelNet: 1, dzIp: 0, multicast: 0 };
+const SLOT_SIZE: Readonly<Record<IpBlockTypeName, number>> = { userTunnelNet: 1, linkTunnelNet: 1, dzIp: 0, multicast: 0 };
 
 /** RFC-11's names in logs and tables. */
 export const RESOURCE_LABEL: Readonly<Record<ResourceTypeName, string>> = {
@@ -265,7 +265,7 @@ export const isReserved = ({ bitmap, reservedStart, reservedEnd }: IpBlockBitmap
   isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd);
 
 /** Number of slots in a block; 0 for a block smaller than a slot. */
-export const slotsOfBlock = ({ prefixLength }: NetworkV4, slotSize: number): number => Math.floor(2 ** (32 - prefixLength - slotSize));
+const slotsOfBlock = ({ prefixLength }: NetworkV4, slotSize: number): number => Math.floor(2 ** (32 - prefixLength - slotSize));
 
 /** The network of a slot: the block's base plus 2^slotSize addresses per slot. */
 export function slotNetwork({ block, slotSize }: IpBlockBitmap, slot: number): NetworkV4 {

@@ -80,7 +80,7 @@ export interface Audit {
 }
 
 /** The highest number of a tunnel interface on EOS. */
-export const LAST_EOS_TUNNEL_ID = 4095;
+const LAST_EOS_TUNNEL_ID = 4095;
 
 /** One value that an entity holds of one pool. */
 interface Claim {
@@ -148,7 +148,7 @@ const keyOf = (layout: PoolLayout, name: string, device: Address | undefined): s
 const poolOf = ({ layout, pool, device }: Claim) => ({ layout, pool, device });
 
 /** Whether the network has extensions of RFC-11's draft. */
-export const usesDrafted = ({ draftedExtensions }: NetworkAccounts): boolean => draftedExtensions.size > 0;
+const usesDrafted = ({ draftedExtensions }: NetworkAccounts): boolean => draftedExtensions.size > 0;
 
 /** Whether an entity that holds anything lacks the slots of RFC-11. */
 function hasUntracked({ users, links, groups }: NetworkAccounts): boolean {

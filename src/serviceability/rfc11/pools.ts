@@ -105,7 +105,7 @@ function deployedPools({ programId, deployedExtensions }: NetworkAccounts): read
 }
 
 /** One deployed ResourceExtension as a pool. */
-export function deployedPool(account: Address, name: string, extension: DeployedExtension): Pool {
+function deployedPool(account: Address, name: string, extension: DeployedExtension): Pool {
   const { allocator, associatedWith } = extension;
   const capacity = resourceCapacity(extension);
   // The program takes the first address of a prefix for the device itself.
@@ -222,13 +222,13 @@ function commonOf(
 }
 
 /** The network's first address as a number; the address of a NetworkV4 is not masked. */
-export function firstAddress({ address, prefixLength }: NetworkV4): number {
+function firstAddress({ address, prefixLength }: NetworkV4): number {
   const size = 2 ** (32 - prefixLength);
   return Math.floor(ipv4ToNumber(address) / size) * size;
 }
 
 /** The number of addresses of the network. */
-export const addressesIn = ({ prefixLength }: NetworkV4): number => 2 ** (32 - prefixLength);
+const addressesIn = ({ prefixLength }: NetworkV4): number => 2 ** (32 - prefixLength);
 
 /** Whether the two networks have an address in common. */
 export function networksOverlap(a: NetworkV4, b: NetworkV4): boolean {
