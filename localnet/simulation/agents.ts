@@ -1,6 +1,7 @@
 import { type Agent, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
-import { type AgentReporter, createAgentEvents } from '../../src/agent/events.ts';
+import { type AgentListener, type AgentReporter, createAgentEvents } from '../../src/agent/events.ts';
 import { describeError, seededRandom } from '../../src/lib/index.ts';
+import { createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createTickJudge, type FlightJudge, type TickJudge, type Verdict } from './invariants.ts';
@@ -46,7 +47,7 @@ interface AgentsOptions {
 }
 
 /** The agent of one process, between the simulated network and the simulated switch. */
-function createAgentOf(incarnation: Incarnation, stalls: StallJudge, options: AgentsOptions): Agent {
+function createAgentOf(incarnation: Incarnation, stalls: StallJudge, board: StatusBoard, options: AgentsOptions): Agent {
   const { plan, clock, prng, world, nodes, sources, trace, verdict, flights } = options;
   const { policy, limits, blind, skipPreflight } = plan;
   const random = seededRandom(prng.whole(0, 2 ** 31));
@@ -97,7 +98,7 @@ function createAgentOf(incarnation: Incarnation, stalls: StallJudge, options: Ag
     timing: { ...TIMING, worker: { ...TIMING.worker, skipPreflight } },
     clock: incarnation.clock,
     random,
-    reporter: judgingReporter(incarnation, { ticks, stalls }, options),
+    reporter: judgingReporter(incarnation, { ticks, stalls, board }, options),
   });
 }
 
@@ -136,8 +137,19 @@ export function createAgents(options: AgentsOptions): Agents {
     const number = incarnations;
     trace.log(`incarnation ${number} starts`);
     const incarnation = createIncarnation({ number, clock, onDeath: () => onDeath(incarnation) });
-    const stalls = createStallJudge({ verdict, now: clock.monotonic, frozenSince });
-    const agent = createAgentOf(incarnation, stalls, options);
+    const { world, sources, nodes } = options;
+    const board = createStatusBoard({
+      version: 'simulated',
+      device: world.device,
+      publisher: world.signer.address,
+      dryRun: false,
+      sources: sources.map((_, n) => `source-${n}`),
+      endpoints: nodes.map((_, n) => `http://node-${n}`),
+      clock: incarnation.clock,
+    });
+    const isWell = () => board.read().verdict === 'ok';
+    const stalls = createStallJudge({ verdict, now: clock.monotonic, frozenSince, isWell });
+    const agent = createAgentOf(incarnation, stalls, board, options);
     current = { incarnation, agent, stalls };
     startedAt = clock.monotonic();
     agent.start();
@@ -196,12 +208,13 @@ interface JudgingReporterOptions {
 interface JudgesOfIncarnation {
   readonly ticks: TickJudge;
   readonly stalls: StallJudge;
+  readonly board: StatusBoard;
 }
 
 /** Forwards the agent's events to the judges and to the trace, until the kill. */
 function judgingReporter(
   incarnation: Incarnation,
-  { ticks, stalls }: JudgesOfIncarnation,
+  { ticks, stalls, board }: JudgesOfIncarnation,
   { world, trace, verdict, flights }: JudgingReporterOptions,
 ): AgentReporter {
   const brief = (signature: string): string => signature.slice(0, 6);
@@ -212,7 +225,7 @@ function judgingReporter(
     (...args: A): void => {
       if (incarnation.isAlive) act(...args);
     };
-  return createAgentEvents({
+  const judges: AgentListener = {
     tick: whileAlive((report) => {
       ticks.ticked(report);
       stalls.ticked(report);
@@ -278,5 +291,6 @@ function judgingReporter(
     internalError: whileAlive((error) =>
       verdict.fail('no-defect', error instanceof Error ? (error.stack ?? error.message) : String(error)),
     ),
-  }).reporter;
+  };
+  return createAgentEvents(board.listener, judges).reporter;
 }

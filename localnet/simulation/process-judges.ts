@@ -170,6 +170,8 @@ export interface StallJudgeOptions {
   readonly now: () => number;
   /** Since when the chain has stood still, monotonic milliseconds; undefined while it moves. */
   readonly frozenSince: () => number | undefined;
+  /** The agent's own verdict, as its page shows it. */
+  readonly isWell?: () => boolean;
 }
 
 /** The agent reports a stall within this time. */
@@ -179,7 +181,7 @@ const STILL_REPORTED_WITHIN_MS = 95_000;
 /** A stall is not reported so soon after a confirmed write. */
 const RECENT_MS = 30_000;
 
-export function createStallJudge({ verdict, now, frozenSince }: StallJudgeOptions): StallJudge {
+export function createStallJudge({ verdict, now, frozenSince, isWell }: StallJudgeOptions): StallJudge {
   const startedAt = now();
   const unresolved = new Set<string>();
   const rejected = new Set<Address>();
@@ -227,9 +229,10 @@ export function createStallJudge({ verdict, now, frozenSince }: StallJudgeOption
       if (now() - confirmedAt < RECENT_MS) fail(`reported ${seconds(now() - confirmedAt)} after a confirmed write`);
     },
     step() {
+      const quietMs = waitingSince === undefined ? 0 : now() - Math.max(waitingSince, confirmedAt, soundSince);
+      if (quietMs > REPORTED_WITHIN_MS && isWell?.() === true) fail(`nothing was confirmed for ${seconds(quietMs)} under a verdict of ok`);
       if (isStalled || problems.size > 0) return;
       if (waitingSince !== undefined) {
-        const quietMs = now() - Math.max(waitingSince, confirmedAt, soundSince);
         if (quietMs > REPORTED_WITHIN_MS) fail(`nothing was confirmed for ${seconds(quietMs)} although something waits, without a report`);
       }
       const still = frozenSince();

@@ -69,6 +69,18 @@ test('the judge reports a transaction that stays unresolved for more than a minu
   expect(verdict.violation?.detail).toBe('nothing was confirmed for 60 s although something waits, without a report');
 });
 
+test('the judge reports a verdict of ok while something has waited for more than a minute, also where the stall was reported', () => {
+  let isWell = false;
+  stalls = createStallJudge({ verdict, now: () => now, frozenSince: () => frozenSince, isWell: () => isWell });
+  stalls.stalled(true);
+  pass(70, [change]);
+  expect(verdict.violation).toBeUndefined();
+  isWell = true;
+  pass(1, [change]);
+
+  expect(verdict.violation?.detail).toContain('under a verdict of ok');
+});
+
 test('the judge accepts a wait that the agent has reported, and one in which others are confirmed', () => {
   pass(40, [change]);
   stalls.confirmed('s');
