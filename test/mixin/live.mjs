@@ -11,6 +11,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { panelQueries, prometheusAt, runbookCommands, runbookQueries, variableQueries } from './prometheus.mjs';
@@ -32,15 +33,12 @@ function start(command, args, find) {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } });
     children.push(child);
     let printed = '';
-    const read = (chunk) => {
-      printed = `${printed}${chunk}`.slice(-20_000);
-      for (const line of printed.split('\n')) {
+    for (const stream of [child.stdout, child.stderr])
+      createInterface(stream).on('line', (line) => {
+        printed = `${printed}${line}\n`.slice(-20_000);
         const found = find(line);
         if (found !== undefined) resolvePromise(found);
-      }
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
+      });
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`${command} ${args[0]} ended with ${code}:\n${printed}`)));
   });
