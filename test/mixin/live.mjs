@@ -4,8 +4,9 @@
  *
  *   localnet ◄── agent ◄── Prometheus, with mixin/'s rules ◄── every query of mixin/dashboards/
  *
- * Fails if promtool rejects a metric name, a dashboard query finds nothing, a runbook command fails, an alert fires on a healthy agent, or none fires when the switch is
- * unreadable, an endpoint refuses transactions, the device is drained, the ledger stands still or the key is revoked. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
+ * Fails if promtool rejects a metric name, a dashboard query finds nothing, a runbook command fails, an alert fires on a healthy agent, or a fault (an unreadable switch, an endpoint that refuses
+ * transactions, a drained device, a ledger that stands still, an empty key, a configuration with a mistake, a revoked key) fires no alert, has no finding with its runbook, leaves a command of
+ * that runbook without output, or outlives its end. --write saves the queries' results in FILE. Needs dist/ and Debian's package prometheus.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -157,29 +158,69 @@ async function run() {
   say('no alert fires on a healthy agent');
   if (values.write !== undefined) writeFileSync(resolve(root, values.write), resultsPage(results));
 
-  drive('faults', 'set', 'switch', 'kind=refuse');
-  await becomes('DzdSwitchUnreachable', true, prometheus);
-  drive('faults', 'clear', 'switch');
-  await becomes('DzdSwitchUnreachable', false, prometheus);
-  say('an unreadable switch fires DzdSwitchUnreachable, and its recovery resolves it');
-  drive('faults', 'set', 'ledger', 'rpc=[{"kind":"error","methods":["sendTransaction"],"code":-32005,"message":"rate limit of the plan"}]');
-  await becomes('DzdWritesNotLanding', true, prometheus, 120);
-  drive('faults', 'clear', 'ledger');
-  await becomes('DzdWritesNotLanding', false, prometheus, 60);
-  say('an endpoint that refuses transactions fires DzdWritesNotLanding, and its recovery resolves it');
-  drive('device', 'status', 'drained');
-  await becomes('DzdDeviceNotActivated', true, prometheus);
-  drive('device', 'status', 'activated');
-  await becomes('DzdDeviceNotActivated', false, prometheus);
-  say('a drained device fires DzdDeviceNotActivated, and its activation resolves it');
-  drive('faults', 'set', 'ledger', 'frozen=true');
-  await becomes('DzdLedgerStandsStill', true, prometheus, 120);
-  drive('faults', 'clear', 'ledger');
-  await becomes('DzdLedgerStandsStill', false, prometheus, 60);
-  say('a ledger that stands still fires DzdLedgerStandsStill, and its progress resolves it');
-  drive('device', 'publisher', localnet.programId);
-  await becomes('DzdAuthorityLost', true, prometheus);
-  say('a revoked key fires DzdAuthorityLost');
+  /** Begins a fault, follows the runbook of its alert, ends the fault, and waits until the alert is resolved. */
+  const follow = async (what, alert, begin, end) => {
+    await begin();
+    await becomes(alert, true, prometheus, 120);
+    const { findings } = await (await fetch(new URL('/status.json', agent))).json();
+    if (!findings.some(({ runbook }) => runbook === alert))
+      throw new Error(`no finding has the runbook ${alert}: ${JSON.stringify(findings)}`);
+    if (!(await fetch(new URL(`/runbooks/${alert}`, agent))).ok) throw new Error(`the agent does not serve the runbook ${alert}`);
+    // `check` and `status` exit with 1 for what they find; every other command of the runbook has to show something.
+    for (const command of runbookCommands(root, alert)) {
+      const [user] = await users();
+      const { stdout } = await execute('bash', ['-o', 'pipefail', '-c', here(command, user)]).catch((error) => {
+        if (error.code === 1 && /^dzd-telemetry/.test(command)) return error;
+        throw error;
+      });
+      if (stdout.trim() === '') throw new Error(`the command of ${alert} prints nothing: ${command}`);
+    }
+    await end();
+    await becomes(alert, false, prometheus, 60);
+    say(`${what} fires ${alert}, its runbook's commands show it, and its end resolves it`);
+  };
+  const clear = () => drive('faults', 'clear');
+  const rpc = (method, params) =>
+    fetch(localnet.rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [params] }),
+    });
+  const reload = () => fetch(new URL('/-/reload', agent), { method: 'POST' });
+  const { publisher } = await (await fetch(new URL('/status.json', agent))).json();
+  const refusal = 'rpc=[{"kind":"error","methods":["sendTransaction"],"code":-32005,"message":"rate limit of the plan"}]';
+  await follow('an unreadable switch', 'DzdSwitchUnreachable', () => drive('faults', 'set', 'switch', 'kind=refuse'), clear);
+  await follow('an endpoint that refuses transactions', 'DzdWritesNotLanding', () => drive('faults', 'set', 'ledger', refusal), clear);
+  await follow(
+    'a drained device',
+    'DzdDeviceNotActivated',
+    () => drive('device', 'status', 'drained'),
+    () => drive('device', 'status', 'activated'),
+  );
+  await follow('a ledger that stands still', 'DzdLedgerStandsStill', () => drive('faults', 'set', 'ledger', 'frozen=true'), clear);
+  await follow(
+    'an empty key',
+    'DzdPayerEmpty',
+    () => rpc('localnet_fund', { address: publisher, lamports: 0 }),
+    () => rpc('localnet_fund', { address: publisher, lamports: 10_000_000_000 }),
+  );
+  const right = readFileSync(config, 'utf8');
+  await follow(
+    'a configuration with a mistake',
+    'DzdReloadFailed',
+    async () => {
+      file('agent.yaml', right.replace('"interval":"1s"', '"interval":"soon"'));
+      await reload();
+      file('agent.yaml', right);
+    },
+    reload,
+  );
+  await follow(
+    'a revoked key',
+    'DzdAuthorityLost',
+    () => drive('device', 'publisher', localnet.programId),
+    () => drive('device', 'publisher', publisher),
+  );
 }
 
 async function becomes(alert, wanted, prometheus, seconds = 30) {

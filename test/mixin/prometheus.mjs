@@ -50,10 +50,11 @@ export function runbookQueries(root) {
   );
 }
 
-/** The dzd-telemetry and curl commands of the runbooks, each once. */
-export function runbookCommands(root) {
+/** The dzd-telemetry and curl commands of the runbooks, or of one of them, each once. */
+export function runbookCommands(root, alert = '') {
   const folder = join(root, 'docs/runbooks');
-  const lines = readdirSync(folder).flatMap((file) =>
+  const files = readdirSync(folder).filter((file) => alert === '' || file === `${alert}.md`);
+  const lines = files.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/```sh\n([\s\S]*?)\n```/g)].flatMap(([, block]) => block.split('\n')),
   );
   return [...new Set(lines)].filter((line) => /^(dzd-telemetry|curl -s http:\/\/127\.0\.0\.1:50100)/.test(line));
