@@ -185,7 +185,8 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const flights = createFlightJudge({ world, trace, verdict, now: clock.monotonic, slotsAreFalse, maxTransactionsPerMinute });
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
-  let frozenSince: number | undefined;
+  /** While the chain stands still: since when no node has answered for a newer slot. */
+  let standstill: { readonly since: number; readonly lagSlots: number } | undefined;
   let forkedAt = Number.NEGATIVE_INFINITY;
   const agents = createAgents({
     plan,
@@ -198,7 +199,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     verdict,
     flights,
     switchClockMovedAt: () => switchClockMovedAt,
-    frozenSince: () => frozenSince,
+    frozenSince: () => standstill?.since,
   });
 
   const { schedule, flush } = createLater(clock);
@@ -233,7 +234,9 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     });
   }
   const everySlot = (): void => {
-    frozenSince = world.ledger.faults.settings.frozen ? (frozenSince ?? clock.monotonic()) : undefined;
+    const lagSlots = Math.min(...nodes.map(({ node }) => node.faults.settings.lagSlots));
+    if (!world.ledger.faults.settings.frozen) standstill = undefined;
+    else if (standstill === undefined || lagSlots < standstill.lagSlots) standstill = { since: clock.monotonic(), lagSlots };
     flights.step();
     agents.step();
     memory.step();

@@ -335,7 +335,9 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       let asked = needed;
       for (let attempt = 1; ; attempt++) {
         const result = await readOnce(asked, needed, signal).catch((error: unknown) => {
-          if (attempt < ATTEMPTS && isAgentError(error) && error.class === 'retry-now') return undefined;
+          // A demand may be all that an endpoint refuses, whatever the others answer.
+          const maySucceed = isAgentError(error) && (error.class === 'retry-now' || asked !== undefined);
+          if (attempt < ATTEMPTS && maySucceed) return undefined;
           throw error;
         });
         if (result !== undefined && !('staleSlot' in result)) return result;

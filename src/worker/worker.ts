@@ -143,6 +143,7 @@ export class Worker {
     if (this.#desired.viewSlot !== undefined && view.slot < this.#desired.viewSlot) {
       this.#confirmations.clear();
       this.#inFlight.rolledBack(view.slot);
+      this.#health.rolledBack();
     }
     this.#inFlight.forgetAbandoned(view.slot);
     this.#health.answered(view.slot, view.readAt);

@@ -39,7 +39,7 @@ export class WriteHealth {
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
-  /** The slot of the last answer, and of every one in between. */
+  /** The newest slot of all answers, and the times of its first answer and of the last one. */
   #slot: { readonly slot: Slot; readonly from: MonotonicMs; readonly to: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
   /** Decisions in a row after which nothing waited. */
@@ -84,7 +84,13 @@ export class WriteHealth {
     const before = this.#slot;
     // The same cached answer again, or one that was overtaken.
     if (before !== undefined && at <= before.to) return;
-    this.#slot = { slot, from: before?.slot === slot ? before.from : at, to: at };
+    // Statuses and accounts are answered for different slots: only a newer one than all before shows progress.
+    this.#slot = before === undefined || slot > before.slot ? { slot, from: at, to: at } : { ...before, to: at };
+  }
+
+  /** The ledger was rolled back: its slots count anew. */
+  rolledBack(): void {
+    this.#slot = undefined;
   }
 
   /** Reports a stall that has lasted long enough, and the end of one. */
