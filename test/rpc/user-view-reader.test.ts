@@ -43,6 +43,8 @@ function ledgerOf(users: Readonly<Record<number, Partial<User>>>) {
     tenantTrouble: undefined as Error | undefined,
     slotTime: async (): Promise<number | undefined> => undefined,
     wanted: [] as (bigint | undefined)[],
+    /** Thrown instead of LEDGER__NOT_YET. */
+    refusal: undefined as AgentError | undefined,
     tenantReads: [] as Address[][],
   };
   const rpc: ReaderRpc = {
@@ -51,7 +53,7 @@ function ledgerOf(users: Readonly<Record<number, Partial<User>>>) {
       state.wanted.push(minContextSlot);
       const at = state.slots.length > 1 ? state.slots.shift() : state.slots[0];
       if (minContextSlot !== undefined && slot(at ?? 0) < minContextSlot) {
-        throw new AgentError('LEDGER__NOT_YET', { endpoint: 'a', method: 'getProgramAccounts', problem: 'not reached' });
+        throw state.refusal ?? new AgentError('LEDGER__NOT_YET', { endpoint: 'a', method: 'getProgramAccounts', problem: 'not reached' });
       }
       return { slot: slot(at ?? 0), accounts: new Map([...state.users].map(([pubkey, user]) => [pubkey, encodeUser(user)])) };
     },
@@ -218,6 +220,23 @@ describe('rollbacks', () => {
   test('a rollback is refused for two minutes, and then accepted', async () => {
     const found = await readUntilApplied((second) => 500 + second);
     expect([found?.after, found?.slot]).toEqual([120, 620n]);
+  });
+
+  test('a rollback is accepted also where one endpoint refuses the demanded slot and the others fail in other ways', async () => {
+    const { reader, state, clock } = ledgerOf({ 11: {} });
+    state.slots = [10_000];
+    await reader.read(calm());
+    state.refusal = new AgentError('LEDGER__UNSUPPORTED', { endpoint: 'b', method: 'getProgramAccounts', problem: '-32601' });
+    let applied: bigint | undefined;
+    for (let second = 0; second < 400 && applied === undefined; second += 1) {
+      state.slots = [500 + second];
+      applied = await reader.read(calm(), { minContextSlot: slot(10_000) }).then(
+        (view) => view.slot,
+        () => undefined,
+      );
+      clock.advance(500);
+    }
+    expect(applied).toBe(620n);
   });
 
   test('a second rollback is refused for two minutes from then', async () => {

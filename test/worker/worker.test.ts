@@ -978,6 +978,19 @@ describe('writes that do not land', () => {
     expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^slots advance after \d+ s$/)]);
   });
 
+  test('rule 20: a ledger that stands still is found although it answers for accounts and for statuses of different slots', async () => {
+    const at = setUp();
+    const frozen = at.ledger.slot();
+    const { signatureStatuses } = at.ledger.rpc;
+    at.ledger.rpc.signatureStatuses = async (...asked) => ({ ...(await signatureStatuses(...asked)), slot: slot(frozen + 1) });
+    at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
+    for (let passed = 0; passed < 50; passed += 5) {
+      at.setDesired(up(1), frozen);
+      await at.clock.advance(5_000);
+    }
+    expect(at.stalls).toEqual([expect.stringMatching(/^stalled for 45 s: the ledger makes no progress: every answer is of slot 1\d+$/)]);
+  });
+
   test('rule 20: a write that waits while the ledger stands still is reported once more, as one that does not land', async () => {
     const at = setUp();
     at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
