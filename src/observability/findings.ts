@@ -31,7 +31,7 @@ export const FINDINGS = {
     severity: 'critical',
     runbook: 'DzdAuthorityLost',
     blocksWrites: true,
-    meaning: 'Writes are halted: the device names another metrics publisher, or its account is not the one that the configuration means.',
+    meaning: 'Writes are halted: the device names another metrics publisher, or the account is not the configured device.',
   },
   'out-of-funds': {
     severity: 'critical',
@@ -43,25 +43,25 @@ export const FINDINGS = {
     severity: 'critical',
     runbook: 'DzdWritingHalted',
     blocksWrites: true,
-    meaning: 'Writes are halted for another reason: the program is too old, or calls the instruction malformed.',
+    meaning: 'Writes are halted for another reason: the program is too old, or rejects the instruction as malformed.',
   },
   'spend-limit-reached': {
     severity: 'critical',
     runbook: 'DzdSpendLimitReached',
     blocksWrites: true,
-    meaning: 'worker.maxTransactionsPerMinute or worker.maxLamportsPerDay leaves no room.',
+    meaning: 'worker.maxTransactionsPerMinute or worker.maxLamportsPerDay is used up.',
   },
   'ledger-stands-still': {
     severity: 'critical',
     runbook: 'DzdLedgerStandsStill',
     blocksWrites: true,
-    meaning: 'The endpoints answer, and for 20 s always for the same slot.',
+    meaning: 'The endpoints answer, but have reported no newer slot for 20 s.',
   },
   'writes-not-landing': {
     severity: 'critical',
     runbook: 'DzdWritesNotLanding',
     blocksWrites: true,
-    meaning: 'Statuses wait, and for 45 s none was confirmed.',
+    meaning: 'Statuses wait, and none has been confirmed for 45 s.',
   },
   'switch-unread': {
     severity: 'critical',
@@ -73,12 +73,12 @@ export const FINDINGS = {
     severity: 'critical',
     runbook: 'DzdLedgerStale',
     blocksWrites: true,
-    meaning: 'The users cannot be read from the ledger, by two ticks in a row.',
+    meaning: 'Two ticks in a row could not read the users from the ledger.',
   },
   'endpoints-lost': {
     severity: 'critical',
     runbook: 'DzdLedgerStale',
-    meaning: 'Every ledger endpoint fails; what was read from them is used for a few minutes.',
+    meaning: 'Every ledger endpoint fails; the agent uses the last reading for a few minutes.',
   },
   'users-all-down': {
     severity: 'critical',
@@ -99,7 +99,7 @@ export const FINDINGS = {
     severity: 'warning',
     runbook: 'DzdAgentRestarts',
     blocksWrites: true,
-    meaning: 'For a minute after the start: the switch and the ledger have not both been read yet.',
+    meaning: 'The agent has not read both switch and ledger since its start; for a minute at most.',
   },
   'users-mostly-down': {
     severity: 'warning',
@@ -114,12 +114,12 @@ export const FINDINGS = {
   'records-overdue': {
     severity: 'warning',
     runbook: 'DzdRefreshOverdue',
-    meaning: 'The record of an observed user is older than one and a half policy.refreshInterval.',
+    meaning: 'The record of an observed user is older than one and a half times policy.refreshInterval.',
   },
   'ledger-lag': {
     severity: 'warning',
     runbook: 'DzdLedgerLag',
-    meaning: "By its block time, the newest slot is more than 20 s from this host's clock.",
+    meaning: "The block time of the newest slot differs from this host's clock by more than 20 s.",
   },
   'endpoint-lost': {
     severity: 'warning',
@@ -144,7 +144,7 @@ export const FINDINGS = {
   'users-unobserved': {
     severity: 'warning',
     runbook: 'DzdUsersUnobserved',
-    meaning: 'Activated users cannot be observed; one finding a reason.',
+    meaning: 'Activated users cannot be observed; one finding per reason.',
   },
   'users-ambiguous': {
     severity: 'warning',
@@ -174,7 +174,7 @@ export const FINDINGS = {
   'device-not-activated': {
     severity: 'warning',
     runbook: 'DzdDeviceNotActivated',
-    meaning: 'The device is drained, or in another state than activated, on the ledger.',
+    meaning: 'On the ledger, the device is drained or in another state than activated.',
   },
   'balance-low': {
     severity: 'warning',

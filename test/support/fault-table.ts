@@ -49,12 +49,12 @@ const RPC: Readonly<Record<RpcFault['kind'], LedgerCase>> = {
 
 const CHAIN: Readonly<Record<Exclude<keyof typeof NO_FAULTS, 'rpc' | 'account'>, LedgerCase>> = {
   dropProbability: [{ dropProbability: 1 }, ['writes-not-landing']],
-  duplicateProbability: [{ duplicateProbability: 1 }, [], 'the second copy is refused by the ledger, and each status lands once'],
+  duplicateProbability: [{ duplicateProbability: 1 }, [], 'the ledger refuses the second copy, and each status lands once'],
   delaySlots: [{ delaySlots: 200 }, ['writes-not-landing']],
   lagSlots: [{ lagSlots: 100 }, ['ledger-lag']],
   unhealthy: [{ unhealthy: true }, ['endpoints-lost', 'writes-not-landing']],
   frozen: [{ frozen: true }, ['ledger-stands-still', 'ledger-lag']],
-  skipSlotProbability: [{ skipSlotProbability: 0.5 }, [], 'statuses land in the blocks that there are'],
+  skipSlotProbability: [{ skipSlotProbability: 0.5 }, [], 'statuses land in the blocks that are produced'],
   blockhashLifetime: [{ blockhashLifetime: 0 }, ['writes-not-landing']],
 };
 
