@@ -168,6 +168,8 @@ export const migrateDemoBody: MigrateDemoBody = async ({ users: count, output },
     for (const user of network.pending) activate(ledger, foundation, user);
     const waiting = [...ledger.admin.users().values()].filter(({ status }) => status === UserStatus.pending).length;
     phase(6, `the activator has activated ${network.pending.length} pending users; its queue holds ${waiting}, and it ends`);
+    // Commands read what is confirmed; the changes above landed in the newest blocks.
+    ledger.bank.advance();
     const audited = await type('resources', 'audit');
     const all = [...ledger.admin.users().values()];
     sink.emit({
