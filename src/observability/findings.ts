@@ -345,7 +345,7 @@ function stall({ writesStalled, slotProgress, oldestPendingSince, halted, spend,
 function reading(state: AgentState): readonly Found[] {
   const { ready, lastTick, startedAt, now, sources, endpoints, ledgerProblem } = state;
   // Until the first reading, a missing one is a fault only where a cause is known.
-  const isStarting = !ready && now - startedAt < STARTING_MS;
+  const isStarting = !ready && elapsed(startedAt, now) < STARTING_MS;
   const found: Found[] = [];
   if (lastTick?.switchRead !== true && (!isStarting || allFail(sources))) {
     const what = 'The switch cannot be read; no status is written';
@@ -367,8 +367,11 @@ function reading(state: AgentState): readonly Found[] {
 }
 
 /** The first failed reading costs no write: the next tick reads again. */
-const isLedgerUnread = ({ ledgerProblem, lastTick }: AgentState): boolean =>
-  ledgerProblem !== null && lastTick !== null && ledgerProblem.since < lastTick.at - lastTick.durationMs;
+const isLedgerUnread = ({ ledgerProblem, lastTick, now }: AgentState): boolean =>
+  ledgerProblem !== null && lastTick !== null && elapsed(ledgerProblem.since, now) >= elapsed(lastTick.at - lastTick.durationMs, now);
+
+/** Milliseconds; forever for a time in the future: the host's clock was set back since then, and how long it was is not known. */
+const elapsed = (since: number, now: number): number => (since > now ? Number.POSITIVE_INFINITY : now - since);
 
 function allFail(of: readonly PartReport[]): boolean {
   return of.length > 0 && of.every(({ state }) => state === 'lost');
@@ -523,7 +526,7 @@ function users({ users: all, lastTick, failedVrfs, ambiguous, unlisted, now }: A
     const remedy = 'remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one';
     found.push({ code: 'users-ambiguous', since: ambiguous.since, text: `${whose} more than one neighbor of the switch`, remedy });
   }
-  if (unlisted !== null && now - unlisted.since >= UNLISTED_MS) {
+  if (unlisted !== null && elapsed(unlisted.since, now) >= UNLISTED_MS) {
     const { sessions: count, tunnels, since } = unlisted;
     const which = `(${tunnels.length === 1 ? 'tunnel' : 'tunnels'} ${tunnels.join(', ')}${count > tunnels.length ? ', …' : ''})`;
     const text = `${count === 1 ? 'One established session' : `${count} established sessions`} of the switch ${which} ${count === 1 ? 'has' : 'have'} no user on the ledger`;

@@ -127,7 +127,8 @@ export function csvLine(values: readonly (string | number | bigint | null)[]): s
 /** A length of time for people: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number | null): string {
   if (ms === null) return '–';
-  const seconds = ms / 1_000;
+  // Negative where the host's clock was set back.
+  const seconds = Math.max(0, ms) / 1_000;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
   if (seconds < 36 * 3_600) return `${Math.round(seconds / 3_600)} h`;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { sessionSummary, whyNotReady } from '../../src/observability/findings.ts';
 import { type AgentState, FINDING_CODES, FINDINGS, type FindingCode } from '../../src/observability/index.ts';
+import { slot } from '../../src/serviceability/index.ts';
 import { down, FINDING_CASES, inGrace, MINUTE, readNothing } from '../support/finding-cases.ts';
 import {
   lostPart as lost,
@@ -36,6 +37,13 @@ test('not ready is what keeps all statuses from being written, and nothing else'
   const marked = FINDING_CODES.filter((code: FindingCode) => 'blocksWrites' in FINDINGS[code]);
   expect([...new Set(blocking)].sort()).toEqual([...marked].sort());
   expect(whyNotReady(status({ users: [down(0)], sources: [lost('eapi', 'no'), ok('snmp')] }))).toBeUndefined();
+});
+
+test('a clock that was set back hides no ledger that cannot be read', () => {
+  const since = NOW + 40 * MINUTE;
+  const lastTick = { at: since + 5_000, durationMs: 100, switchRead: true, viewSlot: slot(1), slotTimeMs: 400 };
+  const { findings } = status({ lastTick, ledgerProblem: { since, message: 'no ledger endpoint could answer', remedy: null } });
+  expect(findings.map(({ code }) => code)).toEqual(['ledger-unread']);
 });
 
 test.for<[string, Partial<AgentState>, string]>([
