@@ -186,7 +186,7 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
   const memory = createMemoryJudge({ clock, verdict });
   let switchClockMovedAt = Number.NEGATIVE_INFINITY;
   /** While the chain stands still: since when no node has answered for a newer slot. */
-  let standstill: { readonly since: number; readonly lagSlots: number } | undefined;
+  let standstill: { readonly since: number; readonly named: readonly number[] } | undefined;
   let forkedAt = Number.NEGATIVE_INFINITY;
   const agents = createAgents({
     plan,
@@ -234,9 +234,12 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     });
   }
   const everySlot = (): void => {
-    const lagSlots = Math.min(...nodes.map(({ node }) => node.faults.settings.lagSlots));
+    // The end of a lag, and a false slot, look like progress.
+    const named = nodes.map(({ node, path }) => path.slotsAhead - node.faults.settings.lagSlots);
+    const before = standstill?.named;
     if (!world.ledger.faults.settings.frozen) standstill = undefined;
-    else if (standstill === undefined || lagSlots < standstill.lagSlots) standstill = { since: clock.monotonic(), lagSlots };
+    else if (before === undefined || named.some((slots, n) => slots > (before[n] ?? slots)))
+      standstill = { since: clock.monotonic(), named: named.map((slots, n) => Math.max(slots, before?.[n] ?? slots)) };
     flights.step();
     agents.step();
     memory.step();

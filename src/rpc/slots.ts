@@ -53,8 +53,11 @@ export class SlotProgressWatch {
   note(endpoint: unknown, slot: Slot, at: MonotonicMs): void {
     this.#answeredAt = at;
     const own = this.#highest.get(endpoint);
-    if (own === undefined) this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
-    else if (slot >= own.slot) own.rollback.clear();
+    if (own === undefined) {
+      const isNewest = [...this.#highest.values()].every((other) => slot > other.slot);
+      this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
+      if (!isNewest) return;
+    } else if (slot >= own.slot) own.rollback.clear();
     else if (!own.rollback.isRollback(slot, at)) return;
     else own.rollback.clear();
     if (own?.slot === slot) return;

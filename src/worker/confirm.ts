@@ -30,7 +30,7 @@ export class Confirmer {
 
   /** Polls the statuses of all transactions in flight with one request. Throws what the ledger throws. */
   async poll(signal: AbortSignal): Promise<void> {
-    const { rpc, clock, inFlight, health, timing } = this.#parts;
+    const { rpc, clock, inFlight, timing } = this.#parts;
     const all = inFlight.all();
     if (all.length === 0) return;
     const { slot, statuses } = await rpc.signatureStatuses(
@@ -38,7 +38,6 @@ export class Confirmer {
       { searchHistory: false },
       signal,
     );
-    health.answered(slot);
     const overdue: InFlightTransaction[] = [];
     for (const [index, transaction] of all.entries()) {
       // Preflight rejected it during the request: a rebroadcast could be confirmed as well as its successor (rule 17).

@@ -81,6 +81,7 @@ export class Worker {
       inFlight: () => this.#inFlight.size,
       isNeeded: () => this.#submitter.isNeeded,
       isBudgetSpent: () => this.#budget.allowance === 'none',
+      slotProgress: () => rpc.slotProgress(),
       isHalted: () => this.#gate.halted !== undefined,
     });
     this.#queue = new SendQueue({
@@ -143,10 +144,8 @@ export class Worker {
     if (this.#desired.viewSlot !== undefined && view.slot < this.#desired.viewSlot) {
       this.#confirmations.clear();
       this.#inFlight.rolledBack(view.slot);
-      this.#health.rolledBack();
     }
     this.#inFlight.forgetAbandoned(view.slot);
-    this.#health.answered(view.slot, view.readAt);
     this.#backedOffUsers.keepOnly(isKnown);
     this.#bisector.keepOnly(isKnown);
     this.#confirmations.keepOnly(isKnown);

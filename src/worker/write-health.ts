@@ -1,5 +1,5 @@
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+import type { SlotProgress } from '../rpc/index.ts';
 import type { WorkerReporter } from './gate.ts';
 
 /** Writes that do not land are reported after this long, within a minute of the beginning … */
@@ -22,6 +22,7 @@ interface WriteHealthOptions {
   readonly isNeeded: () => boolean;
   /** Whether the spend limits keep everything from going. */
   readonly isBudgetSpent: () => boolean;
+  readonly slotProgress: () => SlotProgress | undefined;
   /** Halted writes are reported as such. */
   readonly isHalted: () => boolean;
 }
@@ -39,8 +40,6 @@ export class WriteHealth {
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
-  /** The newest slot of all answers, and the times of its first answer and of the last one. */
-  #slot: { readonly slot: Slot; readonly from: MonotonicMs; readonly to: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
   /** Decisions in a row after which nothing waited. */
   #idleDecisions = 0;
@@ -76,21 +75,7 @@ export class WriteHealth {
     this.#waitingSince = undefined;
     this.#cause = undefined;
     this.#hasSent = false;
-    if (!this.#standsStill) this.#end();
-  }
-
-  /** An answer of the ledger, of this slot. */
-  answered(slot: Slot, at: MonotonicMs = this.#options.clock.monotonic()): void {
-    const before = this.#slot;
-    // The same cached answer again, or one that was overtaken.
-    if (before !== undefined && at <= before.to) return;
-    // Statuses and accounts are answered for different slots: only a newer one than all before shows progress.
-    this.#slot = before === undefined || slot > before.slot ? { slot, from: at, to: at } : { ...before, to: at };
-  }
-
-  /** The ledger was rolled back: its slots count anew. */
-  rolledBack(): void {
-    this.#slot = undefined;
+    if (this.#standstill === undefined) this.#end();
   }
 
   /** Reports a stall that has lasted long enough, and the end of one. */
@@ -145,22 +130,22 @@ export class WriteHealth {
   }
 
   #notLandingSince(): MonotonicMs | undefined {
-    const stillSince = this.#standsStill ? this.#slot?.from : undefined;
+    const stillSince = this.#standstill?.advancedAt;
     if (this.#waitingSince === undefined || stillSince === undefined) return this.#waitingSince ?? stillSince;
     return this.#waitingSince < stillSince ? this.#waitingSince : stillSince;
   }
 
-  get #standsStill(): boolean {
-    return this.#slot !== undefined && this.#slot.to - this.#slot.from >= STANDSTILL_EVIDENCE_MS;
+  /** The progress of a ledger that stands still. */
+  get #standstill(): SlotProgress | undefined {
+    const progress = this.#options.slotProgress();
+    return progress !== undefined && progress.answeredAt - progress.advancedAt >= STANDSTILL_EVIDENCE_MS ? progress : undefined;
   }
 
   /** The newest error of an endpoint; without one, what is known. An error explains no standstill, but why a write does not land. */
   #explain(now: MonotonicMs): AgentError {
     if (!this.#hasNothingToWrite && this.#cause !== undefined && now - this.#cause.at < CAUSE_MAX_AGE_MS) return this.#cause.error;
-    if (this.#slot !== undefined && this.#standsStill) {
-      const { slot } = this.#slot;
-      return new AgentError('LEDGER__STANDS_STILL', { slot });
-    }
+    const standstill = this.#standstill;
+    if (standstill !== undefined) return new AgentError('LEDGER__STANDS_STILL', { slot: standstill.slot });
     return new AgentError('WRITE__NOT_LANDING', { problem: this.#silence() });
   }
 

@@ -120,7 +120,8 @@ function clockAtRate(rate: number): Clock {
 
 /** The agent between a localnet's ledger and switch, over real sockets; not started yet. */
 async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<AgentFixture> {
-  const { answerWithinMs = ANSWER_WITHIN_MS } = options;
+  const { answerWithinMs = ANSWER_WITHIN_MS, clockRate = 1 } = options;
+  const clock = clockAtRate(clockRate);
   const publisher = signerNumber(7);
   const localnet =
     options.localnet ??
@@ -142,8 +143,10 @@ async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<Ag
     urls,
     programId: localnet.programId,
     random: seededRandom(2),
-    requestTimeoutMs: answerWithinMs,
-    callTimeoutMs: 2.5 * answerWithinMs,
+    clock,
+    // Answers take real time.
+    requestTimeoutMs: answerWithinMs * clockRate,
+    callTimeoutMs: 2.5 * answerWithinMs * clockRate,
     onEndpoint: (event) => reporter.endpoint({ ...event, endpoint: `number ${urls.findIndex((url) => event.endpoint.startsWith(url))}` }),
   });
   const signer = options.signer ?? publisher;
@@ -158,7 +161,7 @@ async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<Ag
     policy: { ...DEFAULT_POLICY, downGraceMs: 300, connectGraceMs: 600, minWriteIntervalMs: 0, ...options.policy },
     timing: { ...QUICK, ...options.timing },
     limits: { maxTransactionsPerMinute: 100_000, maxLamportsPerDay: 1_000_000_000, minBalance: lamports(0), ...options.limits },
-    clock: clockAtRate(options.clockRate ?? 1),
+    clock,
     random: seededRandom(3),
     reporter,
   });

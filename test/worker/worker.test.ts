@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReportableStatus, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, seededRandom } from '../../src/lib/index.ts';
 import type { SendOutcome } from '../../src/rpc/index.ts';
+import { SlotProgressWatch } from '../../src/rpc/slots.ts';
 import { type Address, nanoseconds, parseNetworkV4, slot } from '../../src/serviceability/index.ts';
 import { type SpendLimits, Worker, type WorkerTiming } from '../../src/worker/index.ts';
 import { DEVICE, keyNumber, PROGRAM } from '../support/bgp-builders.ts';
@@ -67,6 +68,8 @@ interface SetUpOptions {
 function setUp(options: SetUpOptions = {}) {
   const { clock = createVirtualClock() } = options.on ?? {};
   const { ledger = createFakeLedger(clock) } = options.on ?? {};
+  const progress = new SlotProgressWatch();
+  ledger.rpc.slotProgress = () => progress.progress;
   const { lines, reporter } = recordingReporter((user) => NAMES.get(user) ?? user);
   let reevaluations = 0;
   let rebroadcasts = 0;
@@ -108,8 +111,10 @@ function setUp(options: SetUpOptions = {}) {
     rebroadcasts: () => rebroadcasts,
     stalls,
     /** Sets what a tick desires, by default on a view of the current slot. */
-    setDesired: (intents: readonly StatusIntent[], at = ledger.slot()) =>
-      worker.setDesired(intents, { slot: slot(at), readAt: clock.monotonic(), users: { has: () => true } }),
+    setDesired: (intents: readonly StatusIntent[], at = ledger.slot()) => {
+      progress.note('rpc', slot(at), clock.monotonic());
+      worker.setDesired(intents, { slot: slot(at), readAt: clock.monotonic(), users: { has: () => true } });
+    },
     history: () => ledger.history().map(({ user, status }) => `${NAMES.get(user)} ${status}`),
     linesOf: (...kinds: readonly string[]) => lines.filter((line) => kinds.some((kind) => line.startsWith(kind))),
   };
@@ -976,19 +981,6 @@ describe('writes that do not land', () => {
     ]);
     at.setDesired([]);
     expect(at.stalls.slice(1)).toEqual([expect.stringMatching(/^slots advance after \d+ s$/)]);
-  });
-
-  test('rule 20: a ledger that stands still is found although it answers for accounts and for statuses of different slots', async () => {
-    const at = setUp();
-    const frozen = at.ledger.slot();
-    const { signatureStatuses } = at.ledger.rpc;
-    at.ledger.rpc.signatureStatuses = async (...asked) => ({ ...(await signatureStatuses(...asked)), slot: slot(frozen + 1) });
-    at.ledger.state.fate = () => ({ landsAfterSlots: 'never' });
-    for (let passed = 0; passed < 50; passed += 5) {
-      at.setDesired(up(1), frozen);
-      await at.clock.advance(5_000);
-    }
-    expect(at.stalls).toEqual([expect.stringMatching(/^stalled for 45 s: the ledger makes no progress: every answer is of slot 1\d+$/)]);
   });
 
   test('rule 20: a write that waits while the ledger stands still is reported once more, as one that does not land', async () => {
