@@ -30,6 +30,9 @@ export class RollbackWatch {
   }
 }
 
+/** An endpoint that is further ahead of another names a false slot. */
+const BELIEVABLE = 1_000n;
+
 /** How far the ledger has come, by the answers of all endpoints. */
 export interface SlotProgress {
   /** The newest slot of an endpoint. */
@@ -41,8 +44,8 @@ export interface SlotProgress {
 }
 
 /**
- * Finds a ledger that stands still. An endpoint is compared with itself: several nodes behind one address are a few slots apart, so only a slot
- * above its highest counts. After a rollback the comparison begins anew, when RollbackWatch accepts it.
+ * Finds a ledger that stands still. Several nodes behind one address are a few slots apart, so only a slot above the highest of an endpoint counts,
+ * and of the others unless one of them names a slot that is not believable. After a rollback the comparison begins anew, when RollbackWatch accepts it.
  */
 export class SlotProgressWatch {
   readonly #highest = new Map<unknown, { slot: Slot; readonly rollback: RollbackWatch }>();
@@ -53,16 +56,15 @@ export class SlotProgressWatch {
   note(endpoint: unknown, slot: Slot, at: MonotonicMs): void {
     this.#answeredAt = at;
     const own = this.#highest.get(endpoint);
-    if (own === undefined) {
-      const isNewest = [...this.#highest.values()].every((other) => slot > other.slot);
-      this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
-      if (!isNewest) return;
-    } else if (slot >= own.slot) own.rollback.clear();
+    // What another endpoint has answered for before is old news.
+    const isKnown = [...this.#highest.values()].some((other) => other !== own && other.slot >= slot && other.slot - slot <= BELIEVABLE);
+    if (own === undefined) this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
+    else if (slot >= own.slot) own.rollback.clear();
     else if (!own.rollback.isRollback(slot, at)) return;
     else own.rollback.clear();
     if (own?.slot === slot) return;
     if (own !== undefined) own.slot = slot;
-    this.#advancedAt = at;
+    if (!isKnown || this.#advancedAt === undefined) this.#advancedAt = at;
   }
 
   /** Undefined before the first answer. */

@@ -1,5 +1,6 @@
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { SlotProgress } from '../rpc/index.ts';
+import type { Slot } from '../serviceability/index.ts';
 import type { WorkerReporter } from './gate.ts';
 
 /** Writes that do not land are reported after this long, within a minute of the beginning … */
@@ -39,6 +40,7 @@ export class WriteHealth {
   readonly #options: WriteHealthOptions;
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
+  #confirmedAt: MonotonicMs | undefined;
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
   /** Decisions in a row after which nothing waited. */
@@ -72,6 +74,7 @@ export class WriteHealth {
   }
 
   confirmed(): void {
+    this.#confirmedAt = this.#options.clock.monotonic();
     this.#waitingSince = undefined;
     this.#cause = undefined;
     this.#hasSent = false;
@@ -130,15 +133,18 @@ export class WriteHealth {
   }
 
   #notLandingSince(): MonotonicMs | undefined {
-    const stillSince = this.#standstill?.advancedAt;
+    const stillSince = this.#standstill?.since;
     if (this.#waitingSince === undefined || stillSince === undefined) return this.#waitingSince ?? stillSince;
     return this.#waitingSince < stillSince ? this.#waitingSince : stillSince;
   }
 
-  /** The progress of a ledger that stands still. */
-  get #standstill(): SlotProgress | undefined {
+  /** The slot of a ledger that stands still, and since when. A confirmed write is progress as well. */
+  get #standstill(): { readonly slot: Slot; readonly since: MonotonicMs } | undefined {
     const progress = this.#options.slotProgress();
-    return progress !== undefined && progress.answeredAt - progress.advancedAt >= STANDSTILL_EVIDENCE_MS ? progress : undefined;
+    if (progress === undefined) return undefined;
+    const confirmedAt = this.#confirmedAt ?? progress.advancedAt;
+    const since = confirmedAt > progress.advancedAt ? confirmedAt : progress.advancedAt;
+    return progress.answeredAt - since >= STANDSTILL_EVIDENCE_MS ? { slot: progress.slot, since } : undefined;
   }
 
   /** The newest error of an endpoint; without one, what is known. An error explains no standstill, but why a write does not land. */

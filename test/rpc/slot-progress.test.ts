@@ -28,6 +28,18 @@ test('a ledger makes progress although another endpoint once answered for a slot
   expect(afterAnswers(['b', 9_999], ['a', 10], ['b', 11], ['a', 12])).toMatchObject({ advancedAt: 3_000 });
 });
 
+test('rule 20: a slot that another endpoint has answered for is no progress when a silent endpoint is back', () => {
+  const answers: [string, number][] = [
+    ['b', 10],
+    ['a', 12],
+    ['a', 12],
+    ['b', 11],
+    ['b', 12],
+    ['c', 12],
+  ];
+  expect(afterAnswers(...answers)).toMatchObject({ slot: 12n, advancedAt: 1_000, answeredAt: 5_000 });
+});
+
 test('a ledger makes progress again after a rollback of two minutes', () => {
   const rolledBack = Array.from({ length: 122 }, (_, second): [string, number] => ['a', 100 + second]);
   expect(afterAnswers(['a', 5_000], ...rolledBack.slice(0, 110))).toMatchObject({ advancedAt: 0 });
