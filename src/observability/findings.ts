@@ -370,7 +370,7 @@ function reading(state: AgentState): readonly Found[] {
 const isLedgerUnread = ({ ledgerProblem, lastTick, now }: AgentState): boolean =>
   ledgerProblem !== null && lastTick !== null && elapsed(ledgerProblem.since, now) >= elapsed(lastTick.at - lastTick.durationMs, now);
 
-/** Milliseconds; forever for a time in the future: the host's clock was set back since then, and how long it was is not known. */
+/** Milliseconds; forever for a time in the future: the host's clock was moved back since then, and how long it was is not known. */
 const elapsed = (since: number, now: number): number => (since > now ? Number.POSITIVE_INFINITY : now - since);
 
 function allFail(of: readonly PartReport[]): boolean {

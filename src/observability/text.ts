@@ -127,7 +127,7 @@ export function csvLine(values: readonly (string | number | bigint | null)[]): s
 /** A length of time for people: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number | null): string {
   if (ms === null) return '–';
-  // Negative where the host's clock was set back.
+  // Negative where the host's clock was moved back.
   const seconds = Math.max(0, ms) / 1_000;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;

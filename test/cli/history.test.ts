@@ -16,10 +16,12 @@ const SILENT = { write: () => undefined, isTerminal: false, columns: undefined }
 async function withHistory(options: Parameters<typeof commandFixture>[1] = {}): Promise<CommandFixture> {
   const at = await commandFixture({ policy: { downGrace: '50ms', minWriteInterval: '1s' } }, options);
   const [first = expect.fail('no user')] = at.users;
+  // Blocks have times in whole seconds.
+  const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 1_100));
+  await nextSecond();
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
   at.localnet.disconnect(first);
-  // Blocks have times in whole seconds.
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await nextSecond();
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
   await at.settle();
   return at;

@@ -39,7 +39,7 @@ test('not ready is what keeps all statuses from being written, and nothing else'
   expect(whyNotReady(status({ users: [down(0)], sources: [lost('eapi', 'no'), ok('snmp')] }))).toBeUndefined();
 });
 
-test('a clock that was set back hides no ledger that cannot be read', () => {
+test('a clock that was moved back hides no ledger that cannot be read', () => {
   const since = NOW + 40 * MINUTE;
   const lastTick = { at: since + 5_000, durationMs: 100, switchRead: true, viewSlot: slot(1), slotTimeMs: 400 };
   const { findings } = status({ lastTick, ledgerProblem: { since, message: 'no ledger endpoint could answer', remedy: null } });

@@ -70,10 +70,13 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
       if (!isListening) onListening();
       isListening = true;
     };
-    const afterSilence = (): void => {
-      if (channel.isConnected()) listening();
+    // The connection may come later than the stream.
+    const afterSilence = async (): Promise<void> => {
+      do await clock.sleep(QUIET_MS, untilEnd);
+      while (!channel.isConnected());
+      listening();
     };
-    clock.sleep(QUIET_MS, untilEnd).then(afterSilence, () => undefined);
+    afterSilence().catch(() => undefined);
     try {
       const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
       return await channel.watch(
