@@ -30,9 +30,6 @@ export class RollbackWatch {
   }
 }
 
-/** An endpoint that is further ahead of another names a false slot. */
-const BELIEVABLE = 1_000n;
-
 /** How far the ledger has come, by the answers of all endpoints. */
 export interface SlotProgress {
   /** The newest slot of an endpoint. */
@@ -45,7 +42,8 @@ export interface SlotProgress {
 
 /**
  * Finds a ledger that stands still. Several nodes behind one address are a few slots apart, so only a slot above the highest of an endpoint counts,
- * and of the others unless one of them names a slot that is not believable. After a rollback the comparison begins anew, when RollbackWatch accepts it.
+ * and of the others, but for one that is further ahead than healthy nodes are: it may have named a false slot. After a rollback the comparison
+ * begins anew, when RollbackWatch accepts it.
  */
 export class SlotProgressWatch {
   readonly #highest = new Map<unknown, { slot: Slot; readonly rollback: RollbackWatch }>();
@@ -57,7 +55,7 @@ export class SlotProgressWatch {
     this.#answeredAt = at;
     const own = this.#highest.get(endpoint);
     // What another endpoint has answered for before is old news.
-    const isKnown = [...this.#highest.values()].some((other) => other !== own && other.slot >= slot && other.slot - slot <= BELIEVABLE);
+    const isKnown = [...this.#highest.values()].some((other) => other !== own && other.slot >= slot && other.slot - slot <= LEEWAY);
     if (own === undefined) this.#highest.set(endpoint, { slot, rollback: new RollbackWatch() });
     else if (slot >= own.slot) own.rollback.clear();
     else if (!own.rollback.isRollback(slot, at)) return;
