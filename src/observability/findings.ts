@@ -306,10 +306,14 @@ function halt({ halted, spend }: AgentState): readonly Found[] {
 /** Stalls without an error of an endpoint: where the ledger stands still, that is their cause. */
 const WITHOUT_CAUSE: ReadonlySet<string> = new Set(['LEDGER__STANDS_STILL', 'WRITE__NOT_LANDING']);
 
+/** Since when the ledger has answered without progress; null while it makes some, or is not asked. */
+function standstillSince(progress: AgentState['slotProgress']): number | null {
+  return progress !== null && progress.answeredAt - progress.advancedAt >= STANDSTILL_MS ? progress.advancedAt : null;
+}
+
 function stall({ writesStalled, slotProgress, oldestPendingSince, halted, spend, now }: AgentState): readonly Found[] {
   const found: Found[] = [];
-  const stillSince =
-    slotProgress !== null && slotProgress.answeredAt - slotProgress.advancedAt >= STANDSTILL_MS ? slotProgress.advancedAt : null;
+  const stillSince = standstillSince(slotProgress);
   const isStill = stillSince !== null || writesStalled?.code === 'LEDGER__STANDS_STILL';
   const oldest = oldestPendingSince === null ? '' : `; the oldest status has waited for ${span(now - oldestPendingSince)}`;
   if (isStill) {
@@ -411,7 +415,7 @@ function parts(state: AgentState): readonly Found[] {
     found.push({ code: 'trigger-lost', since, text, remedy });
   }
   // A ledger that stands still falls behind, too.
-  const isStill = slotProgress !== null && slotProgress.answeredAt - slotProgress.advancedAt >= STANDSTILL_MS;
+  const isStill = standstillSince(slotProgress) !== null;
   if (ledgerLag !== null && !isStill && isLagging(ledgerLag)) {
     const { since, behindMs, slot } = ledgerLag;
     const text =
