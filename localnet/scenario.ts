@@ -1,5 +1,6 @@
 import { type Clock, type Random, Stopped } from '../src/lib/index.ts';
 import type { Address, Ipv4 } from '../src/serviceability/index.ts';
+import { WorldError } from './ledger/index.ts';
 import type { Localnet } from './world.ts';
 
 /** An event of a user in the simulated world. */
@@ -36,6 +37,7 @@ const RTT_US = { min: 800, max: 90_000 };
 
 /**
  * Random events: users connect, flap, drop, reconnect, are deleted, and return at the same address. A seeded `random` makes a run repeatable.
+ * An event that the program refuses is skipped: a drained device accepts no new user.
  */
 export function createScenario({ localnet, clock, random, meanIntervalMs, onEvent = () => undefined }: ScenarioOptions): Scenario {
   const stopping = new AbortController();
@@ -125,7 +127,11 @@ export function createScenario({ localnet, clock, random, meanIntervalMs, onEven
     await arrivals();
     while (!stopping.signal.aborted) {
       await clock.sleep(meanIntervalMs * (0.3 + 1.4 * random()), stopping.signal);
-      await pickMove()?.();
+      try {
+        await pickMove()?.();
+      } catch (error) {
+        if (!(error instanceof WorldError)) throw error;
+      }
     }
   }
 
