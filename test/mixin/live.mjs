@@ -28,6 +28,12 @@ const execute = promisify(execFile);
 const startedAt = Date.now();
 const say = (line) => process.stdout.write(`${line} (${Math.round((Date.now() - startedAt) / 1_000)} s)\n`);
 
+/** Rejects when a program ends that should still run, with its last output. */
+let endEarly;
+const earlyEnd = new Promise((_, reject) => {
+  endEarly = reject;
+});
+
 /** Starts a program, and resolves to the first result of `find` for a line of its output. */
 function start(command, args, find) {
   return new Promise((resolvePromise, reject) => {
@@ -41,7 +47,7 @@ function start(command, args, find) {
         if (found !== undefined) resolvePromise(found);
       });
     child.on('error', reject);
-    child.on('exit', (code) => reject(new Error(`${command} ${args[0]} ended with ${code}:\n${printed}`)));
+    child.on('exit', (code, signal) => endEarly(new Error(`${command} ${args[0]} ended with ${code ?? signal}:\n${printed}`)));
   });
 }
 
@@ -236,7 +242,7 @@ async function becomes(alert, wanted, prometheus, seconds = 30) {
 }
 
 try {
-  await run();
+  await Promise.race([run(), earlyEnd]);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
@@ -253,3 +259,5 @@ try {
   clearTimeout(forced);
   rmSync(folder, { recursive: true, force: true });
 }
+// After an early end, `run` would still wait for what cannot come.
+process.exit();
