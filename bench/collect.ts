@@ -14,7 +14,7 @@ import type { SwitchSource } from '../src/collector/collector.ts';
 import { createEapiSource } from '../src/collector/eapi/index.ts';
 import { createSnmpSource } from '../src/collector/snmp/index.ts';
 import { createSocketsSource } from '../src/collector/sockets/index.ts';
-import { createNamespaces } from '../src/collector/sockets/ss.ts';
+import { createNamespaces } from '../src/collector/sockets/source.ts';
 import { systemClock } from '../src/lib/index.ts';
 import { type Bench, machineMs, median } from './support/bench.ts';
 import { addressOfNeighbor, COMMUNITY, type SwitchFaces, VRFS } from './support/switch-faces.ts';

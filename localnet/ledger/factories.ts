@@ -36,8 +36,7 @@ import { countedOn, withUserCounted } from '../rfc11/state.ts';
 import type { Bank } from './bank.ts';
 import { UNUSED_DEVICE } from './program-accounts.ts';
 import { createAccount, describeTransactionError, type TransactionErrorJson } from './runtime.ts';
-import { signTransaction } from './sign-transaction.ts';
-import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM } from './transaction.ts';
+import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM, signTransaction } from './transaction.ts';
 
 export interface NewDevice {
   /** The key that may write the status of this device's users. */

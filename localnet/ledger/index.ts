@@ -15,6 +15,12 @@ export {
 } from './ledger.ts';
 export { addressParam, invalidParams, type RpcMethods, readParams } from './rpc-types.ts';
 export { type Account, createAccount, rentExemptMinimum, type TransactionErrorJson } from './runtime.ts';
-export { signTransaction } from './sign-transaction.ts';
 export type { LandedTransaction } from './stores.ts';
-export { createSigner, decodeBase58, type Ed25519Signer, type ParsedTransaction, parseTransaction } from './transaction.ts';
+export {
+  createSigner,
+  decodeBase58,
+  type Ed25519Signer,
+  type ParsedTransaction,
+  parseTransaction,
+  signTransaction,
+} from './transaction.ts';

@@ -3,13 +3,12 @@ import { type AgentListener, type AgentReporter, createAgentEvents } from '../..
 import { describeError, seededRandom } from '../../src/lib/index.ts';
 import { createStatusBoard, type StatusBoard } from '../../src/observability/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
-import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createTickJudge, type FlightJudge, type TickJudge, type Verdict } from './invariants.ts';
 import { createSimulatedTransport, type NodeOnPath } from './network.ts';
 import { createPrng, type Prng, type RunPlan } from './plan.ts';
 import { createStallJudge, type StallJudge } from './process-judges.ts';
 import { createSimulatedSource, type SourceConditions } from './sources.ts';
-import type { SimulationClock, Trace, World } from './world.ts';
+import { createIncarnation, type Incarnation, type SimulationClock, type Trace, type World } from './world.ts';
 
 /** The defaults of the configuration. */
 const TIMING: AgentTiming = {

@@ -19,17 +19,24 @@ import { parseArgs } from 'node:util';
 import { isRecord, monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type Address, addressBytes, isAddress } from '../../src/serviceability/index.ts';
 import { createSimulatedEapi, createSwitchFaults } from '../switch/index.ts';
-import type { HttpAnswer } from './answers.ts';
 import { eventsOf, faultsOf, type SimulationFault } from './events.ts';
 import { type FrontEnd, passOn, startFrontEnd } from './front-end.ts';
-import { createIncarnation, type Incarnation } from './incarnation.ts';
 import { createFlightJudge, createVerdict, megabytes, type Verdict } from './invariants.ts';
-import { healthyPath, type NodeOnPath, type Outcome, SimulatedNetwork } from './network.ts';
+import { type HttpAnswer, healthyPath, type NodeOnPath, type Outcome, SimulatedNetwork } from './network.ts';
 import { createPrng, type Prng } from './plan.ts';
 import { createStatusJudge, MemoryWatch, type StatusJudge } from './process-judges.ts';
 import { createChaos, mismatches, waitUntilConverged } from './simulate.ts';
 import { healthySource, type SourceConditions } from './sources.ts';
-import { createLater, createTrace, createWorld, type SimulationClock, type Trace, type World } from './world.ts';
+import {
+  createIncarnation,
+  createLater,
+  createTrace,
+  createWorld,
+  type Incarnation,
+  type SimulationClock,
+  type Trace,
+  type World,
+} from './world.ts';
 
 const USAGE = 'npm run chaos -- --minutes N [--seed S] [--verbose]';
 

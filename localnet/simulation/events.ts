@@ -1,7 +1,14 @@
 import { type Address, addressOf, type Ipv4 } from '../../src/serviceability/index.ts';
 import type { FaultPatch, LedgerFaults } from '../ledger/index.ts';
-import { LATER_REFUSALS, READ_REFUSALS, SEND_REFUSALS, type WrongAnswer } from './answers.ts';
-import { healthyPath, type NodeOnPath, type PathConditions } from './network.ts';
+import {
+  healthyPath,
+  LATER_REFUSALS,
+  type NodeOnPath,
+  type PathConditions,
+  READ_REFUSALS,
+  SEND_REFUSALS,
+  type WrongAnswer,
+} from './network.ts';
 import type { Prng } from './plan.ts';
 import { healthySource, type SourceConditions } from './sources.ts';
 import type { SimulationClock, World } from './world.ts';

@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../src/lib/index.ts';
-import type { HttpAnswer } from './answers.ts';
-import type { Outcome } from './network.ts';
+import type { HttpAnswer, Outcome } from './network.ts';
 import type { Prng } from './plan.ts';
 
 interface FrontEndOptions {

@@ -2,10 +2,9 @@ import type { TickReport } from '../../src/agent/events.ts';
 import type { StatusIntent, StatusPolicy, UserOutcome } from '../../src/bgp/index.ts';
 import { type Address, decodeSetUserBgpStatus, tunnelSides } from '../../src/serviceability/index.ts';
 import { decodeBase58, type LandedTransaction, parseTransaction } from '../ledger/index.ts';
-import type { Incarnation } from './incarnation.ts';
 import type { SendWatcher } from './network.ts';
 import type { Poll } from './sources.ts';
-import { type SimulationClock, sessionName, type Trace, type World } from './world.ts';
+import { type Incarnation, type SimulationClock, sessionName, type Trace, type World } from './world.ts';
 
 /** The invariants of every run; docs/simulation.md explains them. */
 type Invariant =

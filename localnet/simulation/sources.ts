@@ -3,8 +3,8 @@ import { neighborKeyText, type SwitchSource } from '../../src/collector/index.ts
 import { AgentError, epochMs, monotonicMs } from '../../src/lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../src/serviceability/index.ts';
 import type { SimulatedNeighbor, SimulatedSwitch } from '../switch/index.ts';
-import type { Incarnation } from './incarnation.ts';
 import type { Prng } from './plan.ts';
+import type { Incarnation } from './world.ts';
 
 /** The current state of one source. Changed during the run; read at each poll. */
 export interface SourceConditions {

@@ -13,15 +13,4 @@ export { createSimulatedGrpc, type GrpcStats, type SimulatedGrpc, type Simulated
 export { createSimulatedSnmp, type SimulatedSnmp, type SimulatedSnmpOptions, type TrapForm, type TrapTarget } from './snmp.ts';
 export type { SimulatedMib } from './snmp-mibs.ts';
 export type { SimulatedSnmpUser } from './snmp-usm.ts';
-export * from './sockets.ts';
-export {
-  createSimulatedSwitch,
-  createSwitchFaults,
-  type NeighborConfiguration,
-  type SimulatedNeighbor,
-  type SimulatedSwitch,
-  type SwitchChange,
-  type SwitchFault,
-  type SwitchFaultKind,
-  type SwitchFaults,
-} from './switch.ts';
+export * from './switch.ts';

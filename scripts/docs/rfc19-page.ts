@@ -22,7 +22,7 @@ const SECTIONS: readonly (readonly [title: string, statements: readonly Statemen
       },
       {
         says: "The round-trip time is the kernel's smoothed one of the BGP connection, in nanoseconds; 0 stands for no sample.",
-        where: ['src/collector/sockets/ss.ts', 'src/bgp/decide.ts'],
+        where: ['src/collector/sockets/source.ts', 'src/bgp/decide.ts'],
         rules: [15],
         instead: 'eAPI, SNMP and gRPC give it in microseconds or not at all; without a sample the agent writes 0.',
       },

@@ -3,6 +3,7 @@ export {
   type DecideInput,
   type Decision,
   decideUser,
+  detectMassDown,
   type HoldReason,
   intentsOf,
   jitterShare,
@@ -10,25 +11,26 @@ export {
   ledgerStatus,
   mayNeedWrite,
   type ReportableStatus,
+  reconcileMassDown,
   recordAgeMs,
   type StatusIntent,
   type UserOutcome,
   type WriteReason,
 } from './decide.ts';
-export { detectMassDown, reconcileMassDown } from './mass-down.ts';
 export { type Observations, observeUsers } from './observe.ts';
-export type {
-  LedgerUser,
-  LedgerView,
-  LocatedNeighbor,
-  Neighbor,
-  NeighborKey,
-  NeighborSnapshot,
-  NeighborState,
-  Observation,
-  UnobservedReason,
-  VrfName,
-  VrfReading,
+export {
+  DEFAULT_POLICY,
+  type LedgerUser,
+  type LedgerView,
+  type LocatedNeighbor,
+  type Neighbor,
+  type NeighborKey,
+  type NeighborSnapshot,
+  type NeighborState,
+  type Observation,
+  type StatusPolicy,
+  type UnobservedReason,
+  type VrfName,
+  type VrfReading,
 } from './types.ts';
-export { DEFAULT_POLICY, type StatusPolicy } from './types.ts';
 export { sameTunnel, withoutDownRun } from './user-history.ts';

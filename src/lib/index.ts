@@ -1,24 +1,22 @@
 export {
   backoffDelays,
+  type Clock,
   createAbortController,
   createNotifier,
   DeadlineExceeded,
-  type Notifier,
-  Stopped,
-  singleFlight,
-  waitAtMost,
-  withDeadline,
-  withSignals,
-} from './async.ts';
-export {
-  type Clock,
   type EpochMs,
   epochMs,
   type MonotonicMs,
   monotonicMs,
+  type Notifier,
   type Random,
+  Stopped,
   seededRandom,
+  singleFlight,
   systemClock,
+  waitAtMost,
+  withDeadline,
+  withSignals,
 } from './clock.ts';
 export * from './errors.ts';
 export { JsonTooComplex, parseJson, requireSimpleJson } from './json.ts';

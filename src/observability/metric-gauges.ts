@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { type AgentCounts, type LedgerMeter, REQUEST_RESULTS } from '../agent/counts.ts';
-import type { AgentListener } from '../agent/events.ts';
+import { type AgentListener, createAgentEvents } from '../agent/events.ts';
+import { type Clock, systemClock } from '../lib/index.ts';
 import { type AgentStatus, FINDING_CODES, HALT_CAUSES, haltCause, type Verdict } from './findings.ts';
-import { createInstruments, type Instruments } from './metric-families.ts';
+import { createInstruments, createSnapshotMetrics, createTickMetrics, createWriteMetrics, type Instruments } from './metric-families.ts';
 import { HOLD_REASON_TEXT, UNOBSERVED_REASON_TEXT } from './text.ts';
 
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -24,7 +25,7 @@ const METHODS = [
 ] as const;
 
 /** Counters of the configured sources, triggers and ledger endpoints. `counts` is undefined before the first agent runs. */
-export function createPartMetrics(
+function createPartMetrics(
   instruments: Instruments,
   parts: Pick<AgentStatus, 'sources' | 'endpoints'>,
   counts: () => AgentCounts | undefined,
@@ -124,7 +125,7 @@ export function createPartMetrics(
 }
 
 /** Readings of the operating system and Node.js about this process. */
-export const THIS_PROCESS = {
+const THIS_PROCESS = {
   /** User and system time. */
   cpuSeconds(): number {
     const { user, system } = process.cpuUsage();
@@ -151,7 +152,7 @@ export type ProcessReadings = typeof THIS_PROCESS;
  * The standard metrics of a process. prom-client's own set has gauges that end in `_total`, and keeps a timer and an observer of the garbage
  * collector running.
  */
-export function registerProcessMetrics(registry: Registry, readings: ProcessReadings): void {
+function registerProcessMetrics(registry: Registry, readings: ProcessReadings): void {
   const { value, counting } = createInstruments(registry, '');
   counting('process_cpu_seconds_total', 'User and system processor time of this process.', (set) => set(readings.cpuSeconds()));
   value('process_resident_memory_bytes', 'Resident memory of this process.', () => readings.memory().rss);
@@ -162,14 +163,14 @@ export function registerProcessMetrics(registry: Registry, readings: ProcessRead
   counting('nodejs_eventloop_busy_seconds_total', 'Time that the event loop was busy.', (set) => set(readings.busySeconds()));
 }
 
-export interface LastReload {
+interface LastReload {
   readonly successful: boolean;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
 
 /** Settings that alerts compare with; a reload may change them. */
-export interface MeasuredSettings {
+interface MeasuredSettings {
   readonly refreshIntervalSeconds: number;
   readonly intervalSeconds: number;
   /** `ledger.viewIdleInterval`; 30 by default. */
@@ -179,7 +180,7 @@ export interface MeasuredSettings {
 const VERDICTS: readonly Verdict[] = ['ok', 'warning', 'critical'];
 
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
-export function registerStatusGauges(
+function registerStatusGauges(
   { reading, value }: Instruments,
   status: () => AgentStatus,
   settings: () => MeasuredSettings,
@@ -283,7 +284,7 @@ const UNOBSERVED = Object.keys(UNOBSERVED_REASON_TEXT);
 const HOLDS = Object.keys(HOLD_REASON_TEXT);
 
 /** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
-export function registerUserGauges({ reading, value }: Instruments, status: () => AgentStatus): void {
+function registerUserGauges({ reading, value }: Instruments, status: () => AgentStatus): void {
   const counted = (
     name: string,
     help: string,
@@ -337,4 +338,81 @@ export function registerUserGauges({ reading, value }: Instruments, status: () =
       return Math.max(0, ...ages) / 1_000;
     },
   );
+}
+
+interface MetricsOptions extends MeasuredSettings {
+  /** Read at each scrape, for the gauges; counters follow the events. */
+  readonly status: () => AgentStatus;
+  /** This process by default. */
+  readonly process?: ProcessReadings;
+  /** This host's by default. */
+  readonly clock?: Pick<Clock, 'wall'>;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * The agent's metrics for Prometheus. Label sets are complete from the start, so that the first failure is a rise from 0 and not a new series.
+ * No label holds a user.
+ *
+ *   reporter events ──► tick, write, part, snapshot metrics ──┐
+ *   status board ─────► status and user gauges ───────────────┼──► registry ──► text
+ *   agent's counts ───► part metrics      process ────────────┘
+ */
+export function createMetrics(options: MetricsOptions) {
+  const { status, clock = systemClock } = options;
+  const registry = new Registry();
+  const instruments = createInstruments(registry);
+  /** One reading for all gauges of a scrape. */
+  let scraped: AgentStatus | undefined;
+  const current = (): AgentStatus => scraped ?? status();
+  const now = (): number => clock.wall();
+  let settings: MeasuredSettings = options;
+  let counts: (() => AgentCounts) | undefined;
+  let lastReload: LastReload | undefined;
+
+  const parts = createPartMetrics(instruments, status(), () => counts?.());
+  const ticks = createTickMetrics(instruments, now);
+  const writes = createWriteMetrics(instruments, registry);
+  const snapshots = createSnapshotMetrics(instruments, now);
+  registerStatusGauges(
+    instruments,
+    current,
+    () => settings,
+    () => lastReload,
+  );
+  registerUserGauges(instruments, current);
+  registerProcessMetrics(registry, options.process ?? THIS_PROCESS);
+  const reloads = instruments.counter('config_reloads_total', 'Reloads of the configuration, by result.', {
+    result: ['success', 'failure'],
+  });
+
+  return {
+    /** Every event that is counted. */
+    listener: createAgentEvents(parts.listener, ticks, writes.listener, snapshots.listener).reporter,
+    meter: parts.meter,
+    contentType: registry.contentType,
+    /** The exposition text of Prometheus (version 0.0.4) for this status; for the current one by default. */
+    async text(read: AgentStatus = status()): Promise<string> {
+      scraped = read;
+      try {
+        return await registry.metrics();
+      } finally {
+        // A later scrape may have begun.
+        if (scraped === read) scraped = undefined;
+      }
+    },
+    /** An agent runs now, the first or its successor after a reload: from here on the metrics are its own. */
+    watch(nextSettings: MeasuredSettings, nextCounts: () => AgentCounts): void {
+      settings = nextSettings;
+      counts = nextCounts;
+      writes.replaced();
+      snapshots.replaced();
+    },
+    /** A reload of the configuration was attempted. */
+    reloaded(successful: boolean): void {
+      lastReload = { successful, at: now() };
+      reloads.inc({ result: successful ? 'success' : 'failure' });
+    },
+  };
 }

@@ -10,8 +10,7 @@ import {
   type Random,
 } from '../lib/index.ts';
 import { type Slot, slot } from '../serviceability/index.ts';
-import type { RateLimitedRpc, RateLimiterCounts } from './rate-limit.ts';
-import { minContextSlotVerdict, problemOf, type Verdict, verdictOf } from './refusals.ts';
+import { minContextSlotVerdict, problemOf, type RateLimitedRpc, type RateLimiterCounts, type Verdict, verdictOf } from './refusals.ts';
 import { Malformed } from './responses.ts';
 import { type EndpointUrl, type RpcFailure, type RpcReply, type RpcRequest, SEND } from './transport.ts';
 

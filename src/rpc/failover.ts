@@ -11,7 +11,7 @@ import {
 } from '../lib/index.ts';
 import { isAddress, type Slot } from '../serviceability/index.ts';
 import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
-import { RateLimitedRpc, type RateLimiterCounts } from './rate-limit.ts';
+import { RateLimitedRpc, type RateLimiterCounts } from './refusals.ts';
 import { Malformed, readEpochInfo } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND } from './transport.ts';

@@ -32,10 +32,8 @@ export {
   type UnreadTail,
 } from './device.ts';
 export * from './instruction.ts';
-export * from './instruction-arguments.ts';
 export * from './names.ts';
 export * from './network.ts';
-export * from './networks.ts';
 export * from './pda.ts';
 export * from './program-accounts.ts';
 export * from './transaction-errors.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTickLoop } from '../../src/agent/scheduler.ts';
+import { createTickLoop } from '../../src/agent/agent.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Neighbor } from '../../src/bgp/index.ts';
 import { createSocketsSource } from '../../src/collector/sockets/index.ts';
-import { createNamespaces } from '../../src/collector/sockets/ss.ts';
+import { createNamespaces } from '../../src/collector/sockets/source.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { type BgpSocket, createReadBgpSockets } from '../../src/snapshots/index.ts';
 import { createBgpLab } from './bgp-lab.ts';

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FINDINGS } from '../../src/observability/index.ts';
-import { runbookIndex, runbookPage } from '../../src/observability/page/runbooks.ts';
+import { runbookIndex, runbookPage } from '../../src/observability/page/pages.ts';
 
 const names = readdirSync(join(import.meta.dirname, '../../docs/runbooks')).map((file) => file.replace(/\.md$/, ''));
 const bodyOf = (page: string | undefined): string => /<article>([\s\S]*)<\/article>/.exec(page ?? '')?.[1] ?? '';

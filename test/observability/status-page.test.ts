@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { AgentStatus, UserReport } from '../../src/observability/index.ts';
-import { PAGE_POLICY, statusPage } from '../../src/observability/page/status-page.ts';
-import { userPage } from '../../src/observability/page/user-page.ts';
+import { PAGE_POLICY, statusPage, userPage } from '../../src/observability/page/pages.ts';
 import { parseUserQuery, stateOfUser } from '../../src/observability/page/users.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';

@@ -1,9 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LandedTransaction } from '../../localnet/ledger/index.ts';
-import { createIncarnation, type Incarnation } from '../../localnet/simulation/incarnation.ts';
 import { createFlightJudge, createVerdict, type FlightJudge, type Verdict } from '../../localnet/simulation/invariants.ts';
 import { createPrng } from '../../localnet/simulation/plan.ts';
-import { createSimulationClock, createTrace, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
+import {
+  createIncarnation,
+  createSimulationClock,
+  createTrace,
+  createWorld,
+  type Incarnation,
+  type SimulationClock,
+  type World,
+} from '../../localnet/simulation/world.ts';
 import type { StatusIntent } from '../../src/bgp/index.ts';
 import { seededRandom } from '../../src/lib/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';

@@ -1,9 +1,19 @@
 import { beforeEach, expect, test } from 'vitest';
-import { LATER_REFUSALS, READ_REFUSALS } from '../../localnet/simulation/answers.ts';
-import { createIncarnation } from '../../localnet/simulation/incarnation.ts';
-import { createSimulatedTransport, healthyPath, type NodeOnPath } from '../../localnet/simulation/network.ts';
+import {
+  createSimulatedTransport,
+  healthyPath,
+  LATER_REFUSALS,
+  type NodeOnPath,
+  READ_REFUSALS,
+} from '../../localnet/simulation/network.ts';
 import { createPrng } from '../../localnet/simulation/plan.ts';
-import { createSimulationClock, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
+import {
+  createIncarnation,
+  createSimulationClock,
+  createWorld,
+  type SimulationClock,
+  type World,
+} from '../../localnet/simulation/world.ts';
 import { seededRandom } from '../../src/lib/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
 import type { JsonRpc, RpcReply, RpcRequest } from '../../src/rpc/index.ts';

@@ -5,8 +5,7 @@ import type { ShowRunner, SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
-import { RttReader } from './rtt.ts';
-import { readSummary, SUMMARY_COMMAND } from './summary.ts';
+import { RttReader, readSummary, SUMMARY_COMMAND } from './summary.ts';
 
 export interface EapiSourceOptions {
   /** Its name in the configuration. */

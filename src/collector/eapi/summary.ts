@@ -1,8 +1,10 @@
-import { isIP } from 'node:net';
-import type { Neighbor, NeighborState, VrfName, VrfReading } from '../../bgp/index.ts';
+import { isIP, isIPv4 } from 'node:net';
+import type { Neighbor, NeighborKey, NeighborState, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type EpochMs, isRecord } from '../../lib/index.ts';
-import { idleText } from '../down-reasons.ts';
-import { readEpochSeconds, saysNoBgp } from './client.ts';
+import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
+import { neighborKeyText } from '../collector.ts';
+import { idleText, notificationText } from '../down-reasons.ts';
+import { commandError, concernsOneCommand, type EapiClient, readEpochSeconds, saysNoBgp } from './client.ts';
 import { type JsonObject, switchText, typeName } from './json.ts';
 
 export const SUMMARY_COMMAND = 'show ip bgp summary vrf all';
@@ -20,7 +22,7 @@ interface SummaryOrigin {
   readonly switchTime?: EpochMs;
 }
 
-export interface Summary {
+interface Summary {
   readonly vrfs: ReadonlyMap<VrfName, VrfReading>;
   /** How many neighbors are Established. */
   readonly established: number;
@@ -113,7 +115,7 @@ function isAs(value: number): boolean {
 }
 
 /** A text with control characters is none: nothing of it can be compared or shown. */
-export function readText(value: unknown): string | undefined {
+function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= MAX_DESCRIPTION && /^\P{Cc}+$/u.test(value) ? value : undefined;
 }
 
@@ -123,4 +125,144 @@ function isPeerName(name: string): boolean {
   if (name.length > 100) return false;
   const zone = name.indexOf('%');
   return zone > 0 ? isIP(name.slice(0, zone)) === 6 : /^[A-Z][A-Za-z-]*\d[\d/.]*$/.test(name);
+}
+
+/** A minute: no BGP session with a hold time of seconds survives such a path. */
+const MAX_RTT_US = 60_000_000;
+
+/**
+ * Takes the round-trip times of the `wanted` neighbors (by `neighborKeyText`) out of a result of `show ip bgp neighbors …`:
+ * `{vrfs: {<vrf>: {peerList: [{peerAddress, state, peerTcpInfo: {sndRtt}}]}}}`, `sndRtt` in microseconds, 0 for no sample, null like every
+ * other field of peerTcpInfo on some releases while the session is down. A session that is not Established has none.
+ */
+export function collectRtts(result: JsonObject, wanted: ReadonlySet<string>, into: Map<string, Nanoseconds>): void {
+  for (const [key, peer] of peersOf(result)) {
+    if (peer.state !== 'Established') continue;
+    const rtt = isRecord(peer.peerTcpInfo) ? readRtt(peer.peerTcpInfo.sndRtt) : undefined;
+    if (rtt !== undefined && wanted.has(key)) into.set(key, rtt);
+  }
+}
+
+/**
+ * Takes out of the same result why neighbors are down: `{idleReason?, lastErrorCode?, lastErrorSubcode?, lastErrorTimeInfo?: {time},
+ * lastErrorRcvdCode?, …, establishFailHint?, lastSocketOutErrorMsg?}`, the later notification of the two.
+ */
+function collectDownReasons(result: JsonObject, into: Map<string, string>): void {
+  for (const [key, peer] of peersOf(result)) {
+    const reason = peer.state === 'Established' ? undefined : downReasonOf(peer);
+    if (reason !== undefined) into.set(key, reason);
+  }
+}
+
+function downReasonOf(peer: JsonObject): string | undefined {
+  const notification = (prefix: 'lastError' | 'lastErrorRcvd', direction: 'sent' | 'received') => {
+    const [code, subcode, info] = [peer[`${prefix}Code`], peer[`${prefix}Subcode`], peer[`${prefix}TimeInfo`]];
+    if (!isByte(code)) return undefined;
+    const time = isRecord(info) && typeof info.time === 'number' ? info.time : 0;
+    return { text: notificationText(code, isByte(subcode) ? subcode : 0, direction), time };
+  };
+  const [sent, received] = [notification('lastError', 'sent'), notification('lastErrorRcvd', 'received')];
+  const last = (received?.time ?? -1) > (sent?.time ?? -1) ? received : sent;
+  const idle = readText(peer.idleReason);
+  const hint = readText(peer.establishFailHint) ?? readText(peer.lastSocketOutErrorMsg);
+  return idle === undefined ? (last?.text ?? hint) : `Idle: ${idle}`;
+}
+
+const isByte = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 255;
+
+/** The neighbors of a result, by `neighborKeyText`. */
+function* peersOf(result: JsonObject): Generator<readonly [key: string, peer: JsonObject]> {
+  if (!isRecord(result.vrfs)) return;
+  for (const [vrf, reading] of Object.entries(result.vrfs)) {
+    if (!isRecord(reading) || !Array.isArray(reading.peerList)) continue;
+    for (const peer of reading.peerList as readonly unknown[])
+      if (isRecord(peer) && typeof peer.peerAddress === 'string') yield [neighborKeyText({ vrf, address: peer.peerAddress }), peer];
+  }
+}
+
+function readRtt(microseconds: unknown): Nanoseconds | undefined {
+  if (typeof microseconds !== 'number' || !(microseconds >= 1 && microseconds <= MAX_RTT_US)) return undefined;
+  return nanoseconds(Math.round(microseconds) * 1_000);
+}
+
+interface RttReaderOptions {
+  readonly endpoint: string;
+  readonly client: Pick<EapiClient, 'run'>;
+  /** How many neighbors the last poll found Established. */
+  readonly established: () => number;
+}
+
+const ALL_NEIGHBORS_COMMAND = 'show ip bgp neighbors vrf all';
+
+/** The details of a neighbor take 3 to 5 kB: 500 make an answer of 2.5 MB, and more would exceed the bound of an answer. */
+const MAX_NEIGHBORS_OF_ONE_COMMAND = 500;
+const NEIGHBORS_PER_REQUEST = 20;
+
+/** Some neighbors may be gone since the poll. More failures than that have another cause, and an RTT is not worth more requests. */
+const MAX_FAILED_COMMANDS = 20;
+
+/**
+ * Reads round-trip times, each neighbor by its own command, many in one request:
+ *
+ *   [a b c d] ──► a, b answered, c failed ──► [d] ──► answered
+ *
+ * When more than half of what is Established is asked for, one command for all of it costs the switch less.
+ */
+export class RttReader {
+  readonly #options: RttReaderOptions;
+
+  constructor(options: RttReaderOptions) {
+    this.#options = options;
+  }
+
+  async read(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
+    const askable = new Map(neighbors.filter(isAskable).map((key) => [neighborKeyText(key), key]));
+    const wanted: ReadonlySet<string> = new Set(askable.keys());
+    const rtts = new Map<string, Nanoseconds>();
+    if (wanted.size === 0) return rtts;
+    const established = this.#options.established();
+    if (wanted.size * 2 > established && established <= MAX_NEIGHBORS_OF_ONE_COMMAND && (await this.#readAll(wanted, rtts, signal)))
+      return rtts;
+    await this.#readEach([...askable.values()], (result) => collectRtts(result, wanted, rtts), signal);
+    return rtts;
+  }
+
+  /** Why these neighbors are down, by `neighborKeyText`. */
+  async readDownReasons(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const reasons = new Map<string, string>();
+    await this.#readEach(neighbors.filter(isAskable), (result) => collectDownReasons(result, reasons), signal);
+    return reasons;
+  }
+
+  /** False when the switch did not run the one command, and each neighbor has to be asked for. */
+  async #readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
+    const { results, failure } = await this.#options.client.run([ALL_NEIGHBORS_COMMAND], signal);
+    for (const result of results) collectRtts(result, wanted, rtts);
+    return failure === undefined;
+  }
+
+  async #readEach(keys: readonly NeighborKey[], onResult: (result: JsonObject) => void, signal: AbortSignal): Promise<void> {
+    const { endpoint, client } = this.#options;
+    let failures = 0;
+    for (let next = 0; next < keys.length && failures <= MAX_FAILED_COMMANDS; ) {
+      const commands = keys.slice(next, next + NEIGHBORS_PER_REQUEST).map(neighborCommand);
+      const { results, failure } = await client.run(commands, signal);
+      for (const result of results) onResult(result);
+      next += results.length;
+      if (failure === undefined) continue;
+      if (!concernsOneCommand(failure)) throw commandError(endpoint, commands[results.length] ?? ALL_NEIGHBORS_COMMAND, failure);
+      // The failed command ended the request: those after it are asked for again, without it.
+      next += 1;
+      failures += 1;
+    }
+  }
+}
+
+/** Whether a key may be part of a command: only an IPv4 address and a plain VRF name, so that no other text can slip in. */
+function isAskable({ vrf, address }: NeighborKey): boolean {
+  return isIPv4(address) && /^[A-Za-z0-9_-]{1,100}$/.test(vrf);
+}
+
+function neighborCommand({ vrf, address }: NeighborKey): string {
+  return `show ip bgp neighbors ${address} vrf ${vrf}`;
 }

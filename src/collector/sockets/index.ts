@@ -1,2 +1,8 @@
-export { createSocketsSource, type SocketsSourceOptions } from './source.ts';
-export { createNamespaces, isNamespaceName, type Namespaces, type NamespacesOptions } from './ss.ts';
+export {
+  createNamespaces,
+  createSocketsSource,
+  isNamespaceName,
+  type Namespaces,
+  type NamespacesOptions,
+  type SocketsSourceOptions,
+} from './source.ts';

@@ -6,7 +6,5 @@
  */
 
 export { createStatusServer, type StatusServerOptions } from '../http-server.ts';
-export type { ProcessReadings } from '../metric-gauges.ts';
-export { createMetrics, type Metrics } from '../metrics.ts';
-export { statusPage } from '../page/status-page.ts';
-export { userPage } from '../page/user-page.ts';
+export { createMetrics, type Metrics, type ProcessReadings } from '../metric-gauges.ts';
+export { statusPage, userPage } from '../page/pages.ts';

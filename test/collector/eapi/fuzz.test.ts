@@ -4,8 +4,7 @@ import { CURRENT_EOS } from '../../../localnet/switch/eapi-render.ts';
 import { createSimulatedSwitch, createSwitchFaults, type SimulatedSwitch } from '../../../localnet/switch/index.ts';
 import type { Neighbor, VrfReading } from '../../../src/bgp/index.ts';
 import { readEnvelope } from '../../../src/collector/eapi/client.ts';
-import { collectRtts } from '../../../src/collector/eapi/rtt.ts';
-import { readSummary } from '../../../src/collector/eapi/summary.ts';
+import { collectRtts, readSummary } from '../../../src/collector/eapi/summary.ts';
 import { isAgentError, type Random, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
 /** Replay a failure with the seed that its message names. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSockets } from '../../../src/collector/sockets/ss.ts';
+import { readSockets } from '../../../src/collector/sockets/source.ts';
 import { type Random, seededRandom } from '../../../src/lib/index.ts';
 
 /** Replay a failure with the seed and the round that its message names. */

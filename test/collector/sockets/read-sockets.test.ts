@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readSockets } from '../../../src/collector/sockets/ss.ts';
+import { readSockets } from '../../../src/collector/sockets/source.ts';
 
 const DETAILS =
   'cubic wscale:7,7 rto:204 rtt:6.967/9.619 ato:40 mss:1428 pmtu:1476 cwnd:10 bytes_sent:19019 send 18.6Mbps minrtt:0.9 snd_wnd:64128';

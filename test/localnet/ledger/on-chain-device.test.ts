@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readDeviceOnChain } from '../../../localnet/ledger/on-chain-device.ts';
+import { readDeviceOnChain } from '../../../localnet/ledger/serviceability.ts';
 import { type Device, decodeDevice, encodeDevice, parseNetworkV4, ZERO_ADDRESS } from '../../../src/serviceability/index.ts';
 import { aDevice, anInterface, hex, keyOf, someDevice } from '../../serviceability/builders.ts';
 
