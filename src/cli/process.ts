@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, writeFileSync } from 'node:fs';
 import { close as closeDebugger } from 'node:inspector';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
 import { AgentError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
@@ -115,6 +115,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   let hangUp = (): void => stop('SIGHUP');
   process.on('SIGHUP', () => hangUp());
   for (const name of IGNORED_SIGNALS) process.on(name, () => undefined);
+  emptyCoreDumps();
   // A SIGUSR1 that came before the listeners has opened one; Node.js 20 has no option against it.
   if (!process.execArgv.some((flag) => flag.startsWith('--inspect'))) closeDebugger();
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -140,6 +141,18 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   process.exit(code);
+}
+
+/**
+ * Keeps all memory, and the key in it, out of a core dump of this process. A limit of 0 (`ulimit -c 0`) does not keep it from a program to which
+ * the kernel pipes the dump. Only Linux has this file: core(5).
+ */
+function emptyCoreDumps(): void {
+  try {
+    writeFileSync('/proc/self/coredump_filter', '0');
+  } catch {
+    // Not Linux, or /proc is read-only.
+  }
 }
 
 /** Makes the closing of a stream an event instead of an exception. */

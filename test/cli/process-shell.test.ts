@@ -71,6 +71,15 @@ test.concurrent('rule 17: a debugger that was opened before the program began is
   expect([String(ready), answer]).toEqual(['ready\n', 'ECONNREFUSED']);
 });
 
+test.runIf(process.platform === 'linux')('a core dump would hold nothing of the memory', async () => {
+  const child = start('orderly');
+  await once(child.stdout, 'data');
+  const filter = readFileSync(`/proc/${child.pid}/coredump_filter`, 'utf8');
+  child.kill('SIGTERM');
+  await ended(child);
+  expect(filter).toBe('00000000\n');
+});
+
 test.concurrent.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
