@@ -125,14 +125,28 @@ describe('observation', () => {
     expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at vrf2/169.254.0.3']);
   });
 
+  test('rule 2: the Established one of several decides wherever its VRF stands in the snapshot', () => {
+    const user = userNumber(0, { expectedVrf: 'vrf9' });
+    expect(observe([user], snapshotOf({ default: [active(0)], vrf1: [established(0)] }))).toEqual(['up at vrf1/169.254.0.1']);
+    expect(observe([user], snapshotOf({ default: [established(0)], vrf1: [active(0)] }))).toEqual(['up at default/169.254.0.1']);
+  });
+
+  test('rule 2: of several Established ones the first stays, so that a VRF added by a later source takes no user over', () => {
+    const user = userNumber(0, { expectedVrf: 'vrf9' });
+    const snapshot = snapshotOf({ default: [established(0)], vrf1: [established(0)] });
+    expect(observe([user], snapshot)).toEqual(['up at default/169.254.0.1']);
+  });
+
   test('a neighbor that is described as another user is not used', () => {
     const snapshot = snapshotOf({ vrf1: [established(0, { description: 'USER-777' })] });
     expect(observe([userNumber(0)], snapshot)).toEqual(['unobserved: neighbor-of-another-user']);
   });
 
   test('a description of another form does not matter', () => {
-    const snapshot = snapshotOf({ vrf1: [established(0, { description: 'r3-AS65001' })] });
-    expect(observe([userNumber(0)], snapshot)).toEqual(['up at vrf1/169.254.0.1']);
+    for (const description of ['r3-AS65001', 'was USER-777', 'USER-777 until May']) {
+      const snapshot = snapshotOf({ vrf1: [established(0, { description })] });
+      expect(observe([userNumber(0)], snapshot)).toEqual(['up at vrf1/169.254.0.1']);
+    }
   });
 
   test('rule 5: two activated users with the same tunnel_net are both unobserved', () => {
@@ -173,13 +187,18 @@ describe('observation', () => {
     expect(observe([userNumber(0)], snapshot)).toEqual(['up at vrf1/169.254.0.1']);
   });
 
-  test('the time since the last change comes from the switch, and is absent when its clock contradicts itself', () => {
-    const at = (sinceMs: number | undefined) => {
-      const snapshot = snapshotOf({ vrf1: [active(0, sinceMs === undefined ? {} : { sinceMs })] }, 50_000);
+  test('the time since the last change comes from the switch, and is absent without its clock or when that contradicts itself', () => {
+    const sinceOf = (snapshot: NeighborSnapshot) => {
       const observation = observeUsers([userNumber(0)], snapshot, noLastTunnel).byUser.get(keyNumber(0));
       return observation?.kind === 'down' ? observation.at?.sinceMs : 'not down';
     };
-    expect([at(7_000), at(undefined), at(-5_000)]).toEqual([7_000, undefined, undefined]);
+    const at = (sinceMs: number | undefined) => snapshotOf({ vrf1: [active(0, sinceMs === undefined ? {} : { sinceMs })] }, 50_000);
+    const withoutClock = ({ vrfs, takenAt }: NeighborSnapshot): NeighborSnapshot => ({
+      takenAt,
+      vrfs: new Map([...vrfs].map(([vrf, reading]) => [vrf, { ...reading, switchTime: undefined }])),
+    });
+    expect([at(7_000), at(0), at(undefined), at(-5_000)].map(sinceOf)).toEqual([7_000, 0, undefined, undefined]);
+    expect(sinceOf(withoutClock(at(7_000)))).toBe(undefined);
   });
 
   test('a multicast user is found in the default VRF', () => {
