@@ -11,12 +11,10 @@ export {
   createEapiShowRunner,
   createEapiSource,
   type EapiCredentials,
-  type EapiEndpoint,
   type EapiShowRunnerOptions,
   type EapiSource,
   type EapiSourceOptions,
   type EapiTls,
-  parseEapiEndpoint,
 } from './eapi/index.ts';
 export { type BgpWatchOptions, createBgpWatch } from './grpc/index.ts';
 export {

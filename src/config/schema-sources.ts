@@ -30,10 +30,10 @@ export type EapiScheme = 'https' | 'http' | 'unix' | 'grpc';
 /** The scheme of an eAPI URL, or undefined for other text. */
 export function eapiScheme(url: string): EapiScheme | undefined {
   if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
+  if (!URL.canParse(url)) return undefined;
   if (url.startsWith('grpc://')) return isHostAndPort(url.slice('grpc://'.length), false) ? 'grpc' : undefined;
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || !['', '/', '/command-api'].includes(parsed.pathname) || `${parsed.search}${parsed.hash}` !== '')
-    return undefined;
+  const parsed = new URL(url);
+  if (!['', '/', '/command-api'].includes(parsed.pathname) || `${parsed.search}${parsed.hash}` !== '') return undefined;
   return parsed.protocol === 'https:' ? 'https' : parsed.protocol === 'http:' ? 'http' : undefined;
 }
 

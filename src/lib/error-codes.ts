@@ -307,12 +307,6 @@ export const SWITCH_CODES = {
     remedy:
       'check that `management api http-commands` is on, in this VRF, and that address and port are right; a Unix socket also needs `protocol unix-socket` there',
   },
-  EAPI__ENDPOINT_INVALID: {
-    class: 'fatal',
-    message: '{endpoint} is not an eAPI endpoint: {problem}',
-    remedy:
-      'write https://host[:port], http://host[:port], unix:///var/run/command-api.sock or grpc://127.0.0.1:9543; credentials have their own settings',
-  },
   EAPI__TIMEOUT: {
     class: 'retry-later',
     message: 'eAPI at {endpoint} did not answer within {ms} ms',

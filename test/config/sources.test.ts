@@ -93,6 +93,25 @@ describe('credentials', () => {
     expect(lines.join()).not.toContain('hunter2');
   });
 
+  test.each([
+    '10.0.0.1',
+    '',
+    'ssh://10.0.0.1',
+    'https://10.0.0.1/api',
+    'https://10.0.0.1/?a=b',
+    'admin:secret@10.0.0.1:x',
+    'unix://command-api.sock',
+    `unix:///${'x'.repeat(107)}`,
+    'grpc://admin:secret@127.0.0.1:9543',
+    'grpc:///var/run/rpc.sock',
+    'grpc://127.0.0.1/command-api',
+    'grpc://[1:2]:9543',
+  ])('eAPI endpoint %s is refused, and no password in it is shown', (url) => {
+    const [line = ''] = problems(`{ type: eapi, url: "${url}" }`);
+    expect(line).toMatch(/^config\.yaml:5: collector\.sources\[0\]\.url: expected an address such as "https:/);
+    expect(line).not.toContain('secret');
+  });
+
   test.each(['http://127.0.0.1:8080', 'http://localhost:8080', 'http://[::1]:8080'])('%s, the local listener of EOS, needs none', (url) => {
     expect(load(`{ type: eapi, url: "${url}" }`).warnings).toEqual([]);
   });

@@ -19,48 +19,14 @@ export interface EapiEndpoint {
 const UNIX = 'unix://';
 /** The default port of `management api eos-sdk-rpc`. */
 const GRPC_PORT = 9_543;
-/** The room for a path in `sockaddr_un`, less its terminating zero. */
-const MAX_SOCKET_PATH_BYTES = 107;
 
-/** Reads `https://host[:port]`, `http://host[:port]`, `unix:///path` or `grpc://host[:port]`. Throws `EAPI__ENDPOINT_INVALID`. */
+/** Reads `https://host[:port]`, `http://host[:port]`, `unix:///path` or `grpc://host[:port]`; the configuration has checked its form. */
 export function parseEapiEndpoint(text: string): EapiEndpoint {
-  return text.startsWith(UNIX) ? unixEndpoint(text) : webEndpoint(text);
-}
-
-function unixEndpoint(text: string): EapiEndpoint {
-  const socketPath = text.slice(UNIX.length);
-  if (!socketPath.startsWith('/')) throw invalid(text, 'the path of the socket must be absolute');
-  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) throw invalid(text, `the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`);
-  return { text, origin: 'http://localhost', secure: false, socketPath };
-}
-
-function webEndpoint(text: string): EapiEndpoint {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw invalid('the configured text', 'it is not a URL');
-  }
-  const shown = `${url.protocol}//${url.host}`;
-  if (url.protocol === 'grpc:') return grpcEndpoint(shown, url);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw invalid(shown, 'the scheme is not https, http, unix or grpc');
-  if (url.username !== '' || url.password !== '') throw invalid(shown, 'it contains credentials');
-  const path = url.pathname.replace(/\/$/, '');
-  if (path !== '' && path !== '/command-api') throw invalid(shown, 'the path is not /command-api');
-  if (url.search !== '' || url.hash !== '') throw invalid(shown, 'it has a query or a fragment');
-  return { text: shown, origin: url.origin, secure: url.protocol === 'https:' };
-}
-
-function grpcEndpoint(shown: string, url: URL): EapiEndpoint {
-  if (url.hostname === '') throw invalid(shown, 'it names no host');
-  if (url.username !== '' || url.password !== '') throw invalid(shown, 'it contains credentials');
-  if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '') throw invalid(shown, 'nothing may follow the port');
-  const grpcAddress = `${url.hostname}:${url.port === '' ? GRPC_PORT : url.port}`;
+  if (text.startsWith(UNIX)) return { text, origin: 'http://localhost', secure: false, socketPath: text.slice(UNIX.length) };
+  const { protocol, host, hostname, port, origin } = new URL(text);
+  if (protocol !== 'grpc:') return { text: `${protocol}//${host}`, origin, secure: protocol === 'https:' };
+  const grpcAddress = `${hostname}:${port === '' ? GRPC_PORT : port}`;
   return { text: `grpc://${grpcAddress}`, origin: `http://${grpcAddress}`, secure: false, grpcAddress };
-}
-
-function invalid(endpoint: string, problem: string): AgentError {
-  return new AgentError('EAPI__ENDPOINT_INVALID', { endpoint, problem });
 }
 
 /** How the agent verifies the switch over HTTPS. */

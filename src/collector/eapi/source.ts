@@ -41,7 +41,7 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
  *
  * A neighbor that went down without an idle reason costs `collect` one more request, for its last notification.
  *
- * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed. Throws `EAPI__ENDPOINT_INVALID` at once.
+ * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed.
  */
 export function createEapiSource(options: EapiSourceOptions): EapiSource {
   return new EapiSwitchSource(options);
@@ -114,10 +114,7 @@ export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'creden
   readonly maxAnswerBytes: number;
 };
 
-/**
- * Show commands through eAPI, with a connection and a login of their own, and without the switch's time in the answers. Throws
- * `EAPI__ENDPOINT_INVALID` at once.
- */
+/** Show commands through eAPI, with a connection and a login of their own, and without the switch's time in the answers. */
 export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner {
   const endpoint = parseEapiEndpoint(options.endpoint);
   const client = createEapiClient({ ...options, endpoint, timestamps: false });
