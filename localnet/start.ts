@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadKeypair, readYaml, yamlRefusal } from '../src/config/index.ts';
+import { loadKeypair, readConfigFile, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
 import { createEventSink } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
@@ -83,7 +83,7 @@ export const writeSeed = (file: string, seed: Uint8Array): Promise<string> => wr
 
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
-  const file = readYaml(path);
+  const file = readConfigFile(path);
   const checked = genesisSchema.safeParse(file.value);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.flatMap((issue) =>

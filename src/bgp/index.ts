@@ -1,4 +1,4 @@
-export { advancePenalty, type DampingPolicy, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './damping.ts';
+export { advancePenalty, DEFAULT_DAMPING, type FlapPenalty, msUntilReuse, penaltyCeiling } from './damping.ts';
 export {
   type DecideInput,
   type Decision,
@@ -15,7 +15,6 @@ export {
   recordAgeMs,
   type StatusIntent,
   type UserOutcome,
-  type WriteReason,
 } from './decide.ts';
 export { type Observations, observeUsers } from './observe.ts';
 export {

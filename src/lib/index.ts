@@ -8,7 +8,6 @@ export {
   epochMs,
   type MonotonicMs,
   monotonicMs,
-  type Notifier,
   type Random,
   Stopped,
   seededRandom,

@@ -1,8 +1,6 @@
 export type { LedgerRpc } from './client.ts';
 export {
   createLedgerRpc,
-  type EndpointProbe,
-  type LedgerHistory,
   type LedgerRpcClient,
   type LedgerRpcOptions,
   openEndpoints,
@@ -14,8 +12,6 @@ export type {
   AccountInfo,
   ListedTransaction,
   SignatureStatus,
-  SimulationResult,
-  StoredTransaction,
   TransactionErrorJson,
 } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
@@ -38,5 +34,4 @@ export {
   readEpoch,
   readNetworkUsers,
   readProgramAccounts,
-  type UserViewReader,
 } from './users.ts';

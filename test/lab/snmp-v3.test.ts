@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSnmpSource, createTrapTrigger, type SnmpUser, type SwitchSource, type TrapTrigger } from '../../src/collector/index.ts';
+import type { SwitchSource } from '../../src/collector/index.ts';
+import { createSnmpSource, createTrapTrigger, type SnmpUser, type TrapTrigger } from '../../src/collector/snmp/index.ts';
 import { isAgentError, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type BgpLab, createBgpLab } from './bgp-lab.ts';
 

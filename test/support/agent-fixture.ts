@@ -4,7 +4,8 @@ import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../
 import type { AgentReporter } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import { createBgpWatch, type SwitchSource, type TriggerSource } from '../../src/collector/index.ts';
+import { createBgpWatch } from '../../src/collector/grpc/index.ts';
+import type { SwitchSource, TriggerSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/index.ts';
 import { type Clock, monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';

@@ -3,6 +3,5 @@ export {
   createSocketsSource,
   isNamespaceName,
   type Namespaces,
-  type NamespacesOptions,
   type SocketsSourceOptions,
 } from './source.ts';

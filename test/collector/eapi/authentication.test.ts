@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
-import type { EapiCredentials, EapiSourceOptions } from '../../../src/collector/index.ts';
+import type { EapiCredentials, EapiSourceOptions } from '../../../src/collector/eapi/index.ts';
 import { type EapiFixture, never, startEapiFixture, USER } from './fixture.ts';
 
 let fixture: EapiFixture;

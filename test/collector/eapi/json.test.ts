@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import { GrpcEapiClient } from '../../../src/collector/eapi/client.ts';
+import { createEapiSource } from '../../../src/collector/eapi/index.ts';
 import { noJsonCounts, readJson, WRITTEN_TWICE } from '../../../src/collector/eapi/json.ts';
 import { readSummary, SUMMARY_COMMAND } from '../../../src/collector/eapi/summary.ts';
-import { createEapiSource, type SwitchSource } from '../../../src/collector/index.ts';
+import type { SwitchSource } from '../../../src/collector/index.ts';
 import { isRecord, systemClock } from '../../../src/lib/index.ts';
 import { never } from './fixture.ts';
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { createEapiSource } from '../../../src/collector/index.ts';
+import { createEapiSource } from '../../../src/collector/eapi/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { collected } from '../source-contract.ts';
 import { type EapiFixture, never, startEapiFixture } from './fixture.ts';

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
 import { GrpcChannel } from '../../../src/collector/grpc/channel.ts';
-import { createBgpWatch, type TriggerSource } from '../../../src/collector/index.ts';
+import { createBgpWatch } from '../../../src/collector/grpc/index.ts';
+import type { TriggerSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
 /** Real time, with pauses of 20 ms at most; the requested pauses show how often it retries. */

@@ -1,6 +1,7 @@
 import { createSimulatedSnmp } from '../../../localnet/switch/snmp.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
-import { createSnmpSource, type SnmpUser, type SwitchSource } from '../../../src/collector/index.ts';
+import type { SwitchSource } from '../../../src/collector/index.ts';
+import { createSnmpSource, type SnmpUser } from '../../../src/collector/snmp/index.ts';
 import { describeSwitchSource, type SourceFixture, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so a VRF that the switch leaves out costs the whole of its bound: the suite's is made shorter. */

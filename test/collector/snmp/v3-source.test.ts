@@ -7,7 +7,8 @@ import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import { decodeV3, encodeV3, type SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
-import { createSnmpSource, type SnmpUser, type SwitchSource } from '../../../src/collector/index.ts';
+import type { SwitchSource } from '../../../src/collector/index.ts';
+import { createSnmpSource, type SnmpUser } from '../../../src/collector/snmp/index.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/lib/index.ts';
 
