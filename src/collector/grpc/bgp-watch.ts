@@ -7,6 +7,7 @@ import {
   isAgentError,
   type Random,
   Stopped,
+  withSignals,
 } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import { GrpcChannel, loadMessages } from './channel.ts';
@@ -64,36 +65,37 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   /** One stream, until it ends; resolves with the reason. An unexpected error is one, too: a watch that ends without a word looks quiet. */
   async function watchOnce(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<AgentError> {
     const stream = createAbortController();
-    const untilEnd = AbortSignal.any([signal, stream.signal]);
     let isListening = false;
     const listening = (): void => {
       if (!isListening) onListening();
       isListening = true;
     };
     // The connection may come later than the stream.
-    const afterSilence = async (): Promise<void> => {
+    const afterSilence = async (untilEnd: AbortSignal): Promise<void> => {
       do await clock.sleep(QUIET_MS, untilEnd);
       while (!channel.isConnected());
       listening();
     };
-    afterSilence().catch(() => undefined);
-    try {
-      const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
-      return await channel.watch(
-        WATCH_BGP,
-        encodeWatchAll(),
-        (message) => {
-          listening();
-          if (namesPeer(message)) onTrigger();
-        },
-        untilEnd,
-      );
-    } catch (error) {
-      if (isAgentError(error)) return error;
-      return new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem: describeError(error) }, { cause: error });
-    } finally {
-      stream.abort(new Stopped('the watch has ended'));
-    }
+    return withSignals([signal, stream.signal], async (untilEnd) => {
+      afterSilence(untilEnd).catch(() => undefined);
+      try {
+        const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
+        return await channel.watch(
+          WATCH_BGP,
+          encodeWatchAll(),
+          (message) => {
+            listening();
+            if (namesPeer(message)) onTrigger();
+          },
+          untilEnd,
+        );
+      } catch (error) {
+        if (isAgentError(error)) return error;
+        return new AgentError('SWITCH__SOURCE_FAILED', { source: name, problem: describeError(error) }, { cause: error });
+      } finally {
+        stream.abort(new Stopped('the watch has ended'));
+      }
+    });
   }
 
   return {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
 import { GrpcChannel } from '../../../src/collector/grpc/channel.ts';
@@ -96,6 +97,20 @@ describe('the BGP watch of EosSdkRpc', () => {
     listen();
     await expect.poll(() => reported).toEqual(['lost: SWITCH__SOURCE_FAILED', 'back', 'trigger']);
     await watching();
+  });
+
+  // AbortSignal.any on a signal that lasts leaks on Node.js 20.
+  test('a retry of the BGP watch leaves nothing behind on its signal', async () => {
+    const combined = vi.spyOn(AbortSignal, 'any');
+    onTestFinished(() => combined.mockRestore());
+    await server.stop();
+    listen();
+    await expect.poll(() => clock.pauses.length).toBeGreaterThan(3);
+    // Once, when it starts.
+    expect(combined).toHaveBeenCalledTimes(1);
+    expect(getEventListeners(combined.mock.results[0]?.value, 'abort').length).toBeLessThanOrEqual(2);
+    server = createSimulatedGrpc({ switch: sim, faults, port });
+    await server.start();
   });
 
   test('closing the BGP watch twice ends the stream on the switch once', async () => {
