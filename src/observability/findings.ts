@@ -1,4 +1,5 @@
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
+import { standstillSince } from '../rpc/index.ts';
 import type { AgentState, PartReport, UserReport } from './status.ts';
 import { HOLD_REASON_TEXT, span } from './text.ts';
 
@@ -55,7 +56,7 @@ export const FINDINGS = {
     severity: 'critical',
     runbook: 'DzdLedgerStandsStill',
     blocksWrites: true,
-    meaning: 'The endpoints answer, but have reported no newer slot for 20 s.',
+    meaning: 'The endpoints answer, but have reported no newer slot, and no write was confirmed, for 20 s.',
   },
   'writes-not-landing': {
     severity: 'critical',
@@ -225,8 +226,6 @@ const STARTING_MS = 60_000;
 /** Below this, people should send SOL: alert, log and page agree. */
 export const LOW_HOURS = 72;
 const EMPTY_SOON_HOURS = 6;
-/** Answers of one slot over this time show that the ledger stands still: 50 slots are missing. */
-const STANDSTILL_MS = 20_000;
 /** Block times are whole seconds, and the median of the validators' clocks. */
 const LAG_MS = 20_000;
 export const isLagging = ({ behindMs }: { readonly behindMs: number }): boolean => Math.abs(behindMs) >= LAG_MS;
@@ -306,15 +305,10 @@ function halt({ halted, spend }: AgentState): readonly Found[] {
 /** Stalls without an error of an endpoint: where the ledger stands still, that is their cause. */
 const WITHOUT_CAUSE: ReadonlySet<string> = new Set(['LEDGER__STANDS_STILL', 'WRITE__NOT_LANDING']);
 
-/** Since when the ledger has answered without progress; null while it makes some, or is not asked. */
-function standstillSince(progress: AgentState['slotProgress']): number | null {
-  return progress !== null && progress.answeredAt - progress.advancedAt >= STANDSTILL_MS ? progress.advancedAt : null;
-}
-
 function stall({ writesStalled, slotProgress, oldestPendingSince, halted, spend, now }: AgentState): readonly Found[] {
   const found: Found[] = [];
-  const stillSince = standstillSince(slotProgress);
-  const isStill = stillSince !== null || writesStalled?.code === 'LEDGER__STANDS_STILL';
+  const stillSince = slotProgress === null ? undefined : standstillSince(slotProgress);
+  const isStill = stillSince !== undefined || writesStalled?.code === 'LEDGER__STANDS_STILL';
   const oldest = oldestPendingSince === null ? '' : `; the oldest status has waited for ${span(now - oldestPendingSince)}`;
   if (isStill) {
     const since = stillSince ?? writesStalled?.since ?? now;
@@ -415,7 +409,7 @@ function parts(state: AgentState): readonly Found[] {
     found.push({ code: 'trigger-lost', since, text, remedy });
   }
   // A ledger that stands still falls behind, too.
-  const isStill = standstillSince(slotProgress) !== null;
+  const isStill = slotProgress !== null && standstillSince(slotProgress) !== undefined;
   if (ledgerLag !== null && !isStill && isLagging(ledgerLag)) {
     const { since, behindMs, slot } = ledgerLag;
     const text =

@@ -170,7 +170,7 @@ export interface AgentState {
   readonly writesStalled: (Problem & { readonly code: string }) | null;
   /** Since when the status that has waited longest has waited for its confirmation; null if none waits. */
   readonly oldestPendingSince: number | null;
-  /** The newest slot of an endpoint, when it last advanced, and when an endpoint last answered. */
+  /** The newest slot of an endpoint, when the ledger last made progress (a newer slot, a confirmed write), and when an endpoint last answered. */
   readonly slotProgress: { readonly slot: Slot; readonly advancedAt: number; readonly answeredAt: number } | null;
   /** How far the block time of a slot was behind this host's clock when the ledger answered for it; negative: ahead. */
   readonly ledgerLag: { readonly slot: Slot; readonly behindMs: number; readonly since: number } | null;

@@ -92,8 +92,10 @@ export interface LedgerRpc {
   recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined>;
   /** Block time of a slot, milliseconds since 1970, in whole seconds; undefined where the node has none for it. */
   blockTime(slot: Slot, signal: AbortSignal): Promise<EpochMs | undefined>;
-  /** The newest slot and when it last advanced; undefined before the first answer. Makes no request. */
+  /** The newest slot and when the ledger last made progress; undefined before the first answer. Makes no request. */
   slotProgress(): SlotProgress | undefined;
+  /** A write was confirmed, which is progress of the ledger, too. Makes no request. */
+  noteConfirmation(): void;
   /** Ends sockets. Idempotent. */
   close(): Promise<void>;
 }
@@ -455,6 +457,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
     },
 
     slotProgress: () => endpoints.slotProgress(),
+    noteConfirmation: () => endpoints.noteConfirmation(),
     traffic: () => endpoints.traffic(),
     close: () => endpoints.close(),
   };

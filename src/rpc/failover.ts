@@ -153,6 +153,11 @@ export class Endpoints {
     return this.#slots.progress;
   }
 
+  /** A write was confirmed. */
+  noteConfirmation(): void {
+    this.#slots.noteConfirmation();
+  }
+
   traffic(): readonly EndpointTraffic[] {
     return this.#all.map((endpoint) => ({ endpoint: endpoint.url.name, ...endpoint.counts() }));
   }
@@ -359,6 +364,10 @@ export class SlotComparison {
 
   get progress(): SlotProgress | undefined {
     return this.#progress.progress;
+  }
+
+  noteConfirmation(): void {
+    this.#progress.confirmed(this.#clock.monotonic());
   }
 
   /** The endpoint failed: until it answers again, no other one lags behind it. */

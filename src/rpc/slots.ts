@@ -34,10 +34,18 @@ export class RollbackWatch {
 export interface SlotProgress {
   /** The newest slot of an endpoint. */
   readonly slot: Slot;
-  /** When an endpoint last answered for a newer slot than it had before. */
+  /** When an endpoint last answered for a newer slot than it had before, or a write was confirmed. */
   readonly advancedAt: MonotonicMs;
   /** When an endpoint last answered at all. Between two answers nothing is known: without requests a ledger seems to stand still. */
   readonly answeredAt: MonotonicMs;
+}
+
+/** Answers without progress over this time show that the ledger stands still: 50 slots are missing. */
+const STANDSTILL_MS = 20_000;
+
+/** Since when a ledger stands still, by either clock; undefined while it makes progress, or is not asked. */
+export function standstillSince<Ms extends number>(progress: { readonly advancedAt: Ms; readonly answeredAt: Ms }): Ms | undefined {
+  return progress.answeredAt - progress.advancedAt >= STANDSTILL_MS ? progress.advancedAt : undefined;
 }
 
 /**
@@ -63,6 +71,11 @@ export class SlotProgressWatch {
     if (own?.slot === slot) return;
     if (own !== undefined) own.slot = slot;
     if (!isKnown || this.#advancedAt === undefined) this.#advancedAt = at;
+  }
+
+  /** A write was confirmed: the ledger makes progress, although every endpoint may have named a slot far ahead. */
+  confirmed(at: MonotonicMs): void {
+    this.#advancedAt = at;
   }
 
   /** Undefined before the first answer. */

@@ -59,7 +59,7 @@ export class Confirmer {
     { slot, confirmationStatus, err }: SignatureStatus,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, health, failures, reporter, onUndecided } =
+    const { rpc, clock, desired, inFlight, confirmations, backedOffUsers, bisector, gate, health, failures, reporter, onUndecided } =
       this.#parts;
     const { intents, signature } = transaction;
     // A processed transaction may still be forked away.
@@ -73,6 +73,7 @@ export class Confirmer {
     confirmations.add(intents, slot);
     bisector.clear(intents.map(({ user }) => user));
     gate.confirmed();
+    rpc.noteConfirmation();
     health.confirmed();
     const latencyMs = clock.monotonic() - transaction.sentAt;
     for (const intent of intents) {

@@ -1,6 +1,5 @@
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
-import type { SlotProgress } from '../rpc/index.ts';
-import type { Slot } from '../serviceability/index.ts';
+import { type SlotProgress, standstillSince } from '../rpc/index.ts';
 import type { WorkerReporter } from './gate.ts';
 
 /** Writes that do not land are reported after this long, within a minute of the beginning … */
@@ -9,8 +8,6 @@ const STALLED_AFTER_MS = 45_000;
 const REPEATED_AFTER_MS = 5 * 60_000;
 /** A stall ends without a confirmation only after so many decisions in a row that need no write. */
 const IDLE_DECISIONS_TO_END = 3;
-/** Answers of one slot over this time show that the ledger stands still: 50 slots are missing. */
-const STANDSTILL_EVIDENCE_MS = 20_000;
 /** An older error does not explain why nothing lands now. */
 const CAUSE_MAX_AGE_MS = 60_000;
 
@@ -40,7 +37,6 @@ export class WriteHealth {
   readonly #options: WriteHealthOptions;
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
-  #confirmedAt: MonotonicMs | undefined;
   #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
   /** Decisions in a row after which nothing waited. */
@@ -74,11 +70,10 @@ export class WriteHealth {
   }
 
   confirmed(): void {
-    this.#confirmedAt = this.#options.clock.monotonic();
     this.#waitingSince = undefined;
     this.#cause = undefined;
     this.#hasSent = false;
-    if (this.#standstill === undefined) this.#end();
+    this.#end();
   }
 
   /** Reports a stall that has lasted long enough, and the end of one. */
@@ -133,18 +128,15 @@ export class WriteHealth {
   }
 
   #notLandingSince(): MonotonicMs | undefined {
-    const stillSince = this.#standstill?.since;
+    const stillSince = this.#standstill?.advancedAt;
     if (this.#waitingSince === undefined || stillSince === undefined) return this.#waitingSince ?? stillSince;
     return this.#waitingSince < stillSince ? this.#waitingSince : stillSince;
   }
 
-  /** The slot of a ledger that stands still, and since when. A confirmed write is progress as well. */
-  get #standstill(): { readonly slot: Slot; readonly since: MonotonicMs } | undefined {
+  /** The progress of a ledger that stands still. */
+  get #standstill(): SlotProgress | undefined {
     const progress = this.#options.slotProgress();
-    if (progress === undefined) return undefined;
-    const confirmedAt = this.#confirmedAt ?? progress.advancedAt;
-    const since = confirmedAt > progress.advancedAt ? confirmedAt : progress.advancedAt;
-    return progress.answeredAt - since >= STANDSTILL_EVIDENCE_MS ? { slot: progress.slot, since } : undefined;
+    return progress === undefined || standstillSince(progress) === undefined ? undefined : progress;
   }
 
   /** The newest error of an endpoint; without one, what is known. An error explains no standstill, but why a write does not land. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { monotonicMs } from '../../src/lib/index.ts';
-import { SlotProgressWatch } from '../../src/rpc/slots.ts';
+import { SlotProgressWatch, standstillSince } from '../../src/rpc/slots.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { calm, OUR_KEY, rpcOver, slotted } from './builders.ts';
 import { fakeEndpoint } from './fake-endpoint.ts';
@@ -38,6 +38,18 @@ test('rule 20: a slot that another endpoint has answered for is no progress when
     ['c', 12],
   ];
   expect(afterAnswers(...answers)).toMatchObject({ slot: 12n, advancedAt: 1_000, answeredAt: 5_000 });
+});
+
+test('a confirmed write is progress of a ledger whose only endpoint has named a slot far ahead', () => {
+  const watch = new SlotProgressWatch();
+  for (const [second, at] of [10, 9_999, 11, 12].entries()) watch.note('a', slot(at), monotonicMs(second * 1_000));
+  watch.confirmed(monotonicMs(4_000));
+  expect(watch.progress).toMatchObject({ slot: 9_999n, advancedAt: 4_000 });
+});
+
+test('a ledger stands still after answers of twenty seconds without progress', () => {
+  const after = (seconds: number) => standstillSince({ advancedAt: 1_000, answeredAt: 1_000 + seconds * 1_000 });
+  expect([after(19.9), after(20), after(300)]).toEqual([undefined, 1_000, 1_000]);
 });
 
 test('a ledger makes progress again after a rollback of two minutes', () => {

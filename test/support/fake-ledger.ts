@@ -139,6 +139,7 @@ export function createFakeLedger(clock: Clock) {
     },
     blockTime: () => Promise.resolve(undefined),
     slotProgress: () => undefined,
+    noteConfirmation: () => undefined,
     async close() {},
   };
   return {

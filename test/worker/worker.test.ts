@@ -70,6 +70,7 @@ function setUp(options: SetUpOptions = {}) {
   const { ledger = createFakeLedger(clock) } = options.on ?? {};
   const progress = new SlotProgressWatch();
   ledger.rpc.slotProgress = () => progress.progress;
+  ledger.rpc.noteConfirmation = () => progress.confirmed(clock.monotonic());
   const { lines, reporter } = recordingReporter((user) => NAMES.get(user) ?? user);
   let reevaluations = 0;
   let rebroadcasts = 0;
@@ -105,6 +106,7 @@ function setUp(options: SetUpOptions = {}) {
   return {
     clock,
     ledger,
+    progress,
     lines,
     worker,
     reevaluations: () => reevaluations,
@@ -898,6 +900,16 @@ describe('writes that do not land', () => {
     at.ledger.state.fate = () => ({});
     await ticking(at, 70, () => (at.history().length > 0 ? [] : up(1)));
     expect(at.stalls.slice(2)).toEqual([expect.stringMatching(/^resumed after 3\d\d s$/)]);
+  });
+
+  test('rule 20: a confirmed write is progress of the ledger, for the page as well, although no slot reaches a false one', async () => {
+    const at = setUp();
+    at.progress.note('rpc', slot(1_000_000), at.clock.monotonic());
+    for (let user = 1; user <= 12; user += 1) await ticking(at, 5, () => up(user));
+    expect(at.history().length).toBe(12);
+    expect(at.stalls).toEqual([]);
+    const { advancedAt = 0, answeredAt = 0 } = at.progress.progress ?? {};
+    expect(answeredAt - advancedAt).toBeLessThan(5_000);
   });
 
   test('rule 20: a rate limit is reported in the words of the endpoint', async () => {
