@@ -18,6 +18,23 @@ export function recordAgeMs(
   return Math.max(0, Number(view.slot - reportedAt)) * view.slotTimeMs + Math.max(0, now - (view.slotAt ?? view.readAt));
 }
 
+/**
+ * When the present record of a user was made: the earliest time that slots have named while this process has seen it, so that it does not look
+ * younger after a halt of the ledger, and not before `writtenAfter`, since a node that names slots far ahead makes every record look old.
+ */
+function recordedAt({ user }: LedgerUser, track: UserTrack | undefined, { view, now }: DecideInput): MonotonicMs | undefined {
+  const known = track?.account.lastBgpReportedAt === user.lastBgpReportedAt ? track : undefined;
+  const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
+  if (ageMs === undefined) return known?.recordedAt;
+  const earliest = Math.min(known?.recordedAt ?? Number.POSITIVE_INFINITY, now - ageMs);
+  return monotonicMs(Math.max(known?.writtenAfter ?? earliest, earliest));
+}
+
+/** Age of a user's record by `recordedAt`, milliseconds: Infinity when nothing was ever reported, undefined until the length of a slot was measured. */
+export function watchedAgeMs({ recordedAt }: Pick<UserTrack, 'recordedAt'>, now: MonotonicMs): number | undefined {
+  return recordedAt === undefined ? undefined : now - recordedAt;
+}
+
 /** A share in [0, 1), fixed per user, so that refreshes spread over time and a restart does not reshuffle them (FNV-1a over the base58 text). */
 export function jitterShare(user: Address): number {
   let hash = 0x811c9dc5;
@@ -40,7 +57,7 @@ interface UserRecord {
   readonly status: LedgerStatus;
   /** By `recordAgeMs`. */
   readonly ageMs: number | undefined;
-  /** The same, but no more than for how long this process has seen the record: a node that names slots far ahead makes every record look old. */
+  /** By `watchedAgeMs`. */
   readonly refreshAgeMs: number | undefined;
   readonly activated: boolean;
   /** A status of this user that was sent and is neither confirmed nor expired: the ledger may hold it next (rule 17). */
@@ -215,17 +232,23 @@ export function decideUser(entry: LedgerUser, input: DecideInput): UserOutcome {
   // A status that is unresolved may be what moved the record.
   const isOwn = (): boolean => inFlight.has(pubkey) || isOwnWrite(pubkey, ledgerStatus(user.bgpStatus), user.lastBgpReportedAt);
   const step = advanceTrack(before.get(pubkey)?.track, entry, observation, isOwn, policy.damping, now, viewBefore?.readAt);
-  return { entry, observation, decision: decideStatus(recordOf(entry, step.track, input), observation, step.track, input), ...step };
+  const track = withRecordedAt(step.track, recordedAt(entry, step.track, input));
+  return { entry, observation, decision: decideStatus(recordOf(entry, track, input), observation, track, input), ...step, track };
 }
 
-function recordOf({ pubkey, user }: LedgerUser, track: UserTrack | undefined, { view, inFlight, now }: DecideInput): UserRecord {
-  const ageMs = recordAgeMs(user.lastBgpReportedAt, view, now);
-  const writtenAfter = track?.account.lastBgpReportedAt === user.lastBgpReportedAt ? track.writtenAfter : undefined;
+/** The same object where nothing changes. */
+function withRecordedAt(track: UserTrack, at: MonotonicMs | undefined): UserTrack {
+  return at === track.recordedAt ? track : { ...track, recordedAt: at };
+}
+
+function recordOf(entry: LedgerUser, track: UserTrack | undefined, input: DecideInput): UserRecord {
+  const { pubkey, user } = entry;
+  const { view, inFlight, now } = input;
   return {
     pubkey,
     status: ledgerStatus(user.bgpStatus),
-    ageMs,
-    refreshAgeMs: ageMs === undefined || writtenAfter === undefined ? ageMs : Math.min(ageMs, now - writtenAfter),
+    ageMs: recordAgeMs(user.lastBgpReportedAt, view, now),
+    refreshAgeMs: watchedAgeMs({ recordedAt: recordedAt(entry, track, input) }, now),
     activated: user.status === UserStatus.activated,
     inFlight: inFlight.get(pubkey),
   };
@@ -245,7 +268,7 @@ export function mayNeedWrite(entry: LedgerUser, input: DecideInput): boolean {
 }
 
 /** The writes of these outcomes, in their order: the packer knows which go first. */
-export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { view, now }: Pick<DecideInput, 'view' | 'now'>): StatusIntent[] {
+export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { now }: Pick<DecideInput, 'now'>): StatusIntent[] {
   const intents: StatusIntent[] = [];
   for (const { entry, observation, decision, track } of outcomes.values()) {
     if (decision.kind !== 'write' || observation.kind === 'unobserved') continue;
@@ -259,7 +282,7 @@ export function intentsOf(outcomes: ReadonlyMap<Address, UserOutcome>, { view, n
       rttNs: (decision.to === 'up' ? at?.neighbor.rttNs : undefined) ?? nanoseconds(0),
       tunnelNet: track.tunnel?.tunnelNet ?? user.tunnelNet,
       neighbor: at === undefined ? undefined : { vrf: at.vrf, address: at.address },
-      ageMs: recordAgeMs(user.lastBgpReportedAt, view, now) ?? 0,
+      ageMs: watchedAgeMs(track, now) ?? 0,
       accountState: accountStateOf(user),
     });
   }

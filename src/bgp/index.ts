@@ -15,6 +15,7 @@ export {
   recordAgeMs,
   type StatusIntent,
   type UserOutcome,
+  watchedAgeMs,
 } from './decide.ts';
 export { type Observations, observeUsers } from './observe.ts';
 export {

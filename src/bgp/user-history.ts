@@ -36,6 +36,8 @@ export interface UserTrack {
   readonly firstSeenAt: MonotonicMs;
   /** When the last view was read that did not have the present record: it is younger than that, whatever slots say. */
   readonly writtenAfter?: MonotonicMs;
+  /** When the present record was made, by `recordedAt`. */
+  readonly recordedAt?: MonotonicMs;
   /** Whether this process has seen it up. */
   readonly everUp: boolean;
   /** The current run of down observations; an up, or a tick without observation, ends it. */
@@ -154,12 +156,12 @@ function continueOrBegin(
   const tunnel = named ? { tunnelNet: account.tunnelNet, tunnelId: account.tunnelId } : recreated ? undefined : previous.tunnel;
   if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, tunnel };
   const isWritten = account.lastBgpReportedAt > previous.account.lastBgpReportedAt;
-  const writtenAfter = isWritten ? viewBeforeAt : previous.writtenAfter;
+  const { writtenAfter, recordedAt } = isWritten ? { writtenAfter: viewBeforeAt } : previous;
   if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: the observations of the old one do not count for it.
-    return { account, firstSeenAt: now, writtenAfter, everUp: previous.everUp, flaps: previous.flaps, tunnel };
+    return { account, firstSeenAt: now, writtenAfter, recordedAt, everUp: previous.everUp, flaps: previous.flaps, tunnel };
   }
-  return { ...previous, account, writtenAfter, tunnel };
+  return { ...previous, account, writtenAfter, recordedAt, tunnel };
 }
 
 export function sameTunnel(a: Tunnel | undefined, b: Tunnel | undefined): boolean {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import { DEFAULT_POLICY, ledgerStatus, recordAgeMs, type StatusIntent, type UserOutcome } from '../bgp/index.ts';
+import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS } from './findings.ts';
@@ -431,11 +431,11 @@ export function createStatusBoard(options: StatusBoardOptions) {
 
   function userReports(): readonly UserReport[] {
     if (lastTick === undefined) return [];
-    const { outcomes, view } = lastTick.report;
+    const { outcomes } = lastTick.report;
     const inFlight = transactions.inFlight();
     const now = clock.monotonic();
     return [...outcomes].map(([user, outcome]) => {
-      const ageMs = view === undefined ? null : finite(recordAgeMs(outcome.entry.user.lastBgpReportedAt, view, now));
+      const ageMs = finite(watchedAgeMs(outcome.track, now));
       const { reason = null, since = null } = parked.get(user) ?? {};
       const writesOfUser = {
         inFlight: inFlight.get(user) ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_POLICY, type Neighbor, observeUsers } from '../../src/bgp/index.ts';
+import { DEFAULT_POLICY, type Neighbor, observeUsers, watchedAgeMs } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { nanoseconds, type User } from '../../src/serviceability/index.ts';
 import { active, clientOf, decide, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
@@ -47,6 +47,38 @@ describe('slots far ahead', () => {
     reasons(0, 9_900);
     expect(reasons(5_000, 9_910)).toEqual([]);
     expect(reasons(10_000, 9_910, { owner: keyNumber(1) })).toEqual(['refresh']);
+  });
+});
+
+describe('a ledger that stood still', () => {
+  const MINUTE = 60_000;
+  const up = (at: number) => snapshotOf({ vrf1: [established(0)] }, at);
+  /** An hour of 9,000 slots, of which the ledger stands still for the half hour from slot 9,000 on. */
+  const slotAt = (at: number) => (at < 24 * MINUTE ? 5_400 + at / 400 : at < 54 * MINUTE ? 9_000 : 9_000 + (at - 54 * MINUTE) / 400);
+  const ticking = (reportedAt: number) => {
+    const tick = decider({ refreshJitter: 0 });
+    return (at: number) => {
+      const { outcomes, intents } = tick({ at, users: [userNumber(0, { status: 'up', reportedAt })], snapshot: up(at), slot: slotAt(at) });
+      const { track } = outcomes.get(keyNumber(0)) ?? {};
+      return [watchedAgeMs(track ?? {}, monotonicMs(at)), ...intents.map(({ reason }) => reason)];
+    };
+  };
+
+  test('rule 12: a record is refreshed an hour after it was made, although the ledger stood still meanwhile', () => {
+    const tick = ticking(5_400);
+    expect([0, 24, 54, 60].map((minute) => tick(minute * MINUTE))).toEqual([
+      [0],
+      [24 * MINUTE],
+      [54 * MINUTE, 'ride-along'],
+      [60 * MINUTE, 'refresh'],
+    ]);
+  });
+
+  test('rule 12: so is a record from before the start of this process', () => {
+    const tick = ticking(5_400 - 2_250);
+    expect([0, 24, 45].map((minute) => tick(minute * MINUTE))).toEqual([[15 * MINUTE], [39 * MINUTE], [60 * MINUTE, 'refresh']]);
+    expect(tick(54 * MINUTE)).toEqual([69 * MINUTE, 'refresh']);
+    expect(tick(55 * MINUTE)).toEqual([70 * MINUTE, 'refresh']);
   });
 });
 
