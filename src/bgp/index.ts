@@ -12,7 +12,6 @@ export {
   mayNeedWrite,
   type ReportableStatus,
   reconcileMassDown,
-  recordAgeMs,
   type StatusIntent,
   type UserOutcome,
   watchedAgeMs,

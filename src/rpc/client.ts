@@ -25,7 +25,7 @@ import {
 } from './responses.ts';
 import { readSendReply, type SendAttempts, type SendOutcome } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples, type SlotProgress } from './slots.ts';
-import { createJsonRpc, parseEndpointUrls, SEND } from './transport.ts';
+import { createJsonRpc, parseEndpointUrls, SEND, STATUSES } from './transport.ts';
 
 /**
  * The ledger as this agent uses it. One implementation speaks JSON-RPC to several endpoints; the simulation has another.
@@ -119,7 +119,7 @@ async function askStatuses(
   signal: AbortSignal,
 ): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }> {
   const parts = await inChunks(signatures, STATUSES_A_REQUEST, (chunk) => {
-    const request = { method: 'getSignatureStatuses', params: [chunk, { searchTransactionHistory }] };
+    const request = { method: STATUSES, params: [chunk, { searchTransactionHistory }] };
     return endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
   });
   return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
@@ -407,7 +407,7 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
             historyFailed ||= error instanceof EndpointError;
             throw error;
           });
-          requireSlot(last.slot, slot, endpoint, 'getSignatureStatuses');
+          requireSlot(last.slot, slot, endpoint, STATUSES);
           return { blockHeight, statuses: last.statuses };
         }, signal);
       try {

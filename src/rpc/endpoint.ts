@@ -225,7 +225,7 @@ export class Endpoint {
   readonly reads: EndpointHealth;
   readonly sends: EndpointHealth;
   readonly #rpc: LimitedRpc;
-  readonly #noteSlot: (endpoint: Endpoint, slot: Slot) => void;
+  readonly #noteSlot: (endpoint: Endpoint, slot: Slot, method: string) => void;
   #pendingRecheck: EndpointError | undefined;
 
   /** `noteSlot` throws EndpointError when the slot of an answer is too old to decide by. */
@@ -233,7 +233,7 @@ export class Endpoint {
     url: EndpointUrl,
     rpc: LimitedRpc,
     health: Omit<EndpointHealthOptions, 'name'>,
-    noteSlot: (endpoint: Endpoint, slot: Slot) => void = () => undefined,
+    noteSlot: (endpoint: Endpoint, slot: Slot, method: string) => void = () => undefined,
   ) {
     this.#noteSlot = noteSlot;
     this.url = url;
@@ -290,7 +290,7 @@ export class Endpoint {
       this.reads.succeeded(request.method, askedAt);
       // So that it is back within a minute although nothing has to be sent. A pause of its sends goes on.
       if (this.sends.healthy || this.sends.due) this.sends.succeeded(request.method, askedAt);
-      if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot));
+      if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot), request.method);
       return value;
     } catch (error) {
       if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method);

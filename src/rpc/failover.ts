@@ -14,7 +14,7 @@ import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type E
 import { RateLimitedRpc, type RateLimiterCounts } from './refusals.ts';
 import { Malformed, readEpochInfo } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND } from './transport.ts';
+import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND, STATUSES } from './transport.ts';
 
 export interface EndpointsOptions {
   /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
@@ -76,7 +76,7 @@ export class Endpoints {
       const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
       const rates = { requestsPerSecond, sendsPerSecond };
       const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
-      return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot) => this.#slots.note(endpoint, slot));
+      return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot, method) => this.#slots.note(endpoint, slot, method));
     });
     this.#slots = new SlotComparison({ clock, all: this.#all });
     this.#cluster = new ClusterCheck(this.#all, async (endpoint, work) => {
@@ -375,11 +375,12 @@ export class SlotComparison {
     this.#latest.delete(endpoint);
   }
 
-  /** Notes the slot of an answer. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */
-  note(endpoint: Endpoint, slot: Slot): void {
+  /** Notes the slot of an answer to `method`. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */
+  note(endpoint: Endpoint, slot: Slot, method?: string): void {
     const now = this.#clock.monotonic();
     this.#latest.set(endpoint, { slot, at: now });
-    this.#progress.note(endpoint, slot, now);
+    // A ledger that confirms nothing may still make blocks.
+    if (method !== STATUSES) this.#progress.note(endpoint, slot, now);
     let newest: Slot = slot;
     for (const other of this.#all) {
       const latest = other.serves ? this.#latest.get(other) : undefined;

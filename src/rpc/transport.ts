@@ -174,6 +174,8 @@ export interface RpcRequest {
 
 /** Overtakes reads that wait for a free connection. Each attempt counts (see SendAttempts), so the transport never repeats it by itself. */
 export const SEND = 'sendTransaction';
+/** Answers for the node's newest block, which may not be confirmed; all other reads answer for a confirmed one. */
+export const STATUSES = 'getSignatureStatuses';
 
 export interface JsonRpcOptions {
   readonly url: EndpointUrl;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { recordAgeMs } from '../../src/bgp/decide.ts';
 import {
   DEFAULT_DAMPING,
   DEFAULT_POLICY,
@@ -9,7 +10,6 @@ import {
   ledgerStatus,
   mayNeedWrite,
   observeUsers,
-  recordAgeMs,
 } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { trimEarlyRefreshes } from '../../src/publisher/index.ts';

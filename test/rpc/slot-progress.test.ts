@@ -71,3 +71,15 @@ test('the client notes the slot of each answer', async () => {
   await rpc.close();
   await fake.close();
 });
+
+test('rule 20: the slot of statuses is no progress, since a ledger that confirms nothing may still make blocks', async () => {
+  const fake = await fakeEndpoint();
+  const { rpc, clock } = rpcOver([fake.url]);
+  fake.on('getBalance', slotted(70, 1)).on('getSignatureStatuses', slotted(71, [null]));
+  await rpc.balance(OUR_KEY, calm());
+  clock.advance(5_000);
+  await rpc.signatureStatuses(['1'.repeat(64)], { searchHistory: false }, calm());
+  expect(rpc.slotProgress()).toEqual({ slot: 70n, advancedAt: 0, answeredAt: 0 });
+  await rpc.close();
+  await fake.close();
+});
