@@ -7,12 +7,12 @@ import type { Observation } from '../src/bgp/index.ts';
 import type { CommandIo } from '../src/cli/command.ts';
 import { type AgentConfig, loadConfig, loadKeypair } from '../src/config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../src/lib/index.ts';
-import { createEventSink, createLogger, createLogListener } from '../src/observability/index.ts';
+import { createLogger, createLogListener } from '../src/observability/index.ts';
 import { type Address, BgpStatus, bgpStatusName, formatNetworkV4 } from '../src/serviceability/index.ts';
 import { createLocalnet } from './localnet.ts';
 import type { DemoBody } from './options.ts';
 import { createScenario, type ScenarioEvent } from './scenario.ts';
-import { temporaryFolder, writeNewKeypair } from './start.ts';
+import { printEvent, temporaryFolder, writeNewKeypair } from './start.ts';
 import type { Localnet, LocalnetAddresses } from './world.ts';
 
 /** The demo's view of the agent: counts for the summary, and each user's latest state for the table. */
@@ -247,9 +247,8 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
   const random = seededRandom(seed);
   const localnet = createLocalnet({ users, random, publisher: signer.address });
   const board = createDemoBoard(localnet);
-  const sink = createEventSink<DemoEvent | SummaryEvent>({ output, destination: io.stdout });
   const recentLines: string[] = [];
-  const events = createDemoEvents((event) => sink.emit(event));
+  const events = createDemoEvents((event) => printEvent(event, output, io.stdout));
   const log = createLogger({
     level: output === 'json' ? 'warn' : 'info',
     format: output === 'json' ? 'json' : 'pretty',
@@ -289,7 +288,7 @@ export const demoBody: DemoBody = async ({ users, forMs, output, seed = Math.flo
     await folder.remove();
   }
   const summary = summaryOf(board);
-  sink.emit(summary);
+  printEvent(summary, output, io.stdout);
   // After an interrupt, changes may be in flight: only a settled world counts.
   return io.signal.aborted || summary.mismatches === 0 ? 0 : 1;
 };

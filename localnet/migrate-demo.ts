@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { CommandIo, ExitCode } from '../src/cli/command.ts';
 import { runAgentCommandLine } from '../src/cli/commands.ts';
 import { AgentError } from '../src/lib/index.ts';
-import { createEventSink } from '../src/observability/index.ts';
 import {
   type Address,
   accessPassAddress,
@@ -19,7 +18,7 @@ import {
 import * as rfc11 from '../src/serviceability/rfc11/index.ts';
 import { createLocalLedger, createSigner, FOUNDATION_SEED, type LocalLedger, parseTransaction, signTransaction } from './ledger/index.ts';
 import type { MigrateDemoBody } from './options.ts';
-import { temporaryFolder, writeSeed } from './start.ts';
+import { printEvent, temporaryFolder, writeSeed } from './start.ts';
 
 /** Short, so that the demo takes seconds; everything else is as on a network. */
 const SLOT_MS = 100;
@@ -137,9 +136,9 @@ export const migrateDemoBody: MigrateDemoBody = async ({ users: count, output },
   const plan = join(folder.path, 'plan.json');
   const ledger = createLocalLedger({ program: 'legacy', slotMs: SLOT_MS });
   const network = buildOldNetwork(ledger, count);
-  const sink = createEventSink<PhaseEvent | SummaryEvent>({ output, destination: io.stdout });
+  const print = (event: PhaseEvent | SummaryEvent): void => printEvent(event, output, io.stdout);
   const phase = (number: number, done: string): void => {
-    if (output === 'json') sink.emit({ event: 'phase', phase: number, done });
+    if (output === 'json') print({ event: 'phase', phase: number, done });
     else io.stdout.write(`\nPhase ${number}: ${done}\n`);
   };
   try {
@@ -172,7 +171,7 @@ export const migrateDemoBody: MigrateDemoBody = async ({ users: count, output },
     ledger.bank.advance();
     const audited = await type('resources', 'audit');
     const all = [...ledger.admin.users().values()];
-    sink.emit({
+    print({
       event: 'summary',
       users: all.length,
       activated: all.filter(({ status }) => status === UserStatus.activated).length,

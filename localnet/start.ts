@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadKeypair, readConfigFile, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
-import { createEventSink } from '../src/observability/index.ts';
+import { jsonLine, printable } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
 import { CONTRIBUTOR_SEED, createSigner, FOUNDATION_SEED } from './ledger/index.ts';
 import { createLocalnet } from './localnet.ts';
@@ -80,6 +80,15 @@ async function writeKeypair(file: string, seed: Uint8Array, publicKey: Uint8Arra
 
 /** Writes the key of a 32-byte seed, and returns the file. */
 export const writeSeed = (file: string, seed: Uint8Array): Promise<string> => writeKeypair(file, seed, createSigner(seed).publicKey);
+
+/** Prints an event: one JSON object a line for programs, a list of names and values for people. */
+export function printEvent(event: { readonly event: string }, output: 'json' | 'table', stdout: { write(text: string): unknown }): void {
+  const { event: title, ...fields } = event;
+  const entries = Object.entries(fields);
+  const width = Math.max(0, ...entries.map(([name]) => name.length));
+  const lines = entries.map(([name, value]) => `  ${name.padEnd(width)}  ${printable(String(value ?? '-'))}\n`);
+  stdout.write(output === 'json' ? jsonLine(event) : `${title}\n${lines.join('')}`);
+}
 
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
@@ -164,7 +173,7 @@ export const localnetBody: LocalnetBody = async (options, io) => {
       grpc: `${grpc.host}:${grpc.port}`,
       stateIngestUrl,
     };
-    createEventSink({ output: options.output, destination: io.stdout }).emit(ready);
+    printEvent(ready, options.output, io.stdout);
     if (options.output === 'table') io.stdout.write(howToUse(ready));
     if (options.scenario === 'churn') scenario.start();
     else if (restore === undefined && genesis === undefined) connectEveryone(localnet);

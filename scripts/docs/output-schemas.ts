@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Decision, Observation } from '../../src/bgp/index.ts';
 import type { CheckEvent } from '../../src/cli/check-step.ts';
+import type { IntentEvent } from '../../src/cli/dry-run.ts';
 import type { UserRow } from '../../src/cli/user-rows.ts';
 import { USER_STATES } from '../../src/cli/user-rows.ts';
-import { type AgentStatus, FINDING_CODES, type IntentEvent } from '../../src/observability/index.ts';
+import { type AgentStatus, FINDING_CODES } from '../../src/observability/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 
 /*

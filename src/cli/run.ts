@@ -1,62 +1,17 @@
 import { once } from 'node:events';
 import type { Agent, OnceOutcome } from '../agent/agent.ts';
-import { type AgentListener, createAgentEvents } from '../agent/events.ts';
+import { createAgentEvents } from '../agent/events.ts';
 import { type OpenedAgent, openAgent } from '../agent/from-config.ts';
-import type { StatusIntent } from '../bgp/index.ts';
 import { type AgentConfig, keepUntilRestart, type LoadedConfig, loadKeypair } from '../config/index.ts';
 import { AgentError, DeadlineExceeded, describeError, systemClock, withDeadline } from '../lib/index.ts';
-import {
-  createEventSink,
-  createLogListener,
-  createNotifyRunner,
-  createSdNotify,
-  type EventSink,
-  type IntentEvent,
-  type Logger,
-  RecentLines,
-  tableStyle,
-} from '../observability/index.ts';
+import { createLogListener, createNotifyRunner, createSdNotify, type Logger, RecentLines, tableStyle } from '../observability/index.ts';
 import type { Signer } from '../publisher/index.ts';
-import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import { COMMIT } from './command-line.ts';
 import { type AdminServer, AgentService, openAdminServer, stopAgent } from './daemon.ts';
+import { createIntentPrinter, intentWriter } from './dry-run.ts';
 import type { RunOptions } from './options.ts';
 import { openLog, withConfigLocation } from './process.ts';
-
-/**
- * Prints each intended write of a dry run once, and again only after it changed or was withdrawn. A dry run sends nothing, so every tick
- * intends the same writes again.
- */
-function createIntentPrinter(device: Address, sink: EventSink<IntentEvent>): AgentListener {
-  let printed: ReadonlyMap<Address, string> = new Map();
-  return {
-    tick({ intents, viewSlot }) {
-      if (viewSlot === undefined) return;
-      const now = new Map(intents.map((intent): [Address, string] => [intent.user, `${intent.from} ${intent.to} ${intent.reason}`]));
-      for (const intent of intents) {
-        if (printed.get(intent.user) !== now.get(intent.user)) sink.emit(intentEvent(device, intent));
-      }
-      printed = now;
-    },
-  };
-}
-
-function intentEvent(device: Address, { user, tunnelNet, neighbor, from, to, reason, rttNs }: StatusIntent): IntentEvent {
-  return {
-    event: 'intent',
-    user,
-    device,
-    tunnelNet: formatNetworkV4(tunnelNet),
-    vrf: neighbor?.vrf ?? null,
-    peer: neighbor?.address ?? null,
-    from,
-    to,
-    reason,
-    rttNs,
-    instruction: Buffer.from(encodeSetUserBgpStatus({ status: to, rttNs })).toString('hex'),
-  };
-}
 
 /** A blockhash is valid for about a minute: by then every write of one tick is confirmed or expired. */
 const ONCE_DEADLINE_MS = 120_000;
@@ -96,8 +51,8 @@ async function run({ config, warnings, file }: LoadedConfig, options: RunOptions
       reporter: events.reporter,
       meter: server?.meter,
     });
-  const sink = createEventSink({ output: options.output, destination: io.stdout, columns: tableStyle(io.stdout, io.environment).columns });
-  if (options.dryRun) events.listen(createIntentPrinter(config.device, sink));
+  const print = intentWriter({ output: options.output, destination: io.stdout, columns: tableStyle(io.stdout, io.environment).columns });
+  if (options.dryRun) events.listen(createIntentPrinter(config.device, print));
   if (options.once) return runOnce(await open(config), logger, io);
   // The configuration was read a moment ago.
   io.onHangup(() => undefined);

@@ -1,5 +1,4 @@
 export { type AgentStatus, assess, FINDING_CODES, FINDINGS, type Finding, type FindingCode, type Verdict } from './findings.ts';
-export { createEventSink, type EventSink, type IntentEvent } from './json-output.ts';
 export { createLogListener, createVerdictLog } from './log-events.ts';
 export { createLogger, JOURNAL_PRIORITY, jsonLine, type Logger, type LoggerOptions, RecentLines } from './logger.ts';
 export type { AgentState, PartReport, UserReport } from './status.ts';
@@ -9,6 +8,7 @@ export {
   type Cell,
   csvLine,
   HOLD_REASON_TEXT,
+  lineDrawer,
   milliseconds,
   paint,
   printable,
