@@ -1,7 +1,6 @@
 export {
   createSimulatedEapi,
   type EapiAddresses,
-  runCommand,
   type SimulatedEapi,
   type SimulatedEapiOptions,
 } from './eapi.ts';
