@@ -397,7 +397,7 @@ export const SWITCH_CODES = {
   EAPI__COMMAND_INCOMPATIBLE: {
     class: 'fatal',
     message: 'eAPI at {endpoint} cannot answer `{command}` in this model version (1004): {problem}',
-    remedy: 'set the model version of the eapi source to latest',
+    remedy: "this EOS release no longer has the first revision of the command's model; use the snmp source on it",
   },
   EAPI__COMMAND_UNAUTHORIZED: {
     class: 'retry-later',

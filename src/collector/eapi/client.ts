@@ -177,8 +177,6 @@ export interface EapiClientOptions {
   /** Upper bound for one request and its answer, milliseconds. */
   readonly timeoutMs: number;
   readonly maxAnswerBytes: number;
-  /** The model of the results: 1, the default, pins each command's first revision, so that an upgrade of EOS cannot change it. */
-  readonly modelVersion?: 1 | 'latest';
   /** Whether the switch adds its own time to each result, in `_meta`, where the transport can. True by default. */
   readonly timestamps?: boolean;
 }
@@ -197,18 +195,16 @@ class HttpEapiClient implements EapiClient {
   readonly counts = noJsonCounts();
   readonly #endpoint: string;
   readonly #username: string | undefined;
-  readonly #modelVersion: 1 | 'latest';
   readonly #transport: EapiTransport;
   readonly #authentication: Authentication;
   #requests = 0;
   /** An EOS that does not know the parameter rejects the whole request; it is sent without it from then on. */
   #asksForTimestamps: boolean;
 
-  constructor({ endpoint, credentials, tls, timeoutMs, maxAnswerBytes, modelVersion = 1, timestamps = true }: EapiClientOptions) {
+  constructor({ endpoint, credentials, tls, timeoutMs, maxAnswerBytes, timestamps = true }: EapiClientOptions) {
     const used = endpoint.socketPath === undefined ? credentials : undefined;
     this.#endpoint = endpoint.text;
     this.#username = used?.username;
-    this.#modelVersion = modelVersion;
     this.#asksForTimestamps = timestamps;
     this.#transport = new EapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
     this.#authentication = createAuthentication({ endpoint: endpoint.text, credentials: used, transport: this.#transport });
@@ -250,7 +246,8 @@ class HttpEapiClient implements EapiClient {
     this.#requests += 1;
     const id = `dzd-telemetry-${this.#requests}`;
     const timestamps = this.#asksForTimestamps ? true : undefined;
-    const params = { version: this.#modelVersion, cmds: commands, format: 'json', timestamps };
+    // Version 1 pins the first revision of each command's model, so that an upgrade of EOS does not change the answer.
+    const params = { version: 1, cmds: commands, format: 'json', timestamps };
     const { status, body } = await this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
     if (status === 401 || status === 403) {
       const user = this.#username;

@@ -21,8 +21,6 @@ export interface EapiSourceOptions {
   readonly timeoutMs: number;
   /** Upper bound for one answer; 4 MiB by default. */
   readonly maxAnswerBytes?: number;
-  /** 1 by default: the first model of each command, which no upgrade of EOS changes. */
-  readonly modelVersion?: 1 | 'latest';
 }
 
 /** A kilobyte for each of 4,096 neighbors: four times what EOS writes. */
@@ -107,7 +105,7 @@ class EapiSwitchSource implements EapiSource {
   }
 }
 
-export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls' | 'modelVersion'> & {
+export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'credentials' | 'tls'> & {
   /** Upper bound for one command and its answer, milliseconds. */
   readonly timeoutMs: number;
   /** Upper bound for one answer. */

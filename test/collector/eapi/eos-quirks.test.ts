@@ -90,8 +90,3 @@ test('the switch shows a session that does not negotiate this family', async () 
   fixture.sim.drop('vrf1', '169.254.0.1', 'unrecognized');
   expect(statesOf(await fixture.source.collect(never)).vrf1).toEqual({ '169.254.0.1': 'unrecognized', '169.254.0.3': 'active' });
 });
-
-test('a model version can be asked for', async () => {
-  fixture = await startEapiFixture({}, () => ({ modelVersion: 'latest', name: 'eapi-latest' }));
-  expect(collected(await fixture.source.collect(never), 'vrf1').source).toBe('eapi-latest');
-});
