@@ -60,7 +60,7 @@ async function writeOneByOne(host: LocalnetHost, users: number): Promise<number>
     const sent = await rpc.sendTransaction(new SendAttempts(wire), { skipPreflight: false }, signal);
     if (sent.kind !== 'accepted') throw new Error(`the ledger did not take it: ${sent.kind}`);
     for (;;) {
-      const [status] = (await rpc.signatureStatuses([signature], { searchHistory: false }, signal)).statuses;
+      const [status] = (await rpc.signatureStatuses([signature], signal)).statuses;
       if (status?.confirmationStatus === 'finalized') return;
       await systemClock.sleep(STATUS_POLL_MS);
     }

@@ -96,8 +96,6 @@ interface RpcServerOptions {
   readonly clock: Clock;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Largest body taken, bytes; a node's own default is 50 KiB. */
-  readonly maxBodyBytes?: number;
 }
 
 interface RpcAddresses {
@@ -119,6 +117,7 @@ interface Running extends RpcAddresses {
   readonly stopping: AbortController;
 }
 
+/** Largest body taken: a node's own default. */
 const MAX_BODY_BYTES = 50 * 1024;
 const MAX_CONNECTIONS = 512;
 const NOT_FOR_PAGES = 'localnet_ methods accept only requests of programs on this host, not of web pages';
@@ -129,15 +128,15 @@ const NOT_FOR_PAGES = 'localnet_ methods accept only requests of programs on thi
  *
  *   body ──► parse ──► faults (delay, then cut or refuse) ──► handler ──► answer
  */
-export function createRpcServer({ endpoint, handler, clock, port, maxBodyBytes = MAX_BODY_BYTES }: RpcServerOptions): RpcServer {
+export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOptions): RpcServer {
   let running: Running | undefined;
 
   const serve = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
     if (request.method === 'GET' && request.url === '/health') return health(response);
     const refusal = refusalOf(request);
     if (refusal !== undefined) return sendText(response, ...refusal);
-    const text = await readBody(request, maxBodyBytes);
-    if (text === undefined) return sendText(response, 413, `the request has more than ${maxBodyBytes} bytes`);
+    const text = await readBody(request, MAX_BODY_BYTES);
+    if (text === undefined) return sendText(response, 413, `the request has more than ${MAX_BODY_BYTES} bytes`);
 
     const body = parseBody(text);
     const methods = body.requests.flatMap((item) => (item instanceof RpcError ? [] : [item.method]));

@@ -226,8 +226,6 @@ interface OpenAgentOptions {
   readonly reporter: AgentReporter;
   /** Measures the traffic with the ledger. */
   readonly meter?: LedgerMeter;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
 
 export interface OpenedAgent extends Agent {
@@ -235,17 +233,10 @@ export interface OpenedAgent extends Agent {
 }
 
 /** Builds the agent that a configuration describes: real sockets, real files. Throws AgentError `CONFIG__…` for a secret that cannot be read. */
-export async function openAgent({
-  config,
-  signer,
-  publisher,
-  warn,
-  reporter,
-  meter,
-  clock = systemClock,
-  random = Math.random,
-}: OpenAgentOptions): Promise<OpenedAgent> {
+export async function openAgent({ config, signer, publisher, warn, reporter, meter }: OpenAgentOptions): Promise<OpenedAgent> {
   const { device, ledger } = config;
+  const clock = systemClock;
+  const { random } = Math;
   const sources: SwitchSource[] = [];
   for (const source of config.collector.sources) sources.push(await openSource(source, { clock, warn }));
   const triggers: TriggerSource[] = [];

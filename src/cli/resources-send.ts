@@ -181,7 +181,6 @@ class Sender {
     if (all.length === 0) return;
     const { statuses } = await rpc.signatureStatuses(
       all.map(({ attempts }) => attempts.signature),
-      { searchHistory: false },
       signal,
     );
     for (const [index, each] of all.entries()) {

@@ -69,10 +69,9 @@ export interface LedgerRpc {
   ): Promise<SendOutcome>;
   /** sigVerify off, blockhash replaced. */
   simulateTransaction(wire: Uint8Array, signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<SimulationResult>;
-  /** In the order asked, `null` where the status cache (with `searchHistory`: the whole history) has none; up to 256 a request. */
+  /** In the order asked, `null` where the status cache has none; up to 256 a request. */
   signatureStatuses(
     signatures: readonly string[],
-    options: { readonly searchHistory: boolean },
     signal: AbortSignal,
   ): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }>;
   /**
@@ -394,8 +393,8 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return endpoints.onOne((endpoint, inner) => endpoint.ask(request, readSimulation, inner), signal);
     },
 
-    signatureStatuses(signatures, { searchHistory }, signal) {
-      return endpoints.onOne((endpoint, inner) => askStatuses(endpoint, signatures, searchHistory, inner), signal);
+    signatureStatuses(signatures, signal) {
+      return endpoints.onOne((endpoint, inner) => askStatuses(endpoint, signatures, false, inner), signal);
     },
 
     async checkExpiry(signatures, signal) {

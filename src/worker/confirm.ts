@@ -35,7 +35,6 @@ export class Confirmer {
     if (all.length === 0) return;
     const { slot, statuses } = await rpc.signatureStatuses(
       all.map(({ signature }) => signature),
-      { searchHistory: false },
       signal,
     );
     const overdue: InFlightTransaction[] = [];

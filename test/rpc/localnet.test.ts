@@ -104,7 +104,7 @@ describe('a healthy ledger', () => {
     expect(await rpc.simulateTransaction(transaction.wire, calm())).toMatchObject({ err: null, unitsConsumed: expect.any(Number) });
     expect(await rpc.sendTransaction(new SendAttempts(transaction.wire), { skipPreflight: false }, calm())).toEqual({ kind: 'accepted' });
     clock.advance(3 * SLOT_MS);
-    const { statuses } = await rpc.signatureStatuses([nameOf(transaction)], { searchHistory: false }, calm());
+    const { statuses } = await rpc.signatureStatuses([nameOf(transaction)], calm());
     expect(statuses).toEqual([{ slot: expect.any(BigInt), confirmationStatus: 'confirmed', err: null }]);
     const landedAt = statuses[0]?.slot;
     const after = await views.read(calm(), landedAt === undefined ? {} : { minContextSlot: landedAt });

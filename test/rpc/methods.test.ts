@@ -69,7 +69,7 @@ describe('signatureStatuses', () => {
       'getSignatureStatuses',
       slotted(900, [status(890, 'confirmed'), null, status(891, 'processed', { InstructionError: [0, { Custom: 8 }] })]),
     );
-    expect(await rpc.signatureStatuses(['a', 'b', 'c'], { searchHistory: false }, calm())).toEqual({
+    expect(await rpc.signatureStatuses(['a', 'b', 'c'], calm())).toEqual({
       slot: 900n,
       statuses: [
         { slot: 890n, confirmationStatus: 'confirmed', err: null },
@@ -88,7 +88,7 @@ describe('signatureStatuses', () => {
         (params[0] as string[]).map(() => null),
       ),
     );
-    const { slot: at, statuses } = await rpc.signatureStatuses(Array.from({ length: 600 }, String), { searchHistory: true }, calm());
+    const { slot: at, statuses } = await rpc.signatureStatuses(Array.from({ length: 600 }, String), calm());
     expect([at, statuses.length, fake.calls.map(({ params }) => (params[0] as string[]).length)]).toEqual([898n, 600, [256, 256, 88]]);
   });
 
@@ -100,7 +100,7 @@ describe('signatureStatuses', () => {
         { slot: 1, confirmations: 4, err: null, confirmationStatus: null },
       ]),
     );
-    const { statuses } = await rpc.signatureStatuses(['a', 'b'], { searchHistory: false }, calm());
+    const { statuses } = await rpc.signatureStatuses(['a', 'b'], calm());
     expect(statuses.map((one) => one?.confirmationStatus)).toEqual(['finalized', 'processed']);
   });
 
@@ -113,7 +113,7 @@ describe('signatureStatuses', () => {
     ['an err of a wrong type', [null, status(1, 'confirmed', 8)], 'the error of a transaction is 8, not an object'],
   ])('with %s are refused', async (_, value, problem) => {
     fake.on('getSignatureStatuses', slotted(900, value));
-    expect(await failure(rpc.signatureStatuses(['a', 'b'], { searchHistory: false }, calm()))).toBe(`LEDGER__BAD_ANSWER: ${problem}`);
+    expect(await failure(rpc.signatureStatuses(['a', 'b'], calm()))).toBe(`LEDGER__BAD_ANSWER: ${problem}`);
   });
 });
 

@@ -78,7 +78,7 @@ test('rule 20: the slot of statuses is no progress, since a ledger that confirms
   fake.on('getBalance', slotted(70, 1)).on('getSignatureStatuses', slotted(71, [null]));
   await rpc.balance(OUR_KEY, calm());
   clock.advance(5_000);
-  await rpc.signatureStatuses(['1'.repeat(64)], { searchHistory: false }, calm());
+  await rpc.signatureStatuses(['1'.repeat(64)], calm());
   expect(rpc.slotProgress()).toEqual({ slot: 70n, advancedAt: 0, answeredAt: 0 });
   await rpc.close();
   await fake.close();

@@ -330,9 +330,9 @@ describe('a lost transaction', () => {
       return outcome.kind === 'accepted' ? { kind: 'rejected', err: 'BlockhashNotFound', logs: [] } : outcome;
     };
     ledger.state.fate = () => (ledger.sends.length === 2 ? { outcome: { kind: 'rejected', err: 'BlockhashNotFound', logs: [] } } : {});
-    ledger.rpc.signatureStatuses = async (signatures, options, signal) => {
+    ledger.rpc.signatureStatuses = async (signatures, signal) => {
       await statuses.promise;
-      return signatureStatuses(signatures, options, signal);
+      return signatureStatuses(signatures, signal);
     };
     setDesired(up(1));
     await clock.advance(3_000); // the first send hangs in preflight, the status poll hangs behind it
@@ -348,8 +348,8 @@ describe('a lost transaction', () => {
   test('rule 17: the last status check before expiry finds a transaction that was confirmed after all', async () => {
     const { clock, setDesired, ledger, lines } = setUp();
     const statuses = ledger.rpc.signatureStatuses;
-    const forgetful: typeof statuses = async (signatures, options, signal) => ({
-      slot: (await statuses(signatures, options, signal)).slot,
+    const forgetful: typeof statuses = async (signatures, signal) => ({
+      slot: (await statuses(signatures, signal)).slot,
       statuses: signatures.map(() => null),
     });
     ledger.rpc.signatureStatuses = forgetful;

@@ -29,8 +29,7 @@ export interface Namespaces {
 export interface NamespacesOptions {
   /** Where the namespaces are mounted: `/var/run/netns`. */
   readonly folder: string;
-  /** `ss` and what runs it in a namespace: `ss` and `ip`. */
-  readonly ss?: string;
+  /** What runs `ss` in a namespace: `ip`. */
   readonly ip?: string;
   /** The flags of `ss`: one line a socket, numbers only; with `e`, `m` and `o` its memory and timers too. `-tinHO` by default. */
   readonly flags?: '-tinHO' | '-tinemoHO';
@@ -43,7 +42,7 @@ const MAX_OUTPUT_BYTES = 16 << 20;
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 
 /** The namespaces of the kernel: reads the folder each time, and runs `ip netns exec` without a shell. */
-export function createNamespaces({ folder, ss = 'ss', ip = 'ip', flags = '-tinHO' }: NamespacesOptions): Namespaces {
+export function createNamespaces({ folder, ip = 'ip', flags = '-tinHO' }: NamespacesOptions): Namespaces {
   return {
     async list(signal) {
       signal.throwIfAborted();
@@ -54,7 +53,7 @@ export function createNamespaces({ folder, ss = 'ss', ip = 'ip', flags = '-tinHO
       }
     },
     sockets(namespace, signal) {
-      const args = ['netns', 'exec', namespace, ss, flags, 'sport = :179 or dport = :179'];
+      const args = ['netns', 'exec', namespace, 'ss', flags, 'sport = :179 or dport = :179'];
       return run(ip, args, namespace, signal);
     },
   };
