@@ -203,6 +203,9 @@ function listenError(error: unknown, { host, port }: AgentConfig['http']['listen
   };
 }
 
+/** How often the verdict is logged without a tick. */
+const VERDICT_INTERVAL_MS = 10_000;
+
 /**
  * Keeps the agent's status, logs each change of its verdict, and opens the HTTP server of the configuration. Where its address is not free yet,
  * it resolves at once, and listens as soon as it can. Throws AgentError `CONFIG__CANNOT_LISTEN` for what only a person can correct.
@@ -224,7 +227,9 @@ export async function openAdminServer({ config, version, commit, publisher, logg
   const show = (): void => {
     if (opened !== undefined) metrics?.watch(measuredSettings(opened.config), opened.counts);
   };
-  const listeners = [board.listener, metrics?.listener ?? {}, createVerdictLog(logger, board.read)];
+  const logVerdict = createVerdictLog(logger, board.read);
+  const listeners = [board.listener, metrics?.listener ?? {}, { tick: logVerdict }];
+  const verdictTimer = setInterval(logVerdict, VERDICT_INTERVAL_MS).unref();
   return {
     /** Why the HTTP server does not listen yet. */
     problem: served?.problem,
@@ -252,7 +257,10 @@ export async function openAdminServer({ config, version, commit, publisher, logg
       board.replaced(boardSettings(opened.config));
       show();
     },
-    close: async () => served?.close(),
+    async close() {
+      clearInterval(verdictTimer);
+      await served?.close();
+    },
   };
 }
 

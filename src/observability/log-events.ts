@@ -145,6 +145,7 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
 
 /** Findings that no event names: where one joins others of the same verdict, this line is all that the log has of it. */
 const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
+  'agent-silent',
   'users-all-down',
   'users-mostly-down',
   'balance-nearly-empty',
@@ -157,35 +158,36 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
 
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
 
-/** One line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. Must listen after the board. */
-export function createVerdictLog(logger: Logger, read: () => AgentStatus): AgentListener {
+/**
+ * Logs one line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. To be called after
+ * each tick, when the board knows of it, and now and then without one: a loop that stands still has no ticks.
+ */
+export function createVerdictLog(logger: Logger, read: () => AgentStatus): () => void {
   let last: { readonly verdict: Verdict; readonly at: number } | undefined;
   let known: ReadonlySet<FindingCode> = new Set();
-  return {
-    tick() {
-      const { verdict, findings, now } = read();
-      const was = last;
-      const joined = findings.find(({ code }) => IN_VERDICT_ONLY.has(code) && !known.has(code));
-      known = new Set(findings.map(({ code }) => code));
-      if (verdict === (was?.verdict ?? 'ok')) {
-        last ??= { verdict, at: now };
-        if (joined === undefined) return;
-        const { severity, code, text, remedy, runbook } = joined;
-        logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
-        return;
-      }
-      last = { verdict, at: now };
-      const [first] = findings;
-      logger[VERDICT_LEVELS[verdict]]('verdict changed', {
-        verdict,
-        was: was?.verdict,
-        afterSeconds: was === undefined ? undefined : Math.round((now - was.at) / 1_000),
-        findings: findings.length === 0 ? undefined : [...known],
-        problem: first?.text,
-        remedy: first?.remedy,
-        runbook: first?.runbook,
-      });
-    },
+  return () => {
+    const { verdict, findings, now } = read();
+    const was = last;
+    const joined = findings.find(({ code }) => IN_VERDICT_ONLY.has(code) && !known.has(code));
+    known = new Set(findings.map(({ code }) => code));
+    if (verdict === (was?.verdict ?? 'ok')) {
+      last ??= { verdict, at: now };
+      if (joined === undefined) return;
+      const { severity, code, text, remedy, runbook } = joined;
+      logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
+      return;
+    }
+    last = { verdict, at: now };
+    const [first] = findings;
+    logger[VERDICT_LEVELS[verdict]]('verdict changed', {
+      verdict,
+      was: was?.verdict,
+      afterSeconds: was === undefined ? undefined : Math.round((now - was.at) / 1_000),
+      findings: findings.length === 0 ? undefined : [...known],
+      problem: first?.text,
+      remedy: first?.remedy,
+      runbook: first?.runbook,
+    });
   };
 }
 

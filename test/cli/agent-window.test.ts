@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { AgentCounts } from '../../src/agent/counts.ts';
 import { openAdminServer, staleAfterMs } from '../../src/cli/daemon.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -25,12 +25,8 @@ const agentThatWaited = (endpoint: string, delayed: number) => ({
 });
 
 async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
-  let url = '';
-  const log = {
-    write(line: string) {
-      url = JSON.parse(line).url ?? url;
-    },
-  };
+  const lines: Record<string, string>[] = [];
+  const log = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const window = await openAdminServer({
     config: configOf('http://a.example', '5s'),
     version: '1.2.3',
@@ -41,11 +37,21 @@ async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
   });
   atEnd(() => window.close());
   const shown = async () => {
-    const text = await (await fetch(new URL('/metrics', url))).text();
+    const text = await (await fetch(new URL('/metrics', lines.findLast(({ url }) => url !== undefined)?.url))).text();
     return text.split('\n').filter((line) => /^dzd_telemetry_(endpoint_up|rpc_delayed_requests_total|interval_seconds)/.test(line));
   };
-  return { window, shown };
+  return { window, shown, lines };
 }
+
+test('an agent whose ticks never end is logged, although no tick says so', async ({ onTestFinished }) => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { lines } = await openWindow(onTestFinished);
+  vi.advanceTimersByTime(120_000);
+  expect(lines.filter(({ findings }) => findings?.includes('agent-silent'))).toMatchObject([
+    { level: 'error', problem: expect.stringMatching(/^No tick has completed for /) },
+  ]);
+});
 
 test('after a reload the admin server shows the new agent, without problems of the old one', async ({ onTestFinished }) => {
   const { window, shown } = await openWindow(onTestFinished);

@@ -266,10 +266,10 @@ test('a device that is drained is one warning, and one line when it is activated
 test('each change of the verdict is one line with its findings, and an agent that starts well logs none', () => {
   const { logger, texts } = log();
   let status = agentStatus();
-  const verdicts = createVerdictLog(logger, () => status);
+  const logVerdict = createVerdictLog(logger, () => status);
   const tick = (changes: Parameters<typeof agentStatus>[0]): void => {
     status = agentStatus(changes);
-    verdicts.tick?.(tickOf([]));
+    logVerdict();
   };
   const failed = [lostPart('http://a', 'refused'), okPart('http://b')];
   tick({});
