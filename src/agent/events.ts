@@ -61,8 +61,13 @@ export interface TickReporter {
 
 /** Every event of the agent; each is emitted once, where the transition happens. */
 export interface AgentReporter extends TickReporter, CollectorReporter, TriggerReporter, WorkerReporter, SnapshotReporter {
-  /** Emitted once when an RPC endpoint fails and once when it recovers. `endpoint` carries no secret. */
-  endpoint(event: { readonly endpoint: string; readonly state: 'lost' | 'back'; readonly error?: AgentError }): void;
+  /** Emitted once when an RPC endpoint fails and once when it recovers; in between, with `again`, when its error changes. `endpoint` carries no secret. */
+  endpoint(event: {
+    readonly endpoint: string;
+    readonly state: 'lost' | 'back';
+    readonly error?: AgentError;
+    readonly again?: boolean;
+  }): void;
   /** The metrics publisher's balance, read each minute with the device's account, and the hours that it lasts. */
   balance(event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }): void;
   /** The device's account names our key; emitted once, and again after a time without authority. */

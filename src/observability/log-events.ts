@@ -245,6 +245,8 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
   let wasRead: boolean | undefined;
   /** What has been logged of each failure, by code and message. These outlive a reload, after which a new agent reports what is known already. */
   const lostSources = new Map<string, Set<string | undefined>>();
+  /** Endpoints that fail, and the errors of theirs that were logged since. */
+  const lostEndpoints = new Map<string, Set<string | undefined>>();
   const ledgerProblems = new Set<string | undefined>();
   let reporting = '';
   let wasLow = false;
@@ -312,10 +314,16 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
         logger.warn('trigger source failed; falling back to the poll interval', { source, error: event.error });
       } else logger.warn('trigger rate limit reached; falling back to the poll interval', { source, maxPerMinute: event.maxPerMinute });
     },
-    endpoint({ endpoint, state, error }) {
-      if (state === 'lost') begin(`endpoint ${endpoint}`);
-      if (state === 'back') logger.info('ledger endpoint recovered', { endpoint, afterSeconds: end(`endpoint ${endpoint}`) });
-      else logger.warn('ledger endpoint failed', { endpoint, error });
+    endpoint({ endpoint, state, error, again }) {
+      const logged = lostEndpoints.get(endpoint) ?? new Set();
+      if (state === 'back') {
+        lostEndpoints.delete(endpoint);
+        logger.info('ledger endpoint recovered', { endpoint, afterSeconds: end(`endpoint ${endpoint}`) });
+      } else if (again !== true || !logged.has(error?.code)) {
+        begin(`endpoint ${endpoint}`);
+        lostEndpoints.set(endpoint, logged.add(error?.code));
+        logger.warn('ledger endpoint failed', { endpoint, error });
+      }
     },
     authorized({ device, code, publisher }) {
       const now = `${device} ${code} ${publisher}`;

@@ -105,8 +105,8 @@ function createPartMetrics(
       source({ source, state, again }) {
         if (state === 'lost' && again !== true) sourceLosses.inc({ source });
       },
-      endpoint({ endpoint, state }) {
-        if (state === 'lost') endpointLosses.inc({ endpoint });
+      endpoint({ endpoint, state, again }) {
+        if (state === 'lost' && again !== true) endpointLosses.inc({ endpoint });
       },
       trigger({ kind }) {
         if (kind === 'woke' || kind === 'held-back') triggers.inc({ result: kind });

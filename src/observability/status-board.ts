@@ -367,8 +367,9 @@ export function createStatusBoard(options: StatusBoardOptions) {
       sources.changed(source, state, error);
       if (again !== true) note('source', withError(`source ${source} ${STATE_TEXT[state]}`, error));
     },
-    endpoint({ endpoint, state, error }) {
+    endpoint({ endpoint, state, error, again }) {
       endpoints.changed(endpoint, state, error);
+      if (again === true) return;
       note('endpoint', error?.message.includes(endpoint) ? error.message : withError(`endpoint ${endpoint} ${STATE_TEXT[state]}`, error));
     },
     ledgerView({ state, error, again }) {

@@ -74,9 +74,12 @@ function endpointError(
   return new EndpointError(error, method, { quarantine, retryAfterMs: reply?.retryAfterMs });
 }
 
-/** Emitted once when an endpoint fails at its reads, once when it fails at its sends, and once when both work again; not at every failure in between. */
+/**
+ * Emitted once when an endpoint fails at its reads, once when it fails at its sends, and once when both work again; in between, with `again`, when it
+ * fails for another reason, not at every failure.
+ */
 export type EndpointEvent =
-  | { readonly endpoint: string; readonly state: 'lost'; readonly error: AgentError }
+  | { readonly endpoint: string; readonly state: 'lost'; readonly error: AgentError; readonly again?: true }
   | { readonly endpoint: string; readonly state: 'back' };
 
 interface EndpointHealthOptions {
@@ -207,7 +210,9 @@ export class EndpointHealth {
     const notBefore = monotonicMs(now + Math.min(pauseMs, LONGEST_RETRY_AFTER_MS));
     const until = monotonicMs(Math.max(notBefore, now + delayMs));
     this.#loss = { error, topic, failedAt: now, until, notBefore };
-    if (before === undefined) this.#options.onEndpoint({ endpoint: this.#options.name, state: 'lost', error });
+    const lost = { endpoint: this.#options.name, state: 'lost', error } as const;
+    if (before === undefined) this.#options.onEndpoint(lost);
+    else if (before.error.code !== error.code) this.#options.onEndpoint({ ...lost, again: true });
   }
 
   #newDelays(): Iterator<number, never> {
@@ -237,9 +242,11 @@ export class Endpoint {
   ) {
     this.#noteSlot = noteSlot;
     this.url = url;
-    // It is back once both work again.
+    // It is back once both work again; until then, the error of the other one stands.
     const onEndpoint = (event: EndpointEvent): void => {
-      if (event.state === 'lost' || (this.reads.error ?? this.sends.error) === undefined) health.onEndpoint(event);
+      const error = this.reads.error ?? this.sends.error;
+      const isOver = event.state === 'lost' || error === undefined;
+      health.onEndpoint(isOver ? event : { endpoint: url.name, state: 'lost', error, again: true });
     };
     this.reads = new EndpointHealth({ ...health, name: url.name, onEndpoint });
     this.sends = new EndpointHealth({ ...health, name: url.name, onEndpoint });

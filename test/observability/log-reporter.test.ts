@@ -254,6 +254,23 @@ test('a failure that goes on for another reason is one line a reason, however of
   expect(texts().map(({ error }) => (error as { code: string }).code)).toEqual(codes);
 });
 
+test('an endpoint that fails for one reason after the other logs each reason once, until it recovers', () => {
+  const { reporter, texts } = log();
+  const [refused, limited] = (['LEDGER__UNREACHABLE', 'LEDGER__RATE_LIMITED'] as const).map(
+    (code) => new AgentError(code, { endpoint: 'a', method: 'getBalance', problem: 'no' }),
+  );
+  const fails = (error: AgentError | undefined, again: boolean) => reporter.endpoint({ endpoint: 'a', state: 'lost', error, again });
+  for (const [round, error] of [refused, limited, refused, limited].entries()) fails(error, round > 0);
+  reporter.endpoint({ endpoint: 'a', state: 'back' });
+  fails(refused, false);
+  expect(texts().map(({ msg, error }) => [msg, (error as { code: string } | undefined)?.code])).toEqual([
+    ['ledger endpoint failed', 'LEDGER__UNREACHABLE'],
+    ['ledger endpoint failed', 'LEDGER__RATE_LIMITED'],
+    ['ledger endpoint recovered', undefined],
+    ['ledger endpoint failed', 'LEDGER__UNREACHABLE'],
+  ]);
+});
+
 test('a device that is drained is one warning, and one line when it is activated again', () => {
   const { reporter, texts } = log();
   for (const status of [1, 5, 5, 1]) reporter.deviceStatus({ status });

@@ -257,6 +257,19 @@ test('the status keeps the last hundred transactions, and the one that a replace
   expect([read().recentTransactions.length, read().users[0]?.inFlight]).toEqual([100, null]);
 });
 
+test('an endpoint whose error changes shows the newest error, since the first one', async () => {
+  const { listener, read, clock } = board();
+  const [refused, limited] = (['LEDGER__UNREACHABLE', 'LEDGER__RATE_LIMITED'] as const).map(
+    (code) => new AgentError(code, { endpoint: 'http://a', method: 'getBalance', problem: 'no' }),
+  );
+  listener.endpoint({ endpoint: 'http://a', state: 'lost', error: refused });
+  await clock.advance(60_000);
+  listener.endpoint({ endpoint: 'http://a', state: 'lost', error: limited, again: true });
+  const { endpoints, timeline } = read();
+  expect(endpoints).toMatchObject([{ state: 'lost', since: START, problem: limited?.message, lastProblem: { at: START + 60_000 } }]);
+  expect(timeline.length).toBe(1);
+});
+
 test('a reload replaces sources and endpoints, and clears the halt of the former agent', () => {
   const { listener, read, replaced } = board();
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' });

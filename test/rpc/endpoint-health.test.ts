@@ -143,3 +143,31 @@ test('a failure of a request from before the recovery does not count, unless it 
   health.failed(trouble(10_000), hanging);
   expect([health.healthy, events]).toEqual([false, ['lost', 'back', 'lost']]);
 });
+
+/** Endpoint a, and its events: the codes of its errors, `again` and `back`. */
+function reported() {
+  const events: string[] = [];
+  const clock = manualClock();
+  const endpoint = endpointCalled('a', clock, (event) =>
+    events.push(event.state === 'back' ? 'back' : `${event.error.code}${event.again === true ? ' again' : ''}`),
+  );
+  const fails = (method: string, code: 'LEDGER__UNREACHABLE' | 'LEDGER__UNAVAILABLE'): void => {
+    endpoint.quarantine(new EndpointError(new AgentError(code, { endpoint: 'a', method, problem: 'gone' }), method));
+    clock.advance(30_000);
+  };
+  return { endpoint, events, clock, fails };
+}
+
+test('an endpoint whose error changes is reported with the newest one, and not again for the same', () => {
+  const { events, fails } = reported();
+  for (const code of ['LEDGER__UNREACHABLE', 'LEDGER__UNAVAILABLE', 'LEDGER__UNAVAILABLE'] as const) fails('getBalance', code);
+  expect(events).toEqual(['LEDGER__UNREACHABLE', 'LEDGER__UNAVAILABLE again']);
+});
+
+test('an endpoint whose reads work again while its sends fail is reported with the error of its sends', () => {
+  const { endpoint, events, clock, fails } = reported();
+  fails('sendTransaction', 'LEDGER__UNAVAILABLE');
+  fails('getBalance', 'LEDGER__UNREACHABLE');
+  endpoint.reads.succeeded('getBalance', clock.monotonic());
+  expect(events).toEqual(['LEDGER__UNAVAILABLE', 'LEDGER__UNREACHABLE', 'LEDGER__UNAVAILABLE again']);
+});
