@@ -402,8 +402,6 @@ function sessionOnSwitch(user: Address, controller: LocalnetController, { admin 
 export interface Incarnation {
   readonly number: number;
   readonly isAlive: boolean;
-  /** Time of the kill, monotonic milliseconds; Infinity before. */
-  readonly diedAt: number;
   /** Its sleeps never settle after the kill. */
   readonly clock: Clock;
   /** Counts one interaction with the world; `killAfter` counts these. */
@@ -424,29 +422,28 @@ export function createIncarnation({
   readonly clock: SimulationClock;
   readonly onDeath: () => void;
 }): Incarnation {
-  let diedAt = Number.POSITIVE_INFINITY;
+  let isAlive = true;
   let stepsLeft = Number.POSITIVE_INFINITY;
 
   const kill = (): void => {
-    if (diedAt !== Number.POSITIVE_INFINITY) return;
-    diedAt = clock.monotonic();
+    if (!isAlive) return;
+    isAlive = false;
     onDeath();
   };
   const step = (): void => {
     stepsLeft -= 1;
     if (stepsLeft <= 0) kill();
   };
-  const isAlive = (): boolean => diedAt === Number.POSITIVE_INFINITY;
   const hold = <T>(work: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       work.then(
         (value) => {
           step();
-          if (isAlive()) resolve(value);
+          if (isAlive) resolve(value);
         },
         (error: unknown) => {
           step();
-          if (isAlive()) reject(error);
+          if (isAlive) reject(error);
         },
       );
     });
@@ -454,21 +451,18 @@ export function createIncarnation({
   return {
     number,
     get isAlive() {
-      return isAlive();
-    },
-    get diedAt() {
-      return diedAt;
+      return isAlive;
     },
     clock: {
       monotonic: clock.monotonic,
       wall: clock.wall,
       sleep(ms, signal) {
         step();
-        return isAlive() ? hold(clock.sleep(ms, signal)) : new Promise(() => undefined);
+        return isAlive ? hold(clock.sleep(ms, signal)) : new Promise(() => undefined);
       },
       after: (ms, onOver) =>
         clock.after(ms, () => {
-          if (isAlive()) onOver();
+          if (isAlive) onOver();
         }),
     },
     step,
