@@ -308,7 +308,8 @@ export function createTally(): Tally {
   const sum = { runs: 0, failed: 0, simulatedMs: 0, incarnations: 0, transactions: 0, writes: 0, outOfOrder: 0 };
   const quantile = (of: readonly number[], share: number): string => {
     const sorted = of.toSorted((a, b) => a - b);
-    return ((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN) / 1000).toFixed(1);
+    const value = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+    return value === undefined ? '–' : (value / 1000).toFixed(1);
   };
   return {
     add(result) {
