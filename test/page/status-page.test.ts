@@ -71,6 +71,19 @@ test.concurrent('a session that goes down appears without a reload of the page, 
   expect(page.complaints).toEqual([]);
 });
 
+test.concurrent('a screen reader announces a changed verdict, and no update that changes durations alone', async () => {
+  await using fixture = await pageFixture();
+  const page = await open(fixture, DESKTOP);
+  for (let updates = 0; updates < 2; updates += 1) {
+    await page.evaluate("window.shown = document.querySelector('header time').dateTime");
+    await page.until("document.querySelector('header time').dateTime !== window.shown", 15_000);
+  }
+  expect(await page.evaluate("document.querySelector('#news').textContent")).toBe('');
+  for (const user of [0, 1, 2]) fixture.disconnect(user);
+  await page.until("/^3 of 3 users are down.*What to do/.test(document.querySelector('#news').textContent)", 15_000);
+  expect([(await page.roles()).has('status'), page.complaints]).toEqual([true, []]);
+});
+
 test.concurrent('without scripts the page is as complete, and reloads itself', async () => {
   await using fixture = await pageFixture();
   const page = await open(fixture, { ...PHONE, scheme: 'light', scripts: false });

@@ -54,7 +54,7 @@ export function layout({ level, title, isStatic = false, reloadSeconds = 5, head
 <noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript>`;
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><title>${isStatic ? '' : `${SIGNS[level]} `}${title} · dzd-telemetry</title>${reload}<style>${{ html: STYLE }}</style></head><body>
-<p id="stale" role="alert" hidden></p>
+<p id="stale" role="alert" hidden></p><p id="news" role="status"></p>
 <div id="live">
 <header>${header}</header>
 <main>
@@ -65,9 +65,12 @@ ${main}
 `.html;
 }
 
-/** The box at the top: one sentence in the color of its level, and details. */
-export function verdictBox(level: Tone, label: string, what: string, more: Markup): Markup {
-  return html`<section id="verdict" class="verdict ${level}" aria-label="${label}" aria-live="polite"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${more}</section>`;
+/**
+ * The box at the top: one sentence in the color of its level, and details. `state` is what has to change for a screen reader to announce the box: the
+ * sentence may contain durations.
+ */
+export function verdictBox(level: Tone, label: string, state: string, what: string, more: Markup): Markup {
+  return html`<section id="verdict" class="verdict ${level}" aria-label="${label}" data-state="${state}"><p class="what"><span aria-hidden="true">${SIGNS[level]}</span> ${what}.</p>${more}</section>`;
 }
 
 export interface Column<Row> {
@@ -99,7 +102,7 @@ ${rows.map(line)}</tbody></table>`;
 
 /**
  * With scripts the page updates in place: folded groups stay folded, an update waits for a minute at most while text is selected or typed, and a banner appears if the agent
- * no longer answers, since old numbers look current. Without scripts the browser reloads the page.
+ * no longer answers, since old numbers look current. A screen reader announces a changed verdict, and no update beyond that. Without scripts the browser reloads the page.
  */
 export const SCRIPT = `
 const touched=new Map(),stale=document.getElementById('stale');let answered=Date.now(),shown=answered,failures=0;
@@ -112,8 +115,8 @@ answered=Date.now();failures=0;stale.hidden=true;document.title=d.title;
 if((String(window.getSelection())!==''||document.activeElement?.closest('form'))&&answered-shown<60000)return;
 shown=answered;
 for(const [id,open] of touched){const e=next.querySelector('#'+id);if(e)e.open=open}
-const here=document.activeElement,href=here&&here.getAttribute('href'),old=document.getElementById('live'),[typed,search]=[old,next].map((e)=>e.querySelector('#q')),before=old.querySelector('#verdict'),now=next.querySelector('#verdict');
-if(before.innerHTML===now.innerHTML&&before.className===now.className)now.replaceWith(before);
+const here=document.activeElement,href=here&&here.getAttribute('href'),old=document.getElementById('live'),[typed,search]=[old,next].map((e)=>e.querySelector('#q')),[was,now]=[old,next].map((e)=>e.querySelector('#verdict'));
+if(was.dataset.state!==now.dataset.state)document.getElementById('news').textContent=[...now.children].map((e)=>e.textContent).join(' ').slice(2);
 if(typed&&search)search.value=typed.value;
 old.replaceWith(next);
 if(href){const again=next.querySelector('a[href="'+CSS.escape(href)+'"]');if(again)again.focus({preventScroll:true})}
@@ -133,7 +136,7 @@ header p{font-size:.85rem}nav a{display:inline-block;padding:.3rem .6rem .3rem 0
 .verdict{border-left-width:.4rem;padding:.8rem 1rem;margin-top:.8rem;overflow-wrap:anywhere}.verdict .what{font-size:1.15rem;font-weight:600}.verdict ul{margin:.5rem 0 0;padding-left:1.2rem}.todo{font-weight:500}
 .verdict li{margin:.25rem 0}.verdict.ok{border-color:var(--up);background:var(--ok-bg)}.verdict.warning{border-color:var(--hold);background:var(--warning-bg)}.verdict.critical{border-color:var(--down);background:var(--critical-bg)}
 .verdict.neutral{border-color:var(--dim)}.verdict .dim{color:inherit;opacity:.85}
-#stale{position:sticky;top:0;z-index:1;margin:0 0 .5rem;padding:.6rem .9rem;background:var(--down);color:var(--bg);border-radius:.5rem;font-weight:600}#stale[hidden]{display:none}
+#stale{position:sticky;top:0;z-index:1;margin:0 0 .5rem;padding:.6rem .9rem;background:var(--down);color:var(--bg);border-radius:.5rem;font-weight:600}#stale[hidden]{display:none}#news{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:.8rem 0 0}.tiles>div{min-width:0;overflow-wrap:anywhere;display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:.6rem .8rem}
 .tiles dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.25;font-variant-numeric:tabular-nums}.tiles dt{color:var(--dim);font-size:.85rem}
 figure{margin:0}svg{display:block;width:100%;height:5rem}.bar-up{fill:var(--up)}.bar-down{fill:var(--down)}svg line{stroke:var(--line)}.axis{display:flex;justify-content:space-between;font-size:.8rem;margin:.2rem 0}.flappers{margin:.4rem 0 0;padding-left:1.2rem}

@@ -23,7 +23,7 @@ export function userPage(status: AgentStatus, wanted: string): string | undefine
     title: `tunnel ${user.tunnelId} of ${name}`,
     header: html`<nav aria-label="Up"><a href="/status">← ${name}</a></nav><h1>Tunnel ${user.tunnelId}</h1>
 <p class="dim">user <span class="mono">${user.user}</span><br>as of <time datetime="${new Date(status.now).toISOString()}">${clockTime(status.now)}</time> UTC</p>`,
-    main: html`${verdictBox(level, 'State of the user', what, agent)}
+    main: html`${verdictBox(level, 'State of the user', [level, user.observation, user.ledger.status, finding?.code].join(' '), what, agent)}
 <section aria-labelledby="h-chain"><h2 id="h-chain">From the switch to the ledger</h2><dl class="card facts">${factsOf(user, status).map(
       ([term, words]) => html`<dt>${term}</dt><dd>${words}</dd>
 `,
@@ -200,7 +200,7 @@ const MOST_FINDINGS = 50;
 
 function verdict(status: AgentStatus): Markup {
   const [first, ...rest] = status.findings;
-  if (first === undefined) return verdictBox('ok', 'State of the agent', `Healthy: ${sessionSummary(status)}`, html``);
+  if (first === undefined) return verdictBox('ok', 'State of the agent', '', `Healthy: ${sessionSummary(status)}`, html``);
   const hidden = rest.length - MOST_FINDINGS;
   const more = hidden > 0 ? html`<li>and ${hidden} more in <a href="/status.json">/status.json</a></li>` : html``;
   const others = rest
@@ -210,6 +210,7 @@ function verdict(status: AgentStatus): Markup {
   return verdictBox(
     status.verdict,
     'State of the agent',
+    status.findings.map(({ code }) => code).join(' '),
     first.text,
     html`<p class="todo">${sinceAndRemedy(first, status.now)}</p>${rest.length === 0 ? '' : html`<ul>${others}${more}</ul>`}${sessions}`,
   );
