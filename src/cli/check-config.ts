@@ -5,9 +5,9 @@ import { createAgentEvents } from '../agent/events.ts';
 import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
 import type { AgentConfig, LoadedConfig, TriggerConfig } from '../config/index.ts';
 import { type AgentError, type Clock, describeError, isAgentError } from '../lib/index.ts';
-import { printable, span } from '../observability/index.ts';
+import { count, printable, span } from '../observability/index.ts';
 import { probeStateIngest, readConfiguredState, type WantedState } from '../snapshots/index.ts';
-import { count, type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
+import { type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
 import { openAdminServer } from './daemon.ts';
 
 /** The configuration itself. It is valid, or there would be no check. */

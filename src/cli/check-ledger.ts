@@ -1,7 +1,7 @@
 import { type LedgerUser, ledgerStatus } from '../bgp/index.ts';
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, isAgentError } from '../lib/index.ts';
-import { sol, span } from '../observability/index.ts';
+import { count, sol, span } from '../observability/index.ts';
 import { buildTransaction } from '../publisher/index.ts';
 import type { LedgerRpc, SingleEndpoint } from '../rpc/index.ts';
 import {
@@ -21,7 +21,7 @@ import {
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
 import { LAMPORTS_PER_TRANSACTION, refreshLamportsPerHour } from '../worker/index.ts';
-import { count, type Finding, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
+import { type Finding, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
 
 /** The device of the configuration, and whether its metrics publisher is this key. */
 export function deviceSteps({ device }: AgentConfig, { key, authority }: Lookups): readonly Step[] {

@@ -1,21 +1,8 @@
 import type { LedgerView, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
 import type { SourceConfig } from '../config/index.ts';
-import { span } from '../observability/index.ts';
+import { count, span } from '../observability/index.ts';
 import { formatNetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
-import {
-  count,
-  examples,
-  type Finding,
-  fail,
-  fulfilled,
-  type Lookups,
-  milliseconds,
-  ok,
-  required,
-  Skip,
-  type Step,
-  warn,
-} from './check-step.ts';
+import { examples, type Finding, fail, fulfilled, type Lookups, milliseconds, ok, required, Skip, type Step, warn } from './check-step.ts';
 
 /** The clock of the switch alone decides session ages, so a difference only makes logs hard to compare. */
 const TOLERATED_SKEW_MS = 2_000;

@@ -1,10 +1,10 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
-import { jsonLine, paint, printable, type Tone, usesColor } from '../observability/index.ts';
+import { count, jsonLine, paint, printable, type Tone, usesColor } from '../observability/index.ts';
 import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
 import { agentStep, configurationStep, keyStep, listenStep, snapshotStep, startStep, triggerSteps } from './check-config.ts';
 import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
-import { type CheckEvent, type CheckState, count, createLookups, runStep } from './check-step.ts';
+import { type CheckEvent, type CheckState, createLookups, runStep } from './check-step.ts';
 import { sourceSteps, userStep } from './check-switch.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import type { CheckOptions } from './options.ts';

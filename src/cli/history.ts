@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
-import { type Cell, csvLine, jsonLine, milliseconds, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
+import { type Cell, count, csvLine, jsonLine, milliseconds, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
 import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
 import { createLedgerRpc, type LedgerRpcClient, type ListedTransaction, openEndpoints, readNetworkUsers } from '../rpc/index.ts';
 import {
@@ -511,7 +511,7 @@ function printTables(reading: HistoryReading, isOne: boolean, { stdout, environm
   } else {
     draw(['USER', 'CLIENT IP', 'UP', 'DOWN', 'UNKNOWN', 'FLAPS', 'OUTAGE', 'LAST REPORT (UTC)'], users.map(availabilityCells));
     stdout.write(
-      `\n${users.length} ${users.length === 1 ? 'user' : 'users'} since ${utc(fromMs)} UTC; shares are of the time with an account, OUTAGE is the longest one\n`,
+      `\n${count(users.length, 'user')} since ${utc(fromMs)} UTC; shares are of the time with an account, OUTAGE is the longest one\n`,
     );
   }
   stdout.write(`A report stands for ${span(validForMs)}, then the status is unknown.\n`);

@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { decodeText, loadKeypair, readSmallFile } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
-import { jsonLine, tableLines } from '../observability/index.ts';
+import { count, jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
 import {
   DZ_IP_RESERVED,
@@ -80,7 +80,7 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
     if (options.output === 'json') io.stdout.write(jsonLine({ event: 'dry-run', ...summary }));
     else
       io.stdout.write(
-        `${describeSteps(steps)}; ${done} steps are done or void\n${transactions === 0 ? 'nothing remains' : `${transactions} transactions would be sent; nothing was sent: repeat with --execute`}\n`,
+        `${describeSteps(steps)}; ${count(done, 'step is', 'steps are')} done or void\n${transactions === 0 ? 'nothing remains' : `${count(transactions, 'transaction')} would be sent; nothing was sent: repeat with --execute`}\n`,
       );
     return 0;
   }
@@ -92,7 +92,7 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
   if (options.output === 'json') io.stdout.write(jsonLine({ event: 'applied', ...summary, confirmed: sent.confirmed, slot: after.slot }));
   else
     io.stdout.write(
-      `${describeSteps(steps)}; ${done} steps were done or void\n${sent.confirmed} transactions confirmed; verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.\n`,
+      `${describeSteps(steps)}; ${count(done, 'step was', 'steps were')} done or void\n${count(sent.confirmed, 'transaction')} confirmed; verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.\n`,
     );
   return 0;
 }

@@ -1,4 +1,5 @@
 import { AgentError, type Clock, isAgentError, systemClock } from '../lib/index.ts';
+import { count } from '../observability/index.ts';
 import { type Signer, signInstructions } from '../publisher/index.ts';
 import { type LedgerRpc, SendAttempts } from '../rpc/index.ts';
 import { describeTransactionFailure, type Instruction, parseTransactionFailure, type Slot, slot } from '../serviceability/index.ts';
@@ -260,7 +261,9 @@ export async function sendWithProgress(
     return { confirmed, newestSlot };
   } catch (error) {
     if (!signal.aborted) throw error;
-    stderr.write(`\ndzd-telemetry: interrupted after ${confirmed} confirmed transactions; run the same command again to continue\n`);
+    stderr.write(
+      `\ndzd-telemetry: interrupted after ${count(confirmed, 'confirmed transaction')}; run the same command again to continue\n`,
+    );
     return undefined;
   } finally {
     if (stderr.isTerminal) stderr.write('\n');

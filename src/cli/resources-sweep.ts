@@ -1,6 +1,6 @@
 import { loadKeypair } from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
-import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
+import { count, jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { AccessPassStatus, type Address, UserStatus } from '../serviceability/index.ts';
 import { createPassFinder, MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
@@ -47,6 +47,7 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
   const { network, slot } = await read();
   const passes = findExpired(network, now);
   const users = passes.reduce((sum, pass) => sum + pass.users.length, 0);
+  const swept = `${count(passes.length, 'expired access pass', 'expired access passes')} with ${count(users, 'activated user')}`;
   const summary = { slot, epoch: now, passes: passes.length, users };
   const isJson = options.output === 'json';
   if (isJson) for (const pass of passes) io.stdout.write(jsonLine({ event: 'expired', ...pass }));
@@ -61,7 +62,7 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
     io.stdout.write(
       isJson
         ? jsonLine({ event: 'dry-run', ...summary })
-        : `${passes.length} expired access passes with ${users} activated users in epoch ${now}${passes.length === 0 ? '' : '; nothing was sent: repeat with --execute'}\n`,
+        : `${swept} in epoch ${now}${passes.length === 0 ? '' : '; nothing was sent: repeat with --execute'}\n`,
     );
     return 0;
   }
@@ -84,7 +85,7 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
   io.stdout.write(
     isJson
       ? jsonLine({ event: 'swept', ...summary, confirmed: sent.confirmed })
-      : `${passes.length} expired access passes with ${users} activated users swept in ${sent.confirmed} transactions\n`,
+      : `${swept} swept in ${count(sent.confirmed, 'transaction')}\n`,
   );
   return 0;
 }

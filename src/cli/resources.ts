@@ -1,5 +1,5 @@
 import { AgentError, systemClock } from '../lib/index.ts';
-import { jsonLine, tableLines, tableStyle } from '../observability/index.ts';
+import { count, jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { createLedgerRpc, openEndpoints, readEpoch, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
@@ -81,10 +81,12 @@ async function show({
     `${usedPercent(pool).toFixed(2)}%`,
   ]);
   const style = { ...tableStyle(stdout, environment), drop: ['UNIT', 'LAYOUT', 'RESERVED'] };
-  const total = `${pools.length} ${pools.length === 1 ? 'pool' : 'pools'} at slot ${slot}`;
+  const total = `${count(pools.length, 'pool')} at slot ${slot}`;
   stdout.write(`${[...(rows.length === 0 ? [] : [...tableLines([head, ...rows], style), '']), total].join('\n')}\n`);
   if (network.unreadable.length > 0)
-    stderr.write(`dzd-telemetry: ${network.unreadable.length} accounts are unreadable and not shown; \`resources audit\` lists them\n`);
+    stderr.write(
+      `dzd-telemetry: ${count(network.unreadable.length, 'account is', 'accounts are')} unreadable and not shown; \`resources audit\` lists them\n`,
+    );
   return 0;
 }
 
@@ -164,8 +166,10 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
       ...tableLines(kinds.map((kind) => [`  ${kind}`, REMEDIES[kind]])),
       ...(rows.length < findings.length ? [`… and ${findings.length - rows.length} more: --output json prints all`] : []),
       ...(rows.length === 0 ? [] : ['']),
-      `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} at slot ${slot}: ${claims} held values compared with ${pools} pools`,
-      ...(retired === 0 ? [] : [`${retired} deployed pools are not compared: every entity has its slots in drafted ones`]),
+      `${count(findings.length, 'finding')} at slot ${slot}: ${count(claims, 'held value')} compared with ${count(pools, 'pool')}`,
+      ...(retired === 0
+        ? []
+        : [`${count(retired, 'deployed pool is', 'deployed pools are')} not compared: every entity has its slots in drafted ones`]),
     ];
     stdout.write(`${lines.join('\n')}\n`);
   }

@@ -2,6 +2,7 @@ import type { AgentConfig } from '../config/index.ts';
 import { AgentError, type Clock, describeError, type EpochMs, systemClock } from '../lib/index.ts';
 import {
   type Cell,
+  count,
   csvLine,
   jsonLine,
   milliseconds,
@@ -330,8 +331,10 @@ function show({ slot, rows, notes: known }: UsersReading, options: StatusOptions
   const { all, sort, filter, output, watchMs, columns: extra } = options;
   const { selected, undecided } = selectRows(rows, options);
   const arranged = arrangeRows(selected, sort, filter);
-  const users = undecided.length === 1 ? '1 user is' : `${undecided.length} users are`;
-  const notes = undecided.length === 0 ? known : [...known, `${users} not judged, without a fresh report: ${countsOf(undecided)}`];
+  const notes =
+    undecided.length === 0
+      ? known
+      : [...known, `${count(undecided.length, 'user is', 'users are')} not judged, without a fresh report: ${countsOf(undecided)}`];
   if (output === 'table') {
     const { columns, color } = tableStyle(stdout, environment);
     const isScreen = watchMs !== undefined && columns !== undefined;

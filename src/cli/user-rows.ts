@@ -1,4 +1,4 @@
-import { span } from '../observability/index.ts';
+import { count, span } from '../observability/index.ts';
 import {
   type AccessPass,
   type Address,
@@ -203,7 +203,9 @@ export function silentDevices(rows: readonly UserRow[]): readonly string[] {
     const newest = Math.min(...ages);
     const since =
       ages.length === 0 ? 'no agent has reported a user' : Number.isNaN(newest) ? 'no fresh report' : `no report for ${span(newest)}`;
-    return `device ${name}: ${since}, so the status of its ${users.length} activated ${users.length === 1 ? 'user is' : 'users is'} not known`;
+    return `device ${name}: ${since}, so the status of its ${count(users.length, 'activated user')} is not known`;
   });
-  return silent.length > MOST_DEVICES ? [...lines, `and ${silent.length - MOST_DEVICES} more devices without a fresh report`] : lines;
+  return silent.length > MOST_DEVICES
+    ? [...lines, `and ${count(silent.length - MOST_DEVICES, 'more device')} without a fresh report`]
+    : lines;
 }

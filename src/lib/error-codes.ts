@@ -53,7 +53,8 @@ export const CONFIG_CODES = {
   CONFIG__KEYPAIR_MISSING: {
     class: 'fatal',
     message: 'the key file {file} does not exist',
-    remedy: "set `keypair` to the file of the device's metrics publisher key, as solana-keygen writes it, or use --dry-run",
+    remedy:
+      "set `keypair` to a key file as solana-keygen writes it: for `run`, that of the device's metrics publisher; `run --dry-run` needs none",
   },
   CONFIG__KEYPAIR_UNREADABLE: {
     class: 'fatal',

@@ -6,6 +6,7 @@ export { createStatusBoard, type StatusBoard } from './status-board.ts';
 export { createNotifyRunner, createSdNotify } from './systemd.ts';
 export {
   type Cell,
+  count,
   csvLine,
   HOLD_REASON_TEXT,
   lineDrawer,

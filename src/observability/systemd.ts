@@ -4,7 +4,7 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import { type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import type { Finding } from './findings.ts';
 import type { Logger } from './logger.ts';
-import { printable } from './text.ts';
+import { count, printable } from './text.ts';
 
 /** Hands assignments such as `READY=1` to the service manager, all in one datagram. Rejects where that fails. */
 type NotifyRunner = (assignments: readonly string[]) => Promise<void>;
@@ -124,7 +124,7 @@ function statusLine({ viewSlot, outcomes }: TickReport, finding: Finding | undef
   const users =
     viewSlot === undefined
       ? 'the users have not been read from the ledger'
-      : `${outcomes.size} users: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
+      : `${count(outcomes.size, 'user')}: ${counts.up} up, ${counts.down} down, ${counts.unobserved} unobserved`;
   return finding === undefined ? users : `${finding.severity}: ${printable(finding.text)}; ${users}`;
 }
 

@@ -124,6 +124,11 @@ export function csvLine(values: readonly (string | number | bigint | null)[]): s
   return `${fields.join(',')}\n`;
 }
 
+/** `1 user`, `2 users`; `2 access passes` where the plural is given. */
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return `${number} ${number === 1 ? noun : plural}`;
+}
+
 /** A length of time for people: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number | null): string {
   if (ms === null) return '–';

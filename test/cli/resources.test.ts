@@ -239,9 +239,13 @@ test('resources sweep marks the users of expired passes, and a second sweep find
   const sweep = (...args: readonly string[]) => resources(at.rpcUrl, 'sweep', ...args);
   expect(lines((await sweep('--output', 'json')).stdout)).toEqual([expect.objectContaining({ event: 'dry-run', passes: 0, users: 0 })]);
   const [first, second] = [...admin.users(at.localnet.device).values()];
-  for (const user of [first, second])
+  const expire = async (user: typeof first): Promise<void> => {
     if (user !== undefined) admin.expirePass(accessPassAddress(admin.programId, user.clientIp, user.owner).address);
-  await systemClock.sleep(300);
+    await systemClock.sleep(300);
+  };
+  await expire(first);
+  expect((await sweep()).stdout).toContain('1 expired access pass with 1 activated user in epoch');
+  await expire(second);
   expect(lines((await sweep('--output', 'json')).stdout).map(({ event }) => event)).toEqual(['expired', 'expired', 'dry-run']);
   const swept = await sweep('--keypair', at.foundation, '--execute');
   expect([swept.exitCode, swept.stdout]).toEqual([0, expect.stringContaining('2 expired access passes with 2 activated users swept')]);
