@@ -70,7 +70,7 @@ export function describeUser({ report, status, policy, fresh }: DescribeUserOpti
   }
   if (lastWrite !== null) lines.push(['last write', writeText(lastWrite, now)]);
   if (parked !== null)
-    lines.push(['backed off', `the program rejected its status; retry when its account changes, or after 1 min to 1 h: ${parked}`]);
+    lines.push(['backed off', `the program rejected its status; retry when its account changes, or after 30 s to 1 h: ${parked}`]);
   // No other line shows that decided writes wait for the ledger.
   const problemText = ({ message, remedy }: { readonly message: string; readonly remedy: string | null }): string =>
     remedy === null ? message : `${message}; ${remedy}`;

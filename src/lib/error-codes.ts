@@ -593,7 +593,7 @@ export const WRITE_CODES = {
   WRITE__USER_REJECTED: {
     class: 'fatal-for-user',
     message: 'the program rejected the status of user {user}: {problem}',
-    remedy: 'compare its device and tunnel on the ledger; the agent retries when the account changes, else after 1 min, doubling up to 1 h',
+    remedy: 'compare its device and tunnel on the ledger; the agent retries when the account changes, else after 30 s, doubling up to 1 h',
   },
   WRITE__NO_FUNDS: {
     class: 'fatal',

@@ -53,9 +53,9 @@ export class DesiredStatuses {
 
 /**
  * A rejection may have a cause outside of the account: a publisher that was changed for a minute, or an account that was deleted and created
- * again between two views. So a user is retried after a minute, and after twice as long each time it is rejected again.
+ * again between two views. So a user is retried after half a minute, and after twice as long each time it is rejected again.
  */
-const FIRST_RETRY_MS = 60_000;
+const FIRST_RETRY_MS = 30_000;
 const LONGEST_RETRY_MS = 3_600_000;
 
 interface Backoff {

@@ -249,7 +249,7 @@ describe('describeUser', () => {
     ['decided', { inFlight: 'up' }, 'nothing to write: the write in flight has this status'],
     ['in flight', { inFlight: 'up' }, 'up sent, not confirmed yet'],
     ['flaps', { flaps: 7, penalty: 6_543.2, suppressed: true }, '7 seen, penalty 6543, above policy.damping.suppress'],
-    ['backed off', { parked: 'X' }, 'the program rejected its status; retry when its account changes, or after 1 min to 1 h: X'],
+    ['backed off', { parked: 'X' }, 'the program rejected its status; retry when its account changes, or after 30 s to 1 h: X'],
   ] as const)('explain describes %s %o', ([subject, more, expected]) => {
     expect(words(more)[subject]).toBe(expected);
   });

@@ -465,7 +465,7 @@ describe('a rejected user', () => {
     expect(linesOf('rejected')).toEqual(['rejected u7 up: WRITE__USER_REJECTED']);
   });
 
-  test('rule 20: a rejected user waits a minute, and is written at once when its account changes', async () => {
+  test('rule 20: a rejected user waits half a minute, and is written at once when its account changes', async () => {
     const { clock, setDesired, ledger, history, linesOf, worker } = setUp();
     ledger.refused.set(keyNumber(7), { Custom: 26 });
     for (let tick = 0; tick < 5; tick += 1) {
@@ -482,7 +482,7 @@ describe('a rejected user', () => {
     expect(worker.backedOffUsers().size).toBe(0);
   });
 
-  test('rule 20: a rejected user is retried after one, two and four minutes: the cause may not be its account', async () => {
+  test('rule 20: a rejected user is retried after half a minute, one minute and two: the cause may not be its account', async () => {
     const { clock, setDesired, ledger, linesOf, history, worker } = setUp();
     ledger.refused.set(keyNumber(7), { Custom: 8 });
     const rejections: number[] = [];
@@ -491,7 +491,7 @@ describe('a rejected user', () => {
       await clock.advance(5_000);
       if (linesOf('rejected').length > rejections.length) rejections.push(second);
     }
-    expect(rejections).toEqual([0, 60, 180, 420]);
+    expect(rejections).toEqual([0, 30, 90, 210, 450]);
     ledger.refused.clear();
     for (let second = 0; second < 500; second += 5) {
       setDesired(up(7));
