@@ -5,16 +5,18 @@
  *                         │ in process       │ eAPI
  *                      front ends: cut, delay, reorder, garble, refuse, by seed
  *                         ▲ HTTP             ▲ HTTP
- *                         └── dzd-telemetry run ──► log, resident memory
+ *                         └── dzd-telemetry run ──► log, memory
  *
  * Trouble and calm alternate. The seed decides what happens; real time decides in which order it meets the agent, so a seed does not replay a run.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { isRecord, monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type Address, addressBytes, isAddress } from '../../src/serviceability/index.ts';
@@ -24,7 +26,7 @@ import { type FrontEnd, passOn, startFrontEnd } from './front-end.ts';
 import { createFlightJudge, createVerdict, megabytes, type Verdict } from './invariants.ts';
 import { type HttpAnswer, healthyPath, type NodeOnPath, type Outcome, SimulatedNetwork } from './network.ts';
 import { createPrng, type Prng } from './plan.ts';
-import { createStatusJudge, MemoryWatch, type StatusJudge } from './process-judges.ts';
+import { createStatusJudge, isLiveMemory, type LiveMemory, MemoryWatch, type StatusJudge } from './process-judges.ts';
 import { createChaos, mismatches, waitUntilConverged } from './simulate.ts';
 import { healthySource, type SourceConditions } from './sources.ts';
 import {
@@ -50,6 +52,8 @@ const TROUBLE_MS = [45_000, 90_000] as const;
 const CALM_MS = 60_000;
 /** The last calm lasts so long after the ledger is right that whatever was sent before has landed or expired. */
 const LAST_CALM_MS = 75_000;
+/** A process that starts in the middle is measured twice: after its warm-up, when the last calm begins, and at its end. */
+const LEAST_MINUTES = 8;
 const TRACE_LINES = 80;
 const SIGNER_SEED = new Uint8Array(32).fill(7);
 
@@ -145,14 +149,19 @@ interface AgentProcessOptions {
   readonly verdict: Verdict;
   readonly config: string;
   readonly statuses: StatusJudge;
+  readonly memory: MemoryWatch;
   readonly onForeignWrites: (incarnation: Incarnation, user: Address) => void;
   readonly onDeath: () => void;
 }
 
+/** As packaging/launcher.sh has it: an arena for each thread would grow for minutes. */
+const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The time for which a process drains is 10 s. */
 const KILLED_AFTER_MS = 30_000;
 /** A process that runs for less shows little. */
 const SHORTEST_LIFE_MS = 20_000;
+/** A collection takes some 50 ms, on a busy machine longer. */
+const MEASURED_WITHIN_MS = 10_000;
 /** Bytes that a killed process has left in its sockets arrive meanwhile. */
 const SHORTEST_PAUSE_MS = 1_000;
 
@@ -172,7 +181,7 @@ class AgentProcess {
   }
 
   #begin(): Incarnation {
-    const { clock, trace, verdict, config, statuses, onDeath, onForeignWrites } = this.#options;
+    const { clock, trace, verdict, config, statuses, memory, onDeath, onForeignWrites } = this.#options;
     this.incarnations += 1;
     const incarnation = createIncarnation({ number: this.incarnations, clock, onDeath });
     this.incarnation = incarnation;
@@ -180,11 +189,14 @@ class AgentProcess {
     this.#isExpected = false;
     trace.log(`incarnation ${incarnation.number} starts`);
     statuses.ticked(0);
-    const child = spawn(process.execPath, [resolve('dist/dzd-telemetry.js'), 'run', '--config', config], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+    memory.begin();
+    const flags = ['--expose-gc', '--import', resolve('localnet/simulation/memory-probe.mjs')];
+    const child = spawn(process.execPath, [...flags, resolve('dist/dzd-telemetry.js'), 'run', '--config', config], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, ...MALLOC },
     });
     this.#child = child;
-    createInterface({ input: child.stderr }).on('line', (text) => {
+    createInterface({ input: child.stderr as Readable }).on('line', (text) => {
       if (!incarnation.isAlive) return;
       const line = parsed(text);
       const { level, msg, time: _, ...fields } = line;
@@ -211,15 +223,25 @@ class AgentProcess {
     this.#child?.kill(signal);
   }
 
-  /** Resident bytes; undefined between two processes. */
-  get residentBytes(): number | undefined {
+  /** Resident bytes that no file backs; undefined between two processes. */
+  get privateBytes(): number | undefined {
     if (!this.incarnation.isAlive || this.#child?.pid === undefined) return undefined;
     try {
-      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')) ?? [];
+      const [, kilobytes] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')) ?? [];
       return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
     } catch {
       return undefined;
     }
+  }
+
+  /** Makes the process collect all garbage. Undefined between two processes, and of one that ends meanwhile. */
+  async liveMemory(): Promise<LiveMemory | undefined> {
+    const child = this.#child;
+    if (!this.incarnation.isAlive || child?.connected !== true) return undefined;
+    const answer = once(child, 'message', { signal: AbortSignal.timeout(MEASURED_WITHIN_MS) });
+    child.send('collect', () => undefined);
+    const [value] = await answer.catch(() => []);
+    return isLiveMemory(value) ? value : undefined;
   }
 
   async close(): Promise<void> {
@@ -281,7 +303,7 @@ async function runChaos({
     maxTransactionsPerMinute: 600,
   });
   const statuses = createStatusJudge(world, clock, verdict);
-  const memory = new MemoryWatch();
+  const memory = new MemoryWatch(clock);
   world.ledger.bank.onLanded(flights.landed);
 
   let agent: AgentProcess | undefined;
@@ -334,6 +356,7 @@ async function runChaos({
       verdict,
       config,
       statuses,
+      memory,
       onForeignWrites: (incarnation, user) => flights.foreignWrites(incarnation, [user]),
       onDeath: flights.disturbed,
     });
@@ -361,11 +384,13 @@ async function runChaos({
       flights.step();
       statuses.step();
     }, SLOT_MS);
-    const sampling = setInterval(
-      () => memory.sample(running.incarnations, running.startedAt, running.residentBytes, clock.monotonic()),
-      SAMPLE_MS,
-    );
-    const noting = setInterval(() => trace.log(`resident memory ${megabytes(running.residentBytes ?? 0)}`), MINUTE_MS);
+    const sampling = setInterval(() => memory.samplePrivate(running.privateBytes), SAMPLE_MS);
+    const measure = async (): Promise<void> => {
+      const live = await running.liveMemory();
+      memory.sampleLive(live);
+      if (live !== undefined)
+        trace.log(`live memory ${megabytes(live.bytes)}, ${live.handles} handles, private memory ${megabytes(running.privateBytes ?? 0)}`);
+    };
     const converged: number[] = [];
     try {
       while (!isOver()) {
@@ -377,14 +402,15 @@ async function runChaos({
         world.push();
         trace.log('calm');
         const isLast = clock.monotonic() + CALM_MS + LAST_CALM_MS >= endsAt;
-        const tookMs = await waitUntilRight(isLast);
+        const [tookMs] = await Promise.all([waitUntilRight(isLast), measure()]);
         if (tookMs !== undefined) converged.push(tookMs);
-        if (isLast) break;
+        if (!isLast) continue;
+        await measure();
+        break;
       }
     } finally {
       clearInterval(stepping);
       clearInterval(sampling);
-      clearInterval(noting);
     }
     if (interruption.signal.aborted) throw new Error('interrupted');
     const memoryText = memory.judge(verdict);
@@ -429,8 +455,8 @@ const { values } = parseArgs({
 });
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-if (!(minutes >= 4) || !Number.isSafeInteger(seed)) {
-  process.stderr.write(`${USAGE}\n\n  --minutes  4 at least: the last calm takes two and a half\n`);
+if (!(minutes >= LEAST_MINUTES) || !Number.isSafeInteger(seed)) {
+  process.stderr.write(`${USAGE}\n\n  --minutes  ${LEAST_MINUTES} at least: in less, the memory of no process can be measured\n`);
   process.exitCode = 2;
 } else {
   const { trace, verdict, summary } = await runChaos({ seed, minutes, onLine: values.verbose ? print : undefined });

@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startFrontEnd } from '../../localnet/simulation/front-end.ts';
 import { createVerdict, type Verdict } from '../../localnet/simulation/invariants.ts';
 import type { Outcome } from '../../localnet/simulation/network.ts';
 import { createPrng } from '../../localnet/simulation/plan.ts';
-import { createStatusJudge, MemoryWatch, type StatusJudge } from '../../localnet/simulation/process-judges.ts';
+import { createStatusJudge, isLiveMemory, MemoryWatch, type StatusJudge } from '../../localnet/simulation/process-judges.ts';
 import { createSimulationClock, createWorld, type SimulationClock, type World } from '../../localnet/simulation/world.ts';
-import { seededRandom, systemClock } from '../../src/lib/index.ts';
+import { monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { buildTransaction } from '../../src/publisher/index.ts';
 import { type Address, nanoseconds } from '../../src/serviceability/index.ts';
 
@@ -108,28 +111,69 @@ describe.each([true, false])('the judge of statuses, where the log comes first: 
 
 describe('the judge of memory', () => {
   const MB = 1024 * 1024;
-  const judged = (bytesAt: (minute: number) => number, processes: (minute: number) => number = () => 1): string => {
-    const watch = new MemoryWatch();
-    for (let seconds = 0; seconds <= 600; seconds += 2) watch.sample(processes(seconds / 60), 0, bytesAt(seconds / 60), seconds * 1_000);
-    return watch.judge(verdict);
+  interface Minute {
+    readonly live?: number;
+    readonly handles?: number;
+    readonly private?: number;
+  }
+  /** Ten minutes of calms, one a minute; a process begins at each of `starts`. */
+  const judged = (at: (minute: number) => Minute, starts: readonly number[] = [0]): string => {
+    let minute = 0;
+    const memory = new MemoryWatch({ monotonic: () => monotonicMs(minute * 60_000) });
+    for (; minute <= 10; minute += 0.25) {
+      if (starts.includes(minute)) memory.begin();
+      const { live = 23, handles = 5, private: privateMb = 45 } = at(minute);
+      memory.samplePrivate(privateMb * MB);
+      if (Number.isInteger(minute)) memory.sampleLive({ bytes: live * MB, handles });
+    }
+    return memory.judge(verdict);
   };
 
-  test('memory that goes up and down is bounded, and memory that grows is not', () => {
-    expect(judged((minute) => 90 * MB + 15 * MB * Math.abs(Math.sin(7 * minute)))).toMatch(
-      /^resident memory 9\d\.\d MB, 9\d\.\d MB after 8\.5 min/,
-    );
+  test('memory that goes up and down is bounded', () => {
+    expect(
+      judged((minute) => ({ live: 23 + Math.sin(minute), handles: 5 + (minute % 3), private: 45 + 15 * Math.abs(Math.sin(7 * minute)) })),
+    ).toMatch(/^live memory 23\.9 MB, 22\.5 MB after 8\.0 min; 7 handles, then 6; private memory 4\d\.\d MB, then 4\d\.\d MB$/);
     expect(verdict.violation).toBeUndefined();
-    judged((minute) => (90 + 6 * minute) * MB);
-    expect(verdict.violation?.invariant).toBe('bounded');
   });
 
-  test('only the last process counts', () => {
-    const text = judged(
-      (minute) => (minute < 5 ? 50 : 100) * MB,
-      (minute) => (minute < 5 ? 1 : 2),
-    );
-    expect([text, verdict.violation]).toEqual([expect.stringMatching(/^resident memory 100\.0 MB, 100\.0 MB/), undefined]);
+  test.each<[string, (minute: number) => Minute]>([
+    ['live memory 23.8 MB, 27.0 MB after 8.0 min', (minute) => ({ live: 23 + 0.4 * minute })],
+    ['9 handles, then 41', (minute) => ({ handles: 1 + 4 * minute })],
+    ['private memory 54.0 MB, then 88.5 MB', (minute) => ({ private: 45 + 6 * minute })],
+  ])('what grows is named: %s', (detail, at) => {
+    judged(at);
+    expect(verdict.violation).toEqual({ invariant: 'bounded', detail });
   });
+
+  test('only the last process counts, after its warm-up', () => {
+    const text = judged((minute) => (minute < 6 ? { live: 10, private: 20 } : { live: 30, private: 60 }), [0, 5]);
+    expect([text, verdict.violation]).toEqual([
+      'live memory 30.0 MB, 30.0 MB after 3.0 min; 5 handles, then 5; private memory 60.0 MB, then 60.0 MB',
+      undefined,
+    ]);
+  });
+
+  test('a run that cannot measure it fails', () => {
+    judged(() => ({}), [0, 8]);
+    expect(verdict.violation).toEqual({ invariant: 'bounded', detail: 'no process lived long enough to measure its memory' });
+  });
+});
+
+test('the probe counts what a process holds and not its garbage, and lets it end', async () => {
+  const program = `
+    globalThis.held = Buffer.alloc(16 << 20, 1);
+    for (let n = 0; n < 8; n += 1) Buffer.alloc(16 << 20, 2);
+    const alive = setInterval(() => undefined, 1_000);
+    process.on('message', () => clearInterval(alive));`;
+  const probe = join(import.meta.dirname, '../../localnet/simulation/memory-probe.mjs');
+  const child = spawn(process.execPath, ['--expose-gc', '--import', probe, '--eval', program], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  child.send('collect');
+  const [live] = await once(child, 'message');
+  expect(isLiveMemory(live) && Math.floor(live.bytes / (16 << 20))).toBe(1);
+  expect(await ended).toEqual([0, null]);
 });
 
 describe('a front end', () => {
