@@ -2,8 +2,30 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
+const SCRIPTS = join(import.meta.dirname, '../../scripts');
+const { isAsShown }: { isAsShown(shown: string, output: string): boolean } = await import(join(SCRIPTS, 'transcript.mjs'));
+
 test('every command of a page is typed by a step of CI, or the page says why not', () => {
-  const script = join(import.meta.dirname, '../../scripts/follow-pages.mjs');
-  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [join(SCRIPTS, 'follow-pages.mjs'), '--check'], { encoding: 'utf8' });
   expect([stderr, status]).toEqual(['', 0]);
+});
+
+test.each([
+  ['down, reported 8 s ago in slot 136', 'down, reported 12 s ago in slot 9'],
+  ['{"slot":190,"users":5}', '{"slot":7,"users":5}'],
+  ['key /tmp/dzd-telemetry-3GzVJA/foundation.json', 'key /var/tmp/dzd-telemetry-x/foundation.json'],
+  ['ok   key: DygSr5HvcVYGG62U2Tg9nJmwxc1uVkrFaoZoPRe2UeEX', 'ok       key: EVRho3sYyUQcfPdtnBmW1vT7cDPgF5kRg9mkYBs4zmAj'],
+  ['…\nok\n…', 'one\ntwo\nok\nthree\n'],
+])('times, slots, keys and lines of … are open: %s', (shown, output) => {
+  expect(isAsShown(shown, output)).toBe(true);
+});
+
+test.each([
+  ['down, reported 8 s ago', 'up, reported 8 s ago'],
+  ['5 users: 4 connected, 1 down', '5 users: 5 connected'],
+  ['"mismatches":0', '"mismatches":1'],
+  ['ok', 'ok\nand more'],
+  ['…\nok\n…', 'one\nnot ok\nthree'],
+])('everything else is literal: %s', (shown, output) => {
+  expect(isAsShown(shown, output)).toBe(false);
 });
