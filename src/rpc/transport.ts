@@ -87,8 +87,8 @@ export function parseEndpointUrl(text: string): EndpointUrl {
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw new TypeError('an RPC URL starts with http:// or https://');
   const path = `${url.pathname}${url.search}`;
-  const user = decodeURIComponent(url.username);
-  const password = decodeURIComponent(url.password);
+  const user = decoded(url.username);
+  const password = decoded(url.password);
   const hasMore = path !== '/' || user !== '' || password !== '';
   // A server that refuses a request may repeat its headers.
   const credentials = user === '' && password === '' ? '' : Buffer.from(`${user}:${password}`).toString('base64');
@@ -100,6 +100,15 @@ export function parseEndpointUrl(text: string): EndpointUrl {
     authorization: credentials === '' ? undefined : `Basic ${credentials}`,
     redact: (line) => secrets.reduce((left, secret) => left.replaceAll(secret, '…'), line),
   };
+}
+
+/** Without percent-encoding; as it is where a `%` stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Parses the list; endpoints of the same name get their place in it as a suffix (`… #2`). */

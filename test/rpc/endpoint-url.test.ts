@@ -27,6 +27,11 @@ describe('RPC URLs', () => {
     });
   });
 
+  test('an RPC URL may have a percent sign in its password that encodes nothing', () => {
+    const { authorization } = parseEndpointUrl('https://someone:100%@rpc.example.com');
+    expect(authorization).toBe(`Basic ${Buffer.from('someone:100%').toString('base64')}`);
+  });
+
   test('an RPC URL redacts its secrets in any text', () => {
     const url = parseEndpointUrl('https://someone:p%40ss@rpc.example.com/v2/db336024-e7a8?api-key=topsecret');
     const text = 'no route /v2/db336024-e7a8?api-key=topsecret for someone:p@ss or p%40ss; key db336024-e7a8, topsecret';
