@@ -116,10 +116,10 @@ function advanceObserved(
   const readFrom = at === undefined ? base.readFrom : [at.source, at.table, at.vrf].join(' ');
   const comparable: UserTrack =
     readFrom === base.readFrom ? base : { ...base, readFrom, changedAt: undefined, establishedTransitions: undefined };
+  if (observation.kind === 'up' && isUnchanged(comparable, observation.at.neighbor)) return { track: comparable, newFlaps: 0 };
   const newFlaps = countFlaps(comparable, observation);
   const neighbor = at?.neighbor;
   const isUp = observation.kind === 'up';
-  if (newFlaps === 0 && isUp && isUnchanged(comparable, neighbor)) return { track: comparable, newFlaps };
   // A session that came up and went down again between two polls begins a new run. Another source cannot rule that out.
   const run = newFlaps > 0 || readFrom !== base.readFrom ? undefined : base.downRun;
   const track: UserTrack = {
@@ -135,10 +135,9 @@ function advanceObserved(
 }
 
 /** An established session that has not changed: nearly every user, nearly every tick. */
-function isUnchanged({ lastSeen, downRun, changedAt, establishedTransitions }: UserTrack, neighbor: Neighbor | undefined): boolean {
-  if (lastSeen !== 'up' || downRun !== undefined) return false;
-  const at = neighbor?.changedAt ?? changedAt;
-  return at === changedAt && (neighbor?.establishedTransitions ?? establishedTransitions) === establishedTransitions;
+function isUnchanged({ lastSeen, changedAt, establishedTransitions }: UserTrack, neighbor: Neighbor): boolean {
+  if (lastSeen !== 'up' || (neighbor.changedAt ?? changedAt) !== changedAt) return false;
+  return (neighbor.establishedTransitions ?? establishedTransitions) === establishedTransitions;
 }
 
 function continueOrBegin(
@@ -157,7 +156,7 @@ function continueOrBegin(
   if (recreated) return { account, firstSeenAt: now, everUp: false, flaps: 0, tunnel };
   const isWritten = account.lastBgpReportedAt > previous.account.lastBgpReportedAt;
   const { writtenAfter, recordedAt } = isWritten ? { writtenAfter: viewBeforeAt } : previous;
-  if (previous.tunnel !== undefined && tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
+  if (previous.tunnel !== undefined && !sameTunnel(previous.tunnel, tunnel)) {
     // Another tunnel is another session: the observations of the old one do not count for it.
     return { account, firstSeenAt: now, writtenAfter, recordedAt, everUp: previous.everUp, flaps: previous.flaps, tunnel };
   }

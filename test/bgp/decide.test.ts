@@ -197,6 +197,12 @@ describe('refresh', () => {
     expect([decided(9_000, 200), decided(18_000, 200), decided(90_000, null)]).toEqual([['settled'], ['up (refresh)'], ['settled']]);
   });
 
+  test('a change of a record whose age is not known goes with the youngest', () => {
+    const users = [userNumber(0, { status: 'down', reportedAt: 1 })];
+    const { intents } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(0)] }), slotTimeMs: null });
+    expect(intents.map(({ to, ageMs }) => [to, ageMs])).toEqual([['up', 0]]);
+  });
+
   test('refreshes spread over the last tenth of the interval, the same way each time', () => {
     const users = Array.from({ length: 200 }, (_, n) => userNumber(n, { status: 'up', reportedAt: 100_000 - 8_550 }));
     const snapshot = snapshotOf({ vrf1: users.map((_, n) => established(n)) });
@@ -573,6 +579,21 @@ describe('need of a write', () => {
       true,
     ]);
     expect(mayNeed(input('up', 1, true, inFlight('up')))).toBe(false);
+  });
+
+  test('rule 9: a record that was written since the last tick is as young as its own slot says', () => {
+    const { outcomes: before } = decide(input('up', 1, true));
+    expect([1, 9_900].map((reportedAt) => mayNeed(input('up', reportedAt, true, { before })))).toEqual([true, false]);
+  });
+
+  test('rule 12: while the length of a slot is not known, a record is due by the age that was known before, and otherwise not at all', () => {
+    const measured = input('up', 5_500, true);
+    const { outcomes: before } = decide(measured);
+    const unmeasured = (minutes: number, rest: Partial<DecideInput>) => {
+      const view = viewOf([...measured.view.users.values()], { slotTimeMs: null });
+      return mayNeed({ ...measured, ...rest, view, now: monotonicMs(minutes * 60_000) });
+    };
+    expect([unmeasured(29, { before }), unmeasured(30, { before }), unmeasured(30, {})]).toEqual([false, true, false]);
   });
 
   test('rule 9: an unobserved user, and one that is not activated unless it is up on the ledger and down, needs no write', () => {

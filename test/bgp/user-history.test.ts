@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_POLICY, type DecideInput } from '../../src/bgp/index.ts';
+import { DEFAULT_POLICY, type DecideInput, sameTunnel } from '../../src/bgp/index.ts';
 import { monotonicMs } from '../../src/lib/index.ts';
 import { slot, type User, UserStatus } from '../../src/serviceability/index.ts';
 import {
@@ -125,6 +125,15 @@ describe('tunnel', () => {
     expect([track.firstSeenAt, track.everUp, track.flaps]).toEqual([0, true, 0]);
   });
 
+  test('rule 8: a user has kept its tunnel where both views have it with the same network and id', () => {
+    const { user } = userNumber(0);
+    const isKept = [userNumber(0), userNumber(0, { tunnelId: 501 }), userNumber(0, { net: '169.254.9.0/31' })].map((other) =>
+      sameTunnel(other.user, user),
+    );
+    expect(isKept).toEqual([true, false, false]);
+    expect([sameTunnel(undefined, user), sameTunnel(user, undefined), sameTunnel(undefined, undefined)]).toEqual([false, false, true]);
+  });
+
   test('a user that was created again without a tunnel does not inherit the last one', () => {
     const tick = decider();
     tick({ at: 0, users: [userNumber(0, { status: 'up', reportedAt: 9_900 })], snapshot: up() });
@@ -157,7 +166,7 @@ describe('flap counting', () => {
     expect(flapsOf(down(0, { transitions: 3 }), down(), down(0, { transitions: 4 }))).toEqual([0, 0, 2]);
   });
 
-  test.for([{ source: 'snmp' }, { table: 'bgp4' }])(
+  test.for([{ source: 'snmp' }, { table: 'bgp4' }, { source: 'te', table: 'st' }])(
     'rule 7: another time of change and another counter are no transitions where they come from %j',
     (other) => {
       const first = (transitions: number, sinceMs: number) => up(0, { transitions, sinceMs });
@@ -204,6 +213,7 @@ describe('flap counting', () => {
     const first = track({ sinceMs: 5_000, transitions: 1 });
     expect(track({ sinceMs: 5_000, transitions: 1 })).toBe(first);
     expect(track({})).toBe(first);
+    expect(outcomeOf(tick({ at: 0, users, snapshot: undefined })).track).toBe(first);
     const jittered = track({ sinceMs: 5_001, transitions: 1 });
     expect([jittered === first, jittered.changedAt === first.changedAt]).toEqual([false, false]);
     expect(track({ sinceMs: 5_001, transitions: 0 }).establishedTransitions).toBe(0);
