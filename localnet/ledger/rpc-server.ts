@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, describeError, Stopped } from '../../src/lib/index.ts';
+import { type Clock, createAbortController, describeError, Stopped } from '../../src/lib/index.ts';
 import type { RpcFault } from './faults.ts';
 import { createPubsubServer, type PubsubServer, serveNextPort } from './pubsub.ts';
 import { accountMethods, clusterMethods, historyMethods, programAccountMethods, sendMethods } from './rpc-methods.ts';
@@ -169,7 +169,7 @@ export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOpt
   return {
     async start() {
       if (running !== undefined) return running;
-      const stopping = new AbortController();
+      const stopping = createAbortController();
       const server = createServer((request, response) => {
         serve(request, response, stopping.signal).catch(() => response.destroy());
       });

@@ -12,7 +12,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VrfName } from '../../src/bgp/index.ts';
-import { type Clock, isRecord, type MonotonicMs, Stopped, systemClock } from '../../src/lib/index.ts';
+import { type Clock, createAbortController, isRecord, type MonotonicMs, Stopped, systemClock } from '../../src/lib/index.ts';
 import {
   CURRENT_EOS,
   type EosQuirks,
@@ -529,7 +529,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
   let eosQuirks: EosQuirks = { ...CURRENT_EOS, ...options.eosQuirks };
   let answers = 0;
   let running: { readonly listeners: readonly Listener[]; readonly directory: string; readonly addresses: EapiAddresses } | undefined;
-  let stopping = new AbortController();
+  let stopping = createAbortController();
 
   const handle = createEapiHandler({
     clock,
@@ -552,7 +552,7 @@ export function createSimulatedEapi(options: SimulatedEapiOptions): SimulatedEap
   return {
     async start() {
       if (running !== undefined) return running.addresses;
-      stopping = new AbortController();
+      stopping = createAbortController();
       const directory = await mkdtemp(join(tmpdir(), 'dzd-eapi-'));
       const socketPath = options.socketPath ?? join(directory, 'command-api.sock');
       const tcp = listener(false);

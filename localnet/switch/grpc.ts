@@ -1,7 +1,7 @@
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { NeighborState } from '../../src/bgp/index.ts';
-import { type Clock, Stopped, systemClock } from '../../src/lib/index.ts';
+import { type Clock, createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { runCommand } from './eapi.ts';
 import { CURRENT_EOS, type EosQuirks, type Scene } from './eapi-render.ts';
 import type { SimulatedSwitch, SwitchChange, SwitchFaults } from './switch.ts';
@@ -325,7 +325,7 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
   let answers = 0;
   let running: GrpcListener | undefined;
   let starting: Promise<{ readonly host: string; readonly port: number }> | undefined;
-  let stopping = new AbortController();
+  let stopping = createAbortController();
 
   const nextScene = (): Scene => ({ sim, faults, eosQuirks, answer: answers++ });
 
@@ -370,7 +370,7 @@ export function createSimulatedGrpc(options: SimulatedGrpcOptions): SimulatedGrp
   }
 
   async function listen(): Promise<{ readonly host: string; readonly port: number }> {
-    stopping = new AbortController();
+    stopping = createAbortController();
     running = createGrpcListener({
       // The server stops during a delay: no response is possible.
       onCall: (method, call) => void serve(method, call).catch(() => call.end(GRPC.internal)),

@@ -3,7 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { encode, Packet, parse } from 'snmp-native';
 import type { VrfName } from '../../src/bgp/index.ts';
-import { type Clock, systemClock } from '../../src/lib/index.ts';
+import { type Clock, createAbortController, systemClock } from '../../src/lib/index.ts';
 import {
   aristaInstance,
   createBgpView,
@@ -367,7 +367,7 @@ export function createSimulatedSnmp({
     async start() {
       if (running === undefined) {
         const socket = createSocket('udp4');
-        const stopping = new AbortController();
+        const stopping = createAbortController();
         socket.on('message', (datagram, from) => {
           onDatagram(datagram, from, socket, stopping.signal).catch(() => {
             // Only the wait of a late answer rejects, when the agent stops meanwhile.
