@@ -9,7 +9,8 @@ async function oldNetwork(onTestFinished: Parameters<typeof makeFixture>[0]) {
   const localnet = createLocalnet({ users: 2, program: 'deployed', random: seededRandom(1), publisher, slotMs: SLOT_MS });
   for (const user of localnet.ledger.admin.users().keys()) localnet.ledger.admin.setUserLayout(user, 177);
   onTestFinished(() => localnet.stop());
-  const fixture = await makeFixture(onTestFinished, { localnet });
+  // A user that never connects stays Unknown also where a busy machine is slow to see the other one.
+  const fixture = await makeFixture(onTestFinished, { localnet, policy: { connectGraceMs: 60_000 } });
   const record = (number: number) => {
     const user = localnet.ledger.admin.user(fixture.user(number));
     if (user === undefined) throw new Error(`user ${number} has no account`);

@@ -9,7 +9,7 @@ import { runStep } from '../../src/cli/check-step.ts';
 import { loadConfig, loadKeypair } from '../../src/config/index.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { address, DeviceStatus, ipv4, lamports } from '../../src/serviceability/index.ts';
-import { type CommandFixture, commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
+import { type CommandFixture, commandFixture, jsonLines, serve, shareFixture, statusOf } from './command-fixture.ts';
 
 /** Each line as `state name`, and the details by name. */
 async function check(at: CommandFixture, ...args: readonly string[]) {
@@ -43,8 +43,10 @@ const ALL_WELL = [
 ];
 
 describe.concurrent('all steps', () => {
+  const shared = shareFixture(() => commandFixture());
+
   test('check reports what it read, finds no problem and sends nothing', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, states, detail, summary } = await check(at);
     expect(states).toEqual(ALL_WELL);
     expect([exitCode, summary]).toEqual([0, { event: 'summary', ok: 13, warn: 0, fail: 0, skipped: 1 }]);
@@ -77,14 +79,14 @@ describe.concurrent('all steps', () => {
   });
 
   test('check colors its states where colors are wanted, and nothing else', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { stdout } = await at.run(['check'], undefined, undefined, undefined, { environment: { FORCE_COLOR: '1' } });
     expect(stdout.startsWith('\u001b[32mok     \u001b[0m  configuration: ')).toBe(true);
     expect((await at.run(['check'])).stdout).not.toContain('\u001b');
   });
 
   test('check reports on the switch when the ledger is unreachable', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, states, detail } = await check(at, '--ledger.rpcUrls', 'http://127.0.0.1:1');
     expect(detail['endpoint http://127.0.0.1:1']).toMatch(/^it cannot be reached: connect ECONNREFUSED/);
     expect(states).toEqual([
@@ -145,7 +147,7 @@ describe.concurrent('all steps', () => {
     await using at = await commandFixture();
     const file = await writeNewKeypair(at.newFolder());
     at.localnet.ledger.admin.fund(loadKeypair(file).keypair.address, lamports(2_500_000_000));
-    await at.settle();
+    at.settle();
     const { states, detail } = await check(at, '--keypair', file);
     expect([states[7], detail.balance]).toEqual(['ok balance', expect.stringMatching(/^2\.5000 SOL, /)]);
   });
@@ -167,7 +169,7 @@ describe.concurrent('all steps', () => {
   });
 
   test('check fails for a listen address that another process uses, or that this host does not have', async ({ onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const listen = await serve((_, response) => void response.writeHead(404).end(), onTestFinished);
     const inUse = await check(at, '--http.listen', listen);
     expect([inUse.exitCode, inUse.detail.listen]).toEqual([1, `http.listen: cannot listen on ${listen}: another process uses it`]);
@@ -193,14 +195,14 @@ describe.concurrent('all steps', () => {
   });
 
   test('check fails for a program id of another network', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, states, detail } = await check(at, '--ledger.programId', at.publisher);
     expect([exitCode, states.filter((state) => state.startsWith('fail'))]).toEqual([1, ['fail device', 'fail program']]);
     expect(detail.program).toBe(`${at.publisher} has no ProgramConfig on this ledger`);
   });
 
   test('check runs all other steps without a key file', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, states } = await check(at, '--keypair', '/nonexistent/id.json');
     expect([exitCode, states.filter((state) => !state.startsWith('ok '))]).toEqual([
       1,
@@ -214,7 +216,7 @@ describe.concurrent('all steps', () => {
   ] as const)('check names the status of a %s device', async ([, status, state, words, code]) => {
     await using at = await commandFixture();
     at.localnet.ledger.admin.changeDevice(at.localnet.device, { status });
-    await at.settle();
+    at.settle();
     const { exitCode, states, detail } = await check(at);
     expect([exitCode, states[2], detail.device]).toEqual([code, state, words]);
   });
@@ -222,7 +224,7 @@ describe.concurrent('all steps', () => {
   test('check fails on an empty balance and warns of one that lasts hours', async () => {
     await using at = await commandFixture();
     at.localnet.ledger.admin.fund(at.publisher, lamports(100_000));
-    await at.settle();
+    at.settle();
     const scant = await check(at);
     expect([scant.exitCode, scant.states[7], scant.detail.balance]).toEqual([
       0,
@@ -230,7 +232,7 @@ describe.concurrent('all steps', () => {
       '0.0001 SOL, enough to refresh 3 users for about 20 h',
     ]);
     at.localnet.ledger.admin.fund(at.publisher, lamports(10));
-    await at.settle();
+    at.settle();
     const empty = await check(at);
     expect([empty.exitCode, empty.states[7], empty.remedy.balance]).toEqual([
       1,
@@ -250,7 +252,7 @@ describe.concurrent('all steps', () => {
     at.localnet.sim.configure({ vrf: 'vrf1', address: '169.254.0.3', remoteAs: 65_000, description: `USER-${two?.tunnelId}` });
     at.localnet.sim.configure({ vrf: 'vrf1', address: '169.254.0.201', remoteAs: 65_000, description: 'USER-777' });
     admin.changeUser(address(third), { tunnelNet: { address: ipv4('10.0.0.0'), prefixLength: 24 } });
-    await at.settle();
+    at.settle();
     const { exitCode, states, detail } = await check(at);
     expect([exitCode, states[10]]).toEqual([0, 'warn users']);
     expect(detail.users).toBe(
@@ -323,7 +325,7 @@ describe.concurrent('all steps', () => {
     ['critical', [1, 'fail agent']],
     ['warning', [0, 'warn agent']],
   ] as const)('rule 20: check shows the verdict of the running agent: %s', async ([severity, expected], { onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const finding = (code: string, minutes: number, its: string) => ({
       code,
       severity: its,
@@ -344,7 +346,7 @@ describe.concurrent('all steps', () => {
   });
 
   test('check warns of a running agent of an earlier version, which has no verdict', async ({ onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const status = { ...statusOf(at.localnet.device), findings: undefined };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
     const { exitCode, states, detail } = await check(at, '--http.listen', listen);
@@ -356,7 +358,7 @@ describe.concurrent('all steps', () => {
   });
 
   test('check names the running agent, or why none answers', async ({ onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const lastTick = { at: 4_000, durationMs: 5, switchRead: true, viewSlot: 7, slotTimeMs: 400 };
     const status = { ...statusOf(at.localnet.device), now: 7_000, lastTick, writesStalled: null };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
@@ -375,7 +377,7 @@ describe.concurrent('all steps', () => {
   });
 
   test('check fails for an endpoint of another cluster and names both genesis hashes', async ({ onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const other = createLocalLedger();
     onTestFinished(() => other.stop());
     const { rpcUrl } = await other.start();
@@ -397,7 +399,7 @@ describe.concurrent('all steps', () => {
     await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
     for (const user of at.users) admin.changeUser(user, { tunnelId: 9_999 });
-    await at.settle();
+    at.settle();
     const { exitCode, states, detail } = await check(at);
     expect([exitCode, states[6]]).toEqual([1, 'fail instruction']);
     expect(detail.instruction).toMatch(/: instruction 0 failed with InvalidTunnelId \(\d+\): /);
@@ -444,7 +446,7 @@ describe.concurrent('all steps', () => {
     [{ DZD_X: '1' }, /^correct these settings, or keep them if they are intended/],
     [{ DZD_X: '1', NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /^unset NODE_TLS_REJECT_UNAUTHORIZED; correct these settings/],
   ] as const)('the remedy of the configuration warnings fits %j', async ([environment, remedy]) => {
-    await using at = await commandFixture();
+    const at = shared();
     const loaded = loadConfig({ file: join(at.folder, 'config.yaml'), environment });
     expect(await configurationStep(loaded).run(new AbortController().signal)).toMatchObject({
       state: 'warn',
@@ -453,7 +455,7 @@ describe.concurrent('all steps', () => {
   });
 
   test('check ends with 2 on an invalid configuration, and reports it as JSON', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, stdout, stderr } = await at.run(['check', '--output', 'json', '--collector.interval', 'soon']);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--collector.interval')]);
     expect(jsonLines(stdout)).toEqual([

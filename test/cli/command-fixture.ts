@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { createLocalnet, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
 import { writeNewKeypair } from '../../localnet/start.ts';
 import type { CommandIo, ExitCode } from '../../src/cli/command.ts';
@@ -16,7 +17,7 @@ import {
   supportCommand,
 } from '../../src/cli/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
-import { createAbortController, isRecord, systemClock } from '../../src/lib/index.ts';
+import { createAbortController, isRecord } from '../../src/lib/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { expectDocumented } from '../support/documented-output.ts';
 
@@ -53,8 +54,8 @@ export interface CommandFixture extends AsyncDisposable {
     /** What differs in the streams and the environment. */
     surroundings?: { readonly environment?: CommandIo['environment']; readonly stdout?: StreamLike; readonly stderr?: StreamLike },
   ): Promise<CommandResult>;
-  /** Until a change of the ledger is confirmed. */
-  settle(): Promise<void>;
+  /** Lets slots pass until a change of the ledger is confirmed. */
+  settle(): void;
 }
 
 /** A localnet of three connected users, a key file and a configuration file for it. */
@@ -71,8 +72,8 @@ export async function commandFixture(
   const localnet = createLocalnet({ users: 3, publisher, slotMs: SLOT_MS, ...more });
   const addresses = await localnet.start();
   for (const user of localnet.truth().keys()) localnet.connect(user);
-  const settle = (): Promise<void> => systemClock.sleep(3 * SLOT_MS);
-  await settle();
+  const settle = (): void => localnet.ledger.bank.advance(3);
+  settle();
   const file = join(folder, 'config.yaml');
   const sources = [{ type: 'eapi', url: addresses.eapiUrl, timeout: sourceTimeout }];
   const ours = { env: 'localnet', device: localnet.device, keypair, ledger: { rpcUrls: [addresses.rpcUrl] } };
@@ -125,6 +126,19 @@ export async function commandFixture(
       await localnet.stop();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** One fixture for those tests of a `describe` that change neither ledger nor switch nor files. */
+export function shareFixture(make: () => Promise<CommandFixture>): () => CommandFixture {
+  let fixture: CommandFixture | undefined;
+  beforeAll(async () => {
+    fixture = await make();
+  });
+  afterAll(() => fixture?.[Symbol.asyncDispose]());
+  return () => {
+    if (fixture === undefined) throw new Error('the fixture is not ready');
+    return fixture;
   };
 }
 

@@ -8,7 +8,7 @@ import { type DescribeUserOptions, describeUser } from '../../src/cli/explain.ts
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { nanoseconds, slot } from '../../src/serviceability/index.ts';
 import { DEVICE, keyNumber } from '../support/bgp-builders.ts';
-import { commandFixture, jsonLines, serve, statusOf } from './command-fixture.ts';
+import { commandFixture, jsonLines, serve, shareFixture, statusOf } from './command-fixture.ts';
 
 const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
 
@@ -23,8 +23,10 @@ const subjects = (stdout: string): Readonly<Record<string, string>> =>
   );
 
 describe.concurrent('without a running agent', () => {
+  const shared = shareFixture(() => commandFixture());
+
   test.for(['501', '198.18.0.2', 'its public key'])('explain finds the user by %s, and reads switch and ledger once', async (by) => {
-    await using at = await commandFixture();
+    const at = shared();
     const user = at.users[1] ?? '';
     const { exitCode, stdout, stderr } = await at.run(['explain', by === 'its public key' ? user : by]);
     expect([exitCode, stdout.split('\n')[0], stderr]).toEqual([
@@ -60,7 +62,7 @@ describe.concurrent('without a running agent', () => {
   });
 
   test('explain prints the report as JSON', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { stdout } = await at.run(['explain', '500', '--fresh', '--output', 'json']);
     expect(jsonLines(stdout)).toEqual([
       expect.objectContaining({
@@ -102,7 +104,7 @@ describe.concurrent('without a running agent', () => {
     ['a user that is not there', ['999'], 1, 'has no user 999 on this ledger'],
     ['a ledger that cannot be read', ['500', '--ledger.rpcUrls', 'http://127.0.0.1:1'], 1, 'http://127.0.0.1:1 cannot be reached'],
   ] as const)('explain reports %s in one line', async ([, args, code, problem]) => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, stdout, stderr } = await at.run(['explain', ...args]);
     expect([exitCode, stdout, stderr]).toEqual([code, '', expect.stringContaining(problem)]);
   });
@@ -126,6 +128,8 @@ function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value
 }
 
 describe.concurrent('with a running agent', () => {
+  const shared = shareFixture(() => commandFixture());
+
   test('explain asks the running agent with its token, and shows earlier events', async () => {
     await using at = await commandFixture();
     const tokenFile = join(at.folder, 'token');
@@ -162,7 +166,7 @@ describe.concurrent('with a running agent', () => {
     ['something else', 'Not found', 'the response is not from an agent of this version'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
   ] as const)('explain reads switch and ledger when %s answers', async ([, body, problem], { onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const listen = await serve((_, response) => void response.end(body), onTestFinished);
     const { exitCode, stdout, stderr } = await at.run(['explain', '500', '--http.listen', listen]);
     expect([exitCode, stdout, stderr]).toEqual([0, expect.stringContaining('read just now'), expect.stringContaining(problem)]);

@@ -5,7 +5,7 @@ import { readLedgerTime } from '../../src/cli/ledger-time.ts';
 import { epochMs } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
-import { type CommandFixture, commandFixture, endpointBefore, jsonLines } from './command-fixture.ts';
+import { type CommandFixture, commandFixture, endpointBefore, jsonLines, shareFixture } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const linesOf = (stdout: string, event: string): readonly Line[] =>
@@ -23,13 +23,15 @@ async function withHistory(options: Parameters<typeof commandFixture>[1] = {}): 
   at.localnet.disconnect(first);
   await nextSecond();
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
-  await at.settle();
+  at.settle();
   return at;
 }
 
 describe.concurrent('the command', () => {
+  const shared = shareFixture(() => withHistory());
+
   test('history shows each change of a user with slot, time, round-trip time and writer', async () => {
-    await using at = await withHistory();
+    const at = shared();
     const { exitCode, stdout } = await at.run(['history', at.users[0] ?? '', '--since', '1h', '--output', 'json']);
     const periods = linesOf(stdout, 'period');
     expect([exitCode, periods.map(({ status, reason, reports }) => [status, reason, reports])]).toEqual([
@@ -55,7 +57,7 @@ describe.concurrent('the command', () => {
   });
 
   test('history of a device reads a transaction of several users once', async ({ onTestFinished }) => {
-    await using at = await withHistory();
+    const at = shared();
     const { url, counts } = await endpointBefore(at, onTestFinished);
     const { stdout } = await at.run(['history', '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
     expect(linesOf(stdout, 'availability').map(({ user, flaps }) => [user, flaps])).toEqual(
@@ -70,14 +72,14 @@ describe.concurrent('the command', () => {
     await using at = await withHistory();
     const [first = expect.fail('no user')] = at.users;
     at.localnet.ledger.admin.deleteUser(first);
-    await at.settle();
+    at.settle();
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h']);
     expect(stdout).toContain(`${first}, which is not on the ledger now`);
     expect(stdout).toMatch(/ down .*\n.* absent .* deleted\n/);
   });
 
   test('history in CSV has the periods of one user, or a line a user', async () => {
-    await using at = await withHistory();
+    const at = shared();
     const one = (await at.run(['history', '198.18.0.1', '--since', '1h', '--output', 'csv'])).stdout.split('\n');
     const all = (await at.run(['history', '--since', '1h', '--output', 'csv'])).stdout.split('\n');
     expect(one[0]).toBe('user,from,until,status,reason,slot,rttNs,reports,device,writer,signature');
@@ -88,7 +90,7 @@ describe.concurrent('the command', () => {
   test('history asks the next endpoint for a transaction that the first one lists and lacks, and fails without one', async ({
     onTestFinished,
   }) => {
-    await using at = await withHistory();
+    const at = shared();
     const { url } = await endpointBefore(at, onTestFinished, { getTransaction: () => null });
     const both = await at.run([
       'history',
@@ -124,7 +126,7 @@ describe.concurrent('the command', () => {
     const { admin } = at.localnet.ledger;
     const reported = admin.user(at.users[0] ?? expect.fail('no user'))?.lastBgpReportedAt ?? 0n;
     admin.changeUser(at.users[0] ?? expect.fail('no user'), { lastBgpReportedAt: slot(reported + 1n) });
-    await at.settle();
+    at.settle();
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h']);
     expect(stdout).toContain(
       `its record is of slot ${reported + 1n}, but the endpoint lists no report after slot ${reported}: its history is incomplete`,
@@ -137,7 +139,7 @@ describe.concurrent('the command', () => {
     const [first = expect.fail('no user'), second = expect.fail('no user')] = at.users;
     admin.deleteUser(first);
     admin.changeUser(second, { lastBgpReportedAt: slot(0) });
-    await at.settle();
+    at.settle();
     const deleted = await at.run(['history', first, '--since', '1h']);
     expect(deleted.stdout).toContain(`note: ${first}: it is not on the ledger, and no transaction that deleted it is known since slot `);
     const anew = await at.run(['history', second, '--since', '1h']);
@@ -147,7 +149,7 @@ describe.concurrent('the command', () => {
   });
 
   test('history draws its progress on a terminal only, and removes it', async () => {
-    await using at = await withHistory();
+    const at = shared();
     const terminal = { stderr: { isTerminal: true, columns: 60 } };
     const drawn = await at.run(['history', '--since', '1h'], undefined, undefined, undefined, terminal);
     expect([drawn.exitCode, drawn.stdout.includes('\u001b')]).toEqual([0, false]);
@@ -156,7 +158,7 @@ describe.concurrent('the command', () => {
   });
 
   test('history says where the history of an endpoint begins, and knows nothing before', async ({ onTestFinished }) => {
-    await using at = await withHistory();
+    const at = shared();
     const newest = (listed: unknown) => (listed as readonly { readonly slot: number }[]).slice(0, 1);
     const [user = expect.fail('no user')] = at.users;
     const reportedAt = Number(at.localnet.ledger.admin.user(user)?.lastBgpReportedAt);
@@ -173,7 +175,7 @@ describe.concurrent('the command', () => {
   });
 
   test('history knows nothing after the newest block of a ledger that stands still', async ({ onTestFinished }) => {
-    await using at = await withHistory();
+    const at = shared();
     const early = (time: unknown) => Number(time) - 1_800;
     const list = (listed: unknown) =>
       (listed as readonly object[]).map((each) => ({ ...each, blockTime: early(Reflect.get(each, 'blockTime')) }));
@@ -188,7 +190,7 @@ describe.concurrent('the command', () => {
   test('history estimates the time of a transaction without a block time, says so, and fails where it cannot', async ({
     onTestFinished,
   }) => {
-    await using at = await withHistory();
+    const at = shared();
     const untimed = (listed: unknown) => (listed as readonly object[]).map((each) => ({ ...each, blockTime: null }));
     const { url } = await endpointBefore(at, onTestFinished, { getSignaturesForAddress: untimed });
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
@@ -205,7 +207,7 @@ describe.concurrent('the command', () => {
   });
 
   test('history of an unknown user fails', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, stderr } = await at.run(['history', '198.18.9.9']);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no user 198.18.9.9 is on this ledger, and no transaction names one')]);
   });

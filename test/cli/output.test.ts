@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import { expectDocumented } from '../support/documented-output.ts';
-import { commandFixture, jsonLines } from './command-fixture.ts';
+import { commandFixture, jsonLines, shareFixture } from './command-fixture.ts';
 
 describe.concurrent('the schemas in docs/schemas', () => {
+  const shared = shareFixture(() => commandFixture({}, { program: 'rfc11' }));
+
   test('a running agent that writes answers as the schemas of /status.json and /debug/users say', async () => {
     await using at = await commandFixture();
     const life = createAbortController();
@@ -44,7 +46,7 @@ describe.concurrent('the schemas in docs/schemas', () => {
     ['resources', ['resources', 'show', '--output', 'json'], 'summary'],
     ['resources', ['resources', 'audit', '--output', 'json'], 'summary'],
   ] as const)('%s.schema.json has every key of %j, and refuses another', async ([name, [command, ...args], last]) => {
-    await using at = await commandFixture({}, { program: 'rfc11' });
+    const at = shared();
     const { stdout } = await at.run([command, ...args]);
     const lines = jsonLines(stdout).map(Object);
     expect(lines.at(-1)?.event).toBe(last);

@@ -103,7 +103,7 @@ describe.concurrent('the command', () => {
     expect((await resources(at.addresses.rpcUrl, 'audit')).exitCode).toBe(0);
     // Where the foundation releases the slot of a live user, the next user gets its tunnel.
     admin.changeUser(other, { tunnelId: user.tunnelId });
-    await at.settle();
+    at.settle();
     const json = await resources(at.addresses.rpcUrl, 'audit', '--output', 'json');
     expect(json.exitCode).toBe(1);
     expect(lines(json.stdout).map(({ event, kind }) => [event, kind])).toContainEqual(['finding', 'two-holders']);
@@ -132,10 +132,13 @@ async function legacyNetwork(users: number) {
   };
   const localnet = createLocalnet({ users, program: 'legacy', publisher: ZERO_ADDRESS, slotMs: 55, slotsPerEpoch: 32n });
   const { rpcUrl } = await localnet.start();
-  await systemClock.sleep(300);
+  /** Until what was changed is confirmed. */
+  const settle = (): void => localnet.ledger.bank.advance(5);
+  settle();
   return {
     localnet,
     rpcUrl,
+    settle,
     plan: join(folder, 'plan.json'),
     foundation: keyFile('foundation.json', FOUNDATION_SEED),
     otherKey: keyFile('other.json', new Uint8Array(32).fill(9)),
@@ -169,13 +172,13 @@ describe.concurrent('a migration', () => {
     await using at = await legacyNetwork(30);
     await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
     const life = createAbortController();
-    const { faults } = at.localnet.ledger;
+    const { bank, faults } = at.localnet.ledger;
     // The first transactions are taken, then the signal ends the command while nothing is answered.
     faults.set({ rpc: [{ kind: 'unavailable', methods: ['getSignatureStatuses'] }] });
     const apply = (signal?: AbortSignal) =>
       resources(at.rpcUrl, { signal }, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute');
     const running = apply(life.signal);
-    await systemClock.sleep(2_000);
+    while (bank.counters.received === 0) await systemClock.sleep(20);
     life.abort(new Stopped('SIGINT'));
     const cut = await running;
     expect([cut.exitCode, cut.stderr]).toEqual([
@@ -222,11 +225,11 @@ test('resources audit finds nothing about the deployed pools of a device that RF
   await using at = await legacyNetwork(2);
   const { admin } = at.localnet.ledger;
   const device = admin.createDevice({ metricsPublisher: at.localnet.device });
-  await systemClock.sleep(300);
+  at.settle();
   await resources(at.rpcUrl, 'migrate', 'plan', '--out', at.plan);
   expect((await resources(at.rpcUrl, 'migrate', 'apply', at.plan, '--keypair', at.foundation, '--execute')).exitCode).toBe(0);
   admin.deleteDevice(device);
-  await systemClock.sleep(300);
+  at.settle();
   const audit = await resources(at.rpcUrl, 'audit', '--output', 'json');
   expect([audit.exitCode, lines(audit.stdout)]).toEqual([0, [expect.objectContaining({ event: 'summary', findings: 0 })]]);
 });
@@ -239,13 +242,13 @@ test('resources sweep marks the users of expired passes, and a second sweep find
   const sweep = (...args: readonly string[]) => resources(at.rpcUrl, 'sweep', ...args);
   expect(lines((await sweep('--output', 'json')).stdout)).toEqual([expect.objectContaining({ event: 'dry-run', passes: 0, users: 0 })]);
   const [first, second] = [...admin.users(at.localnet.device).values()];
-  const expire = async (user: typeof first): Promise<void> => {
+  const expire = (user: typeof first): void => {
     if (user !== undefined) admin.expirePass(accessPassAddress(admin.programId, user.clientIp, user.owner).address);
-    await systemClock.sleep(300);
+    at.settle();
   };
-  await expire(first);
+  expire(first);
   expect((await sweep()).stdout).toContain('1 expired access pass with 1 activated user in epoch');
-  await expire(second);
+  expire(second);
   expect(lines((await sweep('--output', 'json')).stdout).map(({ event }) => event)).toEqual(['expired', 'expired', 'dry-run']);
   const swept = await sweep('--keypair', at.foundation, '--execute');
   expect([swept.exitCode, swept.stdout]).toEqual([0, expect.stringContaining('2 expired access passes with 2 activated users swept')]);

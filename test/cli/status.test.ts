@@ -10,7 +10,7 @@ import { createAbortController, epochMs, Stopped } from '../../src/lib/index.ts'
 import { csvLine, usesColor } from '../../src/observability/index.ts';
 import { BgpStatus, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';
-import { commandFixture, endpointBefore, jsonLines, serve, statusOf } from './command-fixture.ts';
+import { commandFixture, endpointBefore, jsonLines, serve, shareFixture, statusOf } from './command-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonly Line[]).filter(({ event }) => event === 'user');
@@ -18,6 +18,8 @@ const users = (stdout: string): readonly Line[] => (jsonLines(stdout) as readonl
 const SILENT = { write: () => undefined, isTerminal: false, columns: undefined };
 
 describe.concurrent('the command', () => {
+  const shared = shareFixture(() => commandFixture());
+
   test('status shows unreported and connected users from the ledger alone', async () => {
     await using at = await commandFixture();
     const end = at.localnet.switchFaults.begin({ kind: 'refuse' });
@@ -61,7 +63,7 @@ describe.concurrent('the command', () => {
   });
 
   test('status notes the findings of the agent that runs here, and nothing where none runs', async ({ onTestFinished }) => {
-    await using at = await commandFixture();
+    const at = shared();
     const finding = { code: 'X', severity: 'critical', since: 0, text: 'No write has landed', remedy: 'add an endpoint', runbook: 'DzdX' };
     const status = { ...statusOf(at.localnet.device), verdict: 'critical', findings: [finding] };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
@@ -83,7 +85,7 @@ describe.concurrent('the command', () => {
     admin.changeUser(first, { bgpStatus: BgpStatus.down, lastBgpReportedAt: early, lastBgpUpAt: early });
     admin.changeUser(second, { bgpStatus: BgpStatus.down, lastBgpReportedAt: early });
     admin.changeUser(third, { status: UserStatus.outOfCredits });
-    await at.settle();
+    at.settle();
     const states = async (...args: readonly string[]) =>
       users((await at.run(['status', '--sort', 'tunnel', '--output', 'json', ...args])).stdout).map(({ state }) => state);
     expect(await states()).toEqual(['down', 'never-connected', 'not-in-service']);
@@ -96,7 +98,7 @@ describe.concurrent('the command', () => {
     const { admin } = at.localnet.ledger;
     const elsewhere = admin.createDevice({ code: 'far-dz002', metricsPublisher: at.publisher });
     const other = admin.createUser({ device: elsewhere });
-    await at.settle();
+    at.settle();
     const one = await at.run(['status', '--output', 'json']);
     const all = await at.run(['status', '--all', '--sort', 'device', '--output', 'json']);
     expect(users(one.stdout).map(({ user }) => user)).toEqual(at.users);
@@ -159,7 +161,7 @@ describe.concurrent('the command', () => {
   test('status counts the time for which the ledger stands still into every age, and names it', async ({ onTestFinished }) => {
     await using at = await commandFixture();
     expect((await at.run(['run', '--once'])).exitCode).toBe(0);
-    await at.settle();
+    at.settle();
     const { url } = await endpointBefore(at, onTestFinished, { getBlockTime: () => Math.floor(Date.now() / 1_000) - 3 * 3_600 });
     const { stdout } = await at.run(['status', '--output', 'json', '--ledger.rpcUrls', url]);
     expect(users(stdout).map(({ state, ageMs }) => [state, Math.round(Number(ageMs) / 3_600_000)])).toEqual(
@@ -177,13 +179,13 @@ describe.concurrent('the command', () => {
     const { admin } = at.localnet.ledger;
     const [first = expect.fail('no user')] = at.users;
     admin.changeUser(first, { bgpStatus: BgpStatus.down, lastBgpReportedAt: slot(70) });
-    await at.settle();
+    at.settle();
     const { stdout } = await at.run(['status', '--never-connected']);
     expect(stdout).toContain('1 user: 1 never-connected\nnote: 2 users are not judged, without a fresh report: 2 unreported\n');
   });
 
   test('status uses the next endpoint when one fails, and fails without any', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const second = await at.run(['status', '--output', 'json', '--ledger.rpcUrls', `http://127.0.0.1:1,${at.addresses.rpcUrl}`]);
     expect([second.exitCode, users(second.stdout).length]).toEqual([0, 3]);
     const none = await at.run(['status', '--ledger.rpcUrls', 'http://127.0.0.1:1']);
@@ -191,7 +193,7 @@ describe.concurrent('the command', () => {
   });
 
   test('status fails for a device that is not on the ledger', async () => {
-    await using at = await commandFixture();
+    const at = shared();
     const { exitCode, stderr } = await at.run(['status', '--device', at.publisher]);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`device ${at.publisher} does not exist on this ledger`)]);
   });

@@ -135,7 +135,7 @@ async function createAgentFixture(options: AgentFixtureOptions = {}): Promise<Ag
     });
   const addresses = await localnet.start();
   // What was just created is confirmed, and visible, a slot later.
-  await systemClock.sleep(3 * SLOT_MS);
+  localnet.ledger.bank.advance(3);
   const users = [...localnet.ledger.admin.users(localnet.device)].sort((a, b) => a[1].tunnelId - b[1].tunnelId).map(([user]) => user);
   const { lines, reporter } = recordingReporter((user) => `u${users.indexOf(user as Address)}`);
   const urls = [addresses.rpcUrl];
