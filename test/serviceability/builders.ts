@@ -16,6 +16,7 @@ import {
   type User,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
+import { unicodeText } from '../support/unicode-text.ts';
 
 /** The key whose 32 bytes are all `byte`. */
 export const keyOf = (byte: number): Address => addressOf(new Uint8Array(32).fill(byte));
@@ -152,7 +153,7 @@ export const someU16 = fc.integer({ min: 0, max: 0xffff });
 export const someU32 = fc.integer({ min: 0, max: 0xffff_ffff });
 export const someU64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 export const someU128 = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
-export const someText = fc.string({ unit: 'binary', maxLength: 12 });
+export const someText = unicodeText({ maxLength: 12 });
 export const someKeyBytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
 export const someKey: fc.Arbitrary<Address> = fc.oneof(someKeyBytes.map(addressOf), fc.constant(ZERO_ADDRESS));
 export const someKeys = fc.array(someKey, { maxLength: 4 });
