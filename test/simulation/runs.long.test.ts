@@ -28,3 +28,19 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     expect(failed).toEqual([]);
   },
 );
+
+test('in twelve runs agents are killed, transactions are written, and the ledger converges after being wrong', {
+  timeout: 120_000,
+}, async () => {
+  const sums = { incarnations: 0, writes: 0, wrongAtFirst: 0 };
+  for (let seed = 316; seed < 328; seed += 1) {
+    const { incarnations, writes, convergedAfterMs, violation } = await simulate({ seed, hours: SHORT });
+    expect(violation, `npm run sim -- --seed ${seed} --hours ${SHORT} --verbose`).toBeUndefined();
+    sums.incarnations += incarnations - 1;
+    sums.writes += writes;
+    if ((convergedAfterMs ?? 0) > 0) sums.wrongAtFirst += 1;
+  }
+  expect(sums.incarnations).toBeGreaterThan(5);
+  expect(sums.writes).toBeGreaterThan(50);
+  expect(sums.wrongAtFirst).toBeGreaterThan(0);
+});
