@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { expect } from 'vitest';
 import { createLocalnet, LOCALNET_SNMP_USER, type Localnet, type LocalnetAddresses } from '../../localnet/index.ts';
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
 import type { AgentReporter } from '../../src/agent/events.ts';
@@ -211,6 +212,11 @@ export async function settledFixture(atEnd: AtEnd, options: AgentFixtureOptions 
   fixture.agent.start();
   await fixture.until('all users up', () => fixture.eventsOf('landed').length === fixture.users.length);
   return fixture;
+}
+
+/** No write was rejected, and nothing halted or failed internally. */
+export function expectNoFailure({ eventsOf }: AgentFixture): void {
+  expect(eventsOf('defect', 'rejected', 'halted')).toEqual([]);
 }
 
 function sourceOf(kind: SourceKind, { eapiSocket, snmp, grpc }: LocalnetAddresses, timeoutMs: number): SwitchSource {
