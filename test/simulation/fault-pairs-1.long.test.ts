@@ -1,0 +1,3 @@
+import { describeFaultPairs } from './fault-pairs.ts';
+
+describeFaultPairs(1, 4);
