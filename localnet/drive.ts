@@ -1,5 +1,5 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CommandBody } from '../src/cli/command.ts';
 import { loadKeypair } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../src/lib/index.ts';

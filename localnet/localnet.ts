@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Stopped, systemClock } from '../src/lib/index.ts';
 import { type Address, type Ipv4, isIpv4 } from '../src/serviceability/index.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { VrfName } from '../src/bgp/index.ts';
 import type { Clock, Random } from '../src/lib/index.ts';
 import {

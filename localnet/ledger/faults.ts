@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Random } from '../../src/lib/index.ts';
 import { type Address, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
 import type { Account } from './runtime.ts';

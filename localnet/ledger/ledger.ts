@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Clock, type Random, systemClock } from '../../src/lib/index.ts';
 import { type Address, findNetwork, isAddress, lamports, ZERO_ADDRESS } from '../../src/serviceability/index.ts';
 import { createDerivations } from '../rfc11/state.ts';

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Clock, describeError, Stopped } from '../../src/lib/index.ts';
 import { type Address, lamports, SYSTEM_PROGRAM_ID } from '../../src/serviceability/index.ts';
 import type { BankView, Commitment, Replica } from './bank.ts';

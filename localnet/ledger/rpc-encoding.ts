@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AccountEncoding, accountConfig, type DataSlice, invalidParams, RpcCode, RpcError } from './rpc-types.ts';
 import type { Account, ReturnData, TransactionErrorJson } from './runtime.ts';
 import type { LandedTransaction } from './stores.ts';

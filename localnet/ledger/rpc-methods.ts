@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Address, lamports } from '../../src/serviceability/index.ts';
 import type { BankView, LandedStatus } from './bank.ts';
 import {

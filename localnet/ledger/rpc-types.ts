@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Address, isAddress } from '../../src/serviceability/index.ts';
 import type { Bank, BankView, Commitment, Replica } from './bank.ts';
 import type { LedgerFaults } from './faults.ts';

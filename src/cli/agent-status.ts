@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';

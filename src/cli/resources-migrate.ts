@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeText, loadKeypair, readSmallFile } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { count, jsonLine, tableLines } from '../observability/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isAddress } from '../serviceability/index.ts';
 
 /** The longest first: a duration prints in the largest unit without a remainder. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { AgentError, isAgentError } from '../lib/index.ts';
 import { NOT_AS_EXPECTED, type SettingMeta, SHARE_UNIT, UNEXPANDED } from './fields.ts';
 import { member, nodeAt, type SettingNode } from './schema-tree.ts';

@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isRecord } from '../lib/index.ts';
 import { formatDuration, type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';

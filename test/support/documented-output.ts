@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const FOLDER = join(import.meta.dirname, '../../docs/schemas');
 const schemas = new Map<string, z.ZodType>();
