@@ -42,7 +42,7 @@ export async function bundleCommand({ root, entry, outfile }) {
     // yargs asks where it lies.
     define: { ...identity(root), 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
-    plugins: [modernBuffers, withoutExtras, withoutConnections],
+    plugins: [modernBuffers, withoutExtras, withoutConnections, onlyParts],
   });
   // V8 keeps the source in memory: a byte a character, but two for all of them where one is beyond Latin-1.
   const beyondAscii = /[^\0-\x7f]/g;
@@ -141,6 +141,43 @@ const withoutConnections = {
   },
 };
 
+/** What the agent takes of packages whose main file loads much more, and parts of Node.js with it. */
+const PARTS = {
+  undici: `
+    export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+    export { default as Dispatcher } from 'undici/lib/dispatcher/dispatcher.js';
+    export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
+    export { default as buildConnector } from 'undici/lib/core/connect.js';`,
+  'prom-client': `
+    export { default as Counter } from 'prom-client/lib/counter.js';
+    export { default as Gauge } from 'prom-client/lib/gauge.js';
+    export { default as Histogram } from 'prom-client/lib/histogram.js';
+    export { default as Registry } from 'prom-client/lib/registry.js';`,
+};
+
+/**
+ * Leaves out what packages load when they start and the agent never uses: the HTTP/2 client of undici and its bodies of `fetch`, the `fetch` of Node.js, which
+ * `@solana/web3.js` asks for, and the tables by which string-width splits text. That is 6 MB of resident memory (docs/performance.md).
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const onlyParts = {
+  name: 'only-parts',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(undici|prom-client)$/ }, ({ path, resolveDir }) => ({ path, namespace: 'parts', pluginData: resolveDir }));
+    onLoad({ filter: /.*/, namespace: 'parts' }, ({ path, pluginData }) => ({ contents: PARTS[path], resolveDir: pluginData }));
+    onResolve({ filter: /^(node:http2|\.\.\/web\/fetch\/body\.js)$/ }, ({ path, importer }) =>
+      /[\\/]undici[\\/]/.test(importer) ? { path, namespace: 'absent' } : undefined,
+    );
+    onLoad({ filter: /[\\/]@solana[\\/]web3\.js[\\/]lib[\\/]index\.esm\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll('globalThis.fetch', 'undefined'),
+    }));
+    onLoad({ filter: /[\\/]string-width[\\/]index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('= new Intl.Segmenter()', '= { segment: (text) => new Intl.Segmenter().segment(text) }'),
+    }));
+  },
+};
+
 /**
  * How ES modules hold their packages, in `dist/` and in what the benches measure.
  *
@@ -153,7 +190,7 @@ export const withPackages = {
   legalComments: 'none',
   // CommonJS packages ask for Node's modules by `require`, which an ES module does not have.
   banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
-  plugins: [modernBuffers, withoutExtras, withoutConnections],
+  plugins: [modernBuffers, withoutExtras, withoutConnections, onlyParts],
 };
 
 /** The files that something is left of; a metafile's `inputs` are all that were read. */

@@ -97,6 +97,33 @@ test('the built agent serves its runbooks, reloads at SIGHUP, ends in order at S
   expect([await second.exited, second.lastLine()]).toEqual([[0, null], expect.stringContaining('"msg":"stopped"')]);
 });
 
+/** Prints in the end which modules of Node.js were loaded, and at once when the tables for characters of several code points are. */
+const REPORTS_LOADED = `data:text/javascript,${encodeURIComponent(`
+  process.on('exit', () => process.stderr.write(process.moduleLoadList.join('\\n')));
+  Intl.Segmenter = class extends Intl.Segmenter {
+    constructor() { super(); process.stderr.write('Intl.Segmenter\\n'); }
+  };
+`)}`;
+
+test('the executable loads nothing of Node.js that only unused parts of its packages need', async ({ onTestFinished }) => {
+  await using fixture = await commandFixture();
+  const outfile = join(fixture.folder, 'dzd-telemetry.cjs');
+  const { AGENT, bundleCommand } = await import(join(root, 'scripts/package/bundle.mjs'));
+  await bundleCommand({ root, entry: AGENT, outfile });
+  const args = [outfile, 'run', '--config', join(fixture.folder, 'config.yaml')];
+  const child = spawn(process.execPath, ['--import', REPORTS_LOADED, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+    if (log.includes('status written') && !child.killed) child.kill('SIGTERM');
+  });
+  await once(child, 'close');
+  const loaded = log.split('\n').map((line) => line.replace(/^NativeModule /, ''));
+  const unused = ['http2', 'internal/deps/undici/undici', 'Intl.Segmenter'];
+  expect([loaded.includes('http'), unused.filter((name) => loaded.includes(name))]).toEqual([true, []]);
+});
+
 /** Prints a line as soon as the program listens for SIGTERM. Until then, Node itself ends the process. */
 const REPORTS_LISTENING = `data:text/javascript,${encodeURIComponent(
   'const timer = setInterval(() => { if (process.listenerCount("SIGTERM") > 0) { process.stdout.write("listening\\n"); clearInterval(timer); } }, 1)',
