@@ -14,6 +14,6 @@ libc=$(getconf GNU_LIBC_VERSION 2>/dev/null)
 case $libc in
   'glibc '[01].* | 'glibc 2.'[0-9] | 'glibc 2.'[0-9].* | 'glibc 2.'1[0-9]* | 'glibc 2.'2[0-7]*) refuse "this system has $libc, and 2.28 is the oldest that works" ;;
 esac
-# glibc would keep an arena of its own for each thread, and what it once got: 10 MB of an agent at rest.
-export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-131072}"
+# glibc would keep an arena of its own for each thread, and what it once got between what is still used: 15 MB of an agent at rest.
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-32768}"
 exec "$program" "$@"
