@@ -73,7 +73,7 @@ const MARKS = /^(not (run|compared): .+|(saved as|added to) \S+|exit code [1-9]\
 /** A command that only reads is repeated until the world is as the page shows it, for so long. */
 const READS = [
   [/promtool query/, 240_000],
-  [/\b(explain|status|check|history|audit)\b|curl -s /, 60_000],
+  [/\b(explain|status|check|history|audit)\b|curl -s /, 120_000],
 ];
 /** Commands that stay in a terminal of their own, and what each prints when it is ready. One of a kind runs at a time, the newest. */
 const STAYS = [
@@ -84,7 +84,7 @@ const STAYS = [
 ];
 /** What the first steps of .ci/run and .ci/pages have done. */
 const DONE_BEFORE = /^(npm ci( && |$)|sudo apt-get install .*)/;
-const COMMAND_DEADLINE_MS = 180_000;
+const COMMAND_DEADLINE_MS = 600_000;
 
 await main(process.argv.slice(2));
 
