@@ -69,12 +69,13 @@ export class Confirmer {
       if (isUndecided) onUndecided();
       return;
     }
-    confirmations.add(intents, slot);
+    const at = clock.monotonic();
+    confirmations.add(intents, slot, at);
     bisector.clear(intents.map(({ user }) => user));
     gate.confirmed();
     rpc.noteConfirmation();
     health.confirmed();
-    const latencyMs = clock.monotonic() - transaction.sentAt;
+    const latencyMs = at - transaction.sentAt;
     for (const intent of intents) {
       desired.confirmed(intent.user, intent.to);
       backedOffUsers.release(intent.user);

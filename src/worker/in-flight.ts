@@ -1,4 +1,4 @@
-import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
+import type { LedgerView, ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { SignedTransaction } from '../publisher/index.ts';
 import type { LedgerRpc, SendAttempts } from '../rpc/index.ts';
@@ -127,16 +127,17 @@ export class InFlightTransactions {
   }
 }
 
+/** A view that was asked for so long after a confirmation shows the write: an endpoint that lags by less has caught up. */
+const SHOWN_AFTER_MS = 120_000;
+
 /** What the ledger has confirmed since this process began, or since its last rollback. The only place that keeps it. */
 export class Confirmations {
-  readonly #byUser = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot }>();
-  #lastSlot: Slot | undefined;
+  readonly #byUser = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot; readonly at: MonotonicMs }>();
   #transactions = 0;
 
-  add(intents: readonly StatusIntent[], slot: Slot): void {
+  add(intents: readonly StatusIntent[], slot: Slot, at: MonotonicMs): void {
     this.#transactions += 1;
-    if (this.#lastSlot === undefined || slot > this.#lastSlot) this.#lastSlot = slot;
-    for (const { user, to } of intents) this.#byUser.set(user, { status: to, slot });
+    for (const { user, to } of intents) this.#byUser.set(user, { status: to, slot, at });
   }
 
   /** Confirmed transactions since this process began; never decreases. */
@@ -144,8 +145,11 @@ export class Confirmations {
     return this.#transactions;
   }
 
+  /** The newest slot of a confirmation. */
   get lastSlot(): Slot | undefined {
-    return this.#lastSlot;
+    let last: Slot | undefined;
+    for (const { slot } of this.#byUser.values()) if (last === undefined || slot > last) last = slot;
+    return last;
   }
 
   slotOf(user: Address): Slot | undefined {
@@ -158,6 +162,13 @@ export class Confirmations {
     return confirmed !== undefined && confirmed.status === to && confirmed.slot > viewSlot;
   }
 
+  /** A view shows each confirmation that is old enough, whatever slot was named for it: a node may have named one far ahead. */
+  shownBy({ slot, readAt }: Pick<LedgerView, 'slot' | 'readAt'>): void {
+    for (const [user, confirmed] of this.#byUser) {
+      if (confirmed.slot > slot && readAt - confirmed.at >= SHOWN_AFTER_MS) this.#byUser.set(user, { ...confirmed, slot });
+    }
+  }
+
   /** Forgets users that are no longer on the ledger. */
   keepOnly(isKnown: (user: Address) => boolean): void {
     for (const user of this.#byUser.keys()) if (!isKnown(user)) this.#byUser.delete(user);
@@ -166,6 +177,5 @@ export class Confirmations {
   /** The ledger was rolled back, maybe to before these confirmations. */
   clear(): void {
     this.#byUser.clear();
-    this.#lastSlot = undefined;
   }
 }

@@ -149,6 +149,7 @@ export class Worker {
     this.#backedOffUsers.keepOnly(isKnown);
     this.#bisector.keepOnly(isKnown);
     this.#confirmations.keepOnly(isKnown);
+    this.#confirmations.shownBy(view);
     this.#desired.replace(
       intents.filter((intent) => !this.#backedOffUsers.holds(intent) && !this.#confirmations.covers(intent, view.slot)),
       view.slot,

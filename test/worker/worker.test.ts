@@ -222,6 +222,23 @@ describe('the newest desired status', () => {
     expect(ledger.sends.length).toBe(2);
   });
 
+  test('rule 9: two minutes after a confirmation, a view shows it, although a node named a slot far ahead for it', async () => {
+    const { clock, worker, setDesired, ledger } = setUp();
+    const before = ledger.slot();
+    setDesired(up(1), before);
+    await clock.advance(3_000);
+    expect(worker.lastConfirmedSlot).toBeGreaterThan(before);
+    await clock.advance(115_000);
+    setDesired(up(1), before);
+    await clock.advance(3_000);
+    expect(ledger.sends.length).toBe(1);
+    await clock.advance(3_000);
+    setDesired(up(1), before);
+    expect(worker.lastConfirmedSlot).toBe(slot(before));
+    await clock.advance(3_000);
+    expect(ledger.sends.length).toBe(2);
+  });
+
   test('a rollback of the ledger forgets confirmations, so that the status is written again', async () => {
     const { clock, worker, setDesired, history } = setUp();
     setDesired(up(1));
