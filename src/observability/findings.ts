@@ -1,5 +1,5 @@
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
-import { standstillSince } from '../rpc/index.ts';
+import { standstillSince } from '../rpc/slots.ts';
 import type { AgentState, PartReport, UserReport } from './status.ts';
 import { HOLD_REASON_TEXT, span } from './text.ts';
 

@@ -6,11 +6,11 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** Folders that hold code of the house; each folder of `src/` is a room, and `localnet/` is one. */
 const HOUSE = ['src', 'localnet'];
 /**
- * What others import by file. The HTTP client holds undici, which only rooms that need it should load. `agent` has no face: one with all of it would close a
- * circle through the composition. The command of localnet is defined, read and run as the agent's: by `cli/command.ts`, `command-line.ts` and `process.ts`; its
- * `migrate-demo` types commands of the agent, by `commands.ts`.
+ * What others import by file. The HTTP client and the face of `rpc` hold undici, which only rooms that need it should load. `agent` has no face: one with all of
+ * it would close a circle through the composition. The command of localnet is defined, read and run as the agent's: by `cli/command.ts`, `command-line.ts` and
+ * `process.ts`; its `migrate-demo` types commands of the agent, by `commands.ts`.
  */
-const SIDE_DOORS = /^src\/(lib\/http|agent\/[a-z-]+|cli\/(command|commands|command-line|process))\.ts$/;
+const SIDE_DOORS = /^src\/(lib\/http|rpc\/slots|agent\/[a-z-]+|cli\/(command|commands|command-line|process))\.ts$/;
 
 interface Import {
   readonly file: string;
