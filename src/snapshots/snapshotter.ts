@@ -32,6 +32,7 @@ const CONCERNS_ALL_KINDS: ReadonlySet<string> = new Set([
   'SNAPSHOT__SERVER_BUSY',
   'SNAPSHOT__UNAUTHORIZED',
   'SNAPSHOT__CLOCK_SKEW',
+  'SNAPSHOT__FOLDER',
 ]);
 
 function asAgentError(error: unknown): AgentError {

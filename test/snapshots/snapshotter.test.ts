@@ -108,6 +108,18 @@ describe('a failing server', () => {
     expect(reported()).toEqual(['stored a', 'stored b', 'stored c', 'stored d', 'stored e', 'place back']);
   });
 
+  test('a folder that cannot be written ends the round, and is reported as the destination', async () => {
+    const full = () => new AgentError('SNAPSHOT__FOLDER', { kind: 'a', directory: 'here', problem: 'ENOSPC' });
+    const { sink, trouble } = placeOf(['a', 'b'], { a: full, b: full });
+    const { clock, reported } = runSnapshotter(sink, answer);
+    await clock.advance(1);
+    expect(reported()).toEqual(['place lost: SNAPSHOT__FOLDER']);
+    delete trouble.a;
+    delete trouble.b;
+    await clock.advance(120_000);
+    expect(reported()).toEqual(['stored a', 'stored b', 'place back']);
+  });
+
   test('a failing server gets the next request after its Retry-After, and no sooner', async () => {
     const { sink, trouble } = placeOf(['a'], { wanted: () => busy(300_000) });
     const { clock, reported } = runSnapshotter(sink, answer);
