@@ -82,7 +82,13 @@ const changeUser = z.strictObject({
 });
 const oneUser = z.strictObject({ user: addressParam });
 const setUserLayout = z.strictObject({ user: addressParam, bytes: z.int().min(1).max(10_240) });
-const setAccount = z.strictObject({ address: addressParam, owner: addressParam, lamports: u64Param.optional(), data: z.base64() });
+const setAccount = z.strictObject({
+  address: addressParam,
+  owner: addressParam,
+  lamports: u64Param.optional(),
+  data: z.base64(),
+  executable: z.boolean().default(false),
+});
 const fund = z.strictObject({ address: addressParam, lamports: u64Param });
 const users = z.strictObject({ device: addressParam.optional() });
 
@@ -146,8 +152,9 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
         return [...admin.users(only)].map(([address, user]) => ({ address, ...userJson(user) }));
       },
       localnet_setAccount({ bank }, params) {
-        const { address, owner, data, lamports: balance } = one(setAccount, params);
-        bank.putAccount(address, createAccount(owner, Buffer.from(data, 'base64'), balance === undefined ? undefined : lamports(balance)));
+        const { address, owner, data, lamports: balance, executable } = one(setAccount, params);
+        const account = createAccount(owner, Buffer.from(data, 'base64'), balance === undefined ? undefined : lamports(balance));
+        bank.putAccount(address, { ...account, executable });
         return null;
       },
       localnet_fund(_, params) {

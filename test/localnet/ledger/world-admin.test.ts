@@ -163,6 +163,8 @@ test('everything can be done over JSON-RPC', () => {
   call('localnet_fund', { address: publisher, lamports: 5 });
   call('localnet_setAccount', { address: user, owner: fixture.ledger.programId, data: Buffer.from([7]).toString('base64') });
   expect([fixture.ledger.bank.account(publisher)?.lamports, fixture.ledger.bank.account(user)?.data]).toEqual([5n, Buffer.from([7])]);
+  call('localnet_setAccount', { address: user, owner: fixture.ledger.programId, data: '', executable: true });
+  expect(fixture.ledger.bank.account(user)?.executable).toBe(true);
   const before = fixture.slot();
   call('localnet_advance', { slots: 5 });
   call('localnet_rollBack', { blocks: 2, requeue: true });
