@@ -186,6 +186,28 @@ describe('alerts', () => {
     expect(names('isSilent')).toEqual(all);
   });
 
+  test('the runbook of each alert is followed on a localnet, or faults.mjs has the reason why not', async () => {
+    const { BEDS, targetsLost, NOT_FOLLOWED, ELSEWHERE } = await import(join(ROOT, 'test/mixin/faults.mjs'));
+    const { runbookCommands, runbookLines } = await import(join(ROOT, 'test/mixin/prometheus.mjs'));
+    const faults: { readonly alerts: Readonly<Record<string, readonly RegExp[]>> }[] = [
+      ...BEDS.flatMap((bed: { faults: unknown[] }) => bed.faults),
+      targetsLost(''),
+    ];
+    const followed = faults.flatMap((fault) => Object.entries(fault.alerts));
+    const names = [...followed.map(([name]) => name), ...Object.keys(NOT_FOLLOWED)].sort();
+    expect(names).toEqual(alerts.map(({ alert }) => alert).sort());
+    // Each command has its expected output.
+    expect(followed.map(([name, outputs]) => [name, outputs.length])).toEqual(
+      followed.map(([name]) => [name, runbookCommands(ROOT, name).length]),
+    );
+    const commands = runbookCommands(ROOT);
+    expect(
+      runbookLines(ROOT)
+        .filter((line: string) => !commands.includes(line))
+        .sort(),
+    ).toEqual(Object.keys(ELSEWHERE).sort());
+  });
+
   test('runbooks quote and search only log lines that the agent writes', () => {
     const source = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
@@ -201,7 +223,7 @@ describe('alerts', () => {
         .filter((pattern) => pattern.includes(' '))
         .map((pattern): readonly [string, RegExp] => [name, new RegExp(pattern)]),
     );
-    expect([quoted.length, searched.length]).toEqual([10, 15]);
+    expect([quoted.length, searched.length]).toEqual([10, 18]);
     expect([...quoted, ...searched].filter(([, pattern]) => !pattern.test(source))).toEqual([]);
   });
 

@@ -42,23 +42,23 @@ export function variableQueries(root, values) {
   });
 }
 
-/** The queries of the runbooks. */
-export function runbookQueries(root) {
+/** The blocks of this language in the runbooks, or in that of one alert. */
+function blocks(root, language, alert) {
   const folder = join(root, 'docs/runbooks');
-  return readdirSync(folder).flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/```promql\n([\s\S]*?)\n```/g)].map(([, expr]) => ({ file, expr })),
-  );
+  const files = readdirSync(folder).filter((file) => alert === undefined || file === `${alert}.md`);
+  const fenced = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\\n\`\`\``, 'g');
+  return files.flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(fenced)].map(([, block]) => block));
 }
 
-/** The dzd-telemetry and curl commands of the runbooks, or of one of them, each once. */
-export function runbookCommands(root, alert = '') {
-  const folder = join(root, 'docs/runbooks');
-  const files = readdirSync(folder).filter((file) => alert === '' || file === `${alert}.md`);
-  const lines = files.flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/```sh\n([\s\S]*?)\n```/g)].flatMap(([, block]) => block.split('\n')),
-  );
-  return [...new Set(lines)].filter((line) => /^(dzd-telemetry|curl -s http:\/\/127\.0\.0\.1:50100)/.test(line));
-}
+/** The queries of the runbooks, or of one of them. */
+export const runbookQueries = (root, alert) => blocks(root, 'promql', alert);
+
+/** The shell lines of the runbooks, or of one of them, each once. */
+export const runbookLines = (root, alert) => [...new Set(blocks(root, 'sh', alert).flatMap((block) => block.split('\n')))];
+
+/** Those that run without systemd and without a switch. */
+export const runbookCommands = (root, alert) =>
+  runbookLines(root, alert).filter((line) => /^(dzd-telemetry|curl|journalctl|date|promtool) /.test(line));
 
 /** @param {string} url Of a Prometheus server. */
 export function prometheusAt(url) {
@@ -74,10 +74,12 @@ export function prometheusAt(url) {
       const { result } = await get(`/api/v1/query?query=${encodeURIComponent(expr)}`);
       return result.filter(({ value: [, value] }) => value !== 'NaN');
     },
-    /** The names of the alerts that fire. */
-    async firing() {
+    /** The names of the alerts that fire for this instance, or for none. */
+    async firing(instance) {
       const { alerts } = await get('/api/v1/alerts');
-      return alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname);
+      return alerts
+        .filter(({ state, labels }) => state === 'firing' && (labels.instance ?? instance) === instance)
+        .map(({ labels }) => labels.alertname);
     },
   };
 }
