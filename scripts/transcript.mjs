@@ -17,6 +17,7 @@ const OPEN = [
   [/(?<=^\d{4}.* (?:up|down|unknown) +)\d+/, '\\d+'],
   [/(?<=":)[1-9]\d*|(?<="since": )\d+/, '\\d+'],
   [/^\d+ (?=added|changed)/, '\\d+ '],
+  [/(?:ahead of|behind) (?=this host)/, '(?:ahead of|behind) '],
   [/@\[\S+\]/, '@\\[\\S+\\]'],
   [/ {2,}/, ' {2,}'],
 ];
