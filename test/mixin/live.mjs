@@ -87,13 +87,19 @@ async function inspectHealthy(bed, prometheus) {
 
   const printed = new Map();
   for (const command of runbookCommands(root)) {
-    // The scenario deletes users now and then, and the agent notices a little later: try another user.
-    for (let tries = 3; !printed.has(command); tries -= 1) {
-      const { code, output } = await bed.execute(command, (await bed.status()).users.at(-tries).user);
-      // grep finds no line of a fault in the log, and `check` no running agent's fault.
-      if (code === 0 || command.includes('| grep')) printed.set(command, output);
-      else if (!command.includes('USER') || tries === 1) throw new Error(`runbook command ${command}\nfailed with ${code}:\n${output}`);
-    }
+    let answer;
+    await until(
+      () => `runbook command ${command}\nexit code ${answer?.code}:\n${answer?.output}`,
+      async () => {
+        // The scenario deletes users, and the agent notices a little later.
+        const { user } = (await bed.status()).users.at(-1);
+        answer = await bed.execute(command, user);
+        // grep finds no line of a fault in the log of a healthy agent.
+        return answer.code === 0 || command.includes('| grep') ? true : undefined;
+      },
+      120,
+    );
+    printed.set(command, answer.output);
   }
   say("the runbooks' queries and commands work");
   return printed;
