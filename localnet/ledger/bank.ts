@@ -261,7 +261,7 @@ export interface Bank {
   begin(): void;
   /** The current view of a node that lags by `lagBlocks`. Valid for the moment only. */
   replica(lagBlocks?: number): Replica;
-  /** Queues a transaction for the next block, or one `delaySlots` later. A pending signature is not queued twice. */
+  /** Queues a transaction for the next block, or one `delaySlots` later. A pending signature is not queued twice: the copy that comes first lands. */
   submit(transaction: ParsedTransaction, options?: { readonly delaySlots?: number; readonly again?: boolean }): void;
   /**
    * Runs a transaction in the newest block at once; before time begins it becomes part of genesis. `build` receives the blockhash. Undefined when no
@@ -393,8 +393,9 @@ export function createBank(options: BankOptions): Bank {
   function submit(transaction: ParsedTransaction, { delaySlots = 0, again = false }: { delaySlots?: number; again?: boolean } = {}): void {
     catchUp();
     counters.received += 1;
-    if (!again && pool.has(transaction.signature)) return;
-    if (!pool.add(transaction, currentSlot + 1 + delaySlots)) counters.droppedPoolFull += 1;
+    const notBeforeSlot = currentSlot + 1 + delaySlots;
+    if (!again && pool.hasten(transaction.signature, notBeforeSlot)) return;
+    if (!pool.add(transaction, notBeforeSlot)) counters.droppedPoolFull += 1;
   }
 
   return {

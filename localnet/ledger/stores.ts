@@ -167,8 +167,13 @@ interface Waiting {
 export class TransactionPool {
   #waiting: Waiting[] = [];
 
-  has(signature: string): boolean {
-    return this.#waiting.some(({ transaction }) => transaction.signature === signature);
+  /** False when no such transaction waits. One that waits for a later slot no longer does: another node forwards its own copy. */
+  hasten(signature: string, notBeforeSlot: number): boolean {
+    const index = this.#waiting.findIndex(({ transaction }) => transaction.signature === signature);
+    const waiting = this.#waiting[index];
+    if (waiting === undefined) return false;
+    if (notBeforeSlot < waiting.notBeforeSlot) this.#waiting[index] = { ...waiting, notBeforeSlot };
+    return true;
   }
 
   /** Queues a transaction for the first block at or after `notBeforeSlot`; false when the pool is full. */

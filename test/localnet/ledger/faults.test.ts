@@ -39,7 +39,7 @@ async function send(status: 'up' | 'down' = 'up') {
   });
   const { result } = await ask('sendTransaction', [Buffer.from(wire).toString('base64'), { encoding: 'base64', skipPreflight: true }]);
   expect(result).toBe(parseTransaction(wire).signature);
-  return { user, signature: String(result) };
+  return { user, signature: String(result), transaction: parseTransaction(wire) };
 }
 
 const isThere = (signature: string) => fixture.ledger.bank.replica().status(signature) !== undefined;
@@ -124,6 +124,16 @@ describe('faults of transactions', () => {
     expect(isThere(signature)).toBe(false);
     fixture.ledger.bank.advance();
     expect(isThere(signature)).toBe(true);
+  });
+
+  test('a delayed one lands at once when another node forwards its copy, and never twice', async () => {
+    fixture.ledger.faults.set({ delaySlots: 10 });
+    const { signature, transaction } = await send();
+    fixture.ledger.bank.submit(transaction);
+    fixture.ledger.bank.advance();
+    expect(isThere(signature)).toBe(true);
+    fixture.ledger.bank.advance(20);
+    expect(fixture.ledger.bank.counters).toMatchObject({ received: 2, succeeded: 1, droppedRepeated: 0 });
   });
 
   test('a duplicate reaches the leader, and is not run again', async () => {
