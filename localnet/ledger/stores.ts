@@ -167,7 +167,7 @@ interface Waiting {
 export class TransactionPool {
   #waiting: Waiting[] = [];
 
-  /** False when no such transaction waits. One that waits for a later slot no longer does: another node forwards its own copy. */
+  /** False when no such transaction waits. One that waits for a later slot can now land earlier: another node forwards its own copy. */
   hasten(signature: string, notBeforeSlot: number): boolean {
     const index = this.#waiting.findIndex(({ transaction }) => transaction.signature === signature);
     const waiting = this.#waiting[index];

@@ -154,7 +154,7 @@ interface AgentProcessOptions {
   readonly onDeath: () => void;
 }
 
-/** As packaging/launcher.sh has it: an arena for each thread would grow for minutes. */
+/** One arena, as in packaging/launcher.sh: an arena for each thread would grow for minutes. */
 const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The time for which a process drains is 10 s. */
 const KILLED_AFTER_MS = 30_000;

@@ -104,12 +104,12 @@ export function createStatusJudge(world: World, clock: Pick<Clock, 'monotonic'>,
 }
 
 const MINUTE_MS = 60_000;
-/** Meanwhile modules are loaded, functions compiled, and the log's last lines not yet full. */
+/** Meanwhile modules are loaded, functions are compiled, and the buffer of the log's last lines fills. */
 const WARM_UP_MS = 90_000;
 
 /** What a process holds after a full collection. */
 export interface LiveMemory {
-  /** In V8's heap without compiled code, and outside of it for objects there. */
+  /** V8's heap without compiled code, and the memory outside of the heap that its objects hold. */
   readonly bytes: number;
   /** Open sockets and files, and timers that wait. */
   readonly handles: number;
@@ -184,7 +184,7 @@ export class MemoryWatch {
     );
     compare(before.handles, now.handles, MOST_MORE_HANDLES, `${before.handles} handles, then ${now.handles}`);
     const third = Math.ceil(this.#private.length / 3);
-    // Other systems than Linux do not say.
+    // Only Linux reports private memory.
     if (third > 0) {
       const least = (of: readonly number[]): number => Math.min(...of);
       const [from, to] = [least(this.#private.slice(0, third)), least(this.#private.slice(-third))];

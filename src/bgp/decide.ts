@@ -19,8 +19,8 @@ export function recordAgeMs(
 }
 
 /**
- * When the present record of a user was made: the earliest time that slots have named while this process has seen it, so that it does not look
- * younger after a halt of the ledger, and not before `writtenAfter`, since a node that names slots far ahead makes every record look old.
+ * When the present record of a user was made: the earliest time that slots have named while this process has seen it. So it does not look younger
+ * after a halt of the ledger. It is not before `writtenAfter`, because a node that names slots far ahead makes every record look old.
  */
 function recordedAt({ user }: LedgerUser, track: UserTrack | undefined, { view, now }: DecideInput): MonotonicMs | undefined {
   const known = track?.account.lastBgpReportedAt === user.lastBgpReportedAt ? track : undefined;

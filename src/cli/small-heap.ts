@@ -12,7 +12,7 @@ const FLAGS = [
   // With helpers on other cores, the longest pauses are waits for them, where the cores have other work, too. Alone it is done in shorter steps.
   '--no-concurrent-marking',
   '--no-parallel-scavenge',
-  // undici parses HTTP in WebAssembly. To optimize that, V8 takes 5 to 30 MB of malloc, and what lands in between keeps some of it for good.
+  // undici parses HTTP in WebAssembly. To optimize that, V8 takes 5 to 30 MB of malloc, and blocks allocated in between keep some of it for good.
   '--no-wasm-tier-up',
   '--no-wasm-dynamic-tiering',
 ];

@@ -159,8 +159,8 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
 
 /**
- * Logs one line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. To be called after
- * each tick, when the board knows of it, and now and then without one: a loop that stands still has no ticks.
+ * Logs one line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. Call it after
+ * each tick, once the board knows of it, and also by a timer: a loop that stands still has no ticks.
  */
 export function createVerdictLog(logger: Logger, read: () => AgentStatus): () => void {
   let last: { readonly verdict: Verdict; readonly at: number } | undefined;

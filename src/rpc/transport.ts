@@ -102,7 +102,7 @@ export function parseEndpointUrl(text: string): EndpointUrl {
   };
 }
 
-/** Without percent-encoding; as it is where a `%` stands for itself. */
+/** Decodes percent-encoding; returns the text unchanged if a `%` in it encodes nothing. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
