@@ -154,8 +154,8 @@ interface AgentProcessOptions {
   readonly onDeath: () => void;
 }
 
-/** One arena, as in packaging/launcher.sh: an arena for each thread would grow for minutes. */
-const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' };
+/** As in packaging/launcher.sh. An arena for each thread would grow for minutes. */
+const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' };
 /** The time for which a process drains is 10 s. */
 const KILLED_AFTER_MS = 30_000;
 /** A process that runs for less shows little. */
