@@ -130,9 +130,17 @@ export class InFlightTransactions {
 /** A view that was asked for so long after a confirmation shows the write: an endpoint that lags by less has caught up. */
 const SHOWN_AFTER_MS = 120_000;
 
+interface Confirmed {
+  readonly status: ReportableStatus;
+  readonly slot: Slot;
+  readonly at: MonotonicMs;
+  /** A view must show it, whatever slot was named for it. */
+  readonly isShown?: boolean;
+}
+
 /** What the ledger has confirmed since this process began, or since its last rollback. The only place that keeps it. */
 export class Confirmations {
-  readonly #byUser = new Map<Address, { readonly status: ReportableStatus; readonly slot: Slot; readonly at: MonotonicMs }>();
+  readonly #byUser = new Map<Address, Confirmed>();
   #transactions = 0;
 
   add(intents: readonly StatusIntent[], slot: Slot, at: MonotonicMs): void {
@@ -145,10 +153,10 @@ export class Confirmations {
     return this.#transactions;
   }
 
-  /** The newest slot of a confirmation. */
+  /** The newest slot of a confirmation that a view may not show yet. */
   get lastSlot(): Slot | undefined {
     let last: Slot | undefined;
-    for (const { slot } of this.#byUser.values()) if (last === undefined || slot > last) last = slot;
+    for (const { slot, isShown } of this.#byUser.values()) if (isShown !== true && (last === undefined || slot > last)) last = slot;
     return last;
   }
 
@@ -159,13 +167,14 @@ export class Confirmations {
   /** Whether this status was confirmed after `viewSlot`: a view of that slot does not show it. */
   covers({ user, to }: StatusIntent, viewSlot: Slot): boolean {
     const confirmed = this.#byUser.get(user);
-    return confirmed !== undefined && confirmed.status === to && confirmed.slot > viewSlot;
+    return confirmed !== undefined && confirmed.isShown !== true && confirmed.status === to && confirmed.slot > viewSlot;
   }
 
   /** A view shows each confirmation that is old enough, whatever slot was named for it: a node may have named one far ahead. */
   shownBy({ slot, readAt }: Pick<LedgerView, 'slot' | 'readAt'>): void {
     for (const [user, confirmed] of this.#byUser) {
-      if (confirmed.slot > slot && readAt - confirmed.at >= SHOWN_AFTER_MS) this.#byUser.set(user, { ...confirmed, slot });
+      const isShown = confirmed.slot > slot && readAt - confirmed.at >= SHOWN_AFTER_MS;
+      if (isShown && confirmed.isShown !== true) this.#byUser.set(user, { ...confirmed, isShown });
     }
   }
 
