@@ -201,6 +201,7 @@ const statusJson = z.strictObject({
     .nullable()
     .describe('block time of the newest slot against this host’s clock'),
   refreshIntervalMs: ms.describe('`policy.refreshInterval`'),
+  silentAfterMs: ms.describe('without a completed tick for so long, the agent is silent'),
   spend: z.strictObject({ allowance: z.enum(['all', 'changes-only', 'none']), since }).describe('what the spend limits permit'),
   balance: z
     .strictObject({

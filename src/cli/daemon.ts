@@ -4,7 +4,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
-import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, type StatusBoard } from '../observability/index.ts';
+import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, SILENT_MS, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import type { LeftInFlight } from '../worker/index.ts';
@@ -177,10 +177,12 @@ const measuredSettings = ({ policy, collector, ledger }: AgentConfig) => ({
   idleIntervalSeconds: ledger.viewIdleInterval / 1_000,
 });
 
-const boardSettings = ({ collector, ledger, policy }: AgentConfig) => ({
-  refreshIntervalMs: policy.refreshInterval,
-  sources: collector.sources.map(({ name }) => name),
-  endpoints: parseEndpointUrls(ledger.rpcUrls).map(({ name }) => name),
+const boardSettings = (config: AgentConfig) => ({
+  refreshIntervalMs: config.policy.refreshInterval,
+  // A drain has no ticks either.
+  silentAfterMs: Math.max(SILENT_MS, staleAfterMs(config) + config.worker.drainTimeout),
+  sources: config.collector.sources.map(({ name }) => name),
+  endpoints: parseEndpointUrls(config.ledger.rpcUrls).map(({ name }) => name),
 });
 
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
@@ -229,11 +231,18 @@ export async function openAdminServer({ config, version, commit, publisher, logg
   };
   const logVerdict = createVerdictLog(logger, board.read);
   const listeners = [board.listener, metrics?.listener ?? {}, { tick: logVerdict }];
-  const verdictTimer = setInterval(logVerdict, VERDICT_INTERVAL_MS).unref();
+  const { reporter } = createAgentEvents(...listeners);
+  const verdictTimer = setInterval(() => {
+    try {
+      logVerdict();
+    } catch (error) {
+      reporter.internalError(error);
+    }
+  }, VERDICT_INTERVAL_MS).unref();
   return {
     /** Why the HTTP server does not listen yet. */
     problem: served?.problem,
-    reporter: createAgentEvents(...listeners).reporter,
+    reporter,
     /** The gravest finding of the verdict. */
     finding: () => board.read().findings[0],
     /** Receives the requests and bytes that the agent exchanges with the ledger. */

@@ -26,7 +26,7 @@ export const FINDINGS = {
     severity: 'critical',
     runbook: 'DzdTickStalled',
     blocksWrites: true,
-    meaning: 'No tick has completed for a minute.',
+    meaning: 'No tick has completed for a minute, or longer where the interval or SNMP polls are long.',
   },
   'authority-lost': {
     severity: 'critical',
@@ -219,8 +219,8 @@ export interface Assessment {
 /** What `/status.json` shows; JSON except for bigints. */
 export type AgentStatus = AgentState & Assessment;
 
-/** A tick runs every few seconds; a minute without one is a hang. */
-const SILENT_MS = 60_000;
+/** With default settings a tick runs every few seconds, and a minute without one is a hang. */
+export const SILENT_MS = 60_000;
 /** After a start, the time allowed for the first reading of switch and ledger. */
 const STARTING_MS = 60_000;
 /** Below this, people should send SOL: alert, log and page agree. */
@@ -268,9 +268,9 @@ export function whyNotReady(state: Omit<AgentState, 'users'>): Finding | undefin
   return assess({ ...state, users: [] }).findings.find(({ code }) => 'blocksWrites' in FINDINGS[code]);
 }
 
-function silence({ lastTick, startedAt, now }: AgentState): readonly Found[] {
+function silence({ lastTick, startedAt, silentAfterMs, now }: AgentState): readonly Found[] {
   const since = lastTick?.at ?? startedAt;
-  if (now - since <= SILENT_MS) return [];
+  if (now - since <= silentAfterMs) return [];
   const remedy = 'restart the agent (systemctl restart dzd-telemetry) and keep its log';
   return [{ code: 'agent-silent', since, text: `No tick has completed for ${span(now - since)}`, remedy }];
 }

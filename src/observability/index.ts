@@ -1,4 +1,4 @@
-export { type AgentStatus, assess, FINDING_CODES, FINDINGS, type Finding, type FindingCode, type Verdict } from './findings.ts';
+export { type AgentStatus, assess, FINDING_CODES, FINDINGS, type Finding, type FindingCode, SILENT_MS, type Verdict } from './findings.ts';
 export { createLogListener, createVerdictLog } from './log-events.ts';
 export { createLogger, JOURNAL_PRIORITY, jsonLine, type Logger, type LoggerOptions, RecentLines } from './logger.ts';
 export type { AgentState, PartReport, UserReport } from './status.ts';

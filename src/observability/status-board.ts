@@ -4,7 +4,7 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
-import { type AgentStatus, assess, isLagging, LOW_HOURS } from './findings.ts';
+import { type AgentStatus, assess, isLagging, LOW_HOURS, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
 
 const MINUTE_MS = 60_000;
@@ -223,6 +223,8 @@ interface StatusBoardOptions {
   readonly endpoints: readonly string[];
   /** `policy.refreshInterval`, milliseconds; its default by default. */
   readonly refreshIntervalMs?: number;
+  /** Without a completed tick for so long, the agent is silent, milliseconds; a minute by default. */
+  readonly silentAfterMs?: number;
   readonly clock: Clock;
 }
 
@@ -258,7 +260,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let unlisted: AgentStatus['unlisted'] = null;
   let slotProgress: AgentStatus['slotProgress'] = null;
   let ledgerLag: AgentStatus['ledgerLag'] = null;
-  let { refreshIntervalMs = DEFAULT_POLICY.refreshIntervalMs } = options;
+  let { refreshIntervalMs = DEFAULT_POLICY.refreshIntervalMs, silentAfterMs = SILENT_MS } = options;
   let spend: AgentStatus['spend'] = { allowance: 'all', since: startedAt };
   let reload: AgentStatus['reload'] = null;
   let snapshotProblem: AgentStatus['snapshotProblem'] = null;
@@ -486,6 +488,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       slotProgress,
       ledgerLag,
       refreshIntervalMs,
+      silentAfterMs,
       spend,
       balance,
       reload,
@@ -505,8 +508,9 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
     /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. */
-    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints' | 'refreshIntervalMs'>): void {
+    replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints' | 'refreshIntervalMs' | 'silentAfterMs'>): void {
       refreshIntervalMs = parts.refreshIntervalMs ?? DEFAULT_POLICY.refreshIntervalMs;
+      silentAfterMs = parts.silentAfterMs ?? SILENT_MS;
       sources = new PartStates(parts.sources, clock);
       endpoints = new PartStates(parts.endpoints, clock);
       ledgerProblem = null;

@@ -176,6 +176,8 @@ export interface AgentState {
   readonly ledgerLag: { readonly slot: Slot; readonly behindMs: number; readonly since: number } | null;
   /** `policy.refreshInterval`, milliseconds. */
   readonly refreshIntervalMs: number;
+  /** Without a completed tick for so long, the agent is silent, milliseconds. */
+  readonly silentAfterMs: number;
   /** What the spend limits leave room for. */
   readonly spend: { readonly allowance: 'all' | 'changes-only' | 'none'; readonly since: number };
   /** `lowSince`: since when it lasts for less than 72 hours. */

@@ -24,11 +24,11 @@ const agentThatWaited = (endpoint: string, delayed: number) => ({
   }),
 });
 
-async function openWindow(atEnd: (stop: () => Promise<void>) => void) {
+async function openWindow(atEnd: (stop: () => Promise<void>) => void, interval = '5s') {
   const lines: Record<string, string>[] = [];
   const log = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const window = await openAdminServer({
-    config: configOf('http://a.example', '5s'),
+    config: configOf('http://a.example', interval),
     version: '1.2.3',
     commit: null,
     publisher: keyNumber(7),
@@ -51,6 +51,16 @@ test('an agent whose ticks never end is logged, although no tick says so', async
   expect(lines.filter(({ findings }) => findings?.includes('agent-silent'))).toMatchObject([
     { level: 'error', problem: expect.stringMatching(/^No tick has completed for /) },
   ]);
+});
+
+test('an agent whose interval is long is not silent between two ticks', async ({ onTestFinished }) => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { lines } = await openWindow(onTestFinished, '2m');
+  vi.advanceTimersByTime(11 * 60_000);
+  expect(lines.filter(({ findings }) => findings?.includes('agent-silent'))).toEqual([]);
+  vi.advanceTimersByTime(3 * 60_000);
+  expect(lines.filter(({ findings }) => findings?.includes('agent-silent')).length).toBe(1);
 });
 
 test('after a reload the admin server shows the new agent, without problems of the old one', async ({ onTestFinished }) => {

@@ -89,6 +89,7 @@ export function agentStatus(changes: Partial<AgentState> = {}): AgentStatus {
     slotProgress: { slot: slot(9), advancedAt: NOW - 2_000, answeredAt: NOW - 2_000 },
     ledgerLag: { slot: slot(9), behindMs: 900, since: NOW - HOUR },
     refreshIntervalMs: HOUR,
+    silentAfterMs: 60_000,
     spend: { allowance: 'all', since: NOW - HOUR },
     balance: { lamports: lamports(2_500_000_000), hoursToEmpty: 5_000, at: NOW, lowSince: null },
     reload: null,
