@@ -9,7 +9,7 @@ const measuring: UserWorkspaceConfig = {
   test: { ...long, name: 'measuring', include: MEASURING, maxWorkers: 1, sequence: { groupOrder: 1 } },
 };
 const others: UserWorkspaceConfig = {
-  test: { ...long, name: 'others', include: LONG, exclude: MEASURING, maxWorkers: 6, sequence: { groupOrder: 0 } },
+  test: { ...long, name: 'others', include: LONG, exclude: MEASURING, maxWorkers: 4, sequence: { groupOrder: 0 } },
 };
 
 /** The long suites. `DZD_FUZZ_SCALE` and `DZD_FUZZ_INPUTS` set how many random inputs they use. */

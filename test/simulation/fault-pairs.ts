@@ -25,6 +25,8 @@ export function describeFaultPairs(part: number, of: number): void {
   describe('the verdict names faults of localnet in pairs, and is ok again within a minute of their end', () => {
     test.for(chosen.filter((_, n) => n % of === part - 1).map(({ pair }) => [pair.map(({ name }) => name).join(' and '), pair] as const))(
       'faults: %s',
+      // On a busy machine, an answer that comes late looks like one that never comes.
+      { retry: 2 },
       async ([, pair], { onTestFinished }) => {
         const source = pair.find((row) => row.source !== undefined)?.source;
         const agent = await virtualAgent(onTestFinished, source === undefined ? {} : { source });
