@@ -205,7 +205,7 @@ function listenError(error: unknown, { host, port }: AgentConfig['http']['listen
   };
 }
 
-/** How often the verdict is logged without a tick. */
+/** A verdict reads all users: it is asked for at each tick, and after this long without one. */
 const VERDICT_INTERVAL_MS = 10_000;
 
 /**
@@ -230,8 +230,6 @@ export async function openAdminServer({ config, version, commit, publisher, logg
     if (opened !== undefined) metrics?.watch(measuredSettings(opened.config), opened.counts);
   };
   const logVerdict = createVerdictLog(logger, board.read);
-  const listeners = [board.listener, metrics?.listener ?? {}, { tick: logVerdict }];
-  const { reporter } = createAgentEvents(...listeners);
   const verdictTimer = setInterval(() => {
     try {
       logVerdict();
@@ -239,6 +237,11 @@ export async function openAdminServer({ config, version, commit, publisher, logg
       reporter.internalError(error);
     }
   }, VERDICT_INTERVAL_MS).unref();
+  const tick = (): void => {
+    logVerdict();
+    verdictTimer.refresh();
+  };
+  const { reporter } = createAgentEvents(board.listener, metrics?.listener ?? {}, { tick });
   return {
     /** Why the HTTP server does not listen yet. */
     problem: served?.problem,
