@@ -15,7 +15,7 @@ export type {
   TransactionErrorJson,
 } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
-export { type SlotProgress, standstillSince } from './slots.ts';
+export { ROLLBACK_AFTER_MS, type SlotProgress, standstillSince } from './slots.ts';
 export {
   createJsonRpc,
   type JsonRpc,

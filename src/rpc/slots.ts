@@ -2,8 +2,11 @@ import { type Clock, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import type { Slot } from '../serviceability/index.ts';
 import { asArray, asCount, asRecord } from './responses.ts';
 
-/** Long, because an endpoint lags every day and a ledger rolls back once in years; meanwhile nothing is written. */
-const ROLLBACK_AFTER_MS = 120_000;
+/**
+ * An endpoint that lags by less has caught up by then. Long, because an endpoint lags every day and a ledger rolls back once in years; meanwhile
+ * nothing is written.
+ */
+export const ROLLBACK_AFTER_MS = 120_000;
 /** Answers further apart than this do not make one run. */
 const LONGEST_GAP_MS = 60_000;
 /** Several nodes behind one address are a few slots apart. */

@@ -1,7 +1,7 @@
 import type { LedgerView, ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { AgentError, type Clock, type MonotonicMs } from '../lib/index.ts';
 import type { SignedTransaction } from '../publisher/index.ts';
-import type { LedgerRpc, SendAttempts } from '../rpc/index.ts';
+import { type LedgerRpc, ROLLBACK_AFTER_MS, type SendAttempts } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 
 export type Blockhash = Awaited<ReturnType<LedgerRpc['latestBlockhash']>>;
@@ -127,9 +127,6 @@ export class InFlightTransactions {
   }
 }
 
-/** A view that was asked for so long after a confirmation shows the write: an endpoint that lags by less has caught up. */
-const SHOWN_AFTER_MS = 120_000;
-
 interface Confirmed {
   readonly status: ReportableStatus;
   readonly slot: Slot;
@@ -173,7 +170,7 @@ export class Confirmations {
   /** A view shows each confirmation that is old enough, whatever slot was named for it: a node may have named one far ahead. */
   shownBy({ slot, readAt }: Pick<LedgerView, 'slot' | 'readAt'>): void {
     for (const [user, confirmed] of this.#byUser) {
-      const isShown = confirmed.slot > slot && readAt - confirmed.at >= SHOWN_AFTER_MS;
+      const isShown = confirmed.slot > slot && readAt - confirmed.at >= ROLLBACK_AFTER_MS;
       if (isShown && confirmed.isShown !== true) this.#byUser.set(user, { ...confirmed, isShown });
     }
   }
