@@ -17,7 +17,7 @@ async function withHistory(options: Parameters<typeof commandFixture>[1] = {}): 
   const at = await commandFixture({ policy: { downGrace: '50ms', minWriteInterval: '1s' } }, options);
   const [first = expect.fail('no user')] = at.users;
   // Blocks have times in whole seconds.
-  const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 1_100));
+  const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 2_100));
   await nextSecond();
   expect((await at.run(['run', '--once'])).exitCode).toBe(0);
   at.localnet.disconnect(first);
@@ -72,7 +72,7 @@ describe.concurrent('the command', () => {
     await using at = await withHistory();
     const [first = expect.fail('no user')] = at.users;
     // Block times are whole seconds: the deletion gets a later one than the last report.
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
     at.localnet.ledger.admin.deleteUser(first);
     at.settle();
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h']);
