@@ -72,13 +72,15 @@ export interface TimelineOptions {
 export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOptions): readonly Period[] {
   const { fromMs, untilMs, validForMs, knownUntilMs, historyFromMs, existsNow } = options;
   const periods: Period[] = [];
+  const newest = events.at(-1);
   const add = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
     const [start, end] = [Math.max(from, fromMs), Math.min(until, untilMs)];
     const last = periods.at(-1);
-    // Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length.
+    // Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length, and so is what the newest
+    // event made in the last second that is known.
     if (last !== undefined && isSame(last, period)) {
       periods[periods.length - 1] = { ...last, untilMs: Math.max(last.untilMs, end), reports: last.reports + period.reports };
-    } else if (start < end || (start === end && period.reports > 0 && from === start))
+    } else if (start < end || (start === end && from === start && (period.reports > 0 || (period.first !== null && period.first === newest))))
       periods.push({ ...period, fromMs: start, untilMs: end });
   };
   const known = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {

@@ -136,6 +136,23 @@ describe('the timeline', () => {
     );
   });
 
+  test('what the newest transaction did is shown when the window or what is known of the ledger ends in its second', () => {
+    const deleted = [report(0, 'up'), account(10, 'deleted')];
+    expect(folded(deleted, { untilMs: 10 * MINUTE })).toEqual([
+      ['up', 0, 10, null, 1],
+      ['absent', 10, 10, 'deleted', 0],
+    ]);
+    expect(folded(deleted, { untilMs: 20 * MINUTE, knownUntilMs: 10 * MINUTE })).toEqual([
+      ['up', 0, 10, null, 1],
+      ['absent', 10, 10, 'deleted', 0],
+      ['unknown', 10, 20, 'ledger-halted', 0],
+    ]);
+    expect(folded([account(10, 'created'), report(10, 'up')], { untilMs: 20 * MINUTE })).toEqual([
+      ['absent', 0, 10, 'not-created', 0],
+      ['up', 10, 20, null, 1],
+    ]);
+  });
+
   test('nothing is known after the newest block of a ledger that stands still', () => {
     expect(folded([report(0, 'up')], { untilMs: 70 * MINUTE, knownUntilMs: 20 * MINUTE })).toEqual([
       ['up', 0, 20, null, 1],
