@@ -31,14 +31,6 @@ interface TickLoopOptions {
   readonly onError: (error: unknown) => void;
 }
 
-interface TickLoop {
-  start(): void;
-  /** Waits for the current tick. */
-  stop(): Promise<void>;
-  /** Asks for a tick at once; any number of triggers make one early tick per `MIN_GAP_MS`. */
-  trigger(): void;
-}
-
 /** Triggers are coalesced to one tick in this time, so that a storm of them cannot starve the switch. */
 const MIN_GAP_MS = 250;
 const RETRY_MS = 1_000;
@@ -47,7 +39,7 @@ const RETRY_MS = 1_000;
  * Runs ticks one after the other, each `intervalMs` after the last one began, or when it is due before that (rule 9). A switch that answers slowly
  * gets as long a rest before a tick that is due early, so that it is never polled without a pause.
  */
-export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }: TickLoopOptions): TickLoop {
+export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }: TickLoopOptions) {
   const controller = createAbortController();
   const notifier = createNotifier(clock);
   let running: Promise<void> | undefined;
@@ -72,15 +64,17 @@ export function createTickLoop({ tick, intervalMs, isRetrying, clock, onError }:
   }
 
   return {
-    start() {
+    start(): void {
       running ??= loop(controller.signal).catch((error: unknown) => {
         if (!controller.signal.aborted) onError(error);
       });
     },
-    async stop() {
+    /** Waits for the current tick. */
+    async stop(): Promise<void> {
       controller.abort(new Stopped('the agent stops'));
       await running;
     },
+    /** Asks for a tick at once; any number of triggers make one early tick per `MIN_GAP_MS`. */
     trigger: () => notifier.signal(),
   };
 }
@@ -137,16 +131,7 @@ export interface OnceOutcome {
   readonly unconfirmed: readonly StatusIntent[];
 }
 
-export interface Agent {
-  /** Ticks until stopped. `left` holds the unresolved transactions of the agent that this one replaces; their users wait for them (rule 17). */
-  start(left?: LeftInFlight): void;
-  /** Runs one tick and waits until its writes are confirmed or have failed. Does not combine with `start`. */
-  once(signal: AbortSignal): Promise<OnceOutcome>;
-  /** Brings the next tick forward, at most once in 250 ms. */
-  trigger(): void;
-  /** Stops collecting, waits up to `drainMs` for transactions in flight, closes sockets. Idempotent. */
-  stop(): Promise<LeftInFlight>;
-}
+export type Agent = ReturnType<typeof createAgent>;
 
 /**
  * Builds the agent by hand from its parts.
@@ -159,7 +144,7 @@ export interface Agent {
  *
  * Start: worker, ticks, triggers, snapshots. Stop: snapshots, ticks and triggers, then worker (drains), then sources and RPC.
  */
-export function createAgent(options: AgentOptions): Agent {
+export function createAgent(options: AgentOptions) {
   const { device, programId, signer, rpc, sources, policy, timing, limits = DEFAULT_LIMITS, clock, random, reporter } = options;
   const publisher = options.publisher ?? signer?.address;
   const stopping = createAbortController();
@@ -291,14 +276,16 @@ export function createAgent(options: AgentOptions): Agent {
   let stopped: Promise<LeftInFlight> | undefined;
 
   return {
-    start(left = { unresolved: [] }) {
+    /** Ticks until stopped. `left` holds the unresolved transactions of the agent that this one replaces; their users wait for them (rule 17). */
+    start(left: LeftInFlight = { unresolved: [] }): void {
       worker?.adopt(left.unresolved);
       worker?.start();
       loop.start();
       triggers.start();
       options.snapshotter?.start();
     },
-    async once(signal) {
+    /** Runs one tick and waits until its writes are confirmed or have failed. Does not combine with `start`. */
+    async once(signal: AbortSignal): Promise<OnceOutcome> {
       worker?.start();
       const untilStopped = AbortSignal.any([signal, stopping.signal]);
       // There is no next tick that could use a late answer.
@@ -315,8 +302,10 @@ export function createAgent(options: AgentOptions): Agent {
             : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.confirmedIn(user) === undefined),
       };
     },
+    /** Brings the next tick forward, at most once in 250 ms. */
     trigger: () => loop.trigger(),
-    stop() {
+    /** Stops collecting, waits up to `drainMs` for transactions in flight, closes sockets. Idempotent. */
+    stop(): Promise<LeftInFlight> {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
         const snapshotsStopped = options.snapshotter?.stop();

@@ -83,19 +83,13 @@ export interface AgentReporter extends TickReporter, CollectorReporter, TriggerR
 /** Names only the events that it needs. */
 export type AgentListener = Partial<AgentReporter>;
 
-export interface AgentEvents {
-  /** The rooms of the agent report here. */
-  readonly reporter: AgentReporter;
-  listen(listener: AgentListener): void;
-}
-
 type Handler = (...args: never[]) => void;
 
 /**
  * The agent's events: whatever is reported goes to the listeners, in the order in which they were added. A listener that throws is an
  * `internalError`, which all listeners get; neither the others nor the reporting room notice.
  */
-export function createAgentEvents(...initial: readonly AgentListener[]): AgentEvents {
+export function createAgentEvents(...initial: readonly AgentListener[]) {
   const listeners = [...initial];
   const emitter =
     <K extends keyof AgentReporter>(event: K) =>
@@ -141,5 +135,9 @@ export function createAgentEvents(...initial: readonly AgentListener[]): AgentEv
     ledgerLag: emitter('ledgerLag'),
     internalError: emitter('internalError'),
   };
-  return { reporter, listen: (listener) => void listeners.push(listener) };
+  return {
+    /** The rooms of the agent report here. */
+    reporter,
+    listen: (listener: AgentListener): void => void listeners.push(listener),
+  };
 }

@@ -21,25 +21,13 @@ interface LedgerCacheOptions extends LedgerTiming {
   readonly maxWaitMs: number;
 }
 
-export interface LedgerCache {
-  /** The last view read, however old. */
-  latest(): LedgerView | undefined;
-  /** The view to decide on, read again when it is due or older than slot `notBefore`; undefined while there is none or it is too old. */
-  current(options: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined>;
-  /** A view young enough to write on and read after `notBefore`: the current one or a new one; undefined when it cannot be read. */
-  renew(signal: AbortSignal, notBefore?: MonotonicMs): Promise<LedgerView | undefined>;
-  /** Reads it now, however long that takes, and waits as long for every later reading: for `--once`, which has no next tick. */
-  readNow(signal: AbortSignal): Promise<void>;
-  isFreshEnoughToWrite(view: LedgerView): boolean;
-  /** Why the last attempt to read failed; undefined where it succeeded. */
-  readonly problem: AgentError | undefined;
-}
+export type LedgerCache = ReturnType<typeof createLedgerCache>;
 
 /** A view past this share of its age limit could pass the limit during the decision: it is read again first. */
 const RENEW_FROM_SHARE = 0.8;
 
 /** Decides when the users are read from the ledger again, and how old a view may be for what (rule 9). */
-export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
+export function createLedgerCache(options: LedgerCacheOptions) {
   const { read, clock, reporter, viewMaxAgeMs, viewIdleIntervalMs, maxLedgerAgeMs, maxWaitMs } = options;
   let view: LedgerView | undefined;
   let problem: AgentError | undefined;
@@ -87,8 +75,10 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
   }
 
   return {
+    /** The last view read, however old. */
     latest: () => view,
-    async current({ notBefore }, signal) {
+    /** The view to decide on, read again when it is due or older than slot `notBefore`; undefined while there is none or it is too old. */
+    async current({ notBefore }: { readonly notBefore?: Slot }, signal: AbortSignal): Promise<LedgerView | undefined> {
       const behind = view !== undefined && notBefore !== undefined && view.slot < notBefore;
       // A ledger that makes no progress is read more often, to know soon that it stands still.
       const maxAgeMs = standsStill ? Math.min(viewMaxAgeMs, viewIdleIntervalMs) : viewIdleIntervalMs;
@@ -99,17 +89,20 @@ export function createLedgerCache(options: LedgerCacheOptions): LedgerCache {
       reportedTooOld = true;
       return undefined;
     },
-    async renew(signal, notBefore) {
+    /** A view young enough to write on and read after `notBefore`: the current one or a new one; undefined when it cannot be read. */
+    async renew(signal: AbortSignal, notBefore?: MonotonicMs): Promise<LedgerView | undefined> {
       const isLateEnough = notBefore === undefined || (view !== undefined && view.readAt >= notBefore);
       if (view !== undefined && problem === undefined && isLateEnough && ageMs(view) < viewMaxAgeMs * RENEW_FROM_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
-    readNow(signal) {
+    /** Reads it now, however long that takes, and waits as long for every later reading: for `--once`, which has no next tick. */
+    readNow(signal: AbortSignal): Promise<void> {
       hasNextTick = false;
       return startReading(undefined, signal);
     },
-    isFreshEnoughToWrite: (of) => ageMs(of) <= viewMaxAgeMs,
-    get problem() {
+    isFreshEnoughToWrite: (of: LedgerView): boolean => ageMs(of) <= viewMaxAgeMs,
+    /** Why the last attempt to read failed; undefined where it succeeded. */
+    get problem(): AgentError | undefined {
       return problem;
     },
   };

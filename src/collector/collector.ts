@@ -51,7 +51,7 @@ export interface CollectorReporter {
   source(event: { readonly source: string; readonly state: 'lost' | 'back'; readonly error?: AgentError; readonly again?: boolean }): void;
 }
 
-export interface CollectorOptions {
+interface CollectorOptions {
   /** In the order of preference. */
   readonly sources: readonly SwitchSource[];
   /** Upper bound for one poll of a source that has none of its own, milliseconds. */
@@ -61,19 +61,7 @@ export interface CollectorOptions {
   readonly reporter: CollectorReporter;
 }
 
-export interface Collector {
-  /**
-   * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
-   * which users are expected. A confirmation poll begins with another source than the first where there is one (rule 8).
-   */
-  collect(
-    options: { readonly needed: ReadonlySet<VrfName>; readonly confirmationPoll?: boolean },
-    signal: AbortSignal,
-  ): Promise<NeighborSnapshot | undefined>;
-  /** RTTs by `neighborKeyText`, from the sources that have them. Throws only for an aborted signal: an RTT is not worth a status. */
-  readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>>;
-  close(): Promise<void>;
-}
+export type Collector = ReturnType<typeof createCollector>;
 
 /** A source that keeps its own bound has this much longer, to hand over what it has read. */
 const GRACE_MS = 1_000;
@@ -97,7 +85,7 @@ interface Health {
  *      │ failed or missing VRFs
  *   source 2 ──► fills only those ──► …
  */
-export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions): Collector {
+export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions) {
   const newDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
   const tracked = sources.map((source): Tracked => ({ source, health: { lost: undefined, retryAt: 0, delays: newDelays() } }));
 
@@ -125,7 +113,14 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   }
 
   return {
-    async collect({ needed, confirmationPoll = false }, signal) {
+    /**
+     * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
+     * which users are expected. A confirmation poll begins with another source than the first where there is one (rule 8).
+     */
+    async collect(
+      { needed, confirmationPoll = false }: { readonly needed: ReadonlySet<VrfName>; readonly confirmationPoll?: boolean },
+      signal: AbortSignal,
+    ): Promise<NeighborSnapshot | undefined> {
       const order = confirmationPoll ? [...tracked.slice(1), ...tracked.slice(0, 1)] : tracked;
       const backedOff = order.filter(({ health }) => health.lost !== undefined && clock.monotonic() < health.retryAt);
       // A source that just failed is polled again only when no other answers.
@@ -142,7 +137,8 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       }
       return merged ?? empty;
     },
-    async readRtts(neighbors, signal) {
+    /** RTTs by `neighborKeyText`, from the sources that have them. Throws only for an aborted signal: an RTT is not worth a status. */
+    async readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
       const found = new Map<string, Nanoseconds>();
       for (const { source, health } of tracked) {
         if (source.readRtts === undefined || health.lost !== undefined) continue;
@@ -157,7 +153,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       }
       return found;
     },
-    async close() {
+    async close(): Promise<void> {
       await Promise.allSettled(sources.map((source) => source.close()));
     },
   };

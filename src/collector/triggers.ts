@@ -36,18 +36,12 @@ export interface TriggerReporter {
   trigger(event: TriggerEvent): void;
 }
 
-export interface TriggersOptions {
+interface TriggersOptions {
   readonly sources: readonly TriggerSource[];
   readonly maxPerMinute: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly onTrigger: () => void;
   readonly reporter: TriggerReporter;
-}
-
-export interface Triggers {
-  /** Listens to all sources. Idempotent. */
-  start(): void;
-  stop(): Promise<void>;
 }
 
 const MINUTE_MS = 60_000;
@@ -58,7 +52,7 @@ const COALESCE_MS = 250;
  * All trigger sources as one, bounded: a mass flap is thousands of hints in a second, a session that flaps for ever is a hint each second, and
  * neither makes the agent poll the switch more than `maxPerMinute` times a minute beyond its interval.
  */
-export function createTriggers({ sources, maxPerMinute, clock, onTrigger, reporter }: TriggersOptions): Triggers {
+export function createTriggers({ sources, maxPerMinute, clock, onTrigger, reporter }: TriggersOptions) {
   const stopping = createAbortController();
   /** When the counted hints of the last minute came, the oldest first; never more than `maxPerMinute`. */
   const counted: MonotonicMs[] = [];
@@ -85,7 +79,8 @@ export function createTriggers({ sources, maxPerMinute, clock, onTrigger, report
   }
 
   return {
-    start() {
+    /** Listens to all sources. Idempotent. */
+    start(): void {
       if (isStarted || stopping.signal.aborted) return;
       isStarted = true;
       for (const source of sources) {
@@ -98,7 +93,7 @@ export function createTriggers({ sources, maxPerMinute, clock, onTrigger, report
         );
       }
     },
-    async stop() {
+    async stop(): Promise<void> {
       stopping.abort(new Stopped('the triggers are stopped'));
       await Promise.allSettled(sources.map((source) => source.close()));
     },

@@ -223,23 +223,18 @@ export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unkn
 /** Node's timers hold 31 bits; a longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-export interface Notifier {
-  /** Ends the current wait, or the next one. Any number of signals before a wait count as one. */
-  signal(): void;
-  /** Resolves after `ms` (Infinity: after 24 days) or on a signal; rejects with the signal's reason when aborted. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
-}
-
 /** A condition variable for one loop: it sleeps, and others can signal it. One waiter at a time. */
-export function createNotifier(clock: Pick<Clock, 'sleep'>): Notifier {
+export function createNotifier(clock: Pick<Clock, 'sleep'>) {
   let signalled = false;
   let wake: (() => void) | undefined;
   return {
-    signal() {
+    /** Ends the current wait, or the next one. Any number of signals before a wait count as one. */
+    signal(): void {
       signalled = true;
       wake?.();
     },
-    async wait(ms, signal) {
+    /** Resolves after `ms` (Infinity: after 24 days) or on a signal; rejects with the signal's reason when aborted. */
+    async wait(ms: number, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted();
       if (!signalled && ms > 0) {
         const notified = new Promise<void>((resolve) => {
