@@ -242,7 +242,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   const timeline: TimelineEntry[] = [];
   const lastWrites = new Map<Address, NonNullable<UserReport['lastWrite']>>();
   const parked = new Map<Address, { readonly reason: string; readonly since: number }>();
-  let times: ReadonlyMap<Address, UserTimes> = new Map();
+  let times = new Map<Address, UserTimes>();
   const transactions = new TransactionLog(clock);
   const flaps = new FlapHistory(clock);
   const writes = { landed: 0, rejected: 0 };
@@ -429,7 +429,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
 
   function noLongerPending(user: Address): void {
     const before = times.get(user);
-    if (before?.pendingSince != null) times = new Map(times).set(user, { ...before, pendingSince: null });
+    if (before?.pendingSince != null) times.set(user, { ...before, pendingSince: null });
   }
 
   function userReports(): readonly UserReport[] {
