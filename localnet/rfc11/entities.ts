@@ -365,6 +365,7 @@ export function deleteLink(frame: Frame): void {
   if (a.address !== link.sideAPk) refuse('InvalidDeviceAPubkey');
   if (b.address !== link.sideZPk) refuse('InvalidDeviceZPubkey');
   if (authority.address !== link.owner) {
+    if (context.accounts.length <= 7) refuse('NotAllowed');
     const contributor = contributorAt(context, 7);
     if (!isOf(contributor, a) && !isOf(contributor, b)) refuse('InvalidContributor');
     if (contributor.value.owner !== authority.address) refuse('NotAllowed');

@@ -149,8 +149,10 @@ export function deleteUser(frame: Frame): void {
   const { address, user, holdings, device } = readUser(frame);
   // A banned user counts on its pass no longer, which may be closed by now.
   const pass = user.status === UserStatus.banned ? undefined : heldAt(context, 3, decodeAccessPass);
-  if (pass === undefined) requireFoundation(frame, authority, 5);
-  else if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
+  if (pass === undefined) {
+    if (context.accounts.length <= 5) refuse('NotAllowed');
+    requireFoundation(frame, authority, 5);
+  } else if (pass.value.userPayer !== authority.address) refuse('NotAllowed');
   releaseAll(frame, holdings);
   if (pass !== undefined) overwrite(frame, pass.address, encodeAccessPass(countedOn(pass.value, user, -1)));
   overwrite(frame, device.address, encodeDevice(withUserCounted(device.value, user, -1)));

@@ -26,6 +26,7 @@ import {
   newLink,
   newUser,
   OPERATOR,
+  OTHER_OPERATOR,
   OUTSIDER,
   PROGRAM,
   userAt,
@@ -285,7 +286,7 @@ describe('users', () => {
     userIn(world, { device, pass });
     world.must(rfc11.banUser({ ...onUser(), authority: FOUNDATION }));
     refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER, banned: true }), CUSTOMER, 'Custom 8');
-    refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER, 'NotEnoughAccountKeys');
+    refused(rfc11.deleteUser({ ...onUser(), authority: CUSTOMER }), CUSTOMER, 'Custom 8');
     refused(newUser({ device, pass }), CUSTOMER, 'AccountAlreadyExists');
   });
 
@@ -390,6 +391,13 @@ describe('links', () => {
   test('links to a device that is not activated are not created', () => {
     world.put(other, encodeDevice({ ...decodeDevice(world.data(other)), status: 5 }));
     refused(newLink(world, device, other), OPERATOR, 'Custom 7');
+  });
+
+  test('links are not deleted by a key that neither created them nor names a contributor', () => {
+    world.must(newLink(world, device, other), OPERATOR);
+    const about = { programId: PROGRAM, ...linkEnds(device, other), authority: OTHER_OPERATOR };
+    refused(rfc11.deleteLink(about), OTHER_OPERATOR, 'Custom 8');
+    world.must(rfc11.deleteLink({ ...about, contributor: world.contributors[1] }), OTHER_OPERATOR);
   });
 
   test('links are not deleted with their devices exchanged', () => {
