@@ -45,6 +45,7 @@ import {
   SEGMENT_ROUTING_IDS,
   TUNNEL_IDS,
   UNRESERVED,
+  withoutNested,
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, UNUSED_DEVICE, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
@@ -94,7 +95,8 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
   if (args.deviceType > LAST_DEVICE_TYPE || args.mgmtVrf.length > 32) refuse('InvalidArgument');
   if (!isGloballyRoutable(args.publicIp)) refuse('InvalidPublicIp');
   if (args.dzPrefixes.length === 0) refuse('NoDzPrefixes');
-  if (!args.dzPrefixes.every(isDzPrefix)) refuse('InvalidDzPrefix');
+  // An address in two prefixes would have two slots, and be given out twice.
+  if (!args.dzPrefixes.every(isDzPrefix) || withoutNested(args.dzPrefixes).length < args.dzPrefixes.length) refuse('InvalidDzPrefix');
   const { address, bump } = deviceAddress(context.programId, args.code, derive);
   derivedAt(context, 0, address);
   const extension = derivedAt(context, 1, resourceExtensionAddress(context.programId, address, derive).address);
@@ -416,7 +418,10 @@ export function createAndActivateMulticastGroup(frame: Frame, args: Rfc11Argumen
   context.log(`Allocated multicast_ip: ${multicastIp} (slot ${multicastSlot})`);
 }
 
-/** DeleteMulticastGroup: accounts group, the network's extension, authority; GlobalState. */
+/**
+ * DeleteMulticastGroup: accounts group, the network's extension, authority; GlobalState. The group's counts are not checked: DeleteUser does not have the
+ * group, so that a count from before RFC-11 stays when its users are gone.
+ */
 export function deleteMulticastGroup(frame: Frame): void {
   const { context } = frame;
   const authority = signerAt(context, 2);
@@ -424,7 +429,6 @@ export function deleteMulticastGroup(frame: Frame): void {
   const { address, value } = heldAt(context, 0, decodeMulticastGroupWithSlots);
   const { value: group, slots } = value;
   if (slots === undefined) fail('SlotsNotTracked');
-  if (group.publisherCount > 0 || group.subscriberCount > 0) refuse('MulticastGroupNotEmpty');
   releaseAll(frame, heldByGroup(extensionAt(frame, 1), group, slots));
   close(frame, address, authority);
 }

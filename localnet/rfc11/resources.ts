@@ -32,6 +32,7 @@ import {
   type ResourceExtension,
   type Rfc11Arguments,
   resourceExtensionAddress,
+  withoutNested,
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
@@ -180,7 +181,7 @@ const networkScope = ({ deviceTunnelBlock, multicastGroupBlock }: GlobalConfig):
 
 const deviceScope = ({ userTunnelBlock }: GlobalConfig, dzPrefixes: readonly NetworkV4[]): Scope => ({
   ids: true,
-  blocks: { userTunnelNet: [userTunnelBlock], dzIp: dzPrefixes },
+  blocks: { userTunnelNet: [userTunnelBlock], dzIp: withoutNested(dzPrefixes) },
 });
 
 export function configAt({ context, derive }: Frame, index: number): GlobalConfig {

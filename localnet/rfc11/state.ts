@@ -104,7 +104,6 @@ const DEPLOYED = {
   InvalidPublicIp: 62,
   InvalidArgument: 65,
   DeviceHasInterfaces: 70,
-  MulticastGroupNotEmpty: 71,
   TenantNotInAccessPassAllowlist: 79,
   AccessPassMaxUnicastUsersExceeded: 89,
   AccessPassMaxMulticastUsersExceeded: 90,

@@ -29,7 +29,7 @@ import {
 import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
 import { backfillEntitySlots, createResourceExtension, DEVICE_BITMAPS, NETWORK_BITMAPS, setResourceState } from './builders.ts';
 import { globalStateAddress, resourceExtensionAddress } from './instructions.ts';
-import { networksOverlap } from './pools.ts';
+import { networksOverlap, withoutNested } from './pools.ts';
 import { createPassFinder, type NetworkAccounts } from './state.ts';
 
 /*
@@ -113,6 +113,8 @@ export const MISFIT_ACTIONS = {
   'no-access-pass':
     'its slots are marked, but it is not backfilled: RFC-11 needs the access pass of its owner; create the pass, then plan again',
   'device-unknown': 'left alone: its device does not exist; delete it by the deployed program',
+  'extension-too-large':
+    'left alone, with its users and links: one instruction creates at most 10,240 bytes; give the device smaller prefixes, then plan again',
   unreadable: 'left alone: what it holds is unknown, so that its slots can be given out; compare it with a newer release of this program',
 } as const;
 
@@ -144,7 +146,8 @@ export function planMigration(
 ): MigrationPlan {
   const misfits: Misfit[] = network.unreadable.map(({ account, problem }) => ({ kind: 'unreadable', account, detail: problem }));
   const misfit = (kind: MisfitKind, account: Address, detail: string): void => void misfits.push({ kind, account, detail });
-  const { scopes, extensions } = openScopes(network, dzIpReservedStart);
+  const { scopes, extensions } = openScopes(network, dzIpReservedStart, misfit);
+  const isOpen = (...needed: readonly Address[]): boolean => needed.every((scope) => scopes.has(scope));
   const slotOf = (scope: Address, type: ResourceTypeName, value: number | NetworkV4): number | undefined => {
     const extension = scopes.get(scope);
     if (extension === undefined) return undefined;
@@ -162,9 +165,9 @@ export function planMigration(
     return slot;
   };
   const drafts: PlannedBackfill[] = [
-    ...planUsers(network, want, misfit),
-    ...planLinks(network, want, misfit),
-    ...planGroups(network, want, misfit),
+    ...planUsers(network, isOpen, want, misfit),
+    ...planLinks(network, isOpen, want, misfit),
+    ...(isOpen(ZERO_ADDRESS) ? planGroups(network, want, misfit) : []),
   ];
   planLoopbacks(network, want, misfit);
 
@@ -193,15 +196,22 @@ export function planMigration(
 const claimOn = (extension: ResourceExtension | undefined, type: ResourceTypeName, slot: number) =>
   extension === undefined ? undefined : resourcePool(extension, type)?.claim(slot);
 
+/** The largest account that one instruction creates. */
+const MAX_NEW_BYTES = 10_240;
+
 /** The extensions as they are, or as they will be created: copies, on which the plan is tried. */
-function openScopes(network: NetworkAccounts, dzIpReservedStart: number) {
+function openScopes(network: NetworkAccounts, dzIpReservedStart: number, misfit: NoteMisfit) {
   const scopes = new Map<Address, ResourceExtension>();
   const extensions: PlannedExtension[] = [];
-  const open = (associatedWith: Address, create: () => ResourceExtension | undefined, planned: PlannedExtension): void => {
+  const open = (associatedWith: Address, create: () => ResourceExtension, planned: PlannedExtension): void => {
     const existing = network.draftedExtensions.get(associatedWith);
-    const extension = existing === undefined ? create() : decodeResourceExtension(encodeResourceExtension(existing.extension));
-    if (extension === undefined) return;
-    scopes.set(associatedWith, extension);
+    const extension = existing?.extension ?? create();
+    const content = encodeResourceExtension(extension);
+    if (existing === undefined && content.length > MAX_NEW_BYTES) {
+      misfit('extension-too-large', associatedWith, `its extension would have ${content.length} bytes`);
+      return;
+    }
+    scopes.set(associatedWith, decodeResourceExtension(content));
     if (existing === undefined) extensions.push(planned);
   };
   const { config } = network;
@@ -229,7 +239,7 @@ function openScopes(network: NetworkAccounts, dzIpReservedStart: number) {
         idAllocations: [newIdBitmap(TUNNEL_IDS), newIdBitmap(SEGMENT_ROUTING_IDS)],
         ipAllocations: [
           newIpBlockBitmap({ blockType: 'userTunnelNet', ...UNRESERVED }, config.userTunnelBlock),
-          ...dzPrefixes.map((prefix) => newIpBlockBitmap({ blockType: 'dzIp', ...reserved }, prefix)),
+          ...withoutNested(dzPrefixes).map((prefix) => newIpBlockBitmap({ blockType: 'dzIp', ...reserved }, prefix)),
         ],
       }),
       { associatedWith: device, dzIpReservedStart },
@@ -238,9 +248,10 @@ function openScopes(network: NetworkAccounts, dzIpReservedStart: number) {
 }
 
 type WantSlot = (scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string) => number | undefined;
+type IsOpen = (...needed: readonly Address[]) => boolean;
 type NoteMisfit = (kind: MisfitKind, account: Address, detail: string) => void;
 
-function planUsers(network: NetworkAccounts, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
+function planUsers(network: NetworkAccounts, isOpen: IsOpen, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
   const originOf = createDzIpOrigins(network);
   const passOf = createPassFinder(network);
   const backfills: PlannedBackfill[] = [];
@@ -251,6 +262,7 @@ function planUsers(network: NetworkAccounts, want: WantSlot, misfit: NoteMisfit)
       misfit('device-unknown', entity, `there is no device ${device}`);
       continue;
     }
+    if (!isOpen(device)) continue;
     const isBanned = user.status === UserStatus.banned;
     if (isBanned) misfit('banned', entity, 'a banned user holds nothing');
     else if (user.tunnelId === 0 || user.tunnelNet.prefixLength === 0) {
@@ -301,7 +313,7 @@ function dzIpMisfit(
   else misfit('wrong-device', `its address ${dzIp} is of ${prefix}, of device ${origin.device}`);
 }
 
-function planLinks({ links, devices }: NetworkAccounts, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
+function planLinks({ links, devices }: NetworkAccounts, isOpen: IsOpen, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
   const backfills: PlannedBackfill[] = [];
   for (const [entity, { value: link, slots }] of sorted(links)) {
     if (slots !== undefined) continue;
@@ -309,7 +321,7 @@ function planLinks({ links, devices }: NetworkAccounts, want: WantSlot, misfit: 
     const unknown = sides.find((side) => !devices.has(side));
     if (unknown !== undefined) misfit('device-unknown', entity, `there is no device ${unknown}`);
     else if (link.tunnelNet.prefixLength === 0) misfit('pending', entity, 'it has no tunnel network yet');
-    else backfills.push(planLink(entity, link, sides, want, misfit));
+    else if (isOpen(ZERO_ADDRESS, ...sides)) backfills.push(planLink(entity, link, sides, want, misfit));
   }
   return backfills;
 }

@@ -234,3 +234,15 @@ const addressesIn = ({ prefixLength }: NetworkV4): number => 2 ** (32 - prefixLe
 export function networksOverlap(a: NetworkV4, b: NetworkV4): boolean {
   return firstAddress(a) < firstAddress(b) + addressesIn(b) && firstAddress(b) < firstAddress(a) + addressesIn(a);
 }
+
+/** The networks that lie in no other one of the list, each once: a pool of these gives out each address once. */
+export function withoutNested(networks: readonly NetworkV4[]): readonly NetworkV4[] {
+  const isWithin = (inner: NetworkV4, at: number): boolean =>
+    networks.some(
+      (outer, other) =>
+        other !== at &&
+        networksOverlap(outer, inner) &&
+        (outer.prefixLength < inner.prefixLength || (outer.prefixLength === inner.prefixLength && other < at)),
+    );
+  return networks.filter((network, at) => !isWithin(network, at));
+}

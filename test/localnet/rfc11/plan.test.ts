@@ -14,6 +14,7 @@ import {
 } from '../../../src/serviceability/index.ts';
 import {
   auditPools,
+  deleteMulticastGroup,
   deleteUser,
   type MigrationPlan,
   type MisfitKind,
@@ -188,6 +189,46 @@ test('every misfit that is backfilled is accepted by the program, and those that
     [userKey(0), userKey(5)].sort(),
   );
   expect(planMigration(after)).toMatchObject({ extensions: [], marks: [], backfills: [] });
+});
+
+/** The network with these prefixes on the device in Frankfurt. */
+function withPrefixes(...prefixes: readonly string[]): DeployedNetwork {
+  const network = deployedNetwork();
+  const device = network.devices.get(FRA) ?? failure();
+  network.devices.set(FRA, { ...device, dzPrefixes: prefixes.map(parseNetworkV4) });
+  return network;
+}
+
+test('a device whose extension the program cannot create is a misfit, and the rest of the network is migrated without it', () => {
+  const world = worldOf(withPrefixes('198.19.0.0/16'));
+  const plan = planMigration(networkOf(world));
+  expect(plan.misfits.filter(({ kind }) => kind === 'extension-too-large')).toEqual([
+    { kind: 'extension-too-large', account: FRA, detail: 'its extension would have 13403 bytes' },
+  ]);
+  apply(world, plan);
+  const after = networkOf(world);
+  for (const { value, slots } of after.users.values()) expect(slots === undefined).toBe(value.devicePk === FRA);
+  expect(after.links.get(LINK)?.slots).toBeUndefined();
+  expect(after.groups.get(GROUP)?.slots).toBeDefined();
+  expect(planMigration(after)).toMatchObject({ extensions: [], marks: [], backfills: [] });
+});
+
+test('a prefix inside of another gets no bitmap of its own, which would give out its addresses a second time', () => {
+  const world = worldOf(withPrefixes('198.19.1.0/29', '198.19.1.0/24', '198.19.1.7/24'));
+  apply(world, planMigration(networkOf(world)));
+  const network = networkOf(world);
+  const blocks = network.draftedExtensions.get(FRA)?.extension.ipAllocations ?? [];
+  expect(blocks.filter(({ blockType }) => blockType === 'dzIp').map(({ block }) => block)).toEqual([parseNetworkV4('198.19.1.0/24')]);
+  expect(auditPools(network).findings).toEqual([]);
+});
+
+test('a group with members from before RFC-11 can be deleted: no instruction of the draft would count them down', () => {
+  const network = deployedNetwork();
+  network.groups.set(GROUP, { ...(network.groups.get(GROUP) ?? failure()), publisherCount: 1, subscriberCount: 2 });
+  const world = worldOf(network);
+  apply(world, planMigration(networkOf(world)));
+  world.must(deleteMulticastGroup({ programId: PROGRAM, group: GROUP, authority: FOUNDATION }));
+  expect(world.exists(GROUP)).toBe(false);
 });
 
 test('a lower reserved start puts the first addresses of a prefix into the pool', () => {

@@ -318,6 +318,8 @@ describe('devices', () => {
     ['a code with a space', { code: 'fra 1' }, 'Custom 19'],
     ['no prefixes', { code: 'new1', dzPrefixes: [] }, 'Custom 35'],
     ['a private prefix', { code: 'new1', dzPrefixes: [parseNetworkV4('10.0.0.0/24')] }, 'Custom 38'],
+    ['a prefix twice', { code: 'new1', dzPrefixes: [parseNetworkV4('198.19.1.0/24'), parseNetworkV4('198.19.1.9/24')] }, 'Custom 38'],
+    ['a prefix in another', { code: 'new1', dzPrefixes: [parseNetworkV4('198.19.1.0/28'), parseNetworkV4('198.19.1.0/24')] }, 'Custom 38'],
     ['a prefix too large for an account', { code: 'new1', dzPrefixes: [parseNetworkV4('198.18.0.0/15')] }, 'InvalidRealloc'],
   ])('devices with %s are not created', (_, change, err) => {
     refused(newDevice(world, change), OPERATOR, err);
