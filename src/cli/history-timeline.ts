@@ -80,7 +80,10 @@ export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOp
     // event made in the last second that is known.
     if (last !== undefined && isSame(last, period)) {
       periods[periods.length - 1] = { ...last, untilMs: Math.max(last.untilMs, end), reports: last.reports + period.reports };
-    } else if (start < end || (start === end && from === start && (period.reports > 0 || (period.first !== null && period.first === newest))))
+    } else if (
+      start < end ||
+      (start === end && from === start && (period.reports > 0 || (period.first !== null && period.first === newest)))
+    )
       periods.push({ ...period, fromMs: start, untilMs: end });
   };
   const known = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
