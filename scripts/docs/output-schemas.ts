@@ -181,7 +181,10 @@ const statusJson = z.strictObject({
     .describe('why the users cannot be read; no status is written meanwhile'),
   failedVrfs: z.array(z.strictObject({ vrf: text, problem: text, since })).readonly(),
   failedTriggers: z.array(z.strictObject({ ...problem, name: text })).readonly(),
-  ambiguous: z.strictObject({ users: count, since }).nullable().describe('users that match more than one neighbor'),
+  ambiguous: z
+    .strictObject({ users: count, tunnels: z.array(count).readonly(), since })
+    .nullable()
+    .describe('users that match more than one neighbor, with the tunnel ids of a few'),
   unlisted: z
     .strictObject({ sessions: count, tunnels: z.array(count).readonly(), since })
     .nullable()

@@ -24,8 +24,8 @@ export interface TickReport {
   readonly slotProgress?: SlotProgress;
   /** VRFs that could not be read, and why; absent if there are none. */
   readonly failedVrfs?: ReadonlyMap<VrfName, Pick<Extract<VrfReading, { kind: 'failed' }>, 'problem' | 'error'>>;
-  /** Users matched to more than one neighbor (rule 2). */
-  readonly ambiguous: number;
+  /** Tunnel ids of users matched to more than one neighbor (rule 2). */
+  readonly ambiguous: readonly number[];
   /** Tunnel ids of Established `USER-…` neighbors of which the view has no user; absent if there are none. */
   readonly unlisted?: readonly number[];
   /** When the earliest grace or interval that holds a user ends; absent if none holds any. */

@@ -159,7 +159,7 @@ export class Ticker {
       this.#before = new Map([...this.#before].map(([user, outcome]) => [user, { ...outcome, track: withoutDownRun(outcome.track) }]));
       if (known !== undefined) setDesired([], known, false);
       else onNoView();
-      return this.#finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: 0 });
+      return this.#finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: [] });
     }
     let observed = this.#observe(cached, snapshot);
     const confirmed = await this.#confirmMassDown(observed, cached, signal);

@@ -43,8 +43,8 @@ export interface Tunnel {
 
 export interface Observations {
   readonly byUser: ReadonlyMap<Address, Observation>;
-  /** Users found at more than one neighbor (rule 2); a figure for the operator, not an error. */
-  readonly ambiguous: number;
+  /** Tunnel ids of the users found at more than one neighbor (rule 2); for the operator, not an error. */
+  readonly ambiguous: readonly number[];
 }
 
 /**
@@ -64,24 +64,18 @@ export function observeUsers(
   const everyone = [...users];
   if (snapshot === undefined) {
     for (const { pubkey } of everyone) byUser.set(pubkey, { kind: 'unobserved', reason: 'switch-not-read' });
-    return { byUser, ambiguous: 0 };
+    return { byUser, ambiguous: [] };
   }
   const index = indexNeighbors(snapshot);
   const claims = countClaims(everyone);
-  let ambiguous = 0;
-  const onAmbiguous = (): void => {
-    ambiguous += 1;
-  };
+  const ambiguous: number[] = [];
   for (const { pubkey, user, expectedVrf } of everyone) {
     const activated = user.status === UserStatus.activated;
     const tunnel = activated || tunnelSides(user.tunnelNet) !== undefined ? user : lastTunnel(pubkey);
     const claimants = tunnel === undefined ? 0 : (claims.get(formatNetworkV4(tunnel.tunnelNet)) ?? 0);
     // A tunnel that belongs to another user now says nothing about its former one.
     const shared = activated ? claimants > 1 : claimants > 0;
-    byUser.set(
-      pubkey,
-      shared ? { kind: 'unobserved', reason: 'tunnel-net-shared' } : observeTunnel(tunnel, expectedVrf, index, onAmbiguous),
-    );
+    byUser.set(pubkey, shared ? { kind: 'unobserved', reason: 'tunnel-net-shared' } : observeTunnel(tunnel, expectedVrf, index, ambiguous));
   }
   return { byUser, ambiguous };
 }
@@ -101,7 +95,7 @@ function observeTunnel(
   tunnel: Tunnel | undefined,
   expectedVrf: VrfName | undefined,
   index: NeighborIndex,
-  onAmbiguous: () => void,
+  ambiguous: number[],
 ): Observation {
   const sides = tunnel === undefined ? undefined : tunnelSides(tunnel.tunnelNet);
   if (tunnel === undefined || sides === undefined) return { kind: 'unobserved', reason: 'tunnel-net-invalid' };
@@ -110,7 +104,7 @@ function observeTunnel(
   const description = `USER-${tunnel.tunnelId}`;
   const found = index.byAddress.get(sides.clientSide) ?? index.byAddress.get(sides.deviceSide) ?? [];
   const candidates = found.filter(({ neighbor }) => !namesAnotherUser(neighbor.description, description));
-  if (candidates.length > 1) onAmbiguous();
+  if (candidates.length > 1) ambiguous.push(tunnel.tunnelId);
 
   const chosen = choose(candidates, description, expectedVrf);
   if (chosen === undefined) {

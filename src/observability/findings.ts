@@ -219,6 +219,8 @@ export interface Assessment {
 /** What `/status.json` shows; JSON except for bigints. */
 export type AgentStatus = AgentState & Assessment;
 
+/** A finding names the tunnels of so many users; `users` has all. */
+export const MOST_NAMED = 3;
 /** With default settings a tick runs every few seconds, and a minute without one is a hang. */
 export const SILENT_MS = 60_000;
 /** After a start, the time allowed for the first reading of switch and ledger. */
@@ -520,14 +522,15 @@ function users({ users: all, lastTick, failedVrfs, ambiguous, unlisted, now }: A
       found.push({ code: 'vrf-failed', since, text: `VRF ${vrf} of the switch cannot be read: ${problem}`, remedy: COMPARE_VRFS });
   }
   if (ambiguous !== null) {
-    const whose = ambiguous.users === 1 ? 'One user matches' : `${ambiguous.users} users match`;
+    const { users: count, tunnels, since } = ambiguous;
+    const which = tunnelList(tunnels, count);
+    const whose = count === 1 ? `One user ${which} matches` : `${count} users ${which} match`;
     const remedy = 'remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one';
-    found.push({ code: 'users-ambiguous', since: ambiguous.since, text: `${whose} more than one neighbor of the switch`, remedy });
+    found.push({ code: 'users-ambiguous', since, text: `${whose} more than one neighbor of the switch`, remedy });
   }
   if (unlisted !== null && elapsed(unlisted.since, now) >= UNLISTED_MS) {
     const { sessions: count, tunnels, since } = unlisted;
-    const which = `(${tunnels.length === 1 ? 'tunnel' : 'tunnels'} ${tunnels.join(', ')}${count > tunnels.length ? ', …' : ''})`;
-    const text = `${count === 1 ? 'One established session' : `${count} established sessions`} of the switch ${which} ${count === 1 ? 'has' : 'have'} no user on the ledger`;
+    const text = `${count === 1 ? 'One established session' : `${count} established sessions`} of the switch ${tunnelList(tunnels, count)} ${count === 1 ? 'has' : 'have'} no user on the ledger`;
     const remedy =
       'compare what each ledger endpoint lists (`dzd-telemetry status`): one may list too few; else the controller has left neighbors behind';
     found.push({ code: 'users-unlisted', since, text, remedy });
@@ -639,7 +642,10 @@ export function sessionSummary({ users: all, lastTick }: Pick<AgentState, 'users
 
 /** `one user (tunnel 502)`, `3 users (tunnels 502, 504, …)`. */
 function people(of: readonly UserReport[]): string {
-  const tunnels = of.slice(0, 3).map(({ tunnelId }) => tunnelId);
-  const more = of.length > tunnels.length ? ', …' : '';
-  return of.length === 1 ? `one user (tunnel ${tunnels.join('')})` : `${of.length} users (tunnels ${tunnels.join(', ')}${more})`;
+  const tunnels = of.slice(0, MOST_NAMED).map(({ tunnelId }) => tunnelId);
+  return `${of.length === 1 ? 'one user' : `${of.length} users`} ${tunnelList(tunnels, of.length)}`;
 }
+
+/** `(tunnel 502)`, `(tunnels 502, 504, …)`: those of a few of `count` users. */
+const tunnelList = (tunnels: readonly number[], count: number): string =>
+  `(${count === 1 ? 'tunnel' : 'tunnels'} ${tunnels.join(', ')}${count > tunnels.length ? ', …' : ''})`;

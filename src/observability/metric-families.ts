@@ -162,7 +162,7 @@ export function createTickMetrics({ counter, histogram, gauge }: Instruments, no
       let newFlaps = 0;
       for (const outcome of outcomes.values()) newFlaps += outcome.newFlaps;
       flaps.inc(newFlaps);
-      if (viewSlot !== undefined) ambiguous.set(report.ambiguous);
+      if (viewSlot !== undefined) ambiguous.set(report.ambiguous.length);
     },
     massDown: ({ wentDown, confirmed }) => massDowns.inc({ result: confirmed === wentDown ? 'confirmed' : 'withheld' }),
     foreignWrites: ({ users }) => foreign.inc(users.length),

@@ -4,7 +4,7 @@ import type { AgentListener, TickReport } from '../agent/events.ts';
 import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
-import { type AgentStatus, assess, isLagging, LOW_HOURS, SILENT_MS } from './findings.ts';
+import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
 
 const MINUTE_MS = 60_000;
@@ -287,12 +287,16 @@ export function createStatusBoard(options: StatusBoardOptions) {
         since: failedVrfs.find((before) => before.vrf === vrf)?.since ?? at,
       }));
       // Without a poll or a view nothing is compared: what was found stays so.
-      if (report.switchRead && report.viewSlot !== undefined)
+      if (report.switchRead && report.viewSlot !== undefined) {
         unlisted =
           report.unlisted === undefined
             ? null
-            : { sessions: report.unlisted.length, tunnels: report.unlisted.slice(0, 3), since: unlisted?.since ?? at };
-      ambiguous = report.ambiguous === 0 ? null : { users: report.ambiguous, since: ambiguous?.since ?? at };
+            : { sessions: report.unlisted.length, tunnels: report.unlisted.slice(0, MOST_NAMED), since: unlisted?.since ?? at };
+        ambiguous =
+          report.ambiguous.length === 0
+            ? null
+            : { users: report.ambiguous.length, tunnels: report.ambiguous.slice(0, MOST_NAMED), since: ambiguous?.since ?? at };
+      }
       // Without a view nothing was decided: what was pending stays so.
       if (report.viewSlot === undefined) return;
       if (report.switchRead) ready = true;

@@ -161,8 +161,8 @@ export interface AgentState {
   readonly failedVrfs: readonly { readonly vrf: string; readonly problem: string; readonly since: number }[];
   /** Trigger sources that fail. */
   readonly failedTriggers: readonly (Problem & { readonly name: string })[];
-  /** Users that the last tick matched to more than one neighbor. */
-  readonly ambiguous: { readonly users: number; readonly since: number } | null;
+  /** Users that the last tick matched to more than one neighbor; the tunnel ids of a few. */
+  readonly ambiguous: { readonly users: number; readonly tunnels: readonly number[]; readonly since: number } | null;
   /** Established sessions of the switch whose users the ledger does not list; the tunnel ids of a few. */
   readonly unlisted: { readonly sessions: number; readonly tunnels: readonly number[]; readonly since: number } | null;
   readonly halted: (Problem & { readonly code: string }) | null;

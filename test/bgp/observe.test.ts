@@ -104,7 +104,7 @@ describe('observation', () => {
       vrf1: [active(0, { description: 'USER-500' }), active(1)],
     });
     expect(observe(users, snapshot)).toEqual(['down at vrf1/169.254.0.1', 'up at default/169.254.0.3']);
-    expect(observeUsers(users, snapshot, noLastTunnel).ambiguous).toBe(2);
+    expect(observeUsers(users, snapshot, noLastTunnel).ambiguous).toEqual([500, 501]);
   });
 
   test("rule 2: the neighbor in the user's expected VRF decides before an Established one of the same address elsewhere", () => {

@@ -26,7 +26,7 @@ function tickOf(users: readonly LedgerUser[]): Parameters<ReturnType<typeof crea
     intents: [],
     switchRead: true,
     phases: { switchMs: 1, ledgerMs: 1 },
-    ambiguous: 0,
+    ambiguous: [],
   };
 }
 
@@ -44,7 +44,7 @@ test('users of a failed VRF are one line with reason and remedy, and one line wh
       switchRead: true,
       ...(failedVrfs === undefined ? {} : { failedVrfs }),
       phases: { switchMs: 1, ledgerMs: 1 },
-      ambiguous: 0,
+      ambiguous: [],
     });
   const failing = () => tick(snapshotOf({ vrf1: 'failed', default: [established(9)] }), new Map([['vrf1', { problem: 'timeout' }]]));
   failing();
@@ -79,7 +79,7 @@ test('a failed VRF without unobserved users is one line with its cause, and one 
       switchRead: true,
       failedVrfs: failed.length === 0 ? undefined : new Map(failed.map((vrf) => [vrf, { problem: 'rows that are not in order', error }])),
       phases: { switchMs: 1, ledgerMs: 1 },
-      ambiguous: 0,
+      ambiguous: [],
     });
   for (const failed of [['red'], ['red'], ['red', 'blue'], ['blue'], []]) tick(failed);
   expect(texts().map(({ level, msg, vrf, code }) => [level, msg, vrf, code])).toEqual([
@@ -130,7 +130,7 @@ test('users of other VRFs that a failed one leaves unobserved are one line that 
     switchRead: true,
     failedVrfs: new Map([['red', { problem: 'rows that are not in order', error }]]),
     phases: { switchMs: 1, ledgerMs: 1 },
-    ambiguous: 0,
+    ambiguous: [],
   });
   expect(texts()).toMatchObject([
     { level: 'warn', users: 2, vrfs: ['red'], code: 'SNMP__NOT_IN_ORDER', problem: 'rows that are not in order', remedy: error.remedy },
@@ -292,7 +292,12 @@ test('each change of the verdict is one line with its findings, and an agent tha
   tick({});
   tick({ now: NOW + 10_000, spend: { allowance: 'none', since: NOW } });
   tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW } });
-  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW }, ambiguous: { users: 1, since: NOW } });
+  tick({
+    now: NOW + 20_000,
+    endpoints: failed,
+    spend: { allowance: 'none', since: NOW },
+    ambiguous: { users: 1, tunnels: [500], since: NOW },
+  });
   tick({ now: NOW + 30_000 });
   expect(
     texts().map(({ level, msg, verdict, was, afterSeconds, findings, runbook }) => [

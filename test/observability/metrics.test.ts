@@ -53,13 +53,13 @@ function fixture() {
         outcomes,
         intents,
         switchRead: true,
-        ambiguous: 1,
+        ambiguous: [500],
       };
       for (const reporter of reporters) reporter.tick(report);
       return intents;
     },
     blindTick() {
-      const nothing = { outcomes: new Map(), intents: [], switchRead: false, ambiguous: 0 };
+      const nothing = { outcomes: new Map(), intents: [], switchRead: false, ambiguous: [] };
       const report = { startedAt: clock.monotonic(), durationMs: 5_000, phases: { switchMs: 5_000, ledgerMs: 5_000 }, ...nothing };
       for (const reporter of reporters) reporter.tick(report);
     },

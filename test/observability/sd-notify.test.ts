@@ -38,7 +38,7 @@ function manager(environment: Readonly<Record<string, string>> = ENVIRONMENT) {
     intents: [],
     switchRead: true,
     phases: { switchMs: 8, ledgerMs: 5 },
-    ambiguous: 0,
+    ambiguous: [],
   };
   const { viewSlot: _, ...blind } = both;
   return {

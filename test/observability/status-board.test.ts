@@ -30,7 +30,7 @@ function board() {
       intents,
       switchRead: true,
       phases: { switchMs: 8, ledgerMs: 5 },
-      ambiguous: 0,
+      ambiguous: [],
     });
     return intents;
   };
@@ -94,7 +94,7 @@ test('a status that was read does not change while ticks go on', () => {
   expect([status.transactions.sent, status.writes.landed]).toEqual([0, 0]);
 });
 
-test('sessions without a user on the ledger are kept while the switch or the ledger cannot be read, and are over once none is left', async () => {
+test('unlisted sessions and ambiguous users are kept while the switch or the ledger cannot be read, and are over once none is left', async () => {
   const { tick, read, listener, clock } = board();
   const report = {
     startedAt: clock.monotonic(),
@@ -102,17 +102,18 @@ test('sessions without a user on the ledger are kept while the switch or the led
     outcomes: new Map(),
     intents: [],
     phases: { switchMs: 8, ledgerMs: 5 },
-    ambiguous: 0,
+    ambiguous: [],
   };
-  const seen = { ...report, switchRead: true, view: viewOf([]), viewSlot: slot(10_000), unlisted: [500, 501, 502, 503] };
+  const seen = { ...report, switchRead: true, view: viewOf([]), viewSlot: slot(10_000), unlisted: [500, 501, 502, 503], ambiguous: [504] };
   listener.tick(seen);
   await clock.advance(60_000);
   listener.tick({ ...report, switchRead: false });
   listener.tick(seen);
   expect(read().unlisted).toEqual({ sessions: 4, tunnels: [500, 501, 502], since: START });
-  expect(read().findings.map(({ code }) => code)).toEqual(['users-unlisted']);
+  expect(read().ambiguous).toEqual({ users: 1, tunnels: [504], since: START });
+  expect(read().findings.map(({ code }) => code)).toEqual(['users-ambiguous', 'users-unlisted']);
   tick();
-  expect(read().unlisted).toBeNull();
+  expect([read().unlisted, read().ambiguous]).toEqual([null, null]);
 });
 
 test('a rejected status is shown until it lands, or until the session is what the ledger says again', async () => {

@@ -38,7 +38,7 @@ function fixture() {
       intents,
       switchRead: true,
       phases: { switchMs: 8, ledgerMs: 5 },
-      ambiguous: 0,
+      ambiguous: [],
       ...changes,
     };
     for (const reporter of [board.listener, metrics.listener]) reporter.tick(report);

@@ -40,7 +40,7 @@ function tick(intents: readonly StatusIntent[]): void {
     outcomes: new Map(),
     intents,
     switchRead: true,
-    ambiguous: 0,
+    ambiguous: [],
   });
 }
 

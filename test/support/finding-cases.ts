@@ -208,9 +208,12 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
   ],
   [
     'users with two neighbors',
-    { ambiguous: { users: 2, since: NOW - MINUTE }, unlisted: { sessions: 5, tunnels: [500, 501, 502], since: NOW - 59_000 } },
+    {
+      ambiguous: { users: 2, tunnels: [503, 504], since: NOW - MINUTE },
+      unlisted: { sessions: 5, tunnels: [500, 501, 502], since: NOW - 59_000 },
+    },
     [
-      'users-ambiguous warning 1: 2 users match more than one neighbor of the switch → remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one',
+      'users-ambiguous warning 1: 2 users (tunnels 503, 504) match more than one neighbor of the switch → remove the neighbors that are left over; the one described USER-<tunnel_id> decides, else the Established one',
     ],
   ],
   [
