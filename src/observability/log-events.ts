@@ -143,7 +143,7 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
   };
 }
 
-/** Findings that no event names: where one joins others of the same verdict, this line is all that the log has of it. */
+/** Findings that no event names: where one joins others of the same verdict, or leaves them, this line is all that the log has of it. */
 const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'agent-silent',
   'users-all-down',
@@ -159,8 +159,8 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
 
 /**
- * Logs one line a change of the verdict, with the findings that made it, and one where a finding that nothing else logs joins them. Call it after
- * each tick, once the board knows of it, and also by a timer: a loop that stands still has no ticks.
+ * Logs one line a change of the verdict, with the findings that made it, and one for each finding that nothing else logs and that joins or leaves
+ * them. Call it after each tick, once the board knows of it, and also by a timer: a loop that stands still has no ticks.
  */
 export function createVerdictLog(logger: Logger, read: () => AgentStatus): () => void {
   let last: { readonly verdict: Verdict; readonly at: number } | undefined;
@@ -168,13 +168,16 @@ export function createVerdictLog(logger: Logger, read: () => AgentStatus): () =>
   return () => {
     const { verdict, findings, now } = read();
     const was = last;
-    const joined = findings.find(({ code }) => IN_VERDICT_ONLY.has(code) && !known.has(code));
+    const before = known;
     known = new Set(findings.map(({ code }) => code));
     if (verdict === (was?.verdict ?? 'ok')) {
       last ??= { verdict, at: now };
-      if (joined === undefined) return;
-      const { severity, code, text, remedy, runbook } = joined;
-      logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
+      for (const { severity, code, text, remedy, runbook } of findings) {
+        if (!IN_VERDICT_ONLY.has(code) || before.has(code)) continue;
+        logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
+      }
+      for (const code of before)
+        if (IN_VERDICT_ONLY.has(code) && !known.has(code)) logger.info('finding is over; others remain', { verdict, findings: [code] });
       return;
     }
     last = { verdict, at: now };

@@ -292,12 +292,9 @@ test('each change of the verdict is one line with its findings, and an agent tha
   tick({});
   tick({ now: NOW + 10_000, spend: { allowance: 'none', since: NOW } });
   tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW } });
-  tick({
-    now: NOW + 20_000,
-    endpoints: failed,
-    spend: { allowance: 'none', since: NOW },
-    ambiguous: { users: 1, tunnels: [500], since: NOW },
-  });
+  const more = { ambiguous: { users: 1, tunnels: [500], since: NOW }, ledgerLag: { slot: slot(84), behindMs: 25_000, since: NOW } };
+  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW }, ...more });
+  tick({ now: NOW + 25_000, spend: { allowance: 'none', since: NOW }, ledgerLag: more.ledgerLag });
   tick({ now: NOW + 30_000 });
   expect(
     texts().map(({ level, msg, verdict, was, afterSeconds, findings, runbook }) => [
@@ -311,7 +308,9 @@ test('each change of the verdict is one line with its findings, and an agent tha
   ).toEqual([
     ['error', 'verdict changed critical', 'ok', 10, ['spend-limit-reached'], 'DzdSpendLimitReached'],
     // The endpoint has a line of its own.
+    ['warn', 'finding joined the others critical', undefined, undefined, ['ledger-lag'], 'DzdLedgerLag'],
     ['warn', 'finding joined the others critical', undefined, undefined, ['users-ambiguous'], 'DzdUsersAmbiguous'],
+    ['info', 'finding is over; others remain critical', undefined, undefined, ['users-ambiguous'], undefined],
     ['info', 'verdict changed ok', 'critical', 20, undefined, undefined],
   ]);
 });
