@@ -9,6 +9,7 @@ import {
   type EpochMs,
   epochMs,
   isAgentError,
+  untilAborted,
   withDeadline,
 } from '../lib/index.ts';
 import { createUserViewReader, type LedgerRpc, readDeviceAuthority, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
@@ -75,13 +76,6 @@ function findingOf(error: unknown): Finding {
   if (error instanceof DeadlineExceeded) return fail(error.message, TIMEOUT_REMEDY);
   if (isAgentError(error)) return fail(error.message, error.remedy);
   return fail(describeError(error), BUG_REMEDY);
-}
-
-/** For work that ignores its signal. */
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** One reading of one source. */

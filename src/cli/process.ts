@@ -1,7 +1,7 @@
 import { fstatSync, writeFileSync } from 'node:fs';
 import { close as closeDebugger } from 'node:inspector';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
-import { AgentError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
+import { AgentError, asError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines, usesColor } from '../observability/index.ts';
 import type { CommandIo, ExitCode, Output } from './command.ts';
 
@@ -36,9 +36,7 @@ function logInternalError(message: string, error: unknown, stderr: Output): void
     level: 'error',
     format: stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json',
     destination: stderr,
-  }).error(message, {
-    error: error instanceof Error ? error : new Error(String(error)),
-  });
+  }).error(message, { error: asError(error) });
 }
 
 /**

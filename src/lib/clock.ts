@@ -189,7 +189,8 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
   };
 }
 
-function untilAborted(signal: AbortSignal): Promise<never> {
+/** Rejects with the signal's reason when it aborts, for work that ignores its signal. */
+export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });

@@ -55,6 +55,11 @@ export function isAgentError(error: unknown): error is AgentError {
   return error instanceof AgentError;
 }
 
+/** Any thrown value as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** Any thrown value as one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

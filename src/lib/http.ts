@@ -1,6 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { EpochMs } from './clock.ts';
+import { asError } from './errors.ts';
 
 export { buildConnector, Dispatcher } from 'undici';
 
@@ -224,6 +226,20 @@ export class HttpClient {
   }
 }
 
+/**
+ * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3), either seconds or an HTTP date; undefined when it is neither. A date is
+ * compared with the answer's own Date where there is one, because the two clocks may differ.
+ */
+export function retryAfterMs(value: string | undefined, answeredAt: string | undefined, wall: EpochMs): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const until = Date.parse(text);
+  if (Number.isNaN(until) || !/[A-Za-z]{3}/.test(text)) return undefined;
+  const from = Date.parse(answeredAt ?? '');
+  return Math.max(0, until - (Number.isNaN(from) ? wall : from));
+}
+
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
@@ -264,8 +280,4 @@ const TOO_LARGE: ReadonlySet<unknown> = new Set(['ERR_BUFFER_TOO_LARGE']);
 
 function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
   return 'code' in error && codes.has(error.code);
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -13,6 +13,7 @@ export {
   seededRandom,
   singleFlight,
   systemClock,
+  untilAborted,
   waitAtMost,
   withDeadline,
   withSignals,

@@ -1,6 +1,6 @@
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import type { LedgerView, Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
-import { type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
+import { asError, type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
 import { type AgentStatus, type FindingCode, LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
@@ -430,9 +430,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       });
     },
     internalError(error) {
-      logger.error('internal error; the agent continues. Please report it', {
-        error: error instanceof Error ? error : new Error(String(error)),
-      });
+      logger.error('internal error; the agent continues. Please report it', { error: asError(error) });
     },
   } satisfies AgentListener;
 }

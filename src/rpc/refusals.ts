@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import {
+  asError,
   type Clock,
   createAbortController,
   DeadlineExceeded,
@@ -269,7 +270,7 @@ export class RateLimitedRpc implements JsonRpc {
 
   #giveUp(progress: 'queued' | 'overflow', error: unknown): RpcReply {
     this.#counts.gaveUp += 1;
-    return { kind: 'failed', progress, cause: error instanceof Error ? error : new Error(String(error)) };
+    return { kind: 'failed', progress, cause: asError(error) };
   }
 }
 

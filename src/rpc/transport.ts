@@ -1,8 +1,17 @@
 import { lookup as resolveByHost } from 'node:dns/promises';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import PQueue from 'p-queue';
-import { buildConnector, HttpClient, type HttpClientOptions, HttpError, type HttpProgress, type HttpReply } from '../lib/http.ts';
 import {
+  buildConnector,
+  HttpClient,
+  type HttpClientOptions,
+  HttpError,
+  type HttpProgress,
+  type HttpReply,
+  retryAfterMs,
+} from '../lib/http.ts';
+import {
+  asError,
   type Clock,
   DeadlineExceeded,
   type EpochMs,
@@ -43,7 +52,7 @@ class HostAddresses {
   readonly lookup: LookupFunction = (_hostname, _options, callback) => {
     this.#inOrder().then(
       (addresses) => callback(null, addresses),
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), []),
+      (error: unknown) => callback(asError(error), []),
     );
   };
 
@@ -136,20 +145,6 @@ function secretsOf(url: URL, user: string, password: string, credentials: string
   ]
     .filter((secret) => secret.length >= SHORTEST_SECRET || (secret !== '' && secret === password))
     .sort((a, b) => b.length - a.length);
-}
-
-/**
- * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3), either seconds or an HTTP date; undefined when it is neither. A date is
- * compared with the answer's own Date where there is one, because the two clocks may differ.
- */
-export function retryAfterMs(value: string | undefined, answeredAt: string | undefined, wall: EpochMs): number | undefined {
-  if (value === undefined) return undefined;
-  const text = value.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const until = Date.parse(text);
-  if (Number.isNaN(until) || !/[A-Za-z]{3}/.test(text)) return undefined;
-  const from = Date.parse(answeredAt ?? '');
-  return Math.max(0, until - (Number.isNaN(from) ? wall : from));
 }
 
 /** One endpoint's reply to one JSON-RPC 2.0 request. Only its envelope has been checked. */
@@ -409,8 +404,4 @@ function textOf(body: Buffer): string | undefined {
   const text = body.subarray(0, 2_000).toString('utf8');
   const [, title = ''] = /<title[^>]*>([^<]*)/i.exec(text) ?? [];
   return oneLine(isHtml(body) ? title : text, 200) || undefined;
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import bs58 from 'bs58';
-import { HttpClient, HttpError, type HttpReply, type HttpRequest } from '../lib/http.ts';
+import { HttpClient, HttpError, type HttpReply, type HttpRequest, retryAfterMs } from '../lib/http.ts';
 import { AgentError, type Clock, describeError, type EpochMs, epochMs, isRecord, oneLine, parseJson, withDeadline } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './types.ts';
@@ -51,8 +51,8 @@ function ingestError(
   const { status } = reply;
   const problem = problemOf(reply);
   if (status === 503 || status === 429) {
-    const retryAfterMs = readRetryAfter(reply, at);
-    return new AgentError('SNAPSHOT__SERVER_BUSY', { server, status, seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
+    const pauseMs = retryPauseMs(reply, at);
+    return new AgentError('SNAPSHOT__SERVER_BUSY', { server, status, seconds: Math.ceil(pauseMs / 1_000), retryAfterMs: pauseMs });
   }
   if (status !== 401) return new AgentError('SNAPSHOT__SERVER_STATUS', { server, request, status, problem });
   const skewMs = skewOf(reply, at);
@@ -68,13 +68,9 @@ function skewOf({ header }: HttpReply, at: EpochMs): number | undefined {
   return Number.isNaN(date) ? undefined : date - at;
 }
 
-/** A Retry-After (RFC 9110 10.2.3), seconds or a date, in milliseconds within bounds. */
-function readRetryAfter({ header }: HttpReply, at: EpochMs): number {
-  const text = header('retry-after')?.trim() ?? '';
-  const from = Date.parse(header('date') ?? '');
-  const seconds = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : undefined;
-  const until = /[A-Za-z]{3}/.test(text) ? Date.parse(text) - (Number.isNaN(from) ? at : from) : Number.NaN;
-  const ms = seconds ?? (Number.isNaN(until) ? DEFAULT_RETRY_MS : until);
+/** The pause that the server asks for, within bounds. */
+function retryPauseMs({ header }: HttpReply, at: EpochMs): number {
+  const ms = retryAfterMs(header('retry-after'), header('date'), at) ?? DEFAULT_RETRY_MS;
   return Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, ms));
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { retryAfterMs } from '../../src/lib/http.ts';
 import { epochMs } from '../../src/lib/index.ts';
-import { parseEndpointUrl, parseEndpointUrls, retryAfterMs } from '../../src/rpc/transport.ts';
+import { parseEndpointUrl, parseEndpointUrls } from '../../src/rpc/transport.ts';
 
 describe('RPC URLs', () => {
   test('an RPC URL shows only scheme, host and port', () => {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
-import { AgentError, describeError, Stopped } from '../../lib/index.ts';
+import { AgentError, asError, Stopped } from '../../lib/index.ts';
 import { TAG } from './ber.ts';
 import {
   errorOfStatus,
@@ -36,7 +36,7 @@ function errorOfV3(error: unknown, report: readonly number[] | undefined, { name
     case ResponseInvalidCode.EUnknownObjectType:
       return new SnmpProblem('SNMP__WRONG_TYPE', 'a value of a type that SNMP does not have');
     default:
-      return error instanceof Error ? error : new Error(describeError(error));
+      return asError(error);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type MonotonicMs,
   monotonicMs,
   Stopped,
+  untilAborted,
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
@@ -214,7 +215,8 @@ class SnmpSource implements SwitchSource {
 
   async #resolve(signal: AbortSignal): Promise<string> {
     try {
-      return await withDeadline(this.#options.timeoutMs, signal, (inner) => untilAborted(resolveHost(this.#options.host), inner));
+      const { host, timeoutMs } = this.#options;
+      return await withDeadline(timeoutMs, signal, (inner) => Promise.race([resolveHost(host), untilAborted(inner)]));
     } catch (cause) {
       signal.throwIfAborted();
       throw new AgentError('SNMP__UNREACHABLE', { endpoint: this.#endpoint, problem: describeError(cause) }, { cause });
@@ -331,11 +333,4 @@ function toCause(error: unknown, ignored: IgnoredDatagrams): Cause {
   const { code, message } = error instanceof SnmpProblem ? error : new SnmpProblem('SNMP__UNREACHABLE', describeError(error));
   const isMalformed = code === 'SNMP__UNREACHABLE' && ignored.malformed > 0;
   return new SnmpProblem(isMalformed ? 'SNMP__MALFORMED' : code, `${message}${describeIgnored(ignored)}`);
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }
