@@ -7,6 +7,16 @@ export class MalformedDatagram extends Error {
   override readonly name = 'MalformedDatagram';
 }
 
+/** What `read` makes of a datagram; undefined where that is malformed. */
+export function unlessMalformed<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedDatagram) return undefined;
+    throw error;
+  }
+}
+
 export const TAG = {
   integer: 0x02,
   octetString: 0x04,
@@ -31,7 +41,7 @@ export const TAG = {
 const MAX_OID_LENGTH = 128;
 const MAX_SUB_IDENTIFIER = 0xffff_ffff;
 
-export interface BerElement {
+interface BerElement {
   readonly tag: number;
   readonly content: BerReader;
 }

@@ -2,7 +2,7 @@ import type { RemoteInfo } from 'node:dgram';
 import { isIP } from 'node:net';
 import { Packet, Session } from 'snmp-native';
 import { Stopped } from '../../lib/index.ts';
-import { MalformedDatagram } from './ber.ts';
+import { unlessMalformed } from './ber.ts';
 import { decodeResponse, errorOfStatus, type IgnoredDatagrams, type SnmpMessage, type SnmpRequest, type SnmpSession } from './session.ts';
 
 interface V2cSessionOptions {
@@ -29,7 +29,7 @@ export function createV2cSession({ address, port, community, waits, ignored }: V
       ignored.wrongSource += 1;
       return;
     }
-    const response = decodeOrUndefined(datagram);
+    const response = unlessMalformed(() => decodeResponse(datagram));
     if (response === undefined) {
       ignored.malformed += 1;
       return;
@@ -104,13 +104,4 @@ const PDU_TYPES = { get: 0, 'get-next': 1, 'get-bulk': 5 } as const;
 /** An agent may answer a request for `name@vrf` with the name alone. */
 function withoutVrf(community: string): string {
   return community.split('@', 1)[0] ?? '';
-}
-
-function decodeOrUndefined(datagram: Buffer): SnmpMessage | undefined {
-  try {
-    return decodeResponse(datagram);
-  } catch (error) {
-    if (error instanceof MalformedDatagram) return undefined;
-    throw error;
-  }
 }

@@ -7,17 +7,17 @@ import { idleText } from '../down-reasons.ts';
 import { BerReader, MalformedDatagram, TAG } from './ber.ts';
 
 /** How many datagrams were dropped, by reason. */
-export interface IgnoredDatagrams {
-  /** Sent from another address or port than the agent's. */
-  wrongSource: number;
-  /** Not, to the last octet, an SNMPv2c response. */
-  malformed: number;
-  /** Without a pending request (late, repeated or forged), or with another community than that request's. */
-  unasked: number;
-}
+export type IgnoredDatagrams = ReturnType<typeof noneIgnored>;
 
-export function noneIgnored(): IgnoredDatagrams {
-  return { wrongSource: 0, malformed: 0, unasked: 0 };
+export function noneIgnored() {
+  return {
+    /** Sent from another address or port than the agent's. */
+    wrongSource: 0,
+    /** Not, to the last octet, an SNMPv2c response. */
+    malformed: 0,
+    /** Without a pending request (late, repeated or forged), or with another community than that request's. */
+    unasked: 0,
+  };
 }
 
 export function addIgnored(total: IgnoredDatagrams, { wrongSource, malformed, unasked }: IgnoredDatagrams): void {

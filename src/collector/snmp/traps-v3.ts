@@ -2,9 +2,9 @@ import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, createReceiver } from 'net-snmp';
 import { type Clock, isRecord } from '../../lib/index.ts';
-import { TAG } from './ber.ts';
+import { TAG, unlessMalformed } from './ber.ts';
 import { type Oid, RateLimit, type SnmpUser } from './session.ts';
-import { headerOrUndefined, isSecuredBy, netSnmpUser, type V3Header } from './usm-filter.ts';
+import { isSecuredBy, netSnmpUser, readV3Header, type V3Header } from './usm-filter.ts';
 
 type V3Outcome =
   | { readonly kind: 'notification'; readonly trapOid: Oid | undefined }
@@ -12,9 +12,7 @@ type V3Outcome =
   | { readonly kind: 'discovery' }
   | { readonly kind: 'malformed' | 'refused' | 'shed' };
 
-export interface V3NotificationReader {
-  receive(datagram: Buffer, from: RemoteInfo): V3Outcome;
-}
+export type V3NotificationReader = ReturnType<typeof createV3NotificationReader>;
 
 interface V3NotificationOptions {
   readonly user: SnmpUser;
@@ -34,7 +32,7 @@ const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
  * Traps and informs of SNMPv3 through net-snmp's receiver, which receives only messages that claim to be this user's with all of its
  * security, and discoveries: by itself it accepts messages without a user, and keeps the keys of every engine that a message ever named.
  */
-export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions): V3NotificationReader {
+export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions) {
   const socket = new LibrarySocket(reply);
   let last: V3Outcome = { kind: 'refused' };
   const lastOutcome = (): V3Outcome => last;
@@ -58,8 +56,8 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
   };
 
   return {
-    receive(datagram, from) {
-      const header = headerOrUndefined(datagram);
+    receive(datagram: Buffer, from: RemoteInfo): V3Outcome {
+      const header = unlessMalformed(() => readV3Header(datagram));
       if (header === undefined) return { kind: 'malformed' };
       const discovers = isDiscovery(header);
       if (!discovers && !isSecuredBy(header, user)) return { kind: 'refused' };

@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { AgentError, backoffDelays, type Clock, createAbortController, describeError, type Random, Stopped } from '../../lib/index.ts';
 import type { TriggerSource, TriggerState } from '../triggers.ts';
-import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { BerReader, TAG, unlessMalformed } from './ber.ts';
 import { decodeMessage, type Oid, RateLimit, requireUsable, type SnmpCredentials, type VarBind } from './session.ts';
 import type { V3NotificationReader } from './traps-v3.ts';
 import { compareOids } from './walk.ts';
@@ -64,24 +64,21 @@ function acknowledgementOf(datagram: Buffer): Buffer {
 }
 
 /** The datagrams received since the start, by outcome. */
-export interface TrapCounts {
+const NO_TRAPS = {
   /** Notifications of a BGP session. */
-  triggered: number;
+  triggered: 0,
   /** Other notifications. */
-  unrelated: number;
+  unrelated: 0,
   /** From an address that is not allowed. */
-  wrongSource: number;
+  wrongSource: 0,
   /** Not, to the last octet, a message of the configured version. */
-  malformed: number;
+  malformed: 0,
   /** With another community, or not from the user, or not authentic. */
-  refused: number;
+  refused: 0,
   /** Dropped unread, over the rate limit. */
-  shed: number;
-}
-
-function noTraps(): TrapCounts {
-  return { triggered: 0, unrelated: 0, wrongSource: 0, malformed: 0, refused: 0, shed: 0 };
-}
+  shed: 0,
+};
+type TrapCounts = typeof NO_TRAPS;
 
 export type TrapTriggerOptions = SnmpCredentials & {
   /** Its name in the configuration. */
@@ -118,7 +115,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   const { name, host, port, user, community, clock, random } = options;
   if (user !== undefined) requireUsable(user);
   const allowed = options.from === undefined ? undefined : new Set(options.from);
-  const counts = noTraps();
+  const counts = { ...NO_TRAPS };
   const closing = createAbortController();
   const rate = new RateLimit(DATAGRAMS_A_SECOND, clock);
   let listening: { readonly host: string; readonly port: number } | undefined;
@@ -131,15 +128,11 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
       const outcome = v3.receive(datagram, from);
       return outcome.kind === 'discovery' ? undefined : outcome.kind === 'notification' ? outcome : outcome.kind;
     }
-    try {
-      const notification = decodeNotification(datagram);
-      if (notification.community !== community) return 'refused';
-      if (notification.acknowledgement !== undefined) reply(socket, notification.acknowledgement, from);
-      return notification;
-    } catch (error) {
-      if (error instanceof MalformedDatagram) return 'malformed';
-      throw error;
-    }
+    const notification = unlessMalformed(() => decodeNotification(datagram));
+    if (notification === undefined) return 'malformed';
+    if (notification.community !== community) return 'refused';
+    if (notification.acknowledgement !== undefined) reply(socket, notification.acknowledgement, from);
+    return notification;
   };
 
   const onDatagram = (datagram: Buffer, from: RemoteInfo, socket: Socket, onTrigger: () => void): void => {

@@ -2,7 +2,7 @@ import { createDecipheriv } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
-import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { BerReader, MalformedDatagram, TAG, unlessMalformed } from './ber.ts';
 import { readPdu, type SnmpAuthProtocol, type SnmpPrivProtocol, type SnmpUser } from './session.ts';
 
 /** The callback that net-snmp gives to `send`. */
@@ -165,15 +165,6 @@ function readScopedPdu(reader: BerReader): ScopedPdu {
   return { pdu: tag, about: readPdu(content).varbinds[0]?.oid };
 }
 
-export function headerOrUndefined(datagram: Buffer): V3Header | undefined {
-  try {
-    return readV3Header(datagram);
-  } catch (error) {
-    if (error instanceof MalformedDatagram) return undefined;
-    throw error;
-  }
-}
-
 /** Whether the message claims to be from this user, at its security level. net-snmp verifies the claim. */
 export function isSecuredBy({ isAuthenticated, isEncrypted, userName }: V3Header, { name, auth, priv }: SnmpUser): boolean {
   return userName === name && isAuthenticated === (auth !== undefined) && isEncrypted === (priv !== undefined);
@@ -237,7 +228,7 @@ export class UsmFilter {
   }
 
   admits(datagram: Buffer): boolean {
-    const header = headerOrUndefined(datagram);
+    const header = unlessMalformed(() => readV3Header(datagram));
     if (header === undefined) return false;
     const { data, engineId } = header;
     const engine = engineId.toString('hex');
@@ -273,13 +264,8 @@ function payloadOf(header: V3Header, user: SnmpUser): ScopedPdu | undefined {
   if ('pdu' in data) return data;
   const scoped = decrypted(data.encrypted, header, user);
   if (scoped === undefined) return undefined;
-  try {
-    const reader = BerReader.of(scoped);
-    const payload = readScopedPdu(reader);
-    // DES pads its last block.
-    return reader.remaining < 8 ? payload : undefined;
-  } catch (error) {
-    if (error instanceof MalformedDatagram) return undefined;
-    throw error;
-  }
+  const reader = BerReader.of(scoped);
+  const payload = unlessMalformed(() => readScopedPdu(reader));
+  // DES pads its last block.
+  return reader.remaining < 8 ? payload : undefined;
 }
