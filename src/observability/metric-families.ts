@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AgentListener } from '../agent/events.ts';
 import type { StatusIntent } from '../bgp/index.ts';
+import { ALLOWANCE_TEXT } from './text.ts';
 
 /** Every value of each label that is known beforehand; an empty list for labels whose values appear with use. */
 type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
@@ -180,8 +181,6 @@ const CONFIRMATION_BUCKETS = [0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 60];
 const BATCH_BUCKETS = [1, 2, 5, 10, 15, 19, 20];
 const SUBMISSION_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 30, 60];
 const REASONS = ['change', 'refresh', 'ride-along'] as const;
-/** The label values of each allowance: dashboards and alerts name them. */
-const ALLOWANCES = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 /** Counters of transactions and of the statuses in them. */
 export function createWriteMetrics(instruments: Instruments, registry: Registry) {
@@ -202,12 +201,12 @@ export function createWriteMetrics(instruments: Instruments, registry: Registry)
     CONFIRMATION_BUCKETS,
   );
   const perTransaction = histogram('instructions_per_transaction', 'Status writes in one transaction.', BATCH_BUCKETS);
-  let allowance: keyof typeof ALLOWANCES = 'all';
+  let allowance: keyof typeof ALLOWANCE_TEXT = 'all';
   reading(
     'spend_allowance',
     '1 for what the spending limits allow: everything, only changes, or nothing.',
     (set) => {
-      for (const each of Object.values(ALLOWANCES)) set(each === ALLOWANCES[allowance] ? 1 : 0, { allowance: each });
+      for (const each of Object.values(ALLOWANCE_TEXT)) set(each === ALLOWANCE_TEXT[allowance] ? 1 : 0, { allowance: each });
     },
     ['allowance'],
   );

@@ -6,6 +6,7 @@ import { type AgentError, type Clock, describeError, type MonotonicMs } from '..
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
+import { ALLOWANCE_TEXT } from './text.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
@@ -391,7 +392,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     foreignWrites: ({ users }) => note('foreign', `another process wrote the status of ${userCount(users.length)} of this device`),
     budget({ allowance }) {
       spend = { allowance, since: clock.wall() };
-      note('balance', `spending limit allows ${ALLOWED[allowance]}`);
+      note('balance', `spending limit allows ${ALLOWANCE_TEXT[allowance]}`);
     },
     authorized({ code }) {
       deviceCode = code;
@@ -536,9 +537,6 @@ export function createStatusBoard(options: StatusBoardOptions) {
     readWithoutUsers,
   };
 }
-
-/** What the spending limits leave room for, in words. */
-const ALLOWED = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
 const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
 

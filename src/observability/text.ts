@@ -158,6 +158,9 @@ export function clockTime(at: number): string {
   return `${new Date(at).toISOString().slice(11, 19)}`;
 }
 
+/** What the spending limits leave room for, in words, which are values of a label as well: dashboards and alerts name them. */
+export const ALLOWANCE_TEXT = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
+
 /** Why a user is neither up nor down, by the reason's name. */
 export const UNOBSERVED_REASON_TEXT: Readonly<Record<UnobservedReason, string>> = {
   'switch-not-read': 'the switch could not be read',

@@ -3,29 +3,18 @@ import type { UserReport } from '../status.ts';
 import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../text.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 
-/** The states by which the page groups users, faults first. */
+/** The states by which the page groups users, faults first: the title of the group, and the words of the link to it. */
 const STATES = {
-  rejected: 'Rejected by the program',
-  unobserved: 'Not observed: no status is written',
-  changing: 'Changing: not on the ledger yet',
-  waiting: 'Waiting: the newest status is held back',
-  down: 'Down, and the ledger agrees',
-  up: 'Up, and the ledger agrees',
-  inactive: 'Not activated: no status is due',
+  rejected: ['Rejected by the program', 'rejected'],
+  unobserved: ['Not observed: no status is written', 'not observed'],
+  changing: ['Changing: not on the ledger yet', 'changing'],
+  waiting: ['Waiting: the newest status is held back', 'waiting'],
+  down: ['Down, and the ledger agrees', 'down'],
+  up: ['Up, and the ledger agrees', 'up'],
+  inactive: ['Not activated: no status is due', 'not activated'],
 } as const;
 type UserState = keyof typeof STATES;
 const STATE_NAMES = Object.keys(STATES).filter((name): name is UserState => name in STATES);
-
-/** Words for the links to the states. */
-const SHORT: Readonly<Record<UserState, string>> = {
-  rejected: 'rejected',
-  unobserved: 'not observed',
-  changing: 'changing',
-  waiting: 'waiting',
-  down: 'down',
-  up: 'up',
-  inactive: 'not activated',
-};
 
 export function stateOfUser({ parked, accountStatus, observation, ledger, inFlight, decision }: UserReport): UserState {
   if (parked !== null) return 'rejected';
@@ -106,7 +95,8 @@ export function usersSection({ users }: AgentStatus, query: UserQuery): Markup {
     if (members.length === 0) return html``;
     const total = byState.get(name)?.length ?? 0;
     const isOpen = isAsked || (name !== 'up' && name !== 'inactive') || total <= FOLDED_ABOVE;
-    return html`<details id="users-${name}"${isOpen ? html` open` : html``} class="users"><summary>${STATES[name]} <b>${total}</b></summary>${table(STATES[name], COLUMNS, members)}</details>`;
+    const [title] = STATES[name];
+    return html`<details id="users-${name}"${isOpen ? html` open` : html``} class="users"><summary>${title} <b>${total}</b></summary>${table(title, COLUMNS, members)}</details>`;
   });
   const found =
     users.length === 0
@@ -132,7 +122,7 @@ function search(query: UserQuery, byState: ReadonlyMap<UserState, readonly UserR
       ? html`<noscript><p class="dim">This page reloads every 5 s. <a href="${addressOfUsers({ ...query, page: 1 })}">Search on one that stays for a minute</a></p></noscript>`
       : html``;
   return html`<form role="search" action="/status#h-users"><label for="q">Client IP, key, tunnel or peer</label> <input id="q" name="q" type="search" value="${q}" maxlength="${LONGEST_TEXT}" autocomplete="off" spellcheck="false">${kept} <button>Search</button>${everyone}</form>${calm}
-<nav aria-label="States of users" class="states">${link('', q === '' ? 'all' : 'all matches', sum)}${counts.map(([name, count]) => (count === 0 && name !== state ? html`` : link(name, SHORT[name], count)))}</nav>`;
+<nav aria-label="States of users" class="states">${link('', q === '' ? 'all' : 'all matches', sum)}${counts.map(([name, count]) => (count === 0 && name !== state ? html`` : link(name, STATES[name][1], count)))}</nav>`;
 }
 
 function pageLinks(query: UserQuery, page: number, last: number, count: number): Markup {
